@@ -1,0 +1,17 @@
+"""What can go wrong, said in one line: what happened, the value, the cure. Pages and the CLI show it as it is."""
+
+
+class MapdError(Exception):
+    """Any refusal of ours. Its text is one line that names the value and the cure."""
+
+
+class NotFound(MapdError):  # noqa: N818 - it reads as a sentence where it is raised
+    """A name or an id that the project doesn't hold."""
+
+
+class BadInput(MapdError):  # noqa: N818
+    """A file, a value or a request that can't be used; nothing was changed."""
+
+
+class Stale(MapdError):  # noqa: N818
+    """Somebody else (or another tab) decided first; nothing was changed, the page reloads."""

@@ -1,0 +1,46 @@
+"""Where a project lives. `MAPD_HOME` moves everything that is written; `MAPD_DATABASE_URL` moves the database alone.
+
+MAPD_HOME=/data/svamp-pilot mapd app      -> the project "svamp-pilot", its database at /data/svamp-pilot/mapd.db
+"""
+
+import tempfile
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mapd.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """Read from the environment (prefix `MAPD_`); nothing here is a secret but the URL, which is never shown."""
+
+    model_config = SettingsConfigDict(env_prefix="MAPD_")
+
+    home: Path = Path("data/local")
+    database_url: str | None = None
+
+    @property
+    def project(self) -> str:
+        """The project's name: that of its folder."""
+        return self.home.resolve().name
+
+    @property
+    def url(self) -> str:
+        """The database's SQLAlchemy URL; SQLite under `home` unless one is given."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'mapd.db'}"
+
+    def make_home(self) -> Path:
+        """Create `home` and prove that it can be written to.
+
+        Raises: BadInput, naming the folder.
+        """
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.home):
+                pass
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise BadInput(
+                f"MAPD_HOME can't be written to: {self.home} ({reason}); set MAPD_HOME to a folder of yours"
+            ) from error
+        return self.home.resolve()

@@ -1,0 +1,377 @@
+"""One class a table. Rows are only added: a text never changes, a judgement never goes.
+
+What can be derived isn't stored.
+
+One real row of `explanation`, imported from the authors' SVAMP file:
+
+    kind="rationale", question_id=1, attempt_id=None, author_id=2 (gemini), sample=0,
+    text="290 bananas divided into 2 groups = 145 bananas in each group"
+
+and the `review` of it by gpt: score=5, raw_score="5", status="ok", saw_gold=True, text="" (imports hold scores alone).
+A `uid` stands on every row that travels: imports and archives derive it from the content, so the same row has the
+same uid in every project.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A UTC time that stays aware: SQLite forgets the zone, so it is put back on reading."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Aware UTC, whatever the database gave."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_uid() -> str:
+    """A fresh 32-digit hex name for a row that is born here."""
+    return uuid4().hex
+
+
+def one_of(column: str, *values: str) -> sa.CheckConstraint:
+    """A CHECK that the column holds one of the words. SQLModel doesn't validate tables, so the database does."""
+    return sa.CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=f"{column}_words")
+
+
+def unique_where(name: str, condition: str, *columns: str) -> sa.Index:
+    """A unique index over the rows that meet the condition, on both databases."""
+    where = sa.text(condition)
+    return sa.Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Table(SQLModel, registry=registry(metadata=metadata)):
+    """All tables share a registry of their own: Streamlit's hot reload would otherwise define them twice."""
+
+
+class Row(Table):
+    """What every row has."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Travelling(Row):
+    """A row that an archive carries from project to project."""
+
+    uid: str = Field(default_factory=new_uid, unique=True)
+
+
+class QuestionSet(Travelling, table=True):
+    """An immutable set of questions; `sha256` is that of its content."""
+
+    __tablename__ = "question_set"
+    name: str = Field(unique=True)
+    task: str
+    source: str
+    sha256: str = Field(unique=True)
+    simulated: bool = False
+    __table_args__ = (one_of("task", "numeric", "boolean", "choice", "text"),)
+
+
+class Question(Travelling, table=True):
+    """A question with its gold answer as given; a corrected gold is a judgement, never an edit."""
+
+    __tablename__ = "question"
+    set_id: int = Field(foreign_key="question_set.id", index=True)
+    source_id: str
+    position: int
+    split: str
+    family: str | None = None
+    text: str
+    context: str | None = None
+    options: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    gold: str
+    gold_note: str | None = None  # what came with the gold: StrategyQA's facts, GSM8K's worked solution
+    __table_args__ = (sa.UniqueConstraint("set_id", "source_id"), one_of("split", "train", "dev", "test"))
+
+
+class Student(Travelling, table=True):
+    """A model that is taught. A finetuned student names its parent, snapshot and adapter."""
+
+    __tablename__ = "student"
+    name: str = Field(unique=True)
+    base: str
+    parent_id: int | None = Field(default=None, foreign_key="student.id")
+    snapshot_sha256: str | None = None  # by name, not by key: snapshot -> exam -> student must not run in a circle
+    adapter: str | None = None
+    round: int = 0
+
+
+class Policy(Travelling, table=True):
+    """A saved policy; saving a name again adds a version. The presets live in `verdicts.py`, not here."""
+
+    __tablename__ = "policy"
+    name: str
+    version: int = 1
+    threshold_hundredths: int
+    min_votes: int = 1
+    checks: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    leniency_adjusted: bool = False
+    person: str
+    __table_args__ = (sa.UniqueConstraint("name", "version"),)
+
+
+class Exam(Travelling, table=True):
+    """One student over one set of questions. `sha256` names the content of an import."""
+
+    __tablename__ = "exam"
+    name: str = Field(unique=True)
+    student_id: int = Field(foreign_key="student.id", index=True)
+    set_id: int = Field(foreign_key="question_set.id", index=True)
+    split: str
+    round: int = 0
+    decoding: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    seed: int | None = None
+    graded_by: str
+    policy: str = "paper"  # the exam's current policy: a preset's or a saved policy's name
+    threshold_hundredths: int | None = None  # where the person moved it; none = the policy's own
+    sha256: str | None = Field(default=None, unique=True)
+    __table_args__ = (one_of("split", "train", "dev", "test"), one_of("graded_by", "ours", "import"))
+
+
+class Attempt(Travelling, table=True):
+    """One response of the student. `answer` and `outcome` decide; our own reading stands beside an imported one."""
+
+    __tablename__ = "attempt"
+    exam_id: int = Field(foreign_key="exam.id", index=True)
+    question_id: int = Field(foreign_key="question.id", index=True)
+    sample: int = 0
+    text: str
+    answer: str | None = None
+    outcome: str
+    our_answer: str | None = None
+    our_outcome: str
+    __table_args__ = (
+        sa.UniqueConstraint("exam_id", "question_id", "sample"),
+        one_of("outcome", "correct", "incorrect", "no_answer"),
+        one_of("our_outcome", "correct", "incorrect", "no_answer"),
+    )
+
+
+class Teacher(Travelling, table=True):
+    """An author of explanations. A key's variable is named, the key itself never stored."""
+
+    __tablename__ = "teacher"
+    name: str = Field(unique=True)
+    kind: str
+    model: str = ""
+    base_url: str | None = None
+    key_env: str | None = None
+    sampling: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    limits: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    price: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    simulated: bool = False
+    disabled: bool = False
+    __table_args__ = (one_of("kind", "imported", "person", "openai", "anthropic", "local", "simulated"),)
+
+
+class Prompt(Table, table=True):
+    """A prompt as it was sent, kept by its hash. The empty text is an import's: the file didn't say."""
+
+    __tablename__ = "prompt"
+    sha256: str = Field(primary_key=True)
+    kind: str
+    text: str
+    __table_args__ = (one_of("kind", "exam", "feedback", "rationale", "review", "imported"),)
+
+
+class Explanation(Travelling, table=True):
+    """A rationale (it answers the question, so rounds share it: no attempt) or a feedback (on one attempt)."""
+
+    __tablename__ = "explanation"
+    kind: str
+    question_id: int = Field(foreign_key="question.id", index=True)
+    attempt_id: int | None = Field(default=None, foreign_key="attempt.id", index=True)
+    author_id: int = Field(foreign_key="teacher.id", index=True)
+    prompt_sha256: str = Field(foreign_key="prompt.sha256")
+    sample: int = 0
+    repairs_id: int | None = Field(default=None, foreign_key="explanation.id")  # the text this one is a repair of
+    text: str
+    __table_args__ = (
+        one_of("kind", "feedback", "rationale"),
+        sa.CheckConstraint("(kind = 'feedback') = (attempt_id IS NOT NULL)", name="attempt_of_feedback"),
+        unique_where("uq_rationale", "kind = 'rationale'", "question_id", "author_id", "prompt_sha256", "sample"),
+        unique_where("uq_feedback", "kind = 'feedback'", "attempt_id", "author_id", "prompt_sha256", "sample"),
+    )
+
+
+class Review(Travelling, table=True):
+    """One reviewer's vote on one explanation: 1-5, or none with the reason in `status`; what was read stays too."""
+
+    __tablename__ = "review"
+    explanation_id: int = Field(foreign_key="explanation.id", index=True)
+    reviewer_id: int = Field(foreign_key="teacher.id", index=True)
+    prompt_sha256: str = Field(foreign_key="prompt.sha256")
+    sample: int = 0
+    score: int | None = None
+    raw_score: str | None = None
+    status: str
+    saw_gold: bool
+    text: str = ""
+    __table_args__ = (
+        sa.UniqueConstraint("explanation_id", "reviewer_id", "prompt_sha256", "sample"),
+        sa.CheckConstraint("score BETWEEN 1 AND 5", name="score_1_to_5"),
+        sa.CheckConstraint("(score IS NULL) = (status <> 'ok')", name="vote_or_reason"),
+    )
+
+
+class Judgement(Travelling, table=True):
+    """One person's decision on one target; insert-only. `undoes_id` cancels an earlier judgement (undo, redo)."""
+
+    __tablename__ = "judgement"
+    target: str
+    explanation_id: int | None = Field(default=None, foreign_key="explanation.id", index=True)
+    attempt_id: int | None = Field(default=None, foreign_key="attempt.id", index=True)
+    question_id: int | None = Field(default=None, foreign_key="question.id", index=True)
+    person: str = Field(index=True)
+    role: str = "annotator"
+    decision: str
+    reason: str | None = None
+    value: str | None = None
+    note: str | None = None
+    undoes_id: int | None = Field(default=None, foreign_key="judgement.id", unique=True)
+    committee: str | None = None  # the committee's verdict at that moment, for the history
+    queue: str | None = None
+    sampling_chance: float | None = None
+    revealed: bool = True
+    seconds: float | None = None
+    token: str = Field(default_factory=new_uid, unique=True)
+    __table_args__ = (
+        one_of("target", "rationale", "feedback", "attempt", "question"),
+        one_of("role", "annotator", "adjudicator"),
+        one_of("decision", "accept", "reject", "skip", "withdraw", "correct"),
+        sa.CheckConstraint(
+            "target = CASE WHEN explanation_id IS NOT NULL AND attempt_id IS NULL AND question_id IS NULL"
+            " AND target IN ('rationale', 'feedback') THEN target"
+            " WHEN explanation_id IS NULL AND attempt_id IS NOT NULL AND question_id IS NULL THEN 'attempt'"
+            " WHEN explanation_id IS NULL AND attempt_id IS NULL AND question_id IS NOT NULL THEN 'question' END",
+            name="one_target",
+        ),
+    )
+
+
+class Snapshot(Travelling, table=True):
+    """A frozen curated set: its lines (JSONL) and manifest as they were, named by their sha256. Never changed."""
+
+    __tablename__ = "snapshot"
+    sha256: str = Field(unique=True)
+    exam_id: int = Field(foreign_key="exam.id", index=True)
+    pairs: int
+    lines: str
+    manifest: dict[str, Any] = Field(sa_type=sa.JSON)
+    person: str
+
+
+class Finetune(Travelling, table=True):
+    """One training of one student on one snapshot."""
+
+    __tablename__ = "finetune"
+    parent_id: int = Field(foreign_key="student.id", index=True)
+    snapshot_id: int = Field(foreign_key="snapshot.id", index=True)
+    student_id: int | None = Field(default=None, foreign_key="student.id")
+    arm: str | None = None
+    alpha: float
+    seed: int
+    hyperparameters: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    __table_args__ = (sa.CheckConstraint("alpha BETWEEN 0 AND 1", name="alpha_0_to_1"),)
+
+
+class FinetuneStep(Table, table=True):
+    """The metrics of one optimizer step."""
+
+    __tablename__ = "finetune_step"
+    finetune_id: int = Field(foreign_key="finetune.id", primary_key=True)
+    step: int = Field(primary_key=True)
+    loss_feedback: float | None = None
+    loss_rationale: float | None = None
+    learning_rate: float
+    tokens_per_s: float
+    seconds: float
+
+
+class Opening(Travelling, table=True):
+    """An explicit opening of a sealed test split."""
+
+    __tablename__ = "opening"
+    set_id: int = Field(foreign_key="question_set.id", index=True)
+    exam_id: int | None = Field(default=None, foreign_key="exam.id")
+    person: str
+    purpose: str = ""
+
+
+class Job(Travelling, table=True):
+    """One recorded execution. The row is the truth; the queue only wakes it."""
+
+    __tablename__ = "job"
+    kind: str
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    status: str = Field(default="queued", index=True)
+    done: int = 0
+    total: int | None = None
+    message: str = ""
+    outcome: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    error: str | None = None
+    person: str
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    __table_args__ = (one_of("status", "queued", "running", "cancelling", "cancelled", "failed", "done"),)
+
+
+class Call(Travelling, table=True):
+    """The ledger: one row a try. At most one try of a key is ok; `reply` is what came back, word for word."""
+
+    __tablename__ = "call"
+    key: str = Field(index=True)
+    try_number: int = 1
+    kind: str
+    outcome: str
+    teacher_id: int | None = Field(default=None, foreign_key="teacher.id", index=True)
+    job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
+    model: str
+    reply: str = ""
+    error: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    latency_s: float | None = None
+    __table_args__ = (
+        sa.UniqueConstraint("key", "try_number"),
+        unique_where("uq_call_ok", "outcome = 'ok'", "key"),
+    )
+
+
+class Audit(Row, table=True):
+    """Who did what, and when: a row for every act."""
+
+    __tablename__ = "audit"
+    person: str = Field(index=True)
+    action: str
+    target: str
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
