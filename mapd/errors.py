@@ -15,3 +15,13 @@ class BadInput(MapdError):  # noqa: N818
 
 class Stale(MapdError):  # noqa: N818
     """Somebody else (or another tab) decided first; nothing was changed, the page reloads."""
+
+
+class BadRows(BadInput):
+    """A file refused because of its rows: each fault as (file, row index, field, what), and all of them in one line."""
+
+    def __init__(self, faults: list[tuple[str, int, str, str]]) -> None:
+        self.faults = faults
+        listed = "; ".join(f"{file} row {index} {field}: {what}" for file, index, field, what in faults)
+        rows = len({(file, index) for file, index, _, _ in faults})
+        super().__init__(f"{rows} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}")

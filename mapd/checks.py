@@ -1,0 +1,750 @@
+"""What can be checked about a teacher's text without asking anybody. Three states; pure, no I/O.
+
+    check_rationale("290 / 2 = 145. For the oranges 87 / 93 = 0.92", gold "145")
+    -> its answer: ambiguous, so nothing to compare; equations fail (87 / 93 is 0.94); shows work
+
+Only closed arithmetic is read: `290 bananas / 2 groups = 145 bananas`, `87 ÷ 93 ≈ 0.94`, `17 / 5 = 3 R 2`, chains `a = b = c`,
+`<<58+44=102>>`. Algebra (`x - $8 = 17`), labels (`Step 1 = …`), ranges (`3-5 = …`) are nothing to check. A reading that comes
+out true is taken; one that comes out false counts only if nothing about it is doubtful, because a false alarm costs more
+trust than a silent one. Nothing is evaluated but by the small parser below, with fractions, within bounds.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from functools import lru_cache
+
+from mapd.questions.grading import MAX_TEXT, Task, answers_equal, blank_markup, extract_answer, numbers, parse_number
+
+
+class State(StrEnum):
+    """What a check found; NOTHING = there was nothing to check."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One step of arithmetic: text[start:end] as it stands, and whether it is true."""
+
+    start: int
+    end: int
+    text: str
+    true: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RationaleChecks:
+    """A rationale's own final answer and what the checks say about it."""
+
+    answer: str | None
+    matches_gold: State
+    equations_true: State
+    false_steps: int
+    shows_work: State
+    equations: tuple[Equation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackChecks:
+    """What the checks say about a feedback."""
+
+    states_gold: State
+    equations_true: State
+    false_steps: int
+    equations: tuple[Equation, ...]
+
+
+# --- The checks ------------------------------------------------------------------------------------------------------
+
+
+def check_rationale(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> RationaleChecks:
+    """Its own answer equals the gold (unreadable: nothing to check), its equations are true, it shows work. Cached."""
+    return _check_rationale(text, gold, task, tuple(options))
+
+
+def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> FeedbackChecks:
+    """It states the gold answer as the right one, its own equations are true. Cached.
+
+    A false step that the text quotes from the student ("the student incorrectly wrote 2 + 2 = 5") is not its own.
+    """
+    return _check_feedback(text, gold, task, tuple(options))
+
+
+@lru_cache(maxsize=16_384)
+def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...]) -> RationaleChecks:
+    answer = extract_answer(text, task, options)
+    matches = State.NOTHING
+    if answer is not None:
+        matches = State.HOLDS if answers_equal(answer, gold, task, options) else State.FAILS
+    found = equations(text)
+    state, false_steps = _summed_up(found)
+    return RationaleChecks(answer, matches, state, false_steps, _shows_work(text, task), found)
+
+
+@lru_cache(maxsize=16_384)
+def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) -> FeedbackChecks:
+    plain = blank_markup(text) if len(text) <= MAX_TEXT else ""
+    found = tuple(e for e in equations(text) if e.true or not _QUOTES_STUDENT.search(_sentence_around(plain, e)))
+    state, false_steps = _summed_up(found)
+    return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, found)
+
+
+def _summed_up(found: tuple[Equation, ...]) -> tuple[State, int]:
+    false_steps = sum(not equation.true for equation in found)
+    if not found:
+        return State.NOTHING, 0
+    return (State.FAILS if false_steps else State.HOLDS), false_steps
+
+
+# --- Shows work ------------------------------------------------------------------------------------------------------
+
+_SENTENCE = re.compile(r"[^.!?\n]*[^\W\d_][^.!?\n]*(?:\.[0-9][^.!?\n]*)*")
+_CALCULATION = re.compile(
+    r"[0-9)%][ ]*(?:[^\W\d_][\w'/-]{0,30}[ ]+){0,6}(?:\([^()=0-9\n]{0,60}\)[ ]*)?[-+*/][ ]*[0-9(]"
+)
+_REASONS = re.compile(
+    r"\b(?:because|since|so|thus|therefore|hence|means|add\w*|subtract\w*|multipl\w*|divid\w*|sum|difference|if|then|given|not|each)\b",
+    re.IGNORECASE,
+)
+_SPACED_DASH = re.compile(r"(?<=[0-9])-(?=[0-9])|(?<=[0-9])/(?=[0-9])")
+
+
+def _shows_work(text: str, task: Task) -> State:
+    """Working is a calculation, or reasoning in sentences beside the one that states the answer."""
+    if len(text) > MAX_TEXT or not any(c.isalnum() for c in text):
+        return State.NOTHING
+    plain = blank_markup(text)
+    if task is Task.NUMERIC and (_has_equation(plain) or _CALCULATION.search(plain)):
+        return State.HOLDS
+    sentences = [s for s in _SENTENCE.findall(plain) if len(s.split()) >= 4]
+    if task is not Task.NUMERIC:
+        return State.HOLDS if len(sentences) >= 2 or _reasons_in_one(sentences) else State.FAILS
+    reasons = sum(bool(_REASONS.search(s)) for s in sentences)
+    return State.HOLDS if len(sentences) >= 3 or (len(sentences) == 2 and reasons) else State.FAILS
+
+
+def _has_equation(plain: str) -> bool:
+    return any(ch in plain for ch in "=≈") and bool(_CALCULATION.search(plain))
+
+
+def _reasons_in_one(sentences: list[str]) -> bool:
+    """ "Yes, because Rome is older than Paris." """
+    return any(len(s.split()) >= 6 and re.search(r"\b(?:because|since|as|so)\b", s, re.IGNORECASE) for s in sentences)
+
+
+# --- States the gold -------------------------------------------------------------------------------------------------
+
+_QUOTES_STUDENT = re.compile(
+    r"\bstudents?\b|\byou(?:r|'ve)?\b|\b(?:in)?correctly\b|\bincorrect\b|\bwrong(?:ly)?\b|\binstead of\b|\bmistake(?:nly)?\b|\brather than\b"
+    r"|\bnot\b|\berror\b",
+    re.IGNORECASE,
+)
+_REJECTED = re.compile(
+    r"(?:\b(?:not|instead of|rather than)\b[^.\n=]{0,20}?|"
+    r"\b(?:student(?:'s)?|your|their|his|her)\s+(?:\w+\s+){0,2}answer\s+(?:is|was|of)?\s*)$",
+    re.IGNORECASE,
+)
+_OTHERS_ANSWER = re.compile(
+    r"\b(?:students?'?s?|your|given|provided|their)\s+(?:(?!correct)\w+\s+){0,2}answer\b[^.\n]{0,300}", re.IGNORECASE
+)
+
+
+def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> State:
+    if len(text) > MAX_TEXT:
+        return State.NOTHING
+    own = _OTHERS_ANSWER.sub(lambda m: " " * len(m[0]), text)
+    answer = extract_answer(own, task, options)
+    if answer is not None and answers_equal(answer, gold, task, options):
+        return State.HOLDS
+    value = parse_number(gold) if task is Task.NUMERIC else None
+    if value is not None and _gives(blank_markup(own), value):
+        return State.HOLDS
+    return State.NOTHING if answer is None else State.FAILS
+
+
+def _gives(plain: str, value: Fraction) -> bool:
+    """Whether the value stands behind "=", "is" or "correct answer", and isn't rejected."""
+    for number in numbers(plain):
+        before = plain[max(0, number.start - 60) : number.start]
+        if number.value == value and not _REJECTED.search(before) and re.search(r"[=≈]\s*$", before):
+            return True
+    return False
+
+
+def _sentence_around(plain: str, equation: Equation) -> str:
+    start = max(plain.rfind(". ", 0, equation.start), plain.rfind("\n", 0, equation.start))
+    stops = [at for at in (plain.find(". ", equation.end), plain.find("\n", equation.end)) if at >= 0]
+    return plain[start + 1 : min(stops, default=len(plain))]
+
+
+# --- Equations: tokens -----------------------------------------------------------------------------------------------
+
+_NUM, _WORD, _OP, _LP, _RP, _EQ, _PCT, _BOUND, _BAD = "num", "word", "op", "(", ")", "=", "%", "|", "bad"
+_NOTE = "note"  # words in parentheses: "12 tickets (used)"
+_MAX_TOKENS = 60  # of one side
+_MAX_DEPTH = 12
+_MAX_BITS = 2_048
+_TOKEN = re.compile(
+    r"(?P<num>\.?[0-9][0-9.,:]*)"
+    r"|(?P<note>\((?=[^()=]{1,80}\))[^\W\d][^()=0-9\n]*\))"
+    r"|(?P<word>[^\W\d_][^\W\d]*(?:['/-][^\W\d_]+)*)"
+    r"|(?P<eq>(?<![<>!=])=(?![>=])|==|≈)"
+    r"|(?P<op>\*\*|[-+*/^²³])"
+    r"|(?P<lp>[(\[])|(?P<rp>[)\]])|(?P<pct>%)|(?P<space>\s+)"
+    r"|(?P<bound><<|>>|=>|<=|>=|!=|[.,:;?!|\"“”→⇒≠<>≤≥—…])"
+    r"|(?P<bad>.)",
+    re.DOTALL,
+)
+_PLAIN_NUMBER = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+")
+_WORD_OPERATORS = {"times": "*", "plus": "+", "minus": "-", "x": "*"}
+_TWO_WORD_OPERATORS = {"divided": "/", "multiplied": "*"}
+_UNITS = frozenset("km cm mm dm kg mg ml dl lb lbs oz ft hr hrs in yd".split())
+_OPERAND_NEXT = re.compile(r"\s*[0-9(.]")
+_ATTACHED_LETTERS = re.compile(r"[^\W\d_]+")
+_EQUALS_WORDS = re.compile(r"\b(?:is equal to|equals to|equals|equal to)\b", re.IGNORECASE)
+_CONTINUED = re.compile(r"\n(?=[ ]*[=≈][^=])|(?<=[=≈])\n|(?<=[=≈] )\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+    end: int
+    glued: bool  # nothing stands between it and the token before
+
+
+def _tokens(line: str, offset: int) -> list[_Token]:
+    """A line's tokens; positions are the text's."""
+    out: list[_Token] = []
+    position = 0
+    while position < len(line):
+        match = _TOKEN.match(line, position)
+        if match is None:  # never: the last branch takes any character
+            break
+        kind, text, end = match.lastgroup or "bad", match[0], match.end()
+        if kind == "space":
+            position = end
+            continue
+        if kind == "num":
+            kind, end = _number_kind(line, position, end)
+            text = line[position:end]
+        elif kind == "word":
+            kind, text, end = _word_kind(line, text, end, out)
+        glued = bool(out) and out[-1].end == position + offset
+        kind = {"lp": _LP, "rp": _RP, "eq": _EQ, "pct": _PCT, "bound": _BOUND}.get(kind, kind)
+        if glued and kind == _NUM and out[-1].kind == _WORD:
+            kind = _BAD  # "A1", "CO2"
+        out.append(_Token(kind, text, position + offset, end + offset, glued))
+        position = end
+    return out
+
+
+def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
+    """A number, or something that only looks like one: "10:30", "1,00", "2x", "3rd"."""
+    while line[end - 1] in ".,:":
+        end -= 1
+    if not _PLAIN_NUMBER.fullmatch(line, start, end) or end - start > 20:
+        return _BAD, end
+    letters = _ATTACHED_LETTERS.match(line, end)
+    if letters is None:
+        return (_BAD if line[end : end + 1] in ("_", "√", "π", "°", "\\") else _NUM), end
+    word = letters[0].lower()
+    if word == "x" and _OPERAND_NEXT.match(line, letters.end()):
+        return _NUM, end
+    if word in ("st", "nd", "rd", "th"):
+        return _WORD, letters.end()
+    return (_NUM if word in _UNITS or len(word) > 3 else _BAD), end if word in _UNITS or len(
+        word
+    ) > 3 else letters.end()
+
+
+def _word_kind(line: str, text: str, end: int, before: list[_Token]) -> tuple[str, str, int]:
+    """A word, an operator in words ("5 times 3", "5 x 3"), or a variable."""
+    word = text.lower()
+    after_operand = bool(before) and before[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
+    if word in _TWO_WORD_OPERATORS and (by := re.compile(r" by(?=\s*[0-9(])").match(line, end)):
+        return _OP, _TWO_WORD_OPERATORS[word], by.end()
+    if word in _WORD_OPERATORS and after_operand and _OPERAND_NEXT.match(line, end):
+        return _OP, _WORD_OPERATORS[word], end
+    if word[0] == "x" and word[1:] == "" or (len(word) == 1 and word not in ("a", "i")):
+        return _BAD, text, end
+    return _WORD, text, end
+
+
+# --- Equations: one side ---------------------------------------------------------------------------------------------
+
+
+class _UnreadableError(Exception):
+    """This is no closed arithmetic."""
+
+
+@dataclass(slots=True)
+class _Side:
+    """One side of an equation, as read: its value, and what makes it less than sure."""
+
+    value: Fraction = Fraction(0)
+    stop: int = 0  # index of the first token that doesn't belong to it
+    end: int = 0  # where its last number or parenthesis ends
+    operators: str = ""
+    literal: str | None = None  # the digits, if it is a single number
+    first: Fraction = Fraction(0)  # its first number: "3 + 4 = 7 * 2 = 14" runs on
+    percent: bool = False
+    doubts: bool = False
+    about: bool = False
+    tight_minus: bool = False
+    units: set[str] = field(default_factory=set)
+
+
+_CLAUSE_WORDS = frozenset(
+    "is are was were be has have had so then and which that gives give get gets we he she they it there to if because since by"
+    " but or who when while until than more less fewer twice half double triple left remaining other".split()
+)
+_HARMLESS = frozenset("more less fewer left remaining other have of in the a an per each".split())
+_MEASURES = frozenset(
+    "second minute hour day week month year inch foot feet yard mile meter metre kilometer cm mm km m gram kilogram kg g pound"
+    " ounce dollar cent penny dime nickel quarter dozen gallon quart pint cup liter litre ml percent hundred thousand million"
+    " half pair score".split()
+)
+_ABOUT = frozenset("about approximately roughly around almost nearly".split())
+_SKIPPED = frozenset("a an total of only exactly just".split())
+_REMAINDER = frozenset("r remainder".split())
+
+
+class _Parser:
+    """Reads tokens from `at` as arithmetic with units: expr := term (+|- term)*, and so on. No eval."""
+
+    def __init__(self, tokens: list[_Token], at: int, stop: int, percent: Fraction) -> None:
+        self.tokens, self.at, self.stop, self.percent = tokens, at, stop, percent
+        self.side = _Side()
+        self.count = self.depth = 0
+
+    def peek(self, ahead: int = 0) -> _Token | None:
+        at = self.at + ahead
+        return self.tokens[at] if at < self.stop else None
+
+    def is_op(self, signs: str) -> bool:
+        token = self.peek()
+        return token is not None and token.kind == _OP and token.text in signs
+
+    def read(self) -> _Side:
+        value = self.expression()
+        side = self.side
+        side.value, side.stop = value, self.at
+        if side.operators or self.count != 1:
+            side.literal = None
+        return side
+
+    def expression(self) -> Fraction:
+        value = self.term()
+        while self.is_op("+-"):
+            operator = self.tokens[self.at]
+            if not self.operand_follows():
+                break
+            self.at += 1
+            self.note(operator)
+            right = self.term()
+            value = value + right if operator.text == "+" else value - right
+        return self.bounded(value)
+
+    def operand_follows(self) -> bool:
+        """A dash behind a finished number may be prose: "= 12 apples - which is right"."""
+        following = self.peek(1)
+        if following is not None and following.kind in (_NUM, _LP):
+            return True
+        if following is not None and following.kind == _OP and following.text == "-":
+            return True
+        if self.tokens[self.at].text == "-" and not self.depth:
+            self.side.doubts = True
+            return False
+        raise _UnreadableError
+
+    def note(self, operator: _Token) -> None:
+        side = self.side
+        side.operators += operator.text[0]
+        following = self.peek()
+        if operator.text == "-" and operator.glued and following is not None and following.glued:
+            side.tight_minus = True
+
+    def term(self) -> Fraction:
+        value = self.factor()
+        while True:
+            token = self.peek()
+            if token is None:
+                break
+            if token.kind == _OP and token.text in "*/":
+                if token.text == "/" and self.is_unit_slash():
+                    continue
+                self.at += 1
+                self.note(token)
+                right = self.factor()
+                if token.text == "/" and not right:
+                    raise _UnreadableError
+                value = value * right if token.text == "*" else value / right
+            elif token.kind == _LP:  # 2(3 + 4)
+                self.side.doubts |= not token.glued
+                self.side.operators += "*"
+                value *= self.factor()
+            elif token.kind == _WORD and token.text.lower() == "of" and self.of_multiplies():
+                value *= self.factor()
+            else:
+                break
+            value = self.bounded(value)
+        return value
+
+    def is_unit_slash(self) -> bool:
+        """The slash of "5 apples / day"."""
+        following = self.peek(1)
+        if following is None or following.kind != _WORD or self.tokens[self.at - 1].kind not in (_WORD, _NUM):
+            return False
+        self.side.doubts = True
+        self.at += 2
+        self.skip_units()
+        return True
+
+    def of_multiplies(self) -> bool:
+        """ "50% of 200", "1/2 of 10"; in "3 packs of 5 pens" likely."""
+        ahead = 2 if (token := self.peek(1)) is not None and token.text.lower() in ("the", "her", "his") else 1
+        operand = self.peek(ahead)
+        if operand is None or operand.kind not in (_NUM, _LP):
+            return False
+        sure = self.tokens[self.at - 1].kind == _PCT or self.side.operators.endswith("/")
+        self.side.doubts |= not sure
+        self.side.operators += "*"
+        self.at += ahead
+        return True
+
+    def factor(self) -> Fraction:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise _UnreadableError
+        if self.is_op("-+"):
+            sign = -1 if self.tokens[self.at].text == "-" else 1
+            self.at += 1
+            value = sign * self.factor()
+            self.side.literal = None if self.side.literal is None else self.side.literal
+        else:
+            value = self.power(self.atom())
+        self.depth -= 1
+        return value
+
+    def power(self, base: Fraction) -> Fraction:
+        token = self.peek()
+        if token is None or token.kind != _OP or token.text not in ("^", "**", "²", "³"):
+            return base
+        self.at += 1
+        self.side.operators += "^"
+        self.side.end = token.end
+        exponent = Fraction({"²": 2, "³": 3}.get(token.text, 0)) or self.atom()
+        if exponent.denominator != 1 or not 0 <= exponent <= 30 or self.is_op("^**"):
+            raise _UnreadableError
+        if max(base.numerator.bit_length(), base.denominator.bit_length()) * int(exponent) > _MAX_BITS:
+            raise _UnreadableError
+        return base ** int(exponent)
+
+    def atom(self) -> Fraction:
+        token = self.peek()
+        if token is None:
+            raise _UnreadableError
+        if token.kind == _LP:
+            return self.parenthesis()
+        if token.kind != _NUM:
+            raise _UnreadableError
+        self.at += 1
+        value = self.mixed(_literal(token))
+        self.side.doubts |= len(token.text) > 1 and token.text[0] == "0" and token.text[1] != "."
+        self.first_number(value, token)
+        self.side.end = self.tokens[self.at - 1].end
+        if (after := self.peek()) is not None and after.kind == _PCT:
+            self.at += 1
+            self.side.percent, self.side.end = True, after.end
+            self.side.doubts |= self.side.operators.endswith(("+", "-"))
+            value *= self.percent
+        self.skip_units()
+        return value
+
+    def parenthesis(self) -> Fraction:
+        self.at += 1
+        value = self.expression()
+        token = self.peek()
+        if token is None or token.kind != _RP:
+            raise _UnreadableError
+        self.at += 1
+        self.side.end = token.end
+        self.count += 1  # "(5)" is no literal: what it means is less sure
+        self.skip_units()
+        return value
+
+    def first_number(self, value: Fraction, token: _Token) -> None:
+        if not self.count:
+            self.side.first, self.side.literal = value, token.text
+        self.count += 1
+        if self.count > 40:
+            raise _UnreadableError
+
+    def mixed(self, whole: Fraction) -> Fraction:
+        """2 1/2."""
+        parts = [self.peek(n) for n in range(3)]
+        if None in parts or [p.kind for p in parts if p] != [_NUM, _OP, _NUM]:
+            return whole
+        top, slash, bottom = (p for p in parts if p)
+        if slash.text != "/" or not slash.glued or not bottom.glued or top.glued:
+            return whole
+        numerator, denominator = _literal(top), _literal(bottom)
+        if not 0 < numerator < denominator or whole.denominator != 1:
+            return whole
+        self.at += 3
+        return whole + numerator / denominator
+
+    def skip_units(self) -> None:
+        words = 0
+        while (token := self.peek()) is not None and token.kind in (_WORD, _NOTE):
+            if token.kind == _WORD:
+                word = token.text.lower()
+                if word == "of" and (following := self.peek(1)) is not None and following.kind in (_NUM, _LP):
+                    break
+                words += 1
+                self.side.units |= {part.rstrip("s") for part in re.split(r"[/-]", word)} & _MEASURES_SINGULAR
+                self.side.doubts |= (
+                    word in _CLAUSE_WORDS and word not in _HARMLESS and self.operator_ahead()
+                ) or words > 8
+            self.at += 1
+
+    def operator_ahead(self) -> bool:
+        """Whether the words lead up to an operator: only there they could hide a boundary of the expression."""
+        at = self.at
+        while at < self.stop and self.tokens[at].kind in (_WORD, _NOTE):
+            at += 1
+        return at < self.stop and self.tokens[at].kind == _OP
+
+    def bounded(self, value: Fraction) -> Fraction:
+        if value.numerator.bit_length() > _MAX_BITS or value.denominator.bit_length() > _MAX_BITS:
+            raise _UnreadableError
+        return value
+
+
+_MEASURES_SINGULAR = frozenset(word.rstrip("s") for word in _MEASURES)
+
+
+def _literal(token: _Token) -> Fraction:
+    return Fraction(token.text.replace(",", ""))
+
+
+# --- Equations: left and right of one sign ----------------------------------------------------------------------------
+
+_CENT = Fraction(1, 100)
+_LABEL_WORDS = frozenset(
+    "step day group part question problem mistake week month year chapter number no option case line page grade room class team box"
+    " figure table example method equation round game level phase section item row column bag set point".split()
+)
+_DOUBTFUL_BEFORE = frozenset(
+    "twice double triple thrice half quarter third of by than square root sum product difference times minus plus over negative"
+    " average mean log sin cos".split()
+)
+_BEFORE_LONE = frozenset("so thus therefore then and since because as is means hence".split())
+
+
+def _left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_Side, int] | None:
+    """The longest closed expression that ends right before the sign, and where it starts."""
+    lowest = max(0, equals - _MAX_TOKENS)
+    for at in range(equals - 1, lowest - 1, -1):
+        if tokens[at].kind in (_EQ, _BOUND):
+            lowest = at + 1
+            break
+    for at in range(lowest, equals):
+        token = tokens[at]
+        if token.kind not in (_NUM, _LP) and not (token.kind == _OP and token.text == "-" and _is_sign(tokens, at)):
+            continue
+        try:
+            side = _Parser(tokens, at, equals, percent).read()
+        except _UnreadableError:
+            continue
+        if side.stop == equals:
+            return (side, at) if _closed_on_the_left(tokens, at, lowest, side) else None
+    return None
+
+
+def _is_sign(tokens: list[_Token], at: int) -> bool:
+    """Whether a minus is a sign: "must be -7 - (-8)"."""
+    spaced_before = at == 0 or not tokens[at].glued or tokens[at - 1].kind in (_EQ, _BOUND, _LP)
+    value_before = at > 0 and tokens[at - 1].kind in (_NUM, _RP, _PCT)
+    return spaced_before and not value_before and at + 1 < len(tokens) and tokens[at + 1].glued
+
+
+def _closed_on_the_left(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
+    """Whether nothing before the expression belongs to it ("x + 5 * 3"); what may belong to it makes it doubtful."""
+    before = tokens[at - 1] if at > 0 else None
+    if before is None or before.kind in (_EQ, _BOUND):
+        return not (
+            before is not None and before.glued and before.text == ":" and at > 1 and tokens[at - 2].kind == _NUM
+        )
+    if before.kind in (_OP, _BAD, _PCT):
+        return False
+    if before.kind == _LP:
+        return not (before.glued and at > 1 and tokens[at - 2].kind in (_WORD, _BAD, _NUM))
+    if before.kind in (_NUM, _RP):
+        side.doubts = True
+    if before.kind == _WORD:
+        word = before.text.lower()
+        if tokens[at].glued:
+            return False  # f(2 + 1)
+        if not side.operators and word not in _BEFORE_LONE:
+            return False  # "Group 1 = …", "Total 5 = …"
+        side.doubts |= word in _LABEL_WORDS or word in _DOUBTFUL_BEFORE
+        side.doubts |= side.tight_minus and side.value < 0  # "pages 3-5 = 3 pages"
+    return _no_operator_before(tokens, at, lowest, side)
+
+
+def _no_operator_before(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
+    """Back over the words in front: "20 apples - her 5 + 3 = 18" is not 5 + 3."""
+    back = at - 1
+    while back >= lowest and tokens[back].kind in (_WORD, _NOTE):
+        back -= 1
+    if back < lowest or tokens[back].kind != _OP:
+        return True
+    side.doubts = True
+    return tokens[back].text == "-"
+
+
+def _right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side | None:
+    """The expression that begins right behind the sign; None if it isn't closed ("= 12 + x", "= 3y")."""
+    at, about = equals + 1, tokens[equals].text == "≈"
+    while at < len(tokens) and tokens[at].kind == _WORD and (word := tokens[at].text.lower()) in _ABOUT | _SKIPPED:
+        about |= word in _ABOUT
+        at += 1
+    if at < len(tokens) and tokens[at].text == "≈":  # "= ~5"
+        about, at = True, at + 1
+    stop = min(len(tokens), at + _MAX_TOKENS)
+    try:
+        side = _Parser(tokens, at, stop, percent).read()
+    except _UnreadableError:
+        return None
+    side.about = about
+    after = tokens[side.stop] if side.stop < len(tokens) else None
+    if after is not None and after.kind in (_OP, _PCT, _LP) and not (after.text == "-" and side.doubts):
+        return None
+    if after is not None and after.kind == _BAD and after.text.lower() not in _REMAINDER:
+        return None
+    return side
+
+
+# --- Equations: true or not -------------------------------------------------------------------------------------------
+
+_ROUNDS = re.compile(
+    r"\b(?:round\w*|remainder|left ?over|remain\w*|whole|full|complete|at least|up to|nearest|extra)\b", re.IGNORECASE
+)
+
+
+def _is_true(left: _Side, right: _Side, line: str) -> bool | None:
+    """True, false, or None where nobody can be sure."""
+    if left.value == right.value:
+        return True
+    if left.operators and right.literal is not None:
+        close = _rounded(left, right, line)
+    elif right.operators and left.literal is not None:
+        close = _rounded(right, left, line)
+    else:
+        inexact = "/" in left.operators + right.operators or right.about
+        close = None if inexact and abs(left.value - right.value) <= abs(left.value) * _CENT * 2 else False
+    if close is not False:
+        return close
+    doubtful = left.doubts or right.doubts or (left.tight_minus and left.value < 0)
+    runs_on = bool(right.operators) and right.first == left.value  # 3 + 4 = 7 * 2 = 14
+    converted = len(left.units | right.units) > 1
+    return None if doubtful or runs_on or converted else False
+
+
+def _rounded(side: _Side, shown: _Side, line: str) -> bool | None:
+    """Whether a literal is the side's value, rounded to the digits that it shows."""
+    digits = (shown.literal or "").replace(",", "")
+    places = len(digits.partition(".")[2])
+    unit = Fraction(1, 10**places)
+    about = side.about or shown.about
+    if about and not places:  # 98 * 52 ≈ 5,000
+        unit = Fraction(10 ** (len(digits) - len(digits.rstrip("0"))))
+    off = abs(side.value - shown.value)
+    if about:
+        return off < unit
+    if "/" in side.operators:
+        if places or _ROUNDS.search(line):
+            return off < unit
+        if off < unit:  # 290 / 3 = 97 is rounding; 5 / 2 = 3 may be meant so
+            return True if off <= unit / 2 and off <= abs(side.value) / 20 else None
+        return False
+    if places and ("*" in side.operators or "^" in side.operators):
+        return off <= unit / 2
+    return False
+
+
+def _with_remainder(tokens: list[_Token], left: _Side, right: _Side) -> bool | None:
+    """`17 / 5 = 3 R 2`: None if there is no remainder."""
+    at = right.stop
+    words = 0
+    while (
+        at < len(tokens)
+        and words < 3
+        and tokens[at].kind == _WORD
+        and tokens[at].text.lower() in ("with", "a", "and", "of")
+    ):
+        at, words = at + 1, words + 1
+    spelled = [t.text.lower() for t in tokens[max(0, right.stop - 4) : right.stop + 4]]
+    if not _REMAINDER.intersection(spelled):
+        return None
+    later = [t for t in tokens[right.stop : right.stop + 6] if t.kind == _NUM]
+    if not later or left.operators != "/" or right.literal is None:
+        return None
+    rest = _literal(later[0])
+    divisor = next((_literal(t) for t in reversed(tokens) if t.kind == _NUM and t.end == left.end), None)
+    if divisor is None or not divisor:
+        return None
+    return 0 <= rest < divisor and left.value == right.value + rest / divisor
+
+
+def _judge(tokens: list[_Token], equals: int, line: str) -> tuple[int, int, bool] | None:
+    """The equation at one sign: start, end, truth; None if it isn't closed arithmetic or not sure."""
+    left = _left_side(tokens, equals, _CENT)
+    right = _right_side(tokens, equals, _CENT)
+    if left is None or right is None or not (left[0].operators or right.operators):
+        return None
+    start = tokens[left[1]].start
+    verdict = _with_remainder(tokens, left[0], right)
+    if verdict is None:
+        verdict = _is_true(left[0], right, line)
+    if verdict is False and (left[0].percent or right.percent):  # 5 / 20 * 100 = 25%
+        for other in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
+            again_left, again_right = _left_side(tokens, equals, other[0]), _right_side(tokens, equals, other[1])
+            if again_left and again_right and _is_true(again_left[0], again_right, line):
+                verdict = True
+    return None if verdict is None else (start, right.end, verdict)
+
+
+# --- Equations: the text ----------------------------------------------------------------------------------------------
+
+
+def equations(text: str) -> tuple[Equation, ...]:
+    """The closed equations of a text, in order; spans are the text's own, markup included.
+
+    "Cost: $5 × 3 = $16" -> (Equation(7, 18, "5 × 3 = $16", False),). Empty for texts over 50,000 characters.
+    """
+    if len(text) > MAX_TEXT or not any(sign in text for sign in ("=", "≈", "equal", "\\approx")):
+        return ()
+    plain = _EQUALS_WORDS.sub(lambda m: "=".ljust(len(m[0])), blank_markup(text))
+    plain = _CONTINUED.sub(" ", plain)
+    found = [Equation(start, end, text[start:end], true) for start, end, true in _found(plain)]
+    return tuple(found)
+
+
+def _found(plain: str) -> Iterator[tuple[int, int, bool]]:
+    offset = 0
+    for line in plain.split("\n"):
+        if "=" in line or "≈" in line:
+            tokens = _tokens(line, offset)
+            for at, token in enumerate(tokens):
+                if token.kind == _EQ and (judged := _judge(tokens, at, line)) is not None:
+                    yield judged
+        offset += len(line) + 1

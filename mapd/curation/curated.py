@@ -1,0 +1,309 @@
+"""The curated set of one exam: every mistake with its explanations, decided. Pure: material + judgements + policy in.
+
+curated = curate(queries.material(session, 1), queries.judgements(session, 1), PAPER)
+summary(curated).accepted          -> 826 on the authors' SVAMP file
+sweep(curated)                     -> the same counts at every threshold at once
+"""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import overload
+
+from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
+from mapd.questions.grading import Outcome, Task, answers_equal
+from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
+from mapd.verdicts import (
+    ALWAYS,
+    NEVER,
+    READING,
+    VERDICT,
+    Act,
+    CheckStates,
+    Decision,
+    Judged,
+    Policy,
+    Ruling,
+    Verdict,
+    decide_feedback,
+    decide_rationale,
+    final_verdict,
+    leniency,
+    ruling,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An explanation with all that is said of it. `verdict` is what counts, `committee` what votes and checks say."""
+
+    text: Text
+    checks: RationaleChecks | FeedbackChecks
+    states: CheckStates
+    committee: Decision
+    people: Ruling
+    verdict: Verdict
+    answer: str | None  # a rationale's own final answer, as corrected by people
+    cut: float  # accepted at every threshold below this mean
+
+    @property
+    def overridden(self) -> bool:
+        """Whether people's decision differs from the committee's."""
+        return self.verdict is not self.committee.verdict
+
+    @property
+    def judged(self) -> bool:
+        """Whether a person has decided on it (a conflict is decided, but not yet agreed)."""
+        return self.people.decision is not None or self.people.conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """An attempt that isn't correct, after people's corrections, with its question's explanations."""
+
+    question: Item
+    attempt: Response
+    gold: str  # as corrected by people
+    answer: str | None
+    rationales: tuple[Explained, ...]
+    feedback: tuple[Explained, ...]
+    disputed: bool  # people differ on the question or on the attempt
+
+    @property
+    def texts(self) -> tuple[Explained, ...]:
+        """Rationales, then feedback."""
+        return self.rationales + self.feedback
+
+    @property
+    def covered(self) -> bool:
+        """Whether at least one rationale is accepted."""
+        return any(x.verdict is Verdict.ACCEPTED for x in self.rationales)
+
+    @property
+    def feedback_stands(self) -> bool:
+        """Whether at least one feedback stands."""
+        return any(x.verdict is Verdict.ACCEPTED for x in self.feedback)
+
+    @property
+    def possibly_not(self) -> bool:
+        """Whether our own reading of the response says that it is correct."""
+        return self.attempt.our_outcome == Outcome.CORRECT
+
+
+@dataclass(frozen=True, slots=True)
+class Curated:
+    """The live curated set of one exam under one policy."""
+
+    exam: ExamInfo
+    policy: Policy
+    teachers: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+    corrected: tuple[Response, ...]  # attempts that people found to be no mistakes
+    excluded: tuple[Response, ...]  # mistakes on questions that people excluded
+    judgements: tuple[JudgementRow, ...]
+
+    @property
+    def rationales(self) -> Iterator[Explained]:
+        """Every rationale of every mistake."""
+        return (x for m in self.mistakes for x in m.rationales)
+
+
+def curate(
+    material: Material, judgements: Sequence[JudgementRow], policy: Policy, exam: ExamInfo | None = None
+) -> Curated:
+    """Decide every explanation of every mistake of the exam. `exam`: its row as it is now, where material is older."""
+    said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
+    for row in judgements:
+        said[row.target, row.target_id].append(row.judged)
+    rationales, feedback = _texts_by_target(material.texts)
+    offsets = _leniency(material.texts) if policy.leniency_adjusted else {}
+    mistakes, corrected, excluded = [], [], []
+    for attempt in material.attempts:
+        question = material.questions[attempt.question_id]
+        of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
+        gold = _or_corrected(question.gold, of_question)
+        if not is_mistake(attempt, question, gold, material.exam.task, of_attempt):
+            if attempt.outcome != Outcome.CORRECT:
+                corrected.append(attempt)
+            continue
+        if of_question.decision is Act.REJECT:
+            excluded.append(attempt)
+            continue
+        explain = _Explainer(question, gold, attempt, material.exam.task, policy, offsets, said)
+        mistakes.append(
+            Mistake(
+                question=question,
+                attempt=attempt,
+                gold=gold,
+                answer=_or_corrected(attempt.answer, of_attempt),
+                rationales=tuple(explain(x) for x in rationales[question.id]),
+                feedback=tuple(explain(x) for x in feedback[attempt.id]),
+                disputed=of_question.conflict or of_attempt.conflict,
+            )
+        )
+    return Curated(
+        exam or material.exam,
+        policy,
+        material.teachers,
+        tuple(mistakes),
+        tuple(corrected),
+        tuple(excluded),
+        tuple(judgements),
+    )
+
+
+def is_mistake(attempt: Response, question: Item, gold: str, task: Task, people: Ruling) -> bool:
+    """Whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
+    if people.decision is Act.REJECT:
+        return False
+    if people.decision is Act.CORRECT or gold != question.gold:
+        answer = _or_corrected(attempt.answer, people)
+        return answer is None or not answers_equal(answer, gold, task, question.options)
+    return attempt.outcome != Outcome.CORRECT
+
+
+@overload
+def _or_corrected(given: str, people: Ruling) -> str: ...
+@overload
+def _or_corrected(given: str | None, people: Ruling) -> str | None: ...
+def _or_corrected(given: str | None, people: Ruling) -> str | None:
+    return people.value if people.decision is Act.CORRECT else given
+
+
+def _texts_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
+    rationales: dict[int, list[Text]] = defaultdict(list)
+    feedback: dict[int, list[Text]] = defaultdict(list)
+    for text in texts:
+        if text.attempt_id is None:
+            rationales[text.question_id].append(text)
+        else:
+            feedback[text.attempt_id].append(text)
+    return rationales, feedback
+
+
+def _leniency(texts: Iterable[Text]) -> dict[str, Fraction]:
+    return leniency((v.reviewer, v.score) for x in texts for v in counted(x.votes))
+
+
+def counted(votes: Sequence[Vote]) -> list[Vote]:
+    """The votes that count: those given with sight of the gold, if there are any; never both kinds together."""
+    with_gold = [v for v in votes if v.saw_gold]
+    return with_gold if any(v.score is not None for v in with_gold) else [v for v in votes if not v.saw_gold]
+
+
+@dataclass(frozen=True, slots=True)
+class _Explainer:
+    """Decides the explanations of one mistake."""
+
+    question: Item
+    gold: str
+    attempt: Response
+    task: Task
+    policy: Policy
+    offsets: Mapping[str, Fraction]
+    said: Mapping[tuple[str, int], list[Judged]]
+
+    def __call__(self, text: Text) -> Explained:
+        judged = self.said.get((text.kind, text.id), [])
+        scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in counted(text.votes)]
+        checks: RationaleChecks | FeedbackChecks
+        if text.kind == "rationale":
+            checks = check_rationale(text.text, self.gold, self.task, self.question.options)
+            answer = _or_corrected(checks.answer, ruling(judged, READING))
+            states = CheckStates(self._matches(answer, checks), checks.equations_true, checks.shows_work)
+            decide = decide_rationale
+        else:
+            checks = check_feedback(text.text, self.gold, self.task, self.question.options)
+            answer, states = None, CheckStates(checks.states_gold, checks.equations_true)
+            decide = decide_feedback
+        committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
+        verdict = final_verdict(committee.verdict, people)
+        by_people = people.decision is not None or people.conflict  # then the threshold has no say
+        cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
+        return Explained(text, checks, states, committee, people, verdict, answer, cut)
+
+    def _matches(self, answer: str | None, checks: RationaleChecks) -> State:
+        if answer == checks.answer:
+            return checks.matches_gold
+        same = answer is not None and answers_equal(answer, self.gold, self.task, self.question.options)
+        return State.HOLDS if same else State.FAILS
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The counts of a curated set's rationales and mistakes."""
+
+    rationales: int
+    accepted: int
+    rejected: int
+    undecided: int
+    overridden: int
+    by_teacher: dict[str, int]
+    mistakes: int
+    mistakes_covered: int
+    pairs: int
+    accepted_wrong_answer: int
+    rejected_right_answer: int
+    answer_unreadable: int
+
+
+def summary(curated: Curated) -> Summary:
+    """Count the curated set."""
+    found = list(curated.rationales)
+    verdicts = Counter(x.verdict for x in found)
+    by_answer = Counter((x.verdict, x.states.matches_gold) for x in found)
+    authors = dict.fromkeys((n for n in curated.teachers if any(x.text.teacher == n for x in found)), 0)
+    return Summary(
+        rationales=len(found),
+        accepted=verdicts[Verdict.ACCEPTED],
+        rejected=verdicts[Verdict.REJECTED],
+        undecided=verdicts[Verdict.UNDECIDED],
+        overridden=sum(x.overridden for x in found),
+        by_teacher=authors | Counter(x.text.teacher for x in found if x.verdict is Verdict.ACCEPTED),
+        mistakes=len(curated.mistakes),
+        mistakes_covered=sum(m.covered for m in curated.mistakes),
+        pairs=sum(m.covered and m.feedback_stands for m in curated.mistakes),
+        accepted_wrong_answer=by_answer[Verdict.ACCEPTED, State.FAILS],
+        rejected_right_answer=by_answer[Verdict.REJECTED, State.HOLDS],
+        answer_unreadable=sum(x.answer is None for x in found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AtThreshold:
+    """What one threshold gives."""
+
+    threshold: float
+    accepted: int
+    wrong: int
+    covered: int
+    pairs: int
+
+
+def sweep(curated: Curated, thresholds: Sequence[float]) -> list[AtThreshold]:
+    """The curated set's counts at each threshold, judgements standing. One pass over the rationales, then look-ups."""
+    cuts = sorted(x.cut for x in curated.rationales)
+    wrong = sorted(x.cut for x in curated.rationales if x.states.matches_gold is State.FAILS)
+    covered = sorted(max((x.cut for x in m.rationales), default=NEVER) for m in curated.mistakes)
+    pairs = sorted(
+        min(max((x.cut for x in m.rationales), default=NEVER), max((x.cut for x in m.feedback), default=NEVER))
+        for m in curated.mistakes
+    )
+
+    def above(values: Sequence[float], threshold: float) -> int:
+        return len(values) - bisect_right(values, threshold)
+
+    return [AtThreshold(t, above(cuts, t), above(wrong, t), above(covered, t), above(pairs, t)) for t in thresholds]
+
+
+def changed(before: Curated, after: Curated) -> list[tuple[Mistake, Explained, Explained]]:
+    """The rationales whose verdict differs between two policies: (mistake, before, after)."""
+    old = {x.text.id: x for x in before.rationales}
+    return [
+        (m, old[x.text.id], x)
+        for m in after.mistakes
+        for x in m.rationales
+        if x.text.id in old and old[x.text.id].verdict is not x.verdict
+    ]

@@ -1,0 +1,276 @@
+"""What people do: judge, undo, save a policy. Each act is one insert with its audit row, in the caller's transaction.
+
+judge(session, Target("rationale", 12), Act.REJECT, by="ann", reason="false_step", token="…")
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlmodel import Session, col, select
+
+from mapd.curation.curated import Curated, Explained, curate
+from mapd.errors import BadInput, NotFound, Stale
+from mapd.people import person_name
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.verdicts import PRESETS, Act, Check, Policy, Reason
+
+
+class QuestionReason(StrEnum):
+    """Why a question is taken out."""
+
+    GOLD_WRONG = "gold_wrong"
+    UNCLEAR = "question_unclear"
+    OTHER = "other"
+
+
+REASONS: dict[str, type[StrEnum]] = {"rationale": Reason, "feedback": Reason, "question": QuestionReason}
+CAN_BE_CORRECTED = frozenset({"rationale", "attempt", "question"})  # a feedback has no answer of its own
+TABLES: dict[str, type[t.Travelling]] = {
+    "rationale": t.Explanation,
+    "feedback": t.Explanation,
+    "attempt": t.Attempt,
+    "question": t.Question,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is judged: `kind` is rationale, feedback, attempt or question; `id` its row's."""
+
+    kind: str
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """How a judgement came about: what the person saw, and where."""
+
+    queue: str | None = None
+    sampling_chance: float | None = None
+    revealed: bool = True
+    seconds: float | None = None
+    committee: str | None = None
+
+
+ON_ITS_OWN = Circumstances()
+
+
+def judge(
+    session: Session,
+    target: Target,
+    decision: Act,
+    *,
+    by: str,
+    reason: str | None = None,
+    note: str | None = None,
+    value: str | None = None,
+    token: str | None = None,
+    seen: int | None = None,
+    role: str = "annotator",
+    circumstances: Circumstances = ON_ITS_OWN,
+) -> t.Judgement:
+    """Record one person's decision on one target.
+
+    `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
+    the person saw on the target (0 = none).
+
+    Raises: BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
+    """
+    if token is not None and (done := _by_token(session, token)) is not None:
+        return done
+    person = person_name(by)
+    _check_decision(target.kind, decision, reason, value)
+    uid = _uid(session, target)
+    _check_seen(session, target, seen)
+    row = t.Judgement(
+        target=target.kind,
+        person=person,
+        role=role,
+        decision=decision,
+        reason=reason,
+        note=note.strip() or None if note else None,
+        value=value.strip() if value else None,
+        token=token or t.new_uid(),
+        queue=circumstances.queue,
+        sampling_chance=circumstances.sampling_chance,
+        revealed=circumstances.revealed,
+        seconds=circumstances.seconds,
+        committee=circumstances.committee,
+    )
+    _aim(row, target)
+    session.add(row)
+    queries.audit(session, person, f"judge {decision}", f"{target.kind} {uid}", reason=reason, value=row.value)
+    session.flush()
+    return row
+
+
+def undo(session: Session, judgement_id: int, *, by: str, token: str | None = None) -> t.Judgement:
+    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo).
+
+    Raises: NotFound; Stale where it was undone already; BadInput where it is another person's.
+    """
+    if token is not None and (done := _by_token(session, token)) is not None:
+        return done
+    person = person_name(by)
+    row = session.get(t.Judgement, judgement_id)
+    if row is None:
+        raise NotFound(f"unknown judgement: {judgement_id}")
+    if row.person != person:
+        raise BadInput(f"judgement {judgement_id} is {row.person}'s: only the one who made it can undo it")
+    if session.exec(select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id)).first() is not None:
+        raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
+    target_id = row.explanation_id or row.attempt_id or row.question_id or 0
+    target = Target(row.target, target_id)
+    back = t.Judgement(
+        target=row.target,
+        person=person,
+        role=row.role,
+        decision=Act.WITHDRAW,
+        undoes_id=judgement_id,
+        queue=row.queue,
+        token=token or t.new_uid(),
+    )
+    _aim(back, target)
+    session.add(back)
+    queries.audit(session, person, "undo", f"{row.target} {_uid(session, target)}", judgement=row.uid)
+    session.flush()
+    return back
+
+
+def _by_token(session: Session, token: str) -> t.Judgement | None:
+    return session.exec(select(t.Judgement).where(t.Judgement.token == token)).first()
+
+
+def _check_decision(kind: str, decision: Act, reason: str | None, value: str | None) -> None:
+    if reason is not None:
+        known = [r.value for r in REASONS.get(kind, [])]
+        if decision is not Act.REJECT:
+            raise BadInput(f"a reason goes with reject, not with {decision}: {reason}")
+        if reason not in known:
+            raise BadInput(f"unknown reason for a {kind}: {reason}; one of {', '.join(known)}")
+    if (decision is Act.CORRECT) != bool(value and value.strip()):
+        raise BadInput(f"a value goes with correct, and correct needs one: {decision}, {value!r}")
+    if decision is Act.CORRECT and kind not in CAN_BE_CORRECTED:
+        raise BadInput(f"a {kind} has no answer to correct; accept or reject it")
+
+
+def _uid(session: Session, target: Target) -> str:
+    row = session.get(TABLES[target.kind], target.id)
+    if row is None or (isinstance(row, t.Explanation) and row.kind != target.kind):
+        raise NotFound(f"unknown {target.kind}: {target.id}")
+    return row.uid
+
+
+def _check_seen(session: Session, target: Target, seen: int | None) -> None:
+    if seen is None:
+        return
+    column = col(queries.TARGET_COLUMN[target.kind])
+    query = select(t.Judgement).where(column == target.id).order_by(col(t.Judgement.id).desc())
+    latest = session.exec(query).first()
+    if latest is not None and latest.id != seen:
+        raise Stale(
+            f"{latest.person} decided on this {target.kind} in the meantime; it was reloaded, nothing was saved"
+        )
+
+
+def _aim(row: t.Judgement, target: Target) -> None:
+    if target.kind == "attempt":
+        row.attempt_id = target.id
+    elif target.kind == "question":
+        row.question_id = target.id
+    else:
+        row.explanation_id = target.id
+
+
+def policy_named(session: Session, name: str) -> Policy:
+    """A preset, or the latest version of a saved policy.
+
+    Raises: NotFound, naming the known ones.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    saved = {p.name: p for p in policies(session)}
+    if name not in saved:
+        raise NotFound(f"unknown policy: {name}; one of {', '.join([*PRESETS, *saved])}")
+    return saved[name]
+
+
+def policies(session: Session) -> list[Policy]:
+    """The latest version of every saved policy, by name."""
+    rows = session.exec(select(t.Policy).order_by(col(t.Policy.name), col(t.Policy.version))).all()
+    latest = {row.name: row for row in rows}
+    return [
+        Policy(
+            row.name,
+            row.threshold_hundredths / 100,
+            row.min_votes,
+            frozenset(map(Check, row.checks)),
+            row.leniency_adjusted,
+            row.version,
+        )
+        for row in latest.values()
+    ]
+
+
+def save_policy(session: Session, policy: Policy, *, by: str) -> Policy:
+    """Save a policy under its name; a name that is there gets a new version.
+
+    Raises: BadInput for a preset's name or a name of no characters.
+    """
+    name, person = policy.name.strip(), person_name(by)
+    if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
+        raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
+    versions = session.exec(select(t.Policy.version).where(t.Policy.name == name)).all()
+    row = t.Policy(
+        name=name,
+        version=max(versions, default=0) + 1,
+        threshold_hundredths=round(policy.threshold * 100),
+        min_votes=policy.min_votes,
+        checks=sorted(policy.checks),
+        leniency_adjusted=policy.leniency_adjusted,
+        person=person,
+    )
+    session.add(row)
+    queries.audit(session, person, "save policy", f"policy {name}", version=row.version)
+    session.flush()
+    return policy_named(session, name)
+
+
+def set_policy(session: Session, exam_id: int, name: str, threshold: float | None, *, by: str) -> None:
+    """Choose the exam's policy, and the threshold where it isn't the policy's own.
+
+    Raises: NotFound, BadInput.
+    """
+    person, policy = person_name(by), policy_named(session, name)
+    row = session.get(t.Exam, exam_id)
+    if row is None:
+        raise NotFound(f"unknown exam: {exam_id}")
+    moved = None if threshold is None or threshold == policy.threshold else policy.at(threshold).threshold
+    row.policy, row.threshold_hundredths = name, None if moved is None else round(moved * 100)
+    queries.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
+
+
+def exam_policy(session: Session, exam: queries.ExamInfo) -> Policy:
+    """The exam's current policy, its threshold where the person moved it."""
+    policy = policy_named(session, exam.policy)
+    return policy if exam.threshold is None else policy.at(exam.threshold)
+
+
+def curated_set(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:
+    """The exam's curated set as the database has it now, under its own policy unless another is given."""
+    material = queries.material(session, exam_id)
+    policy = policy or exam_policy(session, material.exam)
+    return curate(material, queries.judgements(session, exam_id), policy)
+
+
+def explained(curated: Curated, kind: str, text_id: int) -> Explained:
+    """One explanation of the set.
+
+    Raises: NotFound where it belongs to no mistake of it (any more).
+    """
+    for mistake in curated.mistakes:
+        for x in mistake.texts:
+            if (x.text.kind, x.text.id) == (kind, text_id):
+                return x
+    raise NotFound(f"{kind} {text_id} belongs to no mistake of exam {curated.exam.name}")

@@ -1,0 +1,204 @@
+"""Freezing the curated set: lines (JSONL) and a manifest, named by the manifest's sha256, which holds the lines'.
+
+One line, from the authors' SVAMP file (shortened):
+
+    {"mistake": "5f…", "question": {"uid": "a0…", "text": "There are 87 oranges …", "gold": "145", …},
+     "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…"},
+     "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …"}}
+
+No times and no local ids are in it, so the same input gives the same name on every machine.
+"""
+
+import hashlib
+import json
+import os
+import random
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, select
+
+from mapd.curation.curated import Curated, Explained, Mistake, summary
+from mapd.errors import BadInput
+from mapd.people import person_name
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.store.queries import JudgementRow
+from mapd.verdicts import READING, VERDICT, Verdict, heard
+
+FORMAT = 1
+
+
+def freeze(session: Session, curated: Curated, *, by: str, seed: int = 0, everything: bool = False) -> t.Snapshot:
+    """Make the snapshot of the curated set; the same input returns the one that is there.
+
+    Per covered mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one
+    pair for each accepted rationale.
+
+    Raises: BadInput where no pair can be made.
+    """
+    pairs = [pair for m in curated.mistakes for pair in _pairs(m, seed, everything)]
+    if not pairs:
+        raise BadInput(
+            f"an empty snapshot is refused: exam {curated.exam.name} has no mistake with an accepted rationale and a "
+            f"standing feedback under policy {curated.policy.name} at {curated.policy.threshold:g}; lower the threshold"
+        )
+    lines = "".join(_canonical(line(*pair)) + "\n" for pair in pairs)
+    manifest = _manifest(curated, pairs, lines, seed, everything)
+    sha256 = _sha256(manifest_text(manifest))
+    found = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == sha256)).first()
+    if found is not None:
+        return found
+    person = person_name(by)
+    row = t.Snapshot(
+        uid=sha256[:32],
+        sha256=sha256,
+        exam_id=curated.exam.id,
+        pairs=len(pairs),
+        lines=lines,
+        manifest=manifest,
+        person=person,
+    )
+    session.add(row)
+    queries.audit(session, person, "freeze", f"snapshot {sha256}", pairs=len(pairs))
+    session.flush()
+    return row
+
+
+def write(snapshot: t.Snapshot, home: Path) -> Path:
+    """Put the snapshot's two files under `home`/snapshots/SHA and return that folder. What is there is left as it is.
+
+    Raises: BadInput where the folder can't be written, or holds other content under this name.
+    """
+    folder = home / "snapshots" / snapshot.sha256
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in {"pairs.jsonl": snapshot.lines, "manifest.json": manifest_text(snapshot.manifest)}.items():
+            _write_once(folder / name, text)
+    except OSError as error:
+        raise BadInput(f"the snapshot can't be written to {folder} ({error.strerror}); free or unlock it") from error
+    return folder
+
+
+def _write_once(path: Path, text: str) -> None:
+    if path.exists():
+        if path.read_text(encoding="utf-8") != text:
+            raise BadInput(f"{path} was changed by hand: a snapshot never changes; move the file away")
+        return
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    Path(temporary).replace(path)  # whole or not at all
+
+
+def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[tuple[Mistake, Explained, Explained]]:
+    """The mistake's training pairs. Each mistake has a draw of its own, so one more mistake moves no other's."""
+    accepted = _standing(mistake.rationales)
+    feedback = _standing(mistake.feedback)
+    if not accepted or not feedback:
+        return []
+    draw = random.Random(f"{seed} {mistake.attempt.uid}")
+    draw.shuffle(feedback)
+    chosen = accepted if everything else [draw.choice(accepted)]
+    return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(chosen)]
+
+
+def _standing(texts: tuple[Explained, ...]) -> list[Explained]:
+    return sorted((x for x in texts if x.verdict is Verdict.ACCEPTED), key=lambda x: x.text.uid)
+
+
+def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[str, Any]:
+    """One training pair as structured fields, never as a rendered prompt."""
+    q, a = mistake.question, mistake.attempt
+    question = {"uid": q.uid, "source_id": q.source_id, "text": q.text, "context": q.context}
+    return {
+        "mistake": a.uid,
+        "question": question | {"options": list(q.options), "family": q.family, "gold": mistake.gold},
+        "attempt": {"uid": a.uid, "text": a.text, "answer": mistake.answer},
+        "rationale": _text(rationale),
+        "feedback": _text(feedback),
+    }
+
+
+def _text(x: Explained) -> dict[str, Any]:
+    origin = {"uid": x.text.uid, "teacher": x.text.teacher, "by_person": x.text.teacher_kind == "person"}
+    return origin | {"simulated": x.text.simulated, "text": x.text.text}
+
+
+def _manifest(
+    curated: Curated, pairs: list[tuple[Mistake, Explained, Explained]], lines: str, seed: int, everything: bool
+) -> dict[str, Any]:
+    exam, policy, counts = curated.exam, curated.policy, summary(curated)
+    texts = [x for m in curated.mistakes for x in m.texts]
+    teachers = {x.text.teacher: {"kind": x.text.teacher_kind, "simulated": x.text.simulated} for x in texts}
+    return {
+        "format": FORMAT,
+        "exam": {
+            "uid": exam.uid,
+            "name": exam.name,
+            "student": exam.student,
+            "questions": exam.question_set,
+            "task": exam.task.value,
+            "split": exam.split,
+            "round": exam.round,
+        },
+        "policy": {
+            "name": policy.name,
+            "version": policy.version,
+            "threshold": policy.threshold,
+            "min_votes": policy.min_votes,
+            "checks": sorted(policy.checks),
+            "leniency_adjusted": policy.leniency_adjusted,
+        },
+        "draw": {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"},
+        "teachers": teachers,
+        "prompts": sorted({x.text.prompt_sha256 for x in texts}),
+        "judgements": _judgements(curated),
+        "counts": {
+            "mistakes": counts.mistakes,
+            "not_mistakes": len(curated.corrected),
+            "questions_excluded": len(curated.excluded),
+            "rationales": counts.rationales,
+            "accepted": counts.accepted,
+            "rejected": counts.rejected,
+            "undecided": counts.undecided,
+            "overridden": counts.overridden,
+            "accepted_wrong_answer": counts.accepted_wrong_answer,
+            "covered": counts.mistakes_covered,
+            "not_covered": counts.mistakes - counts.mistakes_covered,
+            "covered_but_no_feedback_stands": counts.mistakes_covered - counts.pairs,
+            "pairs": len(pairs),
+            "pairs_by_teacher": dict(sorted(Counter(r.text.teacher for _, r, _ in pairs).items())),
+        },
+        "lines_sha256": _sha256(lines),
+    }
+
+
+def _judgements(curated: Curated) -> list[dict[str, Any]]:
+    """What people say now of each target, in an order that doesn't depend on when they said it."""
+    by_target: dict[str, list[JudgementRow]] = {}
+    for row in curated.judgements:
+        by_target.setdefault(row.target_uid, []).append(row)
+    said = []
+    for uid, rows in by_target.items():
+        judged = [row.judged for row in rows]
+        of_text = rows[0].target in ("rationale", "feedback")
+        for j in heard(judged, VERDICT) + heard(judged, READING) if of_text else heard(judged):
+            who: dict[str, Any] = {"target": rows[0].target, "uid": uid, "person": j.person, "role": j.role}
+            said.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
+    return sorted(said, key=_canonical)
+
+
+def manifest_text(manifest: dict[str, Any]) -> str:
+    """The manifest's file, byte for byte: its sha256 is the snapshot's name (`sha256sum manifest.json`)."""
+    return json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,516 @@
+"""Import of the paper authors' files (github zhuochunli/Learn-from-Committee): feedback, rationales, and mistakes.
+
+One row of their SVAMP rationale file (shortened):
+
+    {"id": 0, "question": "There are 87 oranges …", "gold_answer": "145", "student_wrong_pred": "Answer: …",
+     "student_wrong_final_answer": "0.92", "gpt_rationale": ["To find out …", 5, 5], "gemini_rationale": […],
+     "mistral_rationale": […], "correct_rationale": ["To find out …", …]}
+
+A teacher's two scores are by the other teachers, in their order. Other benchmarks differ in the gold answer alone:
+StrategyQA "false.\\t<facts>", GSM8K a worked solution ending in "#### 18", LogiQA an index into `options`.
+`parse` is pure; `store` writes a parsed import in the caller's transaction.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePath
+from typing import Any, NamedTuple
+from uuid import NAMESPACE_URL, uuid5
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd.errors import BadInput, BadRows
+from mapd.people import person_name
+from mapd.questions.grading import Outcome, Task, grade, parse_number
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale, vote
+
+AUTHORS_ORDER = ("gpt", "gemini", "mistral")  # the order behind their score columns, whatever a file's keys say
+NO_ANSWER = "absolute_wrong_final_ans"
+UNKNOWN_PROMPT = hashlib.sha256(b"").hexdigest()
+FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|rationale)_round(?P<round>\d+)$")
+
+
+class File(NamedTuple):
+    """An uploaded or read file: its name (for messages and defaults) and its bytes."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One mistake as the files give it."""
+
+    source_id: str
+    question: str
+    context: str | None
+    options: tuple[str, ...]
+    gold: str
+    gold_note: str | None
+    response: str
+    answer: str | None
+    feedback: dict[str, str]
+    rationales: dict[str, tuple[str, tuple[tuple[str, int], ...]]]  # teacher -> text, (reviewer, score) as in the file
+    accepted: tuple[str, ...] | None  # the file's own accepted texts
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A whole import, checked, nothing written yet. `skipped` tells what the files lack, a line each."""
+
+    rows: tuple[Row, ...]
+    task: Task
+    teachers: tuple[str, ...]
+    dataset: str
+    student: str
+    round: int
+    sha256: str
+    skipped: tuple[str, ...]
+
+    @property
+    def no_vote(self) -> int:
+        """How many scores lie outside 1-5."""
+        return sum(vote(n).score is None for row in self.rows for _, given in row.rationales.values() for _, n in given)
+
+    @property
+    def paper_differs(self) -> int:
+        """How many rationales policy *paper* decides otherwise than the file's own accepted lists."""
+        return sum(map(_differs, self.rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import gave."""
+
+    exam: str
+    mistakes: int
+    feedback: int
+    rationales: int
+    reviews: int
+    no_vote: int
+    paper_differs: int
+    skipped: tuple[str, ...]
+    new: bool
+
+
+def parse(
+    feedback: File,
+    rationales: File,
+    mistakes: File | None = None,
+    dataset: str | None = None,
+    student: str | None = None,
+) -> Parsed:
+    """Read and check the files; rows are joined by their id.
+
+    Raises: BadInput where a file can't be read as a list of objects; BadRows naming every bad row of every file.
+    """
+    files = [f for f in (mistakes, rationales, feedback) if f is not None]
+    faults: list[tuple[str, int, str, str]] = []
+    tables = {f.name: _by_id(f.name, _load(f), faults) for f in files}
+    teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
+    skipped: list[str] = []
+    rows = []
+    for source_id, found in _joined(files, tables, skipped).items():
+        rows.append(_row(source_id, found, _Reader(rationales.name, feedback.name, teachers, faults, skipped)))
+    if faults:
+        raise BadRows(sorted(faults))
+    if not rows:
+        raise BadInput(f"{rationales.name} holds no rows: there is nothing to import")
+    named = next((m.groupdict() for f in files if (m := FILE_NAME.match(PurePath(f.name).stem))), {})
+    task = _task(rows)
+    rows = [_with_gold(row, task) for row in rows]
+    return Parsed(
+        rows=tuple(rows),
+        task=task,
+        teachers=teachers,
+        dataset=dataset or named.get("dataset") or "imported",
+        student=student or named.get("student") or "imported",
+        round=int(named.get("round", 0)),
+        sha256=hashlib.sha256(json.dumps([asdict(r) for r in rows], sort_keys=True).encode()).hexdigest(),
+        skipped=tuple(skipped),
+    )
+
+
+def _load(file: File) -> list[dict[str, Any]]:
+    try:
+        rows = json.loads(file.content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file.name} is not UTF-8 text at byte {error.start}; save it as UTF-8 JSON") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise BadInput(f"{file.name} is not whole JSON at {where} ({error.msg}); was it cut off?") from error
+    except RecursionError as error:
+        raise BadInput(f"{file.name} is nested too deeply to be the authors' list of rows") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadInput(f"{file.name} is not a JSON list of objects, which the authors' files are")
+    return rows
+
+
+class _Found(NamedTuple):
+    """A row of one file, and where it stands."""
+
+    place: int
+    row: dict[str, Any]
+
+
+def _by_id(name: str, rows: Sequence[dict[str, Any]], faults: list[tuple[str, int, str, str]]) -> dict[str, _Found]:
+    found: dict[str, _Found] = {}
+    for index, row in enumerate(rows):
+        source_id = row.get("id")
+        if isinstance(source_id, bool) or not isinstance(source_id, int | str) or str(source_id).strip() == "":
+            faults.append((name, index, "id", "missing"))
+        elif str(source_id) in found:
+            faults.append((name, index, "id", f"{source_id} stands in row {found[str(source_id)].place} too"))
+        else:
+            found[str(source_id)] = _Found(index, row)
+    return found
+
+
+def _joined(
+    files: Sequence[File], tables: dict[str, dict[str, _Found]], skipped: list[str]
+) -> dict[str, dict[str, _Found]]:
+    """By id, each file's row of it. The authors' code loses rows on the way: what a file lacks is told."""
+    joined: dict[str, dict[str, _Found]] = {}
+    for file in files:
+        for source_id, found in tables[file.name].items():
+            joined.setdefault(source_id, {})[file.name] = found
+    for source_id, found_in in joined.items():
+        skipped += [f"id {source_id}: no row in {f.name}" for f in files if f.name not in found_in]
+    return joined
+
+
+def _teachers(*tables: Any) -> tuple[str, ...]:
+    """The teachers the files' columns name: the authors' three in their order, then others as they come."""
+    named = [
+        key.removesuffix(kind)
+        for found in (f for table in tables for f in table)
+        for key in found.row
+        for kind in ("_rationale", "_feedback")
+        if key.endswith(kind) and key != "correct_rationale"
+    ]
+    known = [name for name in AUTHORS_ORDER if name in named]
+    return tuple(dict.fromkeys(known + named))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one id's rows, noting faults and what is missing."""
+
+    rationale_file: str
+    feedback_file: str
+    teachers: tuple[str, ...]
+    faults: list[tuple[str, int, str, str]]
+    skipped: list[str]
+
+    def text(self, name: str, found: _Found, key: str) -> str | None:
+        """A text that must be there."""
+        value = found.row.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if isinstance(value, str) and value.strip():
+            return value
+        said = "missing" if value is None else "empty" if value == "" else f"{_short(value)} is no text"
+        self.faults.append((name, found.place, key, said))
+        return None
+
+    def explanation(self, name: str, found: _Found, key: str, value: object) -> str | None:
+        """An explanation's text; a failed call left null, which is told and skipped."""
+        if value is None:
+            self.skipped.append(f"{name} row {found.place} {key}: no text")
+        elif not isinstance(value, str):
+            self.faults.append((name, found.place, key, f"{_short(value)} is no text"))
+        return value if isinstance(value, str) else None
+
+    def rationale(self, found: _Found, teacher: str) -> tuple[str, tuple[tuple[str, int], ...]] | None:
+        """[text, score by the first other teacher, score by the second, …]."""
+        key, name = f"{teacher}_rationale", self.rationale_file
+        value = found.row.get(key)
+        if value is None:
+            self.skipped.append(f"{name} row {found.place} {key}: missing")
+            return None
+        reviewers = [other for other in self.teachers if other != teacher]
+        if not isinstance(value, list) or len(value) != 1 + len(reviewers):
+            shape = f"[text, {len(reviewers)} scores]"
+            self.faults.append((name, found.place, key, f"{_short(value)} is not {shape}"))
+            return None
+        text = self.explanation(name, found, f"{key}[0]", value[0])
+        for place, score in enumerate(value[1:], start=1):
+            if isinstance(score, bool) or not isinstance(score, int):
+                self.faults.append((name, found.place, f"{key}[{place}]", f"score {_short(score)} is no integer"))
+        return None if text is None else (text, tuple(zip(reviewers, value[1:], strict=True)))
+
+
+def _row(source_id: str, found_in: dict[str, _Found], reader: _Reader) -> Row:
+    for name, found in found_in.items():
+        question = reader.text(name, found, "question")
+        gold = reader.text(name, found, "gold_answer")
+    first_name, first = next(iter(found_in.items()))
+    for name, found in found_in.items():
+        for key in ("question", "gold_answer"):
+            if found.row.get(key) != first.row.get(key):
+                reader.faults.append((name, found.place, key, f"differs from {first_name}"))
+    feedback: dict[str, str] = {}
+    rationales: dict[str, tuple[str, tuple[tuple[str, int], ...]]] = {}
+    for teacher in reader.teachers:
+        if (found_f := found_in.get(reader.feedback_file)) is not None:
+            key = f"{teacher}_feedback"
+            text = reader.explanation(reader.feedback_file, found_f, key, found_f.row.get(key))
+            feedback |= {} if text is None else {teacher: text}
+        if (found_r := found_in.get(reader.rationale_file)) is not None:
+            given = reader.rationale(found_r, teacher)
+            rationales |= {} if given is None else {teacher: given}
+    options, accepted = first.row.get("options"), _accepted(found_in.get(reader.rationale_file))
+    answer = str(first.row.get("student_wrong_final_answer") or "").strip()
+    return Row(
+        source_id=source_id,
+        question=question or "",
+        context=str(first.row["context"]) if first.row.get("context") else None,
+        options=tuple(map(str, options)) if isinstance(options, list) else (),
+        gold=gold or "",
+        gold_note=None,
+        response=str(first.row.get("student_wrong_pred") or ""),
+        answer=None if answer.lower() in ("", NO_ANSWER) else answer,
+        feedback=feedback,
+        rationales=rationales,
+        accepted=accepted,
+    )
+
+
+def _accepted(found: _Found | None) -> tuple[str, ...] | None:
+    listed = found.row.get("correct_rationale") if found else None
+    return tuple(map(str, listed)) if isinstance(listed, list) else None
+
+
+def _short(value: object) -> str:
+    shown = json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= 40 else shown[:39] + "…"
+
+
+def _task(rows: Sequence[Row]) -> Task:
+    """What kind of answers the gold answers are."""
+    if all(row.options for row in rows):
+        return Task.CHOICE
+    if all(re.match(r"(?:true|false|yes|no)\b", row.gold, re.IGNORECASE) for row in rows):
+        return Task.BOOLEAN
+    if all(parse_number(row.gold.rpartition("####")[2]) is not None for row in rows):
+        return Task.NUMERIC
+    return Task.TEXT
+
+
+def _with_gold(row: Row, task: Task) -> Row:
+    """The row with its gold answer apart from what came with it."""
+    if "####" in row.gold:
+        note, _, gold = row.gold.rpartition("####")
+    else:
+        gold, _, note = row.gold.partition("\t")
+    gold = gold.strip()
+    if task is Task.BOOLEAN:
+        gold = gold.rstrip(".").lower()
+    return replace(row, gold=gold, gold_note=note or None)
+
+
+def _differs(row: Row) -> int:
+    if row.accepted is None:
+        return 0
+    ours = Counter(
+        text
+        for text, given in row.rationales.values()
+        if decide_rationale([vote(n).score for _, n in given], PAPER, CheckStates()).verdict is Verdict.ACCEPTED
+    )
+    theirs = Counter(row.accepted)
+    return ((ours - theirs) + (theirs - ours)).total()
+
+
+def store(
+    session: Session, parsed: Parsed, *, by: str, progress: Callable[[int, int], None] = lambda *_: None
+) -> Imported:
+    """Write the import as one exam; the same content again returns the exam that is there.
+
+    `progress(done, total)` is told after each block of rows.
+    """
+    person = person_name(by)
+    found = session.exec(select(t.Exam).where(t.Exam.sha256 == parsed.sha256)).first()
+    if found is not None:
+        return _imported(parsed, found.uid, new=False)
+    writer = _Writer(session, parsed)
+    exam = writer.exam()
+    for start in range(0, len(parsed.rows), BLOCK):
+        writer.rows(exam, parsed.rows[start : start + BLOCK], start)
+        progress(min(start + BLOCK, len(parsed.rows)), len(parsed.rows))
+    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(parsed.rows))
+    session.flush()
+    return _imported(parsed, exam.uid, new=True)
+
+
+BLOCK = 50
+
+
+def _imported(parsed: Parsed, exam: str, *, new: bool) -> Imported:
+    given = [r for row in parsed.rows for r in row.rationales.values()]
+    return Imported(
+        exam=exam,
+        mistakes=len(parsed.rows),
+        feedback=sum(len(row.feedback) for row in parsed.rows),
+        rationales=len(given),
+        reviews=sum(len(scores) for _, scores in given),
+        no_vote=parsed.no_vote,
+        paper_differs=parsed.paper_differs,
+        skipped=parsed.skipped,
+        new=new,
+    )
+
+
+class _Writer:
+    """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
+
+    def __init__(self, session: Session, parsed: Parsed) -> None:
+        self.session, self.parsed = session, parsed
+        self.teachers = {name: self._teacher(name) for name in parsed.teachers}
+
+    def uid(self, *parts: str) -> str:
+        """The uid of the thing that `parts` name within this import."""
+        return uuid5(NAMESPACE_URL, "\n".join((self.parsed.sha256, *parts))).hex
+
+    def _teacher(self, name: str) -> int:
+        for shown in (name, f"{name} (imported)"):
+            found = self.session.exec(select(t.Teacher).where(t.Teacher.name == shown)).first()
+            if found is None:
+                found = t.Teacher(
+                    uid=uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex, name=shown, kind="imported"
+                )
+                self.session.add(found)
+                self.session.flush()
+            if found.kind == "imported":
+                return queries.identity(found)
+        raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
+
+    def _free_name(self, column: Any, name: str) -> str:
+        taken = set(self.session.exec(select(column).where(col(column).startswith(name, autoescape=True))).all())
+        return next(n for n in _numbered(name) if n not in taken)
+
+    def exam(self) -> t.Exam:
+        """The exam with its student and question set."""
+        p = self.parsed
+        student = self.session.exec(select(t.Student).where(t.Student.name == p.student)).first()
+        if student is None:
+            uid = uuid5(NAMESPACE_URL, f"imported student {p.student}").hex
+            student = t.Student(uid=uid, name=p.student, base=p.student)
+        questions = t.QuestionSet(
+            uid=self.uid("set"),
+            name=self._free_name(t.QuestionSet.name, p.dataset),
+            task=p.task,
+            source="the authors' files",
+            sha256=p.sha256,
+        )
+        self.session.add_all([student, questions])
+        if self.session.get(t.Prompt, UNKNOWN_PROMPT) is None:
+            self.session.add(t.Prompt(sha256=UNKNOWN_PROMPT, kind="imported", text=""))
+        self.session.flush()
+        name = self._free_name(t.Exam.name, f"{p.dataset} · {p.student} · round {p.round}")
+        exam = t.Exam(
+            uid=self.uid("exam"),
+            name=name,
+            student_id=queries.identity(student),
+            set_id=queries.identity(questions),
+            split="train",
+            round=p.round,
+            graded_by="import",
+            sha256=p.sha256,
+        )
+        self.session.add(exam)
+        self.session.flush()
+        return exam
+
+    def rows(self, exam: t.Exam, rows: Sequence[Row], start: int) -> None:
+        """One block of rows: questions, attempts, explanations, reviews."""
+        questions = self._insert(t.Question, [self._question(exam, r, start + i) for i, r in enumerate(rows)])
+        attempts = self._insert(t.Attempt, [self._attempt(exam, r, questions) for r in rows])
+        texts = self._insert(t.Explanation, [x for r in rows for x in self._texts(r, questions, attempts)])
+        self._insert(t.Review, [v for r in rows for v in self._reviews(r, texts)])
+
+    def _insert(self, table: type[t.Travelling], values: list[dict[str, Any]]) -> dict[str, int]:
+        """Insert in one statement; the ids by uid."""
+        if not values:
+            return {}
+        self.session.execute(sa.insert(table), values)
+        uids = [v["uid"] for v in values]
+        return dict(
+            self.session.execute(sa.select(col(table.uid), col(table.id)).where(col(table.uid).in_(uids))).all()
+        )
+
+    def _question(self, exam: t.Exam, row: Row, position: int) -> dict[str, Any]:
+        return {
+            "uid": self.uid("question", row.source_id),
+            "set_id": exam.set_id,
+            "source_id": row.source_id,
+            "position": position,
+            "split": exam.split,
+            "text": row.question,
+            "context": row.context,
+            "options": list(row.options),
+            "gold": row.gold,
+            "gold_note": row.gold_note,
+        }
+
+    def _attempt(self, exam: t.Exam, row: Row, questions: dict[str, int]) -> dict[str, Any]:
+        ours = grade(row.response, row.gold, self.parsed.task, row.options)
+        return {
+            "uid": self.uid("attempt", row.source_id),
+            "exam_id": exam.id,
+            "question_id": questions[self.uid("question", row.source_id)],
+            "sample": 0,
+            "text": row.response,
+            "answer": row.answer,
+            "outcome": Outcome.NO_ANSWER if row.answer is None else Outcome.INCORRECT,
+            "our_answer": ours.answer,
+            "our_outcome": ours.outcome,
+        }
+
+    def _texts(self, row: Row, questions: dict[str, int], attempts: dict[str, int]) -> Iterator[dict[str, Any]]:
+        question, attempt = self.uid("question", row.source_id), self.uid("attempt", row.source_id)
+        rationales = {teacher: text for teacher, (text, _) in row.rationales.items()}
+        for kind, texts in (("rationale", rationales), ("feedback", row.feedback)):
+            for teacher, text in texts.items():
+                yield {
+                    "uid": self.uid(kind, row.source_id, teacher),
+                    "kind": kind,
+                    "question_id": questions[question],
+                    "attempt_id": attempts[attempt] if kind == "feedback" else None,
+                    "author_id": self.teachers[teacher],
+                    "prompt_sha256": UNKNOWN_PROMPT,
+                    "sample": 0,
+                    "text": text,
+                }
+
+    def _reviews(self, row: Row, texts: dict[str, int]) -> Iterator[dict[str, Any]]:
+        for teacher, (_, scores) in row.rationales.items():
+            explanation = self.uid("rationale", row.source_id, teacher)
+            for reviewer, number in scores:
+                parsed = vote(number)
+                yield {
+                    "uid": self.uid("review", row.source_id, teacher, reviewer),
+                    "explanation_id": texts[explanation],
+                    "reviewer_id": self.teachers[reviewer],
+                    "prompt_sha256": UNKNOWN_PROMPT,
+                    "sample": 0,
+                    "score": parsed.score,
+                    "raw_score": parsed.raw,
+                    "status": parsed.status,
+                    "saw_gold": True,
+                    "text": "",
+                }
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name} ({number})"
+        number += 1

@@ -1,0 +1,1 @@
+"""Questions: what is asked, and how an answer is read and compared."""

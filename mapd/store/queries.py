@@ -1,0 +1,354 @@
+"""Named reads. They give plain frozen values, never ORM objects, so that a page may keep them.
+
+One `Text` of an imported exam, as the rules and the pages see it:
+
+    Text(id=3, kind="rationale", teacher="gemini", text="290 bananas divided into 2 groups = 145 bananas …",
+         votes=(Vote("gpt", 5), Vote("mistral", 5)), …)
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from mapd.errors import NotFound
+from mapd.questions.grading import Task
+from mapd.store import tables as t
+from mapd.verdicts import Act, Judged
+
+
+@dataclass(frozen=True, slots=True)
+class ExamInfo:
+    """An exam with the names around it."""
+
+    id: int
+    uid: str
+    name: str
+    student: str
+    question_set: str
+    task: Task
+    split: str
+    round: int
+    graded_by: str
+    simulated: bool
+    policy: str
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A question as given."""
+
+    id: int
+    uid: str
+    source_id: str
+    position: int
+    text: str
+    context: str | None
+    options: tuple[str, ...]
+    gold: str
+    gold_note: str | None
+    family: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An attempt as recorded: its own answer and outcome, and our reading beside it."""
+
+    id: int
+    uid: str
+    question_id: int
+    sample: int
+    text: str
+    answer: str | None
+    outcome: str
+    our_answer: str | None
+    our_outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One review: a score of 1-5, or None with the reason in `status`."""
+
+    reviewer: str
+    score: int | None
+    status: str = "ok"
+    raw: str | None = None
+    saw_gold: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An explanation with its votes."""
+
+    id: int
+    uid: str
+    kind: str
+    question_id: int
+    attempt_id: int | None
+    teacher: str
+    teacher_kind: str
+    simulated: bool
+    prompt_sha256: str
+    text: str
+    repairs_id: int | None
+    votes: tuple[Vote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that the curation of one exam rests on, but for people's judgements. It only ever grows."""
+
+    exam: ExamInfo
+    questions: dict[int, Item]
+    attempts: tuple[Response, ...]
+    texts: tuple[Text, ...]
+    teachers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementRow:
+    """A judgement with its target, for the rules (`judged`) and for the history."""
+
+    judged: Judged
+    uid: str
+    target: str
+    target_id: int
+    target_uid: str
+    note: str | None
+    committee: str | None
+    created_at: datetime
+
+
+_EXAM = (
+    select(t.Exam, t.Student.name, t.QuestionSet)
+    .join(t.Student, col(t.Exam.student_id) == t.Student.id)
+    .join(t.QuestionSet, col(t.Exam.set_id) == t.QuestionSet.id)
+)
+
+
+def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo:
+    moved = exam.threshold_hundredths
+    return ExamInfo(
+        id=identity(exam),
+        uid=exam.uid,
+        name=exam.name,
+        student=student,
+        question_set=questions.name,
+        task=Task(questions.task),
+        split=exam.split,
+        round=exam.round,
+        graded_by=exam.graded_by,
+        simulated=questions.simulated,
+        policy=exam.policy,
+        threshold=None if moved is None else moved / 100,
+    )
+
+
+def identity(row: t.Row) -> int:
+    """The id of a row that the database has."""
+    assert row.id is not None, f"{type(row).__name__} is not in the database yet"
+    return row.id
+
+
+def exams(session: Session) -> list[ExamInfo]:
+    """Every exam, the newest first."""
+    return [_exam_info(*row) for row in session.exec(_EXAM.order_by(col(t.Exam.id).desc())).all()]
+
+
+def exam(session: Session, ref: str | int) -> ExamInfo:
+    """The exam by uid, id or name.
+
+    Raises: NotFound.
+    """
+    row = session.exec(_EXAM.where(_is(t.Exam, ref) | (col(t.Exam.name) == str(ref)))).first()
+    if row is None:
+        known = ", ".join(e.name for e in exams(session)[:5]) or "none yet: `mapd import authors` makes one"
+        raise NotFound(f"unknown exam: {ref}; the project's exams: {known}")
+    return _exam_info(*row)
+
+
+def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
+    """`ref` is the uid, or the id where it is a short number."""
+    ref = str(ref)
+    by_uid = col(table.uid) == ref
+    return by_uid | (col(table.id) == int(ref)) if ref.isascii() and ref.isdigit() and len(ref) < 18 else by_uid
+
+
+def explanation(session: Session, kind: str, ref: str | int) -> t.Explanation:
+    """The rationale or feedback by uid or id.
+
+    Raises: NotFound.
+    """
+    found = session.exec(select(t.Explanation).where(_is(t.Explanation, ref), t.Explanation.kind == kind)).first()
+    if found is None:
+        raise NotFound(f"unknown {kind}: {ref}; `mapd curate show --items` lists them")
+    return found
+
+
+def exam_of(session: Session, text: t.Explanation) -> int:
+    """The exam an explanation belongs to: of its attempt, or the newest over its question (rounds share rationales)."""
+    if text.attempt_id is not None:
+        return session.exec(select(t.Attempt.exam_id).where(t.Attempt.id == text.attempt_id)).one()
+    query = select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == text.question_id)
+    return int(session.exec(query).one())
+
+
+def snapshot(session: Session, sha256: str) -> t.Snapshot:
+    """The snapshot by its sha256, or by the beginning of it.
+
+    Raises: NotFound, also where the beginning fits several.
+    """
+    found = session.exec(select(t.Snapshot).where(col(t.Snapshot.sha256).startswith(sha256, autoescape=True))).all()
+    if len(found) != 1:
+        raise NotFound(f"{'no' if not found else 'more than one'} snapshot begins with {sha256!r}")
+    return found[0]
+
+
+def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
+    """Every snapshot (of one exam), the newest first, without its lines loaded."""
+    query = select(t.Snapshot).options(sa.orm.defer(t.Snapshot.lines))  # type: ignore[arg-type]
+    if exam_id is not None:
+        query = query.where(t.Snapshot.exam_id == exam_id)
+    return list(session.exec(query.order_by(col(t.Snapshot.id).desc())).all())
+
+
+def material(session: Session, exam_id: int) -> Material:
+    """Questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
+    info = exam(session, exam_id)
+    attempts = _attempts(session, exam_id)
+    ids = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
+    questions = session.exec(select(t.Question).where(col(t.Question.id).in_(ids)).order_by(col(t.Question.position)))
+    items = {q.id: q for q in map(_item, questions.all())}
+    texts = _texts(session, exam_id)
+    voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
+    order = session.exec(select(t.Teacher.name).order_by(col(t.Teacher.id))).all()
+    return Material(info, items, attempts, texts, tuple(name for name in order if name in voices))
+
+
+def _item(q: t.Question) -> Item:
+    return Item(
+        identity(q), q.uid, q.source_id, q.position, q.text, q.context, tuple(q.options), q.gold, q.gold_note, q.family
+    )
+
+
+def _attempts(session: Session, exam_id: int) -> tuple[Response, ...]:
+    query = (
+        select(t.Attempt)
+        .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+        .where(t.Attempt.exam_id == exam_id)
+        .order_by(col(t.Question.position), col(t.Attempt.sample))
+    )
+    return tuple(
+        Response(identity(a), a.uid, a.question_id, a.sample, a.text, a.answer, a.outcome, a.our_answer, a.our_outcome)
+        for a in session.exec(query).all()
+    )
+
+
+def _of_exam(exam_id: int) -> sa.ColumnElement[bool]:
+    """Explanations of the exam: rationales of its questions, feedback on its attempts."""
+    questions = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
+    attempts = sa.select(col(t.Attempt.id)).where(col(t.Attempt.exam_id) == exam_id)
+    rationale = (col(t.Explanation.kind) == "rationale") & col(t.Explanation.question_id).in_(questions)
+    return rationale | col(t.Explanation.attempt_id).in_(attempts)
+
+
+def _texts(session: Session, exam_id: int) -> tuple[Text, ...]:
+    votes = _votes(session, exam_id)
+    query = (
+        select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
+        .join(t.Teacher, col(t.Explanation.author_id) == t.Teacher.id)
+        .where(_of_exam(exam_id))
+        .order_by(col(t.Explanation.question_id), col(t.Explanation.author_id), col(t.Explanation.id))
+    )
+    return tuple(
+        Text(
+            id=identity(x),
+            uid=x.uid,
+            kind=x.kind,
+            question_id=x.question_id,
+            attempt_id=x.attempt_id,
+            teacher=name,
+            teacher_kind=kind,
+            simulated=simulated,
+            prompt_sha256=x.prompt_sha256,
+            text=x.text,
+            repairs_id=x.repairs_id,
+            votes=tuple(votes[identity(x)]),
+        )
+        for x, name, kind, simulated in session.exec(query).all()
+    )
+
+
+def _votes(session: Session, exam_id: int) -> dict[int, list[Vote]]:
+    query = (
+        select(t.Review, t.Teacher.name)
+        .join(t.Teacher, col(t.Review.reviewer_id) == t.Teacher.id)
+        .join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
+        .where(_of_exam(exam_id))
+        .order_by(col(t.Review.reviewer_id), col(t.Review.sample))
+    )
+    votes: dict[int, list[Vote]] = defaultdict(list)
+    for r, reviewer in session.exec(query).all():
+        votes[r.explanation_id].append(Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text))
+    return votes
+
+
+def judgements(session: Session, exam_id: int) -> list[JudgementRow]:
+    """Every judgement on the exam's explanations, attempts and questions, oldest first."""
+    texts = sa.select(col(t.Explanation.id)).where(_of_exam(exam_id))
+    attempts = sa.select(col(t.Attempt.id)).where(col(t.Attempt.exam_id) == exam_id)
+    questions = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
+    return _judgements(
+        session,
+        col(t.Judgement.explanation_id).in_(texts)
+        | col(t.Judgement.attempt_id).in_(attempts)
+        | col(t.Judgement.question_id).in_(questions),
+    )
+
+
+def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[JudgementRow]:
+    uid = sa.func.coalesce(t.Explanation.uid, t.Attempt.uid, t.Question.uid)
+    query = (
+        select(t.Judgement, uid)
+        .outerjoin(t.Explanation, col(t.Judgement.explanation_id) == t.Explanation.id)
+        .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
+        .outerjoin(t.Question, col(t.Judgement.question_id) == t.Question.id)
+        .where(where)
+        .order_by(col(t.Judgement.id))
+    )
+    return [
+        JudgementRow(
+            judged=Judged(identity(j), j.person, Act(j.decision), j.reason, j.value, j.role, j.undoes_id),
+            uid=j.uid,
+            target=j.target,
+            target_id=next(n for n in (j.explanation_id, j.attempt_id, j.question_id) if n is not None),
+            target_uid=target_uid,
+            note=j.note,
+            committee=j.committee,
+            created_at=j.created_at,
+        )
+        for j, target_uid in session.exec(query).all()
+    ]
+
+
+TARGET_COLUMN = {
+    "rationale": t.Judgement.explanation_id,
+    "feedback": t.Judgement.explanation_id,
+    "attempt": t.Judgement.attempt_id,
+    "question": t.Judgement.question_id,
+}
+
+
+def history(session: Session, target: str, target_id: int) -> list[JudgementRow]:
+    """Every judgement on one target, undone ones too, oldest first."""
+    return _judgements(session, col(TARGET_COLUMN[target]) == target_id)
+
+
+def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:
+    """Leave the row that every act leaves."""
+    session.add(t.Audit(person=person, action=action, target=target, detail=detail))

@@ -1,0 +1,362 @@
+"""The rules of the committee and of people: scores, means, policies, verdicts, judgements. Pure, no I/O.
+
+    parse_score("… The steps are sound. Score: [4]")              -> Vote 4
+    decide_rationale([5, None], PAPER, checks)                    -> accepted, mean 5
+    decide_rationale([5, None], STRICT, checks)                   -> undecided: 1 valid vote, 2 needed
+    ruling([accept by ann, reject by bob])                        -> conflict
+
+Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the released code's (facts/paper.md).
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+
+from mapd.checks import State
+from mapd.errors import BadInput
+
+
+class VoteStatus(StrEnum):
+    """What was found where a score was looked for: a vote, or the reason why there is none."""
+
+    OK = "ok"
+    EMPTY = "empty text"
+    NOTHING = "no score found"
+    SEVERAL = "two different scores"
+    OUTSIDE = "outside 1-5"
+    FRACTION = "not a whole number"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedScore:
+    """A score of 1-5, or None with the reason; `raw` is what was read, word for word."""
+
+    score: int | None
+    status: VoteStatus
+    raw: str | None = None
+
+
+_NUMBER = r"[-−+]?\d+(?:[.,]\d+)?"
+_SCALE = r"(?:\s*(?:/|out\s+of|of)\s*(?P<scale>\d+))?"
+_LABEL = r"(?:final\s+)?(?:score|rating|grade|verdict|evaluation|mark)"
+# "[5]", "[4/5]", "[Score: 4]", "\boxed{4}", "[[5]]"; not "[1-5]", which echoes the scale
+_BRACKETED = re.compile(
+    rf"(?:\[|\\boxed\{{)\s*(?:{_LABEL}\s*[:=]?\s*)?\**(?P<n>{_NUMBER}){_SCALE}\**\s*(?:\]|\}})", re.IGNORECASE
+)
+# "Score: 4", "Rating (1-5): **4**", "score is 4/5", "I would score this rationale a 4", "a score of 4 out of 5"
+_LABELLED = re.compile(
+    rf"\b{_LABEL}\b\s*(?:\(\s*1\s*[-–to]+\s*5\s*\))?[\s*_]*"
+    rf"(?::|=|-|is|of|would\s+be|(?:this|the|it)(?:\s+\w+){{0,2}}\s+(?:a|an|as|at))?[\s*_]*(?P<n>{_NUMBER})(?!\w){_SCALE}",
+    re.IGNORECASE,
+)
+# "4 out of 5" and "4/5 stars"; "4 out of 5 apples" speaks of the question
+_OUT_OF = re.compile(
+    rf"(?P<n>{_NUMBER})\s*(?:(?P<scale>5)\s*stars|(?:/|out\s+of)\s*(?P<five>5))(?=\s*(?:stars?|points?)?\s*(?:[.!,;:)\]*]|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def parse_score(text: str, question: str = "") -> ParsedScore:
+    """The reviewer's score in its text: bracketed if there is one, else labelled, else "4 out of 5".
+
+    A number that merely stands in the text is never a score (the released code took 83, a number of the question's,
+    for one), nor is a phrase that stands in `question`, nor one that a calculation arrives at ("= [145]").
+    """
+    if not text.strip():
+        return ParsedScore(None, VoteStatus.EMPTY)
+    for pattern in (_BRACKETED, _LABELLED, _OUT_OF):
+        found = [m for m in pattern.finditer(text) if not _belongs_to_the_question(m, text, question)]
+        if found:
+            return _one_score(found)
+    return ParsedScore(None, VoteStatus.NOTHING)
+
+
+def _belongs_to_the_question(match: re.Match[str], text: str, question: str) -> bool:
+    if text[: match.start()].rstrip().endswith(("=", "≈", "+", "*", "×", "/", "÷")):
+        return True  # a step of a calculation
+    phrase = match.group().strip()
+    return len(phrase) > 2 and not phrase.isdigit() and phrase.casefold() in question.casefold()
+
+
+def _one_score(found: Sequence[re.Match[str]]) -> ParsedScore:
+    """The one score that all matches agree on."""
+    parsed = {_as_score(m): None for m in found}  # an ordered set
+    if len({(p.score, p.raw if p.score is None else None) for p in parsed}) > 1:
+        return ParsedScore(None, VoteStatus.SEVERAL, " and ".join(str(p.raw) for p in parsed))
+    return next(iter(parsed))
+
+
+def _as_score(match: re.Match[str]) -> ParsedScore:
+    groups = match.groupdict()
+    raw, scale = match["n"], groups.get("scale") or groups.get("five")
+    value = Fraction(raw.replace("−", "-").replace(",", "."))
+    shown = f"{raw}/{scale}" if scale else raw
+    if value.denominator != 1:
+        return ParsedScore(None, VoteStatus.FRACTION, shown)
+    if scale not in (None, "5"):
+        return ParsedScore(None, VoteStatus.OUTSIDE, shown)
+    return vote(int(value), shown)
+
+
+def vote(value: int, raw: str | None = None) -> ParsedScore:
+    """An integer as a vote: 1-5, else no vote with its reason (a file's 0 or 83 is kept, and counted)."""
+    raw = str(value) if raw is None else raw
+    return ParsedScore(value, VoteStatus.OK, raw) if 1 <= value <= 5 else ParsedScore(None, VoteStatus.OUTSIDE, raw)
+
+
+def mean(scores: Iterable[int | Fraction | None]) -> Fraction | None:
+    """The mean of the valid votes, exactly; None where there is none (no vote is never a 0)."""
+    valid = [s for s in scores if s is not None]
+    return Fraction(sum(valid)) / len(valid) if valid else None
+
+
+class Check(StrEnum):
+    """The checks a policy can require. Each is looked at in both kinds of explanation, as far as it applies."""
+
+    MATCHES_GOLD = "matches_gold"
+    EQUATIONS_TRUE = "equations_true"
+    SHOWS_WORK = "shows_work"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the committee's votes and the checks have to say for a text to be accepted.
+
+    `threshold`: the mean must be strictly greater. `min_votes`: fewer valid votes leave it undecided.
+    `leniency_adjusted`: each score is first corrected by how far its reviewer's mean lies from all reviewers'.
+    """
+
+    name: str
+    threshold: float = 3.0
+    min_votes: int = 1
+    checks: frozenset[Check] = frozenset()
+    leniency_adjusted: bool = False
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 5:
+            raise BadInput(f"a threshold lies between 0 and 5, not at {self.threshold:g}")
+        if self.min_votes < 1:
+            raise BadInput(f"at least 1 valid vote is needed to decide, not {self.min_votes}")
+
+    def at(self, threshold: float) -> "Policy":
+        """The same policy with another threshold."""
+        return replace(self, threshold=threshold)
+
+
+PAPER = Policy("paper")
+STRICT = Policy("strict", min_votes=2, checks=frozenset(Check))
+PRESETS: Mapping[str, Policy] = {p.name: p for p in (PAPER, STRICT)}
+
+
+class Verdict(StrEnum):
+    """Computed, never stored as truth."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNDECIDED = "undecided"
+
+
+NEVER, ALWAYS = -math.inf, math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The committee's verdict with its reason, in words that a page can show.
+
+    `cut`: the text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way,
+    ALWAYS where no vote is needed), so that all thresholds can be counted at once.
+    """
+
+    verdict: Verdict
+    mean: Fraction | None
+    valid_votes: int
+    cut: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStates:
+    """The three-state checks that a policy may require, of one text."""
+
+    matches_gold: State = State.NOTHING
+    equations_true: State = State.NOTHING
+    shows_work: State = State.NOTHING
+
+
+_RATIONALE_FAILS = {
+    (Check.MATCHES_GOLD, State.FAILS): "its own answer is not the gold answer",
+    (Check.MATCHES_GOLD, State.NOTHING): "its own answer can't be read",
+    (Check.EQUATIONS_TRUE, State.FAILS): "an equation is false",  # a text without equations may be right
+    (Check.SHOWS_WORK, State.FAILS): "it shows no work",
+    (Check.SHOWS_WORK, State.NOTHING): "it shows no work",
+}
+_FEEDBACK_FAILS = {  # feedback need not state an answer: only a wrong one speaks against it
+    (Check.MATCHES_GOLD, State.FAILS): "it states another answer than the gold",
+    (Check.EQUATIONS_TRUE, State.FAILS): "an equation is false",
+}
+
+
+def failed_check(
+    checks: CheckStates, required: Iterable[Check], failures: Mapping[tuple[Check, State], str]
+) -> str | None:
+    """The first required check that speaks against a text, in words; None if none does."""
+    found = (failures.get((check, getattr(checks, check))) for check in sorted(required))
+    return next((failure for failure in found if failure), None)
+
+
+def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> Decision:
+    """The committee's verdict on a rationale. Too few valid votes leave it undecided, whatever the checks say."""
+    average = mean(scores)
+    votes = sum(s is not None for s in scores)
+    if average is None or votes < policy.min_votes:
+        needed = f"{votes} valid {'vote' if votes == 1 else 'votes'}, {policy.min_votes} needed"
+        return Decision(Verdict.UNDECIDED, average, votes, NEVER, needed)
+    return _decide(average, votes, policy, failed_check(checks, policy.checks, _RATIONALE_FAILS))
+
+
+def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> Decision:
+    """The committee's verdict on a feedback: it stands unless a required check fails or its peers score it too low.
+
+    Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer.
+    """
+    average = mean(scores)
+    votes = sum(s is not None for s in scores)
+    return _decide(average, votes, policy, failed_check(checks, policy.checks, _FEEDBACK_FAILS))
+
+
+def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> Decision:
+    """Accepted if no check fails and the mean, where there is one, is strictly above the threshold."""
+    if failure:
+        return Decision(Verdict.REJECTED, average, votes, NEVER, failure)
+    if average is None:
+        return Decision(Verdict.ACCEPTED, None, votes, ALWAYS, "it stands: nothing speaks against it")
+    above = average > Fraction(str(policy.threshold))
+    why = f"mean {float(average):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
+    return Decision(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
+
+
+class Act(StrEnum):
+    """What a person can decide of a target."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    SKIP = "skip"
+    WITHDRAW = "withdraw"
+    CORRECT = "correct"
+
+
+class Reason(StrEnum):
+    """Why a person rejects an explanation; one key each, in this order."""
+
+    WRONG_ANSWER = "wrong_answer"
+    FALSE_STEP = "false_step"
+    RIGHT_BY_LUCK = "right_by_luck"
+    NO_WORK = "no_work"
+    CONTRADICTS_QUESTION = "contradicts_question"
+    UNCLEAR = "unclear"
+    OTHER = "other"
+
+
+ADJUDICATOR = "adjudicator"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One judgement as the rules see it, in the order of `id`."""
+
+    id: int
+    person: str
+    decision: Act
+    reason: str | None = None
+    value: str | None = None
+    role: str = "annotator"
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What people decided of one target: `decision` is None where nobody did, or where they differ (`conflict`)."""
+
+    decision: Act | None = None
+    value: str | None = None
+    reason: str | None = None
+    by: tuple[str, ...] = ()
+    conflict: bool = False
+
+
+def in_force(judgements: Iterable[Judged]) -> list[Judged]:
+    """The judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
+    cancelled: set[int] = set()
+    standing = []
+    for judgement in sorted(judgements, key=lambda j: j.id, reverse=True):
+        if judgement.id in cancelled:
+            continue
+        if judgement.undoes is not None:
+            cancelled.add(judgement.undoes)
+        else:
+            standing.append(judgement)
+    return standing[::-1]
+
+
+VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a text
+READING = frozenset({Act.CORRECT})  # how its answer is read: said beside the verdict, not instead of it
+ANYTHING = frozenset(Act)
+
+
+def heard(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
+    """Each person's latest say on one target, in the order in which they were made.
+
+    A withdrawal ends the person's say; a skip says nothing and takes nothing back.
+    """
+    latest: dict[tuple[str, str], Judged] = {}
+    for judgement in in_force(judgements):
+        if judgement.decision is Act.SKIP or judgement.decision not in about:
+            continue
+        latest.pop((judgement.role, judgement.person), None)  # put in again below: the order is that of the latest say
+        if judgement.decision is not Act.WITHDRAW:
+            latest[judgement.role, judgement.person] = judgement
+    return list(latest.values())
+
+
+def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
+    """The effective judgement of one target, among the decisions it is `about`.
+
+    The adjudicator's latest, else what all judging people's latest agree on, else a conflict.
+    """
+    everyone = heard(judgements, about)
+    decisive = [j for j in everyone if j.role == ADJUDICATOR][-1:] or everyone
+    if not decisive:
+        return Ruling()
+    people = tuple(sorted({j.person for j in decisive}))
+    if len({(j.decision, j.value) for j in decisive}) > 1:
+        return Ruling(by=people, conflict=True)
+    last = decisive[-1]
+    return Ruling(last.decision, last.value, last.reason, people)
+
+
+def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
+    """What counts for the curated set: people's decision, else the committee's. A conflict waits for an adjudicator."""
+    if people.conflict:
+        return Verdict.UNDECIDED
+    if people.decision is Act.ACCEPT:
+        return Verdict.ACCEPTED
+    return Verdict.REJECTED if people.decision is Act.REJECT else committee
+
+
+def leniency(votes: Iterable[tuple[str, int | None]]) -> dict[str, Fraction]:
+    """By reviewer, how far its mean score lies above (+) or below (-) the mean of all valid votes.
+
+    `votes`: (reviewer, score or None). Subtract it from a score to compare reviewers fairly.
+    """
+    by_reviewer: dict[str, list[int]] = {}
+    for reviewer, score in votes:
+        if score is not None:
+            by_reviewer.setdefault(reviewer, []).append(score)
+    everything = mean([s for scores in by_reviewer.values() for s in scores])
+    if everything is None:
+        return {}
+    return {name: Fraction(sum(scores), len(scores)) - everything for name, scores in by_reviewer.items()}

