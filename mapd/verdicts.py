@@ -75,7 +75,7 @@ def parse_score(text: str, question: str = "") -> ParsedScore:
 
 
 def _belongs_to_the_question(match: re.Match[str], text: str, question: str) -> bool:
-    if text[: match.start()].rstrip().endswith(("=", "≈", "+", "*", "×", "/", "÷")):
+    if text[: match.start()].rstrip().endswith(("=", "≈")):
         return True  # a step of a calculation
     phrase = match.group().strip()
     return len(phrase) > 2 and not phrase.isdigit() and phrase.casefold() in question.casefold()

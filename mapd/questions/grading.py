@@ -354,7 +354,7 @@ _CONCLUDES = re.compile(
 _REFUSES = re.compile(
     r"\b(?:(?:cannot|can't|can not|couldn't|unable to|(?:im|not )possible to)\s+(?:be\s+|\w+ly\s+)*"
     r"(?:determin|answer|calculat|sa[yi]|know|find|provid|solve|figure)\w*"
-    r"|(?:mistake|error|typo) in the (?:\w+ )?(?:problem|question|given|statement)|(?:not|n't) (?:make sense|logical|possible|specif|provide)\w*"
+    r"|(?:mistake|error|typo) in the (?:\w+ )?(?:problem|question|given|statement|equation|information)|\w*n[o']t (?:make sense|logical|possible|specif|provide)\w*"
     r"|(?:not enough|insufficient) information|unanswerable|contradict\w*|inconsisten\w*)",
     re.IGNORECASE,
 )
@@ -441,8 +441,12 @@ _SOLVES = re.compile(r" ?= ?[a-z](?![\w(])(?! ?[-+*/])")  # "4 = x"
 _OPERATOR_END = re.compile(r"[-+*/(]\s*$")
 _NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
 _COMPARES = re.compile(r"\b(?:more|fewer|less|\w+er)\b[^.]{1,80}\bthan\b|\b(?:in total|in all|altogether)\b", re.IGNORECASE)
-_ENDS_IN_TOTAL = re.compile(r"\ba total of [^0-9]{0,10}[0-9][0-9.,]*[^0-9]*$", re.IGNORECASE)
-_CONDITION = re.compile(r"[\s\W]*(?:since|if|given|as|because|when|with)\b[^,]{1,200},(?![0-9])", re.IGNORECASE)
+_COORDINATED = re.compile(r"[^0-9]{0,80}\band (?:the )?$", re.IGNORECASE)
+_ENDS_IN_TOTAL = re.compile(r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*[^0-9]*$", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|although|while)\b[^,]{1,200},(?![0-9])",
+    re.IGNORECASE,
+)
 _LABEL_LINE = re.compile(r"[^=.!?]{1,60}:[^:]{1,40}")
 _TOTAL = re.compile(r"\b(?:total|answer|result|difference|sum|altogether|final)\b", re.IGNORECASE)
 
@@ -513,6 +517,8 @@ def _numeric_answer(text: str) -> str | None:
     leading = _leading(reading, sentences)
     if leading is not None and conclusion.value not in (None, leading):
         return None
+    if leading is None and not conclusion.firm and _opens_otherwise(reading, sentences, conclusion.value):
+        return None
     value = leading if conclusion.value is None else conclusion.value
     takes_back = any(_REFUSES.search(s.text) and "assuming" not in s.text for s in sentences[conclusion.index :])
     return None if value is None or takes_back else number_text(value)
@@ -541,12 +547,18 @@ def _value_of(sentence: str, reading: _Reading | None) -> Fraction | None:
         return None if any(c.isdigit() for c in sentence) else _counted_in_words(sentence)
     if any(_OPERATOR_BETWEEN.fullmatch(aside, a.end, b.start) for a, b in zip(found, found[1:], strict=False)):
         return None
+    if (condition := _CONDITION.match(aside)) and not any(n.start >= condition.end() for n in found):
+        return None  # "even if he studies for 86 days, the time remains the same"
     values = {number.value for number in found}
-    return values.pop() if len(values) == 1 else _chosen(aside, values, reading)
+    return values.pop() if len(values) == 1 else _chosen(aside, found, reading)
 
 
-def _chosen(sentence: str, values: set[Fraction | None], reading: _Reading | None) -> Fraction | None:
+def _chosen(sentence: str, found: list[Number], reading: _Reading | None) -> Fraction | None:
     """Of several numbers the one that was just calculated, else the only one of the main clause."""
+    for a, b in zip(found, found[1:], strict=False):
+        if a.value != b.value and _COORDINATED.fullmatch(sentence, a.end, b.start):
+            return None  # "8 planks for the walls and 592 nails"
+    values = {number.value for number in found}
     calculated = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
     if reading is not None and calculated:
         last = calculated[-1].value
@@ -590,6 +602,17 @@ def _leading(reading: _Reading, sentences: list[_Sentence]) -> Fraction | None:
     return _value_of(first.text, reading) if _EXPLAINS.match(sentences[1].text) else None
 
 
+def _opens_otherwise(reading: _Reading, sentences: list[_Sentence], value: Fraction | None) -> bool:
+    """Whether the first paragraph is one sentence that gives another number, which nothing further on is made from."""
+    first = sentences[0]
+    inside = reading.inside(first.start, first.end)
+    is_paragraph = len(sentences) > 1 and reading.plain[first.end : sentences[1].start].count("\n") > 1
+    number = inside[-1] if inside else None
+    if not is_paragraph or number is None or _value_of(first.text, None) != number.value or number.value is None:
+        return False
+    return number.value != value and not reading.is_used(number)
+
+
 def _conclusion(reading: _Reading, sentences: list[_Sentence]) -> _Conclusion:
     index = len(sentences) - 1
     while index and not reading.inside(sentences[index].start, sentences[index].end):
@@ -606,9 +629,9 @@ def _conclusion(reading: _Reading, sentences: list[_Sentence]) -> _Conclusion:
 def _is_final(reading: _Reading, sentences: list[_Sentence], last: _Sentence, value: Fraction) -> bool:
     """Whether a last sentence without a "therefore" gives the answer all the same."""
     others = [s for s in sentences if s is not last and reading.inside(s.start, s.end)]
-    if not others and len(sentences) <= 2:
+    if not others and (len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0])):
         return True
-    if _COMPARES.search(last.text) and ("=" in last.text or _is_calculated(value, reading.before(last.start))):
+    if _COMPARES.search(last.text.rpartition("=")[2]) and ("=" in last.text or _is_calculated(value, reading.before(last.start))):
         return True
     if "=" in last.text or "≈" in last.text:
         return not reading.is_lonely(value)

@@ -1,0 +1,103 @@
+"""The one thing to do next with an exam, most urgent first. Pure: the curated set and its newest snapshot in.
+
+next_step(curated, None)
+-> NextStep("wrong_answers", 78, "78 accepted rationales end in a wrong answer", "Look at them", "triage", …)
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mapd.checks import State
+from mapd.curation.curated import Curated, summary
+from mapd.curation.overview import Frozen, by_target
+from mapd.verdicts import Act, Verdict
+
+
+class Step(StrEnum):
+    """What the next step is about, in the order in which it is looked for."""
+
+    NO_MISTAKES = "no_mistakes"
+    NO_RATIONALES = "no_rationales"
+    CONFLICTS = "conflicts"
+    WRONG_ANSWERS = "wrong_answers"
+    NOTHING_JUDGED = "nothing_judged"
+    NOT_MISTAKES = "not_mistakes"
+    NO_PAIRS = "no_pairs"
+    FREEZE = "freeze"
+    FREEZE_AGAIN = "freeze_again"
+    FROZEN = "frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """A finding, what to do about it, and where: the page's address word and triage's queue."""
+
+    step: Step
+    count: int
+    finding: str
+    act: str
+    page: str
+    queue: str | None = None
+
+
+def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
+    """What to do next: first what people differ on or the data says is wrong, then the freezing of it."""
+    counts, found = summary(curated), _to_look_at(curated)
+    if found is not None:
+        return found
+    if not counts.pairs:
+        why = "No mistake has both an accepted rationale and a feedback that stands"
+        return NextStep(Step.NO_PAIRS, 0, why, "Move the threshold", "threshold")
+    pairs = _count(counts.pairs, "training pair")
+    if newest is None:
+        return NextStep(Step.FREEZE, counts.pairs, f"{pairs} and no snapshot yet", "Freeze them", "snapshots")
+    changes = changed_since(curated, newest)
+    if changes:
+        return NextStep(Step.FREEZE_AGAIN, len(changes), " and ".join(changes), "Freeze again", "snapshots")
+    found_text = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
+    return NextStep(Step.FROZEN, newest.pairs, found_text, "Download the snapshot", "snapshots")
+
+
+def _to_look_at(curated: Curated) -> NextStep | None:
+    """The first thing that a person should look at before anything is frozen."""
+    if not curated.mistakes:
+        return NextStep(Step.NO_MISTAKES, 0, "This exam has no mistakes left to curate", "Import another exam", "data")
+    rationales = list(curated.rationales)
+    if not rationales:
+        finding = f"{_count(len(curated.mistakes), 'mistake')} and no rationale yet"
+        return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Import explanations", "data")
+    conflicts = sum(m.disputed + sum(x.people.conflict for x in m.texts) for m in curated.mistakes)
+    if conflicts:
+        finding = f"People differ on {_count(conflicts, 'decision')}"
+        return NextStep(Step.CONFLICTS, conflicts, finding, "Settle them", "triage", CONFLICTS)
+    wrong = sum(
+        x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS and not x.judged for x in rationales
+    )
+    if wrong:
+        finding = f"{_count(wrong, 'accepted rationale')} {'ends' if wrong == 1 else 'end'} in a wrong answer"
+        return NextStep(Step.WRONG_ANSWERS, wrong, finding, "Look at them", "triage", WRONG_ANSWERS)
+    if not any(x.judged for m in curated.mistakes for x in m.texts):
+        return NextStep(
+            Step.NOTHING_JUDGED, 0, "Nobody has judged a text yet", "Begin with the most doubtful", "triage"
+        )
+    spoken_of = by_target(curated)
+    doubtful = sum(m.possibly_not and ("attempt", m.attempt.id) not in spoken_of for m in curated.mistakes)
+    if doubtful:
+        finding = f"{_count(doubtful, 'mistake')} may be none: we read the answer as right"
+        return NextStep(Step.NOT_MISTAKES, doubtful, finding, "Look at them", "triage", NOT_MISTAKES)
+    return None
+
+
+def changed_since(curated: Curated, newest: Frozen) -> list[str]:
+    """What was done since the snapshot was made, in words; empty where nothing was."""
+    new = sum(j.created_at > newest.made_at and j.judged.decision is not Act.SKIP for j in curated.judgements)
+    policy = curated.policy
+    now = {"name": policy.name, "version": policy.version, "threshold": policy.threshold}
+    changes = [f"{_count(new, 'judgement')} since the last snapshot"] if new else []
+    if any(newest.policy.get(key) != value for key, value in now.items()):
+        changes.append(f"the policy is now {policy.name} at {policy.threshold:g}")
+    return changes
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word if number == 1 else word + 's'}"

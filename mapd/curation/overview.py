@@ -1,0 +1,147 @@
+"""The overview's numbers: the funnel, each teacher as author and as reviewer, and what people did. Pure.
+
+funnel(curated, newest)[2]     -> Stage("accepted rationales", 826, 1161, "by policy paper at 3")
+teachers(curated)[1]           -> gemini: 387 rationales, 221 accepted, mean 3.76; gives 4.65, +0.55 to the mean
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from mapd.checks import State
+from mapd.curation.curated import Curated, Explained, counted, summary
+from mapd.verdicts import READING, VERDICT, Act, Judged, Verdict, heard, leniency, mean
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What is asked of the exam's newest snapshot; `policy` as its manifest has it."""
+
+    sha256: str
+    pairs: int
+    made_at: datetime
+    policy: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage of the funnel: `count` out of `of`."""
+
+    name: str
+    count: int
+    of: int
+    note: str = ""
+
+
+def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[Stage]:
+    """From the exam's mistakes to what is frozen. Rationales are counted out of rationales, the rest out of mistakes."""
+    counts, mistakes = summary(curated), len(curated.mistakes)
+    explained = sum(bool(m.rationales and m.feedback) for m in curated.mistakes)
+    taken = len(curated.corrected) + len(curated.excluded)
+    frozen = f"newest of {snapshots}: {newest.sha256[:8]}" if newest else "no snapshot yet"
+    policy = curated.policy
+    return [
+        Stage("mistakes", mistakes, mistakes + taken, f"{taken:,} taken out by people" if taken else ""),
+        Stage("with explanations", explained, mistakes, "a rationale and a feedback"),
+        Stage("accepted rationales", counts.accepted, counts.rationales, f"policy {policy.name}, {policy.threshold:g}"),
+        Stage("mistakes covered", counts.mistakes_covered, mistakes, "an accepted rationale"),
+        Stage("training pairs", counts.pairs, mistakes, "and a feedback that stands"),
+        Stage("frozen in a snapshot", newest.pairs if newest else 0, counts.pairs, frozen),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherFigures:
+    """One teacher: what its rationales got, and what it gave as a reviewer (`leniency`: above + or below - the mean)."""
+
+    name: str
+    simulated: bool
+    rationales: int
+    accepted: int
+    wrong: int  # accepted, and ending in a wrong answer
+    received: Fraction | None
+    votes: int
+    no_votes: int
+    given: Fraction | None
+    leniency: Fraction | None
+
+
+def teachers(curated: Curated) -> list[TeacherFigures]:
+    """Every teacher that wrote or reviewed one of the exam's rationales, in the exam's order."""
+    texts = {x.text.id: x for x in curated.rationales}.values()  # attempts at one question share its rationales
+    votes = [(v.reviewer, v.score) for x in texts for v in counted(x.text.votes)]
+    offsets = leniency(votes)
+    return [
+        _figures(
+            name,
+            [x for x in texts if x.text.teacher == name],
+            [s for who, s in votes if who == name],
+            offsets.get(name),
+        )
+        for name in curated.teachers
+    ]
+
+
+def _figures(name: str, written: list[Explained], given: list[int | None], offset: Fraction | None) -> TeacherFigures:
+    accepted = [x for x in written if x.verdict is Verdict.ACCEPTED]
+    return TeacherFigures(
+        name=name,
+        simulated=any(x.text.simulated for x in written),
+        rationales=len(written),
+        accepted=len(accepted),
+        wrong=sum(x.states.matches_gold is State.FAILS for x in accepted),
+        received=mean(v.score for x in written for v in counted(x.text.votes)),
+        votes=sum(score is not None for score in given),
+        no_votes=sum(score is None for score in given),
+        given=mean(given),
+        leniency=offset,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFigures:
+    """What people did, undone judgements left out."""
+
+    people: tuple[str, ...]
+    judged: int  # texts that somebody decided on
+    texts: int
+    overridden: int
+    conflicts: int
+    not_mistakes: int
+    excluded: int
+    golds_corrected: int
+    answers_corrected: int
+
+
+def people(curated: Curated) -> PeopleFigures:
+    """Count people's acts on the exam."""
+    texts = list({(x.text.kind, x.text.id): x for m in curated.mistakes for x in m.texts}.values())
+    standing = by_target(curated)
+    corrections = [target for target, said in standing.items() if any(j.decision is Act.CORRECT for j in said)]
+    return PeopleFigures(
+        people=tuple(sorted({j.person for said in standing.values() for j in said})),
+        judged=sum(x.judged for x in texts),
+        texts=len(texts),
+        overridden=sum(x.overridden for x in texts),
+        conflicts=sum(x.people.conflict for x in texts) + sum(m.disputed for m in curated.mistakes),
+        not_mistakes=len(curated.corrected),
+        excluded=len(curated.excluded),
+        golds_corrected=sum(kind == "question" for kind, _ in corrections),
+        answers_corrected=sum(kind != "question" for kind, _ in corrections),
+    )
+
+
+def by_target(curated: Curated) -> dict[tuple[str, int], list[Judged]]:
+    """What people say now of each target, (kind, id); a target that nobody speaks of is absent."""
+    rows: dict[tuple[str, int], list[Judged]] = {}
+    for row in curated.judgements:
+        rows.setdefault((row.target, row.target_id), []).append(row.judged)
+    return {target: said for target, judged in rows.items() if (said := _said(target[0], judged))}
+
+
+def _said(kind: str, judged: list[Judged]) -> list[Judged]:
+    if kind in ("rationale", "feedback"):  # a verdict and a reading stand side by side
+        return heard(judged, VERDICT) + heard(judged, READING)
+    return heard(judged)

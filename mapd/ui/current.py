@@ -1,0 +1,173 @@
+"""The project, exam and person of this browser tab: chosen once, followed across pages, the exam kept in the URL.
+
+    exam = require_exam()            # in a page: the exam's id, or an empty state is drawn
+    link("pages/review/triage.py", "Judge it", mistake=uid)
+
+Session state holds ids and uids alone, never rows: a row belongs to the session that read it.
+"""
+
+import getpass
+from collections.abc import Collection, Mapping
+from urllib.parse import urlencode
+
+import sqlalchemy as sa
+import streamlit as st
+from sqlmodel import col, select
+
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store.tables import Exam
+from mapd.ui import text
+
+PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
+
+
+def engine() -> sa.Engine:
+    """The project's engine, one for each database for the life of the server."""
+    settings = Settings()
+    return _open(settings.url, settings)
+
+
+@st.cache_resource(show_spinner=False)
+def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url is the cache's key
+    return db.open_store(_settings)
+
+
+def project() -> str:
+    """The project's name."""
+    return Settings().project
+
+
+# -- the exam ---------------------------------------------------------------------------------------------------------
+
+
+def current_exam() -> int | None:
+    """The id of the exam that the header shows, if one is chosen."""
+    value = st.session_state.get("exam_id")
+    return value if isinstance(value, int) else None
+
+
+def require_exam() -> int | None:
+    """The exam's id; without one, draw what to do first and return None.
+
+    if (exam := require_exam()) is not None: ...
+    """
+    exam = current_exam()
+    if exam is None:
+        if _exams():
+            st.info("Choose an exam above.", icon=":material/arrow_upward:")
+        else:
+            st.info("No exam yet: import the authors' files, or files of your own.", icon=":material/upload_file:")
+            link("pages/loop/data.py", "Import data", icon=":material/database:")
+    return exam
+
+
+def choose_exam(uid: str) -> None:
+    """Make this the current exam from the next run on, say after an import: `choose_exam(uid); st.rerun()`."""
+    st.query_params["exam"] = uid
+
+
+def settle(
+    known: Collection[str], last: str | None, picked: str | None, asked: str | None
+) -> tuple[str | None, str | None]:
+    """Which exam it is, and the wrong uid of the address if there is one. Pure.
+
+    What the person just picked goes before the address, which still holds the last one; a wrong address asks again
+    rather than show another exam's numbers.
+    """
+    if picked in known and picked != last:
+        return picked, None
+    if asked is not None:
+        return (asked, None) if asked in known else (None, asked)
+    if last in known:
+        return last, None
+    return (next(iter(known)), None) if len(known) == 1 else (None, None)
+
+
+def settle_exam() -> str | None:
+    """Settle this run's exam from selector, address and session; returns a uid of the address that nothing has."""
+    ids = {uid: id_ for uid, (id_, _) in _exams().items()}
+    state = st.session_state
+    uid, wrong = settle(ids, state.get("exam_uid"), state.get(PICK), st.query_params.get("exam"))
+    state["exam_uid"], state["exam_id"] = uid, ids.get(uid) if uid else None
+    if uid and st.query_params.get("exam") != uid:
+        st.query_params["exam"] = uid
+    if state.get(PICK) != uid:
+        state[PICK] = uid
+    return wrong
+
+
+def exam_selector() -> None:
+    """The header's selector; nothing where the project has no exam."""
+    names = {uid: text.one_line(name, 200) for uid, (_, name) in _exams().items()}
+    if names:
+        st.selectbox(
+            "Exam",
+            list(names),
+            index=None,
+            format_func=lambda uid: names.get(uid, "…"),
+            key=PICK,
+            placeholder="Choose an exam",
+            required=True,
+            label_visibility="collapsed",
+        )
+
+
+def _exams() -> Mapping[str, tuple[int, str]]:
+    """Every exam's uid, id and name, the newest first."""
+    with db.reading(engine()) as session:
+        rows = session.exec(select(Exam.uid, Exam.id, Exam.name).order_by(col(Exam.id).desc())).all()
+    return {uid: (id_, name) for uid, id_, name in rows if id_ is not None}
+
+
+def params(**more: object) -> dict[str, str]:
+    """Query parameters for a link: the current exam and what is given."""
+    uid = st.session_state.get("exam_uid")
+    return ({"exam": str(uid)} if uid else {}) | {key: str(value) for key, value in more.items()}
+
+
+def link(page: str, label: str, *, icon: str | None = None, **more: object) -> None:
+    """Draw a link to a page, say "pages/review/triage.py", that keeps the exam; the label is shown as text."""
+    st.page_link(page, label=text.label(label), icon=icon, query_params=params(**more))
+
+
+def address(page: str, **more: object) -> str:
+    """The same link as an address, for a table's link column: `address("triage", mistake=uid)`."""
+    return f"/{page}?{urlencode(params(**more))}"
+
+
+# -- the person -------------------------------------------------------------------------------------------------------
+
+
+def current_person() -> str:
+    """Who sits here, stripped and lower-cased; the operating system's user until somebody says otherwise."""
+    return str(st.session_state.get("person") or _remembered() or normal(getpass.getuser()))
+
+
+def normal(name: str) -> str:
+    """A name as it is compared and stored: one line, stripped, lower-cased."""
+    return text.one_line(name).lower()
+
+
+def person_popover() -> None:
+    """The header's person: the name, and a field to change it."""
+    person = current_person()
+    with st.popover(text.label(person, 30), icon=":material/person:", type="tertiary"):
+        name = st.text_input("Your name", value=person, max_chars=80, key="person_name")
+        st.caption("Your judgements carry it. This project remembers it.")
+        if normal(name or "") not in ("", person):
+            _remember(normal(name))
+            st.rerun()
+
+
+def _remembered() -> str:
+    """The name last given in this project: a reload starts a new session, and must not make somebody else of you."""
+    try:
+        return normal((Settings().home / "person").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _remember(person: str) -> None:
+    st.session_state["person"] = person
+    (Settings().home / "person").write_text(person, encoding="utf-8")

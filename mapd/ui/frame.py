@@ -1,0 +1,61 @@
+"""What stands around every page: its settings and style, the sidebar, the header line, and the one error handler.
+
+app.py calls `configure()` and `show(sections)`; a page draws its own content alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+from streamlit.navigation.page import Page
+
+from mapd.errors import MapdError
+from mapd.ui import current, text
+
+STYLE = Path(__file__).parent / "style.css"
+ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
+FULL_WIDTH = ("triage",)  # pages that start with the sidebar folded away, until the person unfolds it
+SIDEBAR = 208  # pixels
+
+
+def configure() -> None:
+    """The icon, the width, the style; and an About entry, or streamlit hides the menu with its theme choice."""
+    st.set_page_config("MAPD Studio", page_icon="📖", layout="wide", menu_items={"About": ABOUT})
+    st.html(STYLE)
+
+
+def show(sections: Mapping[str, Sequence[Page]]) -> None:
+    """Draw the frame and the page in it. A MapdError, wherever it comes from, is one line of text."""
+    page = st.navigation(sections, position="hidden")
+    sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH else SIDEBAR
+    st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
+    try:
+        wrong = current.settle_exam()
+        _sidebar(sections)
+        _header()
+        if wrong is not None:
+            text.complain(f"this address asks for an exam that the project doesn't hold: {wrong}; choose one above")
+        page.run()
+    except MapdError as error:
+        text.complain(str(error))
+
+
+def _sidebar(sections: Mapping[str, Sequence[Page]]) -> None:
+    """Our own links in place of streamlit's, which drop the exam from the address: a new tab would forget it."""
+    with st.sidebar:
+        st.html('<div class="mapd-brand"><i aria-hidden="true">◑</i>MAPD Studio</div>')
+        for section, pages in sections.items():
+            st.html(f'<div class="mapd-section">{text.escape(section)}</div>')
+            for page in pages:
+                st.page_link(page, query_params=current.params(), width="stretch")
+
+
+def _header() -> None:
+    """One line: the project, the exam, the person."""
+    with st.container(key="mapd_header", horizontal=True, wrap=False, vertical_alignment="center"):
+        name = text.escape(text.one_line(current.project(), 60))
+        st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")
+        current.exam_selector()
+        st.space("stretch")
+        current.person_popover()

@@ -1,0 +1,71 @@
+"""The response headers that keep the browser at home: nothing is loaded from, or sent to, any other machine.
+
+    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS])
+
+Text that slips through as markup can then fetch no image and run no script.
+"""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?", re.ASCII | re.IGNORECASE)
+
+
+def inline_script_hashes() -> str:
+    """The hashes of the inline scripts of streamlit's own index.html: no other inline script runs."""
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+
+SCRIPTS = f"script-src 'self' {inline_script_hashes()}"
+
+
+def content_security_policy(host: str) -> str:
+    """The policy for an app reached at this host: some browsers don't count its websocket as 'self'."""
+    sockets = f" ws://{host} wss://{host}" if HOST.fullmatch(host) else ""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            SCRIPTS,
+            "style-src 'self' 'unsafe-inline'",  # streamlit writes its styles at run time
+            "img-src 'self' data: blob:",
+            f"connect-src 'self'{sockets}",
+            "font-src 'self' data:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+class SecurityHeaders:
+    """ASGI middleware that sets the headers on every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and set the headers where its response starts."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["content-security-policy"] = content_security_policy(Headers(scope=scope).get("host", ""))
+                headers["x-content-type-options"] = "nosniff"
+                headers["referrer-policy"] = "no-referrer"
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+SECURITY_HEADERS = Middleware(SecurityHeaders)

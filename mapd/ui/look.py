@@ -1,0 +1,100 @@
+"""One place for what a thing looks like: its colour, its icon and its word; a teacher's colour; what charts share.
+
+    st.html(chip("accepted", "5.0") + teacher_chip("mistral", 1))
+    st.plotly_chart(figure.update_layout(**figure_layout(height=320)), config=FIGURE_CONFIG)
+
+Text has the theme's text colour, the colour stands beside it: never the only sign. Each colour is AA on the light and
+on the dark page (3:1), and white reads on it (4.5:1), so one serves both themes.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mapd.ui.text import escape
+
+GREEN, VERMILLION, GREY, PURPLE, AMBER = "#0f8060", "#c04f00", "#6b7280", "#a5528a", "#8f6a00"
+
+
+@dataclass(frozen=True)
+class Look:
+    """The word, the sign for HTML and plain text, streamlit's icon, and the colour of one thing."""
+
+    word: str
+    sign: str
+    icon: str
+    colour: str
+
+
+LOOKS: Mapping[str, Look] = {
+    # the committee's verdict, and what people made of it
+    "accepted": Look("accepted", "✓", ":material/check_circle:", GREEN),
+    "rejected": Look("rejected", "✕", ":material/cancel:", VERMILLION),
+    "undecided": Look("undecided", "?", ":material/help:", GREY),
+    "overridden": Look("overridden", "✎", ":material/edit:", PURPLE),
+    "conflict": Look("conflict", "⇄", ":material/swap_horiz:", AMBER),
+    # an attempt beside the gold: keyed by its outcome
+    "correct": Look("right", "=", ":material/check:", GREEN),
+    "incorrect": Look("wrong", "≠", ":material/close:", VERMILLION),
+    "no_answer": Look("no answer", "∅", ":material/block:", GREY),
+    # a check
+    "holds": Look("holds", "✓", ":material/check:", GREEN),
+    "fails": Look("fails", "✗", ":material/close:", VERMILLION),
+    "nothing": Look("nothing to check", "–", ":material/remove:", GREY),
+}
+
+# Okabe and Ito's colours, told apart by colour-blind eyes (and a grey for an eighth). Blue, orange and purple come
+# first: green and vermillion resemble accepted and rejected.
+TEACHERS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#D55E00", "#999999")
+
+FIGURE_CONFIG = {"displayModeBar": False}
+
+
+def chip(kind: str, note: str = "", word: str | None = None) -> str:
+    """HTML: the sign, the word (or another in its place: `chip("holds", word="work")`) and a note such as "5.0"."""
+    look = LOOKS[kind]
+    extra = f'<span class="mapd-note">{escape(note)}</span>' if note else ""
+    return (
+        f'<span class="mapd-chip" style="--c:{look.colour}" title="{look.word}">'
+        f'<span class="mapd-sign">{look.sign}</span>{escape(word or look.word)}{extra}</span>'
+    )
+
+
+def teacher_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each of the exam's teachers, by their sorted names: the same on every card and chart."""
+    return {name: teacher_colour(index) for index, name in enumerate(sorted(set(names)))}
+
+
+def teacher_colour(index: int) -> str:
+    """The colour of the teacher at this place of the sorted names; after eight they come round again."""
+    return TEACHERS[index % len(TEACHERS)]
+
+
+def teacher_chip(name: str, index: int) -> str:
+    """HTML: a teacher's swatch and name."""
+    return (
+        f'<span class="mapd-chip" style="--c:{teacher_colour(index)}">'
+        f'<span class="mapd-swatch"></span>{escape(name)}</span>'
+    )
+
+
+def score_dots(score: int | None) -> str:
+    """HTML: a vote of 1-5 as dots and number; no vote is said in words, never drawn as 0."""
+    if score is None:
+        return '<span class="mapd-dots mapd-note">no vote</span>'
+    return f'<span class="mapd-dots" title="{score} of 5">{"●" * score}{"○" * (5 - score)} {score}</span>'
+
+
+def figure_layout(**more: Any) -> dict[str, Any]:
+    """What every Plotly figure shares; what is given goes first.
+
+    Fonts, background and grid aren't set here: `st.plotly_chart`'s own theme takes them from the page, light or dark,
+    and follows a change without a rerun.
+    """
+    return {
+        "margin": {"l": 48, "r": 16, "t": 32, "b": 40},
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": {"text": ""}},
+        "bargap": 0.15,
+        **more,
+    }

@@ -1,0 +1,97 @@
+"""Foreign text, shown as text: escaped, its line breaks kept, hidden characters made visible, spans marked.
+
+    foreign(rationale.text, marks=[(31, 47, "false step")])     # draws it
+    foreign_html(rationale.text, ...)                           # the same as a string, for a card of one's own
+
+Everything that a model or a file wrote passes through here before it reaches `st.html`; `label` is for the few places
+where streamlit reads markdown (button, radio, page_link, st.error).
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import pairwise
+
+import streamlit as st
+
+Mark = tuple[int, int, str]  # from, up to (offsets into the text as stored), what it marks
+
+# What can't be seen or turns the reading order: C0 and C1 controls but tab and newline, bidi controls, zero-width
+# characters but the joiners that scripts and emoji need, separators, invisible "tags", lone surrogates.
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+AUTOLINK = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)  # GFM links these even where every sign is escaped
+MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
+NO_TEXT = '<span class="mapd-more">no text</span>'
+
+
+def escape(text: str) -> str:
+    """HTML of a text: escaped, each hidden character a small boxed label such as ⟨U+202E⟩."""
+    return HIDDEN.sub(_boxed, html.escape(text.replace("\r\n", "\n")))
+
+
+def one_line(text: str, chars: int = 80) -> str:
+    """The text on one line, whitespace collapsed, cut with …; plain, for table cells and the like."""
+    line = HIDDEN.sub(lambda found: f"⟨{_code(found[0])}⟩", " ".join(text.split()))
+    return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
+
+
+def label(text: str, chars: int = 80) -> str:
+    """One line for a place where streamlit reads markdown: every sign that could mean something is escaped."""
+    unlinked = AUTOLINK.sub("\\1\u2060", one_line(text, chars))
+    return MARKDOWN.sub(r"\\\1", unlinked)
+
+
+def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> str:
+    """A block of foreign text as HTML; where marks overlap, the piece carries both labels."""
+    shown = text if max_chars is None else text[:max_chars]
+    rest = len(text) - len(shown)
+    more = f'<span class="mapd-more">… {rest:,} more characters</span>' if rest else ""
+    body = _marked(shown, marks) or NO_TEXT
+    return f'<div class="mapd-text" dir="auto">{body}{more}</div>'
+
+
+def foreign_line_html(text: str, chars: int = 80) -> str:
+    """One line of foreign text as HTML, the whole of it (up to 500 characters) in the tooltip."""
+    line = html.escape(one_line(text, chars)) or NO_TEXT
+    return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{line}</span>'
+
+
+def foreign(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> None:
+    """Draw a block of foreign text."""
+    st.html(foreign_html(text, marks, max_chars))
+
+
+def foreign_line(text: str, chars: int = 80) -> None:
+    """Draw one line of foreign text."""
+    st.html(foreign_line_html(text, chars))
+
+
+def complain(message: str) -> None:
+    """Draw an error as one line of text; the message may quote foreign text."""
+    st.html(f'<div class="mapd-error" role="alert"><b aria-hidden="true">✕</b>{escape(one_line(message, 600))}</div>')
+
+
+def _marked(text: str, marks: Sequence[Mark]) -> str:
+    """The text cut at every mark's ends, each piece in a `<mark>` that names all that marks it."""
+    inside = [(max(0, start), min(len(text), end), what) for start, end, what in marks]
+    inside = [mark for mark in inside if mark[0] < mark[1]]
+    cuts = sorted({0, len(text), *(end for mark in inside for end in mark[:2])})
+    pieces = []
+    for start, end in pairwise(cuts):
+        piece = escape(text[start:end])
+        what = "; ".join(dict.fromkeys(mark[2] for mark in inside if mark[0] <= start and end <= mark[1]))
+        pieces.append(f'<mark class="mapd-mark" title="{html.escape(what)}">{piece}</mark>' if what else piece)
+    return "".join(pieces)
+
+
+def _boxed(found: re.Match[str]) -> str:
+    name = unicodedata.name(found[0], "control character").lower()
+    return f'<span class="mapd-char" title="{name}">{_code(found[0])}</span>'
+
+
+def _code(character: str) -> str:
+    return f"U+{ord(character):04X}"

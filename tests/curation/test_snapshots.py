@@ -1,0 +1,106 @@
+"""Freezing: the same input, the same name; nothing in it changes; nothing is left out silently."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from mapd.curation import judging, snapshots
+from mapd.curation.judging import Target, judge, undo
+from mapd.errors import BadInput
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+from mapd.verdicts import PAPER, Act, Verdict
+
+
+def test_the_same_input_has_the_same_name(session: Session, exam: ExamInfo) -> None:
+    curated = judging.curated_set(session, exam.id)
+    first = snapshots.freeze(session, curated, by="ann")
+    assert snapshots.freeze(session, judging.curated_set(session, exam.id), by="bob").id == first.id
+    assert snapshots.freeze(session, curated, by="ann", seed=1).sha256 != first.sha256
+    assert snapshots.freeze(session, curated, by="ann", everything=True).sha256 != first.sha256
+    row = judge(session, Target("feedback", curated.mistakes[0].feedback[0].text.id), Act.REJECT, by="ann")
+    judged = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    assert judged.sha256 != first.sha256
+    undo(session, queries.identity(row), by="ann")
+    assert snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").sha256 == first.sha256
+
+
+def test_one_pair_for_each_covered_mistake(session: Session, exam: ExamInfo) -> None:
+    curated = judging.curated_set(session, exam.id)
+    frozen = snapshots.freeze(session, curated, by="ann")
+    lines = [json.loads(line) for line in frozen.lines.splitlines()]
+    covered = {m.attempt.uid: m for m in curated.mistakes if m.covered}
+    assert [line["mistake"] for line in lines] == list(covered)
+    for line in lines:
+        mistake = covered[line["mistake"]]
+        accepted = {x.text.uid: x.text.text for x in mistake.rationales if x.verdict is Verdict.ACCEPTED}
+        assert accepted[line["rationale"]["uid"]] == line["rationale"]["text"]
+        assert line["feedback"]["uid"] in {x.text.uid for x in mistake.feedback}
+        assert line["question"]["gold"] == mistake.gold
+    assert frozen.manifest["counts"]["pairs"] == len(lines) == frozen.pairs
+    assert frozen.manifest["draw"]["seed"] == 0
+
+
+def test_every_accepted_rationale_by_option(session: Session, exam: ExamInfo) -> None:
+    curated = judging.curated_set(session, exam.id)
+    frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+    used = [json.loads(line)["rationale"]["uid"] for line in frozen.lines.splitlines()]
+    assert sorted(used) == sorted(x.text.uid for x in curated.rationales if x.verdict is Verdict.ACCEPTED)
+
+
+def test_a_mistake_without_standing_feedback_is_left_out_and_counted(session: Session, exam: ExamInfo) -> None:
+    before = judging.curated_set(session, exam.id)
+    mistake = next(m for m in before.mistakes if m.covered)
+    for x in mistake.feedback:
+        judge(session, Target("feedback", x.text.id), Act.REJECT, by="ann", reason="other")
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    assert mistake.attempt.uid not in frozen.lines
+    assert frozen.manifest["counts"]["covered_but_no_feedback_stands"] == 1
+    assert len(frozen.manifest["judgements"]) == 3
+
+
+def test_one_more_judgement_moves_no_other_mistakes_draw(session: Session, exam: ExamInfo) -> None:
+    before = judging.curated_set(session, exam.id)
+    first = snapshots.freeze(session, before, by="ann").lines.splitlines()
+    text = next(x for x in before.mistakes[0].rationales if x.verdict is Verdict.ACCEPTED).text
+    judge(session, Target("rationale", text.id), Act.REJECT, by="ann")
+    second = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").lines.splitlines()
+    assert set(first) - set(second) <= {line for line in first if before.mistakes[0].attempt.uid in line}
+
+
+def test_an_empty_one_is_refused(session: Session, exam: ExamInfo) -> None:
+    with pytest.raises(BadInput, match="an empty snapshot is refused"):
+        snapshots.freeze(session, judging.curated_set(session, exam.id, PAPER.at(5)), by="ann")
+    assert session.exec(select(t.Snapshot)).all() == []
+
+
+def test_the_files_carry_their_names(session: Session, exam: ExamInfo, tmp_path: Path) -> None:
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    folder = snapshots.write(frozen, tmp_path)
+    manifest = (folder / "manifest.json").read_bytes()
+    assert hashlib.sha256(manifest).hexdigest() == frozen.sha256 == folder.name
+    lines = (folder / "pairs.jsonl").read_bytes()
+    assert hashlib.sha256(lines).hexdigest() == json.loads(manifest)["lines_sha256"]
+    assert snapshots.write(frozen, tmp_path) == folder
+    (folder / "pairs.jsonl").write_text("changed")
+    with pytest.raises(BadInput, match="changed by hand"):
+        snapshots.write(frozen, tmp_path)
+
+
+def test_a_snapshot_read_back_from_the_database_is_the_same(session: Session, exam: ExamInfo) -> None:
+    sha256 = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").sha256
+    session.expire_all()
+    read = queries.snapshot(session, sha256[:12])
+    assert hashlib.sha256(snapshots.manifest_text(read.manifest).encode()).hexdigest() == sha256
+
+
+def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> None:
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    manifest = snapshots.manifest_text(frozen.manifest)
+    assert "/" not in manifest.replace("·", "")
+    assert "created" not in manifest
+    assert "### " not in frozen.lines  # structured fields, never a rendered prompt

@@ -1,0 +1,89 @@
+"""The engine and its migrations, on both databases."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlmodel import Session, select
+
+from mapd.errors import BadInput
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+
+
+def test_the_migrations_make_the_tables_of_the_code(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
+
+
+def test_opening_again_changes_nothing(engine: sa.Engine) -> None:
+    with db.writing(engine) as session:
+        session.add(t.Student(name="a", base="a"))
+    db.migrate(engine)
+    with db.reading(engine) as session:
+        assert session.exec(select(t.Student.name)).all() == ["a"]
+
+
+def test_a_newer_database_is_left_alone(engine: sa.Engine) -> None:
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(BadInput, match="newer version: 9999"):
+        db.migrate(engine)
+
+
+def _open(home: str) -> str:
+    try:
+        db.open_store(Settings(home=Path(home)))
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def test_two_processes_may_start_first(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        assert pool.map(_open, [str(tmp_path / "new")] * 8) == [""] * 8
+
+
+def test_sqlite_runs_in_wal_with_foreign_keys(home: Path) -> None:
+    engine = db.open_store(Settings())
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+def test_a_home_that_is_a_file_gets_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="MAPD_HOME can't be written to: .*file"):
+        db.open_store(Settings(home=tmp_path / "file"))
+
+
+def test_a_file_that_is_no_database_gets_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "mapd.db").write_text("this is no database, " * 100)
+    with pytest.raises(BadInput, match="the database can't be opened"):
+        db.open_store(Settings(home=tmp_path))
+
+
+def test_a_url_with_a_password_is_not_shown(tmp_path: Path) -> None:
+    for url in ("postgresql://ann:hush@127.0.0.1:1/nowhere", "nonsense://ann:hush@x"):
+        with pytest.raises(BadInput) as error:
+            db.open_store(Settings(home=tmp_path, database_url=url))
+        assert "MAPD_DATABASE_URL" in str(error.value)
+        assert "hush" not in str(error.value)
+
+
+def test_the_database_refuses_what_the_rules_forbid(session: Session) -> None:
+    session.add(t.QuestionSet(name="a", task="guess", source="", sha256="x"))
+    with pytest.raises(sa.exc.IntegrityError):
+        session.flush()
+    session.rollback()
+
+
+def test_times_come_back_aware(session: Session) -> None:
+    session.add(t.Student(name="a", base="a"))
+    session.flush()
+    session.expire_all()
+    assert session.exec(select(t.Student)).one().created_at.utcoffset() is not None
