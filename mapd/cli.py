@@ -9,6 +9,7 @@ where the command itself was wrong.
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -63,7 +64,10 @@ def import_authors(
     """Import the paper authors' files as one exam. The same content twice returns the same exam."""
     files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
     parsed = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
-    with _writing() as session, Progress(console=errors, disable=as_json, transient=True) as bar:
+    with (
+        _writing() as session,
+        Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
+    ):
         task = bar.add_task("importing", total=len(parsed.rows))
         done = authors.store(
             session, parsed, by=by or this_person(), progress=lambda n, _: bar.update(task, completed=n)
@@ -263,7 +267,8 @@ def main() -> NoReturn:
     except MapdError as error:
         code = _complain(str(error), 1)
     except TyperException as error:
-        code = _complain(error.format_message(), error.exit_code)
+        given = shlex.join(sys.argv[1:])[:200]  # typer's own message leaves the value out
+        code = _complain(f"{error.format_message()} (in: mapd {given}; see mapd --help)", error.exit_code)
     except (Abort, KeyboardInterrupt):
         code = _complain("interrupted: nothing half-done was kept", 130)
     except BrokenPipeError:

@@ -57,7 +57,7 @@ def test_sqlite_runs_in_wal_with_foreign_keys(home: Path) -> None:
 
 def test_a_home_that_is_a_file_gets_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match="MAPD_HOME can't be written to: .*file"):
+    with pytest.raises(BadInput, match=r"MAPD_HOME can't be written to: .*file"):
         db.open_store(Settings(home=tmp_path / "file"))
 
 

@@ -1,0 +1,209 @@
+"""`mapd …` as scripts use it: one line of JSON, or one line of error and a code."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import sqlalchemy as sa
+
+from mapd import cli
+from mapd.settings import Settings
+from mapd.store import db
+from tests import samples
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        assert self.out.count("\n") == 1
+        return json.loads(self.out)
+
+
+Mapd = Callable[..., Ran]
+
+
+@pytest.fixture
+def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mapd:
+    def run(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["mapd", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Ran(int(end.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def imported(mapd: Mapd, tmp_path: Path) -> str:
+    feedback, rationales = samples.files(tmp_path)
+    return str(mapd("import", "authors", "--feedback", feedback, "--rationales", rationales, "--json").json["exam"])
+
+
+def test_import_says_what_it_did(mapd: Mapd, tmp_path: Path) -> None:
+    feedback, rationales = samples.files(tmp_path)
+    words = ("import", "authors", "--feedback", feedback, "--rationales", rationales, "--json")
+    first = mapd(*words).json
+    assert first == {
+        "exam": first["exam"],
+        "mistakes": 12,
+        "feedback": 36,
+        "rationales": 36,
+        "reviews": 72,
+        "no_vote": 0,
+        "paper_differs": 0,
+        "skipped": [],
+    }
+    assert mapd(*words).json == first
+
+
+def test_show_counts_and_lists(mapd: Mapd, imported: str) -> None:
+    shown = mapd("curate", "show", "--exam", imported, "--policy", "paper", "--json").json
+    assert list(shown) == [
+        *("exam", "policy", "threshold", "rationales", "accepted", "rejected", "undecided", "overridden", "by_teacher"),
+        *("mistakes_covered", "accepted_wrong_answer", "rejected_right_answer", "answer_unreadable"),
+    ]
+    items = mapd("curate", "show", "--exam", 1, "--policy", "strict", "--threshold", 4, "--items", "--json").json[
+        "items"
+    ]
+    assert list(items[0]) == [
+        *("rationale", "source_id", "teacher", "verdict", "mean", "answer", "matches_gold", "false_steps", "shows_work")
+    ]
+    assert len(items) == 36
+    assert {i["source_id"] for i in items} == {str(2 * n) for n in range(12)}
+    assert all(i["verdict"] != "accepted" or (i["mean"] > 4 and i["matches_gold"] is True) for i in items)
+
+
+def test_a_judgement_changes_one_rationale_and_can_be_withdrawn(mapd: Mapd, imported: str) -> None:
+    def accepted(threshold: float = 3) -> int:
+        words = ("--policy", "paper", "--threshold", threshold)
+        return int(mapd("curate", "show", "--exam", imported, *words, "--json").json["accepted"])
+
+    before = accepted()
+    items = mapd("curate", "show", "--exam", imported, "--policy", "paper", "--items", "--json").json["items"]
+    item = next(i for i in items if i["verdict"] == "accepted")["rationale"]
+    words = ("judge", "rationale", item, "--by", "Ann", "--json")
+    done = mapd(*words, "--decision", "reject", "--reason", "false_step", "--note", "line 2").json
+    assert done == {"id": item, "verdict_before": "accepted", "verdict_after": "rejected"}
+    assert accepted() == before - 1
+    done = mapd(*words, "--decision", "accept").json
+    assert accepted(5) == 1
+    assert mapd(*words, "--decision", "withdraw").json["verdict_after"] == "accepted"
+    assert (accepted(5), accepted()) == (0, before)
+
+
+def test_feedback_is_judged_too(mapd: Mapd, imported: str) -> None:
+    with db.reading(db.open_store(Settings())) as session:
+        uid = session.execute(sa.text("SELECT uid FROM explanation WHERE kind = 'feedback'")).scalars().first()
+    done = mapd("judge", "feedback", uid, "--decision", "reject", "--reason", "unclear", "--by", "ann", "--json").json
+    assert (done["verdict_before"], done["verdict_after"]) == ("accepted", "rejected")
+
+
+def test_a_snapshot_has_one_name(mapd: Mapd, imported: str, home: Path) -> None:
+    words = ("curate", "snapshot", "--exam", imported, "--json")
+    first = mapd(*words).json
+    assert mapd(*words).json == first
+    assert Path(first["path"]) == home / "snapshots" / first["snapshot"]
+    assert len((Path(first["path"]) / "pairs.jsonl").read_text().splitlines()) == first["pairs"]
+    assert mapd(*words, "--all", "--seed", 3).json["pairs"] > first["pairs"]
+
+
+def test_every_command_speaks_to_people_too(mapd: Mapd, imported: str, tmp_path: Path) -> None:
+    feedback, rationales = samples.files(tmp_path)
+    for words in [
+        ("import", "authors", "--feedback", feedback, "--rationales", rationales),
+        ("curate", "show", "--exam", imported, "--items"),
+        ("curate", "snapshot", "--exam", imported),
+        ("doctor",),
+        ("--help",),
+    ]:
+        ran = mapd(*words)
+        assert (ran.code, ran.err) == (0, ""), ran.err
+        assert ran.out.strip()
+
+
+def fails(ran: Ran, code: int, *said: str) -> None:
+    """One line on standard error, nothing on standard output, no traceback."""
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.count("\n") == 1, ran.err
+    for words in said:
+        assert words in ran.err
+
+
+def test_usage_errors_are_one_line(mapd: Mapd) -> None:
+    fails(mapd("nonsense"), 2, "nonsense")
+    fails(mapd("curate", "show", "--json"), 2, "--exam")
+    fails(mapd("curate", "show", "--exam", "1", "--threshold", "high"), 2, "high")
+    fails(mapd("app", "--port", "99999"), 2, "99999")
+
+
+def test_bad_input_is_one_line_and_changes_nothing(mapd: Mapd, imported: str, tmp_path: Path) -> None:
+    feedback, rationales = samples.files(tmp_path)
+    cut = tmp_path / "cut.json"
+    cut.write_text(rationales.read_text()[:500])
+    no_gold = tmp_path / "no-gold.json"
+    no_gold.write_text(json.dumps([samples.row(0), {**samples.row(1), "gold_answer": None}]))
+    before = mapd("curate", "show", "--exam", imported, "--items", "--json").out
+    words = ("import", "authors", "--feedback", feedback, "--json", "--rationales")
+    fails(mapd(*words, tmp_path / "nowhere.json"), 1, "nowhere.json", "No such file")
+    fails(mapd(*words, tmp_path), 1, "can't be read")
+    fails(mapd(*words, cut), 1, "cut.json is not whole JSON", "cut off?")
+    fails(mapd(*words, no_gold), 1, "row 1 gold_answer: missing", "nothing was imported")
+    fails(mapd("curate", "show", "--exam", "never", "--json"), 1, "unknown exam: never", "pens")
+    fails(mapd("curate", "show", "--exam", imported, "--policy", "lax"), 1, "unknown policy: lax; one of paper, strict")
+    fails(mapd("curate", "show", "--exam", imported, "--threshold", 6), 1, "between 0 and 5, not at 6")
+    fails(mapd("curate", "snapshot", "--exam", imported, "--threshold", 5), 1, "an empty snapshot is refused")
+    judge = ("judge", "rationale", "nothing", "--by", "ann", "--decision")
+    fails(mapd(*judge, "accept"), 1, "unknown rationale: nothing")
+    fails(mapd(*judge, "like"), 1, "like")
+    fails(mapd("judge", "exam", "1", "--by", "ann", "--decision", "accept"), 1, "rationale, feedback, not exam")
+    fails(
+        mapd("judge", "rationale", 1, "--by", "ann", "--decision", "reject", "--reason", "ugly"),
+        1,
+        "ugly",
+        "wrong_answer",
+    )
+    fails(mapd("judge", "rationale", 1, "--by", " ", "--decision", "accept"), 1, "1 to 80 characters")
+    assert mapd("curate", "show", "--exam", imported, "--items", "--json").out == before
+
+
+def test_a_home_that_cannot_be_written_is_one_line(mapd: Mapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    for home in (tmp_path / "file", Path("/proc/nowhere")):
+        monkeypatch.setenv("MAPD_HOME", str(home))
+        fails(mapd("curate", "show", "--exam", "1", "--json"), 1, "MAPD_HOME can't be written to", str(home))
+        assert mapd("doctor").code == 1
+        fails(mapd("app"), 1, "MAPD_HOME")
+
+
+def test_a_newer_database_is_one_line(mapd: Mapd, imported: str) -> None:
+    with db.open_store(Settings()).execution_options(writes=True).begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    fails(mapd("curate", "show", "--exam", imported, "--json"), 1, "newer version: 9999", "upgrade mapd")
+
+
+def test_doctor_as_json(mapd: Mapd) -> None:
+    found = mapd("doctor", "--json").json
+    assert found["ok"] is True
+    assert {f["what"] for f in found["findings"]} >= {"python", "home", "database"}
+
+
+def test_the_installed_command_starts_without_a_page_or_a_model(home: Path) -> None:
+    heavy = {"streamlit", "torch", "transformers", "pandas", "sympy"}
+    code = f"import sys, mapd.cli; print(sorted({heavy} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ))
+    assert ran.stdout == "[]\n"
+    ran = subprocess.run(
+        [sys.executable, "-m", "mapd.cli", "judge", "--json"], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
