@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import overload
 
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
-from mapd.questions.grading import Outcome, Task, answers_equal
+from mapd.questions.grading import Outcome, answers_equal
 from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
 from mapd.verdicts import (
     ALWAYS,
@@ -124,14 +124,14 @@ def curate(
         question = material.questions[attempt.question_id]
         of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
         gold = _or_corrected(question.gold, of_question)
-        if not is_mistake(attempt, question, gold, material.exam.task, of_attempt):
+        if not is_mistake(attempt, question, gold, of_attempt):
             if attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
             continue
         if of_question.decision is Act.REJECT:
             excluded.append(attempt)
             continue
-        explain = _Explainer(question, gold, attempt, material.exam.task, policy, offsets, said)
+        explain = _Explainer(question, gold, policy, offsets, said)
         mistakes.append(
             Mistake(
                 question=question,
@@ -154,13 +154,13 @@ def curate(
     )
 
 
-def is_mistake(attempt: Response, question: Item, gold: str, task: Task, people: Ruling) -> bool:
+def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> bool:
     """Whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
     if people.decision is Act.REJECT:
         return False
     if people.decision is Act.CORRECT or gold != question.gold:
         answer = _or_corrected(attempt.answer, people)
-        return answer is None or not answers_equal(answer, gold, task, question.options)
+        return answer is None or not answers_equal(answer, gold, question.task, question.options)
     return attempt.outcome != Outcome.CORRECT
 
 
@@ -199,8 +199,6 @@ class _Explainer:
 
     question: Item
     gold: str
-    attempt: Response
-    task: Task
     policy: Policy
     offsets: Mapping[str, Fraction]
     said: Mapping[tuple[str, int], list[Judged]]
@@ -210,12 +208,12 @@ class _Explainer:
         scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in counted(text.votes)]
         checks: RationaleChecks | FeedbackChecks
         if text.kind == "rationale":
-            checks = check_rationale(text.text, self.gold, self.task, self.question.options)
+            checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
             answer = _or_corrected(checks.answer, ruling(judged, READING))
             states = CheckStates(self._matches(answer, checks), checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
-            checks = check_feedback(text.text, self.gold, self.task, self.question.options)
+            checks = check_feedback(text.text, self.gold, self.question.task, self.question.options)
             answer, states = None, CheckStates(checks.states_gold, checks.equations_true)
             decide = decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
@@ -227,7 +225,7 @@ class _Explainer:
     def _matches(self, answer: str | None, checks: RationaleChecks) -> State:
         if answer == checks.answer:
             return checks.matches_gold
-        same = answer is not None and answers_equal(answer, self.gold, self.task, self.question.options)
+        same = answer is not None and answers_equal(answer, self.gold, self.question.task, self.question.options)
         return State.HOLDS if same else State.FAILS
 
 

@@ -112,7 +112,7 @@ def _standing(texts: tuple[Explained, ...]) -> list[Explained]:
 def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[str, Any]:
     """One training pair as structured fields, never as a rendered prompt."""
     q, a = mistake.question, mistake.attempt
-    question = {"uid": q.uid, "source_id": q.source_id, "text": q.text, "context": q.context}
+    question = {"uid": q.uid, "source_id": q.source_id, "task": q.task.value, "text": q.text, "context": q.context}
     return {
         "mistake": a.uid,
         "question": question | {"options": list(q.options), "family": q.family, "gold": mistake.gold},
@@ -140,7 +140,6 @@ def _manifest(
             "name": exam.name,
             "student": exam.student,
             "questions": exam.question_set,
-            "task": exam.task.value,
             "split": exam.split,
             "round": exam.round,
         },

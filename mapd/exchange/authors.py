@@ -31,10 +31,14 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale, vote
 
+TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
 AUTHORS_ORDER = ("gpt", "gemini", "mistral")  # the order behind their score columns, whatever a file's keys say
 NO_ANSWER = "absolute_wrong_final_ans"
 UNKNOWN_PROMPT = hashlib.sha256(b"").hexdigest()
-FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|rationale)_round(?P<round>\d+)$")
+FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|rationale)_round(?P<round>\d{1,4})$")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, but in no database's text
+LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
+STORED = ("id", "question", "gold_answer", "context", "options", "student_wrong_pred", "student_wrong_final_answer")
 
 
 class File(NamedTuple):
@@ -112,6 +116,8 @@ def parse(
     Raises: BadInput where a file can't be read as a list of objects; BadRows naming every bad row of every file.
     """
     files = [f for f in (mistakes, rationales, feedback) if f is not None]
+    if len({f.name for f in files}) < len({(f.name, f.content) for f in files}):
+        raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
     faults: list[tuple[str, int, str, str]] = []
     tables = {f.name: _by_id(f.name, _load(f), faults) for f in files}
     teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
@@ -146,6 +152,8 @@ def _load(file: File) -> list[dict[str, Any]]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise BadInput(f"{file.name} is not whole JSON at {where} ({error.msg}); was it cut off?") from error
+    except ValueError as error:
+        raise BadInput(f"{file.name} holds a number of more than 4,300 digits; no id or score is that long") from error
     except RecursionError as error:
         raise BadInput(f"{file.name} is nested too deeply to be the authors' list of rows") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -164,13 +172,32 @@ def _by_id(name: str, rows: Sequence[dict[str, Any]], faults: list[tuple[str, in
     found: dict[str, _Found] = {}
     for index, row in enumerate(rows):
         source_id = row.get("id")
+        faults += [(name, index, key, what) for key, what in _unstorable(row)]
         if isinstance(source_id, bool) or not isinstance(source_id, int | str) or str(source_id).strip() == "":
             faults.append((name, index, "id", "missing"))
+        elif len(str(source_id)) > LONGEST_NAME:
+            faults.append((name, index, "id", f"{_short(source_id)} has more than {LONGEST_NAME} characters"))
         elif str(source_id) in found:
             faults.append((name, index, "id", f"{source_id} stands in row {found[str(source_id)].place} too"))
         else:
             found[str(source_id)] = _Found(index, row)
     return found
+
+
+def _unstorable(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields that no database could keep as they are, and why: refused, so that nothing is silently changed."""
+    for key, value in row.items():
+        by_teacher = key.endswith(TEXT_KINDS) and key != "correct_rationale"
+        if by_teacher and not 0 < len(key.rpartition("_")[0].strip()) <= LONGEST_NAME:
+            yield _cut(key), f"a teacher's name has 1 to {LONGEST_NAME} characters"
+        if by_teacher or key in STORED:
+            for text in filter(None, map(_bad_character, (key, *(value if isinstance(value, list) else [value])))):
+                yield _cut(key), text
+
+
+def _bad_character(text: object) -> str | None:
+    found = UNSTORABLE.search(text) if isinstance(text, str) else None
+    return found and f"U+{ord(found[0]):04X} at character {found.start()} can't be stored in a text; take it out"
 
 
 def _joined(
@@ -192,7 +219,7 @@ def _teachers(*tables: Any) -> tuple[str, ...]:
         key.removesuffix(kind)
         for found in (f for table in tables for f in table)
         for key in found.row
-        for kind in ("_rationale", "_feedback")
+        for kind in TEXT_KINDS
         if key.endswith(kind) and key != "correct_rationale"
     ]
     known = [name for name in AUTHORS_ORDER if name in named]
@@ -289,8 +316,11 @@ def _accepted(found: _Found | None) -> tuple[str, ...] | None:
 
 
 def _short(value: object) -> str:
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return shown if len(shown) <= 40 else shown[:39] + "…"
+    return _cut(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _task(rows: Sequence[Row]) -> Task:
@@ -336,6 +366,10 @@ def store(
     `progress(done, total)` is told after each block of rows.
     """
     person = person_name(by)
+    for name in (parsed.dataset, parsed.student):
+        if not 0 < len(name.strip()) <= LONGEST_NAME or UNSTORABLE.search(name):
+            limits = f"1 to {LONGEST_NAME} characters of text"
+            raise BadInput(f"a dataset or student can't be named {_short(name)}: {limits}")
     found = session.exec(select(t.Exam).where(t.Exam.sha256 == parsed.sha256)).first()
     if found is not None:
         return _imported(parsed, found.uid, new=False)
@@ -405,7 +439,6 @@ class _Writer:
         questions = t.QuestionSet(
             uid=self.uid("set"),
             name=self._free_name(t.QuestionSet.name, p.dataset),
-            task=p.task,
             source="the authors' files",
             sha256=p.sha256,
         )
@@ -452,6 +485,7 @@ class _Writer:
             "source_id": row.source_id,
             "position": position,
             "split": exam.split,
+            "task": self.parsed.task,
             "text": row.question,
             "context": row.context,
             "options": list(row.options),

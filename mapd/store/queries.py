@@ -29,7 +29,6 @@ class ExamInfo:
     name: str
     student: str
     question_set: str
-    task: Task
     split: str
     round: int
     graded_by: str
@@ -46,6 +45,7 @@ class Item:
     uid: str
     source_id: str
     position: int
+    task: Task
     text: str
     context: str | None
     options: tuple[str, ...]
@@ -139,7 +139,6 @@ def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo
         name=exam.name,
         student=student,
         question_set=questions.name,
-        task=Task(questions.task),
         split=exam.split,
         round=exam.round,
         graded_by=exam.graded_by,
@@ -232,7 +231,17 @@ def material(session: Session, exam_id: int) -> Material:
 
 def _item(q: t.Question) -> Item:
     return Item(
-        identity(q), q.uid, q.source_id, q.position, q.text, q.context, tuple(q.options), q.gold, q.gold_note, q.family
+        id=identity(q),
+        uid=q.uid,
+        source_id=q.source_id,
+        position=q.position,
+        task=Task(q.task),
+        text=q.text,
+        context=q.context,
+        options=tuple(q.options),
+        gold=q.gold,
+        gold_note=q.gold_note,
+        family=q.family,
     )
 
 

@@ -88,11 +88,9 @@ class QuestionSet(Travelling, table=True):
 
     __tablename__ = "question_set"
     name: str = Field(unique=True)
-    task: str
     source: str
     sha256: str = Field(unique=True)
     simulated: bool = False
-    __table_args__ = (one_of("task", "numeric", "boolean", "choice", "text"),)
 
 
 class Question(Travelling, table=True):
@@ -104,12 +102,17 @@ class Question(Travelling, table=True):
     position: int
     split: str
     family: str | None = None
+    task: str
     text: str
     context: str | None = None
     options: list[str] = Field(default_factory=list, sa_type=sa.JSON)
     gold: str
     gold_note: str | None = None  # what came with the gold: StrategyQA's facts, GSM8K's worked solution
-    __table_args__ = (sa.UniqueConstraint("set_id", "source_id"), one_of("split", "train", "dev", "test"))
+    __table_args__ = (
+        sa.UniqueConstraint("set_id", "source_id"),
+        one_of("split", "train", "dev", "test"),
+        one_of("task", "numeric", "boolean", "choice", "text"),
+    )
 
 
 class Student(Travelling, table=True):

@@ -76,7 +76,7 @@ def test_a_url_with_a_password_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_the_database_refuses_what_the_rules_forbid(session: Session) -> None:
-    session.add(t.QuestionSet(name="a", task="guess", source="", sha256="x"))
+    session.add(t.Prompt(sha256="x", kind="guess", text=""))
     with pytest.raises(sa.exc.IntegrityError):
         session.flush()
     session.rollback()

@@ -1,0 +1,96 @@
+"""What a project holds, an exam a row, and when it came in: for the data page.
+
+holdings(session)[0] -> Holding("svamp · Llama-2-7b-chat-hf · round 0", mistakes=387, teachers=("gpt", …), …)
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd.store import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One exam. `mistakes` as recorded, before people's corrections."""
+
+    uid: str
+    name: str
+    student: str
+    question_set: str
+    mistakes: int
+    teachers: tuple[str, ...]
+    snapshots: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One act of importing, from the audit: who, when, and which exam it gave."""
+
+    person: str
+    at: datetime
+    kind: str
+    exam: str
+    mistakes: int
+
+
+def holdings(session: Session) -> list[Holding]:
+    """Every exam, the newest first."""
+    mistakes = (
+        sa.select(sa.func.count())
+        .where(col(t.Attempt.exam_id) == t.Exam.id, col(t.Attempt.outcome) != "correct")
+        .scalar_subquery()
+    )
+    frozen = sa.select(sa.func.count()).where(col(t.Snapshot.exam_id) == t.Exam.id).scalar_subquery()
+    query = (
+        sa.select(
+            col(t.Exam.id),
+            col(t.Exam.uid),
+            col(t.Exam.name),
+            col(t.Student.name),
+            col(t.QuestionSet.name),
+            mistakes,
+            frozen,
+            col(t.Exam.created_at),
+        )
+        .join(t.Student, col(t.Exam.student_id) == t.Student.id)
+        .join(t.QuestionSet, col(t.Exam.set_id) == t.QuestionSet.id)
+        .order_by(col(t.Exam.id).desc())
+    )
+    return [
+        Holding(uid, name, student, questions, count, _teachers(session, id_), snapshots, created_at)
+        for id_, uid, name, student, questions, count, snapshots, created_at in session.execute(query).all()
+    ]
+
+
+def _teachers(session: Session, exam_id: int) -> tuple[str, ...]:
+    """Who wrote explanations of the exam's questions; EXISTS stops at each teacher's first."""
+    wrote = (
+        sa.exists()
+        .where(col(t.Explanation.author_id) == t.Teacher.id)
+        .where(col(t.Explanation.question_id) == t.Attempt.question_id, col(t.Attempt.exam_id) == exam_id)
+    )
+    return tuple(session.exec(select(t.Teacher.name).where(wrote).order_by(col(t.Teacher.id))).all())
+
+
+def imports(session: Session) -> list[Import]:
+    """Every import there was, the newest first."""
+    query = select(t.Audit).where(col(t.Audit.action).startswith("import ")).order_by(col(t.Audit.id).desc())
+    return [
+        Import(
+            a.person,
+            a.created_at,
+            a.action.removeprefix("import "),
+            a.target.removeprefix("exam "),
+            a.detail.get("mistakes", 0),
+        )
+        for a in session.exec(query).all()
+    ]
+
+
+def exam_with(session: Session, sha256: str) -> tuple[str, str] | None:
+    """The uid and name of the exam that an import of this content gave, if there is one."""
+    return session.exec(select(t.Exam.uid, t.Exam.name).where(t.Exam.sha256 == sha256)).first()
