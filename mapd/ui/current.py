@@ -6,7 +6,6 @@
 Session state holds ids and uids alone, never rows: a row belongs to the session that read it.
 """
 
-import getpass
 from collections.abc import Collection, Mapping
 from urllib.parse import urlencode
 
@@ -14,6 +13,8 @@ import sqlalchemy as sa
 import streamlit as st
 from sqlmodel import col, select
 
+from mapd.errors import BadInput
+from mapd.people import LONGEST, person_name, this_person
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store.tables import Exam
@@ -54,11 +55,12 @@ def require_exam() -> int | None:
     """
     exam = current_exam()
     if exam is None:
-        if _exams():
-            st.info("Choose an exam above.", icon=":material/arrow_upward:")
-        else:
-            st.info("No exam yet: import the authors' files, or files of your own.", icon=":material/upload_file:")
-            link("pages/loop/data.py", "Import data", icon=":material/database:")
+        with st.container(border=True):
+            if _exams():
+                st.markdown("**Choose an exam above.** This page shows one exam at a time.")
+            else:
+                st.markdown("**No exam yet.** Import the authors' published files, or files of your own.")
+                link("pages/loop/data.py", "Import data", icon=":material/upload_file:")
     return exam
 
 
@@ -140,31 +142,26 @@ def address(page: str, **more: object) -> str:
 
 
 def current_person() -> str:
-    """Who sits here, stripped and lower-cased; the operating system's user until somebody says otherwise."""
-    return str(st.session_state.get("person") or _remembered() or normal(getpass.getuser()))
-
-
-def normal(name: str) -> str:
-    """A name as it is compared and stored: one line, stripped, lower-cased."""
-    return text.one_line(name).lower()
+    """Who sits here, as `people.person_name` has it; the operating system's user until somebody says otherwise."""
+    return str(st.session_state.get("person") or _remembered() or this_person())
 
 
 def person_popover() -> None:
     """The header's person: the name, and a field to change it."""
     person = current_person()
     with st.popover(text.label(person, 30), icon=":material/person:", type="tertiary"):
-        name = st.text_input("Your name", value=person, max_chars=80, key="person_name")
+        name = st.text_input("Your name", value=person, max_chars=LONGEST, key="person_name")
         st.caption("Your judgements carry it. This project remembers it.")
-        if normal(name or "") not in ("", person):
-            _remember(normal(name))
+        if name and name.strip() and person_name(name) != person:
+            _remember(person_name(name))
             st.rerun()
 
 
 def _remembered() -> str:
     """The name last given in this project: a reload starts a new session, and must not make somebody else of you."""
     try:
-        return normal((Settings().home / "person").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        return person_name((Settings().home / "person").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, BadInput):
         return ""
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
-from mapd.ui import current, text
+from mapd.ui import address, current, text
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -35,7 +35,10 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
         _sidebar(sections)
         _header()
         if wrong is not None:
-            text.complain(f"this address asks for an exam that the project doesn't hold: {wrong}; choose one above")
+            text.complain(
+                f"this address asks for an exam that the project doesn't hold: {wrong}; choose or import another"
+            )
+        address.turn_to(page.url_path)
         page.run()
     except MapdError as error:
         text.complain(str(error))

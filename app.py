@@ -1,0 +1,34 @@
+"""The entry: `streamlit run app.py` (or `mapd app`). Streamlit serves `app`; the script below it runs for every rerun.
+
+Pages live one folder deep, a folder a section: a file directly in `pages/` could be opened by its address without
+this script.
+"""
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from mapd.ui import frame, headers
+
+# st.navigation says this too, but only in a first visit: until then a deep link opens under "Page not found".
+PagesManager.uses_pages_directory = False
+
+app = st.App("app.py", middleware=[headers.SECURITY_HEADERS])
+
+if __name__ == "__main__":
+    frame.configure()
+    frame.show(
+        {
+            "Loop": [
+                st.Page("pages/loop/overview.py", title="Overview", icon=":material/sync:", url_path="", default=True),
+                st.Page("pages/loop/data.py", title="Data", icon=":material/database:"),
+            ],
+            "Review": [
+                st.Page("pages/review/triage.py", title="Triage", icon=":material/rate_review:"),
+                st.Page("pages/review/browse.py", title="Browse", icon=":material/table_rows:"),
+            ],
+            "Curate": [
+                st.Page("pages/curate/threshold.py", title="Threshold lab", icon=":material/tune:"),
+                st.Page("pages/curate/snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
+            ],
+        }
+    )

@@ -1,0 +1,9 @@
+"""Triage."""
+
+import streamlit as st
+
+from mapd.ui import current
+
+st.header("Triage")
+if current.require_exam() is not None:
+    st.caption("Nothing here yet.")

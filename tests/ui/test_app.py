@@ -1,0 +1,114 @@
+"""The app's frame, run as streamlit runs it."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store.tables import Exam, QuestionSet, Student
+from mapd.ui.current import settle
+
+APP = str(Path(__file__).parents[2] / "app.py")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MAPD_HOME", str(tmp_path / "pilot"))
+    monkeypatch.delenv("MAPD_DATABASE_URL", raising=False)
+    return tmp_path / "pilot"
+
+
+def add_exams(*uids):
+    with db.writing(db.open_store(Settings())) as session:
+        questions = QuestionSet(name="svamp", task="numeric", source="", sha256="1")
+        student = Student(name="llama", base="llama")
+        session.add_all([questions, student])
+        session.flush()
+        for uid in uids:
+            exam = Exam(
+                uid=uid, name=f"exam {uid}", student_id=student.id, set_id=questions.id, split="train", graded_by="ours"
+            )
+            session.add(exam)
+
+
+def run(app=None, **params):
+    app = app or AppTest.from_file(APP, default_timeout=30)
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def shown(app):
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def errors(app):
+    return [element.proto.body for element in app.get("html") if 'class="mapd-error"' in element.proto.body]
+
+
+def test_an_empty_project_says_what_to_do_first(home):
+    app = run()
+    assert "pilot" in shown(app)
+    assert not app.selectbox
+    assert "import" in " ".join(str(element.proto) for element in app.main if hasattr(element, "proto")).lower()
+
+
+def test_the_only_exam_is_chosen_and_stands_in_the_address(home):
+    add_exams("a")
+    app = run()
+    assert app.query_params["exam"] == "a"
+    assert app.selectbox(key="exam_pick").value == "a"
+
+
+def test_several_exams_are_asked_for_and_the_choice_is_followed(home):
+    add_exams("a", "b")
+    app = run()
+    assert app.selectbox(key="exam_pick").value is None
+    app.selectbox(key="exam_pick").set_value("b")
+    run(app)
+    assert app.query_params["exam"] == "b"
+    run(app, exam="a")
+    assert app.selectbox(key="exam_pick").value == "a"
+
+
+def test_a_wrong_exam_in_the_address_is_one_line_and_asks(home):
+    add_exams("a")
+    app = run(exam="<b>nope</b>")
+    (line,) = errors(app)
+    assert "&lt;b&gt;nope&lt;/b&gt;" in line
+    assert app.selectbox(key="exam_pick").value is None
+    app.selectbox(key="exam_pick").set_value("a")
+    assert not errors(run(app))
+
+
+def test_a_name_is_normalised_and_outlives_the_session(home):
+    app = run()
+    app.text_input(key="person_name").set_value("  Anna  BELL ")
+    run(app)
+    assert run().text_input(key="person_name").value == "anna bell"
+
+
+def test_a_refusal_is_one_line_not_a_traceback(home):
+    home.write_text("a file stands where the folder should be")
+    (line,) = errors(run())
+    assert "MAPD_HOME" in line
+
+
+@pytest.mark.parametrize(
+    ("last", "picked", "asked", "expected"),
+    [
+        (None, None, None, (None, None)),
+        ("a", "a", "b", ("b", None)),  # a deep link
+        ("a", "b", "a", ("b", None)),  # the selector
+        ("a", "a", None, ("a", None)),  # a page without the exam in its address
+        ("a", "a", "zz", (None, "zz")),
+        (None, "b", "zz", ("b", None)),  # the answer to having asked
+        ("gone", "gone", None, (None, None)),
+    ],
+)
+def test_which_exam_it_is(last, picked, asked, expected):
+    assert settle(["a", "b"], last, picked, asked) == expected

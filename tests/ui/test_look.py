@@ -1,0 +1,70 @@
+"""Every colour reads on both pages, every thing has a word, every name is escaped."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mapd.ui.look import LOOKS, TEACHERS, chip, figure_layout, score_dots, teacher_chip, teacher_colours
+
+ROOT = Path(__file__).parents[2]
+THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_themes_are_aa(theme):
+    colours = THEME[theme]
+    for page in (colours["backgroundColor"], colours["secondaryBackgroundColor"]):
+        assert contrast(colours["textColor"], page) >= 7
+        assert contrast(colours["linkColor"], page) >= 4.5
+        assert contrast(colours["primaryColor"], page) >= 4.5  # streamlit writes with it too
+        assert all(contrast(look.colour, page) >= 3 for look in LOOKS.values())
+    word = {"light": "#ffffff", "dark": "#000000"}[theme]  # on a primary button, see style.css
+    assert contrast(colours["primaryColor"], word) >= 4.5
+
+
+def test_a_sign_reads_on_its_colour():
+    assert all(contrast(look.colour, "#ffffff") >= 4.5 for look in LOOKS.values())
+
+
+def test_no_two_looks_share_word_or_all_of_sign_and_colour():
+    assert len({look.word for look in LOOKS.values()}) == len(LOOKS)
+
+
+def test_teachers_keep_their_colour_whatever_the_order():
+    assert teacher_colours(["gpt", "mistral", "gemini"]) == teacher_colours(["mistral", "gemini", "gpt", "gpt"])
+    assert teacher_colours(["gpt", "gemini"]) == {"gemini": TEACHERS[0], "gpt": TEACHERS[1]}
+    assert len(teacher_colours(map(str, range(20)))) == 20
+
+
+def test_charts_take_the_teachers_colours():
+    assert tuple(THEME["chartCategoricalColors"]) == TEACHERS
+
+
+def test_chips_say_their_word_and_escape_names():
+    assert "accepted" in chip("accepted", "5.0")
+    assert "5.0" in chip("accepted", "5.0")
+    assert ">work<" in chip("holds", word="work")
+    assert "<b>" not in teacher_chip("<b>x", 0)
+    assert "<b>" not in chip("holds", "<b>", "<b>")
+
+
+def test_no_vote_is_never_drawn_as_zero():
+    assert "no vote" in score_dots(None)
+    assert "○" not in score_dots(None)
+    assert "●●●●○ 4" in score_dots(4)
+
+
+def test_a_figure_overrides_what_is_shared():
+    assert figure_layout(hovermode="closest", height=300)["hovermode"] == "closest"

@@ -1,0 +1,100 @@
+"""Foreign text stays text: nothing of it becomes markup, nothing of it hides."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapd.ui.text import HIDDEN, escape, foreign_html, foreign_line_html, label, one_line
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</div><style>body{display:none}</style>",
+    '"><img src=http://evil.test/x.png onerror=alert(1)>',
+    "![x](http://evil.test/x.png) $5 and $3 :red[x] `c` &lt;b&gt;",
+]
+
+
+class Words(HTMLParser):
+    """What a browser would show of some HTML: its tags, and its text without our own labels."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+        self.boxed = False
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.boxed = dict(attrs).get("class") in ("mapd-char", "mapd-more")
+
+    def handle_endtag(self, tag):
+        self.boxed = False
+
+    def handle_data(self, data):
+        self.text += "" if self.boxed else data
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markup_is_shown_not_obeyed(text):
+    shown = Words(foreign_html(text, marks=[(2, 9, "false step")]))
+    assert shown.text == text
+    assert set(shown.tags) == {"div", "mark"}
+    assert Words(foreign_line_html(text)).tags == ["span"]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "code"),
+    [("\u202e", "U+202E"), ("\x1b", "U+001B"), ("\u200b", "U+200B"), ("\U000e0041", "U+E0041"), ("\ud800", "U+D800")],
+)
+def test_hidden_characters_are_made_visible(hidden, code):
+    assert f">{code}</span>" in escape(f"a{hidden}b")
+    assert one_line(f"a{hidden}b") == f"a⟨{code}⟩b"
+    escape(hidden).encode()  # a lone surrogate would break the wire
+
+
+def test_what_reads_well_stays():
+    text = "1.\tעברית 👩‍🏫\r\n  2 × 3 ≠ 7"
+    assert escape(text) == text.replace("\r\n", "\n")
+
+
+def test_marks_carry_their_labels_and_overlap():
+    html = foreign_html("290 / 2 = 144 apples", marks=[(0, 13, "false step"), (10, 20, 'contradicts "q"')])
+    assert re.findall(r'<mark class="mapd-mark" title="([^"]*)">([^<]*)</mark>', html) == [
+        ("false step", "290 / 2 = "),
+        ("false step; contradicts &quot;q&quot;", "144"),
+        ("contradicts &quot;q&quot;", " apples"),
+    ]
+
+
+def test_marks_outside_the_text_are_cut_to_it():
+    assert foreign_html("abc", marks=[(-5, 1, "x"), (2, 99, "y"), (3, 3, "z"), (2, 1, "w")]).count("<mark") == 2
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.lists(st.tuples(st.integers(-5, 40), st.integers(-5, 40), st.sampled_from(["a", "b"]))),
+)
+def test_nothing_is_lost_between_marks(text, marks):
+    assert Words(foreign_html(text, marks)).text == HIDDEN.sub("", text.replace("\r\n", "\n"))
+
+
+def test_long_and_empty_texts_say_so():
+    assert "… 1,995 more characters" in foreign_html("x" * 2000, max_chars=5)
+    assert "no text" in foreign_html("")
+    assert "no text" in foreign_line_html(" \n ")
+
+
+def test_one_line_collapses_and_cuts():
+    assert one_line("a\n\n  b\tc") == "a b c"
+    assert one_line("x" * 100, 10) == "x" * 9 + "…"
+    assert one_line("x" * 10, 10) == "x" * 10
+
+
+def test_a_label_escapes_every_sign_of_markdown():
+    assert label("*a* :red[b] $c$") == r"\*a\* \:red\[b\] \$c\$"
+    assert label("http://evil.test") == "http\\:\u2060\\/\\/evil\\.test"  # a word joiner: GFM can't make it a link
