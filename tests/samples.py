@@ -18,7 +18,7 @@ def row(number: int) -> dict[str, Any]:
         f"There are {a} pens at first and {b} more come in.\n\n{a} + {b} = {gold}\n\nTherefore, there are {gold} pens."
     )
     false_step = f"We add the pens: {a} + {b} = {gold + 1}. So there are {gold + 1} pens."
-    scores = [(5, 5), (4, 3), (5, 1)]
+    scores = [(5, 5), (5, 1), (4, 3)]
     rationales = {
         "gpt": good,
         "gemini": f"{gold} pens" if number % 2 else good,

@@ -20,7 +20,7 @@ from mapd.verdicts import Policy
 
 def load_curated(exam_id: int, policy: Policy | None = None) -> Curated:
     """The exam's curated set as it is now, under its own policy unless another is given."""
-    with db.reading(engine()) as session:
+    with st.spinner("Reading the exam …"), db.reading(engine()) as session:
         material = load_material(session, exam_id)
         info = queries.exam(session, exam_id)  # not the kept one: its policy may have been set since
         judgements = queries.judgements(session, exam_id)

@@ -1,9 +1,80 @@
-"""Triage."""
+"""Triage: one mistake after the other, by keyboard."""
 
 import streamlit as st
 
-from mapd.ui import current
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.queues import QUEUES, Line, fill, tally
+from mapd.ui import current, figures, hotkeys, text
+from mapd.ui.loaded import load_curated
+from mapd.ui.triage import place, scene, screen
+from mapd.ui.triage.place import Place, Stop
 
-st.header("Triage")
-if current.require_exam() is not None:
-    st.caption("Nothing here yet.")
+
+def main() -> None:
+    """Draw the page."""
+    if (exam_id := current.require_exam()) is None:
+        return
+    st.html(screen.STYLE)
+    figures.style()
+    stop, person, curated = place.settle(exam_id), current.current_person(), load_curated(exam_id)
+    if stop.told:
+        text.complain(stop.told)
+    if stop.place.queue not in QUEUES:
+        text.complain(f"unknown queue: {stop.place.queue}; one of {', '.join(QUEUES)}")
+        stop = Stop(exam_id, Place())
+    line = fill(curated, QUEUES[stop.place.queue], person)
+    mistake = find(curated, line, stop)
+    screen.bar(curated, line, stop, person, line.number(mistake) if mistake else None)
+    if mistake is None:
+        nothing_to_show(curated, line, stop, person)
+    else:
+        show(curated, line, stop, person, mistake)
+    hotkeys.listen()
+
+
+def find(curated: Curated, line: Line, stop: Stop) -> Mistake | None:
+    """The mistake that the place names, or the queue's first that waits."""
+    if stop.place.mistake is None:
+        entry = line.first_open()
+        return entry.mistake if entry else None
+    return next((m for m in curated.mistakes if m.attempt.uid == stop.place.mistake), None)
+
+
+def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake) -> None:
+    """Draw a mistake with the text in focus, and keep the place."""
+    asked = next((x for x in mistake.texts if x.text.uid == stop.place.text), None)
+    if stop.place.text is not None and asked is None:
+        text.complain(f"this address asks for a text that this mistake doesn't have: {stop.place.text}")
+    focus = asked or line.enter(mistake)
+    here = Stop(stop.exam_id, Place(line.queue.name, mistake.attempt.uid, focus.text.uid if focus else None), stop.told)
+    place.mirror(here)
+    shown = scene.show(curated, line, here, person, mistake, focus)
+    left, right = st.columns((5, 6), gap="small")
+    with left:
+        screen.mistake(shown)
+    with right:
+        screen.focus(shown)
+    screen.actions(shown)
+
+
+def nothing_to_show(curated: Curated, line: Line, stop: Stop, person: str) -> None:
+    """The place is no mistake (any more), or the queue is done: say so, and where to go on."""
+    place.mirror(stop)
+    uid = stop.place.mistake
+    if uid is None:
+        done = f"All {len(line.entries):,} are decided." if line.entries else "Nothing is in this queue."
+        st.subheader(done)
+    elif uid in {a.uid for a in curated.corrected}:
+        st.subheader("This attempt counts as correct now: people found that it is not a mistake.")
+    elif uid in {a.uid for a in curated.excluded}:
+        st.subheader("People took this question out of the exam: no mistake on it is taught.")
+    else:
+        text.complain(f"this address asks for a mistake that this exam doesn't have: {uid}")
+    waiting = [(name, count) for name, (count, _) in tally(curated, person).items() if count]
+    if waiting:
+        st.markdown("These queues wait:")
+        screen.queues(waiting, stop)
+    screen.back(curated, stop, person)
+
+
+main()

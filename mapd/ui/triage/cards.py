@@ -1,0 +1,233 @@
+"""The cards of triage as HTML: question, answer, one line a text, the text in focus. All that is foreign is escaped."""
+
+from collections.abc import Iterable, Sequence
+
+from mapd.checks import FeedbackChecks, State
+from mapd.curation.curated import Curated, Explained, Mistake, counted
+from mapd.store.queries import JudgementRow, Vote
+from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
+from mapd.ui.text import escape, foreign_html, one_line
+from mapd.verdicts import Act, in_force
+
+LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
+
+
+def words(code: str | None) -> str:
+    """A reason's code in words."""
+    return (code or "").replace("_", " ")
+
+
+def labelled(what: str) -> str:
+    """A line's label."""
+    return f'<span class="mapd-label">{what}</span>'
+
+
+def small_chip(teacher: str, curated: Curated) -> str:
+    """A teacher's chip in the exam's colours."""
+    names = sorted(set(curated.teachers))
+    return teacher_chip(one_line(teacher, 30), names.index(teacher) if teacher in names else len(names))
+
+
+def sign(state: State) -> str:
+    """A check's sign, coloured, with its word for those who can't see it."""
+    look = LOOKS[state.value]
+    return (
+        f'<span class="mapd-sign" style="--c:{look.colour}" role="img" aria-label="{look.word}" '
+        f'title="{look.word}">{look.sign}</span>'
+    )
+
+
+def verdict_chip(x: Explained, *, note: bool = True) -> str:
+    """What counts now: the verdict, marked where people overrode the committee or differ."""
+    mean = "" if x.committee.mean is None or not note else f"{float(x.committee.mean):.2f}"
+    if x.people.conflict:
+        return chip("conflict", mean)
+    overridden = chip("overridden") if x.overridden else ""
+    return overridden + chip(x.verdict.value, mean)
+
+
+# -- the left side ----------------------------------------------------------------------------------------------------
+
+
+def question(mistake: Mistake) -> str:
+    """The question as given, with what belongs to it."""
+    q = mistake.question
+    parts = [foreign_html(q.text, max_chars=LONGEST)]
+    if q.context:
+        parts.append(f'<div class="mapd-label">context</div>{foreign_html(q.context, max_chars=LONGEST)}')
+    if q.options:
+        parts.append(f'<ol class="mapd-options" type="A">{"".join(f"<li>{escape(o)}</li>" for o in q.options)}</ol>')
+    if q.gold_note:
+        fold = f"<summary>worked solution</summary>{foreign_html(q.gold_note, max_chars=LONGEST)}"
+        parts.append(f'<details class="mapd-fold">{fold}</details>')
+    title = f'<span class="mapd-label">question {escape(one_line(q.source_id, 20))}</span>'
+    return f'{title}<div class="mapd-scroll mapd-question" tabindex="0">{"".join(parts)}</div>'
+
+
+def gold(mistake: Mistake) -> str:
+    """The gold answer, as corrected; the one that was given beside it."""
+    given = mistake.question.gold
+    was = "" if given == mistake.gold else f' <s class="mapd-note">{escape(one_line(given, 40))}</s> corrected'
+    return f'{labelled("gold")} <b class="mapd-answer">{escape(one_line(mistake.gold, 60))}</b>{was}'
+
+
+def answered(mistake: Mistake) -> str:
+    """The student's own answer beside the gold."""
+    if mistake.answer is None:
+        return f"{labelled('student')} {chip('no_answer')}"
+    look = LOOKS["incorrect"]
+    read = "" if mistake.answer == mistake.attempt.answer else ' <span class="mapd-note">as people read it</span>'
+    ours = mistake.attempt.our_answer
+    doubt = ""
+    if mistake.possibly_not and ours:
+        doubt = f' <span class="mapd-note">possibly not a mistake: we read {escape(one_line(ours, 30))}</span>'
+    return (
+        f'{labelled("student")} <b class="mapd-answer">{escape(one_line(mistake.answer, 40))}</b> '
+        f'<span class="mapd-sign" style="--c:{look.colour}" role="img" aria-label="wrong" '
+        f'title="not the gold answer">{look.sign}</span>'
+        f"{read}{doubt}"
+    )
+
+
+def response(mistake: Mistake) -> str:
+    """The student's response."""
+    body = foreign_html(mistake.attempt.text, max_chars=LONGEST)
+    return f'<div class="mapd-scroll mapd-response" tabindex="0">{body}</div>'
+
+
+def text_line(x: Explained, curated: Curated) -> str:
+    """One text on one line: teacher, its answer against the gold, mean, verdict."""
+    if isinstance(x.checks, FeedbackChecks):
+        said = f'<span class="mapd-note">states the gold</span> {sign(x.states.matches_gold)}'
+    elif x.answer is None:
+        said = '<span class="mapd-note">answer can’t be read</span>'
+    else:
+        said = f'<span class="mapd-answer">{escape(one_line(x.answer, 24))}</span> {sign(x.states.matches_gold)}'
+    step = '<span class="mapd-note">false step</span>' if x.states.equations_true is State.FAILS else ""
+    mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
+    who = small_chip(x.text.teacher, curated)
+    return (
+        f'<div class="mapd-textline">{who}<span class="mapd-textline-said">{said}{step}</span>'
+        f'<span class="mapd-mean">{mean}</span>{verdict_chip(x, note=False)}</div>'
+    )
+
+
+def feedback_line(texts: Sequence[Explained]) -> str:
+    """The folded feedback: how many, and how they stand."""
+    standing = "".join(chip(x.verdict.value) for x in texts) if len(texts) < 4 else ""
+    return f'<div class="mapd-feedbackline"><span class="mapd-label">feedback · {len(texts)}</span>{standing}</div>'
+
+
+# -- the text in focus ------------------------------------------------------------------------------------------------
+
+
+def head(x: Explained, mistake: Mistake, curated: Curated) -> str:
+    """Which text it is, and what counts of it now."""
+    texts = mistake.feedback if x.text.kind == "feedback" else mistake.rationales
+    number = next(i for i, other in enumerate(texts, 1) if other.text.id == x.text.id)
+    simulated = ' <span class="mapd-note">simulated</span>' if x.text.simulated else ""
+    repair = ' <span class="mapd-note">a repair</span>' if x.text.repairs_id else ""
+    who = (
+        f"{labelled(f'{x.text.kind} {number} of {len(texts)}')}{small_chip(x.text.teacher, curated)}{simulated}{repair}"
+    )
+    return f'<div class="mapd-head">{who}<span class="mapd-grow"></span>{verdict_chip(x)}</div>'
+
+
+def body(x: Explained) -> str:
+    """The text itself, its false equations marked."""
+    marks = [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+    return f'<div class="mapd-scroll mapd-focus" tabindex="0">{foreign_html(x.text.text, marks, LONGEST)}</div>'
+
+
+def checks(x: Explained, gold_answer: str) -> str:
+    """What the checks found, in one line."""
+    equations = x.checks.equations
+    true = sum(e.true for e in equations)
+    counted_ = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
+    if isinstance(x.checks, FeedbackChecks):
+        found = [("states the gold answer", x.states.matches_gold)]
+    else:
+        shown = "can’t be read" if x.answer is None else escape(one_line(x.answer, 30))
+        relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(x.states.matches_gold)
+        gold_shown = f" {relation} gold {escape(one_line(gold_answer, 30))}" if relation else ""
+        found = [(f"answer {shown}{gold_shown}", x.states.matches_gold)]
+    found.append((counted_, x.states.equations_true))
+    if x.text.kind == "rationale":
+        found.append(("shows work", x.states.shows_work))
+    items = "".join(f"<span>{sign(state)} {what}</span>" for what, state in found)
+    return f'<div class="mapd-checks">{labelled("checks")}{items}</div>'
+
+
+def votes(x: Explained, curated: Curated) -> str:
+    """Each reviewer's vote, or why there is none; a review's words on demand."""
+    if not x.text.votes:
+        return f'<div class="mapd-checks">{labelled("reviews")}<span class="mapd-note">none</span></div>'
+    valid = counted(x.text.votes)
+    lines = "".join(f"<span>{_vote(v, v in valid, curated)}</span>" for v in x.text.votes)
+    said = "".join(
+        f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>{foreign_html(v.text, max_chars=LONGEST)}".join(
+            ('<details class="mapd-fold">', "</details>")
+        )
+        for v in x.text.votes
+        if v.text
+    )
+    return f'<div class="mapd-checks">{labelled("reviews")}{lines}</div>{said}'
+
+
+def _vote(vote: Vote, counts: bool, curated: Curated) -> str:
+    raw = f": {escape(one_line(vote.raw, 20))}" if vote.raw else ""
+    reason = "" if vote.score is not None else f" ({vote.status}{raw})"
+    aside = "" if counts else " without the gold, not counted"
+    return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{aside}</span>'
+
+
+def why(x: Explained, rows: Iterable[JudgementRow]) -> str:
+    """The committee's verdict with its reason, and what people say instead."""
+    committee = f"{chip(x.committee.verdict.value)}<span>{escape(x.committee.why)}</span>"
+    lines = f'<div class="mapd-checks">{labelled("committee")}{committee}</div>'
+    said = [j for j in in_force(row.judged for row in rows) if j.decision in (Act.ACCEPT, Act.REJECT)]
+    last = {j.person: j for j in said}
+    people = "".join(
+        f"<span>{chip('accepted' if j.decision is Act.ACCEPT else 'rejected')}{escape(one_line(j.person, 30))}"
+        f"{' · ' + words(j.reason) if j.reason else ''}</span>"
+        for j in last.values()
+    )
+    nobody = '<span class="mapd-note">nobody yet</span>'
+    return f'{lines}<div class="mapd-checks">{labelled("people")}{people or nobody}</div>'
+
+
+def history(rows: Sequence[JudgementRow]) -> str:
+    """Every judgement on what is shown, oldest first; what was undone is struck out."""
+    standing = {j.id for j in in_force(row.judged for row in rows)}
+    items = []
+    for row in rows:
+        if row.judged.undoes is not None:
+            continue
+        about = row.target if row.target in ("attempt", "question") else ""
+        said = " · ".join(filter(None, (about, _said(row), one_line(row.note, 500) if row.note else "")))
+        shown = escape(said) if row.judged.id in standing else f"<s>{escape(said)}</s> undone"
+        when = f'<time class="mapd-note">{row.created_at:%Y-%m-%d %H:%M} UTC</time>'
+        items.append(f"<li>{when} <b>{escape(one_line(row.judged.person, 30))}</b> {shown}</li>")
+    return f'<ul class="mapd-history">{"".join(items)}</ul>'
+
+
+def _said(row: JudgementRow) -> str:
+    if row.judged.decision is Act.SKIP:
+        return "note" if row.note else "skipped"
+    told = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
+    detail = row.judged.value if row.judged.decision is Act.CORRECT else words(row.judged.reason)
+    return f"{told[row.judged.decision]} {one_line(detail or '', 60)}".strip()
+
+
+def saved(row: JudgementRow | None, rows: Sequence[JudgementRow]) -> str:
+    """The indicator: what the database has as this person's last word. `rows`: all judgements, for what was undone."""
+    if row is None:
+        return '<span class="mapd-saved mapd-note">nothing saved yet</span>'
+    by_id = {other.judged.id: other for other in rows}
+    verb, about = "saved", row
+    while about.judged.undoes is not None:
+        verb, about = "redone" if verb == "undone" else "undone", by_id[about.judged.undoes]
+    return (
+        f'<span class="mapd-saved" role="status"><b>✓ {verb}</b> '
+        f'<span class="mapd-note">{escape(_said(about))} · {row.target} · {row.created_at:%H:%M:%S} UTC</span></span>'
+    )

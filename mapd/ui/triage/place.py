@@ -1,0 +1,63 @@
+"""Where the person is: queue, mistake, text. Kept in the session, mirrored in the address.
+
+    stop = settle(exam_id)                  # in the page
+    go(Stop(exam_id, Place("disagree", mistake_uid)))   # in a callback
+
+On arrival (a link, a reload, after a restart) and on the browser's back and forward the address decides. Between
+presses the session does: a fast second press still brings along the address from before the move, and must not move
+back.
+"""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from mapd.curation.queues import DEFAULT
+from mapd.ui import address
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A queue, and by uid a mistake and a text; without a mistake it is the first that waits."""
+
+    queue: str = DEFAULT
+    mistake: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A place in an exam, and what the press that led there has to say."""
+
+    exam_id: int
+    place: Place
+    told: str | None = None
+
+
+def settle(exam_id: int) -> Stop:
+    """Where this run is."""
+    kept = st.session_state.setdefault(address.SETTLED, {}).get("triage")
+    context = get_script_run_ctx()
+    if kept is None or (context is not None and context.is_history_navigation):
+        asked = st.query_params
+        place = Place(asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"))
+        return Stop(exam_id, place)
+    if kept.exam_id != exam_id:
+        return Stop(exam_id, Place(kept.place.queue))
+    return Stop(exam_id, kept.place, kept.told)
+
+
+def go(stop: Stop) -> None:
+    """Be there from the next run on: one write, so that a callback that is cut off loses nothing but the move."""
+    st.session_state[address.SETTLED]["triage"] = stop
+
+
+def mirror(stop: Stop) -> None:
+    """Keep this place, and let the address say it."""
+    go(stop)
+    place = {"queue": stop.place.queue, "mistake": stop.place.mistake, "text": stop.place.text}
+    now = st.query_params.to_dict()
+    wanted = {k: v for k, v in (now | place).items() if v is not None}
+    if wanted != now:
+        st.query_params.from_dict(wanted)

@@ -1,0 +1,269 @@
+"""The screen of triage as DESIGN.md draws it: a bar, the mistake at the left, the text in focus, the actions below.
+
+Every button carries the version of what is shown in its key (hotkeys.name), so a press on what is gone does nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from mapd.curation.curated import Curated, Explained
+from mapd.curation.judging import QuestionReason
+from mapd.curation.queues import QUEUES, Line, tally
+from mapd.store.queries import JudgementRow
+from mapd.ui import figures, hotkeys
+from mapd.ui.triage import acts, cards
+from mapd.ui.triage.place import Place, Stop, go
+from mapd.ui.triage.scene import Item, Scene, home_of, nowhere, redoable, undoable
+from mapd.verdicts import Act, Reason
+
+STYLE = Path(__file__).parent / "triage.css"
+KEYS = (
+    ("1-9", "read this text"),
+    ("f", "feedback, and back to the rationales"),
+    ("a", "accept, and go on"),
+    ("r then 1-7", "reject with a reason, and go on"),
+    ("s", "skip: not now, not by me"),
+    ("n", "note"),
+    ("x", "the attempt: not a mistake, or another answer"),
+    ("g", "the question or its gold is bad"),
+    ("u / y", "undo / redo"),
+    ("← →", "the mistake before / behind"),
+    ("h", "history"),
+)
+
+
+# -- the bar ----------------------------------------------------------------------------------------------------------
+
+
+def bar(curated: Curated, line: Line, stop: Stop, person: str, at: int | None) -> None:
+    """Which queue, how far, and the keys. `at`: the mistake's number in the queue."""
+    with st.container(key="mapd_triage_bar", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        counts = tally(curated, person)
+        key = f"triage_queue_{stop.exam_id}"
+        st.session_state[key] = line.queue.name
+        st.selectbox(
+            "Queue",
+            list(QUEUES),
+            format_func=lambda name: f"{QUEUES[name].title} · {counts[name][0]:,} of {counts[name][1]:,} wait",
+            key=key,
+            on_change=_choose_queue,
+            args=(key, stop.exam_id),
+            label_visibility="collapsed",
+            width=330,
+        )
+        of = len(line.entries)
+        where = "not in this queue" if at is None else f"{at:,} / {of:,} mistakes"
+        settled = f'{figures.bar(line.settled, of)}<span class="mapd-note">{line.settled:,} decided</span>'
+        st.html(f'<div class="mapd-progress"><b>{where}</b>{settled}</div>', width="stretch")
+        _help()
+
+
+def _choose_queue(key: str, exam_id: int) -> None:
+    go(Stop(exam_id, Place(st.session_state[key])))
+
+
+def _help() -> None:
+    with st.popover(hotkeys.label("help", "keys"), key=hotkeys.name("help"), type="tertiary"):
+        rows = "".join(f"<dt><kbd>{key}</kbd></dt><dd>{what}</dd>" for key, what in KEYS)
+        st.html(f'<dl class="mapd-keys">{rows}</dl>')
+
+
+# -- the mistake ------------------------------------------------------------------------------------------------------
+
+
+def mistake(scene: Scene) -> None:
+    """The left side: the question, what the student said, and a line a text."""
+    with st.container(border=True, key="mapd_triage_question"):
+        st.html(cards.question(scene.mistake))
+        with _line("gold"):
+            st.html(cards.gold(scene.mistake))
+            _about_question(scene)
+    with st.container(border=True, key="mapd_triage_student"):
+        with _line("student"):
+            st.html(cards.answered(scene.mistake))
+            _about_attempt(scene)
+        st.html(cards.response(scene.mistake))
+    with st.container(border=True, key="mapd_triage_texts", gap=None):
+        _texts(scene)
+
+
+@contextmanager
+def _line(name: str) -> Iterator[None]:
+    with st.container(
+        key=f"mapd_line_{name}", horizontal=True, wrap=False, horizontal_alignment="distribute", gap="small"
+    ):
+        yield
+
+
+def _texts(scene: Scene) -> None:
+    rationales, feedback = scene.mistake.rationales, scene.mistake.feedback
+    unfolded = scene.text is not None and scene.text.text.kind == "feedback"
+    _text_lines(scene, rationales, 1)
+    if feedback:
+        with st.container(key="mapd_feedback", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            other = (rationales if unfolded else feedback) or feedback
+            _press("f", "", scene.version, go, scene.at(other[0]))
+            st.html(cards.feedback_line(feedback))
+        if unfolded:
+            _text_lines(scene, feedback, len(rationales) + 1)
+
+
+def _text_lines(scene: Scene, texts: Sequence[Explained], first: int) -> None:
+    for number, x in enumerate(texts, first):
+        in_focus = scene.text is not None and x.text.id == scene.text.text.id
+        name = f"mapd_text_{'focus' if in_focus else 'line'}_{number}"
+        with st.container(key=name, horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+            _press(str(number), "", scene.version, go, scene.at(x))
+            st.html(cards.text_line(x, scene.curated))
+
+
+def _about_question(scene: Scene) -> None:
+    with _panel("g", "question or gold bad", f"{scene.version}_{scene.question.seen}"):
+        for number, reason in enumerate(QuestionReason, 1):
+            _decision(str(number), cards.words(reason), scene.question, Act.REJECT, reason=reason)
+        _typed("The right gold answer", scene.question)
+        _decision("w", "withdraw what I said", scene.question, Act.WITHDRAW, move=False)
+
+
+def _about_attempt(scene: Scene) -> None:
+    with _panel("x", "not a mistake", f"{scene.version}_{scene.attempt.seen}"):
+        _decision("1", "not a mistake: the student is right", scene.attempt, Act.REJECT)
+        _decision("2", "a mistake indeed", scene.attempt, Act.ACCEPT, move=False)
+        _typed("The student’s answer reads", scene.attempt)
+        _decision("w", "withdraw what I said", scene.attempt, Act.WITHDRAW, move=False)
+
+
+# -- the text in focus ------------------------------------------------------------------------------------------------
+
+
+def focus(scene: Scene) -> None:
+    """The right side: the text with its checks, its reviews, and what counts."""
+    with st.container(border=True, key="mapd_triage_focus"):
+        if scene.text is None:
+            st.html('<p class="mapd-note">No teacher has written on this mistake.</p>')
+            return
+        x = scene.text
+        st.html(cards.head(x, scene.mistake, scene.curated))
+        st.html(cards.body(x))
+        st.html(cards.checks(x, scene.mistake.gold) + cards.votes(x, scene.curated))
+        st.html(cards.why(x, _rows_on(scene, x)))
+
+
+def _rows_on(scene: Scene, x: Explained) -> list[JudgementRow]:
+    return [r for r in scene.curated.judgements if (r.target, r.target_id) == (x.text.kind, x.text.id)]
+
+
+# -- the actions ------------------------------------------------------------------------------------------------------
+
+
+def actions(scene: Scene) -> None:
+    """The bar at the bottom, with what was saved last."""
+    with st.bottom, st.container(key="mapd_triage_actions", horizontal=True, vertical_alignment="center", gap="small"):
+        _go("left", scene.before, scene.version)
+        _go("right", scene.behind, scene.version)
+        if scene.text is not None:
+            _decision("a", "accept", scene.item, Act.ACCEPT, kind="primary")
+            with _panel("r", "reject", scene.version):
+                for number, reason in enumerate(Reason, 1):
+                    _decision(str(number), cards.words(reason), scene.item, Act.REJECT, reason=reason)
+                _decision("0", "no reason", scene.item, Act.REJECT)
+        _decision("s", "skip", scene.item, Act.SKIP)
+        with _panel("n", "note", scene.version):
+            field = f"triage_note_{scene.version}"
+            st.text_area("Note", key=field, height=90, max_chars=2000, placeholder="Ctrl+Enter saves it")
+            st.button("Save note", key=f"{field}_save", on_click=acts.note, args=(scene.item, field))
+        undo(scene.curated, scene.stop, scene.person, scene.item)
+        _history(scene)
+
+
+def undo(curated: Curated, stop: Stop, person: str, item: Item) -> None:
+    """Undo and redo, and the indicator of what the database has."""
+    back, again = undoable(curated.judgements, person), redoable(curated.judgements, person)
+    for key, words, row in (("u", "undo", back), ("y", "redo", again)):
+        if row is None:
+            _press(key, words, item.token, None, disabled=True)
+        else:
+            _press(key, words, f"{item.token}_{row.uid}", acts.undo, item, row, home_of(curated, stop, row))
+    mine = [row for row in curated.judgements if row.judged.person == person]
+    st.html(cards.saved(mine[-1] if mine else None, curated.judgements))
+
+
+def queues(waiting: Sequence[tuple[str, int]], stop: Stop) -> None:
+    """A button a queue that waits."""
+    with st.container(horizontal=True, gap="small"):
+        for name, count in waiting:
+            words = f"{QUEUES[name].title} · {count:,}"
+            st.button(words, key=f"triage_go_{name}", on_click=go, args=(Stop(stop.exam_id, Place(name)),))
+
+
+def back(curated: Curated, stop: Stop, person: str) -> None:
+    """Undo and redo where no mistake is shown."""
+    with st.bottom, st.container(key="mapd_triage_actions", horizontal=True, vertical_alignment="center", gap="small"):
+        undo(curated, stop, person, nowhere(stop, person, curated))
+
+
+def _history(scene: Scene) -> None:
+    targets = {(i.target.kind, i.target.id) for i in (scene.item, scene.attempt, scene.question)}
+    rows = [row for row in scene.curated.judgements if (row.target, row.target_id) in targets]
+    with _panel("h", f"history · {len(rows)}", scene.version):
+        st.html(cards.history(rows) if rows else '<p class="mapd-note">Nobody has judged this yet.</p>')
+
+
+# -- buttons ----------------------------------------------------------------------------------------------------------
+
+
+def _press(
+    key: str,
+    words: str,
+    version: object,
+    act: acts.Press | None,
+    *args: object,
+    disabled: bool = False,
+    kind: acts.ButtonKind = "secondary",
+) -> None:
+    st.button(
+        hotkeys.label(key, words),
+        key=hotkeys.name(key, version),
+        on_click=act,
+        args=args,
+        disabled=disabled,
+        type=kind,
+    )
+
+
+def _decision(
+    key: str,
+    words: str,
+    item: Item,
+    act: Act,
+    *,
+    reason: str | None = None,
+    move: bool = True,
+    kind: acts.ButtonKind = "secondary",
+) -> None:
+    """A button that judges; its key holds the item's token, so that it is pressed once."""
+    _press(key, words, f"{item.token}_{act}", acts.decide, item, act, reason, move, kind=kind)
+
+
+def _go(key: str, to: Stop | None, version: str) -> None:
+    _press(key, "", version, go, to, disabled=to is None)
+
+
+def _typed(label: str, item: Item) -> None:
+    field = f"triage_typed_{item.token}_{item.seen}"
+    st.text_input(
+        label, key=field, max_chars=200, placeholder="Enter saves it", on_change=acts.decide_typed, args=(item, field)
+    )
+
+
+@contextmanager
+def _panel(key: str, words: str, version: object) -> Iterator[None]:
+    """A popover whose buttons take the keys while it is open."""
+    with (
+        st.popover(hotkeys.label(key, words), key=hotkeys.name(key, version)),
+        st.container(key=hotkeys.panel(key, version), gap="small"),
+    ):
+        yield

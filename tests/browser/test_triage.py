@@ -1,0 +1,168 @@
+"""Triage in a real browser: fast keys, undo, two tabs, a restart."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlmodel import col, select
+
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from tests.browser.conftest import App
+
+
+@pytest.fixture
+def judged(full_home: Path):
+    """Every judgement so far, oldest first: (id, decision, reason, explanation, undoes)."""
+    engine = db.open_store(Settings())
+
+    def read() -> list[t.Judgement]:
+        with db.reading(engine) as session:
+            return list(session.exec(select(t.Judgement).order_by(col(t.Judgement.id))).all())
+
+    yield read
+    engine.dispose()
+
+
+def ready(page: Page) -> None:
+    """Wait until the app is idle and its dwell is over."""
+    expect(page.locator(".st-key-mapd_triage_focus, .st-key-mapd_triage_actions").first).to_be_visible(timeout=20_000)
+    expect(page.locator('[data-testid="stApp"][data-test-script-state="running"]')).to_have_count(0, timeout=20_000)
+    page.wait_for_timeout(450)
+
+
+def open_triage(page: Page, app: App, query: str = "") -> None:
+    page.goto(f"{app.url}/triage{query}")
+    ready(page)
+
+
+def press(page: Page, key: str) -> None:
+    page.keyboard.press(key, delay=30)
+    ready(page)
+
+
+def focus(page: Page) -> str:
+    return page.locator(".st-key-mapd_triage_focus .mapd-head").inner_text()
+
+
+def test_two_are_accepted_one_is_rejected_with_a_reason_and_undone(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    first = page.url
+    press(page, "a")
+    assert page.url != first
+    press(page, "a")
+    third = page.url
+    page.keyboard.press("r")
+    expect(page.locator('[class*="st-key-hotpanel_r"]')).to_be_visible()
+    press(page, "2")
+    expect(page.locator(".mapd-saved")).to_contain_text("rejected false step")
+    assert [(j.decision, j.reason) for j in judged()] == [
+        ("accept", None),
+        ("accept", None),
+        ("reject", "false_step"),
+    ]
+    press(page, "u")
+    expect(page.locator(".mapd-saved")).to_contain_text("undone")
+    assert page.url == third, "undo goes back to what it undid"
+    assert judged()[-1].undoes_id == judged()[2].id
+    press(page, "y")
+    expect(page.locator(".mapd-saved")).to_contain_text("redone")
+
+
+def test_twenty_fast_keys_decide_each_shown_text_once(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    for _ in range(20):
+        page.keyboard.press("a")
+        page.wait_for_timeout(60)
+    ready(page)
+    rows = judged()
+    assert 0 < len(rows) <= 20
+    assert len({j.explanation_id for j in rows}) == len(rows), "no text was decided twice"
+    assert all(j.seconds >= 0.35 for j in rows), "no text was decided before it could be read"
+    for number in range(
+        len(rows), 37
+    ):  # the rest one by one: had a press been lost on the way, a text would be missing
+        if number == 36:
+            break
+        press(page, "a")
+    rows = judged()
+    assert len(rows) == 36
+    assert len({j.explanation_id for j in rows}) == 36
+    expect(page.get_by_role("heading", name="All 12 are decided.")).to_be_visible()
+
+
+def test_a_reason_may_follow_at_once(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    page.keyboard.press("r")
+    page.keyboard.press("4")
+    ready(page)
+    assert [(j.decision, j.reason) for j in judged()] == [("reject", "no_work")]
+
+
+def test_two_tabs_on_one_text(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    other = page.context.new_page()
+    other.goto(page.url)
+    ready(other)
+    press(page, "a")
+    press(other, "s")
+    expect(other.get_by_role("alert")).to_contain_text("in the meantime")
+    assert [j.decision for j in judged()] == ["accept"], "what was seen no longer held: nothing was saved"
+    press(other, "s")
+    assert [j.decision for j in judged()] == ["accept", "skip"], "after the reload it counts"
+
+
+def test_a_deep_link_opens_after_a_restart(page: Page, app: App) -> None:
+    open_triage(page, app)
+    press(page, "ArrowRight")
+    press(page, "f")
+    link, shown = page.url, focus(page)
+    assert "feedback" in shown.lower()
+    app.stop()
+    app.start()
+    page.goto("about:blank")
+    page.goto(link)
+    ready(page)
+    assert focus(page) == shown
+    assert page.url == link
+
+
+def test_back_in_the_browser_goes_to_the_mistake_before(page: Page, app: App) -> None:
+    open_triage(page, app)
+    shown = focus(page), page.url
+    press(page, "ArrowRight")
+    assert page.url != shown[1]
+    page.go_back()
+    ready(page)
+    assert (focus(page), page.url) == shown
+
+
+def test_a_mistake_that_is_none_leaves_and_comes_back(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    first = page.url
+    page.keyboard.press("x")
+    expect(page.locator('[class*="st-key-hotpanel_x"]')).to_be_visible()
+    press(page, "1")
+    assert [(j.target, j.decision) for j in judged()] == [("attempt", "reject")]
+    expect(page.locator(".mapd-progress")).to_contain_text("/ 11 mistakes")
+    press(page, "u")
+    expect(page.locator(".mapd-progress")).to_contain_text("/ 12 mistakes")
+    assert page.url.split("&text")[0] == first.split("&text")[0]
+
+
+def test_a_note_is_typed_without_deciding_anything(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    page.keyboard.press("n")
+    expect(page.locator('[class*="st-key-hotpanel_n"] textarea')).to_be_focused()
+    page.keyboard.type("a useful rationale")
+    page.keyboard.press("Control+Enter")
+    page.locator('[class*="st-key-hotpanel_n"] button').click(delay=50)
+    ready(page)
+    assert [(j.decision, j.note) for j in judged()] == [("skip", "a useful rationale")]
+
+
+def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:
+    open_triage(page, app)
+    press(page, "f")
+    assert [url for url in requests if not url.startswith((app.url, app.url.replace("http", "ws"), "data:"))] == []

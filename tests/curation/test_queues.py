@@ -1,0 +1,111 @@
+"""The queues: which mistakes, in which order, and what settles them."""
+
+import pytest
+from sqlmodel import Session
+
+from mapd.curation import judging
+from mapd.curation.curated import Curated
+from mapd.curation.judging import Target
+from mapd.curation.queues import QUEUES, Line, done_with, doubt, fill, spread, tally
+from mapd.store.queries import ExamInfo
+from mapd.verdicts import Act, Verdict
+
+
+@pytest.fixture
+def curated(session: Session, exam: ExamInfo) -> Curated:
+    return judging.curated_set(session, exam.id)
+
+
+def filled(session: Session, exam: ExamInfo, queue: str, person: str = "ann") -> Line:
+    return fill(judging.curated_set(session, exam.id), QUEUES[queue], person)
+
+
+def decide(session: Session, target: Target, act: Act = Act.ACCEPT, by: str = "ann", **more: str) -> None:
+    judging.judge(session, target, act, by=by, **more)
+
+
+def test_everything_holds_every_mistake_once_the_most_doubtful_first(curated: Curated) -> None:
+    line = fill(curated, QUEUES["everything"], "ann")
+    assert sorted(e.mistake.attempt.id for e in line.entries) == sorted(m.attempt.id for m in curated.mistakes)
+    most = [max(doubt(x, line.threshold) for x in e.texts) for e in line.entries]
+    assert most == sorted(most, reverse=True)
+    assert all(e.enter is max(e.texts, key=lambda x: doubt(x, line.threshold)) for e in line.entries)
+
+
+def test_each_queue_is_about_the_texts_its_name_says(curated: Curated) -> None:
+    def texts(name: str) -> list:
+        return [x for e in fill(curated, QUEUES[name], "ann").entries for x in e.texts]
+
+    wrong = texts("accepted-wrong")
+    assert wrong
+    assert all(x.committee.verdict is Verdict.ACCEPTED and x.states.matches_gold == "fails" for x in wrong)
+    assert texts("rejected-right")
+    assert all(x.committee.verdict is Verdict.REJECTED for x in texts("rejected-right"))
+    assert texts("disagree")
+    assert all(spread(x) >= 2 for x in texts("disagree"))
+    assert all(x.text.kind == "feedback" for x in texts("feedback-check"))
+    assert texts("unreadable") == [x for x in curated.rationales if x.answer is None]
+
+
+def test_a_decision_settles_an_entry_and_moves_nothing(session: Session, exam: ExamInfo) -> None:
+    before = filled(session, exam, "accepted-wrong")
+    entry = before.entries[0]
+    for x in entry.texts:
+        decide(session, Target("rationale", x.text.id), Act.REJECT, reason="wrong_answer")
+    after = filled(session, exam, "accepted-wrong")
+    assert [e.mistake.attempt.id for e in after.entries] == [e.mistake.attempt.id for e in before.entries]
+    assert after.settled == before.settled + 1
+    assert after.first_open() != after.entries[0]
+
+
+def test_a_queue_that_people_define_gets_shorter(session: Session, exam: ExamInfo) -> None:
+    before = filled(session, exam, "unjudged")
+    gone = before.entries[3].mistake
+    decide(session, Target("rationale", gone.rationales[0].text.id))
+    after = filled(session, exam, "unjudged")
+    assert len(after.entries) == len(before.entries) - 1
+    assert after.number(gone) is None
+    following = after.after(gone)
+    assert following is not None
+    assert following.mistake.attempt.id == before.entries[4].mistake.attempt.id, "one goes on where one was"
+
+
+def test_a_skip_settles_it_for_the_one_who_skipped_but_a_note_for_nobody(session: Session, exam: ExamInfo) -> None:
+    x = filled(session, exam, "disagree").entries[0].texts[0]
+    target = Target("rationale", x.text.id)
+    decide(session, target, Act.SKIP, note="look again")
+    rows = judging.curated_set(session, exam.id).judgements
+    assert done_with(rows, "ann") == frozenset()
+    decide(session, target, Act.SKIP)
+    rows = judging.curated_set(session, exam.id).judgements
+    assert done_with(rows, "ann") == {("rationale", x.text.id)}
+    assert done_with(rows, "bob") == frozenset()
+
+
+def test_after_the_last_it_begins_again(curated: Curated) -> None:
+    line = fill(curated, QUEUES["everything"], "ann")
+    first = line.after(line.entries[-1].mistake)
+    assert first == line.entries[0]
+    assert line.neighbours(line.entries[0].mistake) == (None, line.entries[1])
+    assert line.neighbours(line.entries[-1].mistake) == (line.entries[-2], None)
+
+
+def test_an_attempt_found_to_be_a_mistake_is_settled(session: Session, exam: ExamInfo) -> None:
+    line = filled(session, exam, "not-a-mistake")
+    assert all(e.mistake.possibly_not for e in line.entries)
+    attempt = filled(session, exam, "everything").entries[0].mistake.attempt
+    decide(session, Target("attempt", attempt.id), Act.ACCEPT)
+    assert ("attempt", attempt.id) in done_with(judging.curated_set(session, exam.id).judgements, "bob")
+
+
+def test_people_who_differ_are_a_queue(session: Session, exam: ExamInfo) -> None:
+    x = filled(session, exam, "everything").entries[0].texts[0]
+    decide(session, Target("rationale", x.text.id), Act.ACCEPT, by="ann")
+    decide(session, Target("rationale", x.text.id), Act.REJECT, by="bob")
+    assert [e.texts[0].text.id for e in filled(session, exam, "conflicts").entries] == [x.text.id]
+
+
+def test_the_tally_counts_as_the_queues_do(curated: Curated) -> None:
+    for name, (waits, of) in tally(curated, "ann").items():
+        line = fill(curated, QUEUES[name], "ann")
+        assert (waits, of) == (len(line.entries) - line.settled, len(line.entries))
