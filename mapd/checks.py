@@ -3,11 +3,11 @@
     check_rationale("290 / 2 = 145. For the oranges 87 / 93 = 0.92", gold "145")
     -> its answer: ambiguous, so nothing to compare; equations fail (87 / 93 is 0.94); shows work
 
-Only closed arithmetic is read: `290 bananas / 2 groups = 145 bananas`, `87 ÷ 93 ≈ 0.94`, `17 / 5 = 3 R 2`, chains `a = b = c`,
-`<<58+44=102>>`. Algebra (`x - $8 = 17`), labels (`Step 1 = …`), ranges (`3-5 = …`) are nothing to check. A reading that comes
-out true is taken; one that comes out false counts only if nothing about it is doubtful, because a false alarm costs more
-trust than a silent one. Nothing is evaluated but by the small parser below, with fractions, within bounds.
-"""
+Only closed arithmetic is read: `290 bananas / 2 groups = 145 bananas`, `87 ÷ 93 ≈ 0.94`, `17 / 5 = 3 R 2`, chains
+`a = b = c`, `<<58+44=102>>`. Algebra (`x - $8 = 17`), labels (`Step 1 = …`), ranges (`3-5 = …`) are nothing to check. A
+reading that comes out true is taken; one that comes out false counts only if nothing about it is doubtful, because a
+false alarm costs more trust than a silent one. Nothing is evaluated but by the small parser below, with fractions,
+within bounds."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,22 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 
-from mapd.questions.grading import MAX_TEXT, Task, answers_equal, blank_markup, extract_answer, numbers, parse_number
+from mapd.questions.grading import (
+    CONCLUDES,
+    MAX_TEXT,
+    Number,
+    Reading,
+    Sentence,
+    Task,
+    answers_equal,
+    blank_markup,
+    extract_answer,
+    numbers,
+    parse_number,
+    read_numbers,
+    split_sentences,
+    value_of,
+)
 
 
 class State(StrEnum):
@@ -89,7 +104,7 @@ def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...])
 @lru_cache(maxsize=16_384)
 def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) -> FeedbackChecks:
     plain = blank_markup(text) if len(text) <= MAX_TEXT else ""
-    found = tuple(e for e in equations(text) if e.true or not _QUOTES_STUDENT.search(_sentence_around(plain, e)))
+    found = tuple(e for e in equations(text) if e.true or not _is_quoted(plain, e))
     state, false_steps = _summed_up(found)
     return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, found)
 
@@ -105,13 +120,16 @@ def _summed_up(found: tuple[Equation, ...]) -> tuple[State, int]:
 
 _SENTENCE = re.compile(r"[^.!?\n]*[^\W\d_][^.!?\n]*(?:\.[0-9][^.!?\n]*)*")
 _CALCULATION = re.compile(
-    r"[0-9)%][ ]*(?:[^\W\d_][\w'/-]{0,30}[ ]+){0,6}(?:\([^()=0-9\n]{0,60}\)[ ]*)?[-+*/][ ]*[0-9(]"
+    r"[0-9)%][ ]*(?:[^\W\d_][\w'/-]{0,30}[ ]+){0,6}(?:\([^()=0-9\n]{0,60}\)[ ]*)?"
+    r"(?:[-+*/]|[xX]|times|plus|minus|(?:divided|multiplied) (?:by|into))[ ]*[0-9(]"
 )
 _REASONS = re.compile(
-    r"\b(?:because|since|so|thus|therefore|hence|means|add\w*|subtract\w*|multipl\w*|divid\w*|sum|difference|if|then|given|not|each)\b",
+    r"\b(?:because|since|so|thus|therefore|hence|means|add\w*|subtract\w*|multipl\w*|divid\w*|sum"
+    r"|difference|if|then|given"
+    r"|not|each)\b",
     re.IGNORECASE,
 )
-_SPACED_DASH = re.compile(r"(?<=[0-9])-(?=[0-9])|(?<=[0-9])/(?=[0-9])")
+_GIVES_REASON = re.compile(r"\b(?:because|since|as|if|given)\b", re.IGNORECASE)
 
 
 def _shows_work(text: str, task: Task) -> State:
@@ -119,17 +137,15 @@ def _shows_work(text: str, task: Task) -> State:
     if len(text) > MAX_TEXT or not any(c.isalnum() for c in text):
         return State.NOTHING
     plain = blank_markup(text)
-    if task is Task.NUMERIC and (_has_equation(plain) or _CALCULATION.search(plain)):
+    if task is Task.NUMERIC and _CALCULATION.search(plain):
         return State.HOLDS
     sentences = [s for s in _SENTENCE.findall(plain) if len(s.split()) >= 4]
     if task is not Task.NUMERIC:
         return State.HOLDS if len(sentences) >= 2 or _reasons_in_one(sentences) else State.FAILS
-    reasons = sum(bool(_REASONS.search(s)) for s in sentences)
-    return State.HOLDS if len(sentences) >= 3 or (len(sentences) == 2 and reasons) else State.FAILS
-
-
-def _has_equation(plain: str) -> bool:
-    return any(ch in plain for ch in "=≈") and bool(_CALCULATION.search(plain))
+    if len(sentences) == 1:  # "Since she has 20 marbles, she can make 5 groups of 4": two givens and what follows
+        reasons = _GIVES_REASON.search(sentences[0]) and len(list(numbers(plain))) >= 3
+        return State.HOLDS if reasons else State.FAILS
+    return State.HOLDS if len(sentences) >= 3 or any(map(_REASONS.search, sentences)) else State.FAILS
 
 
 def _reasons_in_one(sentences: list[str]) -> bool:
@@ -139,47 +155,133 @@ def _reasons_in_one(sentences: list[str]) -> bool:
 
 # --- States the gold -------------------------------------------------------------------------------------------------
 
-_QUOTES_STUDENT = re.compile(
-    r"\bstudents?\b|\byou(?:r|'ve)?\b|\b(?:in)?correctly\b|\bincorrect\b|\bwrong(?:ly)?\b|\binstead of\b|\bmistake(?:nly)?\b|\brather than\b"
-    r"|\bnot\b|\berror\b",
+_OTHERS_ANSWER = re.compile(
+    r"\b(?:students?'?s?|your|given|provided|their)\s+(?:(?!correct)\w+\s+){0,2}answer\b(?! should)[^.\n,]{0,300}",
+    re.IGNORECASE,
+)
+_CORRECT_ANSWER = re.compile(
+    r"\b(?:(?:correct(?:ed)?|right|actual|final|true|accurate|proper)\s+(?:final\s+)?(?:answer|solution|result)"
+    r"(?:\s+(?:to|for|in|given|provided|stated)\b[^.\n=,]{0,100}?)?\s*(?:\bis\b|\bshould\b|\bwould\b"
+    r"|\bwas\b|\bof\b|\bas\b|:)"
+    r"|answer\s+(?:to [^.\n0-9]{0,40} )?(?:should|would|must)\b)",
+    re.IGNORECASE,
+)
+_RIGHT_VALUE = re.compile(
+    r"(?:[=≈]|\b(?:equals?|equal to|results? in|resulting in|giv(?:es|ing)|to get|yields?|(?:which"
+    r"|that) (?:is|means|would be)|find that|gives? (?:us|them|you|her|him)|mak(?:es|ing)"
+    r"|total(?:s|ing|ling)?|adds? up to|leav(?:es|ing)|should be|should have been|is indeed|correct \w+ (?:is|of)"
+    r"|(?:exact|actual) \w+ [^.0-9]{0,90}is))[^0-9.,=]{0,40}$",
     re.IGNORECASE,
 )
 _REJECTED = re.compile(
-    r"(?:\b(?:not|instead of|rather than)\b[^.\n=]{0,20}?|"
-    r"\b(?:student(?:'s)?|your|their|his|her)\s+(?:\w+\s+){0,2}answer\s+(?:is|was|of)?\s*)$",
+    r"\b(?:not\s+(?:\w+\s+){0,2}"
+    r"|(?:instead of|rather than|(?<!correct )answer of|answered|wrote|concluded|claimed|got)\b[^,.;:0-9]{0,40}"
+    r"|(?:student's|students'|your|their)\s+(?:\w+\s+){0,3}(?:is|was|of|being)\b[^,.;:0-9]{0,15})$",
     re.IGNORECASE,
 )
-_OTHERS_ANSWER = re.compile(
-    r"\b(?:students?'?s?|your|given|provided|their)\s+(?:(?!correct)\w+\s+){0,2}answer\b[^.\n]{0,300}", re.IGNORECASE
+_MAX_MARKS = 50
+_BLAMES = re.compile(r"\b(?:incorrect\w*|mistake\w*|wrong\w*|error\w*|misunder\w*)\b", re.IGNORECASE)
+_SPEAKS_OF_STUDENT = re.compile(r"\b(?:(?:the|this|that) student|student's|you|your|they|their)\b", re.IGNORECASE)
+_TURNS = re.compile(r"\b(?:should|correct|but|however|need(?:s|ed)? to|actual(?:ly)?|in fact)\b", re.IGNORECASE)
+_EXPLAINING_CLAUSE = re.compile(
+    r",? (?:which|because|since|as|(?<!divided )(?<!multiplied )by|that is|after|calculated)\b|,? not\b"
+    r"|[.;](?![0-9])|\n\s*\n",
+    re.IGNORECASE,
 )
 
 
 def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> State:
     if len(text) > MAX_TEXT:
         return State.NOTHING
-    own = _OTHERS_ANSWER.sub(lambda m: " " * len(m[0]), text)
-    answer = extract_answer(own, task, options)
-    if answer is not None and answers_equal(answer, gold, task, options):
-        return State.HOLDS
     value = parse_number(gold) if task is Task.NUMERIC else None
-    if value is not None and _gives(blank_markup(own), value):
+    if value is not None:
+        return _states_number(blank_markup(text), value)
+    answer = extract_answer(_OTHERS_ANSWER.sub(lambda m: " " * len(m[0]), text), task, options)
+    if answer is None:
+        return State.NOTHING
+    return State.HOLDS if answers_equal(answer, gold, task, options) else State.FAILS
+
+
+def _states_number(plain: str, gold: Fraction) -> State:
+    """First what it calls correct, then what it concludes, then what it calculates; never what it rejects."""
+    reading, sentences = read_numbers(plain), split_sentences(plain)
+    kept = [n for s in sentences for n in _not_rejected(plain, reading, s)]
+    marks = list(_CORRECT_ANSWER.finditer(plain))[-_MAX_MARKS:]
+    called = {value for m in marks for value in _called_correct(plain, m.end(), kept)}
+    headings = [m for m in marks if _is_heading(plain, m.end())]
+    called |= _under_heading(plain[headings[-1].end() :]) if headings else set()
+    concluded, at = _concluded(sentences, reading)
+    given = {n.value for n in kept if n.start > at and _RIGHT_VALUE.search(plain, max(0, n.start - 120), n.start)}
+    if gold in called | given | {concluded, _last_word(sentences, reading)}:
         return State.HOLDS
-    return State.NOTHING if answer is None else State.FAILS
+    return State.FAILS if called or given or concluded is not None else State.NOTHING
 
 
-def _gives(plain: str, value: Fraction) -> bool:
-    """Whether the value stands behind "=", "is" or "correct answer", and isn't rejected."""
-    for number in numbers(plain):
-        before = plain[max(0, number.start - 60) : number.start]
-        if number.value == value and not _REJECTED.search(before) and re.search(r"[=≈]\s*$", before):
-            return True
-    return False
+def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
+    """What the last sentence comes to, if it doesn't speak of the student: "he would have 1 bag, not 3"."""
+    last = sentences[-1].text if sentences else ""
+    if _SPEAKS_OF_STUDENT.search(last):
+        return None
+    clause = _EXPLAINING_CLAUSE.search(last)
+    return value_of(last[: clause.start()] if clause else last, reading)
 
 
-def _sentence_around(plain: str, equation: Equation) -> str:
-    start = max(plain.rfind(". ", 0, equation.start), plain.rfind("\n", 0, equation.start))
-    stops = [at for at in (plain.find(". ", equation.end), plain.find("\n", equation.end)) if at >= 0]
-    return plain[start + 1 : min(stops, default=len(plain))]
+def _is_heading(plain: str, at: int) -> bool:
+    """Whether "Correct answer:" has a line of its own."""
+    return not plain[at : at + 200].split("\n")[0].strip(" :")
+
+
+def _called_correct(plain: str, at: int, kept: list[Number]) -> list[Fraction | None]:
+    """The numbers of the clause behind "the correct answer is"; of a calculation only what it comes to."""
+    if _is_heading(plain, at):
+        return []
+    stop = min(len(plain), at + 300)
+    found = [n for n in kept if at <= n.start and n.end <= stop]
+    for clause in _EXPLAINING_CLAUSE.finditer(plain, at, stop):
+        if clause[0].strip(" .;") == "" or any(n.end <= clause.start() for n in found):
+            found = [n for n in found if n.end <= clause.start()]
+            stop = clause.start()
+            break
+    sign = max(plain.rfind("=", at, stop), plain.rfind("≈", at, stop))
+    return [n.value for n in found if sign <= n.start]
+
+
+def _under_heading(section: str) -> set[Fraction | None]:
+    """What the last "Correct answer:" stands over: its own final answer, or its labelled numbers ("Bananas: 145")."""
+    answer = extract_answer(section, Task.NUMERIC)
+    if answer is not None:
+        return {parse_number(answer)}
+    return {n.value for n in numbers(section) if section[max(0, n.start - 20) : n.start].rstrip().endswith(":")}
+
+
+def _concluded(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | None, int]:
+    """What the last sentence with "therefore" comes to, unless it speaks of the student's answer; and where it ends."""
+    for sentence in reversed(sentences):
+        if not CONCLUDES.match(sentence.text):
+            continue
+        if _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
+            continue
+        clause = _EXPLAINING_CLAUSE.search(sentence.text)
+        for text in (sentence.text[: clause.start()], sentence.text) if clause else (sentence.text,):
+            if (value := value_of(text, reading)) is not None:
+                return value, sentence.end
+    return None, -1
+
+
+def _not_rejected(plain: str, reading: Reading, sentence: Sentence) -> list[Number]:
+    """A sentence's numbers without "not 72", "the student's answer of 72", "the student incorrectly added 7 and 65"."""
+    inside = reading.inside(sentence.start, sentence.end)
+    if inside and _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
+        turn = _TURNS.search(sentence.text)
+        inside = [n for n in inside if turn is not None and n.start >= sentence.start + turn.start()]
+    return [n for n in inside if not _REJECTED.search(plain, max(sentence.start, n.start - 80), n.start)]
+
+
+def _is_quoted(plain: str, equation: Equation) -> bool:
+    """Whether a false step is told of the student; behind "but the correct calculation is" it is the text's own."""
+    start = max(plain.rfind(". ", 0, equation.start), plain.rfind("\n", 0, equation.start)) + 1
+    before = plain[max(start, equation.start - 500) : equation.start]
+    return bool(_SPEAKS_OF_STUDENT.search(before)) and not _TURNS.search(before)
 
 
 # --- Equations: tokens -----------------------------------------------------------------------------------------------
@@ -204,9 +306,10 @@ _PLAIN_NUMBER = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.
 _WORD_OPERATORS = {"times": "*", "plus": "+", "minus": "-", "x": "*"}
 _TWO_WORD_OPERATORS = {"divided": "/", "multiplied": "*"}
 _UNITS = frozenset("km cm mm dm kg mg ml dl lb lbs oz ft hr hrs in yd".split())
+_LETTER_UNITS = frozenset("gmlhs")  # "3 m" may be three of a variable as well: doubtful
+_LETTER_WORDS = _LETTER_UNITS | {"a", "i"}
 _OPERAND_NEXT = re.compile(r"\s*[0-9(.]")
 _ATTACHED_LETTERS = re.compile(r"[^\W\d_]+")
-_EQUALS_WORDS = re.compile(r"\b(?:is equal to|equals to|equals|equal to)\b", re.IGNORECASE)
 _CONTINUED = re.compile(r"\n(?=[ ]*[=≈][^=])|(?<=[=≈])\n|(?<=[=≈] )\n")
 
 
@@ -259,9 +362,7 @@ def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
         return _NUM, end
     if word in ("st", "nd", "rd", "th"):
         return _WORD, letters.end()
-    return (_NUM if word in _UNITS or len(word) > 3 else _BAD), end if word in _UNITS or len(
-        word
-    ) > 3 else letters.end()
+    return (_NUM, end) if word in _UNITS | _LETTER_UNITS else (_BAD, letters.end())  # "2x", "2Added" are algebra
 
 
 def _word_kind(line: str, text: str, end: int, before: list[_Token]) -> tuple[str, str, int]:
@@ -272,7 +373,7 @@ def _word_kind(line: str, text: str, end: int, before: list[_Token]) -> tuple[st
         return _OP, _TWO_WORD_OPERATORS[word], by.end()
     if word in _WORD_OPERATORS and after_operand and _OPERAND_NEXT.match(line, end):
         return _OP, _WORD_OPERATORS[word], end
-    if word[0] == "x" and word[1:] == "" or (len(word) == 1 and word not in ("a", "i")):
+    if len(word) == 1 and word not in _LETTER_WORDS:
         return _BAD, text, end
     return _WORD, text, end
 
@@ -302,13 +403,16 @@ class _Side:
 
 
 _CLAUSE_WORDS = frozenset(
-    "is are was were be has have had so then and which that gives give get gets we he she they it there to if because since by"
+    "is are was were be has have had so then and which that gives give get gets we he she they it there"
+    " to if because since by"
     " but or who when while until than more less fewer twice half double triple left remaining other".split()
 )
 _HARMLESS = frozenset("more less fewer left remaining other have of in the a an per each".split())
 _MEASURES = frozenset(
-    "second minute hour day week month year inch foot feet yard mile meter metre kilometer cm mm km m gram kilogram kg g pound"
-    " ounce dollar cent penny dime nickel quarter dozen gallon quart pint cup liter litre ml percent hundred thousand million"
+    "second minute hour day week month year inch foot feet yard mile meter metre kilometer cm mm km m"
+    " gram kilogram kg g pound"
+    " ounce dollar cent penny dime nickel quarter dozen gallon quart pint cup liter litre ml percent"
+    " hundred thousand million"
     " half pair score".split()
 )
 _ABOUT = frozenset("about approximately roughly around almost nearly".split())
@@ -509,6 +613,7 @@ class _Parser:
                 if word == "of" and (following := self.peek(1)) is not None and following.kind in (_NUM, _LP):
                     break
                 words += 1
+                self.side.doubts |= word in _LETTER_UNITS
                 self.side.units |= {part.rstrip("s") for part in re.split(r"[/-]", word)} & _MEASURES_SINGULAR
                 self.side.doubts |= (
                     word in _CLAUSE_WORDS and word not in _HARMLESS and self.operator_ahead()
@@ -539,11 +644,13 @@ def _literal(token: _Token) -> Fraction:
 
 _CENT = Fraction(1, 100)
 _LABEL_WORDS = frozenset(
-    "step day group part question problem mistake week month year chapter number no option case line page grade room class team box"
+    "step day group part question problem mistake week month year chapter number no option case line"
+    " page grade room class team box"
     " figure table example method equation round game level phase section item row column bag set point".split()
 )
 _DOUBTFUL_BEFORE = frozenset(
-    "twice double triple thrice half quarter third of by than square root sum product difference times minus plus over negative"
+    "not twice double triple thrice half quarter third of by than square root sum product difference"
+    " times minus plus over negative"
     " average mean log sin cos".split()
 )
 _BEFORE_LONE = frozenset("so thus therefore then and since because as is means hence".split())
@@ -580,9 +687,7 @@ def _closed_on_the_left(tokens: list[_Token], at: int, lowest: int, side: _Side)
     """Whether nothing before the expression belongs to it ("x + 5 * 3"); what may belong to it makes it doubtful."""
     before = tokens[at - 1] if at > 0 else None
     if before is None or before.kind in (_EQ, _BOUND):
-        return not (
-            before is not None and before.glued and before.text == ":" and at > 1 and tokens[at - 2].kind == _NUM
-        )
+        return True
     if before.kind in (_OP, _BAD, _PCT):
         return False
     if before.kind == _LP:
@@ -733,8 +838,7 @@ def equations(text: str) -> tuple[Equation, ...]:
     """
     if len(text) > MAX_TEXT or not any(sign in text for sign in ("=", "≈", "equal", "\\approx")):
         return ()
-    plain = _EQUALS_WORDS.sub(lambda m: "=".ljust(len(m[0])), blank_markup(text))
-    plain = _CONTINUED.sub(" ", plain)
+    plain = _CONTINUED.sub(" ", blank_markup(text))
     found = [Equation(start, end, text[start:end], true) for start, end, true in _found(plain)]
     return tuple(found)
 

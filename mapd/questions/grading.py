@@ -5,22 +5,29 @@
 
 The extraction is ours and declines rather than guesses: two different stated answers, two results of which neither
 uses the other, "5 or 6" are no answer. It reads, in this order: a mark (`#### 18`, `\\boxed{18}`), a statement ("the
-answer is 18", "Answer: 18"), and, where they agree, an answer given first and a conclusion at the end ("Therefore, there
-are 18 apples.", "290 / 2 = 145", "18"). Plain numbers compare as fractions; units and trailing words don't matter.
-math-verify compares only an extracted expression that is not a plain number: given whole texts, it guesses.
+answer is 18", "Answer: 18"), and, where they agree, an answer given first and a conclusion at the end ("Therefore,
+there are 18 apples.", "290 / 2 = 145", "18"). Plain numbers compare as fractions; units and trailing words don't
+matter. math-verify compares only an extracted expression that is not a plain number: given whole texts, it guesses.
 """
 
+import logging
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
+
+# It warns about the time-outs that are left out on purpose, below: a script's standard error is ours.
+logging.getLogger("math_verify").setLevel(logging.ERROR)
 
 # Longer texts are not read: 512 tokens, the longest reply that the loop asks for, are about 3,000 characters.
 MAX_TEXT = 50_000
 _MAX_DIGITS = 100
 _MAX_EXPRESSION = 200
+_MAX_STATEMENTS = 50
 
 
 class Task(StrEnum):
@@ -111,13 +118,27 @@ _SAME_LENGTH = str.maketrans(
     | dict.fromkeys(_CURRENCY, " ")
 )
 _LATEX_WORDS = {"times": "*", "cdot": "*", "ast": "*", "div": "/", "approx": "≈", "simeq": "≈", "sim": "≈"}
-_LATEX_BLANKS = {"left", "right", "text", "textbf", "mathrm", "mathbf", "boxed", "fbox", "displaystyle", "quad", "qquad"}
+_LATEX_BLANKS = {
+    "left",
+    "right",
+    "text",
+    "textbf",
+    "mathrm",
+    "mathbf",
+    "boxed",
+    "fbox",
+    "displaystyle",
+    "quad",
+    "qquad",
+}
+_LATEX_LEFT = str.maketrans("&{}", "   ")
 _LATEX = re.compile(r"\\(?:([A-Za-z]{1,20})|(.))", re.DOTALL)
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}\n]{1,60})\}\s?\{([^{}\n]{1,60})\}")
 _THOUSANDS_SPACE = re.compile(r"(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")
 _SIGNED_MONEY = re.compile(rf"([-−–])([{_CURRENCY}])(?=\s?[0-9])")
 _BOLD = re.compile(r"(?<=[0-9)])\*\*(?=[0-9(])|(?<=[0-9)] )\*\*(?= [0-9(])|(\*\*|__)")
 _ITALIC = re.compile(r"(?<![\w*)])\*(?=[^\W\d_])([^*\n]{1,200})\*(?![\w*(])")
+_EQUALS = re.compile(r"\b(?:is equal to|are equal to|equals to|equals)\b(?=[^.\n]{0,30}[0-9])", re.IGNORECASE)
 _BULLET = re.compile(r"^[ ]*(?:[-*•●▪>]|#{1,6}|\(?[a-zA-Z][.)])(?=[ ]+\S)", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ ]*(?:#{1,6} )?\(?[0-9]{1,2}[.)](?=[ ]+\S)", re.MULTILINE)
 _NUMBERED_FROM_ONE = re.compile(r"^[ ]*(?:#{1,6} )?\(?1[.)][ ]", re.MULTILINE)
@@ -134,9 +155,11 @@ def blank_markup(text: str) -> str:
     if "\\" in out:
         out = _FRACTION.sub(_plain_fraction, out)
         out = _LATEX.sub(_plain_latex, out)
-        out = out.replace("&", " ")
+        out = out.translate(_LATEX_LEFT)
     out = _BOLD.sub(lambda m: "  " if m[1] else m[0], out)
     out = out.translate(_SAME_LENGTH)
+    if "equal" in out:
+        out = _EQUALS.sub(lambda m: "=".ljust(len(m[0])), out)
     out = _ITALIC.sub(r" \1 ", out)
     out = _BULLET.sub(lambda m: " " * len(m[0]), out)
     if _NUMBERED_FROM_ONE.search(out):  # "12. Because 6 * 2 = 12." is an answer, not the twelfth point of a list
@@ -176,7 +199,9 @@ _AND_A_HALF = re.compile(r" and (?:a|one)[ -]half\b", re.IGNORECASE)
 _SCALE = re.compile(r"[ -](hundred|thousand|million|billion|trillion|dozens?)\b", re.IGNORECASE)
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _ONE_LETTER_UNITS = frozenset("mglLhsc")
-_LABELS = re.compile(r"\b(?:step|question|problem|mistake|part|option|equation|example|method|no\.|#) ?$", re.IGNORECASE)
+_LABELS = re.compile(
+    r"\b(?:step|question|problem|mistake|part|option|equation|example|method|no\.|#) ?$", re.IGNORECASE
+)
 _MINUS_WORD = re.compile(r"(?:\b(?:minus|negative) |= ?- )$", re.IGNORECASE)
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
 
@@ -280,7 +305,8 @@ _WORD_NUMBER = re.compile(
     rf"\b(?:({'|'.join(_TENS)})[ -]({'|'.join(_DIGIT_WORDS[1:10])})|({'|'.join(_WORD_VALUES)}))\b", re.IGNORECASE
 )
 _PART_WORDS = re.compile(
-    r"\b(?:half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?|billions?|twice)\b",
+    r"\b(?:half|halves|thirds?|quarters?|fourths?|fifths?|tenths?|dozens?|hundreds?|thousands?|millions?"
+    r"|billions?|twice)\b",
     re.IGNORECASE,
 )
 _OPERATOR_BETWEEN = re.compile(r"\s*(?:[-+*/^=≈:]|x|plus|minus|times|over|divided by|to)\s*", re.IGNORECASE)
@@ -301,7 +327,7 @@ def parse_number(text: str) -> Fraction | None:
     found = list(numbers(plain))
     if not found:
         return None if any(c.isdigit() for c in plain) else _word_number(plain)
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in pairwise(found):
         if _OPERATOR_BETWEEN.fullmatch(plain, left.end, right.start):
             return None
     values = {number.value for number in found}
@@ -342,40 +368,44 @@ _STATED = re.compile(
 _NOT_THE_ANSWER = re.compile(r"(?:not|n't|incorrect|wrong|correct|right|unclear|ambiguous)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=[\s)\]\"'*]|$)|\n(?![ ]*[=≈])")
 _EXPLAINS = re.compile(
-    r"[\s\W]*(?:here(?:'s| is| are)|(?:my |detailed )?(?:explanation|solution|reason(?:ing)?|justification|rationale)|because|this is because|to (?:find|get) this"
+    r"[\s\W]*(?:here(?:'s| is| are)|(?:my |detailed )?(?:explanation|solution|reason(?:ing)?"
+    r"|justification|rationale)|because|this is because|to (?:find|get) this"
     r"|calculations?|working|work|proof|steps|let me explain|(?:the )?(?:reason|explanation) (?:is|for))\b",
     re.IGNORECASE,
 )
-_CONCLUDES = re.compile(
-    r"[\s\W]*(?:and |now,? )?(?:so|therefore|thus|hence|finally|in (?:conclusion|total|all|summary|short)|overall|altogether"
+CONCLUDES = re.compile(
+    r"[\s\W]*(?:and |now,? )?(?:so|therefore|thus|hence|finally|in (?:conclusion|total|all|summary|short)"
+    r"|overall|altogether"
     r"|consequently|as a result|this (?:means|leaves|gives)|that (?:means|leaves|gives)|total|final)\b|∴",
     re.IGNORECASE,
 )
 _REFUSES = re.compile(
     r"\b(?:(?:cannot|can't|can not|couldn't|unable to|(?:im|not )possible to)\s+(?:be\s+|\w+ly\s+)*"
     r"(?:determin|answer|calculat|sa[yi]|know|find|provid|solve|figure)\w*"
-    r"|(?:mistake|error|typo) in the (?:\w+ )?(?:problem|question|given|statement|equation|information)|\w*n[o']t (?:make sense|logical|possible|specif|provide)\w*"
+    r"|(?:mistake|error|typo) in the (?:\w+ )?(?:problem|question|given|statement|equation|information)"
+    r"|\w*n[o']t (?:make sense|logical|possible|specif|provide)\w*"
     r"|(?:not enough|insufficient) information|unanswerable|contradict\w*|inconsisten\w*)",
     re.IGNORECASE,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
-    """A sentence, or a line, of the blanked text."""
+class Sentence:
+    """A sentence or a line of a blanked text, and where it stands."""
 
     text: str
     start: int
     end: int
 
 
-def _sentences(plain: str) -> list[_Sentence]:
-    out: list[_Sentence] = []
+def split_sentences(plain: str) -> list[Sentence]:
+    """The sentences and lines of a blanked text that hold letter or digit; "145.5" and "\\n= 145" don't part them."""
+    out: list[Sentence] = []
     start = 0
     for match in _SENTENCE_END.finditer(plain):
-        out.append(_Sentence(plain[start : match.start()], start, match.start()))
+        out.append(Sentence(plain[start : match.start()], start, match.start()))
         start = match.end()
-    out.append(_Sentence(plain[start:], start, len(plain)))
+    out.append(Sentence(plain[start:], start, len(plain)))
     return [sentence for sentence in out if any(c.isalnum() for c in sentence.text)]
 
 
@@ -401,16 +431,18 @@ class _Statement:
     last: bool
 
 
-def _statements(plain: str, sentences: list[_Sentence]) -> list[_Statement]:
+def _statements(plain: str, sentences: list[Sentence]) -> list[_Statement]:
     out = []
-    for match in _STATED.finditer(plain):
+    for match in list(_STATED.finditer(plain))[-_MAX_STATEMENTS:]:
         if _NOT_THE_ANSWER.match(plain, match.end()):
             continue
-        index = next((i for i, s in enumerate(sentences) if s.end > match.end()), None)
-        if index is None:
+        index = bisect_right(sentences, match.end(), key=lambda s: s.end)
+        if index == len(sentences):
             continue
         inline = plain[match.end() : sentences[index].end] if sentences[index].start <= match.end() else ""
-        if not any(c.isalnum() for c in inline):  # "Answer:" is a heading: read on if what follows is one short statement
+        if not any(
+            c.isalnum() for c in inline
+        ):  # "Answer:" is a heading: read on if what follows is one short statement
             index += bool(sentences[index].start <= match.end())
             if index >= len(sentences) or not _alone(sentences, index):
                 continue
@@ -419,7 +451,7 @@ def _statements(plain: str, sentences: list[_Sentence]) -> list[_Statement]:
     return out
 
 
-def _alone(sentences: list[_Sentence], index: int) -> bool:
+def _alone(sentences: list[Sentence], index: int) -> bool:
     """Whether the line under a heading "Answer:" is the answer, and not the first of several lines of working."""
     if index == len(sentences) - 1:
         return True
@@ -430,29 +462,37 @@ def _alone(sentences: list[_Sentence], index: int) -> bool:
 # --- Numeric ----------------------------------------------------------------------------------------------------------
 
 _RESULT_BEFORE = re.compile(r"[=≈][ ]*(?:(?:about|approximately|roughly|only|a total of)[ ]+)?$")
-_GOES_ON = re.compile(r"[ ]*(?:[^\W\d_][\w'/-]{0,30}[ ]+){0,6}(?:\([^()=0-9\n]{0,60}\)[ ]*)?(?:[-+*/^]|x(?=[ ]?[0-9(]))[ ]*[0-9(]")
+_GOES_ON = re.compile(
+    r"[ ]*(?:[^\W\d_][\w'/-]{0,30}[ ]+){0,6}(?:\([^()=0-9\n]{0,60}\)[ ]*)?(?:[-+*/^]|x(?=[ ]?[0-9(]))[ ]*[0-9(]"
+)
 _ASIDE = re.compile(r"\([^()\n]{0,200}\)")
 _SUBORDINATE = re.compile(
-    r",? (?:if|so that|to have|after|before|because|since|when|than|out of|compared|instead|not|for each|in each|per|with"
+    r",? (?:if|so that|to have|after|before|because|since|when|than|out of|compared|instead|not|for each"
+    r"|in each|per|with"
     r"|from the|as|and still|on the|over the|within|who|which|that)\b",
     re.IGNORECASE,
 )
 _SOLVES = re.compile(r" ?= ?[a-z](?![\w(])(?! ?[-+*/])")  # "4 = x"
 _OPERATOR_END = re.compile(r"[-+*/(]\s*$")
 _NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
-_COMPARES = re.compile(r"\b(?:more|fewer|less|\w+er)\b[^.]{1,80}\bthan\b|\b(?:in total|in all|altogether)\b", re.IGNORECASE)
+_COMPARES = re.compile(
+    r"\b(?:more|fewer|less|\w+er)\b[^.]{1,80}\bthan\b|\b(?:in total|in all|altogether)\b", re.IGNORECASE
+)
 _COORDINATED = re.compile(r"[^0-9]{0,80}\band (?:the )?$", re.IGNORECASE)
-_ENDS_IN_TOTAL = re.compile(r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*[^0-9]*$", re.IGNORECASE)
+_ENDS_IN_TOTAL = re.compile(
+    r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*[^0-9]*$", re.IGNORECASE
+)
 _CONDITION = re.compile(
-    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|although|while)\b[^,]{1,200},(?![0-9])",
+    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|although"
+    r"|while)\b[^,]{1,200},(?![0-9])",
     re.IGNORECASE,
 )
 _LABEL_LINE = re.compile(r"[^=.!?]{1,60}:[^:]{1,40}")
 _TOTAL = re.compile(r"\b(?:total|answer|result|difference|sum|altogether|final)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+@dataclass(frozen=True)
+class Reading:
     """The numbers of a text, and which of them are results: stand behind "=" and aren't calculated with at once."""
 
     plain: str
@@ -460,19 +500,29 @@ class _Reading:
     results: list[Number]
 
     def inside(self, start: int, end: int) -> list[Number]:
-        return [n for n in self.numbers if start <= n.start and n.end <= end]
+        """The numbers that stand in plain[start:end]."""
+        first = bisect_left(self.numbers, start, key=lambda n: n.start)
+        return self.numbers[first : bisect_right(self.numbers, end, key=lambda n: n.end)]
 
     def before(self, end: int) -> Number | None:
+        """The last result before a position."""
         return next((result for result in reversed(self.results) if result.start < end), None)
 
-    def is_used(self, result: Number) -> bool:
-        """Whether a result is calculated with further on: then it is a step, not an answer beside another."""
+    @cached_property
+    def _last_use(self) -> dict[Fraction, int]:
+        """Where each value is last calculated with."""
+        uses: dict[Fraction, int] = {}
         for n in self.numbers:
-            if n.start > result.start and (n.value == result.value or result.value in n.parts):
-                before = _OPERATOR_END.search(self.plain, max(0, n.start - 4), n.start)
-                if before or result.value in n.parts or _GOES_ON.match(self.plain, n.end):
-                    return True
-        return False
+            uses.update(dict.fromkeys(n.parts, n.start))
+            if n.value is not None and (
+                _OPERATOR_END.search(self.plain, max(0, n.start - 4), n.start) or _GOES_ON.match(self.plain, n.end)
+            ):
+                uses[n.value] = n.start
+        return uses
+
+    def is_used(self, result: Number) -> bool:
+        """Whether a number is calculated with further on: then it is a step, not an answer beside another."""
+        return result.value is not None and self._last_use.get(result.value, -1) > result.start
 
     def is_lonely(self, value: Fraction | None) -> bool:
         """Whether a result stands beside the value, neither of them made from the other."""
@@ -481,23 +531,26 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Conclusion:
-    """What the last sentence with a number comes to (None: that can't be told), and whether it says that it concludes."""
+    """What the last sentence with a number comes to (None: can't be told), and whether it says that it concludes."""
 
     value: Fraction | None
     firm: bool
     index: int
 
 
-def _read(plain: str) -> _Reading:
+def read_numbers(plain: str) -> Reading:
+    """The numbers and results of a blanked text."""
     found = list(numbers(plain))
     results = [n for n in found if _is_result(plain, n)]
-    return _Reading(plain, found, results)
+    return Reading(plain, found, results)
 
 
 def _is_result(plain: str, number: Number) -> bool:
     if _RESULT_BEFORE.search(plain, max(0, number.start - 30), number.start):
         return not _GOES_ON.match(plain, number.end)
-    return bool(_SOLVES.match(plain, number.end)) and not _OPERATOR_END.search(plain, max(0, number.start - 4), number.start)
+    return bool(_SOLVES.match(plain, number.end)) and not _OPERATOR_END.search(
+        plain, max(0, number.start - 4), number.start
+    )
 
 
 def _numeric_answer(text: str) -> str | None:
@@ -505,11 +558,11 @@ def _numeric_answer(text: str) -> str | None:
     if marked:
         return _one_of_marked(marked)
     plain = blank_markup(text)
-    reading, sentences = _read(plain), _sentences(plain)
+    reading, sentences = read_numbers(plain), split_sentences(plain)
     if not sentences:
         return None
     conclusion = _conclusion(reading, sentences)
-    stated = [(s, v) for s in _statements(plain, sentences) if (v := _value_of(s.text, reading)) is not None]
+    stated = [(s, v) for s in _statements(plain, sentences) if (v := value_of(s.text, reading)) is not None]
     if stated:
         values = {value for _, value in stated}
         contradicted = conclusion.firm and conclusion.value not in (None, stated[-1][1]) and not stated[-1][0].last
@@ -525,7 +578,7 @@ def _numeric_answer(text: str) -> str | None:
 
 
 def _one_of_marked(marked: list[str]) -> str | None:
-    values = {_value_of(blank_markup(_SIMPLE_FRACTION.sub(r" \1/\2", m)), None) for m in marked}
+    values = {value_of(blank_markup(_SIMPLE_FRACTION.sub(r" \1/\2", m)), None) for m in marked}
     if len(values) > 1:
         return None
     value = values.pop()
@@ -535,17 +588,17 @@ def _one_of_marked(marked: list[str]) -> str | None:
     return expression if expression and len(set(marked)) == 1 else None
 
 
-def _value_of(sentence: str, reading: _Reading | None) -> Fraction | None:
+def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
     """The number that a sentence gives as the answer, None if there are several and nothing tells which."""
     if "=" in sentence or "≈" in sentence:
-        own = _read(sentence)
+        own = read_numbers(sentence)
         value = own.results[-1].value if own.results else None
         return None if own.is_lonely(value) else value
     aside = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)
     found = list(numbers(aside)) or list(numbers(sentence))
     if not found:
         return None if any(c.isdigit() for c in sentence) else _counted_in_words(sentence)
-    if any(_OPERATOR_BETWEEN.fullmatch(aside, a.end, b.start) for a, b in zip(found, found[1:], strict=False)):
+    if any(_OPERATOR_BETWEEN.fullmatch(aside, a.end, b.start) for a, b in pairwise(found)):
         return None
     if (condition := _CONDITION.match(aside)) and not any(n.start >= condition.end() for n in found):
         return None  # "even if he studies for 86 days, the time remains the same"
@@ -553,9 +606,9 @@ def _value_of(sentence: str, reading: _Reading | None) -> Fraction | None:
     return values.pop() if len(values) == 1 else _chosen(aside, found, reading)
 
 
-def _chosen(sentence: str, found: list[Number], reading: _Reading | None) -> Fraction | None:
+def _chosen(sentence: str, found: list[Number], reading: Reading | None) -> Fraction | None:
     """Of several numbers the one that was just calculated, else the only one of the main clause."""
-    for a, b in zip(found, found[1:], strict=False):
+    for a, b in pairwise(found):
         if a.value != b.value and _COORDINATED.fullmatch(sentence, a.end, b.start):
             return None  # "8 planks for the walls and 592 nails"
     values = {number.value for number in found}
@@ -563,7 +616,11 @@ def _chosen(sentence: str, found: list[Number], reading: _Reading | None) -> Fra
     if reading is not None and calculated:
         last = calculated[-1].value
         return last if all(reading.is_used(r) for r in calculated if r.value != last) else None
-    if reading is not None and reading.results and (rounded := _rounded_in(values, reading.results[-1].value)) is not None:
+    if (
+        reading is not None
+        and reading.results
+        and (rounded := _rounded_in(values, reading.results[-1].value)) is not None
+    ):
         return rounded
     if total := _ENDS_IN_TOTAL.search(sentence):
         return _only_number(sentence[total.start() :])
@@ -592,46 +649,48 @@ def _counted_in_words(sentence: str) -> Fraction | None:
     return None if value == 1 and len(sentence.split()) > 3 else value
 
 
-def _leading(reading: _Reading, sentences: list[_Sentence]) -> Fraction | None:
-    """An answer that is given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
+def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
+    """An answer given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
     first = sentences[0]
     if len(sentences) == 1 or first.text.rstrip().endswith(":"):
         return None
     if len(first.text.split()) <= 4 and _NUMBER_FIRST.match(first.text):
         return parse_number(first.text)
-    return _value_of(first.text, reading) if _EXPLAINS.match(sentences[1].text) else None
+    return value_of(first.text, reading) if _EXPLAINS.match(sentences[1].text) else None
 
 
-def _opens_otherwise(reading: _Reading, sentences: list[_Sentence], value: Fraction | None) -> bool:
+def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fraction | None) -> bool:
     """Whether the first paragraph is one sentence that gives another number, which nothing further on is made from."""
     first = sentences[0]
     inside = reading.inside(first.start, first.end)
     is_paragraph = len(sentences) > 1 and reading.plain[first.end : sentences[1].start].count("\n") > 1
     number = inside[-1] if inside else None
-    if not is_paragraph or number is None or _value_of(first.text, None) != number.value or number.value is None:
+    if not is_paragraph or number is None or value_of(first.text, None) != number.value or number.value is None:
         return False
     return number.value != value and not reading.is_used(number)
 
 
-def _conclusion(reading: _Reading, sentences: list[_Sentence]) -> _Conclusion:
+def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
     index = len(sentences) - 1
     while index and not reading.inside(sentences[index].start, sentences[index].end):
         index -= 1
     last = sentences[index]
-    value = _value_of(last.text, reading)
-    if _CONCLUDES.match(last.text):
+    value = value_of(last.text, reading)
+    if CONCLUDES.match(last.text):
         return _Conclusion(value, True, index)
     if value is None or not _is_final(reading, sentences, last, value):
         return _Conclusion(None, False, index)
     return _Conclusion(value, False, index)
 
 
-def _is_final(reading: _Reading, sentences: list[_Sentence], last: _Sentence, value: Fraction) -> bool:
+def _is_final(reading: Reading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
     """Whether a last sentence without a "therefore" gives the answer all the same."""
     others = [s for s in sentences if s is not last and reading.inside(s.start, s.end)]
     if not others and (len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0])):
         return True
-    if _COMPARES.search(last.text.rpartition("=")[2]) and ("=" in last.text or _is_calculated(value, reading.before(last.start))):
+    if _COMPARES.search(last.text.rpartition("=")[2]) and (
+        "=" in last.text or _is_calculated(value, reading.before(last.start))
+    ):
         return True
     if "=" in last.text or "≈" in last.text:
         return not reading.is_lonely(value)
@@ -649,7 +708,9 @@ def _is_calculated(value: Fraction, result: Number | None) -> bool:
 _TRUTH = {"true": "true", "yes": "true", "false": "false", "no": "false", "correct": "true", "incorrect": "false"}
 _TRUTH_WORD = re.compile(r"\b(true|false|yes|no)\b", re.IGNORECASE)
 _BARE_TRUTH = re.compile(r"[\s\W]*(true|false|yes|no)\b(?=\s*(?:$|[.,;:!\n(*-]|because|since|as\b))", re.IGNORECASE)
-_BOTH = re.compile(r"\b(?:true|yes)\s*(?:/|or|and)\s*(?:false|no)\b|\b(?:false|no)\s*(?:/|or|and)\s*(?:true|yes)\b", re.IGNORECASE)
+_BOTH = re.compile(
+    r"\b(?:true|yes)\s*(?:/|or|and)\s*(?:false|no)\b|\b(?:false|no)\s*(?:/|or|and)\s*(?:true|yes)\b", re.IGNORECASE
+)
 _NEGATED = re.compile(r"\b(?:not|n't|neither|isn't|cannot)\s+(?:\w+\s+)?(?:true|false|yes|no)\b", re.IGNORECASE)
 _IS_TRUE = re.compile(
     r"\b(?:statement|claim|question|assertion|answer|it|this|that|which)\s+(?:is|would be|must be|was|seems)\s+"
@@ -657,7 +718,8 @@ _IS_TRUE = re.compile(
     re.IGNORECASE,
 )
 _CONCLUDES_TRUTH = re.compile(
-    r"[\s\W]*(?:so|therefore|thus|hence|finally|in conclusion|overall|consequently)\W+(true|false|yes|no)\b(?=\s*(?:$|[.,;:!]))",
+    r"[\s\W]*(?:so|therefore|thus|hence|finally|in conclusion|overall|consequently)\W+(true|false|yes"
+    r"|no)\b(?=\s*(?:$|[.,;:!]))",
     re.IGNORECASE,
 )
 
@@ -673,7 +735,7 @@ def _boolean_answer(text: str) -> str | None:
     if marked:
         return marked[0] if len(set(marked)) == 1 else None
     plain = blank_markup(text)
-    sentences = _sentences(plain)
+    sentences = split_sentences(plain)
     if not sentences:
         return None
     found: set[str | None] = set()
@@ -684,7 +746,7 @@ def _boolean_answer(text: str) -> str | None:
         both = _BOTH.search(sentences[0].text)
         found.add(None if both else _TRUTH[match[1].lower()])
     last = sentences[-1].text
-    if len(sentences) == 1 or _CONCLUDES.match(last) or _BARE_TRUTH.match(last):
+    if len(sentences) == 1 or CONCLUDES.match(last) or _BARE_TRUTH.match(last):
         found |= _concluded_truths(last)
     return found.pop() if len(found) == 1 else None
 
@@ -716,10 +778,13 @@ _LETTER_FIRST = re.compile(
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
 _TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|/|&|,)\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
 _IS_CORRECT = re.compile(
-    r"\b(?:option|choice|answer)?\s*\(?\b([A-J])\)?\s+(?:is|must be|would be)\s+(?:therefore\s+|thus\s+)?(?:the\s+)?(?:correct|right|best)\b",
+    r"\b(?:option|choice|answer)?\s*\(?\b([A-J])\)?\s+(?:is|must be|would be)\s+(?:therefore\s+"
+    r"|thus\s+)?(?:the\s+)?(?:correct|right|best)\b",
     re.IGNORECASE,
 )
-_CORRECT_IS = re.compile(r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*", re.IGNORECASE)
+_CORRECT_IS = re.compile(
+    r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*", re.IGNORECASE
+)
 
 
 def _option_index(answer: str, options: Sequence[str]) -> int | None:
@@ -728,8 +793,7 @@ def _option_index(answer: str, options: Sequence[str]) -> int | None:
     if bare.isascii() and bare.isdigit() and len(bare) <= 3:
         index = int(bare)
         return index if index < (len(options) or 1000) else None
-    found = _option_in(answer, tuple(options))
-    return found
+    return _option_in(answer, tuple(options))
 
 
 def _choice_answer(text: str, options: tuple[str, ...]) -> str | None:
@@ -737,7 +801,7 @@ def _choice_answer(text: str, options: tuple[str, ...]) -> str | None:
     if marked:
         return _index_text(set(marked))
     plain = blank_markup_but_letters(text)
-    sentences = _sentences(plain)
+    sentences = split_sentences(plain)
     if not sentences:
         return None
     zones = [s.text for s in _statements(plain, sentences)]
@@ -749,12 +813,12 @@ def _choice_answer(text: str, options: tuple[str, ...]) -> str | None:
     return _index_text(found)
 
 
-def _unstated_options(plain: str, sentences: list[_Sentence], options: tuple[str, ...]) -> set[int | None]:
+def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str, ...]) -> set[int | None]:
     lines = [line for line in plain.split("\n") if line.strip()]
     first = _option_in(lines[0], options)
     if len(lines) == 1 and len(sentences) <= 2:
         return {first}
-    last_line = _option_in(lines[-1], options) if _CONCLUDES.match(sentences[-1].text) or len(lines[-1]) < 120 else None
+    last_line = _option_in(lines[-1], options) if CONCLUDES.match(sentences[-1].text) or len(lines[-1]) < 120 else None
     return {index for index in (first, last_line) if index is not None}
 
 
@@ -819,7 +883,7 @@ def _text_answer(text: str) -> str | None:
     if marked:
         return marked[-1] if len({_words(m) or m for m in marked}) == 1 and marked[-1] else None
     plain = blank_markup_but_letters(text)
-    sentences = _sentences(plain)
+    sentences = split_sentences(plain)
     if not sentences:
         return None
     stated = [s.text.strip().strip("\"'“”.,;: ") for s in _statements(plain, sentences)]
@@ -834,7 +898,9 @@ def _text_answer(text: str) -> str | None:
 
 # --- Expressions ------------------------------------------------------------------------------------------------------
 
-_UNSAFE = re.compile(r"!|\\(?:sum|prod|int|lim|binom|input|begin)|[0-9]{16}|\^\s*\{?[^}]*\^|\*\*|\^\s*[{(]?\s*-?[0-9]{3}")
+_UNSAFE = re.compile(
+    r"!|\\(?:sum|prod|int|lim|binom|input|begin)|[0-9]{16}|\^\s*\{?[^}]*\^|\*\*|\^\s*[{(]?\s*-?[0-9]{3}"
+)
 _MATHEMATICAL = re.compile(r"[0-9\\πe√^]")
 
 
@@ -843,7 +909,7 @@ def _same_expression(answer: str, gold: str) -> bool:
     for side in (answer, gold):
         if not 0 < len(side) <= _MAX_EXPRESSION or not _MATHEMATICAL.search(side) or _UNSAFE.search(side):
             return False
-        if side.count("^") > 3 or parse_number(side) is None and len(side.split()) > 12:
+        if side.count("^") > 3 or (parse_number(side) is None and len(side.split()) > 12):
             return False
     from math_verify import parse, verify
 
