@@ -10,7 +10,10 @@ from enum import StrEnum
 from mapd.checks import State
 from mapd.curation.curated import Curated, summary
 from mapd.curation.overview import Frozen, by_target
+from mapd.curation.queues import DEFAULT, QUEUES
 from mapd.verdicts import Act, Verdict
+
+CONFLICTS, WRONG_ANSWERS, NOT_MISTAKES = (QUEUES[n].name for n in ("conflicts", "accepted-wrong", "not-a-mistake"))
 
 
 class Step(StrEnum):
@@ -77,15 +80,22 @@ def _to_look_at(curated: Curated) -> NextStep | None:
         finding = f"{_count(wrong, 'accepted rationale')} {'ends' if wrong == 1 else 'end'} in a wrong answer"
         return NextStep(Step.WRONG_ANSWERS, wrong, finding, "Look at them", "triage", WRONG_ANSWERS)
     if not any(x.judged for m in curated.mistakes for x in m.texts):
-        return NextStep(
-            Step.NOTHING_JUDGED, 0, "Nobody has judged a text yet", "Begin with the most doubtful", "triage"
-        )
-    spoken_of = by_target(curated)
-    doubtful = sum(m.possibly_not and ("attempt", m.attempt.id) not in spoken_of for m in curated.mistakes)
+        finding, act = "Nobody has judged a text yet", "Begin with the most doubtful"
+        return NextStep(Step.NOTHING_JUDGED, 0, finding, act, "triage", DEFAULT)
+    doubtful = _perhaps_no_mistakes(curated)
     if doubtful:
         finding = f"{_count(doubtful, 'mistake')} may be none: we read the answer as right"
         return NextStep(Step.NOT_MISTAKES, doubtful, finding, "Look at them", "triage", NOT_MISTAKES)
     return None
+
+
+def _perhaps_no_mistakes(curated: Curated) -> int:
+    """The mistakes that our own reading calls right, and that nobody has looked at."""
+    spoken_of = by_target(curated)
+    return sum(
+        m.possibly_not and ("attempt", m.attempt.id) not in spoken_of and not any(x.judged for x in m.texts)
+        for m in curated.mistakes
+    )
 
 
 def changed_since(curated: Curated, newest: Frozen) -> list[str]:

@@ -36,7 +36,7 @@ class Stage:
 
 
 def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[Stage]:
-    """From the exam's mistakes to what is frozen. Rationales are counted out of rationales, the rest out of mistakes."""
+    """From the exam's mistakes to what is frozen; each count out of those it could be."""
     counts, mistakes = summary(curated), len(curated.mistakes)
     explained = sum(bool(m.rationales and m.feedback) for m in curated.mistakes)
     taken = len(curated.corrected) + len(curated.excluded)
@@ -54,7 +54,7 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
 
 @dataclass(frozen=True, slots=True)
 class TeacherFigures:
-    """One teacher: what its rationales got, and what it gave as a reviewer (`leniency`: above + or below - the mean)."""
+    """One teacher: what its rationales got, what it gave as a reviewer, and how far that lies from all votes' mean."""
 
     name: str
     simulated: bool

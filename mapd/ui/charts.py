@@ -1,0 +1,53 @@
+"""Plotly figures. One template: fonts and background from the theme, colours from look.py, a dash style for each line.
+
+st.plotly_chart(sweep_figure(sweep(curated, xs), chosen=3.5, saved=3.0))
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from mapd.curation.curated import AtThreshold
+from mapd.ui.look import GREY, LOOKS, figure_layout
+
+ACCENT = "#6866be"  # between the theme's two accents: read on the light and on the dark page
+LINES = {  # field: its name, colour and dash: the colour is never the only sign
+    "accepted": ("rationales accepted", LOOKS["accepted"].colour, "solid"),
+    "wrong": ("of them with a wrong answer", LOOKS["incorrect"].colour, "dot"),
+    "covered": ("mistakes covered", ACCENT, "dash"),
+    "pairs": ("training pairs", GREY, "dashdot"),
+}
+
+
+def thresholds(means: Iterable[float], low: float, high: float, also: Iterable[float]) -> list[float]:
+    """Where to count: at every step of the slider, at every mean that occurs (there a line steps), and `also`."""
+    steps = {round(low + i * 0.05, 2) for i in range(round((high - low) / 0.05) + 1)}
+    return sorted(steps | {m for m in means if low <= m <= high} | set(also))
+
+
+def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float) -> go.Figure:
+    """What every threshold gives. The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv."""
+    figure = go.Figure()
+    xs = [p.threshold for p in points]
+    for name, (label, colour, dash) in LINES.items():
+        line = {"shape": "hv", "dash": dash, "width": 2, "color": colour}
+        ys = [getattr(p, name) for p in points]
+        figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:,}")
+    at = next(p for p in points if p.threshold == chosen)
+    marks = {"size": 8, "color": [colour for _, colour, _ in LINES.values()]}
+    ys = [getattr(at, name) for name in LINES]
+    figure.add_scatter(x=[chosen] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
+    if saved != chosen:
+        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_named("saved", saved))
+    figure.add_vline(chosen, line={"width": 1.5, "color": ACCENT}, **_named("chosen", chosen))
+    figure.update_layout(**figure_layout(height=330))
+    figure.update_xaxes(title="accepted: a mean greater than", range=[min(xs) - 0.03, max(xs) + 0.03], dtick=0.5)
+    figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": "mean > %{x:.2f}"}, showgrid=False)
+    figure.update_yaxes(rangemode="tozero", tickformat=",d", nticks=6)
+    return figure
+
+
+def _named(word: str, threshold: float) -> dict[str, Any]:
+    side = "bottom right" if word == "chosen" else "bottom left"
+    return {"annotation_text": f"{word} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}

@@ -1,0 +1,254 @@
+"""Import by upload, as the data page draws it: choose, preview, import. Nothing is written before the button.
+
+What was imported is asked of the database by the content's sha256, so a reload, a second click or a second tab can't
+import anything twice, and none of them is told anything wrong.
+"""
+
+import csv
+import hashlib
+import io
+import shlex
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from mapd.errors import BadInput, BadRows
+from mapd.exchange import authors
+from mapd.exchange.authors import File, Parsed, Row
+from mapd.store import db, holdings
+from mapd.ui import current, figures, look, text
+from mapd.verdicts import VoteStatus, vote
+
+KINDS = (
+    ("feedback", "Feedback", "…_feedback_round0.json"),
+    ("rationales", "Rationales and reviews", "…_rationale_round0.json"),
+    ("mistakes", "Mistakes (optional)", "…_false_round0.json"),
+)
+FIRST = 3  # mistakes shown in the preview
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the files can't be imported, kept in the cache without the exception's frames and bytes."""
+
+    message: str
+    faults: tuple[tuple[str, int, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The chosen files by kind, and the sha256 of all their names and bytes."""
+
+    files: dict[str, UploadedFile]
+    sha256: str
+
+    @property
+    def enough(self) -> bool:
+        """Whether the two files are there that an import needs."""
+        return {"feedback", "rationales"} <= self.files.keys()
+
+
+def choose() -> Upload:
+    """Draw the three uploaders. Another `upload_turn` empties them."""
+    turn = st.session_state.get("upload_turn", 0)
+    files = {}
+    for column, (kind, label, example) in zip(st.columns(3), KINDS, strict=True):
+        file = column.file_uploader(
+            label, type="json", key=f"{kind}_{turn}", help=f"In the authors' repository: {example}"
+        )
+        if file is not None:
+            files[kind] = file
+    digest = hashlib.sha256()
+    for kind, file in files.items():
+        digest.update(f"{kind}\n{file.name}\n{len(file.getbuffer())}\n".encode())
+        digest.update(file.getbuffer())
+    return Upload(files, digest.hexdigest())
+
+
+def choose_others() -> None:
+    """Empty the uploaders from the next run on."""
+    st.session_state["upload_turn"] = st.session_state.get("upload_turn", 0) + 1
+
+
+def still_needed(upload: Upload) -> str:
+    """What has to be chosen before anything can be read."""
+    missing = [f"the {kind} file ({example})" for kind, _, example in KINDS[:2] if kind not in upload.files]
+    return f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
+
+
+def read(upload: Upload) -> Parsed | Refused:
+    """The files read and checked, once for each content."""
+    return _read(upload.sha256, upload)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the files …")
+def _read(_: str, _upload: Upload) -> Parsed | Refused:
+    files = {kind: File(file.name, file.getvalue()) for kind, file in _upload.files.items()}
+    try:
+        return authors.parse(files["feedback"], files["rationales"], files.get("mistakes"))
+    except BadRows as error:
+        return Refused(str(error), tuple(error.faults))
+    except BadInput as error:
+        return Refused(str(error))
+
+
+def refuse(refused: Refused) -> None:
+    """Say why: one line, or a table of every bad row that can be taken away as CSV."""
+    if not refused.faults:
+        text.complain(refused.message)
+        return
+    rows = len({fault[:2] for fault in refused.faults})
+    text.complain(
+        f"{rows:,} bad {'row' if rows == 1 else 'rows'}: nothing was imported; mend what is listed and choose again"
+    )
+    shown = [
+        (text.one_line(f, 120), str(n), text.one_line(key, 80), text.one_line(what, 200))
+        for f, n, key, what in refused.faults
+    ]
+    names = ("file", "row", "field", "what is wrong")
+    st.dataframe([dict(zip(names, row, strict=True)) for row in shown], hide_index=True, height="auto", key="bad_rows")
+    st.download_button(
+        "Download as CSV",
+        bad_rows_csv(names, shown),
+        "bad-rows.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """The table for a spreadsheet; a cell that one would run as a formula gets a leading apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(header)
+    writer.writerows([f"'{cell}" if cell.startswith(("=", "+", "-", "@")) else cell for cell in row] for row in rows)
+    return out.getvalue().encode("utf-8-sig")
+
+
+def with_names(parsed: Parsed, upload: Upload) -> tuple[Parsed, bool]:
+    """The import under the names the person gives, prefilled from the files' names; and whether to import it now."""
+    left, middle, right = st.columns((2, 3, 3), vertical_alignment="bottom")
+    key = upload.sha256[:12]
+    dataset = left.text_input("Dataset", parsed.dataset, max_chars=authors.LONGEST_NAME, key=f"dataset_{key}")
+    student = middle.text_input("Student", parsed.student, max_chars=authors.LONGEST_NAME, key=f"student_{key}")
+    with right.container(horizontal=True, vertical_alignment="center"):
+        go = st.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
+        st.caption("All of it or nothing.")
+    named = replace(
+        parsed,
+        dataset=(dataset or "").strip() or parsed.dataset,
+        student=(student or "").strip() or parsed.student,
+    )
+    return named, go
+
+
+def preview(parsed: Parsed) -> None:
+    """What the import would write."""
+    given = [r for row in parsed.rows for r in row.rationales.values()]
+    feedback = sum(len(row.feedback) for row in parsed.rows)
+    st.html(
+        figures.row(
+            [
+                (parsed.task.value, "task"),
+                (len(parsed.rows), "mistakes"),
+                (len(parsed.teachers), "teachers"),
+                (feedback, "feedback"),
+                (len(given), "rationales"),
+                (sum(len(scores) for _, scores in given), "reviews"),
+                (parsed.no_vote, "scores without a vote"),
+                (len(parsed.skipped), "skipped"),
+                (parsed.paper_differs, "decided otherwise than the file"),
+            ]
+        )
+    )
+    st.html("".join(look.teacher_chip(name, n) for n, name in enumerate(sorted(parsed.teachers))))
+    for missing, count, file in (("feedback", feedback, "feedback"), ("rationale", len(given), "rationales")):
+        if not count:
+            text.complain(f"no {missing} was found; is the {file} file the right one?")
+    _particulars(parsed)
+    st.subheader(f"The first {min(FIRST, len(parsed.rows))} of {len(parsed.rows):,} mistakes")
+    for column, row in zip(st.columns(FIRST), parsed.rows, strict=False):
+        with column.container(border=True, height="stretch"):
+            st.html(_mistake(row))
+
+
+def _particulars(parsed: Parsed) -> None:
+    """The scores that are no vote, and what the files lack; nothing where there is nothing to tell."""
+    no_votes = [*_no_votes(parsed.rows)]
+    if no_votes:
+        with st.expander(f"{len(no_votes)} scores outside 1-5: kept as they are, counted as no vote"):
+            st.dataframe(no_votes, hide_index=True, width="content")
+    if parsed.skipped:
+        with st.expander(f"{len(parsed.skipped):,} skipped: what the files lack"):
+            st.dataframe({"skipped": [text.one_line(line, 200) for line in parsed.skipped]}, hide_index=True)
+
+
+def _no_votes(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+    for row in rows:
+        for teacher, (_, given) in row.rationales.items():
+            for reviewer, score in given:
+                if vote(score).status is not VoteStatus.OK:
+                    names = {"id": row.source_id, "rationale by": teacher, "reviewer": reviewer, "score": str(score)}
+                    yield {key: text.one_line(value, 40) for key, value in names.items()}
+
+
+def _mistake(row: Row) -> str:
+    """One mistake as a card: question, gold, the student's answer, and how many teachers speak of it."""
+    answer = look.chip("incorrect", text.one_line(row.answer, 24)) if row.answer is not None else look.chip("no_answer")
+    return (
+        figures.titled(f"Question {text.one_line(row.source_id, 24)}", text.foreign_html(row.question, max_chars=500))
+        + figures.titled("Gold answer", text.foreign_line_html(row.gold))
+        + figures.titled("Student answered", answer + text.foreign_html(row.response, max_chars=300))
+        + figures.titled("Explanations", f"{len(row.feedback)} feedback, {len(row.rationales)} rationales")
+    )
+
+
+def imported_as(parsed: Parsed) -> tuple[str, str] | None:
+    """The uid and name of the exam that holds this content already."""
+    with db.reading(current.engine()) as session:
+        return holdings.exam_with(session, parsed.sha256)
+
+
+def run(parsed: Parsed) -> authors.Imported:
+    """Import with a progress bar: all of it or nothing.
+
+    The writing has a thread of its own, which the `with` waits for: a click meanwhile ends this run of the page, but
+    not the import.
+    """
+    engine, person, total = current.engine(), current.current_person(), len(parsed.rows)
+    done = 0
+
+    def note(count: int, _: int) -> None:
+        nonlocal done
+        done = count
+
+    def write() -> authors.Imported:
+        with db.writing(engine) as session:
+            return authors.store(session, parsed, by=person, progress=note)
+
+    bar = st.progress(0.0, "Importing …")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        future = pool.submit(write)
+        while not future.done():
+            wait([future], timeout=0.1)
+            bar.progress(done / total, f"{done:,} of {total:,} mistakes")
+        return future.result()
+
+
+def in_a_terminal(upload: Upload, parsed: Parsed | None = None) -> None:
+    """Show the same import as a command."""
+    st.caption("The same in a terminal:")
+    st.code(command({kind: file.name for kind, file in upload.files.items()}, parsed), language=None, wrap_lines=True)
+
+
+def command(names: dict[str, str], parsed: Parsed | None = None) -> str:
+    """`mapd import authors …` of these files; a placeholder where one is still to be chosen."""
+    options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"} | names
+    if parsed is not None:
+        options |= {"dataset": parsed.dataset, "student": parsed.student}
+    said = (f"--{name} {shlex.quote(text.one_line(value, 200))}" for name, value in options.items())
+    return " ".join(("mapd import authors", *said))
