@@ -195,6 +195,12 @@ def manifest_text(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
 
 
+def read_line(line: str) -> dict[str, Any]:
+    """A line of pairs.jsonl as `line` made it."""
+    pair: dict[str, Any] = json.loads(line)
+    return pair
+
+
 def _canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 

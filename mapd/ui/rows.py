@@ -66,11 +66,11 @@ def _draw_row(body: str, found: Found | None, key: str) -> None:
 
 def _head(kind: str) -> str:
     cells = "".join(f'<span class="c-{name.split()[0]}">{name}</span>' for name in HEADS[kind])
-    return f'<div class="mapd-cells mapd-head mapd-{kind}">{cells}</div>'
+    return f'<div class="mapd-cells mapd-head mapd-rows-{kind}">{cells}</div>'
 
 
 def _folded(kind: str, cells: str, fold: str) -> str:
-    summary = f'<summary class="mapd-cells mapd-{kind}">{cells}</summary>'
+    summary = f'<summary class="mapd-cells mapd-rows-{kind}">{cells}</summary>'
     return f'<details class="mapd-row">{summary}<div class="mapd-fold">{fold}</div></details>'
 
 

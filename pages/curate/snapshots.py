@@ -1,9 +1,37 @@
-"""Snapshots."""
+"""Snapshots: freeze the curated set, see what is in one, take it away."""
 
 import streamlit as st
 
-from mapd.ui import current
+from mapd.errors import NotFound
+from mapd.store import db, queries
+from mapd.ui import current, figures, frozen, rows, text
+from mapd.ui.loaded import load_curated
 
-st.header("Snapshots")
-if current.require_exam() is not None:
-    st.caption("Nothing here yet.")
+
+def page(exam_id: int) -> None:
+    """The snapshots of one exam."""
+    frozen.make(load_curated(exam_id))
+    asked = st.query_params.get("snapshot")
+    with db.reading(current.engine()) as session:
+        made = queries.snapshots(session, exam_id)
+        st.subheader("Frozen", anchor=False)
+        if not made:
+            st.caption("None yet. A snapshot never changes; finetuning reads from one, never from the live set.")
+            return
+        try:
+            chosen = queries.snapshot(session, asked) if asked else None
+        except NotFound as error:
+            text.complain(str(error))
+            chosen = None
+        if chosen is not None and chosen.exam_id != exam_id:
+            chosen = None
+        frozen.listed(made, chosen.sha256 if chosen else None)
+        if chosen is not None:
+            frozen.contents(chosen)
+
+
+figures.style()
+st.html(rows.STYLE)
+st.header("Snapshots", anchor=False)
+if (exam := current.require_exam()) is not None:
+    page(exam)

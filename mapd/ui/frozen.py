@@ -1,0 +1,157 @@
+"""The parts of the snapshots page: making one, the list, and the contents of one.
+
+preview(curated, seed=0, everything=False)      # what freezing would give, before it is done
+"""
+
+import io
+import zipfile
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mapd.curation import snapshots
+from mapd.curation.curated import Curated, summary
+from mapd.settings import Settings
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.ui import current, figures, text
+from mapd.ui.lab import describe
+
+SHORT = 12  # letters of a sha256 that are shown; the address has all of them
+PAGE = 10  # pairs a page: each is a question and three texts
+MADE = "snapshot_made"
+
+
+def make(curated: Curated) -> None:
+    """The form that freezes the set as it stands, with what that gives."""
+    counts = summary(curated)
+    st.html(
+        figures.row(
+            [
+                (counts.pairs, "training pairs"),
+                (counts.mistakes_covered, "mistakes covered"),
+                (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
+                (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
+                (counts.accepted, "rationales accepted"),
+                (counts.accepted_wrong_answer, "of them wrong"),
+                (counts.overridden, "overridden by people"),
+            ]
+        )
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
+        every = st.toggle(
+            "All accepted rationales", key="every", bind="query-params", help="Else one a mistake, drawn with the seed."
+        )
+        seed = st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150)
+        if st.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
+            _freeze(curated, int(seed), every)
+        st.caption(f"Policy {describe(curated.policy)}")
+        current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
+    if not counts.pairs:
+        text.complain(
+            "nothing to freeze: no mistake has an accepted rationale and a standing feedback under this policy; lower "
+            "the threshold, or judge"
+        )
+    elif made := st.session_state.pop(MADE, None):
+        st.html(f'<div class="mapd-saved" role="status"><b>✓ {text.escape(made)}</b></div>')
+    _in_a_terminal(curated, int(seed), every)
+
+
+def _freeze(curated: Curated, seed: int, every: bool) -> None:
+    with db.writing(current.engine()) as session:
+        known = {row.sha256 for row in queries.snapshots(session)}
+        row = snapshots.freeze(session, curated, by=current.current_person(), seed=seed, everything=every)
+        snapshots.write(row, Settings().home)
+        sha256, pairs = row.sha256, row.pairs
+    again = (
+        "is there already: the same input gives the same snapshot" if sha256 in known else f"frozen: {pairs:,} pairs"
+    )
+    st.session_state[MADE] = f"{sha256[:SHORT]} {again}"
+    st.query_params["snapshot"] = sha256
+    st.rerun()
+
+
+def _in_a_terminal(curated: Curated, seed: int, every: bool) -> None:
+    policy = curated.policy
+    options = f"--policy {policy.name} --threshold {policy.threshold:g} --seed {seed}{' --all' if every else ''}"
+    with st.expander("The same in a terminal"):
+        st.code(f"mapd curate snapshot --exam {curated.exam.uid} {options}", language=None, wrap_lines=True)
+
+
+def listed(rows: Sequence[t.Snapshot], chosen: str | None) -> None:
+    """Every snapshot of the exam, the newest first."""
+    header = ("snapshot", "made (UTC)", "by", "policy", "draw", "pairs", "covered", "wrong", "judgements")
+    st.html(figures.table(header, [_row(row, chosen) for row in rows], words=5))
+
+
+def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
+    m, policy = row.manifest, row.manifest["policy"]
+    short = figures.linked(row.sha256[:SHORT], current.address("snapshots", snapshot=row.sha256))
+    return [
+        figures.Html(f"<b>{short}</b>") if row.sha256 == chosen else short,
+        f"{row.created_at:%Y-%m-%d %H:%M}",
+        text.one_line(row.person, 30),
+        f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
+        f"{m['draw']['pairs']}, seed {m['draw']['seed']}",
+        row.pairs,
+        m["counts"]["covered"],
+        m["counts"]["accepted_wrong_answer"],
+        len(m["judgements"]),
+    ]
+
+
+def contents(row: t.Snapshot) -> None:
+    """One snapshot: its downloads, its manifest, its pairs."""
+    st.subheader(f"Snapshot {row.sha256[:SHORT]}", anchor=False)
+    files = {"pairs.jsonl": row.lines, "manifest.json": snapshots.manifest_text(row.manifest)}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.download_button(
+            "Download",
+            _zip(files),
+            f"snapshot-{row.sha256[:SHORT]}.zip",
+            "application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            type="primary",
+        )
+        for name, body in files.items():
+            st.download_button(name, body, name, icon=":material/description:", on_click="ignore", key=f"get_{name}")
+        st.html(f'<span class="mapd-note">sha256 of manifest.json: <code>{row.sha256}</code></span>')
+    with st.expander("Manifest"):
+        st.json(row.manifest, expanded=2)
+    lines = row.lines.splitlines()
+    pages = max(1, -(-len(lines) // PAGE))
+    number = min(st.pagination(pages, key="pairs_page", bind="query-params"), pages)
+    for count, line in enumerate(lines[(number - 1) * PAGE : number * PAGE], (number - 1) * PAGE + 1):
+        _pair(count, line)
+
+
+def _pair(number: int, line: str) -> None:
+    pair = snapshots.read_line(line)
+    q, rationale, feedback = pair["question"], pair["rationale"], pair["feedback"]
+    parts = (
+        ("question", f"{text.foreign_html(q['text'], max_chars=2000)}gold {text.escape(text.one_line(q['gold'], 60))}"),
+        ("student", text.foreign_html(pair["attempt"]["text"], max_chars=2000)),
+        (f"feedback · {_who(feedback)}", text.foreign_html(feedback["text"], max_chars=4000)),
+        (f"rationale · {_who(rationale)}", text.foreign_html(rationale["text"], max_chars=4000)),
+    )
+    cells = "".join(figures.titled(title, body) for title, body in parts)
+    title = text.foreign_line_html(q["text"], 160)
+    st.html(
+        f'<details class="mapd-pair"><summary><span class="mapd-note">{number:,}</span>{title}</summary>'
+        f'<div class="mapd-pair-cells">{cells}</div></details>'
+    )
+
+
+def _who(explanation: dict[str, object]) -> str:
+    marks = " (simulated)" if explanation["simulated"] else ""
+    return f"{text.one_line(str(explanation['teacher']), 40)}{marks}"
+
+
+def _zip(files: dict[str, str]) -> bytes:
+    """Both files as one; dated 1980 so that the same snapshot gives the same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in files.items():
+            archive.writestr(zipfile.ZipInfo(name), body, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
