@@ -1,0 +1,67 @@
+"""The browse page as streamlit runs it."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+
+
+def browse(**params: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.switch_page("pages/review/browse.py").run()
+    assert not app.exception
+    return app
+
+
+def shown(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def rows(app: AppTest) -> int:
+    return shown(app).count('<details class="mapd-row">')
+
+
+def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
+    app = browse()
+    assert "No exam yet" in " ".join(m.value for m in app.markdown)
+    assert rows(app) == 0
+
+
+def test_a_page_holds_25_of_36_rationales(full_home: Path) -> None:
+    app = browse()
+    assert "<b>36</b> of 36 rationales" in shown(app)
+    assert rows(app) == 25
+    assert rows(browse(page="2")) == 11
+
+
+def test_the_address_filters(full_home: Path) -> None:
+    wrong = browse(verdict="accepted", gold="fails")
+    assert "<b>4</b> of 36 rationales" in shown(wrong)
+    assert rows(browse(verdict="accepted", gold="fails", teacher="mistral")) == 4
+    assert rows(browse(verdict="accepted", gold="fails", teacher="gpt")) == 0
+    assert "<b>12</b> of 12 mistakes" in shown(browse(show="mistakes"))
+    assert "of 36 feedback" in shown(browse(show="feedback"))
+
+
+def test_words_are_found_in_question_and_text(full_home: Path) -> None:
+    assert "<b>3</b> of 36" in shown(browse(q="Ann has 15 pens"))
+    assert any("Nothing fits" in i.value for i in browse(q="no such words").info)
+
+
+def test_what_the_address_asks_in_vain_is_one_line_and_no_filter(full_home: Path) -> None:
+    app = browse(verdict="splendid", teacher="nobody")
+    lines = [e.proto.body for e in app.get("html") if 'class="mapd-error"' in e.proto.body]
+    assert len(lines) == 2
+    assert "splendid" in " ".join(lines)
+    assert "nobody" in " ".join(lines)
+    assert "<b>36</b> of 36" in shown(app)
+
+
+def test_clear_takes_every_filter_back(full_home: Path) -> None:
+    app = browse(verdict="accepted", gold="fails", q="pens")
+    next(b for b in app.button if b.label == "Clear").click().run()
+    assert "<b>36</b> of 36 rationales" in shown(app)
+    assert "verdict" not in app.query_params

@@ -1,0 +1,65 @@
+"""The threshold lab as streamlit runs it."""
+
+import re
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+
+
+def lab(**params: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.switch_page("pages/curate/threshold.py").run()
+    assert not app.exception
+    return app
+
+
+def shown(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def number(app: AppTest, name: str) -> int:
+    """The chosen policy's number in the row of this name."""
+    row = re.search(rf"<tr><td[^>]*>{name}</td><td[^>]*>([\d,]+)</td>", shown(app))
+    assert row, name
+    return int(row[1].replace(",", ""))
+
+
+def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
+    app = lab()
+    assert "No exam yet" in " ".join(m.value for m in app.markdown)
+    assert not app.slider
+
+
+def test_the_threshold_redecides_everything_and_saves_nothing(full_home: Path) -> None:
+    app = lab()
+    # of each three questions' nine rationales three have 5 and 5, three 5 and 1, three 4 and 3
+    assert number(app, "rationales accepted") == 24
+    app.slider(key="threshold").set_value(2.95).run()
+    assert number(app, "rationales accepted") == 36
+    app.slider(key="threshold").set_value(3.5).run()
+    assert number(app, "rationales accepted") == 12
+    assert "Not saved" in shown(app)
+    assert "Saved" in shown(lab())
+    assert shown(app).count('<details class="mapd-row">') == 12, "each rationale that would be dropped is a row"
+
+
+def test_the_address_holds_the_threshold(full_home: Path) -> None:
+    assert number(lab(threshold="3.5"), "rationales accepted") == 12
+
+
+def test_use_for_this_exam_saves_it(full_home: Path) -> None:
+    app = lab(threshold="3.5")
+    app.button(key="use_policy").click().run()
+    assert "Not saved" not in shown(app)
+    assert number(lab(), "rationales accepted") == 12
+
+
+def test_another_policy_brings_its_own_conditions(full_home: Path) -> None:
+    app = lab()
+    app.selectbox(key="policy").set_value("strict").run()
+    assert app.number_input(key="votes").value == 2
+    assert number(app, "rationales accepted") < 24
