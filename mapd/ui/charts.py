@@ -49,5 +49,5 @@ def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float) -> 
 
 
 def _named(word: str, threshold: float) -> dict[str, Any]:
-    side = "bottom right" if word == "chosen" else "bottom left"
+    side = "top right" if word == "chosen" else "top left"
     return {"annotation_text": f"{word} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}

@@ -73,16 +73,20 @@ class App:
             self.process = None
 
 
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture
 def run_app() -> Iterator[Callable[[Path], App]]:
     """Start an app over a home; all are ended with the test."""
     apps: list[App] = []
 
     def start(home: Path) -> App:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        app = App(home, port)
+        app = App(home, free_port())
         apps.append(app)
         app.start()
         return app

@@ -1,0 +1,83 @@
+"""Take the pictures of docs/screenshots: `make screenshots`, or `python tests/browser/screenshots.py FOLDER`.
+
+A real app over synthetic mistakes (tests/samples.py), each page wide in light and dark, and narrow.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from mapd.settings import Settings  # noqa: E402 - the checkout has to be on the path first
+from mapd.store import db  # noqa: E402
+from tests import samples  # noqa: E402
+from tests.browser.conftest import CHROMIUM, FLAGS, App, free_port  # noqa: E402
+from tests.conftest import import_files  # noqa: E402
+
+PAGES = {
+    "overview": "",
+    "data": "data",
+    "triage": "triage?queue=disagree",
+    "browse": "browse?verdict=accepted",
+    "threshold": "threshold?threshold=3.5",
+    "snapshots": "snapshots",
+}
+VIEWS = {"light": (1440, 900, "light"), "dark": (1440, 900, "dark"), "narrow": (900, 800, "light")}
+
+
+def main(folder: Path) -> None:
+    """Write PAGE-VIEW.png for each page and view."""
+    if CHROMIUM is None:
+        sys.exit("no Chromium on this machine: install Debian's chromium (or Google Chrome) to take the pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as made:
+        home = Path(made) / "pens-pilot"
+        os.environ["MAPD_HOME"] = str(home)
+        fill(Path(made))
+        app = App(home, free_port())
+        app.start()
+        try:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                take(browser, app, folder)
+        finally:
+            app.stop()
+
+
+def fill(folder: Path) -> None:
+    """A project with one exam of forty synthetic mistakes."""
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        import_files(session, *samples.files(folder, 40))
+    engine.dispose()
+
+
+def take(browser: Browser, app: App, folder: Path) -> None:
+    """Visit every page in every view; freeze one snapshot on the way, so that its page has contents."""
+    for name, path in PAGES.items():
+        for view, (width, height, scheme) in VIEWS.items():
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto(f"{app.url}/{path}")
+            settle(page)
+            if name == "snapshots":
+                page.get_by_role("button", name="Freeze").click(delay=50)
+                settle(page)
+                page.locator(".mapd-pair > summary").first.click()
+            page.screenshot(path=folder / f"{name}-{view}.png")
+            page.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is drawn and idle."""
+    page.wait_for_selector(".st-key-mapd_header", timeout=30_000)
+    page.wait_for_timeout(2500)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

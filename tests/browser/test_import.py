@@ -1,0 +1,98 @@
+"""The whole way in a real browser: import by upload, judge by key, move the threshold, take a snapshot away."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import samples
+from tests.browser.conftest import App
+from tests.browser.test_triage import press, ready
+
+
+@pytest.fixture
+def empty_app(home: Path, run_app: Callable[[Path], App]) -> App:
+    return run_app(home)
+
+
+def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
+    page.goto(f"{app.url}/data")
+    expect(page.locator('input[type="file"]')).to_have_count(3, timeout=20_000)
+    for number, file in enumerate(files):
+        page.locator('input[type="file"]').nth(number).set_input_files(file)
+        expect(page.get_by_role("button", name=f"Remove {file.name}")).to_be_visible(timeout=20_000)
+
+
+def test_from_upload_to_a_snapshot(page: Page, empty_app: App, tmp_path: Path) -> None:
+    app = empty_app
+    upload(page, app, samples.files(tmp_path))
+    page.get_by_role("button", name="Import").click(delay=50)
+    expect(page.get_by_text("Imported:")).to_be_visible(timeout=20_000)
+
+    page.get_by_role("link", name="Begin to judge").click(delay=50)
+    ready(page)
+    press(page, "a")
+    press(page, "a")
+    page.keyboard.press("r")
+    expect(page.locator('[class*="st-key-hotpanel_r"]')).to_be_visible()
+    press(page, "4")
+    expect(page.locator(".mapd-saved")).to_contain_text("rejected no work")
+    press(page, "u")
+    expect(page.locator(".mapd-saved")).to_contain_text("undone")
+
+    page.goto(f"{app.url}/threshold")
+    slider = page.get_by_role("slider").first
+    expect(slider).to_be_visible(timeout=20_000)
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(80)
+    expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50", timeout=20_000)
+    page.wait_for_url("**threshold=3.5**")
+    page.reload()
+    expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50", timeout=20_000)
+    page.get_by_role("button", name="Use for this exam").click(delay=50)
+    expect(page.locator(".mapd-saved")).to_contain_text("mean > 3.50", timeout=20_000)
+
+    page.goto(f"{app.url}/snapshots")
+    page.get_by_role("button", name="Freeze").click(delay=50, timeout=20_000)
+    expect(page.locator(".mapd-pair").first).to_be_visible(timeout=20_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click(delay=50)
+    with zipfile.ZipFile(download.value.path()) as archive:
+        manifest, lines = archive.read("manifest.json"), archive.read("pairs.jsonl")
+    assert f"snapshot={hashlib.sha256(manifest).hexdigest()}" in page.url
+    told = json.loads(manifest)
+    assert told["policy"]["threshold"] == 3.5
+    assert told["counts"]["pairs"] == len(lines.splitlines()) > 0
+    assert [j["decision"] for j in told["judgements"]] == ["accept", "accept"], "what was undone isn't in it"
+
+
+def test_the_same_files_again_lead_to_the_same_exam(page: Page, empty_app: App, tmp_path: Path) -> None:
+    files = samples.files(tmp_path)
+    upload(page, empty_app, files)
+    page.get_by_role("button", name="Import").click(delay=50)
+    expect(page.get_by_text("Imported:")).to_be_visible(timeout=20_000)
+    upload(page, empty_app, files)
+    expect(page.get_by_text("imported already")).to_be_visible(timeout=20_000)
+
+
+def test_bad_rows_are_listed_and_nothing_is_written(page: Page, empty_app: App, tmp_path: Path) -> None:
+    rows = [samples.row(n) for n in range(4)]
+    rows[1]["gold_answer"] = ""
+    rows[3]["gpt_rationale"] = ["a text", 5, "many"]
+    upload(page, empty_app, samples.write(tmp_path, rows))
+    expect(page.get_by_role("alert").filter(has_text="nothing was imported")).to_be_visible(timeout=20_000)
+    expect(page.get_by_test_id("stDownloadButton")).to_contain_text("Download as CSV")
+    assert page.get_by_role("button", name="Import").count() == 0
+
+
+def test_a_cut_off_file_is_one_line(page: Page, empty_app: App, tmp_path: Path) -> None:
+    feedback, rationales = samples.files(tmp_path)
+    rationales.write_bytes(rationales.read_bytes()[:-200])
+    upload(page, empty_app, (feedback, rationales))
+    expect(page.get_by_role("alert").filter(has_text=rationales.name)).to_be_visible(timeout=20_000)
