@@ -79,15 +79,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+def missing(reporter: pytest.TerminalReporter) -> bool:
+    """Whether a test was skipped that CI must run: all but those of the authors' data, which it may not have."""
+    skipped = reporter.stats.get("skipped", [])
+    return os.environ.get("CI") == "true" and any("authors' data" not in str(r.longrepr) for r in skipped)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Under CI a skip is a failure: say so where it is read."""
-    if os.environ.get("CI") == "true" and terminalreporter.stats.get("skipped"):
+    if missing(terminalreporter):
         terminalreporter.write_line("CI=true: the skipped tests above count as failures", red=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Under CI a skip is a failure (but for tests of the authors' data, which CI may not have)."""
+    """Under CI a skip is a failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
-    if os.environ.get("CI") == "true" and any("authors' data" not in str(r.longrepr) for r in skipped):
+    if reporter and missing(reporter):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
