@@ -65,7 +65,7 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
         own = known[name]
         address.settle("conditions", exam_id, **_conditions(own))
         threshold = st.slider(
-            "Threshold: accepted is a mean greater than",
+            "Accepted: a mean greater than",
             min(1.0, float(int(own.threshold))),
             5.0,
             own.threshold,

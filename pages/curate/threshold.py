@@ -19,7 +19,8 @@ def page(exam_id: int) -> None:
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/upload_file:")
         current.link("pages/loop/data.py", "Import data", icon=":material/database:")
         return
-    left, right = st.columns([62, 38], gap="medium")
+    with st.container(key="mapd_lab_view"):
+        left, right = st.columns([62, 38], gap="medium")
     with left:
         chart(after, chosen.threshold, saved.threshold)
     with right:

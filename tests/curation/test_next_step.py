@@ -1,0 +1,91 @@
+"""What to do next with an exam: the most urgent finding first, until nothing is left but the download."""
+
+import pytest
+from sqlmodel import Session
+
+from mapd.curation import judging, snapshots
+from mapd.curation.judging import Target
+from mapd.curation.next_step import NextStep, Step, changed_since, next_step
+from mapd.curation.overview import Frozen, funnel, people, teachers
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+from mapd.verdicts import Act
+
+
+def frozen(row: t.Snapshot) -> Frozen:
+    return Frozen(row.sha256, row.pairs, row.created_at, row.manifest["policy"])
+
+
+def step(session: Session, exam: ExamInfo, newest: Frozen | None = None) -> NextStep:
+    return next_step(judging.curated_set(session, exam.id), newest)
+
+
+def reject_wrong_answers(session: Session, exam: ExamInfo) -> None:
+    for x in judging.curated_set(session, exam.id).rationales:
+        if x.verdict == "accepted" and x.states.matches_gold == "fails":
+            judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by="ann", reason="wrong_answer")
+
+
+def test_wrong_answers_come_first(session: Session, exam: ExamInfo) -> None:
+    found = step(session, exam)
+    assert (found.step, found.count, found.page, found.queue) == (Step.WRONG_ANSWERS, 4, "triage", "accepted-wrong")
+
+
+def test_a_conflict_comes_before_everything(session: Session, exam: ExamInfo) -> None:
+    x = next(judging.curated_set(session, exam.id).rationales)
+    judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by="ann")
+    judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by="bob")
+    assert step(session, exam).step is Step.CONFLICTS
+
+
+def test_then_it_is_frozen_and_again_when_something_changed(session: Session, exam: ExamInfo) -> None:
+    reject_wrong_answers(session, exam)
+    assert step(session, exam).step is Step.FREEZE
+    curated = judging.curated_set(session, exam.id)
+    row = snapshots.freeze(session, curated, by="ann")
+    session.flush()
+    assert step(session, exam, frozen(row)).step is Step.FROZEN
+    judging.set_policy(session, exam.id, "paper", 4.0, by="ann")
+    session.flush()
+    again = step(session, exam, frozen(row))
+    assert again.step is Step.FREEZE_AGAIN
+    assert "the policy is now paper at 4" in again.finding
+
+
+def test_no_pair_leads_to_the_threshold(session: Session, exam: ExamInfo) -> None:
+    judging.set_policy(session, exam.id, "paper", 5.0, by="ann")
+    session.flush()
+    reject_wrong_answers(session, exam)
+    x = judging.curated_set(session, exam.id).mistakes[0].feedback[0]
+    judging.judge(session, Target("feedback", x.text.id), Act.REJECT, by="ann")
+    assert step(session, exam).step is Step.NO_PAIRS
+
+
+def test_a_skip_changes_nothing_that_is_frozen(session: Session, exam: ExamInfo) -> None:
+    row = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    x = next(judging.curated_set(session, exam.id).rationales)
+    judging.judge(session, Target("rationale", x.text.id), Act.SKIP, by="ann")
+    assert changed_since(judging.curated_set(session, exam.id), frozen(row)) == []
+
+
+def test_the_funnel_narrows(session: Session, exam: ExamInfo) -> None:
+    stages = {s.name: s for s in funnel(judging.curated_set(session, exam.id), None)}
+    assert stages["mistakes"].count == 12
+    assert (stages["accepted rationales"].count, stages["accepted rationales"].of) == (24, 36)
+    assert stages["training pairs"].count <= stages["mistakes covered"].count <= 12
+    assert all(0 <= s.count <= s.of for s in stages.values())
+
+
+def test_each_teacher_is_counted_as_author_and_as_reviewer(session: Session, exam: ExamInfo) -> None:
+    figures = teachers(judging.curated_set(session, exam.id))
+    assert {f.name for f in figures} == {"gpt", "gemini", "mistral"}
+    assert sum(f.accepted for f in figures) == 24
+    assert sum(f.wrong for f in figures) == 4
+    assert sum(f.votes for f in figures) == 72
+    assert sum(f.leniency * f.votes for f in figures if f.leniency is not None) == pytest.approx(0)
+
+
+def test_what_people_did_is_counted(session: Session, exam: ExamInfo) -> None:
+    reject_wrong_answers(session, exam)
+    counts = people(judging.curated_set(session, exam.id))
+    assert counts.overridden == 4
