@@ -85,7 +85,7 @@ def read(upload: Upload) -> Parsed | Refused:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the files …")
-def _read(_: str, _upload: Upload) -> Parsed | Refused:
+def _read(sha256: str, _upload: Upload) -> Parsed | Refused:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: File(file.name, file.getvalue()) for kind, file in _upload.files.items()}
     try:
         return authors.parse(files["feedback"], files["rationales"], files.get("mistakes"))

@@ -55,8 +55,7 @@ def test_the_data_page_lists_what_the_project_holds(full_home: Path) -> None:
 def upload(app: AppTest, feedback: Path, rationales: Path) -> AppTest:
     for field, file in zip(app.file_uploader[:2], (feedback, rationales), strict=True):
         field.set_value((file.name, file.read_bytes(), "application/json"))
-    app.run()
-    return app.run()  # the first run reads the files under a spinner, whose place AppTest doesn't look behind
+    return app.run()
 
 
 def test_an_upload_is_previewed_and_then_imported_once(home: Path, tmp_path: Path) -> None:
