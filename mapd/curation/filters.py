@@ -32,6 +32,14 @@ class People(StrEnum):
     CONFLICT = "conflict"
 
 
+class Pair(StrEnum):
+    """Whether a mistake gives a training pair, and if not, why."""
+
+    YES = "yes"
+    NO_FEEDBACK = "no feedback stands"
+    NOT_COVERED = "not covered"
+
+
 class Order(StrEnum):
     """The order of the rows; ties keep the order of the questions."""
 
@@ -51,6 +59,7 @@ class Filter:
     checks: Mapping[Check, State] = field(default_factory=dict)
     people: People | None = None
     disagree: bool = False
+    pair: Pair | None = None
     contains: str = ""
 
     @property
@@ -73,6 +82,8 @@ def find(curated: Curated, wanted: Filter, order: Order = Order.QUESTION) -> lis
     leads = key or _by_doubt(curated.policy.threshold)
     found: list[Found] = []
     for mistake in curated.mistakes:
+        if wanted.pair not in (None, pair_of(mistake)):
+            continue
         texts = mistake.feedback if wanted.kind is Kind.FEEDBACK else mistake.rationales
         fitting = [x for x in texts if fits(mistake, x, wanted)]
         if wanted.kind is not Kind.MISTAKES:
@@ -85,6 +96,13 @@ def find(curated: Curated, wanted: Filter, order: Order = Order.QUESTION) -> lis
         return found
     unexplained = [row for row in found if row.text is None]
     return sorted((row for row in found if row.text is not None), key=lambda row: key(row.text)) + unexplained
+
+
+def pair_of(mistake: Mistake) -> Pair:
+    """Whether the mistake gives a training pair."""
+    if not mistake.covered:
+        return Pair.NOT_COVERED
+    return Pair.YES if mistake.feedback_stands else Pair.NO_FEEDBACK
 
 
 def fits(mistake: Mistake, x: Explained, wanted: Filter) -> bool:

@@ -29,6 +29,7 @@ from mapd.store.queries import JudgementRow
 from mapd.verdicts import READING, VERDICT, Verdict, heard
 
 FORMAT = 1
+Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
 
 
 def freeze(session: Session, curated: Curated, *, by: str, seed: int = 0, everything: bool = False) -> t.Snapshot:
@@ -39,7 +40,7 @@ def freeze(session: Session, curated: Curated, *, by: str, seed: int = 0, everyt
 
     Raises: BadInput where no pair can be made.
     """
-    pairs = [pair for m in curated.mistakes for pair in _pairs(m, seed, everything)]
+    pairs = draw(curated, seed=seed, everything=everything)
     if not pairs:
         raise BadInput(
             f"an empty snapshot is refused: exam {curated.exam.name} has no mistake with an accepted rationale and a "
@@ -65,6 +66,11 @@ def freeze(session: Session, curated: Curated, *, by: str, seed: int = 0, everyt
     queries.audit(session, person, "freeze", f"snapshot {sha256}", pairs=len(pairs))
     session.flush()
     return row
+
+
+def draw(curated: Curated, *, seed: int = 0, everything: bool = False) -> list[Pair]:
+    """The pairs that `freeze` would write, in the order of the mistakes."""
+    return [pair for m in curated.mistakes for pair in _pairs(m, seed, everything)]
 
 
 def write(snapshot: t.Snapshot, home: Path) -> Path:
@@ -93,7 +99,7 @@ def _write_once(path: Path, text: str) -> None:
     Path(temporary).replace(path)  # whole or not at all
 
 
-def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[tuple[Mistake, Explained, Explained]]:
+def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
     """The mistake's training pairs. Each mistake has a draw of its own, so one more mistake moves no other's."""
     accepted = _standing(mistake.rationales)
     feedback = _standing(mistake.feedback)
@@ -128,7 +134,7 @@ def _text(x: Explained) -> dict[str, Any]:
 
 
 def _manifest(
-    curated: Curated, pairs: list[tuple[Mistake, Explained, Explained]], lines: str, seed: int, everything: bool
+    curated: Curated, pairs: list[Pair], lines: str, seed: int, everything: bool
 ) -> dict[str, Any]:
     exam, policy, counts = curated.exam, curated.policy, summary(curated)
     texts = [x for m in curated.mistakes for x in m.texts]

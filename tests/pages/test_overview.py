@@ -5,49 +5,31 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from tests import samples
-
-ROOT = Path(__file__).parents[2]
-
-
-def page(path: str, **params: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.switch_page(path).run()
-    assert not app.exception
-    return app
-
-
-def shown(app: AppTest) -> str:
-    return " ".join(element.proto.body for element in app.get("html"))
-
-
-def errors(app: AppTest) -> list[str]:
-    return [e.proto.body for e in app.get("html") if 'class="mapd-error"' in e.proto.body]
+from tests.pages.running import errors, open_page, shown
 
 
 def test_an_empty_project_is_welcomed_and_told_what_to_do_first(home: Path) -> None:
-    app = page("pages/loop/overview.py")
+    app = open_page("pages/loop/overview.py")
     assert "committee" in shown(app)
     assert "First, import" in " ".join(m.value for m in app.markdown)
     assert any("mapd import authors" in c.value for c in app.code)
 
 
 def test_the_funnel_and_the_next_step(full_home: Path) -> None:
-    body = shown(page("pages/loop/overview.py"))
+    body = shown(open_page("pages/loop/overview.py"))
     assert "4 accepted rationales end in a wrong answer" in body
     assert "training pairs" in body
     assert "Ann has" in body, "one mistake can be followed"
 
 
 def test_an_exam_that_is_not_there_is_one_line(full_home: Path) -> None:
-    app = page("pages/loop/overview.py", exam="feed")
+    app = open_page("pages/loop/overview.py", exam="feed")
     assert "doesn" in errors(app)[0]
     assert "feed" in errors(app)[0]
 
 
 def test_the_data_page_lists_what_the_project_holds(full_home: Path) -> None:
-    app = page("pages/loop/data.py")
+    app = open_page("pages/loop/data.py")
     assert "pens · Tiny-1b · round 0" in shown(app)
     assert "ann" in shown(app)
 
@@ -59,21 +41,21 @@ def upload(app: AppTest, feedback: Path, rationales: Path) -> AppTest:
 
 
 def test_an_upload_is_previewed_and_then_imported_once(home: Path, tmp_path: Path) -> None:
-    app = upload(page("pages/loop/data.py"), *samples.files(tmp_path))
+    app = upload(open_page("pages/loop/data.py"), *samples.files(tmp_path))
     assert not app.exception
     assert "12" in shown(app)
     assert "In this project" not in [s.value for s in app.subheader], "nothing is written before the button"
     next(b for b in app.button if b.label == "Import").click().run()
     assert not app.exception
     assert any("Imported" in s.value for s in app.success)
-    again = upload(page("pages/loop/data.py"), *samples.files(tmp_path))
+    again = upload(open_page("pages/loop/data.py"), *samples.files(tmp_path))
     assert any("imported already" in s.value for s in again.success)
 
 
 def test_bad_rows_are_a_table_and_nothing_is_written(home: Path, tmp_path: Path) -> None:
     rows = [samples.row(n) for n in range(4)]
     rows[2]["gold_answer"] = ""
-    app = upload(page("pages/loop/data.py"), *samples.write(tmp_path, rows))
+    app = upload(open_page("pages/loop/data.py"), *samples.write(tmp_path, rows))
     assert "nothing was imported" in errors(app)[0]
     assert not [b for b in app.button if b.label == "Import"]
 
@@ -81,6 +63,6 @@ def test_bad_rows_are_a_table_and_nothing_is_written(home: Path, tmp_path: Path)
 def test_a_cut_off_file_is_one_line(home: Path, tmp_path: Path) -> None:
     feedback, rationales = samples.files(tmp_path)
     feedback.write_bytes(feedback.read_bytes()[:-30])
-    app = upload(page("pages/loop/data.py"), feedback, rationales)
+    app = upload(open_page("pages/loop/data.py"), feedback, rationales)
     assert len(errors(app)) == 1
     assert feedback.name in errors(app)[0]

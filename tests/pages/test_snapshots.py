@@ -5,20 +5,11 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-ROOT = Path(__file__).parents[2]
+from tests.pages.running import open_page, shown
 
 
-def page(app: AppTest | None = None, **params: str) -> AppTest:
-    app = app or AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.switch_page("pages/curate/snapshots.py").run()
-    assert not app.exception
-    return app
-
-
-def shown(app: AppTest) -> str:
-    return " ".join(element.proto.body for element in app.get("html"))
+def page(**params: str) -> AppTest:
+    return open_page("pages/curate/snapshots.py", **params)
 
 
 def freeze(app: AppTest) -> AppTest:

@@ -4,24 +4,11 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-ROOT = Path(__file__).parents[2]
+from tests.pages.running import errors, open_page, shown
 
 
 def triage(**params: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
-    for name, value in params.items():
-        app.query_params[name] = value
-    app.switch_page("pages/review/triage.py").run()
-    assert not app.exception
-    return app
-
-
-def shown(app: AppTest) -> str:
-    return " ".join(element.proto.body for element in app.get("html"))
-
-
-def errors(app: AppTest) -> list[str]:
-    return [e.proto.body for e in app.get("html") if 'class="mapd-error"' in e.proto.body]
+    return open_page("pages/review/triage.py", **params)
 
 
 def button(app: AppTest, key: str):

@@ -106,9 +106,10 @@ def text_line(x: Explained, curated: Curated) -> str:
     step = '<span class="mapd-note">false step</span>' if x.states.equations_true is State.FAILS else ""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     who = small_chip(x.text.teacher, curated)
+    judged = '<span class="mapd-note" title="a person has decided on it">judged</span>' if x.judged else ""
     return (
         f'<div class="mapd-textline">{who}<span class="mapd-textline-said">{said}{step}</span>'
-        f'<span class="mapd-mean">{mean}</span>{verdict_chip(x, note=False)}</div>'
+        f'<span class="mapd-mean">{mean}</span><span>{verdict_chip(x, note=False)}{judged}</span></div>'
     )
 
 
