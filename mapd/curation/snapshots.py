@@ -133,9 +133,7 @@ def _text(x: Explained) -> dict[str, Any]:
     return origin | {"simulated": x.text.simulated, "text": x.text.text}
 
 
-def _manifest(
-    curated: Curated, pairs: list[Pair], lines: str, seed: int, everything: bool
-) -> dict[str, Any]:
+def _manifest(curated: Curated, pairs: list[Pair], lines: str, seed: int, everything: bool) -> dict[str, Any]:
     exam, policy, counts = curated.exam, curated.policy, summary(curated)
     texts = [x for m in curated.mistakes for x in m.texts]
     teachers = {x.text.teacher: {"kind": x.text.teacher_kind, "simulated": x.text.simulated} for x in texts}
