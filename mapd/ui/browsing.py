@@ -5,6 +5,7 @@ wanted, order = chosen(exam_id, curated)      # /browse?show=rationales&verdict=
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ from mapd.verdicts import Check, Verdict
 
 CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work": Check.SHOWS_WORK}
 PAGE = ("page",)  # another filter begins on its first page
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "show": Kind.RATIONALES.value,
     "q": "",
     "teacher": None,
