@@ -25,11 +25,18 @@ def judged(full_home: Path):
     engine.dispose()
 
 
+IDLE = """() => {
+  const busy = document.querySelector('[data-testid="stApp"][data-test-script-state="running"]');
+  window.idleSince = busy ? null : (window.idleSince ?? performance.now());
+  return window.idleSince !== null && performance.now() - window.idleSince > 600;
+}"""
+
+
 def ready(page: Page) -> None:
-    """Wait until the app is idle and its dwell is over."""
+    """Wait until the app has been idle for so long that a press before has arrived, and the dwell is over."""
     expect(page.locator(".st-key-mapd_triage_focus, .st-key-mapd_triage_actions").first).to_be_visible(timeout=20_000)
-    expect(page.locator('[data-testid="stApp"][data-test-script-state="running"]')).to_have_count(0, timeout=20_000)
-    page.wait_for_timeout(450)
+    page.evaluate("window.idleSince = null")
+    page.wait_for_function(IDLE, timeout=20_000)
 
 
 def open_triage(page: Page, app: App, query: str = "") -> None:

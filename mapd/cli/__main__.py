@@ -1,0 +1,5 @@
+"""`python -m mapd.cli …` is `mapd …`."""
+
+from mapd.cli import main
+
+main()

@@ -1,0 +1,82 @@
+"""The one protocol of every model, student or teacher: requests stream in, completions come out as they finish.
+
+    async for completion in model.generate(stream([Request("k1", (Message("user", "2 + 2?"),), Sampling())])):
+        completion.key, completion.text           -> "k1", "2 + 2 = 4. Answer: 4"
+
+A stream, so that a caller may ask for more while answers come (a review as soon as its rationale is there) and a model
+may work as suits it: a local one in batches of what waits, a served one with so many calls in flight.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+
+class Message(NamedTuple):
+    """One turn of a dialogue; `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model draws its tokens. Temperature 0 is greedy; `seed` None leaves the draw to the model."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    seed: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a row, and for the ledger's key."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to make. `key` is the caller's own, given back with the completion."""
+
+    key: str
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+
+class Finish(StrEnum):
+    """How a call ended. Only `ok` and `cut_off` carry text that was meant for us."""
+
+    OK = "ok"
+    CUT_OFF = "cut_off"  # it ran into max_tokens
+    EMPTY = "empty"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came back for one request; a failure has its reason in `error`, never an exception of the stream."""
+
+    key: str
+    text: str
+    finish: Finish
+    error: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    latency_s: float | None = None
+
+
+class Model(Protocol):
+    """A model that can be asked. `name` says which it is, as its provider calls it."""
+
+    name: str
+
+    def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+        """Complete every request, in whatever order they finish; it ends when the requests have."""
+        ...
+
+
+async def stream(requests: Iterable[Request]) -> AsyncIterator[Request]:
+    """A list of requests as the stream that `generate` takes."""
+    for request in requests:
+        yield request
