@@ -120,13 +120,16 @@ def curate_snapshot(
     threshold: Threshold = None,
     seed: Annotated[int, typer.Option(help="Draws one rationale and one feedback a mistake.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="A pair for every accepted rationale.")] = False,
+    pairs: Annotated[int | None, typer.Option(help="So many of the pairs, drawn with the seed.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Freeze the curated set. The same input returns the same snapshot."""
     with writing() as session:
         curated = _curated(session, exam, policy, threshold)
-        frozen = snapshots.freeze(session, curated, by=by or this_person(), seed=seed, everything=everything)
+        frozen = snapshots.freeze(
+            session, curated, by=by or this_person(), seed=seed, everything=everything, limit=pairs
+        )
         folder = snapshots.write(frozen, Settings().make_home())
         result = {"snapshot": frozen.sha256, "pairs": frozen.pairs, "path": str(folder)}
     show(result, as_json, "frozen")

@@ -32,22 +32,32 @@ FORMAT = 1
 Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
 
 
-def freeze(session: Session, curated: Curated, *, by: str, seed: int = 0, everything: bool = False) -> t.Snapshot:
+def freeze(
+    session: Session,
+    curated: Curated,
+    *,
+    by: str,
+    seed: int = 0,
+    everything: bool = False,
+    limit: int | None = None,
+) -> t.Snapshot:
     """Make the snapshot of the curated set; the same input returns the one that is there.
 
     Per covered mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one
-    pair for each accepted rationale.
+    pair for each accepted rationale. `limit`: so many of the pairs, drawn too, to compare curated sets at one size.
 
-    Raises: BadInput where no pair can be made.
+    Raises: BadInput where no pair can be made, or fewer than `limit`.
     """
-    pairs = draw(curated, seed=seed, everything=everything)
+    pairs = draw(curated, seed=seed, everything=everything, limit=limit)
     if not pairs:
         raise BadInput(
             f"an empty snapshot is refused: exam {curated.exam.name} has no mistake with an accepted rationale and a "
             f"standing feedback under policy {curated.policy.name} at {curated.policy.threshold:g}; lower the threshold"
         )
     lines = "".join(_canonical(line(*pair)) + "\n" for pair in pairs)
-    manifest = _manifest(curated, pairs, lines, seed, everything)
+    drawn = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
+    drawn |= {} if limit is None else {"limit": limit}
+    manifest = _manifest(curated, pairs, lines, drawn)
     sha256 = _sha256(manifest_text(manifest))
     found = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == sha256)).first()
     if found is not None:
@@ -68,9 +78,14 @@ def freeze(session: Session, curated: Curated, *, by: str, seed: int = 0, everyt
     return row
 
 
-def draw(curated: Curated, *, seed: int = 0, everything: bool = False) -> list[Pair]:
+def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: int | None = None) -> list[Pair]:
     """The pairs that `freeze` would write, in the order of the mistakes."""
-    return [pair for m in curated.mistakes for pair in _pairs(m, seed, everything)]
+    pairs = [pair for m in curated.mistakes for pair in _pairs(m, seed, everything)]
+    if limit is None:
+        return pairs
+    if not 0 < limit <= len(pairs):
+        raise BadInput(f"a snapshot of {limit} pairs can't be drawn: the curated set gives {len(pairs)}")
+    return [pairs[place] for place in sorted(random.Random(f"{seed} limit").sample(range(len(pairs)), limit))]
 
 
 def write(snapshot: t.Snapshot, home: Path) -> Path:
@@ -133,7 +148,7 @@ def _text(x: Explained) -> dict[str, Any]:
     return origin | {"simulated": x.text.simulated, "text": x.text.text}
 
 
-def _manifest(curated: Curated, pairs: list[Pair], lines: str, seed: int, everything: bool) -> dict[str, Any]:
+def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, Any]) -> dict[str, Any]:
     exam, policy, counts = curated.exam, curated.policy, summary(curated)
     texts = [x for m in curated.mistakes for x in m.texts]
     teachers = {x.text.teacher: {"kind": x.text.teacher_kind, "simulated": x.text.simulated} for x in texts}
@@ -155,7 +170,7 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, seed: int, everyt
             "checks": sorted(policy.checks),
             "leniency_adjusted": policy.leniency_adjusted,
         },
-        "draw": {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"},
+        "draw": drawn,
         "teachers": teachers,
         "prompts": sorted({x.text.prompt_sha256 for x in texts}),
         "judgements": _judgements(curated),

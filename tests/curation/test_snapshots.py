@@ -52,6 +52,17 @@ def test_every_accepted_rationale_by_option(session: Session, exam: ExamInfo) ->
     assert sorted(used) == sorted(x.text.uid for x in curated.rationales if x.verdict is Verdict.ACCEPTED)
 
 
+def test_so_many_pairs_by_option_and_no_more_than_there_are(session: Session, exam: ExamInfo) -> None:
+    curated = judging.curated_set(session, exam.id)
+    every = snapshots.freeze(session, curated, by="ann")
+    few = snapshots.freeze(session, curated, by="ann", limit=5)
+    assert (few.pairs, few.manifest["draw"]["limit"]) == (5, 5)
+    assert set(few.lines.splitlines()) < set(every.lines.splitlines())
+    for limit in (0, every.pairs + 1):
+        with pytest.raises(BadInput, match=f"{limit} pairs can't be drawn"):
+            snapshots.freeze(session, curated, by="ann", limit=limit)
+
+
 def test_a_mistake_without_standing_feedback_is_left_out_and_counted(session: Session, exam: ExamInfo) -> None:
     before = judging.curated_set(session, exam.id)
     mistake = next(m for m in before.mistakes if m.covered)
