@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import overload
 
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
+from mapd.mistakes import is_mistake, or_corrected
 from mapd.questions.grading import Outcome, answers_equal
 from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
 from mapd.verdicts import (
@@ -123,7 +123,7 @@ def curate(
     for attempt in material.attempts:
         question = material.questions[attempt.question_id]
         of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
-        gold = _or_corrected(question.gold, of_question)
+        gold = or_corrected(question.gold, of_question)
         if not is_mistake(attempt, question, gold, of_attempt):
             if attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
@@ -137,7 +137,7 @@ def curate(
                 question=question,
                 attempt=attempt,
                 gold=gold,
-                answer=_or_corrected(attempt.answer, of_attempt),
+                answer=or_corrected(attempt.answer, of_attempt),
                 rationales=tuple(explain(x) for x in rationales[question.id]),
                 feedback=tuple(explain(x) for x in feedback[attempt.id]),
                 disputed=of_question.conflict or of_attempt.conflict,
@@ -152,24 +152,6 @@ def curate(
         tuple(excluded),
         tuple(judgements),
     )
-
-
-def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> bool:
-    """Whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
-    if people.decision is Act.REJECT:
-        return False
-    if people.decision is Act.CORRECT or gold != question.gold:
-        answer = _or_corrected(attempt.answer, people)
-        return answer is None or not answers_equal(answer, gold, question.task, question.options)
-    return attempt.outcome != Outcome.CORRECT
-
-
-@overload
-def _or_corrected(given: str, people: Ruling) -> str: ...
-@overload
-def _or_corrected(given: str | None, people: Ruling) -> str | None: ...
-def _or_corrected(given: str | None, people: Ruling) -> str | None:
-    return people.value if people.decision is Act.CORRECT else given
 
 
 def _texts_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
@@ -209,7 +191,7 @@ class _Explainer:
         checks: RationaleChecks | FeedbackChecks
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
-            answer = _or_corrected(checks.answer, ruling(judged, READING))
+            answer = or_corrected(checks.answer, ruling(judged, READING))
             states = CheckStates(self._matches(answer, checks), checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:

@@ -219,14 +219,18 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
 def material(session: Session, exam_id: int) -> Material:
     """Questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
     info = exam(session, exam_id)
-    attempts = _attempts(session, exam_id)
-    ids = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
-    questions = session.exec(select(t.Question).where(col(t.Question.id).in_(ids)).order_by(col(t.Question.position)))
-    items = {q.id: q for q in map(_item, questions.all())}
     texts = _texts(session, exam_id)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
     order = session.exec(select(t.Teacher.name).order_by(col(t.Teacher.id))).all()
-    return Material(info, items, attempts, texts, tuple(name for name in order if name in voices))
+    items, taken = questions(session, exam_id), attempts(session, exam_id)
+    return Material(info, items, taken, texts, tuple(name for name in order if name in voices))
+
+
+def questions(session: Session, exam_id: int) -> dict[int, Item]:
+    """The questions that the exam asked, by id, in the order of their set."""
+    asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
+    rows = session.exec(select(t.Question).where(col(t.Question.id).in_(asked)).order_by(col(t.Question.position)))
+    return {q.id: q for q in map(_item, rows.all())}
 
 
 def _item(q: t.Question) -> Item:
@@ -245,7 +249,8 @@ def _item(q: t.Question) -> Item:
     )
 
 
-def _attempts(session: Session, exam_id: int) -> tuple[Response, ...]:
+def attempts(session: Session, exam_id: int) -> tuple[Response, ...]:
+    """The exam's attempts, in the order of its questions."""
     query = (
         select(t.Attempt)
         .join(t.Question, col(t.Attempt.question_id) == t.Question.id)

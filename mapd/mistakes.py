@@ -1,0 +1,29 @@
+"""Which attempts are mistakes, after people's corrections. Pure: the committee teaches them, the curation shows them.
+
+is_mistake(attempt, question, gold="145", people=Ruling(Act.REJECT))    -> False: a person found it correct
+"""
+
+from typing import overload
+
+from mapd.questions.grading import Outcome, answers_equal
+from mapd.store.queries import Item, Response
+from mapd.verdicts import Act, Ruling
+
+
+def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> bool:
+    """Whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
+    if people.decision is Act.REJECT:
+        return False
+    if people.decision is Act.CORRECT or gold != question.gold:
+        answer = or_corrected(attempt.answer, people)
+        return answer is None or not answers_equal(answer, gold, question.task, question.options)
+    return attempt.outcome != Outcome.CORRECT
+
+
+@overload
+def or_corrected(given: str, people: Ruling) -> str: ...
+@overload
+def or_corrected(given: str | None, people: Ruling) -> str | None: ...
+def or_corrected(given: str | None, people: Ruling) -> str | None:
+    """The value as people corrected it, else as given."""
+    return people.value if people.decision is Act.CORRECT else given
