@@ -1,0 +1,96 @@
+"""How the committee reviewed: who gave whom which scores, and what each reviewer let pass. Pure.
+
+matrix(curated)["gemini", "gpt"]      -> Given(votes=387, no_votes=1, mean=4.12): gpt's scores for gemini's rationales
+reviewers(curated)[0].caught          -> Share(98, 135): of 135 rationales that the checks call wrong, 98 got 3 or less
+
+What is wrong is said by the checks (its answer isn't the gold answer, or an equation is false), so a rationale that is
+wrong in another way counts as right here: docs/checks.md tells how often that is.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mapd.checks import State
+from mapd.curation.curated import Curated, Explained, counted
+from mapd.verdicts import mean
+
+PASSES = 3  # a score above this lets a rationale pass, as the paper's threshold does with a mean
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One reviewer's scores for one author's rationales."""
+
+    votes: int
+    no_votes: int
+    mean: Fraction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`count` out of `of`."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float | None:
+        """The share, None out of nothing."""
+        return self.count / self.of if self.of else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """One reviewer: `caught` is its sensitivity to wrong rationales, `passed` its specificity for the others."""
+
+    name: str
+    votes: int
+    no_votes: int
+    mean: Fraction | None
+    caught: Share
+    passed: Share
+
+
+def matrix(curated: Curated) -> dict[tuple[str, str], Given]:
+    """By (author, reviewer) what was given; nobody reviews an own rationale, so the diagonal is absent."""
+    scores: dict[tuple[str, str], list[int | None]] = defaultdict(list)
+    for x in _rationales(curated):
+        for v in counted(x.text.votes):
+            scores[x.text.teacher, v.reviewer].append(v.score)
+    return {
+        pair: Given(sum(s is not None for s in given), sum(s is None for s in given), mean(given))
+        for pair, given in scores.items()
+    }
+
+
+def reviewers(curated: Curated) -> list[Reviewer]:
+    """Every teacher that reviewed, in the exam's order."""
+    votes: dict[str, list[tuple[bool, int | None]]] = defaultdict(list)
+    for x in _rationales(curated):
+        for v in counted(x.text.votes):
+            votes[v.reviewer].append((_is_wrong(x), v.score))
+    return [_reviewer(name, votes[name]) for name in curated.teachers if votes[name]]
+
+
+def _reviewer(name: str, votes: list[tuple[bool, int | None]]) -> Reviewer:
+    valid = [(wrong, score) for wrong, score in votes if score is not None]
+    caught = [score <= PASSES for wrong, score in valid if wrong]
+    passed = [score > PASSES for wrong, score in valid if not wrong]
+    return Reviewer(
+        name,
+        len(valid),
+        len(votes) - len(valid),
+        mean(score for _, score in valid),
+        Share(sum(caught), len(caught)),
+        Share(sum(passed), len(passed)),
+    )
+
+
+def _rationales(curated: Curated) -> list[Explained]:
+    """Each once: attempts at one question share its rationales."""
+    return list({x.text.id: x for x in curated.rationales}.values())
+
+
+def _is_wrong(x: Explained) -> bool:
+    return State.FAILS in (x.states.matches_gold, x.states.equations_true)

@@ -1,0 +1,101 @@
+"""What the ledger says: how many calls of each kind ended how, what they cost, and which did not give a text.
+
+tally(session)[0] -> Calls(teacher="gpt", kind="review", outcomes={"ok": 774, "failed": 2}, tokens_in=…, …)
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func
+
+from mapd.store import tables as t
+
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """All calls of one kind to one teacher; tokens and cost are None where no reply told them."""
+
+    teacher: str
+    kind: str
+    outcomes: dict[str, int]
+    tokens_in: int | None
+    tokens_out: int | None
+    cost_usd: float | None
+
+    @property
+    def total(self) -> int:
+        """Every try."""
+        return sum(self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that gave no text, with its reason; `mended` if a later try of the same call was ok."""
+
+    teacher: str
+    kind: str
+    outcome: str
+    error: str | None
+    reply: str
+    try_number: int
+    mended: bool
+    created_at: datetime
+
+
+def tally(session: Session) -> list[Calls]:
+    """The ledger by teacher and kind, in the teachers' order."""
+    query = (
+        sa.select(
+            col(t.Teacher.name),
+            col(t.Call.kind),
+            col(t.Call.outcome),
+            func.count(),
+            func.sum(t.Call.tokens_in),
+            func.sum(t.Call.tokens_out),
+            func.sum(t.Call.cost_usd),
+        )
+        .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
+        .group_by(col(t.Teacher.id), col(t.Teacher.name), col(t.Call.kind), col(t.Call.outcome))
+        .order_by(col(t.Teacher.id), col(t.Call.kind), col(t.Call.outcome))
+    )
+    found: dict[tuple[str, str], list[sa.Row[tuple[str, str, str, int, int, int, float]]]] = {}
+    for row in session.execute(query).all():
+        found.setdefault((row[0], row[1]), []).append(row)
+    return [
+        Calls(
+            teacher,
+            kind,
+            outcomes={row[2]: row[3] for row in rows},
+            tokens_in=_sum([row[4] for row in rows]),
+            tokens_out=_sum([row[5] for row in rows]),
+            cost_usd=_sum([row[6] for row in rows]),
+        )
+        for (teacher, kind), rows in found.items()
+    ]
+
+
+def _sum(values: list[Number | None]) -> Number | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def failures(session: Session, limit: int = 25) -> list[Failure]:
+    """The latest tries that gave no text."""
+    again = sa.orm.aliased(t.Call)
+    mended = sa.exists().where(again.key == t.Call.key, again.outcome == "ok")
+    query = (
+        sa.select(t.Call, col(t.Teacher.name), mended)
+        .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
+        .where(col(t.Call.outcome) != "ok")
+        .order_by(col(t.Call.id).desc())
+        .limit(limit)
+    )
+    return [
+        Failure(name, c.kind, c.outcome, c.error, c.reply, c.try_number, bool(done), c.created_at)
+        for c, name, done in session.execute(query).all()
+    ]
