@@ -3,17 +3,15 @@
 tally(session)[0] -> Calls(teacher="gpt", kind="review", outcomes={"ok": 774, "failed": 2}, tokens_in=…, …)
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
 from mapd.store import tables as t
-
-
-Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def tally(session: Session) -> list[Calls]:
         .group_by(col(t.Teacher.id), col(t.Teacher.name), col(t.Call.kind), col(t.Call.outcome))
         .order_by(col(t.Teacher.id), col(t.Call.kind), col(t.Call.outcome))
     )
-    found: dict[tuple[str, str], list[sa.Row[tuple[str, str, str, int, int, int, float]]]] = {}
+    found: dict[tuple[str, str], list[sa.Row[Any]]] = {}
     for row in session.execute(query).all():
         found.setdefault((row[0], row[1]), []).append(row)
     return [
@@ -71,15 +69,16 @@ def tally(session: Session) -> list[Calls]:
             teacher,
             kind,
             outcomes={row[2]: row[3] for row in rows},
-            tokens_in=_sum([row[4] for row in rows]),
-            tokens_out=_sum([row[5] for row in rows]),
-            cost_usd=_sum([row[6] for row in rows]),
+            tokens_in=_sum(row[4] for row in rows),
+            tokens_out=_sum(row[5] for row in rows),
+            cost_usd=_sum(row[6] for row in rows),
         )
         for (teacher, kind), rows in found.items()
     ]
 
 
-def _sum(values: list[Number | None]) -> Number | None:
+def _sum(values: Iterable[Any]) -> Any:
+    """The sum of what is known; None where nothing is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
 
@@ -87,7 +86,7 @@ def _sum(values: list[Number | None]) -> Number | None:
 def failures(session: Session, limit: int = 25) -> list[Failure]:
     """The latest tries that gave no text."""
     again = sa.orm.aliased(t.Call)
-    mended = sa.exists().where(again.key == t.Call.key, again.outcome == "ok")
+    mended = sa.exists().where(col(again.key) == col(t.Call.key), col(again.outcome) == "ok")
     query = (
         sa.select(t.Call, col(t.Teacher.name), mended)
         .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
