@@ -3,7 +3,7 @@
 tally(session)[0] -> Calls(teacher="gpt", kind="review", outcomes={"ok": 774, "failed": 2}, tokens_in=…, …)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,8 +61,9 @@ def tally(session: Session) -> list[Calls]:
         .group_by(col(t.Teacher.id), col(t.Teacher.name), col(t.Call.kind), col(t.Call.outcome))
         .order_by(col(t.Teacher.id), col(t.Call.kind), col(t.Call.outcome))
     )
-    found: dict[tuple[str, str], list[sa.Row[Any]]] = {}
-    for row in session.execute(query).all():
+    told: Sequence[Any] = session.execute(query).all()
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in told:
         found.setdefault((row[0], row[1]), []).append(row)
     return [
         Calls(
