@@ -363,6 +363,9 @@ def history(session: Session, target: str, target_id: int) -> list[JudgementRow]
     return _judgements(session, col(TARGET_COLUMN[target]) == target_id)
 
 
+RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows
+
+
 def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:
     """Leave the row that every act leaves."""
     session.add(t.Audit(person=person, action=action, target=target, detail=detail))

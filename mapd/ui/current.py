@@ -16,8 +16,9 @@ from sqlmodel import col, select
 from mapd.errors import BadInput
 from mapd.people import LONGEST, person_name, this_person
 from mapd.settings import Settings
-from mapd.store import db
-from mapd.store.tables import Exam
+from mapd.store import db, queries
+from mapd.store.queries import RECORDED_DEMO
+from mapd.store.tables import Audit, Exam
 from mapd.ui import text
 
 PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
@@ -113,6 +114,21 @@ def exam_selector() -> None:
             required=True,
             label_visibility="collapsed",
         )
+
+
+def is_simulated() -> bool:
+    """Whether the current exam's questions are the generated ones that simulated teachers explain."""
+    exam = current_exam()
+    if exam is None:
+        return False
+    with db.reading(engine()) as session:
+        return queries.exam(session, exam).simulated
+
+
+def is_recorded() -> bool:
+    """Whether this project was begun by loading the recorded demo."""
+    with db.reading(engine()) as session:
+        return session.exec(select(Audit.id).where(Audit.action == RECORDED_DEMO)).first() is not None
 
 
 def _exams() -> Mapping[str, tuple[int, str]]:

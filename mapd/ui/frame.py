@@ -38,6 +38,7 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
             text.complain(
                 f"this address asks for an exam that the project doesn't hold: {wrong}; choose or import another"
             )
+        _band()
         address.turn_to(page.url_path)
         page.run()
     except MapdError as error:
@@ -62,3 +63,19 @@ def _header() -> None:
         current.exam_selector()
         st.space("stretch")
         current.person_popover()
+
+
+def _band() -> None:
+    """What is simulated says so above every page that shows it."""
+    if not current.is_simulated():
+        return
+    what = "Recorded demo, simulated teachers" if current.is_recorded() else "Simulated teachers"
+    with st.container(key="mapd_band", horizontal=True, wrap=False, vertical_alignment="center"):
+        st.html(
+            f'<span><b>{what}</b> <span class="mapd-note">generated questions, a real small student; no person and no '
+            "large model wrote these explanations</span></span>"
+        )
+        with st.popover("Start my own", icon=":material/add:", type="tertiary"):
+            current.link("pages/loop/data.py", "Import data into this project", icon=":material/upload_file:")
+            st.caption("Or in a terminal: an empty project beside this one, and the whole loop on this machine.")
+            st.code("MAPD_HOME=data/mine mapd app\nMAPD_HOME=data/mine mapd demo", language=None)

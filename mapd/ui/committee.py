@@ -1,0 +1,171 @@
+"""The committee page's parts: who wrote and reviewed how, the ledger, and the calls that gave no text.
+
+Drawn from `curation.reviewing` and `store.ledger`; nothing is counted here.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mapd import teachers
+from mapd.curation.curated import Curated
+from mapd.curation.reviewing import Given, Share, matrix, reviewers
+from mapd.store import db, ledger
+from mapd.store import tables as t
+from mapd.ui import current, figures, look, text
+from mapd.ui.figures import Cell, Html
+
+OUTCOMES = ("ok", "cut_off", "empty", "refused", "failed")
+
+
+def counts(curated: Curated) -> None:
+    """How much the committee wrote on this exam's mistakes."""
+    rationales = {x.text.id: x for x in curated.rationales}.values()
+    feedback = [x for m in curated.mistakes for x in m.feedback]
+    votes = [v for x in rationales for v in x.text.votes]
+    st.html(
+        figures.row(
+            [
+                (len(curated.mistakes), "mistakes"),
+                (figures.linked(len(feedback), current.address("browse", show="feedback")), "feedback"),
+                (figures.linked(len(rationales), current.address("browse")), "rationales"),
+                (len(votes), "reviews"),
+                (sum(v.score is None for v in votes), "of them no vote"),
+            ]
+        )
+    )
+
+
+def collect_first(curated: Curated) -> None:
+    """What to do where nobody has written yet."""
+    with st.container(border=True):
+        if curated.exam.split != "train":
+            st.markdown("**This exam is held out**: its mistakes are never taught, so no teacher explains them.")
+            return
+        st.markdown("**No teacher has explained these mistakes yet.** In a terminal:")
+        names = ",".join(row.name for row in _teachers() if row.kind in teachers.KINDS) or "A,B,C"
+        st.code(f"mapd collect --exam {curated.exam.uid} --teachers {names}", language=None, wrap_lines=True)
+        if names == "A,B,C":
+            st.caption("A, B and C are teachers of this project; `mapd teachers add` makes them.")
+
+
+def who_reviewed_whom(curated: Curated) -> None:
+    """Authors by reviewers: the mean score, and how many votes it is of."""
+    st.subheader("Who gave whom which scores", anchor=False)
+    given = matrix(curated)
+    if not given:
+        st.caption("No rationale has been reviewed yet.")
+        return
+    voices = [n for n in curated.teachers if any(n == reviewer for _, reviewer in given)]
+    authors = [n for n in curated.teachers if any(n == author for author, _ in given)]
+    rows = [[_teacher(a, curated), *(_given(given.get((a, r)), a == r) for r in voices)] for a in authors]
+    header = ["", *(text.one_line(name, 30) for name in voices)]
+    st.html(figures.table(header, rows, groups=[("author", 1), ("mean score by reviewer (votes)", len(voices))]))
+
+
+def _given(given: Given | None, own: bool) -> Cell:
+    if given is None or given.mean is None:
+        return Html('<span class="mapd-note">own</span>') if own else None
+    missing = f", {given.no_votes} no vote" if given.no_votes else ""
+    return Html(f'{float(given.mean):.2f} <span class="mapd-note">({given.votes:,}{missing})</span>')
+
+
+def what_they_let_pass(curated: Curated) -> None:
+    """Each reviewer against the checks."""
+    st.subheader("What each reviewer caught", anchor=False)
+    rows = [
+        (
+            _teacher(r.name, curated),
+            r.votes,
+            r.no_votes,
+            None if r.mean is None else f"{float(r.mean):.2f}",
+            _share(r.caught),
+            _share(r.passed),
+        )
+        for r in reviewers(curated)
+    ]
+    if not rows:
+        st.caption("Nobody has reviewed yet.")
+        return
+    header = ("reviewer", "votes", "no vote", "mean", "wrong ones caught", "others passed")
+    st.html(figures.table(header, rows))
+    st.caption(
+        "caught: of the rationales that the checks call wrong (another answer than the gold, or a false equation), "
+        "those it gave 3 or less · passed: of all others, those it gave more than 3"
+    )
+
+
+def _share(share: Share) -> Cell:
+    if share.value is None:
+        return None
+    return Html(f'{share.value:.0%} <span class="mapd-note">({share.count:,} of {share.of:,})</span>')
+
+
+def _teacher(name: str, curated: Curated) -> Html:
+    order = sorted(curated.teachers)
+    return Html(look.teacher_chip(text.one_line(name, 30), order.index(name)))
+
+
+def teachers_of_the_project() -> None:
+    """Every teacher as it is set up, with its ledger."""
+    st.subheader("Teachers of the project", anchor=False)
+    rows = [_set_up(row) for row in _teachers()]
+    if not rows:
+        st.caption("None yet.")
+        return
+    st.html(figures.table(("teacher", "kind", "model", "sampling", ""), rows, words=5))
+
+
+def _teachers() -> Sequence[t.Teacher]:
+    with db.reading(current.engine()) as session:
+        return teachers.listed(session)
+
+
+def _set_up(row: t.Teacher) -> tuple[Cell, ...]:
+    sampling = ", ".join(f"{key} {value}" for key, value in row.sampling.items() if value is not None)
+    marks = [word for word, holds in (("simulated", row.simulated), ("disabled", row.disabled)) if holds]
+    return (
+        text.one_line(row.name, 40),
+        row.kind,
+        text.one_line(row.model, 40) or None,
+        text.one_line(sampling, 90) or None,
+        ", ".join(marks) or None,
+    )
+
+
+def calls() -> None:
+    """The ledger by teacher and kind, and the latest tries that gave no text."""
+    with db.reading(current.engine()) as session:
+        told, failed = ledger.tally(session), ledger.failures(session)
+    if not told:
+        return
+    st.subheader("Calls", anchor=False)
+    rows = [
+        (
+            text.one_line(c.teacher, 40),
+            c.kind,
+            *(c.outcomes.get(outcome, 0) or None for outcome in OUTCOMES),
+            c.tokens_in,
+            c.tokens_out,
+            None if c.cost_usd is None else f"{c.cost_usd:.2f}",
+        )
+        for c in told
+    ]
+    header = ("teacher", "kind", *(o.replace("_", " ") for o in OUTCOMES), "tokens in", "tokens out", "cost $")
+    st.html(figures.table(header, rows, words=2))
+    if failed:
+        st.caption("The latest tries that gave no text; `mapd collect` asks for the missing ones again.")
+        st.html(
+            figures.table(("when (UTC)", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6)
+        )
+
+
+def _failure(failure: ledger.Failure) -> tuple[Cell, ...]:
+    return (
+        f"{failure.created_at:%Y-%m-%d %H:%M:%S}",
+        text.one_line(failure.teacher, 40),
+        f"{failure.kind}, try {failure.try_number}",
+        failure.outcome.replace("_", " "),
+        text.one_line(failure.error or failure.reply, 120) or None,
+        "asked again: ok" if failure.mended else None,
+    )

@@ -1,0 +1,28 @@
+"""Committee: what the teachers wrote on an exam's mistakes, how they reviewed each other, and every call."""
+
+import streamlit as st
+
+from mapd.ui import committee, current, figures
+from mapd.ui.loaded import load_curated
+
+
+def page(exam_id: int) -> None:
+    """The committee of one exam."""
+    curated = load_curated(exam_id)
+    if any(m.texts for m in curated.mistakes):
+        committee.counts(curated)
+        left, right = st.columns(2, gap="large")
+        with left:
+            committee.who_reviewed_whom(curated)
+        with right:
+            committee.what_they_let_pass(curated)
+    else:
+        committee.collect_first(curated)
+    committee.teachers_of_the_project()
+    committee.calls()
+
+
+figures.style()
+st.header("Committee", anchor=False)
+if (exam := current.require_exam()) is not None:
+    page(exam)
