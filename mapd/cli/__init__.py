@@ -18,7 +18,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
-from mapd.cli import curation
+from mapd.cli import committee, curation
 from mapd.cli.shared import AsJson, console, line, reading, show
 from mapd.errors import BadInput, MapdError
 from mapd.settings import Settings
@@ -27,6 +27,8 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 app.add_typer(curation.importing, name="import")
 app.add_typer(curation.curating, name="curate")
 app.command("judge")(curation.judge)
+app.add_typer(committee.teaching, name="teachers")
+app.command("collect")(committee.collect)
 
 
 @app.command("app")

@@ -1,0 +1,316 @@
+"""Collecting: one stream of calls a teacher, all at once, and one writer that commits the replies as they come.
+
+    teacher 1   rationale 1 · feedback 1 · review of 2's rationale 1 · rationale 2 · …      -> its model
+    teacher 2   rationale 1 · review of 1's rationale 1 · feedback 1 · …                    -> its model
+
+A review enters its reviewer's stream as soon as the rationale is written, before further work of the reviewer's own, so
+no kind waits for another. A stream ends when no rationale can come any more. The event loop talks to models alone: one
+thread does all work with the database, in order, and what waits for a model is a page of the plan a teacher, however
+large the exam is.
+"""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func
+
+from mapd import teachers as named
+from mapd.committee import ledger
+from mapd.committee.plan import PAGE, Plan, Planned, Reviews, mistakes
+from mapd.errors import BadInput, MapdError
+from mapd.models.base import Completion, Model, Request
+from mapd.people import person_name
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+BLOCK = 500  # mistakes that are counted in one query
+GATHER_S = 0.02  # what arrives within it is committed together
+GROUP = 256  # completions that wait for the writer at most; then the streams wait
+WINDOW = 256  # requests of a teacher without an answer at most, however many its model would take
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run."""
+
+    feedback: int
+    rationales: int
+    reviews: int
+    no_vote: int
+    calls_made: int
+    calls_reused: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
+
+    done: int
+    total: int
+    calls_per_s: float
+    seconds_left: float | None  # None before the first reply
+
+
+def collect(
+    engine: sa.Engine,
+    *,
+    exam: str | int,
+    teachers: Sequence[str],
+    models: Mapping[str, Model],
+    by: str,
+    samples: int = 1,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Collected:
+    """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
+
+    `models`: by teacher's name. `samples`: texts of each kind by each teacher. Each reply is committed as it comes, so
+    a run that was stopped is started again; only what is missing is asked for, failed calls too. One teacher alone is
+    asked for its texts, which nobody reviews.
+
+    Raises: BadInput for an exam over dev or test, NotFound for an unknown teacher, MapdError where a reply can't be
+    written (a full disk) or a model ends before its answers.
+    """
+    person = person_name(by)
+    with db.reading(engine) as session:
+        info = queries.exam(session, exam)
+        plan = _plan(session, info, teachers, samples)
+    with db.writing(engine) as session:
+        ledger.keep_prompts(session)
+        queries.audit(session, person, "collect", f"exam {info.uid}", teachers=list(teachers), samples=samples)
+    with ThreadPoolExecutor(max_workers=1) as store:
+        run = _Run(engine, store, plan, [_Stream(x, models[x.name]) for x in plan.teachers], progress)
+        try:
+            asyncio.run(run.everything())
+        except ExceptionGroup as several:  # the first error ended the other streams
+            raise several.exceptions[0] from None
+    with db.reading(engine) as session:
+        return Collected(**_totals(session, plan), calls_made=run.made, calls_reused=run.reused, failed=run.failed)
+
+
+def _plan(session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int) -> Plan:
+    if exam.split != "train":
+        raise BadInput(
+            f"exam {exam.name} asked the {exam.split} questions, which are never taught; collect for one over train"
+        )
+    if not names or len(set(names)) < len(names):
+        raise BadInput(f"name each teacher once, and at least one, not: {', '.join(names) or 'nobody'}")
+    if samples < 1:
+        raise BadInput(f"at least 1 sample is needed, not {samples}")
+    rows = tuple(named.get(session, name) for name in names)
+    return Plan(exam.id, mistakes(session, exam.id), rows, samples)
+
+
+@dataclass
+class _Stream:
+    """One teacher's stream of calls: what is planned of it, and how far its work has been read."""
+
+    teacher: t.Teacher
+    model: Model
+    own: deque[Planned] = field(default_factory=deque)
+    reviews: deque[Planned] = field(default_factory=deque)
+    read: int = 0  # so many of the mistakes
+    reviewed: int = 0  # the id of the last rationale that was looked at
+    heard: int = -1  # the run's `news` at that time
+    unanswered: int = 0
+    ended: bool = False
+
+
+class _Run:
+    """The streams and the writer of one call of `collect`."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        store: ThreadPoolExecutor,
+        plan: Plan,
+        streams: Sequence[_Stream],
+        progress: Callable[[Progress], None],
+    ) -> None:
+        self.engine, self.store, self.plan, self.streams, self.progress = engine, store, plan, streams, progress
+        self.flights: dict[str, list[Planned]] = {}  # by key, from planned until committed: whose rows wait for it
+        self.arrived: list[Completion] = []  # not committed yet
+        self.rationales_to_come = 0  # of these flights
+        self.news = 0  # grows with each rationale that was written
+        self.some, self.changed = asyncio.Event(), asyncio.Event()
+        self.listening = True
+        self.made = self.reused = self.failed = self.given_up = 0
+        self.total, self.started = plan.total, time.monotonic()
+
+    async def everything(self) -> None:
+        """Send every call that is missing and write every reply."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write())
+                await asyncio.wait([group.create_task(self._listen(stream)) for stream in self.streams])
+                self.listening = False
+                self.some.set()
+        finally:
+            await self._commit()  # what had come before an error or Ctrl+C
+
+    # --- From the plan to the models ----------------------------------------------------------------------------------
+
+    async def _listen(self, stream: _Stream) -> None:
+        async for completion in stream.model.generate(self._requests(stream)):
+            stream.unanswered -= 1
+            self.arrived.append(completion)
+            self.some.set()
+            while len(self.arrived) >= GROUP:
+                await self.changed.wait()
+        if stream.unanswered or not stream.ended:
+            raise MapdError(
+                f"teacher {stream.teacher.name} stopped before its calls were answered ({stream.unanswered} open); "
+                "what came is kept: run it again"
+            )
+
+    async def _requests(self, stream: _Stream) -> AsyncIterator[Request]:
+        """A teacher's calls, reviews first; it ends when none can come any more."""
+        while True:
+            if stream.unanswered >= WINDOW:
+                await self.changed.wait()
+            elif not stream.reviews and stream.heard < self.news:
+                await self._read_reviews(stream)
+            elif waiting := stream.reviews or stream.own:
+                stream.unanswered += 1
+                yield waiting.popleft().request
+            elif stream.read < len(self.plan.mistakes):
+                await self._read_own(stream)
+            elif self.rationales_to_come or any(s.read < len(self.plan.mistakes) for s in self.streams):
+                await self.changed.wait()
+            else:
+                stream.ended = True
+                return
+
+    async def _read_own(self, stream: _Stream) -> None:
+        page = self.plan.mistakes[stream.read : stream.read + PAGE]
+
+        def read(session: Session) -> tuple[list[Planned], int]:
+            missing, there = self.plan.own_work(session, stream.teacher, page)
+            left = ledger.reuse(session, missing)
+            return left, there + len(missing) - len(left)
+
+        left, reused = await self._in_store(read)
+        stream.own += self._claimed(left)
+        stream.read += len(page)
+        self.news += reused > 0  # rationales may be among them
+        self._advance(reused)
+
+    async def _read_reviews(self, stream: _Stream) -> None:
+        news = self.news
+
+        def read(session: Session) -> tuple[list[Planned], int, Reviews]:
+            page = self.plan.reviews(session, stream.teacher, stream.reviewed)
+            left = ledger.reuse(session, page.missing)
+            return left, page.given + len(page.missing) - len(left), page
+
+        left, reused, page = await self._in_store(read)
+        stream.reviews += self._claimed(left)
+        stream.reviewed = page.last
+        if not page.more:
+            stream.heard = news
+        self._advance(reused)
+
+    def _claimed(self, planned: Sequence[Planned]) -> list[Planned]:
+        """Those that are to be sent. The others wait for the same call's reply."""
+        fresh = []
+        for p in planned:
+            if p.key in self.flights:
+                self.flights[p.key].append(p)
+            else:
+                self.flights[p.key] = [p]
+                fresh.append(p)
+                self.rationales_to_come += p.kind == "rationale"
+        return fresh
+
+    # --- From the models to the database ------------------------------------------------------------------------------
+
+    async def _write(self) -> None:
+        while self.listening or self.arrived:
+            await self.some.wait()
+            if self.listening:
+                await asyncio.sleep(GATHER_S)
+            await self._commit()
+
+    async def _commit(self) -> None:
+        """Write what has arrived, in one transaction, and tell the streams."""
+        completions, self.arrived = self.arrived, []
+        self.some.clear()
+        if not completions:
+            return
+        group = [ledger.Arrived(tuple(self.flights[c.key]), c) for c in completions]
+        gave = await self._in_store(lambda session: ledger.record(session, group))
+        waiting = [self.flights.pop(c.key) for c in completions]
+        late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
+        if late:  # planned while their call's reply was being written
+            await self._in_store(lambda session: ledger.reuse(session, late))
+        for rows, ok in zip(waiting, gave, strict=True):
+            self._count(rows, ok)
+        self._advance()
+
+    def _count(self, rows: Sequence[Planned], gave: bool) -> None:
+        self.made += 1
+        self.failed += not gave
+        if gave:
+            self.reused += len(rows) - 1
+        else:
+            self.given_up += len(rows) - 1  # they waited for a call that failed
+        if rows[0].kind == "rationale":
+            self.rationales_to_come -= 1
+            self.news += gave
+            self.total -= 0 if gave else len(rows) * (len(self.streams) - 1)  # reviews that can't come
+
+    def _advance(self, reused: int = 0) -> None:
+        """Count what was there already, wake the streams that wait, and report."""
+        self.reused += reused
+        self.changed.set()
+        self.changed = asyncio.Event()
+        speed = self.made / max(time.monotonic() - self.started, 1e-6)
+        done = self.made + self.reused + self.given_up
+        left = (self.total - done) / speed if speed else None
+        self.progress(Progress(done, self.total, speed, left))
+
+    async def _in_store(self, work: Callable[[Session], T]) -> T:
+        """Do the work in one transaction, behind all that was asked before."""
+
+        def transaction() -> T:
+            with db.writing(self.engine) as session:
+                return work(session)
+
+        try:  # shielded: what was begun is finished, also where the run is being ended
+            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.store, transaction))
+        except sa.exc.OperationalError as error:
+            reason = str(error.orig).splitlines()[0]
+            raise MapdError(
+                f"replies can't be written ({reason}); those before are kept: make room, then run the same again"
+            ) from error
+
+
+def _totals(session: Session, plan: Plan) -> dict[str, int]:
+    """What the teachers' texts on these mistakes and their reviews of each other come to."""
+    ids = [x.id for x in plan.teachers]
+    mine = col(t.Explanation.author_id).in_(ids)
+    vote = (col(t.Review.reviewer_id) != col(t.Explanation.author_id)) & col(t.Review.reviewer_id).in_(ids)
+    feedback = sa.select(func.count()).select_from(t.Explanation).where(mine)
+    rationales = feedback.where(col(t.Explanation.kind) == "rationale")
+    reviews = sa.select(func.count(), func.count(col(t.Review.score))).select_from(t.Review)
+    reviews = reviews.join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
+    reviews = reviews.where(mine, vote, col(t.Explanation.kind) == "rationale")
+    sums: Counter[str] = Counter()
+    for start in range(0, len(plan.mistakes), BLOCK):
+        block = plan.mistakes[start : start + BLOCK]
+        of_attempt = col(t.Explanation.attempt_id).in_([m.attempt_id for m in block])
+        of_question = col(t.Explanation.question_id).in_([m.question_id for m in block if m.first])
+        given, votes = session.execute(reviews.where(of_question)).one()
+        sums["feedback"] += session.execute(feedback.where(of_attempt)).scalar_one()
+        sums["rationales"] += session.execute(rationales.where(of_question)).scalar_one()
+        sums["reviews"] += given
+        sums["no_vote"] += given - votes
+    return {name: sums[name] for name in ("feedback", "rationales", "reviews", "no_vote")}

@@ -1,0 +1,144 @@
+"""The ledger: each try of a call is a row, written together with the explanation or review that it gave.
+
+A row of `call`, of a rationale that brook was asked for:
+
+    key="3f…", try_number=1, kind="rationale", outcome="ok", teacher_id=2, model="slips", reply="Each dog has …",
+    tokens_in=118, tokens_out=64, latency_s=0.8
+
+A failed, empty, refused or cut-off call has its row and its reason and gives no explanation; the next run asks again.
+A review that was cut off behind its score counts. What came back is kept word for word, but for characters that no
+database's text can hold.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select
+
+from mapd import prompts
+from mapd.committee.plan import Planned
+from mapd.models.base import Completion, Finish
+from mapd.store import tables as t
+from mapd.verdicts import parse_score
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+WRITING = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes the ledger"
+PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
+
+
+class Arrived(NamedTuple):
+    """A completion, and the rows that wait for it: a question that is there twice is asked once."""
+
+    planned: Sequence[Planned]
+    completion: Completion
+
+
+def keep_prompts(session: Session) -> None:
+    """Put the prompts as shipped into the database."""
+    _insert(session, t.Prompt, [{"sha256": p.sha256, "kind": p.kind, "text": p.text} for p in prompts.SHIPPED])
+
+
+def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
+    """Write the rows whose calls were answered before, for whichever exam; return what is still to be asked."""
+    query = select(t.Call.key, t.Call.reply).where(
+        col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK
+    )
+    replies = dict(session.exec(query).all())
+    _keep(session, [_row(p, replies[p.key], Finish.OK) for p in wanted if p.key in replies])
+    return [p for p in wanted if p.key not in replies]
+
+
+def record(session: Session, arrived: Sequence[Arrived]) -> list[bool]:
+    """Write each completion as a try, with the rows that it gives; for each, whether it gave any."""
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite a writing transaction is alone anyway
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITING})
+    tries, answered = _tries(session, {a.completion.key for a in arrived})
+    calls, rows, gave = [], [], []
+    for planned, completion in arrived:
+        key, reply, finish, error = completion.key, _storable(completion.text), completion.finish, completion.error
+        if finish is Finish.OK and not reply.strip():
+            finish = Finish.EMPTY
+        given = [row for p in planned if (row := _row(p, reply, finish))]
+        if finish is Finish.OK and key in answered:  # at most one try of a key is ok
+            finish, error = Finish.FAILED, "another process had the reply to this call first"
+        tries[key] += 1
+        answered |= {key} if finish is Finish.OK else set()
+        ending = {"reply": reply, "outcome": finish, "error": error and _storable(error)}
+        calls.append(_call(planned[0], completion, tries[key]) | ending)
+        rows += given
+        gave.append(bool(given))
+    _insert(session, t.Call, calls)
+    _keep(session, rows)
+    return gave
+
+
+def _tries(session: Session, keys: set[str]) -> tuple[Counter[str], set[str]]:
+    """How often each key was tried before, and which were answered."""
+    query = select(t.Call.key, t.Call.try_number, t.Call.outcome).where(col(t.Call.key).in_(keys))
+    tries, answered = Counter[str](), set()
+    for key, number, outcome in session.exec(query):
+        tries[key] = max(tries[key], number)
+        answered |= {key} if outcome == Finish.OK else set()
+    return tries, answered
+
+
+def _storable(text: str) -> str:
+    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str, Any]:
+    return {
+        "uid": t.new_uid(),
+        "key": planned.key,
+        "try_number": try_number,
+        "kind": planned.kind,
+        "teacher_id": planned.teacher.id,
+        "model": planned.teacher.model,
+        "tokens_in": completion.tokens_in,
+        "tokens_out": completion.tokens_out,
+        "latency_s": completion.latency_s,
+    }
+
+
+Made = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table
+
+
+def _row(planned: Planned, reply: str, finish: Finish) -> Made | None:
+    """What a reply gives: an explanation, a review, or nothing."""
+    common = {"uid": t.new_uid(), "prompt_sha256": PROMPT[planned.kind], "sample": planned.sample, "text": reply}
+    if planned.kind != "review":
+        explanation = {
+            "kind": planned.kind,
+            "question_id": planned.question_id,
+            "attempt_id": planned.attempt_id,
+            "author_id": planned.teacher.id,
+        }
+        return (t.Explanation, common | explanation) if finish is Finish.OK else None
+    parsed = parse_score(reply, planned.question)
+    if finish is not Finish.OK and (finish is not Finish.CUT_OFF or parsed.score is None):
+        return None
+    review = {
+        "explanation_id": planned.explanation_id,
+        "reviewer_id": planned.teacher.id,
+        "score": parsed.score,
+        "raw_score": parsed.raw,
+        "status": parsed.status,
+        "saw_gold": True,
+    }
+    return t.Review, common | review
+
+
+def _keep(session: Session, made: Sequence[Made | None]) -> None:
+    for table in (t.Explanation, t.Review):
+        _insert(session, table, [row[1] for row in made if row and row[0] is table])
+
+
+def _insert(session: Session, table: type[t.Table], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert what is not there yet: another process may have been first."""
+    if rows:
+        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        session.execute(insert(table).on_conflict_do_nothing(), rows)

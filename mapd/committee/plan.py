@@ -1,0 +1,198 @@
+"""Which calls the committee's work consists of, read page by page. Nothing is sent or written here.
+
+    plan.own_work(session, rowan, mistakes)   -> [Planned(kind="rationale", question_id=7, key="3f…", …), feedback …]
+    plan.reviews(session, brook, after=0)     -> Planned(kind="review", explanation_id=12, …) for each rationale that
+                                                 another teacher wrote and brook has not reviewed yet
+
+The texts stay in the database: a plan holds the ids of the mistakes alone.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd import prompts
+from mapd.mistakes import is_mistake, or_corrected
+from mapd.models.base import Message, Request
+from mapd.questions.grading import Task
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.teachers import sampling_of
+from mapd.verdicts import Act, Judged, ruling
+
+PAGE = 32  # mistakes, or rationales, that are planned at a time: so many texts are in memory
+
+
+class Mistake(NamedTuple):
+    """A mistake to be taught; `gold` as corrected by people."""
+
+    attempt_id: int
+    question_id: int
+    gold: str
+    first: bool  # of its question: the rationale is asked for with it
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One call, and the row that its reply will be. Its request's key is the ledger's."""
+
+    kind: str
+    teacher: t.Teacher
+    request: Request
+    sample: int
+    question_id: int
+    attempt_id: int | None = None  # of a feedback
+    explanation_id: int | None = None  # of a review: the rationale that it judges
+    question: str = ""  # of a review: what its text may quote
+
+    @property
+    def key(self) -> str:
+        """The ledger's key."""
+        return self.request.key
+
+
+def planned(
+    kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
+) -> Planned:
+    """The call to `teacher` with its key."""
+    request = Request(ledger_key(teacher, messages, sample), messages, sampling_of(teacher, sample))
+    return Planned(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
+
+
+def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> str:
+    """The name of a call: sha256 of what decides its reply, and of no local id."""
+    content = {
+        "provider": teacher.kind,
+        "base_url": teacher.base_url,
+        "model": teacher.model,
+        "sampling": teacher.sampling,
+        "messages": [list(message) for message in messages],
+        "sample": sample,
+    }
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
+
+
+def mistakes(session: Session, exam_id: int) -> tuple[Mistake, ...]:
+    """The exam's mistakes after people's corrections, without those on questions that people took out."""
+    said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
+    for row in queries.judgements(session, exam_id):
+        said[row.target, row.target_id].append(row.judged)
+    questions, found, seen = queries.questions(session, exam_id), [], set()
+    for attempt in queries.attempts(session, exam_id):
+        question = questions[attempt.question_id]
+        of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
+        gold = or_corrected(question.gold, of_question)
+        if of_question.decision is not Act.REJECT and is_mistake(attempt, question, gold, of_attempt):
+            found.append(Mistake(attempt.id, question.id, gold, question.id not in seen))
+            seen.add(question.id)
+    return tuple(found)
+
+
+class Reviews(NamedTuple):
+    """What a reviewer finds on one page of rationales: the reviews that are missing, how many it gave already."""
+
+    missing: list[Planned]
+    given: int
+    last: int  # the id behind which the next page begins
+    more: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All calls of one exam's committee."""
+
+    exam_id: int
+    mistakes: tuple[Mistake, ...]
+    teachers: tuple[t.Teacher, ...]
+    samples: int
+
+    @cached_property
+    def golds(self) -> dict[int, str]:
+        """The gold answer by question."""
+        return {m.question_id: m.gold for m in self.mistakes}
+
+    @property
+    def total(self) -> int:
+        """How many calls there are if each is answered."""
+        questions, teachers = len(self.golds), len(self.teachers)
+        return teachers * self.samples * (len(self.mistakes) + questions + questions * (teachers - 1))
+
+    def own_work(self, session: Session, teacher: t.Teacher, page: Sequence[Mistake]) -> tuple[list[Planned], int]:
+        """The rationales and feedback of a page of mistakes that a teacher has not written, and how many it has."""
+        attempts = {
+            attempt.id: (attempt.text, question)
+            for attempt, question in session.exec(
+                select(t.Attempt, t.Question)
+                .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+                .where(col(t.Attempt.id).in_([m.attempt_id for m in page]))
+            )
+        }
+        there, missing, all_of_it = self._written(session, teacher, page), [], 0
+        for m in page:
+            answer, question = attempts[m.attempt_id]
+            asked = block(question)
+            for sample in range(self.samples):
+                rationale = ("rationale", None, prompts.rationale(asked, Task(question.task)))
+                feedback = ("feedback", m.attempt_id, prompts.feedback(asked, answer, m.gold))
+                for kind, attempt, messages in [rationale, feedback] if m.first else [feedback]:
+                    all_of_it += 1
+                    if (kind, m.question_id, attempt, sample) not in there:
+                        missing.append(planned(kind, teacher, messages, sample, m.question_id, attempt_id=attempt))
+        return missing, all_of_it - len(missing)
+
+    def _written(
+        self, session: Session, teacher: t.Teacher, page: Sequence[Mistake]
+    ) -> set[tuple[str, int, int | None, int]]:
+        x = t.Explanation
+        wordings = (prompts.RATIONALE.sha256, prompts.FEEDBACK.sha256)
+        query = (
+            select(x.kind, x.question_id, x.attempt_id, x.sample)
+            .where(x.author_id == teacher.id, col(x.question_id).in_({m.question_id for m in page}))
+            .where(col(x.prompt_sha256).in_(wordings))
+        )
+        return {(kind, question, attempt, sample) for kind, question, attempt, sample in session.exec(query)}
+
+    def reviews(self, session: Session, reviewer: t.Teacher, after: int) -> Reviews:
+        """One page of other teachers' rationales with ids above `after`, as `reviewer` finds it."""
+        asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
+        vote = (
+            (col(t.Review.explanation_id) == t.Explanation.id)
+            & (col(t.Review.reviewer_id) == reviewer.id)
+            & (col(t.Review.prompt_sha256) == prompts.REVIEW.sha256)
+        )
+        rationale = (
+            (col(t.Explanation.kind) == "rationale")
+            & (col(t.Explanation.prompt_sha256) == prompts.RATIONALE.sha256)
+            & (col(t.Explanation.sample) < self.samples)
+            & col(t.Explanation.author_id).in_([x.id for x in self.teachers if x.id != reviewer.id])
+        )
+        query = (
+            select(t.Explanation, t.Question, t.Review.id)
+            .join(t.Question, col(t.Explanation.question_id) == t.Question.id)
+            .outerjoin(t.Review, vote)
+            .where(rationale, col(t.Explanation.question_id).in_(asked), col(t.Explanation.id) > after)
+            .order_by(col(t.Explanation.id))
+            .limit(PAGE)
+        )
+        found = session.exec(query).all()
+        ours = [row for row in found if row[1].id in self.golds]
+        missing = [self._review(reviewer, x, question) for x, question, given in ours if given is None]
+        last = queries.identity(found[-1][0]) if found else after
+        return Reviews(missing, len(ours) - len(missing), last, len(found) == PAGE)
+
+    def _review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> Planned:
+        messages = prompts.review(block(question), x.text, self.golds[x.question_id])
+        return planned("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, question=question.text)
+
+
+def block(question: t.Question) -> str:
+    """The question as a teacher is shown it."""
+    return prompts.question_block(question.text, question.context, question.options)
