@@ -1,0 +1,502 @@
+"""Simulated teachers of the demo's families: they work from the prompt's text alone, and each fails in its own way.
+
+    rationale of "A farm has 3 cows and 2 hens. …" by slips:
+    "Each cow has 4 legs: 3 * 4 = 13. Each hen has 2 legs: 2 * 2 = 4. Together, 13 + 4 = 17.\\nAnswer: 17"
+    sound's review of it: "3 * 4 = 13 is false. The final answer 17 is not 16. [1]"
+
+`sound` makes no mistakes, `slips` calculates or infers wrongly and arrives at a wrong answer, `lucky` reaches the right
+answer by a false step; the latter two in `flaw_share` of their texts. A review reads the text before it, whoever wrote
+it: it recomputes each equation, compares the final answer with the correct one it was given, and holds each statement
+of kinship against the question. Nothing looks up a stored flaw or score. It reads equations and a few forms of
+sentence, no more: a step in other words isn't seen, nor whether an equation is about the question's own numbers.
+
+The draw is seeded by the messages, the sampling's seed and the teacher's own: the same request gives the same text.
+Temperature, top_p and max_tokens change nothing (the texts are short).
+"""
+
+import hashlib
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from mapd.checks import equations
+from mapd.errors import BadInput
+from mapd.models.base import Completion, Finish, Message, Request
+from mapd.questions import generated
+from mapd.questions.generated import Edge, Herd, Inference, Kinship, Legs, Made, Sum
+from mapd.questions.grading import answers_equal, extract_answer, parse_number
+from mapd.verdicts import mean, parse_score
+
+
+class Flaw(StrEnum):
+    """How a teacher's texts fail, where they do."""
+
+    SLIP = "slip"  # a wrong step, followed to a wrong answer
+    LUCK = "luck"  # a false step, and the right answer all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a simulated teacher is like; all but the flaw's kind can be set.
+
+    `flaw_share` of its texts are flawed. Its score is what its reading deserves (5 sound, 3 no steps, 2 a false step or
+    no answer, 1 a wrong answer) + `leniency` + Gaussian noise of standard deviation `noise`, rounded, 1-5. In a share
+    `reviewer_quality` of its reviews the reading counts at all; else the score is drawn without it, half of the time
+    above 3.
+    """
+
+    flaw: Flaw | None
+    flaw_share: float
+    leniency: float
+    noise: float
+    reviewer_quality: float
+    seed: int = 0
+
+
+PROFILES: Mapping[str, Profile] = {
+    "sound": Profile(None, 0.0, leniency=0.0, noise=0.6, reviewer_quality=0.88),
+    "slips": Profile(Flaw.SLIP, 0.6, leniency=0.0, noise=0.6, reviewer_quality=0.82),
+    "lucky": Profile(Flaw.LUCK, 0.6, leniency=1.0, noise=0.8, reviewer_quality=0.78),
+}
+_BOUNDS = {"flaw_share": (0, 1), "leniency": (-4, 4), "noise": (0, 4), "reviewer_quality": (0, 1)}
+
+
+class Written(NamedTuple):
+    """A text, and whether its author put a flaw into it: known to whoever measures, never to a reviewer."""
+
+    text: str
+    flawed: bool
+
+
+class SimulatedTeacher:
+    """A `Model` that answers the prompts of mapd/prompts.py for questions of mapd/questions/generated.py."""
+
+    def __init__(self, name: str, profile: Profile) -> None:
+        self.name = name
+        self.profile = profile
+
+    @classmethod
+    def of(cls, model: str, settings: Mapping[str, Any]) -> "SimulatedTeacher":
+        """The teacher of a profile's name, with some of its numbers set: {"flaw_share": 0.6, "seed": 0}.
+
+        Raises: BadInput for an unknown profile or setting, or a value out of its bounds.
+        """
+        if model not in PROFILES:
+            raise BadInput(f"no simulated teacher {model!r}: it is one of {', '.join(PROFILES)}")
+        known = [field.name for field in fields(Profile) if field.name != "flaw"]
+        for key, value in settings.items():
+            if key not in known:
+                raise BadInput(f"a simulated teacher has no setting {key!r}: it is one of {', '.join(known)}")
+            _check_value(key, value)
+        profile = replace(PROFILES[model], **settings)
+        if profile.flaw is None and profile.flaw_share:
+            raise BadInput(
+                f"{model} makes no mistakes: its flaw_share is 0, not {profile.flaw_share}; take slips or lucky"
+            )
+        return cls(model, profile)
+
+    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+        """Answer each request as it comes; one that can't be read is refused, with the reason."""
+        async for request in requests:
+            yield self._answer(request)
+
+    def rationale(self, made: Made, rng: random.Random) -> Written:
+        """A worked solution that ends in its answer, flawed at the profile's share."""
+        work, flawed = self._work(made, rng)
+        return Written(f"{work.text}\nAnswer: {work.answer}", flawed)
+
+    def feedback(self, made: Made, answer: str, gold: str, rng: random.Random) -> Written:
+        """What is wrong in a student's answer, as far as it can be read, and how to get it right."""
+        found = _complaints(read_solution(made, answer, gold), answer, rng)
+        work, flawed = self._work(made, rng)
+        return Written(f"{' '.join(found)} {work.text} The correct answer is {work.answer}.", flawed)
+
+    def review(self, made: Made, solution: str, gold: str, rng: random.Random) -> str:
+        """A few words on a solution, and a score in square brackets."""
+        if rng.random() >= self.profile.reviewer_quality:
+            score = rng.choice((1, 2, 4, 5))
+            return f"{'It reads well' if score > 3 else 'I am not convinced'}, at a glance. [{score}]"
+        reading = read_solution(made, solution, gold)
+        score = round(_deserved(reading) + self.profile.leniency + rng.gauss(0, self.profile.noise))
+        return f"{_remarks(reading, gold, rng)} [{min(5, max(1, score))}]"
+
+    def rng(self, *seeds: Any) -> random.Random:
+        """The teacher's own draw for what was asked; all of it must be plain data."""
+        told = json.dumps([self.name, self.profile.seed, seeds])
+        return random.Random(hashlib.sha256(told.encode()).digest())
+
+    def _answer(self, request: Request) -> Completion:
+        asked = _read_prompt(request.messages)
+        if asked is None:
+            reason = (
+                "a simulated teacher knows the prompts for a rationale, a feedback and a review; this is none of them"
+            )
+            return Completion(request.key, "", Finish.REFUSED, reason)
+        made = generated.read(asked.question)
+        if made is None:
+            reason = f"a simulated teacher can't read this question: {asked.question[:80]!r}; ask one of a demo family"
+            return Completion(request.key, "", Finish.REFUSED, reason)
+        return Completion(request.key, self._write(asked, made, self._request_rng(request)), Finish.OK)
+
+    def _request_rng(self, request: Request) -> random.Random:
+        return self.rng(request.messages, request.sampling.seed)
+
+    def _write(self, asked: "_Asked", made: Made, rng: random.Random) -> str:
+        if asked.kind == "solution":
+            return self.review(made, asked.text, asked.gold, rng)
+        if asked.kind == "student_answer":
+            return self.feedback(made, asked.text, asked.gold, rng).text
+        return self.rationale(made, rng).text
+
+    def _work(self, made: Made, rng: random.Random) -> tuple["_Work", bool]:
+        flaw = self.profile.flaw if rng.random() < self.profile.flaw_share else None
+        return _solve(made, flaw, rng), flaw is not None
+
+
+def _check_value(key: str, value: Any) -> None:
+    if key == "seed":
+        if type(value) is not int:
+            raise BadInput(f"a simulated teacher's seed must be a whole number, not {value!r}")
+        return
+    low, high = _BOUNDS[key]
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise BadInput(f"a simulated teacher's {key} must be a number from {low} to {high}, not {value!r}")
+
+
+# --- What is asked --------------------------------------------------------------------------------------------------
+
+
+class _Asked(NamedTuple):
+    kind: str  # the tag of the text to look at; "" for a rationale
+    question: str
+    text: str
+    gold: str
+
+
+# The foreign text in the middle is read greedily, the rest anchored: tags inside it are its own
+_ABOUT_A_TEXT = re.compile(
+    r"<question>\n(.*?)\n</question>\n\n<(solution|student_answer)>\n(.*)\n</\2>\n\n"
+    r"<correct_answer>\n(.*?)\n</correct_answer>\s*\Z",
+    re.DOTALL,
+)
+_ABOUT_A_QUESTION = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
+
+
+def _read_prompt(messages: Sequence[Message]) -> _Asked | None:
+    prompt = messages[-1].content if messages else ""
+    if match := _ABOUT_A_TEXT.search(prompt):
+        return _Asked(match[2], match[1].strip(), match[3], match[4].strip())
+    if match := _ABOUT_A_QUESTION.search(prompt):
+        return _Asked("", match[1].strip(), "", "")
+    return None
+
+
+# --- Solving: the steps, with or without a flaw, and the words -------------------------------------------------------
+
+
+class _Work(NamedTuple):
+    text: str
+    answer: str
+
+
+_NOTHING_OFF: Mapping[int, int] = {}
+_SLIPS = (-2, -1, 1, 2, 3)
+
+
+def _solve(made: Made, flaw: Flaw | None, rng: random.Random) -> _Work:
+    facts = made.facts
+    if isinstance(facts, Kinship):
+        return _solve_kinship(facts, flaw, rng)
+    steps = _calculate(facts, flaw, rng)
+    shown = [f"{left} = {right}" for left, right in steps]
+    text = _say_legs(facts.herds, shown, rng) if isinstance(facts, Legs) else _say_sum(facts.terms, shown, rng)
+    return _Work(text, str(steps[-1][1]))
+
+
+_Step = tuple[str, int]  # "3 * 4", 12
+
+
+def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list[_Step]:
+    """The steps; a slip is carried on to the end, luck isn't, or is undone by a second false step."""
+    right = _steps(facts, _NOTHING_OFF)
+    last = len(right) - 1
+    if flaw is None:
+        return right
+    at = rng.randint(0, last if flaw is Flaw.SLIP else last - 1)
+    by = rng.choice([by for by in _SLIPS if right[at][1] + by >= 0])
+    if flaw is Flaw.SLIP:
+        return _steps(facts, {at: by})
+    if rng.random() < 0.5:
+        return _steps(facts, {at: by, last: -by})
+    return [(left, result + by * (place == at)) for place, (left, result) in enumerate(right)]
+
+
+def _steps(facts: Legs | Sum, off: Mapping[int, int]) -> list[_Step]:
+    """The calculations in order, the result of step i wrong by `off[i]`, and used as it stands."""
+    if isinstance(facts, Legs):
+        each = [herd.number * herd.legs + off.get(place, 0) for place, herd in enumerate(facts.herds)]
+        products = [(f"{h.number} * {h.legs}", result) for h, result in zip(facts.herds, each, strict=True)]
+        return [*products, (f"{each[0]} + {each[1]}", sum(each) + off.get(2, 0))]
+    steps: list[_Step] = []
+    so_far, *terms = facts.terms
+    for place, term in enumerate(terms):
+        left = f"{so_far} {_sign(term)} {abs(term)}"
+        so_far += term + off.get(place, 0)
+        steps.append((left, so_far))
+    return steps
+
+
+def _sign(term: int) -> str:
+    return "-" if term < 0 else "+"
+
+
+def _say_legs(herds: tuple[Herd, Herd], shown: list[str], rng: random.Random) -> str:
+    (a, b), (first, second, total) = herds, shown
+    together = rng.choice(("In all", "Together", "In total"))
+    have = ["has" if herd.number == 1 else "have" for herd in herds]
+    return rng.choice(
+        (
+            f"Each {a.animal} has {a.legs} legs: {first}. Each {b.animal} has {b.legs} legs: {second}. "
+            f"{together}, {total}.",
+            f"{a} {have[0]} {first} legs. {b} {have[1]} {second} legs. {together}, {total} legs.",
+            f"First the {a.animal} legs: {first}. Then the {b.animal} legs: {second}. Add them: {total}.",
+        )
+    )
+
+
+def _say_sum(terms: tuple[int, ...], shown: list[str], rng: random.Random) -> str:
+    do = [f"{'Take away' if term < 0 else 'Add'} {abs(term)}" for term in terms[1:]]
+    return rng.choice(
+        (
+            f"Go from left to right. {'. '.join(shown)}.",
+            f"First {shown[0]}. Then {shown[1]}.",
+            f"Start with {terms[0]}. {do[0]}: {shown[0]}. {do[1]}: {shown[1]}.",
+        )
+    )
+
+
+class _Rule(NamedTuple):
+    """The mother of a father is a grandmother: `word` is the first of somebody's second."""
+
+    first: str
+    second: str
+    word: str
+
+
+_Claim = Edge | _Rule
+_NEAR = (("mother", "daughter", "sister"), ("father", "son", "brother"))
+_FAR = (
+    ("grandmother", "granddaughter", "aunt", "niece", "cousin"),
+    ("grandfather", "grandson", "uncle", "nephew", "cousin"),
+)
+
+
+def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _Work:
+    edges, steps = facts.edges, generated.derive(facts.edges) or ()
+    if flaw is Flaw.SLIP:
+        edges, steps = _misread(edges, steps, rng)
+    rules = [_Rule(step.first.word, step.second.word, step.result.word) for step in steps]
+    results = [step.result for step in steps]
+    ways: tuple[list[_Claim], ...] = (
+        [*edges, *rules],
+        [*edges, *results],
+        [claim for rule, result in zip(rules, results, strict=True) for claim in (rule, result)],
+    )
+    claims = rng.choice(ways)
+    if flaw is Flaw.LUCK:
+        at = rng.randrange(len(claims))
+        claims[at] = claims[at]._replace(word=_other_word(claims[at], rng))
+    return _Work(_say_claims(claims, len(edges), rng), steps[-1].result.word)
+
+
+def _misread(
+    edges: tuple[Edge, ...], steps: tuple[Inference, ...], rng: random.Random
+) -> tuple[tuple[Edge, ...], tuple[Inference, ...]]:
+    """A way to another answer: a wrong conclusion from the right edges, or one edge taken for something else."""
+    last = steps[-1]
+    wrong = last.result._replace(word=_other_word(last.result, rng))
+    ways = [(edges, (*steps[:-1], last._replace(result=wrong)))]
+    for at, edge in enumerate(edges):
+        misread = (*edges[:at], edge._replace(word=_other_word(edge, rng)), *edges[at + 1 :])
+        followed = generated.derive(misread)
+        if followed and followed[-1].result.word != last.result.word:
+            ways.append((misread, followed))
+    return rng.choice(ways)
+
+
+def _other_word(claim: _Claim, rng: random.Random) -> str:
+    """Another word for the claim, of the same gender and as near or far: it makes the claim false."""
+    first = claim.person if isinstance(claim, Edge) else claim.first
+    male = first in generated.MEN or first in _NEAR[1] or first in _FAR[1]
+    group = (_NEAR if claim.word in _NEAR[male] else _FAR)[male]
+    return rng.choice([word for word in group if word != claim.word])
+
+
+def _say_claims(claims: Sequence[_Claim], given: int, rng: random.Random) -> str:
+    """A sentence a claim; what follows from a rule or from the `given` edges says so."""
+    form = rng.choice(("{0} is the {1} of {2}", "{0} is {2}'s {1}"))
+    text = ""
+    for place, claim in enumerate(claims):
+        if isinstance(claim, _Rule):
+            text += f" The {claim.first} of {_a(claim.second)} is {_a(claim.word)}."
+        elif place and isinstance(claims[place - 1], _Rule):
+            text = f"{text[:-1]}, so {form.format(*claim)}."
+        else:
+            text += f" {'So ' if place >= given else ''}{form.format(*claim)}."
+    return text.strip()
+
+
+def _a(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
+# --- Reading somebody's solution -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in a text; `false_steps` word for word, `steps` how many could be read at all."""
+
+    answer: str | None
+    answer_right: bool
+    steps: int
+    false_steps: tuple[str, ...]
+    follows: bool  # the last calculation is the answer, as far as both can be read
+
+    @property
+    def sound(self) -> bool:
+        """Whether it shows its steps, none is false, and they arrive at the right answer."""
+        return self.answer_right and self.steps > 0 and not self.false_steps and self.follows
+
+
+def read_solution(made: Made, text: str, gold: str) -> Reading:
+    """Read a solution of a question: its final answer against `gold`, its equations, its statements of kinship."""
+    answer = extract_answer(text, made.task)
+    right = answer is not None and answers_equal(answer, gold, made.task)
+    if isinstance(made.facts, Kinship):
+        read = _kinship_steps(made.facts, text)
+        return Reading(answer, right, len(read), tuple(step for step, true in read if not true), True)
+    found = equations(text)
+    result = parse_number(re.split("[=≈]", found[-1].text)[-1]) if found else None
+    follows = answer is None or result is None or result == parse_number(answer)
+    return Reading(answer, right, len(found), tuple(e.text for e in found if not e.true), follows)
+
+
+_NAME = "(" + "|".join((*generated.WOMEN, *generated.MEN)) + ")"
+_KIN = "(" + "|".join(generated.KIN_WORDS) + ")"
+_END = r"\b(?![-'’]\w)"  # not "mother-in-law", not "Ben's father's son"
+_STATEMENT = re.compile(rf"(?<! of )\b{_NAME} is (?:also )?(?:the {_KIN} of {_NAME}|{_NAME}['’]s {_KIN}){_END}")
+_SAID_RULE = re.compile(
+    rf"\b[Tt]he {_KIN} of (?:an?|the|one's|some(?:one|body)'s|{_NAME}['’]s) {_KIN} is "
+    rf"(?:an? |the |{_NAME}['’]s )?{_KIN}{_END}"
+)
+
+
+def _kinship_steps(facts: Kinship, text: str) -> list[tuple[str, bool]]:
+    """Each statement that could be read and whether it is true, statements about people first."""
+    found = []
+    for said in _STATEMENT.finditer(text):
+        person, word, of = said[1], said[2] or said[5], said[3] or said[4]
+        found.append((said[0], generated.relation(facts, person, of) == word))
+    for said in _SAID_RULE.finditer(text):
+        follows = generated.compose(said[1], said[3])
+        found.append((said[0], follows in (None, said[5])))  # what isn't certain isn't held against it
+    return found
+
+
+# --- Saying what was found -------------------------------------------------------------------------------------------
+
+
+def _deserved(reading: Reading) -> int:
+    if reading.answer is not None and not reading.answer_right:
+        return 1
+    if reading.answer is None or reading.false_steps or not reading.follows:
+        return 2
+    return 5 if reading.steps else 3
+
+
+def _remarks(reading: Reading, gold: str, rng: random.Random) -> str:
+    if reading.sound:
+        return rng.choice(
+            ("Each step holds and the answer is right.", "I checked every step: all true.", "Sound work.")
+        )
+    said = [f"“{_quoted(step)}” is false" for step in reading.false_steps[:2]]
+    if reading.answer is None:
+        said.append("it states no final answer")
+    elif not reading.answer_right:
+        said.append(f"the final answer {_quoted(reading.answer)} is not {_quoted(gold)}")
+    elif not reading.follows:
+        said.append("its last step doesn't give the answer")
+    if not reading.steps:
+        said.append("it shows no steps")
+    return f"{said[0][0].upper()}{said[0][1:]}{''.join('; ' + more for more in said[1:])}."
+
+
+def _complaints(reading: Reading, text: str, rng: random.Random) -> list[str]:
+    """What is wrong in a student's answer, in at most three sentences."""
+    if not any(character.isalnum() for character in text):
+        return ["You wrote no sentence that can be read."]
+    said = []
+    if reading.answer is None:
+        said.append(rng.choice(("You state no final answer.", "Your text doesn't come to one final answer.")))
+    elif not reading.answer_right:
+        wrong = _quoted(reading.answer)
+        said.append(rng.choice((f"Your answer {wrong} is wrong.", f"You answered {wrong}, which is not right.")))
+    if reading.false_steps:
+        step = _quoted(reading.false_steps[0])
+        said.append(rng.choice((f"You wrote {step}, which is false.", f"Your step {step} is a mistake.")))
+    elif not reading.steps:
+        said.append(rng.choice(("You show no steps.", "Your answer shows no work.")))
+    return said or ["I find no mistake in your steps."]
+
+
+def _quoted(text: str) -> str:
+    """A piece of a foreign text, short, on one line, without brackets: a score in it is not ours."""
+    return " ".join(re.sub(r"[^\w\s.,:+*/=≈'’-]", " ", text).split())[:60]
+
+
+# --- How good a committee is -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How many rationales with and without a flaw there were, and how many of them a committee accepted."""
+
+    flawed: int
+    flawed_accepted: int
+    sound: int
+    sound_accepted: int
+
+    @property
+    def sensitivity(self) -> float | None:
+        """The share of flawed rationales that were not accepted; None if there were none."""
+        return 1 - self.flawed_accepted / self.flawed if self.flawed else None
+
+    @property
+    def specificity(self) -> float | None:
+        """The share of sound rationales that were accepted; None if there were none."""
+        return self.sound_accepted / self.sound if self.sound else None
+
+
+def measure(
+    authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[Made]
+) -> Measured:
+    """Let each author write a rationale of each question and each other reviewer score it: accepted if the mean > 3.
+
+    Whether a rationale is flawed is known from its writing, not from reading it. One reviewer alone measures that one.
+    """
+    count: Counter[tuple[bool, bool]] = Counter()
+    for made in questions:
+        for author in authors:
+            text, flawed = author.rationale(made, author.rng("measure", made.text))
+            peers = [reviewer for reviewer in reviewers if reviewer is not author]
+            said = [peer.review(made, text, made.gold, peer.rng("measure", made.text, text)) for peer in peers]
+            average = mean(parse_score(words, made.text).score for words in said)
+            count[flawed, average is not None and average > 3] += bool(peers)
+    flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
+    return Measured(flaws, count[True, True], rights, count[False, True])
