@@ -2,7 +2,7 @@
 
     rationale of "A farm has 3 cows and 2 hens. …" by slips:
     "Each cow has 4 legs: 3 * 4 = 13. Each hen has 2 legs: 2 * 2 = 4. Together, 13 + 4 = 17.\\nAnswer: 17"
-    sound's review of it: "3 * 4 = 13 is false. The final answer 17 is not 16. [1]"
+    sound's review of it: “3 * 4 = 13” is false; the final answer 17 is not 16. [1]
 
 `sound` makes no mistakes, `slips` calculates or infers wrongly and arrives at a wrong answer, `lucky` reaches the right
 answer by a false step; the latter two in `flaw_share` of their texts. A review reads the text before it, whoever wrote
@@ -61,7 +61,7 @@ class Profile:
 PROFILES: Mapping[str, Profile] = {
     "sound": Profile(None, 0.0, leniency=0.0, noise=0.6, reviewer_quality=0.88),
     "slips": Profile(Flaw.SLIP, 0.6, leniency=0.0, noise=0.6, reviewer_quality=0.82),
-    "lucky": Profile(Flaw.LUCK, 0.6, leniency=1.0, noise=0.8, reviewer_quality=0.78),
+    "lucky": Profile(Flaw.LUCK, 0.6, leniency=1.0, noise=0.7, reviewer_quality=0.8),
 }
 _BOUNDS = {"flaw_share": (0, 1), "leniency": (-4, 4), "noise": (0, 4), "reviewer_quality": (0, 1)}
 
@@ -141,10 +141,8 @@ class SimulatedTeacher:
         if made is None:
             reason = f"a simulated teacher can't read this question: {asked.question[:80]!r}; ask one of a demo family"
             return Completion(request.key, "", Finish.REFUSED, reason)
-        return Completion(request.key, self._write(asked, made, self._request_rng(request)), Finish.OK)
-
-    def _request_rng(self, request: Request) -> random.Random:
-        return self.rng(request.messages, request.sampling.seed)
+        rng = self.rng(request.messages, request.sampling.seed)
+        return Completion(request.key, self._write(asked, made, rng), Finish.OK)
 
     def _write(self, asked: "_Asked", made: Made, rng: random.Random) -> str:
         if asked.kind == "solution":
@@ -204,7 +202,6 @@ class _Work(NamedTuple):
     answer: str
 
 
-_NOTHING_OFF: Mapping[int, int] = {}
 _SLIPS = (-2, -1, 1, 2, 3)
 
 
@@ -223,7 +220,7 @@ _Step = tuple[str, int]  # "3 * 4", 12
 
 def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list[_Step]:
     """The steps; a slip is carried on to the end, luck isn't, or is undone by a second false step."""
-    right = _steps(facts, _NOTHING_OFF)
+    right = _steps(facts, {})
     last = len(right) - 1
     if flaw is None:
         return right

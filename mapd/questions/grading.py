@@ -901,7 +901,7 @@ def _text_answer(text: str) -> str | None:
 _UNSAFE = re.compile(
     r"!|\\(?:sum|prod|int|lim|binom|input|begin)|[0-9]{16}|\^\s*\{?[^}]*\^|\*\*|\^\s*[{(]?\s*-?[0-9]{3}"
 )
-_MATHEMATICAL = re.compile(r"[0-9\\πe√^]")
+_MATHEMATICAL = re.compile(r"[0-9\\π√^]|\be\b")  # a word with an e in it is no expression
 
 
 def _same_expression(answer: str, gold: str) -> bool:

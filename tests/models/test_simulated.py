@@ -22,7 +22,7 @@ LEGS = "A farm has 3 cows and 2 hens. How many legs is that in all?"
 SUM = "What is 4 + 7 - 2?"
 KIN = "Ann is the mother of Ben. Ben is the father of Kate. What is Ann to Kate?"
 COUSIN = "Tom is Ann's son. Ann is Eva's sister. Eva is Max's mother. What is Tom to Max?"
-QUESTIONS = [made for family in FAMILIES for made in generated.generate(family, 150, 5)]
+QUESTIONS = [made for family in FAMILIES for made in generated.generate(family, 80, 5)]
 EXACT = {"noise": 0, "leniency": 0, "reviewer_quality": 1}
 
 
@@ -78,7 +78,7 @@ def test_the_sound_teacher_is_always_right() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_flaw_is_of_the_teachers_own_kind(family: str, model: str, right: bool) -> None:
     author = teacher(model, flaw_share=1.0)
-    for m in generated.generate(family, 300, 2):
+    for m in generated.generate(family, 150, 2):
         text, flawed = author.rationale(m, author.rng(m.text))
         reading = read_solution(m, text, m.gold)
         assert flawed
@@ -240,8 +240,8 @@ def test_a_perfect_reviewer_tells_all_flaws_from_all_sound_texts() -> None:
     reviewer = teacher("sound", **EXACT)
     measured = measure(everybody(), [reviewer], QUESTIONS)
     assert (measured.sensitivity, measured.specificity) == (1, 1)
-    assert measured.flawed > 300
-    assert measured.sound > 300
+    assert measured.flawed > 200
+    assert measured.sound > 200
 
 
 def test_a_coin_flip_scores_without_reading() -> None:

@@ -199,3 +199,11 @@ def test_splits_are_disjoint_and_of_the_size_asked_for() -> None:
     assert all(
         a.split == b.split or (a.split, b.split) in {("train", "dev"), ("dev", "test")} for a, b in pairwise(drawn)
     )
+
+
+def test_words_are_compared_without_algebra(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []  # sympy takes a quarter of a second for each "niece" against "nephew"
+    monkeypatch.setattr("math_verify.parse", lambda *args, **kwargs: asked.append(args))
+    pairs = [(a, b) for a in generated.KIN_WORDS for b in generated.KIN_WORDS]
+    assert all(answers_equal(a, b, Task.TEXT) == (a == b) for a, b in pairs)
+    assert asked == []
