@@ -9,9 +9,11 @@ from typing import Any
 import plotly.graph_objects as go
 
 from mapd.curation.curated import AtThreshold
+from mapd.store.tables import FinetuneStep
 from mapd.ui.look import GREY, LOOKS, figure_layout
 
 ACCENT = "#6866be"  # between the theme's two accents: read on the light and on the dark page
+TEAL = "#17808f"
 LINES = {  # field: its name, colour and dash: the colour is never the only sign
     "accepted": ("rationales accepted", LOOKS["accepted"].colour, "solid"),
     "wrong": ("of them with a wrong answer", LOOKS["incorrect"].colour, "dot"),
@@ -51,3 +53,26 @@ def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float) -> 
 def _named(word: str, threshold: float) -> dict[str, Any]:
     side = "top right" if word == "chosen" else "top left"
     return {"annotation_text": f"{word} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}
+
+
+LOSSES = {  # field of a step: its name, colour and dash
+    "loss_rationale": ("rationales", ACCENT, "solid"),
+    "loss_feedback": ("feedback", TEAL, "dash"),
+}
+
+
+def loss_figure(steps: Sequence[FinetuneStep]) -> go.Figure:
+    """Both losses of a finetune by step; one that isn't taught has no line."""
+    figure = go.Figure()
+    xs = [step.step for step in steps]
+    for name, (label, colour, dash) in LOSSES.items():
+        ys = [getattr(step, name) for step in steps]
+        if any(y is not None for y in ys):
+            line = {"dash": dash, "width": 2, "color": colour}
+            figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:.3f}")
+    figure.update_layout(**figure_layout(height=330))
+    figure.update_xaxes(
+        title="optimizer step", unifiedhovertitle={"text": "step %{x}"}, showgrid=False, rangemode="tozero"
+    )
+    figure.update_yaxes(title="loss (mean over the step's tokens)", rangemode="tozero", nticks=6)
+    return figure

@@ -1,0 +1,222 @@
+"""Before and after: what a student now gets right, what it gets wrong, and whether that is luck. Pure, but for `load`.
+
+    compare(load(session, "dev · smollm2"), load(session, "dev · smollm2 tuned"))
+    -> before 9/210 [2.3 %, 8.0 %], after 97/210 [39.6 %, 52.9 %], fixed 90, broken 2, mcnemar_p 5e-25
+
+The intervals are Wilson's 95 %; the p value is McNemar's exact one, of the questions that changed: how likely so uneven
+a split of them would be if both students were equally good. With k samples a question counts by its first one
+(sample 0): the pairs of McNemar's test have to be independent. An attempt counts as its exam recorded it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlmodel import Session, col, func, select
+
+from mapd.errors import BadInput
+from mapd.questions.grading import Outcome
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+
+CONFIDENCE = 0.95
+
+
+class Change(StrEnum):
+    """What became of one question."""
+
+    FIXED = "fixed"
+    BROKEN = "newly broken"
+    STILL_WRONG = "still wrong"
+    STILL_RIGHT = "still right"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One question as one exam has it."""
+
+    uid: str
+    family: str
+    gold: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Sat:
+    """An exam's first samples, by question uid; `asked` counts the questions of its split."""
+
+    exam: ExamInfo
+    answered: Mapping[str, Answered]
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`correct` of `n` (at least 1), and between which shares the truth lies with 95 % confidence."""
+
+    n: int
+    correct: int
+    no_answer: int
+    accuracy: float
+    low: float
+    high: float
+
+    @property
+    def readable(self) -> int:
+        """Answers that could be read."""
+        return self.n - self.no_answer
+
+    @property
+    def accuracy_when_readable(self) -> float | None:
+        """Of the answers that could be read, the share that is right; None where none could."""
+        return self.correct / self.readable if self.readable else None
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyResult:
+    """One family (or the whole): both scores, what always giving its most common gold answer would score, and p."""
+
+    before: Score
+    after: Score
+    majority: float
+    mcnemar_p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Two exams on the same questions, compared."""
+
+    before: ExamInfo
+    after: ExamInfo
+    overall: FamilyResult
+    by_family: Mapping[str, FamilyResult]
+    changes: Mapping[Change, tuple[str, ...]]  # question uids, in the order of the questions
+
+    @property
+    def fixed(self) -> int:
+        """Questions that are right now and weren't."""
+        return len(self.changes[Change.FIXED])
+
+    @property
+    def broken(self) -> int:
+        """Questions that were right and aren't any more."""
+        return len(self.changes[Change.BROKEN])
+
+
+def load(session: Session, ref: str | int) -> Sat:
+    """One exam's first samples.
+
+    Raises: NotFound.
+    """
+    info = queries.exam(session, ref)
+    query = (
+        select(t.Question.uid, t.Question.family, t.Question.gold, t.Attempt.outcome)
+        .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
+        .where(t.Attempt.exam_id == info.id, t.Attempt.sample == 0)
+        .order_by(col(t.Question.position))
+    )
+    answered = {
+        uid: Answered(uid, family or info.question_set, gold, Outcome(outcome))
+        for uid, family, gold, outcome in session.exec(query).all()
+    }
+    asked = select(func.count()).select_from(t.Question)
+    of_set = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
+    total = session.exec(asked.where(col(t.Question.set_id) == of_set, t.Question.split == info.split)).one()
+    return Sat(info, answered, total)
+
+
+def compare(before: Sat, after: Sat) -> Results:
+    """Compare two exams on the same questions.
+
+    Raises: BadInput where they have different questions, or one of them isn't finished.
+    """
+    for sat in (before, after):
+        if len(sat.answered) < sat.asked or not sat.answered:
+            raise BadInput(
+                f"exam {sat.exam.name} isn't finished: {len(sat.answered)} of {sat.asked} questions; "
+                "`mapd exam run` goes on with it"
+            )
+    if before.answered.keys() != after.answered.keys():
+        raise BadInput(
+            f"{before.exam.name} and {after.exam.name} have different questions; compare exams on one set and split"
+        )
+    pairs = [(first, after.answered[uid]) for uid, first in before.answered.items()]
+    families = dict.fromkeys(first.family for first, _ in pairs)
+    changes: dict[Change, list[str]] = {change: [] for change in Change}
+    for first, second in pairs:
+        changes[_change(first.outcome, second.outcome)].append(first.uid)
+    return Results(
+        before=before.exam,
+        after=after.exam,
+        overall=_result(pairs),
+        by_family={name: _result([pair for pair in pairs if pair[0].family == name]) for name in families},
+        changes={change: tuple(uids) for change, uids in changes.items()},
+    )
+
+
+def _change(before: Outcome, after: Outcome) -> Change:
+    was, is_ = before is Outcome.CORRECT, after is Outcome.CORRECT
+    if was:
+        return Change.STILL_RIGHT if is_ else Change.BROKEN
+    return Change.FIXED if is_ else Change.STILL_WRONG
+
+
+def _result(pairs: Sequence[tuple[Answered, Answered]]) -> FamilyResult:
+    changes = Counter(_change(first.outcome, second.outcome) for first, second in pairs)
+    golds = Counter((first.family, first.gold) for first, _ in pairs)
+    best = {family: max(n for (of, _), n in golds.items() if of == family) for family, _ in golds}
+    return FamilyResult(
+        before=score(first.outcome for first, _ in pairs),
+        after=score(second.outcome for _, second in pairs),
+        majority=sum(best.values()) / len(pairs),
+        mcnemar_p=mcnemar(changes[Change.FIXED], changes[Change.BROKEN]),
+    )
+
+
+def score(outcomes: Iterable[Outcome]) -> Score:
+    """Count outcomes; there is at least one."""
+    counts = Counter(outcomes)
+    n, correct = counts.total(), counts[Outcome.CORRECT]
+    low, high = wilson(correct, n)
+    return Score(n, correct, counts[Outcome.NO_ANSWER], correct / n, low, high)
+
+
+def wilson(count: int, of: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    from scipy.stats import binomtest  # two seconds, so only where a number is made
+
+    interval = binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """McNemar's exact p, two-sided: the questions that changed, as throws of a fair coin. 1 where none did."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
+
+
+def caveats(results: Results) -> list[str]:
+    """What the comparison can't show, in words, with its numbers."""
+    before, after = results.overall.before, results.overall.after
+    said = [
+        f"{_percent(before.no_answer, before.n)} of the answers could not be read before, "
+        f"{_percent(after.no_answer, after.n)} after: part of any gain is learning the answer's form."
+    ]
+    was, is_ = before.accuracy_when_readable, after.accuracy_when_readable
+    if was is not None and is_ is not None:
+        said.append(f"Of the answers that could be read, {was:.1%} were right before and {is_:.1%} after.")
+    said.append(f"Always giving each family's most common answer would score {results.overall.majority:.1%}.")
+    if results.overall.mcnemar_p >= 1 - CONFIDENCE:
+        said.append(f"The difference may be luck: McNemar's exact p is {results.overall.mcnemar_p:.2g}.")
+    if results.before.simulated:
+        said.append(
+            "The questions are generated and the teachers simulated: it shows the loop, not the method's worth."
+        )
+    return said
+
+
+def _percent(count: int, of: int) -> str:
+    return f"{count / of:.1%}"

@@ -1,0 +1,96 @@
+"""Every finetune with its steps, for the pages.
+
+finetunes(session)[0] -> Training(parent="smollm2", student="smollm2-f3a1", pairs=101, alpha=0.5, done=39, …)
+steps(session, 1)[0]  -> FinetuneStep(step=1, loss_feedback=2.91, loss_rationale=1.74, …)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from mapd.store import tables as t
+from mapd.store.queries import identity
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One finetune: `student` is None until it is done; `done` counts its steps so far."""
+
+    id: int
+    uid: str
+    parent: str
+    student: str | None
+    snapshot: str
+    exam: str
+    pairs: int
+    simulated: bool
+    arm: str | None
+    alpha: float
+    seed: int
+    hyperparameters: dict[str, Any]
+    done: int
+    seconds: float
+    created_at: datetime
+
+
+def finetunes(session: Session) -> list[Training]:
+    """Every finetune of the project, the newest first."""
+    parent, made = sa.orm.aliased(t.Student), sa.orm.aliased(t.Student)
+    counted = (
+        select(
+            t.FinetuneStep.finetune_id, func.count().label("done"), func.sum(t.FinetuneStep.seconds).label("seconds")
+        )
+        .group_by(col(t.FinetuneStep.finetune_id))
+        .subquery()
+    )
+    query = (
+        sa.select(
+            t.Finetune,
+            col(parent.name),
+            col(made.name),
+            t.Snapshot,
+            col(t.Exam.uid),
+            col(t.QuestionSet.simulated),
+            counted.c.done,
+            counted.c.seconds,
+        )
+        .join(parent, col(t.Finetune.parent_id) == parent.id)
+        .outerjoin(made, col(t.Finetune.student_id) == made.id)
+        .join(t.Snapshot, col(t.Finetune.snapshot_id) == t.Snapshot.id)
+        .join(t.Exam, col(t.Snapshot.exam_id) == t.Exam.id)
+        .join(t.QuestionSet, col(t.Exam.set_id) == t.QuestionSet.id)
+        .outerjoin(counted, counted.c.finetune_id == t.Finetune.id)
+        .options(sa.orm.defer(t.Snapshot.lines))  # type: ignore[arg-type]
+        .order_by(col(t.Finetune.id).desc())
+    )
+    rows: Sequence[Any] = session.execute(query).all()
+    return [
+        Training(
+            id=identity(f),
+            uid=f.uid,
+            parent=parent_name,
+            student=student_name,
+            snapshot=snapshot.sha256,
+            exam=exam,
+            pairs=snapshot.pairs,
+            simulated=simulated,
+            arm=f.arm,
+            alpha=f.alpha,
+            seed=f.seed,
+            hyperparameters=f.hyperparameters,
+            done=done or 0,
+            seconds=seconds or 0.0,
+            created_at=f.created_at,
+        )
+        for f, parent_name, student_name, snapshot, exam, simulated, done, seconds in rows
+    ]
+
+
+def steps(session: Session, finetune_id: int) -> Sequence[t.FinetuneStep]:
+    """The steps of one finetune, in order."""
+    query = select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)
+    return session.exec(query.order_by(col(t.FinetuneStep.step))).all()

@@ -1,0 +1,110 @@
+"""The finetune page's parts: every finetune, and of one its curves, its numbers and what made it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.store import db, finetunes
+from mapd.store.finetunes import Training
+from mapd.ui import charts, current, figures, text
+from mapd.ui.figures import Cell, Html
+from mapd.ui.look import FIGURE_CONFIG
+
+SHORT = 12  # characters of a snapshot's name
+HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
+
+
+def trainings() -> list[Training]:
+    """Every finetune of the project, the newest first."""
+    with db.reading(current.engine()) as session:
+        return finetunes.finetunes(session)
+
+
+def nothing_yet() -> None:
+    """What to do where nothing was finetuned."""
+    with st.container(border=True):
+        st.markdown(
+            "**No student was finetuned yet.** Freeze a curated set, then teach a student with it in a terminal:"
+        )
+        current.link("pages/curate/snapshots.py", "Snapshots", icon=":material/inventory_2:")
+        st.code("mapd finetune --snapshot SHA --alpha 0.5", language=None)
+
+
+def chosen(found: Sequence[Training]) -> Training:
+    """The finetune that the address names, else the newest."""
+    asked = st.query_params.get("finetune")
+    named = next((one for one in found if one.uid == asked), None)
+    if asked and named is None:
+        text.complain(f"this address asks for a finetune that the project doesn't hold: {asked}; the newest is shown")
+    return named or found[0]
+
+
+def steps_of(one: Training) -> int:
+    """How many steps it has in all."""
+    return Hyperparameters(**one.hyperparameters).steps(one.pairs)
+
+
+def listed(found: Sequence[Training], shown: Training) -> None:
+    """Every finetune, a line each."""
+    st.html(figures.table(HEADER, [_row(one, one is shown) for one in found], words=5))
+
+
+def _row(one: Training, here: bool) -> tuple[Cell, ...]:
+    name = figures.linked(one.arm or one.uid[:SHORT], current.address("finetune", finetune=one.uid))
+    return (
+        Html(f"<b>{name}</b>") if here else name,
+        text.one_line(one.parent, 30),
+        text.one_line(one.student, 40) if one.student else None,
+        figures.linked(one.snapshot[:SHORT], current.address("snapshots", exam=one.exam, snapshot=one.snapshot)),
+        "done" if one.student else "not finished",
+        one.pairs,
+        f"{one.alpha:g}",
+        one.seed,
+        f"{one.done:,} of {steps_of(one):,}",
+        f"{one.seconds / 60:.1f}",
+    )
+
+
+def curves(one: Training) -> None:
+    """Both losses, step by step, and how fast it went."""
+    with db.reading(current.engine()) as session:
+        steps = finetunes.steps(session, one.id)
+        if not steps:
+            st.caption("No step is done yet.")
+            return
+        figure = charts.loss_figure(steps)
+        first, last = steps[0], steps[-1]
+    alt = f"Loss on rationales and on feedback over {len(steps)} steps"
+    st.plotly_chart(figure, key=f"losses_{one.uid}", config=FIGURE_CONFIG, alt=alt)
+    if len(steps) < steps_of(one):
+        left = one.seconds / len(steps) * (steps_of(one) - len(steps))
+        st.progress(
+            len(steps) / steps_of(one),
+            f"step {len(steps):,} of {steps_of(one):,}, {left / 60:.1f} minutes of work left",
+        )
+        st.caption("Where it isn't running any more: the same `mapd finetune` goes on from its last checkpoint.")
+    st.html(
+        figures.row(
+            [
+                (_fell(first.loss_rationale, last.loss_rationale), "loss on rationales"),
+                (_fell(first.loss_feedback, last.loss_feedback), "loss on feedback"),
+                (f"{sum(s.tokens_per_s for s in steps) / len(steps):,.0f}", "tokens a second"),
+                (f"{one.seconds / 60:.1f}", "minutes"),
+            ]
+        )
+    )
+
+
+def _fell(first: float | None, last: float | None) -> str | None:
+    return None if first is None or last is None else f"{first:.2f} → {last:.2f}"
+
+
+def made_of(one: Training) -> None:
+    """What it was made with, and where its student is compared."""
+    st.subheader("Made with", anchor=False)
+    share = f"{one.alpha:g} · loss on feedback + {1 - one.alpha:g} · loss on rationales"
+    settings = {"loss": share} | {k.replace("_", " "): f"{v:g}" for k, v in one.hyperparameters.items() if k != "alpha"}
+    st.html(figures.table(("", ""), list(settings.items()), words=2))
+    if one.student:
+        current.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=one.exam)

@@ -1,0 +1,97 @@
+"""Before and after: the numbers by hand, and what can't be compared."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlmodel import Session
+
+from mapd import results
+from mapd.errors import BadInput
+from mapd.questions.grading import Outcome
+from mapd.results import Answered, Change, Sat, caveats, compare
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+
+RIGHT, WRONG, NONE = Outcome.CORRECT, Outcome.INCORRECT, Outcome.NO_ANSWER
+
+
+def info(name: str) -> ExamInfo:
+    return ExamInfo(1, name, name, "s", "set", "dev", 0, "ours", simulated=True, policy="paper", threshold=None)
+
+
+def sat(name: str, outcomes: list[Outcome], family: str = "legs") -> Sat:
+    answered = {f"q{n}": Answered(f"q{n}", family, str(n % 2), outcome) for n, outcome in enumerate(outcomes)}
+    return Sat(info(name), answered, len(outcomes))
+
+
+def test_the_numbers_by_hand() -> None:
+    told = compare(
+        sat("a", [WRONG, NONE, RIGHT, WRONG, RIGHT, WRONG]), sat("b", [RIGHT, RIGHT, RIGHT, WRONG, WRONG, RIGHT])
+    )
+    assert (told.fixed, told.broken) == (3, 1)
+    assert told.changes[Change.STILL_WRONG] == ("q3",)
+    assert told.changes[Change.STILL_RIGHT] == ("q2",)
+    assert told.overall.before.accuracy == pytest.approx(2 / 6)
+    assert told.overall.mcnemar_p == pytest.approx(2 * (1 + 4) / 16)  # P(X <= 1) of 4 fair throws, two-sided
+    assert told.overall.before.no_answer == 1
+    assert told.overall.majority == 0.5
+    assert told.by_family["legs"] == told.overall
+
+
+def test_wilsons_interval_as_published() -> None:
+    """Newcombe 1998, table I: 81 of 263 -> 0.2553 to 0.3662; 0 of 20 -> 0 to 0.1611."""
+    assert results.wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert results.wilson(0, 20) == pytest.approx((0, 0.1611), abs=1e-4)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Outcome), st.sampled_from(Outcome)), min_size=1, max_size=40))
+def test_every_question_changes_in_one_way(pairs: list[tuple[Outcome, Outcome]]) -> None:
+    told = compare(sat("a", [a for a, _ in pairs]), sat("b", [b for _, b in pairs]))
+    assert sorted(uid for uids in told.changes.values() for uid in uids) == sorted(f"q{n}" for n in range(len(pairs)))
+    gained = told.overall.after.correct - told.overall.before.correct
+    assert gained == told.fixed - told.broken
+    assert told.overall.before.low <= told.overall.before.accuracy <= told.overall.before.high
+    assert 0 < told.overall.mcnemar_p <= 1
+    swapped = compare(sat("b", [b for _, b in pairs]), sat("a", [a for a, _ in pairs]))
+    assert swapped.overall.mcnemar_p == pytest.approx(told.overall.mcnemar_p)
+
+
+def test_the_majority_is_that_of_each_family() -> None:
+    """Two families whose commonest answers differ: 2 of 3 and 1 of 1."""
+    legs = sat("a", [WRONG] * 3).answered
+    both = dict(legs) | {"k": Answered("k", "kinship", "mother", WRONG)}
+    told = compare(Sat(info("a"), both, 4), Sat(info("b"), both, 4))
+    assert told.overall.majority == pytest.approx(3 / 4)
+    assert told.by_family["kinship"].majority == 1
+
+
+def test_what_can_t_be_compared() -> None:
+    whole = sat("a", [WRONG, RIGHT])
+    with pytest.raises(BadInput, match="b isn't finished: 1 of 2 questions"):
+        compare(whole, Sat(info("b"), {"q0": whole.answered["q0"]}, 2))
+    other = {"x": Answered("x", "legs", "1", RIGHT), "y": Answered("y", "legs", "1", RIGHT)}
+    with pytest.raises(BadInput, match="different questions"):
+        compare(whole, Sat(info("b"), other, 2))
+
+
+def test_the_caveats_say_luck_and_form() -> None:
+    lucky = " ".join(caveats(compare(sat("a", [NONE, WRONG]), sat("b", [RIGHT, WRONG]))))
+    assert "50.0% of the answers could not be read before, 0.0% after" in lucky
+    assert "may be luck" in lucky
+    assert "simulated" in lucky
+    sure = caveats(compare(sat("a", [WRONG] * 20), sat("b", [RIGHT] * 20)))
+    assert not any("luck" in said for said in sure)
+
+
+def test_an_exam_is_read_from_the_store(session: Session, exam: ExamInfo) -> None:
+    read = results.load(session, exam.uid)
+    assert (len(read.answered), read.asked) == (12, 12)
+    assert {a.outcome for a in read.answered.values()} == {WRONG, NONE}
+    first = session.get(t.Question, 1)
+    assert first is not None
+    session.add(
+        t.Question(set_id=first.set_id, source_id="new", position=99, split="train", task="numeric", text="?", gold="1")
+    )
+    session.flush()
+    with pytest.raises(BadInput, match="12 of 13"):
+        compare(results.load(session, exam.uid), results.load(session, exam.uid))
