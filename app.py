@@ -21,6 +21,8 @@ if __name__ == "__main__":
             "Loop": [
                 st.Page("pages/loop/overview.py", title="Overview", icon=":material/sync:", url_path="", default=True),
                 st.Page("pages/loop/data.py", title="Data", icon=":material/database:"),
+                st.Page("pages/loop/exam.py", title="Exam", icon=":material/quiz:"),
+                st.Page("pages/loop/committee.py", title="Committee", icon=":material/groups:"),
             ],
             "Review": [
                 st.Page("pages/review/triage.py", title="Triage", icon=":material/rate_review:"),
@@ -29,6 +31,10 @@ if __name__ == "__main__":
             "Curate": [
                 st.Page("pages/curate/threshold.py", title="Threshold lab", icon=":material/tune:"),
                 st.Page("pages/curate/snapshots.py", title="Snapshots", icon=":material/inventory_2:"),
+            ],
+            "Train": [
+                st.Page("pages/train/finetune.py", title="Finetune", icon=":material/model_training:"),
+                st.Page("pages/train/results.py", title="Results", icon=":material/compare_arrows:"),
             ],
         }
     )

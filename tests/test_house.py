@@ -8,7 +8,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "mapd").rglob("*.py"))
-PURE = ("verdicts.py", "checks.py", "questions/grading.py", "curation/queues.py", "curation/filters.py")
+PURE = (
+    "verdicts.py",
+    "checks.py",
+    "questions/grading.py",
+    "questions/generated.py",
+    "mistakes.py",
+    "curation/queues.py",
+    "curation/filters.py",
+)
 STAGES = ("exam", "committee", "curation", "finetune")
 
 

@@ -1,0 +1,169 @@
+"""The results page's parts: which two exams, the table of before and after, and the questions that changed."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+from sqlmodel import col, func, select
+
+from mapd import results
+from mapd.results import Change, FamilyResult, Results, Score
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+from mapd.ui import address, attempts, current, figures, text
+from mapd.ui.attempts import Shown
+from mapd.ui.figures import Cell, Html
+from mapd.ui.loaded import load_material
+
+HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "majority")
+FIRST = Change.FIXED
+
+
+def choose(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
+    """Draw the two choices; returns their uids. By default the newest exam, and the first one on the same questions."""
+    names = {exam.uid: text.one_line(exam.name, 120) for exam in exams}
+    default = latest_pair(exams)
+    if default is None:
+        return None
+    address.refuse_unknown("before", list(names))
+    address.refuse_unknown("after", list(names))
+    address.settle("results", "pair", before=default[0].uid, after=default[1].uid)
+    left, right = st.columns(2)
+    picked = []
+    for column, key, exam in ((left, "before", default[0]), (right, "after", default[1])):
+        with column:
+            picked.append(
+                st.selectbox(
+                    key.capitalize(),
+                    list(names),
+                    index=list(names).index(exam.uid),
+                    format_func=names.__getitem__,
+                    key=key,
+                    bind="query-params",
+                    on_change=address.first_page,
+                    args=("page",),
+                )
+            )
+    return picked[0], picked[1]
+
+
+def latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
+    """Of exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
+    for after in exams:
+        alike = [e for e in exams if (e.question_set, e.split) == (after.question_set, after.split)]
+        if len(alike) > 1 and after is not alike[-1]:
+            return alike[-1], after
+    return None
+
+
+def nothing_yet(exams: Sequence[ExamInfo]) -> None:
+    """What to do where there are no two exams to compare."""
+    with st.container(border=True):
+        st.markdown(
+            "**Nothing to compare yet.** Two students have to sit an exam on the same questions. In a terminal:"
+        )
+        name = exams[0].question_set if exams else "SET"
+        st.code(
+            f"mapd exam run --student BEFORE --questions {name} --split dev\n"
+            f"mapd exam run --student AFTER --questions {name} --split dev",
+            language=None,
+        )
+
+
+def compared(before: str, after: str) -> Results:
+    """Both exams compared; kept until an attempt comes in.
+
+    Raises: BadInput where they can't be.
+    """
+    with db.reading(current.engine()) as session:
+        newest = session.exec(select(func.max(col(t.Attempt.id)))).one()
+    return _compared(before, after, str(current.engine().url), newest)
+
+
+@st.cache_data(max_entries=16, show_spinner="Comparing …")
+def _compared(before: str, after: str, url: str, newest: int | None) -> Results:  # noqa: ARG001 - the cache's key
+    with db.reading(current.engine()) as session:
+        return results.compare(results.load(session, before), results.load(session, after))
+
+
+def table(told: Results) -> None:
+    """Before and after, in all and by family."""
+    rows = [_row("all", told.overall)] if len(told.by_family) > 1 else []
+    rows += [_row(name.replace("_", " "), result) for name, result in told.by_family.items()]
+    st.html(figures.table(HEADER, rows))
+    st.caption(
+        "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · no answer: before → after · "
+        "majority: always giving the family's most common gold answer"
+    )
+
+
+def _row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
+    before, after = result.before, result.after
+    change = f"{100 * (after.accuracy - before.accuracy):+.1f}".replace("-", "−")
+    return (
+        text.one_line(name, 40),
+        *_score(before),
+        *_score(after),
+        change,
+        _p(result.mcnemar_p),
+        f"{before.no_answer:,} → {after.no_answer:,}",
+        f"{result.majority:.1%}",
+    )
+
+
+def _score(score: Score) -> tuple[Cell, Cell]:
+    share = Html(f'<b>{score.accuracy:.1%}</b> <span class="mapd-note">{score.correct:,}/{score.n:,}</span>')
+    return share, Html(f'<span class="mapd-note">{score.low:.1%} – {score.high:.1%}</span>')
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= 1e-4 else "< 0.0001"
+
+
+def caveats(told: Results) -> None:
+    """What the comparison can't show."""
+    with st.container(border=True, gap=None):
+        st.html(
+            figures.titled("What this doesn't show", "".join(f"<p>{text.escape(s)}</p>" for s in results.caveats(told)))
+        )
+
+
+def changes(told: Results) -> None:
+    """The questions by what became of them, each with both answers side by side."""
+    counts: Mapping[Change, int] = {change: len(uids) for change, uids in told.changes.items()}
+    address.settle("changes_of", (told.before.uid, told.after.uid), change=FIRST.value, page=1)
+    st.subheader("Question by question", anchor=False)
+    wanted = st.segmented_control(
+        "Show",
+        [change.value for change in Change],
+        format_func=lambda value: f"{counts[Change(value)]:,} {value}",
+        key="change",
+        bind="query-params",
+        required=True,
+        default=FIRST.value,
+        label_visibility="collapsed",
+        on_change=address.first_page,
+        args=("page",),
+    )
+    shown = _shown(told, Change(wanted or FIRST))
+    if not shown:
+        st.caption("No question is among these.")
+        return
+    page = attempts.pages(len(shown))
+    attempts.draw(attempts.part(shown, page), ("before", "after"))
+
+
+def _shown(told: Results, change: Change) -> list[Shown]:
+    with db.reading(current.engine()) as session:
+        before, after = (load_material(session, exam.id) for exam in (told.before, told.after))
+    uids = set(told.changes[change])
+    first = {a.question_id: a for a in before.attempts if a.sample == 0}
+    second = {a.question_id: a for a in after.attempts if a.sample == 0}
+    questions = (q for q in before.questions.values() if q.uid in uids)
+    return [Shown(q, (("before", first[q.id]), ("after", second[q.id]))) for q in questions]
+
+
+def exams() -> list[ExamInfo]:
+    """Every exam, the newest first."""
+    with db.reading(current.engine()) as session:
+        return queries.exams(session)

@@ -1,0 +1,118 @@
+"""The exam page's parts: how the student did, how it was asked, and every attempt."""
+
+from enum import StrEnum
+
+import streamlit as st
+
+from mapd import prompts, results
+from mapd.questions.grading import Outcome
+from mapd.results import Sat, Score
+from mapd.store import db
+from mapd.store import tables as t
+from mapd.store.queries import Material
+from mapd.ui import address, attempts, current, figures, look, text
+from mapd.ui.attempts import Shown
+from mapd.ui.figures import Cell, Html
+from mapd.ui.loaded import load_material
+
+
+def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
+    """The exam's first samples, its row, and its questions with every attempt."""
+    with db.reading(current.engine()) as session:
+        row = session.get(t.Exam, exam_id)
+        assert row is not None, "the header's exam is there"
+        return results.load(session, exam_id), row, load_material(session, exam_id)
+
+
+def standing(sat: Sat) -> None:
+    """How far it is, and what came of it."""
+    done, outcomes = len(sat.answered), [a.outcome for a in sat.answered.values()]
+    if done < sat.asked:
+        st.progress(done / sat.asked, f"{done:,} of {sat.asked:,} questions answered")
+        st.caption("Where it isn't running any more: the same `mapd exam run` goes on where it was.")
+    counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
+    st.html(
+        figures.row(
+            [
+                (done, "questions answered"),
+                *((counts[outcome], look.LOOKS[outcome.value].word) for outcome in Outcome),
+                (done - counts[Outcome.CORRECT], "mistakes, as recorded"),
+            ]
+        )
+    )
+
+
+def by_family(sat: Sat) -> None:
+    """Accuracy by family with Wilson's intervals; nothing for an import, which holds mistakes alone."""
+    if sat.exam.graded_by == "import" or not sat.answered:
+        st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
+        return
+    families = dict.fromkeys(a.family for a in sat.answered.values())
+    groups = {"all": list(sat.answered.values())} if len(families) > 1 else {}
+    groups |= {name: [a for a in sat.answered.values() if a.family == name] for name in families}
+    rows = [_row(name, results.score(a.outcome for a in group)) for name, group in groups.items()]
+    st.html(figures.table(("family", "questions", "right", "accuracy", "95 %", "no answer"), rows))
+
+
+def _row(name: str, score: Score) -> tuple[Cell, ...]:
+    return (
+        text.one_line(name.replace("_", " "), 40),
+        score.n,
+        score.correct,
+        Html(f"<b>{score.accuracy:.1%}</b>"),
+        f"{score.low:.1%} – {score.high:.1%}",
+        score.no_answer,
+    )
+
+
+def asked_how(row: t.Exam, sat: Sat) -> None:
+    """How the student was asked."""
+    settings: list[tuple[Cell, ...]] = [
+        ("student", text.one_line(sat.exam.student, 60)),
+        ("questions", text.one_line(f"{sat.exam.question_set}, split {sat.exam.split}", 80)),
+        ("round", str(sat.exam.round)),
+        ("graded by", {"ours": "this project", "import": "the imported file"}[row.graded_by]),
+    ]
+    settings += [(text.one_line(key.replace("_", " "), 40), str(value)) for key, value in row.decoding.items()]
+    settings += [("seed", str(row.seed))] if row.seed is not None else []
+    st.html(figures.table(("asked", ""), settings, words=2))
+    if row.graded_by == "ours":
+        with st.expander("The prompt"):
+            st.code(prompts.EXAM.text, language=None, wrap_lines=True)
+
+
+class Show(StrEnum):
+    """Which attempts are listed."""
+
+    ALL = "all"
+    RIGHT = "right"
+    WRONG = "wrong"
+    NO_ANSWER = "no answer"
+
+
+OUTCOMES = {Show.RIGHT: "correct", Show.WRONG: "incorrect", Show.NO_ANSWER: "no_answer"}
+
+
+def listed(material: Material) -> None:
+    """Every attempt, by outcome, with what was asked and answered."""
+    address.settle("attempts", material.exam.id, outcome=Show.ALL.value, page=1)
+    st.subheader("Attempts", anchor=False)
+    wanted = st.segmented_control(
+        "Show",
+        [show.value for show in Show],
+        key="outcome",
+        bind="query-params",
+        required=True,
+        default=Show.ALL.value,
+        label_visibility="collapsed",
+        on_change=address.first_page,
+        args=("page",),
+    )
+    outcome = OUTCOMES.get(Show(wanted or Show.ALL))
+    found = [a for a in material.attempts if outcome in (None, a.outcome)]
+    if not found:
+        st.caption("No attempt is among these.")
+        return
+    page = attempts.pages(len(found))
+    shown = [Shown(material.questions[a.question_id], (("the student's response", a),)) for a in found]
+    attempts.draw(attempts.part(shown, page), ("answer",), judge=material.exam.split == "train")

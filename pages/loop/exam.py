@@ -1,0 +1,24 @@
+"""Exam: how a student did on one set of questions, and every attempt of it."""
+
+import streamlit as st
+
+from mapd.ui import current, figures, rows, sitting
+
+
+def page(exam_id: int) -> None:
+    """One exam."""
+    sat, row, material = sitting.read(exam_id)
+    sitting.standing(sat)
+    left, right = st.columns((3, 2), gap="large")
+    with left:
+        sitting.by_family(sat)
+    with right:
+        sitting.asked_how(row, sat)
+    sitting.listed(material)
+
+
+figures.style()
+st.html(rows.STYLE)
+st.header("Exam", anchor=False)
+if (exam := current.require_exam()) is not None:
+    page(exam)
