@@ -1,0 +1,70 @@
+"""Questions of any reasoning-gym task, an optional extra: `mapd questions gym NAME leg_counting --count 100`.
+
+    rows("leg_counting", 1, seed=42)
+    -> (Row("leg_counting-0", "train", Task.NUMERIC, "How many legs are there in total if you have …?", "4", …),)
+
+Answers are graded by our own rules (grading.py), not by the task's `score_answer`: a task whose answer is a number, a
+truth or a few words does well, one that has many right answers does not.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from mapd.errors import BadInput
+from mapd.questions.files import SHARES, Row, Shares, draw
+from mapd.questions.grading import Task
+
+TRIES = 20  # how many questions are made, at most, for each that is wanted: small tasks repeat themselves
+_NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+)?")
+_TRUTHS = {"true", "false", "yes", "no"}
+
+
+def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tuple[Row, ...]:
+    """So many different questions of a task, shared out to the splits; the same for the same seed.
+
+    Raises: BadInput where reasoning-gym is missing, doesn't know the task, or the task can't give so many.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for question, gold in _made(task, count * TRIES, seed):
+        found.setdefault(" ".join(question.split()), (question, gold))
+        if len(found) == count:
+            break
+    else:
+        raise BadInput(
+            f"reasoning-gym's {task} can't give {count} different questions, only {len(found)}; ask for less"
+        )
+    kind = _task(gold for _, gold in found.values())
+    splits = draw([task] * count, shares, seed)
+    return tuple(
+        Row(f"{task}-{number}", split, kind, question, gold, family=task)
+        for number, (split, (question, gold)) in enumerate(zip(splits, found.values(), strict=True))
+    )
+
+
+def _made(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Questions and gold answers as the task makes them."""
+    try:
+        import reasoning_gym  # an extra, and slow to load
+    except ImportError as error:
+        raise BadInput(
+            "reasoning-gym is not installed: pip install 'mapd-studio[gym]' (some of its parts need a C compiler)"
+        ) from error
+    try:
+        items = reasoning_gym.create_dataset(task, size=most, seed=seed)
+    except (ValueError, AssertionError) as error:
+        raise BadInput(f"reasoning-gym makes no questions of a task {task!r} ({error}); see its GALLERY.md") from error
+    for place in range(most):
+        question, gold = (item := items[place])["question"], item["answer"]
+        if not isinstance(gold, str) or not gold.strip():
+            raise BadInput(
+                f"reasoning-gym's {task} has no single gold answer, so it can't be graded; choose another task"
+            )
+        yield question, gold.strip()
+
+
+def _task(golds: Iterable[str]) -> Task:
+    """What kind of answers they are: all numbers, all truths, else words."""
+    answers = list(golds)
+    if all(map(_NUMBER.fullmatch, answers)):
+        return Task.NUMERIC
+    return Task.BOOLEAN if all(answer.lower() in _TRUTHS for answer in answers) else Task.TEXT
