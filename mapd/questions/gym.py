@@ -15,7 +15,7 @@ from mapd.questions.files import SHARES, Row, Shares, draw
 from mapd.questions.grading import Task
 
 TRIES = 20  # how many questions are made, at most, for each that is wanted: small tasks repeat themselves
-_NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+)?")
+_NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+|[eE][-+]?[0-9]+)?")
 _TRUTHS = {"true", "false", "yes", "no"}
 
 
