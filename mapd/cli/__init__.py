@@ -18,7 +18,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
-from mapd.cli import committee, curation, exams, questions
+from mapd.cli import committee, curation, demo, exams, finetuning, questions, results
 from mapd.cli.shared import AsJson, console, line, reading, show
 from mapd.errors import BadInput, MapdError
 from mapd.settings import Settings
@@ -30,8 +30,11 @@ app.add_typer(curation.curating, name="curate")
 app.command("judge")(curation.judge)
 app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
+app.command("finetune")(finetuning.finetune)
 app.add_typer(exams.learning, name="students")
 app.add_typer(exams.examining, name="exam")
+app.command("results")(results.compare)
+app.command("demo")(demo.demo)
 
 
 @app.command("app")

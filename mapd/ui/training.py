@@ -42,7 +42,7 @@ def chosen(found: Sequence[Training]) -> Training:
 
 def steps_of(one: Training) -> int:
     """How many steps it has in all."""
-    return Hyperparameters(**one.hyperparameters).steps(one.pairs)
+    return Hyperparameters(alpha=one.alpha, seed=one.seed, **one.hyperparameters).steps(one.pairs)
 
 
 def listed(found: Sequence[Training], shown: Training) -> None:
@@ -104,7 +104,7 @@ def made_of(one: Training) -> None:
     """What it was made with, and where its student is compared."""
     st.subheader("Made with", anchor=False)
     share = f"{one.alpha:g} · loss on feedback + {1 - one.alpha:g} · loss on rationales"
-    settings = {"loss": share} | {k.replace("_", " "): f"{v:g}" for k, v in one.hyperparameters.items() if k != "alpha"}
+    settings = {"loss": share} | {k.replace("_", " "): f"{v:g}" for k, v in one.hyperparameters.items()}
     st.html(figures.table(("", ""), list(settings.items()), words=2))
     if one.student:
         current.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=one.exam)

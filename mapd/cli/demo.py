@@ -1,0 +1,140 @@
+"""`mapd demo`: the whole loop on this machine, from generated questions to a table of before and after."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from mapd import loop, results
+from mapd.cli.shared import AsJson, PersonName, console, errors, line, show
+from mapd.loop import Outcome, Plan, Told
+from mapd.people import this_person
+from mapd.results import FamilyResult, Score
+from mapd.settings import Settings
+from mapd.store import db
+
+STANDARD = Plan()
+
+
+def demo(
+    questions: Annotated[int, typer.Option(help="Questions to learn from, over three families.")] = STANDARD.questions,
+    held_out: Annotated[int, typer.Option(help="Questions asked before and after.")] = STANDARD.held_out,
+    alpha: Annotated[float, typer.Option(help="The share of the loss on feedback.")] = STANDARD.alpha,
+    seed: Annotated[int, typer.Option(help="Draws the questions, the pairs and the training's order.")] = STANDARD.seed,
+    policy: Annotated[str, typer.Option(help="paper, strict, or a saved policy's name.")] = STANDARD.policy,
+    arms: Annotated[str, typer.Option(help=f"Compare curated sets: all, or some of {', '.join(loop.ARMS)}.")] = "",
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole loop here: a small student, simulated teachers, before and after. Killed, it goes on when rerun."""
+    named = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
+    plan = Plan(questions, held_out, alpha, seed, policy, named)
+    settings = Settings()
+    engine = db.open_store(settings)
+    with _watching(quiet=as_json) as watch:
+        told = loop.demo(engine, settings.home.resolve(), plan, by=by or this_person(), watch=watch)
+    if as_json:
+        show(as_result(told), as_json, "")
+    else:
+        _print(told)
+
+
+@contextmanager
+def _watching(*, quiet: bool) -> Iterator[loop.Watch]:
+    """A bar a stage on a terminal; elsewhere nothing."""
+    columns = (
+        TextColumn("{task.description:<14}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=errors, disable=quiet or not errors.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def watch(stage: str, done: int, total: int, left: float | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=None, left="")
+            said = "" if not left else f"{left:.0f} s left"
+            bar.update(tasks[stage], completed=done, total=total or None, left=said)
+
+        yield watch
+
+
+def as_result(told: Told) -> dict[str, Any]:
+    """The demo's line of JSON; with arms their outcomes beside the first one's."""
+    first = told.outcomes[0]
+    result: dict[str, Any] = {
+        "untuned": score(first.results.overall.before),
+        "tuned": score(first.results.overall.after),
+        "mistakes": told.mistakes,
+        "pairs": first.pairs,
+        "fixed": first.results.fixed,
+        "broken": first.results.broken,
+        "mcnemar_p": first.results.overall.mcnemar_p,
+        "reviewers": {
+            r.name: {"caught": [r.caught.count, r.caught.of], "passed": [r.passed.count, r.passed.of]}
+            for r in told.reviewers
+        },
+        "seconds": dict(told.seconds),
+    }
+    if len(told.outcomes) > 1:
+        result["arms"] = {outcome.arm: _arm(outcome) for outcome in told.outcomes}
+    return result
+
+
+def score(counted: Score) -> dict[str, float]:
+    """A score as scripts get it."""
+    return {
+        "n": counted.n,
+        "correct": counted.correct,
+        "accuracy": counted.accuracy,
+        "low": counted.low,
+        "high": counted.high,
+        "no_answer": counted.no_answer,
+    }
+
+
+def _arm(outcome: Outcome) -> dict[str, Any]:
+    families = {name: score(family.after) for name, family in outcome.results.by_family.items()}
+    return {
+        "student": outcome.student,
+        "snapshot": outcome.snapshot,
+        "alpha": outcome.alpha,
+        "pairs": outcome.pairs,
+        "wrong": outcome.wrong,
+        "tuned": score(outcome.results.overall.after),
+        "by_family": families,
+    }
+
+
+def _print(told: Told) -> None:
+    for outcome in told.outcomes:
+        line(
+            f"\n{outcome.arm}: student {outcome.student}, {outcome.pairs} pairs, "
+            f"{outcome.wrong} of them wrong by the checks"
+        )
+        console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
+    line("\nWhat this doesn't show")
+    for said in results.caveats(told.outcomes[0].results):
+        line(f"  {said}")
+    line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in told.seconds.items()))
+
+
+def before_and_after(overall: FamilyResult, by_family: dict[str, FamilyResult] | Any) -> Table:
+    """The table of a comparison, in all and by family."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "before", "95 %", "after", "95 %", "p", "no answer", "majority"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, family in (*by_family.items(), ("all", overall)):
+        cells = (*_cells(family.before), *_cells(family.after), f"{family.mcnemar_p:.2g}")
+        unread = f"{family.before.no_answer} → {family.after.no_answer}"
+        table.add_row(*map(Text, (name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")))
+    return table
+
+
+def _cells(counted: Score) -> tuple[str, str]:
+    return f"{counted.accuracy:.1%} ({counted.correct}/{counted.n})", f"{counted.low:.1%}–{counted.high:.1%}"

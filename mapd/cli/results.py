@@ -1,0 +1,34 @@
+"""`mapd results`: two exams on the same questions, compared."""
+
+from typing import Annotated
+
+import typer
+
+from mapd import results
+from mapd.cli.demo import before_and_after, score
+from mapd.cli.shared import AsJson, console, line, reading, show
+
+
+def compare(
+    before: Annotated[str, typer.Option(help="The exam before: id, uid or name.")],
+    after: Annotated[str, typer.Option(help="The exam after, on the same questions.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two exams question by question: what got better, what got worse, and whether it may be luck."""
+    with reading() as session:
+        told = results.compare(results.load(session, before), results.load(session, after))
+    if as_json:
+        families = {
+            name: {"before": score(f.before), "after": score(f.after), "majority": f.majority, "mcnemar_p": f.mcnemar_p}
+            for name, f in told.by_family.items()
+        }
+        overall = told.overall
+        result = {"before": score(overall.before), "after": score(overall.after), "fixed": told.fixed}
+        result |= {"broken": told.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
+        show(result | {"by_family": families}, as_json, "")
+        return
+    line(f"{told.before.name}  →  {told.after.name}")
+    console.print(before_and_after(told.overall, told.by_family))
+    line(f"fixed {told.fixed}, newly broken {told.broken}")
+    for said in results.caveats(told):
+        line(f"  {said}")

@@ -1,0 +1,251 @@
+"""The whole loop in one process: exam, committee, curation, finetune, exam again. The only module that calls stages.
+
+    demo(engine, home, Plan(questions=108, seed=0), by="ann")
+    -> Told(untuned 12/210, tuned 101/210, mistakes 104, pairs 101, seconds {"exam": 61, …, "total": 431})
+
+The demo's student is SmolLM2-135M-Instruct, its questions are generated, its teachers simulated: each fails by design,
+in a stated share of its texts (models/simulated.py), and is marked so wherever it is shown.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mapd import committee, exam, results, students, teachers
+from mapd.checks import State
+from mapd.curation import judging, snapshots
+from mapd.curation.curated import Curated
+from mapd.curation.reviewing import Reviewer, reviewers
+from mapd.curation.snapshots import Pair
+from mapd.errors import BadInput
+from mapd.finetune import run as finetuning
+from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.questions import files, generated
+from mapd.results import Results
+from mapd.store import db, queries
+from mapd.verdicts import PAPER, STRICT, Check, Policy
+
+TEACHERS = ("sound", "slips", "lucky")  # each named for the profile it has
+STUDENT = "smollm2"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to curate the same committee's texts: a policy, and an alpha where it isn't the demo's own."""
+
+    policy: Policy
+    alpha: float | None = None
+
+
+# An unreviewed set is one that every score lets pass: the simulated reviewers always vote.
+ARMS: Mapping[str, Arm] = {
+    "no-review": Arm(Policy("no review", threshold=0)),
+    "gold-check": Arm(Policy("gold check", threshold=0, checks=frozenset({Check.MATCHES_GOLD}))),
+    "paper": Arm(PAPER),
+    "strict": Arm(STRICT),
+    "paper-no-feedback": Arm(PAPER, alpha=0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a demo does. `questions` are taught from, `held_out` are examined before and after; both over all families.
+
+    Raises: BadInput for an arm that isn't known or a number that can't be.
+    """
+
+    questions: int = 108
+    held_out: int = 210
+    alpha: float = 0.5
+    seed: int = 0
+    policy: str = "paper"
+    arms: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        Hyperparameters(alpha=self.alpha, seed=self.seed)  # says what it refuses
+        families = len(generated.FAMILIES)
+        for name, number in (("questions", self.questions), ("held-out questions", self.held_out)):
+            if number < families:
+                raise BadInput(f"a demo needs at least {families} {name}, one a family, not {number}")
+        if unknown := [arm for arm in self.arms if arm not in ARMS]:
+            raise BadInput(f"unknown arm: {unknown[0]}; known: {', '.join(ARMS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One arm: what it was trained on, and how its student did. `wrong`: pairs whose rationale a check refutes."""
+
+    arm: str
+    student: str
+    snapshot: str
+    alpha: float
+    pairs: int
+    wrong: int
+    results: Results
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a demo came to; `outcomes` has an entry an arm. Seconds by stage."""
+
+    mistakes: int
+    exam: str
+    reviewers: tuple[Reviewer, ...]
+    outcomes: tuple[Outcome, ...]
+    seconds: Mapping[str, float]
+
+
+Watch = Callable[[str, int, int, float | None], None]  # stage, done, total, seconds left
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Which stage runs, since when, and whom to tell."""
+
+    watch: Watch
+    seconds: dict[str, float] = field(default_factory=dict)
+    name: str = ""
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Run a stage; a stage that runs again adds to its time."""
+        self.name, started = name, time.monotonic()
+        self.watch(name, 0, 0, None)
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
+
+    def tell(self, done: int, total: int, left: float | None) -> None:
+        """How far the stage is."""
+        self.watch(self.name, done, total, left)
+
+
+def demo(engine: sa.Engine, home: Path, plan: Plan, *, by: str, watch: Watch = lambda *_: None) -> Told:
+    """Run the loop once, in this process; with arms once for each from the finetune on.
+
+    Killed and started again with the same plan it goes on where it was: every stage knows what it has.
+
+    Raises: BadInput, NotFound, as the stages do.
+    """
+    stages = _Stages(watch)
+    arms = _arms(engine, plan)
+    with stages("questions"):
+        questions = _questions(engine, plan, by)
+        student = _student(engine, by)
+    with stages("exam"):
+        taught = _examine(engine, home, student, questions, "train", plan, by, stages)
+    with stages("exam before"):
+        before = _examine(engine, home, student, questions, "dev", plan, by, stages)
+    with stages("committee"):
+        _collect(engine, taught, by, stages)
+    with stages("curation"):
+        curated = {name: _curated(engine, taught, arm.policy) for name, arm in arms.items()}
+        limit = min(len(snapshots.draw(c, seed=plan.seed)) for c in curated.values()) if len(arms) > 1 else None
+    outcomes = []
+    for name, arm in arms.items():
+        alpha = plan.alpha if arm.alpha is None else arm.alpha
+        with stages("curation"):
+            snapshot, pairs = _freeze(engine, curated[name], plan.seed, limit, by)
+        with stages("finetune"):
+            tuned = _finetune(engine, home, snapshot, name if plan.arms else None, alpha, plan.seed, by, stages)
+        with stages("exam after"):
+            after = _examine(engine, home, tuned, questions, "dev", plan, by, stages)
+        with stages("results"), db.reading(engine) as session:
+            told = results.compare(results.load(session, before), results.load(session, after))
+        outcomes.append(Outcome(name, tuned, snapshot, alpha, len(pairs), sum(map(_is_wrong, pairs)), told))
+    some = next(iter(curated.values()))
+    seconds = stages.seconds | {"total": round(sum(stages.seconds.values()), 1)}
+    return Told(len(some.mistakes), taught, tuple(reviewers(some)), tuple(outcomes), seconds)
+
+
+def _arms(engine: sa.Engine, plan: Plan) -> dict[str, Arm]:
+    if plan.arms:
+        return {name: ARMS[name] for name in plan.arms}
+    with db.reading(engine) as session:
+        return {plan.policy: Arm(judging.policy_named(session, plan.policy))}
+
+
+def _questions(engine: sa.Engine, plan: Plan, by: str) -> str:
+    """The plan's questions, in equal parts of every family; returns the set's name."""
+    of = len(generated.FAMILIES)
+    drawn = generated.draw(
+        generated.FAMILIES, {"train": plan.questions // of, "dev": plan.held_out // of}, seed=plan.seed
+    )
+    name = f"demo-{plan.questions}-{plan.held_out}-seed-{plan.seed}"
+    with db.writing(engine) as session:
+        return files.add(session, name, files.made(drawn), source="generated", simulated=True, by=by).name
+
+
+def _student(engine: sa.Engine, by: str) -> str:
+    with db.writing(engine) as session:
+        return students.add(session, STUDENT, by=by).name
+
+
+def _examine(
+    engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: Plan, by: str, stages: _Stages
+) -> str:
+    """One exam; returns its uid."""
+    with db.reading(engine) as session:
+        model = students.opened(students.get(session, student), home)
+    done = exam.run(
+        engine,
+        model,
+        student=student,
+        question_set=questions,
+        split=split,
+        by=by,
+        seed=plan.seed,
+        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+    )
+    if done.failed:
+        raise BadInput(f"{done.failed} questions got no answer ({done.reason}); start again, only they are asked")
+    return done.exam
+
+
+def _collect(engine: sa.Engine, exam_uid: str, by: str, stages: _Stages) -> None:
+    with db.writing(engine) as session:
+        rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
+        models = {row.name: teachers.opened(row) for row in rows}
+    committee.collect(
+        engine,
+        exam=exam_uid,
+        teachers=list(TEACHERS),
+        models=models,
+        by=by,
+        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+    )
+
+
+def _curated(engine: sa.Engine, exam_uid: str, policy: Policy) -> Curated:
+    with db.reading(engine) as session:
+        return judging.curated_set(session, queries.exam(session, exam_uid).id, policy)
+
+
+def _freeze(engine: sa.Engine, curated: Curated, seed: int, limit: int | None, by: str) -> tuple[str, list[Pair]]:
+    with db.writing(engine) as session:
+        sha256 = snapshots.freeze(session, curated, by=by, seed=seed, limit=limit).sha256
+    return sha256, snapshots.draw(curated, seed=seed, limit=limit)
+
+
+def _finetune(
+    engine: sa.Engine, home: Path, snapshot: str, arm: str | None, alpha: float, seed: int, by: str, stages: _Stages
+) -> str:
+    """One finetune; returns the new student's name."""
+    return finetuning.run(
+        engine,
+        student=STUDENT,
+        snapshot_sha=snapshot,
+        hyperparameters=Hyperparameters(alpha=alpha, seed=seed),
+        arm=arm,
+        by=by,
+        home=home,
+        progress=lambda s: stages.tell(s.step, s.total, s.seconds_left),
+    ).name
+
+
+def _is_wrong(pair: Pair) -> bool:
+    states = pair[1].states
+    return State.FAILS in (states.matches_gold, states.equations_true)
