@@ -1,0 +1,1 @@
+"""Finetune: a frozen snapshot and a student make a new student."""

@@ -1,0 +1,147 @@
+"""A frozen snapshot as training examples: token ids, no torch.
+
+A line of the authors' SVAMP snapshot becomes, with SmolLM2's chat template, one row that two dialogues share:
+
+    prompt      "<|im_start|>system … There are 87 oranges … <|im_start|>assistant"     the exam's own
+    rationale   "290 bananas divided into 2 groups = 145 …<|im_end|>"                   supervised
+    correction  "Answer: 0.92<|im_end|> … The right answer is 145. What went wrong? …"  its wrong answer, and a turn
+    feedback    "It seems that the student …<|im_end|>"                                 supervised
+
+prompt + rationale is one dialogue, prompt + correction + feedback the other.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from mapd import prompts
+from mapd.errors import BadInput
+from mapd.models.base import Message
+from mapd.questions.grading import Task
+
+FORMAT = 1  # of the snapshots that are read here
+
+
+class Tokenizer(Protocol):
+    """What is asked of a student's tokenizer (transformers' has more)."""
+
+    eos_token_id: int
+
+    def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> list[int]:
+        """Text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
+        ...
+
+    def apply_chat_template(self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool) -> str:
+        """A dialogue as the student reads it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One mistake as token ids. A part that isn't taught is empty, and then its dialogue is none."""
+
+    prompt: tuple[int, ...]
+    rationale: tuple[int, ...]
+    correction: tuple[int, ...]
+    feedback: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.rationale) + len(self.correction) + len(self.feedback)
+
+    def taught(self, alpha: float) -> "Example":
+        """What has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
+        if alpha == 0:
+            return replace(self, correction=(), feedback=())
+        return replace(self, rationale=()) if alpha == 1 else self
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The examples of a snapshot, and what the length limit did to them."""
+
+    items: tuple[Example, ...]
+    cut: int  # explanations that lost their end
+    left_out: int  # pairs whose prompt alone is too long: nothing to learn would be left
+
+
+def check_format(manifest: dict[str, Any]) -> None:
+    """Refuse a snapshot of another format.
+
+    Raises: BadInput.
+    """
+    if manifest.get("format") != FORMAT:
+        raise BadInput(
+            f"the snapshot is of format {manifest.get('format')}, this mapd reads {FORMAT}: freeze it again with "
+            "`mapd curate snapshot`"
+        )
+
+
+def examples(
+    manifest: dict[str, Any], lines: str, tokenizer: Tokenizer, *, alpha: float, max_length: int = 512
+) -> Examples:
+    """Every line of a snapshot as an example, each dialogue of at most `max_length` tokens (512 in the paper's code).
+
+    Raises: BadInput where the snapshot is of another format, or no pair is left.
+    """
+    check_format(manifest)
+    try:
+        pairs = [json.loads(line) for line in lines.split("\n") if line]  # splitlines() would split inside texts too
+        whole = [example(pair, tokenizer).taught(alpha) for pair in pairs]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error
+    fitting = [(one, _fit(one, max_length)) for one in whole]
+    kept = [(one, fit) for one, fit in fitting if fit is not None]
+    if not kept:
+        raise BadInput(
+            f"no pair of the snapshot has room for an explanation in {max_length} tokens: raise --max-length"
+        )
+    cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in kept)
+    return Examples(tuple(fit for _, fit in kept), cut, len(fitting) - len(kept))
+
+
+def example(pair: dict[str, Any], tokenizer: Tokenizer) -> Example:
+    """One line of a snapshot as an example, of whatever length.
+
+    Raises: BadInput where the student's chat template writes earlier turns anew, so that the prompts would differ.
+    """
+    q = pair["question"]
+    question, task = prompts.question_block(q["text"], q["context"], q["options"]), Task(q["task"])
+    *asked, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"])
+    *corrected, feedback = prompts.feedback_dialogue(
+        question, task, pair["attempt"]["text"], q["gold"], pair["feedback"]["text"]
+    )
+    prompt, longer = _rendered(asked, tokenizer), _rendered(corrected, tokenizer)
+    if not longer.startswith(prompt):
+        raise BadInput("the student's chat template changes earlier turns: two dialogues can't share their prompt")
+    # Each part is encoded alone, as at an exam, where the student goes on behind a prompt that is encoded already.
+    return Example(
+        prompt=_ids(prompt, tokenizer),
+        rationale=_completion(rationale, tokenizer),
+        correction=_ids(longer[len(prompt) :], tokenizer),
+        feedback=_completion(feedback, tokenizer),
+    )
+
+
+def _rendered(turns: Sequence[Message], tokenizer: Tokenizer) -> str:
+    conversation = [turn._asdict() for turn in turns]
+    return tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+
+
+def _ids(text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+    return tuple(tokenizer.encode(text, add_special_tokens=False))
+
+
+def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """What the student learns to say, and that it ends there. A teacher's text holds no special token, only text."""
+    ids = tokenizer.encode(turn.content.strip(), add_special_tokens=False, split_special_tokens=True)
+    return (*ids, tokenizer.eos_token_id)
+
+
+def _fit(one: Example, limit: int) -> Example | None:
+    """Both dialogues cut at their end; none where an explanation would be cut away altogether."""
+    rationale = one.rationale[: max(0, limit - len(one.prompt))]
+    feedback = one.feedback[: max(0, limit - len(one.prompt) - len(one.correction))]
+    if bool(one.rationale) != bool(rationale) or bool(one.feedback) != bool(feedback):
+        return None
+    return replace(one, rationale=rationale, feedback=feedback)

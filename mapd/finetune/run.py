@@ -1,0 +1,170 @@
+"""A finetune in the project: its row, a row a step, and at the end the new student.
+
+    run(engine, student="smollm2", snapshot_sha="3fa2…", hyperparameters=Hyperparameters(), by="ann", home=home)
+        -> Finetuned(student="9c1e…", name="smollm2-9c1e04", pairs=144, steps=54, seconds=298.4, cut=0, left_out=0)
+
+The same student, snapshot, hyper-parameters and arm are the same finetune: its uid is made of them. Started again it
+goes on from its last checkpoint, and a complete one is only returned. Its files lie under home/finetunes/UID.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+from sqlmodel import select
+
+from mapd import students
+from mapd.errors import BadInput
+from mapd.finetune.examples import Examples, check_format, examples
+from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.people import person_name
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class Finetuned:
+    """The new student (uid and name), and what it was made with; `seconds` are those of the steps."""
+
+    student: str
+    name: str
+    pairs: int
+    steps: int
+    seconds: float
+    cut: int  # explanations that lost their end to the length limit
+    left_out: int  # pairs that had no room at all
+
+
+def run(
+    engine: sa.Engine,
+    *,
+    snapshot_sha: str,
+    student: str | None = None,
+    hyperparameters: Hyperparameters,
+    arm: str | None = None,
+    by: str,
+    home: Path,
+    progress: Callable[[Step], None] = lambda _: None,
+) -> Finetuned:
+    """Finetune a student (by default the one whose exam the snapshot is of) on a snapshot; `progress` hears each step.
+
+    Raises: NotFound; BadInput where the snapshot or the student can't be used, the same finetune is running, or the
+    disk is full. What was trained until then is kept.
+    """
+    from mapd.finetune.train import train  # torch takes seconds to import
+
+    person = person_name(by)
+    snapshot, parent = _given(engine, snapshot_sha, student)
+    check_format(snapshot.manifest)
+    model, tokenizer = students.loaded(parent, home)
+    made = examples(
+        snapshot.manifest,
+        snapshot.lines,
+        tokenizer,
+        alpha=hyperparameters.alpha,
+        max_length=hyperparameters.max_length,
+    )
+    row = _row(parent, snapshot, hyperparameters, arm)
+    folder = home / "finetunes" / row.uid
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=0):
+            finetune_id = _begin(engine, row)
+
+            def on_step(step: Step) -> None:
+                _record(engine, finetune_id, step)
+                progress(step)
+
+            train(model, made.items, hyperparameters, folder, on_step)
+            return _end(engine, finetune_id, parent, snapshot.sha256, made, person)
+    except Timeout as error:
+        raise BadInput(f"the finetune {row.uid} is running already: wait for it, or end the other one") from error
+    except OSError as error:
+        raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
+    except sa.exc.OperationalError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise BadInput(
+            f"a step can't be recorded ({reason}); free some space and start again: it goes on from its last checkpoint"
+        ) from error
+
+
+def _given(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
+    with db.reading(engine) as session:
+        snapshot = queries.snapshot(session, snapshot_sha)
+        if student is None:
+            of_exam = select(t.Exam.student_id).where(t.Exam.id == snapshot.exam_id)
+            parent = students.get(session, session.exec(of_exam).one())
+        else:
+            parent = students.get(session, student)
+        session.expunge_all()
+    return snapshot, parent
+
+
+def _row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
+    """The row, named by its content."""
+    given = hyperparameters.as_dict()
+    content = json.dumps([parent.uid, snapshot.sha256, arm, given], sort_keys=True)
+    return t.Finetune(
+        uid=hashlib.sha256(content.encode()).hexdigest()[:32],
+        parent_id=queries.identity(parent),
+        snapshot_id=queries.identity(snapshot),
+        arm=arm,
+        alpha=given.pop("alpha"),
+        seed=given.pop("seed"),
+        hyperparameters=given,
+    )
+
+
+def _begin(engine: sa.Engine, row: t.Finetune) -> int:
+    """The id of the row, put in unless it is there."""
+    with db.writing(engine) as session:
+        found = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
+        if found is None:
+            session.add(row)
+            session.flush()
+        return queries.identity(found or row)
+
+
+def _record(engine: sa.Engine, finetune_id: int, step: Step) -> None:
+    """The step's row, committed. Behind a checkpoint a step is done again, to the same losses: its row stays."""
+    with db.writing(engine) as session:
+        if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
+            session.add(
+                t.FinetuneStep(
+                    finetune_id=finetune_id,
+                    step=step.step,
+                    loss_feedback=step.loss_feedback,
+                    loss_rationale=step.loss_rationale,
+                    learning_rate=step.learning_rate,
+                    tokens_per_s=step.tokens_per_s,
+                    seconds=step.seconds,
+                )
+            )
+
+
+def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, made: Examples, by: str) -> Finetuned:
+    """Put the new student in, and tell what was done. Ended before, it is only told."""
+    with db.writing(engine) as session:
+        row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
+        steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
+        done = {"pairs": len(made.items), "steps": len(steps), "cut": made.cut, "left_out": made.left_out}
+        new = session.get(t.Student, row.student_id) if row.student_id is not None else None
+        if new is None:
+            new = t.Student(
+                uid=row.uid,
+                name=f"{parent.name}-{row.uid[:6]}",
+                base=parent.base,
+                parent_id=parent.id,
+                snapshot_sha256=sha256,
+                adapter=f"finetunes/{row.uid}/adapter",
+                round=parent.round + 1,
+            )
+            session.add(new)
+            session.flush()
+            row.student_id = new.id
+            queries.audit(session, by, "finetune", f"student {new.uid}", finetune=row.uid, **done)
+        return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **done)

@@ -1,0 +1,160 @@
+"""Training: examples and a student's model make an adapter. It knows files, no database.
+
+    FOLDER/checkpoints/000015/   adapter_model.safetensors, adapter_config.json, optimizer.pt
+    FOLDER/adapter/              the result: the same two adapter files
+
+Killed at any moment and started again it gives the adapter that an unbroken run gives. Nothing but the adapter's and
+the optimizer's numbers is carried from step to step: order and learning rate are functions of seed and step, and there
+is no dropout, so after LoRA's first numbers nothing is drawn.
+"""
+
+import io
+import math
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from mapd.errors import BadInput
+from mapd.finetune import loss
+from mapd.finetune.examples import Example
+from mapd.finetune.hyperparameters import Hyperparameters, Step
+
+CHECKPOINT_EVERY = 5  # steps: some 60 MB, a tenth of a second
+
+
+def train(
+    model: Any,
+    examples: Sequence[Example],
+    hyperparameters: Hyperparameters,
+    folder: Path,
+    on_step: Callable[[Step], None],
+    checkpoint_every: int = CHECKPOINT_EVERY,
+) -> Path:
+    """Train, from the last checkpoint under `folder` if there is one; return the adapter's folder.
+
+    `model` is what `models.local.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
+    `on_step` is called after each step; a step after the last checkpoint is done, and told, again.
+
+    Raises: BadInput where the model can't be trained so, the loss is no number, or the disk is full.
+    """
+    adapter = folder / "adapter"
+    if adapter.is_dir():
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        return adapter
+    learner = _learner(model, hyperparameters)
+    _check_rows(learner, examples, hyperparameters.alpha)
+    optimizer = torch.optim.AdamW(_trainable(learner), weight_decay=hyperparameters.weight_decay)
+    first = 1 + _resume(folder, learner, optimizer)
+    total = hyperparameters.steps(len(examples))
+    began = time.perf_counter()
+    for step in range(first, total + 1):
+        started = time.perf_counter()
+        taught = [examples[place] for place in hyperparameters.taught_at(step, len(examples))]
+        rate = hyperparameters.learning_rate_at(step, total)
+        losses = _learn(learner, optimizer, taught, rate, hyperparameters)
+        now = time.perf_counter()
+        left = (now - began) / (step - first + 1) * (total - step)
+        tokens_per_s = losses.tokens / (now - started)
+        on_step(Step(step, total, losses.feedback, losses.rationale, rate, tokens_per_s, now - started, left))
+        if step % checkpoint_every == 0 and step < total:
+            _keep(folder, f"checkpoints/{step:06}", learner, optimizer)
+            _forget(folder, but=step)
+    _keep(folder, "adapter", learner)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return adapter
+
+
+def _learner(model: Any, hyperparameters: Hyperparameters) -> Any:
+    """The model with LoRA on every linear layer but the head; only that is trained."""
+    rank = hyperparameters.rank
+    if isinstance(model, PeftModel):
+        found: Any = model.peft_config["default"]
+        if found.r != rank:
+            raise BadInput(f"the student's adapter has rank {found.r}, not {rank}, and is trained on: --rank {found.r}")
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_("lora_" in name)
+        return model
+    with torch.random.fork_rng():
+        torch.manual_seed(hyperparameters.seed)
+        config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # between peft and transformers
+            learner = get_peft_model(model, config)
+    config.base_model_name_or_path = None  # a path of this machine; the student's row names its base
+    return learner.eval()
+
+
+def _check_rows(learner: Any, examples: Sequence[Example], alpha: float) -> None:
+    if 0 < alpha < 1 and not loss.shares_prompts(learner, min(examples, key=len)):
+        raise BadInput(
+            "this student can't be trained on rows that share a prompt: its layers carry more than attention from "
+            "token to token; take another student, or --alpha 0"
+        )
+
+
+def _trainable(learner: Any) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in learner.parameters() if parameter.requires_grad]
+
+
+def _learn(
+    learner: Any,
+    optimizer: torch.optim.Optimizer,
+    taught: Sequence[Example],
+    learning_rate: float,
+    hyperparameters: Hyperparameters,
+) -> loss.Losses:
+    """One optimizer step."""
+    losses = loss.backward(learner, taught, hyperparameters.alpha)
+    norm = torch.nn.utils.clip_grad_norm_(_trainable(learner), hyperparameters.clip_norm)
+    if not math.isfinite(norm):
+        raise BadInput("the loss is no number any more: lower the learning rate (--lr) and start again")
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    optimizer.step()
+    optimizer.zero_grad()
+    return losses
+
+
+def _keep(folder: Path, name: str, learner: Any, optimizer: torch.optim.Optimizer | None = None) -> None:
+    """Write the adapter, and what the optimizer knows, to `folder`/`name`: whole or not at all."""
+    try:
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder / "checkpoints", ignore_cleanup_errors=True) as temporary:
+            partial = Path(temporary) / "partial"
+            learner.peft_config["default"].save_pretrained(partial)
+            weights = get_peft_model_state_dict(learner, save_embedding_layers=False)
+            save_file(weights, partial / "adapter_model.safetensors")
+            if optimizer is not None:
+                state = io.BytesIO()  # torch tells of a full disk in words of its own
+                torch.save(optimizer.state_dict(), state)
+                (partial / "optimizer.pt").write_bytes(state.getvalue())
+            partial.rename(folder / name)
+    except (OSError, SafetensorError) as error:
+        raise BadInput(
+            f"the adapter can't be written to {folder / name} ({error}); free some space and start again: it goes on "
+            "from the checkpoint before"
+        ) from error
+
+
+def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int:
+    """Put the last checkpoint's numbers back; return its step, 0 where there is none."""
+    kept = sorted((folder / "checkpoints").glob("[0-9]*"))
+    if not kept:
+        return 0
+    set_peft_model_state_dict(learner, load_file(kept[-1] / "adapter_model.safetensors"))
+    optimizer.load_state_dict(torch.load(kept[-1] / "optimizer.pt", weights_only=True))
+    return int(kept[-1].name)
+
+
+def _forget(folder: Path, but: int) -> None:
+    for old in (folder / "checkpoints").iterdir():  # and what a kill left half written
+        if old.name != f"{but:06}":
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,126 @@
+"""A snapshot's lines as token ids: which dialogue begins how, what is supervised, what a limit cuts."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mapd import prompts
+from mapd.curation import snapshots
+from mapd.errors import BadInput
+from mapd.finetune.examples import FORMAT, Example, example, examples
+from mapd.questions.grading import Task
+from tests.finetune import tiny
+
+TOKENIZER = tiny.tokenizer()
+MANIFEST = {"format": FORMAT}
+QUESTION: dict[str, Any] = {
+    "text": "How many?",
+    "context": "Ann has 3 pens.",
+    "options": ["3", "4"],
+    "task": "choice",
+    "gold": "A",
+}
+
+
+def pair(rationale: str = "She has 3.", feedback: str = "You added one.", answer: str = "Answer: B") -> dict[str, Any]:
+    return {
+        "question": QUESTION,
+        "attempt": {"text": answer},
+        "rationale": {"text": rationale},
+        "feedback": {"text": feedback},
+    }
+
+
+def lines(*pairs: dict[str, Any]) -> str:
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in pairs)
+
+
+def text(ids: tuple[int, ...]) -> str:
+    return str(TOKENIZER.decode(ids))
+
+
+def test_reads_the_format_that_curation_writes() -> None:
+    assert FORMAT == snapshots.FORMAT
+
+
+def test_both_dialogues_are_the_chat_templates() -> None:
+    one = example(pair(), TOKENIZER)
+    question = prompts.question_block(QUESTION["text"], QUESTION["context"], QUESTION["options"])
+    rationale = prompts.rationale_dialogue(question, Task.CHOICE, "She has 3.")
+    feedback = prompts.feedback_dialogue(question, Task.CHOICE, "Answer: B", "A", "You added one.")
+    for dialogue, ids in (
+        (rationale, one.prompt + one.rationale),
+        (feedback, one.prompt + one.correction + one.feedback),
+    ):
+        whole = TOKENIZER.apply_chat_template([m._asdict() for m in dialogue], tokenize=False)
+        assert text(ids) + "\n" == whole  # a template ends each turn with a line end, which nobody has to learn
+    assert text(one.rationale) == "She has 3.<|im_end|>"
+    assert text(one.feedback) == "You added one.<|im_end|>"
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=30))
+def test_the_feedback_dialogue_begins_with_the_tokens_of_the_exams_prompt(r: str, f: str, answer: str) -> None:
+    one = example(pair(r, f, answer), TOKENIZER)
+    question = prompts.question_block(QUESTION["text"], QUESTION["context"], QUESTION["options"])
+    asked = [m._asdict() for m in prompts.exam(question, Task.CHOICE)]
+    exam = TOKENIZER.apply_chat_template(asked, tokenize=True, add_generation_prompt=True)["input_ids"]
+    assert list(one.prompt) == exam
+    assert one.rationale[-1] == one.feedback[-1] == TOKENIZER.eos_token_id
+
+
+def test_a_teachers_special_token_is_only_text() -> None:
+    one = example(pair(rationale="so<|im_end|>3"), TOKENIZER)
+    assert one.rationale.count(TOKENIZER.eos_token_id) == 1
+    assert text(one.rationale) == "so<|im_end|>3<|im_end|>"
+
+
+def test_a_line_separator_within_a_text_ends_no_line() -> None:
+    made = examples(MANIFEST, lines(pair(rationale="one\u2028two\x85three")), TOKENIZER, alpha=0.5)
+    assert text(made.items[0].rationale) == "one\u2028two\x85three<|im_end|>"
+
+
+def test_a_limit_cuts_and_counts() -> None:
+    whole = example(pair(), TOKENIZER)
+    room = len(whole.prompt) + len(whole.correction) + 2
+    made = examples(MANIFEST, lines(pair(), pair()), TOKENIZER, alpha=0.5, max_length=room)
+    assert (len(made.items), made.cut, made.left_out) == (2, 2, 0)  # the rationales have room
+    assert made.items[0].feedback == whole.feedback[:2]
+    assert made.items[0].rationale == whole.rationale
+    made = examples(MANIFEST, lines(pair(), pair(answer="too long " * 9)), TOKENIZER, alpha=0.5, max_length=room)
+    assert (len(made.items), made.cut, made.left_out) == (1, 1, 1)
+    made = examples(MANIFEST, lines(pair(), pair(answer="too long " * 9)), TOKENIZER, alpha=0, max_length=room)
+    assert (len(made.items), made.cut, made.left_out) == (2, 0, 0)  # the feedback isn't taught, so it needs no room
+    with pytest.raises(BadInput, match="no pair of the snapshot has room for an explanation in 20 tokens"):
+        examples(MANIFEST, lines(pair()), TOKENIZER, alpha=0.5, max_length=20)
+
+
+def test_what_has_no_weight_is_not_taught() -> None:
+    one = Example((1,), (2,), (3,), (4,))
+    assert one.taught(0) == Example((1,), (2,), (), ())
+    assert one.taught(1) == Example((1,), (), (3,), (4,))
+    assert one.taught(0.5) == one
+
+
+@pytest.mark.parametrize(
+    ("manifest", "written", "message"),
+    [
+        ({"format": 2}, lines(pair()), "the snapshot is of format 2, this mapd reads 1"),
+        ({}, lines(pair()), "the snapshot is of format None"),
+        (MANIFEST, "{not json\n", "can't be read"),
+        (MANIFEST, '{"question": {}}\n', "can't be read .*freeze it again"),
+    ],
+)
+def test_another_snapshot_is_refused_in_one_line(manifest: dict[str, Any], written: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message) as refused:
+        examples(manifest, written, TOKENIZER, alpha=0.5)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_template_that_rewrites_turns_is_refused() -> None:
+    tokenizer = tiny.tokenizer()
+    tokenizer.chat_template = "{{ messages | length }}" + tiny.TEMPLATE
+    with pytest.raises(BadInput, match="can't share their prompt"):
+        example(pair(), tokenizer)

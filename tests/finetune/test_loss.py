@@ -1,0 +1,138 @@
+"""The loss on shared rows is the plain two-pass loss, and so are its gradients."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.utils.rnn import pad_sequence
+
+from mapd.finetune import loss
+from mapd.finetune.examples import Example
+from tests.finetune import tiny
+
+
+def plain(model: Any, examples: Sequence[Example], alpha: float) -> tuple[float | None, float | None]:
+    """The reference's way: one padded pass for each kind, transformers' own loss; adds the gradient of the whole."""
+    kinds = {
+        "rationale": (1 - alpha, [(e.prompt, e.rationale) for e in examples]),
+        "feedback": (alpha, [(e.prompt + e.correction, e.feedback) for e in examples]),
+    }
+    losses: dict[str, float | None] = {}
+    for kind, (weight, dialogues) in kinds.items():
+        losses[kind] = None
+        if weight:
+            ids = [torch.tensor(asked + said) for asked, said in dialogues]
+            labels = [torch.tensor((-100,) * len(asked) + said) for asked, said in dialogues]
+            mask = [torch.ones(len(one), dtype=torch.long) for one in ids]
+            out = model(
+                input_ids=pad_sequence(ids, batch_first=True),
+                attention_mask=pad_sequence(mask, batch_first=True),
+                labels=pad_sequence(labels, batch_first=True, padding_value=-100),
+            )
+            (weight * out.loss).backward()
+            losses[kind] = out.loss.item()
+    return losses["feedback"], losses["rationale"]
+
+
+def gradient(model: Any) -> torch.Tensor:
+    """All gradients as one vector, taken away from the model."""
+    taken = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+    model.zero_grad()
+    return taken
+
+
+def assert_equal(model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int) -> None:
+    feedback, rationale = plain(model, examples, alpha)
+    expected = gradient(model)
+    found = loss.backward(model, examples, alpha, tokens_at_once)
+    assert (found.feedback is None, found.rationale is None) == (alpha == 0, alpha == 1)
+    assert found.feedback == pytest.approx(feedback, abs=1e-5)
+    assert found.rationale == pytest.approx(rationale, abs=1e-5)
+    torch.testing.assert_close(gradient(model), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.3, 0.5, 1])
+@pytest.mark.parametrize("tokens_at_once", [1, 150, 10_000])
+def test_equals_the_plain_two_passes(alpha: float, tokens_at_once: int) -> None:
+    assert_equal(tiny.model(), tiny.examples(9), alpha, tokens_at_once)
+
+
+PART = st.lists(st.integers(3, 258), min_size=1, max_size=20).map(tuple)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    examples=st.lists(st.builds(Example, PART, PART, PART, PART), min_size=1, max_size=6),
+    alpha=st.floats(0.01, 0.99),
+    tokens_at_once=st.integers(1, 300),
+)
+def test_equals_the_plain_two_passes_whatever_the_lengths(
+    examples: list[Example], alpha: float, tokens_at_once: int
+) -> None:
+    assert_equal(tiny.model(), examples, alpha, tokens_at_once)
+
+
+def test_feedback_is_left_out_at_alpha_0() -> None:
+    one = tiny.examples(1)[0]
+    found = loss.backward(tiny.model(), [one], 0)
+    assert found.tokens == len(one.prompt) + len(one.rationale)
+    assert loss.collate([one.taught(0)]).mask is None
+
+
+@given(lengths=st.lists(st.integers(1, 60), max_size=20), tokens_at_once=st.integers(1, 200))
+def test_micro_batches_hold_each_example_once_and_keep_the_limit(lengths: list[int], tokens_at_once: int) -> None:
+    examples = [Example((3,) * length, (), (), ()) for length in lengths]
+    groups = list(loss.micro_batches(examples, tokens_at_once))
+    assert sorted(len(one) for group in groups for one in group) == sorted(lengths)
+    assert all(len(group) == 1 or len(group) * max(map(len, group)) <= tokens_at_once for group in groups)
+
+
+def test_the_head_is_computed_where_a_token_is_supervised_and_stays_as_it_was() -> None:
+    model, one = tiny.model(), tiny.examples(1)[0]
+    assert loss.token_losses(model, loss.collate([one])).shape == (len(one.rationale) + len(one.feedback),)
+    ids = torch.tensor([one.prompt])
+    assert model(input_ids=ids).logits.shape == (1, len(one.prompt), 259)
+
+
+def test_a_model_that_looks_beyond_the_mask_is_found_out() -> None:
+    model, one = tiny.model(), tiny.examples(1)[0]
+    assert loss.shares_prompts(model, one)
+
+    def drag(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        return output + output.cumsum(1)  # as a recurrent layer does
+
+    model.model.layers[0].mlp.register_forward_hook(drag)
+    assert not loss.shares_prompts(model, one)
+
+
+RANK = """
+import sys
+import torch
+from mapd.finetune import loss
+from tests.finetune import test_loss, tiny
+rank, file = int(sys.argv[1]), sys.argv[2]
+torch.distributed.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
+model = tiny.model()
+found = loss.backward(model, tiny.examples(5), 0.5, 100)
+torch.save((found.feedback, found.rationale, test_loss.gradient(model)), f"{file}.{rank}")
+"""
+
+
+def test_two_ranks_make_the_step_of_one(tmp_path: Path) -> None:
+    file = tmp_path / "meet"
+    root = Path(__file__).parents[2]
+    started = [subprocess.Popen([sys.executable, "-c", RANK, str(r), str(file)], cwd=root) for r in (0, 1)]
+    assert [process.wait(60) for process in started] == [0, 0]
+    model = tiny.model()
+    alone = loss.backward(model, tiny.examples(5), 0.5, 100)
+    expected = gradient(model)
+    for rank in (0, 1):
+        feedback, rationale, found = torch.load(f"{file}.{rank}")
+        assert (feedback, rationale) == pytest.approx((alone.feedback, alone.rationale), abs=1e-6)
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)

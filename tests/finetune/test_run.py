@@ -1,0 +1,162 @@
+"""A finetune in the project: one row, a row a step, a new student; broken off and started again, all of it once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from safetensors.torch import load_file
+from sqlmodel import col, select
+
+from mapd import students
+from mapd.curation import judging, snapshots
+from mapd.errors import BadInput, NotFound
+from mapd.finetune import run as finetune
+from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.settings import Settings
+from mapd.store import db, queries
+from mapd.store import tables as t
+from tests import samples
+from tests.conftest import import_files
+from tests.finetune import tiny
+
+GIVEN = Hyperparameters(epochs=2, batch=4, rank=2, max_length=2000)
+
+
+@pytest.fixture
+def sha256(engine: sa.Engine, tmp_path: Path) -> str:
+    """A snapshot of the twelve imported mistakes, and a tiny student named "tiny" to teach."""
+    with db.writing(engine) as session:
+        info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
+        frozen = snapshots.freeze(session, judging.curated_set(session, info.id), by="ann")
+        students.add(session, "tiny", path=tiny.save(tmp_path / "tiny"), by="ann")
+        return frozen.sha256
+
+
+def run(engine: sa.Engine, sha256: str, **changed: Any) -> finetune.Finetuned:
+    given = {"student": "tiny", "hyperparameters": GIVEN, "by": "Ann", "home": Settings().make_home(), **changed}
+    return finetune.run(engine, snapshot_sha=sha256, **given)
+
+
+def adapter(student: t.Student) -> dict[str, Any]:
+    assert student.adapter is not None
+    loaded: dict[str, Any] = load_file(Settings().home / student.adapter / "adapter_model.safetensors")
+    return loaded
+
+
+def test_makes_a_student_with_its_history(engine: sa.Engine, sha256: str) -> None:
+    heard: list[Step] = []
+    done = run(engine, sha256, progress=heard.append, arm="paper")
+    with db.reading(engine) as session:
+        row = session.exec(select(t.Finetune)).one()
+        new, parent = students.get(session, done.student), students.get(session, "tiny")
+        steps = session.exec(select(t.FinetuneStep).order_by(col(t.FinetuneStep.step))).all()
+        acts = session.exec(select(t.Audit).where(t.Audit.action == "finetune")).all()
+        frozen = queries.snapshot(session, sha256)
+    assert (done.pairs, done.steps, done.cut, done.left_out) == (frozen.pairs, GIVEN.steps(frozen.pairs), 0, 0)
+    assert (new.name, new.base, new.parent_id, new.round) == (done.name, parent.base, parent.id, parent.round + 1)
+    assert (new.snapshot_sha256, new.adapter) == (sha256, f"finetunes/{row.uid}/adapter")
+    assert done.name == f"tiny-{row.uid[:6]}"
+    assert (row.student_id, row.alpha, row.seed, row.arm) == (new.id, 0.5, 0, "paper")
+    assert GIVEN.as_dict() == {**row.hyperparameters, "alpha": row.alpha, "seed": row.seed}
+    assert [step.step for step in steps] == [step.step for step in heard] == list(range(1, done.steps + 1))
+    assert [step.loss_rationale for step in steps] == [step.loss_rationale for step in heard]
+    assert done.seconds == round(sum(step.seconds for step in steps), 1)
+    assert [(act.person, act.target, act.detail["pairs"]) for act in acts] == [
+        ("ann", f"student {new.uid}", done.pairs)
+    ]
+    assert adapter(new)
+
+
+def test_the_same_finetune_is_done_once(engine: sa.Engine, sha256: str) -> None:
+    done = run(engine, sha256)
+    heard: list[Step] = []
+    assert run(engine, sha256[:9], progress=heard.append, by="bob") == done
+    assert heard == []
+    others: list[dict[str, Any]] = [
+        {"hyperparameters": Hyperparameters(epochs=1, batch=8, rank=2, max_length=2000)},
+        {"arm": "strict"},
+    ]
+    assert len({done.student, *(run(engine, sha256, **other).student for other in others)}) == 3
+    with db.reading(engine) as session:
+        assert len(session.exec(select(t.Finetune)).all()) == 3
+        assert len(session.exec(select(t.Audit).where(t.Audit.action == "finetune")).all()) == 3
+
+
+def test_broken_off_and_started_again_each_step_is_there_once(engine: sa.Engine, sha256: str, tmp_path: Path) -> None:
+    whole = run(engine, sha256, home=tmp_path / "elsewhere")
+    with db.writing(engine) as session:  # as it was before
+        losses = [(s.step, s.loss_feedback) for s in session.exec(select(t.FinetuneStep)).all()]
+        for table in (t.FinetuneStep, t.Finetune):
+            session.exec(sa.delete(table))  # type: ignore[call-overload]
+        session.delete(students.get(session, whole.student))
+
+    def break_off(step: Step) -> None:
+        if step.step == 6:  # the checkpoint is at 5
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, sha256, progress=break_off)
+    with db.reading(engine) as session:
+        assert len(session.exec(select(t.FinetuneStep)).all()) == 6
+        assert session.exec(select(t.Finetune)).one().student_id is None
+    heard: list[Step] = []
+    assert run(engine, sha256, progress=heard.append).student == whole.student
+    assert heard[0].step == 6
+    with db.reading(engine) as session:
+        assert [(s.step, s.loss_feedback) for s in session.exec(select(t.FinetuneStep)).all()] == losses
+        found = adapter(students.get(session, whole.student))
+    unbroken = load_file(tmp_path / "elsewhere" / "finetunes" / whole.student / "adapter" / "adapter_model.safetensors")
+    assert all(found[name].equal(unbroken[name]) for name in unbroken)
+
+
+def test_the_next_round_trains_the_adapter_on(engine: sa.Engine, sha256: str) -> None:
+    first = run(engine, sha256)
+    second = run(engine, sha256, student=first.name)
+    with db.reading(engine) as session:
+        new, parent = students.get(session, second.student), students.get(session, first.student)
+        assert (new.round, new.parent_id, new.base) == (2, parent.id, parent.base)
+        one, other = adapter(parent), adapter(new)
+    assert one.keys() == other.keys()
+    assert not any(one[name].equal(other[name]) for name in one)
+
+
+def test_what_cannot_be_is_refused_and_leaves_no_row(engine: sa.Engine, sha256: str) -> None:
+    with pytest.raises(BadInput, match="import, without weights"):
+        run(engine, sha256, student=None)  # the exam's own student
+    with pytest.raises(NotFound, match="no snapshot begins with 'zz'"):
+        run(engine, "zz")
+    with pytest.raises(NotFound, match="unknown student: nobody"):
+        run(engine, sha256, student="nobody")
+    with pytest.raises(BadInput, match="no pair of the snapshot has room"):
+        run(engine, sha256, hyperparameters=Hyperparameters(max_length=16))
+    with db.writing(engine) as session:
+        row = queries.snapshot(session, sha256)
+        row.manifest = row.manifest | {"format": 7}
+    with pytest.raises(BadInput, match="of format 7"):
+        run(engine, sha256)
+    with db.reading(engine) as session:
+        assert session.exec(select(t.Finetune)).all() == []
+
+
+def test_two_at_once_are_one(engine: sa.Engine, sha256: str) -> None:
+    def again(step: Step) -> None:
+        with pytest.raises(BadInput, match="is running already"):
+            run(engine, sha256)
+
+    run(engine, sha256, progress=again)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # PostgreSQL can't be told its size
+def test_a_database_that_takes_no_step_is_one_line(engine: sa.Engine, sha256: str) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def no_growth(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # as large as it is now: as on a full disk
+
+    def fill(step: Step) -> None:
+        with db.writing(engine) as session:
+            queries.audit(session, "ann", "fill", "x" * 500_000)
+
+    engine.dispose()
+    with pytest.raises(BadInput, match=r"a step can't be recorded .*full.*goes on from its last checkpoint"):
+        run(engine, sha256, progress=fill)
