@@ -122,14 +122,13 @@ def _teachers() -> Sequence[t.Teacher]:
 
 
 def _set_up(row: t.Teacher) -> tuple[Cell, ...]:
-    sampling = ", ".join(f"{key} {value}" for key, value in row.sampling.items() if value is not None)
-    marks = [word for word, holds in (("simulated", row.simulated), ("disabled", row.disabled)) if holds]
+    sampling = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in row.sampling.items() if value is not None)
     return (
         text.one_line(row.name, 40),
         row.kind,
         text.one_line(row.model, 40) or None,
         text.one_line(sampling, 90) or None,
-        ", ".join(marks) or None,
+        "disabled" if row.disabled else "",
     )
 
 
@@ -140,18 +139,19 @@ def calls() -> None:
     if not told:
         return
     st.subheader("Calls", anchor=False)
+    outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in told)]  # a column for what occurs
+    costs = [c for c in told if c.tokens_out is not None or c.cost_usd is not None]
     rows = [
         (
             text.one_line(c.teacher, 40),
             c.kind,
-            *(c.outcomes.get(outcome, 0) or None for outcome in OUTCOMES),
-            c.tokens_in,
-            c.tokens_out,
-            None if c.cost_usd is None else f"{c.cost_usd:.2f}",
+            *(c.outcomes.get(outcome) for outcome in outcomes),
+            *((c.tokens_in, c.tokens_out, None if c.cost_usd is None else f"{c.cost_usd:.2f}") if costs else ()),
         )
         for c in told
     ]
-    header = ("teacher", "kind", *(o.replace("_", " ") for o in OUTCOMES), "tokens in", "tokens out", "cost $")
+    paid = ("tokens in", "tokens out", "cost $") if costs else ()
+    header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *paid)
     st.html(figures.table(header, rows, words=2))
     if failed:
         st.caption("The latest tries that gave no text; `mapd collect` asks for the missing ones again.")

@@ -122,10 +122,9 @@ def _p(value: float) -> str:
 
 def caveats(told: Results) -> None:
     """What the comparison can't show."""
-    with st.container(border=True, gap=None):
-        st.html(
-            figures.titled("What this doesn't show", "".join(f"<p>{text.escape(s)}</p>" for s in results.caveats(told)))
-        )
+    said = "".join(f"<li>{text.escape(one)}</li>" for one in results.caveats(told))
+    with st.container(border=True):
+        st.html(figures.titled("What this doesn't show", f'<ul class="mapd-list">{said}</ul>'))
 
 
 def changes(told: Results) -> None:

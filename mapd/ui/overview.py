@@ -1,29 +1,25 @@
-"""The overview's parts: an empty project's welcome, the next step, funnel, teachers, people, one mistake to follow.
+"""The overview's parts: an empty project's welcome, the next step, funnel, teachers, people.
 
 Drawn from `curation.overview` and `curation.next_step`; nothing is counted here.
 """
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, Mistake, counted
+from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
 from mapd.curation.overview import Frozen, funnel, people, teachers
 from mapd.store import db, queries
 from mapd.ui import current, figures, look, text
 from mapd.ui.figures import Html
-from mapd.verdicts import Verdict
 
-HERE = "in this app"
-LOOP = (  # the loop in five words each, and where it runs today
-    ("exam", "a student answers the questions", "by import"),
-    ("committee", "teachers explain and review mistakes", "by import"),
+HERE, TERMINAL = "in this app", "in a terminal"
+LOOP = (  # the loop in five words each, and where it is started today
+    ("exam", "a student answers the questions", TERMINAL),
+    ("committee", "teachers explain and review mistakes", TERMINAL),
     ("curation", "people judge what teachers wrote", HERE),
     ("snapshot", "the curated set is frozen", HERE),
-    ("finetune", "the student learns from it", "comes later"),
-    ("exam", "its new answers are compared", "comes later"),
+    ("finetune", "the student learns from it", TERMINAL),
+    ("exam", "its new answers are compared", HERE),
 )
 PAGES = {
     "triage": "pages/review/triage.py",
@@ -50,11 +46,10 @@ def welcome() -> None:
         for name, words, where in LOOP
     )
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')
-    st.caption("This version curates and freezes; exams, committees and finetuning run from here in later ones.")
     with st.container(border=True):
-        st.markdown(
-            "**First, import an exam's mistakes with their explanations and reviews**, as files or in a terminal:"
-        )
+        st.markdown("**First, see the whole loop on this machine**: a small student, simulated teachers, some minutes.")
+        st.code("mapd demo", language=None)
+        st.markdown("**Or import an exam's mistakes with their explanations and reviews**, as files or in a terminal:")
         with st.container(key="primary_link"):
             current.link("pages/loop/data.py", "Import the authors' files", icon=":material/upload_file:")
         st.code("mapd import authors --feedback FEEDBACK.json --rationales RATIONALES.json", language=None)
@@ -124,66 +119,10 @@ def show_people(curated: Curated) -> None:
     st.caption(text.label("by " + ", ".join(p.people) if p.people else "nobody has judged yet", 200))
 
 
-def chosen_mistake(curated: Curated) -> int:
-    """The place of the mistake that the address names, else of the first with a doubtful rationale."""
-    asked = st.query_params.get("mistake")
-    places = {m.attempt.uid: n for n, m in enumerate(curated.mistakes)}
-    doubtful = (n for n, m in enumerate(curated.mistakes) if any(_doubtful(x) for x in m.rationales))
-    return places[asked] if asked in places else next(doubtful, 0)
-
-
-def _doubtful(x: Explained) -> bool:
-    return x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS
-
-
-def show_mistake(curated: Curated) -> None:
-    """Follow one mistake: what was asked, what the student said, what the committee made of it."""
-    here = chosen_mistake(curated)
-    mistake, total = curated.mistakes[here], len(curated.mistakes)
-    with st.container(horizontal=True, vertical_alignment="center", key="follow"):
-        st.subheader("Follow one mistake", width="content")
-        st.html(f'<span class="mapd-note">{here + 1:,} of {total:,}</span>', width="content")
-        for label, step in (("‹ previous", -1), ("next ›", 1)):
-            other = curated.mistakes[(here + step) % total].attempt.uid
-            current.link("pages/loop/overview.py", label, mistake=other)
-        st.space("stretch")
-        current.link("pages/review/triage.py", "Judge it", icon=":material/rate_review:", mistake=mistake.attempt.uid)
-    left, right = st.columns((2, 3), gap="large")
-    with left:
-        st.html(_asked(mistake))
-    with right:
-        st.html(_explained(mistake, sorted(curated.teachers)))
-
-
-def _asked(m: Mistake) -> str:
-    answer = look.chip("no_answer") if m.answer is None else look.chip("incorrect", text.one_line(m.answer, 24))
-    return (
-        figures.titled("Question", text.foreign_html(m.question.text, max_chars=500))
-        + figures.titled("Gold answer", text.foreign_line_html(m.gold))
-        + figures.titled("The student answered", answer + text.foreign_html(m.attempt.text, max_chars=240))
-    )
-
-
-def _explained(m: Mistake, order: Sequence[str]) -> str:
-    rows = "".join(_rationale(x, order) for x in m.rationales) or '<span class="mapd-note">no rationale</span>'
-    standing = sum(x.verdict is Verdict.ACCEPTED for x in m.feedback)
-    feedback = f"{len(m.feedback)} written, {standing} {'stands' if standing == 1 else 'stand'}"
-    return figures.titled("Rationales", rows) + figures.titled("Feedback", feedback)
-
-
-ANSWERS = {State.HOLDS: "correct", State.FAILS: "incorrect", State.NOTHING: "no_answer"}
-
-
-def _rationale(x: Explained, order: Sequence[str]) -> str:
-    """Who, the verdict with its mean, the votes, the rationale's own answer, and its first line."""
-    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
-    votes = " · ".join(
-        f"{text.escape(text.one_line(v.reviewer, 24))} {v.score or 'no vote'}" for v in counted(x.text.votes)
-    )
-    chips = look.teacher_chip(text.one_line(x.text.teacher, 24), order.index(x.text.teacher)) + look.chip(
-        x.verdict.value, mean
-    )
-    chips += look.chip("overridden") if x.overridden else ""
-    answer = look.chip(ANSWERS[x.states.matches_gold], text.one_line(x.answer or "", 20))
-    line = text.foreign_line_html(x.text.text, 160)
-    return f'<div class="mapd-said"><div>{chips}{answer}<span class="mapd-note">{votes}</span></div>{line}</div>'
+def held_out(curated: Curated) -> None:
+    """What an exam on held-out questions is for: it is compared, never taught."""
+    with st.container(border=True):
+        st.markdown("**These questions are held out**: their mistakes are counted and compared, never taught.")
+        with st.container(horizontal=True):
+            current.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:")
+            current.link("pages/loop/exam.py", f"All {len(curated.mistakes):,} mistakes", icon=":material/quiz:")

@@ -73,7 +73,11 @@ def asked_how(row: t.Exam, sat: Sat) -> None:
         ("round", str(sat.exam.round)),
         ("graded by", {"ours": "this project", "import": "the imported file"}[row.graded_by]),
     ]
-    settings += [(text.one_line(key.replace("_", " "), 40), str(value)) for key, value in row.decoding.items()]
+    settings += [
+        (text.one_line(key.replace("_", " "), 40), f"{value:g}")
+        for key, value in row.decoding.items()
+        if isinstance(value, int | float)
+    ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
     st.html(figures.table(("asked", ""), settings, words=2))
     if row.graded_by == "ours":

@@ -11,7 +11,7 @@ from tests.pages.running import errors, open_page, shown
 def test_an_empty_project_is_welcomed_and_told_what_to_do_first(home: Path) -> None:
     app = open_page("pages/loop/overview.py")
     assert "committee" in shown(app)
-    assert "First, import" in " ".join(m.value for m in app.markdown)
+    assert "First, see the whole loop" in " ".join(m.value for m in app.markdown)
     assert any("mapd import authors" in c.value for c in app.code)
 
 
