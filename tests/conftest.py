@@ -11,7 +11,7 @@ from sqlmodel import Session
 from mapd.exchange import authors
 from mapd.settings import Settings
 from mapd.store import db, queries
-from tests import samples
+from tests import looped, samples
 
 
 @pytest.fixture
@@ -68,6 +68,15 @@ def full_home(home: Path, tmp_path: Path) -> Path:
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         import_files(session, *samples.files(tmp_path))
+    engine.dispose()
+    return home
+
+
+@pytest.fixture
+def looped_home(home: Path) -> Path:
+    """A SQLite project that went once round the loop, for page tests."""
+    engine = db.open_store(Settings())
+    looped.go_round(engine)
     engine.dispose()
     return home
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from sqlmodel import col, func, select
+from streamlit.delta_generator import DeltaGenerator
 
 from mapd import results
 from mapd.results import Change, FamilyResult, Results, Score
@@ -20,31 +21,33 @@ FIRST = Change.FIXED
 
 
 def choose(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
-    """Draw the two choices; returns their uids. By default the newest exam, and the first one on the same questions."""
+    """Draw the two choices; returns their uids. By default the newest exam, and the first one on the same questions.
+
+    Streamlit's own binding would put a choice's label into the address, where an exam's name may change its meaning.
+    """
     names = {exam.uid: text.one_line(exam.name, 120) for exam in exams}
     default = latest_pair(exams)
     if default is None:
         return None
-    address.refuse_unknown("before", list(names))
-    address.refuse_unknown("after", list(names))
-    address.settle("results", "pair", before=default[0].uid, after=default[1].uid)
-    left, right = st.columns(2)
-    picked = []
-    for column, key, exam in ((left, "before", default[0]), (right, "after", default[1])):
-        with column:
-            picked.append(
-                st.selectbox(
-                    key.capitalize(),
-                    list(names),
-                    index=list(names).index(exam.uid),
-                    format_func=names.__getitem__,
-                    key=key,
-                    bind="query-params",
-                    on_change=address.first_page,
-                    args=("page",),
-                )
-            )
+    columns = st.columns(2)
+    picked = [
+        _pick(column, key, names, exam.uid)
+        for column, key, exam in zip(columns, ("before", "after"), default, strict=True)
+    ]
     return picked[0], picked[1]
+
+
+def _pick(column: DeltaGenerator, key: str, names: Mapping[str, str], default: str) -> str:
+    """One choice, in the address by its uid."""
+    asked = st.query_params.get(key, default)
+    if asked not in names:
+        text.complain(f"this address asks for an exam that the project doesn't hold: {asked}; another one is shown")
+        asked = default
+    uids = list(names)
+    uid = column.selectbox(key.capitalize(), uids, index=uids.index(asked), format_func=names.__getitem__)
+    if uid != default or key in st.query_params:
+        st.query_params[key] = uid
+    return uid
 
 
 def latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:

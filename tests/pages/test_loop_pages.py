@@ -1,9 +1,12 @@
 """Exam, committee, finetune and results: on an import, and in an empty project."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from mapd.settings import Settings
+from mapd.store import db, queries
 from tests.pages.running import errors, open_page, shown
 
 PAGES = ("pages/loop/exam.py", "pages/loop/committee.py", "pages/train/finetune.py", "pages/train/results.py")
@@ -37,3 +40,55 @@ def test_the_committee_shows_who_gave_whom_what(full_home: Path) -> None:
 def test_an_import_alone_has_nothing_to_finetune_or_compare(full_home: Path) -> None:
     assert any("No student was finetuned yet" in m.value for m in open_page("pages/train/finetune.py").markdown)
     assert any("Nothing to compare yet" in m.value for m in open_page("pages/train/results.py").markdown)
+
+
+def exam_of(split: str) -> str:
+    """The uid of the newest exam of a split."""
+    with db.reading(db.open_store(Settings())) as session:
+        return next(e.uid for e in queries.exams(session) if e.split == split)
+
+
+def test_one_mistake_is_followed_to_a_held_out_question(looped_home: Path) -> None:
+    app = open_page("pages/loop/overview.py", exam=exam_of("train"))
+    page = shown(app)
+    assert "Simulated teachers" in page
+    assert "Recorded demo" not in page
+    assert re.search("rationale by (sound|slips|lucky)", page), "what the student was trained on"
+    assert re.search(r"in all 3 → 6 of 12 right", page), "a held-out sibling, and the whole"
+
+
+def test_a_held_out_exam_is_compared_never_taught(looped_home: Path) -> None:
+    app = open_page("pages/loop/overview.py", exam=exam_of("dev"))
+    assert any("held out" in m.value for m in app.markdown)
+    app = open_page("pages/loop/committee.py", exam=exam_of("dev"))
+    assert any("never taught" in m.value for m in app.markdown)
+
+
+def test_an_exam_of_ours_is_told_by_family(looped_home: Path) -> None:
+    page = shown(open_page("pages/loop/exam.py", exam=exam_of("dev")))
+    assert "50.0%" in page
+    assert "leg counting" in page
+
+
+def test_both_losses_are_drawn(looped_home: Path) -> None:
+    app = open_page("pages/train/finetune.py")
+    assert errors(app) == []
+    assert "1.50 → 0.25" in shown(app)
+    assert "2.00 → 0.33" in shown(app)
+    lost = open_page("pages/train/finetune.py", finetune="nope")
+    assert "nope" in errors(lost)[0]
+
+
+def test_fixed_and_broken_are_listed_with_both_answers(looped_home: Path) -> None:
+    app = open_page("pages/train/results.py")
+    assert errors(app) == []
+    page = shown(app)
+    assert "3/12" in page
+    assert "6/12" in page
+    assert "may be luck" in page
+    fixed = page.count('<details class="mapd-row">')
+    app.segmented_control(key="change").set_value("newly broken").run()
+    broken = shown(app).count('<details class="mapd-row">')
+    assert fixed - broken == 6 - 3
+    same = open_page("pages/train/results.py", before=exam_of("train"), after=exam_of("dev"))
+    assert "different questions" in errors(same)[0]

@@ -1,0 +1,83 @@
+"""A project that went once round the loop: real stages, simulated teachers, scripted students, an invented finetune."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from mapd import committee, exam, teachers
+from mapd.curation import judging, snapshots
+from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.models.base import Completion, Finish, Request
+from mapd.questions import files, generated
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+QUESTIONS = {"train": 3, "dev": 4}  # a family
+STEPS = 6
+
+
+class Scripted:
+    """A student that knows the answer to every `knows`-th question, and says 1 to the others."""
+
+    def __init__(self, knows: int) -> None:
+        self.name, self.knows, self.asked = f"knows-{knows}", knows, 0
+
+    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+        async for request in requests:
+            made = generated.read(request.messages[-1].content.split("\n")[0])
+            assert made is not None
+            self.asked += 1
+            answer = made.gold if self.asked % self.knows == 0 else "1"
+            yield Completion(request.key, f"I think so.\nAnswer: {answer}", Finish.OK)
+
+
+def go_round(engine: sa.Engine) -> None:
+    """Fill the project; the tuned student is right every second time, the untuned one every fourth."""
+    with db.writing(engine) as session:
+        rows = files.made(generated.draw(generated.FAMILIES, QUESTIONS, seed=1))
+        questions = files.add(session, "demo", rows, source="generated", simulated=True, by="ann").name
+        before = t.Student(name="small", base="path:/nowhere")
+        session.add(before)
+        session.flush()
+        asked = [teachers.add(session, n, kind="simulated", model=n, by="ann") for n in ("sound", "slips", "lucky")]
+        models = {row.name: teachers.opened(row) for row in asked}
+        names = list(models)
+    taught = exam.run(engine, Scripted(9), student="small", question_set=questions, split="train", by="ann").exam
+    exam.run(engine, Scripted(4), student="small", question_set=questions, split="dev", by="ann")
+    committee.collect(engine, exam=taught, teachers=names, models=models, by="ann")
+    with db.writing(engine) as session:
+        curated = judging.curated_set(session, queries.exam(session, taught).id)
+        _finetuned(session, snapshots.freeze(session, curated, by="ann"))
+    exam.run(engine, Scripted(2), student="small-tuned", question_set=questions, split="dev", by="ann")
+
+
+def _finetuned(session: db.Session, snapshot: t.Snapshot) -> None:
+    parent = session.exec(sa.select(t.Student).where(t.Student.name == "small")).scalar_one()
+    settings = Hyperparameters(epochs=STEPS, batch=snapshot.pairs).as_dict()
+    tuned = t.Student(name="small-tuned", base=parent.base, parent_id=parent.id, round=1, adapter="finetunes/x/adapter")
+    session.add(tuned)
+    session.flush()
+    row = t.Finetune(
+        parent_id=queries.identity(parent),
+        snapshot_id=queries.identity(snapshot),
+        student_id=tuned.id,
+        alpha=settings.pop("alpha"),
+        seed=settings.pop("seed"),
+        hyperparameters=settings,
+        created_at=snapshot.created_at + timedelta(seconds=1),
+    )
+    session.add(row)
+    session.flush()
+    session.add_all(
+        t.FinetuneStep(
+            finetune_id=queries.identity(row),
+            step=step,
+            loss_feedback=2 / step,
+            loss_rationale=1.5 / step,
+            learning_rate=5e-4,
+            tokens_per_s=400,
+            seconds=2,
+        )
+        for step in range(1, STEPS + 1)
+    )
