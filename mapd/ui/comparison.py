@@ -132,13 +132,12 @@ def caveats(told: Results) -> None:
 
 def changes(told: Results) -> None:
     """The questions by what became of them, each with both answers side by side."""
-    counts: Mapping[Change, int] = {change: len(uids) for change, uids in told.changes.items()}
     address.settle("changes_of", (told.before.uid, told.after.uid), change=FIRST.value, page=1)
     st.subheader("Question by question", anchor=False)
+    st.html(figures.row((len(uids), change.value) for change, uids in told.changes.items()))
     wanted = st.segmented_control(
         "Show",
         [change.value for change in Change],
-        format_func=lambda value: f"{counts[Change(value)]:,} {value}",
         key="change",
         bind="query-params",
         required=True,

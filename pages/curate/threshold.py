@@ -55,14 +55,14 @@ def changes(exam_id: int, before: Curated, after: Curated) -> None:
         wanted = st.segmented_control(
             "Show",
             list(groups),
-            format_func=lambda name: f"{len(groups[name]):,} {name}",
             key="change",
             bind="query-params",
             label_visibility="collapsed",
             on_change=address.first_page,
             args=("page",),
         )
-        st.caption("Judgements stand at every threshold, so what people decided is never among them.")
+        counts = ", ".join(f"{len(found):,} {name}" for name, found in groups.items())
+        st.caption(f"{counts}. Judgements stand at every threshold, so what people decided is never among them.")
     shown = moved if wanted is None else groups[wanted]
     pages = max(1, -(-len(shown) // rows.PAGE))
     number = st.pagination(pages, key="page", bind="query-params")
