@@ -93,13 +93,13 @@ def opened(student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel"
 
 
 def loaded(student: t.Student, home: Path) -> tuple[Any, Any]:
-    """The student's transformers (or peft) model and its tokenizer. Its adapter stands alone: a parent's was trained on.
+    """The student's transformers (or peft) model and tokenizer. Its adapter stands alone: a parent's was trained on.
 
     Raises: BadInput where its weights are not there.
     """
     kind, _, where = student.base.partition(":")
     if kind not in ("package", "path", "hub") or not where:
-        raise BadInput(f"student {student.name} came with an import, without weights: it can't be examined or trained here")
+        raise BadInput(f"student {student.name} came with an import, without weights: it can't be used here")
     adapter = None if student.adapter is None else (home / student.adapter).resolve()
     if adapter is not None and not adapter.is_relative_to(home.resolve()):  # an archive's row is foreign text
         raise BadInput(f"the adapter of student {student.name} is not under {home}: {student.adapter}; finetune again")
