@@ -14,7 +14,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $(INSTALLED)
 
 app: install
-	$(BIN)/mapd app
+	$(BIN)/mapd app --demo
 
 test: lint types
 	$(BIN)/pytest

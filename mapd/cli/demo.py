@@ -1,9 +1,11 @@
 """`mapd demo`: the whole loop on this machine, from generated questions to a table of before and after."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -11,6 +13,8 @@ from rich.text import Text
 
 from mapd import loop, results
 from mapd.cli.shared import AsJson, PersonName, console, errors, line, show
+from mapd.errors import BadInput
+from mapd.exchange import recorded
 from mapd.loop import Outcome, Plan, Told
 from mapd.people import this_person
 from mapd.results import FamilyResult, Score
@@ -27,6 +31,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Draws the questions, the pairs and the training's order.")] = STANDARD.seed,
     policy: Annotated[str, typer.Option(help="paper, strict, or a saved policy's name.")] = STANDARD.policy,
     arms: Annotated[str, typer.Option(help=f"Compare curated sets: all, or some of {', '.join(loop.ARMS)}.")] = "",
+    record: Annotated[bool, typer.Option("--record", help="Keep the run as data/demo; in a fresh project.")] = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,12 +40,27 @@ def demo(
     plan = Plan(questions, held_out, alpha, seed, policy, named)
     settings = Settings()
     engine = db.open_store(settings)
+    if record:
+        _refuse_unless_fresh(engine)
     with _watching(quiet=as_json) as watch:
         told = loop.demo(engine, settings.home.resolve(), plan, by=by or this_person(), watch=watch)
+    result = as_result(told)
+    if record:
+        command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])
+        with db.writing(engine) as session:
+            recorded.record(session, settings.home, command, result, by=by or this_person())
     if as_json:
-        show(as_result(told), as_json, "")
+        show(result, as_json, "")
     else:
         _print(told)
+
+
+def _refuse_unless_fresh(engine: sa.Engine) -> None:
+    with db.reading(engine) as session:
+        if not recorded.is_fresh(session):
+            raise BadInput(
+                f"project {Settings().project} holds exams already: a demo is recorded in a fresh one; set MAPD_HOME"
+            )
 
 
 @contextmanager
