@@ -1,0 +1,346 @@
+"""A project goes into a file and comes out the same, on both databases, and nothing half-done is ever kept."""
+
+import hashlib
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import Session, col, func, select
+
+from mapd import cli
+from mapd.curation import judging, snapshots
+from mapd.errors import BadInput
+from mapd.settings import Settings
+from mapd.store import archive, db, queries
+from mapd.store import tables as t
+from mapd.verdicts import Act
+from tests import samples
+from tests.conftest import import_files
+
+KEY = "sk-live-0123456789abcdef"
+
+
+def fill(session: Session, folder: Path, home: Path) -> None:
+    """An imported exam, judged and frozen, and a row in every other table that travels."""
+    exam = queries.exam(session, import_files(session, *samples.files(folder)).exam)
+    texts = session.exec(select(t.Explanation.id).where(t.Explanation.kind == "rationale").limit(2)).all()
+    for text in texts:
+        made = judging.judge(session, judging.Target("rationale", text or 0), Act.REJECT, by="ann", reason="false_step")
+        judging.undo(session, queries.identity(made), by="ann")
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    tuned = t.Student(name="tuned", base=f"path:{home}/models/x", adapter="adapters/ab", snapshot_sha256=frozen.sha256)
+    tuned.parent_id = session.exec(select(t.Student.id)).one()
+    job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
+    teacher = t.Teacher(name="oracle", kind="openai", key_env="ORACLE_KEY", sampling={"top_p": 0.5})
+    policy = t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
+    session.add_all([tuned, job, teacher, policy])
+    session.flush()
+    training = t.Finetune(
+        parent_id=tuned.parent_id or 0, snapshot_id=frozen.id or 0, student_id=tuned.id, alpha=0.5, seed=1
+    )
+    call = t.Call(key="k", kind="review", outcome="failed", model="m", teacher_id=teacher.id, job_id=job.id, cost_usd=1)
+    call.error = f"bad key {KEY} in {Path.home()}/.env"
+    opening = t.Opening(set_id=session.exec(select(t.QuestionSet.id)).one() or 0, exam_id=exam.id, person="ann")
+    session.add_all([training, call, opening])
+    session.flush()
+    for step in (1, 2):
+        session.add(
+            t.FinetuneStep(
+                finetune_id=training.id or 0,
+                step=step,
+                loss_rationale=0.1,
+                learning_rate=1e-5,
+                tokens_per_s=3,
+                seconds=1,
+            )
+        )
+    session.flush()
+
+
+@pytest.fixture
+def packed(engine: sa.Engine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """The archive of a full project on each database."""
+    monkeypatch.setenv("ORACLE_KEY", KEY)
+    with db.writing(engine) as session:
+        fill(session, tmp_path, home)
+    return exported(engine, home, tmp_path)
+
+
+def exported(engine: sa.Engine, home: Path, folder: Path) -> bytes:
+    with db.writing(engine) as session:
+        saved = archive.export(session, folder / "out.zip", home, by="ann")
+    content = (folder / "out.zip").read_bytes()
+    assert saved.sha256 == hashlib.sha256(content).hexdigest()
+    return content
+
+
+def bring_in(engine: sa.Engine, home: Path, content: bytes) -> archive.Loaded:
+    with db.writing(engine) as session:
+        return archive.load(session, archive.read("in.zip", content), home, by="ben")
+
+
+@pytest.fixture
+def other(request: pytest.FixtureRequest, engine: sa.Engine, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An empty project on the other database: what is archived on SQLite is read on PostgreSQL, and back."""
+    if engine.dialect.name == "postgresql":
+        made = db.open_store(Settings(home=tmp_path / "other", database_url=None))
+        yield made
+        made.dispose()
+        return
+    url = request.getfixturevalue("postgres")
+    with db.connect(url).begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+    made = db.open_store(Settings(home=tmp_path / "other", database_url=url))
+    yield made
+    made.dispose()
+
+
+def rows(content: bytes) -> dict[str, list[dict[str, Any]]]:
+    return archive.read("x", content).records
+
+
+def test_every_travelling_table_has_a_row_in_the_test(packed: bytes) -> None:
+    assert {name for name, found in rows(packed).items() if not found} == set()
+    assert {table.name for table in t.metadata.sorted_tables} - rows(packed).keys() == {"audit"}
+
+
+def test_out_and_in_and_out_is_the_same_file(
+    packed: bytes, engine: sa.Engine, other: sa.Engine, home: Path, tmp_path: Path
+) -> None:
+    assert exported(engine, home, tmp_path) == packed  # and an export changes nothing
+    loaded = bring_in(other, tmp_path / "other", packed)
+    assert loaded.rows_new == sum(map(len, rows(packed).values()))
+    assert (loaded.rows_known, loaded.renamed, len(loaded.exams)) == (0, (), 1)
+    assert exported(other, tmp_path / "other", tmp_path) == packed
+
+
+def test_twice_changes_nothing(packed: bytes, engine: sa.Engine, other: sa.Engine, tmp_path: Path, home: Path) -> None:
+    first = bring_in(other, tmp_path / "other", packed)
+    for target in (other, engine):  # also in the project that it came from
+        with db.reading(target) as session:
+            before = session.exec(select(func.count()).select_from(t.Audit)).one()
+        again = bring_in(target, home if target is engine else tmp_path / "other", packed)
+        assert (again.rows_new, again.rows_known, again.exams) == (0, first.rows_new, first.exams)
+        with db.reading(target) as session:
+            assert session.exec(select(func.count()).select_from(t.Audit)).one() == before
+
+
+def test_what_came_in_is_the_same_to_the_rules(
+    packed: bytes, engine: sa.Engine, other: sa.Engine, tmp_path: Path
+) -> None:
+    name = bring_in(other, tmp_path / "other", packed).exams[0]
+    told = []
+    for source in (engine, other):
+        with db.reading(source) as session:
+            curated = judging.curated_set(session, queries.exam(session, name).id)
+            said = [(j.uid, j.judged.undoes is None, j.created_at) for j in curated.judgements]
+            verdicts = [(x.text.uid, x.verdict) for m in curated.mistakes for x in m.texts]
+            order = [v.reviewer for m in curated.mistakes for x in m.texts for v in x.text.votes]
+            told.append((said, verdicts, order))
+    assert told[0] == told[1]
+    assert len(told[0][0]) == 4
+
+
+def test_what_is_written_after_an_import_gets_ids_of_its_own(packed: bytes, other: sa.Engine, tmp_path: Path) -> None:
+    bring_in(other, tmp_path / "other", packed)
+    with db.writing(other) as session:
+        session.add(t.Student(name="one more", base="x"))
+
+
+def test_no_key_and_no_folder_of_this_machine_is_in_it(packed: bytes, home: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(packed)) as opened:
+        text = "".join(opened.read(name).decode() for name in opened.namelist())
+    for secret in (KEY, str(home), str(home.resolve()), str(Path.home()) + "/"):
+        assert secret not in text
+    assert rows(packed)["call"][0]["error"] == "bad key $ORACLE_KEY in ~/.env"
+    assert rows(packed)["student"][1]["base"] == "path:$MAPD_HOME/models/x"
+
+
+def test_work_under_way_is_not_begun_again_elsewhere(packed: bytes) -> None:
+    assert [(job["status"], job["message"]) for job in rows(packed)["job"]] == [("cancelled", "writing $MAPD_HOME/a.")]
+
+
+def test_a_name_of_another_row_gets_a_number(packed: bytes, other: sa.Engine, tmp_path: Path) -> None:
+    with db.writing(other) as session:
+        session.add(t.Student(name="tuned", base="another"))
+        session.add(t.Student(name="tuned (2)", base="another"))
+    for _ in range(2):
+        loaded = bring_in(other, tmp_path / "other", packed)
+        with db.reading(other) as session:
+            names = session.exec(select(t.Student.name).order_by(col(t.Student.id))).all()
+        assert names == ["tuned", "tuned (2)", "Tiny-1b", "tuned (3)"]
+    assert loaded.rows_new == 0
+
+
+def test_what_people_moved_since_stays_moved(packed: bytes, engine: sa.Engine, home: Path) -> None:
+    with db.writing(engine) as session:
+        session.exec(select(t.Exam)).one().threshold_hundredths = 450
+    assert bring_in(engine, home, packed).rows_new == 0
+    with db.reading(engine) as session:
+        assert session.exec(select(t.Exam.threshold_hundredths)).one() == 450
+
+
+def untouched(engine: sa.Engine) -> bool:
+    with db.reading(engine) as session:
+        return not any(archive.dump(session, Path("nowhere")).values())
+
+
+def repacked(content: bytes, change: Callable[[archive.Records], None]) -> bytes:
+    """The archive with other rows, its manifest in order."""
+    records = rows(content)
+    change(records)
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        return archive.pack(records, json.loads(opened.read(archive.MANIFEST))["schema"])
+
+
+def test_another_content_under_the_same_uid_is_refused(packed: bytes, other: sa.Engine, tmp_path: Path) -> None:
+    bring_in(other, tmp_path / "other", packed)
+    uid = rows(packed)["attempt"][0]["uid"]
+
+    def change(records: archive.Records) -> None:
+        records["attempt"][0]["text"] = "other"
+        records["attempt"][1]["answer"] = "other"
+        records["student"].append({**records["student"][0], "uid": "new", "name": "new"})
+
+    with pytest.raises(BadInput, match=rf"2 rows .* another content \(the first: attempt {uid}, text\)"):
+        bring_in(other, tmp_path / "other", repacked(packed, change))
+    with db.reading(other) as session:
+        assert session.exec(select(t.Student.id).where(t.Student.uid == "new")).first() is None
+
+
+def test_rows_that_cannot_stand_beside_the_projects_are_refused(
+    packed: bytes, other: sa.Engine, tmp_path: Path
+) -> None:
+    with db.writing(other) as session:
+        session.add(t.Policy(name="mine", threshold_hundredths=100, person="ben"))
+    with pytest.raises(BadInput, match="can't stand beside this project's") as refused:
+        bring_in(other, tmp_path / "other", packed)
+    assert "\n" not in str(refused.value)
+    with db.reading(other) as session:
+        assert session.exec(select(t.Exam.id)).all() == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("attempt", "exam_id", "no such uid"),
+        ("attempt", "exam_id", 1),
+        ("attempt", "outcome", "fine"),
+        ("attempt", "sample", "0"),
+        ("attempt", "sample", True),
+        ("attempt", "sample", 2**70),
+        ("attempt", "text", None),
+        ("attempt", "text", ["x"]),
+        ("attempt", "uid", None),
+        ("attempt", "created_at", "yesterday"),
+        ("attempt", "colour", "red"),
+        ("attempt", "id", 1),
+        ("question", "options", "A, B"),
+        ("explanation", "prompt_sha256", "no such prompt"),
+        ("finetune", "alpha", 7.0),
+    ],
+)
+def test_rows_that_are_none_are_refused_whole(
+    packed: bytes, other: sa.Engine, tmp_path: Path, table: str, column: str, value: object
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        bring_in(other, tmp_path / "other", repacked(packed, lambda records: records[table][0].update({column: value})))
+    assert "\n" not in str(refused.value)
+    assert untouched(other)
+
+
+# --- The file itself: no database -----------------------------------------------------------------------------------
+
+ONE = archive.pack(
+    {"student": [{"uid": "u", "name": "a", "base": "b", "created_at": "2026-01-01T00:00:00+00:00"}]}, "0001"
+)
+
+
+def with_manifest(**changed: object) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(ONE)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            body = old.read(name)
+            new.writestr(name, json.dumps(json.loads(body) | changed) if name == archive.MANIFEST else body)
+    return out.getvalue()
+
+
+def test_a_small_archive_is_read() -> None:
+    assert archive.read("x", ONE).records["student"][0]["name"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is no archive, or was cut off"),
+        (b"not a zip", "is no archive, or was cut off"),
+        (ONE[:-40], "is no archive, or was cut off"),
+        (with_manifest(format=2), "is of archive format 2, this mapd reads format 1; upgrade mapd"),
+        (with_manifest(schema="9999"), "is of a newer schema, 9999; this mapd knows up to"),
+        (with_manifest(tables=3), "has no manifest"),
+        (with_manifest(tables={"wizard": {"sha256": "x"}}), "is damaged: wizard.jsonl"),
+        (with_manifest(tables={"student": {"sha256": "0" * 64}}), "is damaged: student.jsonl"),
+    ],
+)
+def test_a_bad_file_gets_one_line(content: bytes, said: str) -> None:
+    with pytest.raises(BadInput, match=said) as refused:
+        archive.read("p.zip", content)
+    assert "\n" not in str(refused.value)
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, len(ONE) - 1), st.integers(1, 255), st.booleans())
+def test_damage_is_noticed_or_harmless(place: int, flip: int, cut: bool) -> None:
+    content = ONE[:place] if cut else ONE[:place] + bytes([ONE[place] ^ flip]) + ONE[place + 1 :]
+    try:
+        records = archive.read("p.zip", content).records
+    except BadInput:
+        return
+    assert records == archive.read("p.zip", ONE).records
+
+
+def test_no_name_in_the_zip_becomes_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO(ONE)
+    with zipfile.ZipFile(out, "a") as opened:
+        opened.writestr("../../evil", "x")
+    monkeypatch.chdir(tmp_path)
+    archive.read("p.zip", out.getvalue())
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- The command line -----------------------------------------------------------------------------------------------
+
+
+def test_the_commands(
+    full_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def mapd(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mapd", "archive", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    file = tmp_path / "p.zip"
+    saved = json.loads(mapd("export", file, "--json")[1])
+    assert saved == {"path": str(file), "rows": saved["rows"], "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    monkeypatch.setenv("MAPD_HOME", str(tmp_path / "fresh"))
+    first, second = (json.loads(mapd("import", file, "--json")[1]) for _ in range(2))
+    assert first == {
+        "rows_new": saved["rows"],
+        "rows_known": 0,
+        "exams": ["pens · Tiny-1b · round 0"],
+        "renamed": [],
+    }
+    assert second == first | {"rows_new": 0, "rows_known": saved["rows"]}
+    for words in (("import", tmp_path / "none.zip"), ("import", __file__), ("export", tmp_path), ("export", ".")):
+        code, out, err = mapd(*words)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
