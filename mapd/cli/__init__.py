@@ -18,9 +18,11 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
-from mapd.cli import committee, curation, demo, exams, finetuning, questions, results
-from mapd.cli.shared import AsJson, console, line, reading, show
+from mapd.cli import archive, committee, curation, demo, exams, finetuning, questions, results
+from mapd.cli.shared import AsJson, console, line, show, writing
 from mapd.errors import BadInput, MapdError
+from mapd.exchange import recorded
+from mapd.people import this_person
 from mapd.settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -33,15 +35,20 @@ app.command("collect")(committee.collect)
 app.command("finetune")(finetuning.finetune)
 app.add_typer(exams.learning, name="students")
 app.add_typer(exams.examining, name="exam")
+app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)
 app.command("demo")(demo.demo)
 
 
 @app.command("app")
-def run_app(port: Annotated[int, typer.Option(min=1, max=65535)] = 8501) -> None:
+def run_app(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
+) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
-    with reading():  # a home or database that can't be used is said here, before a server starts
-        pass
+    with writing() as session:  # a home or database that can't be used is said here, before a server starts
+        if with_demo and recorded.load(session, Settings().home, by=this_person()):
+            console.print("the recorded demo is loaded: its teachers are simulated")
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
