@@ -45,11 +45,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Sat:
-    """An exam's first samples, by question uid; `asked` counts the questions of its split."""
+    """An exam's first samples, by question uid; `asked` counts the questions of its split, `samples` those of each."""
 
     exam: ExamInfo
     answered: Mapping[str, Answered]
     asked: int
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +63,6 @@ class Score:
     accuracy: float
     low: float
     high: float
-
-    @property
-    def readable(self) -> int:
-        """Answers that could be read."""
-        return self.n - self.no_answer
-
-    @property
-    def accuracy_when_readable(self) -> float | None:
-        """Of the answers that could be read, the share that is right; None where none could."""
-        return self.correct / self.readable if self.readable else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +84,8 @@ class Results:
     overall: FamilyResult
     by_family: Mapping[str, FamilyResult]
     changes: Mapping[Change, tuple[str, ...]]  # question uids, in the order of the questions
+    readable: FamilyResult | None  # of the questions whose answer could be read both times; None where there are none
+    samples: int  # the most that one of them took of each question; the first counts
 
     @property
     def fixed(self) -> int:
@@ -124,15 +117,18 @@ def load(session: Session, ref: str | int) -> Sat:
     asked = select(func.count()).select_from(t.Question)
     of_set = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
     total = session.exec(asked.where(col(t.Question.set_id) == of_set, t.Question.split == info.split)).one()
-    return Sat(info, answered, total)
+    most = session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == info.id)).one()
+    return Sat(info, answered, total, 1 + (most or 0))
 
 
 def compare(before: Sat, after: Sat) -> Results:
     """Compare two exams on the same questions.
 
-    Raises: BadInput where they have different questions, or one of them isn't finished.
+    Raises: BadInput where they have different questions, or one of them isn't finished or is an import.
     """
     for sat in (before, after):
+        if sat.exam.graded_by == "import":
+            raise BadInput(f"{sat.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
         if len(sat.answered) < sat.asked or not sat.answered:
             raise BadInput(
                 f"exam {sat.exam.name} isn't finished: {len(sat.answered)} of {sat.asked} questions; "
@@ -144,6 +140,7 @@ def compare(before: Sat, after: Sat) -> Results:
         )
     pairs = [(first, after.answered[uid]) for uid, first in before.answered.items()]
     families = dict.fromkeys(first.family for first, _ in pairs)
+    read = [pair for pair in pairs if all(answered.outcome is not Outcome.NO_ANSWER for answered in pair)]
     changes: dict[Change, list[str]] = {change: [] for change in Change}
     for first, second in pairs:
         changes[_change(first.outcome, second.outcome)].append(first.uid)
@@ -153,6 +150,8 @@ def compare(before: Sat, after: Sat) -> Results:
         overall=_result(pairs),
         by_family={name: _result([pair for pair in pairs if pair[0].family == name]) for name in families},
         changes={change: tuple(uids) for change, uids in changes.items()},
+        readable=_result(read) if read else None,
+        samples=max(before.samples, after.samples),
     )
 
 
@@ -205,12 +204,21 @@ def caveats(results: Results) -> list[str]:
         f"{_percent(before.no_answer, before.n)} of the answers could not be read before, "
         f"{_percent(after.no_answer, after.n)} after: part of any gain is learning the answer's form."
     ]
-    was, is_ = before.accuracy_when_readable, after.accuracy_when_readable
-    if was is not None and is_ is not None:
-        said.append(f"Of the answers that could be read, {was:.1%} were right before and {is_:.1%} after.")
+    if (read := results.readable) is not None:
+        said.append(
+            f"Of the {read.before.n} questions whose answer could be read both times, {read.before.accuracy:.1%} were "
+            f"right before and {read.after.accuracy:.1%} after: there the form is no help."
+        )
     said.append(f"Always giving each family's most common answer would score {results.overall.majority:.1%}.")
     if results.overall.mcnemar_p >= 1 - CONFIDENCE:
         said.append(f"The difference may be luck: McNemar's exact p is {results.overall.mcnemar_p:.2g}.")
+    said.append(
+        "Intervals and p speak of other questions of this kind, not of another training: that needs more seeds."
+    )
+    if results.before.split != "test":
+        said.append(f"These are {results.before.split} questions: what was chosen by them may look better than it is.")
+    if results.samples > 1:
+        said.append(f"Questions were answered up to {results.samples} times; only each first answer counts here.")
     if results.before.simulated:
         said.append(
             "The questions are generated and the teachers simulated: it shows the loop, not the method's worth."

@@ -1,14 +1,21 @@
 """Before and after: the numbers by hand, and what can't be compared."""
 
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from mapd import results
+from mapd import cli, results
 from mapd.errors import BadInput
 from mapd.questions.grading import Outcome
 from mapd.results import Answered, Change, Sat, caveats, compare
+from mapd.settings import Settings
+from mapd.store import db
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 
@@ -79,19 +86,70 @@ def test_the_caveats_say_luck_and_form() -> None:
     assert "50.0% of the answers could not be read before, 0.0% after" in lucky
     assert "may be luck" in lucky
     assert "simulated" in lucky
+    assert "Of the 1 questions whose answer could be read both times, 0.0% were right before and 0.0% after" in lucky
+    assert "These are dev questions" in lucky
+    unread = compare(sat("a", [NONE]), sat("b", [RIGHT]))
+    assert unread.readable is None
     sure = caveats(compare(sat("a", [WRONG] * 20), sat("b", [RIGHT] * 20)))
     assert not any("luck" in said for said in sure)
+
+
+def test_only_the_first_sample_counts_and_that_is_said(session: Session, exam: ExamInfo) -> None:
+    attempt = session.exec(select(t.Attempt)).first()
+    assert attempt is not None
+    again = attempt.model_dump(exclude={"id", "uid", "sample", "outcome"})
+    session.add(t.Attempt(**again, sample=2, outcome="correct"))
+    session.flush()
+    read = results.load(session, exam.uid)
+    assert read.samples == 3
+    assert RIGHT not in {a.outcome for a in read.answered.values()}
+    ours = replace(read, exam=info("a"))
+    assert "up to 3 times; only each first answer counts" in " ".join(caveats(compare(ours, ours)))
 
 
 def test_an_exam_is_read_from_the_store(session: Session, exam: ExamInfo) -> None:
     read = results.load(session, exam.uid)
     assert (len(read.answered), read.asked) == (12, 12)
     assert {a.outcome for a in read.answered.values()} == {WRONG, NONE}
+    with pytest.raises(BadInput, match="is an import, which holds mistakes alone"):
+        compare(read, read)
     first = session.get(t.Question, 1)
     assert first is not None
     session.add(
         t.Question(set_id=first.set_id, source_id="new", position=99, split="train", task="numeric", text="?", gold="1")
     )
+    session.get_one(t.Exam, exam.id).graded_by = "ours"
     session.flush()
     with pytest.raises(BadInput, match="12 of 13"):
         compare(results.load(session, exam.uid), results.load(session, exam.uid))
+
+
+def test_the_command(full_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two exams on the twelve questions: the second one's student gets the first three right."""
+    with db.writing(db.open_store(Settings())) as session:
+        first = session.exec(select(t.Exam)).one()
+        first.graded_by = "ours"
+        second = t.Exam(**first.model_dump(exclude={"id", "uid", "name", "sha256"}), name="second")
+        session.add(second)
+        session.flush()
+        for number, attempt in enumerate(session.exec(select(t.Attempt).order_by(col(t.Attempt.id))).all()):
+            made = t.Attempt(**attempt.model_dump(exclude={"id", "uid", "exam_id", "outcome"}), exam_id=second.id)
+            made.outcome = "correct" if number < 3 else attempt.outcome
+            session.add(made)
+
+    def mapd(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["mapd", "results", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert (end.value.code or 0) == 0
+        return capsys.readouterr().out
+
+    told = json.loads(mapd("--before", 1, "--after", "second", "--questions", "--json"))
+    assert (told["before"]["n"], told["before"]["correct"], told["after"]["correct"]) == (12, 0, 3)
+    assert {key: told[key] for key in ("fixed", "broken", "still_wrong", "still_right", "mcnemar_p")} == {
+        **{"fixed": 3, "broken": 0, "still_wrong": 9, "still_right": 0, "mcnemar_p": 0.25}
+    }
+    assert {name: len(uids) for name, uids in told["questions"].items()} == {
+        **{"fixed": 3, "broken": 0, "still_wrong": 9, "still_right": 0}
+    }
+    assert "fixed 3, newly broken 0, still wrong 9, still right 0" in mapd("--before", 1, "--after", "second")
