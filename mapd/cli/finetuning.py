@@ -51,9 +51,8 @@ def finetune(
             progress=lambda step: bar.update(task, completed=step.step, total=step.total, description=_told(step)),
         )
     if done.cut or done.left_out:
-        errors.print(
-            f"{done.cut} explanations were cut at {max_length} tokens, {done.left_out} pairs had no room: --max-length"
-        )
+        cut = f"{done.cut} explanations were cut at {max_length} tokens, {done.left_out} pairs had no room"
+        errors.print(f"{cut}: --max-length gives more", soft_wrap=True)
     result = {"student": done.student, "pairs": done.pairs, "steps": done.steps, "seconds": done.seconds}
     show(result, as_json, f"the new student is {done.name}")
 

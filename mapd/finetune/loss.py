@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from mapd.finetune.examples import Example
 
-TOKENS_AT_ONCE = 768  # of a micro-batch, padding included
+TOKENS_AT_ONCE = 1024  # of a micro-batch, padding included
 
 
 @dataclass(frozen=True, slots=True)
