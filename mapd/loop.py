@@ -1,6 +1,6 @@
 """The whole loop in one process: exam, committee, curation, finetune, exam again. The only module that calls stages.
 
-    demo(engine, home, Plan(questions=108, seed=0), by="ann")
+    demo(engine, home, Plan(questions=90, seed=0), by="ann")
     -> Told(untuned 12/210, tuned 101/210, mistakes 104, pairs 101, seconds {"exam": 61, …, "total": 431})
 
 The demo's student is SmolLM2-135M-Instruct, its questions are generated, its teachers simulated: each fails by design,
@@ -58,7 +58,7 @@ class Plan:
     Raises: BadInput for an arm that isn't known or a number that can't be.
     """
 
-    questions: int = 108
+    questions: int = 90
     held_out: int = 210
     alpha: float = 0.5
     seed: int = 0
