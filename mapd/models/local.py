@@ -10,10 +10,13 @@ another batch, so whoever must have the same answers bit for bit asks in the sam
 """
 
 import asyncio
+import io
 import random
 import shutil
 import time
+import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is ours
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")  # said to peft, of whose making it is
 
 UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)  # what a foreign folder raises
 
@@ -73,9 +77,10 @@ def _convert(source: Path, folder: Path) -> None:
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
     where: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True}
-    model = AutoModelForCausalLM.from_pretrained(
-        source.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **where
-    )
+    with redirect_stderr(io.StringIO()):  # a bar of its own, which the setting above doesn't reach
+        model = AutoModelForCausalLM.from_pretrained(
+            source.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **where
+        )
     tokenizer = AutoTokenizer.from_pretrained(source.parent, **where)
     tokenizer.pad_token = "<|endoftext|>"  # the file says <|im_end|>, which ends every answer
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
