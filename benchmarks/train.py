@@ -75,8 +75,6 @@ def reference(model: Any, examples: Sequence[Example], given: Hyperparameters, r
     trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, weight_decay=given.weight_decay)
     total = given.steps(len(examples))
-    two_passes(learner, examples[:1], given.alpha)  # warm, as ours is by its check
-    optimizer.zero_grad()
     for step in range(1, total + 1):
         started = time.perf_counter()
         loss = two_passes(learner, [examples[i] for i in given.taught_at(step, len(examples))], given.alpha)
@@ -114,17 +112,21 @@ def two_passes(model: Any, examples: Sequence[Example], alpha: float) -> float:
 
 def work(way: str, given: Hyperparameters, steps: int) -> None:
     """A child: at each line on standard input make a step and print it; at the end the memory's peak."""
-    model, tokenizer = load(convert(Settings().make_home()))
+    folder = convert(Settings().make_home())
+    model, tokenizer = load(folder)
     examples = pairs(given.batch * steps, tokenizer)
     sizes = [(len(e.prompt + e.rationale), len(e.prompt + e.correction + e.feedback)) for e in examples]
     tell({"tokens": [round(sum(size) / len(size)) for size in zip(*sizes, strict=True)]})
     sys.stdin.readline()
+    run = {"ours": ours, "reference": reference}[way]
+    run(model, examples[:1], Hyperparameters(alpha=given.alpha, batch=1, epochs=1), lambda *_: None)  # to be warm
+    model, _ = load(folder)
 
     def report(loss: float, seconds: float) -> None:
         tell({"loss": loss, "seconds": seconds})
         sys.stdin.readline()
 
-    {"ours": ours, "reference": reference}[way](model, examples, given, report)
+    run(model, examples, given, report)
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # getrusage counts bytes there, kilobytes elsewhere
     tell({"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit})
 

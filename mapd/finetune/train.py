@@ -89,6 +89,7 @@ def _learner(model: Any, hyperparameters: Hyperparameters) -> Any:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # between peft and transformers
             learner = get_peft_model(model, config)
     config.base_model_name_or_path = None  # a path of this machine; the student's row names its base
+    config.target_modules = sorted(config.target_modules or ())  # a set's order is another in each process
     return learner.eval()
 
 
