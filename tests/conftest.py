@@ -72,6 +72,23 @@ def full_home(home: Path, tmp_path: Path) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def smollm2(pytestconfig: pytest.Config) -> Path:
+    """SmolLM2's folder: converted once for all test runs of this checkout."""
+    from mapd.models.local import convert  # torch takes seconds to import
+
+    assert pytestconfig.cache is not None
+    return convert(pytestconfig.cache.mkdir("mapd-home"))
+
+
+@pytest.fixture
+def real_home(home: Path, smollm2: Path) -> Path:
+    """A fresh MAPD_HOME that has the real student's weights."""
+    (home / "weights").mkdir(parents=True)
+    (home / "weights" / smollm2.name).symlink_to(smollm2)
+    return home
+
+
 @pytest.fixture
 def looped_home(home: Path) -> Path:
     """A SQLite project that went once round the loop, for page tests."""

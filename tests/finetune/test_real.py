@@ -3,25 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 from mapd.finetune.examples import Example, example
 from mapd.finetune.hyperparameters import Hyperparameters, Step
 from mapd.finetune.train import train
-from mapd.models.local import convert, load
+from mapd.models.local import load
 from mapd.models.simulated import SimulatedTeacher
 from mapd.questions import generated
 from tests.finetune.test_loss import assert_equal
 
 WRONG = "I can not say.\nAnswer: 101"
-
-
-@pytest.fixture(scope="session")
-def smollm2(pytestconfig: pytest.Config) -> Path:
-    """SmolLM2's folder: converted once for all test runs of this checkout."""
-    assert pytestconfig.cache is not None
-    return convert(pytestconfig.cache.mkdir("mapd-home"))
 
 
 def pairs(tokenizer: Any) -> list[Example]:

@@ -23,13 +23,6 @@ SHORT = Sampling(max_tokens=12)
 
 
 @pytest.fixture(scope="session")
-def smollm2(pytestconfig: pytest.Config) -> Path:
-    """SmolLM2's folder: converted once for all test runs of this checkout."""
-    assert pytestconfig.cache is not None
-    return local.convert(pytestconfig.cache.mkdir("mapd-home"))
-
-
-@pytest.fixture(scope="session")
 def student(smollm2: Path) -> local.LocalModel:
     return local.LocalModel("smollm2", *local.load(smollm2))
 

@@ -1,0 +1,46 @@
+"""The whole loop with the real student on a few questions, its arms, and what a plan refuses."""
+
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+
+from mapd import loop
+from mapd.errors import BadInput
+from mapd.loop import Plan
+from mapd.settings import Settings
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+
+def test_the_loop_runs_on_the_real_student_and_again_makes_nothing(real_home: Path) -> None:
+    engine = db.open_store(Settings())
+    plan = Plan(questions=6, held_out=6, seed=3, arms=("no-review", "paper-no-feedback"))
+    stages: list[str] = []
+    told = loop.demo(engine, real_home, plan, by="ann", watch=lambda stage, *_: stages.append(stage))
+    assert list(dict.fromkeys(stages))[:5] == ["questions", "exam", "exam before", "committee", "curation"]
+    reviewed, plain = told.outcomes[1], told.outcomes[0]
+    assert plain.pairs == reviewed.pairs > 0, "arms are compared at one size"
+    assert (plain.alpha, reviewed.alpha) == (0.5, 0.0)
+    assert plain.student != reviewed.student
+    assert told.outcomes[0].results.overall.after.n == 6
+    assert told.seconds["total"] == pytest.approx(sum(s for k, s in told.seconds.items() if k != "total"), abs=0.11)
+    with db.reading(engine) as session:
+        losses = session.exec(select(t.FinetuneStep)).all()
+        assert any(step.loss_feedback is not None for step in losses)
+        assert any(step.loss_feedback is None for step in losses), "alpha 0 teaches no feedback"
+        assert all(teacher.simulated for teacher in session.exec(select(t.Teacher)).all())
+        before = [exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())
+    again = loop.demo(engine, real_home, plan, by="ann")
+    assert again.outcomes == told.outcomes
+    with db.reading(engine) as session:
+        assert ([exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())) == before
+
+
+def test_a_plan_refuses_what_can_t_be() -> None:
+    with pytest.raises(BadInput, match="alpha is a number from 0 to 1, not 2"):
+        Plan(alpha=2)
+    with pytest.raises(BadInput, match="unknown arm: lottery; known: no-review"):
+        Plan(arms=("lottery",))
+    with pytest.raises(BadInput, match="at least 3 questions"):
+        Plan(questions=2)
