@@ -1,7 +1,7 @@
 """`mapd demo`: the whole loop on this machine, from generated questions to a table of before and after."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -144,11 +144,11 @@ def _print(told: Told) -> None:
     line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in told.seconds.items()))
 
 
-def before_and_after(overall: FamilyResult, by_family: dict[str, FamilyResult] | Any) -> Table:
+def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult]) -> Table:
     """The table of a comparison, in all and by family."""
     table = Table(box=None, pad_edge=False)
     for column in ("", "before", "95 %", "after", "95 %", "p", "no answer", "majority"):
-        table.add_column(column, justify="left" if not column else "right")
+        table.add_column(column, justify="left" if not column else "right", overflow="fold")
     for name, family in (*by_family.items(), ("all", overall)):
         cells = (*_cells(family.before), *_cells(family.after), f"{family.mcnemar_p:.2g}")
         unread = f"{family.before.no_answer} → {family.after.no_answer}"

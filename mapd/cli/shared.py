@@ -18,7 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standa
 ExamRef = Annotated[str, typer.Option("--exam", help="The exam's id, uid or name.")]
 PersonName = Annotated[str | None, typer.Option("--by", help="Who acts; by default the machine's user.")]
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
 errors = Console(stderr=True, highlight=False)
 
 
