@@ -1,6 +1,6 @@
 """Take the pictures of docs/screenshots: `make screenshots`, or `python tests/browser/screenshots.py FOLDER`.
 
-A real app over synthetic mistakes (tests/samples.py), each page wide in light and dark, and narrow.
+A real app over the recorded demo, each page wide in light and dark, and narrow.
 """
 
 import os
@@ -13,19 +13,22 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from mapd.settings import Settings  # noqa: E402 - the checkout has to be on the path first
-from mapd.store import db  # noqa: E402
-from tests import samples  # noqa: E402
+from mapd.exchange import recorded  # noqa: E402 - the checkout has to be on the path first
+from mapd.settings import Settings  # noqa: E402
+from mapd.store import db, queries  # noqa: E402
 from tests.browser.conftest import CHROMIUM, FLAGS, App, free_port  # noqa: E402
-from tests.conftest import import_files  # noqa: E402
 
 PAGES = {
     "overview": "",
     "data": "data",
+    "exam": "exam?outcome=wrong",
+    "committee": "committee",
     "triage": "triage?queue=disagree",
     "browse": "browse?verdict=accepted",
     "threshold": "threshold?threshold=3.5",
     "snapshots": "snapshots",
+    "finetune": "finetune",
+    "results": "results",
 }
 VIEWS = {"light": (1440, 900, "light"), "dark": (1440, 900, "dark"), "narrow": (900, 800, "light")}
 
@@ -36,37 +39,40 @@ def main(folder: Path) -> None:
         sys.exit("no Chromium on this machine: install Debian's chromium (or Google Chrome) to take the pictures")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
-        home = Path(made) / "pens-pilot"
+        home = Path(made) / "demo"
         os.environ["MAPD_HOME"] = str(home)
-        fill(Path(made))
+        taught = fill()
         app = App(home, free_port())
         app.start()
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-                take(browser, app, folder)
+                take(browser, app, folder, taught)
         finally:
             app.stop()
 
 
-def fill(folder: Path) -> None:
-    """A project with one exam of forty synthetic mistakes."""
+def fill() -> str:
+    """A project with the recorded demo; returns the uid of the exam that was taught from."""
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        import_files(session, *samples.files(folder, 40))
+        recorded.load(session, Settings().home, by="ann")
+        taught = next(exam.uid for exam in queries.exams(session) if exam.split == "train")
     engine.dispose()
+    return taught
 
 
-def take(browser: Browser, app: App, folder: Path) -> None:
+def take(browser: Browser, app: App, folder: Path, taught: str) -> None:
     """Visit every page in every view; freeze one snapshot on the way, so that its page has contents."""
     for name, path in PAGES.items():
         for view, (width, height, scheme) in VIEWS.items():
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-            page.goto(f"{app.url}/{path}")
+            page.goto(f"{app.url}/{path}{'&' if '?' in path else '?'}exam={taught}")
             settle(page)
             if name == "snapshots":
                 page.get_by_role("button", name="Freeze").click(delay=50)
                 settle(page)
+                page.locator(".mapd-pair").first.wait_for()
                 page.locator(".mapd-pair > summary").first.click()
             page.screenshot(path=folder / f"{name}-{view}.png")
             page.close()

@@ -15,12 +15,16 @@ from tests.conftest import import_files
 PAGES = (
     "",
     "data",
+    "exam",
+    "committee",
     "triage",
     "browse",
     "browse?show=feedback",
     "browse?show=mistakes",
     "threshold?threshold=1.5",
     "snapshots",
+    "finetune",
+    "results",
 )
 SHOWN = ".mapd-text, .mapd-line, .mapd-chip, .mapd-answer, .mapd-table, .mapd-name"
 ELEMENTS = "script, style, img, iframe, form, input, svg, link, meta, h1, object, video"
