@@ -99,10 +99,14 @@ def looped_home(home: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What lies in tests/browser is marked as such."""
+    """What lies in tests/browser is marked as such, and comes last.
+
+    Playwright keeps an event loop running in this thread until the end: behind it nothing could start one of its own.
+    """
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: "browser" in item.path.parts)
 
 
 def missing(reporter: pytest.TerminalReporter) -> bool:

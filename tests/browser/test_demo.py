@@ -1,0 +1,52 @@
+"""The recorded demo in a real browser: what a newcomer sees first, and the way to before and after."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from mapd.exchange import recorded
+from mapd.settings import Settings
+from mapd.store import db, queries
+from tests.browser.conftest import App
+
+
+@pytest.fixture
+def taught(home: Path) -> str:
+    """The uid of the exam that the recorded demo taught from, loaded as `make app` does."""
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        assert recorded.load(session, home, by="ann"), "data/demo is part of the checkout"
+        uid = next(exam.uid for exam in queries.exams(session) if exam.split == "train")
+    engine.dispose()
+    return uid
+
+
+@pytest.fixture
+def demo(taught: str, home: Path, run_app: Callable[[Path], App]) -> App:
+    return run_app(home)
+
+
+def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taught: str) -> None:
+    page.goto(f"{demo.url}/?exam={taught}")
+    expect(page.locator(".st-key-mapd_band")).to_contain_text("Recorded demo, simulated teachers", timeout=30_000)
+    steps = page.locator(".mapd-step")
+    expect(steps).to_have_count(5, timeout=30_000)
+    first = steps.first.inner_text()
+    page.get_by_role("link", name="next ›").click(delay=50)
+    expect(steps.first).not_to_have_text(first, use_inner_text=True, timeout=20_000)
+    steps.last.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="Results")).to_be_visible(timeout=30_000)
+    folds = page.locator(".mapd-row")
+    expect(folds).to_have_count(25, timeout=30_000)  # a page of the questions that were fixed
+    folds.first.locator("summary").click()
+    expect(folds.first.locator(".mapd-pair-cells .mapd-titled")).to_have_count(3)  # the question, before, after
+    assert "before=" in page.url
+
+
+def test_both_losses_are_drawn(page: Page, demo: App, taught: str) -> None:
+    page.goto(f"{demo.url}/finetune?exam={taught}")
+    lines = page.locator(".js-plotly-plot .scatterlayer .trace")
+    expect(lines).to_have_count(2, timeout=30_000)
+    expect(page.get_by_text("loss on feedback", exact=True)).to_be_visible()
