@@ -84,7 +84,7 @@ def main() -> NoReturn:
         given = shlex.join(sys.argv[1:])[:200]  # typer's own message leaves the value out
         code = _complain(f"{error.format_message()} (in: mapd {given}; see mapd --help)", error.exit_code)
     except (Abort, KeyboardInterrupt):
-        code = _complain("interrupted: nothing half-done was kept", 130)
+        code = _complain("interrupted: what was finished is kept, and nothing half-done", 130)
     except BrokenPipeError:
         code = 141  # as a shell says of a program whose reader went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
