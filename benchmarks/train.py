@@ -1,10 +1,11 @@
 """Pairs a second and memory in training: the reference's way beside ours; same student, pairs, seed and threads.
 
-    python benchmarks/train.py [--steps 3] [--batch 8] [--alpha 0.5] [--json]
+    python benchmarks/train.py [--steps 3] [--batch 8] [--alpha 0.5] [--threads 2] [--json]
 
 The reference pads every dialogue to 512 tokens and makes two passes, one over rationales and one over feedback, with
 transformers' own loss. Each way runs in a process of its own, for its memory's peak, and they take turns step by step,
-so that whatever else the machine does falls on both. The pairs are the demo's: about 90 + 130 tokens.
+so that whatever else the machine does falls on both (on a busy machine take --threads 1: threads that wait for
+each other punish the shorter steps). The pairs are the demo's: about 90 + 130 tokens.
 """
 
 import argparse
@@ -165,14 +166,17 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=3)
     arguments.add_argument("--batch", type=int, default=8)
     arguments.add_argument("--alpha", type=float, default=0.5)
+    arguments.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments.add_argument("--json", action="store_true", help="nothing but the last line")
     arguments.add_argument("--way", choices=("ours", "reference"), help=argparse.SUPPRESS)
     given = arguments.parse_args()
+    torch.set_num_threads(given.threads)
     hyperparameters = Hyperparameters(alpha=given.alpha, batch=given.batch, epochs=1)
     if given.way:
         work(given.way, hyperparameters, given.steps)
         return
-    words = ["--steps", str(given.steps), "--batch", str(given.batch), "--alpha", str(given.alpha)]
+    passed = {"--steps": given.steps, "--batch": given.batch, "--alpha": given.alpha, "--threads": given.threads}
+    words = [str(word) for pair in passed.items() for word in pair]
     children = {way: Child(way, words) for way in ("reference", "ours")}
     for step in range(given.steps):
         for way, child in children.items():
@@ -189,7 +193,7 @@ def main() -> None:
     }
     ratio = table["ours"]["pairs_per_s"] / table["reference"]["pairs_per_s"]
     told = {"ratio": round(ratio, 2), "pairs": given.batch * given.steps, "tokens": children["ours"].first["tokens"]}
-    print(json.dumps(table | told | {"threads": torch.get_num_threads()}))
+    print(json.dumps(table | told | {"threads": given.threads}))
 
 
 if __name__ == "__main__":
