@@ -11,7 +11,8 @@ def page(exam_id: int) -> None:
     curated = load_curated(exam_id)
     if any(m.texts for m in curated.mistakes):
         committee.counts(curated)
-        left, right = st.columns(2, gap="large")
+        with st.container(key="mapd_two"):
+            left, right = st.columns(2, gap="large")
         with left:
             committee.who_reviewed_whom(curated)
         with right:
