@@ -36,12 +36,12 @@ def test_the_loss_falls_and_the_adapter_reloads(smollm2: Path, tmp_path: Path) -
     model, tokenizer = load(smollm2)
     taught = pairs(tokenizer)
     model.requires_grad_(False).model.layers[0].requires_grad_(True)  # the gradient that comes the longest way
-    assert_equal(model, taught, 0.5, tokens_at_once=1000)
+    assert_equal(model, taught[:1], 0.5, tokens_at_once=1000)
     told: list[Step] = []
-    adapter = train(model, taught, Hyperparameters(batch=2, epochs=4), tmp_path, told.append)
-    assert [step.step for step in told] == [1, 2, 3, 4]
+    adapter = train(model, taught, Hyperparameters(batch=2, epochs=3), tmp_path, told.append)
+    assert [step.step for step in told] == [1, 2, 3]
     for kind in ("loss_feedback", "loss_rationale"):
-        assert getattr(told[-1], kind) < 0.7 * getattr(told[0], kind)
+        assert getattr(told[-1], kind) < 0.8 * getattr(told[0], kind)
     ids = torch.tensor([taught[0].prompt])
     reloaded, _ = load(smollm2, adapter)
     with torch.no_grad():
