@@ -1,7 +1,7 @@
 """The whole loop in one process: exam, committee, curation, finetune, exam again. The only module that calls stages.
 
     demo(engine, home, Plan(questions=90, seed=0), by="ann")
-    -> Told(untuned 12/210, tuned 101/210, mistakes 104, pairs 101, seconds {"exam": 61, …, "total": 431})
+    -> Told(mistakes=89, outcomes=(5/210 before, 75/210 after, of 86 pairs), seconds={"exam": 61.4, …, "total": 560.4})
 
 The demo's student is SmolLM2-135M-Instruct, its questions are generated, its teachers simulated: each fails by design,
 in a stated share of its texts (models/simulated.py), and is marked so wherever it is shown.
