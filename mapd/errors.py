@@ -25,3 +25,10 @@ class BadRows(BadInput):
         listed = "; ".join(f"{file} row {index} {field}: {what}" for file, index, field, what in faults)
         rows = len({(file, index) for file, index, _, _ in faults})
         super().__init__(f"{rows} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}")
+
+
+class Stopped(MapdError):  # noqa: N818
+    """The work was told to stop, and did: what came is kept, and the same work started again goes on from there."""
+
+    def __init__(self, done: int, total: int) -> None:
+        super().__init__(f"stopped at {done} of {total}; what came is kept: started again it goes on from there")
