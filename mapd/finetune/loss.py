@@ -1,11 +1,12 @@
 """L = alpha · L_feedback + (1 - alpha) · L_rationale over one optimizer step.
 
 Each loss is the mean cross-entropy over its supervised tokens of the whole step: all micro-batches, all ranks. Prompts
-and padding teach nothing. One row holds a mistake, so that its prompt is read once for two dialogues:
+teach nothing. One row holds the mistakes of a micro-batch end to end, so nothing is padded, and the prompt of a mistake
+is read once for its two dialogues:
 
-    row        prompt | rationale | correction feedback | padding
-    position   0 … p-1| p … p+r-1 | p … p+c+f-1         |           the feedback goes on behind the prompt
-    sees                prompt      prompt, not rationale
+    row        prompt | rationale | correction feedback | prompt | rationale | …
+    position   0 … p-1| p … p+r-1 | p … p+c+f-1         | 0 …                  the feedback goes on behind the prompt
+    sees                prompt      prompt, not rationale                      nothing of another mistake
 
 and the head, a vocabulary wide, is computed where a token is supervised and nowhere else.
 """
@@ -13,16 +14,19 @@ and the head, a vocabulary wide, is computed where a token is supervised and now
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as ranks
 from torch import Tensor
 from torch.nn import functional
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from mapd.finetune.examples import Example
 
-TOKENS_AT_ONCE = 1024  # of a micro-batch, padding included
+TOKENS_AT_ONCE = 1024  # of a micro-batch
+PACKED = "mapd_packed"  # the name by which transformers knows the attention below
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,23 @@ class Losses:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """A micro-batch of n rows, of the longest one's length."""
+class Span(NamedTuple):
+    """Where an example lies in its row: the places where each of its parts ends, and the next begins."""
 
-    ids: Tensor  # (n, length)
-    positions: Tensor  # (n, length)
-    mask: Tensor | None  # (n, 1, length, length), 0 or -inf; none where each row is one dialogue
-    before: Tensor  # (supervised,) the places in the flattened rows from which a supervised token is predicted
+    start: int
+    prompt: int
+    rationale: int  # the whole's end where there is one dialogue only
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A micro-batch."""
+
+    ids: Tensor  # (1, length)
+    positions: Tensor  # (1, length)
+    spans: tuple[Span, ...]
+    before: Tensor  # (supervised,) the places from which a supervised token is predicted
     target: Tensor  # (supervised,) those tokens
     of_feedback: Tensor  # (supervised,) whether each is of the feedback
 
@@ -57,9 +70,9 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
     sums = torch.zeros(2)
     for some in micro_batches(mine, tokens_at_once):
-        rows = collate(some, model.device)
-        losses = token_losses(model, rows)
-        of_feedback = rows.of_feedback
+        row = pack(some, model.device)
+        losses = token_losses(model, row)
+        of_feedback = row.of_feedback
         torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
         each = losses.detach()
         sums += torch.stack([each[~of_feedback].sum(), each[of_feedback].sum()]).cpu()
@@ -70,10 +83,10 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
 
 
 def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[list[Example]]:
-    """The examples by length, so that little is padded, in groups of at most so many tokens (or of one example)."""
+    """The examples in groups of at most so many tokens (or of one example)."""
     group: list[Example] = []
-    for one in sorted(examples, key=len):
-        if group and (len(group) + 1) * len(one) > tokens_at_once:
+    for one in examples:
+        if group and sum(map(len, group)) + len(one) > tokens_at_once:
             yield group
             group = []
         group.append(one)
@@ -81,61 +94,112 @@ def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[
         yield group
 
 
-def collate(examples: Sequence[Example], device: Any = "cpu") -> Rows:
-    """The examples as rows with a shared prompt."""
-    n, length = len(examples), max(map(len, examples))
-    ids = torch.zeros(n, length, dtype=torch.long)  # padding is behind all that sees, so any token will do
-    positions = torch.arange(length).repeat(n, 1)
-    sees = torch.ones(length, length, dtype=torch.bool).tril().repeat(n, 1, 1)
+def pack(examples: Sequence[Example], device: Any = "cpu") -> Row:
+    """The examples end to end."""
+    ids: list[int] = []
+    positions: list[int] = []
+    spans: list[Span] = []
     before: list[int] = []
     target: list[int] = []
     of_feedback: list[bool] = []
-    for row, one in enumerate(examples):
-        tokens = [*one.prompt, *one.rationale, *one.correction, *one.feedback]
-        prompt, branch = len(one.prompt), len(one.prompt) + len(one.rationale)
-        ids[row, : len(tokens)] = torch.tensor(tokens)
-        positions[row, branch:] -= len(one.rationale)
-        sees[row, branch:, prompt:branch] = False
-        starts = (prompt, branch + len(one.correction))
-        for start, part, feedback in zip(starts, (one.rationale, one.feedback), (False, True), strict=True):
-            before += range(row * length + start - 1, row * length + start - 1 + len(part))
+    for one in examples:
+        start, prompt = len(ids), len(ids) + len(one.prompt)
+        rationale = prompt + len(one.rationale)
+        ids += [*one.prompt, *one.rationale, *one.correction, *one.feedback]
+        positions += [*range(rationale - start), *range(prompt - start, len(ids) - start - len(one.rationale))]
+        spans.append(Span(start, prompt, rationale if one.rationale and one.feedback else len(ids), len(ids)))
+        starts = (prompt, rationale + len(one.correction))
+        for first, part, feedback in zip(starts, (one.rationale, one.feedback), (False, True), strict=True):
+            before += range(first - 1, first - 1 + len(part))
             target += part
             of_feedback += [feedback] * len(part)
-    mask = None
-    if any(one.rationale and one.feedback for one in examples):  # else it is the causal mask, which needs none
-        mask = torch.zeros(n, 1, length, length).masked_fill(~sees[:, None], -torch.inf).to(device)
-    return Rows(
-        ids.to(device),
-        positions.to(device),
-        mask,
+    return Row(
+        torch.tensor([ids], device=device),
+        torch.tensor([positions], device=device),
+        tuple(spans),
         torch.tensor(before, device=device),
         torch.tensor(target, device=device),
         torch.tensor(of_feedback, device=device),
     )
 
 
-def token_losses(model: Any, rows: Rows) -> Tensor:
-    """The cross-entropy of each supervised token, (supervised,)."""
-    given = {} if rows.mask is None else {"attention_mask": rows.mask.to(model.dtype), "position_ids": rows.positions}
-    with _head_only_at(model, rows.before):
-        logits = model(input_ids=rows.ids, use_cache=False, **given).logits  # (supervised, vocabulary)
-    return functional.cross_entropy(logits.float(), rows.target, reduction="none")
+def token_losses(model: Any, row: Row) -> Tensor:
+    """The cross-entropy of each supervised token, (supervised,). A dialogue alone is read as the model itself reads."""
+    with _head_only_at(model, row.before):
+        if _is_one_dialogue(row):
+            logits = model(input_ids=row.ids, use_cache=False).logits  # (supervised, vocabulary)
+        else:
+            with _packed_attention(model):
+                logits = model(input_ids=row.ids, position_ids=row.positions, use_cache=False, spans=row.spans).logits
+    return functional.cross_entropy(logits.float(), row.target, reduction="none")
 
 
 @torch.no_grad()
-def shares_prompts(model: Any, example: Example) -> bool:
-    """Whether both dialogues of a shared row cost what they cost alone. Not so where a layer looks beyond the mask."""
-    together = token_losses(model, collate([example], model.device))
-    alone = [token_losses(model, collate([example.taught(alpha)], model.device)) for alpha in (0, 1)]
+def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
+    """Whether the dialogues of a row cost what each costs alone.
+
+    Not so where a layer carries more than plain attention from token to token, and where the model computes its
+    attention without asking transformers for it. The longest example is among the tried, to go beyond a window.
+    """
+    tried = [pick(examples, key=len).taught(alpha) for pick in (max, min)]
+    alone = [one.taught(side) for one in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
+    expected = torch.cat([token_losses(model, pack([one], model.device)) for one in alone])
+    try:
+        found = token_losses(model, pack(tried, model.device))
+    except (TypeError, ValueError):  # it doesn't hand the spans on, or attends in a way that plain attention can't
+        return False
     allowed = 1e-3 if model.dtype == torch.float32 else 5e-2
-    return bool((together - torch.cat(alone)).abs().mean() < allowed)
+    return bool((found - expected).abs().mean() < allowed)
+
+
+def _is_one_dialogue(row: Row) -> bool:
+    return len(row.spans) == 1 and row.spans[0].rationale == row.spans[0].end
+
+
+def _attend(
+    module: Any,
+    query: Tensor,  # (1, heads, length, width), and fewer heads for keys and values
+    key: Tensor,
+    value: Tensor,
+    _: Tensor | None,  # a mask; transformers makes none for a foreign attention
+    *,
+    spans: Sequence[Span],
+    **given: Any,
+) -> tuple[Tensor, None]:
+    """A packed row's attention, example by example: no pair of tokens is computed that doesn't see each other."""
+    seen = []
+
+    def attend(asking: slice, sought: Sequence[slice], mask: Tensor | None) -> None:
+        keys, values = (torch.cat([part[:, :, some] for some in sought], dim=2) for part in (key, value))
+        seen.append(sdpa_attention_forward(module, query[:, :, asking], keys, values, mask, **given)[0])
+
+    for start, prompt, rationale, end in spans:
+        attend(slice(start, rationale), [slice(start, rationale)], None)  # without a mask it is causal
+        if rationale < end:
+            sees = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
+            mask = sees.tril(prompt - start).to(query.device)
+            attend(slice(rationale, end), [slice(start, prompt), slice(rationale, end)], mask)
+    return torch.cat(seen, dim=1), None  # (1, length, heads, width)
+
+
+AttentionInterface.register(PACKED, _attend)
+
+
+@contextmanager
+def _packed_attention(model: Any) -> Iterator[None]:
+    own = model.config._attn_implementation
+    model.set_attn_implementation(PACKED)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(own)
 
 
 @contextmanager
 def _head_only_at(model: Any, places: Tensor) -> Iterator[None]:
-    """The output head sees the given places of the flattened rows alone; what a model does behind its head stays."""
+    """The output head sees the given places of the row alone; what a model does behind its head stays."""
     head = model.get_output_embeddings()
-    hook = head.register_forward_pre_hook(lambda _, hidden: (hidden[0].flatten(0, 1)[places],))
+    hook = head.register_forward_pre_hook(lambda _, hidden: (hidden[0][0, places],))
     try:
         yield
     finally:

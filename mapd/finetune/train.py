@@ -51,7 +51,7 @@ def train(
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         return adapter
     learner = _learner(model, hyperparameters)
-    _check_rows(learner, examples, hyperparameters.alpha)
+    tokens_at_once = _tokens_at_once(learner, examples, hyperparameters.alpha)
     optimizer = torch.optim.AdamW(_trainable(learner), weight_decay=hyperparameters.weight_decay)
     first = 1 + _resume(folder, learner, optimizer)
     total = hyperparameters.steps(len(examples))
@@ -60,7 +60,7 @@ def train(
         started = time.perf_counter()
         taught = [examples[place] for place in hyperparameters.taught_at(step, len(examples))]
         rate = hyperparameters.learning_rate_at(step, total)
-        losses = _learn(learner, optimizer, taught, rate, hyperparameters)
+        losses = _learn(learner, optimizer, taught, rate, hyperparameters, tokens_at_once)
         now = time.perf_counter()
         left = (now - began) / (step - first + 1) * (total - step)
         tokens_per_s = losses.tokens / (now - started)
@@ -93,12 +93,16 @@ def _learner(model: Any, hyperparameters: Hyperparameters) -> Any:
     return learner.eval()
 
 
-def _check_rows(learner: Any, examples: Sequence[Example], alpha: float) -> None:
-    if 0 < alpha < 1 and not loss.shares_prompts(learner, min(examples, key=len)):
+def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> int:
+    """Of a micro-batch. A student that can't be trained on packed rows is taught one dialogue at a time."""
+    if loss.can_pack(learner, examples, alpha):
+        return loss.TOKENS_AT_ONCE
+    if 0 < alpha < 1:
         raise BadInput(
-            "this student can't be trained on rows that share a prompt: its layers carry more than attention from "
-            "token to token; take another student, or --alpha 0"
+            "this student can't be trained on rows that share a prompt: its layers carry more than plain attention "
+            "from token to token; take another student, or --alpha 0"
         )
+    return 1
 
 
 def _trainable(learner: Any) -> list[torch.nn.Parameter]:
@@ -111,9 +115,10 @@ def _learn(
     taught: Sequence[Example],
     learning_rate: float,
     hyperparameters: Hyperparameters,
+    tokens_at_once: int,
 ) -> loss.Losses:
     """One optimizer step."""
-    losses = loss.backward(learner, taught, hyperparameters.alpha)
+    losses = loss.backward(learner, taught, hyperparameters.alpha, tokens_at_once)
     norm = torch.nn.utils.clip_grad_norm_(_trainable(learner), hyperparameters.clip_norm)
     if not math.isfinite(norm):
         raise BadInput("the loss is no number any more: lower the learning rate (--lr) and start again")

@@ -1,4 +1,4 @@
-"""The loss on shared rows is the plain two-pass loss, and so are its gradients."""
+"""The loss on packed rows is the plain two-pass loss, and so are its gradients."""
 
 import subprocess
 import sys
@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
+from transformers import MistralConfig, MistralForCausalLM
 
 from mapd.finetune import loss
 from mapd.finetune.examples import Example
@@ -83,33 +84,92 @@ def test_feedback_is_left_out_at_alpha_0() -> None:
     one = tiny.examples(1)[0]
     found = loss.backward(tiny.model(), [one], 0)
     assert found.tokens == len(one.prompt) + len(one.rationale)
-    assert loss.collate([one.taught(0)]).mask is None
 
 
 @given(lengths=st.lists(st.integers(1, 60), max_size=20), tokens_at_once=st.integers(1, 200))
 def test_micro_batches_hold_each_example_once_and_keep_the_limit(lengths: list[int], tokens_at_once: int) -> None:
     examples = [Example((3,) * length, (), (), ()) for length in lengths]
     groups = list(loss.micro_batches(examples, tokens_at_once))
-    assert sorted(len(one) for group in groups for one in group) == sorted(lengths)
-    assert all(len(group) == 1 or len(group) * max(map(len, group)) <= tokens_at_once for group in groups)
+    assert [one for group in groups for one in group] == examples
+    assert all(len(group) == 1 or sum(map(len, group)) <= tokens_at_once for group in groups)
+
+
+def test_a_row_holds_no_padding_and_goes_on_behind_each_prompt() -> None:
+    row = loss.pack([Example((3, 4), (5, 6, 7), (8,), (9,)), Example((3,), (5,), (), ())])
+    assert row.ids.tolist() == [[3, 4, 5, 6, 7, 8, 9, 3, 5]]
+    assert row.positions.tolist() == [[0, 1, 2, 3, 4, 2, 3, 0, 1]]
+    assert row.spans == ((0, 2, 5, 7), (7, 8, 9, 9))
+    assert row.before.tolist() == [1, 2, 3, 5, 7]
+    assert row.target.tolist() == [5, 6, 7, 9, 5]
+    assert row.of_feedback.tolist() == [False, False, False, True, False]
 
 
 def test_the_head_is_computed_where_a_token_is_supervised_and_stays_as_it_was() -> None:
     model, one = tiny.model(), tiny.examples(1)[0]
-    assert loss.token_losses(model, loss.collate([one])).shape == (len(one.rationale) + len(one.feedback),)
+    assert loss.token_losses(model, loss.pack([one])).shape == (len(one.rationale) + len(one.feedback),)
     ids = torch.tensor([one.prompt])
     assert model(input_ids=ids).logits.shape == (1, len(one.prompt), 259)
 
 
-def test_a_model_that_looks_beyond_the_mask_is_found_out() -> None:
-    model, one = tiny.model(), tiny.examples(1)[0]
-    assert loss.shares_prompts(model, one)
+def test_the_models_own_attention_is_put_back_even_behind_a_failure() -> None:
+    model = tiny.model()
+    model.set_attn_implementation("eager")
 
-    def drag(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        return output + output.cumsum(1)  # as a recurrent layer does
+    def fail(module: Any, inputs: Any) -> None:
+        assert model.config._attn_implementation == loss.PACKED
+        raise MemoryError
 
+    hook = model.model.layers[1].register_forward_pre_hook(fail)
+    with pytest.raises(MemoryError):
+        loss.backward(model, tiny.examples(2), 0.5)
+    assert model.config._attn_implementation == "eager"
+    hook.remove()
+    assert_equal(model, tiny.examples(2), 0.5, 1000)
+    assert model.config._attn_implementation == "eager"
+
+
+def drag(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+    """As a recurrent layer does."""
+    return output + output.cumsum(1)
+
+
+@pytest.mark.parametrize("alpha", [0, 0.5, 1])
+def test_a_model_that_looks_beyond_its_dialogue_is_found_out(alpha: float) -> None:
+    model, examples = tiny.model(), tiny.examples(3)
+    assert loss.can_pack(model, examples, alpha)
+    assert loss.can_pack(model, examples[:1], alpha)
     model.model.layers[0].mlp.register_forward_hook(drag)
-    assert not loss.shares_prompts(model, one)
+    assert not loss.can_pack(model, examples, alpha)
+    assert not loss.can_pack(model, examples[:1], alpha)
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_such_a_model_learns_its_dialogues_one_at_a_time(alpha: float) -> None:
+    model = tiny.model()
+    model.model.layers[0].mlp.register_forward_hook(drag)
+    assert_equal(model, tiny.examples(3), alpha, tokens_at_once=1)
+
+
+def test_a_model_that_attends_in_its_own_way_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, examples = tiny.model(), tiny.examples(2)
+    monkeypatch.setattr(model, "set_attn_implementation", lambda _: None)  # attention by a class, chosen when made
+    assert not loss.can_pack(model, examples, 0.5)
+    assert loss.can_pack(model, examples, 0)  # transformers itself sees where positions begin anew
+
+
+def test_a_window_of_attention_is_found_out_by_the_longest_example() -> None:
+    config = MistralConfig(**tiny.SIZES, sliding_window=20)
+    model = MistralForCausalLM(config).eval()
+    short, long = Example((3, 4), (5, 6), (7,), (8,)), Example((3, 4, 5), tuple(range(6, 60)), (3, 4), (7,))
+    assert loss.can_pack(model, [short], 0.5)
+    assert not loss.can_pack(model, [short, long, short], 0.5)
+
+
+def test_a_model_that_hands_nothing_on_to_its_attention_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, examples = tiny.model(), tiny.examples(2)
+    inner = model.model.forward
+    monkeypatch.setattr(model.model, "forward", lambda spans=None, **given: inner(**given))
+    assert not loss.can_pack(model, examples, 0.5)
 
 
 RANK = """

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from mapd.finetune.hyperparameters import Hyperparameters, Step
 from mapd.finetune.train import train
 from mapd.models import local
 from tests.finetune import tiny
+from tests.finetune.test_loss import plain
 
 GIVEN = Hyperparameters(batch=4, epochs=3, rank=4, learning_rate=3e-2)  # 3 x 3 steps over 10 examples
 EXAMPLES = tiny.examples(10)
@@ -78,6 +80,27 @@ def test_the_loss_falls_and_every_step_is_told(unbroken: tuple[Path, list[Step]]
 def test_a_loss_without_weight_is_none(tmp_path: Path, alpha: float) -> None:
     told = finish(tmp_path, Hyperparameters(alpha=alpha, epochs=1, rank=2))
     assert all((step.loss_feedback is None, step.loss_rationale is None) == (alpha == 0, alpha == 1) for step in told)
+
+
+def dragging() -> Any:
+    """A student with a layer that looks beyond its dialogue."""
+    model = tiny.model()
+    model.model.layers[0].mlp.register_forward_hook(lambda module, inputs, output: output + output.cumsum(1))
+    return model
+
+
+def test_a_student_that_cannot_be_packed_is_refused_at_an_alpha_between(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="can't be trained on rows that share a prompt"):
+        train(dragging(), EXAMPLES, GIVEN, tmp_path, lambda _: None)
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_a_student_that_cannot_be_packed_learns_at_alpha_0_and_1(tmp_path: Path, alpha: float) -> None:
+    told: list[Step] = []
+    train(dragging(), EXAMPLES, Hyperparameters(alpha=alpha, epochs=1), tmp_path, told.append)
+    assert len(told) == 2
+    first = [EXAMPLES[place] for place in Hyperparameters().taught_at(1, len(EXAMPLES))]
+    assert (told[0].loss_feedback, told[0].loss_rationale) == pytest.approx(plain(dragging(), first, alpha), abs=1e-5)
 
 
 def test_same_seed_same_adapter_another_seed_another(tmp_path: Path, unbroken: tuple[Path, list[Step]]) -> None:
