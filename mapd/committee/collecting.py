@@ -7,6 +7,8 @@ A review enters its reviewer's stream as soon as the rationale is written, befor
 no kind waits for another. A stream ends when no rationale can come any more. The event loop talks to models alone: one
 thread does all work with the database, in order, and what waits for a model is a page of the plan a teacher, however
 large the exam is.
+
+When it is told to stop, or a model breaks, nothing new is sent; what is in flight is awaited and written.
 """
 
 import asyncio
@@ -23,7 +25,7 @@ from sqlmodel import Session, col, func
 from mapd import teachers as named
 from mapd.committee import ledger
 from mapd.committee.plan import PAGE, Plan, Planned, Reviews, mistakes
-from mapd.errors import BadInput, MapdError
+from mapd.errors import BadInput, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
 from mapd.people import person_name
 from mapd.store import db, queries
@@ -33,6 +35,7 @@ BLOCK = 500  # mistakes that are counted in one query
 GATHER_S = 0.02  # what arrives within it is committed together
 GROUP = 256  # completions that wait for the writer at most; then the streams wait
 WINDOW = 256  # requests of a teacher without an answer at most, however many its model would take
+POLL_S = 0.1  # between two looks at whether to stop
 
 T = TypeVar("T")
 
@@ -68,29 +71,35 @@ def collect(
     models: Mapping[str, Model],
     by: str,
     samples: int = 1,
+    concurrency: int | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Collected:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
-    `models`: by teacher's name. `samples`: texts of each kind by each teacher. Each reply is committed as it comes, so
-    a run that was stopped is started again; only what is missing is asked for, failed calls too. One teacher alone is
-    asked for its texts, which nobody reviews.
+    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `concurrency`: requests in flight, over
+    all teachers; each model has its own limit, too. Each reply is committed as it comes, so a run that was stopped is
+    started again; only what is missing is asked for, failed calls too. One teacher alone is asked for its texts, which
+    nobody reviews. `stopping` is looked at all the time.
 
     Raises: BadInput for an exam over dev or test, NotFound for an unknown teacher, MapdError where a reply can't be
-    written (a full disk) or a model ends before its answers.
+    written (a full disk) or a model breaks or ends before its answers, Stopped where it was told to stop.
     """
     person = person_name(by)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
         plan = _plan(session, info, teachers, samples)
+    if concurrency is not None and concurrency < 1:
+        raise BadInput(f"at least 1 request must be in flight, not {concurrency}")
     with db.writing(engine) as session:
         ledger.keep_prompts(session)
         queries.audit(session, person, "collect", f"exam {info.uid}", teachers=list(teachers), samples=samples)
     with ThreadPoolExecutor(max_workers=1) as store:
-        run = _Run(engine, store, plan, [_Stream(x, models[x.name]) for x in plan.teachers], progress)
+        streams = [_Stream(x, models[x.name]) for x in plan.teachers]
+        run = _Run(engine, store, plan, streams, concurrency, progress, stopping)
         try:
             asyncio.run(run.everything())
-        except ExceptionGroup as several:  # the first error ended the other streams
+        except ExceptionGroup as several:  # the first error ended the rest
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
         return Collected(**_totals(session, plan), calls_made=run.made, calls_reused=run.reused, failed=run.failed)
@@ -121,6 +130,7 @@ class _Stream:
     reviewed: int = 0  # the id of the last rationale that was looked at
     heard: int = -1  # the run's `news` at that time
     unanswered: int = 0
+    unwritten: int = 0  # reviews that may have to be asked for once more
     ended: bool = False
 
 
@@ -133,36 +143,77 @@ class _Run:
         store: ThreadPoolExecutor,
         plan: Plan,
         streams: Sequence[_Stream],
+        concurrency: int | None,
         progress: Callable[[Progress], None],
+        stopping: Callable[[], bool],
     ) -> None:
-        self.engine, self.store, self.plan, self.streams, self.progress = engine, store, plan, streams, progress
+        self.engine, self.store, self.plan, self.streams = engine, store, plan, streams
+        self.concurrency, self.progress, self.stopping = concurrency, progress, stopping
         self.flights: dict[str, list[Planned]] = {}  # by key, from planned until committed: whose rows wait for it
         self.arrived: list[Completion] = []  # not committed yet
         self.rationales_to_come = 0  # of these flights
         self.news = 0  # grows with each rationale that was written
+        self.in_flight = 0
         self.some, self.changed = asyncio.Event(), asyncio.Event()
-        self.listening = True
+        self.listening, self.stopped = True, False
         self.made = self.reused = self.failed = self.given_up = 0
         self.total, self.started = plan.total, time.monotonic()
 
     async def everything(self) -> None:
-        """Send every call that is missing and write every reply."""
+        """Send every call that is missing and write every reply.
+
+        Raises: what went wrong first, or Stopped, when all that came is written.
+        """
+        listeners = [asyncio.create_task(self._listen(stream)) for stream in self.streams]
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
-                await asyncio.wait([group.create_task(self._listen(stream)) for stream in self.streams])
+                watcher = group.create_task(self._watch())
+                fault = await self._until_heard(listeners)
+                watcher.cancel()
                 self.listening = False
                 self.some.set()
         finally:
+            for listener in listeners:
+                listener.cancel()
+            await asyncio.gather(*listeners, return_exceptions=True)
             await self._commit()  # what had come before an error or Ctrl+C
+        if fault is not None:
+            raise fault
+        if self.stopped and self._done < self.total:
+            raise Stopped(self._done, self.total)
+
+    async def _watch(self) -> None:
+        while not self.stopping():
+            await asyncio.sleep(POLL_S)
+        self._stop()
+
+    def _stop(self) -> None:
+        self.stopped = True
+        self._wake()
+
+    async def _until_heard(self, listeners: Sequence[asyncio.Task[None]]) -> Exception | None:
+        """Wait for all streams; the first one that breaks stops the others, and is what went wrong."""
+        fault: Exception | None = None
+        waiting = set(listeners)
+        while waiting:
+            heard, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for listener in heard:
+                error = listener.exception()  # a model may raise anything
+                if error is not None and fault is None:
+                    fault = _said(error, self.streams[listeners.index(listener)].teacher.name)
+                    self._stop()
+        return fault
 
     # --- From the plan to the models ----------------------------------------------------------------------------------
 
     async def _listen(self, stream: _Stream) -> None:
         async for completion in stream.model.generate(self._requests(stream)):
             stream.unanswered -= 1
+            self.in_flight -= 1
             self.arrived.append(completion)
             self.some.set()
+            self._wake()
             while len(self.arrived) >= GROUP:
                 await self.changed.wait()
         if stream.unanswered or not stream.ended:
@@ -174,16 +225,29 @@ class _Run:
     async def _requests(self, stream: _Stream) -> AsyncIterator[Request]:
         """A teacher's calls, reviews first; it ends when none can come any more."""
         while True:
+            if self.stopped:
+                stream.ended = True
+                return
             if stream.unanswered >= WINDOW:
                 await self.changed.wait()
             elif not stream.reviews and stream.heard < self.news:
                 await self._read_reviews(stream)
             elif waiting := stream.reviews or stream.own:
+                if self.concurrency is not None and self.in_flight >= self.concurrency:
+                    await self.changed.wait()
+                    continue
+                planned = waiting.popleft()
                 stream.unanswered += 1
-                yield waiting.popleft().request
+                stream.unwritten += planned.kind == "review"
+                self.in_flight += 1
+                yield planned.request
             elif stream.read < len(self.plan.mistakes):
                 await self._read_own(stream)
-            elif self.rationales_to_come or any(s.read < len(self.plan.mistakes) for s in self.streams):
+            elif (
+                self.rationales_to_come
+                or stream.unwritten
+                or any(s.read < len(self.plan.mistakes) for s in self.streams)
+            ):
                 await self.changed.wait()
             else:
                 stream.ended = True
@@ -251,31 +315,43 @@ class _Run:
         late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
         if late:  # planned while their call's reply was being written
             await self._in_store(lambda session: ledger.reuse(session, late))
-        for rows, ok in zip(waiting, gave, strict=True):
-            self._count(rows, ok)
+        for rows, what in zip(waiting, gave, strict=True):
+            self._count(rows, what)
         self._advance()
 
-    def _count(self, rows: Sequence[Planned], gave: bool) -> None:
+    def _count(self, rows: Sequence[Planned], gave: ledger.Gave) -> None:
         self.made += 1
-        self.failed += not gave
-        if gave:
+        stream = next(s for s in self.streams if s.teacher.id == rows[0].teacher.id)
+        stream.unwritten -= rows[0].kind == "review"
+        if gave is ledger.Gave.ASK_AGAIN:
+            self.total += 1
+            stream.reviews.extendleft(self._claimed(rows))
+        elif gave is ledger.Gave.ROWS:
             self.reused += len(rows) - 1
         else:
+            self.failed += 1
             self.given_up += len(rows) - 1  # they waited for a call that failed
         if rows[0].kind == "rationale":
             self.rationales_to_come -= 1
-            self.news += gave
-            self.total -= 0 if gave else len(rows) * (len(self.streams) - 1)  # reviews that can't come
+            self.news += gave is ledger.Gave.ROWS
+            if gave is ledger.Gave.NOTHING:
+                self.total -= len(rows) * (len(self.streams) - 1)  # reviews that can't come
 
     def _advance(self, reused: int = 0) -> None:
         """Count what was there already, wake the streams that wait, and report."""
         self.reused += reused
+        self._wake()
+        speed = self.made / max(time.monotonic() - self.started, 1e-6)
+        left = (self.total - self._done) / speed if speed else None
+        self.progress(Progress(self._done, self.total, speed, left))
+
+    @property
+    def _done(self) -> int:
+        return self.made + self.reused + self.given_up
+
+    def _wake(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
-        speed = self.made / max(time.monotonic() - self.started, 1e-6)
-        done = self.made + self.reused + self.given_up
-        left = (self.total - done) / speed if speed else None
-        self.progress(Progress(done, self.total, speed, left))
 
     async def _in_store(self, work: Callable[[Session], T]) -> T:
         """Do the work in one transaction, behind all that was asked before."""
@@ -291,6 +367,18 @@ class _Run:
             raise MapdError(
                 f"replies can't be written ({reason}); those before are kept: make room, then run the same again"
             ) from error
+
+
+def _said(error: BaseException, teacher: str) -> MapdError:
+    """What ended a teacher's stream, in one line."""
+    if isinstance(error, MapdError):
+        return error
+    said = MapdError(
+        f"teacher {teacher} broke off ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]}); "
+        "what came is kept: run it again"
+    )
+    said.__cause__ = error
+    return said
 
 
 def _totals(session: Session, plan: Plan) -> dict[str, int]:

@@ -6,13 +6,14 @@ A row of `call`, of a rationale that brook was asked for:
     tokens_in=118, tokens_out=64, latency_s=0.8
 
 A failed, empty, refused or cut-off call has its row and its reason and gives no explanation; the next run asks again.
-A review that was cut off behind its score counts. What came back is kept word for word, but for characters that no
-database's text can hold.
+A review that was cut off behind its score counts. One without a readable score is asked for once more where the model
+may answer otherwise (its first try is "unreadable", word for word); then it stands as no vote. What came back is kept
+word for word, but for characters that no database's text can hold.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -21,12 +22,15 @@ from sqlmodel import Session, col, select
 
 from mapd import prompts
 from mapd.committee.plan import Planned
+from mapd.models import prices
 from mapd.models.base import Completion, Finish
 from mapd.store import tables as t
+from mapd.teachers import may_answer_otherwise
 from mapd.verdicts import parse_score
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 WRITING = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes the ledger"
+UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
 
@@ -35,6 +39,14 @@ class Arrived(NamedTuple):
 
     planned: Sequence[Planned]
     completion: Completion
+
+
+class Gave(Enum):
+    """What a completion came to."""
+
+    ROWS = "rows"
+    NOTHING = "nothing"
+    ASK_AGAIN = "ask again"
 
 
 def keep_prompts(session: Session) -> None:
@@ -52,38 +64,43 @@ def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
     return [p for p in wanted if p.key not in replies]
 
 
-def record(session: Session, arrived: Sequence[Arrived]) -> list[bool]:
-    """Write each completion as a try, with the rows that it gives; for each, whether it gave any."""
+def record(session: Session, arrived: Sequence[Arrived]) -> list[Gave]:
+    """Write each completion as a try, with the rows that it gives; for each, what it came to."""
     if session.get_bind().dialect.name == "postgresql":  # on SQLite a writing transaction is alone anyway
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITING})
-    tries, answered = _tries(session, {a.completion.key for a in arrived})
+    tries = _tries(session, {a.completion.key for a in arrived})
     calls, rows, gave = [], [], []
     for planned, completion in arrived:
-        key, reply, finish, error = completion.key, _storable(completion.text), completion.finish, completion.error
-        if finish is Finish.OK and not reply.strip():
-            finish = Finish.EMPTY
-        given = [row for p in planned if (row := _row(p, reply, finish))]
-        if finish is Finish.OK and key in answered:  # at most one try of a key is ok
-            finish, error = Finish.FAILED, "another process had the reply to this call first"
-        tries[key] += 1
-        answered |= {key} if finish is Finish.OK else set()
-        ending = {"reply": reply, "outcome": finish, "error": error and _storable(error)}
-        calls.append(_call(planned[0], completion, tries[key]) | ending)
+        before, reply, error = tries.setdefault(completion.key, []), _storable(completion.text), completion.error
+        outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not reply.strip() else completion.finish
+        given = [row for p in planned if (row := _row(p, reply, outcome))]
+        if outcome == Finish.OK and Finish.OK in before:  # at most one try of a key is ok
+            outcome, error = Finish.FAILED, "another process had the reply to this call first"
+        elif outcome == Finish.OK and _asks_again(planned[0], given, before):
+            outcome, error, given = UNREADABLE, f"{given[0][1]['status']}: asked once more", []
+        before.append(outcome)
+        ending = {"reply": reply, "outcome": outcome, "error": error and _storable(error)}
+        calls.append(_call(planned[0], completion, len(before)) | ending)
         rows += given
-        gave.append(bool(given))
+        gave.append(Gave.ASK_AGAIN if outcome == UNREADABLE else Gave.ROWS if given else Gave.NOTHING)
     _insert(session, t.Call, calls)
     _keep(session, rows)
     return gave
 
 
-def _tries(session: Session, keys: set[str]) -> tuple[Counter[str], set[str]]:
-    """How often each key was tried before, and which were answered."""
-    query = select(t.Call.key, t.Call.try_number, t.Call.outcome).where(col(t.Call.key).in_(keys))
-    tries, answered = Counter[str](), set()
-    for key, number, outcome in session.exec(query):
-        tries[key] = max(tries[key], number)
-        answered |= {key} if outcome == Finish.OK else set()
-    return tries, answered
+def _asks_again(planned: Planned, given: Sequence["Made"], before: Sequence[str]) -> bool:
+    """Whether it is a review without a vote, the first such try, of a model that may answer otherwise."""
+    no_vote = any(table is t.Review and row["score"] is None for table, row in given)
+    return no_vote and UNREADABLE not in before and may_answer_otherwise(planned.teacher)
+
+
+def _tries(session: Session, keys: set[str]) -> dict[str, list[str]]:
+    """How each try of a key ended, in order."""
+    query = select(t.Call.key, t.Call.outcome).where(col(t.Call.key).in_(keys)).order_by(col(t.Call.try_number))
+    tries: dict[str, list[str]] = {}
+    for key, outcome in session.exec(query):
+        tries.setdefault(key, []).append(outcome)
+    return tries
 
 
 def _storable(text: str) -> str:
@@ -91,15 +108,17 @@ def _storable(text: str) -> str:
 
 
 def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str, Any]:
+    who = planned.teacher
     return {
         "uid": t.new_uid(),
         "key": planned.key,
         "try_number": try_number,
         "kind": planned.kind,
-        "teacher_id": planned.teacher.id,
-        "model": planned.teacher.model,
+        "teacher_id": who.id,
+        "model": who.model,
         "tokens_in": completion.tokens_in,
         "tokens_out": completion.tokens_out,
+        "cost_usd": prices.cost_usd(who.kind, who.base_url, who.model, completion.tokens_in, completion.tokens_out),
         "latency_s": completion.latency_s,
     }
 
@@ -107,7 +126,7 @@ def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str
 Made = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table
 
 
-def _row(planned: Planned, reply: str, finish: Finish) -> Made | None:
+def _row(planned: Planned, reply: str, outcome: str) -> Made | None:
     """What a reply gives: an explanation, a review, or nothing."""
     common = {"uid": t.new_uid(), "prompt_sha256": PROMPT[planned.kind], "sample": planned.sample, "text": reply}
     if planned.kind != "review":
@@ -117,9 +136,9 @@ def _row(planned: Planned, reply: str, finish: Finish) -> Made | None:
             "attempt_id": planned.attempt_id,
             "author_id": planned.teacher.id,
         }
-        return (t.Explanation, common | explanation) if finish is Finish.OK else None
+        return (t.Explanation, common | explanation) if outcome == Finish.OK else None
     parsed = parse_score(reply, planned.question)
-    if finish is not Finish.OK and (finish is not Finish.CUT_OFF or parsed.score is None):
+    if outcome != Finish.OK and (outcome != Finish.CUT_OFF or parsed.score is None):
         return None
     review = {
         "explanation_id": planned.explanation_id,

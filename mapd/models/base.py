@@ -22,16 +22,28 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a model draws its tokens. Temperature 0 is greedy; `seed` None leaves the draw to the model."""
+    """How a model draws its tokens. Temperature 0 is greedy; `seed` None leaves the draw to the model.
 
-    temperature: float = 0.0
-    top_p: float = 1.0
+    A served model is told what is set: with `temperature` or `top_p` None it draws in its own way; some insist on that.
+    """
+
+    temperature: float | None = 0.0
+    top_p: float | None = 1.0
     max_tokens: int = 512
     seed: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For a row, and for the ledger's key."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a served model is asked: calls in flight, tries a minute, and how long one try may take."""
+
+    concurrency: int = 8
+    per_minute: float | None = None
+    timeout_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)

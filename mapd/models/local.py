@@ -303,16 +303,16 @@ def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
     """The next token of each row, from logits [rows, vocabulary]: the best, or a draw at the row's own temperature."""
     chosen = logits.argmax(-1)
     for place, row in enumerate(rows):
-        if row.request.sampling.temperature > 0:
+        if row.request.sampling.temperature:
             chosen[place] = _draw(logits[place], row.request.sampling, row.draw.random())
     return chosen
 
 
 def _draw(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:
     """The token at `chance` (0 to 1) of the distribution, or of the likeliest part of it that `top_p` leaves."""
-    likely = (logits.double() / sampling.temperature).softmax(-1)
+    likely = (logits.double() / (sampling.temperature or 1)).softmax(-1)
     tokens = torch.arange(len(likely), device=likely.device)
-    if sampling.top_p < 1:
+    if sampling.top_p is not None and sampling.top_p < 1:
         # All that are rarer than this come to less than 1 - top_p: without them, sorting is quick.
         tokens = tokens[likely >= (1 - sampling.top_p) / len(likely)]
         likely, order = likely[tokens].sort(descending=True)

@@ -15,7 +15,7 @@ from mapd.store import tables as t
 from mapd.ui import current, figures, look, text
 from mapd.ui.figures import Cell, Html
 
-OUTCOMES = ("ok", "cut_off", "empty", "refused", "failed")
+OUTCOMES = ("ok", "unreadable", "cut_off", "empty", "refused", "failed")
 
 
 def counts(curated: Curated) -> None:
