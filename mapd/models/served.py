@@ -11,6 +11,7 @@ request is taken when a slot is free. Of a reply only what is read of it must be
 
 import asyncio
 import logging
+import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
@@ -18,6 +19,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from types import ModuleType
 from typing import Any, ClassVar, NamedTuple
 
@@ -155,6 +157,7 @@ class ServedModel(ABC):
             limits=httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once),
             timeout=self._timeout(),
             follow_redirects=False,
+            verify=_certificates(),
         )
 
     def _timeout(self) -> httpx2.Timeout:
@@ -169,6 +172,12 @@ class ServedModel(ABC):
 
     def _hidden(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: a tenth of a second."""
+    return httpx2.create_ssl_context()
 
 
 def finish_of(text: str, *, refused: bool, cut_off: bool) -> Finish:

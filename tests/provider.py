@@ -1,0 +1,222 @@
+"""A provider on this machine that speaks both wire formats over real HTTP, counts, and fails as it is told to.
+
+    with Provider(lambda asked: "500" if asked.tries == 1 else "ok") as provider:
+        AsyncOpenAI(base_url=provider.url + "/v1", api_key="…")          # POST /v1/chat/completions
+        AsyncAnthropic(base_url=provider.url, api_key="…")               # POST /v1/messages
+    provider.asked, provider.most, provider.times        -> what it was asked, the most in flight, when
+
+As a process of its own: `python -m tests.provider --delay 0.2 [--failing 0.2 --seed 0]` prints its address and serves
+until its standard input ends; GET /counts tells {"asked": …, "most": …}.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+FAULTS = ("429", "500", "hang", "reset", "truncated", "empty", "refusal")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: its wire, its JSON, the key that came with it, and how often the same was asked by now."""
+
+    path: str
+    body: dict[str, Any]
+    key: str
+    tries: int
+
+    @property
+    def text(self) -> str:
+        """The last message."""
+        return str(self.body["messages"][-1]["content"])
+
+
+Script = Callable[[Asked], str | tuple[int, dict[str, str], str]]  # a word of `FAULTS` and of `_say`, or a raw answer
+
+
+def well(asked: Asked) -> str:
+    """Nothing fails."""
+    return "ok"
+
+
+def failing(share: float, seed: int = 0) -> Script:
+    """That share of the requests fails at random, each time in another way."""
+    draw = random.Random(seed)
+    return lambda asked: draw.choice(FAULTS) if draw.random() < share else "ok"
+
+
+@dataclass
+class Provider:
+    """Serves in a thread of its own while its context is open."""
+
+    script: Script = well
+    delay: float = 0.0
+    retry_after: str = "0"
+    asked: list[Asked] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    most: int = 0
+    in_flight: int = 0
+    url: str = ""
+    tries: Counter[bytes] = field(default_factory=Counter)
+
+    async def serve(self) -> asyncio.Server:
+        """Listen on a free port."""
+        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        return server
+
+    def __enter__(self) -> "Provider":
+        self._loop, ready = asyncio.new_event_loop(), threading.Event()
+
+        async def run() -> None:
+            self._end = asyncio.Event()
+            server = await self.serve()
+            ready.set()
+            await self._end.wait()
+            server.close()
+
+        self._thread = threading.Thread(target=self._run, args=(run,))
+        self._thread.start()
+        ready.wait()
+        return self
+
+    def _run(self, run: Callable[[], Any]) -> None:
+        self._loop.run_until_complete(run())
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.close()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection: request after request."""
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+                headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                path = head[0].split()[1]
+                if path == "/counts":
+                    _answer(writer, 200, {}, json.dumps({"asked": len(self.times), "most": self.most}))
+                    continue
+                self.in_flight += 1
+                try:
+                    going = await self._reply(path, headers, body, reader, writer)
+                finally:
+                    self.in_flight -= 1
+                if not going:
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client went away
+        finally:
+            writer.close()
+
+    async def _reply(
+        self,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Whether the connection goes on."""
+        self.times.append(time.monotonic())
+        name = hashlib.sha256(body).digest()
+        self.tries[name] += 1
+        key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
+        asked = Asked(path, json.loads(body), key, self.tries[name])
+        self.asked.append(asked)
+        said = self.script(asked)
+        if said == "hang":
+            await reader.read(1)  # until the client goes
+            return False
+        await asyncio.sleep(self.delay or 0.001)
+        self.most = max(self.most, self.in_flight)  # before one leaves they are the most; who hung up doesn't count
+        if said == "reset":
+            writer.transport.abort()
+            return False
+        if isinstance(said, tuple):
+            _answer(writer, *said)
+        elif said == "429":
+            _answer(writer, 429, {"retry-after": self.retry_after}, '{"error": {"message": "slow down"}}')
+        elif said == "500":
+            _answer(writer, 500, {"retry-after": "0"}, '{"error": {"message": "overloaded"}}')
+        else:
+            text = _say(said, asked)
+            _answer(writer, 200, {}, text[: len(text) // 2] if said == "truncated" else text)
+        return True
+
+
+def _answer(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], body: str) -> None:
+    lines = {"content-type": "application/json", "content-length": str(len(body.encode())), **headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    writer.write(f"HTTP/1.1 {status} Said\r\n{head}\r\n{body}".encode())
+
+
+def _say(word: str, asked: Asked) -> str:
+    """The reply in the wire format that was asked in; an unknown word is the text itself."""
+    number = int(hashlib.sha256(asked.text.encode()).hexdigest(), 16)
+    good = f"Read. [{number % 5 + 1}]" if "square brackets" in asked.text else f"It is so. Answer: {number % 1000}"
+    text = {"ok": good, "truncated": good, "empty": "", "refusal": "I can't help.", "cut_off": "It i"}.get(word, word)
+    if asked.path.endswith("/messages"):
+        stop = {"refusal": "refusal", "cut_off": "max_tokens"}.get(word, "end_turn")
+        said: dict[str, Any] = {
+            "id": "m",
+            "type": "message",
+            "role": "assistant",
+            "model": asked.body["model"],
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": stop,
+            "usage": {"input_tokens": 9, "output_tokens": 3},
+        }
+    else:
+        refusal = {"content": None, "refusal": text} if word == "refusal" else {"content": text}
+        said = {
+            "id": "c",
+            "object": "chat.completion",
+            "created": 1,
+            "model": asked.body["model"],
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", **refusal},
+                    "finish_reason": {"cut_off": "length", "filtered": "content_filter"}.get(word, "stop"),
+                }
+            ],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
+        }
+    return json.dumps(said)
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--delay", type=float, default=0.0)
+    arguments.add_argument("--failing", type=float, default=0.0, help="this share fails at random")
+    arguments.add_argument("--seed", type=int, default=0)
+    given = arguments.parse_args()
+    provider = Provider(failing(given.failing, given.seed) if given.failing else well, given.delay)
+
+    async def run() -> None:
+        async with await provider.serve():
+            print(provider.url, flush=True)
+            await asyncio.to_thread(sys.stdin.read)
+
+    asyncio.run(run())
+
+
+if __name__ == "__main__":
+    main()
