@@ -23,7 +23,7 @@ from sqlmodel import Session, col, select
 from mapd import cli, committee, prompts
 from mapd.committee.plan import ledger_key
 from mapd.curation import judging
-from mapd.errors import BadInput, MapdError, NotFound
+from mapd.errors import BadInput, MapdError, NotFound, Stopped
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -345,6 +345,120 @@ def test_an_eager_model_is_not_given_the_whole_exam(
     assert all(0 < model.most <= 5 for model in models.values())
 
 
+@pytest.mark.parametrize("limit", [1, 5])
+def test_one_limit_holds_over_all_teachers(engine: sa.Engine, exam: str, limit: int) -> None:
+    flying, most = 0, 0
+
+    class Counting(Eager):
+        async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+            async def counted() -> AsyncIterator[Request]:
+                nonlocal flying, most
+                async for request in requests:
+                    flying += 1
+                    most = max(most, flying)
+                    yield request
+
+            nonlocal flying
+            async for completion in super().generate(counted()):
+                flying -= 1
+                yield completion
+
+    models = {name: Counting(name) for name in NAMES}
+    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by="ann", concurrency=limit)
+    assert (done.calls_made, most) == (ALL, limit)
+
+
+def test_told_to_stop_it_writes_what_is_in_flight_and_goes_on_later(
+    engine: sa.Engine, exam: str, reading: Session
+) -> None:
+    models = {name: Eager(name) for name in NAMES}
+
+    def stopping() -> bool:
+        return any(model.most for model in models.values())
+
+    with pytest.raises(Stopped, match=rf"^stopped at \d+ of {ALL}; what came is kept"):
+        committee.collect(engine, exam=exam, teachers=NAMES, models=models, by="ann", stopping=stopping)
+    kept = outcomes(reading)["ok"]
+    assert 0 < kept < ALL
+    reading.rollback()
+    done = committee.collect(
+        engine, exam=exam, teachers=NAMES, models={n: Scripted(n) for n in NAMES}, by="ann", stopping=lambda: False
+    )
+    assert (done.calls_made, done.calls_reused) == (ALL - kept, kept)
+
+
+def test_told_to_stop_at_its_end_it_is_done(collect: Collect) -> None:
+    told: list[committee.Progress] = []
+    done, _ = collect(progress=told.append, stopping=lambda: bool(told) and told[-1].done == ALL)
+    assert done.calls_made == ALL
+
+
+# --- A vote that can't be read ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def free(engine: sa.Engine, exam: str) -> None:
+    """The teachers draw freely, so that a second reply may differ."""
+    with db.writing(engine) as session:
+        session.execute(sa.update(t.Teacher).where(col(t.Teacher.name).in_(NAMES)).values(sampling={"temperature": 1}))
+
+
+def grumbling(times: int) -> Callable[[str, Request], Completion]:
+    """Brook's reviews hold no score, so often each."""
+    asked = Counter[str]()
+
+    def reply(name: str, request: Request) -> Completion:
+        asked[request.key] += 1
+        if name == "brook" and kind_of(request) == "review" and asked[request.key] <= times:
+            return Completion(request.key, f"Hm, {asked[request.key]}.", Finish.OK, tokens_out=2)
+        return answer(name, request)
+
+    return reply
+
+
+@pytest.mark.usefixtures("free")
+def test_a_vote_that_cannot_be_read_is_asked_for_once_more(collect: Collect, reading: Session) -> None:
+    told: list[committee.Progress] = []
+    done, models = collect(grumbling(1), progress=told.append)
+    assert (done.reviews, done.no_vote, done.failed, done.calls_made) == (72, 0, 0, ALL + 24)
+    assert told[-1].done == told[-1].total == ALL + 24
+    assert Counter(Counter(r.key for r in models["brook"].asked).values()) == {1: 24, 2: 24}
+    assert outcomes(reading) == {"ok": ALL, "unreadable": 24}
+    first = reading.exec(select(t.Call).where(t.Call.outcome == "unreadable")).first()
+    assert first is not None
+    assert (first.try_number, first.reply, first.error) == (1, "Hm, 1.", "no score found: asked once more")
+    assert collect()[0].calls_made == 0
+
+
+@pytest.mark.usefixtures("free")
+def test_after_that_it_is_no_vote(collect: Collect, reading: Session) -> None:
+    done, _ = collect(grumbling(9))
+    assert (done.reviews, done.no_vote, done.calls_made) == (72, 24, ALL + 24)
+    assert outcomes(reading) == {"ok": ALL, "unreadable": 24}
+    kept = reading.exec(select(t.Review.text).where(t.Review.status == "no score found")).all()
+    assert kept.count("Hm, 2.") == 24
+    assert collect(grumbling(9))[0].calls_made == 0
+
+
+@pytest.mark.usefixtures("free")
+def test_stopped_between_the_two_tries_it_asks_only_once_more(collect: Collect, reading: Session) -> None:
+    def breaks(name: str, request: Request) -> Completion:
+        if name == "brook" and kind_of(request) == "review" and request.key in seen:
+            raise RuntimeError("gone")
+        seen.add(request.key)
+        return grumbling(9)(name, request)
+
+    seen = set[str]()
+    with pytest.raises(MapdError, match="gone"):
+        collect(breaks)
+    assert outcomes(reading)["unreadable"] >= 1
+    reading.rollback()
+    collect(grumbling(9))
+    tries = Counter(reading.exec(select(t.Call.key)).all())
+    assert outcomes(reading) == {"ok": ALL, "unreadable": 24}
+    assert max(tries.values()) == 2
+
+
 def test_progress_is_told_while_it_runs(collect: Collect) -> None:
     told: list[committee.Progress] = []
     collect(progress=told.append)
@@ -371,6 +485,7 @@ def test_progress_ends_at_what_can_come(collect: Collect) -> None:
         ({"names": ("rowan", "rowan")}, BadInput, "name each teacher once"),
         ({"names": ()}, BadInput, "at least one, not: nobody"),
         ({"samples": 0}, BadInput, "at least 1 sample"),
+        ({"concurrency": 0}, BadInput, "at least 1 request must be in flight, not 0"),
         ({"exam": "none"}, NotFound, "unknown exam: none"),
     ],
 )

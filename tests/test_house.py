@@ -42,10 +42,18 @@ def test_only_ui_knows_streamlit(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
-def test_torch_stays_in_three_modules(path: Path) -> None:
-    if name(path) not in ("models/local.py", "finetune/loss.py", "finetune/train.py"):
+def test_torch_stays_in_four_modules(path: Path) -> None:
+    if name(path) not in ("models/local.py", "finetune/loss.py", "finetune/merged.py", "finetune/train.py"):
         assert not [m for m in imports(path) if m.split(".")[0] in ("torch", "transformers", "peft")]
-        lazily = {"mapd.models.local", "mapd.finetune.loss", "mapd.finetune.train"}
+        lazily = {"mapd.models.local", "mapd.finetune.loss", "mapd.finetune.merged", "mapd.finetune.train"}
+        assert not lazily & set(imports(path, top=True))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_the_sdks_stay_behind_the_models(path: Path) -> None:
+    if name(path) not in ("models/openai.py", "models/anthropic.py"):
+        assert not [m for m in imports(path) if m.split(".")[0] in ("openai", "anthropic")]
+        lazily = {"mapd.models.openai", "mapd.models.anthropic", "mapd.models.served", "genai_prices"}
         assert not lazily & set(imports(path, top=True))
 
 

@@ -1,6 +1,12 @@
-"""`mapd teachers …`, `mapd collect`: who teaches, and what they write."""
+"""`mapd teachers …`, `mapd collect`: who teaches, and what they write.
+
+$ mapd teachers add mini --kind openai --model gpt-4o-mini --set temperature=0.7 --limit concurrency=16
+$ mapd teachers test mini --json
+{"name": "mini", "ok": true, "text": "2 + 2 + 2 = 6. …", "finish": "ok", "error": null, "latency_s": 0.71, …}
+"""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,43 +16,70 @@ from rich.progress import Progress as Bar
 
 from mapd import committee, teachers
 from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, line, reading, show, writing
-from mapd.errors import BadInput
+from mapd.errors import BadInput, MapdError
 from mapd.people import this_person
 from mapd.settings import Settings
 from mapd.store import db
+from mapd.store import tables as t
 
-teaching = typer.Typer(no_args_is_help=True, help="The teachers: add one, list them.")
+teaching = typer.Typer(no_args_is_help=True, help="The teachers: add one, list, test, disable, enable them.")
+
+TeacherName = Annotated[str, typer.Argument(help="The teacher's name.")]
+Pairs = list[str] | None
+KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variable that holds its key, never the key.")
 
 
 @teaching.command("add")
 def add_teacher(
     name: Annotated[str, typer.Argument(help="As it is shown beside its texts.")],
     kind: Annotated[str, typer.Option(help=" or ".join(teachers.KINDS))],
-    model: Annotated[str, typer.Option(help="A simulated one's profile, or a local model's folder or hub name.")],
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="May be repeated.")] = None,
+    model: Annotated[str, typer.Option(help="As its provider calls it; a profile; a local folder or hub name.")],
+    base_url: Annotated[str | None, typer.Option("--base-url", help="A server that isn't the provider's own.")] = None,
+    key_env: Annotated[str | None, KeyEnv] = None,
+    settings: Annotated[Pairs, typer.Option("--set", metavar="KEY=VALUE", help="temperature, max_tokens …")] = None,
+    limits: Annotated[Pairs, typer.Option("--limit", metavar="KEY=VALUE", help="concurrency, per_minute …")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a teacher. The same one again changes nothing; other settings need another name."""
-    given = dict(_setting(text) for text in settings or ())
+    """Add a teacher. The same one again may change its limits; other settings need another name."""
     with writing() as session:
-        row = teachers.add(session, name, kind=kind, model=model, sampling=given, by=by or this_person())
+        row = teachers.add(
+            session,
+            name,
+            kind=kind,
+            model=model,
+            base_url=base_url,
+            key_env=key_env,
+            sampling=_pairs("--set", settings or ()),
+            limits=None if limits is None else _pairs("--limit", limits),
+            by=by or this_person(),
+        )
         result = _described(row)
     show(result, as_json, "teacher")
 
 
-def _setting(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise BadInput(f"--set takes KEY=VALUE, not {text}")
-    try:
-        return key.strip(), json.loads(value)
-    except ValueError:
-        return key.strip(), value  # a word
+def _pairs(option: str, given: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise BadInput(f"{option} takes KEY=VALUE, not {text}")
+        try:
+            found[key.strip()] = json.loads(value)
+        except ValueError:
+            found[key.strip()] = value  # a word
+    return found
 
 
-def _described(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "sampling")}
+def _described(row: t.Teacher) -> dict[str, Any]:
+    """What there is to say of a teacher; of its key whether it is set, never more."""
+    told = {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "base_url", "key_env")}
+    return told | {
+        "key_is_set": teachers.key_is_set(row),
+        "sampling": row.sampling,
+        "limits": row.limits,
+        "disabled": row.disabled,
+    }
 
 
 @teaching.command("list")
@@ -57,14 +90,54 @@ def list_teachers(as_json: AsJson = False) -> None:
     if as_json:
         show({"teachers": rows}, as_json, "")
     for row in () if as_json else rows:
-        settings = ", ".join(f"{key} {value}" for key, value in row["sampling"].items())
-        line(f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {settings}".rstrip())
+        line(f"{row['name']:<20} {row['kind']:<10} {row['model']:<12} {', '.join(_words(row))}".rstrip())
+
+
+def _words(row: dict[str, Any]) -> list[str]:
+    state = ["disabled"] if row["disabled"] else []
+    where = [f"at {row['base_url']}"] if row["base_url"] else []
+    key = [f"key in {row['key_env']} ({'set' if row['key_is_set'] else 'not set'})"] if row["key_env"] else []
+    numbers = (row["sampling"] | row["limits"]).items()
+    return [*state, *where, *key, *(f"{name} {value}" for name, value in numbers if value is not None)]
+
+
+@teaching.command("test")
+def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
+    """Ask a teacher for a small sum: one real call, and what came back."""
+    with reading() as session:
+        row = teachers.get(session, name)
+    tested = teachers.test(row)
+    if as_json or tested.ok:
+        show({"name": name, **asdict(tested)}, as_json, "tested")
+    if not tested.ok:
+        reason = tested.error or tested.text.strip()[:200] or "nothing came back"
+        raise MapdError(
+            f"teacher {name} gave no answer: {tested.finish.replace('_', ' ')} ({reason}); "
+            "check its model, its address and its key"
+        )
+
+
+@teaching.command("disable")
+def disable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = False) -> None:
+    """Ask a teacher no more; what it wrote stays."""
+    with writing() as session:
+        result = _described(teachers.disable(session, name, by or this_person()))
+    show(result, as_json, "disabled")
+
+
+@teaching.command("enable")
+def enable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = False) -> None:
+    """Ask a teacher again."""
+    with writing() as session:
+        result = _described(teachers.enable(session, name, by or this_person()))
+    show(result, as_json, "enabled")
 
 
 def collect(
     exam: ExamRef,
     names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
@@ -82,7 +155,14 @@ def collect(
             bar.update(task, completed=p.done, total=p.total, description=f"{p.calls_per_s:.1f} calls/s{left}")
 
         done = committee.collect(
-            engine, exam=exam, teachers=asked, models=models, by=by or this_person(), samples=samples, progress=tell
+            engine,
+            exam=exam,
+            teachers=asked,
+            models=models,
+            by=by or this_person(),
+            samples=samples,
+            concurrency=concurrency,
+            progress=tell,
         )
     show(asdict(done), as_json, "collected")
     if len(asked) == 1 and not as_json:
