@@ -24,6 +24,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from mapd.finetune.examples import Example
+from mapd.finetune.merged import merged
 
 TOKENS_AT_ONCE = 1024  # of a micro-batch
 PACKED = "mapd_packed"  # the name by which transformers knows the attention below
@@ -69,13 +70,14 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
     mine = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
     sums = torch.zeros(2)
-    for some in micro_batches(mine, tokens_at_once):
-        row = pack(some, model.device)
-        losses = token_losses(model, row)
-        of_feedback = row.of_feedback
-        torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
-        each = losses.detach()
-        sums += torch.stack([each[~of_feedback].sum(), each[of_feedback].sum()]).cpu()
+    with merged(model):
+        for some in micro_batches(mine, tokens_at_once):
+            row = pack(some, model.device)
+            losses = token_losses(model, row)
+            of_feedback = row.of_feedback
+            torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
+            each = losses.detach()
+            sums += torch.stack([each[~of_feedback].sum(), each[of_feedback].sum()]).cpu()
     if ranks.is_initialized():
         _add_over_ranks(model, sums)
     rationale, feedback = (None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True))
