@@ -65,7 +65,8 @@ class Provider:
     asked: list[Asked] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     most: int = 0
-    in_flight: int = 0
+    most_at: Counter[str] = field(default_factory=Counter)  # by path
+    flying: Counter[str] = field(default_factory=Counter)
     url: str = ""
     tries: Counter[bytes] = field(default_factory=Counter)
 
@@ -112,11 +113,11 @@ class Provider:
                 if path == "/counts":
                     _answer(writer, 200, {}, json.dumps({"asked": len(self.times), "most": self.most}))
                     continue
-                self.in_flight += 1
+                self.flying[path] += 1
                 try:
                     going = await self._reply(path, headers, body, reader, writer)
                 finally:
-                    self.in_flight -= 1
+                    self.flying[path] -= 1
                 if not going:
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -134,7 +135,7 @@ class Provider:
     ) -> bool:
         """Whether the connection goes on."""
         self.times.append(time.monotonic())
-        name = hashlib.sha256(body).digest()
+        name = hashlib.sha256(path.encode() + body).digest()
         self.tries[name] += 1
         key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
         asked = Asked(path, json.loads(body), key, self.tries[name])
@@ -144,7 +145,9 @@ class Provider:
             await reader.read(1)  # until the client goes
             return False
         await asyncio.sleep(self.delay or 0.001)
-        self.most = max(self.most, self.in_flight)  # before one leaves they are the most; who hung up doesn't count
+        # Before one leaves they are the most. Who hung up doesn't count.
+        self.most = max(self.most, self.flying.total())
+        self.most_at[path] = max(self.most_at[path], self.flying[path])
         if said == "reset":
             writer.transport.abort()
             return False
@@ -168,7 +171,7 @@ def _answer(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], 
 
 def _say(word: str, asked: Asked) -> str:
     """The reply in the wire format that was asked in; an unknown word is the text itself."""
-    number = int(hashlib.sha256(asked.text.encode()).hexdigest(), 16)
+    number = int(hashlib.sha256((asked.path + asked.text).encode()).hexdigest(), 16)
     good = f"Read. [{number % 5 + 1}]" if "square brackets" in asked.text else f"It is so. Answer: {number % 1000}"
     text = {"ok": good, "truncated": good, "empty": "", "refusal": "I can't help.", "cut_off": "It i"}.get(word, word)
     if asked.path.endswith("/messages"):

@@ -278,7 +278,7 @@ def test_leaving_cancels_what_is_in_flight() -> None:
         assert (await anext(replies)).key
         await replies.aclose()  # type: ignore[attr-defined]
         await asyncio.sleep(0.1)
-        assert server.in_flight == 0
+        assert server.flying.total() == 0
 
     def first_only(asked: Asked) -> str:
         return "ok" if len(server.asked) == 1 else "hang"
