@@ -65,7 +65,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
 
 @pytest.mark.usefixtures("home")
 def test_three_served_teachers_make_a_committee(tmp_path: Path) -> None:
-    with Provider(delay=0.01) as server:
+    with Provider(delay=0.05) as server:
         done = collect(make_project(tmp_path, server, concurrency=4), concurrency=10)
     assert (done.feedback, done.rationales, done.reviews, done.failed, done.no_vote) == (36, 36, 72, 0, 0)
     assert server.most == 10

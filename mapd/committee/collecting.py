@@ -3,7 +3,7 @@
     teacher 1   rationale 1 · feedback 1 · review of 2's rationale 1 · rationale 2 · …      -> its model
     teacher 2   rationale 1 · review of 1's rationale 1 · feedback 1 · …                    -> its model
 
-A review enters its reviewer's stream as soon as the rationale is written, before further work of the reviewer's own, so
+A review enters its reviewer's stream soon after the rationale is written, before further work of the reviewer's own, so
 no kind waits for another. A stream ends when no rationale can come any more. The event loop talks to models alone: one
 thread does all work with the database, in order, and what waits for a model is a page of the plan a teacher, however
 large the exam is.
@@ -32,7 +32,8 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 
 BLOCK = 500  # mistakes that are counted in one query
-GATHER_S = 0.02  # what arrives within it is committed together
+TOGETHER = 8  # rationales that are looked at for reviews in one go, while there is other work
+GATHER_S = 0.05  # what arrives within it is committed together
 GROUP = 256  # completions that wait for the writer at most; then the streams wait
 WINDOW = 256  # requests of a teacher without an answer at most, however many its model would take
 POLL_S = 0.1  # between two looks at whether to stop
@@ -230,7 +231,7 @@ class _Run:
                 return
             if stream.unanswered >= WINDOW:
                 await self.changed.wait()
-            elif not stream.reviews and stream.heard < self.news:
+            elif not stream.reviews and self.news - stream.heard >= (TOGETHER if stream.own else 1):
                 await self._read_reviews(stream)
             elif waiting := stream.reviews or stream.own:
                 if self.concurrency is not None and self.in_flight >= self.concurrency:

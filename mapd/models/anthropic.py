@@ -50,17 +50,15 @@ class AnthropicModel(ServedModel):
 
     async def _send(self, client: Any, request: Request) -> bytes:
         drawn = request.sampling
-        given = {"temperature": drawn.temperature, "top_p": drawn.top_p}  # newer models refuse them, so does the SDK
         system = "\n\n".join(m.content for m in request.messages if m.role == "system")
-        reply = await client.messages.with_raw_response.create(
-            model=self.name,
-            max_tokens=drawn.max_tokens,
-            messages=[m._asdict() for m in request.messages if m.role != "system"],
-            system=system or anthropic.omit,
-            extra_body={name: value for name, value in given.items() if value is not None} or None,
-        )
-        body: bytes = reply.http_response.content
-        return body
+        given = {"system": system or None, "temperature": drawn.temperature, "top_p": drawn.top_p}
+        body = {
+            "model": self.name,
+            "max_tokens": drawn.max_tokens,
+            "messages": [m._asdict() for m in request.messages if m.role != "system"],
+        }
+        body |= {name: value for name, value in given.items() if value is not None}
+        return await self._post(client, "/v1/messages", body)
 
     def _read(self, body: bytes) -> Reply:
         reply = _Message.model_validate_json(body)

@@ -57,19 +57,15 @@ class OpenAIModel(ServedModel):
 
     async def _send(self, client: Any, request: Request) -> bytes:
         drawn = request.sampling
-        given = {
+        given: dict[str, Any] = {
             "temperature": drawn.temperature,
             "top_p": drawn.top_p,
             self._longest: drawn.max_tokens,
             "seed": drawn.seed,
         }
-        reply = await client.chat.completions.with_raw_response.create(
-            model=self.name,
-            messages=[message._asdict() for message in request.messages],
-            **{name: value for name, value in given.items() if value is not None},
-        )
-        body: bytes = reply.http_response.content
-        return body
+        body = {"model": self.name, "messages": [message._asdict() for message in request.messages]}
+        body |= {name: value for name, value in given.items() if value is not None}
+        return await self._post(client, "/chat/completions", body)
 
     @property
     def _longest(self) -> str:
