@@ -7,12 +7,13 @@ this script.
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from mapd import worker
 from mapd.ui import frame, headers
 
 # st.navigation says this too, but only in a first visit: until then a deep link opens under "Page not found".
 PagesManager.uses_pages_directory = False
 
-app = st.App("app.py", middleware=[headers.SECURITY_HEADERS])
+app = st.App("app.py", middleware=[headers.SECURITY_HEADERS], lifespan=worker.beside)
 
 if __name__ == "__main__":
     frame.configure()
@@ -23,6 +24,7 @@ if __name__ == "__main__":
                 st.Page("pages/loop/data.py", title="Data", icon=":material/database:"),
                 st.Page("pages/loop/exam.py", title="Exam", icon=":material/quiz:"),
                 st.Page("pages/loop/committee.py", title="Committee", icon=":material/groups:"),
+                st.Page("pages/loop/jobs.py", title="Jobs", icon=":material/pending_actions:"),
             ],
             "Review": [
                 st.Page("pages/review/triage.py", title="Triage", icon=":material/rate_review:"),

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts, students
-from mapd.errors import BadInput, NotFound
+from mapd.errors import BadInput, NotFound, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
 from mapd.people import person_name
 from mapd.questions.grading import Outcome, Task, grade
@@ -80,13 +80,16 @@ def run(
     open_test: str | None = None,
     batch_size: int = 32,
     progress: Callable[[Progress], None] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> ExamResult:
     """Examine the student (`model` is what `students.opened` gave) until every answer is there.
 
     Each of the `samples` answers to a question draws with a seed of its own, which follows from `seed`. `open_test`
-    says what a sealed test split is opened for. `batch_size` questions are asked, and kept, at a time.
+    says what a sealed test split is opened for. `batch_size` questions are asked, and kept, at a time; before each
+    batch `stopping` is asked.
 
-    Raises: NotFound (student, question set), BadInput (no such split, a sealed one, samples without a temperature).
+    Raises: NotFound (student, question set), BadInput (no such split, a sealed one, samples without a temperature),
+    Stopped.
     """
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
@@ -100,9 +103,18 @@ def run(
             _open(session, exam, open_test, person)
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
-    failures = asyncio.run(_answer(engine, model, exam_id, uid, groups, len(asked), progress))
+    failures = asyncio.run(_answer(engine, model, exam_id, uid, groups, len(asked), progress, stopping))
     with db.reading(engine) as session:
         return replace(result(session, uid), failed=len(failures), reason=next(iter(failures), None))
+
+
+def count(session: Session, question_set: str | int, split: str) -> int:
+    """How many questions a split has.
+
+    Raises: NotFound, BadInput.
+    """
+    questions = _question_set(session, question_set)
+    return _check_split(session, questions, split)
 
 
 def result(session: Session, exam: str | int) -> ExamResult:
@@ -173,12 +185,13 @@ def _question_set(session: Session, ref: str | int) -> t.QuestionSet:
     raise NotFound(f"unknown question set: {ref}; the project's question sets: {known}")
 
 
-def _check_split(session: Session, questions: t.QuestionSet, split: str) -> None:
+def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
     counted = select(t.Question.split, func.count()).where(t.Question.set_id == questions.id).group_by(t.Question.split)
     counts = dict(session.exec(counted).all())
     if split not in counts:
         known = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none: it is empty"
         raise BadInput(f"question set {questions.name} has no {split} questions; its splits: {known}")
+    return counts[split]
 
 
 def _free_name(session: Session, name: str) -> str:
@@ -236,11 +249,14 @@ async def _answer(
     groups: Sequence[Sequence[_Asked]],
     total: int,
     progress: Callable[[Progress], None] | None,
+    stopping: Callable[[], bool],
 ) -> list[str]:
     """Ask group by group and keep each at once; the reasons of what failed."""
     failures: list[str] = []
     started, asked, before = time.perf_counter(), 0, total - sum(map(len, groups))
     for group in groups:
+        if stopping():
+            raise Stopped(before + asked, total)
         completions = [c async for c in model.generate(stream(a.request for a in group))]
         failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
         with db.writing(engine) as session:

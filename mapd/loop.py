@@ -99,14 +99,16 @@ class Told:
     seconds: Mapping[str, float]
 
 
+STAGES = ("questions", "exam", "exam before", "committee", "curation", "finetune", "exam after", "results")
 Watch = Callable[[str, int, int, float | None], None]  # stage, done, total, seconds left
 
 
 @dataclass(slots=True)
 class _Stages:
-    """Which stage runs, since when, and whom to tell."""
+    """Which stage runs, whom to tell, and whether to stop."""
 
     watch: Watch
+    stopping: Callable[[], bool]
     seconds: dict[str, float] = field(default_factory=dict)
     name: str = ""
 
@@ -123,14 +125,22 @@ class _Stages:
         self.watch(self.name, done, total, left)
 
 
-def demo(engine: sa.Engine, home: Path, plan: Plan, *, by: str, watch: Watch = lambda *_: None) -> Told:
+def demo(
+    engine: sa.Engine,
+    home: Path,
+    plan: Plan,
+    *,
+    by: str,
+    watch: Watch = lambda *_: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Told:
     """Run the loop once, in this process; with arms once for each from the finetune on.
 
-    Killed and started again with the same plan it goes on where it was: every stage knows what it has.
+    Stopped or killed, and started again with the same plan, it goes on where it was: every stage knows what it has.
 
-    Raises: BadInput, NotFound, as the stages do.
+    Raises: BadInput, NotFound, Stopped, as the stages do.
     """
-    stages = _Stages(watch)
+    stages = _Stages(watch, stopping)
     arms = _arms(engine, plan)
     with stages("questions"):
         questions = _questions(engine, plan, by)
@@ -199,6 +209,7 @@ def _examine(
         by=by,
         seed=plan.seed,
         progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+        stopping=stages.stopping,
     )
     if done.failed:
         raise BadInput(f"{done.failed} questions got no answer ({done.reason}); start again, only they are asked")
@@ -216,6 +227,7 @@ def _collect(engine: sa.Engine, exam_uid: str, by: str, stages: _Stages) -> None
         models=models,
         by=by,
         progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+        stopping=stages.stopping,
     )
 
 
@@ -243,6 +255,7 @@ def _finetune(
         by=by,
         home=home,
         progress=lambda s: stages.tell(s.step, s.total, s.seconds_left),
+        stopping=stages.stopping,
     ).name
 
 

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
 
     home: Path = Path("data/local")
     database_url: str | None = None
+    worker: bool = True  # whether the app starts a worker beside itself
 
     @property
     def project(self) -> str:

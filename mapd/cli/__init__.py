@@ -18,7 +18,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
-from mapd.cli import archive, committee, curation, demo, exams, finetuning, questions, results
+from mapd.cli import archive, committee, curation, demo, exams, finetuning, jobs, questions, results
 from mapd.cli.shared import AsJson, console, line, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
@@ -38,6 +38,8 @@ app.add_typer(exams.examining, name="exam")
 app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)
 app.command("demo")(demo.demo)
+app.add_typer(jobs.handling, name="jobs")
+app.command("worker")(jobs.run_worker)
 
 
 @app.command("app")

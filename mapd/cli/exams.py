@@ -1,20 +1,17 @@
 """`mapd students …`, `mapd exam …`: who is taught, and how it answers."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from mapd import exam as stage
-from mapd import students
-from mapd.cli.shared import AsJson, PersonName, errors, line, one_of, reading, show, writing
-from mapd.errors import BadInput
+from mapd import students, work
+from mapd.cli import jobs
+from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, writing
 from mapd.people import this_person
-from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import queries
 
 learning = typer.Typer(no_args_is_help=True, help="The students: add one, list them.")
 examining = typer.Typer(no_args_is_help=True, help="Examine a student over a question set.")
@@ -62,42 +59,25 @@ def run_exam(
     max_tokens: Annotated[int, typer.Option(min=1, help="An answer's longest.")] = stage.GREEDY.max_tokens,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions asked, and kept, at a time.")] = 32,
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
+    detach: jobs.Detach = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Examine a student. Started again, the same exam goes on where it was; complete, nothing is asked."""
     one_of("--split", split, ("train", "dev", "test"))
-    settings = Settings()
-    engine = db.open_store(settings)
-    with db.reading(engine) as session:
-        model = students.opened(students.get(session, student), settings.make_home(), batch_size)
-    columns = (TextColumn("exam"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def tell(p: stage.Progress) -> None:
-            told = f"{p.questions_per_s:.1f} questions/s, {p.seconds_left:.0f} s left"
-            bar.update(task, completed=p.done, total=p.total, description=told)
-
-        done = stage.run(
-            engine,
-            model,
-            student=student,
-            question_set=questions,
-            split=split,
-            by=by or this_person(),
-            decoding=replace(stage.GREEDY, temperature=temperature, max_tokens=max_tokens),
-            seed=seed,
-            samples=samples,
-            open_test=open_test,
-            batch_size=batch_size,
-            progress=tell,
-        )
-    result = asdict(done)
-    failed, reason = result.pop("failed"), result.pop("reason")
-    show(result, as_json, "examined")
-    if failed:
-        raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same command asks for the rest")
+    given = work.Exam(
+        student=student,
+        questions=questions,
+        split=split,
+        samples=samples,
+        seed=seed,
+        temperature=temperature,
+        max_tokens=max_tokens,
+        batch_size=batch_size,
+        open_test=open_test,
+    )
+    if (result := jobs.do(given, by=by, detach=detach, as_json=as_json)) is not None:
+        show(result, as_json, "examined")
 
 
 @examining.command("list")

@@ -49,11 +49,13 @@ def run(
     by: str,
     home: Path,
     progress: Callable[[Step], None] = lambda _: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Finetuned:
-    """Finetune a student (by default the one whose exam the snapshot is of) on a snapshot; `progress` hears each step.
+    """Finetune a student (by default the one whose exam the snapshot is of) on a snapshot; `progress` hears each step,
+    and `stopping` is asked after it.
 
     Raises: NotFound; BadInput where the snapshot or the student can't be used, the same finetune is running, or the
-    disk is full. What was trained until then is kept.
+    disk is full; Stopped. What was trained until then is kept.
     """
     from mapd.finetune.train import train  # torch takes seconds to import
 
@@ -79,7 +81,7 @@ def run(
                 _record(engine, finetune_id, step)
                 progress(step)
 
-            train(model, made.items, hyperparameters, folder, on_step)
+            train(model, made.items, hyperparameters, folder, on_step, stopping=stopping)
             return _end(engine, finetune_id, parent, snapshot.sha256, made, person)
     except Timeout as error:
         raise BadInput(f"the finetune {row.uid} is running already: wait for it, or end the other one") from error

@@ -23,7 +23,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Stopped
 from mapd.finetune import loss
 from mapd.finetune.examples import Example
 from mapd.finetune.hyperparameters import Hyperparameters, Step
@@ -38,13 +38,16 @@ def train(
     folder: Path,
     on_step: Callable[[Step], None],
     checkpoint_every: int = CHECKPOINT_EVERY,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Path:
     """Train, from the last checkpoint under `folder` if there is one; return the adapter's folder.
 
     `model` is what `models.local.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
-    `on_step` is called after each step; a step after the last checkpoint is done, and told, again.
+    `on_step` is called after each step; a step after the last checkpoint is done, and told, again. `stopping` is asked
+    after each step, too.
 
-    Raises: BadInput where the model can't be trained so, the loss is no number, or the disk is full.
+    Raises: BadInput where the model can't be trained so, the loss is no number, or the disk is full; Stopped, behind
+    a checkpoint of the last step.
     """
     adapter = folder / "adapter"
     if adapter.is_dir():
@@ -65,9 +68,12 @@ def train(
         left = (now - began) / (step - first + 1) * (total - step)
         tokens_per_s = losses.tokens / (now - started)
         on_step(Step(step, total, losses.feedback, losses.rationale, rate, tokens_per_s, now - started, left))
-        if step % checkpoint_every == 0 and step < total:
+        stop = step < total and stopping()
+        if stop or (step % checkpoint_every == 0 and step < total):
             _keep(folder, f"checkpoints/{step:06}", learner, optimizer)
             _forget(folder, but=step)
+        if stop:
+            raise Stopped(step, total)
     _keep(folder, "adapter", learner)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return adapter

@@ -52,7 +52,7 @@ TAKES: Mapping[type, tuple[type, ...]] = {  # what a column takes from JSON
 MOVES: Mapping[str, frozenset[str]] = {
     "exam": frozenset({"policy", "threshold_hundredths"}),
     "finetune": frozenset({"student_id"}),
-    "job": frozenset({"status", "done", "total", "message", "outcome", "error", "started_at", "ended_at"}),
+    "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "created_at", "kind", "parameters", "person"},
     "teacher": frozenset({"limits", "price", "disabled", "key_env"}),
 }
 
@@ -128,6 +128,7 @@ def dump(session: Session, home: Path) -> Records:
             uids[table.name] = {row["id"]: row["uid"] for row in rows}
         records[table.name] = [_record(table, row, uids) for row in rows]
     for job in records["job"]:
+        job["worker"] = None  # a machine's name
         if job["status"] in ("queued", "running", "cancelling"):
             job["status"] = "cancelled"
     masks = _masks(home, [teacher["key_env"] for teacher in records["teacher"]])

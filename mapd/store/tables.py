@@ -330,21 +330,39 @@ class Opening(Travelling, table=True):
 
 
 class Job(Travelling, table=True):
-    """One recorded execution. The row is the truth; the queue only wakes it."""
+    """One recorded execution. The row is the truth; the queue only wakes it.
+
+    `attempt` grows with each resume: what still runs of an earlier one has no say any more.
+    """
 
     __tablename__ = "job"
     kind: str
     parameters: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     status: str = Field(default="queued", index=True)
+    attempt: int = 1
+    worker: str | None = None  # the one that has it
+    beat_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # its process's last sign of life
+    stage: str = ""
     done: int = 0
     total: int | None = None
-    message: str = ""
+    message: str = ""  # its speed in words, "4.1 questions/s"
+    seconds_left: float | None = None
+    log: str = ""  # its last lines
     outcome: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     error: str | None = None
     person: str
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     __table_args__ = (one_of("status", "queued", "running", "cancelling", "cancelled", "failed", "done"),)
+
+
+class Worker(Row, table=True):
+    """A process that takes jobs, and when it was last seen; one name a machine."""
+
+    __tablename__ = "worker"
+    name: str = Field(unique=True)
+    seen_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Call(Travelling, table=True):

@@ -36,17 +36,10 @@ def counts(curated: Curated) -> None:
     )
 
 
-def collect_first(curated: Curated) -> None:
-    """What to do where nobody has written yet."""
+def held_out() -> None:
+    """Why there is nothing to collect for an exam that is not over train."""
     with st.container(border=True):
-        if curated.exam.split != "train":
-            st.markdown("**This exam is held out**: its mistakes are never taught, so no teacher explains them.")
-            return
-        st.markdown("**No teacher has explained these mistakes yet.** In a terminal:")
-        names = ",".join(row.name for row in _teachers() if row.kind in teachers.KINDS) or "A,B,C"
-        st.code(f"mapd collect --exam {curated.exam.uid} --teachers {names}", language=None, wrap_lines=True)
-        if names == "A,B,C":
-            st.caption("A, B and C are teachers of this project; `mapd teachers add` makes them.")
+        st.markdown("**This exam is held out**: its mistakes are never taught, so no teacher explains them.")
 
 
 def who_reviewed_whom(curated: Curated) -> None:
@@ -154,7 +147,7 @@ def calls() -> None:
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *paid)
     st.html(figures.table(header, rows, words=2))
     if failed:
-        st.caption("The latest tries that gave no text; `mapd collect` asks for the missing ones again.")
+        st.caption("The latest tries that gave no text. Asking the same teachers again asks for what is missing alone.")
         st.html(
             figures.table(("when (UTC)", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6)
         )

@@ -59,18 +59,11 @@ def latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
     return None
 
 
-def nothing_yet(exams: Sequence[ExamInfo]) -> None:
+def nothing_yet() -> None:
     """What to do where there are no two exams to compare."""
     with st.container(border=True):
-        st.markdown(
-            "**Nothing to compare yet.** Two students have to sit an exam on the same questions. In a terminal:"
-        )
-        name = exams[0].question_set if exams else "SET"
-        st.code(
-            f"mapd exam run --student BEFORE --questions {name} --split dev\n"
-            f"mapd exam run --student AFTER --questions {name} --split dev",
-            language=None,
-        )
+        st.markdown("**Nothing to compare yet.** Two students have to sit an exam on the same questions.")
+        current.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
 
 
 def compared(before: str, after: str) -> Results:

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
-from mapd.ui import address, current, text
+from mapd.ui import address, current, text, working
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -62,6 +62,9 @@ def _header() -> None:
         st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")
         current.exam_selector()
         st.space("stretch")
+        if count := working.active_count():
+            label = f"{count} jobs at work" if count > 1 else "1 job at work"
+            current.link("pages/loop/jobs.py", label, icon=":material/pending_actions:")
         current.person_popover()
 
 

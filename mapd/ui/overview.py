@@ -9,17 +9,16 @@ from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
 from mapd.curation.overview import Frozen, funnel, people, teachers
 from mapd.store import db, queries
-from mapd.ui import current, figures, look, text
+from mapd.ui import current, figures, look, starting, text
 from mapd.ui.figures import Html
 
-HERE, TERMINAL = "in this app", "in a terminal"
-LOOP = (  # the loop in five words each, and where it is started today
-    ("exam", "a student answers the questions", TERMINAL),
-    ("committee", "teachers explain and review mistakes", TERMINAL),
-    ("curation", "people judge what teachers wrote", HERE),
-    ("snapshot", "the curated set is frozen", HERE),
-    ("finetune", "the student learns from it", TERMINAL),
-    ("exam", "its new answers are compared", HERE),
+LOOP = (  # in five words each
+    ("exam", "a student answers the questions"),
+    ("committee", "teachers explain and review mistakes"),
+    ("curation", "people judge what teachers wrote"),
+    ("snapshot", "the curated set is frozen"),
+    ("finetune", "the student learns from it"),
+    ("exam", "its new answers are compared"),
 )
 PAGES = {
     "triage": "pages/review/triage.py",
@@ -41,18 +40,16 @@ def welcome() -> None:
         "A student model makes mistakes; a committee of teachers explains and reviews them; people judge what the "
         "teachers wrote; the student learns from what stands."
     )
-    steps = (
-        f'<li><b>{name}</b><span>{words}</span><i class="{"mapd-here" if where == HERE else ""}">{where}</i></li>'
-        for name, words, where in LOOP
-    )
+    steps = (f"<li><b>{name}</b><span>{words}</span></li>" for name, words in LOOP)
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')
+    starting.demo(opened=True)
     with st.container(border=True):
-        st.markdown("**First, see the whole loop on this machine**: a small student, simulated teachers, some minutes.")
-        st.code("mapd demo", language=None)
-        st.markdown("**Or import an exam's mistakes with their explanations and reviews**, as files or in a terminal:")
-        with st.container(key="primary_link"):
+        st.markdown(
+            "**Or bring your own**: a student's exam, or mistakes with their explanations as files."
+        )
+        with st.container(horizontal=True):
+            current.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
             current.link("pages/loop/data.py", "Import the authors' files", icon=":material/upload_file:")
-        st.code("mapd import authors --feedback FEEDBACK.json --rationales RATIONALES.json", language=None)
 
 
 def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:

@@ -29,7 +29,7 @@ def standing(sat: Sat) -> None:
     done, outcomes = len(sat.answered), [a.outcome for a in sat.answered.values()]
     if done < sat.asked:
         st.progress(done / sat.asked, f"{done:,} of {sat.asked:,} questions answered")
-        st.caption("Where it isn't running any more: the same `mapd exam run` goes on where it was.")
+        st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
     st.html(
         figures.row(

@@ -11,6 +11,7 @@ from mapd.ui import charts, current, figures, text
 from mapd.ui.figures import Cell, Html
 from mapd.ui.look import FIGURE_CONFIG
 
+LIVE_S = 2.0
 SHORT = 12  # characters of a snapshot's name
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
@@ -19,16 +20,6 @@ def trainings() -> list[Training]:
     """Every finetune of the project, the newest first."""
     with db.reading(current.engine()) as session:
         return finetunes.finetunes(session)
-
-
-def nothing_yet() -> None:
-    """What to do where nothing was finetuned."""
-    with st.container(border=True):
-        st.markdown(
-            "**No student was finetuned yet.** Freeze a curated set, then teach a student with it in a terminal:"
-        )
-        current.link("pages/curate/snapshots.py", "Snapshots", icon=":material/inventory_2:")
-        st.code("mapd finetune --snapshot SHA --alpha 0.5", language=None)
 
 
 def chosen(found: Sequence[Training]) -> Training:
@@ -66,8 +57,23 @@ def _row(one: Training, here: bool) -> tuple[Cell, ...]:
     )
 
 
-def curves(one: Training) -> None:
-    """Both losses, step by step, and how fast it went."""
+def curves(one: Training, *, live: bool) -> None:
+    """Both losses, step by step, and how fast it went; `live`: drawn anew until its student is there."""
+    if live and one.student is None:
+        _live_curves(one.uid)
+    else:
+        _curves(one)
+
+
+@st.fragment(run_every=LIVE_S)
+def _live_curves(uid: str) -> None:
+    one = next(training for training in trainings() if training.uid == uid)
+    if one.student is not None:
+        st.rerun()
+    _curves(one)
+
+
+def _curves(one: Training) -> None:
     with db.reading(current.engine()) as session:
         steps = finetunes.steps(session, one.id)
         if not steps:
@@ -83,7 +89,7 @@ def curves(one: Training) -> None:
             len(steps) / steps_of(one),
             f"step {len(steps):,} of {steps_of(one):,}, {left / 60:.1f} minutes of work left",
         )
-        st.caption("Where it isn't running any more: the same `mapd finetune` goes on from its last checkpoint.")
+        st.caption("Where it isn't running any more: the same finetune, started again, goes on from its checkpoint.")
     st.html(
         figures.row(
             [

@@ -2,14 +2,17 @@
 
 import streamlit as st
 
-from mapd.ui import committee, current, figures
+from mapd.ui import committee, current, figures, starting, working
 from mapd.ui.loaded import load_curated
 
 
 def page(exam_id: int) -> None:
     """The committee of one exam."""
     curated = load_curated(exam_id)
-    if any(m.texts for m in curated.mistakes):
+    working.follow_active("collect", exam=curated.exam.uid)
+    written = any(m.texts for m in curated.mistakes)
+    starting.collect(curated, opened=not written)
+    if written:
         committee.counts(curated)
         with st.container(key="mapd_two"):
             left, right = st.columns(2, gap="large")
@@ -17,8 +20,8 @@ def page(exam_id: int) -> None:
             committee.who_reviewed_whom(curated)
         with right:
             committee.what_they_let_pass(curated)
-    else:
-        committee.collect_first(curated)
+    elif curated.exam.split != "train":
+        committee.held_out()
     committee.teachers_of_the_project()
     committee.calls()
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mapd.ui import current, figures, rows, sitting
+from mapd.ui import current, figures, rows, sitting, starting, working
 
 
 def page(exam_id: int) -> None:
@@ -20,5 +20,7 @@ def page(exam_id: int) -> None:
 figures.style()
 st.html(rows.STYLE)
 st.header("Exam", anchor=False)
+working.follow_active("exam")
+starting.exam(opened=current.current_exam() is None)
 if (exam := current.require_exam()) is not None:
     page(exam)

@@ -3,10 +3,11 @@
 import streamlit as st
 
 from mapd.curation.next_step import next_step
-from mapd.ui import current, figures, overview, story
+from mapd.ui import current, figures, overview, starting, story, working
 from mapd.ui.loaded import load_curated
 
 figures.style()
+working.follow_active("demo")
 if overview.is_empty():
     st.header("Welcome")
     overview.welcome()
@@ -25,3 +26,4 @@ elif (exam_id := current.require_exam()) is not None:
             overview.show_people(curated)
     else:
         overview.held_out(curated)
+    starting.demo(opened=False)

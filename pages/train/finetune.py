@@ -2,18 +2,19 @@
 
 import streamlit as st
 
-from mapd.ui import figures, training
+from mapd.ui import figures, starting, training, working
 
 figures.style()
 st.header("Finetune", anchor=False)
-if found := training.trainings():
+working.follow_active("finetune")
+found = training.trainings()
+starting.finetune(opened=not found)
+if found:
     shown = training.chosen(found)
     training.listed(found, shown)
     left, right = st.columns([62, 38], gap="large")
     with left:
         st.subheader("Losses", anchor=False)
-        training.curves(shown)
+        training.curves(shown, live=working.is_active("finetune", "demo"))
     with right:
         training.made_of(shown)
-else:
-    training.nothing_yet()

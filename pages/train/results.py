@@ -3,15 +3,17 @@
 import streamlit as st
 
 from mapd.errors import MapdError
-from mapd.ui import comparison, figures, rows, text
+from mapd.ui import comparison, figures, rows, starting, text, working
 
 
 def page() -> None:
     """The comparison that the address asks for."""
     exams = comparison.exams()
+    working.follow_active("exam")
+    starting.exams_again(exams)
     pair = comparison.choose(exams)
     if pair is None:
-        comparison.nothing_yet(exams)
+        comparison.nothing_yet()
         return
     try:
         told = comparison.compared(*pair)

@@ -1,0 +1,203 @@
+"""The forms that start work: each says what it will do, and how long it may take, before its button is pressed."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+from sqlmodel import col, func, select
+
+from mapd import students, teachers
+from mapd.curation.curated import Curated
+from mapd.models import weights
+from mapd.questions import generated
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.ui import current, text, working
+from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
+
+SPLITS = {  # what each is for
+    "train": "train: its mistakes are taught",
+    "dev": "dev: students are compared on it",
+    "test": "test: sealed, each opening is counted",
+}
+
+
+def exam(*, opened: bool) -> None:
+    """A student, a question set, a split."""
+    with st.expander("Examine a student", icon=":material/quiz:", expanded=opened):
+        names, sets = _students(), _question_sets()
+        if not names or not sets:
+            _needs(names, sets)
+            return
+        left, middle, right = st.columns(3)
+        student = left.selectbox("Student", names, key="exam_student")
+        chosen = middle.selectbox("Questions", list(sets), key="exam_questions")
+        split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
+        purpose = None
+        if split == "test":
+            purpose = st.text_input("What is the test split opened for?", key="exam_purpose").strip() or None
+            if purpose is None:
+                st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+                return
+        working.offer(
+            lambda: Exam(student=student, questions=chosen, split=split, open_test=purpose),
+            "Start the exam",
+            "start_exam",
+        )
+
+
+def _students() -> list[str]:
+    """Those that can be asked, the newest first."""
+    with db.reading(current.engine()) as session:
+        return [s.name for s in students.listed(session) if s.base.partition(":")[0] in ("package", "path", "hub")]
+
+
+def _question_sets() -> dict[str, list[str]]:
+    """Each set's splits, the newest set first."""
+    found: dict[str, list[str]] = {}
+    query = (
+        select(t.QuestionSet.name, t.Question.split, func.count())
+        .join(t.Question, col(t.Question.set_id) == t.QuestionSet.id)
+        .group_by(col(t.QuestionSet.id), t.QuestionSet.name, t.Question.split)
+        .order_by(col(t.QuestionSet.id).desc())
+    )
+    with db.reading(current.engine()) as session:
+        for name, split, _ in session.exec(query).all():
+            found.setdefault(name, []).append(split)
+    return {name: [s for s in SPLITS if s in splits] for name, splits in found.items()}
+
+
+def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
+    """What is missing for an exam, and how it comes."""
+    if not names:
+        st.markdown("**No student can be asked yet.** The packaged one is a real small model, SmolLM2-135M-Instruct.")
+        if weights.packaged() is None:
+            st.caption(f"Its weights are not installed: {weights.GET_PACKAGE}")
+        elif st.button("Add the packaged student", key="add_student", icon=":material/add:"):
+            with db.writing(current.engine()) as session:
+                students.add(session, "smollm2", by=current.current_person())
+            st.rerun()
+        st.caption("A student of your own, in a terminal:")
+        st.code("mapd students add NAME --path FOLDER", language=None)
+    if not sets:
+        st.markdown("**No questions yet.** Add a file of them in a terminal, or run the demo from the overview.")
+        st.code("mapd questions add NAME FILE.jsonl --task numeric", language=None)
+
+
+def collect(curated: Curated, *, opened: bool) -> None:
+    """Which teachers explain this exam's mistakes."""
+    if curated.exam.split != "train":
+        return
+    with st.expander("Ask teachers", icon=":material/groups:", expanded=opened):
+        with db.reading(current.engine()) as session:
+            known = [x.name for x in teachers.listed(session) if x.kind in teachers.KINDS and not x.disabled]
+        if not known:
+            st.markdown("**No teacher can be asked yet.** In a terminal, a simulated one or a real one:")
+            st.code(
+                "mapd teachers add sound --kind simulated --model sound\n"
+                "mapd teachers add mini --kind openai --model MODEL --base-url URL --key-env VARIABLE",
+                language=None,
+            )
+            return
+        left, middle, right = st.columns((4, 1, 1))
+        names = left.multiselect("Teachers", known, default=known, key="collect_teachers")
+        samples = middle.number_input("Samples", 1, 20, 1, key="collect_samples")
+        at_once = right.number_input("Calls at once", 1, 1024, 32, key="collect_at_once")
+        if not names:
+            st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
+            return
+        working.offer(
+            lambda: Collect(
+                exam=curated.exam.uid, teachers=tuple(names), samples=int(samples), concurrency=int(at_once)
+            ),
+            "Ask them",
+            "start_collect",
+        )
+
+
+def finetune(*, opened: bool) -> None:
+    """A frozen snapshot, and what the student is taught with."""
+    with st.expander("Teach a student", icon=":material/model_training:", expanded=opened):
+        with db.reading(current.engine()) as session:
+            rows = session.exec(select(t.Snapshot).order_by(col(t.Snapshot.id).desc())).all()
+            frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {s.created_at:%Y-%m-%d %H:%M}" for s in rows}
+        if not frozen:
+            st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
+            current.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
+            return
+        left, middle, right = st.columns((3, 2, 1))
+        asked = st.query_params.get("snapshot")
+        place = list(frozen).index(asked) if asked in frozen else 0
+        sha = left.selectbox("Snapshot", list(frozen), place, format_func=frozen.__getitem__, key="finetune_snapshot")
+        alpha = middle.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
+        seed = right.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
+        epochs_, rate_, batch_ = st.columns(3)
+        epochs = epochs_.number_input("Epochs", 1, 1000, DEFAULT.epochs, key="finetune_epochs")
+        rate = rate_.number_input(
+            "Learning rate", 1e-6, 1e-1, DEFAULT.learning_rate, 1e-4, format="%g", key="finetune_rate"
+        )
+        batch = batch_.number_input("Pairs a step", 1, 4096, DEFAULT.batch, key="finetune_batch")
+        working.offer(
+            lambda: Finetune(
+                snapshot=sha,
+                alpha=float(alpha),
+                seed=int(seed),
+                epochs=int(epochs),
+                learning_rate=float(rate),
+                batch=int(batch),
+            ),
+            "Start the finetune",
+            "start_finetune",
+        )
+
+
+def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
+    """For each finetuned student that sat no held-out exam yet: its parent's, again."""
+    with db.reading(current.engine()) as session:
+        rows = students.listed(session)
+        names = {row.id: row.name for row in rows}
+    sat = {(e.student, e.question_set, e.split) for e in exams}
+    for row in rows:
+        parent = names.get(row.parent_id)
+        for before in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
+            if (row.name, before.question_set, before.split) in sat:
+                continue
+            with st.container(border=True):
+                st.html(
+                    f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
+                    f"{text.escape(text.one_line(before.student, 60))} sat before."
+                )
+                again = Exam(student=row.name, questions=before.question_set, split=before.split)
+                working.offer(lambda work=again: work, "Examine it again", f"again_{row.uid}")  # type: ignore[misc]
+
+
+def demo(*, opened: bool) -> None:
+    """The whole loop on this machine."""
+    with st.expander("Run the demo live", icon=":material/play_circle:", expanded=opened):
+        st.caption(
+            "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
+            "questions, simulated teachers. No key, no network."
+        )
+        if weights.packaged() is None:
+            text.complain(f"the student's weights are not installed: {weights.GET_PACKAGE}")
+            return
+        families = len(generated.FAMILIES)
+        one, two, three, four = st.columns(4)
+        questions = one.number_input(
+            "Questions to learn from", families, 3000, STANDARD.questions, families, key="demo_questions"
+        )
+        held_out = two.number_input("Held out", families, 3000, STANDARD.held_out, families, key="demo_held_out")
+        alpha = three.slider("α, the weight of feedback", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
+        seed = four.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
+        working.offer(
+            lambda: Demo(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),
+            "Run the demo",
+            "start_demo",
+        )
+
+
+def _next_seed() -> int:
+    """A seed that no demo of this project has: the same one again would show the same again."""
+    with db.reading(current.engine()) as session:
+        names = session.exec(select(t.QuestionSet.name).where(col(t.QuestionSet.name).startswith("demo-"))).all()
+    taken = {int(tail) for name in names if (tail := name.rpartition("-")[2]).isdigit()}
+    return next(seed for seed in range(len(taken) + 1) if seed not in taken)

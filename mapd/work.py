@@ -1,0 +1,298 @@
+"""The kinds of work that a page, a command or a job can start, each as the words that describe it.
+
+    Exam(student="smollm2", questions="demo", split="dev").run(Run(engine, home, by="ann"))
+    -> {"exam": "5e…", "n": 210, "correct": 12, "mistakes": 198, "no_answer": 31}
+
+Every kind knows what it has done: stopped or killed, and started again with the same words, it does what is missing.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlmodel import Session
+
+from mapd import committee, exam, loop, students, teachers
+from mapd.committee.plan import Plan, mistakes
+from mapd.errors import BadInput
+from mapd.finetune import run as finetuning
+from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.jobs import Progress
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+DEFAULT = Hyperparameters()
+STANDARD = loop.Plan()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all work is done with: the project, who does it, whom to tell, and whether to stop."""
+
+    engine: sa.Engine
+    home: Path
+    by: str
+    tell: Callable[[Progress], None] = lambda _: None
+    stopping: Callable[[], bool] = lambda: False
+
+
+class Work(BaseModel):
+    """One piece of work. Its fields are a job's parameters, and the options of its command."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: ClassVar[str]
+    unit: ClassVar[str]  # what its progress counts
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What it is, in one line."""
+
+    @abstractmethod
+    def size(self, session: Session) -> int:
+        """How many units it has in all, those that are done already too.
+
+        Raises: NotFound, BadInput, where it can't be done as it is described.
+        """
+
+    @abstractmethod
+    def run(self, run: Run) -> dict[str, Any]:
+        """Do what is missing of it; the result as its command prints it.
+
+        Raises: Stopped where it was told to stop; MapdError where it can't be done.
+        """
+
+
+class Exam(Work):
+    """A student over one split of a question set."""
+
+    kind: ClassVar[str] = "exam"
+    unit: ClassVar[str] = "questions"
+    student: str
+    questions: str
+    split: str
+    samples: int = 1
+    seed: int = 0
+    temperature: float = 0.0
+    max_tokens: int = exam.GREEDY.max_tokens
+    batch_size: int = 32
+    open_test: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The exam, as its row will be named."""
+        return f"Exam of {self.student} over {self.questions}, {self.split}"
+
+    def size(self, session: Session) -> int:
+        """Its answers."""
+        students.get(session, self.student)
+        return exam.count(session, self.questions, self.split) * self.samples
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """Ask what has no answer yet."""
+        run.tell(Progress("loading the student"))
+        with db.reading(run.engine) as session:
+            model = students.opened(students.get(session, self.student), run.home, self.batch_size)
+        done = exam.run(
+            run.engine,
+            model,
+            student=self.student,
+            question_set=self.questions,
+            split=self.split,
+            by=run.by,
+            decoding=replace(exam.GREEDY, temperature=self.temperature, max_tokens=self.max_tokens),
+            seed=self.seed,
+            samples=self.samples,
+            open_test=self.open_test,
+            batch_size=self.batch_size,
+            progress=lambda p: run.tell(
+                Progress("exam", p.done, p.total, f"{p.questions_per_s:.1f} questions/s", p.seconds_left)
+            ),
+            stopping=run.stopping,
+        )
+        result = asdict(done)
+        failed, reason = result.pop("failed"), result.pop("reason")
+        if failed:
+            raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
+        return result
+
+
+class Collect(Work):
+    """The committee's work on an exam's mistakes."""
+
+    kind: ClassVar[str] = "collect"
+    unit: ClassVar[str] = "calls"
+    exam: str
+    teachers: tuple[str, ...]
+    samples: int = 1
+    concurrency: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Who is asked."""
+        return f"Committee of {', '.join(self.teachers)}"
+
+    def size(self, session: Session) -> int:
+        """Its calls."""
+        info = queries.exam(session, self.exam)
+        rows = tuple(teachers.get(session, name) for name in self.teachers)
+        return Plan(info.id, mistakes(session, info.id), rows, self.samples).total
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """Make the calls that are missing."""
+        with db.reading(run.engine) as session:
+            models = {name: teachers.opened(teachers.get(session, name)) for name in self.teachers}
+
+        done = committee.collect(
+            run.engine,
+            exam=self.exam,
+            teachers=self.teachers,
+            models=models,
+            by=run.by,
+            samples=self.samples,
+            concurrency=self.concurrency,
+            progress=lambda p: run.tell(
+                Progress("committee", p.done, p.total, f"{p.calls_per_s:.1f} calls/s", p.seconds_left)
+            ),
+            stopping=run.stopping,
+        )
+        return asdict(done)
+
+
+class Finetune(Work):
+    """A student taught with a snapshot. Fields below `student` are the hyper-parameters."""
+
+    kind: ClassVar[str] = "finetune"
+    unit: ClassVar[str] = "steps"
+    snapshot: str
+    student: str | None = None
+    arm: str | None = None
+    alpha: float = DEFAULT.alpha
+    epochs: int = DEFAULT.epochs
+    learning_rate: float = DEFAULT.learning_rate
+    batch: int = DEFAULT.batch
+    rank: int = DEFAULT.rank
+    seed: int = DEFAULT.seed
+    max_length: int = DEFAULT.max_length
+
+    @property
+    def title(self) -> str:
+        """The snapshot, and alpha."""
+        return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}"
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Those that can be chosen; the others are the defaults."""
+        chosen = self.model_dump(exclude={"snapshot", "student", "arm"})
+        return Hyperparameters(**chosen)
+
+    def size(self, session: Session) -> int:
+        """Its steps."""
+        if self.student is not None:
+            students.get(session, self.student)
+        return self.hyperparameters.steps(queries.snapshot(session, self.snapshot).pairs)
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """Train from the last checkpoint on."""
+        run.tell(Progress("loading the student"))
+        done = finetuning.run(
+            run.engine,
+            snapshot_sha=self.snapshot,
+            student=self.student,
+            hyperparameters=self.hyperparameters,
+            arm=self.arm,
+            by=run.by,
+            home=run.home,
+            progress=lambda step: run.tell(
+                Progress("finetune", step.step, step.total, _losses(step), step.seconds_left)
+            ),
+            stopping=run.stopping,
+        )
+        return asdict(done)
+
+
+def _losses(step: Step) -> str:
+    losses = {"feedback": step.loss_feedback, "rationale": step.loss_rationale}
+    shown = ", ".join(f"{kind} {loss:.3f}" for kind, loss in losses.items() if loss is not None)
+    return f"loss: {shown}, {step.tokens_per_s:.0f} tokens/s"
+
+
+class Demo(Work):
+    """The whole loop, with the packaged student and simulated teachers."""
+
+    kind: ClassVar[str] = "demo"
+    unit: ClassVar[str] = "stages"
+    questions: int = STANDARD.questions
+    held_out: int = STANDARD.held_out
+    alpha: float = STANDARD.alpha
+    seed: int = STANDARD.seed
+    policy: str = STANDARD.policy
+
+    @property
+    def title(self) -> str:
+        """How large it is."""
+        return f"Demo: {self.questions} questions, {self.held_out} held out, seed {self.seed}"
+
+    @property
+    def plan(self) -> loop.Plan:
+        """The loop's plan."""
+        return loop.Plan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
+
+    def size(self, session: Session) -> int:  # noqa: ARG002
+        """Its stages."""
+        self.plan  # noqa: B018 - says what it refuses
+        return len(loop.STAGES)
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """Go once round."""
+        told = loop.demo(
+            run.engine,
+            run.home,
+            self.plan,
+            by=run.by,
+            watch=lambda stage, done, total, left: run.tell(Progress(stage, done, total, "", left)),
+            stopping=run.stopping,
+        )
+        first = told.outcomes[0]
+        return {
+            "exam": told.exam,
+            "student": first.student,
+            "snapshot": first.snapshot,
+            "before": first.results.before.uid,
+            "after": first.results.after.uid,
+            "pairs": first.pairs,
+            "untuned": asdict(first.results.overall.before),
+            "tuned": asdict(first.results.overall.after),
+        }
+
+
+KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (Exam, Collect, Finetune, Demo)}
+
+
+def of(job: t.Job) -> Work:
+    """The work of a job.
+
+    Raises: BadInput where this version doesn't know it: another version, or another program, queued it.
+    """
+    if job.kind not in KINDS:
+        raise BadInput(f"job {job.uid[:8]} is a {job.kind}, which this mapd can't do; it knows {', '.join(KINDS)}")
+    try:
+        return KINDS[job.kind].model_validate(job.parameters)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadInput(
+            f"job {job.uid[:8]} can't be done: its {where} is wrong ({first['msg']}); start it anew"
+        ) from error
+
+
+def title(job: t.Job) -> str:
+    """The job's title, also of one that this version doesn't know."""
+    try:
+        return of(job).title
+    except BadInput:
+        return f"{job.kind}, of another version"
