@@ -100,7 +100,7 @@ def do(ref: Ref, worker: str) -> int:
         ended = "done"
     except Stopped as stopped:
         with db.reading(engine) as session:
-            if jobs.status(session, ref) == "running":
+            if jobs.standing(session, ref)[0] == "running":
                 return INTERRUPTED  # the worker goes, and this attempt goes on when it is back
         ended, error = "cancelled", str(stopped)
     except MapdError as wrong:

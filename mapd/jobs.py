@@ -199,10 +199,10 @@ def end(session: Session, ref: Ref, status: str, *, outcome: Mapping[str, Any] |
     session.add(job)
 
 
-def status(session: Session, ref: Ref) -> str | None:
-    """The attempt's status; None where a later attempt has taken over."""
+def standing(session: Session, ref: Ref) -> tuple[str | None, int]:
+    """The attempt's status, None where a later one has taken over, and how much is done."""
     job = _mine(session, ref)
-    return None if job is None else job.status
+    return (None, 0) if job is None else (job.status, job.done)
 
 
 def _mine(session: Session, ref: Ref) -> t.Job | None:

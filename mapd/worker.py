@@ -26,7 +26,6 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from mapd import jobs
-from mapd.child import INTERRUPTED
 from mapd.errors import BadInput
 from mapd.jobs import Ref
 from mapd.settings import Settings
@@ -37,7 +36,7 @@ QUEUE_OF = {"collect": "calls"}  # it waits for other machines; all else compute
 VERSION = "mapd-1"  # DBOS's own would be a hash of the source: an edited comment would orphan what waits
 SWEEP_S = 1.0
 GRACE_S = 30.0  # from "stop" until a job's process is killed: what is in flight comes in, a checkpoint is written
-TRIES = 3  # of a process that dies by itself, before the job has failed
+TRIES = 3  # of a process that dies and came no further than those before, until the job has failed
 log = logging.getLogger("mapd.worker")
 
 
@@ -57,18 +56,20 @@ class Children:
 
     async def do(self, ref: Ref) -> None:
         """Do one attempt of a job to its end, whatever that is."""
-        for _ in range(TRIES):
+        tries = reached = 0
+        while tries < TRIES:
             code = await self._process(ref)
             if code == 0:
                 return
             if self.closing:
                 await asyncio.Event().wait()  # for ever: the workflow stays pending, and goes on with the next worker
-            if self._status(ref) == "cancelling":  # killed because it didn't stop
+            status, done = self._standing(ref)
+            if status == "cancelling":  # killed because it didn't stop
                 self._end(ref, "cancelled", "")
                 return
-            if self._status(ref) != "running" or code == INTERRUPTED:
-                continue
-        self._end(ref, "failed", f"its process ended {TRIES} times by itself ({self._why(ref, code)}); resume goes on")
+            tries, reached = (0, done) if done > reached else (tries + 1, reached)
+        why = self._why(ref, code)
+        self._end(ref, "failed", f"its process ended {TRIES} times and came no further ({why}); resume goes on")
 
     async def _process(self, ref: Ref) -> int:
         path = self._log(ref)
@@ -103,9 +104,9 @@ class Children:
         said = [line.strip() for line in lines if line.strip()]
         return f"exit code {code}: {said[-1][:300] if said else 'it said nothing'}"
 
-    def _status(self, ref: Ref) -> str | None:
+    def _standing(self, ref: Ref) -> tuple[str | None, int]:
         with db.reading(self.engine) as session:
-            return jobs.status(session, ref)
+            return jobs.standing(session, ref)
 
     def _end(self, ref: Ref, status: str, error: str) -> None:
         with db.writing(self.engine) as session:
@@ -114,7 +115,7 @@ class Children:
     def kill_what_does_not_stop(self) -> None:
         """Kill the process of a cancelled job whose grace is over."""
         for ref, process in list(self.running.items()):
-            if self._status(ref) == "cancelling":
+            if self._standing(ref)[0] == "cancelling":
                 since = self.told.setdefault(ref, time.monotonic())
                 if time.monotonic() - since > GRACE_S:
                     _kill(process)

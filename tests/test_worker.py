@@ -1,0 +1,209 @@
+"""Workers and jobs as real processes, killed with -9, against a provider that counts what it is asked."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col, func, select
+
+from mapd import exam, jobs, teachers
+from mapd.models.base import Completion, Finish, Request
+from mapd.questions import files, generated
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from mapd.work import Collect
+from tests.browser.conftest import free_port
+from tests.provider import Asked, Provider
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("one", "two", "three")
+QUESTIONS = 25
+CALLS = QUESTIONS * len(NAMES) * 4  # feedback, rationale, two reviews
+AT_ONCE = 8
+
+
+class Wrong:
+    """A student that is always wrong."""
+
+    name = "wrong"
+
+    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
+        async for request in requests:
+            yield Completion(request.key, "Answer: 987654", Finish.OK)
+
+
+def in_own_words(asked: Asked) -> str:
+    """Another text for every model: two alike would be reviewed by one call."""
+    return "Read. [4]" if "square brackets" in asked.text else f"{asked.body['model']} says: Answer: 7"
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """Three hundred calls take it some six seconds."""
+    with Provider(in_own_words, delay=0.15) as running:
+        yield running
+
+
+def collect_job(provider: Provider) -> tuple[sa.Engine, str]:
+    """An exam whose every answer is a mistake, and the queued collect of it."""
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        made = files.made(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
+        files.add(session, "q", made, source="generated", simulated=False, by="ann")
+        session.add(t.Student(name="small", base="path:/nowhere"))
+        for name in NAMES:
+            kind, url = ("anthropic", provider.url) if name == "three" else ("openai", f"{provider.url}/v1")
+            teachers.add(session, name, kind=kind, model=name, base_url=url, key_env="A_KEY", by="ann")
+    uid = exam.run(engine, Wrong(), student="small", question_set="q", split="train", by="ann").exam
+    given = Collect(exam=uid, teachers=NAMES, concurrency=AT_ONCE)
+    with db.writing(engine) as session:
+        assert given.size(session) == CALLS
+        return engine, jobs.start(session, given.kind, given.model_dump(mode="json"), by="ann").uid
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a command of mapd as a process; all are killed with the test."""
+    monkeypatch.setenv("A_KEY", "sk-0123456789abcdef")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str, **environment: str) -> subprocess.Popen[bytes]:
+        log = (home.parent / "log").open("ab")
+        command = [sys.executable, "-m", "mapd.cli", *words]
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+    assert "Traceback" not in (home.parent / "log").read_text()
+
+
+def until(true: Callable[[], object], seconds: float = 90) -> None:
+    """Wait for it."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it didn't come"
+        time.sleep(0.05)
+
+
+def row(engine: sa.Engine, uid: str) -> t.Job:
+    with db.reading(engine) as session:
+        return jobs.get(session, uid)
+
+
+def committed(engine: sa.Engine) -> int:
+    with db.reading(engine) as session:
+        return session.exec(select(func.count()).where(t.Call.outcome == "ok").select_from(t.Call)).one()
+
+
+def below(process: subprocess.Popen[bytes], words: str) -> list[psutil.Process]:
+    """The process's children, and theirs, with these words in their command."""
+    with suppress(psutil.NoSuchProcess):
+        return [p for p in psutil.Process(process.pid).children(recursive=True) if words in " ".join(p.cmdline())]
+    return []
+
+
+@pytest.mark.parametrize("victim", ["child", "worker", "app"])
+def test_killed_at_random_moments_each_call_is_made_once(
+    victim: str, provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
+) -> None:
+    engine, uid = collect_job(provider)
+    words = ("app", "--port", str(free_port())) if victim == "app" else ("worker", "--name", "w")
+    process = run(*words)
+    lost = 0
+    for third in (0.0, 0.2, 0.4):
+        moment = (third + random.uniform(0.05, 0.2)) * CALLS
+        until(lambda moment=moment: committed(engine) >= moment)
+        there = below(process, "mapd.child" if victim == "child" else "mapd.c")  # mapd.child, the app's mapd.cli worker
+        os.kill(there[0].pid if victim == "child" else process.pid, signal.SIGKILL)
+        process.poll()
+        until(lambda there=there: not any(p.is_running() for p in there), 45)
+        lost += len(provider.tries) - committed(engine)  # in flight, or answered and not written yet
+        if victim != "child":
+            process = run(*words)
+    until(lambda: row(engine, uid).status == "done")
+    assert row(engine, uid).outcome["failed"] == 0
+    with db.reading(engine) as session:
+        ok = session.exec(select(t.Call.key).where(t.Call.outcome == "ok")).all()
+        reviews = session.exec(select(func.count(col(t.Review.id)))).one()
+    assert (len(ok), len(set(ok)), reviews) == (CALLS, CALLS, CALLS // 2)
+    assert lost <= 3 * AT_ONCE * 2
+    # Each call that was not written was sent again; were one that was written, there would be more.
+    assert sum(provider.tries.values()) - CALLS <= lost
+
+
+def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
+    provider: Provider, run: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    engine, uid = collect_job(provider)
+    run("worker", "--name", "w")
+    until(lambda: committed(engine) > 50)
+    with db.writing(engine) as session:
+        jobs.cancel(session, uid, by="ann")
+    until(lambda: row(engine, uid).status == "cancelled", 20)
+    assert (row(engine, uid).error or "").startswith("stopped at ")
+    assert committed(engine) == len(provider.tries) < CALLS
+    with db.writing(engine) as session:
+        jobs.resume(session, uid, by="ann")
+    until(lambda: row(engine, uid).status == "done")
+    assert sum(provider.tries.values()) == CALLS
+
+
+def test_a_second_worker_of_the_name_is_refused(run: Callable[..., subprocess.Popen[bytes]], home: Path) -> None:
+    db.open_store(Settings())
+    run("worker", "--name", "w")
+    until(lambda: (home / "workers" / "w.lock").exists())
+    time.sleep(0.5)
+    assert run("worker", "--name", "w").wait(30) == 1
+    assert (
+        "a worker named w is there already for this project; give this one another --name"
+        in (home.parent / "log").read_text()
+    )
+
+
+def test_a_job_that_can_not_be_done_fails_with_one_line(run: Callable[..., subprocess.Popen[bytes]]) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        uid = jobs.start(session, "exam", {"student": "nobody", "questions": "q", "split": "dev"}, by="ann").uid
+    run("worker", "--name", "w")
+    until(lambda: row(engine, uid).status == "failed")
+    assert (row(engine, uid).error or "").startswith("unknown student: nobody")
+
+
+def test_two_workers_on_postgres_share_and_one_takes_over(
+    provider: Provider,
+    run: Callable[..., subprocess.Popen[bytes]],
+    postgres: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAPD_DATABASE_URL", postgres)
+    with db.connect(postgres).begin() as connection:
+        for schema in ("public", "dbos"):
+            connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine, uid = collect_job(provider)
+    first = run("worker", "--name", "first")
+    until(lambda: committed(engine) > 30)
+    run("worker", "--name", "second", MAPD_HOME=str(home.parent / "other"))
+    first.kill()  # and never comes back
+    first.wait()
+    until(lambda: jobs.is_silent(row(engine, uid)), 40)
+    with db.writing(engine) as session:
+        jobs.resume(session, uid, by="ann")
+    until(lambda: row(engine, uid).status == "done")
+    assert (row(engine, uid).worker, row(engine, uid).attempt) == ("second", 2)
+    assert committed(engine) == CALLS
