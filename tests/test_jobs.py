@@ -110,8 +110,8 @@ def test_workers_that_are_there(session: Session) -> None:
     ("kind", "parameters", "said"),
     [
         ("dance", {}, "is a dance, which this mapd can't do"),
-        ("exam", WORDS | {"speed": 3}, "wrong speed"),
-        ("exam", {"student": "a", "split": "dev"}, "wrong questions"),
+        ("exam", WORDS | {"speed": 3}, "its speed is wrong"),
+        ("exam", {"student": "a", "split": "dev"}, "its questions is wrong"),
     ],
 )
 def test_a_job_of_another_version_gets_one_clear_line(kind: str, parameters: dict[str, object], said: str) -> None:

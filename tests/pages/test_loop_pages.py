@@ -38,7 +38,7 @@ def test_the_committee_shows_who_gave_whom_what(full_home: Path) -> None:
 
 
 def test_an_import_alone_has_nothing_to_finetune_or_compare(full_home: Path) -> None:
-    assert any("No student was finetuned yet" in m.value for m in open_page("pages/train/finetune.py").markdown)
+    assert any("No snapshot yet" in m.value for m in open_page("pages/train/finetune.py").markdown)
     assert any("Nothing to compare yet" in m.value for m in open_page("pages/train/results.py").markdown)
 
 

@@ -11,8 +11,8 @@ from tests.pages.running import errors, open_page, shown
 def test_an_empty_project_is_welcomed_and_told_what_to_do_first(home: Path) -> None:
     app = open_page("pages/loop/overview.py")
     assert "committee" in shown(app)
-    assert "First, see the whole loop" in " ".join(m.value for m in app.markdown)
-    assert any("mapd import authors" in c.value for c in app.code)
+    assert app.button(key="start_demo").label == "Run the demo"
+    assert any("Or bring your own" in m.value for m in app.markdown)
 
 
 def test_the_funnel_and_the_next_step(full_home: Path) -> None:
