@@ -369,8 +369,9 @@ def test_one_limit_holds_over_all_teachers(engine: sa.Engine, exam: str, limit: 
 
 
 def test_told_to_stop_it_writes_what_is_in_flight_and_goes_on_later(
-    engine: sa.Engine, exam: str, reading: Session
+    engine: sa.Engine, exam: str, reading: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("mapd.committee.collecting.POLL_S", 0.001)
     models = {name: Eager(name) for name in NAMES}
 
     def stopping() -> bool:
