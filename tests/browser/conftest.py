@@ -51,7 +51,7 @@ class App:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        environment = os.environ | {"MAPD_HOME": str(self.home)}
+        environment = {"MAPD_WORKER": "0"} | os.environ | {"MAPD_HOME": str(self.home)}
         command = [sys.executable, "-m", "mapd.cli", "app", "--port", str(self.port)]
         log = (self.home.parent / f"app-{self.port}.log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
