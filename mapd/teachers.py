@@ -94,7 +94,7 @@ def add(
         kind=kind,
         model=model,
         base_url=_address(base_url),
-        key_env=_variable(key_env or (None if base_url else KEY_VARIABLES.get(kind))),
+        key_env=key_variable(key_env or (None if base_url else KEY_VARIABLES.get(kind))),
         sampling=_settings(kind, model, sampling or {}),
         limits=_checked(f"a teacher of kind {kind}", "limit", limits or {}, _LIMITS),
         simulated=kind == "simulated",
@@ -137,8 +137,11 @@ def _address(base_url: str | None) -> str | None:
     return base_url.strip().rstrip("/")
 
 
-def _variable(key_env: str | None) -> str | None:
-    """The name of a key's variable. What isn't one isn't shown: it may be the key itself."""
+def key_variable(key_env: str | None) -> str | None:
+    """The name of a key's variable, as it may be stored. What isn't one isn't shown: it may be the key itself.
+
+    Raises: BadInput where it is no such name.
+    """
     if key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", key_env):
         raise BadInput(
             "key_env takes the NAME of the variable that holds the key (capitals, digits and _, such as "

@@ -3,15 +3,11 @@
 Drawn from `curation.reviewing` and `store.ledger`; nothing is counted here.
 """
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from mapd import teachers
 from mapd.curation.curated import Curated
 from mapd.curation.reviewing import Given, Share, matrix, reviewers
 from mapd.store import db, ledger
-from mapd.store import tables as t
 from mapd.ui import current, figures, look, text
 from mapd.ui.figures import Cell, Html
 
@@ -97,32 +93,6 @@ def _share(share: Share) -> Cell:
 def _teacher(name: str, curated: Curated) -> Html:
     order = sorted(curated.teachers)
     return Html(look.teacher_chip(text.one_line(name, 30), order.index(name)))
-
-
-def teachers_of_the_project() -> None:
-    """Every teacher as it is set up, with its ledger."""
-    st.subheader("Teachers of the project", anchor=False)
-    rows = [_set_up(row) for row in _teachers()]
-    if not rows:
-        st.caption("None yet.")
-        return
-    st.html(figures.table(("teacher", "kind", "model", "sampling", ""), rows, words=5))
-
-
-def _teachers() -> Sequence[t.Teacher]:
-    with db.reading(current.engine()) as session:
-        return teachers.listed(session)
-
-
-def _set_up(row: t.Teacher) -> tuple[Cell, ...]:
-    sampling = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in row.sampling.items() if value is not None)
-    return (
-        text.one_line(row.name, 40),
-        row.kind,
-        text.one_line(row.model, 40) or None,
-        text.one_line(sampling, 90) or None,
-        "disabled" if row.disabled else "",
-    )
 
 
 def calls() -> None:

@@ -50,6 +50,12 @@ def row(items: Iterable[tuple[Cell, str]]) -> str:
     return f'<dl class="mapd-figures">{"".join(cells)}</dl>'
 
 
+def facts(items: Iterable[tuple[str, Cell]]) -> str:
+    """Words with what is said to each, in columns that stand under each other from one such list to the next."""
+    cells = (f"<div><dt>{escape(word)}</dt><dd>{shown(value)}</dd></div>" for word, value in items)
+    return f'<dl class="mapd-setup">{"".join(cells)}</dl>'
+
+
 def titled(title: str, body: str) -> str:
     """A small heading over a piece of HTML; `body` is HTML already."""
     return f'<div class="mapd-titled"><div class="mapd-section">{escape(title)}</div>{body}</div>'

@@ -60,6 +60,14 @@ def chip(kind: str, note: str = "", word: str | None = None) -> str:
     )
 
 
+def sign_chip(sign: str, word: str, colour: str) -> str:
+    """HTML: a chip of no kind above, such as a job's state."""
+    return (
+        f'<span class="mapd-chip" style="--c:{colour}"><span class="mapd-sign" aria-hidden="true">{sign}</span>'
+        f"{escape(word)}</span>"
+    )
+
+
 def teacher_colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each of the exam's teachers, by their sorted names: the same on every card and chart."""
     return {name: teacher_colour(index) for index, name in enumerate(sorted(set(names)))}

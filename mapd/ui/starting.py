@@ -91,12 +91,8 @@ def collect(curated: Curated, *, opened: bool) -> None:
         with db.reading(current.engine()) as session:
             known = [x.name for x in teachers.listed(session) if x.kind in teachers.KINDS and not x.disabled]
         if not known:
-            st.markdown("**No teacher can be asked yet.** In a terminal, a simulated one or a real one:")
-            st.code(
-                "mapd teachers add sound --kind simulated --model sound\n"
-                "mapd teachers add mini --kind openai --model MODEL --base-url URL --key-env VARIABLE",
-                language=None,
-            )
+            st.markdown("**No teacher can be asked yet.** Add a simulated one, or a real one.")
+            current.link("pages/loop/teachers.py", "Add a teacher", icon=":material/school:")
             return
         left, middle, right = st.columns((4, 1, 1))
         names = left.multiselect("Teachers", known, default=known, key="collect_teachers")

@@ -234,7 +234,4 @@ def _row(job: t.Job) -> tuple[Cell, ...]:
 
 def _chip(state: str) -> str:
     sign, colour = SIGNS[state]
-    return (
-        f'<span class="mapd-chip" style="--c:{colour}"><span class="mapd-sign" aria-hidden="true">{sign}</span>'
-        f"{state}</span>"
-    )
+    return look.sign_chip(sign, state, colour)

@@ -22,7 +22,7 @@ def page(exam_id: int) -> None:
             committee.what_they_let_pass(curated)
     elif curated.exam.split != "train":
         committee.held_out()
-    committee.teachers_of_the_project()
+    current.link("pages/loop/teachers.py", "The project's teachers", icon=":material/school:")
     committee.calls()
 
 

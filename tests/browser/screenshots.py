@@ -23,6 +23,7 @@ PAGES = {
     "data": "data",
     "exam": "exam?outcome=wrong",
     "committee": "committee",
+    "teachers": "teachers",
     "triage": "triage?queue=disagree",
     "browse": "browse?verdict=accepted",
     "threshold": "threshold?threshold=3.5",

@@ -17,6 +17,7 @@ PAGES = (
     "data",
     "exam",
     "committee",
+    "teachers",
     "triage",
     "browse",
     "browse?show=feedback",
