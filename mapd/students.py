@@ -82,6 +82,12 @@ def listed(session: Session) -> Sequence[t.Student]:
     return session.exec(select(t.Student).order_by(col(t.Student.id).desc())).all()
 
 
+def is_here(student: t.Student, home: Path) -> bool:
+    """Whether it can be asked: an import's, or the tuned one of an archive, came without weights."""
+    kind = student.base.partition(":")[0]
+    return kind in ("package", "path", "hub") and (student.adapter is None or (home / student.adapter).is_dir())
+
+
 def opened(student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
     """The model behind the student, to be asked.
 

@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlmodel import Session
 
 from mapd import committee, exam, loop, students, teachers
-from mapd.committee.plan import Plan, mistakes
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters, Step
@@ -138,9 +137,7 @@ class Collect(Work):
 
     def size(self, session: Session) -> int:
         """Its calls."""
-        info = queries.exam(session, self.exam)
-        rows = tuple(teachers.get(session, name) for name in self.teachers)
-        return Plan(info.id, mistakes(session, info.id), rows, self.samples).total
+        return committee.calls(session, self.exam, self.teachers, self.samples)
 
     def run(self, run: Run) -> dict[str, Any]:
         """Make the calls that are missing."""

@@ -11,15 +11,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 
-from mapd import committee, teachers
-from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, line, reading, show, writing
+from mapd import teachers, work
+from mapd.cli import jobs
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, reading, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.people import this_person
-from mapd.settings import Settings
-from mapd.store import db
 from mapd.store import tables as t
 
 teaching = typer.Typer(no_args_is_help=True, help="The teachers: add one, list, test, disable, enable them.")
@@ -138,34 +135,18 @@ def collect(
     names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
+    detach: jobs.Detach = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
-    engine = db.open_store(Settings())
-    asked = [name.strip() for name in names.split(",") if name.strip()]
-    with db.reading(engine) as session:
-        models = {name: teachers.opened(teachers.get(session, name)) for name in asked}
-    columns = (TextColumn("collecting"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    with Bar(*columns, console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def tell(p: committee.Progress) -> None:
-            left = "" if p.seconds_left is None else f", {p.seconds_left:.0f} s left"
-            bar.update(task, completed=p.done, total=p.total, description=f"{p.calls_per_s:.1f} calls/s{left}")
-
-        done = committee.collect(
-            engine,
-            exam=exam,
-            teachers=asked,
-            models=models,
-            by=by or this_person(),
-            samples=samples,
-            concurrency=concurrency,
-            progress=tell,
-        )
-    show(asdict(done), as_json, "collected")
+    asked = tuple(name.strip() for name in names.split(",") if name.strip())
+    given = work.Collect(exam=exam, teachers=asked, samples=samples, concurrency=concurrency)
+    done = jobs.do(given, by=by, detach=detach, as_json=as_json)
+    if done is None:
+        return
+    show(done, as_json, "collected")
     if len(asked) == 1 and not as_json:
         line(f"no reviews: nobody but {asked[0]} was named, and no teacher reviews itself")
-    if done.failed and not as_json:
+    if done["failed"] and not as_json:
         line("what failed gave no text; the same command asks again")

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from mapd import loop, results
+from mapd import loop, results, work
+from mapd.cli import jobs
 from mapd.cli.shared import AsJson, PersonName, console, errors, line, show
 from mapd.errors import BadInput
 from mapd.exchange import recorded
@@ -31,6 +32,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Draws the questions, the pairs and the training's order.")] = STANDARD.seed,
     policy: Annotated[str, typer.Option(help="paper, strict, or a saved policy's name.")] = STANDARD.policy,
     arms: Annotated[str, typer.Option(help=f"Compare curated sets: all, or some of {', '.join(loop.ARMS)}.")] = "",
+    detach: jobs.Detach = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the run as data/demo; in a fresh project.")] = False,
     by: PersonName = None,
     as_json: AsJson = False,
@@ -38,6 +40,12 @@ def demo(
     """Run the whole loop here: a small student, simulated teachers, before and after. Killed, it goes on when rerun."""
     named = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
     plan = Plan(questions, held_out, alpha, seed, policy, named)
+    if detach:
+        if named or record:
+            raise BadInput("--arms and --record run here, not as a job: leave --detach out")
+        given = work.Demo(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
+        jobs.do(given, by=by, detach=True, as_json=as_json)
+        return
     settings = Settings()
     engine = db.open_store(settings)
     if record:

@@ -6,6 +6,6 @@
 `plan.py` says which calls there are, `ledger.py` writes what came back, `collecting.py` runs both at once.
 """
 
-from mapd.committee.collecting import Collected, Progress, collect
+from mapd.committee.collecting import Collected, Progress, calls, collect
 
-__all__ = ["Collected", "Progress", "collect"]
+__all__ = ["Collected", "Progress", "calls", "collect"]

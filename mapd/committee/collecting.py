@@ -106,6 +106,14 @@ def collect(
         return Collected(**_totals(session, plan), calls_made=run.made, calls_reused=run.reused, failed=run.failed)
 
 
+def calls(session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1) -> int:
+    """How many calls there are in all, those that are made already too.
+
+    Raises: BadInput, NotFound, as `collect`.
+    """
+    return _plan(session, queries.exam(session, exam), teachers, samples).total
+
+
 def _plan(session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int) -> Plan:
     if exam.split != "train":
         raise BadInput(

@@ -35,7 +35,8 @@ def open_store(settings: Settings) -> sa.Engine:
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         shown = "MAPD_DATABASE_URL" if settings.database_url else settings.url
-        raise BadInput(f"the database can't be opened: {shown} ({reason}); check the path or the URL") from error
+        cure = "make room on the disk" if "disk" in reason else "check the path or the URL"
+        raise BadInput(f"the database can't be opened: {shown} ({reason}); {cure}") from error
     return engine
 
 

@@ -71,33 +71,39 @@ def choose_exam(uid: str) -> None:
 
 
 def settle(
-    known: Collection[str], last: str | None, picked: str | None, asked: str | None
+    known: Collection[str], last: str | None, picked: str | None, asked: str | None, default: str | None
 ) -> tuple[str | None, str | None]:
     """Which exam it is, and the wrong uid of the address if there is one. Pure.
 
     What the person just picked goes before the address, which still holds the last one; a wrong address asks again
-    rather than show another exam's numbers.
+    rather than show another exam's numbers; without any the `default` is shown.
     """
     if picked in known and picked != last:
         return picked, None
     if asked is not None:
         return (asked, None) if asked in known else (None, asked)
-    if last in known:
-        return last, None
-    return (next(iter(known)), None) if len(known) == 1 else (None, None)
+    return (last if last in known else default), None
 
 
 def settle_exam() -> str | None:
     """Settle this run's exam from selector, address and session; returns a uid of the address that nothing has."""
     ids = {uid: id_ for uid, (id_, _) in _exams().items()}
     state = st.session_state
-    uid, wrong = settle(ids, state.get("exam_uid"), state.get(PICK), st.query_params.get("exam"))
+    uid, wrong = settle(ids, state.get("exam_uid"), state.get(PICK), st.query_params.get("exam"), _default())
     state["exam_uid"], state["exam_id"] = uid, ids.get(uid) if uid else None
     if uid and st.query_params.get("exam") != uid:
         st.query_params["exam"] = uid
     if state.get(PICK) != uid:
         state[PICK] = uid
     return wrong
+
+
+def _default() -> str | None:
+    """The newest exam whose mistakes are taught, which is what most pages show; else the newest."""
+    with db.reading(engine()) as session:
+        rows = session.exec(select(Exam.uid, Exam.split).order_by(col(Exam.id).desc())).all()
+    taught = (uid for uid, split in rows if split == "train")
+    return next(taught, rows[0][0] if rows else None)
 
 
 def exam_selector() -> None:

@@ -9,6 +9,7 @@ from mapd import students, teachers
 from mapd.curation.curated import Curated
 from mapd.models import weights
 from mapd.questions import generated
+from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import current, text, working
@@ -48,7 +49,7 @@ def exam(*, opened: bool) -> None:
 def _students() -> list[str]:
     """Those that can be asked, the newest first."""
     with db.reading(current.engine()) as session:
-        return [s.name for s in students.listed(session) if s.base.partition(":")[0] in ("package", "path", "hub")]
+        return [s.name for s in students.listed(session) if students.is_here(s, Settings().home)]
 
 
 def _question_sets() -> dict[str, list[str]]:
@@ -155,7 +156,7 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
     for row in rows:
         parent = names.get(row.parent_id)
         for before in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
-            if (row.name, before.question_set, before.split) in sat:
+            if (row.name, before.question_set, before.split) in sat or not students.is_here(row, Settings().home):
                 continue
             with st.container(border=True):
                 st.html(

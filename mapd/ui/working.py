@@ -157,7 +157,8 @@ def _standing(job: t.Job, state: str) -> None:
 
 
 def _acts(job: t.Job, state: str) -> None:
-    current.link("pages/loop/jobs.py", "Details", icon=":material/list_alt:", job=job.uid)
+    if st.query_params.get("job") != job.uid:
+        current.link("pages/loop/jobs.py", "Details", icon=":material/list_alt:", job=job.uid)
     if state in ("queued", "running", "silent") and st.button(
         "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
     ):
@@ -214,7 +215,7 @@ def listed() -> None:
             st.markdown("**Nothing was started yet.** Exams, committees and finetunes start on their own pages.")
             current.link("pages/loop/overview.py", "See the loop", icon=":material/sync:")
     else:
-        st.html(figures.table(("job", "", "how far", "by", "started (UTC)", "took"), rows, words=2))
+        st.html(figures.table(("job", "", "by", "how far", "started (UTC)", "took"), rows, words=3))
     shown = ", ".join(text.label(name) for name in there)
     st.caption(f"Workers: {shown}") if there else no_worker()
 
@@ -225,8 +226,8 @@ def _row(job: t.Job) -> tuple[Cell, ...]:
     return (
         figures.linked(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid)),
         Html(_chip(state)),
-        f"{job.done:,} of {job.total:,}" if job.total else None,
         text.one_line(job.person, 30),
+        f"{job.done:,} of {job.total:,}" if job.total else None,
         f"{job.started_at:%Y-%m-%d %H:%M}" if job.started_at else None,
         duration((ended - job.started_at).total_seconds()) if job.started_at and ended else None,
     )

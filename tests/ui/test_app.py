@@ -101,14 +101,14 @@ def test_a_refusal_is_one_line_not_a_traceback(home):
 @pytest.mark.parametrize(
     ("last", "picked", "asked", "expected"),
     [
-        (None, None, None, (None, None)),
+        (None, None, None, ("b", None)),
         ("a", "a", "b", ("b", None)),  # a deep link
         ("a", "b", "a", ("b", None)),  # the selector
         ("a", "a", None, ("a", None)),  # a page without the exam in its address
         ("a", "a", "zz", (None, "zz")),
         (None, "b", "zz", ("b", None)),  # the answer to having asked
-        ("gone", "gone", None, (None, None)),
+        ("gone", "gone", None, ("b", None)),
     ],
 )
 def test_which_exam_it_is(last, picked, asked, expected):
-    assert settle(["a", "b"], last, picked, asked) == expected
+    assert settle(["a", "b"], last, picked, asked, default="b") == expected
