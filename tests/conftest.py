@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -12,6 +13,9 @@ from mapd.exchange import authors
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests import looped, samples
+
+hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture

@@ -64,15 +64,15 @@ def test_the_only_exam_is_chosen_and_stands_in_the_address(home):
     assert app.selectbox(key="exam_pick").value == "a"
 
 
-def test_several_exams_are_asked_for_and_the_choice_is_followed(home):
+def test_of_several_exams_the_newest_is_shown_and_the_choice_is_followed(home):
     add_exams("a", "b")
     app = run()
-    assert app.selectbox(key="exam_pick").value is None
-    app.selectbox(key="exam_pick").set_value("b")
+    assert app.selectbox(key="exam_pick").value == "b"
+    app.selectbox(key="exam_pick").set_value("a")
     run(app)
-    assert app.query_params["exam"] == "b"
-    run(app, exam="a")
-    assert app.selectbox(key="exam_pick").value == "a"
+    assert app.query_params["exam"] == "a"
+    run(app, exam="b")
+    assert app.selectbox(key="exam_pick").value == "b"
 
 
 def test_a_wrong_exam_in_the_address_is_one_line_and_asks(home):
