@@ -76,6 +76,7 @@ NO_VOTES = [
     ("Step 4 is wrong.", VoteStatus.NOTHING),
     ("4 out of 5 apples are red, so it is right.", VoteStatus.NOTHING),
     ("290 / 2 = [145]", VoteStatus.NOTHING),
+    ("By the identity [4]2 is actually (4*2)*4.", VoteStatus.NOTHING),
     ("[1-5]", VoteStatus.NOTHING),
     ("[0]", VoteStatus.OUTSIDE),
     ("[6]", VoteStatus.OUTSIDE),
