@@ -42,9 +42,9 @@ class ParsedScore:
 _NUMBER = r"[-−+]?\d+(?:[.,]\d+)?"
 _SCALE = r"(?:\s*(?:/|out\s+of|of)\s*(?P<scale>\d+))?"
 _LABEL = r"(?:final\s+)?(?:score|rating|grade|verdict|evaluation|mark)"
-# "[5]", "[4/5]", "[Score: 4]", "\boxed{4}", "[[5]]"; not "[1-5]", which echoes the scale
+# "[5]", "[4/5]", "[Score: 4]", "\boxed{4}", "[[5]]"; not "[1-5]", which echoes the scale, nor "[4]2", a formula
 _BRACKETED = re.compile(
-    rf"(?:\[|\\boxed\{{)\s*(?:{_LABEL}\s*[:=]?\s*)?\**(?P<n>{_NUMBER}){_SCALE}\**\s*(?:\]|\}})", re.IGNORECASE
+    rf"(?:\[|\\boxed\{{)\s*(?:{_LABEL}\s*[:=]?\s*)?\**(?P<n>{_NUMBER}){_SCALE}\**\s*(?:\]|\}})(?!\d)", re.IGNORECASE
 )
 # "Score: 4", "Rating (1-5): **4**", "score is 4/5", "I would score this rationale a 4", "a score of 4 out of 5"
 _LABELLED = re.compile(
