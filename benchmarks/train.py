@@ -1,6 +1,6 @@
 """Pairs a second and memory in training: the reference's way beside ours; same student, pairs, seed and threads.
 
-    python benchmarks/train.py [--steps 3] [--batch 8] [--alpha 0.5] [--threads 2] [--json]
+    python benchmarks/train.py [--steps 2] [--batch 8] [--alpha 0.5] [--threads 2] [--json]
 
 The reference pads every dialogue to 512 tokens and makes two passes, one over rationales and one over feedback, with
 transformers' own loss. Each way runs in a process of its own, for its memory's peak, and they take turns step by step,
@@ -163,7 +163,7 @@ class Child:
 def main() -> None:
     """Let both take turns, and print what they took."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--steps", type=int, default=3)
+    arguments.add_argument("--steps", type=int, default=2)
     arguments.add_argument("--batch", type=int, default=8)
     arguments.add_argument("--alpha", type=float, default=0.5)
     arguments.add_argument("--threads", type=int, default=torch.get_num_threads())

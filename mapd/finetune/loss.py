@@ -14,11 +14,13 @@ and the head, a vocabulary wide, is computed where a token is supervised and now
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as ranks
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -133,7 +135,7 @@ def token_losses(model: Any, row: Row) -> Tensor:
         else:
             with _packed_attention(model):
                 logits = model(input_ids=row.ids, position_ids=row.positions, use_cache=False, spans=row.spans).logits
-    return functional.cross_entropy(logits.float(), row.target, reduction="none")
+    return _CrossEntropy.apply(logits.float(), row.target)  # type: ignore[no-any-return, no-untyped-call]
 
 
 @torch.no_grad()
@@ -169,18 +171,19 @@ def _attend(
     **given: Any,
 ) -> tuple[Tensor, None]:
     """A packed row's attention, example by example: no pair of tokens is computed that doesn't see each other."""
+    sizes = [end - start for span in spans for start, end in pairwise(span)]
+    # split, not sliced: a slice's gradient is a whole row of zeros
+    pieces = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
     seen = []
-
-    def attend(asking: slice, sought: Sequence[slice], mask: Tensor | None) -> None:
-        keys, values = (torch.cat([part[:, :, some] for some in sought], dim=2) for part in (key, value))
-        seen.append(sdpa_attention_forward(module, query[:, :, asking], keys, values, mask, **given)[0])
-
     for start, prompt, rationale, end in spans:
-        attend(slice(start, rationale), [slice(start, rationale)], None)  # without a mask it is causal
+        asked, answer, rest = next(pieces), next(pieces), next(pieces)  # of each the query, key and value
+        q, k, v = (torch.cat(both, dim=2) for both in zip(asked, answer, strict=True))
+        seen.append(sdpa_attention_forward(module, q, k, v, None, **given)[0])  # without a mask it is causal
         if rationale < end:
+            k, v = (torch.cat(both, dim=2) for both in zip(asked[1:], rest[1:], strict=True))
             sees = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
             mask = sees.tril(prompt - start).to(query.device)
-            attend(slice(rationale, end), [slice(start, prompt), slice(rationale, end)], mask)
+            seen.append(sdpa_attention_forward(module, rest[0], k, v, mask, **given)[0])
     return torch.cat(seen, dim=1), None  # (1, length, heads, width)
 
 
@@ -195,6 +198,26 @@ def _packed_attention(model: Any) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(own)
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """torch's own, with the gradient made in the place of the log-probabilities: no tensor here is as large."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, target: Tensor) -> Tensor:
+        """(supervised, vocabulary), (supervised,) -> (supervised,)"""
+        log_p = functional.log_softmax(logits, dim=-1)
+        ctx.save_for_backward(log_p, target)
+        return -log_p.gather(1, target[:, None])[:, 0]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """p - 1 at the target, p elsewhere."""
+        log_p, target = ctx.saved_tensors
+        p = log_p.exp_()
+        p[torch.arange(len(target), device=target.device), target] -= 1
+        return p.mul_(grad[:, None]), None
 
 
 @contextmanager
