@@ -266,7 +266,7 @@ ADJUDICATOR = "adjudicator"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One judgement as the rules see it, in the order of `id`."""
+    """One judgement as the rules see it. They are handed over oldest first: ids tell no time after a merge."""
 
     id: int
     person: str
@@ -290,16 +290,16 @@ class Ruling:
 
 def in_force(judgements: Iterable[Judged]) -> list[Judged]:
     """The judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
-    cancelled: set[int] = set()
-    standing = []
-    for judgement in sorted(judgements, key=lambda j: j.id, reverse=True):
-        if judgement.id in cancelled:
-            continue
-        if judgement.undoes is not None:
-            cancelled.add(judgement.undoes)
-        else:
-            standing.append(judgement)
-    return standing[::-1]
+    everything = list(judgements)
+    undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
+
+    def stands(judgement: int) -> bool:
+        undos = 0
+        while judgement in undone_by:
+            judgement, undos = undone_by[judgement], undos + 1
+        return undos % 2 == 0
+
+    return [j for j in everything if j.undoes is None and stands(j.id)]
 
 
 VERDICT = frozenset({Act.ACCEPT, Act.REJECT, Act.WITHDRAW})  # what is said of a text

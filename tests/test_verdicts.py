@@ -27,6 +27,7 @@ from mapd.verdicts import (
     decide_rationale,
     final_verdict,
     heard,
+    in_force,
     leniency,
     mean,
     parse_score,
@@ -234,6 +235,19 @@ def test_undo_brings_back_what_was_said_before_and_redo_what_was_undone() -> Non
     redo = Judged(4, "ann", Act.WITHDRAW, undoes=3)
     assert ruling([*history, undo]).decision is Act.REJECT
     assert ruling([*history, undo, redo]).decision is Act.ACCEPT
+
+
+def test_the_order_is_the_time_whatever_the_ids() -> None:
+    """As after a merge, where what was said first came in last."""
+    first, undo, last = (
+        Judged(8, "ann", Act.REJECT),
+        Judged(9, "ann", Act.WITHDRAW, undoes=8),
+        Judged(3, "ann", Act.ACCEPT),
+    )
+    assert ruling([first, last]).decision is Act.ACCEPT
+    assert ruling([last, first]).decision is Act.REJECT
+    assert in_force([first, undo, last]) == [last]
+    assert in_force([undo, last, first]) == [last], "a clock that was set back"
 
 
 def test_a_correction_stands_beside_the_verdict() -> None:

@@ -333,7 +333,7 @@ def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[Judgeme
         .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
         .outerjoin(t.Question, col(t.Judgement.question_id) == t.Question.id)
         .where(where)
-        .order_by(col(t.Judgement.id))
+        .order_by(col(t.Judgement.created_at), col(t.Judgement.id))  # ids alone tell when a merged archive came in
     )
     return [
         JudgementRow(

@@ -1,9 +1,14 @@
 """The triage page as streamlit runs it: empty, full, and with an address that asks for what isn't there."""
 
+from datetime import timedelta
 from pathlib import Path
 
+from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
 from tests.pages.running import errors, open_page, shown
 
 
@@ -70,4 +75,20 @@ def test_the_right_gold_is_typed(full_home: Path) -> None:
     field = next(f for f in app.text_input if f.label == "The right gold answer")
     field.set_value("77").run()
     assert "corrected" in shown(app)
+    assert "read as 77" in shown(app)
+
+
+def test_a_judgement_that_a_merge_brought_in_late_stops_nobody(full_home: Path) -> None:
+    """Its id is the highest, its time is not."""
+    uid = triage().query_params["mistake"]
+    with db.writing(db.open_store(Settings())) as session:
+        attempt = session.exec(select(t.Attempt).where(t.Attempt.uid == uid)).one()
+        for person, age in (("ann", 1), ("ben", 2)):
+            judgement = t.Judgement(target="question", question_id=attempt.question_id, person=person, decision="skip")
+            judgement.created_at = t.now() - timedelta(hours=age)
+            session.add(judgement)
+            session.flush()
+    app = triage()
+    next(f for f in app.text_input if f.label == "The right gold answer").set_value("77").run()
+    assert errors(app) == []
     assert "read as 77" in shown(app)

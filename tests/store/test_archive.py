@@ -188,6 +188,32 @@ def test_what_people_moved_since_stays_moved(packed: bytes, engine: sa.Engine, h
         assert session.exec(select(t.Exam.threshold_hundredths)).one() == 450
 
 
+def test_after_a_merge_the_latest_judgement_is_the_latest_in_time(
+    engine: sa.Engine, other: sa.Engine, home: Path, tmp_path: Path
+) -> None:
+    """Ann rejects in one project and accepts later in another: whichever takes in the other's archive, she accepted."""
+    with db.writing(engine) as session:
+        import_files(session, *samples.files(tmp_path))
+    there = tmp_path / "other"
+    bring_in(other, there, exported(engine, home, tmp_path))
+    with db.reading(engine) as session:
+        text = queries.explanation(session, "rationale", 1).uid
+    for project, act in ((other, Act.REJECT), (engine, Act.ACCEPT)):
+        with db.writing(project) as session:
+            target = judging.Target("rationale", queries.identity(queries.explanation(session, "rationale", text)))
+            judging.judge(session, target, act, by="ann")
+    early, late = exported(other, there, tmp_path), exported(engine, home, tmp_path)
+    bring_in(engine, home, early)
+    bring_in(other, there, late)
+    for project in (engine, other):
+        with db.reading(project) as session:
+            x = queries.explanation(session, "rationale", text)
+            curated = judging.curated_set(session, queries.exam_of(session, x))
+            said = [j.judged.decision for j in queries.history(session, "rationale", queries.identity(x))]
+            assert said == [Act.REJECT, Act.ACCEPT]
+            assert judging.explained(curated, "rationale", queries.identity(x)).people.decision is Act.ACCEPT
+
+
 def untouched(engine: sa.Engine) -> bool:
     with db.reading(engine) as session:
         return not any(archive.dump(session, Path("nowhere")).values())

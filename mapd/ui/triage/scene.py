@@ -64,7 +64,9 @@ class Scene:
 
 def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> Scene:
     """The scene of this mistake with this text in focus."""
-    latest = {(row.target, row.target_id): row.judged.id for row in curated.judgements}
+    latest: dict[tuple[str, int], int] = {}  # the highest id, not the latest in time: what came in by a merge is news
+    for row in curated.judgements:
+        latest[row.target, row.target_id] = max(row.judged.id, latest.get((row.target, row.target_id), 0))
     entry = line.entry(mistake)
     targets = [Target("attempt", mistake.attempt.id), Target("question", mistake.question.id)]
     targets += [Target(text.text.kind, text.text.id)] if text else []
@@ -150,7 +152,7 @@ def undoable(rows: Iterable[JudgementRow], person: str) -> JudgementRow | None:
 def redoable(rows: Iterable[JudgementRow], person: str) -> JudgementRow | None:
     """The undo that can be taken back: the person's very latest row, where it is one (and not the undo of an undo)."""
     mine = {row.judged.id: row for row in rows if row.judged.person == person}
-    row = latest = mine[max(mine)] if mine else None
+    row = latest = list(mine.values())[-1] if mine else None
     undone = False
     while row is not None and row.judged.undoes is not None:
         row, undone = mine[row.judged.undoes], not undone
