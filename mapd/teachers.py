@@ -9,7 +9,6 @@ A served teacher's row has the name of the variable that holds its key, never th
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
 
-from mapd import prompts
+from mapd import keys, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
@@ -235,22 +234,25 @@ def may_answer_otherwise(teacher: t.Teacher) -> bool:
 
 
 def key_is_set(teacher: t.Teacher) -> bool | None:
-    """Whether the variable with the teacher's key is set; None where it needs none."""
-    return None if teacher.key_env is None else bool(os.environ.get(teacher.key_env, "").strip())
+    """Whether there is something under the name of the teacher's key; None where it needs none.
+
+    Raises: BadInput where the file of secrets can't be read.
+    """
+    return None if teacher.key_env is None else bool(keys.key(teacher.key_env))
 
 
 def _key(teacher: t.Teacher) -> str | None:
-    """The teacher's key, from the environment.
+    """The teacher's key.
 
     Raises: BadInput where it isn't there, or is no key.
     """
     if teacher.key_env is None:
         return None
-    key = os.environ.get(teacher.key_env, "").strip()
+    key = keys.key(teacher.key_env)
     if not key:
         raise BadInput(
             f"teacher {teacher.name} takes its key from the variable {teacher.key_env}, which is not set; "
-            f"export {teacher.key_env}=… and start again"
+            f"export {teacher.key_env}=…, or write it into {keys.SECRETS}, and start again"
         )
     if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
         raise BadInput(  # a short one could not be told from a word of a reply, from which it is to be cut

