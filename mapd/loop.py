@@ -246,11 +246,20 @@ def _finetune(
     engine: sa.Engine, home: Path, snapshot: str, arm: str | None, alpha: float, seed: int, by: str, stages: _Stages
 ) -> str:
     """One finetune; returns the new student's name."""
+    chosen = Hyperparameters(alpha=alpha, seed=seed)
+    there = finetuning.made(engine, student=STUDENT, snapshot_sha=snapshot, hyperparameters=chosen, arm=arm)
+    if there is not None and not students.is_here(there, home):
+        named = f" --arm {arm}" if arm else ""
+        raise BadInput(
+            f"this demo's student {there.name} is here without its adapter, as an archive brings it; its results stand "
+            f"on the Results page. Another --seed runs a demo of your own; or `mapd finetune --snapshot {snapshot[:12]}"
+            f" --alpha {alpha:g} --seed {seed}{named}` makes this adapter again"
+        )
     return finetuning.run(
         engine,
         student=STUDENT,
         snapshot_sha=snapshot,
-        hyperparameters=Hyperparameters(alpha=alpha, seed=seed),
+        hyperparameters=chosen,
         arm=arm,
         by=by,
         home=home,

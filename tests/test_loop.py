@@ -1,16 +1,21 @@
 """The whole loop with the real student on a few questions, its arms, and what a plan refuses."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd import loop
+from mapd import loop, students
 from mapd.errors import BadInput
+from mapd.finetune import run as finetuning
+from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.loop import Plan
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import archive, db, queries
 from mapd.store import tables as t
+from tests import looped
 
 
 def test_the_loop_runs_on_the_real_student_and_again_makes_nothing(real_home: Path) -> None:
@@ -35,6 +40,39 @@ def test_the_loop_runs_on_the_real_student_and_again_makes_nothing(real_home: Pa
     assert again.outcomes == told.outcomes
     with db.reading(engine) as session:
         assert ([exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())) == before
+
+
+def test_an_imported_demo_says_in_one_line_that_its_adapter_stayed_behind(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scripted students, and a finetune that only leaves its row and an empty adapter."""
+
+    def tune(engine: sa.Engine, *, home: Path, hyperparameters: Hyperparameters, **_: object) -> SimpleNamespace:
+        with db.writing(engine) as session:
+            snapshot, parent = queries.snapshots(session)[0], students.get(session, loop.STUDENT)
+            row = finetuning._row(parent, snapshot, hyperparameters, None)
+            adapter = f"finetunes/{row.uid}/adapter"
+            (home / adapter).mkdir(parents=True, exist_ok=True)
+            if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:
+                session.add(t.Student(uid=row.uid, name="tuned", base=parent.base, adapter=adapter, round=1))
+        return SimpleNamespace(name="tuned")
+
+    monkeypatch.setattr(students, "opened", lambda student, *_: looped.Scripted(2 if student.adapter else 4))
+    monkeypatch.setattr(finetuning, "run", tune)
+    engine, plan = db.open_store(Settings()), Plan(questions=6, held_out=6)
+    assert loop.demo(engine, home, plan, by="ann").outcomes == loop.demo(engine, home, plan, by="ann").outcomes
+    with db.writing(engine) as session:
+        archive.export(session, tmp_path / "demo.zip", home, by="ann")
+    there = tmp_path / "there"
+    other = db.open_store(Settings(home=there))
+    with db.writing(other) as session:
+        archive.load(session, archive.read("demo.zip", (tmp_path / "demo.zip").read_bytes()), there, by="ben")
+    with pytest.raises(BadInput) as refused:
+        loop.demo(other, there, plan, by="ben")
+    said = str(refused.value)
+    assert "student tuned is here without its adapter, as an archive brings it" in said
+    assert "Another --seed runs a demo of your own; or `mapd finetune --snapshot" in said
+    assert "\n" not in said
 
 
 def test_a_plan_refuses_what_can_t_be() -> None:

@@ -63,7 +63,7 @@ def run(
     snapshot, parent = _given(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
     model, tokenizer = students.loaded(parent, home)
-    made = examples(
+    given = examples(
         snapshot.manifest,
         snapshot.lines,
         tokenizer,
@@ -81,8 +81,8 @@ def run(
                 _record(engine, finetune_id, step)
                 progress(step)
 
-            train(model, made.items, hyperparameters, folder, on_step, stopping=stopping)
-            return _end(engine, finetune_id, parent, snapshot.sha256, made, person)
+            train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
+            return _end(engine, finetune_id, parent, snapshot.sha256, given, person)
     except Timeout as error:
         raise BadInput(f"the finetune {row.uid} is running already: wait for it, or end the other one") from error
     except OSError as error:
@@ -92,6 +92,16 @@ def run(
         raise BadInput(
             f"a step can't be recorded ({reason}); free some space and start again: it goes on from its last checkpoint"
         ) from error
+
+
+def made(
+    engine: sa.Engine, *, snapshot_sha: str, student: str, hyperparameters: Hyperparameters, arm: str | None
+) -> t.Student | None:
+    """The student that this very finetune made: here, or in the project whose archive was imported."""
+    snapshot, parent = _given(engine, snapshot_sha, student)
+    uid = _row(parent, snapshot, hyperparameters, arm).uid
+    with db.reading(engine) as session:
+        return session.exec(select(t.Student).where(t.Student.uid == uid)).first()
 
 
 def _given(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
