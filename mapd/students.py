@@ -21,7 +21,6 @@ from mapd.store import tables as t
 if TYPE_CHECKING:
     from mapd.models.local import LocalModel
 
-PACKAGED = f"package:{weights.PACKAGE}"
 LONGEST_NAME = 80
 
 
@@ -51,16 +50,13 @@ def _base(path: Path | None, hub: str | None) -> str:
     if path is not None and hub is not None:
         raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")
     if path is not None:
-        if (reason := weights.missing(path)) is not None:
-            raise BadInput(f"no model at {path}: {reason}; name a folder that transformers can load")
-        return f"path:{path.resolve()}"
+        return f"path:{weights.require_model(path).resolve()}"
     if hub is not None:
         if not weights.is_hub_name(hub):
             raise BadInput(f"a model on the hub is named ORG/NAME, not {hub!r}")
         return f"hub:{hub}"
-    if weights.packaged() is None:
-        raise BadInput(f"the student's weights are not installed: no package {weights.PACKAGE}; {weights.GET_PACKAGE}")
-    return PACKAGED
+    weights.require_packaged()
+    return weights.PACKAGED
 
 
 def get(session: Session, ref: str | int) -> t.Student:

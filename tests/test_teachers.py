@@ -44,9 +44,15 @@ def test_the_same_teacher_again_is_the_one_that_is_there(session: Session) -> No
         ({"model": "genius"}, "genius"),
         ({"sampling": {"flaw_share": 2}}, "flaw_share"),
         ({"sampling": {"charm": 1}}, "charm"),
-        ({"kind": "local", "sampling": {"charm": 1}}, "no setting 'charm': it is one of temperature"),
-        ({"kind": "local", "sampling": {"max_tokens": "many"}}, "max_tokens must be a whole number from 1 to 100,000"),
-        ({"kind": "local", "sampling": {"temperature": -1}}, "temperature must be a number from 0 to 2, not -1"),
+        ({"kind": "local", "model": "a/b", "sampling": {"charm": 1}}, "no setting 'charm': it is one of temperature"),
+        (
+            {"kind": "local", "model": "a/b", "sampling": {"max_tokens": "many"}},
+            "max_tokens must be a whole number from 1 to 100,000",
+        ),
+        (
+            {"kind": "local", "model": "a/b", "sampling": {"temperature": -1}},
+            "temperature must be a number from 0 to 2, not -1",
+        ),
         ({"kind": "local", "limits": {"concurrency": 2}}, "works on this machine: it takes no base_url, no key and no"),
         ({"kind": "openai", "model": " "}, "a teacher needs a model"),
         ({"kind": "openai", "limits": {"concurrency": 0}}, "concurrency must be a whole number from 1 to 1,024, not 0"),

@@ -16,6 +16,7 @@ from mapd import teachers, work
 from mapd.cli import jobs
 from mapd.cli.shared import AsJson, ExamRef, PersonName, line, reading, show, writing
 from mapd.errors import BadInput, MapdError
+from mapd.models.weights import PACKAGED
 from mapd.people import this_person
 from mapd.store import tables as t
 
@@ -30,7 +31,9 @@ KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variabl
 def add_teacher(
     name: Annotated[str, typer.Argument(help="As it is shown beside its texts.")],
     kind: Annotated[str, typer.Option(help=" or ".join(teachers.KINDS))],
-    model: Annotated[str, typer.Option(help="As its provider calls it; a profile; a local folder or hub name.")],
+    model: Annotated[
+        str, typer.Option(help="As its provider calls it; a profile; a folder, ORG/NAME, " + PACKAGED + ".")
+    ],
     base_url: Annotated[str | None, typer.Option("--base-url", help="A server that isn't the provider's own.")] = None,
     key_env: Annotated[str | None, KeyEnv] = None,
     settings: Annotated[Pairs, typer.Option("--set", metavar="KEY=VALUE", help="temperature, max_tokens …")] = None,

@@ -56,9 +56,7 @@ def convert(home: Path) -> Path:
     folder = home / "weights" / "smollm2-135m-instruct"
     if folder.is_dir():
         return folder
-    source = weights.packaged()
-    if source is None:
-        raise BadInput(f"the student's weights are not installed: no package {weights.PACKAGE}; {weights.GET_PACKAGE}")
+    source = weights.require_packaged()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / ".lock"):
@@ -100,9 +98,7 @@ def load(source: str | Path, adapter: Path | None = None) -> tuple[Any, Any]:
     Raises: BadInput where it is no folder of a model, or the hub can't be reached or doesn't have it.
     """
     named = isinstance(source, str) and weights.is_hub_name(source) and not Path(source).is_dir()
-    folder = _from_hub(str(source)) if named else Path(source)
-    if (reason := weights.missing(folder)) is not None:
-        raise BadInput(f"no model at {folder}: {reason}; name a folder that transformers can load")
+    folder = weights.require_model(_from_hub(str(source)) if named else Path(source))
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(

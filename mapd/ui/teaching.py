@@ -20,6 +20,7 @@ from mapd import teachers
 from mapd.errors import BadInput, MapdError
 from mapd.models.base import Limits, Sampling
 from mapd.models.simulated import PROFILES
+from mapd.models.weights import PACKAGED
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.teachers import KEY_VARIABLES, KINDS, LONGEST_NAME, LONGEST_REPLY, Tested
@@ -33,8 +34,8 @@ ABOUT = {  # what each kind is
     "openai": "Any server that speaks OpenAI's API: OpenAI, Gemini, Mistral, DeepInfra, OpenRouter, Ollama, vLLM, "
     "llama.cpp, transformers serve.",
     "anthropic": "Anthropic's API, or a server that speaks it.",
-    "local": "A transformers model, from a folder or the hub. A job loads it in its own process; a test loads it, too, "
-    "for one call.",
+    "local": f"A transformers model: a folder, ORG/NAME of the hub, or {PACKAGED}, a small one that is installed with "
+    "the rest. A job loads it in its own process; a test loads it, too, for one call.",
 }
 PROFILE_WORDS = {
     "sound": "sound: makes no mistakes",
