@@ -22,9 +22,9 @@ if __name__ == "__main__":
             "Loop": [
                 st.Page("pages/loop/overview.py", title="Overview", icon=":material/sync:", url_path="", default=True),
                 st.Page("pages/loop/data.py", title="Data", icon=":material/database:"),
+                st.Page("pages/loop/teachers.py", title="Teachers", icon=":material/school:"),
                 st.Page("pages/loop/exam.py", title="Exam", icon=":material/quiz:"),
                 st.Page("pages/loop/committee.py", title="Committee", icon=":material/groups:"),
-                st.Page("pages/loop/teachers.py", title="Teachers", icon=":material/school:"),
                 st.Page("pages/loop/jobs.py", title="Jobs", icon=":material/pending_actions:"),
             ],
             "Review": [

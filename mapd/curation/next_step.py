@@ -29,6 +29,7 @@ class Step(StrEnum):
     FREEZE = "freeze"
     FREEZE_AGAIN = "freeze_again"
     FROZEN = "frozen"
+    TAUGHT = "taught"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
     if changes:
         return NextStep(Step.FREEZE_AGAIN, len(changes), " and ".join(changes), "Freeze again", "snapshots")
     found_text = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
-    return NextStep(Step.FROZEN, newest.pairs, found_text, "Download the snapshot", "snapshots")
+    if newest.taught:
+        return NextStep(Step.TAUGHT, newest.pairs, f"{found_text}, and taught", "See before and after", "results")
+    return NextStep(Step.FROZEN, newest.pairs, found_text, "Teach a student with it", "finetune")
 
 
 def _to_look_at(curated: Curated) -> NextStep | None:
@@ -68,7 +71,7 @@ def _to_look_at(curated: Curated) -> NextStep | None:
     rationales = list(curated.rationales)
     if not rationales:
         finding = f"{_count(len(curated.mistakes), 'mistake')} and no rationale yet"
-        return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Import explanations", "data")
+        return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Ask teachers", "committee")
     conflicts = sum(m.disputed + sum(x.people.conflict for x in m.texts) for m in curated.mistakes)
     if conflicts:
         finding = f"People differ on {_count(conflicts, 'decision')}"

@@ -23,6 +23,7 @@ class Frozen:
     pairs: int
     made_at: datetime
     policy: Mapping[str, Any]
+    taught: bool = False  # a student learned from it
 
 
 @dataclass(frozen=True, slots=True)

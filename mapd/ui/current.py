@@ -19,8 +19,14 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store.queries import RECORDED_DEMO
 from mapd.store.tables import Audit, Exam
+from mapd.ui import address as addresses
 from mapd.ui import text
 
+BEGINNINGS = (  # by the page's address
+    ("", "Run the demo", ":material/play_circle:"),
+    ("exam", "Examine a student", ":material/quiz:"),
+    ("data", "Import mistakes", ":material/upload_file:"),
+)
 PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
 
 
@@ -60,9 +66,17 @@ def require_exam() -> int | None:
             if _exams():
                 st.markdown("**Choose an exam above.** This page shows one exam at a time.")
             else:
-                st.markdown("**No exam yet.** Import the authors' published files, or files of your own.")
-                link("pages/loop/data.py", "Import data", icon=":material/upload_file:")
+                st.markdown("**No exam yet.** What this page shows comes of one. It begins with one of these:")
+                how_to_begin()
     return exam
+
+
+def how_to_begin() -> None:
+    """A link to each way to a first exam, but to the page that is shown."""
+    with st.container(horizontal=True):
+        for page, label, icon in BEGINNINGS:
+            if st.session_state.get(addresses.PAGE) != page:
+                link(f"pages/loop/{page or 'overview'}.py", label, icon=icon)
 
 
 def choose_exam(uid: str) -> None:
@@ -107,7 +121,7 @@ def _default() -> str | None:
 
 
 def exam_selector() -> None:
-    """The header's selector; nothing where the project has no exam."""
+    """The header's selector, or that the project has no exam."""
     names = {uid: text.one_line(name, 200) for uid, (_, name) in _exams().items()}
     if names:
         st.selectbox(
@@ -120,6 +134,8 @@ def exam_selector() -> None:
             required=True,
             label_visibility="collapsed",
         )
+    else:
+        st.html('<span class="mapd-note">no exam yet</span>', width="content")
 
 
 def is_simulated() -> bool:

@@ -32,8 +32,9 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
     try:
         wrong = current.settle_exam()
-        _sidebar(sections)
-        _header()
+        active, failed = working.active_and_failed()
+        _sidebar(sections, {"jobs": f"{active:,}" if active else "failed" if failed else ""})
+        _header(active)
         if wrong is not None:
             text.complain(
                 f"this address asks for an exam that the project doesn't hold: {wrong}; choose or import another"
@@ -45,25 +46,30 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
         text.complain(str(error))
 
 
-def _sidebar(sections: Mapping[str, Sequence[Page]]) -> None:
-    """Our own links in place of streamlit's, which drop the exam from the address: a new tab would forget it."""
+def _sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, str]) -> None:
+    """Our own links in place of streamlit's, which drop the exam from the address: a new tab would forget it.
+
+    `marks`: by page, what stands behind its name.
+    """
     with st.sidebar:
         st.html('<div class="mapd-brand"><i aria-hidden="true">◑</i>MAPD Studio</div>')
         for section, pages in sections.items():
             st.html(f'<div class="mapd-section">{text.escape(section)}</div>')
             for page in pages:
-                st.page_link(page, query_params=current.params(), width="stretch")
+                mark = marks.get(page.url_path)
+                label = f"{page.title} :gray-badge[{mark}]" if mark else page.title
+                st.page_link(page, label=label, query_params=current.params(), width="stretch")
 
 
-def _header() -> None:
+def _header(active: int) -> None:
     """One line: the project, the exam, the person."""
     with st.container(key="mapd_header", horizontal=True, wrap=False, vertical_alignment="center"):
         name = text.escape(text.one_line(current.project(), 60))
         st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")
         current.exam_selector()
         st.space("stretch")
-        if count := working.active_count():
-            label = f"{count} jobs at work" if count > 1 else "1 job at work"
+        if active:
+            label = f"{active:,} jobs at work" if active > 1 else "1 job at work"
             current.link("pages/loop/jobs.py", label, icon=":material/pending_actions:")
         current.person_popover()
 

@@ -13,10 +13,13 @@ HEADER = ("exam", "student", "set", "teachers", "imported by", "when (UTC)", "mi
 
 
 def show_holdings() -> None:
-    """Draw the exams and how to get data out; nothing in an empty project."""
+    """Draw the exams and how to get data out; in an empty project, how else it may begin."""
     with db.reading(current.engine()) as session:
         exams, imports = holdings.holdings(session), {done.exam: done for done in holdings.imports(session)}
     if not exams:
+        with st.container(border=True):
+            st.markdown("**Nothing is in this project yet.** It can begin without files, too.")
+            current.how_to_begin()
         return
     st.subheader("In this project")
     st.html(figures.table(HEADER, [_row(e, imports.get(e.uid)) for e in exams], words=6))

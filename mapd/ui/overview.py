@@ -5,6 +5,7 @@ Drawn from `curation.overview` and `curation.next_step`; nothing is counted here
 
 import streamlit as st
 
+from mapd import students
 from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
 from mapd.curation.overview import Frozen, funnel, people, teachers
@@ -25,6 +26,9 @@ PAGES = {
     "threshold": "pages/curate/threshold.py",
     "snapshots": "pages/curate/snapshots.py",
     "data": "pages/loop/data.py",
+    "committee": "pages/loop/committee.py",
+    "finetune": "pages/train/finetune.py",
+    "results": "pages/train/results.py",
 }
 
 
@@ -54,7 +58,8 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
     """The exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
         found = queries.snapshots(session, exam_id)
-        newest = [Frozen(s.sha256, s.pairs, s.created_at, s.manifest["policy"]) for s in found[:1]]
+        taught = {student.snapshot_sha256 for student in students.listed(session)}
+        newest = [Frozen(s.sha256, s.pairs, s.created_at, s.manifest["policy"], s.sha256 in taught) for s in found[:1]]
         return (newest[0] if newest else None), len(found)
 
 

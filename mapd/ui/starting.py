@@ -183,7 +183,7 @@ def demo(*, opened: bool) -> None:
             "Questions to learn from", families, 3000, STANDARD.questions, families, key="demo_questions"
         )
         held_out = two.number_input("Held out", families, 3000, STANDARD.held_out, families, key="demo_held_out")
-        alpha = three.slider("α, the weight of feedback", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
+        alpha = three.slider("α, feedback's weight", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
         seed = four.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
         working.offer(
             lambda: Demo(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),

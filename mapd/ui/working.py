@@ -30,6 +30,12 @@ SIGNS = {  # by state: sign, colour
     "failed": ("✕", look.VERMILLION),
     "done": ("✓", look.GREEN),
 }
+STARTS = (  # where work begins
+    ("pages/loop/overview.py", "The demo", ":material/play_circle:"),
+    ("pages/loop/exam.py", "An exam", ":material/quiz:"),
+    ("pages/loop/committee.py", "A committee", ":material/groups:"),
+    ("pages/train/finetune.py", "A finetune", ":material/model_training:"),
+)
 
 
 def duration(seconds: float) -> str:
@@ -67,7 +73,7 @@ def offer(make: Callable[[], Work], label: str, key: str) -> None:
 
 def no_worker() -> None:
     """Say that nothing takes the jobs."""
-    st.caption("No worker is there to take it: `mapd app` starts one beside itself, `mapd worker` starts one alone.")
+    st.caption("No worker is there, and jobs wait for one: `mapd app` starts it beside itself, `mapd worker` alone.")
 
 
 # --- Watching ---------------------------------------------------------------------------------------------------------
@@ -199,10 +205,11 @@ def _result(job: t.Job) -> None:
 # --- All of them ------------------------------------------------------------------------------------------------------
 
 
-def active_count() -> int:
-    """How many jobs wait or run."""
+def active_and_failed() -> tuple[int, bool]:
+    """How many jobs wait or run, and whether the newest one has failed: what the frame says of them on every page."""
     with db.reading(current.engine()) as session:
-        return sum(job.status in jobs.ACTIVE for job in jobs.listed(session))
+        found = jobs.listed(session)
+        return sum(job.status in jobs.ACTIVE for job in found), bool(found) and found[0].status == "failed"
 
 
 def listed() -> None:
@@ -212,8 +219,10 @@ def listed() -> None:
         there = jobs.workers(session)
     if not rows:
         with st.container(border=True):
-            st.markdown("**Nothing was started yet.** Exams, committees and finetunes start on their own pages.")
-            current.link("pages/loop/overview.py", "See the loop", icon=":material/sync:")
+            st.markdown("**Nothing was started yet.** Work starts on the page of what it makes.")
+            with st.container(horizontal=True):
+                for page, label, icon in STARTS:
+                    current.link(page, label, icon=icon)
     else:
         st.html(figures.table(("job", "", "by", "how far", "started (UTC)", "took"), rows, words=3))
     shown = ", ".join(text.label(name) for name in there)
@@ -223,8 +232,10 @@ def listed() -> None:
 def _row(job: t.Job) -> tuple[Cell, ...]:
     state = "silent" if jobs.is_silent(job) else job.status
     ended = job.ended_at or (t.now() if state == "running" else None)
+    name = figures.linked(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid))
+    why = f'<div class="mapd-note">{text.escape(text.one_line(job.error, 160))}</div>' if job.error else ""
     return (
-        figures.linked(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid)),
+        Html(name + why),
         Html(_chip(state)),
         text.one_line(job.person, 30),
         f"{job.done:,} of {job.total:,}" if job.total else None,

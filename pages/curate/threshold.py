@@ -16,8 +16,8 @@ def page(exam_id: int) -> None:
     lab.status(chosen, saved)
     before, after = lab.curated_at(exam_id, saved), lab.curated_at(exam_id, chosen)
     if not any(after.rationales):
-        st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/upload_file:")
-        current.link("pages/loop/data.py", "Import data", icon=":material/database:")
+        st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")
+        current.link("pages/loop/committee.py", "Ask teachers", icon=":material/groups:")
         return
     with st.container(key="mapd_lab_view"):
         left, right = st.columns([62, 38], gap="medium")

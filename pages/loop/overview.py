@@ -7,12 +7,12 @@ from mapd.ui import current, figures, overview, starting, story, working
 from mapd.ui.loaded import load_curated
 
 figures.style()
+empty = overview.is_empty()
+st.header("Welcome" if empty else "Overview")
 working.follow_active("demo")
-if overview.is_empty():
-    st.header("Welcome")
+if empty:
     overview.welcome()
 elif (exam_id := current.require_exam()) is not None:
-    st.header("Overview")
     curated = load_curated(exam_id)
     if curated.exam.split == "train":
         story.show(curated)

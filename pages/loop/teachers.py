@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from mapd.ui import figures, teaching
+from mapd.ui import current, figures, teaching
 
 figures.style()
 st.header("Teachers", anchor=False)
 callable_, others = teaching.known()
 teaching.form(opened=not callable_)
 teaching.listed(callable_)
+if callable_:
+    current.link("pages/loop/committee.py", "Ask them about an exam's mistakes", icon=":material/groups:")
 teaching.others(others)

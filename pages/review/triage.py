@@ -12,7 +12,9 @@ from mapd.ui.triage.place import Place, Stop
 
 def main() -> None:
     """Draw the page."""
-    if (exam_id := current.require_exam()) is None:
+    if (exam_id := current.current_exam()) is None:
+        st.header("Triage", anchor=False)
+        current.require_exam()
         return
     st.html(screen.STYLE)
     figures.style()

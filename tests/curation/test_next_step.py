@@ -1,6 +1,9 @@
 """What to do next with an exam: the most urgent finding first, until nothing is left but the download."""
 
+from dataclasses import replace
+
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.curation import judging, snapshots
@@ -31,6 +34,13 @@ def test_wrong_answers_come_first(session: Session, exam: ExamInfo) -> None:
     assert (found.step, found.count, found.page, found.queue) == (Step.WRONG_ANSWERS, 4, "triage", "accepted-wrong")
 
 
+def test_mistakes_without_a_rationale_lead_to_the_committee(session: Session, exam: ExamInfo) -> None:
+    session.execute(sa.delete(t.Review))
+    session.execute(sa.delete(t.Explanation))
+    found = step(session, exam)
+    assert (found.step, found.count, found.page) == (Step.NO_RATIONALES, 12, "committee")
+
+
 def test_a_conflict_comes_before_everything(session: Session, exam: ExamInfo) -> None:
     x = next(judging.curated_set(session, exam.id).rationales)
     judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by="ann")
@@ -44,7 +54,10 @@ def test_then_it_is_frozen_and_again_when_something_changed(session: Session, ex
     curated = judging.curated_set(session, exam.id)
     row = snapshots.freeze(session, curated, by="ann")
     session.flush()
-    assert step(session, exam, frozen(row)).step is Step.FROZEN
+    teach = step(session, exam, frozen(row))
+    assert (teach.step, teach.page) == (Step.FROZEN, "finetune")
+    compare = step(session, exam, replace(frozen(row), taught=True))
+    assert (compare.step, compare.page) == (Step.TAUGHT, "results")
     judging.set_policy(session, exam.id, "paper", 4.0, by="ann")
     session.flush()
     again = step(session, exam, frozen(row))

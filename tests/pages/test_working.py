@@ -49,7 +49,7 @@ def test_a_page_says_what_it_will_start_and_starts_it_once(
     app = open_page(page, exam=train_exam())
     assert size in captions(app)
     assert "the time left shows as it runs" in captions(app)
-    assert "No worker is there to take it" in captions(app)
+    assert "No worker is there" in captions(app)
     app.button(key=button).click().run()
     assert not app.exception
     job = newest()
@@ -111,3 +111,9 @@ def test_an_empty_project_begins_with_the_packaged_student(home: Path) -> None:
     assert not app.exception
     with db.reading(db.open_store(Settings())) as session:
         assert session.exec(select(t.Student.name)).all() == ["smollm2"]
+
+
+def test_the_list_says_why_a_job_failed(home: Path) -> None:
+    with write() as session:
+        session.add(t.Job(kind="demo", parameters={}, person="ann", status="failed", error="no <b>room</b> is left"))
+    assert "no &lt;b&gt;room&lt;/b&gt; is left" in shown(open_page("pages/loop/jobs.py"))

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd.settings import Settings
 from mapd.store import db
-from mapd.store.tables import Exam, QuestionSet, Student
+from mapd.store.tables import Exam, Job, QuestionSet, Student
 from mapd.ui.current import settle
 
 APP = str(Path(__file__).parents[2] / "app.py")
@@ -112,3 +112,24 @@ def test_a_refusal_is_one_line_not_a_traceback(home):
 )
 def test_which_exam_it_is(last, picked, asked, expected):
     assert settle(["a", "b"], last, picked, asked, default="b") == expected
+
+
+def links(app):
+    return [element.proto.label for element in app.sidebar.get("page_link")]
+
+
+def test_the_sidebar_follows_the_loop_and_says_what_the_jobs_do(home):
+    assert links(run()) == [
+        *("Overview", "Data", "Teachers", "Exam", "Committee", "Jobs"),
+        *("Triage", "Browse"),
+        *("Threshold lab", "Snapshots"),
+        *("Finetune", "Results"),
+    ]
+    with db.writing(db.open_store(Settings())) as session:
+        session.add(Job(kind="exam", parameters={}, person="ann", status="failed", error="no such student"))
+    assert "Jobs :gray-badge[failed]" in links(run())
+    with db.writing(db.open_store(Settings())) as session:
+        session.add(Job(kind="exam", parameters={}, person="ann"))
+    app = run()
+    assert "Jobs :gray-badge[1]" in links(app)
+    assert "1 job at work" in [element.proto.label for element in app.main.get("page_link")]
