@@ -58,7 +58,7 @@ class Plan:
     Raises: BadInput for an arm that isn't known or a number that can't be.
     """
 
-    questions: int = 90
+    questions: int = 60
     held_out: int = 210
     alpha: float = 0.5
     seed: int = 0
