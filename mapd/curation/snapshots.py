@@ -214,6 +214,11 @@ def manifest_text(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of pairs.jsonl; splitlines() would split inside texts too, at U+2028 or U+0085."""
+    return [line for line in text.split("\n") if line]
+
+
 def read_line(line: str) -> dict[str, Any]:
     """A line of pairs.jsonl as `line` made it."""
     pair: dict[str, Any] = json.loads(line)

@@ -45,7 +45,7 @@ def make(curated: Curated) -> None:
         seed = st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150)
         if st.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
             _freeze(curated, int(seed), every)
-        st.caption(f"Policy {describe(curated.policy)}")
+        st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
         current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
     if not counts.pairs:
         text.complain(
@@ -119,7 +119,7 @@ def contents(row: t.Snapshot) -> None:
         st.html(f'<span class="mapd-note">sha256 of manifest.json: <code>{row.sha256}</code></span>')
     with st.expander("Manifest"):
         st.json(row.manifest, expanded=2)
-    lines = row.lines.splitlines()
+    lines = snapshots.lines_of(row.lines)
     pages = max(1, -(-len(lines) // PAGE))
     number = min(st.pagination(pages, key="pairs_page", bind="query-params"), pages)
     for count, line in enumerate(lines[(number - 1) * PAGE : number * PAGE], (number - 1) * PAGE + 1):

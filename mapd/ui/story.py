@@ -175,7 +175,7 @@ def _taught(curated: Curated, m: Mistake) -> str:
 def _frozen_pair(exam_id: int, mistake: str) -> tuple[str, dict[str, dict[str, str]]] | None:
     with db.reading(current.engine()) as session:
         for row in queries.snapshots(session, exam_id)[:1]:
-            line = next((line for line in row.lines.splitlines() if mistake in line), None)
+            line = next((line for line in snapshots.lines_of(row.lines) if mistake in line), None)
             return None if line is None else (row.sha256, snapshots.read_line(line))
     return None
 

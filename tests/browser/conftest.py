@@ -55,7 +55,7 @@ class App:
         command = [sys.executable, "-m", "mapd.cli", "app", "--port", str(self.port)]
         log = (self.home.parent / f"app-{self.port}.log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        for _ in range(300):
+        for _ in range(900):
             if self.process.poll() is not None:
                 raise RuntimeError(f"the app ended with {self.process.returncode}: {Path(log.name).read_text()}")
             try:
@@ -63,7 +63,7 @@ class App:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
-        raise RuntimeError("the app didn't answer in 30 s")
+        raise RuntimeError("the app didn't answer in 90 s")
 
     def stop(self, *, kill: bool = False) -> None:
         """End it, at once with `kill`."""

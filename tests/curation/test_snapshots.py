@@ -115,3 +115,8 @@ def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> N
     assert "/" not in manifest.replace("·", "")
     assert "created" not in manifest
     assert "### " not in frozen.lines  # structured fields, never a rendered prompt
+
+
+def test_a_line_is_a_pair_whatever_its_texts_hold():
+    lines = "".join(json.dumps({"text": f"{c} x"}, ensure_ascii=False) + "\n" for c in ("\u2028", "\x85", "plain"))
+    assert [snapshots.read_line(line)["text"][0] for line in snapshots.lines_of(lines)] == ["\u2028", "\x85", "p"]

@@ -1,20 +1,16 @@
 """Foreign text stays text: nothing of it becomes markup, nothing of it hides."""
 
 import re
+import string
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapd.ui.look import chip, teacher_chip
 from mapd.ui.text import HIDDEN, escape, foreign_html, foreign_line_html, label, one_line
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "</div><style>body{display:none}</style>",
-    '"><img src=http://evil.test/x.png onerror=alert(1)>',
-    "![x](http://evil.test/x.png) $5 and $3 :red[x] `c` &lt;b&gt;",
-]
+from tests import hostile
 
 
 class Words(HTMLParser):
@@ -39,12 +35,14 @@ class Words(HTMLParser):
         self.text += "" if self.boxed else data
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", hostile.TEXTS, ids=range(len(hostile.TEXTS)))
 def test_markup_is_shown_not_obeyed(text):
     shown = Words(foreign_html(text, marks=[(2, 9, "false step")]))
-    assert shown.text == text
-    assert set(shown.tags) == {"div", "mark"}
-    assert Words(foreign_line_html(text)).tags == ["span"]
+    assert shown.text == HIDDEN.sub("", text.replace("\r\n", "\n")) or not text
+    assert set(shown.tags) <= {"div", "mark", "span"}
+    assert set(Words(foreign_line_html(text)).tags) == {"span"}
+    assert set(Words(chip("accepted", text, text) + teacher_chip(text, 0)).tags) == {"span"}
+    assert not set(string.punctuation) & set(re.sub(r"\\[!-/:-@\[-`{-~]", "", label(text)))
 
 
 @pytest.mark.parametrize(

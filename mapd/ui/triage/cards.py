@@ -177,7 +177,7 @@ def votes(x: Explained, curated: Curated) -> str:
 
 def _vote(vote: Vote, counts: bool, curated: Curated) -> str:
     raw = f": {escape(one_line(vote.raw, 20))}" if vote.raw else ""
-    reason = "" if vote.score is not None else f" ({vote.status}{raw})"
+    reason = "" if vote.score is not None else f" ({escape(one_line(vote.status, 40))}{raw})"
     aside = "" if counts else " without the gold, not counted"
     return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{aside}</span>'
 
@@ -190,7 +190,7 @@ def why(x: Explained, rows: Iterable[JudgementRow]) -> str:
     last = {j.person: j for j in said}
     people = "".join(
         f"<span>{chip('accepted' if j.decision is Act.ACCEPT else 'rejected')}{escape(one_line(j.person, 30))}"
-        f"{' · ' + words(j.reason) if j.reason else ''}</span>"
+        f"{escape(' · ' + one_line(words(j.reason), 60)) if j.reason else ''}</span>"
         for j in last.values()
     )
     nobody = '<span class="mapd-note">nobody yet</span>'
