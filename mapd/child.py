@@ -96,7 +96,8 @@ def do(ref: Ref, worker: str) -> int:
             outcome = given.run(
                 work.Run(engine, settings.make_home(), job.person, report.tell, stopping=report.stop.is_set)
             )
-            report.progress = None if report.progress is None else _whole(report.progress)
+            if report.progress is not None and "stopped" not in outcome:
+                report.progress = _whole(report.progress)
         ended = "done"
     except Stopped as stopped:
         with db.reading(engine) as session:

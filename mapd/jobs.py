@@ -139,6 +139,13 @@ def is_silent(job: t.Job, at: datetime | None = None) -> bool:
     return job.beat_at is None or (at or t.now()) - job.beat_at > timedelta(seconds=SILENT_S)
 
 
+def state(job: t.Job) -> str:
+    """The job's status, or what it comes to: "silent", or "stopped" where it is done before its end by a rule."""
+    if is_silent(job):
+        return "silent"
+    return "stopped" if "stopped" in job.outcome else job.status
+
+
 def pace(session: Session, kind: str) -> float | None:
     """How many a second (questions, calls, steps) the latest jobs of a kind did; None where none has run here."""
     ended = select(t.Job).where(t.Job.kind == kind, t.Job.status == "done", col(t.Job.started_at).is_not(None))

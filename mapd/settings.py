@@ -5,7 +5,9 @@ MAPD_HOME=/data/svamp-pilot mapd app      -> the project "svamp-pilot", its data
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mapd.errors import BadInput
@@ -19,6 +21,17 @@ class Settings(BaseSettings):
     home: Path = Path("data/local")
     database_url: str | None = None
     worker: bool = True  # whether the app starts a worker beside itself
+    budget_usd: float | None = Field(
+        None, ge=0, allow_inf_nan=False
+    )  # what an exam's committee may cost, where a start doesn't say otherwise
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            variable = f"MAPD_{first['loc'][0]}".upper()
+            raise BadInput(f"{variable} can't be {first['input']}: {first['msg']}; set it anew, or unset it") from error
 
     @property
     def project(self) -> str:

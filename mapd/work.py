@@ -21,6 +21,7 @@ from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters, Step
 from mapd.jobs import Progress
+from mapd.models.prices import dollars
 from mapd.store import db, queries
 from mapd.store import tables as t
 
@@ -61,6 +62,8 @@ class Work(BaseModel):
     @abstractmethod
     def run(self, run: Run) -> dict[str, Any]:
         """Do what is missing of it; the result as its command prints it.
+
+        Where it ended before its end by a rule of its own, the result says so in one line, as "stopped".
 
         Raises: Stopped where it was told to stop; MapdError where it can't be done.
         """
@@ -129,6 +132,8 @@ class Collect(Work):
     teachers: tuple[str, ...]
     samples: int = 1
     concurrency: int | None = None
+    budget: float | None = None  # US dollars that all of the exam's calls may cost
+    unknown_price: bool = False  # yes, also teachers whose price nobody knows
 
     @property
     def title(self) -> str:
@@ -137,6 +142,7 @@ class Collect(Work):
 
     def size(self, session: Session) -> int:
         """Its calls."""
+        committee.agreed([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
         return committee.calls(session, self.exam, self.teachers, self.samples)
 
     def run(self, run: Run) -> dict[str, Any]:
@@ -152,12 +158,22 @@ class Collect(Work):
             by=run.by,
             samples=self.samples,
             concurrency=self.concurrency,
-            progress=lambda p: run.tell(
-                Progress("committee", p.done, p.total, f"{p.calls_per_s:.1f} calls/s", p.seconds_left)
-            ),
+            budget=self.budget,
+            unknown_price=self.unknown_price,
+            progress=lambda p: run.tell(Progress("committee", p.done, p.total, self._said(p), p.seconds_left)),
             stopping=run.stopping,
         )
-        return asdict(done)
+        return asdict(done) | ({"stopped": self._stopped(done)} if done.not_made else {})
+
+    def _said(self, p: committee.Progress) -> str:
+        of_budget = "" if self.budget is None else f", {dollars(p.spent_usd or 0)} of {dollars(self.budget)}"
+        return f"{p.calls_per_s:.1f} calls/s{of_budget}"
+
+    def _stopped(self, done: committee.Collected) -> str:
+        return (
+            f"stopped at the budget of {dollars(self.budget or 0)} ({dollars(done.spent_usd)} spent), "
+            f"{done.not_made:,} calls not made; raise it and start again"
+        )
 
 
 class Finetune(Work):

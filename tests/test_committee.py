@@ -135,7 +135,8 @@ def test_each_mistake_is_taught_and_each_rationale_reviewed_by_the_others(collec
     kept = {p.sha256: p.text for p in reading.exec(select(t.Prompt)).all()}
     assert all(kept[p.sha256] == p.text for p in prompts.SHIPPED)
     act = reading.exec(select(t.Audit).where(t.Audit.action == "collect")).one()
-    assert (act.person, act.detail) == ("ann", {"teachers": list(NAMES), "samples": 1})
+    given = {"teachers": list(NAMES), "samples": 1, "concurrency": None, "budget": None}
+    assert (act.person, act.detail) == ("ann", given)
 
 
 def test_a_teacher_is_shown_what_the_method_says(collect: Collect) -> None:
@@ -544,9 +545,9 @@ def test_a_full_disk_is_one_line_and_loses_nothing(
 
     record, groups = ledger.record, []
 
-    def full(session: Session, arrived: Any) -> list[bool]:
+    def full(session: Session, arrived: Any, exam_id: int) -> list[bool]:
         groups.append(len(arrived))
-        gave = record(session, arrived)
+        gave = record(session, arrived, exam_id)
         if len(groups) > 1:  # there are two: reviews come after their rationales
             raise sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
         return gave
@@ -592,6 +593,8 @@ def test_collect_on_the_command_line(
         "calls_made": ALL,
         "calls_reused": 0,
         "failed": 0,
+        "spent_usd": 0.0,
+        "not_made": 0,
     }
     code, out, _ = run("--teachers", "rowan")
     assert "no reviews: nobody but rowan was named" in out

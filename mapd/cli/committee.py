@@ -12,18 +12,22 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd import teachers, work
+from mapd import committee, teachers, work
 from mapd.cli import jobs
 from mapd.cli.shared import AsJson, ExamRef, PersonName, line, reading, show, writing
 from mapd.errors import BadInput, MapdError
+from mapd.models.prices import dollars
 from mapd.models.weights import PACKAGED
 from mapd.people import this_person
+from mapd.settings import Settings
 from mapd.store import tables as t
 
 teaching = typer.Typer(no_args_is_help=True, help="The teachers: add one, list, test, disable, enable them.")
 
 TeacherName = Annotated[str, typer.Argument(help="The teacher's name.")]
 Pairs = list[str] | None
+PRICE = "US dollars a million tokens that go {}, where the list doesn't know it."
+BUDGET = "What all calls of this exam may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variable that holds its key, never the key.")
 
 
@@ -38,10 +42,13 @@ def add_teacher(
     key_env: Annotated[str | None, KeyEnv] = None,
     settings: Annotated[Pairs, typer.Option("--set", metavar="KEY=VALUE", help="temperature, max_tokens …")] = None,
     limits: Annotated[Pairs, typer.Option("--limit", metavar="KEY=VALUE", help="concurrency, per_minute …")] = None,
+    price_in: Annotated[float | None, typer.Option("--price-in", metavar="USD", help=PRICE.format("in"))] = None,
+    price_out: Annotated[float | None, typer.Option("--price-out", metavar="USD", help=PRICE.format("out"))] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a teacher. The same one again may change its limits; other settings need another name."""
+    """Add a teacher. The same one again may change its limits and price; other settings need another name."""
+    price = {"usd_in": price_in, "usd_out": price_out}
     with writing() as session:
         row = teachers.add(
             session,
@@ -52,6 +59,7 @@ def add_teacher(
             key_env=key_env,
             sampling=_pairs("--set", settings or ()),
             limits=None if limits is None else _pairs("--limit", limits),
+            price={name: usd for name, usd in price.items() if usd is not None},
             by=by or this_person(),
         )
         result = _described(row)
@@ -78,6 +86,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
         "key_is_set": teachers.key_is_set(row),
         "sampling": row.sampling,
         "limits": row.limits,
+        "price": teachers.price_in_words(row),
         "disabled": row.disabled,
     }
 
@@ -98,7 +107,8 @@ def _words(row: dict[str, Any]) -> list[str]:
     where = [f"at {row['base_url']}"] if row["base_url"] else []
     key = [f"key in {row['key_env']} ({'set' if row['key_is_set'] else 'not set'})"] if row["key_env"] else []
     numbers = (row["sampling"] | row["limits"]).items()
-    return [*state, *where, *key, *(f"{name} {value}" for name, value in numbers if value is not None)]
+    price = [f"price: {row['price']}"] if row["kind"] in teachers.KEY_VARIABLES else []
+    return [*state, *where, *key, *(f"{name} {value}" for name, value in numbers if value is not None), *price]
 
 
 @teaching.command("test")
@@ -138,18 +148,59 @@ def collect(
     names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
+    budget: Annotated[float | None, typer.Option(metavar="USD", help=BUDGET)] = None,
+    unknown_price: Annotated[bool, typer.Option("--unknown-price", help="Yes: also who has no known price.")] = False,
+    only_estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and send nothing.")] = False,
     detach: jobs.Detach = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
     asked = tuple(name.strip() for name in names.split(",") if name.strip())
-    given = work.Collect(exam=exam, teachers=asked, samples=samples, concurrency=concurrency)
+    given = work.Collect(
+        exam=exam,
+        teachers=asked,
+        samples=samples,
+        concurrency=concurrency,
+        budget=Settings().budget_usd if budget is None else budget,
+        unknown_price=unknown_price,
+    )
+    if only_estimate or not as_json:
+        _show_estimate(given, as_json)
+    if only_estimate:
+        return
     done = jobs.do(given, by=by, detach=detach, as_json=as_json)
     if done is None:
         return
+    stopped = None if as_json else done.pop("stopped", None)
     show(done, as_json, "collected")
     if len(asked) == 1 and not as_json:
         line(f"no reviews: nobody but {asked[0]} was named, and no teacher reviews itself")
     if done["failed"] and not as_json:
         line("what failed gave no text; the same command asks again")
+    if stopped:
+        line(stopped)
+
+
+def _show_estimate(given: work.Collect, as_json: bool) -> None:
+    """What the missing calls may cost: a line a teacher, and one for all of them."""
+    with reading() as session:
+        estimate = committee.estimate(session, given.exam, given.teachers, given.samples)
+    if as_json:
+        whole = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
+        show(whole | asdict(estimate), as_json, "")
+        return
+    for x in estimate.teachers:
+        line(f"  {x.teacher:<20} {', '.join(_reckoned(x))}")
+    line(estimate.in_words)
+
+
+def _reckoned(x: committee.Reckoned) -> list[str]:
+    calls = [f"{count:,} {kind}{'' if kind == 'feedback' else 's'}" for kind, count in x.calls.items()]
+    if x.tokens_in is None or x.tokens_out is None:
+        return [*calls, x.price_in_words]
+    guess = "" if x.measured else f" (a reply of a kind that it hasn't given yet: {x.longest:,})"
+    tokens = f"about {x.tokens_in:,} tokens in and {x.tokens_out:,} out{guess}"
+    if x.usd is None or x.usd_at_most is None:
+        return [*calls, tokens, "at an unknown price"]
+    return [*calls, tokens, f"about {dollars(x.usd)}, at most {dollars(x.usd_at_most)}"]

@@ -91,7 +91,7 @@ def _told(job: t.Job) -> dict[str, Any]:
         "job": job.uid,
         "kind": job.kind,
         "title": work.title(job),
-        "state": "silent" if jobs.is_silent(job) else job.status,
+        "state": jobs.state(job),
         "attempt": job.attempt,
         "worker": job.worker,
         "stage": job.stage,

@@ -1,11 +1,16 @@
 """Mistakes x teachers -> feedback, rationales, reviews (paper, section 3.2-3.3).
 
     collect(engine, exam="5e…", teachers=["rowan", "brook", "ash"], models={…}, by="ann")
-        -> Collected(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0, failed=0)
+        -> Collected(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0, failed=0,
+                     spent_usd=0.83, not_made=0)
 
 `plan.py` says which calls there are, `ledger.py` writes what came back, `collecting.py` runs both at once.
+`estimate.py` says before what it may cost, `budget.py` holds it to that.
 """
 
+from mapd.committee.budget import agreed
 from mapd.committee.collecting import Collected, Progress, calls, collect
+from mapd.committee.estimate import Estimate, Reckoned
+from mapd.committee.estimate import of as estimate
 
-__all__ = ["Collected", "Progress", "calls", "collect"]
+__all__ = ["Collected", "Estimate", "Progress", "Reckoned", "agreed", "calls", "collect", "estimate"]

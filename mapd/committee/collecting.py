@@ -8,7 +8,8 @@ no kind waits for another. A stream ends when no rationale can come any more. Th
 thread does all work with the database, in order, and what waits for a model is a page of the plan a teacher, however
 large the exam is.
 
-When it is told to stop, or a model breaks, nothing new is sent; what is in flight is awaited and written.
+When it is told to stop, a model breaks, or the budget has no room for a further call, nothing new is sent; what is in
+flight is awaited and written.
 """
 
 import asyncio
@@ -22,16 +23,15 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
-from mapd import teachers as named
-from mapd.committee import ledger
-from mapd.committee.plan import PAGE, Plan, Planned, Reviews, mistakes
+from mapd.committee import estimate, ledger, plan
+from mapd.committee.budget import Purse, agreed
+from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
 from mapd.errors import BadInput, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
 from mapd.people import person_name
 from mapd.store import db, queries
 from mapd.store import tables as t
 
-BLOCK = 500  # mistakes that are counted in one query
 TOGETHER = 8  # rationales that are looked at for reviews in one go, while there is other work
 GATHER_S = 0.05  # what arrives within it is committed together
 GROUP = 256  # completions that wait for the writer at most; then the streams wait
@@ -43,7 +43,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run."""
+    """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run.
+
+    `spent_usd`: what all of the exam's calls have cost. `not_made`: the calls that the budget had no room for.
+    """
 
     feedback: int
     rationales: int
@@ -52,6 +55,8 @@ class Collected:
     calls_made: int
     calls_reused: int
     failed: int
+    spent_usd: float = 0.0
+    not_made: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Progress:
     total: int
     calls_per_s: float
     seconds_left: float | None  # None before the first reply
+    spent_usd: float | None = None  # of the budget, where there is one
 
 
 def collect(
@@ -73,6 +79,8 @@ def collect(
     by: str,
     samples: int = 1,
     concurrency: int | None = None,
+    budget: float | None = None,
+    unknown_price: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Collected:
@@ -81,29 +89,43 @@ def collect(
     `models`: by teacher's name. `samples`: texts of each kind by each teacher. `concurrency`: requests in flight, over
     all teachers; each model has its own limit, too. Each reply is committed as it comes, so a run that was stopped is
     started again; only what is missing is asked for, failed calls too. One teacher alone is asked for its texts, which
-    nobody reviews. `stopping` is looked at all the time.
+    nobody reviews. `stopping` is looked at all the time. `budget`: US dollars that all of the exam's calls may cost,
+    those of earlier runs too; where the next one may not fit in, it ends, and says how many were not made.
+    `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them.
 
-    Raises: BadInput for an exam over dev or test, NotFound for an unknown teacher, MapdError where a reply can't be
-    written (a full disk) or a model breaks or ends before its answers, Stopped where it was told to stop.
+    Raises: BadInput for an exam over dev or test, or a price that is unknown without a yes to that; NotFound for an
+    unknown teacher; MapdError where a reply can't be written (a full disk), a model breaks or ends before its answers,
+    or doesn't tell the tokens that a budget counts; Stopped where it was told to stop.
     """
     person = person_name(by)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
-        plan = _plan(session, info, teachers, samples)
+        made = plan.made(session, info, teachers, samples)
+        spent = ledger.spent(session, info.id)
     if concurrency is not None and concurrency < 1:
         raise BadInput(f"at least 1 request must be in flight, not {concurrency}")
+    agreed(made.teachers, budget, unknown_price)
+    purse = None if budget is None else Purse(budget, spent, unknown_price)
     with db.writing(engine) as session:
         ledger.keep_prompts(session)
-        queries.audit(session, person, "collect", f"exam {info.uid}", teachers=list(teachers), samples=samples)
+        act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
+        queries.audit(session, person, "collect", f"exam {info.uid}", **act)
     with ThreadPoolExecutor(max_workers=1) as store:
-        streams = [_Stream(x, models[x.name]) for x in plan.teachers]
-        run = _Run(engine, store, plan, streams, concurrency, progress, stopping)
+        streams = [_Stream(x, models[x.name]) for x in made.teachers]
+        run = _Run(engine, store, made, streams, concurrency, purse, progress, stopping)
         try:
             asyncio.run(run.everything())
         except ExceptionGroup as several:  # the first error ended the rest
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
-        return Collected(**_totals(session, plan), calls_made=run.made, calls_reused=run.reused, failed=run.failed)
+        return Collected(
+            **_totals(session, made),
+            calls_made=run.made,
+            calls_reused=run.reused,
+            failed=run.failed,
+            spent_usd=ledger.spent(session, info.id),
+            not_made=estimate.missing(session, made) if run.at_budget else 0,
+        )
 
 
 def calls(session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1) -> int:
@@ -111,20 +133,7 @@ def calls(session: Session, exam: str | int, teachers: Sequence[str], samples: i
 
     Raises: BadInput, NotFound, as `collect`.
     """
-    return _plan(session, queries.exam(session, exam), teachers, samples).total
-
-
-def _plan(session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int) -> Plan:
-    if exam.split != "train":
-        raise BadInput(
-            f"exam {exam.name} asked the {exam.split} questions, which are never taught; collect for one over train"
-        )
-    if not names or len(set(names)) < len(names):
-        raise BadInput(f"name each teacher once, and at least one, not: {', '.join(names) or 'nobody'}")
-    if samples < 1:
-        raise BadInput(f"at least 1 sample is needed, not {samples}")
-    rows = tuple(named.get(session, name) for name in names)
-    return Plan(exam.id, mistakes(session, exam.id), rows, samples)
+    return plan.made(session, queries.exam(session, exam), teachers, samples).total
 
 
 @dataclass
@@ -153,18 +162,20 @@ class _Run:
         plan: Plan,
         streams: Sequence[_Stream],
         concurrency: int | None,
+        purse: Purse | None,
         progress: Callable[[Progress], None],
         stopping: Callable[[], bool],
     ) -> None:
         self.engine, self.store, self.plan, self.streams = engine, store, plan, streams
-        self.concurrency, self.progress, self.stopping = concurrency, progress, stopping
+        self.concurrency, self.purse, self.progress, self.stopping = concurrency, purse, progress, stopping
         self.flights: dict[str, list[Planned]] = {}  # by key, from planned until committed: whose rows wait for it
         self.arrived: list[Completion] = []  # not committed yet
         self.rationales_to_come = 0  # of these flights
         self.news = 0  # grows with each rationale that was written
         self.in_flight = 0
         self.some, self.changed = asyncio.Event(), asyncio.Event()
-        self.listening, self.stopped = True, False
+        self.listening, self.stopped, self.at_budget = True, False, False
+        self.fault: Exception | None = None
         self.made = self.reused = self.failed = self.given_up = 0
         self.total, self.started = plan.total, time.monotonic()
 
@@ -178,7 +189,7 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
                 watcher = group.create_task(self._watch())
-                fault = await self._until_heard(listeners)
+                await self._until_heard(listeners)
                 watcher.cancel()
                 self.listening = False
                 self.some.set()
@@ -187,9 +198,9 @@ class _Run:
                 listener.cancel()
             await asyncio.gather(*listeners, return_exceptions=True)
             await self._commit()  # what had come before an error or Ctrl+C
-        if fault is not None:
-            raise fault
-        if self.stopped and self._done < self.total:
+        if self.fault is not None:
+            raise self.fault
+        if self.stopped and not self.at_budget and self._done < self.total:
             raise Stopped(self._done, self.total)
 
     async def _watch(self) -> None:
@@ -197,22 +208,20 @@ class _Run:
             await asyncio.sleep(POLL_S)
         self._stop()
 
-    def _stop(self) -> None:
-        self.stopped = True
+    def _stop(self, fault: Exception | None = None) -> None:
+        """Send nothing new; the first fault is what went wrong."""
+        self.stopped, self.fault = True, self.fault or fault
         self._wake()
 
-    async def _until_heard(self, listeners: Sequence[asyncio.Task[None]]) -> Exception | None:
-        """Wait for all streams; the first one that breaks stops the others, and is what went wrong."""
-        fault: Exception | None = None
+    async def _until_heard(self, listeners: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for all streams; the first one that breaks stops the others."""
         waiting = set(listeners)
         while waiting:
             heard, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for listener in heard:
                 error = listener.exception()  # a model may raise anything
-                if error is not None and fault is None:
-                    fault = _said(error, self.streams[listeners.index(listener)].teacher.name)
-                    self._stop()
-        return fault
+                if error is not None:
+                    self._stop(_said(error, self.streams[listeners.index(listener)].teacher.name))
 
     # --- From the plan to the models ----------------------------------------------------------------------------------
 
@@ -221,6 +230,8 @@ class _Run:
             stream.unanswered -= 1
             self.in_flight -= 1
             self.arrived.append(completion)
+            if self.purse is not None and (fault := self.purse.uncounted(stream.teacher, completion)):
+                self._stop(fault)
             self.some.set()
             self._wake()
             while len(self.arrived) >= GROUP:
@@ -244,6 +255,13 @@ class _Run:
             elif waiting := stream.reviews or stream.own:
                 if self.concurrency is not None and self.in_flight >= self.concurrency:
                     await self.changed.wait()
+                    continue
+                if self.purse is not None and not self.purse.reserve(stream.teacher, waiting[0].request):
+                    if self.purse.reserved:  # what comes in may cost less than was put by
+                        await self.changed.wait()
+                    else:
+                        self.at_budget = True
+                        self._stop()
                     continue
                 planned = waiting.popleft()
                 stream.unanswered += 1
@@ -319,7 +337,10 @@ class _Run:
         if not completions:
             return
         group = [ledger.Arrived(tuple(self.flights[c.key]), c) for c in completions]
-        gave = await self._in_store(lambda session: ledger.record(session, group))
+        gave = await self._in_store(lambda session: ledger.record(session, group, self.plan.exam_id))
+        if self.purse is not None:
+            spent = await self._in_store(lambda session: ledger.spent(session, self.plan.exam_id))
+            self.purse.settle((c.key for c in completions), spent)
         waiting = [self.flights.pop(c.key) for c in completions]
         late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
         if late:  # planned while their call's reply was being written
@@ -352,7 +373,8 @@ class _Run:
         self._wake()
         speed = self.made / max(time.monotonic() - self.started, 1e-6)
         left = (self.total - self._done) / speed if speed else None
-        self.progress(Progress(self._done, self.total, speed, left))
+        spent = None if self.purse is None else self.purse.spent
+        self.progress(Progress(self._done, self.total, speed, left, spent))
 
     @property
     def _done(self) -> int:

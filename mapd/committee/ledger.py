@@ -18,14 +18,13 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from mapd import prompts
 from mapd.committee.plan import Planned
-from mapd.models import prices
 from mapd.models.base import Completion, Finish
 from mapd.store import tables as t
-from mapd.teachers import may_answer_otherwise
+from mapd.teachers import cost_usd, may_answer_otherwise
 from mapd.verdicts import parse_score
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -64,7 +63,13 @@ def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
     return [p for p in wanted if p.key not in replies]
 
 
-def record(session: Session, arrived: Sequence[Arrived]) -> list[Gave]:
+def spent(session: Session, exam_id: int) -> float:
+    """US dollars: what the exam's calls cost, as far as their replies told. This is what a budget counts."""
+    query = select(func.sum(t.Call.cost_usd)).where(t.Call.exam_id == exam_id)
+    return float(session.exec(query).one() or 0)
+
+
+def record(session: Session, arrived: Sequence[Arrived], exam_id: int) -> list[Gave]:
     """Write each completion as a try, with the rows that it gives; for each, what it came to."""
     if session.get_bind().dialect.name == "postgresql":  # on SQLite a writing transaction is alone anyway
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITING})
@@ -80,7 +85,7 @@ def record(session: Session, arrived: Sequence[Arrived]) -> list[Gave]:
             outcome, error, given = UNREADABLE, f"{given[0][1]['status']}: asked once more", []
         before.append(outcome)
         ending = {"reply": reply, "outcome": outcome, "error": error and _storable(error)}
-        calls.append(_call(planned[0], completion, len(before)) | ending)
+        calls.append(_call(planned[0], completion, len(before)) | ending | {"exam_id": exam_id})
         rows += given
         gave.append(Gave.ASK_AGAIN if outcome == UNREADABLE else Gave.ROWS if given else Gave.NOTHING)
     _insert(session, t.Call, calls)
@@ -118,7 +123,7 @@ def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str
         "model": who.model,
         "tokens_in": completion.tokens_in,
         "tokens_out": completion.tokens_out,
-        "cost_usd": prices.cost_usd(who.kind, who.base_url, who.model, completion.tokens_in, completion.tokens_out),
+        "cost_usd": cost_usd(who, completion.tokens_in, completion.tokens_out),
         "latency_s": completion.latency_s,
     }
 

@@ -9,25 +9,27 @@ The texts stay in the database: a plan holds the ids of the mistakes alone.
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from mapd import prompts
+from mapd import teachers as named
+from mapd.errors import BadInput
 from mapd.mistakes import is_mistake, or_corrected
 from mapd.models.base import Message, Request
 from mapd.questions.grading import Task
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.teachers import sampling_of
 from mapd.verdicts import Act, Judged, ruling
 
 PAGE = 32  # mistakes, or rationales, that are planned at a time: so many texts are in memory
+BLOCK = 500  # mistakes that are counted in one query
 
 
 class Mistake(NamedTuple):
@@ -62,7 +64,7 @@ def planned(
     kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
 ) -> Planned:
     """The call to `teacher` with its key."""
-    request = Request(ledger_key(teacher, messages, sample), messages, sampling_of(teacher, sample))
+    request = Request(ledger_key(teacher, messages, sample), messages, named.sampling_of(teacher, sample))
     return Planned(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
 
 
@@ -96,6 +98,26 @@ def mistakes(session: Session, exam_id: int) -> tuple[Mistake, ...]:
     return tuple(found)
 
 
+def made(session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int) -> "Plan":
+    """The plan of an exam's committee.
+
+    Raises: BadInput for an exam over dev or test, or for nobody; NotFound for an unknown teacher.
+    """
+    if exam.split != "train":
+        raise BadInput(
+            f"exam {exam.name} asked the {exam.split} questions, which are never taught; collect for one over train"
+        )
+    if not names or len(set(names)) < len(names):
+        raise BadInput(f"name each teacher once, and at least one, not: {', '.join(names) or 'nobody'}")
+    if samples < 1:
+        raise BadInput(f"at least 1 sample is needed, not {samples}")
+    rows = tuple(named.get(session, name) for name in names)
+    return Plan(exam.id, mistakes(session, exam.id), rows, samples)
+
+
+Own = tuple[str, int, int | None, int]  # a rationale or feedback: kind, question, attempt of a feedback, sample
+
+
 class Reviews(NamedTuple):
     """What a reviewer finds on one page of rationales: the reviews that are missing, how many it gave already."""
 
@@ -127,30 +149,60 @@ class Plan:
 
     def own_work(self, session: Session, teacher: t.Teacher, page: Sequence[Mistake]) -> tuple[list[Planned], int]:
         """The rationales and feedback of a page of mistakes that a teacher has not written, and how many it has."""
-        attempts = {
-            attempt.id: (attempt.text, question)
-            for attempt, question in session.exec(
-                select(t.Attempt, t.Question)
-                .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
-                .where(col(t.Attempt.id).in_([m.attempt_id for m in page]))
-            )
-        }
+        asked = self.asked(session, page)
         there, missing, all_of_it = self._written(session, teacher, page), [], 0
         for m in page:
-            answer, question = attempts[m.attempt_id]
-            asked = block(question)
-            for sample in range(self.samples):
-                rationale = ("rationale", None, prompts.rationale(asked, Task(question.task)))
-                feedback = ("feedback", m.attempt_id, prompts.feedback(asked, answer, m.gold))
-                for kind, attempt, messages in [rationale, feedback] if m.first else [feedback]:
-                    all_of_it += 1
-                    if (kind, m.question_id, attempt, sample) not in there:
-                        missing.append(planned(kind, teacher, messages, sample, m.question_id, attempt_id=attempt))
+            for own in self._own(m):
+                all_of_it += 1
+                if own not in there:
+                    kind, question_id, attempt_id, sample = own
+                    messages = asked[m.attempt_id][kind]
+                    missing.append(planned(kind, teacher, messages, sample, question_id, attempt_id=attempt_id))
         return missing, all_of_it - len(missing)
 
-    def _written(
-        self, session: Session, teacher: t.Teacher, page: Sequence[Mistake]
-    ) -> set[tuple[str, int, int | None, int]]:
+    def asked(self, session: Session, page: Sequence[Mistake]) -> dict[int, dict[str, tuple[Message, ...]]]:
+        """What a teacher is asked about each of the mistakes, by attempt and kind; a review without its solution."""
+        golds = {m.attempt_id: m.gold for m in page}
+        query = (
+            select(t.Attempt, t.Question)
+            .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+            .where(col(t.Attempt.id).in_(golds))
+        )
+        found = {}
+        for attempt, question in session.exec(query):
+            shown, gold = block(question), golds[queries.identity(attempt)]
+            found[queries.identity(attempt)] = {
+                "rationale": prompts.rationale(shown, Task(question.task)),
+                "feedback": prompts.feedback(shown, attempt.text, gold),
+                "review": prompts.review(shown, "", gold),
+            }
+        return found
+
+    def _own(self, m: Mistake) -> Iterator[Own]:
+        """The texts that each teacher is to write of a mistake."""
+        for sample in range(self.samples):
+            if m.first:
+                yield "rationale", m.question_id, None, sample
+            yield "feedback", m.question_id, m.attempt_id, sample
+
+    def missing(self, session: Session, teacher: t.Teacher) -> Counter[str]:
+        """How many rows of each kind the teacher has not written, reviews of rationales that are to come too."""
+        found: Counter[str] = Counter()
+        for start in range(0, len(self.mistakes), BLOCK):
+            page = self.mistakes[start : start + BLOCK]
+            there = self._written(session, teacher, page)
+            found.update(own[0] for m in page for own in self._own(m) if own not in there)
+        given = (
+            select(t.Explanation.question_id, func.count())
+            .join(t.Review, self._vote(teacher))
+            .where(self._of_peers(teacher))
+            .group_by(col(t.Explanation.question_id))
+        )
+        there_are = sum(count for question, count in session.exec(given) if question in self.golds)
+        found["review"] = self.samples * len(self.golds) * (len(self.teachers) - 1) - there_are
+        return found
+
+    def _written(self, session: Session, teacher: t.Teacher, page: Sequence[Mistake]) -> set[Own]:
         x = t.Explanation
         wordings = (prompts.RATIONALE.sha256, prompts.FEEDBACK.sha256)
         query = (
@@ -162,23 +214,11 @@ class Plan:
 
     def reviews(self, session: Session, reviewer: t.Teacher, after: int) -> Reviews:
         """One page of other teachers' rationales with ids above `after`, as `reviewer` finds it."""
-        asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
-        vote = (
-            (col(t.Review.explanation_id) == t.Explanation.id)
-            & (col(t.Review.reviewer_id) == reviewer.id)
-            & (col(t.Review.prompt_sha256) == prompts.REVIEW.sha256)
-        )
-        rationale = (
-            (col(t.Explanation.kind) == "rationale")
-            & (col(t.Explanation.prompt_sha256) == prompts.RATIONALE.sha256)
-            & (col(t.Explanation.sample) < self.samples)
-            & col(t.Explanation.author_id).in_([x.id for x in self.teachers if x.id != reviewer.id])
-        )
         query = (
             select(t.Explanation, t.Question, t.Review.id)
             .join(t.Question, col(t.Explanation.question_id) == t.Question.id)
-            .outerjoin(t.Review, vote)
-            .where(rationale, col(t.Explanation.question_id).in_(asked), col(t.Explanation.id) > after)
+            .outerjoin(t.Review, self._vote(reviewer))
+            .where(self._of_peers(reviewer), col(t.Explanation.id) > after)
             .order_by(col(t.Explanation.id))
             .limit(PAGE)
         )
@@ -187,6 +227,25 @@ class Plan:
         missing = [self._review(reviewer, x, question) for x, question, given in ours if given is None]
         last = queries.identity(found[-1][0]) if found else after
         return Reviews(missing, len(ours) - len(missing), last, len(found) == PAGE)
+
+    def _vote(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
+        """The reviewer's review of a rationale."""
+        return (
+            (col(t.Review.explanation_id) == t.Explanation.id)
+            & (col(t.Review.reviewer_id) == reviewer.id)
+            & (col(t.Review.prompt_sha256) == prompts.REVIEW.sha256)
+        )
+
+    def _of_peers(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
+        """The other teachers' rationales of the exam's questions."""
+        asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
+        return (
+            (col(t.Explanation.kind) == "rationale")
+            & (col(t.Explanation.prompt_sha256) == prompts.RATIONALE.sha256)
+            & (col(t.Explanation.sample) < self.samples)
+            & col(t.Explanation.author_id).in_([x.id for x in self.teachers if x.id != reviewer.id])
+            & col(t.Explanation.question_id).in_(asked)
+        )
 
     def _review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> Planned:
         messages = prompts.review(block(question), x.text, self.golds[x.question_id])

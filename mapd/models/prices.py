@@ -2,6 +2,7 @@
 
 cost_usd("openai", None, "gpt-4o-mini", 1000, 500)                          -> 0.00045
 cost_usd("openai", "http://127.0.0.1:8000/v1", "gpt-4o-mini", 1000, 500)    -> None: nobody knows that server's price
+dollars(0.00045), dollars(12.3)                                             -> "$0.0005", "$12.30"
 """
 
 
@@ -19,3 +20,10 @@ def cost_usd(
     except LookupError:
         return None
     return float(price.total_price)
+
+
+def dollars(usd: float) -> str:
+    """An amount as people read it: small ones with four decimals."""
+    if 0 < usd < 0.0001:
+        return "under $0.0001"
+    return f"${usd:,.4f}" if 0 < usd < 0.1 else f"${usd:,.2f}"

@@ -366,7 +366,10 @@ class Worker(Row, table=True):
 
 
 class Call(Travelling, table=True):
-    """The ledger: one row a try. At most one try of a key is ok; `reply` is what came back, word for word."""
+    """The ledger: one row a try. At most one try of a key is ok; `reply` is what came back, word for word.
+
+    `exam_id` is the exam that the call was made, and paid, for.
+    """
 
     __tablename__ = "call"
     key: str = Field(index=True)
@@ -375,6 +378,7 @@ class Call(Travelling, table=True):
     outcome: str
     teacher_id: int | None = Field(default=None, foreign_key="teacher.id", index=True)
     job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
+    exam_id: int | None = Field(default=None, foreign_key="exam.id", index=True)
     model: str
     reply: str = ""
     error: str | None = None

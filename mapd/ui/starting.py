@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 from sqlmodel import col, func, select
 
-from mapd import students, teachers
+from mapd import committee, students, teachers
 from mapd.curation.curated import Curated
 from mapd.models import weights
 from mapd.questions import generated
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import current, text, working
+from mapd.ui import current, money, text, working
 from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
 
 SPLITS = {  # what each is for
@@ -95,20 +95,31 @@ def collect(curated: Curated, *, opened: bool) -> None:
             st.markdown("**No teacher can be asked yet.** Add a simulated one, or a real one.")
             current.link("pages/loop/teachers.py", "Add a teacher", icon=":material/school:")
             return
-        left, middle, right = st.columns((4, 1, 1))
-        names = left.multiselect("Teachers", known, default=known, key="collect_teachers")
-        samples = middle.number_input("Samples", 1, 20, 1, key="collect_samples")
-        at_once = right.number_input("Calls at once", 1, 1024, 32, key="collect_at_once")
+        names = st.multiselect("Teachers", known, default=known, key="collect_teachers")
+        left, middle, right = st.columns(3)
+        samples = int(left.number_input("Samples", 1, 20, 1, key="collect_samples"))
+        at_once = int(middle.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
+        budget = money.budget(right)
         if not names:
             st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
             return
-        working.offer(
-            lambda: Collect(
-                exam=curated.exam.uid, teachers=tuple(names), samples=int(samples), concurrency=int(at_once)
-            ),
-            "Ask them",
-            "start_collect",
-        )
+        exam, asked = curated.exam.uid, tuple(names)
+        with db.reading(current.engine()) as session:
+            estimate = committee.estimate(session, exam, asked, samples)
+        money.show(estimate)
+        if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
+            working.offer(
+                lambda: Collect(
+                    exam=exam,
+                    teachers=asked,
+                    samples=samples,
+                    concurrency=at_once,
+                    budget=budget,
+                    unknown_price=agreed,
+                ),
+                "Ask them",
+                "start_collect",
+            )
 
 
 def finetune(*, opened: bool) -> None:

@@ -86,6 +86,7 @@ def _set_up(row: t.Teacher) -> str:
             ("key", _key(row)),
             ("sampling", text.one_line(_listed(row.sampling), 200) or None),
             ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
+            ("price", teachers.price_in_words(row)),
         ]
     )
 
@@ -274,7 +275,17 @@ def _real(kind: str, turn: int) -> dict[str, Any]:
             ),
         )
         given["limits"] = limits or None  # none given: those of a teacher that is there stay
+        given["price"] = _price(turn)
     return given
+
+
+def _price(turn: int) -> dict[str, float]:
+    left, right = st.columns(2)
+    field: dict[str, Any] = {"min_value": 0.0, "value": None, "step": 0.1, "format": "%g", "placeholder": "as listed"}
+    return _given(
+        usd_in=left.number_input("Price in, US dollars a million tokens", key=f"teacher_price_in_{turn}", **field),
+        usd_out=right.number_input("Price out, US dollars a million tokens", key=f"teacher_price_out_{turn}", **field),
+    )
 
 
 def _server(kind: str, turn: int) -> dict[str, Any]:

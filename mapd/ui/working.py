@@ -20,6 +20,7 @@ from mapd.ui.figures import Cell, Html
 from mapd.work import Work
 
 EVERY_S = 1.0
+ENDED_EARLY = ("failed", "cancelled", "stopped")  # stays on the page until something else is started there
 JUST = timedelta(minutes=10)  # so long a job that is done stays on the page that started it
 SIGNS = {  # by state: sign, colour
     "queued": ("…", look.GREY),
@@ -28,6 +29,7 @@ SIGNS = {  # by state: sign, colour
     "cancelling": ("■", look.AMBER),
     "cancelled": ("■", look.GREY),
     "failed": ("✕", look.VERMILLION),
+    "stopped": ("■", look.AMBER),
     "done": ("✓", look.GREEN),
 }
 STARTS = (  # where work begins
@@ -84,7 +86,7 @@ def follow_active(kind: str, **parameters: Any) -> None:
     with db.reading(current.engine()) as session:
         found = [j for j in jobs.listed(session) if j.kind == kind and _has(j, parameters)]
         uids = [job.uid for job in found if job.status in jobs.ACTIVE]
-        uids += [job.uid for job in found[:1] if job.status in ("failed", "cancelled") or _just_done(job)]
+        uids += [job.uid for job in found[:1] if jobs.state(job) in ENDED_EARLY or _just_done(job)]
     for uid in uids:
         follow(uid)
 
@@ -129,7 +131,7 @@ def _read(uid: str) -> t.Job:
 
 
 def _card(job: t.Job) -> None:
-    state = "silent" if jobs.is_silent(job) else job.status
+    state = jobs.state(job)
     with st.container(border=True, key=f"job_{job.uid}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.html(f"{_chip(state)}<b>{text.escape(text.one_line(work.title(job), 120))}</b>", width="stretch")
@@ -155,6 +157,8 @@ def _standing(job: t.Job, state: str) -> None:
         st.caption(said)
     else:
         st.progress(min(1.0, job.done / job.total) if job.total else 0.0, said or "starting …")
+    if state == "stopped":
+        st.html(f'<div class="mapd-note">{text.escape(text.one_line(job.outcome["stopped"], 300))}</div>')
     if state == "silent":
         st.caption(
             f"No sign of life since {job.beat_at:%H:%M:%S} UTC: its worker is gone. It goes on when that worker is "
@@ -173,7 +177,7 @@ def _acts(job: t.Job, state: str) -> None:
         "Resume", key=f"resume_{job.uid}", icon=":material/play_arrow:", type="tertiary"
     ):
         _act(jobs.resume, job.uid)
-    if state == "done":
+    if state in ("done", "stopped"):
         _result(job)
 
 
@@ -230,7 +234,7 @@ def listed() -> None:
 
 
 def _row(job: t.Job) -> tuple[Cell, ...]:
-    state = "silent" if jobs.is_silent(job) else job.status
+    state = jobs.state(job)
     ended = job.ended_at or (t.now() if state == "running" else None)
     name = figures.linked(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid))
     why = f'<div class="mapd-note">{text.escape(text.one_line(job.error, 160))}</div>' if job.error else ""

@@ -1,0 +1,80 @@
+"""The budget of an exam's committee, in US dollars: a call is sent only if its worst case still fits in.
+
+    purse = Purse(budget=1.0, spent=0.97)
+    purse.reserve(mini, request)       -> True: its worst case is put by until its cost is in the ledger
+    purse.reserve(mini, another)       -> False: what is spent, what is put by and this one may come to more than 1.0
+    purse.settle(["3f…"], 0.974)       -> the ledger's sum is 0.974 now, and what was put by for "3f…" is free again
+
+It counts all that the ledger has of the exam, whichever run it was, so it holds over a restart. What the ledger doesn't
+know it can't count: what a provider charges for a try that broke off, or for calls in flight at a kill. Two runs over
+one exam at the same time see what the other has spent, and not what it has in flight.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from mapd.errors import BadInput, MapdError
+from mapd.models.base import Completion, Finish, Message, Request
+from mapd.store import tables as t
+from mapd.teachers import Price, cost_usd, price
+
+
+@dataclass
+class Purse:
+    """What is spent, and what is put by for the calls in flight. A teacher without a known price isn't held by it."""
+
+    budget: float
+    spent: float
+    unknown_price: bool = False  # somebody said yes to calls that can't be counted
+    reserved: dict[str, float] = field(default_factory=dict)  # by the call's key
+
+    def reserve(self, teacher: t.Teacher, request: Request) -> bool:
+        """Put the call's worst case by; False where it doesn't fit in. What is free always does."""
+        usd = at_most(teacher, request)
+        if usd and self.spent + sum(self.reserved.values()) + usd > self.budget:
+            return False
+        if usd:
+            self.reserved[request.key] = usd
+        return True
+
+    def settle(self, keys: Iterable[str], spent: float) -> None:
+        """These calls are in the ledger, whose sum is `spent` now."""
+        self.spent = spent
+        for key in keys:
+            self.reserved.pop(key, None)
+
+    def uncounted(self, teacher: t.Teacher, completion: Completion) -> MapdError | None:
+        """What is wrong with a reply that cost something and doesn't tell how much."""
+        told = completion.tokens_in is not None and completion.tokens_out is not None
+        if told or self.unknown_price or completion.finish is Finish.FAILED or cost_usd(teacher, 1, 1) is None:
+            return None
+        return MapdError(
+            f"teacher {teacher.name} doesn't tell how many tokens a call took, so no budget can hold it; what came is "
+            "kept: start again without a budget, or with --unknown-price, and its calls count as nothing"
+        )
+
+
+def at_most(teacher: t.Teacher, request: Request) -> float:
+    """What a call may cost: a token for each byte of the prompt, and the longest reply. 0 where no price is known."""
+    return cost_usd(teacher, length(request.messages), request.sampling.max_tokens) or 0.0
+
+
+def length(messages: Sequence[Message]) -> int:
+    """A prompt's bytes. They are several to a token, so there is room for the few that a model's template adds."""
+    return sum(len(message.content.encode()) for message in messages)
+
+
+def agreed(teachers: Sequence[t.Teacher], budget: float | None, unknown_price: bool) -> None:
+    """See that the budget is one, and that somebody said yes if there are teachers whose price nobody knows.
+
+    Raises: BadInput where that isn't so.
+    """
+    if budget is not None and not (math.isfinite(budget) and budget >= 0):
+        raise BadInput(f"a budget is an amount in US dollars, 0 or more, not {budget}")
+    unknown = [f"{x.name} ({x.model} at {x.base_url or x.kind})" for x in teachers if price(x) is Price.UNKNOWN]
+    if unknown and not unknown_price:
+        raise BadInput(
+            f"nobody knows the price of {', '.join(unknown)}, so nothing was sent: state it with `mapd teachers add … "
+            "--price-in USD --price-out USD`, or say yes to that with --unknown-price, on the page with its box"
+        )

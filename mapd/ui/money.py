@@ -1,0 +1,77 @@
+"""Money on a page, before it is spent: the budget's field, what calls may cost, and the yes to an unknown price."""
+
+from typing import Any
+
+import streamlit as st
+
+from mapd.committee import Estimate, Reckoned
+from mapd.models.prices import dollars
+from mapd.settings import Settings
+from mapd.ui import figures, text
+from mapd.ui.figures import Cell
+
+
+def budget(place: Any) -> float | None:
+    """The field of what all of an exam's calls may cost; None is no limit."""
+    given: float | None = place.number_input(
+        "Budget, US dollars",
+        0.0,
+        None,
+        Settings().budget_usd,
+        1.0,
+        placeholder="no limit",
+        key="collect_budget",
+        help="What all calls of this exam may cost, those of earlier runs too. A call that may not fit in isn't sent.",
+    )
+    return given
+
+
+def show(estimate: Estimate) -> None:
+    """What the missing calls may cost: by teacher where it isn't free, and all of it in a line."""
+    if not estimate.is_free:
+        header = (
+            "teacher",
+            "price",
+            "rationales",
+            "feedback",
+            "reviews",
+            "tokens in",
+            "tokens out",
+            "about",
+            "at most",
+        )
+        st.html(figures.table(header, map(_row, estimate.teachers), words=2))
+        guessed = [text.one_line(x.teacher, 40) for x in estimate.teachers if not x.measured and x.tokens_out]
+        if guessed:
+            note(f"Replies of a kind that was never given yet are reckoned at their longest: {', '.join(guessed)}.")
+    note(f"{text.one_line(estimate.in_words, 400)}.")
+
+
+def note(words: str) -> None:
+    """A line of text beside what it is about; dollar signs and all."""
+    st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
+
+
+def _row(x: Reckoned) -> tuple[Cell, ...]:
+    return (
+        text.one_line(x.teacher, 40),
+        x.price_in_words,
+        *(x.calls.get(kind) for kind in ("rationale", "feedback", "review")),
+        x.tokens_in,
+        x.tokens_out,
+        None if x.usd is None else dollars(x.usd),
+        None if x.usd_at_most is None else dollars(x.usd_at_most),
+    )
+
+
+def agreed(estimate: Estimate, key: str) -> bool | None:
+    """Whether somebody said yes to a price that nobody knows; None where that is still to be said."""
+    if not estimate.unknown:
+        return False
+    names = ", ".join(text.label(name, 40) for name in estimate.unknown)
+    if st.checkbox(f"Price unknown ({names}): start anyway", key=key):
+        return True
+    st.caption(
+        "Nobody knows what these calls cost, and no budget holds them. The price can be stated with the teacher."
+    )
+    return None

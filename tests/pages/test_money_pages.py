@@ -1,0 +1,110 @@
+"""What a start may cost stands on its form, its budget goes with the job, an unknown price waits for a yes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import Session, col, select
+from streamlit.testing.v1 import AppTest
+
+from mapd import jobs, teachers
+from mapd.jobs import Ref
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from tests.pages.running import errors, open_page, shown
+
+COMMITTEE, TEACHERS = "pages/loop/committee.py", "pages/loop/teachers.py"
+PRICE = {"usd_in": 1, "usd_out": 10}
+
+
+def write() -> Any:
+    return db.writing(db.open_store(Settings()))
+
+
+def add(name: str, **given: Any) -> None:
+    with write() as session:
+        teachers.add(session, name, by="ann", **({"kind": "openai", "model": "m-1"} | given))
+
+
+def newest(session: Session) -> t.Job | None:
+    return session.exec(select(t.Job).order_by(col(t.Job.id).desc())).first()
+
+
+def parameters() -> dict[str, Any]:
+    with write() as session:
+        job = newest(session)
+        return {} if job is None else job.parameters
+
+
+def keys(app: AppTest) -> set[str | None]:
+    return {b.key for b in app.button}
+
+
+def test_simulated_teachers_say_that_they_are_free(full_home: Path) -> None:
+    for name in ("sound", "slips"):
+        add(name, kind="simulated", model=name)
+    app = open_page(COMMITTEE)
+    assert "72 calls missing (24 rationales, 24 feedback, 24 reviews): free (simulated)." in shown(app)
+    assert "<th>about" not in shown(app)
+    app.button(key="start_collect").click().run()
+    assert (parameters()["budget"], parameters()["unknown_price"]) == (None, False)
+
+
+def test_the_form_says_what_it_may_cost_and_the_budget_goes_with_the_job(
+    full_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAPD_BUDGET_USD", "7.5")
+    add("mini", price=PRICE)
+    add("own", base_url="http://localhost:11434/v1")
+    app = open_page(COMMITTEE)
+    page = shown(app)
+    assert "$1.00 in, $10.00 out a million tokens (stated)" in page
+    assert "free (on this machine)" in page
+    assert "are reckoned at their longest: mini." in page
+    assert "72 calls missing (24 rationales, 24 feedback, 24 reviews): about $" in page
+    assert app.number_input(key="collect_budget").value == 7.5
+    app.number_input(key="collect_budget").set_value(0.25).run()
+    app.button(key="start_collect").click().run()
+    assert not app.exception
+    assert parameters()["budget"] == 0.25
+
+
+def test_an_unknown_price_waits_for_a_yes(full_home: Path) -> None:
+    add("odd *one*")
+    app = open_page(COMMITTEE)
+    assert "start_collect" not in keys(app)
+    assert any("Nobody knows what these calls cost" in c.value for c in app.caption)
+    assert r"odd \*one\*" in app.checkbox(key="collect_unknown").label
+    app.checkbox(key="collect_unknown").check().run()
+    app.button(key="start_collect").click().run()
+    assert parameters()["unknown_price"] is True
+
+
+def test_a_job_that_stopped_at_its_budget_shows_it(full_home: Path) -> None:
+    line = "stopped at the budget of $0.10 ($0.09 spent), 12 calls not made; raise it and start again"
+    with write() as session:
+        exam = session.exec(select(t.Exam.uid)).one()
+        job = jobs.start(session, "collect", {"exam": exam, "teachers": ["mini"], "budget": 0.1}, by="ann")
+        ref = Ref(job.uid, 1)
+        jobs.claim(session, ref, "w")
+        jobs.end(session, ref, "done", outcome={"stopped": line, "not_made": 12})
+    for page in (COMMITTEE, "pages/loop/jobs.py"):
+        app = open_page(page, job=ref.uid)
+        assert line in shown(app)
+        assert ">■</span>stopped" in shown(app)
+        assert errors(app) == []
+        assert f"resume_{ref.uid}" not in keys(app)
+
+
+def test_a_price_is_stated_on_the_teachers_page(home: Path) -> None:
+    app = open_page(TEACHERS)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("mini")
+    app.text_input(key="teacher_model_0").set_value("m-1")
+    app.number_input(key="teacher_price_in_0").set_value(0.5).run()
+    app.button(key="add_teacher").click().run()
+    assert ["give both" in e for e in errors(app)] == [True]
+    app.number_input(key="teacher_price_out_0").set_value(2.0).run()
+    app.button(key="add_teacher").click().run()
+    assert "$0.50 in, $2.00 out a million tokens (stated)" in shown(app)
