@@ -270,6 +270,31 @@ def test_the_estimate_counts_what_is_missing(home: Path, tmp_path: Path) -> None
         assert estimated(engine).calls == 0
 
 
+def test_what_failed_is_asked_again_of_the_same_committee(home: Path, tmp_path: Path) -> None:
+    bad = {"on": True}
+
+    def script(asked: Any) -> str:
+        return (
+            "refusal" if bad["on"] and asked.body["model"] == "ash" and "worked solutions that" in str(asked) else "ok"
+        )
+
+    with Provider(script) as server:
+        engine = make_project(tmp_path, server.url)
+        with db.reading(engine) as session:
+            assert committee.again(session, 1) is None
+        assert collect(engine, budget=2.0, concurrency=4).failed == 12
+        with db.reading(engine) as session:
+            again = committee.again(session, 1)
+        assert again is not None
+        assert (again.teachers, again.samples, again.concurrency, again.budget) == (NAMES, 1, 4, 2.0)
+        assert (again.failed, again.estimate.calls) == (12, 12 + 24), "with the reviews that could not be asked"
+        bad["on"] = False
+        assert collect(engine).calls_made == 36
+        with db.writing(engine) as session:
+            assert committee.again(session, 1) is None
+            teachers.disable(session, "ash", "ann")
+
+
 # --- On the command line, and as a job --------------------------------------------------------------------------------
 
 COLLECT = ("collect", "--exam", "1", "--teachers", ",".join(NAMES))

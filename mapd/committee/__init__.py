@@ -5,12 +5,13 @@
                      spent_usd=0.83, not_made=0)
 
 `plan.py` says which calls there are, `ledger.py` writes what came back, `collecting.py` runs both at once.
-`estimate.py` says before what it may cost, `budget.py` holds it to that.
+`estimate.py` says before what it may cost, `budget.py` holds it to that, `again.py` says what to ask again.
 """
 
+from mapd.committee.again import Again, again
 from mapd.committee.budget import agreed
 from mapd.committee.collecting import Collected, Progress, calls, collect
 from mapd.committee.estimate import Estimate, Reckoned
 from mapd.committee.estimate import of as estimate
 
-__all__ = ["Collected", "Estimate", "Progress", "Reckoned", "agreed", "calls", "collect", "estimate"]
+__all__ = ["Again", "Collected", "Estimate", "Progress", "Reckoned", "again", "agreed", "calls", "collect", "estimate"]

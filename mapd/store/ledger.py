@@ -84,12 +84,26 @@ def _sum(values: Iterable[Any]) -> Any:
     return sum(known) if known else None
 
 
+def unmended(session: Session, exam_id: int, teachers: Sequence[str]) -> int:
+    """How many of the exam's calls to these teachers gave no text, and none since."""
+    query = (
+        sa.select(func.count(sa.distinct(col(t.Call.key))))
+        .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
+        .where(col(t.Call.exam_id) == exam_id, col(t.Call.outcome) != "ok", ~_mended())
+        .where(col(t.Teacher.name).in_(teachers))
+    )
+    return int(session.execute(query).scalar_one())
+
+
+def _mended() -> sa.Exists:
+    again = sa.orm.aliased(t.Call)
+    return sa.exists().where(col(again.key) == col(t.Call.key), col(again.outcome) == "ok")
+
+
 def failures(session: Session, limit: int = 25) -> list[Failure]:
     """The latest tries that gave no text."""
-    again = sa.orm.aliased(t.Call)
-    mended = sa.exists().where(col(again.key) == col(t.Call.key), col(again.outcome) == "ok")
     query = (
-        sa.select(t.Call, col(t.Teacher.name), mended)
+        sa.select(t.Call, col(t.Teacher.name), _mended())
         .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
         .where(col(t.Call.outcome) != "ok")
         .order_by(col(t.Call.id).desc())

@@ -5,11 +5,14 @@ Drawn from `curation.reviewing` and `store.ledger`; nothing is counted here.
 
 import streamlit as st
 
+from mapd import committee
 from mapd.curation.curated import Curated
 from mapd.curation.reviewing import Given, Share, matrix, reviewers
+from mapd.models.prices import dollars
 from mapd.store import db, ledger
-from mapd.ui import current, figures, look, text
+from mapd.ui import current, figures, look, money, text, working
 from mapd.ui.figures import Cell, Html
+from mapd.work import Collect
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "empty", "refused", "failed")
 
@@ -95,8 +98,8 @@ def _teacher(name: str, curated: Curated) -> Html:
     return Html(look.teacher_chip(text.one_line(name, 30), order.index(name)))
 
 
-def calls() -> None:
-    """The ledger by teacher and kind, and the latest tries that gave no text."""
+def calls(exam: str) -> None:
+    """The ledger by teacher and kind, the latest tries that gave no text, and the button that asks again."""
     with db.reading(current.engine()) as session:
         told, failed = ledger.tally(session), ledger.failures(session)
     if not told:
@@ -109,18 +112,39 @@ def calls() -> None:
             text.one_line(c.teacher, 40),
             c.kind,
             *(c.outcomes.get(outcome) for outcome in outcomes),
-            *((c.tokens_in, c.tokens_out, None if c.cost_usd is None else f"{c.cost_usd:.2f}") if costs else ()),
+            *((c.tokens_in, c.tokens_out, None if c.cost_usd is None else dollars(c.cost_usd)) if costs else ()),
         )
         for c in told
     ]
-    paid = ("tokens in", "tokens out", "cost $") if costs else ()
+    paid = ("tokens in", "tokens out", "cost") if costs else ()
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *paid)
     st.html(figures.table(header, rows, words=2))
     if failed:
-        st.caption("The latest tries that gave no text. Asking the same teachers again asks for what is missing alone.")
+        st.caption("The latest tries that gave no text, of all exams.")
+        ask_again(exam)
         st.html(
             figures.table(("when (UTC)", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6)
         )
+
+
+def ask_again(exam: str) -> None:
+    """Start this exam's latest committee once more, where calls of it failed; it is asked for what is missing alone."""
+    with db.reading(current.engine()) as session:
+        again = committee.again(session, exam)
+    if again is None or working.is_active("collect"):
+        return
+    within = "" if again.budget is None else f", of a budget of {dollars(again.budget)}"
+    money.note(f"{again.failed:,} calls of this exam gave no text. {again.estimate.in_words}{within}.")
+    if (agreed := money.agreed(again.estimate, "again_unknown")) is not None:
+        given = Collect(
+            exam=exam,
+            teachers=again.teachers,
+            samples=again.samples,
+            concurrency=again.concurrency,
+            budget=again.budget,
+            unknown_price=agreed,
+        )
+        working.offer(lambda: given, f"Ask again: {again.estimate.calls:,} calls", "ask_again")
 
 
 def _failure(failure: ledger.Failure) -> tuple[Cell, ...]:

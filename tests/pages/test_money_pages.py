@@ -7,12 +7,13 @@ import pytest
 from sqlmodel import Session, col, select
 from streamlit.testing.v1 import AppTest
 
-from mapd import jobs, teachers
+from mapd import committee, jobs, teachers
 from mapd.jobs import Ref
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests.pages.running import errors, open_page, shown
+from tests.provider import Asked, Provider
 
 COMMITTEE, TEACHERS = "pages/loop/committee.py", "pages/loop/teachers.py"
 PRICE = {"usd_in": 1, "usd_out": 10}
@@ -79,6 +80,30 @@ def test_an_unknown_price_waits_for_a_yes(full_home: Path) -> None:
     app.checkbox(key="collect_unknown").check().run()
     app.button(key="start_collect").click().run()
     assert parameters()["unknown_price"] is True
+
+
+def test_what_failed_is_asked_again_by_a_button(full_home: Path) -> None:
+    def refusing(asked: Asked) -> str:
+        return "refusal" if "ash" in asked.path and "that a student can learn from" in str(asked.body) else "ok"
+
+    names = ("brook", "ash")
+    with Provider(refusing) as server:
+        for name in names:
+            add(name, base_url=f"{server.url}/{name}/v1", price=PRICE)
+        engine = db.open_store(Settings())
+        with db.reading(engine) as session:
+            models = {name: teachers.opened(teachers.get(session, name)) for name in names}
+        done = committee.collect(engine, exam=1, teachers=names, models=models, by="ann", budget=3.0)
+    assert done.failed == 12
+    app = open_page(COMMITTEE)
+    assert app.button(key="ask_again").label == "Ask again: 24 calls"
+    assert "12 calls of this exam gave no text. 24 calls missing (12 rationales, 0 feedback, 12 reviews)" in shown(app)
+    assert "so far, of a budget of $3.00." in shown(app)
+    app.button(key="ask_again").click().run()
+    assert not app.exception
+    given = parameters()
+    assert (given["teachers"], given["budget"], given["samples"]) == (["brook", "ash"], 3.0, 1)
+    assert "ask_again" not in keys(app), "it is being asked"
 
 
 def test_a_job_that_stopped_at_its_budget_shows_it(full_home: Path) -> None:

@@ -1,0 +1,47 @@
+"""Asking again: the exam's latest committee, as it was asked, for what is missing since some of its calls failed.
+
+again(session, exam_id)   -> Again(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
+
+A call that failed, was refused, cut off or came empty gave no text, and what hangs on it could not be asked either: of
+a rationale its reviews. So the same committee is asked, and it is asked for what is missing alone.
+"""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from mapd.committee import estimate
+from mapd.committee.estimate import Estimate
+from mapd.store import ledger, queries
+from mapd.store import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A further start. `failed`: calls that gave no text and stand so; `estimate`: of all that is missing."""
+
+    teachers: tuple[str, ...]
+    samples: int
+    concurrency: int | None
+    budget: float | None
+    failed: int
+    estimate: Estimate
+
+
+def again(session: Session, exam: str | int) -> Again | None:
+    """The exam's latest committee, without those who are disabled; None where no failure of theirs stands."""
+    info = queries.exam(session, exam)
+    acts = select(t.Audit).where(t.Audit.action == "collect", t.Audit.target == f"exam {info.uid}")
+    act = session.exec(acts.order_by(col(t.Audit.id).desc())).first()
+    if act is None:
+        return None
+    names = select(t.Teacher.name).where(col(t.Teacher.name).in_(act.detail["teachers"]), ~col(t.Teacher.disabled))
+    there = set(session.exec(names))
+    teachers = tuple(name for name in act.detail["teachers"] if name in there)
+    failed = ledger.unmended(session, info.id, teachers)
+    if not failed:
+        return None
+    samples, told = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
+    whole = estimate.of(session, info.id, teachers, samples)
+    found = Again(teachers, samples, told("concurrency"), told("budget"), failed, whole)
+    return found if found.estimate.calls else None
