@@ -33,9 +33,14 @@ def escape(text: str) -> str:
     return HIDDEN.sub(_boxed, html.escape(text.replace("\r\n", "\n")))
 
 
+def visible(text: str) -> str:
+    """The text, each hidden character as ⟨U+202E⟩; plain."""
+    return HIDDEN.sub(lambda found: f"⟨{_code(found[0])}⟩", text)
+
+
 def one_line(text: str, chars: int = 80) -> str:
     """The text on one line, whitespace collapsed, cut with …; plain, for table cells and the like."""
-    line = HIDDEN.sub(lambda found: f"⟨{_code(found[0])}⟩", " ".join(text.split()))
+    line = visible(" ".join(text.split()))
     return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
 
 

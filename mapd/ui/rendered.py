@@ -1,0 +1,181 @@
+"""One foreign text with its markdown and LaTeX rendered, in a frame that can fetch and run nothing.
+
+    draw("Half of it is $x = \\frac{1}{2}$, **so** it costs $5", key="focus")
+
+Everywhere else foreign text stays text (text.py); this is what a person asks for, one text at a time. Four walls:
+markdown-it makes no HTML, link or image of it; nh3 lets formatting and MathML through, no address and no style; the
+frame's own policy forbids every script and fetch; the app's policy (headers.py) holds in the frame, too. An iframe it
+is because `st.html` drops MathML.
+
+`$` is money unless what it encloses is maths. A formula that isn't understood is shown as it was written.
+"""
+
+import html
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from xml.etree.ElementTree import tostring
+
+import nh3
+import streamlit as st
+from latex2mathml import exceptions
+from latex2mathml.converter import convert_to_element
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+from mapd.ui.text import visible
+
+LONGEST = 20_000  # characters that are rendered
+LONGEST_FORMULA = 1000
+DEEPEST = 40  # braces in each other
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+NOT_MATHS: tuple[type[Exception], ...] = (  # what latex2mathml raises over what it can't read
+    *(one for one in vars(exceptions).values() if isinstance(one, type) and issubclass(one, Exception)),
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    RuntimeError,  # a StopIteration in one of its generators
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+TAGS = set(
+    "p br hr h1 h2 h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td span div "
+    "math mrow mi mn mo mtext mspace msup msub msubsup mover munder munderover mfrac msqrt mroot mtable mtr mtd "
+    "mstyle mpadded mphantom menclose mmultiscripts mprescripts none".split()
+)
+ATTRIBUTES = {
+    "math": {"display"},
+    "mo": {"stretchy", "fence", "form", "largeop", "movablelimits", "accent"},
+    "mi": {"mathvariant"},
+    "mfrac": {"linethickness"},
+    "mtable": {"columnalign"},
+    "mtd": {"columnalign"},
+    "mstyle": {"displaystyle", "scriptlevel"},
+    "menclose": {"notation"},
+    "span": {"class"},
+    "ol": {"start"},
+}
+MARKUP = re.compile(r"[*_`#$\\|~]|^ {0,3}(?:[-+>]|\d+[.)]) ", re.MULTILINE)
+MONEY = re.compile(r"\s?[-+]?\d[\d.,]*(?![\d.,]|\s?[a-zA-Z(]\s?[-+*/=^_)\d])[^\\^_]*$")
+MACROS = re.compile(r"\\(?:\w*def|\w*newcommand|let|loop|csname|catcode)\b")  # they can grow without end
+STYLE = """
+:root { color-scheme: only COLOURS; } html { background: transparent; }
+body { margin: 0; color: INK; font: 1rem/1.55 "Source Sans", "Source Sans 3", system-ui, sans-serif; }
+body { overflow-wrap: anywhere; } body > * { margin: 0 0 0.7em; max-width: 72ch; }
+h1, h2, h3, h4, h5, h6 { font-size: 1.05rem; } ul, ol { padding-left: 1.6em; }
+pre { white-space: pre-wrap; } code, pre, .raw { font-family: monospace; font-size: 0.92em; }
+table { border-collapse: collapse; } th, td { border: 1px solid; padding: 0.15em 0.6em; text-align: left; }
+blockquote { border-left: 2px solid; padding-left: 0.8em; } .raw { text-decoration: underline dotted; }
+math[display="block"] { margin: 0.3em 0 0.7em; overflow-x: auto; text-align: left; }
+"""
+
+
+def draw(text: str, key: str) -> None:
+    """Draw the text rendered, in the colours of the person's theme."""
+    theme = st.context.theme.type or "light"
+    with st.container(key=f"mapd_rendered_{key}"):
+        st.iframe(
+            document(text, theme, str(st.get_option(f"theme.{theme}.textColor"))), height=340, alt="the text, rendered"
+        )
+
+
+def has_markup(text: str) -> bool:
+    """Whether rendering can change anything."""
+    return MARKUP.search(text) is not None
+
+
+def document(text: str, theme: str, ink: str) -> str:
+    """The frame's whole document."""
+    style = STYLE.replace("COLOURS", theme).replace("INK", ink)
+    return (
+        '<!doctype html><html><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{style}</style></head>'
+        f'<body dir="auto">{body(text)}</body></html>'
+    )
+
+
+def body(text: str) -> str:
+    """The text as clean HTML and MathML."""
+    rest = len(text) - LONGEST
+    more = f"<p>… {rest:,} more characters</p>" if rest > 0 else ""
+    made = _markdown().render(visible(text[:LONGEST]))
+    return nh3.clean(made, tags=TAGS, attributes=ATTRIBUTES, url_schemes=set(), link_rel=None) + more
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> MarkdownIt:
+    """Markdown without what leads or loads anything, with maths."""
+    made = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    made.disable(["link", "image", "autolink", "reference", "html_inline", "html_block", "code", "lheading"])
+    made.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    made.use(amsmath_plugin)
+    made.inline.ruler.before("escape", "math_brackets", _brackets)
+    for kind, rule in RULES.items():
+        made.add_render_rule(kind, rule)
+    return made
+
+
+def _brackets(state: StateInline, silent: bool) -> bool:
+    r"""\( … \) and \[ … \]."""
+    opening = state.src[state.pos : state.pos + 2]
+    closing = {"\\(": "\\)", "\\[": "\\]"}.get(opening)
+    end = state.src.find(closing, state.pos + 2) if closing else -1
+    if closing is None or end < 0:
+        return False
+    if not silent:
+        kind = "math_inline" if opening == "\\(" else "math_inline_double"
+        token = state.push(kind, "math", 0)
+        token.content, token.markup = state.src[state.pos + 2 : end], opening
+    state.pos = end + 2
+    return True
+
+
+def _rule(display: str) -> Callable[..., str]:
+    def render(_: RendererHTML, tokens: list[Token], at: int, *__: object) -> str:
+        token = tokens[at]
+        written = token.content if token.type == "amsmath" else _written(token)
+        if token.markup == "$" and MONEY.match(token.content):
+            return html.escape(written)
+        return formula(token.content, display) or f'<span class="raw">{html.escape(written)}</span>'
+
+    return render
+
+
+def _written(token: Token) -> str:
+    closing = {"\\(": "\\)", "\\[": "\\]"}.get(token.markup, token.markup)
+    return f"{token.markup}{token.content}{closing}"
+
+
+RULES = {
+    "math_inline": _rule("inline"),
+    "math_inline_double": _rule("block"),
+    "math_block": _rule("block"),
+    "amsmath": _rule("block"),
+}
+
+
+def formula(latex: str, display: str) -> str | None:
+    """A formula as MathML; None where it can't be read, or would be too much."""
+    if len(latex) > LONGEST_FORMULA or latex.count("{") > 200 or _depth(latex) > DEEPEST or MACROS.search(latex):
+        return None
+    try:
+        known = latex.strip().replace("{aligned}", "{split}")  # the same in a formula; it knows the other one
+        made = tostring(convert_to_element(known, display=display), encoding="unicode")
+    except NOT_MATHS:
+        return None
+    return re.sub(r"&amp;(#x[0-9A-Fa-f]{1,6};)", r"&\1", made)
+
+
+def _depth(latex: str) -> int:
+    """How deep braces, scripts and fences stand in each other at most, counted roughly."""
+    deepest = depth = 0
+    for sign in latex:
+        depth += (sign in "{[(") - (sign in "}])")
+        deepest = max(deepest, depth)
+    return max(deepest, latex.count("\\left"), latex.count("\\begin"))

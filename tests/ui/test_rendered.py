@@ -1,0 +1,87 @@
+"""A rendered text formats and calculates; it leads nowhere, loads nothing, runs nothing, and is never too much."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from mapd.ui.rendered import ATTRIBUTES, POLICY, TAGS, body, document, formula, has_markup
+from tests import hostile
+
+
+class Elements(HTMLParser):
+    """The elements of some HTML, each with its attributes' names."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, set[str]]] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, {name for name, _ in attrs}))
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS, ids=range(len(hostile.TEXTS)))
+def test_nothing_but_formatting_comes_out(text):
+    for tag, attributes in Elements(body(text)).found:
+        assert tag in TAGS
+        assert attributes <= ATTRIBUTES.get(tag, set())
+
+
+def test_what_would_lead_or_load_is_text():
+    for text in ("[a](http://evil.test)", "![a](http://evil.test/x.png)", "<http://evil.test>", "<b>x</b>"):
+        assert [tag for tag, _ in Elements(body(text)).found] == ["p"]
+        assert "evil.test" in body(text) or "&lt;b&gt;" in body(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5 and $3, so $5 + 3 = 8$.",
+        "$7 (amount he has left) = $ 17 = $17",
+        "US$5, $1,000 a day, 5$, $5/day and $3/day, $5-$3=$2, ($10+$5)",
+    ],
+)
+def test_money_stays_money(text):
+    assert body(text) == f"<p>{text}</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("$\\frac{1}{2}$", "<mfrac>"),
+        ("\\(x^2\\) and \\[\\sqrt{2}\\]", "<msqrt>"),
+        ("Let $2x-4=14$.", "<mn>14</mn>"),
+        ("$5 \\times 3$", "<mo>×</mo>"),
+        ("$$\\begin{aligned}a&=b\\\\c&=d\\end{aligned}$$", "<mtable"),
+        ("\\begin{align} a &= b \\end{align}", "<mtable"),
+        ("**so** `x` ~~y~~", "<strong>so</strong> <code>x</code> <s>y</s>"),
+        ("| a |\n|---|\n| 1 |", "<td>1</td>"),
+    ],
+)
+def test_maths_and_markdown_are_rendered(text, part):
+    assert part in body(text)
+
+
+@pytest.mark.parametrize(
+    "latex", ["\\frac", "x^", "\\left(", "\\newcommand{\\b}{\\b\\b}\\b", "{" * 60 + "}" * 60, "x" * 2000]
+)
+def test_a_formula_that_is_not_understood_or_too_much_is_shown_as_written(latex):
+    assert formula(latex, "inline") is None
+    assert '<span class="raw">$' in body(f"${latex}$")
+
+
+def test_hidden_characters_stay_visible():
+    assert "⟨U+202E⟩" in body("a\u202eb")
+
+
+def test_the_frame_has_a_policy_of_its_own():
+    assert f'content="{POLICY}"' in document("x", "dark", "#fff")
+    assert POLICY.startswith("default-src 'none'")
+
+
+def test_only_what_has_markup_is_offered():
+    assert has_markup("**a**")
+    assert has_markup("1. a")
+    assert has_markup("x = $y$")
+    assert not has_markup("Ann has 5 pens, 3 - 2 = 1.")
