@@ -1,11 +1,13 @@
 """Every colour reads on both pages, every thing has a word, every name is escaped."""
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from mapd.ui.look import LOOKS, TEACHERS, chip, figure_layout, score_dots, teacher_chip, teacher_colours
+from mapd.ui.charts import ACCENT, TEAL
+from mapd.ui.look import GREY, LOOKS, TEACHERS, chip, figure_layout, score_dots, teacher_chip, teacher_colours
 
 ROOT = Path(__file__).parents[2]
 THEME = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
@@ -32,6 +34,51 @@ def test_the_themes_are_aa(theme):
         assert all(contrast(look.colour, page) >= 3 for look in LOOKS.values())
     word = {"light": "#ffffff", "dark": "#000000"}[theme]  # on a primary button, see style.css
     assert contrast(colours["primaryColor"], word) >= 4.5
+
+
+# --- The stylesheets: each colour in them stands in a test below, so a new one needs its own --------------------------
+
+SHEETS = sorted((ROOT / "mapd" / "ui").rglob("*.css"))
+COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|rgb\([^)]*\)|light-dark\([^()]+\)|color-mix\(in srgb, currentColor[^)]*\)")
+MARK, WAVE, ERROR, FAULT, FOCUS = "rgb(224 152 0 / 28%)", "#c04f00", "rgb(207 64 54 / 11%)", "#cf4036", "#7876ce"
+ACCENTS, ON_ACCENT = {"light": "#4a4a8f", "dark": "#a9a7f0"}, {"light": "#ffffff", "dark": "#1a1917"}
+FAINT, LINE, MUTED = 0.08, 0.22, 0.74  # shares of the text's colour
+
+
+def over(colour: str, share: float, page: str) -> str:
+    """What a translucent colour looks like on a page."""
+    parts = [(int(colour[i : i + 2], 16), int(page[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(share * top + (1 - share) * under):02x}" for top, under in parts)
+
+
+def translucent(rgb: str, page: str) -> str:
+    red, green, blue, percent = map(int, re.findall(r"\d+", rgb))
+    return over(f"#{red:02x}{green:02x}{blue:02x}", percent / 100, page)
+
+
+def test_every_colour_of_the_stylesheets_is_tested_here():
+    used = {found for sheet in SHEETS for found in COLOUR.findall(sheet.read_text())}
+    mixes = {f"color-mix(in srgb, currentColor {share:.0%}, transparent)" for share in (FAINT, LINE, MUTED)}
+    pairs = {"light-dark(#4a4a8f, #a9a7f0)", "light-dark(#fff, #1a1917)"}
+    assert used == {MARK, WAVE, ERROR, FAULT, FOCUS, "#fff", *mixes, *pairs}
+
+
+@pytest.mark.parametrize("ground", ["backgroundColor", "secondaryBackgroundColor"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_we_write_and_draw_is_aa(theme, ground):
+    page, ink = THEME[theme][ground], THEME[theme]["textColor"]
+    faint = over(ink, FAINT, page)  # behind a row, a band, a key
+    for under in (page, faint):
+        assert contrast(over(ink, MUTED, under), under) >= 4.5
+        assert contrast(ink, under) >= 7
+        assert contrast(FOCUS, under) >= 3
+        assert contrast(over(ACCENTS[theme], 0.8, under), under) >= 3  # a bar
+    assert all(contrast(one, page) >= 3 for one in (ACCENT, TEAL, GREY, FAULT))
+    assert contrast(ink, translucent(MARK, page)) >= 4.5
+    assert contrast(WAVE, page) >= 3
+    assert contrast(ink, translucent(ERROR, page)) >= 4.5
+    assert contrast(ACCENTS[theme], page) >= 4.5
+    assert contrast(ON_ACCENT[theme], ACCENTS[theme]) >= 4.5
 
 
 def test_a_sign_reads_on_its_colour():
