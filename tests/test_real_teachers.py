@@ -249,7 +249,7 @@ def test_served_teachers_on_the_command_line(
     assert run(monkeypatch, "teachers", "list") == 0
     shown = capsys.readouterr().out
     assert "disabled, at http://127.0.0.1:8000/v1, temperature 0.5, max_tokens 2048, concurrency 4" in shown
-    assert run(monkeypatch, "collect", "--exam", "1", "--teachers", "own") == 1
+    assert run(monkeypatch, "collect", "--exam", "1", "--teachers", "own", "--json") == 1
     assert "own is disabled" in capsys.readouterr().err
     assert run(monkeypatch, "teachers", "enable", "own") == 0
     assert run(monkeypatch, *add, "--limit", "concurrency=0") == 1
