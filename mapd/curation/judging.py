@@ -67,13 +67,14 @@ def judge(
     value: str | None = None,
     token: str | None = None,
     seen: int | None = None,
+    seen_of: str | None = None,
     role: str = "annotator",
     circumstances: Circumstances = ON_ITS_OWN,
 ) -> t.Judgement:
     """Record one person's decision on one target.
 
     `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
-    the person saw on the target (0 = none).
+    the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone.
 
     Raises: BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
     """
@@ -82,7 +83,7 @@ def judge(
     person = person_name(by)
     _check_decision(target.kind, decision, reason, value)
     uid = _uid(session, target)
-    _check_seen(session, target, seen)
+    _check_seen(session, target, seen, seen_of)
     row = t.Judgement(
         target=target.kind,
         person=person,
@@ -162,11 +163,13 @@ def _uid(session: Session, target: Target) -> str:
     return row.uid
 
 
-def _check_seen(session: Session, target: Target, seen: int | None) -> None:
+def _check_seen(session: Session, target: Target, seen: int | None, seen_of: str | None) -> None:
     if seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id).order_by(col(t.Judgement.id).desc())
+    if seen_of is not None:
+        query = query.where(t.Judgement.person == seen_of)
     latest = session.exec(query).first()
     if latest is not None and latest.id != seen:
         raise Stale(

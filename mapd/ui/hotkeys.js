@@ -12,6 +12,9 @@ if (!window.mapdHotkeys) {
   const typing = (element) => element.closest("input, textarea, select, [contenteditable=true]") !== null
     && !(element.getAttribute("role") === "combobox" && element.getAttribute("aria-expanded") !== "true");
 
+  // Where Enter already means "press this".
+  const presses = (element) => element.closest("button, a, summary, [role=button], [role=option], [role=menuitem]") !== null;
+
   // "r" and then at once "1": the panel that "r" opens may need a frame or two.
   const pressSoon = (key, frames) => {
     const found = panel() && button(panel(), key);
@@ -43,6 +46,7 @@ if (!window.mapdHotkeys) {
       else pressSoon(key, 30);
       return;
     }
+    if (key === "enter" && presses(event.target)) return;
     const target = button(document, key);
     if (!target) return;
     take();

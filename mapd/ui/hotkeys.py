@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 SCRIPT = (Path(__file__).parent / "hotkeys.js").read_text(encoding="utf-8")
-SHOWN = {"left": "←", "right": "→", "help": "?"}
+SHOWN = {"left": "←", "right": "→", "help": "?", "enter": "Enter"}
 
 
 def name(key: str, *version: object) -> str:

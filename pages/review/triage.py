@@ -1,5 +1,7 @@
 """Triage: one mistake after the other, by keyboard."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from mapd.curation.curated import Curated, Mistake
@@ -24,6 +26,11 @@ def main() -> None:
     if stop.place.queue not in QUEUES:
         text.complain(f"unknown queue: {stop.place.queue}; one of {', '.join(QUEUES)}")
         stop = Stop(exam_id, Place())
+    if stop.place.judge not in (None, *place.JUDGE):
+        text.complain(
+            f"this address asks for judge {stop.place.judge}, which isn't here; one of {', '.join(place.JUDGE)}"
+        )
+        stop = Stop(exam_id, replace(stop.place, judge=None))
     line = fill(curated, QUEUES[stop.place.queue], person)
     mistake = find(curated, line, stop)
     screen.bar(curated, line, stop, person, line.number(mistake) if mistake else None)
@@ -44,11 +51,12 @@ def find(curated: Curated, line: Line, stop: Stop) -> Mistake | None:
 
 def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake) -> None:
     """Draw a mistake with the text in focus, and keep the place."""
+    mistake = scene.ordered(mistake, stop, person)
     asked = next((x for x in mistake.texts if x.text.uid == stop.place.text), None)
     if stop.place.text is not None and asked is None:
         text.complain(f"this address asks for a text that this mistake doesn't have: {stop.place.text}")
-    focus = asked or line.enter(mistake)
-    here = Stop(stop.exam_id, Place(line.queue.name, mistake.attempt.uid, focus.text.uid if focus else None), stop.told)
+    focus = asked or scene.entered(line, stop, person, mistake)
+    here = replace(stop, place=stop.place.at(mistake.attempt.uid, focus.text.uid if focus else None))
     place.mirror(here)
     shown = scene.show(curated, line, here, person, mistake, focus)
     left, right = st.columns((5, 6), gap="small")

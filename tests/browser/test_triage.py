@@ -1,5 +1,6 @@
 """Triage in a real browser: fast keys, undo, two tabs, a restart."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ IDLE = """() => {
 
 def ready(page: Page) -> None:
     """Wait until the app has been idle for so long that a press before has arrived, and the dwell is over."""
-    expect(page.locator(".st-key-mapd_triage_focus, .st-key-mapd_triage_actions").first).to_be_visible(timeout=20_000)
+    expect(page.locator('[class*="st-key-hot_u_"] button').first).to_be_visible(timeout=30_000)  # a chunk of its own
     page.evaluate("window.idleSince = null")
     page.wait_for_function(IDLE, timeout=20_000)
 
@@ -173,3 +174,22 @@ def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> No
     open_triage(page, app)
     press(page, "f")
     assert [url for url in requests if not url.startswith((app.url, app.url.replace("http", "ws"), "data:"))] == []
+
+
+def test_judged_first_nothing_is_told_until_it_is_decided(page: Page, app: App, judged) -> None:
+    open_triage(page, app, "?judge=first")
+    html = page.content().lower()
+    told = ("gpt", "gemini", "mistral", ">reviews<", 'mapd-dots"', "shows work", 'title="accepted"', 'title="holds"')
+    assert [word for word in told if word in html] == []
+    at = page.url
+    page.keyboard.press("a", delay=30)
+    expect(page.locator(".st-key-mapd_triage_focus")).to_contain_text("committee", timeout=20_000)
+    assert page.url == at, "what is revealed is read first"
+    ready(page)
+    page.keyboard.press("Enter", delay=30)
+    expect(page).not_to_have_url(at)
+    ready(page)
+    page.keyboard.press("j", delay=30)
+    expect(page).to_have_url(re.compile("judge=assisted"))
+    expect(page.locator(".st-key-mapd_triage_focus")).to_contain_text("committee")
+    assert [(j.decision, j.revealed) for j in judged()] == [("accept", False)]

@@ -3,12 +3,14 @@
 from datetime import timedelta
 from pathlib import Path
 
-from sqlmodel import select
+import pytest
+from sqlmodel import col, select
 from streamlit.testing.v1 import AppTest
 
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.ui.triage import acts
 from tests.pages.running import errors, open_page, shown
 
 
@@ -18,6 +20,18 @@ def triage(**params: str) -> AppTest:
 
 def button(app: AppTest, key: str):
     return next(b for b in app.button if b.key and b.key.startswith(f"hot_{key}_"))
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A press counts as soon as its button is there."""
+    monkeypatch.setattr(acts, "DWELL", 0)
+
+
+def judgements() -> list[t.Judgement]:
+    """Every judgement so far, oldest first."""
+    with db.reading(db.open_store(Settings())) as session:
+        return list(session.exec(select(t.Judgement).order_by(col(t.Judgement.id))).all())
 
 
 def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
@@ -92,3 +106,78 @@ def test_a_judgement_that_a_merge_brought_in_late_stops_nobody(full_home: Path) 
     next(f for f in app.text_input if f.label == "The right gold answer").set_value("77").run()
     assert errors(app) == []
     assert "read as 77" in shown(app)
+
+
+TOLD = (
+    "gpt",
+    "gemini",
+    "mistral",
+    ">committee<",
+    ">reviews<",
+    'class="mapd-dots"',
+    "equations",
+    "shows work",
+    'title="accepted"',
+)
+
+
+def everything(app: AppTest) -> str:
+    """All that the page sends to the browser."""
+    labels = [f"{b.label} {b.key}" for b in app.button] + [str(m.value) for m in (*app.markdown, *app.caption)]
+    return " ".join([shown(app), *labels]).lower()
+
+
+def test_judged_first_nothing_is_told_before_the_decision(full_home: Path, at_once: None) -> None:
+    app = triage(judge="first")
+    assert [word for word in TOLD if word not in everything(triage())] == [], "assisted, all of it is there"
+    assert [word for word in TOLD if word in everything(app)] == []
+    assert not [b for b in app.button if b.proto.type == "primary"], "neither decision is the page's favourite"
+    button(app, "a").click().run()
+    assert [word for word in TOLD if word not in everything(app) and word not in ("gpt", "gemini", "mistral")] == []
+    (row,) = judgements()
+    assert (row.decision, row.revealed, row.queue, row.committee) == ("accept", False, "everything", row.committee)
+    assert row.seconds is not None
+    assert row.committee in ("accepted", "rejected")
+
+
+def test_what_is_revealed_can_be_changed_by_a_second_judgement(full_home: Path, at_once: None) -> None:
+    app = triage(judge="first")
+    at = app.query_params["text"]
+    button(app, "a").click().run()
+    assert app.query_params["text"] == at
+    reject = next(b for b in app.button if b.key.startswith("hot_2_") and b.key.endswith("-rationale_reject"))
+    reject.click().run()
+    assert [(j.decision, j.reason, j.revealed) for j in judgements()] == [
+        ("accept", None, False),
+        ("reject", "false_step", True),
+    ]
+    assert app.query_params["text"] != at, "and goes on"
+
+
+def test_what_stands_goes_on_without_another_row(full_home: Path, at_once: None) -> None:
+    app = triage(judge="first")
+    at = app.query_params["text"]
+    button(app, "a").click().run()
+    button(app, "a").click().run()
+    assert app.query_params["text"] != at
+    assert len(judgements()) == 1
+    button(app, "a").click().run()
+    button(app, "enter").click().run()
+    assert len({j.explanation_id for j in judgements()}) == 2
+
+
+def test_a_look_at_all_is_remembered_by_the_next_judgement(full_home: Path, at_once: None) -> None:
+    app = triage(judge="first")
+    button(app, "j").click().run()
+    assert app.query_params["judge"] == "assisted"
+    assert ">committee<" in shown(app)
+    button(app, "j").click().run()
+    assert ">committee<" not in shown(app)
+    button(app, "a").click().run()
+    assert [j.revealed for j in judgements()] == [True], "it had been seen"
+
+
+def test_the_way_of_judging_is_in_the_address(full_home: Path) -> None:
+    assert triage().query_params["judge"] == "assisted"
+    assert triage(judge="first").query_params["judge"] == "first"
+    assert "asks for judge blindly" in errors(triage(judge="blindly"))[0]

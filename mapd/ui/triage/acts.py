@@ -75,8 +75,13 @@ def _judge(
         note=note or None,
         token=f"{item.token}{part}",
         seen=item.seen,
+        seen_of=item.seen_of,
         circumstances=Circumstances(
-            queue=item.queue, seconds=round(time.monotonic() - item.since, 2), committee=item.committee
+            queue=item.queue,
+            sampling_chance=item.chance,
+            revealed=item.revealed,
+            seconds=round(time.monotonic() - item.since, 2),
+            committee=item.committee,
         ),
     )
 

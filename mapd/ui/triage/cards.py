@@ -64,22 +64,28 @@ def question(mistake: Mistake) -> str:
     return f'{title}<div class="mapd-scroll mapd-question" tabindex="0">{"".join(parts)}</div>'
 
 
-def gold(mistake: Mistake) -> str:
-    """The gold answer, as corrected; the one that was given beside it."""
+def gold(mistake: Mistake, *, covered: bool) -> str:
+    """The gold answer, as corrected; the one that was given beside it, unless what people say is `covered`."""
     given = mistake.question.gold
-    was = "" if given == mistake.gold else f' <s class="mapd-note">{escape(one_line(given, 40))}</s> corrected'
+    was = (
+        "" if covered or given == mistake.gold else f' <s class="mapd-note">{escape(one_line(given, 40))}</s> corrected'
+    )
     return f'{labelled("gold")} <b class="mapd-answer">{escape(one_line(mistake.gold, 60))}</b>{was}'
 
 
-def answered(mistake: Mistake) -> str:
-    """The student's own answer beside the gold."""
+def answered(mistake: Mistake, *, covered: bool) -> str:
+    """The student's own answer beside the gold; `covered`, without what people and our own reading say of it."""
     if mistake.answer is None:
         return f"{labelled('student')} {chip('no_answer')}"
     look = LOOKS["incorrect"]
-    read = "" if mistake.answer == mistake.attempt.answer else ' <span class="mapd-note">as people read it</span>'
+    read = (
+        ""
+        if covered or mistake.answer == mistake.attempt.answer
+        else ' <span class="mapd-note">as people read it</span>'
+    )
     ours = mistake.attempt.our_answer
     doubt = ""
-    if mistake.possibly_not and ours:
+    if mistake.possibly_not and ours and not covered:
         doubt = f' <span class="mapd-note">possibly not a mistake: we read {escape(one_line(ours, 30))}</span>'
     return (
         f'{labelled("student")} <b class="mapd-answer">{escape(one_line(mistake.answer, 40))}</b> '
@@ -113,30 +119,48 @@ def text_line(x: Explained, curated: Curated) -> str:
     )
 
 
-def feedback_line(texts: Sequence[Explained]) -> str:
+def covered_line(x: Explained) -> str:
+    """One text of which nothing is said yet: its length alone."""
+    return f'<div class="mapd-note">not judged by you yet · {len(x.text.text.split()):,} words</div>'
+
+
+def feedback_line(texts: Sequence[Explained], *, covered: bool) -> str:
     """The folded feedback: how many, and how they stand."""
-    standing = "".join(chip(x.verdict.value) for x in texts) if len(texts) < 4 else ""
+    standing = "" if covered or len(texts) > 3 else "".join(chip(x.verdict.value) for x in texts)
     return f'<div class="mapd-feedbackline"><span class="mapd-label">feedback · {len(texts)}</span>{standing}</div>'
 
 
 # -- the text in focus ------------------------------------------------------------------------------------------------
 
 
-def head(x: Explained, mistake: Mistake, curated: Curated) -> str:
-    """Which text it is, and what counts of it now."""
+def _numbered(x: Explained, mistake: Mistake) -> str:
     texts = mistake.feedback if x.text.kind == "feedback" else mistake.rationales
     number = next(i for i, other in enumerate(texts, 1) if other.text.id == x.text.id)
+    return labelled(f"{x.text.kind} {number} of {len(texts)}")
+
+
+def covered_head(x: Explained, mistake: Mistake) -> str:
+    """Which text it is, and no more."""
+    return f'<div class="mapd-head">{_numbered(x, mistake)}</div>'
+
+
+COVERED = (
+    '<div class="mapd-checks mapd-note">Judge first: who wrote it, and what checks, reviewers and people say of it, '
+    "is shown once you have decided.</div>"
+)
+
+
+def head(x: Explained, mistake: Mistake, curated: Curated) -> str:
+    """Which text it is, and what counts of it now."""
     simulated = ' <span class="mapd-note">simulated</span>' if x.text.simulated else ""
     repair = ' <span class="mapd-note">a repair</span>' if x.text.repairs_id else ""
-    who = (
-        f"{labelled(f'{x.text.kind} {number} of {len(texts)}')}{small_chip(x.text.teacher, curated)}{simulated}{repair}"
-    )
+    who = f"{_numbered(x, mistake)}{small_chip(x.text.teacher, curated)}{simulated}{repair}"
     return f'<div class="mapd-head">{who}<span class="mapd-grow"></span>{verdict_chip(x)}</div>'
 
 
-def body(x: Explained) -> str:
-    """The text itself, its false equations marked."""
-    marks = [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+def body(x: Explained, *, covered: bool) -> str:
+    """The text itself, its false equations marked unless they are `covered`."""
+    marks = [] if covered else [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     return f'<div class="mapd-scroll mapd-focus" tabindex="0">{foreign_html(x.text.text, marks, LONGEST)}</div>'
 
 

@@ -8,22 +8,37 @@ presses the session does: a fast second press still brings along the address fro
 back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from mapd.curation import first
 from mapd.curation.queues import DEFAULT
 from mapd.ui import address
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A queue, and by uid a mistake and a text; without a mistake it is the first that waits."""
+    """A queue, and by uid a mistake and a text; without a mistake it is the first that waits.
+
+    `judge` is "first" where verdict, scores, checks and names wait for the decision, "assisted" where all is shown;
+    none is the queue's own way.
+    """
 
     queue: str = DEFAULT
     mistake: str | None = None
     text: str | None = None
+    judge: str | None = None
+
+    @property
+    def judge_first(self) -> bool:
+        """Whether the person decides before anything is revealed."""
+        return self.queue in first.QUEUES if self.judge is None else self.judge == "first"
+
+    def at(self, mistake: str | None, text: str | None = None) -> "Place":
+        """Elsewhere in the same queue, judged the same way."""
+        return replace(self, mistake=mistake, text=text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,13 @@ class Stop:
     place: Place
     told: str | None = None
 
+    def at(self, mistake: str | None, text: str | None = None) -> "Stop":
+        """Elsewhere in the same queue."""
+        return Stop(self.exam_id, self.place.at(mistake, text))
+
+
+JUDGE = ("first", "assisted")
+
 
 def settle(exam_id: int) -> Stop:
     """Where this run is."""
@@ -41,10 +63,10 @@ def settle(exam_id: int) -> Stop:
     context = get_script_run_ctx()
     if kept is None or (context is not None and context.is_history_navigation):
         asked = st.query_params
-        place = Place(asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"))
+        place = Place(asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"), asked.get("judge"))
         return Stop(exam_id, place)
     if kept.exam_id != exam_id:
-        return Stop(exam_id, Place(kept.place.queue))
+        return Stop(exam_id, kept.place.at(None))
     return Stop(exam_id, kept.place, kept.told)
 
 
@@ -56,7 +78,8 @@ def go(stop: Stop) -> None:
 def mirror(stop: Stop) -> None:
     """Keep this place, and let the address say it."""
     go(stop)
-    place = {"queue": stop.place.queue, "mistake": stop.place.mistake, "text": stop.place.text}
+    judge = JUDGE[0] if stop.place.judge_first else JUDGE[1]
+    place = {"queue": stop.place.queue, "judge": judge, "mistake": stop.place.mistake, "text": stop.place.text}
     now = st.query_params.to_dict()
     wanted = {k: v for k, v in (now | place).items() if v is not None}
     if wanted != now:

@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 import streamlit as st
 
+from mapd.curation import first
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.queues import Entry, Line
 from mapd.store.queries import JudgementRow, Response
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
-from mapd.ui.triage.place import Place, Stop
-from mapd.verdicts import in_force
+from mapd.ui.triage.place import Stop
+from mapd.verdicts import VERDICT, Act, heard, in_force
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
+OPEN = "triage_open"  # session state: the texts that this tab has shown with all that is known of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,12 @@ class Item:
     person: str
     target: Target
     seen: int  # the latest judgement on it that is shown; 0 = none
+    seen_of: str | None  # whose judgements can be seen here: this person's alone, or everybody's
     token: str
     since: float
     queue: str
+    chance: float | None
+    revealed: bool
     committee: str | None
     here: Stop
     then: Stop
@@ -51,36 +56,84 @@ class Scene:
     mistake: Mistake
     entry: Entry | None
     text: Explained | None
+    hidden: frozenset[int]  # the texts that wait to be judged before anything is said of them
+    own: Act | None  # what this person says of the text
     item: Item  # the text, or the attempt where there is none
     attempt: Item
     question: Item
     before: Stop | None
     behind: Stop | None
 
+    @property
+    def covered(self) -> bool:
+        """Whether the text in focus waits to be judged before anything is said of it."""
+        return self.text is not None and self.text.text.id in self.hidden
+
+    @property
+    def revealed(self) -> bool:
+        """Whether the text was judged first and all is shown now, the decision open to a change."""
+        return self.stop.place.judge_first and self.own is not None and not self.covered
+
     def at(self, text: Explained) -> Stop:
         """The same mistake at another text."""
-        return _to(self.stop, self.mistake, text)
+        return self.stop.at(self.mistake.attempt.uid, text.text.uid)
+
+
+def ordered(mistake: Mistake, stop: Stop, person: str) -> Mistake:
+    """The mistake with its texts in the order in which they are shown."""
+    if not stop.place.judge_first:
+        return mistake
+    rationales, feedback = first.shuffled(mistake.rationales, person), first.shuffled(mistake.feedback, person)
+    return replace(mistake, rationales=rationales, feedback=feedback)
+
+
+def entered(line: Line, stop: Stop, person: str, mistake: Mistake) -> Explained | None:
+    """The text to begin with: the queue's choice; judged first, the first in the person's own order that waits."""
+    chosen = line.enter(mistake)
+    entry = line.entry(mistake)
+    if not stop.place.judge_first or chosen is None:
+        return chosen
+    alike = (entry.open or entry.texts) if entry else ()
+    alike = alike or (mistake.feedback if chosen.text.kind == "feedback" else mistake.rationales)
+    return first.shuffled(alike, person)[0]
 
 
 def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> Scene:
-    """The scene of this mistake with this text in focus."""
-    latest: dict[tuple[str, int], int] = {}  # the highest id, not the latest in time: what came in by a merge is news
-    for row in curated.judgements:
-        latest[row.target, row.target_id] = max(row.judged.id, latest.get((row.target, row.target_id), 0))
-    entry = line.entry(mistake)
+    """The scene of this mistake, its texts as `ordered` has them, with this text in focus."""
+    entry, hidden = line.entry(mistake), _hidden(curated, stop, person, mistake)
+    mine_alone = bool(hidden)
     targets = [Target("attempt", mistake.attempt.id), Target("question", mistake.question.id)]
     targets += [Target(text.text.kind, text.text.id)] if text else []
-    seen = [latest.get((target.kind, target.id), 0) for target in targets]
-    version = "_".join(str(n) for n in (mistake.attempt.id, text.text.id if text else 0, max(seen)))
-    token, since = _shown(version)
-    next_mistake = _enter(stop, line.after(mistake)) or Stop(stop.exam_id, Place(stop.place.queue))
+    seen = [_latest(curated, target, person if mine_alone else None) for target in targets]
+    token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *seen, mine_alone))))
+    here, next_mistake = replace(stop, told=None), _enter(stop, line.after(mistake)) or stop.at(None)
+    opened = st.session_state.setdefault(OPEN, set())
+    opened |= {x.text.id for x in mistake.texts if x.text.id not in hidden}
     items = [
-        Item(engine(), person, target, n, f"{token}-{target.kind}", since, line.queue.name, None, stop, next_mistake)
+        Item(
+            engine=engine(),
+            person=person,
+            target=target,
+            seen=n,
+            seen_of=person if mine_alone else None,
+            token=f"{token}-{target.kind}",
+            since=since,
+            queue=line.queue.name,
+            chance=_chance(line, mistake),
+            revealed=not mine_alone,
+            committee=None,
+            here=here,
+            then=next_mistake,
+        )
         for target, n in zip(targets, seen, strict=True)
     ]
     if text:
-        item = replace(
-            items[-1], committee=text.committee.verdict.value, then=_after(stop, mistake, entry, text) or next_mistake
+        then = _after(stop, mistake, entry, text, person) or next_mistake
+        items[-1] = replace(
+            items[-1],
+            revealed=text.text.id in opened,
+            committee=text.committee.verdict.value,
+            then=here if text.text.id in hidden else then,  # what is revealed is read before one goes on
         )
     before, behind = line.neighbours(mistake)
     return Scene(
@@ -88,11 +141,13 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
         line=line,
         stop=stop,
         person=person,
-        version=version,
+        version=token,
         mistake=mistake,
         entry=entry,
         text=text,
-        item=item if text else items[0],
+        hidden=hidden,
+        own=_own(curated, text, person),
+        item=items[-1] if text else items[0],
         attempt=items[0],
         question=items[1],
         before=_enter(stop, before),
@@ -100,11 +155,56 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
     )
 
 
+def _hidden(curated: Curated, stop: Stop, person: str, mistake: Mistake) -> frozenset[int]:
+    return first.hidden(curated.judgements, mistake.texts, person) if stop.place.judge_first else frozenset()
+
+
+def _rows(curated: Curated, target: Target, person: str | None) -> list[JudgementRow]:
+    """The judgements on a target, all or one person's, oldest first."""
+    return [
+        row
+        for row in curated.judgements
+        if (row.target, row.target_id) == (target.kind, target.id) and person in (None, row.judged.person)
+    ]
+
+
+def _latest(curated: Curated, target: Target, person: str | None) -> int:
+    """The highest id, not the latest in time: what came in by a merge is news."""
+    return max((row.judged.id for row in _rows(curated, target, person)), default=0)
+
+
+def _own(curated: Curated, text: Explained | None, person: str) -> Act | None:
+    if text is None:
+        return None
+    mine = heard((row.judged for row in _rows(curated, Target(text.text.kind, text.text.id), person)), VERDICT)
+    return mine[-1].decision if mine else None
+
+
+def _chance(line: Line, mistake: Mistake) -> float | None:
+    """In a queue drawn by lot: the chance of each mistake to be among as many as this one is the last of."""
+    number = line.number(mistake)
+    return number / len(line.entries) if number and line.queue.name in first.QUEUES else None
+
+
 def nowhere(stop: Stop, person: str, curated: Curated) -> Item:
     """What an undo needs where no mistake is shown."""
     latest = max((row.judged.id for row in curated.judgements), default=0)
     token, since = _shown(f"{stop.place.mistake or stop.place.queue}_{latest}")
-    return Item(engine(), person, Target("attempt", 0), latest, token, since, stop.place.queue, None, stop, stop)
+    return Item(
+        engine=engine(),
+        person=person,
+        target=Target("attempt", 0),
+        seen=latest,
+        seen_of=None,
+        token=token,
+        since=since,
+        queue=stop.place.queue,
+        chance=None,
+        revealed=True,
+        committee=None,
+        here=stop,
+        then=stop,
+    )
 
 
 def _shown(version: str) -> tuple[str, float]:
@@ -115,22 +215,24 @@ def _shown(version: str) -> tuple[str, float]:
     return kept[1], kept[2]
 
 
-def _to(stop: Stop, mistake: Mistake, text: Explained | None) -> Stop:
-    return Stop(stop.exam_id, Place(stop.place.queue, mistake.attempt.uid, text.text.uid if text else None))
-
-
 def _enter(stop: Stop, entry: Entry | None) -> Stop | None:
-    return None if entry is None else _to(stop, entry.mistake, entry.enter)
+    """Where one arrives at an entry; who judges first finds the text there, by an order of their own."""
+    if entry is None:
+        return None
+    text = None if stop.place.judge_first or entry.enter is None else entry.enter.text.uid
+    return stop.at(entry.mistake.attempt.uid, text)
 
 
-def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained) -> Stop | None:
+def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, person: str) -> Stop | None:
     """The mistake's next text to decide: of the same kind where the queue isn't about this one, else the queue's."""
     about = entry.open if entry else ()
     if entry is None or all(x.text.id != text.text.id for x in entry.texts):
         alike = mistake.feedback if text.text.kind == "feedback" else mistake.rationales
         about = (*(x for x in alike if x.people.decision is None), *about)
+    if stop.place.judge_first:
+        about = first.shuffled(about, person)
     found = next((x for x in about if x.text.id != text.text.id), None)
-    return None if found is None else _to(stop, mistake, found)
+    return None if found is None else stop.at(mistake.attempt.uid, found.text.uid)
 
 
 # -- undo -------------------------------------------------------------------------------------------------------------
@@ -165,8 +267,8 @@ def home_of(curated: Curated, stop: Stop, row: JudgementRow) -> Stop:
     for m in curated.mistakes:
         for x in m.texts:
             if (x.text.kind, x.text.id) == (row.target, row.target_id):
-                return _to(stop, m, x)
+                return stop.at(m.attempt.uid, x.text.uid)
     attempts = [m.attempt for m in curated.mistakes] + list(gone)
     own = "id" if row.target == "attempt" else "question_id"
     uid = next((a.uid for a in attempts if getattr(a, own) == row.target_id), None)
-    return Stop(stop.exam_id, Place(stop.place.queue, uid))
+    return stop.at(uid)

@@ -5,6 +5,7 @@ Every button carries the version of what is shown in its key (hotkeys.name), so 
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -15,7 +16,7 @@ from mapd.curation.queues import QUEUES, Line, tally
 from mapd.store.queries import JudgementRow
 from mapd.ui import figures, hotkeys
 from mapd.ui.triage import acts, cards
-from mapd.ui.triage.place import Place, Stop, go
+from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere, redoable, undoable
 from mapd.verdicts import Act, Reason
 
@@ -29,7 +30,9 @@ KEYS = (
     ("n", "note"),
     ("x", "the attempt: not a mistake, or another answer"),
     ("g", "the question or its gold is bad"),
+    ("Enter", "judged first and revealed: go on"),
     ("u / y", "undo / redo"),
+    ("j", "judge first, or see all"),
     ("← →", "the mistake before / behind"),
     ("h", "history"),
 )
@@ -58,6 +61,9 @@ def bar(curated: Curated, line: Line, stop: Stop, person: str, at: int | None) -
         where = "not in this queue" if at is None else f"{at:,} / {of:,} mistakes"
         settled = f'{figures.bar(line.settled, of)}<span class="mapd-note">{line.settled:,} decided</span>'
         st.html(f'<div class="mapd-progress"><b>{where}</b>{settled}</div>', width="stretch")
+        judge_first = stop.place.judge_first
+        other = Stop(stop.exam_id, replace(stop.place, judge=JUDGE[judge_first]))
+        _press("j", f"judge first {'◉ on' if judge_first else '○ off'}", judge_first, go, other, kind="tertiary")
         _help()
 
 
@@ -79,11 +85,11 @@ def mistake(scene: Scene) -> None:
     with st.container(border=True, key="mapd_triage_question"):
         st.html(cards.question(scene.mistake))
         with _line("gold"):
-            st.html(cards.gold(scene.mistake))
+            st.html(cards.gold(scene.mistake, covered=bool(scene.hidden)))
             _about_question(scene)
     with st.container(border=True, key="mapd_triage_student"):
         with _line("student"):
-            st.html(cards.answered(scene.mistake))
+            st.html(cards.answered(scene.mistake, covered=bool(scene.hidden)))
             _about_attempt(scene)
         st.html(cards.response(scene.mistake))
     with st.container(border=True, key="mapd_triage_texts", gap=None):
@@ -106,7 +112,7 @@ def _texts(scene: Scene) -> None:
         with st.container(key="mapd_feedback", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             other = (rationales if unfolded else feedback) or feedback
             _press("f", "", scene.version, go, scene.at(other[0]))
-            st.html(cards.feedback_line(feedback))
+            st.html(cards.feedback_line(feedback, covered=bool(scene.hidden)))
         if unfolded:
             _text_lines(scene, feedback, len(rationales) + 1)
 
@@ -117,11 +123,11 @@ def _text_lines(scene: Scene, texts: Sequence[Explained], first: int) -> None:
         name = f"mapd_text_{'focus' if in_focus else 'line'}_{number}"
         with st.container(key=name, horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             _press(str(number), "", scene.version, go, scene.at(x))
-            st.html(cards.text_line(x, scene.curated))
+            st.html(cards.covered_line(x) if x.text.id in scene.hidden else cards.text_line(x, scene.curated))
 
 
 def _about_question(scene: Scene) -> None:
-    with _panel("g", "question or gold bad", f"{scene.version}_{scene.question.seen}"):
+    with _panel("g", "question or gold bad", scene.version):
         for number, reason in enumerate(QuestionReason, 1):
             _decision(str(number), cards.words(reason), scene.question, Act.REJECT, reason=reason)
         _typed("The right gold answer", scene.question)
@@ -129,7 +135,7 @@ def _about_question(scene: Scene) -> None:
 
 
 def _about_attempt(scene: Scene) -> None:
-    with _panel("x", "not a mistake", f"{scene.version}_{scene.attempt.seen}"):
+    with _panel("x", "not a mistake", scene.version):
         _decision("1", "not a mistake: the student is right", scene.attempt, Act.REJECT)
         _decision("2", "a mistake indeed", scene.attempt, Act.ACCEPT, move=False)
         _typed("The student’s answer reads", scene.attempt)
@@ -146,8 +152,13 @@ def focus(scene: Scene) -> None:
             st.html('<p class="mapd-note">No teacher has written on this mistake.</p>')
             return
         x = scene.text
+        if scene.covered:
+            st.html(cards.covered_head(x, scene.mistake))
+            st.html(cards.body(x, covered=True))
+            st.html(cards.COVERED)
+            return
         st.html(cards.head(x, scene.mistake, scene.curated))
-        st.html(cards.body(x))
+        st.html(cards.body(x, covered=False))
         st.html(cards.checks(x, scene.mistake.gold) + cards.votes(x, scene.curated))
         st.html(cards.why(x, _rows_on(scene, x)))
 
@@ -165,18 +176,31 @@ def actions(scene: Scene) -> None:
         _go("left", scene.before, scene.version)
         _go("right", scene.behind, scene.version)
         if scene.text is not None:
-            _decision("a", "accept", scene.item, Act.ACCEPT, kind="primary")
-            with _panel("r", "reject", scene.version):
-                for number, reason in enumerate(Reason, 1):
-                    _decision(str(number), cards.words(reason), scene.item, Act.REJECT, reason=reason)
-                _decision("0", "no reason", scene.item, Act.REJECT)
-        _decision("s", "skip", scene.item, Act.SKIP)
+            _verdict(scene)
+        if not scene.revealed:
+            _decision("s", "skip", scene.item, Act.SKIP)
         with _panel("n", "note", scene.version):
             field = f"triage_note_{scene.version}"
             st.text_area("Note", key=field, height=90, max_chars=2000, placeholder="Ctrl+Enter saves it")
             st.button("Save note", key=f"{field}_save", on_click=acts.note, args=(scene.item, field))
         undo(scene.curated, scene.stop, scene.person, scene.item)
         _history(scene)
+
+
+def _verdict(scene: Scene) -> None:
+    """Accept and reject; of what was judged first and is revealed now, go on or change it by a second judgement."""
+    if scene.revealed:
+        _press("enter", "go on", scene.version, go, scene.item.then, kind="primary")
+    if scene.revealed and scene.own is Act.ACCEPT:
+        _press("a", "accept stands: go on", scene.version, go, scene.item.then)
+    else:
+        kind: acts.ButtonKind = "secondary" if scene.covered or scene.revealed else "primary"
+        words = "accept after all" if scene.revealed else "accept"
+        _decision("a", words, scene.item, Act.ACCEPT, kind=kind)
+    with _panel("r", "reject after all" if scene.revealed else "reject", scene.version):
+        for number, reason in enumerate(Reason, 1):
+            _decision(str(number), cards.words(reason), scene.item, Act.REJECT, reason=reason)
+        _decision("0", "no reason", scene.item, Act.REJECT)
 
 
 def undo(curated: Curated, stop: Stop, person: str, item: Item) -> None:
@@ -208,6 +232,8 @@ def back(curated: Curated, stop: Stop, person: str) -> None:
 def _history(scene: Scene) -> None:
     targets = {(i.target.kind, i.target.id) for i in (scene.item, scene.attempt, scene.question)}
     rows = [row for row in scene.curated.judgements if (row.target, row.target_id) in targets]
+    if scene.hidden:
+        rows = [row for row in rows if row.judged.person == scene.person]
     with _panel("h", f"history · {len(rows)}", scene.version):
         st.html(cards.history(rows) if rows else '<p class="mapd-note">Nobody has judged this yet.</p>')
 
@@ -253,7 +279,7 @@ def _go(key: str, to: Stop | None, version: str) -> None:
 
 
 def _typed(label: str, item: Item) -> None:
-    field = f"triage_typed_{item.token}_{item.seen}"
+    field = f"triage_typed_{item.token}"
     st.text_input(
         label, key=field, max_chars=200, placeholder="Enter saves it", on_change=acts.decide_typed, args=(item, field)
     )

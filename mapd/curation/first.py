@@ -1,0 +1,42 @@
+"""Judge first, then reveal: what a person doesn't see before deciding, and how the texts stand until then. Pure.
+
+hidden(curated.judgements, mistake.texts, "ann")  -> the texts that ann has not decided on yet
+shuffled(mistake.rationales, "ann")               -> in an order of ann's own, the same each time
+
+The order is drawn from the person's name and the texts' uids, both of which stand with every judgement: who wants to
+know in which order somebody saw the texts sorts them by `draw` again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from mapd.curation.curated import Explained
+from mapd.store.queries import JudgementRow
+from mapd.verdicts import Act
+
+QUEUES = ("audit", "audit-accepted", "overlap")  # where people judge first unless they say otherwise: agreement counts
+
+
+def draw(person: str, uid: str) -> str:
+    """The lot of one text for one person; the texts of a mistake stand in the order of their lots."""
+    return hashlib.sha256(f"{person} {uid}".encode()).hexdigest()
+
+
+def shuffled(texts: Iterable[Explained], person: str) -> tuple[Explained, ...]:
+    """The texts in this person's order."""
+    return tuple(sorted(texts, key=lambda x: draw(person, x.text.uid)))
+
+
+def hidden(rows: Sequence[JudgementRow], texts: Iterable[Explained], person: str) -> frozenset[int]:
+    """The ids of the texts that this person has never accepted or rejected.
+
+    A decision that was taken back counts: what it revealed has been seen.
+    """
+    decided = {
+        row.target_id
+        for row in rows
+        if row.judged.person == person
+        and row.judged.decision in (Act.ACCEPT, Act.REJECT)
+        and row.target in ("rationale", "feedback")
+    }
+    return frozenset(x.text.id for x in texts if x.text.id not in decided)
