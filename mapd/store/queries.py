@@ -122,6 +122,7 @@ class JudgementRow:
     note: str | None
     committee: str | None
     created_at: datetime
+    batch: str  # what was done in one act has one, and is taken back in one
 
 
 _EXAM = (
@@ -345,9 +346,15 @@ def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[Judgeme
             note=j.note,
             committee=j.committee,
             created_at=j.created_at,
+            batch=batch_of(j.token),
         )
         for j, target_uid in session.exec(query).all()
     ]
+
+
+def batch_of(token: str) -> str:
+    """The act that a judgement was part of: the judgements of one act share what stands before the "/"."""
+    return token.partition("/")[0]
 
 
 TARGET_COLUMN = {

@@ -159,15 +159,37 @@ def test_a_mistake_that_is_none_leaves_and_comes_back(page: Page, app: App, judg
     assert page.url.split("&text")[0] == first.split("&text")[0]
 
 
-def test_a_note_is_typed_without_deciding_anything(page: Page, app: App, judged) -> None:
-    open_triage(page, app)
+def type_note(page: Page, words: str) -> None:
     page.keyboard.press("n")
     expect(page.locator('[class*="st-key-hotpanel_n"] textarea')).to_be_focused()
-    page.keyboard.type("a useful rationale")
+    page.keyboard.type(words)
+
+
+def test_ctrl_enter_saves_a_note_that_decides_nothing(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    type_note(page, "a useful rationale")
     page.keyboard.press("Control+Enter")
-    page.locator('[class*="st-key-hotpanel_n"] button').click(delay=50)
-    ready(page)
+    expect(page.locator(".mapd-saved")).to_contain_text("note")
     assert [(j.decision, j.note) for j in judged()] == [("skip", "a useful rationale")]
+
+
+def test_a_note_is_taken_along_and_enter_accepts_the_rest(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    at = page.url
+    type_note(page, "well said")
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("note · not saved yet")).to_be_visible()
+    ready(page)
+    page.keyboard.press("a", delay=30)
+    expect(page).not_to_have_url(at)
+    ready(page)
+    page.keyboard.press("Enter", delay=30)
+    expect(page.locator(".mapd-progress")).to_contain_text("1 decided")
+    ready(page)
+    assert [(j.decision, j.note) for j in judged()] == [("accept", "well said"), ("accept", None), ("accept", None)]
+    press(page, "u")
+    expect(page.locator(".mapd-progress")).to_contain_text("0 decided")
+    assert len(judged()) == 5, "one undo took both back"
 
 
 def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:

@@ -181,3 +181,53 @@ def test_the_way_of_judging_is_in_the_address(full_home: Path) -> None:
     assert triage().query_params["judge"] == "assisted"
     assert triage(judge="first").query_params["judge"] == "first"
     assert "asks for judge blindly" in errors(triage(judge="blindly"))[0]
+
+
+def test_enter_accepts_the_rest_and_one_undo_takes_all_back(full_home: Path, at_once: None) -> None:
+    app = triage()
+    first = app.query_params["mistake"]
+    reject = next(b for b in app.button if b.key.startswith("hot_2_") and b.key.endswith("-rationale_reject"))
+    reject.click().run()
+    assert "the rest is right" in button(app, "enter").label
+    button(app, "enter").click().run()
+    assert app.query_params["mistake"] != first
+    assert [j.decision for j in judgements()] == ["reject", "accept", "accept"]
+    assert len({j.explanation_id for j in judgements()}) == 3
+    assert button(app, "u").label.endswith("undo 2")
+    button(app, "u").click().run()
+    assert app.query_params["mistake"] == first
+    rows = judgements()
+    assert {row.undoes_id for row in rows[3:]} == {row.id for row in rows[1:3]}
+    assert button(app, "y").label.endswith("redo 2")
+    button(app, "y").click().run()
+    assert {row.undoes_id for row in judgements()[5:]} == {row.id for row in rows[3:]}
+    assert button(app, "u").label.endswith("undo 2"), "and back again, as often as one likes"
+
+
+def test_feedback_is_judged_with_the_same_keys(full_home: Path, at_once: None) -> None:
+    app = triage()
+    button(app, "f").click().run()
+    button(app, "a").click().run()
+    button(app, "enter").click().run()
+    assert [(j.target, j.decision) for j in judgements()] == [("feedback", "accept")] * 3
+
+
+def test_a_note_goes_with_the_next_decision(full_home: Path, at_once: None) -> None:
+    app = triage()
+    app.text_area[0].set_value("a fine text").run()
+    assert any("not saved yet" in p.proto.popover.label for p in popovers(app))
+    button(app, "a").click().run()
+    assert [(j.decision, j.note) for j in judgements()] == [("accept", "a fine text")]
+    assert not any("not saved yet" in p.proto.popover.label for p in popovers(app))
+
+
+def popovers(app: AppTest) -> list:
+    return list(app.get("popover"))
+
+
+def test_a_misread_answer_is_corrected_where_it_stands(full_home: Path) -> None:
+    app = triage()
+    field = next(f for f in app.text_input if f.label == "The rationale’s own answer is")
+    field.set_value("77").run()
+    assert [(j.target, j.decision, j.value) for j in judgements()] == [("rationale", "correct", "77")]
+    assert "answer 77" in shown(app)

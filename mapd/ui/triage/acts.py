@@ -6,14 +6,15 @@ makes it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
 from sqlmodel import Session
 
 from mapd.curation import judging
-from mapd.curation.judging import Circumstances
+from mapd.curation.judging import Circumstances, Target
 from mapd.errors import MapdError
 from mapd.store import db
 from mapd.store.queries import JudgementRow
@@ -26,33 +27,55 @@ ButtonKind = Literal["primary", "secondary", "tertiary"]
 DWELL = 0.35  # seconds: a press sooner than this after its text appeared was meant for the text before
 
 
-def decide(item: Item, act: Act, reason: str | None = None, move: bool = True) -> None:
-    """Judge what is shown and go on to what comes next; without `move` stay."""
+def decide(item: Item, act: Act, reason: str | None = None, move: bool = True, draft: str = "") -> None:
+    """Judge what is shown and go on to what comes next; without `move` stay. The note in field `draft` goes along."""
+    words = _typed(draft)
     if time.monotonic() - item.since < DWELL:
         return
-    _write(item, item.then if move else item.here, lambda session: _judge(session, item, act, reason=reason))
+    then = item.then if move else item.here
+    _write(item, then, lambda session: _judge(session, item, act, reason=reason, note=words))
+
+
+def decide_rest(item: Item, rest: Sequence[Target], seen: Sequence[int], then: Stop) -> None:
+    """Accept these texts, each as it was shown, as one act; go on."""
+    if time.monotonic() - item.since < DWELL:
+        return
+
+    def accept(session: Session) -> None:
+        for target, n in zip(rest, seen, strict=True):
+            one = replace(item, target=target, seen=n, token=f"{item.token}-rest/{target.id}")
+            _judge(session, one, Act.ACCEPT)
+
+    _write(item, then, accept)
 
 
 def decide_typed(item: Item, field: str) -> None:
     """Correct with the value that was typed into a field, and stay: what it changes is seen there."""
-    value = str(st.session_state[field] or "").strip()
-    if value:
+    if value := _typed(field):
         _write(item, item.here, lambda session: _judge(session, item, Act.CORRECT, value=value, part="typed"))
 
 
 def note(item: Item, field: str) -> None:
     """Keep a note: a judgement that decides nothing."""
-    words = str(st.session_state[field] or "").strip()
-    if words:
+    if words := _typed(field):
         _write(item, item.here, lambda session: _judge(session, item, Act.SKIP, part="note", note=words))
 
 
-def undo(item: Item, row: JudgementRow, home: Stop) -> None:
-    """Cancel a judgement (or an undo) and show its target."""
+def undo(item: Item, rows: Sequence[JudgementRow], home: Stop) -> None:
+    """Cancel what was done in one act (or its undo) and show its target."""
     if time.monotonic() - item.since < DWELL:
         return
-    token = f"{row.uid}-undo"  # a row is undone once: a second press finds it done
-    _write(item, home, lambda s: judging.undo(s, row.judged.id, by=item.person, token=token))
+
+    def take_back(session: Session) -> None:
+        for row in rows:  # a row is undone once: a second press finds it done
+            token = f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}"
+            judging.undo(session, row.judged.id, by=item.person, token=token)
+
+    _write(item, home, take_back)
+
+
+def _typed(field: str) -> str:
+    return str(st.session_state.get(field) or "").strip()
 
 
 def _judge(

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
+from mapd.curation.named import first_wrong
 from mapd.store.queries import JudgementRow, Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
-from mapd.ui.text import escape, foreign_html, one_line
+from mapd.ui.text import Mark, escape, foreign_html, one_line
 from mapd.verdicts import Act, in_force
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
@@ -160,8 +161,15 @@ def head(x: Explained, mistake: Mistake, curated: Curated) -> str:
 
 def body(x: Explained, *, covered: bool) -> str:
     """The text itself, its false equations marked unless they are `covered`."""
-    marks = [] if covered else [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+    marks = [] if covered else _marks(x)
     return f'<div class="mapd-scroll mapd-focus" tabindex="0">{foreign_html(x.text.text, marks, LONGEST)}</div>'
+
+
+def _marks(x: Explained) -> list[Mark]:
+    """The false equations, and the first step that each reviewer calls wrong."""
+    false = [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+    named = [(first_wrong(x.text.text, v.text), v.reviewer) for v in x.text.votes]
+    return false + [(*found, f"{one_line(who, 30)} calls this step wrong") for found, who in named if found]
 
 
 def checks(x: Explained, gold_answer: str) -> str:
@@ -188,7 +196,7 @@ def votes(x: Explained, curated: Curated) -> str:
     if not x.text.votes:
         return f'<div class="mapd-checks">{labelled("reviews")}<span class="mapd-note">none</span></div>'
     valid = counted(x.text.votes)
-    lines = "".join(f"<span>{_vote(v, v in valid, curated)}</span>" for v in x.text.votes)
+    lines = "".join(f"<span>{_vote(v, v in valid, x, curated)}</span>" for v in x.text.votes)
     said = "".join(
         f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>{foreign_html(v.text, max_chars=LONGEST)}".join(
             ('<details class="mapd-fold">', "</details>")
@@ -199,10 +207,11 @@ def votes(x: Explained, curated: Curated) -> str:
     return f'<div class="mapd-checks">{labelled("reviews")}{lines}</div>{said}'
 
 
-def _vote(vote: Vote, counts: bool, curated: Curated) -> str:
+def _vote(vote: Vote, counts: bool, x: Explained, curated: Curated) -> str:
     raw = f": {escape(one_line(vote.raw, 20))}" if vote.raw else ""
     reason = "" if vote.score is not None else f" ({escape(one_line(vote.status, 40))}{raw})"
     aside = "" if counts else " without the gold, not counted"
+    aside += " names a wrong step" if first_wrong(x.text.text, vote.text) else ""
     return f'{small_chip(vote.reviewer, curated)}{score_dots(vote.score)}<span class="mapd-note">{reason}{aside}</span>'
 
 

@@ -58,6 +58,8 @@ class Scene:
     text: Explained | None
     hidden: frozenset[int]  # the texts that wait to be judged before anything is said of them
     own: Act | None  # what this person says of the text
+    rest: tuple[Target, ...]  # of the same kind as the text in focus, not decided yet: what "the rest is right" accepts
+    onward: Stop  # the next mistake
     item: Item  # the text, or the attempt where there is none
     attempt: Item
     question: Item
@@ -73,6 +75,10 @@ class Scene:
     def revealed(self) -> bool:
         """Whether the text was judged first and all is shown now, the decision open to a change."""
         return self.stop.place.judge_first and self.own is not None and not self.covered
+
+    def latest(self, target: Target) -> int:
+        """The latest judgement on a target that this person can see here; 0 = none."""
+        return _latest(self.curated, target, self.item.seen_of)
 
     def at(self, text: Explained) -> Stop:
         """The same mistake at another text."""
@@ -147,6 +153,8 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
         text=text,
         hidden=hidden,
         own=_own(curated, text, person),
+        rest=_rest(mistake, text, hidden),
+        onward=next_mistake,
         item=items[-1] if text else items[0],
         attempt=items[0],
         question=items[1],
@@ -178,6 +186,16 @@ def _own(curated: Curated, text: Explained | None, person: str) -> Act | None:
         return None
     mine = heard((row.judged for row in _rows(curated, Target(text.text.kind, text.text.id), person)), VERDICT)
     return mine[-1].decision if mine else None
+
+
+def _rest(mistake: Mistake, text: Explained | None, hidden: frozenset[int]) -> tuple[Target, ...]:
+    """The open texts of the focus's kind; none while one of them is hidden: each is to be read then."""
+    if text is None:
+        return ()
+    alike = mistake.feedback if text.text.kind == "feedback" else mistake.rationales
+    if any(x.text.id in hidden for x in alike):
+        return ()
+    return tuple(Target(x.text.kind, x.text.id) for x in alike if not x.judged)
 
 
 def _chance(line: Line, mistake: Mistake) -> float | None:
@@ -238,27 +256,27 @@ def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, p
 # -- undo -------------------------------------------------------------------------------------------------------------
 
 
-def undoable(rows: Iterable[JudgementRow], person: str) -> JudgementRow | None:
-    """What `u` takes back: the person's latest judgement in force, or the row that brought it back last."""
+def undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+    """What `u` takes back: the person's latest act in force, or the rows that brought it back last."""
     mine = [row for row in rows if row.judged.person == person]
     standing = in_force(row.judged for row in mine)
     if not standing:
-        return None
+        return ()
     undone_by = {row.judged.undoes: row for row in mine}
     found = next(row for row in mine if row.judged.id == standing[-1].id)
     while found.judged.id in undone_by:
         found = undone_by[found.judged.id]
-    return found
+    return tuple(row for row in mine if row.batch == found.batch and row.judged.id not in undone_by)
 
 
-def redoable(rows: Iterable[JudgementRow], person: str) -> JudgementRow | None:
-    """The undo that can be taken back: the person's very latest row, where it is one (and not the undo of an undo)."""
+def redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+    """The undo that can be taken back: the person's very latest act, where it is one (and not the undo of an undo)."""
     mine = {row.judged.id: row for row in rows if row.judged.person == person}
     row = latest = list(mine.values())[-1] if mine else None
     undone = False
     while row is not None and row.judged.undoes is not None:
         row, undone = mine[row.judged.undoes], not undone
-    return latest if undone else None
+    return tuple(row for row in mine.values() if latest and row.batch == latest.batch) if undone else ()
 
 
 def home_of(curated: Curated, stop: Stop, row: JudgementRow) -> Stop:

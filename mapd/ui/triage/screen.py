@@ -26,8 +26,10 @@ KEYS = (
     ("f", "feedback, and back to the rationales"),
     ("a", "accept, and go on"),
     ("r then 1-7", "reject with a reason, and go on"),
+    ("Enter", "the rest is right: accept what is not decided yet, of this kind, and go on"),
     ("s", "skip: not now, not by me"),
-    ("n", "note"),
+    ("n", "note: the next decision takes it along; Ctrl+Enter saves it by itself"),
+    ("c", "the rationale’s own answer was misread"),
     ("x", "the attempt: not a mistake, or another answer"),
     ("g", "the question or its gold is bad"),
     ("Enter", "judged first and revealed: go on"),
@@ -142,6 +144,13 @@ def _about_attempt(scene: Scene) -> None:
         _decision("w", "withdraw what I said", scene.attempt, Act.WITHDRAW, move=False)
 
 
+def _about_answer(scene: Scene) -> None:
+    """Where a rationale's own answer was read wrongly, or not at all."""
+    if scene.text is not None and scene.text.text.kind == "rationale":
+        with _panel("c", "misread", scene.version):
+            _typed("The rationale’s own answer is", scene.item)
+
+
 # -- the text in focus ------------------------------------------------------------------------------------------------
 
 
@@ -155,11 +164,16 @@ def focus(scene: Scene) -> None:
         if scene.covered:
             st.html(cards.covered_head(x, scene.mistake))
             st.html(cards.body(x, covered=True))
-            st.html(cards.COVERED)
+            with _line("covered"):
+                st.html(cards.COVERED)
+                _about_answer(scene)
             return
         st.html(cards.head(x, scene.mistake, scene.curated))
         st.html(cards.body(x, covered=False))
-        st.html(cards.checks(x, scene.mistake.gold) + cards.votes(x, scene.curated))
+        with _line("checks"):
+            st.html(cards.checks(x, scene.mistake.gold))
+            _about_answer(scene)
+        st.html(cards.votes(x, scene.curated))
         st.html(cards.why(x, _rows_on(scene, x)))
 
 
@@ -178,13 +192,33 @@ def actions(scene: Scene) -> None:
         if scene.text is not None:
             _verdict(scene)
         if not scene.revealed:
-            _decision("s", "skip", scene.item, Act.SKIP)
-        with _panel("n", "note", scene.version):
-            field = f"triage_note_{scene.version}"
-            st.text_area("Note", key=field, height=90, max_chars=2000, placeholder="Ctrl+Enter saves it")
-            st.button("Save note", key=f"{field}_save", on_click=acts.note, args=(scene.item, field))
+            _rest(scene)
+            _decision("s", "skip", scene.item, Act.SKIP, draft=_draft(scene))
+        _note(scene)
         undo(scene.curated, scene.stop, scene.person, scene.item)
         _history(scene)
+
+
+def _draft(scene: Scene) -> str:
+    """The field of a note that was begun here."""
+    return f"triage_note_{scene.version}"
+
+
+def _note(scene: Scene) -> None:
+    field = _draft(scene)
+    with _panel("n", "note · not saved yet" if st.session_state.get(field) else "note", scene.version):
+        st.text_area("Note", key=field, height=90, max_chars=2000, placeholder="The next decision takes it along")
+        save = hotkeys.label("Ctrl+Enter", "save the note alone")
+        st.button(save, key=f"{field}_save", on_click=acts.note, args=(scene.item, field), shortcut="Ctrl+Enter")
+
+
+def _rest(scene: Scene) -> None:
+    """All that isn't decided yet is right."""
+    if not scene.rest:
+        return
+    words = "the rest is right" if len(scene.rest) > 1 else "right"
+    seen = [scene.latest(target) for target in scene.rest]
+    _press("enter", words, scene.version, acts.decide_rest, scene.item, scene.rest, seen, scene.onward)
 
 
 def _verdict(scene: Scene) -> None:
@@ -196,21 +230,22 @@ def _verdict(scene: Scene) -> None:
     else:
         kind: acts.ButtonKind = "secondary" if scene.covered or scene.revealed else "primary"
         words = "accept after all" if scene.revealed else "accept"
-        _decision("a", words, scene.item, Act.ACCEPT, kind=kind)
+        _decision("a", words, scene.item, Act.ACCEPT, kind=kind, draft=_draft(scene))
     with _panel("r", "reject after all" if scene.revealed else "reject", scene.version):
         for number, reason in enumerate(Reason, 1):
-            _decision(str(number), cards.words(reason), scene.item, Act.REJECT, reason=reason)
-        _decision("0", "no reason", scene.item, Act.REJECT)
+            _decision(str(number), cards.words(reason), scene.item, Act.REJECT, reason=reason, draft=_draft(scene))
+        _decision("0", "no reason", scene.item, Act.REJECT, draft=_draft(scene))
 
 
 def undo(curated: Curated, stop: Stop, person: str, item: Item) -> None:
     """Undo and redo, and the indicator of what the database has."""
     back, again = undoable(curated.judgements, person), redoable(curated.judgements, person)
-    for key, words, row in (("u", "undo", back), ("y", "redo", again)):
-        if row is None:
-            _press(key, words, item.token, None, disabled=True)
+    for key, words, rows in (("u", "undo", back), ("y", "redo", again)):
+        if rows:
+            words = f"{words} {len(rows)}" if len(rows) > 1 else words
+            _press(key, words, f"{item.token}_{rows[-1].uid}", acts.undo, item, rows, home_of(curated, stop, rows[0]))
         else:
-            _press(key, words, f"{item.token}_{row.uid}", acts.undo, item, row, home_of(curated, stop, row))
+            _press(key, words, item.token, None, disabled=True)
     mine = [row for row in curated.judgements if row.judged.person == person]
     st.html(cards.saved(mine[-1] if mine else None, curated.judgements))
 
@@ -269,9 +304,10 @@ def _decision(
     reason: str | None = None,
     move: bool = True,
     kind: acts.ButtonKind = "secondary",
+    draft: str = "",
 ) -> None:
     """A button that judges; its key holds the item's token, so that it is pressed once."""
-    _press(key, words, f"{item.token}_{act}", acts.decide, item, act, reason, move, kind=kind)
+    _press(key, words, f"{item.token}_{act}", acts.decide, item, act, reason, move, draft, kind=kind)
 
 
 def _go(key: str, to: Stop | None, version: str) -> None:
