@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from mapd import committee, exam, results, students, teachers
 from mapd.checks import State
 from mapd.curation import judging, snapshots
-from mapd.curation.curated import Curated
+from mapd.curation.curated import Curated, without_repairs
 from mapd.curation.reviewing import Reviewer, reviewers
 from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
@@ -153,6 +153,8 @@ def demo(
         _collect(engine, taught, by, stages)
     with stages("curation"):
         curated = {name: _curated(engine, taught, arm.policy) for name, arm in arms.items()}
+        if plan.arms:
+            curated = {name: without_repairs(c) for name, c in curated.items()}
         limit = min(len(snapshots.draw(c, seed=plan.seed)) for c in curated.values()) if len(arms) > 1 else None
     outcomes = []
     for name, arm in arms.items():

@@ -8,7 +8,7 @@ sweep(curated)                     -> the same counts at every threshold at once
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
@@ -29,8 +29,10 @@ from mapd.verdicts import (
     Verdict,
     decide_feedback,
     decide_rationale,
+    decide_repair,
     final_verdict,
     leniency,
+    made_with,
     ruling,
 )
 
@@ -199,8 +201,12 @@ class _Explainer:
             answer, states = None, CheckStates(checks.states_gold, checks.equations_true)
             decide = decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
-        verdict = final_verdict(committee.verdict, people)
-        by_people = people.decision is not None or people.conflict  # then the threshold has no say
+        outranking = people
+        if text.repairs_id is not None:
+            committee, born = decide_repair(text.kind, judged, self.policy, states), made_with(judged)
+            outranking = ruling([j for j in judged if j not in born], VERDICT)
+        verdict = final_verdict(committee.verdict, outranking)
+        by_people = outranking.decision is not None or outranking.conflict  # then the threshold has no say
         cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
         return Explained(text, checks, states, committee, people, verdict, answer, cut)
 
@@ -209,6 +215,19 @@ class _Explainer:
             return checks.matches_gold
         same = answer is not None and answers_equal(answer, self.gold, self.question.task, self.question.options)
         return State.HOLDS if same else State.FAILS
+
+
+def without_repairs(curated: Curated) -> Curated:
+    """The set without what people wrote: what is compared as peer-reviewed holds the teachers' texts alone."""
+    mistakes = tuple(
+        replace(
+            m,
+            rationales=tuple(x for x in m.rationales if x.text.repairs_id is None),
+            feedback=tuple(x for x in m.feedback if x.text.repairs_id is None),
+        )
+        for m in curated.mistakes
+    )
+    return replace(curated, mistakes=mistakes)
 
 
 @dataclass(frozen=True, slots=True)

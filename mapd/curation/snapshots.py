@@ -6,7 +6,8 @@ One line, from the authors' SVAMP file (shortened):
      "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…"},
      "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …"}}
 
-No times and no local ids are in it, so the same input gives the same name on every machine.
+A text that a person repaired carries `"by_person": true` and, as `"repairs"`, the uid of what it stands in for. No
+times and no local ids are in it, so the same input gives the same name on every machine.
 """
 
 import hashlib
@@ -138,13 +139,19 @@ def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[st
         "mistake": a.uid,
         "question": question | {"options": list(q.options), "family": q.family, "gold": mistake.gold},
         "attempt": {"uid": a.uid, "text": a.text, "answer": mistake.answer},
-        "rationale": _text(rationale),
-        "feedback": _text(feedback),
+        "rationale": _text(rationale, mistake),
+        "feedback": _text(feedback, mistake),
     }
 
 
-def _text(x: Explained) -> dict[str, Any]:
-    origin = {"uid": x.text.uid, "teacher": x.text.teacher, "by_person": x.text.teacher_kind == "person"}
+def _text(x: Explained, mistake: Mistake) -> dict[str, Any]:
+    origin: dict[str, Any] = {
+        "uid": x.text.uid,
+        "teacher": x.text.teacher,
+        "by_person": x.text.teacher_kind == "person",
+    }
+    if x.text.repairs_id is not None:  # a line without repairs stays as it always was, and so does its snapshot's name
+        origin["repairs"] = next(other.text.uid for other in mistake.texts if other.text.id == x.text.repairs_id)
     return origin | {"simulated": x.text.simulated, "text": x.text.text}
 
 
@@ -189,9 +196,16 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, 
             "covered_but_no_feedback_stands": counts.mistakes_covered - counts.pairs,
             "pairs": len(pairs),
             "pairs_by_teacher": dict(sorted(Counter(r.text.teacher for _, r, _ in pairs).items())),
-        },
+        }
+        | _repairs(pairs),
         "lines_sha256": _sha256(lines),
     }
+
+
+def _repairs(pairs: list[Pair]) -> dict[str, int]:
+    """How many of the pairs hold a text that a person repaired; nothing where none does."""
+    count = sum(x.text.repairs_id is not None or y.text.repairs_id is not None for _, x, y in pairs)
+    return {"pairs_with_repairs": count} if count else {}
 
 
 def _judgements(curated: Curated) -> list[dict[str, Any]]:

@@ -144,7 +144,7 @@ def _pair(number: int, line: str) -> None:
 
 
 def _who(explanation: dict[str, object]) -> str:
-    marks = " (simulated)" if explanation["simulated"] else ""
+    marks = " (simulated)" if explanation["simulated"] else " (a repair)" if "repairs" in explanation else ""
     return f"{text.one_line(str(explanation['teacher']), 40)}{marks}"
 
 

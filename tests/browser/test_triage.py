@@ -35,7 +35,7 @@ IDLE = """() => {
 
 def ready(page: Page) -> None:
     """Wait until the app has been idle for so long that a press before has arrived, and the dwell is over."""
-    expect(page.locator('[class*="st-key-hot_u_"] button').first).to_be_visible(timeout=30_000)  # a chunk of its own
+    expect(page.locator('[class*="st-key-hot_u_"] button').first).to_be_visible(timeout=60_000)  # a chunk of its own
     page.evaluate("window.idleSince = null")
     page.wait_for_function(IDLE, timeout=20_000)
 

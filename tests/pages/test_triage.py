@@ -231,3 +231,19 @@ def test_a_misread_answer_is_corrected_where_it_stands(full_home: Path) -> None:
     field.set_value("77").run()
     assert [(j.target, j.decision, j.value) for j in judgements()] == [("rationale", "correct", "77")]
     assert "answer 77" in shown(app)
+
+
+def test_a_text_is_repaired_shown_and_taken_back_in_one(full_home: Path, at_once: None) -> None:
+    app = triage()
+    at = app.query_params["text"]
+    field = next(f for f in app.text_area if f.label == "Your corrected copy")
+    field.set_value("Ann has 10 pens. 10 + 3 = 13. She has 13 pens.").run()
+    assert any("repair · not saved yet" in p.proto.popover.label for p in popovers(app))
+    next(b for b in app.button if b.key == f"{field.key}_save").click().run()
+    assert errors(app) == []
+    assert app.query_params["text"] != at
+    assert "a repair of" in shown(app)
+    assert "rationale 4 of 4" in shown(app)
+    assert [(j.decision, j.note) for j in judgements()] == [("reject", "repaired"), ("accept", "repair")]
+    button(app, "u").click().run()
+    assert len([j for j in judgements() if j.undoes_id]) == 2

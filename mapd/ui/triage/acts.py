@@ -13,7 +13,7 @@ from typing import Literal
 import streamlit as st
 from sqlmodel import Session
 
-from mapd.curation import judging
+from mapd.curation import judging, repairing
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import MapdError
 from mapd.store import db
@@ -61,6 +61,24 @@ def note(item: Item, field: str) -> None:
         _write(item, item.here, lambda session: _judge(session, item, Act.SKIP, part="note", note=words))
 
 
+def repair(item: Item, field: str) -> None:
+    """Keep the corrected copy as a text of this person's own, and show it."""
+    words, place = _typed(field), item.here.place
+
+    def keep(session: Session) -> None:
+        repairing.repair(
+            session,
+            item.target,
+            words,
+            by=item.person,
+            token=item.token,
+            seen=item.seen,
+            circumstances=_circumstances(item),
+        )
+
+    _write(item, item.here.at(place.mistake, repairing.uid_of(item.token)), keep)
+
+
 def undo(item: Item, rows: Sequence[JudgementRow], home: Stop) -> None:
     """Cancel what was done in one act (or its undo) and show its target."""
     if time.monotonic() - item.since < DWELL:
@@ -99,13 +117,17 @@ def _judge(
         token=f"{item.token}{part}",
         seen=item.seen,
         seen_of=item.seen_of,
-        circumstances=Circumstances(
-            queue=item.queue,
-            sampling_chance=item.chance,
-            revealed=item.revealed,
-            seconds=round(time.monotonic() - item.since, 2),
-            committee=item.committee,
-        ),
+        circumstances=_circumstances(item),
+    )
+
+
+def _circumstances(item: Item) -> Circumstances:
+    return Circumstances(
+        queue=item.queue,
+        sampling_chance=item.chance,
+        revealed=item.revealed,
+        seconds=round(time.monotonic() - item.since, 2),
+        committee=item.committee,
     )
 
 

@@ -154,7 +154,10 @@ COVERED = (
 def head(x: Explained, mistake: Mistake, curated: Curated) -> str:
     """Which text it is, and what counts of it now."""
     simulated = ' <span class="mapd-note">simulated</span>' if x.text.simulated else ""
-    repair = ' <span class="mapd-note">a repair</span>' if x.text.repairs_id else ""
+    repair = ""
+    if x.text.repairs_id:
+        of = next((o.text.teacher for o in mistake.texts if o.text.id == x.text.repairs_id), "another")
+        repair = f' <span class="mapd-note">a repair of {escape(one_line(of, 30))}’s</span>'
     who = f"{_numbered(x, mistake)}{small_chip(x.text.teacher, curated)}{simulated}{repair}"
     return f'<div class="mapd-head">{who}<span class="mapd-grow"></span>{verdict_chip(x)}</div>'
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from mapd.curation import repairing
 from mapd.curation.curated import Curated, Explained
 from mapd.curation.judging import QuestionReason
 from mapd.curation.queues import QUEUES, Line, tally
@@ -29,6 +30,7 @@ KEYS = (
     ("Enter", "the rest is right: accept what is not decided yet, of this kind, and go on"),
     ("s", "skip: not now, not by me"),
     ("n", "note: the next decision takes it along; Ctrl+Enter saves it by itself"),
+    ("e", "repair: a corrected copy, by you, stands in for the text"),
     ("c", "the rationale’s own answer was misread"),
     ("x", "the attempt: not a mistake, or another answer"),
     ("g", "the question or its gold is bad"),
@@ -194,6 +196,8 @@ def actions(scene: Scene) -> None:
         if not scene.revealed:
             _rest(scene)
             _decision("s", "skip", scene.item, Act.SKIP, draft=_draft(scene))
+        if scene.text is not None and not scene.covered:
+            _repair(scene, scene.text)
         _note(scene)
         undo(scene.curated, scene.stop, scene.person, scene.item)
         _history(scene)
@@ -210,6 +214,19 @@ def _note(scene: Scene) -> None:
         st.text_area("Note", key=field, height=90, max_chars=2000, placeholder="The next decision takes it along")
         save = hotkeys.label("Ctrl+Enter", "save the note alone")
         st.button(save, key=f"{field}_save", on_click=acts.note, args=(scene.item, field), shortcut="Ctrl+Enter")
+
+
+def _repair(scene: Scene, x: Explained) -> None:
+    """A copy of the text to correct."""
+    field = f"triage_repair_{scene.version}"
+    begun = st.session_state.get(field, x.text.text) != x.text.text
+    with _panel("e", "repair · not saved yet" if begun else "repair", scene.version):
+        if len(x.text.text) > repairing.LONGEST:
+            st.html(f'<p class="mapd-note">More than {repairing.LONGEST:,} characters: too long to repair here.</p>')
+            return
+        st.text_area("Your corrected copy", x.text.text, key=field, height=320, max_chars=repairing.LONGEST)
+        save = hotkeys.label("Ctrl+Enter", "save as a text of your own; the old one is rejected")
+        st.button(save, key=f"{field}_save", on_click=acts.repair, args=(scene.item, field), shortcut="Ctrl+Enter")
 
 
 def _rest(scene: Scene) -> None:

@@ -1,0 +1,106 @@
+"""Repair: a new text by a person stands in for the old one; one undo takes it back; snapshots say what it is."""
+
+import json
+
+import pytest
+from sqlmodel import Session, select
+
+from mapd.curation import judging, snapshots
+from mapd.curation.curated import Explained, without_repairs
+from mapd.curation.judging import Target, judge, undo
+from mapd.curation.repairing import repair
+from mapd.errors import BadInput, Stale
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+from mapd.verdicts import STRICT, Act, Verdict
+
+GOOD = "Ann has 10 pens. 10 + 3 = 13. She has 13 pens."
+
+
+def look(session: Session, exam: ExamInfo, uid: str, policy=None) -> Explained:
+    curated = judging.curated_set(session, exam.id, policy)
+    return next(x for m in curated.mistakes for x in m.texts if x.text.uid == uid)
+
+
+@pytest.fixture
+def broken(session: Session, exam: ExamInfo) -> Explained:
+    """The first question's rationale with a false step."""
+    texts = judging.curated_set(session, exam.id).mistakes[0].rationales
+    return next(x for x in texts if x.text.teacher == "mistral")
+
+
+def mend(session: Session, x: Explained, text: str = GOOD, by: str = "ann", token: str = "k") -> t.Explanation:
+    return repair(session, Target(x.text.kind, x.text.id), text, by=by, token=token)
+
+
+def test_a_repair_stands_in_for_what_it_repairs(session: Session, exam: ExamInfo, broken: Explained) -> None:
+    made = mend(session, broken)
+    assert mend(session, broken).id == made.id, "the same token makes it once"
+    old, new = look(session, exam, broken.text.uid), look(session, exam, made.uid)
+    assert (old.verdict, new.verdict) == (Verdict.REJECTED, Verdict.ACCEPTED)
+    assert old.text.text == broken.text.text, "nothing is overwritten"
+    assert (new.text.teacher, new.text.teacher_kind, new.text.repairs_id) == ("ann", "person", broken.text.id)
+    assert new.checks.false_steps == 0, "checks ran again"
+    assert not new.overridden
+    assert new.judged, "it doesn't wait for its own author"
+
+
+def test_one_act_makes_it_and_its_undo_brings_the_old_text_back(
+    session: Session, exam: ExamInfo, broken: Explained
+) -> None:
+    made = mend(session, broken)
+    rows = queries.judgements(session, exam.id)
+    assert len({row.batch for row in rows}) == 1
+    backs = [undo(session, row.judged.id, by="ann") for row in rows]
+    assert look(session, exam, broken.text.uid).verdict is broken.verdict
+    taken = look(session, exam, made.uid)
+    assert (taken.verdict, taken.committee.why) == (Verdict.REJECTED, "its author took the repair back")
+    for row in backs:
+        undo(session, queries.identity(row), by="ann")
+    assert look(session, exam, made.uid).verdict is Verdict.ACCEPTED
+
+
+def test_a_required_check_outranks_the_repair_but_no_later_judgement(
+    session: Session, exam: ExamInfo, broken: Explained
+) -> None:
+    made = mend(session, broken, "Ann has 10 pens. 10 + 3 = 14. She has 14 pens.")
+    assert look(session, exam, made.uid).verdict is Verdict.ACCEPTED, "the paper's policy asks for no check"
+    strict = look(session, exam, made.uid, STRICT)
+    assert strict.verdict is Verdict.REJECTED
+    assert "equation is false" in strict.committee.why
+    judge(session, Target("rationale", queries.identity(made)), Act.ACCEPT, by="ann")
+    assert look(session, exam, made.uid, STRICT).verdict is Verdict.ACCEPTED
+
+
+def test_repairs_of_repairs_and_of_feedback(session: Session, exam: ExamInfo, broken: Explained) -> None:
+    first = mend(session, broken)
+    again = mend(session, look(session, exam, first.uid), GOOD + " Done.", token="l")
+    assert (first.sample, again.sample) == (0, 1)
+    assert look(session, exam, first.uid).verdict is Verdict.REJECTED
+    feedback = judging.curated_set(session, exam.id).mistakes[0].feedback[0]
+    made = mend(session, feedback, "You subtracted. Add: 10 + 3 = 13.", by="gpt", token="m")
+    author = session.exec(select(t.Teacher).where(t.Teacher.id == made.author_id)).one()
+    assert (author.name, author.kind) == ("gpt (person)", "person"), "no teacher's name is taken"
+
+
+def test_what_cannot_be_kept_is_refused(session: Session, broken: Explained) -> None:
+    for text in ("", "  ", broken.text.text, "x" * 20_001):
+        with pytest.raises(BadInput, match="a repair is another text"):
+            mend(session, broken, text)
+    judge(session, Target("rationale", broken.text.id), Act.ACCEPT, by="bob")
+    with pytest.raises(Stale):
+        repair(session, Target("rationale", broken.text.id), GOOD, by="ann", token="k", seen=0)
+
+
+def test_a_snapshot_says_what_was_repaired(session: Session, exam: ExamInfo, broken: Explained) -> None:
+    before = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann", everything=True)
+    assert "repairs" not in before.lines
+    made = mend(session, broken)
+    curated = judging.curated_set(session, exam.id)
+    frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+    mended = [json.loads(line)["rationale"] for line in frozen.lines.splitlines() if made.uid in line]
+    assert [(x["by_person"], x["repairs"]) for x in mended] == [(True, broken.text.uid)]
+    assert frozen.manifest["counts"]["pairs_with_repairs"] == 1
+    reviewed = without_repairs(curated)
+    assert made.uid not in {x.text.uid for m in reviewed.mistakes for x in m.texts}
