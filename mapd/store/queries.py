@@ -122,6 +122,8 @@ class JudgementRow:
     note: str | None
     committee: str | None
     created_at: datetime
+    queue: str | None
+    revealed: bool
     batch: str  # what was done in one act has one, and is taken back in one
 
 
@@ -346,6 +348,8 @@ def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[Judgeme
             note=j.note,
             committee=j.committee,
             created_at=j.created_at,
+            queue=j.queue,
+            revealed=j.revealed,
             batch=batch_of(j.token),
         )
         for j, target_uid in session.exec(query).all()

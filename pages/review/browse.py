@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.curation.filters import Kind, find
-from mapd.ui import browsing, current, figures, rows
+from mapd.ui import browsing, bulk, current, figures, rows
 from mapd.ui.loaded import load_curated
 
 
@@ -17,6 +17,8 @@ def page(exam_id: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_browse_found"):
         st.html(f'<span class="mapd-note"><b>{len(found):,}</b> of {of:,} {wanted.kind}</span>')
         number = min(st.pagination(pages, key="page", bind="query-params"), pages)
+    if wanted.kind is not Kind.MISTAKES:
+        bulk.offer(found, curated, wanted.kind)
     if not found:
         st.info(
             "Nothing fits these filters." if of else f"This exam has no {wanted.kind}.", icon=":material/search_off:"

@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from mapd.verdicts import Act, Reason
 from tests.pages.running import open_page, shown
 
 
@@ -56,3 +61,21 @@ def test_clear_takes_every_filter_back(full_home: Path) -> None:
     next(b for b in app.button if b.label == "Clear").click().run()
     assert "<b>36</b> of 36 rationales" in shown(app)
     assert "verdict" not in app.query_params
+
+
+def test_all_that_fit_are_judged_and_taken_back_in_one(full_home: Path) -> None:
+    app = browse(verdict="accepted", gold="fails")
+    assert "Judge all 4" in {p.proto.popover.label for p in app.get("popover")}
+    assert app.button(key="bulk_save").disabled
+    app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
+    assert app.button(key="bulk_save").label == "Reject all 4"
+    app.selectbox(key="bulk_reason").set_value(Reason.FALSE_STEP).run()
+    app.button(key="bulk_save").click().run()
+    assert any("Nothing fits" in i.value for i in app.info), "none is accepted any more"
+    with db.reading(db.open_store(Settings())) as session:
+        rows = session.exec(select(t.Judgement)).all()
+    assert [(j.decision, j.reason, j.queue) for j in rows] == [("reject", "false_step", "bulk")] * 4
+    undo = next(b for b in app.button if b.label == "Undo all 4")
+    undo.click().run()
+    assert "<b>4</b> of 36 rationales" in shown(app)
+    assert next(b for b in app.button if b.label == "Redo all 4")

@@ -13,7 +13,7 @@ from typing import Literal
 import streamlit as st
 from sqlmodel import Session
 
-from mapd.curation import judging, repairing
+from mapd.curation import bulk, judging, repairing
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import MapdError
 from mapd.store import db
@@ -84,12 +84,7 @@ def undo(item: Item, rows: Sequence[JudgementRow], home: Stop) -> None:
     if time.monotonic() - item.since < DWELL:
         return
 
-    def take_back(session: Session) -> None:
-        for row in rows:  # a row is undone once: a second press finds it done
-            token = f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}"
-            judging.undo(session, row.judged.id, by=item.person, token=token)
-
-    _write(item, home, take_back)
+    _write(item, home, lambda session: bulk.take_back(session, rows, by=item.person))
 
 
 def _typed(field: str) -> str:

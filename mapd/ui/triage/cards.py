@@ -1,6 +1,6 @@
 """The cards of triage as HTML: question, answer, one line a text, the text in focus. All that is foreign is escaped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
@@ -233,19 +233,36 @@ def why(x: Explained, rows: Iterable[JudgementRow]) -> str:
     return f'{lines}<div class="mapd-checks">{labelled("people")}{people or nobody}</div>'
 
 
-def history(rows: Sequence[JudgementRow]) -> str:
-    """Every judgement on what is shown, oldest first; what was undone is struck out."""
+def history(rows: Sequence[JudgementRow], *, covered: bool) -> str:
+    """Every judgement on what is shown, oldest first: who, what, when, why, and what the committee said then.
+
+    What was undone is struck out, and each undo and redo has a line of its own. `covered`: without the committee.
+    """
     standing = {j.id for j in in_force(row.judged for row in rows)}
+    by_id = {row.judged.id: row for row in rows}
     items = []
     for row in rows:
-        if row.judged.undoes is not None:
-            continue
-        about = row.target if row.target in ("attempt", "question") else ""
-        said = " · ".join(filter(None, (about, _said(row), one_line(row.note, 500) if row.note else "")))
-        shown = escape(said) if row.judged.id in standing else f"<s>{escape(said)}</s> undone"
+        verb, about = _about(row, by_id)
+        on = f"{row.target}: " if row.target in ("attempt", "question") else ""
+        what = escape(f"{on}{_said(about)}")
+        said = [what if verb or row.judged.id in standing else f"<s>{what}</s>"]
+        if not verb:
+            said += [escape(one_line(row.note, 500))] if row.note else []
+            said += [f"queue {escape(one_line(row.queue, 30))}"] if row.queue else []
+            said += [] if row.revealed else ["judged first"]
+            said += [f"the committee said {escape(row.committee)}"] if row.committee and not covered else []
         when = f'<time class="mapd-note">{row.created_at:%Y-%m-%d %H:%M} UTC</time>'
-        items.append(f"<li>{when} <b>{escape(one_line(row.judged.person, 30))}</b> {shown}</li>")
+        who = f"<b>{escape(one_line(row.judged.person, 30))}</b>"
+        items.append(f"<li>{when} {who} {verb and f'{verb}: '}{' · '.join(said)}</li>")
     return f'<ul class="mapd-history">{"".join(items)}</ul>'
+
+
+def _about(row: JudgementRow, by_id: Mapping[int, JudgementRow]) -> tuple[str, JudgementRow]:
+    """What an undo or redo is about, through all undos between: ("redone", the judgement); ("", itself) of no undo."""
+    verb, about = "", row
+    while about.judged.undoes is not None:
+        verb, about = "redone" if verb == "undone" else "undone", by_id[about.judged.undoes]
+    return verb, about
 
 
 def _said(row: JudgementRow) -> str:
@@ -260,11 +277,8 @@ def saved(row: JudgementRow | None, rows: Sequence[JudgementRow]) -> str:
     """The indicator: what the database has as this person's last word. `rows`: all judgements, for what was undone."""
     if row is None:
         return '<span class="mapd-saved mapd-note">nothing saved yet</span>'
-    by_id = {other.judged.id: other for other in rows}
-    verb, about = "saved", row
-    while about.judged.undoes is not None:
-        verb, about = "redone" if verb == "undone" else "undone", by_id[about.judged.undoes]
+    verb, about = _about(row, {other.judged.id: other for other in rows})
     return (
-        f'<span class="mapd-saved" role="status"><b>✓ {verb}</b> '
+        f'<span class="mapd-saved" role="status"><b>✓ {verb or "saved"}</b> '
         f'<span class="mapd-note">{escape(_said(about))} · {row.target} · {row.created_at:%H:%M:%S} UTC</span></span>'
     )

@@ -287,7 +287,11 @@ def _history(scene: Scene) -> None:
     if scene.hidden:
         rows = [row for row in rows if row.judged.person == scene.person]
     with _panel("h", f"history · {len(rows)}", scene.version):
-        st.html(cards.history(rows) if rows else '<p class="mapd-note">Nobody has judged this yet.</p>')
+        st.html(
+            cards.history(rows, covered=bool(scene.hidden))
+            if rows
+            else '<p class="mapd-note">Nobody has judged this yet.</p>'
+        )
 
 
 # -- buttons ----------------------------------------------------------------------------------------------------------

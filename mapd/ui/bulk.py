@@ -1,0 +1,100 @@
+"""Judging all that a filter finds, and taking it back: a popover with the exact number, and a line with the undo.
+
+bulk.offer(found, curated, "rationales")
+"""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+from sqlmodel import Session
+
+from mapd.curation import bulk
+from mapd.curation.bulk import Chosen
+from mapd.curation.curated import Curated
+from mapd.curation.filters import Found
+from mapd.curation.judging import Target
+from mapd.errors import MapdError
+from mapd.store import db
+from mapd.store.queries import JudgementRow
+from mapd.ui import current, text
+from mapd.ui.triage.cards import words
+from mapd.ui.triage.scene import redoable, undoable
+from mapd.verdicts import Act, Reason
+
+TOLD = "bulk_told"  # session state: why the last press saved nothing
+
+
+def offer(found: Sequence[Found], curated: Curated, kind: str) -> None:
+    """The popover to judge all of these, and the undo of the last such act."""
+    if told := st.session_state.pop(TOLD, None):
+        text.complain(told)
+    _last(curated)
+    chosen = _chosen(found, curated)
+    if not chosen:
+        return
+    judged = sum(row.text is not None and row.text.judged for row in found)
+    with st.popover(f"Judge all {len(chosen):,}", icon=":material/done_all:", key="bulk"):
+        st.markdown(f"**{len(chosen):,} {kind}** fit these filters; people have decided on {judged:,} of them.")
+        act = st.segmented_control(
+            "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key="bulk_act", default=None
+        )
+        reason = None
+        if act is Act.REJECT:
+            reason = st.selectbox("Reason", list(Reason), index=None, format_func=words, key="bulk_reason")
+        note = st.text_input("Note", max_chars=500, key="bulk_note")
+        st.button(
+            f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",
+            type="primary",
+            disabled=act is None,
+            key="bulk_save",
+            on_click=_judge,
+            args=(chosen, act, reason, note),
+        )
+        st.caption("One undo takes all of them back.")
+
+
+def _chosen(found: Sequence[Found], curated: Curated) -> list[Chosen]:
+    seen: dict[tuple[str, int], int] = {}
+    for row in curated.judgements:
+        at = row.target, row.target_id
+        seen[at] = max(row.judged.id, seen.get(at, 0))
+    texts = {row.text.text.id: row.text for row in found if row.text is not None}  # attempts may share a rationale
+    return [
+        Chosen(Target(x.text.kind, x.text.id), seen.get((x.text.kind, x.text.id), 0), x.committee.verdict.value)
+        for x in texts.values()
+    ]
+
+
+def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) -> None:
+    _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
+
+
+def _last(curated: Curated) -> None:
+    """The person's last act, where it was on many texts: what it was, undo or redo."""
+    person = current.current_person()
+    for found, word, done in (
+        (redoable(curated.judgements, person), "Redo", "undone"),
+        (undoable(curated.judgements, person), "Undo", "saved"),
+    ):
+        if found and found[0].batch.startswith(bulk.QUEUE):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_bulk_last"):
+                st.html(
+                    f'<span role="status"><b>✓ {done}</b> {len(found):,} judgements in one act</span>', width="content"
+                )
+                st.button(
+                    f"{word} all {len(found):,}", key=f"bulk_{word}_{found[-1].uid}", on_click=_back, args=(found,)
+                )
+            return
+
+
+def _back(rows: Sequence[JudgementRow]) -> None:
+    _write(lambda session, person: bulk.take_back(session, rows, by=person))
+
+
+def _write(act: Callable[[Session, str], object]) -> None:
+    try:
+        person = current.current_person()
+        with db.writing(current.engine()) as session:
+            act(session, person)
+    except MapdError as error:
+        st.session_state[TOLD] = str(error)
