@@ -22,6 +22,8 @@ PAGES = (
     "browse?show=feedback",
     "browse?show=mistakes",
     "browse?q=<b class=canary>![canary](http://evil.test/q)",
+    "triage?judge=first",
+    "room",
     "threshold?threshold=1.5",
     "finetune",
     "results",

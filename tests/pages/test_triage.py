@@ -214,8 +214,8 @@ def test_feedback_is_judged_with_the_same_keys(full_home: Path, at_once: None) -
 
 def test_a_note_goes_with_the_next_decision(full_home: Path, at_once: None) -> None:
     app = triage()
-    app.text_area[0].set_value("a fine text").run()
-    assert any("not saved yet" in p.proto.popover.label for p in popovers(app))
+    next(f for f in app.text_area if f.label == "Note").set_value("a fine text").run()
+    assert any("note · not saved yet" in p.proto.popover.label for p in popovers(app))
     button(app, "a").click().run()
     assert [(j.decision, j.note) for j in judgements()] == [("accept", "a fine text")]
     assert not any("not saved yet" in p.proto.popover.label for p in popovers(app))

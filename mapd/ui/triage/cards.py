@@ -50,15 +50,15 @@ def verdict_chip(x: Explained, *, note: bool = True) -> str:
 # -- the left side ----------------------------------------------------------------------------------------------------
 
 
-def question(mistake: Mistake) -> str:
-    """The question as given, with what belongs to it."""
+def question(mistake: Mistake, *, worked: bool = True) -> str:
+    """The question as given, with what belongs to it; without the worked solution where the gold isn't told yet."""
     q = mistake.question
     parts = [foreign_html(q.text, max_chars=LONGEST)]
     if q.context:
         parts.append(f'<div class="mapd-label">context</div>{foreign_html(q.context, max_chars=LONGEST)}')
     if q.options:
         parts.append(f'<ol class="mapd-options" type="A">{"".join(f"<li>{escape(o)}</li>" for o in q.options)}</ol>')
-    if q.gold_note:
+    if q.gold_note and worked:
         fold = f"<summary>worked solution</summary>{foreign_html(q.gold_note, max_chars=LONGEST)}"
         parts.append(f'<details class="mapd-fold">{fold}</details>')
     title = f'<span class="mapd-label">question {escape(one_line(q.source_id, 20))}</span>'

@@ -1,0 +1,51 @@
+"""The room vote as streamlit runs it: nothing is told before the hands are counted, nothing is stored."""
+
+from pathlib import Path
+
+from sqlmodel import select
+from streamlit.testing.v1 import AppTest
+
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from tests.pages.running import errors, open_page, shown
+
+TOLD = ("gpt", "gemini", "mistral", ">committee<", ">reviews<", "gold answer", "equations", 'title="accepted"')
+
+
+def room(**params: str) -> AppTest:
+    return open_page("pages/review/room.py", **params)
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    return next(b for b in app.button if b.key and b.key.startswith(f"hot_{key}_")).click().run()
+
+
+def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
+    assert "No exam yet" in " ".join(m.value for m in room().markdown)
+
+
+def test_hands_are_counted_before_anything_is_told(full_home: Path) -> None:
+    app = room()
+    assert [word for word in TOLD if word in shown(app)] == []
+    accept, reject = app.number_input
+    accept.set_value(23)
+    reject.set_value(9).run()
+    press(app, "enter")
+    body = shown(app)
+    assert [word for word in TOLD[3:] if word not in body] == []
+    assert "23 of 32 hands accept" in body
+    assert "The room and the committee" in body
+    with db.reading(db.open_store(Settings())) as session:
+        assert session.exec(select(t.Judgement)).all() == []
+
+
+def test_the_next_one_is_hidden_again_and_is_an_address(full_home: Path) -> None:
+    app = press(room(), "enter")
+    assert ">committee<" in shown(app)
+    press(app, "right")
+    assert ">committee<" not in shown(app)
+    assert "2 of 36" in shown(app)
+    link = app.query_params["text"]
+    assert "2 of 36" in shown(room(text=link))
+    assert "doesn&#x27;t have: feed" in errors(room(text="feed"))[0]
