@@ -32,6 +32,8 @@ if (!window.mapdHotkeys) {
   let opener = null; // the key that opened a panel, until the panel has been seen to be gone
   window.addEventListener("keydown", (event) => {
     const key = NAMES[event.key] ?? event.key.toLowerCase();
+    // Streamlit takes over what was typed when the field is left; a panel that Escape closes would drop it.
+    if (key === "escape" && event.target.closest(`${PANEL} textarea, ${PANEL} input`)) event.target.blur();
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
     if (!document.querySelector(".st-key-hotkeys") || document.querySelector('[role="dialog"] [data-testid="stDialog"]')) return;
     if (!panel() && opener && performance.now() - opener.at > 500) opener = null;

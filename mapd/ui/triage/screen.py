@@ -212,7 +212,7 @@ def _note(scene: Scene) -> None:
     field = _draft(scene)
     with _panel("n", "note · not saved yet" if st.session_state.get(field) else "note", scene.version):
         st.text_area("Note", key=field, height=90, max_chars=2000, placeholder="The next decision takes it along")
-        save = hotkeys.label("Ctrl+Enter", "save the note alone")
+        save = "save the note alone"
         st.button(save, key=f"{field}_save", on_click=acts.note, args=(scene.item, field), shortcut="Ctrl+Enter")
 
 
@@ -225,7 +225,7 @@ def _repair(scene: Scene, x: Explained) -> None:
             st.html(f'<p class="mapd-note">More than {repairing.LONGEST:,} characters: too long to repair here.</p>')
             return
         st.text_area("Your corrected copy", x.text.text, key=field, height=320, max_chars=repairing.LONGEST)
-        save = hotkeys.label("Ctrl+Enter", "save as a text of your own; the old one is rejected")
+        save = "save as a text of your own; the old one is rejected"
         st.button(save, key=f"{field}_save", on_click=acts.repair, args=(scene.item, field), shortcut="Ctrl+Enter")
 
 
