@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from mapd import committee, exam, results, students, teachers
 from mapd.checks import State
-from mapd.curation import judging, snapshots
+from mapd.curation import judging, policies, snapshots
 from mapd.curation.curated import Curated, without_repairs
 from mapd.curation.reviewing import Reviewer, reviewers
 from mapd.curation.snapshots import Pair
@@ -177,7 +177,7 @@ def _arms(engine: sa.Engine, plan: Plan) -> dict[str, Arm]:
     if plan.arms:
         return {name: ARMS[name] for name in plan.arms}
     with db.reading(engine) as session:
-        return {plan.policy: Arm(judging.policy_named(session, plan.policy))}
+        return {plan.policy: Arm(policies.policy_named(session, plan.policy))}
 
 
 def _questions(engine: sa.Engine, plan: Plan, by: str) -> str:

@@ -15,6 +15,8 @@ PURE = (
     "questions/generated.py",
     "mistakes.py",
     "curation/queues.py",
+    "curation/suspicion.py",
+    "curation/places.py",
     "curation/filters.py",
 )
 STAGES = ("exam", "committee", "curation", "finetune")

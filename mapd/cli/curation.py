@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
 from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, one_of, reading, show, writing
-from mapd.curation import judging, snapshots
+from mapd.curation import judging, policies, snapshots
 from mapd.curation.curated import Curated, Explained, summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
@@ -90,7 +90,7 @@ def _curated(session: Session, exam: str, policy: str | None, threshold: float |
 
 
 def _policy(session: Session, exam: queries.ExamInfo, name: str | None, threshold: float | None) -> Policy:
-    policy = judging.exam_policy(session, exam) if name is None else judging.policy_named(session, name)
+    policy = policies.exam_policy(session, exam) if name is None else policies.policy_named(session, name)
     return policy if threshold is None else policy.at(threshold)
 
 

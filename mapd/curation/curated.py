@@ -5,11 +5,13 @@ summary(curated).accepted          -> 826 on the authors' SVAMP file
 sweep(curated)                     -> the same counts at every threshold at once
 """
 
+import math
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.mistakes import is_mistake, or_corrected
@@ -31,10 +33,14 @@ from mapd.verdicts import (
     decide_rationale,
     decide_repair,
     final_verdict,
+    heard,
     leniency,
     made_with,
+    mean,
     ruling,
 )
+
+NEVER_CUT, ALWAYS_CUT = 0, 501  # thresholds are whole hundredths from 0 to 500; accepted at each below the cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,12 @@ class Explained:
     verdict: Verdict
     answer: str | None  # a rationale's own final answer, as corrected by people
     cut: float  # accepted at every threshold below this mean
+    fair: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
+    then: str | None = None  # the committee's verdict when people's latest decision on it was made
+    spread: int = 0  # how far the highest and the lowest valid vote lie apart
+    memo: dict[str, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )  # what was worked out once
 
     @property
     def overridden(self) -> bool:
@@ -59,6 +71,41 @@ class Explained:
     def judged(self) -> bool:
         """Whether a person has decided on it (a conflict is decided, but not yet agreed)."""
         return self.people.decision is not None or self.people.conflict
+
+    def committee_at(self, verdict: Verdict) -> "Explained":
+        """The same text where the committee's verdict is this one; what it can't decide it decides nowhere."""
+        if self.committee.verdict in (verdict, Verdict.UNDECIDED):
+            return self
+        if "other side" not in self.memo:
+            committee = replace(self.committee, verdict=verdict)
+            self.memo["other side"] = replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
+        other: Explained = self.memo["other side"]
+        return other
+
+    @property
+    def committee_cut(self) -> int:
+        """The committee accepts it at every threshold, in hundredths, below this one."""
+        if "cut" not in self.memo:
+            self.memo["cut"] = _hundredths(self.committee.cut, self.committee.mean)
+        cut: int = self.memo["cut"]
+        return cut
+
+    @property
+    def final_cut(self) -> int:
+        """The same of what counts."""
+        return _hundredths(self.cut, self.committee.mean)
+
+
+def _hundredths(cut: float, average: Fraction | None) -> int:
+    """A cut in hundredths, rounded up: a mean is above a whole number of them exactly where it is so rounded up."""
+    if math.isinf(cut) or average is None:
+        return ALWAYS_CUT if cut > 0 else NEVER_CUT
+    return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(average)))
+
+
+def hundredths(mean: Fraction) -> int:
+    """A mean in whole hundredths, rounded up."""
+    return math.ceil(mean * 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +160,22 @@ class Curated:
 
 
 def curate(
-    material: Material, judgements: Sequence[JudgementRow], policy: Policy, exam: ExamInfo | None = None
+    material: Material,
+    judgements: Sequence[JudgementRow],
+    policy: Policy,
+    exam: ExamInfo | None = None,
+    offsets: Mapping[str, Fraction] | None = None,
 ) -> Curated:
-    """Decide every explanation of every mistake of the exam. `exam`: its row as it is now, where material is older."""
+    """Decide every explanation of every mistake of the exam. `exam`: its row as it is now, where material is older.
+
+    `offsets`: the reviewers' leniency, where the material is but a part of the exam.
+    """
     said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in judgements:
         said[row.target, row.target_id].append(row.judged)
+    then = {row.judged.id: row.committee for row in judgements}
     rationales, feedback = _texts_by_target(material.texts)
-    offsets = _leniency(material.texts) if policy.leniency_adjusted else {}
+    offsets = leniency_of(x.votes for x in material.texts) if offsets is None else offsets
     mistakes, corrected, excluded = [], [], []
     for attempt in material.attempts:
         question = material.questions[attempt.question_id]
@@ -133,7 +188,7 @@ def curate(
         if of_question.decision is Act.REJECT:
             excluded.append(attempt)
             continue
-        explain = _Explainer(question, gold, policy, offsets, said)
+        explain = _Explainer(question, gold, policy, offsets, said, then)
         mistakes.append(
             Mistake(
                 question=question,
@@ -167,8 +222,9 @@ def _texts_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], M
     return rationales, feedback
 
 
-def _leniency(texts: Iterable[Text]) -> dict[str, Fraction]:
-    return leniency((v.reviewer, v.score) for x in texts for v in counted(x.votes))
+def leniency_of(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
+    """The reviewers' leniency over these texts' votes."""
+    return leniency((v.reviewer, v.score) for votes in texts for v in counted(votes))
 
 
 def counted(votes: Sequence[Vote]) -> list[Vote]:
@@ -186,19 +242,24 @@ class _Explainer:
     policy: Policy
     offsets: Mapping[str, Fraction]
     said: Mapping[tuple[str, int], list[Judged]]
+    then: Mapping[int, str | None]
 
     def __call__(self, text: Text) -> Explained:
         judged = self.said.get((text.kind, text.id), [])
-        scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in counted(text.votes)]
+        votes = counted(text.votes)
+        fair = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
+        scores: Sequence[int | Fraction | None] = fair if self.policy.leniency_adjusted else [v.score for v in votes]
         checks: RationaleChecks | FeedbackChecks
+        known = bool(self.gold.strip())  # without a gold answer there is nothing to compare with
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
             answer = or_corrected(checks.answer, ruling(judged, READING))
-            states = CheckStates(self._matches(answer, checks), checks.equations_true, checks.shows_work)
+            matches = self._matches(answer, checks) if known else State.NOTHING
+            states = CheckStates(matches, checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
             checks = check_feedback(text.text, self.gold, self.question.task, self.question.options)
-            answer, states = None, CheckStates(checks.states_gold, checks.equations_true)
+            answer, states = None, CheckStates(checks.states_gold if known else State.NOTHING, checks.equations_true)
             decide = decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
         outranking = people
@@ -208,7 +269,22 @@ class _Explainer:
         verdict = final_verdict(committee.verdict, outranking)
         by_people = outranking.decision is not None or outranking.conflict  # then the threshold has no say
         cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
-        return Explained(text, checks, states, committee, people, verdict, answer, cut)
+        latest = heard(judged, VERDICT)[-1:] if judged else []
+        then = self.then[latest[0].id] if latest else None
+        valid = [v.score for v in votes if v.score is not None]
+        return Explained(
+            text=text,
+            checks=checks,
+            states=states,
+            committee=committee,
+            people=people,
+            verdict=verdict,
+            answer=answer,
+            cut=cut,
+            fair=mean(fair),
+            then=then,
+            spread=max(valid) - min(valid) if valid else 0,
+        )
 
     def _matches(self, answer: str | None, checks: RationaleChecks) -> State:
         if answer == checks.answer:
@@ -228,6 +304,19 @@ def without_repairs(curated: Curated) -> Curated:
         for m in curated.mistakes
     )
     return replace(curated, mistakes=mistakes)
+
+
+def at_threshold(mistake: Mistake, threshold: int) -> Mistake:
+    """The mistake as the same policy decides it at another threshold, in hundredths."""
+    return replace(
+        mistake,
+        rationales=tuple(_at(x, threshold) for x in mistake.rationales),
+        feedback=tuple(_at(x, threshold) for x in mistake.feedback),
+    )
+
+
+def _at(x: Explained, threshold: int) -> Explained:
+    return x.committee_at(Verdict.ACCEPTED if x.committee_cut > threshold else Verdict.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)

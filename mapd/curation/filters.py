@@ -11,7 +11,7 @@ from typing import Any
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.curation.queues import DISAGREE, doubt, spread
+from mapd.curation.queues import DISAGREE, doubt
 from mapd.verdicts import Check, Verdict
 
 
@@ -78,8 +78,8 @@ class Found:
 
 def find(curated: Curated, wanted: Filter, order: Order = Order.QUESTION) -> list[Found]:
     """The rows that fit, in order. A mistake's row leads with the text that stands first among those that fit."""
-    key = _sort_key(order, curated.policy.threshold)
-    leads = key or _by_doubt(curated.policy.threshold)
+    key = _sort_key(order)
+    leads = key or _by_doubt
     found: list[Found] = []
     for mistake in curated.mistakes:
         if wanted.pair not in (None, pair_of(mistake)):
@@ -112,7 +112,7 @@ def fits(mistake: Mistake, x: Explained, wanted: Filter) -> bool:
         and wanted.verdict in (None, x.verdict)
         and all(getattr(x.states, check) is state for check, state in wanted.checks.items())
         and (wanted.people is None or _SAID[wanted.people](x))
-        and (not wanted.disagree or spread(x) >= DISAGREE)
+        and (not wanted.disagree or x.spread >= DISAGREE)
         and _contains((x.text.text, *_own_words(mistake)), wanted.contains)
     )
 
@@ -134,13 +134,13 @@ def _contains(texts: Iterable[str], words: str) -> bool:
     return not wanted or any(wanted in text.casefold() for text in texts)
 
 
-def _by_doubt(threshold: float) -> Callable[[Any], Any]:
-    return lambda x: -doubt(x, threshold)
+def _by_doubt(x: Any) -> float:
+    return -doubt(x)
 
 
-def _sort_key(order: Order, threshold: float) -> Callable[[Any], Any] | None:
+def _sort_key(order: Order) -> Callable[[Any], Any] | None:
     if order is Order.DOUBT:
-        return _by_doubt(threshold)
+        return _by_doubt
     if order is Order.LOWEST:
         return lambda x: (x.committee.mean is None, x.committee.mean or 0)
     if order is Order.HIGHEST:

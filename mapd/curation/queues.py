@@ -8,36 +8,48 @@ A queue looks at what the committee and the checks say, so deciding does not mov
 mistake stays in its place and counts as settled. The few that people's decisions define (`drains`) get shorter instead.
 """
 
+import hashlib
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
+from mapd.curation.suspicion import against_gold, suspicion
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import Act, Verdict, in_force
 
 DISAGREE = 2  # scores this far apart
-NEAR = 0.5  # a mean this close to the threshold
+NEAR = Fraction(1, 2)  # a mean this close to the threshold
+WORTH = 1.5  # of suspicion: less is not worth a look in the combined queue
 
 Texts = tuple[Explained, ...]
-Doubt = Callable[[Explained, float], float]  # of one text at a threshold; more is earlier
+# Of one text; more is earlier. It sees the threshold through the verdict alone, so it is constant between two cuts.
+Doubt = Callable[[Mistake, Explained], float]
 
 
-def spread(x: Explained) -> int:
-    """How far the highest and the lowest valid vote lie apart."""
-    scores = [v.score for v in counted(x.text.votes) if v.score is not None]
-    return max(scores) - min(scores) if scores else 0
+def is_near(x: Explained, threshold: float) -> bool:
+    """Whether the mean lies near the threshold."""
+    low, high = near(x)
+    return low <= round(threshold * 100) < high
 
 
-def distance(x: Explained, threshold: float) -> float:
-    """How far the mean lies from the threshold; far away where there is no mean."""
-    return 9.0 if x.committee.mean is None else abs(float(x.committee.mean) - threshold)
+def near(x: Explained) -> tuple[int, int]:
+    """From which threshold on, in hundredths, the mean is near, and from which on no longer."""
+    if "near" not in x.memo:
+        mean = x.committee.mean
+        edges = (0, 0) if mean is None else (math.ceil((mean - NEAR) * 100), math.floor((mean + NEAR) * 100) + 1)
+        x.memo["near"] = edges
+    found: tuple[int, int] = x.memo["near"]
+    return found
 
 
-def doubt(x: Explained, threshold: float) -> float:
-    """How much calls for a second look: votes against checks, votes against votes, a close call, an unread answer."""
-    accepted = x.committee.verdict is Verdict.ACCEPTED
+def doubt(x: Explained) -> float:
+    """How much calls for a second look: votes against checks, votes against votes, a lukewarm mean, no answer."""
+    accepted, mean = x.committee.verdict is Verdict.ACCEPTED, x.committee.mean
     against = 0.0
     if accepted:
         against = 2.0 * (x.states.matches_gold is State.FAILS) + 1.5 * (x.states.equations_true is State.FAILS)
@@ -45,19 +57,46 @@ def doubt(x: Explained, threshold: float) -> float:
         against = 1.5
     undecided = 1.0 * (x.committee.verdict is Verdict.UNDECIDED)
     unread = 0.5 * (x.states.matches_gold is State.NOTHING)
-    return against + undecided + unread + spread(x) / 4 + max(0.0, 1 - distance(x, threshold)) / 2
+    lukewarm = 0.0 if mean is None else float(5 - mean if accepted else mean - 1) / 8
+    return against + undecided + unread + x.spread / 4 + lukewarm
+
+
+@lru_cache(maxsize=4096)
+def lot(uid: str) -> float:
+    """A number drawn for a row: always the same for it, and evenly spread over 0 to 1,000,000."""
+    return int.from_bytes(hashlib.sha256(f"lot {uid}".encode()).digest()[:6]) / 2**48 * 1_000_000
+
+
+def _doubt(_: Mistake, x: Explained) -> float:
+    if "doubt" not in x.memo:
+        x.memo["doubt"] = doubt(x)
+    found: float = x.memo["doubt"]
+    return found
+
+
+def _suspicion(m: Mistake, x: Explained) -> float:
+    if "suspicion" not in x.memo:
+        x.memo["suspicion"] = suspicion(m, x).score
+    found: float = x.memo["suspicion"]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """One queue: `about` gives the texts that a mistake is there for, or None where it doesn't belong."""
+    """One queue: `about` gives the texts that a mistake is there for, or None where it doesn't belong.
+
+    The mistakes come in the `order` of their first text, or by `lot`: at random, each with the same chance.
+    """
 
     name: str
     title: str
     about: Callable[[Mistake, float], Texts | None]
-    order: Doubt = doubt
+    order: Doubt = _doubt
     drains: bool = False
     of_attempt: bool = False  # a word on the attempt settles it
+    again: bool = False  # what people decided waits for a second look
+    by_lot: bool = False
+    edges: Callable[[Mistake], Iterable[int]] = lambda _: ()  # thresholds, beside the cuts, where `about` changes
 
 
 def _rationales(of: Callable[[Explained, float], bool]) -> Callable[[Mistake, float], Texts | None]:
@@ -89,10 +128,29 @@ def _checks_fail(x: Explained) -> bool:
     return State.FAILS in (x.states.matches_gold, x.states.equations_true)
 
 
+def _suspects(m: Mistake, _: float) -> Texts | None:
+    return tuple(x for x in m.rationales if _suspicion(m, x) >= WORTH) or None
+
+
+def _stale(m: Mistake, _: float) -> Texts | None:
+    """People decided when the committee said something else than it says now."""
+    return tuple(x for x in m.texts if x.then is not None and x.then != x.committee.verdict and x.judged) or None
+
+
+def _near_edges(m: Mistake) -> Iterable[int]:
+    return (edge for x in m.rationales for edge in near(x))
+
+
 QUEUES: Mapping[str, Queue] = {
     queue.name: queue
     for queue in (
         Queue("everything", "everything", _mistakes(lambda _: True)),
+        Queue(
+            "smart",
+            "most likely decided wrongly",
+            _suspects,
+            order=_suspicion,
+        ),
         Queue("unjudged", "not judged yet", _mistakes(lambda m: not any(x.judged for x in m.texts)), drains=True),
         Queue(
             "accepted-wrong",
@@ -107,26 +165,35 @@ QUEUES: Mapping[str, Queue] = {
         Queue(
             "disagree",
             "reviewers disagree",
-            _rationales(lambda x, _: spread(x) >= DISAGREE),
-            order=lambda x, threshold: 10 * spread(x) + doubt(x, threshold),
+            _rationales(lambda x, _: x.spread >= DISAGREE),
+            order=lambda m, x: 10 * x.spread + _doubt(m, x),
         ),
-        Queue(
-            "near-threshold",
-            "near the threshold",
-            _rationales(lambda x, threshold: distance(x, threshold) <= NEAR),
-            order=lambda x, threshold: -10 * distance(x, threshold) + doubt(x, threshold),
-        ),
+        Queue("near-threshold", "near the threshold", _rationales(is_near), edges=_near_edges),
         Queue("unreadable", "answer can't be read", _rationales(lambda x, _: x.answer is None)),
         Queue(
             "false-step",
             "accepted with a false step",
             _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.equations_true is State.FAILS),
         ),
+        Queue(
+            "no-work",
+            "accepted, but shows no work",
+            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
+        ),
         Queue("feedback-check", "feedback that fails a check", _feedback(_checks_fail)),
         Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),
         Queue("no-vote", "undecided, or a vote is missing", _rationales(lambda x, _: _no_vote(x))),
         Queue("not-a-mistake", "possibly not a mistake", _mistakes(lambda m: m.possibly_not), of_attempt=True),
+        Queue("against-gold", "teachers agree against the gold", lambda m, _: against_gold(m) or None),
+        Queue("stale", "decided before the committee changed", _stale, drains=True, again=True),
         Queue("conflicts", "people differ", _conflicts, drains=True),
+        Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True),
+        Queue(
+            "audit-accepted",
+            "random audit of what is accepted",
+            _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED)),
+            by_lot=True,
+        ),
     )
 }
 DEFAULT = "everything"
@@ -153,7 +220,7 @@ class Line:
 
     queue: Queue
     entries: tuple[Entry, ...]
-    keys: tuple[tuple[float, int, int], ...]  # the entries' places, ascending
+    keys: tuple[tuple[int, int, int], ...]  # the entries' places, ascending
     threshold: float
 
     @property
@@ -189,7 +256,7 @@ class Line:
         """The text to begin with: the queue's own choice, else the mistake's most doubtful one."""
         if (entry := self.entry(mistake)) is not None:
             return entry.enter
-        return max(mistake.rationales or mistake.feedback, key=lambda x: doubt(x, self.threshold), default=None)
+        return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
 
     def entry(self, mistake: Mistake) -> Entry | None:
         """This mistake's entry, if it is in the queue."""
@@ -199,36 +266,39 @@ class Line:
 def fill(curated: Curated, queue: Queue, person: str) -> Line:
     """The queue as this person finds it, the most doubtful first."""
     threshold, done = curated.policy.threshold, done_with(curated.judgements, person)
-    entries = [e for m in curated.mistakes if (e := _entry(queue, m, threshold, done)) is not None]
+    entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, done)) is not None]
     placed = sorted(((_place(queue, e.mistake, threshold), e) for e in entries), key=lambda pair: pair[0])
     return Line(queue, tuple(e for _, e in placed), tuple(key for key, _ in placed), threshold)
 
 
-def tally(curated: Curated, person: str) -> dict[str, tuple[int, int]]:
-    """By queue: how many mistakes wait, of how many."""
-    threshold, done = curated.policy.threshold, done_with(curated.judgements, person)
-    counts = {}
-    for name, queue in QUEUES.items():
-        found = [e for m in curated.mistakes if (e := _entry(queue, m, threshold, done)) is not None]
-        counts[name] = (sum(not e.settled for e in found), len(found))
-    return counts
-
-
-def _entry(queue: Queue, mistake: Mistake, threshold: float, done: frozenset[tuple[str, int]]) -> Entry | None:
+def entry(queue: Queue, mistake: Mistake, threshold: float, done: frozenset[tuple[str, int]]) -> Entry | None:
+    """The mistake's entry in the queue, None where it isn't in it."""
     about = queue.about(mistake, threshold)
     if about is None:
         return None
-    texts = tuple(sorted(about, key=lambda x: -queue.order(x, threshold)))
-    waiting = tuple(x for x in texts if x.people.decision is None and (x.text.kind, x.text.id) not in done)
+    texts = about if len(about) < 2 else tuple(sorted(about, key=lambda x: -_first(queue, mistake, x)))
+    waiting = tuple(
+        x for x in texts if (queue.again or x.people.decision is None) and (x.text.kind, x.text.id) not in done
+    )
     if ("attempt", mistake.attempt.id) in done and (queue.of_attempt or not texts):
         return Entry(mistake, texts, (), settled=True)
     return Entry(mistake, texts, waiting, settled=bool(texts) and not waiting)
 
 
-def _place(queue: Queue, mistake: Mistake, threshold: float) -> tuple[float, int, int]:
+def _first(queue: Queue, mistake: Mistake, x: Explained) -> float:
+    return lot(x.text.uid) if queue.by_lot else queue.order(mistake, x)
+
+
+def place(queue: Queue, mistake: Mistake, texts: Texts) -> int:
+    """Where a mistake stands in the queue, in thousandths; less is earlier. `texts`: those it is there for."""
+    if queue.by_lot:
+        return -round(1000 * lot(mistake.attempt.uid))
+    return -round(1000 * max((queue.order(mistake, x) for x in texts), default=0.0))
+
+
+def _place(queue: Queue, mistake: Mistake, threshold: float) -> tuple[int, int, int]:
     about = queue.about(mistake, threshold) or mistake.rationales
-    most = max((queue.order(x, threshold) for x in about), default=0.0)
-    return -most, mistake.question.position, mistake.attempt.id
+    return place(queue, mistake, about), mistake.question.position, mistake.attempt.id
 
 
 def done_with(judgements: Iterable[JudgementRow], person: str) -> frozenset[tuple[str, int]]:

@@ -7,6 +7,7 @@ One `Text` of an imported exam, as the rules and the pages see it:
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -219,19 +220,35 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
     return list(session.exec(query.order_by(col(t.Snapshot.id).desc())).all())
 
 
-def material(session: Session, exam_id: int) -> Material:
+Only = Sequence[int] | None  # these questions alone, by id
+
+
+def material(session: Session, exam_id: int, only: Only = None) -> Material:
     """Questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
     info = exam(session, exam_id)
-    texts = _texts(session, exam_id)
+    texts = _texts(session, exam_id, only)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
     order = session.exec(select(t.Teacher.name).order_by(col(t.Teacher.id))).all()
-    items, taken = questions(session, exam_id), attempts(session, exam_id)
+    items, taken = questions(session, exam_id, only), attempts(session, exam_id, only)
     return Material(info, items, taken, texts, tuple(name for name in order if name in voices))
 
 
-def questions(session: Session, exam_id: int) -> dict[int, Item]:
+def _asked(exam_id: int, only: Only) -> sa.ColumnElement[bool]:
+    """The attempts of the exam (at these questions)."""
+    of_exam = col(t.Attempt.exam_id) == exam_id
+    return of_exam if only is None else of_exam & col(t.Attempt.question_id).in_(only)
+
+
+def asked_of(session: Session, exam_id: int, among: Iterable[int], at_once: int = 500) -> set[int]:
+    """Those of the questions, by id, that the exam asked."""
+    wanted = sorted(among)
+    blocks = [wanted[start : start + at_once] for start in range(0, len(wanted), at_once)]
+    return {q for block in blocks for q in session.exec(select(t.Attempt.question_id).where(_asked(exam_id, block)))}
+
+
+def questions(session: Session, exam_id: int, only: Only = None) -> dict[int, Item]:
     """The questions that the exam asked, by id, in the order of their set."""
-    asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
+    asked = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
     rows = session.exec(select(t.Question).where(col(t.Question.id).in_(asked)).order_by(col(t.Question.position)))
     return {q.id: q for q in map(_item, rows.all())}
 
@@ -252,12 +269,12 @@ def _item(q: t.Question) -> Item:
     )
 
 
-def attempts(session: Session, exam_id: int) -> tuple[Response, ...]:
+def attempts(session: Session, exam_id: int, only: Only = None) -> tuple[Response, ...]:
     """The exam's attempts, in the order of its questions."""
     query = (
         select(t.Attempt)
         .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
-        .where(t.Attempt.exam_id == exam_id)
+        .where(_asked(exam_id, only))
         .order_by(col(t.Question.position), col(t.Attempt.sample))
     )
     return tuple(
@@ -266,20 +283,20 @@ def attempts(session: Session, exam_id: int) -> tuple[Response, ...]:
     )
 
 
-def _of_exam(exam_id: int) -> sa.ColumnElement[bool]:
+def _of_exam(exam_id: int, only: Only = None) -> sa.ColumnElement[bool]:
     """Explanations of the exam: rationales of its questions, feedback on its attempts."""
-    questions = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
-    attempts = sa.select(col(t.Attempt.id)).where(col(t.Attempt.exam_id) == exam_id)
+    questions = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
+    attempts = sa.select(col(t.Attempt.id)).where(_asked(exam_id, only))
     rationale = (col(t.Explanation.kind) == "rationale") & col(t.Explanation.question_id).in_(questions)
     return rationale | col(t.Explanation.attempt_id).in_(attempts)
 
 
-def _texts(session: Session, exam_id: int) -> tuple[Text, ...]:
-    votes = _votes(session, exam_id)
+def _texts(session: Session, exam_id: int, only: Only) -> tuple[Text, ...]:
+    votes = _votes(session, exam_id, only)
     query = (
         select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
         .join(t.Teacher, col(t.Explanation.author_id) == t.Teacher.id)
-        .where(_of_exam(exam_id))
+        .where(_of_exam(exam_id, only))
         .order_by(col(t.Explanation.question_id), col(t.Explanation.author_id), col(t.Explanation.id))
     )
     return tuple(
@@ -301,12 +318,12 @@ def _texts(session: Session, exam_id: int) -> tuple[Text, ...]:
     )
 
 
-def _votes(session: Session, exam_id: int) -> dict[int, list[Vote]]:
+def _votes(session: Session, exam_id: int, only: Only) -> dict[int, list[Vote]]:
     query = (
         select(t.Review, t.Teacher.name)
         .join(t.Teacher, col(t.Review.reviewer_id) == t.Teacher.id)
         .join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
-        .where(_of_exam(exam_id))
+        .where(_of_exam(exam_id, only))
         .order_by(col(t.Review.reviewer_id), col(t.Review.sample))
     )
     votes: dict[int, list[Vote]] = defaultdict(list)
@@ -315,11 +332,23 @@ def _votes(session: Session, exam_id: int) -> dict[int, list[Vote]]:
     return votes
 
 
-def judgements(session: Session, exam_id: int) -> list[JudgementRow]:
+def votes_given(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
+    """Every vote of the exam as (explanation, reviewer, score, saw the gold), one explanation after the other."""
+    query = (
+        sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
+        .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
+        .join(t.Explanation, col(t.Review.explanation_id) == col(t.Explanation.id))
+        .where(_of_exam(exam_id))
+        .order_by(col(t.Review.explanation_id))
+    )
+    return (tuple(row) for row in session.execute(query))
+
+
+def judgements(session: Session, exam_id: int, only: Only = None) -> list[JudgementRow]:
     """Every judgement on the exam's explanations, attempts and questions, oldest first."""
-    texts = sa.select(col(t.Explanation.id)).where(_of_exam(exam_id))
-    attempts = sa.select(col(t.Attempt.id)).where(col(t.Attempt.exam_id) == exam_id)
-    questions = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == exam_id)
+    texts = sa.select(col(t.Explanation.id)).where(_of_exam(exam_id, only))
+    attempts = sa.select(col(t.Attempt.id)).where(_asked(exam_id, only))
+    questions = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
     return _judgements(
         session,
         col(t.Judgement.explanation_id).in_(texts)

@@ -1,6 +1,7 @@
 """One class a table. Rows are only added: a text never changes, a judgement never goes.
 
-What can be derived isn't stored.
+What can be derived isn't stored, but for one maintained aggregate (the last six tables): without it the next item of a
+queue took seconds at 100,000 mistakes (`benchmarks/review.py`). It can be thrown away at any time; it doesn't travel.
 
 One real row of `explanation`, imported from the authors' SVAMP file:
 
@@ -400,3 +401,102 @@ class Audit(Row, table=True):
     action: str
     target: str
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+
+
+# --- The aggregate: what curation/standing.py derives from the rows above ---------------------------------------------
+
+
+NO_MEAN = 9999
+
+
+class Standing(Table, table=True):
+    """A text of a mistake, as checks, committee and people say. Means and cuts are hundredths, rounded up.
+
+    A mean is above a threshold of whole hundredths exactly where it is so rounded up, so no mean is stored inexactly.
+    """
+
+    __tablename__ = "standing"
+    id: int | None = Field(default=None, primary_key=True)
+    exam_id: int
+    question_id: int = Field(index=True)
+    attempt_id: int
+    explanation_id: int
+    kind: str
+    position: int
+    author_id: int
+    mean: int  # NO_MEAN where nobody voted
+    spread: int
+    votes: int
+    cut: int  # what counts is "accepted" at every threshold below it
+    committee_cut: int  # the same of the committee alone
+    undecided: bool  # at every threshold: too few votes, or people differ
+    committee_undecided: bool
+    people: str  # what people say of it
+    matches_gold: str
+    equations_true: str
+    shows_work: str
+    doubt_accepted: int  # in thousandths, where the committee accepts it
+    doubt_rejected: int
+    __table_args__ = (
+        sa.Index("ix_standing_question_order", "exam_id", "kind", "position", "attempt_id", "id"),
+        sa.Index("ix_standing_mean_order", "exam_id", "kind", "mean", "position", "attempt_id", "id"),
+    )
+
+
+class Band(Table, table=True):
+    """How many rows of a queue (or of a count) are there at every threshold from `low` up to below `high`."""
+
+    __tablename__ = "band"
+    id: int | None = Field(default=None, primary_key=True)
+    exam_id: int
+    name: str
+    low: int
+    high: int
+    waits: bool
+    number: int = 0
+    __table_args__ = (sa.UniqueConstraint("exam_id", "name", "low", "high", "waits"),)
+
+
+class Queued(Table, table=True):
+    """A mistake's place in one band of a queue: `place` is minus its doubt in thousandths, so that it sorts first."""
+
+    __tablename__ = "queued"
+    id: int | None = Field(default=None, primary_key=True)
+    band_id: int
+    place: int
+    position: int
+    attempt_id: int
+    question_id: int = Field(index=True)
+    explanation_id: int | None = None  # the text to enter at
+    __table_args__ = (sa.Index("ix_queued_band_place", "band_id", "place", "position", "attempt_id"),)
+
+
+class Passed(Table, table=True):
+    """A place that waits for others, but not for this person, who skipped what waits there."""
+
+    __tablename__ = "passed"
+    id: int | None = Field(default=None, primary_key=True)
+    person: str
+    queued_id: int = Field(index=True)
+    band_id: int
+    __table_args__ = (sa.UniqueConstraint("person", "queued_id"),)
+
+
+class StandingExam(Table, table=True):
+    """An exam that the aggregate holds, and the rules that it was derived by: by others it is derived again."""
+
+    __tablename__ = "standing_exam"
+    id: int | None = Field(default=None, primary_key=True)  # the exam's
+    rules: str
+    leniency: dict[str, str] = Field(default_factory=dict, sa_type=sa.JSON)  # by reviewer, exact: "7/12"
+    votes: int  # that it was measured over
+    votes_since: int = 0
+
+
+class Stale(Table, table=True):
+    """A question with a new row about it (triggers write it in the row's own transaction), not yet derived again."""
+
+    __tablename__ = "stale"
+    id: int | None = Field(default=None, primary_key=True)
+    question_id: int = Field(index=True)
+    voted: bool  # the row is a review

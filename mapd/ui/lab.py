@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.curation import judging
+from mapd.curation import policies
 from mapd.curation.curated import Curated, curate, summary
 from mapd.store import db, queries
 from mapd.store.queries import JudgementRow, Material
@@ -29,8 +29,8 @@ CHECKS = {Check.MATCHES_GOLD: "answer = gold", Check.EQUATIONS_TRUE: "equations 
 def policies_of(exam_id: int) -> tuple[Policy, dict[str, Policy]]:
     """The exam's saved policy, and every policy by name (the saved one with the exam's own threshold)."""
     with db.reading(current.engine()) as session:
-        saved = judging.exam_policy(session, queries.exam(session, exam_id))
-        known = dict(PRESETS) | {p.name: p for p in judging.policies(session)}
+        saved = policies.exam_policy(session, queries.exam(session, exam_id))
+        known = dict(PRESETS) | {p.name: p for p in policies.saved_policies(session)}
     return saved, known | {saved.name: saved}
 
 
@@ -116,7 +116,9 @@ def _save_as(policy: Policy) -> None:
         if st.form_submit_button("Save policy", icon=":material/save:"):
             with db.writing(current.engine()) as session:
                 named = replace(policy, name=name or "")
-                st.session_state["policy_saved"] = judging.save_policy(session, named, by=current.current_person()).name
+                st.session_state["policy_saved"] = policies.save_policy(
+                    session, named, by=current.current_person()
+                ).name
             st.rerun()
 
 
@@ -133,7 +135,7 @@ def _use(exam_id: int, chosen: Policy, saved: Policy, own: Policy) -> None:
         help=why_not,
     ):
         with db.writing(current.engine()) as session:
-            judging.set_policy(session, exam_id, chosen.name, chosen.threshold, by=current.current_person())
+            policies.set_policy(session, exam_id, chosen.name, chosen.threshold, by=current.current_person())
         st.rerun()
 
 

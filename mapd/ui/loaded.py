@@ -9,11 +9,13 @@ Texts and votes only grow, so they are kept between reruns; judgements are read 
 import streamlit as st
 from sqlmodel import Session, col, func, select
 
-from mapd.curation import judging
+from mapd.curation import policies, standing
 from mapd.curation.curated import Curated, curate
-from mapd.store import db, queries
+from mapd.curation.queues import QUEUES
+from mapd.store import db, queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import Material
+from mapd.store.standings import Count
 from mapd.ui.current import engine
 from mapd.verdicts import Policy
 
@@ -24,7 +26,17 @@ def load_curated(exam_id: int, policy: Policy | None = None) -> Curated:
         material = load_material(session, exam_id)
         info = queries.exam(session, exam_id)  # not the kept one: its policy may have been set since
         judgements = queries.judgements(session, exam_id)
-        return curate(material, judgements, policy or judging.exam_policy(session, info), exam=info)
+        return curate(material, judgements, policy or policies.exam_policy(session, info), exam=info)
+
+
+def queue_counts(exam_id: int, person: str) -> dict[str, Count]:
+    """By queue how many mistakes wait for this person, of how many, under the exam's own policy."""
+    with st.spinner("Filling the queues …"):
+        standing.catch_up(engine(), exam_id)
+    with db.reading(engine()) as session:
+        policy = policies.exam_policy(session, queries.exam(session, exam_id))
+        held = standings.counts(session, exam_id, round(policy.threshold * 100), person)
+    return {name: held.get(name, Count(0, 0)) for name in QUEUES}
 
 
 def load_material(session: Session, exam_id: int) -> Material:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from mapd.curation.curated import Curated, Mistake
-from mapd.curation.queues import QUEUES, Line, fill, tally
+from mapd.curation.queues import QUEUES, Line, fill
 from mapd.ui import current, figures, hotkeys, text
-from mapd.ui.loaded import load_curated
+from mapd.ui.loaded import load_curated, queue_counts
 from mapd.ui.triage import place, scene, screen
 from mapd.ui.triage.place import Place, Stop
 
@@ -33,7 +33,7 @@ def main() -> None:
         stop = Stop(exam_id, replace(stop.place, judge=None))
     line = fill(curated, QUEUES[stop.place.queue], person)
     mistake = find(curated, line, stop)
-    screen.bar(curated, line, stop, person, line.number(mistake) if mistake else None)
+    screen.bar(line, stop, person, line.number(mistake) if mistake else None)
     if mistake is None:
         nothing_to_show(curated, line, stop, person)
     else:
@@ -80,7 +80,7 @@ def nothing_to_show(curated: Curated, line: Line, stop: Stop, person: str) -> No
         st.subheader("People took this question out of the exam: no mistake on it is taught.")
     else:
         text.complain(f"this address asks for a mistake that this exam doesn't have: {uid}")
-    waiting = [(name, count) for name, (count, _) in tally(curated, person).items() if count]
+    waiting = [(name, count.waiting) for name, count in queue_counts(stop.exam_id, person).items() if count.waiting]
     if waiting:
         st.markdown("These queues wait:")
         screen.queues(waiting, stop)

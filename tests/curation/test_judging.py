@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import Session, col, select
 
-from mapd.curation import judging
+from mapd.curation import policies
 from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput, MapdError, NotFound, Stale
 from mapd.store import queries
@@ -89,8 +89,8 @@ def test_a_feedback_is_no_rationale(session: Session, exam: ExamInfo) -> None:
 def test_every_act_leaves_an_audit_row(session: Session, exam: ExamInfo, target: Target) -> None:
     row = judge(session, target, Act.ACCEPT, by="ann")
     undo(session, queries.identity(row), by="ann")
-    judging.save_policy(session, Policy("mine", 3.5), by="bob")
-    judging.set_policy(session, exam.id, "mine", None, by="bob")
+    policies.save_policy(session, Policy("mine", 3.5), by="bob")
+    policies.set_policy(session, exam.id, "mine", None, by="bob")
     audits = session.exec(select(t.Audit).order_by(col(t.Audit.id))).all()
     assert [(a.person, a.action) for a in audits] == [
         ("ann", "import authors"),
@@ -103,22 +103,22 @@ def test_every_act_leaves_an_audit_row(session: Session, exam: ExamInfo, target:
 
 def test_a_saved_policy_gets_versions(session: Session) -> None:
     policy = Policy("mine", 3.25, 2, frozenset({Check.MATCHES_GOLD}), leniency_adjusted=True)
-    assert judging.save_policy(session, policy, by="ann") == policy
-    assert judging.save_policy(session, policy.at(4), by="ann").version == 2
-    assert judging.policy_named(session, "mine").threshold == 4
+    assert policies.save_policy(session, policy, by="ann") == policy
+    assert policies.save_policy(session, policy.at(4), by="ann").version == 2
+    assert policies.policy_named(session, "mine").threshold == 4
     for name in ("paper", " ", "x" * 61, "a\nb"):
         with pytest.raises(BadInput):
-            judging.save_policy(session, Policy(name), by="ann")
+            policies.save_policy(session, Policy(name), by="ann")
     with pytest.raises(NotFound, match="unknown policy: lax; one of paper, strict, mine"):
-        judging.policy_named(session, "lax")
+        policies.policy_named(session, "lax")
 
 
 def test_an_exam_keeps_its_policy_and_threshold(session: Session, exam: ExamInfo) -> None:
-    assert judging.exam_policy(session, exam) == PAPER
-    judging.set_policy(session, exam.id, "strict", 3.5, by="ann")
-    assert judging.exam_policy(session, queries.exam(session, exam.id)).threshold == 3.5
-    judging.set_policy(session, exam.id, "strict", 3.0, by="ann")
+    assert policies.exam_policy(session, exam) == PAPER
+    policies.set_policy(session, exam.id, "strict", 3.5, by="ann")
+    assert policies.exam_policy(session, queries.exam(session, exam.id)).threshold == 3.5
+    policies.set_policy(session, exam.id, "strict", 3.0, by="ann")
     assert queries.exam(session, exam.uid).threshold is None
     for wrong in ((exam.id, "lax", None), (999, "paper", None), (exam.id, "paper", 7.0)):
         with pytest.raises(MapdError):
-            judging.set_policy(session, *wrong, by="ann")
+            policies.set_policy(session, *wrong, by="ann")

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from mapd.curation import judging, snapshots
+from mapd.curation import judging, policies, snapshots
 from mapd.curation.judging import Target
 from mapd.curation.next_step import NextStep, Step, changed_since, next_step
 from mapd.curation.overview import Frozen, funnel, people, teachers
@@ -58,7 +58,7 @@ def test_then_it_is_frozen_and_again_when_something_changed(session: Session, ex
     assert (teach.step, teach.page) == (Step.FROZEN, "finetune")
     compare = step(session, exam, replace(frozen(row), taught=True))
     assert (compare.step, compare.page) == (Step.TAUGHT, "results")
-    judging.set_policy(session, exam.id, "paper", 4.0, by="ann")
+    policies.set_policy(session, exam.id, "paper", 4.0, by="ann")
     session.flush()
     again = step(session, exam, frozen(row))
     assert again.step is Step.FREEZE_AGAIN
@@ -66,7 +66,7 @@ def test_then_it_is_frozen_and_again_when_something_changed(session: Session, ex
 
 
 def test_no_pair_leads_to_the_threshold(session: Session, exam: ExamInfo) -> None:
-    judging.set_policy(session, exam.id, "paper", 5.0, by="ann")
+    policies.set_policy(session, exam.id, "paper", 5.0, by="ann")
     session.flush()
     reject_wrong_answers(session, exam)
     x = judging.curated_set(session, exam.id).mistakes[0].feedback[0]

@@ -5,8 +5,8 @@ from sqlmodel import Session
 
 from mapd.curation import judging
 from mapd.curation.curated import Curated
-from mapd.curation.judging import Target
-from mapd.curation.queues import QUEUES, Line, done_with, doubt, fill, spread, tally
+from mapd.curation.judging import Circumstances, Target
+from mapd.curation.queues import QUEUES, Line, done_with, doubt, fill, lot
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act, Verdict
 
@@ -27,9 +27,9 @@ def decide(session: Session, target: Target, act: Act = Act.ACCEPT, by: str = "a
 def test_everything_holds_every_mistake_once_the_most_doubtful_first(curated: Curated) -> None:
     line = fill(curated, QUEUES["everything"], "ann")
     assert sorted(e.mistake.attempt.id for e in line.entries) == sorted(m.attempt.id for m in curated.mistakes)
-    most = [max(doubt(x, line.threshold) for x in e.texts) for e in line.entries]
+    most = [max(doubt(x) for x in e.texts) for e in line.entries]
     assert most == sorted(most, reverse=True)
-    assert all(e.enter is max(e.texts, key=lambda x: doubt(x, line.threshold)) for e in line.entries)
+    assert all(e.enter is max(e.texts, key=lambda x: doubt(x)) for e in line.entries)
 
 
 def test_each_queue_is_about_the_texts_its_name_says(curated: Curated) -> None:
@@ -42,7 +42,7 @@ def test_each_queue_is_about_the_texts_its_name_says(curated: Curated) -> None:
     assert texts("rejected-right")
     assert all(x.committee.verdict is Verdict.REJECTED for x in texts("rejected-right"))
     assert texts("disagree")
-    assert all(spread(x) >= 2 for x in texts("disagree"))
+    assert all(x.spread >= 2 for x in texts("disagree"))
     assert all(x.text.kind == "feedback" for x in texts("feedback-check"))
     assert texts("unreadable") == [x for x in curated.rationales if x.answer is None]
 
@@ -105,7 +105,42 @@ def test_people_who_differ_are_a_queue(session: Session, exam: ExamInfo) -> None
     assert [e.texts[0].text.id for e in filled(session, exam, "conflicts").entries] == [x.text.id]
 
 
-def test_the_tally_counts_as_the_queues_do(curated: Curated) -> None:
-    for name, (waits, of) in tally(curated, "ann").items():
-        line = fill(curated, QUEUES[name], "ann")
-        assert (waits, of) == (len(line.entries) - line.settled, len(line.entries))
+def test_what_was_decided_before_the_committee_changed_waits_again(session: Session, exam: ExamInfo) -> None:
+    x = filled(session, exam, "everything").entries[0].texts[0]
+    then = "rejected" if x.committee.verdict is Verdict.ACCEPTED else "accepted"
+    target = Target("rationale", x.text.id)
+    judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=Circumstances(committee=then))
+    stale = filled(session, exam, "stale")
+    assert [e.texts[0].text.id for e in stale.entries] == [x.text.id]
+    assert stale.first_open() is not None
+    now = Circumstances(committee=x.committee.verdict.value)
+    judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=now)
+    assert not filled(session, exam, "stale").entries
+
+
+def test_a_text_that_shows_no_work_is_found(curated: Curated) -> None:
+    found = {x.text.id for e in fill(curated, QUEUES["no-work"], "ann").entries for x in e.texts}
+    assert found
+    assert found == {
+        x.text.id
+        for x in curated.rationales
+        if x.committee.verdict is Verdict.ACCEPTED and x.states.shows_work == "fails"
+    }
+
+
+def test_the_audit_is_drawn_anew_for_nobody_and_evenly(curated: Curated) -> None:
+    line = fill(curated, QUEUES["audit"], "ann")
+    assert len(line.entries) == 12
+    assert line == fill(curated, QUEUES["audit"], "bob")
+    drawn = [lot(f"{n:032x}") for n in range(4_000)]
+    assert abs(sum(drawn) / 4_000 - 500_000) < 25_000
+    assert all(900 < sum(k * 250_000 <= one < (k + 1) * 250_000 for one in drawn) < 1_100 for k in range(4))
+
+
+def test_authors_who_agree_against_the_gold_are_a_queue(session: Session, exam: ExamInfo) -> None:
+    mistake = filled(session, exam, "everything").entries[0].mistake
+    assert not filled(session, exam, "against-gold").entries
+    for x in mistake.rationales[:2]:
+        decide(session, Target("rationale", x.text.id), Act.CORRECT, value="77")
+    (entry,) = filled(session, exam, "against-gold").entries
+    assert {x.text.id for x in entry.texts} == {x.text.id for x in mistake.rationales[:2]}

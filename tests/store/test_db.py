@@ -17,7 +17,8 @@ from mapd.store import tables as t
 
 def test_the_migrations_make_the_tables_of_the_code(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), t.metadata) == []
+        ours = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
+        assert compare_metadata(MigrationContext.configure(connection, opts=ours), t.metadata) == []
 
 
 def test_opening_again_changes_nothing(engine: sa.Engine) -> None:

@@ -13,9 +13,10 @@ import streamlit as st
 from mapd.curation import repairing
 from mapd.curation.curated import Curated, Explained
 from mapd.curation.judging import QuestionReason
-from mapd.curation.queues import QUEUES, Line, tally
+from mapd.curation.queues import QUEUES, Line
 from mapd.store.queries import JudgementRow
 from mapd.ui import figures, hotkeys
+from mapd.ui.loaded import queue_counts
 from mapd.ui.triage import acts, cards
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere, redoable, undoable
@@ -45,16 +46,16 @@ KEYS = (
 # -- the bar ----------------------------------------------------------------------------------------------------------
 
 
-def bar(curated: Curated, line: Line, stop: Stop, person: str, at: int | None) -> None:
+def bar(line: Line, stop: Stop, person: str, at: int | None) -> None:
     """Which queue, how far, and the keys. `at`: the mistake's number in the queue."""
     with st.container(key="mapd_triage_bar", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        counts = tally(curated, person)
+        counts = queue_counts(stop.exam_id, person)
         key = f"triage_queue_{stop.exam_id}"
         st.session_state[key] = line.queue.name
         st.selectbox(
             "Queue",
             list(QUEUES),
-            format_func=lambda name: f"{QUEUES[name].title} · {counts[name][0]:,} of {counts[name][1]:,} wait",
+            format_func=lambda name: f"{QUEUES[name].title} · {counts[name].waiting:,} of {counts[name].all:,} wait",
             key=key,
             on_change=_choose_queue,
             args=(key, stop.exam_id),

@@ -1,0 +1,98 @@
+"""Where a mistake stands in every queue, at every threshold at once. Pure: what queues.py says, asked at each stretch.
+
+Committee and queues see the threshold only through verdicts and means, so between two neighbouring cuts nothing
+changes. A mistake whose rationales have the means 4 and 2.5 (and a gold that both miss) gives for "accepted-wrong":
+
+    Stretch("accepted-wrong", 0, 250, waits=True, place=-2625, enter=17, …), Stretch(…, 250, 400, True, -2625, 17, …)
+
+Thresholds are hundredths, `low` is in, `high` is out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from mapd.curation.curated import ALWAYS_CUT, Mistake, at_threshold
+from mapd.curation.queues import QUEUES, Queue, entry, place
+
+Done = frozenset[tuple[str, int]]
+LOWEST, END = 0, ALWAYS_CUT
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A mistake's place in one queue from one threshold up to below another."""
+
+    queue: str
+    low: int
+    high: int
+    waits: bool
+    place: int
+    enter: int | None  # the text to begin with
+    passed: frozenset[str]  # those who skipped what waits there
+    texts: tuple[int, ...]
+
+    @property
+    def follows(self) -> tuple[object, ...]:
+        """All but the thresholds: the next stretch goes on with this one where it is the same."""
+        return (self.waits, self.place, self.enter, self.passed, self.texts)
+
+
+def stretches(mistake: Mistake, done: Done, skipped: Mapping[str, Done]) -> list[Stretch]:
+    """The mistake's places in all queues. `done`: what is settled for all; `skipped`: by person, for them alone."""
+    cuts = {x.committee_cut for x in mistake.texts} | {x.final_cut for x in mistake.texts}
+    at: dict[int, Mistake] = {}
+    found: list[Stretch] = []
+    for queue in QUEUES.values():
+        found += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), done, skipped)
+    return found
+
+
+def _bounds(cuts: Iterable[int]) -> list[int]:
+    return sorted({LOWEST, END} | {cut for cut in cuts if LOWEST < cut < END})
+
+
+def _of_queue(
+    queue: Queue,
+    mistake: Mistake,
+    at: dict[int, Mistake],
+    bounds: list[int],
+    done: Done,
+    skipped: Mapping[str, Done],
+) -> Iterator[Stretch]:
+    last: Stretch | None = None
+    for low, high in pairwise(bounds):
+        if low not in at:
+            at[low] = at_threshold(mistake, low)
+        here = _here(queue, at[low], low, high, done, skipped)
+        if last is not None and here is not None and here.follows == last.follows:
+            last = replace(last, high=high)
+            continue
+        if last is not None:
+            yield last
+        last = here
+    if last is not None:
+        yield last
+
+
+def _here(
+    queue: Queue, mistake: Mistake, low: int, high: int, done: Done, skipped: Mapping[str, Done]
+) -> Stretch | None:
+    found = entry(queue, mistake, low / 100, done)
+    if found is None:
+        return None
+    passed = frozenset(
+        person
+        for person, own in skipped.items()
+        if not found.settled and (e := entry(queue, mistake, low / 100, done | own)) is not None and e.settled
+    )
+    return Stretch(
+        queue=queue.name,
+        low=low,
+        high=high,
+        waits=not found.settled,
+        place=place(queue, mistake, found.texts),
+        enter=None if found.enter is None else found.enter.text.id,
+        passed=passed,
+        texts=tuple(x.text.id for x in found.texts),
+    )

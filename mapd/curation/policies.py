@@ -1,0 +1,86 @@
+"""The policies of a project: the presets, those that people saved, and the one that an exam is curated by.
+
+set_policy(session, exam.id, "strict", 3.5, by="ann"); exam_policy(session, exam)    -> STRICT.at(3.5)
+"""
+
+from sqlmodel import Session, col, select
+
+from mapd.errors import BadInput, NotFound
+from mapd.people import person_name
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.verdicts import PRESETS, Check, Policy
+
+
+def policy_named(session: Session, name: str) -> Policy:
+    """A preset, or the latest version of a saved policy.
+
+    Raises: NotFound, naming the known ones.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    saved = {p.name: p for p in saved_policies(session)}
+    if name not in saved:
+        raise NotFound(f"unknown policy: {name}; one of {', '.join([*PRESETS, *saved])}")
+    return saved[name]
+
+
+def saved_policies(session: Session) -> list[Policy]:
+    """The latest version of every saved policy, by name."""
+    rows = session.exec(select(t.Policy).order_by(col(t.Policy.name), col(t.Policy.version))).all()
+    latest = {row.name: row for row in rows}
+    return [
+        Policy(
+            row.name,
+            row.threshold_hundredths / 100,
+            row.min_votes,
+            frozenset(map(Check, row.checks)),
+            row.leniency_adjusted,
+            row.version,
+        )
+        for row in latest.values()
+    ]
+
+
+def save_policy(session: Session, policy: Policy, *, by: str) -> Policy:
+    """Save a policy under its name; a name that is there gets a new version.
+
+    Raises: BadInput for a preset's name or a name of no characters.
+    """
+    name, person = policy.name.strip(), person_name(by)
+    if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
+        raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
+    versions = session.exec(select(t.Policy.version).where(t.Policy.name == name)).all()
+    row = t.Policy(
+        name=name,
+        version=max(versions, default=0) + 1,
+        threshold_hundredths=round(policy.threshold * 100),
+        min_votes=policy.min_votes,
+        checks=sorted(policy.checks),
+        leniency_adjusted=policy.leniency_adjusted,
+        person=person,
+    )
+    session.add(row)
+    queries.audit(session, person, "save policy", f"policy {name}", version=row.version)
+    session.flush()
+    return policy_named(session, name)
+
+
+def set_policy(session: Session, exam_id: int, name: str, threshold: float | None, *, by: str) -> None:
+    """Choose the exam's policy, and the threshold where it isn't the policy's own.
+
+    Raises: NotFound, BadInput.
+    """
+    person, policy = person_name(by), policy_named(session, name)
+    row = session.get(t.Exam, exam_id)
+    if row is None:
+        raise NotFound(f"unknown exam: {exam_id}")
+    moved = None if threshold is None or threshold == policy.threshold else policy.at(threshold).threshold
+    row.policy, row.threshold_hundredths = name, None if moved is None else round(moved * 100)
+    queries.audit(session, person, "set policy", f"exam {row.uid}", policy=name, threshold=threshold)
+
+
+def exam_policy(session: Session, exam: queries.ExamInfo) -> Policy:
+    """The exam's current policy, its threshold where the person moved it."""
+    policy = policy_named(session, exam.policy)
+    return policy if exam.threshold is None else policy.at(exam.threshold)

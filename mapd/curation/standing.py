@@ -1,0 +1,331 @@
+"""The one maintained aggregate: what the rules say of every mistake, kept where SQL can filter, order and count it.
+
+    catch_up(engine, exam_id)                    # before reading: new rows are derived, the whole exam if need be
+    after_judgement(session, row)                # a judgement is derived in its own transaction
+
+The rules are the pure functions of curated.py and queues.py; here their answers are only written down, question by
+question, by one function (`_put`), whether one judgement came in or the exam is derived in whole. Texts, votes and
+attempts come in by the thousand: each leaves a mark in its own transaction (a trigger writes `stale`), and the marks
+are worked off before the next read. A row of `queued`, with its `band`:
+
+    "accepted-wrong" at thresholds of 0 up to 400 (hundredths), waits; place -2625, mistake 17, enter at rationale 51
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd import checks, mistakes, verdicts
+from mapd.checks import State
+from mapd.curation import curated, places, policies, queues, suspicion
+from mapd.curation.curated import Explained, Mistake, counted, curate
+from mapd.curation.places import Done, Stretch
+from mapd.questions import grading
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.store.queries import JudgementRow, Vote
+from mapd.verdicts import Policy, Verdict, leniency
+
+BLOCK = 250  # questions that are derived at once
+LOCK = 0x7374616E  # any number of ours: PostgreSQL's advisory lock for "somebody writes the aggregate"
+FIGURES = ("accepted", "wrong", "covered", "pairs")  # what the threshold lab counts, as bands "figure:accepted", …
+BandKey = tuple[str, int, int, bool]  # name, low, high, waits
+Values = dict[str, Any]
+
+
+@cache
+def _code() -> str:
+    """The rules as they are written: with another version of them everything is derived again."""
+    modules = (verdicts, checks, mistakes, grading, curated, queues, suspicion, places)
+    return hashlib.sha256(b"".join(Path(str(m.__file__)).read_bytes() for m in modules)).hexdigest()[:12]
+
+
+def _rules(policy: Policy) -> str:
+    """What the aggregate depends on beside the rows. The threshold isn't among it: every row holds for all of them."""
+    checked = " ".join(sorted(policy.checks))
+    return f"{_code()}, votes {policy.min_votes}, checks {checked}, leniency {policy.leniency_adjusted}"
+
+
+# -- when it is written -----------------------------------------------------------------------------------------------
+
+
+def catch_up(engine: sa.Engine, exam_id: int) -> None:
+    """Bring the exam's aggregate up to date with all that is committed."""
+    with db.reading(engine) as session:
+        held = session.get(t.StandingExam, exam_id)
+        policy = policies.exam_policy(session, queries.exam(session, exam_id))
+        marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
+        if held is not None and held.rules == _rules(policy) and not marked:
+            return
+    with db.writing(engine) as session:
+        work_off(session)
+        info = queries.exam(session, exam_id)
+        held = session.get(t.StandingExam, exam_id)
+        if held is None or held.rules != _rules(policies.exam_policy(session, info)):
+            derive(session, exam_id)
+
+
+def work_off(session: Session) -> None:
+    """Derive again what has a mark, in every exam that the aggregate holds."""
+    _lock(session)
+    gone = session.execute(sa.delete(t.Stale).returning(col(t.Stale.question_id), col(t.Stale.voted))).all()
+    for held in session.exec(select(t.StandingExam)).all() if gone else ():
+        assert held.id is not None
+        asked = queries.asked_of(session, held.id, {question for question, _ in gone})
+        exam = _Exam.of(session, held) if asked else None
+        if exam is None:
+            continue  # by other rules: it is derived in whole before it is read
+        votes = sum(voted and question in asked for question, voted in gone)
+        held.votes_since += votes
+        if held.votes_since > held.votes / 5 or (votes and exam.policy.leniency_adjusted):
+            derive(session, held.id)
+        else:
+            exam.follow(sorted(asked))
+
+
+def after_judgement(session: Session, row: t.Judgement) -> None:
+    """Derive again the question that a judgement is about. Where no exam is held yet its mark simply stays."""
+    question = _question_of(session, row)
+    asked = sa.select(col(t.Attempt.exam_id)).where(col(t.Attempt.question_id) == question)
+    exams = session.exec(select(t.StandingExam).where(col(t.StandingExam.id).in_(asked))).all()
+    if not exams:
+        return
+    _lock(session)
+    marks = sa.delete(t.Stale).where(col(t.Stale.question_id) == question, ~col(t.Stale.voted))
+    session.execute(marks)
+    for held in exams:
+        if (exam := _Exam.of(session, held)) is not None:
+            exam.follow([question])
+
+
+def _question_of(session: Session, row: t.Judgement) -> int:
+    if row.question_id is not None:
+        return row.question_id
+    table, of = (t.Attempt, row.attempt_id) if row.attempt_id is not None else (t.Explanation, row.explanation_id)
+    return session.exec(select(table.question_id).where(table.id == of)).one()
+
+
+def _lock(session: Session) -> None:
+    """One writer at a time. SQLite has no other anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK})
+
+
+def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
+    """Derive the whole exam from its rows, as if nothing had been derived before.
+
+    The reviewers' leniency is measured here alone (one vote more would move every place a little). `measure` unset
+    keeps it as it was.
+    """
+    _lock(session)
+    bands = sa.select(col(t.Band.id)).where(col(t.Band.exam_id) == exam_id)
+    session.execute(sa.delete(t.Passed).where(col(t.Passed.band_id).in_(bands)))
+    session.execute(sa.delete(t.Queued).where(col(t.Queued.band_id).in_(bands)))
+    session.execute(sa.delete(t.Standing).where(col(t.Standing.exam_id) == exam_id))
+    session.execute(sa.delete(t.Band).where(col(t.Band.exam_id) == exam_id))
+    policy = policies.exam_policy(session, queries.exam(session, exam_id))
+    held = session.get(t.StandingExam, exam_id)
+    if measure or held is None:
+        offsets, votes = _leniency(session, exam_id)
+        held = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
+    held.rules = _rules(policy)
+    session.flush()
+    exam = _Exam.of(session, held)
+    assert exam is not None
+    asked = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
+    exam.follow(sorted(asked), empty=True)
+
+
+def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
+    """The reviewers' leniency over the exam, exactly, and the number of votes."""
+    number = 0
+
+    def valid() -> Iterator[tuple[str, int | None]]:
+        nonlocal number
+        for _, rows in groupby(queries.votes_given(session, exam_id), key=lambda row: row[0]):
+            for v in counted([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
+                number += 1
+                yield v.reviewer, v.score
+
+    offsets = {name: str(offset) for name, offset in leniency(valid()).items()}
+    return offsets, number
+
+
+# -- what is written --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Exam:
+    """An exam that the aggregate holds, to write its rows."""
+
+    session: Session
+    id: int
+    policy: Policy
+    offsets: dict[str, Fraction]
+    bands: dict[BandKey, int]
+
+    @classmethod
+    def of(cls, session: Session, held: t.StandingExam) -> "_Exam | None":
+        """The exam; none where it was derived by other rules, and will be derived again before it is read."""
+        assert held.id is not None
+        policy = policies.exam_policy(session, queries.exam(session, held.id))
+        if held.rules != _rules(policy):
+            return None
+        rows = session.execute(
+            sa.select(col(t.Band.id), col(t.Band.name), col(t.Band.low), col(t.Band.high), col(t.Band.waits)).where(
+                col(t.Band.exam_id) == held.id
+            )
+        )
+        offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
+        return cls(session, held.id, policy, offsets, {(r.name, r.low, r.high, r.waits): r.id for r in rows})
+
+    def follow(self, asked: Sequence[int], *, empty: bool = False) -> None:
+        """Derive these questions; `empty`: nothing is derived of them yet."""
+        for start in range(0, len(asked), BLOCK):
+            self._put(asked[start : start + BLOCK], empty)
+
+    def _put(self, asked: Sequence[int], empty: bool) -> None:
+        """Replace what is derived of these questions."""
+        material = queries.material(self.session, self.id, asked)
+        said = queries.judgements(self.session, self.id, asked)
+        done, skipped = queues.done_with(said, ""), _skipped(said)
+        found = curate(material, said, self.policy, offsets=self.offsets).mistakes
+        authors = dict(self.session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
+        standing = [row for m in found for row in self._standing(m, authors)]
+        stretches = [(m, stretch) for m in found for stretch in places.stretches(m, done, skipped)]
+        change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
+        change.update(_figures(standing))
+        if not empty:
+            change.subtract(self._take_out(asked))
+        self._count(change)
+        self._insert(t.Standing, standing)
+        self._insert(t.Queued, [self._queued(m, stretch) for m, stretch in stretches])
+        self._pass(stretches)
+
+    def _take_out(self, asked: Sequence[int]) -> Counter[BandKey]:
+        """Delete what is there; returns what it counted."""
+        names = {band: key for key, band in self.bands.items()}
+        rows = self.session.execute(
+            sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(
+                col(t.Queued.question_id).in_(asked), col(t.Queued.band_id).in_(names)
+            )
+        ).all()
+        held = Counter(names[row.band_id] for row in rows)
+        standing = (col(t.Standing.question_id).in_(asked), col(t.Standing.exam_id) == self.id)
+        old = self.session.execute(
+            sa.select(
+                col(t.Standing.attempt_id), col(t.Standing.kind), col(t.Standing.cut), col(t.Standing.matches_gold)
+            ).where(*standing)
+        )
+        held.update(_figures([dict(row) for row in old.mappings()]))
+        ids = [row.id for row in rows]
+        self.session.execute(sa.delete(t.Passed).where(col(t.Passed.queued_id).in_(ids)))
+        self.session.execute(sa.delete(t.Queued).where(col(t.Queued.id).in_(ids)))
+        self.session.execute(sa.delete(t.Standing).where(*standing))
+        return held
+
+    def _count(self, change: Counter[BandKey]) -> None:
+        """Move the bands' numbers; a band is made where it is needed first, and stays."""
+        for key in sorted(key for key in change if key not in self.bands):
+            name, low, high, waits = key
+            band = t.Band(exam_id=self.id, name=name, low=low, high=high, waits=waits)
+            self.session.add(band)
+            self.session.flush()
+            assert band.id is not None
+            self.bands[key] = band.id
+        moved = [{"band": self.bands[key], "by": by} for key, by in change.items() if by]
+        if moved:
+            bands = t.metadata.tables["band"]
+            by = sa.bindparam("by", type_=sa.Integer)
+            update = sa.update(bands).where(bands.c.id == sa.bindparam("band")).values(number=bands.c.number + by)
+            self.session.connection().execute(update, moved)
+
+    def _insert(self, table: type[t.Table], rows: list[Values]) -> None:
+        if rows:
+            self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
+
+    def _standing(self, mistake: Mistake, authors: dict[str, int]) -> Iterator[Values]:
+        for x in mistake.texts:
+            yield {
+                "exam_id": self.id,
+                "question_id": mistake.question.id,
+                "attempt_id": mistake.attempt.id,
+                "explanation_id": x.text.id,
+                "kind": x.text.kind,
+                "position": mistake.question.position,
+                "author_id": authors[x.text.teacher],
+                **_said_of(x),
+            }
+
+    def _queued(self, mistake: Mistake, stretch: Stretch) -> Values:
+        return {
+            "band_id": self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits],
+            "place": stretch.place,
+            "position": mistake.question.position,
+            "attempt_id": mistake.attempt.id,
+            "question_id": mistake.question.id,
+            "explanation_id": stretch.enter,
+        }
+
+    def _pass(self, stretches: Iterable[tuple[Mistake, Stretch]]) -> None:
+        """Note who skipped what waits at a place."""
+        for mistake, stretch in stretches:
+            if stretch.passed:
+                band = self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits]
+                here = select(t.Queued.id).where(t.Queued.band_id == band, t.Queued.attempt_id == mistake.attempt.id)
+                queued = self.session.exec(here).one()
+                rows = [{"person": who, "queued_id": queued, "band_id": band} for who in sorted(stretch.passed)]
+                self._insert(t.Passed, rows)
+
+
+def _skipped(said: Sequence[JudgementRow]) -> dict[str, Done]:
+    """By person, what they skipped as their last word."""
+    people = {row.judged.person for row in said if row.judged.decision is verdicts.Act.SKIP}
+    return {who: own for who in people if (own := queues.done_with(said, who))}
+
+
+def _said_of(x: Explained) -> Values:
+    """A text's row: what checks, committee and people say."""
+    people = "conflict" if x.people.conflict else "" if x.people.decision is None else x.people.decision.value
+    mean = x.committee.mean
+    sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
+    return {
+        "mean": t.NO_MEAN if mean is None else curated.hundredths(mean),
+        "spread": x.spread,
+        "votes": x.committee.valid_votes,
+        "cut": x.final_cut,
+        "committee_cut": x.committee_cut,
+        "undecided": x.verdict is Verdict.UNDECIDED,
+        "committee_undecided": x.committee.verdict is Verdict.UNDECIDED,
+        "people": people,
+        "matches_gold": x.states.matches_gold.value,
+        "equations_true": x.states.equations_true.value,
+        "shows_work": x.states.shows_work.value,
+        "doubt_accepted": round(1000 * queues.doubt(sides[Verdict.ACCEPTED])),
+        "doubt_rejected": round(1000 * queues.doubt(sides[Verdict.REJECTED])),
+    }
+
+
+def _figures(standing: Sequence[Values]) -> Counter[BandKey]:
+    """What the threshold lab counts: texts accepted, of them wrong, mistakes covered, training pairs."""
+    cuts: Counter[tuple[str, int]] = Counter()
+    best: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in standing:
+        of = best[row["attempt_id"]]
+        of[row["kind"]] = max(row["cut"], of.get(row["kind"], 0))
+        if row["kind"] == "rationale":
+            cuts["accepted", row["cut"]] += 1
+            cuts["wrong", row["cut"]] += row["matches_gold"] == State.FAILS
+    for of in best.values():
+        cuts["covered", of.get("rationale", 0)] += 1
+        cuts["pairs", min(of.get("rationale", 0), of.get("feedback", 0))] += 1
+    return Counter({(f"figure:{name}", 0, cut, False): n for (name, cut), n in cuts.items() if cut and n})

@@ -1,0 +1,138 @@
+"""How likely the committee's verdict on a rationale is wrong: the order of the combined queue. Pure.
+
+    suspicion(mistake, x)          -> Suspicion(5.1, ("its answer is not the gold", "spread of scores 4", …))
+    suspicion(mistake, x).words    -> "Accepted at 3.5, perhaps wrongly: its answer is not the gold; …"
+
+It adds up what speaks against the verdict and takes off what speaks for it. A rationale that is accepted wrongly
+teaches an error, one that is rejected wrongly is only missed: of it half counts. The weights were chosen by hand; that
+half after a look at the authors' SVAMP data, on which benchmarks/smart.py measures the order, the others before.
+Without a gold answer the rest still works.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mapd.checks import State
+from mapd.curation.curated import Explained, Mistake
+from mapd.questions.grading import Task, answers_equal
+from mapd.verdicts import Verdict
+
+MISSED = 0.5  # what a rationale that is rejected wrongly counts beside one that is accepted wrongly
+Reason = tuple[float, str]  # what it adds, and in words
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """More is earlier. `reasons`: the weightiest first."""
+
+    score: float
+    reasons: tuple[str, ...]
+    verdict: Verdict
+    mean: float | None
+
+    @property
+    def words(self) -> str:
+        """Why it stands where it stands, for a tooltip."""
+        at = "without a vote" if self.mean is None else f"at {self.mean:.2f}"
+        doubts = "; ".join(self.reasons) or "nothing speaks against it"
+        perhaps = ", perhaps wrongly" if self.reasons and self.verdict is not Verdict.UNDECIDED else ""
+        return f"{self.verdict.value.capitalize()} {at}{perhaps}: {doubts}"
+
+
+def suspicion(mistake: Mistake, x: Explained, *, gold: bool = True) -> Suspicion:
+    """What speaks against the committee's verdict on a rationale; with `gold` unset as if no gold answer were known."""
+    average = x.fair if x.fair is not None else x.committee.mean
+    mean = None if average is None else min(5.0, max(1.0, float(average)))
+    if x.committee.verdict is Verdict.ACCEPTED:
+        found = _against_accepted(mistake, x, mean, gold)
+    elif x.committee.verdict is Verdict.REJECTED:
+        found = _against_rejected(mistake, x, mean, gold)
+    else:
+        found = [(2.0, "the committee could not decide"), *_against_accepted(mistake, x, mean, gold)]
+    if (apart := x.spread) >= 1:
+        found.append((0.4 * apart, f"its scores lie {apart} apart"))
+    if x.committee.verdict is Verdict.REJECTED:
+        found = [(MISSED * weight, words) for weight, words in found]
+    reasons = tuple(words for weight, words in sorted(found, key=lambda one: -one[0]) if weight > 0)
+    shown = x.committee.mean
+    return Suspicion(sum(w for w, _ in found), reasons, x.committee.verdict, None if shown is None else float(shown))
+
+
+def _against_accepted(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
+    found: list[Reason] = []
+    if gold and x.states.matches_gold is State.FAILS:
+        found.append((3.0, "its answer is not the gold"))
+    if gold and x.states.matches_gold is State.HOLDS:
+        found.append((-1.0, ""))
+    if x.states.equations_true is State.FAILS:
+        found.append((1.5, "an equation in it is false"))
+    if x.states.shows_work is State.FAILS:
+        found.append((0.8, "it shows no work"))
+    if x.answer is None:
+        found.append((1.0, "its answer can't be read"))
+    found += _beside_the_others(mistake, x)
+    if mean is not None and mean < 5:
+        found.append((0.6 * (5 - mean), "its mean is not high, for these reviewers"))
+    if _short(mistake, x):
+        found.append((0.4, "it is much shorter than the others"))
+    return found
+
+
+def _against_rejected(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
+    found: list[Reason] = []
+    if gold and x.states.matches_gold is State.HOLDS:
+        found.append((2.0, "its answer is the gold"))
+    if gold and x.states.matches_gold is State.FAILS:
+        found.append((-1.5, ""))
+    if x.states.equations_true is State.FAILS:
+        found.append((-1.0, ""))
+    if any(agrees(mistake, x, other) for other in _others(mistake, x)):
+        found.append((1.0, "another author comes to the same answer"))
+    if mean is not None and mean > 1:
+        found.append((0.6 * (mean - 1), "its mean is not low, for these reviewers"))
+    return found
+
+
+def _beside_the_others(mistake: Mistake, x: Explained) -> list[Reason]:
+    """Whether the other authors come to the same final answer, and to the same among themselves."""
+    others = [other for other in _others(mistake, x) if other.answer is not None]
+    if not others or x.answer is None:
+        return []
+    if any(agrees(mistake, x, other) for other in others):
+        return [(-0.8, "")]
+    if len(others) > 1 and any(agrees(mistake, a, b) for a in others for b in others if a is not b):
+        return [(2.0, "the other authors agree on another answer")]
+    return [(1.2, "no other author comes to its answer")]
+
+
+def _others(mistake: Mistake, x: Explained) -> list[Explained]:
+    return [other for other in mistake.rationales if other.text.teacher != x.text.teacher]
+
+
+def agrees(mistake: Mistake, one: Explained, other: Explained) -> bool:
+    """Whether two rationales end in the same answer."""
+    if one.answer is None or other.answer is None:
+        return False
+    question = mistake.question
+    return one.answer == other.answer or _same(one.answer, other.answer, question.task, question.options)
+
+
+@lru_cache(maxsize=16_384)
+def _same(one: str, other: str, task: Task, options: tuple[str, ...]) -> bool:
+    return answers_equal(one, other, task, options)
+
+
+def against_gold(mistake: Mistake) -> tuple[Explained, ...]:
+    """The rationales of two or more authors who agree on an answer that isn't the gold; the largest such group."""
+    wrong = [x for x in mistake.rationales if x.states.matches_gold is State.FAILS and x.answer is not None]
+    if len({x.text.teacher for x in wrong}) < 2:
+        return ()
+    groups = [[other for other in wrong if agrees(mistake, x, other)] for x in wrong]
+    largest = max(groups, key=lambda group: len({x.text.teacher for x in group}))
+    return tuple(largest) if len({x.text.teacher for x in largest}) > 1 else ()
+
+
+def _short(mistake: Mistake, x: Explained) -> bool:
+    lengths: Sequence[int] = [len(other.text.text) for other in _others(mistake, x)]
+    return bool(lengths) and len(x.text.text) * 3 < min(lengths)

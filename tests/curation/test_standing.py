@@ -1,0 +1,309 @@
+"""The aggregate: kept up row by row it is what it is derived in whole, and what the rules say, on both databases."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlmodel import Session, select
+
+from mapd.checks import State
+from mapd.curation import judging, policies, standing
+from mapd.curation.curated import ALWAYS_CUT, Curated, curate, sweep
+from mapd.curation.filters import Filter, Kind, People, find
+from mapd.curation.judging import Target
+from mapd.curation.queues import QUEUES, fill
+from mapd.errors import MapdError
+from mapd.store import db, queries, standings
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+from mapd.store.standings import Wanted
+from mapd.verdicts import Act, Check, Verdict
+from tests import samples
+from tests.conftest import import_files
+
+TEACHERS = ("ash", "brook", "rowan")
+PEOPLE = ("ann", "bob")
+TEXTS = ("3 + 4 = 7. Answer: 7", "3 + 4 = 8. So it is 8", "8", "Nobody knows.", "We add them up: 4 + 4 = 8. Answer: 8")
+POLICIES = ("paper", "strict")
+LINES = st.lists(
+    st.one_of(
+        st.tuples(st.just("rationale"), st.integers(0, 2), st.sampled_from(TEACHERS), st.sampled_from(TEXTS)),
+        st.tuples(st.just("feedback"), st.integers(0, 2), st.sampled_from(TEACHERS), st.sampled_from(TEXTS)),
+        st.tuples(st.just("review"), st.integers(0, 9), st.sampled_from(TEACHERS), st.none() | st.integers(1, 5)),
+        st.tuples(
+            st.just("judge"),
+            st.integers(0, 9),
+            st.sampled_from(PEOPLE),
+            st.sampled_from([Act.ACCEPT, Act.REJECT, Act.SKIP, Act.WITHDRAW, Act.CORRECT]),
+        ),
+        st.tuples(st.just("attempt"), st.integers(0, 2), st.sampled_from(PEOPLE), st.sampled_from([*Act])),
+        st.tuples(st.just("question"), st.integers(0, 2), st.sampled_from(PEOPLE), st.sampled_from([*Act])),
+        st.tuples(st.just("undo"), st.integers(0, 3), st.sampled_from(PEOPLE), st.none()),
+        st.tuples(st.just("policy"), st.sampled_from(POLICIES), st.integers(0, 500), st.none()),
+        st.tuples(st.just("read"), st.none(), st.none(), st.none()),
+    ),
+    min_size=4,
+    max_size=24,
+)
+
+
+class Story:
+    """A small exam, and what comes in one after the other, each in a transaction of its own."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine, self.texts, self.judged = engine, [], []
+        with db.writing(engine) as session:
+            mark = t.new_uid()
+            questions = t.QuestionSet(name=mark, source="made", sha256=mark)
+            student = t.Student(name=mark, base="none")
+            if session.get(t.Prompt, "0") is None:
+                session.add(t.Prompt(sha256="0", kind="imported", text=""))
+                session.add_all(t.Teacher(name=name, kind="imported") for name in TEACHERS)
+            session.add_all([questions, student])
+            session.flush()
+            exam = t.Exam(name=mark, student_id=student.id, set_id=questions.id, split="train", graded_by="ours")
+            asked = [
+                t.Question(
+                    set_id=questions.id, source_id=str(n), position=n, split="train", task="numeric", text="?", gold="7"
+                )
+                for n in range(3)
+            ]
+            session.add_all([exam, *asked])
+            session.flush()
+            wrong = {"exam_id": exam.id, "text": "9", "answer": "9", "outcome": "incorrect"}
+            outcomes = ("incorrect", "correct", "incorrect")
+            attempts = [
+                t.Attempt(question_id=q.id, our_answer="7", our_outcome=ours, **wrong)
+                for q, ours in zip(asked, outcomes, strict=True)
+            ]
+            session.add_all(attempts)
+            session.flush()
+            self.exam = queries.identity(exam)
+            self.questions = [queries.identity(q) for q in asked]
+            self.attempts = [queries.identity(a) for a in attempts]
+            self.teachers = dict(session.exec(select(t.Teacher.name, t.Teacher.id)).all())
+
+    def tell(self, what: str, at: Any, who: Any, value: Any) -> None:
+        """One thing that comes in; what the store or the rules refuse is left out."""
+        if what == "read":
+            standing.catch_up(self.engine, self.exam)
+            return
+        try:
+            with db.writing(self.engine) as session:
+                getattr(self, f"_{what}")(session, at, who, value)
+        except (sa.exc.IntegrityError, MapdError):
+            pass
+
+    def _rationale(self, session: Session, at: int, who: str, text: str) -> None:
+        self._text(session, "rationale", at, who, text)
+
+    def _feedback(self, session: Session, at: int, who: str, text: str) -> None:
+        self._text(session, "feedback", at, who, text)
+
+    def _text(self, session: Session, kind: str, at: int, who: str, text: str) -> None:
+        of = self.attempts[at] if kind == "feedback" else None
+        row = t.Explanation(
+            kind=kind,
+            question_id=self.questions[at],
+            attempt_id=of,
+            author_id=self.teachers[who],
+            prompt_sha256="0",
+            text=text,
+        )
+        session.add(row)
+        session.flush()
+        self.texts.append((kind, queries.identity(row)))
+
+    def _review(self, session: Session, at: int, who: str, score: int | None) -> None:
+        if self.texts:
+            status = "ok" if score else "no score found"
+            told = {"score": score, "status": status, "saw_gold": True, "prompt_sha256": "0"}
+            _, text = self.texts[at % len(self.texts)]
+            session.add(t.Review(explanation_id=text, reviewer_id=self.teachers[who], **told))
+
+    def _judge(self, session: Session, at: int, who: str, act: Act) -> None:
+        if self.texts:
+            self._said(session, Target(*self.texts[at % len(self.texts)]), who, act)
+
+    def _attempt(self, session: Session, at: int, who: str, act: Act) -> None:
+        self._said(session, Target("attempt", self.attempts[at]), who, act)
+
+    def _question(self, session: Session, at: int, who: str, act: Act) -> None:
+        self._said(session, Target("question", self.questions[at]), who, act)
+
+    def _said(self, session: Session, target: Target, who: str, act: Act) -> None:
+        value = "8" if act is Act.CORRECT else None
+        seen = judging.Circumstances(committee="accepted")
+        row = judging.judge(session, target, act, by=who, value=value, circumstances=seen)
+        self.judged.append(queries.identity(row))
+
+    def _undo(self, session: Session, at: int, who: str, _: None) -> None:
+        if self.judged:
+            self.judged.append(queries.identity(judging.undo(session, self.judged[-1 - at % len(self.judged)], by=who)))
+
+    def _policy(self, session: Session, name: str, threshold: int, _: None) -> None:
+        policies.set_policy(session, self.exam, name, threshold / 100, by="ann")
+
+
+def held(session: Session, exam_id: int) -> dict[str, list]:
+    """All that the aggregate holds of an exam, without the ids."""
+
+    def rows(query: str) -> list:
+        return sorted(map(tuple, session.execute(sa.text(query), {"exam": exam_id}).all()), key=repr)
+
+    band = "b.name, b.low, b.high, b.waits"
+    columns = ", ".join(c.name for c in t.metadata.tables["standing"].c if c.name != "id")
+    return {
+        "standing": rows(f"SELECT {columns} FROM standing WHERE exam_id = :exam"),
+        "band": rows(f"SELECT {band}, b.number FROM band b WHERE exam_id = :exam AND number <> 0"),
+        "queued": rows(
+            f"SELECT {band}, q.place, q.position, q.attempt_id, q.question_id, q.explanation_id"
+            " FROM queued q JOIN band b ON b.id = q.band_id WHERE b.exam_id = :exam"
+        ),
+        "passed": rows(
+            f"SELECT p.person, {band}, q.attempt_id, p.band_id = q.band_id FROM passed p"
+            " JOIN queued q ON q.id = p.queued_id JOIN band b ON b.id = q.band_id WHERE b.exam_id = :exam"
+        ),
+    }
+
+
+def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
+    """What curate() says at this threshold, with the leniency that the aggregate measured."""
+    offsets = {k: Fraction(v) for k, v in session.get(t.StandingExam, exam_id).leniency.items()}
+    policy = policies.exam_policy(session, queries.exam(session, exam_id)).at(threshold / 100)
+    return curate(queries.material(session, exam_id), queries.judgements(session, exam_id), policy, offsets=offsets)
+
+
+def agree(session: Session, exam_id: int, threshold: int) -> None:
+    """Every queue as SQL reads it is the queue as the rules fill it."""
+    curated = by_the_rules(session, exam_id, threshold)
+    for person in PEOPLE:
+        counts = standings.counts(session, exam_id, threshold, person)
+        for name, queue in QUEUES.items():
+            line = fill(curated, queue, person)
+            read = standings.ahead(session, exam_id, name, threshold, person, number=100, settled=True)
+            ruled = [(key, not e.settled) for key, e in zip(line.keys, line.entries, strict=True)]
+            assert [(p.key, p.waits) for p in read] == ruled, (name, threshold, person)
+            waiting = [key for key, waits in ruled if waits]
+            first = standings.ahead(session, exam_id, name, threshold, person)
+            assert [p.key for p in first] == waiting[:1]
+            count = counts.get(name, standings.Count(0, 0))
+            assert (count.waiting, count.all) == (len(waiting), len(ruled)), (name, threshold, person)
+    thresholds = list(range(ALWAYS_CUT))
+    found = standings.figures(session, exam_id)
+    for at in sweep(curated, [n / 100 for n in thresholds]):
+        told = {name: sum(n for cut, n in found.get(name, []) if cut > round(at.threshold * 100)) for name in FIGURES}
+        assert told == {name: getattr(at, name) for name in FIGURES}, at
+
+
+FIGURES = ("accepted", "wrong", "covered", "pairs")
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(lines=LINES, threshold=st.integers(0, 500))
+def test_row_by_row_is_derived_in_whole_is_what_the_rules_say(
+    engine: sa.Engine, lines: list[tuple[Any, ...]], threshold: int
+) -> None:
+    story = Story(engine)
+    for line in lines:
+        story.tell(*line)
+    standing.catch_up(engine, story.exam)
+    with db.writing(engine) as session:
+        kept = held(session, story.exam)
+        for at in (threshold, 300):
+            agree(session, story.exam, at)
+        standing.derive(session, story.exam, measure=False)
+        assert held(session, story.exam) == kept
+
+
+def test_a_judgement_is_derived_in_its_own_transaction(engine: sa.Engine, exam_of: ExamInfo) -> None:
+    standing.catch_up(engine, exam_of.id)
+    with db.writing(engine) as session:
+        before = standings.counts(session, exam_of.id, 300, "ann")
+        first = standings.ahead(session, exam_of.id, "accepted-wrong", 300, "ann")[0]
+        assert first.text_id is not None
+        judging.judge(session, Target("rationale", first.text_id), Act.REJECT, by="ann")
+        assert standings.counts(session, exam_of.id, 300, "ann")["accepted-wrong"].waiting == (
+            before["accepted-wrong"].waiting - 1
+        )
+        assert session.exec(select(t.Stale)).all() == []
+        session.rollback()
+    with db.reading(engine) as session:
+        assert standings.counts(session, exam_of.id, 300, "ann") == before
+
+
+def test_a_page_goes_on_where_the_last_one_ended_and_back(engine: sa.Engine, exam_of: ExamInfo) -> None:
+    standing.catch_up(engine, exam_of.id)
+    with db.reading(engine) as session:
+
+        def read(**more: Any) -> list[standings.Place]:
+            return standings.ahead(session, exam_of.id, "everything", 300, "ann", settled=True, **more)
+
+        whole = read(number=100)
+        assert len(whole) == 12
+        assert read(number=5, after=whole[3].key) == whole[4:9]
+        assert read(number=2, after=whole[3].key, backwards=True) == [whole[2], whole[1]]
+        assert standings.place_of(session, exam_of.id, "everything", 300, whole[3].key.attempt_id) == whole[3]
+
+
+def everything(
+    session: Session, exam_id: int, wanted: Wanted, threshold: int = 300, order: str = "question", number: int = 5
+) -> list[int]:
+    """The texts, page by page."""
+    found: list[standings.Row] = []
+    while rows := standings.page(
+        session, exam_id, wanted, threshold, order=order, after=found[-1].key if found else None, number=number
+    ):
+        found += rows
+    return [row.explanation_id for row in found]
+
+
+ASKED = [
+    (Wanted("rationale"), Filter()),
+    (Wanted("feedback"), Filter(kind=Kind.FEEDBACK)),
+    (Wanted("rationale", verdict="accepted"), Filter(verdict=Verdict.ACCEPTED)),
+    (Wanted("rationale", verdict="rejected"), Filter(verdict=Verdict.REJECTED)),
+    (Wanted("rationale", checks={"matches_gold": "fails"}), Filter(checks={Check.MATCHES_GOLD: State.FAILS})),
+    (Wanted("rationale", people="judged"), Filter(people=People.JUDGED)),
+    (Wanted("rationale", people="not judged"), Filter(people=People.NOT_JUDGED)),
+    (Wanted("rationale", people="overridden"), Filter(people=People.OVERRIDDEN)),
+    (Wanted("rationale", people="conflict"), Filter(people=People.CONFLICT)),
+    (Wanted("rationale", spread=2), Filter(disagree=True)),
+    (Wanted("rationale", words="ann HAS 15 pens"), Filter(contains="ann HAS 15 pens")),
+    (Wanted("rationale", words="more come"), Filter(contains="more come")),
+    (Wanted("feedback", words="student subtr"), Filter(kind=Kind.FEEDBACK, contains="student subtr")),
+    (Wanted("rationale", words="no such words"), Filter(contains="no such words")),
+]
+
+
+def test_browse_reads_what_the_filters_find(engine: sa.Engine, exam_of: ExamInfo, monkeypatch: Any) -> None:
+    with db.writing(engine) as session:
+        texts = [x.text.id for x in judging.curated_set(session, exam_of.id).rationales]
+        for n, (act, who) in enumerate([(Act.REJECT, "ann"), (Act.ACCEPT, "ann"), (Act.ACCEPT, "bob")]):
+            judging.judge(session, Target("rationale", texts[5 * n]), act, by=who)
+        judging.judge(session, Target("rationale", texts[0]), Act.ACCEPT, by="bob")
+    standing.catch_up(engine, exam_of.id)
+    with db.reading(engine) as session:
+        for threshold in (300, 350):
+            curated = by_the_rules(session, exam_of.id, threshold)
+            for wanted, as_filter in ASKED:
+                found = [row.text.text.id for row in find(curated, as_filter) if row.text]
+                for few in (9_000, 0):  # the hits sorted, or each text looked up among them
+                    monkeypatch.setattr(standings, "FEW", few)
+                    assert everything(session, exam_of.id, wanted, threshold) == found, (wanted, threshold, few)
+        means = {x.text.id: x.committee.mean for x in curated.rationales}
+        low = [means[n] for n in everything(session, exam_of.id, Wanted("rationale"), order="lowest")]
+        assert low == sorted(low)
+        high = [means[n] for n in everything(session, exam_of.id, Wanted("rationale"), order="highest")]
+        assert high == sorted(high, reverse=True)
+        assert len(high) == 36
+
+
+@pytest.fixture
+def exam_of(engine: sa.Engine, tmp_path: Any) -> ExamInfo:
+    """Twelve mistakes, committed."""
+    with db.writing(engine) as session:
+        return queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
