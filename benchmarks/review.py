@@ -1,0 +1,309 @@
+"""How long a reviewer waits for the database: next item of each queue, a page at any depth, all thresholds, a search.
+
+    python benchmarks/review.py [--sizes 1000,100000] [--rounds N] [--json]
+
+On generated stores (SQLite) of so many mistakes, each with three rationales and six reviews; of 100,000 that is 300,000
+and 600,000, and 100,000 feedback. Two people judged or skipped a hundredth of the rationales. Generated and derived are
+1,000 mistakes; a larger store holds them again and again under ids of their own, with all that was derived (a test
+holds that deriving them would write the same). Each figure is of `--rounds` reads, each in a session of its own as a
+page would do it, at thresholds and places drawn anew. `judge` is one judgement with all that is derived from it.
+CPU is this process's own time at the median: on a busy machine it tells more. The last line is JSON.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from mapd.curation import judging, standing
+from mapd.curation.judging import Target
+from mapd.curation.queues import QUEUES
+from mapd.settings import Settings
+from mapd.store import db, standings
+from mapd.store import tables as t
+from mapd.store.standings import Wanted
+from mapd.verdicts import Act
+
+TEACHERS = ("ash", "brook", "rowan")
+THINGS = "pens apples stamps marbles coins shells beads cards tickets stones books plums lemons buttons nails".split()
+NAMES = "Ann Ben Cleo Dan Eve Finn Gus Hana Ivo June Kim Leo Mona Nils Olga Pia".split()
+BASE = 1_000  # mistakes that are generated; more are copies
+EXAM = 1  # its id, the only one
+Rows = list[dict[str, Any]]
+
+
+# -- the store --------------------------------------------------------------------------------------------------------
+
+
+def generate(home: Path, mistakes: int, base: int = BASE) -> sa.Engine:
+    """A store with one exam of so many mistakes, derived; what is invented follows from the number alone."""
+    engine = db.open_store(Settings(home=home))
+    draw = random.Random(mistakes)
+    copies, first = max(1, mistakes // base), min(mistakes, base)
+    with db.writing(engine) as session:
+        questions = t.QuestionSet(name="made", source="made", sha256="0", simulated=True)
+        student = t.Student(name="made", base="none")
+        session.add_all([questions, student, t.Prompt(sha256="0", kind="imported", text="")])
+        session.add_all(t.Teacher(name=name, kind="simulated", simulated=True) for name in TEACHERS)
+        session.flush()
+        session.add(t.Exam(name="made", student_id=student.id, set_id=questions.id, split="train", graded_by="ours"))
+        session.flush()
+        _mistakes(session, first, draw)
+        _judge(session, first, draw)
+    standing.catch_up(engine, EXAM)
+    for copy in range(1, copies):
+        with db.writing(engine) as session:
+            _copy(session, first, copy)
+    with db.writing(engine) as session:
+        session.execute(sa.text("UPDATE band SET number = number * :copies"), {"copies": copies})
+        session.execute(sa.text("UPDATE standing_exam SET votes = votes * :copies"), {"copies": copies})
+    return engine
+
+
+def _copy(session: Session, first: int, copy: int) -> None:
+    """The first mistakes once more. A column that isn't named is copied as it is."""
+    by = {"n": first * copy, "x": 4 * first * copy, "first": first}
+    question, attempt, text = ("{c} + :n",) * 2 + ("{c} + :x",)
+    new = "lower(hex(randomblob(16)))"
+    words = "replace(text, 'day ' || position || '.', 'day ' || (position + :n) || '.')"
+    _again(session, "question", by, id=question, uid=new, source_id=new, position=question, text=words)
+    _again(session, "attempt", by, id=attempt, uid=new, question_id=question)
+    _again(session, "explanation", by, id=text, uid=new, question_id=question, attempt_id=attempt)
+    votes = by | {"r": 6 * first * copy}
+    _again(session, "review", votes, id="{c} + :r", uid=new, explanation_id=text)
+    said = by | {"j": copy * _number(session, "judgement", first)}
+    _again(session, "judgement", said, id="{c} + :j", uid=new, token=new, explanation_id=text)
+    rows = by | {"s": copy * _number(session, "standing", first)}
+    owned = {"question_id": question, "attempt_id": attempt, "explanation_id": text, "position": question}
+    _again(session, "standing", rows, id="{c} + :s", **owned)
+    rows = by | {"s": copy * _number(session, "queued", first)}
+    _again(session, "queued", rows, id="{c} + :s", **owned)
+    passed = rows | {"p": copy * _number(session, "passed", first)}
+    _again(session, "passed", passed, id="{c} + :p", queued_id="{c} + :s")
+    session.execute(sa.delete(t.Stale))
+
+
+OF_FIRST = {  # by table: which rows are the first mistakes'
+    "question": "id <= :first",
+    "attempt": "id <= :first",
+    "explanation": "question_id <= :first",
+    "review": "explanation_id <= 4 * :first",
+    "judgement": "explanation_id <= 4 * :first",
+    "standing": "question_id <= :first",
+    "queued": "question_id <= :first",
+    "passed": "queued_id IN (SELECT id FROM queued WHERE question_id <= :first)",
+}
+
+
+def _again(session: Session, table: str, values: dict[str, int], **changed: str) -> None:
+    columns = [c.name for c in t.metadata.tables[table].c]
+    selected = ", ".join(changed.get(name, "{c}").format(c=name) for name in columns)
+    insert = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {selected} FROM {table} WHERE {OF_FIRST[table]}"
+    session.execute(sa.text(insert), values)
+
+
+@cache
+def _number(session: Session, table: str, first: int) -> int:
+    """How many ids of the table the first mistakes take."""
+    query = f"SELECT coalesce(max(id), 0) FROM {table} WHERE {OF_FIRST[table]}"
+    return int(session.execute(sa.text(query), {"first": first}).scalar_one())
+
+
+def _mistakes(session: Session, number: int, draw: random.Random) -> None:
+    """Questions n + 1, attempts n + 1, rationales 4n + 1 … 4n + 3, feedback 4n + 4: ids are given."""
+    asked: Rows = []
+    taken: Rows = []
+    texts: Rows = []
+    votes: Rows = []
+    for n in range(number):
+        a, b, name, thing = draw.randrange(100, 999), draw.randrange(3, 99), draw.choice(NAMES), draw.choice(THINGS)
+        more = draw.choice(("gets", "finds", "buys", "is given"))
+        words = f"{name} has {a} {thing} and {more} {b} more on day {n}. How many {thing} has {name} then?"
+        asked.append(
+            {"id": n + 1, "set_id": 1, "source_id": str(n), "position": n, "split": "train"}
+            | {"task": "numeric", "text": words, "gold": str(a + b), "options": []}
+        )
+        ours = "correct" if draw.random() < 0.02 else "incorrect"
+        taken.append(
+            {"id": n + 1, "exam_id": EXAM, "question_id": n + 1, "text": f"{a} - {b} = {a - b}. Answer: {a - b}"}
+            | {"answer": str(a - b), "outcome": "incorrect", "our_answer": str(a - b), "our_outcome": ours, "sample": 0}
+        )
+        for place, teacher in enumerate((1, 2, 3)):
+            wrong = draw.random() < (0.1, 0.2, 0.35)[place]
+            text = 4 * n + place + 1
+            texts.append(_text(text, "rationale", n, None, teacher, _rationale(draw, a, b, thing, wrong)))
+            votes += [_vote(text, reviewer, draw, wrong) for reviewer in (1, 2, 3) if reviewer != teacher]
+        said = f"You took {b} {thing} away. Add them: {a} + {b} = {a + b + (draw.random() < 0.05)}. It is {a + b}."
+        texts.append(_text(4 * n + 4, "feedback", n, n + 1, 1 + n % 3, said))
+    for table, rows in ((t.Question, asked), (t.Attempt, taken), (t.Explanation, texts), (t.Review, votes)):
+        session.execute(sa.insert(table), rows)
+
+
+def _text(id: int, kind: str, n: int, attempt: int | None, author: int, text: str) -> dict[str, Any]:
+    of = {"question_id": n + 1, "attempt_id": attempt, "author_id": author, "prompt_sha256": "0", "sample": 0}
+    return {"id": id, "kind": kind, "text": text} | of
+
+
+def _rationale(draw: random.Random, a: int, b: int, thing: str, wrong: bool) -> str:
+    answer = a + b + (draw.choice((-10, 1, 9)) if wrong else 0)
+    kind = draw.random()
+    if kind < 0.05:
+        return f"{answer}"
+    if kind < 0.08:
+        return f"One adds what comes in to the {thing} that were there, and counts them all."
+    step = a + b if wrong and kind < 0.5 else answer
+    return f"First there are {a} {thing}, then {b} more. So {a} + {b} = {step}. The answer is {answer}."
+
+
+def _vote(text: int, reviewer: int, draw: random.Random, wrong: bool) -> dict[str, Any]:
+    lenient = (0, 1, 0)[reviewer % 3]
+    score = min(5, max(1, round(draw.gauss(2.6 if wrong else 4.4, 1.0)) + lenient))
+    none = draw.random() < 0.01
+    given = {"score": None, "status": "no score found"} if none else {"score": score, "status": "ok"}
+    return {
+        "explanation_id": text,
+        "reviewer_id": reviewer,
+        "prompt_sha256": "0",
+        "sample": 0,
+        "saw_gold": True,
+    } | given
+
+
+def _judge(session: Session, mistakes: int, draw: random.Random) -> None:
+    """What two people said of a hundredth of the rationales."""
+    for _ in range(mistakes // 100 * 3):
+        target = Target("rationale", 4 * draw.randrange(mistakes) + draw.randrange(1, 4))
+        act, who = draw.choice((Act.ACCEPT, Act.REJECT, Act.ACCEPT, Act.SKIP)), draw.choice(("ann", "bob"))
+        judging.judge(session, target, act, by=who, circumstances=judging.Circumstances(committee="accepted"))
+
+
+# -- the reads --------------------------------------------------------------------------------------------------------
+
+
+def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
+    """Every read's p50 and p95 in ms."""
+    draw = random.Random(7)
+
+    def at() -> int:
+        return draw.choice((250, 300, 300, 300, 333, 350, 400))
+
+    def somewhere(session: Session, queue: str, threshold: int) -> standings.Key | None:
+        """A place somewhere in the queue, as if one had come so far."""
+        where = standings.Key(-draw.randrange(0, 6_000), draw.randrange(mistakes), 0)
+        found = standings.ahead(session, EXAM, queue, threshold, "ann", after=where)
+        return found[0].key if found else None
+
+    def following(queue: str) -> Iterator[Callable[[Session], object]]:
+        for _ in range(rounds):
+            threshold = at()
+            with db.reading(engine) as session:
+                after = somewhere(session, queue, threshold)
+            yield lambda s, k=after, h=threshold: standings.ahead(s, EXAM, queue, h, "ann", after=k)
+
+    def pages(deep: bool) -> Iterator[Callable[[Session], object]]:
+        for _ in range(rounds):
+            order = draw.choice(("question", "lowest", "highest"))
+            wanted = Wanted("rationale", verdict=draw.choice((None, "accepted", "rejected")))
+            after: tuple[int, ...] | None = None
+            if deep:
+                here = draw.randrange(mistakes)
+                after = (here, here + 1, 0) if order == "question" else (draw.randrange(100, 500), here, here + 1, 0)
+            threshold = at()
+            yield lambda s, w=wanted, o=order, k=after, h=threshold: standings.page(s, EXAM, w, h, order=o, after=k)
+
+    def searches() -> Iterator[Callable[[Session], object]]:
+        for n in range(rounds):
+            day, name, thing = draw.randrange(mistakes), draw.choice(NAMES), draw.choice(THINGS)
+            words = (f"day {day}", f"{name} has", thing, "more", f"{name} has {draw.randrange(100, 999)} {thing}")[
+                n % 5
+            ]
+            wanted = Wanted("rationale", words=words, verdict=draw.choice((None, "accepted")))
+            threshold = at()
+            yield lambda s, w=wanted, h=threshold: standings.page(s, EXAM, w, h)
+
+    def others(read: Callable[[Session], object]) -> Iterator[Callable[[Session], object]]:
+        return iter([read] * rounds)
+
+    return {
+        "queues": {name: _timed(engine, following(name)) for name in QUEUES},
+        "counts": _timed(engine, others(lambda s: standings.counts(s, EXAM, at(), "ann"))),
+        "page_first": _timed(engine, pages(deep=False)),
+        "page_deep": _timed(engine, pages(deep=True)),
+        "histogram": _timed(engine, others(lambda s: standings.figures(s, EXAM))),
+        "search": _timed(engine, searches()),
+        "judge": _timed(engine, _judgements(mistakes, min(rounds, 50), draw), writes=True),
+    }
+
+
+def _judgements(mistakes: int, rounds: int, draw: random.Random) -> Iterator[Callable[[Session], object]]:
+    for _ in range(rounds):
+        target = Target("rationale", 4 * draw.randrange(mistakes) + draw.randrange(1, 4))
+        yield lambda s, x=target: judging.judge(s, x, Act.ACCEPT, by="ann")
+
+
+def _timed(engine: sa.Engine, reads: Iterator[Callable[[Session], object]], writes: bool = False) -> dict[str, float]:
+    taken, busy = [], []
+    for read in reads:
+        started, cpu = time.perf_counter(), time.process_time()
+        with (db.writing if writes else db.reading)(engine) as session:
+            read(session)
+        taken.append((time.perf_counter() - started) * 1000)
+        busy.append((time.process_time() - cpu) * 1000)
+    return {
+        "p50_ms": round(statistics.median(taken), 2),
+        "p95_ms": round(statistics.quantiles(taken, n=20, method="inclusive")[-1], 2),
+        "cpu_p50_ms": round(statistics.median(busy), 2),
+    }
+
+
+def at_size(mistakes: int, rounds: int, home: Path) -> dict[str, Any]:
+    """Generate, derive, measure."""
+    started = time.perf_counter()
+    engine = generate(home, mistakes)
+    made = time.perf_counter() - started
+    result = measure(engine, mistakes, rounds)
+    engine.dispose()
+    size = sum(file.stat().st_size for file in home.glob("mapd.db*")) / 1e6
+    return result | {"generated_in_s": round(made, 1), "database_mb": round(size)}
+
+
+def main() -> None:
+    """Measure and print; the last line is JSON."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--sizes", default="1000,100000")
+    arguments.add_argument("--rounds", type=int, default=200, help="reads of each kind")
+    arguments.add_argument("--no-browser", action="store_true", help="leave the browser part out")
+    arguments.add_argument("--json", action="store_true", help="the last line alone")
+    given = arguments.parse_args()
+    result: dict[str, Any] = {}
+    for size in map(int, given.sizes.split(",")):
+        with tempfile.TemporaryDirectory() as home:
+            result[str(size)] = at_size(size, given.rounds, Path(home))
+        if not given.json:
+            show(size, result[str(size)])
+    print(json.dumps(result))
+
+
+def show(size: int, measured: dict[str, Any]) -> None:
+    """The figures of one size as a table."""
+    load, cores = os.getloadavg()[0], os.cpu_count()
+    print(f"\n{size:,} mistakes, generated in {measured['generated_in_s']} s; load {load:.1f} on {cores} cores")
+    flat = {f"next: {name}": figure for name, figure in measured["queues"].items()}
+    flat |= {name: figure for name, figure in measured.items() if isinstance(figure, dict) and "p50_ms" in figure}
+    for name, figure in flat.items():
+        told = [f"{key} {figure[f'{key}_ms']:>8.2f} ms" for key in ("p50", "p95", "cpu_p50")]
+        print(f"  {name:<24} {'   '.join(told)}")
+
+
+if __name__ == "__main__":
+    main()
