@@ -1,6 +1,6 @@
 """How the committee reviewed: who gave whom which scores, and what each reviewer let pass. Pure.
 
-matrix(curated)["slips", "sound"]     -> Given(votes=89, no_votes=0, mean=3.07): sound's scores for slips' rationales
+matrix(curated)["slips", "sound"]     -> Given(votes=81, no_votes=0, mean=2.96): sound's scores for slips' rationales
 reviewers(curated)[0].caught          -> Share(78, 87): of 87 rationales that the checks call wrong, 78 got 3 or less
 
 What is wrong is said by the checks (its answer isn't the gold answer, or an equation is false), so a rationale that is
