@@ -22,7 +22,6 @@ PAGES = (
     "browse?show=feedback",
     "browse?show=mistakes",
     "browse?q=<b class=canary>![canary](http://evil.test/q)",
-    "triage?judge=first",
     "room",
     "threshold?threshold=1.5",
     "finetune",
@@ -127,6 +126,7 @@ def test_nothing_of_it_is_rendered_on_any_page(page: Page, filled: tuple[App, st
 def in_triage(watched: Watched) -> None:
     """Every mistake, with its feedback and its history now and then."""
     page = watched.page
+    watched.open("triage?judge=first", sidebar=0)
     watched.open("triage", sidebar=0)
     for number in range(hostile.MISTAKES):
         expect(page.locator(".mapd-question")).to_contain_text("marker-")

@@ -29,7 +29,7 @@ DWELL = 0.35  # seconds: a press sooner than this after its text appeared was me
 
 def decide(item: Item, act: Act, reason: str | None = None, move: bool = True, draft: str = "") -> None:
     """Judge what is shown and go on to what comes next; without `move` stay. The note in field `draft` goes along."""
-    words = _typed(draft)
+    words = _typed(draft) if draft else ""
     if time.monotonic() - item.since < DWELL:
         return
     then = item.then if move else item.here
