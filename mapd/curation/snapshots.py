@@ -116,19 +116,23 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
-    """The mistake's training pairs. Each mistake has a draw of its own, so one more mistake moves no other's."""
+    """The mistake's training pairs. Each mistake has a draw of its own, so one more mistake moves no other's.
+
+    It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
+    """
     accepted = _standing(mistake.rationales)
     feedback = _standing(mistake.feedback)
     if not accepted or not feedback:
         return []
-    draw = random.Random(f"{seed} {mistake.attempt.uid}")
+    draw = random.Random(f"{seed} {mistake.question.text} {mistake.attempt.sample}")
     draw.shuffle(feedback)
     chosen = accepted if everything else [draw.choice(accepted)]
     return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(chosen)]
 
 
 def _standing(texts: tuple[Explained, ...]) -> list[Explained]:
-    return sorted((x for x in texts if x.verdict is Verdict.ACCEPTED), key=lambda x: x.text.uid)
+    standing = (x for x in texts if x.verdict is Verdict.ACCEPTED)
+    return sorted(standing, key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
 
 
 def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from sqlmodel import Session, select
 from mapd.curation import judging, snapshots
 from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput
-from mapd.store import queries
+from mapd.settings import Settings
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import PAPER, Act, Verdict
+from tests import looped
 
 
 def test_the_same_input_has_the_same_name(session: Session, exam: ExamInfo) -> None:
@@ -81,6 +83,19 @@ def test_one_more_judgement_moves_no_other_mistakes_draw(session: Session, exam:
     judge(session, Target("rationale", text.id), Act.REJECT, by="ann")
     second = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").lines.splitlines()
     assert set(first) - set(second) <= {line for line in first if before.mistakes[0].attempt.uid in line}
+
+
+def test_the_same_run_in_another_project_draws_the_same_pairs(tmp_path: Path) -> None:
+    drawn = []
+    for name in ("here", "there"):
+        engine = db.open_store(Settings(home=tmp_path / name))
+        looped.go_round(engine)
+        with db.reading(engine) as session:
+            drawn.append([json.loads(line) for line in queries.snapshots(session)[0].lines.splitlines()])
+        engine.dispose()
+    here, there = ([[x["rationale"]["text"], x["feedback"]["text"]] for x in lines] for lines in drawn)
+    assert here == there
+    assert drawn[0] != drawn[1], "their uids are random"
 
 
 def test_an_empty_one_is_refused(session: Session, exam: ExamInfo) -> None:
