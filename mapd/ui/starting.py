@@ -30,8 +30,8 @@ def exam(*, opened: bool) -> None:
             _needs(names, sets)
             return
         left, middle, right = st.columns(3)
-        student = left.selectbox("Student", names, key="exam_student")
-        chosen = middle.selectbox("Questions", list(sets), key="exam_questions")
+        student = left.selectbox("Student", names, format_func=text.one_line, key="exam_student")
+        chosen = middle.selectbox("Questions", list(sets), format_func=text.one_line, key="exam_questions")
         split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
         purpose = None
         if split == "test":
@@ -95,7 +95,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
             st.markdown("**No teacher can be asked yet.** Add a simulated one, or a real one.")
             current.link("pages/loop/teachers.py", "Add a teacher", icon=":material/school:")
             return
-        names = st.multiselect("Teachers", known, default=known, key="collect_teachers")
+        names = st.multiselect("Teachers", known, default=known, format_func=text.one_line, key="collect_teachers")
         left, middle, right = st.columns(3)
         samples = int(left.number_input("Samples", 1, 20, 1, key="collect_samples"))
         at_once = int(middle.number_input("Calls at once", 1, 1024, 32, key="collect_at_once"))
