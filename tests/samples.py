@@ -55,9 +55,9 @@ def write(folder: Path, rows: list[dict[str, Any]], stem: str = "Tiny-1b_pens") 
     return paths[0], paths[1]
 
 
-def files(folder: Path, count: int = 12) -> tuple[Path, Path]:
-    """A feedback file and a rationale file of `count` mistakes."""
-    return write(folder, [row(number) for number in range(count)])
+def files(folder: Path, count: int = 12, start: int = 0) -> tuple[Path, Path]:
+    """A feedback file and a rationale file of `count` mistakes; those of another `start` are another exam's."""
+    return write(folder, [row(number) for number in range(start, start + count)])
 
 
 AUTHORS = Path(__file__).parents[2] / "shared" / "data" / "authors"  # beside a developer's checkout, never in it

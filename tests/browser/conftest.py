@@ -1,5 +1,6 @@
 """A real app on a free port, and the machine's own Chromium to look at it."""
 
+import itertools
 import os
 import shutil
 import socket
@@ -16,8 +17,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from mapd.settings import Settings
+from mapd.store import db
+from tests import samples
+from tests.conftest import import_files
+
 expect.set_options(timeout=30_000)  # a busy machine is no fault of the code
 
+STARTS = itertools.count(0, 60)  # so far apart that the rows keep their kinds
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -98,10 +105,45 @@ def run_app() -> Iterator[Callable[[Path], App]]:
         app.stop(kill=True)
 
 
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One app for every test that needs no project of its own: an app's start takes longer than most tests."""
+    app = App(tmp_path_factory.mktemp("shared") / "pilot", free_port())
+    yield app
+    app.stop(kill=True)
+
+
 @pytest.fixture
-def app(full_home: Path, run_app: Callable[[Path], App]) -> App:
-    """An app over twelve imported mistakes."""
-    return run_app(full_home)
+def shared(running: App, monkeypatch: pytest.MonkeyPatch) -> App:
+    """The shared app, at work: its project may hold other tests' exams."""
+    monkeypatch.setenv("MAPD_HOME", str(running.home))
+    monkeypatch.delenv("MAPD_DATABASE_URL", raising=False)
+    if running.process is None:
+        running.home.mkdir(parents=True, exist_ok=True)
+        running.start()
+    return running
+
+
+@pytest.fixture
+def mistakes() -> int:
+    """How many the test's exam has; a test may ask for another number by parametrizing this name."""
+    return 12
+
+
+@pytest.fixture
+def sample_files(tmp_path: Path, mistakes: int) -> tuple[Path, Path]:
+    """Files of mistakes that no other test imports."""
+    return samples.files(tmp_path, mistakes, start=next(STARTS))
+
+
+@pytest.fixture
+def app(shared: App, sample_files: tuple[Path, Path]) -> App:
+    """The shared app with mistakes of this test's own, in its newest exam."""
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        import_files(session, *sample_files)
+    engine.dispose()
+    return shared
 
 
 @pytest.fixture

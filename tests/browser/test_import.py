@@ -3,20 +3,13 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests import samples
 from tests.browser.conftest import App
 from tests.browser.test_triage import press, ready
-
-
-@pytest.fixture
-def empty_app(home: Path, run_app: Callable[[Path], App]) -> App:
-    return run_app(home)
 
 
 def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
@@ -27,9 +20,9 @@ def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
         expect(page.get_by_role("button", name=f"Remove {file.name}")).to_be_visible(timeout=20_000)
 
 
-def test_from_upload_to_a_snapshot(page: Page, empty_app: App, tmp_path: Path) -> None:
-    app = empty_app
-    upload(page, app, samples.files(tmp_path))
+def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
+    app = shared
+    upload(page, app, sample_files)
     page.get_by_role("button", name="Import").click(delay=50)
     expect(page.get_by_text("Imported:")).to_be_visible(timeout=20_000)
 
@@ -72,27 +65,26 @@ def test_from_upload_to_a_snapshot(page: Page, empty_app: App, tmp_path: Path) -
     assert [j["decision"] for j in told["judgements"]] == ["accept", "accept"], "what was undone isn't in it"
 
 
-def test_the_same_files_again_lead_to_the_same_exam(page: Page, empty_app: App, tmp_path: Path) -> None:
-    files = samples.files(tmp_path)
-    upload(page, empty_app, files)
+def test_the_same_files_again_lead_to_the_same_exam(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
+    upload(page, shared, sample_files)
     page.get_by_role("button", name="Import").click(delay=50)
     expect(page.get_by_text("Imported:")).to_be_visible(timeout=20_000)
-    upload(page, empty_app, files)
+    upload(page, shared, sample_files)
     expect(page.get_by_text("imported already")).to_be_visible(timeout=20_000)
 
 
-def test_bad_rows_are_listed_and_nothing_is_written(page: Page, empty_app: App, tmp_path: Path) -> None:
+def test_bad_rows_are_listed_and_nothing_is_written(page: Page, shared: App, tmp_path: Path) -> None:
     rows = [samples.row(n) for n in range(4)]
     rows[1]["gold_answer"] = ""
     rows[3]["gpt_rationale"] = ["a text", 5, "many"]
-    upload(page, empty_app, samples.write(tmp_path, rows))
+    upload(page, shared, samples.write(tmp_path, rows))
     expect(page.get_by_role("alert").filter(has_text="nothing was imported")).to_be_visible(timeout=20_000)
     expect(page.get_by_test_id("stDownloadButton")).to_contain_text("Download as CSV")
     assert page.get_by_role("button", name="Import").count() == 0
 
 
-def test_a_cut_off_file_is_one_line(page: Page, empty_app: App, tmp_path: Path) -> None:
-    feedback, rationales = samples.files(tmp_path)
+def test_a_cut_off_file_is_one_line(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
+    feedback, rationales = sample_files
     rationales.write_bytes(rationales.read_bytes()[:-200])
-    upload(page, empty_app, (feedback, rationales))
+    upload(page, shared, (feedback, rationales))
     expect(page.get_by_role("alert").filter(has_text=rationales.name)).to_be_visible(timeout=20_000)
