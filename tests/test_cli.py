@@ -1,5 +1,6 @@
 """`mapd …` as scripts use it: one line of JSON, or one line of error and a code."""
 
+import io
 import json
 import os
 import subprocess
@@ -107,6 +108,51 @@ def test_feedback_is_judged_too(mapd: Mapd, imported: str) -> None:
         uid = session.execute(sa.text("SELECT uid FROM explanation WHERE kind = 'feedback'")).scalars().first()
     done = mapd("judge", "feedback", uid, "--decision", "reject", "--reason", "unclear", "--by", "ann", "--json").json
     assert (done["verdict_before"], done["verdict_after"]) == ("accepted", "rejected")
+
+
+def test_all_that_fit_are_judged_in_one_act_and_taken_back_by_one_undo(mapd: Mapd, imported: str) -> None:
+    def wrong() -> int:
+        return int(mapd("curate", "show", "--exam", imported, "--json").json["accepted_wrong_answer"])
+
+    before = wrong()
+    words = ("judge-all", "--exam", imported, "--by", "ann", "--decision", "reject", "--reason", "wrong_answer")
+    words = (*words, "--verdict", "accepted", "--gold", "fails", "--json")
+    counted = mapd(*words).json
+    assert counted == {"exam": imported, "fit": before, "decided_before": 0, "judged": 0}
+    assert wrong() == before > 1
+    assert mapd(*words, "--yes").json == counted | {"judged": before}
+    assert wrong() == 0
+    back = ("--exam", imported, "--by", "ann", "--json")
+    assert mapd("undo", *back).json["undo"] == before
+    assert wrong() == before
+    assert mapd("redo", *back).json["redo"] == before
+    assert wrong() == 0
+    mapd("undo", *back)
+    fails(mapd("undo", *back), 1, "ann has nothing to undo")
+    fails(mapd(*words, "--yes", "--teacher", "nobody"), 1, "gemini", "not nobody")
+    fails(mapd(*words, "--equations", "maybe"), 1, "--equations is one of holds, fails, nothing, not maybe")
+
+
+def test_a_text_is_repaired_from_a_file_or_standard_input(
+    mapd: Mapd, imported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"]
+    broken = next(i for i in items if i["matches_gold"] is False)
+    file = tmp_path / "copy.txt"
+    file.write_text(good := samples.row(0)["gpt_rationale"][0])
+    words = ("repair", "rationale", broken["rationale"], "--by", "ann", "--json", "--file")
+    done = mapd(*words, file).json
+    checks = {"gold": "holds", "equations": "holds", "work": "holds"}
+    assert done == {"id": done["id"], "repairs": broken["rationale"], "verdict": "accepted", "checks": checks}
+    undone = mapd("undo", "--exam", imported, "--by", "ann", "--json").json
+    assert {*undone["targets"]} == {f"rationale {broken['rationale']}", f"rationale {done['id']}"}
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{good} So 13."))
+    assert mapd(*words, "-").json["verdict"] == "accepted"
+    fails(mapd(*words, tmp_path / "nowhere"), 1, "can't be read", "nowhere")
+    file.write_bytes(b"\xff\xfe")
+    fails(mapd(*words, file), 1, "not UTF-8")
+    file.write_text(" ")
+    fails(mapd(*words, file), 1, "a repair is another text")
 
 
 def test_a_snapshot_has_one_name(mapd: Mapd, imported: str, home: Path) -> None:

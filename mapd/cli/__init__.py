@@ -18,7 +18,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
-from mapd.cli import archive, committee, curation, demo, exams, finetuning, jobs, questions, results
+from mapd.cli import archive, committee, curation, demo, exams, finetuning, jobs, judging, questions, results
 from mapd.cli.shared import AsJson, console, line, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
@@ -29,7 +29,11 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 app.add_typer(questions.questioning, name="questions")
 app.add_typer(curation.importing, name="import")
 app.add_typer(curation.curating, name="curate")
-app.command("judge")(curation.judge)
+app.command("judge")(judging.judge)
+app.command("judge-all")(judging.judge_all)
+app.command("repair")(judging.repair)
+app.command("undo")(judging.undo)
+app.command("redo")(judging.redo)
 app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
 app.command("finetune")(finetuning.finetune)

@@ -1,4 +1,4 @@
-"""`mapd import …`, `mapd curate …`, `mapd judge`: from files to a frozen curated set."""
+"""`mapd import …`, `mapd curate …`: from files to a frozen curated set."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.progress import Progress
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, one_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, reading, show, writing
 from mapd.curation import judging, policies, snapshots
 from mapd.curation.curated import Curated, Explained, summary
 from mapd.errors import BadInput
@@ -17,7 +17,7 @@ from mapd.exchange import authors
 from mapd.people import this_person
 from mapd.settings import Settings
 from mapd.store import queries
-from mapd.verdicts import Act, Policy
+from mapd.verdicts import Policy
 
 importing = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
 curating = typer.Typer(no_args_is_help=True, help="The curated set: look at it, freeze it.")
@@ -133,27 +133,3 @@ def curate_snapshot(
         folder = snapshots.write(frozen, Settings().make_home())
         result = {"snapshot": frozen.sha256, "pairs": frozen.pairs, "path": str(folder)}
     show(result, as_json, "frozen")
-
-
-def judge(
-    kind: Annotated[str, typer.Argument(help="rationale or feedback.")],
-    ref: Annotated[str, typer.Argument(metavar="ID", help="As `mapd curate show --items` gives it.")],
-    decision: Annotated[str, typer.Option(help="accept, reject or withdraw.")],
-    by: Annotated[str, typer.Option(help="Who judges.")],
-    reason: Annotated[str | None, typer.Option(help="With reject: wrong_answer, false_step, …")] = None,
-    note: Annotated[str | None, typer.Option(help="In your words.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Accept or reject one explanation, or withdraw what you said of it. A judgement stands whatever the threshold."""
-    one_of("KIND", kind, ("rationale", "feedback"))
-    act = Act(one_of("--decision", decision, ("accept", "reject", "withdraw")))
-    with writing() as session:
-        row = queries.explanation(session, kind, ref)
-        exam = queries.exam_of(session, row)
-        before = judging.explained(judging.curated_set(session, exam), kind, queries.identity(row))
-        circumstances = judging.Circumstances(queue="cli", committee=before.committee.verdict)
-        target = judging.Target(kind, queries.identity(row))
-        judging.judge(session, target, act, by=by, reason=reason, note=note, circumstances=circumstances)
-        after = judging.explained(judging.curated_set(session, exam), kind, queries.identity(row))
-        result = {"id": row.uid, "verdict_before": before.verdict.value, "verdict_after": after.verdict.value}
-    show(result, as_json, "judged")

@@ -1,21 +1,23 @@
 """One act on many texts: all of them or none, and one undo takes all of it back.
 
-    judge_all(session, chosen, Act.REJECT, by="ann", token="7c…", reason="no_work")   -> 76 judgements
-    take_back(session, rows, by="ann")                                               -> 76 more, that cancel them
+    judge_all(session, chosen(found, curated), Act.REJECT, by="ann", reason="no_work")    -> 76 judgements
+    take_back(session, undoable(rows, "ann"), by="ann")                                  -> 76 more, that cancel them
 
 Each text gets a judgement of its own; what belongs to one act shares what stands before the "/" of its token.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from mapd.curation.curated import Curated
+from mapd.curation.filters import Found
 from mapd.curation.judging import Circumstances, Target, judge, undo
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act
+from mapd.verdicts import Act, in_force
 
 QUEUE = "bulk"  # what such a judgement has as its queue
 
@@ -27,6 +29,19 @@ class Chosen:
     target: Target
     seen: int
     committee: str
+
+
+def chosen(found: Sequence[Found], curated: Curated) -> list[Chosen]:
+    """The texts of these rows, each once, as they stand."""
+    seen: dict[tuple[str, int], int] = {}
+    for row in curated.judgements:
+        at = row.target, row.target_id
+        seen[at] = max(row.judged.id, seen.get(at, 0))
+    texts = {row.text.text.id: row.text for row in found if row.text is not None}  # attempts may share a rationale
+    return [
+        Chosen(Target(x.text.kind, x.text.id), seen.get((x.text.kind, x.text.id), 0), x.committee.verdict.value)
+        for x in texts.values()
+    ]
 
 
 def token_of(chosen: Sequence[Chosen], decision: Act, person: str) -> str:
@@ -76,3 +91,26 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: str) -> lis
         )
         for row in rows
     ]
+
+
+def undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+    """What undo takes back: the person's latest act in force, or the rows that brought it back last."""
+    mine = [row for row in rows if row.judged.person == person]
+    standing = in_force(row.judged for row in mine)
+    if not standing:
+        return ()
+    undone_by = {row.judged.undoes: row for row in mine}
+    found = next(row for row in mine if row.judged.id == standing[-1].id)
+    while found.judged.id in undone_by:
+        found = undone_by[found.judged.id]
+    return tuple(row for row in mine if row.batch == found.batch and row.judged.id not in undone_by)
+
+
+def redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+    """What redo takes back: the person's very latest act, where it is an undo (and not the undo of an undo)."""
+    mine = {row.judged.id: row for row in rows if row.judged.person == person}
+    row = latest = list(mine.values())[-1] if mine else None
+    undone = False
+    while row is not None and row.judged.undoes is not None:
+        row, undone = mine[row.judged.undoes], not undone
+    return tuple(row for row in mine.values() if latest and row.batch == latest.batch) if undone else ()

@@ -12,13 +12,11 @@ from mapd.curation import bulk
 from mapd.curation.bulk import Chosen
 from mapd.curation.curated import Curated
 from mapd.curation.filters import Found
-from mapd.curation.judging import Target
 from mapd.errors import MapdError
 from mapd.store import db
 from mapd.store.queries import JudgementRow
 from mapd.ui import current, text
 from mapd.ui.triage.cards import words
-from mapd.ui.triage.scene import redoable, undoable
 from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
@@ -29,7 +27,7 @@ def offer(found: Sequence[Found], curated: Curated, kind: str) -> None:
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
     _last(curated)
-    chosen = _chosen(found, curated)
+    chosen = bulk.chosen(found, curated)
     if not chosen:
         return
     judged = sum(row.text is not None and row.text.judged for row in found)
@@ -53,18 +51,6 @@ def offer(found: Sequence[Found], curated: Curated, kind: str) -> None:
         st.caption("One undo takes all of them back.")
 
 
-def _chosen(found: Sequence[Found], curated: Curated) -> list[Chosen]:
-    seen: dict[tuple[str, int], int] = {}
-    for row in curated.judgements:
-        at = row.target, row.target_id
-        seen[at] = max(row.judged.id, seen.get(at, 0))
-    texts = {row.text.text.id: row.text for row in found if row.text is not None}  # attempts may share a rationale
-    return [
-        Chosen(Target(x.text.kind, x.text.id), seen.get((x.text.kind, x.text.id), 0), x.committee.verdict.value)
-        for x in texts.values()
-    ]
-
-
 def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) -> None:
     _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
 
@@ -73,8 +59,8 @@ def _last(curated: Curated) -> None:
     """The person's last act, where it was on many texts: what it was, undo or redo."""
     person = current.current_person()
     for found, word, done in (
-        (redoable(curated.judgements, person), "Redo", "undone"),
-        (undoable(curated.judgements, person), "Undo", "saved"),
+        (bulk.redoable(curated.judgements, person), "Redo", "undone"),
+        (bulk.undoable(curated.judgements, person), "Undo", "saved"),
     ):
         if found and found[0].batch.startswith(bulk.QUEUE):
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_bulk_last"):

@@ -5,7 +5,8 @@ from sqlmodel import Session
 
 from mapd.curation import bulk, judging
 from mapd.curation.bulk import Chosen
-from mapd.curation.judging import Target, judge
+from mapd.curation.filters import Filter, find
+from mapd.curation.judging import judge
 from mapd.errors import Stale
 from mapd.store import queries
 from mapd.store.queries import ExamInfo
@@ -14,8 +15,8 @@ from mapd.verdicts import Act, Verdict
 
 def chosen(session: Session, exam: ExamInfo) -> list[Chosen]:
     """Every rationale of gemini's."""
-    texts = [x for x in judging.curated_set(session, exam.id).rationales if x.text.teacher == "gemini"]
-    return [Chosen(Target("rationale", x.text.id), 0, x.committee.verdict.value) for x in texts]
+    curated = judging.curated_set(session, exam.id)
+    return bulk.chosen(find(curated, Filter(teacher="gemini")), curated)
 
 
 def verdicts(session: Session, exam: ExamInfo) -> list[Verdict]:
@@ -32,10 +33,13 @@ def test_all_are_judged_undone_and_redone_in_one(session: Session, exam: ExamInf
     assert len(rows) == 12
     assert len({row.batch for row in rows}) == 1
     assert {row.queue for row in rows} == {"bulk"}
+    assert bulk.undoable(rows, "ann") == tuple(rows)
+    assert bulk.undoable(rows, "bob") == bulk.redoable(rows, "ann") == ()
     bulk.take_back(session, rows, by="ann")
     assert verdicts(session, exam) == before
     undone = queries.judgements(session, exam.id)[12:]
     assert len({row.batch for row in undone}) == 1
+    assert bulk.redoable([*rows, *undone], "ann") == tuple(undone)
     bulk.take_back(session, undone, by="ann")
     assert verdicts(session, exam) == [Verdict.REJECTED] * 12
     assert len(queries.judgements(session, exam.id)) == 36, "nothing is overwritten"

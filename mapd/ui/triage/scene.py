@@ -5,7 +5,6 @@ scene.item.target, scene.item.seen, scene.item.token       -> one decision on th
 """
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from mapd.store.queries import JudgementRow, Response
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
 from mapd.ui.triage.place import Stop
-from mapd.verdicts import VERDICT, Act, heard, in_force
+from mapd.verdicts import VERDICT, Act, heard
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
 OPEN = "triage_open"  # session state: the texts that this tab has shown with all that is known of them
@@ -254,29 +253,6 @@ def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, p
 
 
 # -- undo -------------------------------------------------------------------------------------------------------------
-
-
-def undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
-    """What `u` takes back: the person's latest act in force, or the rows that brought it back last."""
-    mine = [row for row in rows if row.judged.person == person]
-    standing = in_force(row.judged for row in mine)
-    if not standing:
-        return ()
-    undone_by = {row.judged.undoes: row for row in mine}
-    found = next(row for row in mine if row.judged.id == standing[-1].id)
-    while found.judged.id in undone_by:
-        found = undone_by[found.judged.id]
-    return tuple(row for row in mine if row.batch == found.batch and row.judged.id not in undone_by)
-
-
-def redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
-    """The undo that can be taken back: the person's very latest act, where it is one (and not the undo of an undo)."""
-    mine = {row.judged.id: row for row in rows if row.judged.person == person}
-    row = latest = list(mine.values())[-1] if mine else None
-    undone = False
-    while row is not None and row.judged.undoes is not None:
-        row, undone = mine[row.judged.undoes], not undone
-    return tuple(row for row in mine.values() if latest and row.batch == latest.batch) if undone else ()
 
 
 def home_of(curated: Curated, stop: Stop, row: JudgementRow) -> Stop:

@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.curation import repairing
+from mapd.curation.bulk import redoable, undoable
 from mapd.curation.curated import Curated, Explained
 from mapd.curation.judging import QuestionReason
 from mapd.curation.queues import QUEUES, Line
@@ -19,7 +20,7 @@ from mapd.ui import figures, hotkeys
 from mapd.ui.loaded import queue_counts
 from mapd.ui.triage import acts, cards
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
-from mapd.ui.triage.scene import Item, Scene, home_of, nowhere, redoable, undoable
+from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
 from mapd.verdicts import Act, Reason
 
 STYLE = Path(__file__).parent / "triage.css"

@@ -1,0 +1,156 @@
+"""`mapd judge`, `mapd judge-all`, `mapd repair`, `mapd undo`, `mapd redo`: what people do to a curated set."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlmodel import Session
+
+from mapd.checks import State
+from mapd.cli.shared import AsJson, ExamRef, PersonName, one_of, reading, show, writing
+from mapd.curation import bulk, judging, repairing
+from mapd.curation.curated import Explained
+from mapd.curation.filters import Filter, Kind, People, find
+from mapd.curation.judging import Circumstances, Target
+from mapd.errors import BadInput
+from mapd.people import person_name, this_person
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.verdicts import Act, Check, Verdict
+
+KINDS = ("rationale", "feedback")
+CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work": Check.SHOWS_WORK}
+
+KindOfText = Annotated[str, typer.Argument(metavar="KIND", help="rationale or feedback.")]
+TextRef = Annotated[str, typer.Argument(metavar="ID", help="As `mapd curate show --items` gives it.")]
+ReasonCode = Annotated[str | None, typer.Option(help="With reject: wrong_answer, false_step, …")]
+Words = Annotated[str | None, typer.Option(help="In your words.")]
+CheckState = Annotated[str | None, typer.Option(help="What this check says: holds, fails or nothing.")]
+
+
+def judge(
+    kind: KindOfText,
+    ref: TextRef,
+    decision: Annotated[str, typer.Option(help="accept, reject or withdraw.")],
+    by: Annotated[str, typer.Option(help="Who judges.")],
+    reason: ReasonCode = None,
+    note: Words = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accept or reject one explanation, or withdraw what you said of it. A judgement stands whatever the threshold."""
+    one_of("KIND", kind, KINDS)
+    act = Act(one_of("--decision", decision, ("accept", "reject", "withdraw")))
+    with writing() as session:
+        row = queries.explanation(session, kind, ref)
+        before = _as_it_stands(session, row)
+        judging.judge(session, _target(row), act, by=by, reason=reason, note=note, circumstances=_here(before))
+        after = _as_it_stands(session, row)
+        result = {"id": row.uid, "verdict_before": before.verdict.value, "verdict_after": after.verdict.value}
+    show(result, as_json, "judged")
+
+
+def repair(
+    kind: KindOfText,
+    ref: TextRef,
+    file: Annotated[Path, typer.Option(help="The corrected text, as UTF-8; - reads standard input.")],
+    by: Annotated[str, typer.Option(help="Who repairs.")],
+    as_json: AsJson = False,
+) -> None:
+    """Keep a corrected copy of one explanation as a text of your own; the old one is rejected. One undo undoes it."""
+    one_of("KIND", kind, KINDS)
+    words = _read(file)
+    with writing() as session:
+        row = queries.explanation(session, kind, ref)
+        where = _here(_as_it_stands(session, row))
+        made = repairing.repair(session, _target(row), words, by=by, token=t.new_uid(), circumstances=where)
+        stands = _as_it_stands(session, made)
+        checks = {name: getattr(stands.states, check).value for name, check in CHECKS.items()}
+        result = {"id": made.uid, "repairs": row.uid, "verdict": stands.verdict.value, "checks": checks}
+    show(result, as_json, "repaired")
+
+
+def judge_all(
+    exam: ExamRef,
+    decision: Annotated[str, typer.Option(help="accept or reject.")],
+    by: Annotated[str, typer.Option(help="Who judges.")],
+    kind: Annotated[str, typer.Option(help="rationale or feedback.")] = "rationale",
+    teacher: Annotated[str | None, typer.Option(help="Only texts by this one.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="accepted, rejected or undecided.")] = None,
+    gold: CheckState = None,
+    equations: CheckState = None,
+    work: CheckState = None,
+    people: Annotated[str | None, typer.Option(help="not judged, judged, overridden or conflict.")] = None,
+    words: Annotated[str, typer.Option(help="That stand in the question or the text.")] = "",
+    reason: ReasonCode = None,
+    note: Words = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Judge them; without it they are only counted.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge all texts that fit, as one act that one undo takes back. Filters as on the browse page."""
+    act = Act(one_of("--decision", decision, ("accept", "reject")))
+    asked = {name: state for name, state in (("gold", gold), ("equations", equations), ("work", work)) if state}
+    wanted = Filter(
+        kind=Kind.RATIONALES if one_of("--kind", kind, KINDS) == "rationale" else Kind.FEEDBACK,
+        teacher=teacher,
+        verdict=Verdict(one_of("--verdict", verdict, list(Verdict))) if verdict else None,
+        checks={CHECKS[name]: State(one_of(f"--{name}", state, list(State))) for name, state in asked.items()},
+        people=People(one_of("--people", people, list(People))) if people else None,
+        contains=words,
+    )
+    with writing() if yes else reading() as session:
+        info = queries.exam(session, exam)
+        curated = judging.curated_set(session, info.id)
+        if teacher is not None:
+            one_of("--teacher", teacher, curated.teachers)
+        found = find(curated, wanted)
+        chosen = bulk.chosen(found, curated)
+        done = bulk.judge_all(session, chosen, act, by=by, reason=reason, note=note) if yes else []
+        decided = sum(row.text is not None and row.text.judged for row in found)
+        result = {"exam": info.uid, "fit": len(chosen), "decided_before": decided, "judged": len(done)}
+    show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
+
+
+def undo(exam: ExamRef, by: PersonName = None, as_json: AsJson = False) -> None:
+    """Take back your latest act in an exam: one judgement, a bulk one, or a repair."""
+    _back(exam, by, as_json, redo=False)
+
+
+def redo(exam: ExamRef, by: PersonName = None, as_json: AsJson = False) -> None:
+    """Bring back what your latest undo took back."""
+    _back(exam, by, as_json, redo=True)
+
+
+def _back(exam: str, by: str | None, as_json: bool, *, redo: bool) -> None:
+    word, person = "redo" if redo else "undo", person_name(by or this_person())
+    with writing() as session:
+        info = queries.exam(session, exam)
+        rows = queries.judgements(session, info.id)
+        act = bulk.redoable(rows, person) if redo else bulk.undoable(rows, person)
+        if not act:
+            raise BadInput(f"{person} has nothing to {word} in {info.name}; --by says whose acts")
+        bulk.take_back(session, act, by=person)
+        result = {"exam": info.uid, word: len(act), "targets": [f"{row.target} {row.target_uid}" for row in act]}
+    show(result, as_json, f"{word} of one act")
+
+
+def _target(row: t.Explanation) -> Target:
+    return Target(row.kind, queries.identity(row))
+
+
+def _as_it_stands(session: Session, row: t.Explanation) -> Explained:
+    curated = judging.curated_set(session, queries.exam_of(session, row))
+    return judging.explained(curated, row.kind, queries.identity(row))
+
+
+def _here(x: Explained) -> Circumstances:
+    return Circumstances(queue="cli", committee=x.committee.verdict)
+
+
+def _read(file: Path) -> str:
+    try:
+        return sys.stdin.read() if file == Path("-") else file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"the text is not UTF-8: {file} ({error.reason} at byte {error.start:,})") from error
