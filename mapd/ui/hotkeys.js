@@ -30,7 +30,7 @@ if (!window.mapdHotkeys) {
   };
 
   let opener = null; // the key that opened a panel, until the panel has been seen to be gone
-  window.addEventListener("keydown", (event) => {
+  const listen = (event) => {
     const key = NAMES[event.key] ?? event.key.toLowerCase();
     // Streamlit takes over what was typed when the field is left; a panel that Escape closes would drop it.
     if (key === "escape" && event.target.closest(`${PANEL} textarea, ${PANEL} input`)) event.target.blur();
@@ -58,5 +58,12 @@ if (!window.mapdHotkeys) {
       focusSoon(40);
     }
     target.click();
-  }, true);
+  };
+  window.addEventListener("keydown", listen, true);
+
+  // A rendered text is a frame (rendered.py): with the focus in it, its keys are pressed in there.
+  window.addEventListener("blur", () => {
+    const frame = document.activeElement;
+    if (frame?.closest('[class*="st-key-mapd_rendered_"]')) frame.contentWindow.addEventListener("keydown", listen, true);
+  });
 }

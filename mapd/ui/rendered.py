@@ -1,6 +1,7 @@
 """One foreign text with its markdown and LaTeX rendered, in a frame that can fetch and run nothing.
 
-    draw("Half of it is $x = \\frac{1}{2}$, **so** it costs $5", key="focus")
+    if toggle(text, uid):         # a button, key m; whether the person asks for it
+        draw("Half of it is $x = \\frac{1}{2}$, **so** it costs $5", key="focus")
 
 Everywhere else foreign text stays text (text.py); this is what a person asks for, one text at a time. Four walls:
 markdown-it makes no HTML, link or image of it; nh3 lets formatting and MathML through, no address and no style; the
@@ -27,8 +28,10 @@ from markdown_it.token import Token
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from mapd.ui import hotkeys
 from mapd.ui.text import visible
 
+ASKED = "rendered"  # session state: the uid of the text that is shown rendered
 LONGEST = 20_000  # characters that are rendered
 LONGEST_FORMULA = 1000
 DEEPEST = 40  # braces in each other
@@ -65,10 +68,10 @@ MARKUP = re.compile(r"[*_`#$\\|~]|^ {0,3}(?:[-+>]|\d+[.)]) ", re.MULTILINE)
 MONEY = re.compile(r"\s?[-+]?\d[\d.,]*(?![\d.,]|\s?[a-zA-Z(]\s?[-+*/=^_)\d])[^\\^_]*$")
 MACROS = re.compile(r"\\(?:\w*def|\w*newcommand|let|loop|csname|catcode)\b")  # they can grow without end
 STYLE = """
-:root { color-scheme: only COLOURS; } html { background: transparent; }
-body { margin: 0; color: INK; font: 1rem/1.55 "Source Sans", "Source Sans 3", system-ui, sans-serif; }
+:root { color-scheme: only COLOURS; } html { background: PAGE; }
+body { margin: 0; color: INK; font: SIZE/1.55 "Source Sans", "Source Sans 3", system-ui, sans-serif; }
 body { overflow-wrap: anywhere; } body > * { margin: 0 0 0.7em; max-width: 72ch; }
-h1, h2, h3, h4, h5, h6 { font-size: 1.05rem; } ul, ol { padding-left: 1.6em; }
+h1, h2, h3, h4, h5, h6 { font-size: 1.05em; } ul, ol { padding-left: 1.6em; }
 pre { white-space: pre-wrap; } code, pre, .raw { font-family: monospace; font-size: 0.92em; }
 table { border-collapse: collapse; } th, td { border: 1px solid; padding: 0.15em 0.6em; text-align: left; }
 blockquote { border-left: 2px solid; padding-left: 0.8em; } .raw { text-decoration: underline dotted; }
@@ -76,13 +79,26 @@ math[display="block"] { margin: 0.3em 0 0.7em; overflow-x: auto; text-align: lef
 """
 
 
-def draw(text: str, key: str) -> None:
-    """Draw the text rendered, in the colours of the person's theme."""
+def toggle(text: str, uid: str) -> bool:
+    """Draw the button where there is something to render; whether this text is to be shown rendered."""
+    asked: bool = st.session_state.get(ASKED) == uid
+    if has_markup(text):
+        words = "as written" if asked else "render"
+        key = hotkeys.name("m", uid, asked)
+        st.button(hotkeys.label("m", words), key=key, type="tertiary", on_click=_ask, args=(None if asked else uid,))
+    return asked
+
+
+def _ask(uid: str | None) -> None:
+    st.session_state[ASKED] = uid
+
+
+def draw(text: str, key: str, *, rem: float = 1) -> None:
+    """Draw the text rendered, in the colours of the person's theme, its letters so large."""
     theme = st.context.theme.type or "light"
+    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
     with st.container(key=f"mapd_rendered_{key}"):
-        st.iframe(
-            document(text, theme, str(st.get_option(f"theme.{theme}.textColor"))), height=340, alt="the text, rendered"
-        )
+        st.iframe(document(text, theme, ink, page, rem), height=340, alt="the text, rendered")
 
 
 def has_markup(text: str) -> bool:
@@ -90,9 +106,11 @@ def has_markup(text: str) -> bool:
     return MARKUP.search(text) is not None
 
 
-def document(text: str, theme: str, ink: str) -> str:
+def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:
     """The frame's whole document."""
-    style = STYLE.replace("COLOURS", theme).replace("INK", ink)
+    style = STYLE
+    for name, value in (("COLOURS", theme), ("INK", ink), ("PAGE", page), ("SIZE", f"{rem}rem")):
+        style = style.replace(name, value)
     return (
         '<!doctype html><html><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><style>{style}</style></head>'

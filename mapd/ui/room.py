@@ -13,7 +13,7 @@ import streamlit as st
 
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.filters import Found
-from mapd.ui import figures, hotkeys, text
+from mapd.ui import figures, hotkeys, rendered, text
 from mapd.ui.triage import cards
 from mapd.verdicts import Verdict
 
@@ -56,7 +56,13 @@ def ask(mistake: Mistake, x: Explained) -> None:
     with left, st.container(border=True, key="mapd_room_question"):
         st.html(cards.question(mistake, worked=False) + cards.labelled("the student") + cards.response(mistake))
     with right, st.container(border=True, key="mapd_room_text"):
-        st.html(cards.labelled("accept this solution?") + text.foreign_html(x.text.text, max_chars=cards.LONGEST))
+        with st.container(key="mapd_room_head", horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(cards.labelled("accept this solution?"))
+            asked = rendered.toggle(x.text.text, x.text.uid)
+        if asked:
+            rendered.draw(x.text.text, "room", rem=1.45)
+        else:
+            text.foreign(x.text.text, max_chars=cards.LONGEST)
 
 
 def hands(x: Explained) -> tuple[int, int]:

@@ -76,7 +76,7 @@ def test_hidden_characters_stay_visible():
 
 
 def test_the_frame_has_a_policy_of_its_own():
-    assert f'content="{POLICY}"' in document("x", "dark", "#fff")
+    assert f'content="{POLICY}"' in document("x", "dark", "#fff", "#000")
     assert POLICY.startswith("default-src 'none'")
 
 

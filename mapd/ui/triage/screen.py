@@ -16,7 +16,7 @@ from mapd.curation.curated import Curated, Explained
 from mapd.curation.judging import QuestionReason
 from mapd.curation.queues import QUEUES, Line
 from mapd.store.queries import JudgementRow
-from mapd.ui import figures, hotkeys
+from mapd.ui import figures, hotkeys, rendered
 from mapd.ui.loaded import queue_counts
 from mapd.ui.triage import acts, cards
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
@@ -41,6 +41,7 @@ KEYS = (
     ("j", "judge first, or see all"),
     ("← →", "the mistake before / behind"),
     ("h", "history"),
+    ("m", "maths and markdown of this text rendered, and back to as it was written"),
 )
 
 
@@ -166,19 +167,28 @@ def focus(scene: Scene) -> None:
             return
         x = scene.text
         if scene.covered:
-            st.html(cards.covered_head(x, scene.mistake))
-            st.html(cards.body(x, covered=True))
+            _read(scene, x, cards.covered_head(x, scene.mistake))
             with _line("covered"):
                 st.html(cards.COVERED)
                 _about_answer(scene)
             return
-        st.html(cards.head(x, scene.mistake, scene.curated))
-        st.html(cards.body(x, covered=False))
+        _read(scene, x, cards.head(x, scene.mistake, scene.curated))
         with _line("checks"):
             st.html(cards.checks(x, scene.mistake.gold))
             _about_answer(scene)
         st.html(cards.votes(x, scene.curated))
         st.html(cards.why(x, _rows_on(scene, x)))
+
+
+def _read(scene: Scene, x: Explained, head: str) -> None:
+    """The text under its head: as it was written, its false steps marked, or rendered if the person asks for that."""
+    with _line("head"):
+        st.html(head)
+        asked = rendered.toggle(x.text.text, x.text.uid)
+    if asked:
+        rendered.draw(x.text.text, "focus")
+    else:
+        st.html(cards.body(x, covered=scene.covered))
 
 
 def _rows_on(scene: Scene, x: Explained) -> list[JudgementRow]:
