@@ -1,7 +1,7 @@
 """The whole loop in one process: exam, committee, curation, finetune, exam again. The only module that calls stages.
 
     demo(engine, home, Plan(questions=81, seed=0), by="ann")
-    -> Told(mistakes=81, outcomes=(6/210 before, 67/210 after, of 79 pairs), seconds={"exam": 78.6, …, "total": 598.7})
+    -> Told(mistakes=81, outcomes=(6/210 before, 79/210 after, of 79 pairs), seconds={"exam": 64.6, …, "total": 616.7})
 
 The demo's student is SmolLM2-135M-Instruct, its questions are generated, its teachers simulated: each fails by design,
 in a stated share of its texts (models/simulated.py), and is marked so wherever it is shown.

@@ -38,7 +38,7 @@ def add(session: Session, name: str, *, path: Path | None = None, hub: str | Non
         if (found.base, found.adapter) != (base, None):
             raise BadInput(f"there is another student named {name}: {found.base}; choose another name")
         return found
-    # Of its content, not of chance: what is derived from it (an attempt's uid, a snapshot's draw) is the same anywhere.
+    # Of its content, not of chance: what is derived from it (the uids of its exams and answers) is the same anywhere.
     row = t.Student(uid=uuid5(NAMESPACE_URL, f"student {name} {base}").hex, name=name, base=base)
     session.add(row)
     queries.audit(session, person, "add student", f"student {name}", base=base)
