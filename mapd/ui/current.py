@@ -20,7 +20,7 @@ from mapd.store import db, queries
 from mapd.store.queries import RECORDED_DEMO
 from mapd.store.tables import Audit, Exam
 from mapd.ui import address as addresses
-from mapd.ui import text
+from mapd.ui import cookie, text
 
 BEGINNINGS = (  # by the page's address
     ("", "Run the demo", ":material/play_circle:"),
@@ -181,22 +181,32 @@ def address(page: str, **more: object) -> str:
 
 def current_person() -> str:
     """Who sits here, as `people.person_name` has it; the operating system's user until somebody says otherwise."""
-    return str(st.session_state.get("person") or _remembered() or this_person())
+    return str(st.session_state.get("person") or _kept() or _remembered() or this_person())
 
 
 def person_popover() -> None:
     """The header's person: the name, and a field to change it."""
     person = current_person()
+    if st.session_state.get("person") and person != _kept():
+        cookie.keep(person)
     with st.popover(text.label(person, 30), icon=":material/person:", type="tertiary"):
         name = st.text_input("Your name", value=person, max_chars=LONGEST, key="person_name")
-        st.caption("Your judgements carry it. This project remembers it.")
+        st.caption("Your judgements carry it. This browser remembers it.")
         if name and name.strip() and person_name(name) != person:
             _remember(person_name(name))
             st.rerun()
 
 
+def _kept() -> str:
+    """The name last given at this browser: a reload starts a new session, and must not make somebody else of you."""
+    try:
+        return person_name(cookie.kept())
+    except BadInput:
+        return ""
+
+
 def _remembered() -> str:
-    """The name last given in this project: a reload starts a new session, and must not make somebody else of you."""
+    """The name last given in this project, for a browser that keeps none."""
     try:
         return person_name((Settings().home / "person").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, BadInput):
