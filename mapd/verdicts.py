@@ -282,7 +282,7 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
-ADJUDICATOR = "adjudicator"
+ANNOTATOR, ADJUDICATOR = "annotator", "adjudicator"  # what one judges as
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +307,7 @@ class Ruling:
     reason: str | None = None
     by: tuple[str, ...] = ()
     conflict: bool = False
+    adjudicated: bool = False
 
 
 def in_force(judgements: Iterable[Judged]) -> list[Judged]:
@@ -349,14 +350,15 @@ def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ru
     The adjudicator's latest, else what all judging people's latest agree on, else a conflict.
     """
     everyone = heard(judgements, about)
-    decisive = [j for j in everyone if j.role == ADJUDICATOR][-1:] or everyone
+    last_word = [j for j in everyone if j.role == ADJUDICATOR][-1:]
+    decisive = last_word or everyone
     if not decisive:
         return Ruling()
     people = tuple(sorted({j.person for j in decisive}))
     if len({(j.decision, j.value) for j in decisive}) > 1:
         return Ruling(by=people, conflict=True)
     last = decisive[-1]
-    return Ruling(last.decision, last.value, last.reason, people)
+    return Ruling(last.decision, last.value, last.reason, people, adjudicated=bool(last_word))
 
 
 def final_verdict(committee: Verdict, people: Ruling) -> Verdict:

@@ -103,6 +103,15 @@ def test_a_judgement_changes_one_rationale_and_can_be_withdrawn(mapd: Mapd, impo
     assert (accepted(5), accepted()) == (0, before)
 
 
+def test_an_adjudicator_has_the_last_word(mapd: Mapd, imported: str) -> None:
+    uid = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][0]["rationale"]
+    judge = ("judge", "rationale", uid, "--json", "--decision")
+    mapd(*judge, "accept", "--by", "ann")
+    assert mapd(*judge, "reject", "--by", "bob").json["verdict_after"] == "undecided", "they differ"
+    assert mapd(*judge, "reject", "--by", "eve").json["verdict_after"] == "undecided", "a third one is but a third"
+    assert mapd(*judge, "accept", "--by", "eve", "--adjudicate").json["verdict_after"] == "accepted"
+
+
 def test_feedback_is_judged_too(mapd: Mapd, imported: str) -> None:
     with db.reading(db.open_store(Settings())) as session:
         uid = session.execute(sa.text("SELECT uid FROM explanation WHERE kind = 'feedback'")).scalars().first()

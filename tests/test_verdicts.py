@@ -224,7 +224,7 @@ def test_a_withdrawal_ends_a_say_and_a_skip_says_nothing() -> None:
 
 def test_the_adjudicators_latest_stands_above_all() -> None:
     judgements = [*said(("ann", Act.ACCEPT), ("bob", Act.REJECT)), Judged(3, "eve", Act.REJECT, role="adjudicator")]
-    assert ruling(judgements) == Ruling(Act.REJECT, by=("eve",))
+    assert ruling(judgements) == Ruling(Act.REJECT, by=("eve",), adjudicated=True)
     assert ruling([*judgements, Judged(4, "ann", Act.ACCEPT)]).decision is Act.REJECT
     assert ruling([*judgements, Judged(5, "dan", Act.ACCEPT, role="adjudicator")]).by == ("dan",)
 

@@ -17,7 +17,7 @@ from mapd.errors import BadInput
 from mapd.people import person_name, this_person
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import Act, Check, Verdict
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, Act, Check, Verdict
 
 KINDS = ("rationale", "feedback")
 CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work": Check.SHOWS_WORK}
@@ -36,6 +36,7 @@ def judge(
     by: Annotated[str, typer.Option(help="Who judges.")],
     reason: ReasonCode = None,
     note: Words = None,
+    adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Have the last word where people disagree.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Accept or reject one explanation, or withdraw what you said of it. A judgement stands whatever the threshold."""
@@ -44,7 +45,8 @@ def judge(
     with writing() as session:
         row = queries.explanation(session, kind, ref)
         before = _as_it_stands(session, row)
-        judging.judge(session, _target(row), act, by=by, reason=reason, note=note, circumstances=_here(before))
+        role, where = ADJUDICATOR if adjudicate else ANNOTATOR, _here(before)
+        judging.judge(session, _target(row), act, by=by, reason=reason, note=note, role=role, circumstances=where)
         after = _as_it_stands(session, row)
         result = {"id": row.uid, "verdict_before": before.verdict.value, "verdict_after": after.verdict.value}
     show(result, as_json, "judged")

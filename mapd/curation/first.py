@@ -9,12 +9,17 @@ know in which order somebody saw the texts sorts them by `draw` again.
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from mapd.curation.curated import Explained
+from mapd.curation.queues import Queue, wants
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act
+from mapd.verdicts import Act, Ruling
 
-QUEUES = ("audit", "audit-accepted", "overlap")  # where people judge first unless they say otherwise: agreement counts
+
+def is_default(queue: Queue, wanted: int) -> bool:
+    """Whether people judge first in a queue unless they say otherwise: where agreement counts."""
+    return queue.by_lot or (wanted > 1 and not queue.again)
 
 
 def draw(person: str, uid: str) -> str:
@@ -40,3 +45,10 @@ def hidden(rows: Sequence[JudgementRow], texts: Iterable[Explained], person: str
         and row.target in ("rationale", "feedback")
     }
     return frozenset(x.text.id for x in texts if x.text.id not in decided)
+
+
+def unsaid(x: Explained, person: str, wanted: int) -> Explained:
+    """The text without what others said of it, where it waits for this person's own judgement."""
+    if not (x.people.by and wants(x, person, wanted)):
+        return x
+    return replace(x, people=Ruling(), verdict=x.committee.verdict)

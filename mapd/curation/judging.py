@@ -14,7 +14,7 @@ from mapd.errors import BadInput, NotFound, Stale
 from mapd.people import person_name
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import Act, Policy, Reason
+from mapd.verdicts import ANNOTATOR, Act, Policy, Reason
 
 
 class QuestionReason(StrEnum):
@@ -69,7 +69,7 @@ def judge(
     token: str | None = None,
     seen: int | None = None,
     seen_of: str | None = None,
-    role: str = "annotator",
+    role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
 ) -> t.Judgement:
     """Record one person's decision on one target.

@@ -8,8 +8,9 @@ changes. A mistake whose rationales have the means 4 and 2.5 (and a gold that bo
 Thresholds are hundredths, `low` is in, `high` is out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 from mapd.curation.curated import ALWAYS_CUT, Mistake, at_threshold
@@ -29,7 +30,7 @@ class Stretch:
     waits: bool
     place: int
     enter: int | None  # the text to begin with
-    passed: frozenset[str]  # those who skipped what waits there
+    passed: frozenset[str]  # those who skipped what waits there, or judged it while it waits for others
     texts: tuple[int, ...]
 
     @property
@@ -38,13 +39,20 @@ class Stretch:
         return (self.waits, self.place, self.enter, self.passed, self.texts)
 
 
-def stretches(mistake: Mistake, done: Done, skipped: Mapping[str, Done]) -> list[Stretch]:
-    """The mistake's places in all queues. `done`: what is settled for all; `skipped`: by person, for them alone."""
+def stretches(mistake: Mistake, done: Done, skipped: Mapping[str, Done], wanted: int = 1) -> list[Stretch]:
+    """The mistake's places in all queues. `done`: what is settled for all; `skipped`: by person, for them alone.
+
+    `wanted`: so many people are to judge each text.
+    """
+    people = {who: done | own for who, own in skipped.items()}
+    if wanted > 1:
+        people |= {who: people.get(who, done) for x in mistake.texts for who in x.people.by}
+    find = partial(_here, done=done, people=people, wanted=wanted)
     cuts = {x.committee_cut for x in mistake.texts} | {x.final_cut for x in mistake.texts}
     at: dict[int, Mistake] = {}
     found: list[Stretch] = []
     for queue in QUEUES.values():
-        found += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), done, skipped)
+        found += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), find)
     return found
 
 
@@ -57,14 +65,13 @@ def _of_queue(
     mistake: Mistake,
     at: dict[int, Mistake],
     bounds: list[int],
-    done: Done,
-    skipped: Mapping[str, Done],
+    find: Callable[[Queue, Mistake, int, int], Stretch | None],
 ) -> Iterator[Stretch]:
     last: Stretch | None = None
     for low, high in pairwise(bounds):
         if low not in at:
             at[low] = at_threshold(mistake, low)
-        here = _here(queue, at[low], low, high, done, skipped)
+        here = find(queue, at[low], low, high)
         if last is not None and here is not None and here.follows == last.follows:
             last = replace(last, high=high)
             continue
@@ -76,15 +83,15 @@ def _of_queue(
 
 
 def _here(
-    queue: Queue, mistake: Mistake, low: int, high: int, done: Done, skipped: Mapping[str, Done]
+    queue: Queue, mistake: Mistake, low: int, high: int, *, done: Done, people: Mapping[str, Done], wanted: int
 ) -> Stretch | None:
-    found = entry(queue, mistake, low / 100, done)
+    found = entry(queue, mistake, low / 100, done, "", wanted)
     if found is None:
         return None
     passed = frozenset(
         person
-        for person, own in skipped.items()
-        if not found.settled and (e := entry(queue, mistake, low / 100, done | own)) is not None and e.settled
+        for person, own in people.items()
+        if not found.settled and (e := entry(queue, mistake, low / 100, own, person, wanted)) is not None and e.settled
     )
     return Stretch(
         queue=queue.name,

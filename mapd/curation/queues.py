@@ -4,6 +4,9 @@
     line.first_open()        -> the most doubtful mistake that still waits, with the texts the queue is about
     line.after(mistake)      -> the next one that waits, from the beginning again after the last
 
+A text waits for each person who hasn't judged it, until as many have as the exam wants. What others have in front of
+them is given to nobody else.
+
 A queue looks at what the committee and the checks say, so deciding does not move it under the reader's feet: a decided
 mistake stays in its place and counts as settled. The few that people's decisions define (`drains`) get shorter instead.
 """
@@ -11,8 +14,8 @@ mistake stays in its place and counts as settled. The few that people's decision
 import hashlib
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
@@ -94,7 +97,7 @@ class Queue:
     order: Doubt = _doubt
     drains: bool = False
     of_attempt: bool = False  # a word on the attempt settles it
-    again: bool = False  # what people decided waits for a second look
+    again: bool = False  # what people decided waits for a second look; nobody judges first there
     by_lot: bool = False
     edges: Callable[[Mistake], Iterable[int]] = lambda _: ()  # thresholds, beside the cuts, where `about` changes
 
@@ -186,7 +189,7 @@ QUEUES: Mapping[str, Queue] = {
         Queue("not-a-mistake", "possibly not a mistake", _mistakes(lambda m: m.possibly_not), of_attempt=True),
         Queue("against-gold", "teachers agree against the gold", lambda m, _: against_gold(m) or None),
         Queue("stale", "decided before the committee changed", _stale, drains=True, again=True),
-        Queue("conflicts", "people differ", _conflicts, drains=True),
+        Queue("conflicts", "people disagree", _conflicts, drains=True, again=True),
         Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True),
         Queue(
             "audit-accepted",
@@ -207,6 +210,7 @@ class Entry:
     texts: Texts
     open: Texts
     settled: bool
+    places: int = 1  # so many people may have it in front of them at once
 
     @property
     def enter(self) -> Explained | None:
@@ -222,6 +226,7 @@ class Line:
     entries: tuple[Entry, ...]
     keys: tuple[tuple[int, int, int], ...]  # the entries' places, ascending
     threshold: float
+    held: Mapping[int, int] = field(default_factory=dict)  # by attempt, how many others have it in front of them
 
     @property
     def settled(self) -> int:
@@ -229,14 +234,21 @@ class Line:
         return sum(entry.settled for entry in self.entries)
 
     def first_open(self) -> Entry | None:
-        """The first entry that waits."""
-        return next((entry for entry in self.entries if not entry.settled), None)
+        """The first entry that can be given."""
+        return next(self.ahead(), None)
 
     def after(self, mistake: Mistake) -> Entry | None:
-        """The next entry that waits, behind this mistake's place (it may have left the queue), then from the start."""
-        here = bisect_right(self.keys, _place(self.queue, mistake, self.threshold))
-        ahead = (*self.entries[here:], *self.entries[:here])
-        return next((e for e in ahead if not e.settled and e.mistake.attempt.id != mistake.attempt.id), None)
+        """The next entry that can be given, behind this mistake's place, then from the start."""
+        return next((e for e in self.ahead(mistake) if e.mistake.attempt.id != mistake.attempt.id), None)
+
+    def ahead(self, mistake: Mistake | None = None) -> Iterator[Entry]:
+        """All that waits and that others leave free, from this mistake's place on (it may have left the queue)."""
+        here = 0 if mistake is None else bisect_left(self.keys, _place(self.queue, mistake, self.threshold))
+        return (e for e in (*self.entries[here:], *self.entries[:here]) if not e.settled and self.free(e))
+
+    def free(self, entry: Entry) -> bool:
+        """Whether one more may have it in front of them."""
+        return self.held.get(entry.mistake.attempt.id, 0) < entry.places
 
     def neighbours(self, mistake: Mistake) -> tuple[Entry | None, Entry | None]:
         """The entries before and behind this mistake's place, settled or not."""
@@ -263,26 +275,34 @@ class Line:
         return next((e for e in self.entries if e.mistake.attempt.id == mistake.attempt.id), None)
 
 
-def fill(curated: Curated, queue: Queue, person: str) -> Line:
-    """The queue as this person finds it, the most doubtful first."""
-    threshold, done = curated.policy.threshold, done_with(curated.judgements, person)
-    entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, done)) is not None]
+def fill(curated: Curated, queue: Queue, person: str, held: Mapping[int, int] | None = None) -> Line:
+    """The queue as this person finds it, the most doubtful first. `held`: by attempt, how many others have it."""
+    threshold, done, wanted = curated.policy.threshold, done_with(curated.judgements, person), curated.exam.wanted
+    entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, done, person, wanted)) is not None]
     placed = sorted(((_place(queue, e.mistake, threshold), e) for e in entries), key=lambda pair: pair[0])
-    return Line(queue, tuple(e for _, e in placed), tuple(key for key, _ in placed), threshold)
+    return Line(queue, tuple(e for _, e in placed), tuple(key for key, _ in placed), threshold, held or {})
 
 
-def entry(queue: Queue, mistake: Mistake, threshold: float, done: frozenset[tuple[str, int]]) -> Entry | None:
-    """The mistake's entry in the queue, None where it isn't in it."""
+def wants(x: Explained, person: str, wanted: int) -> bool:
+    """Whether a text waits for this person's judgement, of an exam that wants so many of each."""
+    return not x.people.adjudicated and len(x.people.by) < wanted and person not in x.people.by
+
+
+def entry(
+    queue: Queue, mistake: Mistake, threshold: float, done: frozenset[tuple[str, int]], person: str, wanted: int
+) -> Entry | None:
+    """The mistake's entry in the queue as this person finds it, None where it isn't in it."""
     about = queue.about(mistake, threshold)
     if about is None:
         return None
     texts = about if len(about) < 2 else tuple(sorted(about, key=lambda x: -_first(queue, mistake, x)))
     waiting = tuple(
-        x for x in texts if (queue.again or x.people.decision is None) and (x.text.kind, x.text.id) not in done
+        x for x in texts if (queue.again or wants(x, person, wanted)) and (x.text.kind, x.text.id) not in done
     )
     if ("attempt", mistake.attempt.id) in done and (queue.of_attempt or not texts):
         return Entry(mistake, texts, (), settled=True)
-    return Entry(mistake, texts, waiting, settled=bool(texts) and not waiting)
+    places = max((wanted - len(x.people.by) for x in waiting), default=1)
+    return Entry(mistake, texts, waiting, settled=bool(texts) and not waiting, places=max(1, places))
 
 
 def _first(queue: Queue, mistake: Mistake, x: Explained) -> float:

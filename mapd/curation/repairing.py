@@ -15,7 +15,7 @@ from mapd.errors import BadInput
 from mapd.people import person_name
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import Act
+from mapd.verdicts import ANNOTATOR, Act
 
 LONGEST = 20_000  # characters
 
@@ -28,6 +28,7 @@ def repair(
     by: str,
     token: str,
     seen: int | None = None,
+    role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
 ) -> t.Explanation:
     """Keep `text` as this person's repair of `target`. The same token again returns the row that is there.
@@ -51,6 +52,7 @@ def repair(
         note="repaired",
         token=f"{token}-repair/rejects",
         seen=seen,
+        role=role,
         circumstances=circumstances,
     )
     row = _keep(session, broken, text.strip(), _author(session, person), uid)

@@ -49,10 +49,11 @@ def _code() -> str:
     return hashlib.sha256(b"".join(Path(str(m.__file__)).read_bytes() for m in modules)).hexdigest()[:12]
 
 
-def _rules(policy: Policy) -> str:
+def _rules(policy: Policy, wanted: int) -> str:
     """What the aggregate depends on beside the rows. The threshold isn't among it: every row holds for all of them."""
     checked = " ".join(sorted(policy.checks))
-    return f"{_code()}, votes {policy.min_votes}, checks {checked}, leniency {policy.leniency_adjusted}"
+    decided = f"votes {policy.min_votes}, checks {checked}, leniency {policy.leniency_adjusted}"
+    return f"{_code()}, {decided}, judgements {wanted}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
@@ -62,15 +63,16 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
     """Bring the exam's aggregate up to date with all that is committed."""
     with db.reading(engine) as session:
         held = session.get(t.StandingExam, exam_id)
-        policy = policies.exam_policy(session, queries.exam(session, exam_id))
+        info = queries.exam(session, exam_id)
+        rules = _rules(policies.exam_policy(session, info), info.wanted)
         marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
-        if held is not None and held.rules == _rules(policy) and not marked:
+        if held is not None and held.rules == rules and not marked:
             return
     with db.writing(engine) as session:
         work_off(session)
         info = queries.exam(session, exam_id)
         held = session.get(t.StandingExam, exam_id)
-        if held is None or held.rules != _rules(policies.exam_policy(session, info)):
+        if held is None or held.rules != _rules(policies.exam_policy(session, info), info.wanted):
             derive(session, exam_id)
 
 
@@ -132,12 +134,12 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     session.execute(sa.delete(t.Queued).where(col(t.Queued.band_id).in_(bands)))
     session.execute(sa.delete(t.Standing).where(col(t.Standing.exam_id) == exam_id))
     session.execute(sa.delete(t.Band).where(col(t.Band.exam_id) == exam_id))
-    policy = policies.exam_policy(session, queries.exam(session, exam_id))
+    info = queries.exam(session, exam_id)
     held = session.get(t.StandingExam, exam_id)
     if measure or held is None:
         offsets, votes = _leniency(session, exam_id)
         held = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    held.rules = _rules(policy)
+    held.rules = _rules(policies.exam_policy(session, info), info.wanted)
     session.flush()
     exam = _Exam.of(session, held)
     assert exam is not None
@@ -170,6 +172,7 @@ class _Exam:
     session: Session
     id: int
     policy: Policy
+    wanted: int
     offsets: dict[str, Fraction]
     bands: dict[BandKey, int]
 
@@ -177,8 +180,9 @@ class _Exam:
     def of(cls, session: Session, held: t.StandingExam) -> "_Exam | None":
         """The exam; none where it was derived by other rules, and will be derived again before it is read."""
         assert held.id is not None
-        policy = policies.exam_policy(session, queries.exam(session, held.id))
-        if held.rules != _rules(policy):
+        info = queries.exam(session, held.id)
+        policy = policies.exam_policy(session, info)
+        if held.rules != _rules(policy, info.wanted):
             return None
         rows = session.execute(
             sa.select(col(t.Band.id), col(t.Band.name), col(t.Band.low), col(t.Band.high), col(t.Band.waits)).where(
@@ -186,7 +190,8 @@ class _Exam:
             )
         )
         offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
-        return cls(session, held.id, policy, offsets, {(r.name, r.low, r.high, r.waits): r.id for r in rows})
+        bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
+        return cls(session, held.id, policy, info.wanted, offsets, bands)
 
     def follow(self, asked: Sequence[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
@@ -201,7 +206,7 @@ class _Exam:
         found = curate(material, said, self.policy, offsets=self.offsets).mistakes
         authors = dict(self.session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
         standing = [row for m in found for row in self._standing(m, authors)]
-        stretches = [(m, stretch) for m in found for stretch in places.stretches(m, done, skipped)]
+        stretches = [(m, stretch) for m in found for stretch in places.stretches(m, done, skipped, self.wanted)]
         change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
         change.update(_figures(standing))
         if not empty:

@@ -51,7 +51,7 @@ TAKES: Mapping[type, tuple[type, ...]] = {  # what a column takes from JSON
 
 # What people set and work moves on while the row stays the same: the project's own value stands, it is no conflict.
 MOVES: Mapping[str, frozenset[str]] = {
-    "exam": frozenset({"policy", "threshold_hundredths"}),
+    "exam": frozenset({"policy", "threshold_hundredths", "judgements_wanted"}),
     "finetune": frozenset({"student_id"}),
     "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "created_at", "kind", "parameters", "person"},
     "teacher": frozenset({"limits", "price", "disabled", "key_env"}),

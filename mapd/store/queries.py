@@ -36,6 +36,7 @@ class ExamInfo:
     simulated: bool
     policy: str
     threshold: float | None
+    wanted: int = 1  # judgements of each text, by so many people
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo
         simulated=questions.simulated,
         policy=exam.policy,
         threshold=None if moved is None else moved / 100,
+        wanted=exam.judgements_wanted,
     )
 
 

@@ -156,6 +156,7 @@ class Exam(Travelling, table=True):
     graded_by: str
     policy: str = "paper"  # the exam's current policy: a preset's or a saved policy's name
     threshold_hundredths: int | None = None  # where the person moved it; none = the policy's own
+    judgements_wanted: int = 1  # by so many people each text is to be judged
     sha256: str | None = Field(default=None, unique=True)
     __table_args__ = (one_of("split", "train", "dev", "test"), one_of("graded_by", "ours", "import"))
 
@@ -391,6 +392,17 @@ class Call(Travelling, table=True):
         sa.UniqueConstraint("key", "try_number"),
         unique_where("uq_call_ok", "outcome = 'ok'", "key"),
     )
+
+
+class Lease(Table, table=True):
+    """A mistake that a person has in front of them, renewed while it is shown: the queues give it to nobody else."""
+
+    __tablename__ = "lease"
+    id: int | None = Field(default=None, primary_key=True)
+    attempt_id: int = Field(foreign_key="attempt.id")
+    person: str
+    until: datetime = Field(sa_type=UtcDateTime)
+    __table_args__ = (sa.UniqueConstraint("attempt_id", "person"),)
 
 
 class Audit(Row, table=True):

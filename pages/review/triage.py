@@ -1,14 +1,18 @@
 """Triage: one mistake after the other, by keyboard."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
+from mapd.curation import first
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.queues import QUEUES, Line, fill
+from mapd.curation.sharing import Held
 from mapd.ui import current, figures, hotkeys, text
 from mapd.ui.loaded import load_curated, queue_counts
-from mapd.ui.triage import place, scene, screen
+from mapd.ui.triage import place, scene, screen, turns
 from mapd.ui.triage.place import Place, Stop
 
 
@@ -31,32 +35,28 @@ def main() -> None:
             f"this address asks for judge {stop.place.judge}, which isn't here; one of {', '.join(place.JUDGE)}"
         )
         stop = Stop(exam_id, replace(stop.place, judge=None))
-    line = fill(curated, QUEUES[stop.place.queue], person)
-    mistake = find(curated, line, stop)
+    queue, others = QUEUES[stop.place.queue], turns.held(exam_id, person)
+    stop = place.ways(stop, first.is_default(queue, curated.exam.wanted))
+    line = fill(curated, queue, person, Counter(one.attempt_id for one in others))
+    mistake = turns.choose(curated, line, stop, person)
     screen.bar(line, stop, person, line.number(mistake) if mistake else None)
     if mistake is None:
-        nothing_to_show(curated, line, stop, person)
+        nothing_to_show(curated, line, stop, person, others)
     else:
+        if found := turns.told(line, mistake, others):
+            st.html(f'<div class="mapd-note" role="status">{text.escape(found)}</div>')
         show(curated, line, stop, person, mistake)
     hotkeys.listen()
 
 
-def find(curated: Curated, line: Line, stop: Stop) -> Mistake | None:
-    """The mistake that the place names, or the queue's first that waits."""
-    if stop.place.mistake is None:
-        entry = line.first_open()
-        return entry.mistake if entry else None
-    return next((m for m in curated.mistakes if m.attempt.uid == stop.place.mistake), None)
-
-
 def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake) -> None:
     """Draw a mistake with the text in focus, and keep the place."""
-    mistake = scene.ordered(mistake, stop, person)
+    mistake = scene.ordered(line, curated.exam.wanted, stop, person, mistake)
     asked = next((x for x in mistake.texts if x.text.uid == stop.place.text), None)
     if stop.place.text is not None and asked is None:
         text.complain(f"this address asks for a text that this mistake doesn't have: {stop.place.text}")
     focus = asked or scene.entered(line, stop, person, mistake)
-    here = replace(stop, place=stop.place.at(mistake.attempt.uid, focus.text.uid if focus else None))
+    here = replace(stop, place=stop.place.at(mistake.attempt.uid, focus.text.uid if focus else None), given=False)
     place.mirror(here)
     shown = scene.show(curated, line, here, person, mistake, focus)
     left, right = st.columns((5, 6), gap="small")
@@ -65,13 +65,18 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
     with right:
         screen.focus(shown)
     screen.actions(shown)
+    turns.keep(line, mistake, person, shown.item.since)
 
 
-def nothing_to_show(curated: Curated, line: Line, stop: Stop, person: str) -> None:
+def nothing_to_show(curated: Curated, line: Line, stop: Stop, person: str, others: Sequence[Held]) -> None:
     """The place is no mistake (any more), or the queue is done: say so, and where to go on."""
+    stop = stop.at(None) if stop.given else stop
     place.mirror(stop)
     uid = stop.place.mistake
-    if uid is None:
+    if uid is None and (waiting_there := turns.with_others(line, others)):
+        st.subheader("Nothing is free in this queue.")
+        text.foreign(f"{waiting_there} What they leave undecided comes back.")
+    elif uid is None:
         done = f"All {len(line.entries):,} are decided." if line.entries else "Nothing is in this queue."
         st.subheader(done)
     elif uid in {a.uid for a in curated.corrected}:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlmodel import col, select
 
 from mapd.settings import Settings
@@ -214,3 +215,35 @@ def test_judged_first_nothing_is_told_until_it_is_decided(page: Page, app: App, 
     expect(page).to_have_url(re.compile("judge=assisted"))
     expect(page.locator(".st-key-mapd_triage_focus")).to_contain_text("committee")
     assert [(j.decision, j.revealed) for j in judged()] == [("accept", False)]
+
+
+def test_two_people_at_once_have_two_mistakes_and_stay_two_people(
+    page: Page, app: App, browser: Browser, judged
+) -> None:
+    pages = {"ann": page, "bob": browser.new_context().new_page()}
+    for name, own in pages.items():
+        open_triage(own, app)
+        own.locator(".st-key-mapd_header [data-testid='stPopover'] button").click()
+        field = own.get_by_label("Your name")
+        field.fill(name)
+        field.press("Enter")
+        expect(own.locator(".st-key-mapd_header [data-testid='stPopover'] button")).to_contain_text(name)
+        own.wait_for_function("document.cookie.includes('mapd_person=')")
+    for own in pages.values():
+        open_triage(own, app)  # a session of its own: the browser knows whose it is
+    at = {name: mistake_in(own) for name, own in pages.items()}
+    assert at["ann"] != at["bob"]
+    for own in pages.values():
+        press(own, "Enter")
+        at[own] = mistake_in(own)
+    assert len(set(at.values())) == 4, "nobody was given what the other one has or had"
+    assert {(j.person, j.decision) for j in judged()} == {("ann", "accept"), ("bob", "accept")}
+    assert len({j.explanation_id for j in judged()}) == len(judged()) == 6
+    pages["bob"].goto(page.url)
+    ready(pages["bob"])
+    expect(pages["bob"].get_by_text("Open before others too: ann.")).to_be_visible()
+    pages["bob"].context.close()
+
+
+def mistake_in(page: Page) -> str:
+    return parse_qs(urlparse(page.url).query)["mistake"][0]

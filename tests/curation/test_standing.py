@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlmodel import Session, select
 
 from mapd.checks import State
-from mapd.curation import judging, policies, standing
+from mapd.curation import judging, policies, sharing, standing
 from mapd.curation.curated import ALWAYS_CUT, Curated, curate, sweep
 from mapd.curation.filters import Filter, Kind, People, find
 from mapd.curation.judging import Target
@@ -43,6 +43,7 @@ LINES = st.lists(
         st.tuples(st.just("question"), st.integers(0, 2), st.sampled_from(PEOPLE), st.sampled_from([*Act])),
         st.tuples(st.just("undo"), st.integers(0, 3), st.sampled_from(PEOPLE), st.none()),
         st.tuples(st.just("policy"), st.sampled_from(POLICIES), st.integers(0, 500), st.none()),
+        st.tuples(st.just("want"), st.integers(1, 3), st.none(), st.none()),
         st.tuples(st.just("read"), st.none(), st.none(), st.none()),
     ),
     min_size=4,
@@ -143,6 +144,9 @@ class Story:
     def _undo(self, session: Session, at: int, who: str, _: None) -> None:
         if self.judged:
             self.judged.append(queries.identity(judging.undo(session, self.judged[-1 - at % len(self.judged)], by=who)))
+
+    def _want(self, session: Session, number: int, _: None, __: None) -> None:
+        sharing.want(session, self.exam, number, by="ann")
 
     def _policy(self, session: Session, name: str, threshold: int, _: None) -> None:
         policies.set_policy(session, self.exam, name, threshold / 100, by="ann")

@@ -4,14 +4,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 from streamlit.testing.v1 import AppTest
 
+from mapd.curation import judging, sharing
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.ui.triage import acts
-from tests.pages.running import errors, open_page, shown
+from mapd.verdicts import Act
+from tests.pages.running import ROOT, errors, open_page, shown
 
 
 def triage(**params: str) -> AppTest:
@@ -247,3 +250,111 @@ def test_a_text_is_repaired_shown_and_taken_back_in_one(full_home: Path, at_once
     assert [(j.decision, j.note) for j in judgements()] == [("reject", "repaired"), ("accept", "repair")]
     button(app, "u").click().run()
     assert len([j for j in judgements() if j.undoes_id]) == 2
+
+
+# -- several people ---------------------------------------------------------------------------------------------------
+
+
+def by(person: str, **params: str) -> AppTest:
+    """The page as this person opens it."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    app.session_state["person"] = person
+    for name, value in params.items():
+        app.query_params[name] = value
+    app.switch_page("pages/review/triage.py").run()
+    assert not app.exception
+    return app
+
+
+def wanting(judgements: int) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        sharing.want(session, 1, judgements, by="ann")
+
+
+def test_two_people_are_given_two_mistakes(full_home: Path, at_once: None) -> None:
+    ann, bob = by("ann"), by("bob")
+    hers, his = ann.query_params["mistake"], bob.query_params["mistake"]
+    assert hers != his
+    assert "1 / 12" in shown(ann)
+    assert "2 / 12" in shown(bob)
+    button(ann, "enter").click().run()
+    third = ann.query_params["mistake"]
+    assert third not in (hers, his), "bob's is passed by"
+    button(bob, "enter").click().run()
+    assert bob.query_params["mistake"] not in (hers, his, third)
+    assert len(judgements()) == 6
+
+
+def test_a_link_to_what_somebody_has_opens_and_says_so(full_home: Path) -> None:
+    ann = by("ann")
+    bob = by("bob", mistake=ann.query_params["mistake"])
+    assert bob.query_params["mistake"] == ann.query_params["mistake"]
+    assert "Open before others too: ann." in shown(bob)
+    assert "Open before others" not in shown(ann.run())
+
+
+def test_what_was_taken_between_showing_and_pressing_is_passed_by(full_home: Path, at_once: None) -> None:
+    ann = by("ann")
+    bob = by("bob")
+    ann_next = by("eve").query_params["mistake"]  # the one that ann's next press had in mind
+    button(ann, "enter").click().run()
+    assert len({bob.query_params["mistake"], ann_next, ann.query_params["mistake"]}) == 3
+
+
+def test_where_all_is_with_others_it_says_with_whom(full_home: Path) -> None:
+    uids = set()
+    for n in range(12):
+        uids.add(by(f"person {n}").query_params["mistake"])
+    assert len(uids) == 12
+    late = by("zoe")
+    assert any("Nothing is free" in s.value for s in late.subheader)
+    assert "12 still wait here, open before others: person 0, person 1" in shown(late)
+    assert "mistake" not in late.query_params
+
+
+def test_with_two_judgements_wanted_people_judge_first_and_see_nothing_of_each_other(
+    full_home: Path, at_once: None
+) -> None:
+    wanting(2)
+    ann, bob, eve = by("ann"), by("bob"), by("eve")
+    at = ann.query_params["mistake"]
+    assert ann.query_params["judge"] == "first"
+    assert (bob.query_params["mistake"], eve.query_params["mistake"] == at) == (at, False), "two have it, not three"
+    text = ann.query_params["text"]
+    reject = next(b for b in ann.button if b.key.startswith("hot_2_") and b.key.endswith("-rationale_reject"))
+    reject.click().run()
+    seen = by("bob", mistake=at, text=text, judge="assisted")
+    assert ">committee<" in shown(seen)
+    assert "nobody yet" in shown(seen)
+    assert "false step" not in " ".join(b for b in shown(seen).split("<") if "mapd-history" in b)
+    assert "Nobody has judged this yet" in shown(seen)
+    button(seen, "a").click().run()
+    assert [(j.person, j.decision) for j in judgements()] == [("ann", "reject"), ("bob", "accept")]
+    assert errors(seen) == []
+    assert ">ann" in shown(by("bob", mistake=at, text=text, judge="assisted")), "after the own word all is told"
+
+
+def disagree(app: AppTest) -> None:
+    """Ann accepts and bob rejects the text that is shown, and both go home."""
+    with db.writing(db.open_store(Settings())) as session:
+        session.execute(sa.delete(t.Lease))
+        text = session.exec(select(t.Explanation).where(t.Explanation.uid == app.query_params["text"])).one()
+        target = judging.Target("rationale", text.id)
+        judging.judge(session, target, Act.ACCEPT, by="ann")
+        judging.judge(session, target, Act.REJECT, by="bob", reason="false_step", note="87 / 93 is no step of it")
+
+
+def test_where_people_disagree_an_adjudicator_has_the_last_word(full_home: Path, at_once: None) -> None:
+    disagree(by("ann"))
+    eve = by("eve", queue="conflicts")
+    body = shown(eve)
+    assert "people disagree" in body
+    assert "87 / 93 is no step of it" in body
+    assert "adjudicator" in body
+    button(eve, "a").click().run()
+    last = judgements()[-1]
+    assert (last.person, last.decision, last.role, last.queue) == ("eve", "accept", "adjudicator", "conflicts")
+    assert any("Nothing is in this queue" in s.value for s in eve.subheader)
+    button(eve, "u").click().run()
+    assert judgements()[-1].role == "adjudicator"
+    assert "people disagree" in shown(by("eve", queue="conflicts")), "undone, it waits again"

@@ -20,7 +20,7 @@ from mapd.store import db
 from mapd.store.queries import JudgementRow
 from mapd.ui.triage.place import Stop, go
 from mapd.ui.triage.scene import Item
-from mapd.verdicts import Act
+from mapd.verdicts import ANNOTATOR, Act
 
 Press = Callable[..., None]
 ButtonKind = Literal["primary", "secondary", "tertiary"]
@@ -43,7 +43,8 @@ def decide_rest(item: Item, rest: Sequence[Target], seen: Sequence[int], then: S
 
     def accept(session: Session) -> None:
         for target, n in zip(rest, seen, strict=True):
-            one = replace(item, target=target, seen=n, token=f"{item.token}-rest/{target.id}")
+            token = f"{item.token}-rest/{target.id}"
+            one = replace(item, target=target, seen=n, token=token, role=ANNOTATOR)  # nobody has disagreed on these
             _judge(session, one, Act.ACCEPT)
 
     _write(item, then, accept)
@@ -73,6 +74,7 @@ def repair(item: Item, field: str) -> None:
             by=item.person,
             token=item.token,
             seen=item.seen,
+            role=item.role,
             circumstances=_circumstances(item),
         )
 
@@ -112,6 +114,7 @@ def _judge(
         token=f"{item.token}{part}",
         seen=item.seen,
         seen_of=item.seen_of,
+        role=item.role,
         circumstances=_circumstances(item),
     )
 

@@ -8,7 +8,7 @@ from mapd.curation.named import first_wrong
 from mapd.store.queries import JudgementRow, Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
 from mapd.ui.text import Mark, escape, foreign_html, one_line
-from mapd.verdicts import Act, in_force
+from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
 
@@ -222,15 +222,38 @@ def why(x: Explained, rows: Iterable[JudgementRow]) -> str:
     """The committee's verdict with its reason, and what people say instead."""
     committee = f"{chip(x.committee.verdict.value)}<span>{escape(x.committee.why)}</span>"
     lines = f'<div class="mapd-checks">{labelled("committee")}{committee}</div>'
-    said = [j for j in in_force(row.judged for row in rows) if j.decision in (Act.ACCEPT, Act.REJECT)]
-    last = {j.person: j for j in said}
     people = "".join(
-        f"<span>{chip('accepted' if j.decision is Act.ACCEPT else 'rejected')}{escape(one_line(j.person, 30))}"
-        f"{escape(' · ' + one_line(words(j.reason), 60)) if j.reason else ''}</span>"
-        for j in last.values()
+        f"<span>{_says(j)}{escape(' · ' + one_line(words(j.reason), 60)) if j.reason else ''}</span>"
+        for j in heard((row.judged for row in rows), VERDICT)
     )
     nobody = '<span class="mapd-note">nobody yet</span>'
     return f'{lines}<div class="mapd-checks">{labelled("people")}{people or nobody}</div>'
+
+
+def _says(j: Judged) -> str:
+    """A person's verdict, with their name."""
+    role = ' <span class="mapd-note">adjudicator</span>' if j.role == ADJUDICATOR else ""
+    return f"{chip('accepted' if j.decision is Act.ACCEPT else 'rejected')}{escape(one_line(j.person, 30))}{role}"
+
+
+def differing(rows: Sequence[JudgementRow], person: str) -> str:
+    """What people say of one target that they disagree on, each with reason and note, for whom decides now."""
+    by_id = {row.judged.id: row for row in rows}
+    of_text = rows[0].target in ("rationale", "feedback")
+    said = heard((row.judged for row in rows), VERDICT if of_text else ANYTHING)
+    lines = "".join(_differs(by_id[j.id], of_text) for j in said)
+    own = "You are one of them: better that somebody else decides. " if person in {j.person for j in said} else ""
+    word = f"{own}What you decide here is the adjudicator’s word: it counts, and theirs stay on record."
+    return f'{labelled("people disagree")}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{word}</p>'
+
+
+def _differs(row: JudgementRow, of_text: bool) -> str:
+    j = row.judged
+    who = _says(j) if of_text else f"<b>{escape(one_line(j.person, 30))}</b> {escape(_said(row))}"
+    how = "" if row.revealed or not of_text else '<span class="mapd-note">judged first</span>'
+    why = f"<b>{escape(words(j.reason))}</b>" if j.reason and of_text else ""
+    note = f"“{escape(one_line(row.note, 500))}”" if row.note else ""
+    return f"<li>{' · '.join(filter(None, (who, why, note, how)))}</li>"
 
 
 def history(rows: Sequence[JudgementRow], *, covered: bool) -> str:
@@ -248,6 +271,7 @@ def history(rows: Sequence[JudgementRow], *, covered: bool) -> str:
         said = [what if verb or row.judged.id in standing else f"<s>{what}</s>"]
         if not verb:
             said += [escape(one_line(row.note, 500))] if row.note else []
+            said += ["as the adjudicator"] if row.judged.role == ADJUDICATOR else []
             said += [f"queue {escape(one_line(row.queue, 30))}"] if row.queue else []
             said += [] if row.revealed else ["judged first"]
             said += [f"the committee said {escape(row.committee)}"] if row.committee and not covered else []

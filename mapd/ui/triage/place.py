@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mapd.curation import first
 from mapd.curation.queues import DEFAULT
 from mapd.ui import address
 
@@ -23,7 +22,7 @@ class Place:
     """A queue, and by uid a mistake and a text; without a mistake it is the first that waits.
 
     `judge` is "first" where verdict, scores, checks and names wait for the decision, "assisted" where all is shown;
-    none is the queue's own way.
+    none is the queue's own way, until `ways` says which.
     """
 
     queue: str = DEFAULT
@@ -34,7 +33,7 @@ class Place:
     @property
     def judge_first(self) -> bool:
         """Whether the person decides before anything is revealed."""
-        return self.queue in first.QUEUES if self.judge is None else self.judge == "first"
+        return self.judge == JUDGE[0]
 
     def at(self, mistake: str | None, text: str | None = None) -> "Place":
         """Elsewhere in the same queue, judged the same way."""
@@ -43,11 +42,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A place in an exam, and what the press that led there has to say."""
+    """A place in an exam, and what the press that led there has to say.
+
+    `given`: the queue chose the mistake, so where somebody else has it by now the next one will do.
+    """
 
     exam_id: int
     place: Place
     told: str | None = None
+    given: bool = False
 
     def at(self, mistake: str | None, text: str | None = None) -> "Stop":
         """Elsewhere in the same queue."""
@@ -55,6 +58,11 @@ class Stop:
 
 
 JUDGE = ("first", "assisted")
+
+
+def ways(stop: Stop, first: bool) -> Stop:
+    """The stop with the way of judging settled, by default judged `first` or not."""
+    return replace(stop, place=replace(stop.place, judge=stop.place.judge or JUDGE[not first]))
 
 
 def settle(exam_id: int) -> Stop:
@@ -67,7 +75,7 @@ def settle(exam_id: int) -> Stop:
         return Stop(exam_id, place)
     if kept.exam_id != exam_id:
         return Stop(exam_id, kept.place.at(None))
-    return Stop(exam_id, kept.place, kept.told)
+    return Stop(exam_id, kept.place, kept.told, kept.given)
 
 
 def go(stop: Stop) -> None:
@@ -78,8 +86,8 @@ def go(stop: Stop) -> None:
 def mirror(stop: Stop) -> None:
     """Keep this place, and let the address say it."""
     go(stop)
-    judge = JUDGE[0] if stop.place.judge_first else JUDGE[1]
-    place = {"queue": stop.place.queue, "judge": judge, "mistake": stop.place.mistake, "text": stop.place.text}
+    where = stop.place
+    place = {"queue": where.queue, "judge": where.judge, "mistake": where.mistake, "text": where.text}
     now = st.query_params.to_dict()
     wanted = {k: v for k, v in (now | place).items() if v is not None}
     if wanted != now:

@@ -5,6 +5,7 @@ scene.item.target, scene.item.seen, scene.item.token       -> one decision on th
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from mapd.store.queries import JudgementRow, Response
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
 from mapd.ui.triage.place import Stop
-from mapd.verdicts import VERDICT, Act, heard
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
 OPEN = "triage_open"  # session state: the texts that this tab has shown with all that is known of them
@@ -41,6 +42,7 @@ class Item:
     committee: str | None
     here: Stop
     then: Stop
+    role: str = ANNOTATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Scene:
     entry: Entry | None
     text: Explained | None
     hidden: frozenset[int]  # the texts that wait to be judged before anything is said of them
+    unsaid: frozenset[int]  # the texts that wait to be judged before it is told what others said of them
     own: Act | None  # what this person says of the text
     rest: tuple[Target, ...]  # of the same kind as the text in focus, not decided yet: what "the rest is right" accepts
     onward: Stop  # the next mistake
@@ -75,6 +78,13 @@ class Scene:
         """Whether the text was judged first and all is shown now, the decision open to a change."""
         return self.stop.place.judge_first and self.own is not None and not self.covered
 
+    @property
+    def rows(self) -> list[JudgementRow]:
+        """The judgements that this person can see here."""
+        of_texts = {("rationale", n) for n in self.unsaid} | {("feedback", n) for n in self.unsaid}
+        rows = self.curated.judgements
+        return [row for row in rows if row.judged.person == self.person or (row.target, row.target_id) not in of_texts]
+
     def latest(self, target: Target) -> int:
         """The latest judgement on a target that this person can see here; 0 = none."""
         return _latest(self.curated, target, self.item.seen_of)
@@ -84,11 +94,14 @@ class Scene:
         return self.stop.at(self.mistake.attempt.uid, text.text.uid)
 
 
-def ordered(mistake: Mistake, stop: Stop, person: str) -> Mistake:
-    """The mistake with its texts in the order in which they are shown."""
-    if not stop.place.judge_first:
-        return mistake
-    rationales, feedback = first.shuffled(mistake.rationales, person), first.shuffled(mistake.feedback, person)
+def ordered(line: Line, wanted: int, stop: Stop, person: str, mistake: Mistake) -> Mistake:
+    """The mistake with its texts as this person may see them, in the order in which they are shown."""
+    rationales, feedback = mistake.rationales, mistake.feedback
+    if not line.queue.again:
+        rationales = tuple(first.unsaid(x, person, wanted) for x in rationales)
+        feedback = tuple(first.unsaid(x, person, wanted) for x in feedback)
+    if stop.place.judge_first:
+        rationales, feedback = first.shuffled(rationales, person), first.shuffled(feedback, person)
     return replace(mistake, rationales=rationales, feedback=feedback)
 
 
@@ -106,12 +119,13 @@ def entered(line: Line, stop: Stop, person: str, mistake: Mistake) -> Explained 
 def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> Scene:
     """The scene of this mistake, its texts as `ordered` has them, with this text in focus."""
     entry, hidden = line.entry(mistake), _hidden(curated, stop, person, mistake)
-    mine_alone = bool(hidden)
+    unsaid = hidden | _unsaid(curated, mistake)
+    mine_alone = bool(unsaid)
     targets = [Target("attempt", mistake.attempt.id), Target("question", mistake.question.id)]
     targets += [Target(text.text.kind, text.text.id)] if text else []
     seen = [_latest(curated, target, person if mine_alone else None) for target in targets]
     token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *seen, mine_alone))))
-    here, next_mistake = replace(stop, told=None), _enter(stop, line.after(mistake)) or stop.at(None)
+    here, next_mistake = replace(stop, told=None), _given(stop, line.after(mistake))
     opened = st.session_state.setdefault(OPEN, set())
     opened |= {x.text.id for x in mistake.texts if x.text.id not in hidden}
     items = [
@@ -125,10 +139,11 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
             since=since,
             queue=line.queue.name,
             chance=_chance(line, mistake),
-            revealed=not mine_alone,
+            revealed=not hidden,
             committee=None,
             here=here,
             then=next_mistake,
+            role=_role(line, _rows(curated, target, None)),
         )
         for target, n in zip(targets, seen, strict=True)
     ]
@@ -151,6 +166,7 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
         entry=entry,
         text=text,
         hidden=hidden,
+        unsaid=unsaid,
         own=_own(curated, text, person),
         rest=_rest(mistake, text, hidden),
         onward=next_mistake,
@@ -164,6 +180,20 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
 
 def _hidden(curated: Curated, stop: Stop, person: str, mistake: Mistake) -> frozenset[int]:
     return first.hidden(curated.judgements, mistake.texts, person) if stop.place.judge_first else frozenset()
+
+
+def _unsaid(curated: Curated, mistake: Mistake) -> frozenset[int]:
+    """The texts that are shown as if nobody had said anything of them, though somebody has."""
+    known = {x.text.id: x for m in curated.mistakes if m.attempt.id == mistake.attempt.id for x in m.texts}
+    return frozenset(x.text.id for x in mistake.texts if x.people != known[x.text.id].people)
+
+
+def _role(line: Line, rows: Sequence[JudgementRow]) -> str:
+    """Where people disagree one decides as the adjudicator, and as long as that decision can be changed."""
+    judged = [row.judged for row in rows]
+    about = VERDICT if rows and rows[0].target in ("rationale", "feedback") else ANYTHING
+    people = ruling(judged, about)
+    return ADJUDICATOR if line.queue.name == "conflicts" and (people.conflict or people.adjudicated) else ANNOTATOR
 
 
 def _rows(curated: Curated, target: Target, person: str | None) -> list[JudgementRow]:
@@ -200,7 +230,7 @@ def _rest(mistake: Mistake, text: Explained | None, hidden: frozenset[int]) -> t
 def _chance(line: Line, mistake: Mistake) -> float | None:
     """In a queue drawn by lot: the chance of each mistake to be among as many as this one is the last of."""
     number = line.number(mistake)
-    return number / len(line.entries) if number and line.queue.name in first.QUEUES else None
+    return number / len(line.entries) if number and line.queue.by_lot else None
 
 
 def nowhere(stop: Stop, person: str, curated: Curated) -> Item:
@@ -240,12 +270,17 @@ def _enter(stop: Stop, entry: Entry | None) -> Stop | None:
     return stop.at(entry.mistake.attempt.uid, text)
 
 
+def _given(stop: Stop, entry: Entry | None) -> Stop:
+    """On to an entry that the queue chooses."""
+    return replace(_enter(stop, entry) or stop.at(None), given=True)
+
+
 def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, person: str) -> Stop | None:
     """The mistake's next text to decide: of the same kind where the queue isn't about this one, else the queue's."""
     about = entry.open if entry else ()
     if entry is None or all(x.text.id != text.text.id for x in entry.texts):
         alike = mistake.feedback if text.text.kind == "feedback" else mistake.rationales
-        about = (*(x for x in alike if x.people.decision is None), *about)
+        about = (*(x for x in alike if not x.judged), *about)
     if stop.place.judge_first:
         about = first.shuffled(about, person)
     found = next((x for x in about if x.text.id != text.text.id), None)

@@ -13,7 +13,7 @@ import streamlit as st
 from mapd.curation import repairing
 from mapd.curation.bulk import redoable, undoable
 from mapd.curation.curated import Curated, Explained
-from mapd.curation.judging import QuestionReason
+from mapd.curation.judging import QuestionReason, Target
 from mapd.curation.queues import QUEUES, Line
 from mapd.store.queries import JudgementRow
 from mapd.ui import figures, hotkeys, rendered
@@ -21,7 +21,7 @@ from mapd.ui.loaded import queue_counts
 from mapd.ui.triage import acts, cards
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
-from mapd.verdicts import Act, Reason
+from mapd.verdicts import ADJUDICATOR, Act, Reason
 
 STYLE = Path(__file__).parent / "triage.css"
 KEYS = (
@@ -94,10 +94,12 @@ def mistake(scene: Scene) -> None:
         with _line("gold"):
             st.html(cards.gold(scene.mistake, covered=bool(scene.hidden)))
             _about_question(scene)
+        _disagreement(scene, scene.question)
     with st.container(border=True, key="mapd_triage_student"):
         with _line("student"):
             st.html(cards.answered(scene.mistake, covered=bool(scene.hidden)))
             _about_attempt(scene)
+        _disagreement(scene, scene.attempt)
         st.html(cards.response(scene.mistake))
     with st.container(border=True, key="mapd_triage_texts", gap=None):
         _texts(scene)
@@ -185,6 +187,8 @@ def _read(scene: Scene, x: Explained, head: str) -> None:
     with _line("head"):
         st.html(head)
         asked = rendered.toggle(x.text.text, x.text.uid)
+    if not scene.covered:
+        _disagreement(scene, scene.item)
     if asked:
         rendered.draw(x.text.text, "focus")
     else:
@@ -192,7 +196,17 @@ def _read(scene: Scene, x: Explained, head: str) -> None:
 
 
 def _rows_on(scene: Scene, x: Explained) -> list[JudgementRow]:
-    return [r for r in scene.curated.judgements if (r.target, r.target_id) == (x.text.kind, x.text.id)]
+    return _rows(scene, Target(x.text.kind, x.text.id))
+
+
+def _rows(scene: Scene, target: Target) -> list[JudgementRow]:
+    return [row for row in scene.rows if (row.target, row.target_id) == (target.kind, target.id)]
+
+
+def _disagreement(scene: Scene, item: Item) -> None:
+    """What people say who disagree, where this person settles it."""
+    if item.role == ADJUDICATOR:
+        st.html(cards.differing(_rows(scene, item.target), scene.person))
 
 
 # -- the actions ------------------------------------------------------------------------------------------------------
@@ -295,7 +309,7 @@ def back(curated: Curated, stop: Stop, person: str) -> None:
 
 def _history(scene: Scene) -> None:
     targets = {(i.target.kind, i.target.id) for i in (scene.item, scene.attempt, scene.question)}
-    rows = [row for row in scene.curated.judgements if (row.target, row.target_id) in targets]
+    rows = [row for row in scene.rows if (row.target, row.target_id) in targets]
     if scene.hidden:
         rows = [row for row in rows if row.judged.person == scene.person]
     with _panel("h", f"history · {len(rows)}", scene.version):

@@ -1,0 +1,88 @@
+"""How several people share an exam: who has which mistake in front of them, and how many are to judge each text.
+
+    take(session, attempt_id, "ann")     -> True: the queues give it to nobody else until it is released or runs out
+    take(session, attempt_id, "bob")     -> False, and held(session, exam_id) says that ann has it
+    want(session, exam_id, 2, by="ann")  -> each text waits until two people have judged it
+
+A lease is no lock: a link opens the mistake all the same, and what is saved twice is found by judging.py.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd.errors import BadInput, NotFound
+from mapd.people import person_name
+from mapd.store import queries
+from mapd.store import tables as t
+
+LEASE = timedelta(minutes=3)
+MOST = 9  # judgements of one text that an exam can want
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A mistake that somebody has in front of them."""
+
+    attempt_id: int
+    person: str
+    until: datetime
+
+
+def held(session: Session, exam_id: int) -> list[Held]:
+    """All of the exam that is in front of somebody now."""
+    query = (
+        select(t.Lease)
+        .join(t.Attempt, col(t.Lease.attempt_id) == t.Attempt.id)
+        .where(t.Attempt.exam_id == exam_id, col(t.Lease.until) > t.now())
+        .order_by(col(t.Lease.id))
+    )
+    return [Held(row.attempt_id, row.person, row.until) for row in session.exec(query).all()]
+
+
+def take(session: Session, attempt_id: int, person: str, *, places: int = 1, leaving: int | None = None) -> bool:
+    """Whether this person has the mistake from now on: not where as many others have it as there are `places`.
+
+    The mistake that they are `leaving` is released.
+    """
+    moment, lease = t.now(), t.Lease
+    # One at a time: on PostgreSQL the next one waits here for the first; SQLite has but one writer anyway.
+    session.exec(select(t.Attempt.id).where(t.Attempt.id == attempt_id).with_for_update(key_share=True)).one()
+    over, mine = col(lease.until) <= moment, col(lease.person) == person
+    gone = (col(lease.attempt_id) == attempt_id) & over
+    left = mine & (over | (col(lease.attempt_id) == leaving)) & (col(lease.attempt_id) != attempt_id)
+    session.execute(sa.delete(lease).where(gone | left))
+    having = session.exec(select(lease).where(lease.attempt_id == attempt_id)).all()
+    own = next((row for row in having if row.person == person), None)
+    if own is None and len(having) >= places:
+        return False
+    if own is None:
+        own = lease(attempt_id=attempt_id, person=person, until=moment)
+        session.add(own)
+    own.until = moment + LEASE
+    session.flush()
+    return True
+
+
+def release(session: Session, attempt_id: int, person: str) -> None:
+    """Let go of a mistake."""
+    lease = t.Lease
+    session.execute(sa.delete(lease).where(col(lease.attempt_id) == attempt_id, col(lease.person) == person))
+
+
+def want(session: Session, exam_id: int, judgements: int, *, by: str) -> None:
+    """Say by how many people each text of the exam is to be judged.
+
+    Raises: BadInput, NotFound.
+    """
+    person = person_name(by)
+    row = session.get(t.Exam, exam_id)
+    if row is None:
+        raise NotFound(f"unknown exam: {exam_id}")
+    if not 1 <= judgements <= MOST:
+        raise BadInput(f"an exam wants 1 to {MOST} judgements of each text, not {judgements}")
+    row.judgements_wanted = judgements
+    queries.audit(session, person, "want judgements", f"exam {row.uid}", judgements=judgements)
+    session.flush()

@@ -1,0 +1,175 @@
+"""Several people in one exam: leases, also where two sessions race for one, and several judgements of each text."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from mapd.curation import first, judging, sharing
+from mapd.curation.judging import Target
+from mapd.curation.queues import QUEUES, Line, fill
+from mapd.errors import BadInput, NotFound
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo
+from mapd.verdicts import Act, Verdict
+from tests import samples
+from tests.conftest import import_files
+
+
+@pytest.fixture
+def attempts(session: Session, exam: ExamInfo) -> list[int]:
+    return [m.attempt.id for m in judging.curated_set(session, exam.id).mistakes]
+
+
+def who(session: Session, exam: ExamInfo) -> list[tuple[int, str]]:
+    return [(one.attempt_id, one.person) for one in sharing.held(session, exam.id)]
+
+
+def test_one_has_it_and_the_next_one_does_not(session: Session, exam: ExamInfo, attempts: list[int]) -> None:
+    one, two = attempts[:2]
+    assert sharing.take(session, one, "ann")
+    assert not sharing.take(session, one, "bob")
+    assert sharing.take(session, one, "ann"), "it stays hers"
+    assert sharing.take(session, two, "bob")
+    assert who(session, exam) == [(one, "ann"), (two, "bob")]
+
+
+def test_who_moves_on_leaves_the_one_before(session: Session, exam: ExamInfo, attempts: list[int]) -> None:
+    one, two = attempts[:2]
+    sharing.take(session, one, "ann")
+    sharing.take(session, two, "ann", leaving=one)
+    assert sharing.take(session, one, "bob", leaving=two), "bob leaves nothing of ann's"
+    assert who(session, exam) == [(two, "ann"), (one, "bob")]
+    sharing.release(session, two, "ann")
+    assert who(session, exam) == [(one, "bob")]
+
+
+def test_what_nobody_renews_runs_out(
+    session: Session, exam: ExamInfo, attempts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = t.now()
+    sharing.take(session, attempts[0], "ann")
+    monkeypatch.setattr(t, "now", lambda: began + sharing.LEASE / 2)
+    sharing.take(session, attempts[0], "ann")
+    monkeypatch.setattr(t, "now", lambda: began + sharing.LEASE * 1.2)
+    assert not sharing.take(session, attempts[0], "bob"), "it was renewed"
+    monkeypatch.setattr(t, "now", lambda: began + sharing.LEASE * 2)
+    assert who(session, exam) == []
+    assert sharing.take(session, attempts[0], "bob")
+    assert [row.person for row in session.exec(select(t.Lease)).all()] == ["bob"], "nothing old is left lying about"
+
+
+def test_there_are_as_many_places_as_judgements_are_wanted(
+    session: Session, exam: ExamInfo, attempts: list[int]
+) -> None:
+    assert [sharing.take(session, attempts[0], name, places=2) for name in ("ann", "bob", "eve")] == [True, True, False]
+
+
+def test_of_many_who_race_for_one_a_single_one_gets_it(engine: sa.Engine, tmp_path: Path) -> None:
+    with db.writing(engine) as session:
+        exam = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
+        attempts = [m.attempt.id for m in judging.curated_set(session, exam.id).mistakes]
+    people = ("ann", "bob", "eve", "dan")
+    start = Barrier(len(people))
+
+    def race(person: str) -> list[int]:
+        """Everybody tries them all, in the same order, keeping those they get."""
+        got = []
+        for attempt in attempts[:6]:
+            start.wait()
+            with db.writing(engine) as session:
+                if sharing.take(session, attempt, person):
+                    got.append(attempt)
+        return got
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        taken = list(pool.map(race, people))
+    assert sorted(n for got in taken for n in got) == sorted(attempts[:6]), "each is somebody's, and one's alone"
+
+
+# -- what the queues give ---------------------------------------------------------------------------------------------
+
+
+def line(session: Session, exam: ExamInfo, person: str, queue: str = "everything", **held: int) -> Line:
+    others = {int(attempt.removeprefix("a")): n for attempt, n in held.items()}
+    return fill(judging.curated_set(session, exam.id), QUEUES[queue], person, others)
+
+
+def test_what_others_have_is_given_to_nobody_else_but_still_waits(session: Session, exam: ExamInfo) -> None:
+    free = line(session, exam, "bob")
+    a, b, c = (entry.mistake for entry in free.entries[:3])
+    held = line(session, exam, "bob", **{f"a{a.attempt.id}": 1, f"a{b.attempt.id}": 1})
+    assert held.first_open().mistake == c
+    assert held.after(a).mistake == c
+    assert held.after(c) == free.after(c)
+    assert (held.settled, held.entries) == (free.settled, free.entries)
+    assert held.neighbours(c) == free.neighbours(c), "the arrows lead there all the same"
+
+
+def accept_all(session: Session, exam: ExamInfo, person: str) -> list[int]:
+    """Accept the texts of the first mistake that waits for this person; returns their ids."""
+    entry = line(session, exam, person).first_open()
+    for x in entry.open:
+        judging.judge(session, Target(x.text.kind, x.text.id), Act.ACCEPT, by=person)
+    return [x.text.id for x in entry.open]
+
+
+def test_two_judgements_wanted_are_two_peoples(session: Session, exam: ExamInfo) -> None:
+    sharing.want(session, exam.id, 2, by="ann")
+    texts = accept_all(session, exam, "ann")
+    assert line(session, exam, "ann").settled == 1, "ann is done with it"
+    assert line(session, exam, "bob").settled == 0
+    assert accept_all(session, exam, "bob") == texts, "bob is not"
+    assert line(session, exam, "eve").settled == 1, "two were enough"
+
+
+def test_so_many_are_given_it_at_once_as_are_still_wanted(session: Session, exam: ExamInfo) -> None:
+    sharing.want(session, exam.id, 2, by="ann")
+    first_one = line(session, exam, "eve").entries[0].mistake
+    held = {f"a{first_one.attempt.id}": 1}
+    assert line(session, exam, "eve", **held).first_open().mistake == first_one
+    assert accept_all(session, exam, "ann")
+    assert line(session, exam, "eve").first_open().mistake.attempt == first_one.attempt
+    assert line(session, exam, "eve", **held).first_open().mistake.attempt != first_one.attempt, "bob makes it two"
+
+
+def test_what_others_said_is_not_told_before_the_own_judgement(session: Session, exam: ExamInfo) -> None:
+    sharing.want(session, exam.id, 2, by="ann")
+
+    def seen(person: str):
+        text = next(x for x in judging.curated_set(session, exam.id).rationales if x.text.id == texts[0])
+        return first.unsaid(text, person, 2)
+
+    texts = accept_all(session, exam, "ann")
+    judging.judge(session, Target("rationale", texts[0]), Act.REJECT, by="ann")
+    assert (seen("bob").people.by, seen("bob").judged) == ((), False)
+    assert seen("bob").verdict is seen("bob").committee.verdict
+    assert seen("ann").people.by == ("ann",)
+    judging.judge(session, Target("rationale", texts[0]), Act.REJECT, by="bob")
+    assert seen("bob").people.by == ("ann", "bob")
+    assert seen("eve").verdict is Verdict.REJECTED, "it waits for nobody any more"
+
+
+def test_people_who_disagree_are_a_queue_of_their_own(session: Session, exam: ExamInfo) -> None:
+    x = line(session, exam, "ann").first_open().texts[0]
+    target = Target("rationale", x.text.id)
+    judging.judge(session, target, Act.ACCEPT, by="ann")
+    judging.judge(session, target, Act.REJECT, by="bob", reason="false_step")
+    assert x.text.id not in {y.text.id for y in line(session, exam, "eve").first_open().open}, "nowhere else"
+    assert [y.text.id for y in line(session, exam, "eve", "conflicts").first_open().open] == [x.text.id]
+    judging.judge(session, target, Act.REJECT, by="eve", role="adjudicator")
+    assert not line(session, exam, "eve", "conflicts").entries
+    (settled,) = [y for y in judging.curated_set(session, exam.id).rationales if y.text.id == x.text.id]
+    assert (settled.verdict, settled.people.adjudicated) == (Verdict.REJECTED, True)
+
+
+@pytest.mark.parametrize("number", [0, 10, -1])
+def test_an_exam_wants_a_few_judgements(session: Session, exam: ExamInfo, number: int) -> None:
+    with pytest.raises(BadInput, match=f"1 to 9 judgements of each text, not {number}"):
+        sharing.want(session, exam.id, number, by="ann")
+    with pytest.raises(NotFound):
+        sharing.want(session, 999, 2, by="ann")
