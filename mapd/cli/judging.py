@@ -105,10 +105,10 @@ def judge_all(
         curated = judging.curated_set(session, info.id)
         if teacher is not None:
             one_of("--teacher", teacher, curated.teachers)
-        found = find(curated, wanted)
-        chosen = bulk.chosen(found, curated)
+        texts = [row.text for row in find(curated, wanted) if row.text is not None]
+        chosen = bulk.chosen(texts, curated)
         done = bulk.judge_all(session, chosen, act, by=by, reason=reason, note=note) if yes else []
-        decided = sum(row.text is not None and row.text.judged for row in found)
+        decided = len({x.text.id for x in texts if x.judged})
         result = {"exam": info.uid, "fit": len(chosen), "decided_before": decided, "judged": len(done)}
     show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
 

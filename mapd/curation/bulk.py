@@ -1,6 +1,6 @@
 """One act on many texts: all of them or none, and one undo takes all of it back.
 
-    judge_all(session, chosen(found, curated), Act.REJECT, by="ann", reason="no_work")    -> 76 judgements
+    judge_all(session, chosen(texts, curated), Act.REJECT, by="ann", reason="no_work")    -> 76 judgements
     take_back(session, undoable(rows, "ann"), by="ann")                                  -> 76 more, that cancel them
 
 Each text gets a judgement of its own; what belongs to one act shares what stands before the "/" of its token.
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from mapd.curation.curated import Curated
-from mapd.curation.filters import Found
+from mapd.curation.curated import Curated, Explained
 from mapd.curation.judging import Circumstances, Target, judge, undo
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
@@ -31,16 +30,16 @@ class Chosen:
     committee: str
 
 
-def chosen(found: Sequence[Found], curated: Curated) -> list[Chosen]:
-    """The texts of these rows, each once, as they stand."""
+def chosen(texts: Iterable[Explained], curated: Curated) -> list[Chosen]:
+    """These texts, each once, as they stand."""
     seen: dict[tuple[str, int], int] = {}
     for row in curated.judgements:
         at = row.target, row.target_id
         seen[at] = max(row.judged.id, seen.get(at, 0))
-    texts = {row.text.text.id: row.text for row in found if row.text is not None}  # attempts may share a rationale
+    once = {x.text.id: x for x in texts}  # attempts may share a rationale
     return [
         Chosen(Target(x.text.kind, x.text.id), seen.get((x.text.kind, x.text.id), 0), x.committee.verdict.value)
-        for x in texts.values()
+        for x in once.values()
     ]
 
 

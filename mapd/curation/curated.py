@@ -158,6 +158,16 @@ class Curated:
         """Every rationale of every mistake."""
         return (x for m in self.mistakes for x in m.rationales)
 
+    @property
+    def has_gold(self) -> bool:
+        """Whether any mistake's question has a gold answer to compare with."""
+        return any(m.gold.strip() for m in self.mistakes)
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether any rationale has a valid vote."""
+        return any(x.committee.valid_votes for x in self.rationales)
+
 
 def curate(
     material: Material,
@@ -229,8 +239,8 @@ def leniency_of(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
 
 def counted(votes: Sequence[Vote]) -> list[Vote]:
     """The votes that count: those given with sight of the gold, if there are any; never both kinds together."""
-    with_gold = [v for v in votes if v.saw_gold]
-    return with_gold if any(v.score is not None for v in with_gold) else [v for v in votes if not v.saw_gold]
+    with_gold, without = [v for v in votes if v.saw_gold], [v for v in votes if not v.saw_gold]
+    return with_gold if any(v.score is not None for v in with_gold) or not without else without
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,3 +337,16 @@ def done_with(judgements: Iterable[JudgementRow], person: str) -> frozenset[tupl
         for (who, kind, target), act in latest.items()
         if (act is Act.SKIP and who == person) or (act is Act.ACCEPT and kind == "attempt")
     )
+
+
+_OF_GOLD = frozenset({"accepted-wrong", "rejected-right", "against-gold"})
+_OF_VOTES = _OF_GOLD - {"against-gold"} | {"disagree", "near-threshold", "false-step", "no-work", "audit-accepted"}
+
+
+def lacking(curated: Curated, queue: Queue) -> str | None:
+    """What the exam has none of, so that the queue can find nothing: an empty queue is no good news then."""
+    if queue.name in _OF_VOTES and not curated.has_votes:
+        return "No rationale of this exam has a valid vote yet."
+    if queue.name in _OF_GOLD and not curated.has_gold:
+        return "No question of this exam has a gold answer to compare with."
+    return None

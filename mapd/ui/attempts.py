@@ -13,7 +13,7 @@ import streamlit as st
 from mapd import prompts
 from mapd.store.queries import Item, Response
 from mapd.ui import current, figures, look, rows
-from mapd.ui.text import escape, foreign_html, foreign_line_html, one_line
+from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line
 
 PAGE = rows.PAGE
 LONGEST = rows.LONGEST
@@ -41,7 +41,7 @@ def _row(shown: Shown, kind: str, judge: bool) -> str:
         f'<span class="c-no">{q.position + 1}</span>',
         f"<span>{escape(one_line((q.family or '–').replace('_', ' '), 24))}</span>",
         f"<span>{foreign_line_html(q.text, 240)}</span>",
-        f"<span>{escape(one_line(q.gold, 24))}</span>",
+        f"<span>{gold_html(q.gold, 24)}</span>",
         *(f"<span>{_answer(response)}</span>" for _, response in shown.responses),
     )
     summary = f'<summary class="mapd-cells {kind}">{"".join(cells)}</summary>'

@@ -27,7 +27,7 @@ def offer(found: Sequence[Found], curated: Curated, kind: str) -> None:
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
     _last(curated)
-    chosen = bulk.chosen(found, curated)
+    chosen = bulk.chosen((row.text for row in found if row.text is not None), curated)
     if not chosen:
         return
     judged = sum(row.text is not None and row.text.judged for row in found)

@@ -56,8 +56,10 @@ def who_reviewed_whom(curated: Curated) -> None:
 
 
 def _given(given: Given | None, own: bool) -> Cell:
-    if given is None or given.mean is None:
+    if given is None:
         return Html('<span class="mapd-note">own</span>') if own else None
+    if given.mean is None:
+        return Html(f'<span class="mapd-note">{given.no_votes:,} no vote</span>')
     missing = f", {given.no_votes} no vote" if given.no_votes else ""
     return Html(f'{float(given.mean):.2f} <span class="mapd-note">({given.votes:,}{missing})</span>')
 

@@ -33,7 +33,7 @@ def make(curated: Curated) -> None:
                 (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
                 (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
                 (counts.accepted, "rationales accepted"),
-                (counts.accepted_wrong_answer, "of them wrong"),
+                (counts.accepted_wrong_answer if curated.has_gold else None, "of them wrong"),
                 (counts.overridden, "overridden by people"),
             ]
         )
@@ -48,9 +48,9 @@ def make(curated: Curated) -> None:
         st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
         current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
     if not counts.pairs:
+        cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
         text.complain(
-            "nothing to freeze: no mistake has an accepted rationale and a standing feedback under this policy; lower "
-            "the threshold, or judge"
+            "nothing to freeze: no mistake has an accepted rationale and a standing feedback under this policy; " + cure
         )
     elif made := st.session_state.pop(MADE, None):
         st.html(f'<div class="mapd-saved" role="status"><b>✓ {text.escape(made)}</b></div>')
@@ -130,7 +130,7 @@ def _pair(number: int, line: str) -> None:
     pair = snapshots.read_line(line)
     q, rationale, feedback = pair["question"], pair["rationale"], pair["feedback"]
     parts = (
-        ("question", f"{text.foreign_html(q['text'], max_chars=2000)}gold {text.escape(text.one_line(q['gold'], 60))}"),
+        ("question", f"{text.foreign_html(q['text'], max_chars=2000)}gold {text.gold_html(q['gold'], 60)}"),
         ("student", text.foreign_html(pair["attempt"]["text"], max_chars=2000)),
         (f"feedback · {_who(feedback)}", text.foreign_html(feedback["text"], max_chars=4000)),
         (f"rationale · {_who(rationale)}", text.foreign_html(rationale["text"], max_chars=4000)),

@@ -99,7 +99,7 @@ def answer(mistake: Mistake, x: Explained, curated: Curated, accept: int, reject
             + cards.votes(x, curated)
             + cards.checks(x, mistake.gold)
             + f'<div class="mapd-checks">{cards.labelled("truth")}<span>gold answer '
-            f"<b>{text.escape(text.one_line(mistake.gold, 80))}</b></span>"
+            f"<b>{text.gold_html(mistake.gold, 80)}</b></span>"
             f"<span>written by {cards.small_chip(x.text.teacher, curated)}</span></div>"
         )
 

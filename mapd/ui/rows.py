@@ -17,7 +17,7 @@ from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.filters import Found
 from mapd.ui import current
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours
-from mapd.ui.text import escape, foreign_html, foreign_line_html, one_line
+from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line
 from mapd.verdicts import Act, Check, Ruling, Verdict
 
 STYLE = Path(__file__).parent / "curate.css"
@@ -110,11 +110,12 @@ def _teacher(name: str, colours: Mapping[str, str]) -> str:
 
 def _answer(state: State, answer: str | None, gold: str, kind: str) -> str:
     """ "0.94 ≠ 145": the text's own answer against the gold; a feedback has none, it states the gold or not."""
-    sign = {State.HOLDS: "correct", State.FAILS: "incorrect", State.NOTHING: "no_answer"}[state]
+    unread = "no_answer" if answer is None or gold.strip() else "nothing"
+    sign = {State.HOLDS: "correct", State.FAILS: "incorrect", State.NOTHING: unread}[state]
     own = "unread" if answer is None else one_line(answer, 40)
     shown = "" if kind == "feedback" else f"<span>{escape(own)}</span>"
     title = html.escape(f"{'' if kind == 'feedback' else own} {LOOKS[sign].word}, gold {one_line(gold, 200)}".strip())
-    beside = f"<span>{escape(one_line(gold, 40))}</span>"
+    beside = f"<span>{gold_html(gold, 40)}</span>"
     return f'<span class="mapd-answer" title="{title}">{shown}{_sign(sign)}{beside}</span>'
 
 
@@ -225,7 +226,7 @@ def mistake_fold(mistake: Mistake, colours: Mapping[str, str]) -> str:
     )
     facts = {
         "question": foreign_html(_question(mistake), max_chars=LONGEST),
-        "gold": escape(one_line(mistake.gold, 200)),
+        "gold": gold_html(mistake.gold, 200),
         "student": foreign_html(mistake.attempt.text, max_chars=LONGEST),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'

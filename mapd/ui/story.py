@@ -96,7 +96,8 @@ def _note(words: str) -> str:
 
 def _asked(m: Mistake) -> str:
     answer = look.chip("no_answer") if m.answer is None else look.chip("incorrect", text.one_line(m.answer, 24))
-    gold = look.chip("correct", text.one_line(m.gold, 40), word="gold")
+    known = bool(m.gold.strip())
+    gold = look.chip("correct" if known else "nothing", text.one_line(m.gold, 40), word="gold" if known else "no gold")
     return (
         text.foreign_html(m.question.text, max_chars=500)
         + f"<div>{answer}{gold}</div>"
@@ -105,13 +106,14 @@ def _asked(m: Mistake) -> str:
 
 
 def _explained(m: Mistake, order: Sequence[str]) -> str:
-    rows = "".join(_rationale(x, order) for x in m.rationales) or _note("no rationale")
+    known = bool(m.gold.strip())
+    rows = "".join(_rationale(x, order, known=known) for x in m.rationales) or _note("no rationale")
     standing = sum(x.verdict is Verdict.ACCEPTED for x in m.feedback)
     feedback = f"and {len(m.feedback)} feedback, of which {standing} {'stands' if standing == 1 else 'stand'}"
     return f"{rows}{_note(feedback)}"
 
 
-def _rationale(x: Explained, order: Sequence[str]) -> str:
+def _rationale(x: Explained, order: Sequence[str], *, known: bool) -> str:
     """Who, the verdict with its mean, the votes, the rationale's own answer, and its first line."""
     mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     votes = " · ".join(
@@ -121,7 +123,8 @@ def _rationale(x: Explained, order: Sequence[str]) -> str:
         x.verdict.value, mean
     )
     chips += look.chip("overridden") if x.overridden else ""
-    answer = look.chip(ANSWERS[x.states.matches_gold], text.one_line(x.answer or "", 20))
+    outcome = ANSWERS[x.states.matches_gold] if known or x.answer is None else "nothing"
+    answer = look.chip(outcome, text.one_line(x.answer or "", 20))
     line = text.foreign_line_html(x.text.text, 200)
     return f'<div class="mapd-said"><div>{chips}{answer}<span class="mapd-note">{votes}</span></div>{line}</div>'
 

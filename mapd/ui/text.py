@@ -25,6 +25,7 @@ HIDDEN = re.compile(
 )
 AUTOLINK = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)  # GFM links these even where every sign is escaped
 MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
+NO_GOLD = '<span class="mapd-more">none given</span>'
 NO_TEXT = '<span class="mapd-more">no text</span>'
 
 
@@ -63,6 +64,11 @@ def foreign_line_html(text: str, chars: int = 80) -> str:
     """One line of foreign text as HTML, the whole of it (up to 500 characters) in the tooltip."""
     line = html.escape(one_line(text, chars)) or NO_TEXT
     return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{line}</span>'
+
+
+def gold_html(gold: str, chars: int) -> str:
+    """A gold answer on one line as HTML, or that there is none."""
+    return escape(one_line(gold, chars)) or NO_GOLD
 
 
 def foreign(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> None:

@@ -31,7 +31,7 @@ def page(exam_id: int) -> None:
 def chart(after: Curated, chosen: float, saved: float) -> None:
     """All thresholds at once, under the conditions chosen."""
     cuts = [x.cut for x in after.rationales]
-    if not any(x.committee.valid_votes for x in after.rationales):
+    if not after.has_votes:
         st.caption("No rationale has a valid vote: every threshold leaves them all undecided.")
     xs = charts.thresholds(cuts, min(1.0, chosen, saved), 5.0, (chosen, saved))
     figure = charts.sweep_figure(sweep(after, xs), chosen, saved)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from mapd.curation import first
 from mapd.curation.curated import Curated, Mistake
-from mapd.curation.queues import QUEUES, Line, fill
+from mapd.curation.queues import QUEUES, Line, fill, lacking
 from mapd.curation.sharing import Held
 from mapd.ui import current, figures, hotkeys, text
 from mapd.ui.loaded import load_curated, queue_counts
@@ -79,6 +79,8 @@ def nothing_to_show(curated: Curated, line: Line, stop: Stop, person: str, other
     elif uid is None:
         done = f"All {len(line.entries):,} are decided." if line.entries else "Nothing is in this queue."
         st.subheader(done)
+        if not line.entries and (why := lacking(curated, line.queue)):
+            st.markdown(why)
     elif uid in {a.uid for a in curated.corrected}:
         st.subheader("This attempt counts as correct now: people found that it is not a mistake.")
     elif uid in {a.uid for a in curated.excluded}:

@@ -5,7 +5,6 @@ from sqlmodel import Session
 
 from mapd.curation import bulk, judging
 from mapd.curation.bulk import Chosen
-from mapd.curation.filters import Filter, find
 from mapd.curation.judging import judge
 from mapd.errors import Stale
 from mapd.store import queries
@@ -16,7 +15,7 @@ from mapd.verdicts import Act, Verdict
 def chosen(session: Session, exam: ExamInfo) -> list[Chosen]:
     """Every rationale of gemini's."""
     curated = judging.curated_set(session, exam.id)
-    return bulk.chosen(find(curated, Filter(teacher="gemini")), curated)
+    return bulk.chosen([x for x in curated.rationales if x.text.teacher == "gemini"], curated)
 
 
 def verdicts(session: Session, exam: ExamInfo) -> list[Verdict]:

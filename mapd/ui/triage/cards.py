@@ -7,7 +7,7 @@ from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.store.queries import JudgementRow, Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
-from mapd.ui.text import Mark, escape, foreign_html, one_line
+from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
 from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
@@ -68,10 +68,8 @@ def question(mistake: Mistake, *, worked: bool = True) -> str:
 def gold(mistake: Mistake, *, covered: bool) -> str:
     """The gold answer, as corrected; the one that was given beside it, unless what people say is `covered`."""
     given = mistake.question.gold
-    was = (
-        "" if covered or given == mistake.gold else f' <s class="mapd-note">{escape(one_line(given, 40))}</s> corrected'
-    )
-    return f'{labelled("gold")} <b class="mapd-answer">{escape(one_line(mistake.gold, 60))}</b>{was}'
+    was = "" if covered or given == mistake.gold else f' <s class="mapd-note">{gold_html(given, 40)}</s> corrected'
+    return f'{labelled("gold")} <b class="mapd-answer">{gold_html(mistake.gold, 60)}</b>{was}'
 
 
 def answered(mistake: Mistake, *, covered: bool) -> str:
