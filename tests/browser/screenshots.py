@@ -109,6 +109,7 @@ def settle(page: Page) -> None:
     """Wait until the page is drawn and idle."""
     page.wait_for_selector(".st-key-mapd_header", timeout=30_000)
     page.wait_for_timeout(2500)
+    page.wait_for_function("() => !document.querySelector('.stSkeleton, [data-testid=stSkeleton]')", timeout=60_000)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
 
 

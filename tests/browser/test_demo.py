@@ -50,3 +50,8 @@ def test_both_losses_are_drawn(page: Page, demo: App, taught: str) -> None:
     lines = page.locator(".js-plotly-plot .scatterlayer .trace")
     expect(lines).to_have_count(2, timeout=30_000)
     expect(page.get_by_text("loss on feedback", exact=True)).to_be_visible()
+    muted, *axes = page.evaluate("""() => [
+      getComputedStyle(document.querySelector("[data-testid=stCaptionContainer], .mapd-note")).color,
+      ...[".g-xtitle text", ".xtick text"].map(it => getComputedStyle(document.querySelector(it)).fill),
+    ]""")
+    assert axes == [muted, muted], "streamlit's own grey is too faint to read"
