@@ -112,6 +112,23 @@ def test_an_adjudicator_has_the_last_word(mapd: Mapd, imported: str) -> None:
     assert mapd(*judge, "accept", "--by", "eve", "--adjudicate").json["verdict_after"] == "accepted"
 
 
+def test_people_have_records_and_an_exam_wants_so_many(mapd: Mapd, imported: str) -> None:
+    uid = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][0]["rationale"]
+    mapd("judge", "rationale", uid, "--decision", "accept", "--by", "ann")
+    assert mapd("people", "want", "--exam", imported, "--judgements", 2, "--json").json["wanted"] == 2
+    shown = mapd("people", "show", "--exam", imported, "--json").json
+    assert (shown["wanted"], shown["rationales"], shown["done"], shown["pairs"]) == (2, 36, 0, [])
+    (ann,) = shown["people"]
+    assert (ann["person"], ann["texts"], ann["judged_first"], ann["with_adjudicator"]) == (
+        "ann",
+        1,
+        0,
+        {"count": 0, "of": 0},
+    )
+    assert "ann: 1 text, 0 judged first" in mapd("people", "show", "--exam", imported).out
+    fails(mapd("people", "want", "--exam", imported, "--judgements", 10), 1, "1 to 9 judgements")
+
+
 def test_feedback_is_judged_too(mapd: Mapd, imported: str) -> None:
     with db.reading(db.open_store(Settings())) as session:
         uid = session.execute(sa.text("SELECT uid FROM explanation WHERE kind = 'feedback'")).scalars().first()

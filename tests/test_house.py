@@ -18,6 +18,8 @@ PURE = (
     "curation/suspicion.py",
     "curation/places.py",
     "curation/filters.py",
+    "curation/first.py",
+    "curation/records.py",
 )
 STAGES = ("exam", "committee", "curation", "finetune")
 

@@ -127,6 +127,7 @@ class JudgementRow:
     queue: str | None
     revealed: bool
     batch: str  # what was done in one act has one, and is taken back in one
+    seconds: float | None = None  # it took
 
 
 _EXAM = (
@@ -382,6 +383,7 @@ def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[Judgeme
             queue=j.queue,
             revealed=j.revealed,
             batch=batch_of(j.token),
+            seconds=j.seconds,
         )
         for j, target_uid in session.exec(query).all()
     ]

@@ -28,6 +28,7 @@ PAGES = {
     "teachers": "teachers",
     "triage": "triage?queue=disagree",
     "browse": "browse?verdict=accepted",
+    "people": "people",
     "room": "room",
     "threshold": "threshold?threshold=3.5",
     "snapshots": "snapshots",

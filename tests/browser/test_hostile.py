@@ -22,6 +22,7 @@ PAGES = (
     "browse?show=feedback",
     "browse?show=mistakes",
     "browse?q=<b class=canary>![canary](http://evil.test/q)",
+    "people",
     "room",
     "threshold?threshold=1.5",
     "finetune",

@@ -1,0 +1,77 @@
+"""`mapd people …`: who judged how in an exam, and by how many each text is to be judged."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, reading, show, writing
+from mapd.curation import judging, records, sharing
+from mapd.curation.records import FEW, Pair, Record, Stretch
+from mapd.curation.reviewing import Share
+from mapd.people import this_person
+from mapd.store import queries
+
+sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
+
+
+@sharing_out.command("show")
+def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
+    """Show each person's record: how much, how fast, how far with the adjudicator and with each other."""
+    with reading() as session:
+        info = queries.exam(session, exam)
+        curated = judging.curated_set(session, info.id)
+        now = sharing.held(session, info.id)
+    found, done = records.records(curated), records.done(curated)
+    result: dict[str, Any] = {"exam": info.uid, "wanted": info.wanted, "rationales": done.of, "done": done.count}
+    result |= {"people": [_record(r) for r in found], "pairs": [_pair(pair) for pair in records.pairs(curated)]}
+    result |= {"open_now": [one.person for one in now]}
+    if as_json:
+        show(result, as_json, "")
+        return
+    line(f"{info.name}: {done.count:,} of {done.of:,} rationales are judged by {info.wanted}")
+    for r in found:
+        whole = r.whole
+        took = "" if whole.seconds is None else f", {whole.seconds:.1f} s each (median)"
+        much = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
+        line(f"  {r.person}: {much}{took}{_settled(whole.agreement)}")
+    for pair in records.pairs(curated):
+        kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
+        small = ": too few to tell" if pair.n < FEW else ""
+        line(f"  {pair.one} and {pair.other}: agree on {pair.agree:,} of {pair.n:,} judged first{kappa}{small}")
+
+
+def _text(r: Record) -> str:
+    return "text" if len(r.words) == 1 else "texts"
+
+
+def _settled(agreement: Share) -> str:
+    return f", with the adjudicator on {agreement.count:,} of {agreement.of:,}" if agreement.of else ""
+
+
+def _record(r: Record) -> dict[str, Any]:
+    halves = {"first_half": _stretch(r.halves[0]), "latest_half": _stretch(r.halves[1])}
+    done = {"person": r.person, "texts": len(r.words), "judged_first": r.judged_first, "adjudicated": r.adjudicated}
+    return done | _stretch(r.whole) | halves | {"reasons": dict(r.reasons)}
+
+
+def _stretch(part: Stretch) -> dict[str, Any]:
+    agreement = {"count": part.agreement.count, "of": part.agreement.of}
+    return {"accepted": part.accepted.count, "median_seconds": part.seconds, "with_adjudicator": agreement}
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {"people": [pair.one, pair.other], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
+
+
+@sharing_out.command("want")
+def want(
+    exam: ExamRef,
+    judgements: Annotated[int, typer.Option(help="By so many people each text is to be judged.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say by how many people each text of an exam is to be judged; none of them sees the others' before."""
+    with writing() as session:
+        info = queries.exam(session, exam)
+        sharing.want(session, info.id, judgements, by=by or this_person())
+    show({"exam": info.uid, "wanted": judgements}, as_json, info.name)

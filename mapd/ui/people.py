@@ -1,0 +1,146 @@
+"""The parts of the people page: how far the exam is, who judged how, one person's record.
+
+people.standing(curated, found, held)        # the table, each name a link to that person's record
+people.record(found[0], curated)             # ?record=ann
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mapd.curation import records, sharing
+from mapd.curation.curated import Curated
+from mapd.curation.filters import Found
+from mapd.curation.records import FEW, Pair, Record, Stretch
+from mapd.curation.reviewing import Share
+from mapd.curation.sharing import Held
+from mapd.results import wilson
+from mapd.store import db
+from mapd.ui import current, figures, rows, text
+from mapd.ui.figures import Cell, Html
+
+PERSON = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
+
+
+def wanted(curated: Curated) -> None:
+    """How many judgements the exam wants of each text, to change."""
+    key = f"people_wanted_{curated.exam.id}_{curated.exam.wanted}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.number_input(
+            "Judgements wanted of each text",
+            1,
+            sharing.MOST,
+            curated.exam.wanted,
+            key=key,
+            on_change=_want,
+            args=(curated.exam.id, key),
+            width=250,
+        )
+        many = (
+            "A text waits until so many people have judged it; nobody sees what others said before their own word."
+            if curated.exam.wanted > 1
+            else "One person judges each text; with two or more, agreement between people can be measured."
+        )
+        st.html(f'<span class="mapd-note">{many}</span>')
+
+
+def _want(exam_id: int, key: str) -> None:
+    judgements = int(st.session_state[key])
+    person = current.current_person()
+    with db.writing(current.engine()) as session:
+        sharing.want(session, exam_id, judgements, by=person)
+
+
+def standing(curated: Curated, found: Sequence[Record], held: Sequence[Held]) -> None:
+    """How far the exam is, and a line a person."""
+    done, differ = records.done(curated), sum(x.people.conflict for m in curated.mistakes for x in m.texts)
+    to_settle = figures.linked(differ, current.address("triage", queue="conflicts"))
+    judged = [(done.count, f"of {done.of:,} rationales are judged by as many as wanted")]
+    st.html(figures.row([*judged, (len(found), "people"), (to_settle, "texts that people disagree on")]))
+    if found:
+        st.html(figures.table(PERSON, [_line(r, held) for r in found]))
+        st.caption(
+            "texts: those a person has a word on, by the first that stands · with the adjudicator: texts on which the "
+            "adjudicator said the same, of those that somebody else adjudicated · adjudicated: texts on which this "
+            "person has the last word"
+        )
+
+
+def _line(r: Record, held: Sequence[Held]) -> tuple[Cell, ...]:
+    name = text.one_line(r.person, 40)
+    return (
+        figures.linked(name, current.address("people", record=r.person)),
+        len(r.words),
+        r.judged_first,
+        _percent(r.whole.accepted),
+        _seconds(r.whole.seconds),
+        _of(r.whole.agreement),
+        r.adjudicated,
+        sum(one.person == r.person for one in held),
+    )
+
+
+def _percent(share: Share) -> str | None:
+    return None if share.value is None else f"{share.value:.0%}"
+
+
+def _seconds(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds:.1f} s"
+
+
+def _of(share: Share) -> str | None:
+    return f"{share.count:,} of {share.of:,}" if share.of else None
+
+
+def agreement(pairs: Sequence[Pair]) -> None:
+    """How far people agree who judged the same texts, none of them told what committee or others said."""
+    st.subheader("Agreement between people", anchor=False)
+    if not pairs:
+        st.caption("No text was judged first by two people: what they say of the same one can't be compared yet.")
+        return
+    st.html(figures.table(("two people", "texts", "agree", "kappa", ""), [_pair(pair) for pair in pairs]))
+    st.caption(
+        "Texts that both judged before anything was revealed to them. Kappa: 1 is full agreement, 0 what chance gives."
+    )
+
+
+def _pair(pair: Pair) -> tuple[Cell, ...]:
+    low, high = wilson(pair.agree, pair.n)
+    share = Html(f'{pair.agree / pair.n:.0%} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
+    kappa = None if pair.kappa is None else f"{pair.kappa:.2f}".replace("-", "−")
+    said = "both always said the same" if pair.kappa is None else few(pair.n)
+    return f"{text.one_line(pair.one, 30)} and {text.one_line(pair.other, 30)}", pair.n, share, kappa, said
+
+
+def few(n: int) -> str:
+    """That so many are too few to go by; empty where they aren't."""
+    return f"{n} texts: too few to tell" if n < FEW else ""
+
+
+def record(r: Record, curated: Curated, own: bool) -> None:
+    """One person's record: how fast, how far with the adjudicator, whether that moved; and where it was otherwise."""
+    st.subheader("My record" if own else text.label(f"The record of {r.person}"), anchor=False)
+    if not r.words:
+        st.caption("No word on any text of this exam stands.")
+        return
+    parts = (("all", r.whole), ("first half", r.halves[0]), ("latest half", r.halves[1]))
+    shown = parts if len(r.words) > 1 else parts[:1]
+    header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
+    st.html(figures.table(header, [_stretch(name, part) for name, part in shown]))
+    if r.reasons:
+        st.caption("rejected for: " + ", ".join(f"{code.replace('_', ' ')} {n:,}" for code, n in r.reasons))
+    if r.otherwise:
+        st.markdown("The adjudicator decided otherwise on these:")
+        places = {(x.text.kind, x.text.id): Found(m, x) for m in curated.mistakes for x in m.texts}
+        rows.draw([places[at] for at in r.otherwise[: rows.PAGE] if at in places], curated, "record")
+        if len(r.otherwise) > rows.PAGE:
+            st.caption(f"and on {len(r.otherwise) - rows.PAGE:,} more")
+
+
+def _stretch(name: str, part: Stretch) -> tuple[Cell, ...]:
+    agreed = _of(part.agreement)
+    if agreed is not None:
+        low, high = wilson(part.agreement.count, part.agreement.of)
+        agreed = Html(f'{agreed} <span class="mapd-note">[{low:.0%}, {high:.0%}]</span>')
+    n = part.accepted.of
+    return name, n, _percent(part.accepted), _seconds(part.seconds), agreed, few(n)

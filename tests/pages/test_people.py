@@ -1,0 +1,69 @@
+"""The people page: who judged how, and one person's record by its address."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from mapd.curation import judging
+from mapd.curation.judging import Circumstances, Target
+from mapd.settings import Settings
+from mapd.store import db, queries
+from mapd.verdicts import Act
+from tests.pages.running import errors, open_page, shown
+
+
+def people(**params: str) -> AppTest:
+    return open_page("pages/review/people.py", **params)
+
+
+def judged() -> None:
+    """Ann and bob on six texts, blind; eve settles two of them."""
+    with db.writing(db.open_store(Settings())) as session:
+        curated = judging.curated_set(session, 1)
+        for n, x in enumerate(list(curated.rationales)[:6]):
+            target, seen = Target("rationale", x.text.id), Circumstances(revealed=False, seconds=n + 2.0)
+            judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=seen)
+            act = Act.ACCEPT if n % 2 else Act.REJECT
+            reason = "false_step" if act is Act.REJECT else None
+            judging.judge(session, target, act, by="bob <img src=x>", reason=reason, circumstances=seen)
+            if n < 2:
+                judging.judge(session, target, Act.REJECT, by="eve", role="adjudicator")
+
+
+def test_without_anything_judged_it_leads_to_the_first(full_home: Path) -> None:
+    assert people().info[0].value == "Nobody has judged a text of this exam."
+
+
+def test_an_empty_project_and_one_without_judgements_say_so(home: Path) -> None:
+    assert "No exam yet" in " ".join(m.value for m in people().markdown)
+
+
+def test_each_has_a_line_and_agreement_says_how_little_it_is(full_home: Path) -> None:
+    judged()
+    body = shown(people())
+    assert "/people?exam=" in body
+    assert "record=ann" in body
+    assert "<img" not in body
+    assert "6 texts: too few to tell" in body
+    assert "0 of 2" in body, "ann accepted both that eve rejected"
+    assert "queue=conflicts" in body
+
+
+def test_a_record_has_an_address(full_home: Path) -> None:
+    judged()
+    app = people(record="ann")
+    assert [s.value for s in app.subheader] == ["The record of ann", "Agreement between people"]
+    body = shown(app)
+    assert "latest half" in body
+    assert "4.5 s" in body, "the median of 2 to 7 seconds"
+    assert any("decided otherwise" in m.value for m in app.markdown)
+    assert "record of nobody, who has judged nothing here" in errors(people(record="nobody"))[0]
+
+
+def test_the_number_of_judgements_wanted_is_set_here(full_home: Path) -> None:
+    app = people()
+    app.number_input[0].set_value(2).run()
+    with db.reading(db.open_store(Settings())) as session:
+        assert queries.exam(session, 1).wanted == 2
+    assert app.number_input[0].value == 2
+    assert "nobody sees what others said" in shown(app)
