@@ -34,25 +34,47 @@ SHOWN = (
 ELEMENTS = "script, style, img, iframe, form, input, svg, link, meta, h1, object, video, em, strong, del, math, font"
 CANARIES = "[class*=canary], [id*=canary], [name*=canary], x-canary, canary-b, [style*=evil]"
 WORDS = "em, strong, del, h1, h2, h3, h4, h5, h6, mark, li > p, .katex, sup, sub, button svg + a"
-FOUND = """([shown, elements, canaries, words]) => {
+LOOK = """([shown, elements, canaries, words]) => {
   const all = (what, within = document) => [...within.querySelectorAll(what)];
   const inside = all(shown).flatMap(e => all(elements, e));
   const leads = e => new URL(e.src || e.href.baseVal || e.href, location.href);
   const out = all("[src], [href]").filter(e => leads(e).origin !== location.origin && !/^(data|blob):/.test(leads(e)));
   const armed = all("*").filter(e => e.getAttributeNames().some(name => name.startsWith("on")));
   const styled = all(words).filter(e => /canary/.test(e.textContent));
-  return [...inside, ...out, ...armed, ...all(canaries), ...styled].map(e => e.outerHTML.slice(0, 200));
-}"""
-UNFOLD = "() => [...document.querySelectorAll('.stMain details')].slice(0, 12).forEach(fold => fold.open = true)"
-LAYOUT = """() => {
   const box = what => document.querySelector(what).getBoundingClientRect();
   const main = document.querySelector(".stMain"), root = document.documentElement;
-  const header = box(".st-key-mapd_header");
+  const layout = () => ({
+    wider: Math.max(0, root.scrollWidth - root.clientWidth, main.scrollWidth - main.clientWidth),
+    header: box(".st-key-mapd_header").top >= 5 && box(".st-key-mapd_header").top <= 15,
+    high: box(".st-key-mapd_header").height <= 60,
+    sidebar: Math.max(0, Math.round(box(".stSidebar").right)),
+  });
+  const folded = layout();
+  all(".stMain details").slice(0, 12).forEach(fold => fold.open = true);
   return {
-    wider: Math.max(root.scrollWidth - root.clientWidth, main.scrollWidth - main.clientWidth),
-    header: Math.round(header.top), high: Math.round(header.height),
-    sidebar: Math.round(box(".stSidebar").right),
+    found: [...inside, ...out, ...armed, ...all(canaries), ...styled].map(e => e.outerHTML.slice(0, 200)),
+    layouts: [folded, layout()],
+    title: document.title,
+    broken: all('[data-testid="stException"]').length,
   };
+}"""
+# A run has begun since BEGIN (after a load: the page is there), it has ended, and 120 ms later still has.
+BEGIN = """() => {
+  const app = document.querySelector('[data-testid="stApp"]');
+  window.runs?.disconnect();
+  window.ran = window.restSince = null;
+  window.runs = new MutationObserver(() => window.ran ||= app.dataset.testScriptState === "running");
+  window.runs.observe(app, { attributes: true });
+}"""
+RESTS = """() => {
+  const app = document.querySelector('[data-testid="stApp"]'), now = performance.now();
+  const there = window.runs ? window.ran : document.querySelector(".st-key-mapd_header")?.checkVisibility();
+  window.restSince = there && app.dataset.testScriptState === "notRunning" ? (window.restSince ?? now) : null;
+  return window.restSince !== null && now - window.restSince > 120;
+}"""
+VISIT = """path => {
+  history.pushState({}, "", path);
+  dispatchEvent(new PopStateEvent("popstate", { state: {} }));
 }"""
 
 
@@ -69,84 +91,95 @@ class Watched:
         page.on("pageerror", lambda error: self.said.append(str(error)))
 
     def open(self, path: str, *, sidebar: int = 208) -> None:
+        """Load the page anew."""
         self.page.goto(f"{self.app.url}/{path}")
+        self.rest()
         self.unhurt(sidebar=sidebar)
 
-    def settle(self) -> None:
+    def visit(self, path: str, *, sidebar: int = 208) -> None:
+        """Go there as the browser's back and forward do, which loads nothing anew."""
+        self.page.evaluate(BEGIN)
+        self.page.evaluate(VISIT, f"/{path}")
+        self.rest()
+        self.unhurt(sidebar=sidebar)
+
+    def press(self, key: str) -> None:
+        """Press a key that makes the script run."""
+        self.page.evaluate(BEGIN)
+        self.page.keyboard.press(key)
+        self.rest()
+        self.unhurt(sidebar=0)
+
+    def rest(self) -> None:
         """Wait until the page is drawn and its script rests."""
-        expect(self.page.locator(".st-key-mapd_header")).to_be_visible(timeout=200_000)
-        for _ in range(2):
-            self.page.wait_for_timeout(120)
-            idle = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-            self.page.wait_for_selector(idle, state="attached", timeout=200_000)
+        self.page.wait_for_function(RESTS, timeout=200_000)
 
     def unhurt(self, *, sidebar: int = 208) -> None:
-        """What must hold on every page."""
-        self.settle()
+        """What must hold on every page, as it comes and unfolded."""
         where = self.page.url
-        ours = (self.app.url, self.app.url.replace("http", "ws"), "data:", "blob:")
+        ours = (self.app.url, self.app.url.replace("http", "ws"), "data:", "blob:", "about:")
+        seen = self.page.evaluate(LOOK, [SHOWN, ELEMENTS, CANARIES, WORDS])
         assert [url for url in self.requests if not url.startswith(ours)] == [], where
-        assert self.said == [], where
-        assert "owned" not in self.page.title()
-        assert self.page.evaluate(FOUND, [SHOWN, ELEMENTS, CANARIES, WORDS]) == [], where
-        assert self.page.locator('[data-testid="stException"]').count() == 0, where
-        at = self.page.evaluate(LAYOUT)
-        assert (at["wider"] <= 0, 5 <= at["header"] <= 15, at["high"] <= 60) == (True, True, True), (where, at)
-        assert max(0, at["sidebar"]) == sidebar, (where, at)
+        assert (self.said, seen["found"], seen["broken"]) == ([], [], 0), where
+        page = where.removeprefix(f"{self.app.url}/").split("?")[0] or "overview"
+        assert seen["title"].lower().startswith(page), (where, seen["title"])  # nor is it "owned"
+        assert seen["layouts"] == [{"wider": 0, "header": True, "high": True, "sidebar": sidebar}] * 2, where
 
 
 PERSON = "<b class=canary>ann</b> ![canary](http://evil.test/p) :red[canary] $5 and $3"
 
 
-@pytest.fixture
-def filled(home: Path, run_app: Callable[[Path], App]) -> tuple[App, str, str]:
-    """An app over a project whose every text is hostile, its snapshot and a failed job."""
+@pytest.mark.timeout(900)  # as much as this is slow on a busy machine
+def test_nothing_of_it_is_rendered_on_any_page(
+    page: Page, home: Path, tmp_path: Path, run_app: Callable[[Path], App]
+) -> None:
+    """A project whose every text is hostile, its snapshot and a failed job, and an upload of the same."""
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         snapshot, job = hostile.fill(session)
     engine.dispose()
     (home / "person").write_text(PERSON)
-    return run_app(home), snapshot, job
-
-
-@pytest.mark.timeout(900)  # as much as this is slow on a busy machine
-def test_nothing_of_it_is_rendered_on_any_page(page: Page, filled: tuple[App, str, str]) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
-    app, snapshot, job = filled
-    watched = Watched(page, app)
-    for path in (*PAGES, f"snapshots?snapshot={snapshot}", f"jobs?job={job}"):
-        watched.open(path)
-        page.evaluate(UNFOLD)
-        watched.unhurt()
+    watched = Watched(page, run_app(home))
+    watched.open(PAGES[0])
+    for path in (*PAGES[1:], f"snapshots?snapshot={snapshot}", f"jobs?job={job}"):
+        watched.visit(path)
     page.get_by_role("combobox", name="Exam").click()
     expect(page.get_by_role("option")).to_have_count(3)
     watched.unhurt()
     in_triage(watched)
+    an_upload(watched, hostile.files(tmp_path))
 
 
 def in_triage(watched: Watched) -> None:
-    """Every mistake, with its feedback and its history now and then."""
+    """Every mistake, with its feedback, its history and the text rendered now and then."""
     page = watched.page
     watched.open("triage?judge=first", sidebar=0)
     watched.open("triage", sidebar=0)
+    while page.locator('[class*="st-key-hot_left_"] button:enabled').count():
+        watched.press("ArrowLeft")
     for number in range(hostile.MISTAKES):
+        expect(page.locator(".mapd-progress")).to_contain_text(f"{number + 1} / {hostile.MISTAKES} mistakes")
         expect(page.locator(".mapd-question")).to_contain_text("marker-")
         expect(page.locator(".st-key-mapd_triage_actions")).to_be_in_viewport()
         if number % 9 == 0:
-            for key in "fh":
-                page.keyboard.press(key)
-                watched.unhurt(sidebar=0)
+            watched.press("f")
             page.keyboard.press("h")
-        page.keyboard.press("ArrowRight")
-        watched.unhurt(sidebar=0)
+            expect(page.locator('[class*="st-key-hotpanel_h"]')).to_be_visible()
+            watched.unhurt(sidebar=0)
+            page.keyboard.press("h")
+        if number < hostile.MISTAKES - 1:
+            watched.press("ArrowRight")
 
 
-def test_the_preview_of_an_upload(page: Page, home: Path, tmp_path: Path, run_app: Callable[[Path], App]) -> None:
-    watched = Watched(page, run_app(home))
+def an_upload(watched: Watched, files: tuple[Path, Path]) -> None:
+    """The preview of files before they are imported."""
+    page = watched.page
     watched.open("data")
-    for field, file in zip(page.locator('input[type="file"]').all()[:2], hostile.files(tmp_path), strict=True):
+    for field, file in zip(page.locator('input[type="file"]').all()[:2], files, strict=True):
+        page.evaluate(BEGIN)
         field.set_input_files(file)
-        watched.settle()
+        watched.rest()
     expect(page.get_by_role("button", name="Import")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("marker-0-0").first).to_be_visible()
     watched.unhurt()
