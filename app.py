@@ -31,6 +31,7 @@ if __name__ == "__main__":
                 st.Page("pages/review/triage.py", title="Triage", icon=":material/rate_review:"),
                 st.Page("pages/review/browse.py", title="Browse", icon=":material/table_rows:"),
                 st.Page("pages/review/people.py", title="People", icon=":material/group:"),
+                st.Page("pages/review/guidelines.py", title="Guidelines", icon=":material/menu_book:"),
                 st.Page("pages/review/room.py", title="Room vote", icon=":material/co_present:", url_path="room"),
             ],
             "Curate": [

@@ -129,6 +129,20 @@ def test_people_have_records_and_an_exam_wants_so_many(mapd: Mapd, imported: str
     fails(mapd("people", "want", "--exam", imported, "--judgements", 10), 1, "1 to 9 judgements")
 
 
+def test_guidelines_are_kept_version_by_version(mapd: Mapd, imported: str, tmp_path: Path) -> None:
+    fails(mapd("guidelines", "show"), 1, "there are 0")
+    file = tmp_path / "how.md"
+    for number, words in enumerate(("# Accept", "# Accept\nwhat is right"), 1):
+        file.write_text(words)
+        assert mapd("guidelines", "set", file, "--by", "ann", "--json").json == {"version": number}
+    assert mapd("guidelines", "set", file, "--json").json == {"version": 2}, "the same text is no version"
+    shown = mapd("guidelines", "show", "--json").json
+    assert (shown["version"], shown["of"], shown["by"], shown["verdicts"]) == (2, 2, "ann", 0)
+    assert mapd("guidelines", "show", "--version", 1).out.endswith("# Accept\n")
+    fails(mapd("guidelines", "show", "--version", 3), 1, "no version 3 of the guidelines: there are 2")
+    fails(mapd("guidelines", "set", tmp_path / "gone.md"), 1, "can't be read", "gone.md")
+
+
 def test_feedback_is_judged_too(mapd: Mapd, imported: str) -> None:
     with db.reading(db.open_store(Settings())) as session:
         uid = session.execute(sa.text("SELECT uid FROM explanation WHERE kind = 'feedback'")).scalars().first()

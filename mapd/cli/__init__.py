@@ -18,7 +18,20 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
-from mapd.cli import archive, committee, curation, demo, exams, finetuning, jobs, judging, people, questions, results
+from mapd.cli import (
+    archive,
+    committee,
+    curation,
+    demo,
+    exams,
+    finetuning,
+    guidelines,
+    jobs,
+    judging,
+    people,
+    questions,
+    results,
+)
 from mapd.cli.shared import AsJson, console, line, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
@@ -35,6 +48,7 @@ app.command("repair")(judging.repair)
 app.command("undo")(judging.undo)
 app.command("redo")(judging.redo)
 app.add_typer(people.sharing_out, name="people")
+app.add_typer(guidelines.guiding, name="guidelines")
 app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
 app.command("finetune")(finetuning.finetune)

@@ -1,6 +1,5 @@
 """`mapd judge`, `mapd judge-all`, `mapd repair`, `mapd undo`, `mapd redo`: what people do to a curated set."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, one_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, one_of, reading, show, writing, written
 from mapd.curation import bulk, judging, repairing
 from mapd.curation.curated import Explained
 from mapd.curation.filters import Filter, Kind, People, find
@@ -61,7 +60,7 @@ def repair(
 ) -> None:
     """Keep a corrected copy of one explanation as a text of your own; the old one is rejected. One undo undoes it."""
     one_of("KIND", kind, KINDS)
-    words = _read(file)
+    words = written(file)
     with writing() as session:
         row = queries.explanation(session, kind, ref)
         where = _here(_as_it_stands(session, row))
@@ -147,12 +146,3 @@ def _as_it_stands(session: Session, row: t.Explanation) -> Explained:
 
 def _here(x: Explained) -> Circumstances:
     return Circumstances(queue="cli", committee=x.committee.verdict)
-
-
-def _read(file: Path) -> str:
-    try:
-        return sys.stdin.read() if file == Path("-") else file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"the text is not UTF-8: {file} ({error.reason} at byte {error.start:,})") from error

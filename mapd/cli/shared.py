@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +38,16 @@ def reading() -> Any:
 def writing() -> Any:
     """A session that commits at the end."""
     return db.writing(db.open_store(Settings()))
+
+
+def written(file: Path) -> str:
+    """The text of a file, or of standard input where it is "-"."""
+    try:
+        return sys.stdin.read() if file == Path("-") else file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"the text is not UTF-8: {file} ({error.reason} at byte {error.start:,})") from error
 
 
 def show(result: Mapping[str, Any], as_json: bool, title: str) -> None:

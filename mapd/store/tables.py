@@ -394,6 +394,14 @@ class Call(Travelling, table=True):
     )
 
 
+class Guidelines(Travelling, table=True):
+    """How people are to judge, as markdown. A new version is a new row: which one was current, its time tells."""
+
+    __tablename__ = "guidelines"
+    text: str
+    person: str
+
+
 class Lease(Table, table=True):
     """A mistake that a person has in front of them, renewed while it is shown: the queues give it to nobody else."""
 

@@ -29,6 +29,7 @@ PAGES = {
     "triage": "triage?queue=disagree",
     "browse": "browse?verdict=accepted",
     "people": "people",
+    "guidelines": "guidelines",
     "room": "room",
     "threshold": "threshold?threshold=3.5",
     "snapshots": "snapshots",

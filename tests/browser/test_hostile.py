@@ -23,6 +23,7 @@ PAGES = (
     "browse?show=mistakes",
     "browse?q=<b class=canary>![canary](http://evil.test/q)",
     "people",
+    "guidelines",
     "room",
     "threshold?threshold=1.5",
     "finetune",

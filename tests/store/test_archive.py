@@ -41,7 +41,8 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
     teacher = t.Teacher(name="oracle", kind="openai", key_env="ORACLE_KEY", sampling={"top_p": 0.5})
     policy = t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
-    session.add_all([tuned, job, teacher, policy])
+    guidelines = t.Guidelines(text="# Accept\nwhat is right", person="ann")
+    session.add_all([tuned, job, teacher, policy, guidelines])
     session.flush()
     training = t.Finetune(
         parent_id=tuned.parent_id or 0, snapshot_id=frozen.id or 0, student_id=tuned.id, alpha=0.5, seed=1

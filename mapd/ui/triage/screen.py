@@ -16,7 +16,7 @@ from mapd.curation.curated import Curated, Explained
 from mapd.curation.judging import QuestionReason, Target
 from mapd.curation.queues import QUEUES, Line
 from mapd.store.queries import JudgementRow
-from mapd.ui import figures, hotkeys, rendered
+from mapd.ui import figures, guidelines, hotkeys, rendered
 from mapd.ui.loaded import queue_counts
 from mapd.ui.triage import acts, cards
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
@@ -41,6 +41,7 @@ KEYS = (
     ("j", "judge first, or see all"),
     ("← →", "the mistake before / behind"),
     ("h", "history"),
+    ("i", "the guidelines beside the work, and away"),
     ("m", "maths and markdown of this text rendered, and back to as it was written"),
 )
 
@@ -70,6 +71,7 @@ def bar(line: Line, stop: Stop, person: str, at: int | None) -> None:
         st.html(f'<div class="mapd-progress"><b>{where}</b>{settled}</div>', width="stretch")
         judge_first = stop.place.judge_first
         other = Stop(stop.exam_id, replace(stop.place, judge=JUDGE[judge_first]))
+        guidelines.toggle()
         _press("j", f"judge first {'◉ on' if judge_first else '○ off'}", judge_first, go, other, kind="tertiary")
         _help()
 
@@ -88,7 +90,8 @@ def _help() -> None:
 
 
 def mistake(scene: Scene) -> None:
-    """The left side: the question, what the student said, and a line a text."""
+    """The left side: the question, what the student said, and a line a text; the guidelines above, if asked for."""
+    guidelines.beside()
     with st.container(border=True, key="mapd_triage_question"):
         st.html(cards.question(scene.mistake))
         with _line("gold"):

@@ -1,0 +1,46 @@
+"""`mapd guidelines …`: how people are to judge."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mapd.cli.shared import AsJson, PersonName, line, reading, show, writing, written
+from mapd.curation import guidelines
+from mapd.errors import NotFound
+from mapd.people import this_person
+
+guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
+
+
+@guiding.command("show")
+def show_guidelines(
+    version: Annotated[int | None, typer.Option(help="By default the current one.")] = None, as_json: AsJson = False
+) -> None:
+    """Show a version, with how many verdicts were given while it was the current one."""
+    with reading() as session:
+        found = guidelines.versions(session)
+    one = next((v for v in found if version in (None, v.number)), None)
+    if one is None:
+        raise NotFound(f"no version {version or ''} of the guidelines: there are {len(found)}".replace("  ", " "))
+    if as_json:
+        told = {"version": one.number, "of": len(found), "by": one.person, "since": one.since.isoformat()}
+        show(told | {"verdicts": one.judged, "text": one.text}, as_json, "")
+        return
+    line(f"version {one.number} of {len(found)}, by {one.person}, since {one.since:%Y-%m-%d %H:%M} UTC")
+    line(one.text)
+
+
+@guiding.command("set")
+def set_guidelines(
+    file: Annotated[Path, typer.Argument(help="Markdown, as UTF-8; - reads standard input.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Save a new version; the ones before are kept."""
+    words = written(file)
+    with writing() as session:
+        last = guidelines.current(session)
+        guidelines.save(session, words, by=by or this_person(), seen=last.uid if last else None)
+        number = len(guidelines.versions(session))
+    show({"version": number}, as_json, "saved")

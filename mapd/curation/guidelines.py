@@ -1,0 +1,80 @@
+"""How people are to judge: markdown that the project's owner writes, version after version, none ever changed.
+
+    save(session, "# Accept\\nIts answer is right, and each step …", by="ann", seen=None)
+    current(session).text          -> what stands beside the work
+    versions(session)[-1].judged   -> so many judgements were made while the first version was the current one
+
+A judgement holds no version: which one was current is told by time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from sqlmodel import Session, col, func, select
+
+from mapd.errors import BadInput, Stale
+from mapd.people import person_name
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.verdicts import Act
+
+LONGEST = 20_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version, from when on until when it was the current one, and how many verdicts were given by it."""
+
+    number: int
+    uid: str
+    text: str
+    person: str
+    since: datetime
+    until: datetime | None
+    judged: int
+
+
+def current(session: Session) -> t.Guidelines | None:
+    """The latest version; none where nobody wrote any."""
+    return session.exec(select(t.Guidelines).order_by(*_NEWEST).limit(1)).first()
+
+
+_NEWEST = (col(t.Guidelines.created_at).desc(), col(t.Guidelines.id).desc())
+
+
+def save(session: Session, text: str, *, by: str, seen: str | None) -> t.Guidelines:
+    """Keep a new version. `seen`: the uid of the one that it was written over. The same text again is no version.
+
+    Raises: BadInput (nothing, or too much), Stale (somebody saved another one since).
+    """
+    person, words, last = person_name(by), text.strip(), current(session)
+    if not 0 < len(words) <= LONGEST:
+        raise BadInput(f"guidelines have 1 to {LONGEST:,} characters, not {len(words):,}")
+    if last is not None and last.text == words:
+        return last
+    if last is not None and last.uid != seen:
+        raise Stale(f"{last.person} saved another version in the meantime; nothing was saved: put yours beside theirs")
+    row = t.Guidelines(text=words, person=person)
+    session.add(row)
+    queries.audit(session, person, "save guidelines", f"guidelines {row.uid}")
+    session.flush()
+    return row
+
+
+def versions(session: Session) -> list[Version]:
+    """Every version, the newest first."""
+    rows = session.exec(select(t.Guidelines).order_by(*_NEWEST)).all()[::-1]
+    moments: list[datetime | None] = [*(row.created_at for row in rows), None]
+    judged = [after - so_far for so_far, after in pairwise(_verdicts(session, moment) for moment in moments)]
+    found = [
+        Version(n, row.uid, row.text, row.person, row.created_at, end, count)
+        for n, (row, end, count) in enumerate(zip(rows, moments[1:], judged, strict=True), 1)
+    ]
+    return found[::-1]
+
+
+def _verdicts(session: Session, before: datetime | None) -> int:
+    """How many verdicts people gave before this moment, or so far."""
+    query = select(func.count()).select_from(t.Judgement).where(col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT)))
+    return session.exec(query if before is None else query.where(col(t.Judgement.created_at) < before)).one()

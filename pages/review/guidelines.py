@@ -1,0 +1,35 @@
+"""Guidelines: how people are to judge, written here, shown beside the work, every version kept."""
+
+import streamlit as st
+
+from mapd.curation.guidelines import Version
+from mapd.ui import figures, guidelines, rendered, text
+
+
+def page() -> None:
+    """The current version or the one that the address asks for, the field for a new one, and all versions."""
+    found = guidelines.read()
+    if not found:
+        st.info("Nobody wrote any yet. What stands here, triage shows beside the work.", icon=":material/menu_book:")
+    elif (shown := asked(found)) is not None:
+        now = "the current one" if shown is found[0] else f"until {shown.until:%Y-%m-%d %H:%M} UTC"
+        st.caption(text.label(f"Version {shown.number}, by {shown.person}, {now}"))
+        rendered.draw(shown.text, "guidelines")
+    with st.expander("Write a new version", icon=":material/edit:", expanded=not found):
+        guidelines.edit(found)
+    if found:
+        guidelines.listed(found)
+
+
+def asked(found: list[Version]) -> Version | None:
+    """The version of the address; the current one where it names none."""
+    number = st.query_params.get("version")
+    shown = next((v for v in found if number in (None, str(v.number))), None)
+    if shown is None:
+        text.complain(f"this address asks for version {number} of the guidelines; there are {len(found)}")
+    return shown
+
+
+figures.style()
+st.header("Guidelines", anchor=False)
+page()

@@ -1,0 +1,76 @@
+"""The guidelines: written on their page, shown beside the work by a key."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from mapd.curation import guidelines
+from mapd.settings import Settings
+from mapd.store import db
+from tests.pages.running import errors, open_page, shown
+
+
+def page(**params: str) -> AppTest:
+    return open_page("pages/review/guidelines.py", **params)
+
+
+def save(text: str, by: str = "ann") -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        last = guidelines.current(session)
+        guidelines.save(session, text, by=by, seen=last.uid if last else None)
+
+
+def write(app: AppTest, text: str) -> None:
+    app.text_area[0].set_value(text).run()
+    next(b for b in app.button if b.label == "Save as a new version").click().run()
+
+
+def frames(app: AppTest) -> str:
+    return " ".join(str(frame.proto) for frame in app.get("iframe"))
+
+
+def test_the_first_version_is_written_here(full_home: Path) -> None:
+    app = page()
+    assert "Nobody wrote any yet" in app.info[0].value
+    write(app, "# Accept\nwhat is right")
+    assert not app.info
+    assert "what is right" in frames(app)
+    assert "the current one" in app.caption[-1].value
+
+
+def test_an_old_version_has_an_address(full_home: Path) -> None:
+    save("the old words")
+    save("the new words", by="bob")
+    assert "the new words" in frames(page())
+    old = page(version="1")
+    assert "the old words" in frames(old)
+    assert "until" in old.caption[-1].value
+    assert "asks for version 7 of the guidelines; there are 2" in errors(page(version="7"))[0]
+
+
+def test_what_somebody_else_saved_meanwhile_is_not_overwritten(full_home: Path) -> None:
+    save("one")
+    app = page()
+    app.text_area[0].set_value("mine").run()
+    save("theirs", by="bob")
+    next(b for b in app.button if b.label == "Save as a new version").click().run()
+    assert "bob saved another version" in errors(app)[0]
+    with db.reading(db.open_store(Settings())) as session:
+        assert [v.text for v in guidelines.versions(session)] == ["theirs", "one"]
+
+
+def test_in_triage_a_key_shows_and_hides_them(full_home: Path) -> None:
+    def key(app: AppTest) -> list:
+        return [b for b in app.button if b.key.startswith("hot_i_")]
+
+    assert not key(open_page("pages/review/triage.py")), "nothing was written yet"
+    save("count **each** step")
+    app = open_page("pages/review/triage.py")
+    assert "count" not in frames(app)
+    key(app)[0].click().run()
+    assert "strong" in frames(app)
+    next(b for b in app.button if b.key.startswith("hot_right_")).click().run()
+    assert "strong" in frames(app), "they stay as one moves on"
+    key(app)[0].click().run()
+    assert "strong" not in frames(app)
+    assert "guidelines" in shown(app)
