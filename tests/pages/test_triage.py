@@ -54,6 +54,13 @@ def test_a_mistake_stands_beside_its_texts_and_its_keys(full_home: Path) -> None
     assert app.query_params["mistake"]
 
 
+def test_the_combined_queue_says_why_a_text_stands_there(full_home: Path) -> None:
+    app = triage(queue="smart")
+    assert "perhaps wrongly: its answer is not the gold" in shown(app)
+    assert "why here?" not in shown(triage(queue="smart", judge="first")), "the committee's verdict is hidden then"
+    assert "why here?" not in shown(triage())
+
+
 def test_the_address_gets_one_clear_line_for_each_thing_it_asks_in_vain(full_home: Path) -> None:
     assert "unknown queue: nonsense" in errors(triage(queue="nonsense"))[0]
     gone = triage(mistake="feed")

@@ -1,10 +1,12 @@
 """The cards of triage as HTML: question, answer, one line a text, the text in focus. All that is foreign is escaped."""
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 
 from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
+from mapd.curation.suspicion import suspicion
 from mapd.store.queries import JudgementRow, Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
 from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
@@ -149,15 +151,21 @@ COVERED = (
 )
 
 
-def head(x: Explained, mistake: Mistake, curated: Curated) -> str:
-    """Which text it is, and what counts of it now."""
+def head(x: Explained, mistake: Mistake, curated: Curated, queue: str) -> str:
+    """Which text it is, what counts of it now, and in the combined queue why it stands where it stands."""
     simulated = ' <span class="mapd-note">simulated</span>' if x.text.simulated else ""
     repair = ""
     if x.text.repairs_id:
         of = next((o.text.teacher for o in mistake.texts if o.text.id == x.text.repairs_id), "another")
         repair = f' <span class="mapd-note">a repair of {escape(one_line(of, 30))}’s</span>'
     who = f"{_numbered(x, mistake)}{small_chip(x.text.teacher, curated)}{simulated}{repair}"
-    return f'<div class="mapd-head">{who}<span class="mapd-grow"></span>{verdict_chip(x)}</div>'
+    here = _why_here(x, mistake) if queue == "smart" and x.text.kind == "rationale" else ""
+    return f'<div class="mapd-head">{who}<span class="mapd-grow"></span>{here}{verdict_chip(x)}</div>'
+
+
+def _why_here(x: Explained, mistake: Mistake) -> str:
+    why = html.escape(suspicion(mistake, x).words)
+    return f'<span class="mapd-note mapd-why" tabindex="0" role="note" title="{why}">why here?</span>'
 
 
 def body(x: Explained, *, covered: bool) -> str:

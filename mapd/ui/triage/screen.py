@@ -177,7 +177,7 @@ def focus(scene: Scene) -> None:
                 st.html(cards.COVERED)
                 _about_answer(scene)
             return
-        _read(scene, x, cards.head(x, scene.mistake, scene.curated))
+        _read(scene, x, cards.head(x, scene.mistake, scene.curated, scene.line.queue.name))
         with _line("checks"):
             st.html(cards.checks(x, scene.mistake.gold))
             _about_answer(scene)
