@@ -29,9 +29,9 @@ from mapd.curation import judging, standing
 from mapd.curation.judging import Target
 from mapd.curation.queues import QUEUES
 from mapd.settings import Settings
-from mapd.store import db, standings
+from mapd.store import db, listing, standings
 from mapd.store import tables as t
-from mapd.store.standings import Wanted
+from mapd.store.listing import Order, Show, Turn, Wanted
 from mapd.verdicts import Act
 
 TEACHERS = ("ash", "brook", "rowan")
@@ -212,14 +212,15 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
 
     def pages(deep: bool) -> Iterator[Callable[[Session], object]]:
         for _ in range(rounds):
-            order = draw.choice(("question", "lowest", "highest"))
-            wanted = Wanted("rationale", verdict=draw.choice((None, "accepted", "rejected")))
-            after: tuple[int, ...] | None = None
-            if deep:
-                here = draw.randrange(mistakes)
-                after = (here, here + 1, 0) if order == "question" else (draw.randrange(100, 500), here, here + 1, 0)
+            show, order = draw.choice((Show.RATIONALES, Show.MISTAKES, Show.FEEDBACK, Show.QUESTIONS)), Order.QUESTION
+            if show in (Show.RATIONALES, Show.MISTAKES):
+                order = draw.choice(list(Order))
+            wanted = Wanted(
+                show, verdict=draw.choice((None, "accepted", "rejected")) if show is not Show.QUESTIONS else None
+            )
+            turn = Turn(_place(order, mistakes, draw), back=draw.random() < 0.3) if deep else None
             threshold = at()
-            yield lambda s, w=wanted, o=order, k=after, h=threshold: standings.page(s, EXAM, w, h, order=o, after=k)
+            yield lambda s, w=wanted, o=order, k=turn, h=threshold: listing.page(s, EXAM, w, h, k, order=o)
 
     def searches() -> Iterator[Callable[[Session], object]]:
         for n in range(rounds):
@@ -227,9 +228,9 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
             words = (f"day {day}", f"{name} has", thing, "more", f"{name} has {draw.randrange(100, 999)} {thing}")[
                 n % 5
             ]
-            wanted = Wanted("rationale", words=words, verdict=draw.choice((None, "accepted")))
+            wanted = Wanted(words=words, verdict=draw.choice((None, "accepted")))
             threshold = at()
-            yield lambda s, w=wanted, h=threshold: standings.page(s, EXAM, w, h)
+            yield lambda s, w=wanted, h=threshold: listing.page(s, EXAM, w, h)
 
     def others(read: Callable[[Session], object]) -> Iterator[Callable[[Session], object]]:
         return iter([read] * rounds)
@@ -243,6 +244,18 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
         "search": _timed(engine, searches()),
         "judge": _timed(engine, _judgements(mistakes, min(rounds, 50), draw), writes=True),
     }
+
+
+def _place(order: Order, mistakes: int, draw: random.Random) -> tuple[int, ...]:
+    """A key somewhere in the order, as if one had come so far."""
+    here = draw.randrange(mistakes)
+    leads = {
+        Order.QUESTION: (),
+        Order.DOUBT: (-draw.randrange(0, 3_000),),
+        Order.LOWEST: (draw.randrange(200, 500),),
+        Order.HIGHEST: (draw.randrange(200, 500),),
+    }
+    return (*leads[order], here, here + 1, 0)
 
 
 def _judgements(mistakes: int, rounds: int, draw: random.Random) -> Iterator[Callable[[Session], object]]:

@@ -17,9 +17,9 @@ PURE = (
     "curation/queues.py",
     "curation/suspicion.py",
     "curation/places.py",
-    "curation/filters.py",
     "curation/first.py",
     "curation/records.py",
+    "curation/figures.py",
 )
 STAGES = ("exam", "committee", "curation", "finetune")
 

@@ -8,14 +8,15 @@ from sqlmodel import Session
 
 from mapd.checks import State
 from mapd.cli.shared import AsJson, ExamRef, PersonName, one_of, reading, show, writing, written
-from mapd.curation import bulk, judging, repairing
+from mapd.curation import bulk, judging, policies, repairing, standing
 from mapd.curation.curated import Explained
-from mapd.curation.filters import Filter, Kind, People, find
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import BadInput
 from mapd.people import person_name, this_person
-from mapd.store import queries
+from mapd.settings import Settings
+from mapd.store import db, listing, queries
 from mapd.store import tables as t
+from mapd.store.listing import Show, Wanted
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, Act, Check, Verdict
 
 KINDS = ("rationale", "feedback")
@@ -91,24 +92,29 @@ def judge_all(
     """Judge all texts that fit, as one act that one undo takes back. Filters as on the browse page."""
     act = Act(one_of("--decision", decision, ("accept", "reject")))
     asked = {name: state for name, state in (("gold", gold), ("equations", equations), ("work", work)) if state}
-    wanted = Filter(
-        kind=Kind.RATIONALES if one_of("--kind", kind, KINDS) == "rationale" else Kind.FEEDBACK,
-        teacher=teacher,
-        verdict=Verdict(one_of("--verdict", verdict, list(Verdict))) if verdict else None,
-        checks={CHECKS[name]: State(one_of(f"--{name}", state, list(State))) for name, state in asked.items()},
-        people=People(one_of("--people", people, list(People))) if people else None,
-        contains=words,
-    )
+    if verdict is not None:
+        one_of("--verdict", verdict, list(Verdict))
+    if people is not None:
+        one_of("--people", people, listing.PEOPLE)
+    if words and not listing.tokens_of(words):
+        raise BadInput(f"--words looks for words, and there is none in: {words}")
+    with reading() as session:
+        info, voices = queries.exam(session, exam), queries.voices(session, queries.exam(session, exam).id)
+        wanted = Wanted(
+            show=Show.RATIONALES if one_of("--kind", kind, KINDS) == "rationale" else Show.FEEDBACK,
+            author_id=None if teacher is None else voices[one_of("--teacher", teacher, voices)],
+            verdict=verdict,
+            checks={CHECKS[name].value: one_of(f"--{name}", state, list(State)) for name, state in asked.items()},
+            people=people,
+            words=words,
+        )
+    standing.catch_up(db.open_store(Settings()), info.id)
     with writing() if yes else reading() as session:
-        info = queries.exam(session, exam)
-        curated = judging.curated_set(session, info.id)
-        if teacher is not None:
-            one_of("--teacher", teacher, curated.teachers)
-        texts = [row.text for row in find(curated, wanted) if row.text is not None]
-        chosen = bulk.chosen(texts, curated)
-        done = bulk.judge_all(session, chosen, act, by=by, reason=reason, note=note) if yes else []
-        decided = len({x.text.id for x in texts if x.judged})
-        result = {"exam": info.uid, "fit": len(chosen), "decided_before": decided, "judged": len(done)}
+        at = round(policies.exam_policy(session, info).threshold * 100)
+        said = listing.texts(session, info.id, wanted, at, number=listing.count(session, info.id, wanted, at))
+        done = bulk.judge_all(session, bulk.chosen(said, kind), act, by=by, reason=reason, note=note) if yes else []
+        decided = sum(x.judged for x in said)
+        result = {"exam": info.uid, "fit": len(said), "decided_before": decided, "judged": len(done)}
     show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
 
 

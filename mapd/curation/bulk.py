@@ -1,6 +1,6 @@
 """One act on many texts: all of them or none, and one undo takes all of it back.
 
-    judge_all(session, chosen(texts, curated), Act.REJECT, by="ann", reason="no_work")    -> 76 judgements
+    judge_all(session, chosen(said, "rationale"), Act.REJECT, by="ann", reason="no_work")  -> 76 judgements
     take_back(session, undoable(rows, "ann"), by="ann")                                  -> 76 more, that cancel them
 
 Each text gets a judgement of its own; what belongs to one act shares what stands before the "/" of its token.
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from mapd.curation.curated import Curated, Explained
 from mapd.curation.judging import Circumstances, Target, judge, undo
 from mapd.store import tables as t
+from mapd.store.listing import Said
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import Act, in_force
 
@@ -30,17 +30,9 @@ class Chosen:
     committee: str
 
 
-def chosen(texts: Iterable[Explained], curated: Curated) -> list[Chosen]:
-    """These texts, each once, as they stand."""
-    seen: dict[tuple[str, int], int] = {}
-    for row in curated.judgements:
-        at = row.target, row.target_id
-        seen[at] = max(row.judged.id, seen.get(at, 0))
-    once = {x.text.id: x for x in texts}  # attempts may share a rationale
-    return [
-        Chosen(Target(x.text.kind, x.text.id), seen.get((x.text.kind, x.text.id), 0), x.committee.verdict.value)
-        for x in once.values()
-    ]
+def chosen(said: Iterable[Said], kind: str) -> list[Chosen]:
+    """These texts of one kind as they stand."""
+    return [Chosen(Target(kind, x.explanation_id), x.latest, x.committee) for x in said]
 
 
 def token_of(chosen: Sequence[Chosen], decision: Act, person: str) -> str:

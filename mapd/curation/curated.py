@@ -2,11 +2,9 @@
 
 curated = curate(queries.material(session, 1), queries.judgements(session, 1), PAPER)
 summary(curated).accepted          -> 826 on the authors' SVAMP file
-sweep(curated)                     -> the same counts at every threshold at once
 """
 
 import math
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -367,33 +365,6 @@ def summary(curated: Curated) -> Summary:
         rejected_right_answer=by_answer[Verdict.REJECTED, State.HOLDS],
         answer_unreadable=sum(x.answer is None for x in found),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class AtThreshold:
-    """What one threshold gives."""
-
-    threshold: float
-    accepted: int
-    wrong: int
-    covered: int
-    pairs: int
-
-
-def sweep(curated: Curated, thresholds: Sequence[float]) -> list[AtThreshold]:
-    """The curated set's counts at each threshold, judgements standing. One pass over the rationales, then look-ups."""
-    cuts = sorted(x.cut for x in curated.rationales)
-    wrong = sorted(x.cut for x in curated.rationales if x.states.matches_gold is State.FAILS)
-    covered = sorted(max((x.cut for x in m.rationales), default=NEVER) for m in curated.mistakes)
-    pairs = sorted(
-        min(max((x.cut for x in m.rationales), default=NEVER), max((x.cut for x in m.feedback), default=NEVER))
-        for m in curated.mistakes
-    )
-
-    def above(values: Sequence[float], threshold: float) -> int:
-        return len(values) - bisect_right(values, threshold)
-
-    return [AtThreshold(t, above(cuts, t), above(wrong, t), above(covered, t), above(pairs, t)) for t in thresholds]
 
 
 def changed(before: Curated, after: Curated) -> list[tuple[Mistake, Explained, Explained]]:

@@ -13,7 +13,7 @@ are worked off before the next read. A row of `queued`, with its `band`:
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -26,18 +26,18 @@ from sqlmodel import Session, col, select
 
 from mapd import checks, mistakes, verdicts
 from mapd.checks import State
-from mapd.curation import curated, places, policies, queues, suspicion
-from mapd.curation.curated import Explained, Mistake, counted, curate
+from mapd.curation import curated, figures, places, policies, queues, suspicion
+from mapd.curation.curated import Curated, Explained, Mistake, counted, curate
+from mapd.curation.figures import Figures
 from mapd.curation.places import Done, Stretch
 from mapd.questions import grading
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow, Vote
+from mapd.store.queries import JudgementRow, Material, Vote
 from mapd.verdicts import Policy, Verdict, leniency
 
 BLOCK = 250  # questions that are derived at once
 LOCK = 0x7374616E  # any number of ours: PostgreSQL's advisory lock for "somebody writes the aggregate"
-FIGURES = ("accepted", "wrong", "covered", "pairs")  # what the threshold lab counts, as bands "figure:accepted", …
 BandKey = tuple[str, int, int, bool]  # name, low, high, waits
 Values = dict[str, Any]
 
@@ -45,8 +45,9 @@ Values = dict[str, Any]
 @cache
 def _code() -> str:
     """The rules as they are written: with another version of them everything is derived again."""
-    modules = (verdicts, checks, mistakes, grading, curated, queues, suspicion, places)
-    return hashlib.sha256(b"".join(Path(str(m.__file__)).read_bytes() for m in modules)).hexdigest()[:12]
+    modules = (verdicts, checks, mistakes, grading, curated, queues, suspicion, places, figures)
+    files = (__file__, *(str(m.__file__) for m in modules))
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
 
 
 def _rules(policy: Policy, wanted: int) -> str:
@@ -204,11 +205,11 @@ class _Exam:
         said = queries.judgements(self.session, self.id, asked)
         done, skipped = queues.done_with(said, ""), _skipped(said)
         found = curate(material, said, self.policy, offsets=self.offsets).mistakes
-        authors = dict(self.session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
-        standing = [row for m in found for row in self._standing(m, authors)]
+        standing = [{"exam_id": self.id} | row for row in _rows(found, said, authors_of(self.session))]
+        standing += [{"exam_id": self.id} | row for row in _questions(material, found, said)]
         stretches = [(m, stretch) for m in found for stretch in places.stretches(m, done, skipped, self.wanted)]
         change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
-        change.update(_figures(standing))
+        change.update(_as_bands(standing))
         if not empty:
             change.subtract(self._take_out(asked))
         self._count(change)
@@ -226,12 +227,9 @@ class _Exam:
         ).all()
         held = Counter(names[row.band_id] for row in rows)
         standing = (col(t.Standing.question_id).in_(asked), col(t.Standing.exam_id) == self.id)
-        old = self.session.execute(
-            sa.select(
-                col(t.Standing.attempt_id), col(t.Standing.kind), col(t.Standing.cut), col(t.Standing.matches_gold)
-            ).where(*standing)
-        )
-        held.update(_figures([dict(row) for row in old.mappings()]))
+        columns = [t.metadata.tables["standing"].c[name] for name in figures.COLUMNS]
+        old = self.session.execute(sa.select(*columns).where(*standing)).mappings()
+        held.update(_as_bands([dict(row) for row in old]))
         ids = [row.id for row in rows]
         self.session.execute(sa.delete(t.Passed).where(col(t.Passed.queued_id).in_(ids)))
         self.session.execute(sa.delete(t.Queued).where(col(t.Queued.id).in_(ids)))
@@ -257,19 +255,6 @@ class _Exam:
     def _insert(self, table: type[t.Table], rows: list[Values]) -> None:
         if rows:
             self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
-
-    def _standing(self, mistake: Mistake, authors: dict[str, int]) -> Iterator[Values]:
-        for x in mistake.texts:
-            yield {
-                "exam_id": self.id,
-                "question_id": mistake.question.id,
-                "attempt_id": mistake.attempt.id,
-                "explanation_id": x.text.id,
-                "kind": x.text.kind,
-                "position": mistake.question.position,
-                "author_id": authors[x.text.teacher],
-                **_said_of(x),
-            }
 
     def _queued(self, mistake: Mistake, stretch: Stretch) -> Values:
         return {
@@ -298,12 +283,94 @@ def _skipped(said: Sequence[JudgementRow]) -> dict[str, Done]:
     return {who: own for who in people if (own := queues.done_with(said, who))}
 
 
+def authors_of(session: Session) -> dict[str, int]:
+    """The id of each teacher by its name."""
+    return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
+
+
+def _rows(found: Iterable[Mistake], said: Sequence[JudgementRow], authors: Mapping[str, int]) -> Iterator[Values]:
+    """A row for each text, and one for each mistake that has no rationale."""
+    by = _judged_by(said)
+    for mistake in found:
+        of = {
+            "question_id": mistake.question.id,
+            "attempt_id": mistake.attempt.id,
+            "position": mistake.question.position,
+        }
+        for x in mistake.texts:
+            yield of | _said_of(x) | {"author_id": authors[x.text.teacher], "judged_by": by[x.text.kind, x.text.id]}
+        if not mistake.rationales:
+            yield of | _NOTHING_SAID | {"kind": "mistake"}
+
+
+def _questions(material: Material, found: Sequence[Mistake], said: Sequence[JudgementRow]) -> Iterator[Values]:
+    """A row for each question: how the student did, and what people say of the question itself."""
+    by, about = _judged_by(said), defaultdict(list)
+    for row in said:
+        if row.target == "question":
+            about[row.target_id].append(row.judged)
+    taken = {attempt.question_id: attempt.id for attempt in reversed(material.attempts)}
+    wrong = {m.question.id: m for m in reversed(found)}
+    for question in material.questions.values():
+        mistake, people = wrong.get(question.id), verdicts.ruling(about[question.id])
+        state = State.HOLDS if mistake is None else State.NOTHING if mistake.answer is None else State.FAILS
+        yield _NOTHING_SAID | {
+            "kind": "question",
+            "question_id": question.id,
+            "attempt_id": mistake.attempt.id if mistake else taken[question.id],
+            "position": question.position,
+            "people": _ruled(people),
+            "reason": people.reason or "",
+            "judged_by": by["question", question.id],
+            "matches_gold": state.value,
+        }
+
+
+def _judged_by(said: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
+    """By target whose word on it is in force."""
+    targets = defaultdict(list)
+    for row in said:
+        targets[row.target, row.target_id].append(row.judged)
+    found: defaultdict[tuple[str, int], str] = defaultdict(str)
+    for target, judged in targets.items():
+        about = verdicts.ANYTHING if target[0] == "question" else verdicts.VERDICT
+        names = sorted({j.person for j in verdicts.heard(judged, about)})
+        found[target] = "".join(f"\n{name}" for name in names) + "\n" * bool(names)
+    return found
+
+
+def _ruled(people: verdicts.Ruling) -> str:
+    return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
+
+
+_NOTHING_SAID: Values = {
+    "explanation_id": None,
+    "author_id": None,
+    "mean": t.NO_MEAN,
+    "spread": 0,
+    "votes": 0,
+    "cut": 0,
+    "committee_cut": 0,
+    "undecided": False,
+    "committee_undecided": False,
+    "people": "",
+    "reason": "",
+    "judged_by": "",
+    "matches_gold": State.NOTHING.value,
+    "equations_true": State.NOTHING.value,
+    "shows_work": State.NOTHING.value,
+    "place_accepted": 1,  # behind every text
+    "place_rejected": 1,
+}
+
+
 def _said_of(x: Explained) -> Values:
     """A text's row: what checks, committee and people say."""
-    people = "conflict" if x.people.conflict else "" if x.people.decision is None else x.people.decision.value
     mean = x.committee.mean
     sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
     return {
+        "explanation_id": x.text.id,
+        "kind": x.text.kind,
         "mean": t.NO_MEAN if mean is None else curated.hundredths(mean),
         "spread": x.spread,
         "votes": x.committee.valid_votes,
@@ -311,26 +378,22 @@ def _said_of(x: Explained) -> Values:
         "committee_cut": x.committee_cut,
         "undecided": x.verdict is Verdict.UNDECIDED,
         "committee_undecided": x.committee.verdict is Verdict.UNDECIDED,
-        "people": people,
+        "people": _ruled(x.people),
+        "reason": x.people.reason or "",
         "matches_gold": x.states.matches_gold.value,
         "equations_true": x.states.equations_true.value,
         "shows_work": x.states.shows_work.value,
-        "doubt_accepted": round(1000 * queues.doubt(sides[Verdict.ACCEPTED])),
-        "doubt_rejected": round(1000 * queues.doubt(sides[Verdict.REJECTED])),
+        "place_accepted": -round(1000 * queues.doubt(sides[Verdict.ACCEPTED])),
+        "place_rejected": -round(1000 * queues.doubt(sides[Verdict.REJECTED])),
     }
 
 
-def _figures(standing: Sequence[Values]) -> Counter[BandKey]:
-    """What the threshold lab counts: texts accepted, of them wrong, mistakes covered, training pairs."""
-    cuts: Counter[tuple[str, int]] = Counter()
-    best: dict[int, dict[str, int]] = defaultdict(dict)
-    for row in standing:
-        of = best[row["attempt_id"]]
-        of[row["kind"]] = max(row["cut"], of.get(row["kind"], 0))
-        if row["kind"] == "rationale":
-            cuts["accepted", row["cut"]] += 1
-            cuts["wrong", row["cut"]] += row["matches_gold"] == State.FAILS
-    for of in best.values():
-        cuts["covered", of.get("rationale", 0)] += 1
-        cuts["pairs", min(of.get("rationale", 0), of.get("feedback", 0))] += 1
-    return Counter({(f"figure:{name}", 0, cut, False): n for (name, cut), n in cuts.items() if cut and n})
+def _as_bands(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
+    """The threshold lab's figures as bands "figure:accepted", …"""
+    found = figures.bands(rows).items()
+    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in found})
+
+
+def figures_of(found: Curated, authors: Mapping[str, int]) -> Figures:
+    """The threshold lab's figures under a policy that the aggregate doesn't hold."""
+    return Figures.of(figures.bands(_rows(found.mistakes, (), authors)))

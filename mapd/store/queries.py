@@ -223,6 +223,29 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
     return list(session.exec(query.order_by(col(t.Snapshot.id).desc())).all())
 
 
+def voices(session: Session, exam_id: int) -> dict[str, int]:
+    """The id of each teacher that wrote or reviewed a text of the exam, by name, in the order of the ids."""
+    mine = {"exam": exam_id}
+    text = (
+        "explanation x JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
+        " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
+    )
+    rows = session.execute(
+        sa.text(
+            f"SELECT t.name, t.id FROM teacher t WHERE EXISTS (SELECT 1 FROM {text} WHERE x.author_id = t.id)"
+            f" OR EXISTS (SELECT 1 FROM review r JOIN {text} AND x.id = r.explanation_id WHERE r.reviewer_id = t.id)"
+            " ORDER BY t.id"
+        ),
+        mine,
+    )
+    return {name: int(id_) for name, id_ in rows}
+
+
+def judges(session: Session) -> list[str]:
+    """Everybody who ever judged in this project."""
+    return list(session.exec(select(t.Judgement.person).distinct().order_by(col(t.Judgement.person))).all())
+
+
 Only = Sequence[int] | None  # these questions alone, by id
 
 
@@ -358,6 +381,15 @@ def judgements(session: Session, exam_id: int, only: Only = None) -> list[Judgem
         | col(t.Judgement.attempt_id).in_(attempts)
         | col(t.Judgement.question_id).in_(questions),
     )
+
+
+def judgements_by(session: Session, exam_id: int, person: str) -> list[JudgementRow]:
+    """Every judgement of one person on the exam, oldest first."""
+    taken = sa.orm.aliased(t.Attempt)
+    about = sa.func.coalesce(t.Explanation.question_id, t.Attempt.question_id, t.Judgement.question_id)
+    on = sa.func.coalesce(t.Explanation.attempt_id, t.Judgement.attempt_id, taken.id)
+    of_exam = sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
+    return _judgements(session, (col(t.Judgement.person) == person) & of_exam)
 
 
 def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[JudgementRow]:

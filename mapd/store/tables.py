@@ -430,20 +430,22 @@ NO_MEAN = 9999
 
 
 class Standing(Table, table=True):
-    """A text of a mistake, as checks, committee and people say. Means and cuts are hundredths, rounded up.
+    """A row of browse, as checks, committee and people say. Means and cuts are hundredths, rounded up.
 
-    A mean is above a threshold of whole hundredths exactly where it is so rounded up, so no mean is stored inexactly.
+    Most are texts of mistakes (kind rationale, feedback); a mistake without a rationale has a row of its own (kind
+    mistake), and so has each question that the exam asked (kind question). A mean is above a threshold of whole
+    hundredths exactly where it is so rounded up, so no mean is stored inexactly.
     """
 
     __tablename__ = "standing"
     id: int | None = Field(default=None, primary_key=True)
     exam_id: int
     question_id: int = Field(index=True)
-    attempt_id: int
-    explanation_id: int
+    attempt_id: int  # a question's: its first mistake, else its first attempt
+    explanation_id: int | None = None
     kind: str
     position: int
-    author_id: int
+    author_id: int | None = None
     mean: int  # NO_MEAN where nobody voted
     spread: int
     votes: int
@@ -452,14 +454,19 @@ class Standing(Table, table=True):
     undecided: bool  # at every threshold: too few votes, or people differ
     committee_undecided: bool
     people: str  # what people say of it
-    matches_gold: str
+    reason: str  # why they rejected it
+    judged_by: str  # whose word on it is in force, each between line breaks
+    matches_gold: str  # a question: whether the student's answer does
     equations_true: str
     shows_work: str
-    doubt_accepted: int  # in thousandths, where the committee accepts it
-    doubt_rejected: int
+    place_accepted: int  # minus its doubt in thousandths, where the committee accepts it; 1 where there is no text
+    place_rejected: int
     __table_args__ = (
         sa.Index("ix_standing_question_order", "exam_id", "kind", "position", "attempt_id", "id"),
-        sa.Index("ix_standing_mean_order", "exam_id", "kind", "mean", "position", "attempt_id", "id"),
+        *(
+            sa.Index(f"ix_standing_{lead}_order", "exam_id", "kind", lead, "position", "attempt_id", "id")
+            for lead in ("mean", "place_accepted", "place_rejected")
+        ),
     )
 
 

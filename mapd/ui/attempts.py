@@ -14,6 +14,7 @@ from mapd import prompts
 from mapd.store.queries import Item, Response
 from mapd.ui import current, figures, look, rows
 from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line
+from mapd.ui.text import found as hits
 
 PAGE = rows.PAGE
 LONGEST = rows.LONGEST
@@ -21,43 +22,56 @@ LONGEST = rows.LONGEST
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A question and the responses to it, each under its word."""
+    """A question and the responses to it, each under its word; what people say of the question, as HTML."""
 
     question: Item
     responses: tuple[tuple[str, Response], ...]
+    said: str = ""
 
 
-def draw(shown: Sequence[Shown], words: Sequence[str], *, judge: bool = False) -> None:
-    """Draw the rows. `words`: the heads of the answers' columns; `judge`: a link to triage for what is a mistake."""
+def draw(shown: Sequence[Shown], words: Sequence[str], *, judge: bool = False, found: str = "") -> None:
+    """Draw the rows. `words`: the heads of the answers' columns; `judge`: a link to triage for what is a mistake.
+
+    `found`: what was searched for, to be marked.
+    """
     heads = "".join(f"<span>{escape(word)}</span>" for word in ("no", "family", "question", "gold", *words))
     kind = f"mapd-rows-attempt mapd-answers-{len(words)}"
-    body = "".join(_row(one, kind, judge) for one in shown)
+    body = "".join(_row(one, kind, judge, found) for one in shown)
     st.html(f'<div class="mapd-cells mapd-head {kind}">{heads}</div><div class="mapd-attempts">{body}</div>')
 
 
-def _row(shown: Shown, kind: str, judge: bool) -> str:
+def _row(shown: Shown, kind: str, judge: bool, found: str) -> str:
     q = shown.question
+    said = (
+        f' <span class="mapd-state" style="--c:{look.PURPLE}" title="people said something">✎</span>'
+        if shown.said
+        else ""
+    )
     cells = (
         f'<span class="c-no">{q.position + 1}</span>',
         f"<span>{escape(one_line((q.family or '–').replace('_', ' '), 24))}</span>",
-        f"<span>{foreign_line_html(q.text, 240)}</span>",
-        f"<span>{gold_html(q.gold, 24)}</span>",
+        f"<span>{foreign_line_html(q.text, 240, found)}</span>",
+        f"<span>{gold_html(q.gold, 24)}{said}</span>",
         *(f"<span>{_answer(response)}</span>" for _, response in shown.responses),
     )
     summary = f'<summary class="mapd-cells {kind}">{"".join(cells)}</summary>'
-    return f'<details class="mapd-row">{summary}{_fold(shown, judge)}</details>'
+    return f'<details class="mapd-row">{summary}{_fold(shown, judge, found)}</details>'
 
 
 def _answer(response: Response) -> str:
     return look.chip(response.outcome, one_line(response.answer or "", 18))
 
 
-def _fold(shown: Shown, judge: bool) -> str:
+def _fold(shown: Shown, judge: bool, found: str) -> str:
     q = shown.question
     block = prompts.question_block(q.text, q.context, q.options)
-    parts = [figures.titled("question", foreign_html(block, max_chars=LONGEST))]
+    parts = [figures.titled("question", foreign_html(block, hits(block, found), LONGEST))]
+    if shown.said:
+        parts.append(figures.titled("people", shown.said))
     for word, response in shown.responses:
-        parts.append(figures.titled(word, foreign_html(response.text, max_chars=LONGEST) + _ours(response)))
+        parts.append(
+            figures.titled(word, foreign_html(response.text, hits(response.text, found), LONGEST) + _ours(response))
+        )
     last = shown.responses[-1][1]
     if judge and last.outcome != "correct":
         address = current.address("triage", mistake=last.uid)

@@ -1,130 +1,270 @@
-"""The filters of browse: widgets that live in the address, read into one `Filter`.
+"""Browse's parts: the filters, which are widgets that live in the address, and the rows that they find.
 
-wanted, order = chosen(exam_id, curated)      # /browse?show=rationales&verdict=accepted&gold=fails&page=2
+asked = chosen(exam_id)      # /browse?show=rationales&verdict=accepted&gold=fails&order=lowest+mean
+draw(exam_id, asked, read(exam_id, asked).rows)
+asked.params                 # the same as an address, for links and saved views
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import streamlit as st
 
 from mapd.checks import State
-from mapd.curation.curated import Curated
-from mapd.curation.filters import Filter, Kind, Order, People
-from mapd.ui import address, text
-from mapd.ui.look import LOOKS
-from mapd.verdicts import Check, Verdict
+from mapd.curation import policies
+from mapd.questions.grading import Task
+from mapd.store import db, listing, queries
+from mapd.store.listing import Order, Row, Show, Wanted
+from mapd.ui import address, attempts, current, rows, text, turning
+from mapd.ui.loaded import load_part
+from mapd.ui.triage.cards import words as in_words
+from mapd.verdicts import Reason, Verdict, ruling
 
-CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work": Check.SHOWS_WORK}
-PAGE = ("page",)  # another filter begins on its first page
-DEFAULTS: dict[str, Any] = {
-    "show": Kind.RATIONALES.value,
-    "q": "",
-    "teacher": None,
-    "verdict": None,
-    "gold": None,
-    "equations": None,
-    "work": None,
-    "people": None,
-    "order": Order.QUESTION.value,
-    "page": 1,
+CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
+ALWAYS = ("no", "text", "question")  # these columns stay
+COLUMNS = {  # of what is shown: the key in the address, the columns there are, those shown unless others are chosen
+    Show.RATIONALES: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
+    Show.FEEDBACK: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
+    Show.MISTAKES: ("mistake_columns", list(rows.MISTAKE), rows.OF_MISTAKE),
 }
 
 
-def chosen(exam_id: int, curated: Curated) -> tuple[Filter, Order]:
+def free(names: Iterable[str]) -> list[str]:
+    """The columns that can be taken away."""
+    return [name for name in names if name not in ALWAYS]
+
+
+DEFAULTS: dict[str, Any] = {
+    "show": Show.RATIONALES.value,
+    "q": "",
+    **dict.fromkeys(("teacher", "verdict", *CHECKS, "people", "by", "reason", "task", "low", "high", "apart")),
+    "order": Order.QUESTION.value,
+    **{key: free(usual) for key, _, usual in COLUMNS.values()},
+}
+OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()}
+OF_QUESTIONS = {"show", "q", "gold", "people", "by", "task"}  # what questions can be asked for
+FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address asks for, and the part of it that isn't as it always is, for links and saved views."""
+
+    wanted: Wanted
+    order: Order
+    columns: tuple[str, ...]
+    params: Mapping[str, Any]
+
+
+def chosen(exam_id: int) -> Asked:
     """Draw the filters; returns what they say. What the address asks in vain is said in one line and left out."""
+    with db.reading(current.engine()) as session:
+        voices, judges = _labelled(queries.voices(session, exam_id)), queries.judges(session)
     known = {
-        "show": _values(Kind),
-        "teacher": list(curated.teachers),
+        "show": _values(Show),
+        "teacher": list(voices),
         "verdict": _values(Verdict),
         **{name: _values(State) for name in CHECKS},
-        "people": _values(People),
+        "people": list(listing.PEOPLE),
+        "by": judges,
+        "reason": [in_words(reason) for reason in Reason],
+        "task": _values(Task),
         "order": _values(Order),
     }
-    for wrong in _drop_unknown(known):
-        text.complain(wrong)
+    for key, options in known.items():
+        address.refuse_unknown(key, options)
+    for key in ("low", "high", "apart"):
+        address.refuse_outside(key, 1, 5, float)
+    for key, there, _ in COLUMNS.values():
+        address.refuse_unknown(key, free(there))
     address.settle("browse", exam_id, **DEFAULTS)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
-        st.segmented_control(
-            "Show",
-            known["show"],
-            key="show",
-            bind="query-params",
-            required=True,
-            default="rationales",
-            on_change=address.first_page,
-            args=PAGE,
-        )
-        words = st.text_input(
-            "Words",
-            key="q",
-            bind="query-params",
-            placeholder="in question or text",
-            width=200,
-            on_change=address.first_page,
-            args=PAGE,
-        )
-        teacher = _choice("teacher", known["teacher"])
-        verdict = _choice("verdict", known["verdict"])
-        checks = {check: _choice(name, known[name]) for name, check in CHECKS.items()}
-        people = _choice("people", known["people"])
-        order = st.selectbox(
-            "Order",
-            known["order"],
-            key="order",
-            bind="query-params",
-            width=150,
-            on_change=address.first_page,
-            args=PAGE,
-        )
-        st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _any_set())
-    wanted = Filter(
-        kind=Kind(st.session_state["show"] or Kind.RATIONALES),
-        teacher=teacher,
-        verdict=Verdict(verdict) if verdict else None,
-        checks={check: State(state) for check, state in checks.items() if state},
-        people=People(people) if people else None,
-        contains=words or "",
+        show = _draw(known)
+    asks = OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS | {COLUMNS[show][0]}
+    said = {key: st.session_state.get(key, value) if key in asks else value for key, value in DEFAULTS.items()}
+    if said["q"] and not listing.tokens_of(said["q"]):
+        text.complain(f"the search looks for words, and there is none in: {said['q']}; every text is shown")
+    params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
+    order = Order(said["order"]) if show is not Show.QUESTIONS else Order.QUESTION
+    return Asked(_wanted(show, said, voices), order, _columns(show, said), params)
+
+
+def _labelled(voices: Mapping[str, int]) -> dict[str, int]:
+    """The teachers under names that a list can show, each its own. Streamlit writes what is shown into the address."""
+    lines = Counter(text.one_line(name, 60) for name in voices)
+    return {
+        line if lines[line := text.one_line(name, 60)] == 1 else f"{line} #{author}": author
+        for name, author in voices.items()
+    }
+
+
+def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> Wanted:
+    low, high = (None if said[key] is None else round(100 * said[key]) for key in ("low", "high"))
+    return Wanted(
+        show=show,
+        author_id=voices.get(said["teacher"]),
+        verdict=said["verdict"],
+        checks={check: said[name] for name, check in CHECKS.items() if said[name]},
+        people=said["people"],
+        judged_by=said["by"],
+        reason=said["reason"] and said["reason"].replace(" ", "_"),
+        means=None if low is None and high is None else (low or 100, high or 500),
+        spread=int(said["apart"] or 0),
+        task=said["task"],
+        words=said["q"] or "",
     )
-    return wanted, Order(order)
+
+
+def _columns(show: Show, said: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns in the order in which they always stand."""
+    if show is Show.QUESTIONS:
+        return ()
+    key, there, _ = COLUMNS[show]
+    return tuple(name for name in there if name in ALWAYS or name in said[key])
+
+
+# -- the rows ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The rows of the page that is asked for: how many fit, how many of the kind there are, how many stand before."""
+
+    rows: list[Row]
+    of: int
+    all: int
+    before: int
+    threshold: int
+
+
+def read(exam_id: int, asked: Asked) -> Read:
+    """Read the page that the address asks for."""
+    wanted, order = asked.wanted, asked.order
+    turn = turning.asked(listing.key_length(order))
+    with db.reading(current.engine()) as session:
+        at = round(policies.exam_policy(session, queries.exam(session, exam_id)).threshold * 100)
+        found = listing.page(session, exam_id, wanted, at, turn, order=order)
+        of = listing.count(session, exam_id, wanted, at)
+        everything = listing.count(session, exam_id, Wanted(wanted.show), at)
+        first = found[0].key if turn and found else None
+        before = 0 if first is None else listing.count(session, exam_id, wanted, at, order=order, before=first)
+    return Read(found, of, everything, before, at)
+
+
+def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
+    """Draw the rows."""
+    if asked.wanted.show is Show.QUESTIONS:
+        _draw_questions(exam_id, asked, found)
+        return
+    part = load_part(exam_id, [row.question_id for row in found])
+    mistakes = {m.attempt.id: m for m in part.mistakes}
+    shown = []
+    for row in found:
+        if (mistake := mistakes.get(row.attempt_id)) is not None:  # people may take one out between the two reads
+            texts = {x.text.id: x for x in mistake.texts}
+            shown.append(rows.Found(mistake, texts.get(row.explanation_id or 0)))
+    rows.draw(shown, part, "browse", asked.columns, words=asked.wanted.words)
+
+
+def _draw_questions(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
+    """The questions with the student's answer and what people say of them."""
+    ids = [row.question_id for row in found]
+    with db.reading(current.engine()) as session:
+        items, taken = queries.questions(session, exam_id, ids), queries.attempts(session, exam_id, ids)
+        judged = queries.judgements(session, exam_id, ids)
+    responses = {response.id: response for response in taken}
+    about = defaultdict(list)
+    for row in judged:
+        if row.target == "question":
+            about[row.target_id].append(row.judged)
+    shown = [
+        attempts.Shown(
+            items[row.question_id],
+            (("answer", responses[row.attempt_id]),),
+            rows.said(ruling(about[row.question_id])) if about[row.question_id] else "",
+        )
+        for row in found
+    ]
+    attempts.draw(shown, ("answer",), judge=True, found=asked.wanted.words)
+
+
+# -- the widgets ------------------------------------------------------------------------------------------------------
+
+
+def _draw(known: Mapping[str, Sequence[str]]) -> Show:
+    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
+    show = Show(
+        st.segmented_control("Show", known["show"], key="show", required=True, default=DEFAULTS["show"], **bound)
+        or Show.RATIONALES
+    )
+    st.text_input("Words", key="q", placeholder="in question or text", width=170, **bound)
+    of_texts = show is not Show.QUESTIONS
+    if of_texts:
+        for key in ("teacher", "verdict", *CHECKS):
+            _choice(key, known[key])
+    else:
+        _choice("gold", known["gold"], "Student")
+    _choice("people", known["people"])
+    if of_texts:
+        st.selectbox("Order", known["order"], key="order", width=150, **bound)
+    _further(known, show)
+    st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _any_set())
+    return show
+
+
+def _further(known: Mapping[str, Sequence[str]], show: Show) -> None:
+    """The filters that are wanted more rarely, and the columns."""
+    bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
+    of_texts = show is not Show.QUESTIONS
+    number = sum(st.session_state.get(key) is not None for key in FURTHER)
+    with st.popover(f"More · {number}" if number else "More", icon=":material/tune:", key="browse_more"):
+        _choice("by", known["by"], "Judged by", width=260)
+        _choice("task", known["task"], width=260)
+        if not of_texts:
+            return
+        _choice("reason", known["reason"], "Rejected for", width=260)
+        with st.container(horizontal=True, gap="small"):
+            for key, word in (("low", "Mean from"), ("high", "Up to")):
+                st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **bound)
+        st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **bound)
+        key, there, usual = COLUMNS[show]
+        st.pills(
+            "Columns",
+            free(there),
+            selection_mode="multi",
+            default=free(usual),
+            width=270,
+            key=key,
+            bind="query-params",
+        )
 
 
 def _values(of: type[StrEnum]) -> list[str]:
     return [member.value for member in of]
 
 
-def _choice(name: str, options: Sequence[str]) -> str | None:
-    return st.selectbox(
-        name.capitalize(),
+def _choice(name: str, options: Sequence[str], label: str = "", width: int = 112) -> None:
+    st.selectbox(
+        label or name.capitalize(),
         options,
         index=None,
         key=name,
         bind="query-params",
         placeholder="any",
-        width=118,
-        format_func=lambda value: text.one_line(LOOKS[value].word if value in LOOKS else value, 60),
-        on_change=address.first_page,
-        args=PAGE,
+        width=width,
+        on_change=turning.begin,
     )
 
 
 def _any_set() -> bool:
-    return any(st.session_state.get(key) != value for key, value in DEFAULTS.items() if key not in ("page", "show"))
+    return any(st.session_state.get(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
 
 
 def _clear() -> None:
+    turning.begin()
     for key, value in DEFAULTS.items():
         if key != "show":
             st.session_state[key] = value
-
-
-def _drop_unknown(known: Mapping[str, Sequence[str]]) -> list[str]:
-    """Take values out of the address that its filters don't have; returns a line for each."""
-    wrong = []
-    for key, options in known.items():
-        value = st.query_params.get(key)
-        if value is not None and value not in options:
-            del st.query_params[key]
-            wrong.append(f"this address asks for {key} {value}, which isn't here; one of {', '.join(options)}")
-    return wrong

@@ -1,6 +1,6 @@
 """Judging all that a filter finds, and taking it back: a popover with the exact number, and a line with the undo.
 
-bulk.offer(found, curated, "rationales")
+bulk.offer(exam_id, wanted, threshold=300, of=76)
 """
 
 from collections.abc import Callable, Sequence
@@ -10,57 +10,68 @@ from sqlmodel import Session
 
 from mapd.curation import bulk
 from mapd.curation.bulk import Chosen
-from mapd.curation.curated import Curated
-from mapd.curation.filters import Found
 from mapd.errors import MapdError
-from mapd.store import db
+from mapd.store import db, listing, queries
+from mapd.store.listing import KINDS, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import current, text
 from mapd.ui.triage.cards import words
 from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
+MOST = 5_000  # texts in one act: each is a judgement of its own, all in one transaction
 
 
-def offer(found: Sequence[Found], curated: Curated, kind: str) -> None:
+def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     """The popover to judge all of these, and the undo of the last such act."""
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
-    _last(curated)
-    chosen = bulk.chosen((row.text for row in found if row.text is not None), curated)
-    if not chosen:
+    with db.reading(current.engine()) as session:
+        _last(queries.judgements_by(session, exam_id, current.current_person()))
+        said = listing.texts(session, exam_id, wanted, threshold, MOST + 1) if of else []
+    if not said:
         return
-    judged = sum(row.text is not None and row.text.judged for row in found)
+    if len(said) > MOST:
+        with st.popover("Judge all", icon=":material/done_all:", key="bulk"):
+            st.markdown(f"More than {MOST:,} fit these filters: one act judges up to {MOST:,}. Narrow them first.")
+        return
+    kind, judged = KINDS[wanted.show], sum(x.judged for x in said)
+    chosen = bulk.chosen(said, kind)
     with st.popover(f"Judge all {len(chosen):,}", icon=":material/done_all:", key="bulk"):
-        st.markdown(f"**{len(chosen):,} {kind}** fit these filters; people have decided on {judged:,} of them.")
-        act = st.segmented_control(
-            "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key="bulk_act", default=None
-        )
-        reason = None
-        if act is Act.REJECT:
-            reason = st.selectbox("Reason", list(Reason), index=None, format_func=words, key="bulk_reason")
-        note = st.text_input("Note", max_chars=500, key="bulk_note")
-        st.button(
-            f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",
-            type="primary",
-            disabled=act is None,
-            key="bulk_save",
-            on_click=_judge,
-            args=(chosen, act, reason, note),
-        )
-        st.caption("One undo takes all of them back.")
+        st.markdown(f"**{len(chosen):,} {wanted.show}** fit these filters; people have decided on {judged:,} of them.")
+        _decide(chosen)
+
+
+def _decide(chosen: Sequence[Chosen]) -> None:
+    """What is decided of all of them."""
+    act = st.segmented_control(
+        "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key="bulk_act", default=None
+    )
+    reason = None
+    if act is Act.REJECT:
+        reason = st.selectbox("Reason", list(Reason), index=None, format_func=words, key="bulk_reason")
+    note = st.text_input("Note", max_chars=500, key="bulk_note")
+    st.button(
+        f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",
+        type="primary",
+        disabled=act is None,
+        key="bulk_save",
+        on_click=_judge,
+        args=(chosen, act, reason, note),
+    )
+    st.caption("One undo takes all of them back.")
 
 
 def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) -> None:
     _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
 
 
-def _last(curated: Curated) -> None:
+def _last(judged: Sequence[JudgementRow]) -> None:
     """The person's last act, where it was on many texts: what it was, undo or redo."""
     person = current.current_person()
     for found, word, done in (
-        (bulk.redoable(curated.judgements, person), "Redo", "undone"),
-        (bulk.undoable(curated.judgements, person), "Undo", "saved"),
+        (bulk.redoable(judged, person), "Redo", "undone"),
+        (bulk.undoable(judged, person), "Undo", "saved"),
     ):
         if found and found[0].batch.startswith(bulk.QUEUE):
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_bulk_last"):

@@ -1,6 +1,6 @@
 """Plotly figures. One template: fonts and background from the theme, colours from look.py, a dash style for each line.
 
-st.plotly_chart(sweep_figure(sweep(curated, xs), chosen=3.5, saved=3.0))
+st.plotly_chart(sweep_figure(sweep(figures, xs), chosen=3.5, saved=3.0))
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from mapd.curation.curated import AtThreshold
+from mapd.curation.figures import AtThreshold
 from mapd.store.tables import FinetuneStep
 from mapd.ui.look import GREY, LOOKS, figure_layout
 

@@ -160,10 +160,11 @@ def _exams() -> Mapping[str, tuple[int, str]]:
     return {uid: (id_, name) for uid, id_, name in rows if id_ is not None}
 
 
-def params(**more: object) -> dict[str, str]:
+def params(**more: object) -> dict[str, str | list[str]]:
     """Query parameters for a link: the current exam and what is given."""
     uid = st.session_state.get("exam_uid")
-    return ({"exam": str(uid)} if uid else {}) | {key: str(value) for key, value in more.items()}
+    given = {key: list(map(str, value)) if isinstance(value, list) else str(value) for key, value in more.items()}
+    return ({"exam": str(uid)} if uid else {}) | given
 
 
 def link(page: str, label: str, *, icon: str | None = None, **more: object) -> None:
@@ -173,7 +174,7 @@ def link(page: str, label: str, *, icon: str | None = None, **more: object) -> N
 
 def address(page: str, **more: object) -> str:
     """The same link as an address, for a table's link column: `address("triage", mistake=uid)`."""
-    return f"/{page}?{urlencode(params(**more))}"
+    return f"/{page}?{urlencode(params(**more), doseq=True)}"
 
 
 # -- the person -------------------------------------------------------------------------------------------------------

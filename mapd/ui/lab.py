@@ -2,9 +2,10 @@
 
     saved, known = policies_of(exam_id)
     chosen = choose(exam_id, saved, known)
-    before, after = curated_at(exam_id, saved), curated_at(exam_id, chosen)
+    before, after = figures_of(exam_id, saved, saved), figures_of(exam_id, chosen, saved)
 
-Every widget lives in the address; one that the address doesn't name has the saved policy's value.
+The aggregate has the numbers of every threshold under the saved policy's conditions; under others every text is decided
+again. Every widget lives in the address; one that the address doesn't name has the saved policy's value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,12 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.curation import policies
-from mapd.curation.curated import Curated, curate, summary
-from mapd.store import db, queries
+from mapd.curation import policies, standing
+from mapd.curation.curated import Curated, curate
+from mapd.curation.figures import Figures
+from mapd.store import db, queries, standings
 from mapd.store.queries import JudgementRow, Material
-from mapd.ui import address, current, figures, text
+from mapd.ui import address, current, figures, text, turning
 from mapd.ui.figures import Html
 from mapd.ui.loaded import load_material
 from mapd.ui.look import teacher_colours
@@ -73,6 +75,7 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
             format="%.2f",
             key="threshold",
             bind="query-params",
+            on_change=turning.begin,
         )
         with st.popover("Conditions", icon=":material/tune:", key="mapd_conditions"):
             chosen = _edited(own.at(round(threshold, 2)))
@@ -155,6 +158,18 @@ def _own_conditions(known: Mapping[str, Policy]) -> None:
         st.session_state[key] = value
 
 
+def params(chosen: Policy, known: Mapping[str, Policy]) -> dict[str, Any]:
+    """The policy under the hand as the page's address has it."""
+    own, said = _conditions(known[chosen.name]), _conditions(chosen)
+    address = {
+        "votes": str(chosen.min_votes),
+        "checks": [CHECKS[check] for check in said["checks"]] or "",
+        "leniency": str(chosen.leniency_adjusted).lower(),
+    }
+    changed = {name: value for name, value in address.items() if said[name] != own[name]}
+    return {"policy": chosen.name, "threshold": f"{chosen.threshold:g}"} | changed
+
+
 def take(name: str, policy: Policy) -> None:
     """Put a policy under the hand; before the widgets are drawn, or as a callback."""
     for key, value in {"policy": name, **_conditions(policy)}.items():
@@ -174,7 +189,22 @@ def status(chosen: Policy, saved: Policy) -> None:
         st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=take, args=(saved.name, saved))
 
 
-# -- the curated set under a policy -----------------------------------------------------------------------------------
+# -- what a policy gives ----------------------------------------------------------------------------------------------
+
+
+def same_conditions(chosen: Policy, saved: Policy) -> bool:
+    """Whether the two differ in the threshold alone (and in their names)."""
+    return _conditions(chosen.at(saved.threshold)) == _conditions(saved)
+
+
+def figures_of(exam_id: int, policy: Policy, saved: Policy) -> Figures:
+    """The exam's figures at every threshold, under this policy's conditions."""
+    if not same_conditions(policy, saved):
+        curated = curated_at(exam_id, policy)
+        with db.reading(current.engine()) as session:
+            return standing.figures_of(curated, standing.authors_of(session))
+    with db.reading(current.engine()) as session:
+        return Figures.of(standings.figures(session, exam_id))
 
 
 def curated_at(exam_id: int, policy: Policy) -> Curated:
@@ -206,30 +236,32 @@ def _curated(
 # -- the numbers ------------------------------------------------------------------------------------------------------
 
 
-def numbers(before: Curated, after: Curated) -> str:
+def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen: Policy) -> str:
     """HTML: the counts under the policy chosen beside those under the saved one, which lead to their rows."""
-    colours = teacher_colours(after.teachers)
-    old, new = summary(before), summary(after)
-    rows = [_counted("rationales accepted", new.accepted, old.accepted, verdict="accepted")]
-    for name, accepted in new.by_teacher.items():
-        swatch = f'<span class="mapd-of"><i class="mapd-swatch" style="--c:{colours[name]}"></i>'
-        label = Html(f"{swatch} {text.escape(text.one_line(name, 40))}</span>")
-        rows.append(_counted(label, accepted, old.by_teacher.get(name, 0), verdict="accepted", teacher=name))
-    for words, key, asked in _ROWS:
-        rows.append(_counted(words, getattr(new, key), getattr(old, key), **asked))
-    return figures.table(("", "chosen", "saved", "change"), rows)
+    with db.reading(current.engine()) as session:
+        voices = queries.voices(session, exam_id)
+    colours = teacher_colours(voices)
+
+    def counted(label: str, figure: str, **asked: str) -> tuple[figures.Cell, ...]:
+        new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((after, chosen), (before, saved)))
+        change = f"{new - old:+,}".replace("-", "−") if new != old else None
+        return label, new, figures.linked(old, current.address("browse", **asked)) if asked else old, change
+
+    lines = [counted("rationales accepted", "accepted", verdict="accepted")]
+    for name, author in voices.items():
+        if after.at(f"rationales by {author}", 0):
+            swatch = f'<span class="mapd-of"><i class="mapd-swatch" style="--c:{colours[name]}"></i>'
+            label = Html(f"{swatch} {text.escape(text.one_line(name, 40))}</span>")
+            lines.append(counted(label, f"accepted by {author}", verdict="accepted", teacher=name))
+    lines += [counted(words, figure, **asked) for words, figure, asked in _ROWS]
+    return figures.table(("", "chosen", "saved", "change"), lines)
 
 
 _ROWS: Sequence[tuple[str, str, dict[str, str]]] = (
-    ("accepted, wrong answer", "accepted_wrong_answer", {"verdict": "accepted", "gold": "fails"}),
-    ("rejected, right answer", "rejected_right_answer", {"verdict": "rejected", "gold": "holds"}),
+    ("accepted, wrong answer", "wrong", {"verdict": "accepted", "gold": "fails"}),
+    ("rejected, right answer", "rejected right", {"verdict": "rejected", "gold": "holds"}),
     ("undecided", "undecided", {"verdict": "undecided"}),
     ("overridden by people", "overridden", {"people": "overridden"}),
-    ("mistakes covered", "mistakes_covered", {"show": "mistakes", "verdict": "accepted"}),
+    ("mistakes covered", "covered", {"show": "mistakes", "verdict": "accepted"}),
     ("training pairs", "pairs", {}),
 )
-
-
-def _counted(label: str, new: int, old: int, **asked: str) -> tuple[figures.Cell, ...]:
-    change = f"{new - old:+,}".replace("-", "−") if new != old else None
-    return label, new, figures.linked(old, current.address("browse", **asked)) if asked else old, change

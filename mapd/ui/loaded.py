@@ -1,10 +1,14 @@
-"""The current exam's curated set for a page.
+"""The current exam's curated set for a page: in whole, or the part that it shows.
 
 Texts and votes only grow, so they are kept between reruns; judgements are read each time.
 
     curated = load_curated(exam_id)                    # under the exam's own policy
-    curated = load_curated(exam_id, STRICT.at(3.5))    # under another
+    curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
 """
+
+from collections.abc import Collection
+from dataclasses import replace
+from fractions import Fraction
 
 import streamlit as st
 from sqlmodel import Session, col, func, select
@@ -20,19 +24,39 @@ from mapd.ui.current import engine
 from mapd.verdicts import Policy
 
 
-def load_curated(exam_id: int, policy: Policy | None = None) -> Curated:
-    """The exam's curated set as it is now, under its own policy unless another is given."""
+def load_curated(exam_id: int) -> Curated:
+    """The exam's curated set as it is now, under its own policy."""
     with st.spinner("Reading the exam …"), db.reading(engine()) as session:
         material = load_material(session, exam_id)
         info = queries.exam(session, exam_id)  # not the kept one: its policy may have been set since
         judgements = queries.judgements(session, exam_id)
-        return curate(material, judgements, policy or policies.exam_policy(session, info), exam=info)
+        return curate(material, judgements, policies.exam_policy(session, info), exam=info)
+
+
+def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
+    """What the curated set has of these questions, under the exam's own policy unless another is given.
+
+    The reviewers' leniency is that of the whole exam as the aggregate has it, so `catch_up` comes first.
+    """
+    asked = sorted(set(questions))
+    with db.reading(engine()) as session:
+        material, judgements = queries.material(session, exam_id, asked), queries.judgements(session, exam_id, asked)
+        held = session.get_one(t.StandingExam, exam_id)
+        offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
+        policy = policy or policies.exam_policy(session, material.exam)
+        part = curate(material, judgements, policy, offsets=offsets)
+        return replace(part, teachers=tuple(queries.voices(session, exam_id)))
+
+
+def catch_up(exam_id: int) -> None:
+    """Bring the aggregate up to date before something is read of it."""
+    with st.spinner("Reading the exam …"):
+        standing.catch_up(engine(), exam_id)
 
 
 def queue_counts(exam_id: int, person: str) -> dict[str, Count]:
     """By queue how many mistakes wait for this person, of how many, under the exam's own policy."""
-    with st.spinner("Filling the queues …"):
-        standing.catch_up(engine(), exam_id)
+    catch_up(exam_id)
     with db.reading(engine()) as session:
         policy = policies.exam_policy(session, queries.exam(session, exam_id))
         held = standings.counts(session, exam_id, round(policy.threshold * 100), person)

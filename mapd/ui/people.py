@@ -10,7 +10,6 @@ import streamlit as st
 
 from mapd.curation import records, sharing
 from mapd.curation.curated import Curated
-from mapd.curation.filters import Found
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
 from mapd.curation.sharing import Held
@@ -18,6 +17,7 @@ from mapd.results import wilson
 from mapd.store import db
 from mapd.ui import current, figures, rows, text
 from mapd.ui.figures import Cell, Html
+from mapd.ui.rows import Found
 
 PERSON = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.curation.filters import Found
 from mapd.ui import figures, hotkeys, rendered, text
+from mapd.ui.rows import Found
 from mapd.ui.triage import cards
 from mapd.verdicts import Verdict
 

@@ -1,106 +1,164 @@
 """The rows of a curated set as HTML: one line or two each, the whole text with its scores in a fold.
 
-    rows.draw(find(curated, Filter())[:25], curated, "browse")     # a head and a row each, with a link to triage
+    rows.draw([Found(mistake, x)], curated, "browse")     # a head and a row each, with a link to triage
 
-Columns line up because every row of a kind is the same grid (curate.css). A fold is the browser's own <details>: it
-opens without a rerun. All foreign text is escaped here, by ui/text.py.
+Columns line up because every row of a kind is the same grid. A fold is the browser's own <details>: it opens without a
+rerun. All foreign text is escaped here, by ui/text.py.
 """
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.curation.filters import Found
+from mapd.store import listing
 from mapd.ui import current
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours
-from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line
+from mapd.ui.text import escape, foreign_html, foreign_line_html, found, gold_html, one_line
 from mapd.verdicts import Act, Check, Ruling, Verdict
 
 STYLE = Path(__file__).parent / "curate.css"
-PAGE = 25  # rows a page
+PAGE = listing.PAGE
 LONGEST = 20_000  # characters of one text in a fold; the rest is counted
-HEADS = {
-    "text": ("no", "teacher", "text", "answer · gold", "votes", "mean", "verdict", "gold eq. work"),
-    "change": ("no", "teacher", "text", "answer · gold", "votes", "mean", "verdict", "gold eq. work"),
-    "mistake": ("no", "question", "answer · gold", "rationales", "feedback", "pair"),
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its head, its width, and its width where there is little room (none: it isn't shown there)."""
+
+    head: str
+    width: str
+    narrow: str | None
+
+
+TEXT = {
+    "no": Column("no", "2.4rem", "2.2rem"),
+    "teacher": Column("teacher", "6.2rem", "4.6rem"),
+    "text": Column("text", "minmax(9rem, 1fr)", "minmax(6rem, 1fr)"),
+    "answer": Column("answer · gold", "8rem", "6rem"),
+    "votes": Column("votes", "2.8rem", "2.6rem"),
+    "mean": Column("mean", "2.6rem", "2.5rem"),
+    "spread": Column("spread", "2.9rem", "2.9rem"),
+    "verdict": Column("verdict", "8rem", "7.2rem"),
+    "change": Column("verdict", "14rem", "9rem"),
+    "checks": Column("gold eq. work", "5.2rem", None),
+    "people": Column("people", "8rem", "6rem"),
+    "task": Column("task", "4.2rem", None),
+    "length": Column("words", "3rem", None),
 }
+MISTAKE = {
+    "no": Column("no", "2.4rem", "2.2rem"),
+    "question": Column("question", "minmax(11rem, 1fr)", "minmax(7rem, 1fr)"),
+    "answer": Column("answer · gold", "8rem", "6rem"),
+    "rationales": Column("rationales", "13.5rem", "13.5rem"),
+    "feedback": Column("feedback", "4.4rem", "4.4rem"),
+    "pair": Column("pair", "8rem", "7rem"),
+    "task": Column("task", "4.2rem", None),
+}
+OF_TEXT = ("no", "teacher", "text", "answer", "votes", "mean", "verdict", "checks")  # what is shown unless others are
+OF_CHANGE = ("no", "teacher", "text", "answer", "votes", "mean", "change", "checks")
+OF_MISTAKE = ("no", "question", "answer", "rationales", "feedback", "pair")
+Cell = tuple[str, str]  # HTML, and the tooltip as text
 CHECKS = {Check.MATCHES_GOLD: "gold", Check.EQUATIONS_TRUE: "equations", Check.SHOWS_WORK: "work"}
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One row: a mistake and the text to read of it (none where nobody has explained the mistake)."""
+
+    mistake: Mistake
+    text: Explained | None
+
+
 def draw(
-    found: Sequence[Found],
+    shown: Sequence[Found],
     curated: Curated,
     key: str,
+    columns: Sequence[str] = OF_TEXT,
     *,
-    mistakes: bool = False,
+    words: str = "",
     was: Mapping[int, Verdict] | None = None,
 ) -> None:
-    """Draw these rows. `was`: by text id the verdict before a change, shown beside the one after."""
+    """Draw these rows: of mistakes where `columns` are theirs, else of texts.
+
+    `words`: what was searched for, to be marked. `was`: by text id the verdict before a change, beside the one after.
+    """
     colours = teacher_colours(curated.teachers)
-    kind = "mistake" if mistakes else "text" if was is None else "change"
+    of = MISTAKE if "question" in columns else TEXT
     with st.container(key=f"mapd_rows_{key}", gap=None):
-        _draw_row(_head(kind), None, f"{key}_head")
-        for number, row in enumerate(found):
-            if mistakes or row.text is None:
-                cells, fold = mistake_cells(row.mistake, colours), mistake_fold(row.mistake, colours)
+        heads = {name: _cell(of[name].head) for name in columns}
+        _draw_row(_cells(of, columns, heads, "div", "mapd-head"), None, f"{key}_head")
+        for number, row in enumerate(shown):
+            if of is MISTAKE:
+                cells, fold = mistake_cells(row.mistake, colours, words), mistake_fold(row.mistake, colours, words)
             else:
-                before = was and was[row.text.text.id]
-                cells = text_cells(row.mistake, row.text, colours, before or None)
-                fold = text_fold(row.mistake, row.text)
-            _draw_row(_folded(kind, cells, fold), row, f"{key}_{number}")
+                assert row.text is not None, "a row of texts has its text"
+                before = was[row.text.text.id] if was else None
+                cells = text_cells(row.mistake, row.text, colours, words, before)
+                fold = text_fold(row.mistake, row.text, words)
+            summary = _cells(of, columns, cells, "summary")
+            body = f'<details class="mapd-row">{summary}<div class="mapd-fold">{fold}</div></details>'
+            _draw_row(body, row, f"{key}_{number}")
 
 
-def _draw_row(body: str, found: Found | None, key: str) -> None:
+def _draw_row(body: str, row: Found | None, key: str) -> None:
     with st.container(horizontal=True, wrap=False, gap="small", key=f"mapd_row_{key}"):
         st.html(body)
-        if found is None:
+        if row is None:
             st.html("<span></span>", width=64)
         else:
-            text = {"text": found.text.text.uid} if found.text else {}
-            current.link("pages/review/triage.py", "Judge", mistake=found.mistake.attempt.uid, **text)
+            text = {"text": row.text.text.uid} if row.text else {}
+            current.link("pages/review/triage.py", "Judge", mistake=row.mistake.attempt.uid, **text)
 
 
-def _head(kind: str) -> str:
-    cells = "".join(f'<span class="c-{name.split()[0]}">{name}</span>' for name in HEADS[kind])
-    return f'<div class="mapd-cells mapd-head mapd-rows-{kind}">{cells}</div>'
+def _cells(of: Mapping[str, Column], names: Sequence[str], cells: Mapping[str, Cell], tag: str, more: str = "") -> str:
+    """A row's cells in the columns that are shown; some of them give way where there is little room."""
+    wide = " ".join(of[name].width for name in names)
+    narrow = " ".join(width for name in names if (width := of[name].narrow))
+    body = ""
+    for name in names:
+        gives_way = "" if of[name].narrow else " mapd-wide"
+        inside, title = cells[name]
+        tooltip = f' title="{html.escape(title)}"' if title else ""
+        body += f'<span class="c-{name}{gives_way}"{tooltip}>{inside}</span>'
+    return f'<{tag} class="mapd-cells {more}" style="--wide:{wide};--narrow:{narrow}">{body}</{tag}>'
 
 
-def _folded(kind: str, cells: str, fold: str) -> str:
-    summary = f'<summary class="mapd-cells mapd-rows-{kind}">{cells}</summary>'
-    return f'<details class="mapd-row">{summary}<div class="mapd-fold">{fold}</div></details>'
+def _cell(body: str, title: str = "") -> Cell:
+    return body, title
 
 
-def _cell(name: str, body: str, title: str = "") -> str:
-    tooltip = f' title="{html.escape(title)}"' if title else ""
-    return f'<span class="c-{name}"{tooltip}>{body}</span>'
-
-
-def text_cells(mistake: Mistake, x: Explained, colours: Mapping[str, str], was: Verdict | None = None) -> str:
-    """The cells of a rationale's or a feedback's row."""
+def text_cells(
+    mistake: Mistake, x: Explained, colours: Mapping[str, str], words: str = "", was: Verdict | None = None
+) -> dict[str, Cell]:
+    """The cells of a rationale's or a feedback's row, by column."""
     mean = x.committee.mean
     votes = " ".join("–" if v.score is None else str(v.score) for v in x.text.votes)
     said_by = "; ".join(f"{v.reviewer}: {v.score or f'no vote, {v.status}'}" for v in x.text.votes)
-    words = foreign_line_html(mistake.question.text, 240) + foreign_line_html(x.text.text or "no text", 240)
-    return "".join(
-        (
-            _number(mistake),
-            _cell("teacher", _teacher(x.text.teacher, colours)),
-            _cell("text", words),
-            _cell("answer", _answer(x.states.matches_gold, x.answer, mistake.gold, x.text.kind)),
-            _cell("votes", votes or "–", one_line(said_by or "no votes", 300)),
-            _cell("mean", "–" if mean is None else f"{float(mean):.2f}"),
-            _cell("verdict", _verdict(x) if was is None else _change(was, x)),
-            _cell("gold", "".join(_state(check, getattr(x.states, check)) for check in CHECKS)),
-        )
-    )
+    lines = (mistake.question.text, x.text.text or "no text")
+    return {
+        "no": _number(mistake),
+        "teacher": _cell(_teacher(x.text.teacher, colours)),
+        "text": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
+        "answer": _cell(_answer(x.states.matches_gold, x.answer, mistake.gold, x.text.kind)),
+        "votes": _cell(votes or "–", one_line(said_by or "no votes", 300)),
+        "mean": _cell("–" if mean is None else f"{float(mean):.2f}"),
+        "spread": _cell(str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
+        "verdict": _cell(_verdict(x)),
+        "change": _cell(_change(was or x.verdict, x)),
+        "checks": _cell("".join(_state(check, getattr(x.states, check)) for check in CHECKS)),
+        "people": _cell(said(x.people) if x.judged else "–"),
+        "task": _cell(mistake.question.task.value),
+        "length": _cell(f"{len(x.text.text.split()):,}"),
+    }
 
 
-def _number(mistake: Mistake) -> str:
-    return _cell("no", str(mistake.question.position + 1), one_line(f"in the file: {mistake.question.source_id}", 80))
+def _number(mistake: Mistake) -> Cell:
+    return _cell(str(mistake.question.position + 1), one_line(f"in the file: {mistake.question.source_id}", 80))
 
 
 def _teacher(name: str, colours: Mapping[str, str]) -> str:
@@ -139,19 +197,21 @@ def _change(was: Verdict, x: Explained) -> str:
     return f'{chip(was.value)}<span class="mapd-arrow">→</span>{now}'
 
 
-def text_fold(mistake: Mistake, x: Explained) -> str:
+def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
     """The whole text, its false steps marked, and beside it all that is said of it."""
     marks = [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
+    question, student = _question(mistake), mistake.attempt.text
     facts = {
-        "question": foreign_html(_question(mistake), max_chars=LONGEST),
+        "question": foreign_html(question, found(question, words), LONGEST),
         "votes": "<br>".join(_votes(x)) or "none",
         "committee": f"{LOOKS[x.committee.verdict.value].word}: {escape(x.committee.why)}",
-        "people": _said(x.people),
+        "people": said(x.people),
         "checks": "<br>".join(checks),
-        "student": foreign_html(mistake.attempt.text, max_chars=LONGEST),
+        "student": foreign_html(student, found(student, words), LONGEST),
     }
-    return f'<div class="mapd-whole">{foreign_html(x.text.text, marks, LONGEST)}</div>{_facts(facts)}'
+    whole = foreign_html(x.text.text, marks + found(x.text.text, words), LONGEST)
+    return f'<div class="mapd-whole">{whole}</div>{_facts(facts)}'
 
 
 def _states(x: Explained) -> list[tuple[str, State]]:
@@ -166,16 +226,19 @@ def _question(mistake: Mistake) -> str:
 
 
 def _votes(x: Explained) -> list[str]:
-    return [
+    votes = [
         f"{escape(one_line(v.reviewer, 60))} {score_dots(v.score)}"
         + (f" ({escape(v.status)})" if v.score is None else "")
         + ("" if v.saw_gold else " without sight of the gold")
         + (foreign_html(v.text, max_chars=LONGEST) if v.text else "")
         for v in x.text.votes
     ]
+    scores_alone = bool(votes) and not any(v.text for v in x.text.votes)
+    return votes + ['<span class="mapd-note">only scores, no critique stored</span>'] * scores_alone
 
 
-def _said(people: Ruling) -> str:
+def said(people: Ruling) -> str:
+    """What people decided, as HTML."""
     who = escape(one_line(" and ".join(people.by), 200))
     if people.conflict:
         return f"{who} differ: an adjudicator decides"
@@ -190,23 +253,22 @@ def _facts(facts: Mapping[str, str]) -> str:
     return f'<dl class="mapd-facts">{"".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in facts.items())}</dl>'
 
 
-def mistake_cells(mistake: Mistake, colours: Mapping[str, str]) -> str:
-    """The cells of a mistake's row."""
-    words = foreign_line_html(mistake.question.text, 240) + foreign_line_html(mistake.attempt.text or "no text", 240)
+def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> dict[str, Cell]:
+    """The cells of a mistake's row, by column."""
+    lines = (mistake.question.text, mistake.attempt.text or "no text")
     answer = State.NOTHING if mistake.answer is None else State.FAILS
     standing = sum(x.verdict is Verdict.ACCEPTED for x in mistake.feedback)
     pair = mistake.covered and mistake.feedback_stands
     why = "covered" if pair else "no feedback stands" if mistake.covered else "not covered"
-    return "".join(
-        (
-            _number(mistake),
-            _cell("question", words),
-            _cell("answer", _answer(answer, mistake.answer, mistake.gold, "attempt")),
-            _cell("rationales", "".join(_brief(x, colours) for x in mistake.rationales) or "none"),
-            _cell("feedback", f"{standing} of {len(mistake.feedback)}", "feedback that stands"),
-            _cell("pair", f"{_sign('holds' if pair else 'nothing')} {why}"),
-        )
-    )
+    return {
+        "no": _number(mistake),
+        "question": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
+        "answer": _cell(_answer(answer, mistake.answer, mistake.gold, "attempt")),
+        "rationales": _cell("".join(_brief(x, colours) for x in mistake.rationales) or "none"),
+        "feedback": _cell(f"{standing} of {len(mistake.feedback)}", "feedback that stands"),
+        "pair": _cell(f"{_sign('holds' if pair else 'nothing')} {why}"),
+        "task": _cell(mistake.question.task.value),
+    }
 
 
 def _brief(x: Explained, colours: Mapping[str, str]) -> str:
@@ -217,16 +279,17 @@ def _brief(x: Explained, colours: Mapping[str, str]) -> str:
     return f'<span class="mapd-brief" title="{title}">{swatch}{_sign(x.verdict.value)}{mean}</span>'
 
 
-def mistake_fold(mistake: Mistake, colours: Mapping[str, str]) -> str:
+def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:
     """The question, the student's whole response, and a line for each explanation."""
     lines = "".join(
         f'<div class="mapd-line-of">{_teacher(x.text.teacher, colours)}{_verdict(x)}'
-        f"{foreign_line_html(x.text.text, 300)}</div>"
+        f"{foreign_line_html(x.text.text, 300, words)}</div>"
         for x in mistake.texts
     )
+    question, student = _question(mistake), mistake.attempt.text
     facts = {
-        "question": foreign_html(_question(mistake), max_chars=LONGEST),
+        "question": foreign_html(question, found(question, words), LONGEST),
         "gold": gold_html(mistake.gold, 200),
-        "student": foreign_html(mistake.attempt.text, max_chars=LONGEST),
+        "student": foreign_html(student, found(student, words), LONGEST),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'

@@ -2,6 +2,7 @@
 
     foreign(rationale.text, marks=[(31, 47, "false step")])     # draws it
     foreign_html(rationale.text, ...)                           # the same as a string, for a card of one's own
+    foreign_html(rationale.text, found(rationale.text, "15 pens"))              # what a search found is marked
 
 Everything that a model or a file wrote passes through here before it reaches `st.html`; `label` is for the few places
 where streamlit reads markdown (button, radio, page_link, st.error).
@@ -15,6 +16,8 @@ from itertools import pairwise
 
 import streamlit as st
 
+from mapd.store.listing import tokens_of
+
 Mark = tuple[int, int, str]  # from, up to (offsets into the text as stored), what it marks
 
 # What can't be seen or turns the reading order: C0 and C1 controls but tab and newline, bidi controls, zero-width
@@ -26,6 +29,9 @@ HIDDEN = re.compile(
 AUTOLINK = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)  # GFM links these even where every sign is escaped
 MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 NO_GOLD = '<span class="mapd-more">none given</span>'
+HIT = "found"  # what a search's marks are labelled
+BEFORE = 24  # characters that a line shows before what was found
+SEARCHED = 20_000  # characters of a text that are looked through for what to mark
 NO_TEXT = '<span class="mapd-more">no text</span>'
 
 
@@ -60,10 +66,33 @@ def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = 
     return f'<div class="mapd-text" dir="auto">{body}{more}</div>'
 
 
-def foreign_line_html(text: str, chars: int = 80) -> str:
-    """One line of foreign text as HTML, the whole of it (up to 500 characters) in the tooltip."""
-    line = html.escape(one_line(text, chars)) or NO_TEXT
-    return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{line}</span>'
+def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:
+    """One line of foreign text as HTML, the whole of it (up to 500 characters) in the tooltip.
+
+    With `words` the line begins shortly before the first place where they stand, and they are marked.
+    """
+    cut = text
+    if hits := found(text, words):
+        hit = hits[0][0]
+        start = text.find(" ", hit - BEFORE, hit) + 1 or hit - BEFORE if hit > BEFORE else 0  # at a word's beginning
+        cut = f"{'…' if start else ''}{text[start:]}"
+    line = one_line(cut, chars)
+    shown = _marked(line, found(line, words)) or NO_TEXT
+    return f'<span class="mapd-line" dir="auto" title="{html.escape(one_line(text, 500))}">{shown}</span>'
+
+
+def found(text: str, words: str) -> list[Mark]:
+    """Where the words stand one behind the other, as the search finds them: the last may be the beginning of one."""
+    if not (tokens := tokens_of(words)):
+        return []
+    phrase = r"\W+".join(re.escape(_plain(token)) for token in tokens)
+    hits = re.finditer(rf"(?<!\w){phrase}\w*", _plain(text[:SEARCHED]))
+    return [(hit.start(), hit.end(), HIT) for hit in hits]
+
+
+def _plain(text: str) -> str:
+    """The text without accents and capitals, each character in its place."""
+    return "".join(c.lower() if c.isascii() else unicodedata.normalize("NFD", c)[0].lower()[0] for c in text)
 
 
 def gold_html(gold: str, chars: int) -> str:
@@ -95,7 +124,8 @@ def _marked(text: str, marks: Sequence[Mark]) -> str:
     for start, end in pairwise(cuts):
         piece = escape(text[start:end])
         what = "; ".join(dict.fromkeys(mark[2] for mark in inside if mark[0] <= start and end <= mark[1]))
-        pieces.append(f'<mark class="mapd-mark" title="{html.escape(what)}">{piece}</mark>' if what else piece)
+        look = "mapd-hit" if what == HIT else "mapd-mark"
+        pieces.append(f'<mark class="{look}" title="{html.escape(what)}">{piece}</mark>' if what else piece)
     return "".join(pieces)
 
 

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from mapd.curation.curated import Curated, changed, sweep
-from mapd.curation.filters import Found
-from mapd.ui import address, charts, current, figures, lab, rows
+from mapd.curation.figures import Figures, sweep
+from mapd.ui import charts, current, figures, lab, moves, rows
+from mapd.ui.loaded import catch_up
 from mapd.ui.look import FIGURE_CONFIG
-from mapd.verdicts import Verdict
+from mapd.verdicts import Policy
 
 
 def page(exam_id: int) -> None:
@@ -14,61 +14,34 @@ def page(exam_id: int) -> None:
     saved, known = lab.policies_of(exam_id)
     chosen = lab.choose(exam_id, saved, known)
     lab.status(chosen, saved)
-    before, after = lab.curated_at(exam_id, saved), lab.curated_at(exam_id, chosen)
-    if not any(after.rationales):
+    catch_up(exam_id)
+    before, after = lab.figures_of(exam_id, saved, saved), lab.figures_of(exam_id, chosen, saved)
+    if not after.at("rationales", 0):
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")
         current.link("pages/loop/committee.py", "Ask teachers", icon=":material/groups:")
         return
     with st.container(key="mapd_lab_view"):
         left, right = st.columns([62, 38], gap="medium")
     with left:
-        chart(after, chosen.threshold, saved.threshold)
+        chart(after, chosen, saved)
     with right:
-        st.html(lab.numbers(before, after))
-    changes(exam_id, before, after)
+        st.html(lab.numbers(exam_id, before, saved, after, chosen))
+    st.subheader("What the change would do", anchor=False)
+    if lab.same_conditions(chosen, saved):
+        moves.by_threshold(exam_id, chosen, saved, **lab.params(chosen, known))
+    else:
+        moves.by_conditions(exam_id, chosen, saved)
 
 
-def chart(after: Curated, chosen: float, saved: float) -> None:
+def chart(after: Figures, chosen: Policy, saved: Policy) -> None:
     """All thresholds at once, under the conditions chosen."""
-    cuts = [x.cut for x in after.rationales]
-    if not after.has_votes:
+    if not after.at("with a vote", 0):
         st.caption("No rationale has a valid vote: every threshold leaves them all undecided.")
-    xs = charts.thresholds(cuts, min(1.0, chosen, saved), 5.0, (chosen, saved))
-    figure = charts.sweep_figure(sweep(after, xs), chosen, saved)
+    at, was = chosen.threshold, saved.threshold
+    xs = charts.thresholds([cut / 100 for cut in after.cuts], min(1.0, at, was), 5.0, (at, was))
+    figure = charts.sweep_figure(sweep(after, xs), at, was)
     alt = "Rationales accepted, those with a wrong answer, mistakes covered and training pairs at every threshold"
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
-
-
-def changes(exam_id: int, before: Curated, after: Curated) -> None:
-    """The rationales that the change would add or drop, each with a link."""
-    address.settle("changes", exam_id, change=None, page=1)
-    moved = changed(before, after)
-    groups = {
-        "added": [c for c in moved if c[2].verdict is Verdict.ACCEPTED],
-        "dropped": [c for c in moved if c[1].verdict is Verdict.ACCEPTED],
-    }
-    st.subheader("What the change would do", anchor=False)
-    if not moved:
-        st.caption("Nothing: it decides every rationale as the saved policy does.")
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        wanted = st.segmented_control(
-            "Show",
-            list(groups),
-            key="change",
-            bind="query-params",
-            label_visibility="collapsed",
-            on_change=address.first_page,
-            args=("page",),
-        )
-        counts = ", ".join(f"{len(found):,} {name}" for name, found in groups.items())
-        st.caption(f"{counts}. Judgements stand at every threshold, so what people decided is never among them.")
-    shown = moved if wanted is None else groups[wanted]
-    pages = max(1, -(-len(shown) // rows.PAGE))
-    number = st.pagination(pages, key="page", bind="query-params")
-    part = shown[(number - 1) * rows.PAGE : number * rows.PAGE]
-    was = {new.text.id: old.verdict for _, old, new in part}
-    rows.draw([Found(mistake, new) for mistake, _, new in part], after, "changes", was=was)
 
 
 figures.style()

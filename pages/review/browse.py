@@ -1,31 +1,32 @@
-"""Browse: one table of rationales, feedback or mistakes, with filters that are an address."""
+"""Browse: mistakes, rationales, feedback or questions, 25 at a time, with filters that are an address."""
 
 import streamlit as st
 
-from mapd.curation.filters import Kind, find
-from mapd.ui import browsing, bulk, current, figures, rows
-from mapd.ui.loaded import load_curated
+from mapd.store.listing import Show
+from mapd.ui import browsing, bulk, current, figures, rows, turning
+from mapd.ui.loaded import catch_up
+
+PAGE = "pages/review/browse.py"
 
 
 def page(exam_id: int) -> None:
     """The table of one exam."""
-    curated = load_curated(exam_id)
-    wanted, order = browsing.chosen(exam_id, curated)
-    found = find(curated, wanted, order)
-    of = len(find(curated, browsing.Filter(kind=wanted.kind)))
-    pages = max(1, -(-len(found) // rows.PAGE))
+    catch_up(exam_id)
+    asked = browsing.chosen(exam_id)
+    found = browsing.read(exam_id, asked)
+    show = asked.wanted.show
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_browse_found"):
-        st.html(f'<span class="mapd-note"><b>{len(found):,}</b> of {of:,} {wanted.kind}</span>')
-        number = min(st.pagination(pages, key="page", bind="query-params"), pages)
-    if wanted.kind is not Kind.MISTAKES:
-        bulk.offer(found, curated, wanted.kind)
-    if not found:
-        st.info(
-            "Nothing fits these filters." if of else f"This exam has no {wanted.kind}.", icon=":material/search_off:"
-        )
-        return
-    shown = found[(number - 1) * rows.PAGE : number * rows.PAGE]
-    rows.draw(shown, curated, "browse", mistakes=wanted.kind is Kind.MISTAKES)
+        st.html(f'<span class="mapd-note"><b>{found.of:,}</b> of {found.all:,} {show}</span>', width="content")
+        if show in (Show.RATIONALES, Show.FEEDBACK):
+            bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
+    if found.rows:
+        browsing.draw(exam_id, asked, found.rows)
+        turning.links(PAGE, found.rows, found.before, found.of, **asked.params)
+    elif found.of:
+        turning.to_the_first(PAGE, **asked.params)
+    else:
+        nothing = "Nothing fits these filters." if found.all else f"This exam has no {show}."
+        st.info(nothing, icon=":material/search_off:")
 
 
 figures.style()

@@ -2,15 +2,17 @@
 
 import streamlit as st
 
-from mapd.curation.filters import Filter, Order, find
+from mapd.curation.queues import doubt
 from mapd.ui import current, figures, hotkeys, room
 from mapd.ui.loaded import load_curated
+from mapd.ui.rows import Found
 
 
 def page(exam_id: int) -> None:
     """One rationale of the exam."""
     curated = load_curated(exam_id)
-    found = find(curated, Filter(), Order.DOUBT)
+    texts = [(mistake, x) for mistake in curated.mistakes for x in mistake.rationales]
+    found = [Found(*row) for row in sorted(texts, key=lambda row: -doubt(row[1]))]
     if not found:
         st.info("This exam has no rationales to vote on.", icon=":material/search_off:")
         return

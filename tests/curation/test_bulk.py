@@ -8,6 +8,7 @@ from mapd.curation.bulk import Chosen
 from mapd.curation.judging import judge
 from mapd.errors import Stale
 from mapd.store import queries
+from mapd.store.listing import Said
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act, Verdict
 
@@ -15,7 +16,8 @@ from mapd.verdicts import Act, Verdict
 def chosen(session: Session, exam: ExamInfo) -> list[Chosen]:
     """Every rationale of gemini's."""
     curated = judging.curated_set(session, exam.id)
-    return bulk.chosen([x for x in curated.rationales if x.text.teacher == "gemini"], curated)
+    mine = [x for x in curated.rationales if x.text.teacher == "gemini"]
+    return bulk.chosen([Said(x.text.id, x.committee.verdict.value, x.judged, 0) for x in mine], "rationale")
 
 
 def verdicts(session: Session, exam: ExamInfo) -> list[Verdict]:

@@ -1,17 +1,16 @@
-"""The curated set: decided, counted, swept, corrected by people."""
+"""The curated set: decided, counted, corrected by people."""
 
 from dataclasses import replace
 
-import pytest
 from sqlmodel import Session
 
 from mapd.checks import State
 from mapd.curation import judging
-from mapd.curation.curated import changed, counted, curate, summary, sweep
+from mapd.curation.curated import changed, counted, curate, summary
 from mapd.curation.judging import Target, judge
 from mapd.store import queries
 from mapd.store.queries import ExamInfo, Vote
-from mapd.verdicts import PAPER, STRICT, Act, Policy, Verdict
+from mapd.verdicts import PAPER, Act, Verdict
 
 
 def test_every_mistake_has_its_texts_decided(session: Session, exam: ExamInfo) -> None:
@@ -25,19 +24,6 @@ def test_every_mistake_has_its_texts_decided(session: Session, exam: ExamInfo) -
     assert {x.text.teacher for x in wrong} == {"mistral"}
     assert len(wrong) == 4
     assert all(len(m.feedback) == 3 and m.feedback_stands for m in curated.mistakes)
-
-
-@pytest.mark.parametrize("policy", [PAPER, STRICT, Policy("fair", leniency_adjusted=True)])
-def test_the_sweep_counts_what_each_threshold_gives(session: Session, exam: ExamInfo, policy: Policy) -> None:
-    texts = judging.curated_set(session, exam.id).mistakes[0].rationales
-    judge(session, Target("rationale", texts[0].text.id), Act.REJECT, by="ann")
-    judge(session, Target("rationale", texts[1].text.id), Act.ACCEPT, by="ann")
-    material, said = queries.material(session, exam.id), queries.judgements(session, exam.id)
-    thresholds = [0, 1, 2, 3, 3.5, 4, 4.5, 5]
-    for at in sweep(curate(material, said, policy), thresholds):
-        counts = summary(curate(material, said, policy.at(at.threshold)))
-        assert (at.accepted, at.wrong) == (counts.accepted, counts.accepted_wrong_answer)
-        assert (at.covered, at.pairs) == (counts.mistakes_covered, counts.pairs)
 
 
 def test_a_judgement_changes_one_text_and_survives_every_threshold(session: Session, exam: ExamInfo) -> None:
@@ -106,6 +92,4 @@ def test_votes_with_and_without_sight_of_the_gold_are_never_averaged() -> None:
 
 def test_an_empty_exam_counts_nothing(session: Session, exam: ExamInfo) -> None:
     material = replace(queries.material(session, exam.id), attempts=(), texts=())
-    curated = curate(material, [], PAPER)
-    assert summary(curated).accepted == 0
-    assert sweep(curated, [3])[0].covered == 0
+    assert summary(curate(material, [], PAPER)).accepted == 0

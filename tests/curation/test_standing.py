@@ -9,20 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd.checks import State
 from mapd.curation import judging, policies, sharing, standing
-from mapd.curation.curated import ALWAYS_CUT, Curated, curate, sweep
-from mapd.curation.filters import Filter, Kind, People, find
+from mapd.curation.curated import Curated, curate
+from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
 from mapd.curation.queues import QUEUES, fill
 from mapd.errors import MapdError
 from mapd.store import db, queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
-from mapd.store.standings import Wanted
-from mapd.verdicts import Act, Check, Verdict
+from mapd.verdicts import Act
 from tests import samples
 from tests.conftest import import_files
+from tests.curation.test_figures import told
 
 TEACHERS = ("ash", "brook", "rowan")
 PEOPLE = ("ann", "bob")
@@ -196,14 +195,7 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
             assert [p.key for p in first] == waiting[:1]
             count = counts.get(name, standings.Count(0, 0))
             assert (count.waiting, count.all) == (len(waiting), len(ruled)), (name, threshold, person)
-    thresholds = list(range(ALWAYS_CUT))
-    found = standings.figures(session, exam_id)
-    for at in sweep(curated, [n / 100 for n in thresholds]):
-        told = {name: sum(n for cut, n in found.get(name, []) if cut > round(at.threshold * 100)) for name in FIGURES}
-        assert told == {name: getattr(at, name) for name in FIGURES}, at
-
-
-FIGURES = ("accepted", "wrong", "covered", "pairs")
+    told(Figures.of(standings.figures(session, exam_id)), curated, standing.authors_of(session))
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -251,59 +243,6 @@ def test_a_page_goes_on_where_the_last_one_ended_and_back(engine: sa.Engine, exa
         assert read(number=5, after=whole[3].key) == whole[4:9]
         assert read(number=2, after=whole[3].key, backwards=True) == [whole[2], whole[1]]
         assert standings.place_of(session, exam_of.id, "everything", 300, whole[3].key.attempt_id) == whole[3]
-
-
-def everything(
-    session: Session, exam_id: int, wanted: Wanted, threshold: int = 300, order: str = "question", number: int = 5
-) -> list[int]:
-    """The texts, page by page."""
-    found: list[standings.Row] = []
-    while rows := standings.page(
-        session, exam_id, wanted, threshold, order=order, after=found[-1].key if found else None, number=number
-    ):
-        found += rows
-    return [row.explanation_id for row in found]
-
-
-ASKED = [
-    (Wanted("rationale"), Filter()),
-    (Wanted("feedback"), Filter(kind=Kind.FEEDBACK)),
-    (Wanted("rationale", verdict="accepted"), Filter(verdict=Verdict.ACCEPTED)),
-    (Wanted("rationale", verdict="rejected"), Filter(verdict=Verdict.REJECTED)),
-    (Wanted("rationale", checks={"matches_gold": "fails"}), Filter(checks={Check.MATCHES_GOLD: State.FAILS})),
-    (Wanted("rationale", people="judged"), Filter(people=People.JUDGED)),
-    (Wanted("rationale", people="not judged"), Filter(people=People.NOT_JUDGED)),
-    (Wanted("rationale", people="overridden"), Filter(people=People.OVERRIDDEN)),
-    (Wanted("rationale", people="conflict"), Filter(people=People.CONFLICT)),
-    (Wanted("rationale", spread=2), Filter(disagree=True)),
-    (Wanted("rationale", words="ann HAS 15 pens"), Filter(contains="ann HAS 15 pens")),
-    (Wanted("rationale", words="more come"), Filter(contains="more come")),
-    (Wanted("feedback", words="student subtr"), Filter(kind=Kind.FEEDBACK, contains="student subtr")),
-    (Wanted("rationale", words="no such words"), Filter(contains="no such words")),
-]
-
-
-def test_browse_reads_what_the_filters_find(engine: sa.Engine, exam_of: ExamInfo, monkeypatch: Any) -> None:
-    with db.writing(engine) as session:
-        texts = [x.text.id for x in judging.curated_set(session, exam_of.id).rationales]
-        for n, (act, who) in enumerate([(Act.REJECT, "ann"), (Act.ACCEPT, "ann"), (Act.ACCEPT, "bob")]):
-            judging.judge(session, Target("rationale", texts[5 * n]), act, by=who)
-        judging.judge(session, Target("rationale", texts[0]), Act.ACCEPT, by="bob")
-    standing.catch_up(engine, exam_of.id)
-    with db.reading(engine) as session:
-        for threshold in (300, 350):
-            curated = by_the_rules(session, exam_of.id, threshold)
-            for wanted, as_filter in ASKED:
-                found = [row.text.text.id for row in find(curated, as_filter) if row.text]
-                for few in (9_000, 0):  # the hits sorted, or each text looked up among them
-                    monkeypatch.setattr(standings, "FEW", few)
-                    assert everything(session, exam_of.id, wanted, threshold) == found, (wanted, threshold, few)
-        means = {x.text.id: x.committee.mean for x in curated.rationales}
-        low = [means[n] for n in everything(session, exam_of.id, Wanted("rationale"), order="lowest")]
-        assert low == sorted(low)
-        high = [means[n] for n in everything(session, exam_of.id, Wanted("rationale"), order="highest")]
-        assert high == sorted(high, reverse=True)
-        assert len(high) == 36
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """The browse page as streamlit runs it."""
 
 from pathlib import Path
+from urllib.parse import parse_qsl
 
+import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from mapd.curation import judging
+from mapd.curation.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.verdicts import Act, Reason
-from tests.pages.running import open_page, shown
+from tests.pages.running import errors, open_page, shown
 
 
 def browse(**params: str) -> AppTest:
@@ -30,7 +34,7 @@ def test_a_page_holds_25_of_36_rationales(full_home: Path) -> None:
     app = browse()
     assert "<b>36</b> of 36 rationales" in shown(app)
     assert rows(app) == 25
-    assert rows(browse(page="2")) == 11
+    assert "1–25 of 36" in shown(app)
 
 
 def test_the_address_filters(full_home: Path) -> None:
@@ -42,9 +46,81 @@ def test_the_address_filters(full_home: Path) -> None:
     assert "of 36 feedback" in shown(browse(show="feedback"))
 
 
-def test_words_are_found_in_question_and_text(full_home: Path) -> None:
-    assert "<b>3</b> of 36" in shown(browse(q="Ann has 15 pens"))
+@pytest.mark.parametrize(
+    ("asked", "number"),
+    [
+        ({"equations": "fails"}, 4),
+        ({"work": "holds"}, 30),
+        ({"gold": "nothing"}, 0),
+        ({"people": "judged"}, 2),
+        ({"people": "overridden"}, 2),
+        ({"by": "ann"}, 2),
+        ({"reason": "unclear"}, 1),
+        ({"task": "numeric"}, 36),
+        ({"task": "choice"}, 0),
+        ({"low": "4", "high": "5"}, 12),
+        ({"apart": "4"}, 12),
+        ({"teacher": "gpt", "order": "lowest mean"}, 12),
+        ({"show": "feedback", "teacher": "gpt"}, 12),
+        ({"show": "mistakes", "verdict": "rejected", "order": "most doubtful"}, 11),
+        ({"show": "questions"}, 12),
+        ({"show": "questions", "gold": "holds"}, 0),
+        ({"show": "questions", "people": "judged", "q": "pens"}, 1),
+    ],
+    ids=str,
+)
+def test_each_filter_narrows(full_home: Path, asked: dict[str, str], number: int) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        exam = session.exec(select(t.Exam.id)).one()
+        mistakes = judging.curated_set(session, exam).mistakes
+        first, last = mistakes[0].rationales[0], mistakes[-1]
+        judging.judge(session, Target("rationale", first.text.id), Act.REJECT, by="ann", reason=Reason.UNCLEAR)
+        judging.judge(session, Target("rationale", last.rationales[2].text.id), Act.ACCEPT, by="ann")
+        judging.judge(session, Target("question", last.question.id), Act.ACCEPT, by="ann")
+    app = browse(**asked)
+    assert f"<b>{number}</b> of " in shown(app)
+    assert rows(app) == min(number, 25)
+    assert not errors(app)
+
+
+def turns(app: AppTest) -> dict[str, dict[str, str]]:
+    """By their words, where the links to other pages of rows lead."""
+    links = [link.proto for link in app.get("page_link") if link.proto.label in ("Previous", "Next", "To the first")]
+    return {link.label: dict(parse_qsl(link.query_string)) for link in links}
+
+
+def test_the_address_turns_the_pages(full_home: Path) -> None:
+    first = browse(order="lowest mean", people="not judged")
+    second = browse(**turns(first)["Next"])
+    assert "26–36 of 36" in shown(second)
+    assert rows(second) == 11
+    assert turns(second).keys() == {"Previous"}
+    back = browse(**turns(second)["Previous"])
+    assert "1–25 of 36" in shown(back)
+    assert turns(back) == turns(first)
+    gone = browse(after="99,9,9", people="not judged")
+    assert "No row stands there any more" in " ".join(i.value for i in gone.info)
+    assert turns(gone)["To the first"]["people"] == "not judged"
+    assert "which is no row of this order" in errors(browse(after="x"))[0]
+
+
+def test_columns_are_chosen(full_home: Path) -> None:
+    assert 'class="c-spread"' not in shown(browse())
+    app = browse(columns="spread")
+    assert 'class="c-spread"' in shown(app)
+    assert 'class="c-verdict"' not in shown(app)
+
+
+def test_an_import_says_that_it_has_scores_alone(full_home: Path) -> None:
+    assert "only scores, no critique stored" in shown(browse())
+
+
+def test_words_are_found_in_question_and_text_and_marked(full_home: Path) -> None:
+    app = browse(q="ann HAS 15 pens")
+    assert "<b>3</b> of 36" in shown(app)
+    assert '<mark class="mapd-hit" title="found">Ann has 15 pens</mark>' in shown(app)
     assert any("Nothing fits" in i.value for i in browse(q="no such words").info)
+    assert "there is none in: =" in errors(browse(q="="))[0]
 
 
 def test_what_the_address_asks_in_vain_is_one_line_and_no_filter(full_home: Path) -> None:

@@ -74,7 +74,9 @@ def test_what_we_write_and_draw_is_aa(theme, ground):
         assert contrast(FOCUS, under) >= 3
         assert contrast(over(ACCENTS[theme], 0.8, under), under) >= 3  # a bar
     assert all(contrast(one, page) >= 3 for one in (ACCENT, TEAL, GREY, FAULT))
-    assert contrast(ink, translucent(MARK, page)) >= 4.5
+    marked = translucent(MARK, page)
+    assert contrast(ink, marked) >= 4.5
+    assert contrast(over(ink, MUTED, marked), marked) >= 4.5  # what a search found in a line that stands back
     assert contrast(WAVE, page) >= 3
     assert contrast(ink, translucent(ERROR, page)) >= 4.5
     assert contrast(ACCENTS[theme], page) >= 4.5

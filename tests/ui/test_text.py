@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd.ui.look import chip, teacher_chip
-from mapd.ui.text import HIDDEN, escape, foreign_html, foreign_line_html, label, one_line
+from mapd.ui.text import HIDDEN, escape, foreign_html, foreign_line_html, found, label, one_line
 from tests import hostile
 
 
@@ -96,3 +96,13 @@ def test_one_line_collapses_and_cuts():
 def test_a_label_escapes_every_sign_of_markdown():
     assert label("*a* :red[b] $c$") == r"\*a\* \:red\[b\] \$c\$"
     assert label("http://evil.test") == "http\\:\u2060\\/\\/evil\\.test"  # a word joiner: GFM can't make it a link
+
+
+def test_what_was_found_is_marked_where_it_stands():
+    text = "Élan has 3 pens; the pencils cost $5. <b>pens</b>"
+    assert [text[start:end] for start, end, _ in found(text, "PEN")] == ["pens", "pencils", "pens"]
+    assert [text[start:end] for start, end, _ in found(text, "elan HAS")] == ["Élan has"]
+    assert found(text, "ens") == found(text, "=") == found(text, "") == []
+    line = foreign_line_html("word " * 40 + text, 60, "pencils")
+    assert '…Élan has 3 pens; the <mark class="mapd-hit" title="found">pencils</mark> cost' in line
+    assert "<b>" not in foreign_line_html(text, 200, "pens")

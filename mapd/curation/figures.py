@@ -1,0 +1,105 @@
+"""The threshold lab's numbers at every threshold at once. Pure: rows of the aggregate in, counts out.
+
+    figures = Figures.of(bands(rows))
+    figures.at("accepted", 300)        -> 826 on the authors' SVAMP file
+    sweep(figures, [3.0, 3.5])         -> [AtThreshold(3.0, 826, 76, 365, 365), …]
+
+What counts is constant between two cuts, so a text is counted in bands: accepted from 0 up to below its cut, … A row
+with a cut of 350 and a wrong answer counts in ("accepted", 0, 350), ("wrong", 0, 350), ("rationales", 0, 501), …
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from mapd.checks import State
+from mapd.curation.curated import ALWAYS_CUT
+
+END = ALWAYS_CUT  # no threshold is so high
+COLUMNS = (  # what is counted by
+    *("attempt_id", "author_id", "kind", "votes", "cut", "committee_cut", "undecided", "committee_undecided"),
+    "matches_gold",
+)
+Bands = Counter[tuple[str, int, int]]  # (figure, from this threshold on, up to below this one): how many
+Row = Mapping[str, Any]
+
+
+def bands(rows: Iterable[Row]) -> Bands:
+    """Count these rows of mistakes and their texts, each mistake's all together."""
+    found: Bands = Counter()
+    best: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        if row["kind"] == "question":
+            continue
+        of = best[row["attempt_id"]]
+        of[row["kind"]] = max(row["cut"], of.get(row["kind"], 0))
+        if row["kind"] == "rationale":
+            found.update(_of_rationale(row))
+    for of in best.values():
+        found["mistakes", 0, END] += 1
+        found["covered", 0, of.get("rationale", 0)] += 1
+        found["pairs", 0, min(of.get("rationale", 0), of.get("feedback", 0))] += 1
+    return Counter({band: number for band, number in found.items() if band[1] < band[2]})
+
+
+def _of_rationale(row: Row) -> Iterator[tuple[str, int, int]]:
+    cut, committee, author = row["cut"], row["committee_cut"], row["author_id"]
+    yield "rationales", 0, END
+    yield f"rationales by {author}", 0, END
+    yield "accepted", 0, cut
+    yield f"accepted by {author}", 0, cut
+    if row["votes"]:
+        yield "with a vote", 0, END
+    if row["matches_gold"] == State.FAILS:
+        yield "wrong", 0, cut
+    if row["undecided"]:
+        yield "undecided", 0, END
+    elif row["matches_gold"] == State.HOLDS:
+        yield "rejected right", cut, END
+    if bool(row["undecided"]) != bool(row["committee_undecided"]):
+        yield "overridden", 0, END
+    else:
+        yield "overridden", min(cut, committee), max(cut, committee)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """By figure its number at each threshold, in hundredths from 0 to 500."""
+
+    lines: Mapping[str, Sequence[int]]
+    cuts: tuple[int, ...]  # where the number of accepted rationales steps
+
+    @classmethod
+    def of(cls, bands: Mapping[tuple[str, int, int], int]) -> "Figures":
+        """The figures that these bands add up to."""
+        steps: dict[str, list[int]] = defaultdict(lambda: [0] * (END + 1))
+        for (name, low, high), number in bands.items():
+            steps[name][low] += number
+            steps[name][high] -= number
+        cuts = {high for name, _, high in bands if name == "accepted" and high < END}
+        return cls({name: tuple(accumulate(step))[:END] for name, step in steps.items()}, tuple(sorted(cuts)))
+
+    def at(self, name: str, threshold: int) -> int:
+        """The figure at a threshold."""
+        return self.lines[name][threshold] if name in self.lines else 0
+
+
+@dataclass(frozen=True, slots=True)
+class AtThreshold:
+    """What one threshold gives: texts accepted, of them wrong, mistakes covered, training pairs."""
+
+    threshold: float
+    accepted: int
+    wrong: int
+    covered: int
+    pairs: int
+
+
+def sweep(figures: Figures, thresholds: Sequence[float]) -> list[AtThreshold]:
+    """The chart's four figures at each threshold."""
+    return [
+        AtThreshold(t, *(figures.at(name, round(t * 100)) for name in ("accepted", "wrong", "covered", "pairs")))
+        for t in thresholds
+    ]

@@ -1,0 +1,323 @@
+"""The rows of browse, page by page, from the aggregate that curation/standing.py keeps: SQL that knows no rule.
+
+    page(session, exam_id, Wanted(verdict="accepted"), 300)           -> the first 25 rationales, in question order
+    page(session, exam_id, wanted, 300, Turn(rows[-1].key))           -> the 25 behind them
+    page(session, exam_id, wanted, 300, Turn(rows[0].key, back=True)) -> the 25 before
+
+A page is read from where the last one ended (its key), so it costs the same at any depth; that is as long as the
+filter finds some in each stretch of the order. A mistake is the row of that text of it that stands first among those
+that fit: in question order, the most doubtful.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from mapd.store.tables import NO_MEAN
+
+PAGE = 25
+FEW = 2_000  # hits of a search: fewer are sorted; of more the order is walked until the page is full
+
+
+class Show(StrEnum):
+    """What one row is."""
+
+    MISTAKES = "mistakes"
+    RATIONALES = "rationales"
+    FEEDBACK = "feedback"
+    QUESTIONS = "questions"
+
+
+class Order(StrEnum):
+    """The order of the rows; ties keep the order of the questions (of the highest mean, backwards)."""
+
+    QUESTION = "question order"
+    DOUBT = "most doubtful"
+    LOWEST = "lowest mean"
+    HIGHEST = "highest mean"
+
+
+KINDS = {Show.MISTAKES: "rationale", Show.RATIONALES: "rationale", Show.FEEDBACK: "feedback"}
+CHECKS = ("matches_gold", "equations_true", "shows_work")
+DOUBT = "CASE WHEN {row}.committee_cut > :at THEN {row}.place_accepted ELSE {row}.place_rejected END"
+VERDICTS: Mapping[str, str] = {
+    "accepted": "{row}.cut > :at",
+    "rejected": "{row}.cut <= :at AND NOT {row}.undecided",
+    "undecided": "{row}.undecided",
+}
+PEOPLE: Mapping[str, str] = {
+    "not judged": "{row}.people = ''",
+    "judged": "{row}.people <> ''",
+    "overridden": "(({row}.cut > :at) <> ({row}.committee_cut > :at) OR {row}.undecided <> {row}.committee_undecided)",
+    "conflict": "{row}.people = 'conflict'",
+}
+WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, and the number in a hit's id
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a row has to be; nothing given, every row is wanted. A mistake fits if one of its rationales does."""
+
+    show: Show = Show.RATIONALES
+    author_id: int | None = None
+    verdict: str | None = None
+    checks: Mapping[str, str] = field(default_factory=dict)
+    people: str | None = None
+    judged_by: str | None = None
+    reason: str | None = None
+    means: tuple[int, int] | None = None  # from, to, in hundredths
+    cuts: tuple[int, int] | None = None  # accepted at the lower of two thresholds, and not at the higher
+    spread: int = 0
+    task: str | None = None
+    words: str = ""
+
+    @property
+    def about_texts(self) -> bool:
+        """Whether it asks anything that only a text can answer."""
+        asked = (self.author_id, self.verdict, self.checks, self.people, self.judged_by, self.reason, self.means)
+        return any(asked) or self.cuts is not None or self.spread > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its key in the order asked for, and what it is of."""
+
+    key: tuple[int, ...]
+    question_id: int
+    attempt_id: int
+    explanation_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """From this row's key on, or back from it."""
+
+    key: tuple[int, ...]
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """Rows of one kind that an index has in order: `lead` is a column, or the same number for all of them."""
+
+    kind: str
+    lead: str | int | None
+    only: str = ""
+
+    def key(self) -> list[str]:
+        """The columns of a row's key, in SQL."""
+        lead = [] if self.lead is None else [str(self.lead) if isinstance(self.lead, int) else f"s.{self.lead}"]
+        return [*lead, "s.position", "s.attempt_id", "s.id"]
+
+
+def key_length(order: Order) -> int:
+    """How many numbers a row's key has in this order."""
+    return 3 if order is Order.QUESTION else 4
+
+
+def _streams(wanted: Wanted, order: Order) -> list[_Stream]:
+    if wanted.show is Show.QUESTIONS:
+        return [_Stream("question", None)]
+    kinds = [KINDS[wanted.show]]
+    bare = ["mistake"] if wanted.show is Show.MISTAKES and not wanted.about_texts else []
+    if order is Order.QUESTION:
+        return [_Stream(kind, None) for kind in kinds + bare]
+    if order is Order.LOWEST:
+        return [_Stream(kind, "mean") for kind in kinds + bare]
+    if order is Order.HIGHEST:
+        voted = [_Stream(kind, "mean", f"s.mean < {NO_MEAN}") for kind in kinds]
+        return voted + [_Stream(kind, 0, f"s.mean = {NO_MEAN}") for kind in kinds + bare]
+    accepted = [_Stream(kind, "place_accepted", "s.committee_cut > :at") for kind in kinds]
+    return accepted + [_Stream(kind, "place_rejected", "s.committee_cut <= :at") for kind in kinds + bare]
+
+
+def page(
+    session: Session,
+    exam_id: int,
+    wanted: Wanted,
+    threshold: int,
+    turn: Turn | None = None,
+    *,
+    order: Order = Order.QUESTION,
+    number: int = PAGE,
+) -> list[Row]:
+    """The rows that are wanted, in order, from the beginning or from where one turns."""
+    back = turn is not None and turn.back
+    descending = (order is Order.HIGHEST) is not back
+    found: list[Row] = []
+    for stream in _streams(wanted, order):
+        query = _Query(session, exam_id, wanted, threshold, order, stream)
+        found += query.rows(turn, descending, number)
+    found.sort(key=lambda row: row.key, reverse=descending)
+    return found[:number][:: -1 if back else 1]
+
+
+def count(
+    session: Session,
+    exam_id: int,
+    wanted: Wanted,
+    threshold: int,
+    *,
+    order: Order = Order.QUESTION,
+    before: Sequence[int] | None = None,
+) -> int:
+    """How many are wanted; with `before` how many of them stand before that key."""
+    if before is None:
+        order = Order.QUESTION  # fewest streams, and a mistake in but one of them
+    streams = _streams(wanted, order)
+    turn = None if before is None else Turn(tuple(before), back=True)
+    descending = order is not Order.HIGHEST
+    return sum(_Query(session, exam_id, wanted, threshold, order, s).count(turn, descending) for s in streams)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text that is wanted: what the committee says, whether people judged it, the latest judgement (0 = none)."""
+
+    explanation_id: int
+    committee: str
+    judged: bool
+    latest: int
+
+
+def texts(session: Session, exam_id: int, wanted: Wanted, threshold: int, number: int) -> list[Said]:
+    """The first so many texts that are wanted, each once (attempts may share a rationale)."""
+    (stream,) = _streams(wanted, Order.QUESTION)
+    query = _Query(session, exam_id, wanted, threshold, Order.QUESTION, stream)
+    return query.texts(number)
+
+
+class _Query:
+    """One stream's rows that fit, as SQL."""
+
+    def __init__(
+        self, session: Session, exam_id: int, wanted: Wanted, threshold: int, order: Order, stream: _Stream
+    ) -> None:
+        self.session, self.wanted, self.order, self.stream = session, wanted, order, stream
+        self.values: dict[str, object] = {"exam": exam_id, "kind": stream.kind, "at": threshold}
+        self.begin, self.rows_, self.has = _having(session, wanted.words, self.values)
+        self.where = ["s.exam_id = :exam", "s.kind = :kind", *self._fitting("s"), *filter(None, [stream.only])]
+        self.leads = [self._leads()] if wanted.show is Show.MISTAKES and stream.kind != "mistake" else []
+
+    def rows(self, turn: Turn | None, descending: bool, number: int) -> list[Row]:
+        """The first rows, from where one turns."""
+        key, way = self.stream.key(), "DESC" if descending else "ASC"
+        where = self.where + self.leads + self._behind(turn, descending)
+        query = (
+            f"{self.begin}SELECT {', '.join(key)}, s.question_id, s.explanation_id FROM {self.rows_}"
+            f" WHERE {' AND '.join(where)} ORDER BY {', '.join(f'{c} {way}' for c in key if c[0] == 's')} LIMIT :number"
+        )
+        found = self.session.execute(sa.text(query), self.values | {"number": number})
+        return [Row(tuple(row[:-2]), row[-2], row[-4], row[-1]) for row in found]
+
+    def count(self, turn: Turn | None, descending: bool) -> int:
+        """How many rows, from where one turns."""
+        number = "count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)"
+        where = self.where + (self.leads if turn else []) + self._behind(turn, descending)
+        query = f"{self.begin}SELECT {number} FROM {self.rows_} WHERE {' AND '.join(where)}"
+        return int(self.session.execute(sa.text(query), self.values).scalar_one())
+
+    def texts(self, number: int) -> list[Said]:
+        """The texts of the rows."""
+        latest = "(SELECT max(j.id) FROM judgement j WHERE j.explanation_id = s.explanation_id)"
+        query = (
+            f"{self.begin}SELECT DISTINCT s.explanation_id, s.committee_undecided, s.committee_cut > :at,"
+            f" s.people <> '', {latest} FROM {self.rows_} WHERE {' AND '.join(self.where)} ORDER BY 1 LIMIT :number"
+        )
+        found = self.session.execute(sa.text(query), self.values | {"number": number})
+        return [
+            Said(text, "undecided" if undecided else "accepted" if accepted else "rejected", bool(judged), last or 0)
+            for text, undecided, accepted, judged, last in found
+        ]
+
+    def _behind(self, turn: Turn | None, descending: bool) -> list[str]:
+        if turn is None:
+            return []
+        marks = [f":turn{n}" for n in range(len(turn.key))]
+        self.values |= {f"turn{n}": value for n, value in enumerate(turn.key)}
+        return [f"({', '.join(self.stream.key())}) {'<' if descending else '>'} ({', '.join(marks)})"]
+
+    def _leads(self) -> str:
+        """No other rationale of the mistake that fits stands before this one."""
+        rank = {Order.LOWEST: "{row}.mean", Order.HIGHEST: f"-({{row}}.mean % {NO_MEAN})"}.get(self.order, DOUBT)
+        ahead = f"({rank.format(row='o')}, o.id) < ({rank.format(row='s')}, s.id)"
+        same = "o.question_id = s.question_id AND o.attempt_id = s.attempt_id AND o.exam_id = s.exam_id"
+        where = " AND ".join([same, "o.kind = s.kind", *self._fitting("o"), *filter(None, [self.has("o")]), ahead])
+        return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {where})"
+
+    def _fitting(self, row: str) -> list[str]:
+        """What a text is asked for, but for words."""
+        wanted, found = self.wanted, []
+        for column, value in (("author_id", wanted.author_id), ("reason", wanted.reason)):
+            if value is not None:
+                found.append(f"{row}.{column} = :{column}")
+                self.values[column] = value
+        for check in CHECKS:
+            if check in wanted.checks:
+                found.append(f"{row}.{check} = :{check}")
+                self.values[check] = wanted.checks[check]
+        found += [named[key].format(row=row) for named, key in self._named()]
+        if wanted.judged_by is not None:
+            found.append(f"replace({row}.judged_by, :judged_by, '') <> {row}.judged_by")
+            self.values["judged_by"] = f"\n{wanted.judged_by}\n"
+        for column, pair, how in (("mean", wanted.means, (">=", "<=")), ("cut", wanted.cuts, (">", "<="))):
+            if pair is not None:
+                found += [f"{row}.{column} {how[0]} :{column}_low", f"{row}.{column} {how[1]} :{column}_high"]
+                self.values |= {f"{column}_low": pair[0], f"{column}_high": pair[1]}
+        if wanted.spread:
+            found.append(f"{row}.spread >= :spread")
+            self.values["spread"] = wanted.spread
+        if wanted.task is not None:
+            found.append(f"(SELECT q.task FROM question q WHERE q.id = {row}.question_id) = :task")
+            self.values["task"] = wanted.task
+        return found
+
+    def _named(self) -> list[tuple[Mapping[str, str], str]]:
+        asked = ((VERDICTS, self.wanted.verdict), (PEOPLE, self.wanted.people))
+        return [(named, key) for named, key in asked if key is not None]
+
+
+def _having(session: Session, words: str, values: dict[str, object]) -> tuple[str, str, Callable[[str], str]]:
+    """The words as a WITH clause, the rows to look at, and the condition that another row has them.
+
+    A text has the words where it, its question or the student's response has them, one behind the other.
+    """
+    tokens = tokens_of(words)
+    if not tokens:
+        return "", "standing s", lambda _: ""
+    if session.get_bind().dialect.name == "postgresql":
+        values["words"] = " <-> ".join([*tokens[:-1], f"{tokens[-1]}:*"])
+        row, matches = "id", "text @@ to_tsquery('simple', :words)"
+    else:
+        values["words"] = f'"{" ".join(tokens)}"*'
+        row, matches = "rowid", "words MATCH :words"
+    hits = f"SELECT {row} AS id FROM words WHERE {matches}"
+    number = session.execute(sa.text(f"SELECT count(*) FROM ({hits} LIMIT {FEW}) hits"), values).scalar_one()
+
+    def has(name: str) -> str:
+        parts = (f"{name}.{of}_id IN (SELECT id / 4 FROM hit WHERE id % 4 = {n})" for of, n in WORDS_OF.items())
+        return f"({' OR '.join(parts)})"
+
+    if number >= FEW:
+        return f"WITH hit AS MATERIALIZED ({hits}) ", f"(SELECT * FROM standing s WHERE {has('s')}) s", has
+    found = " UNION ".join(
+        f"SELECT s.* FROM hit JOIN {of} x ON x.id = hit.id / 4 AND hit.id % 4 = {n} JOIN standing s ON {on}"
+        for (of, n), on in zip(WORDS_OF.items(), _JOINED, strict=True)
+    )
+    return f"WITH hit AS ({hits}) ", f"({found}) s", has
+
+
+_JOINED = (
+    "s.question_id = x.question_id AND s.explanation_id = x.id",
+    "s.question_id = x.id",
+    "s.question_id = x.question_id AND s.attempt_id = x.id",
+)
+
+
+def tokens_of(words: str) -> list[str]:
+    """The words that are searched for, one behind the other; the last may be the beginning of one."""
+    return re.findall(r"\w+", words)

@@ -1,0 +1,204 @@
+"""Browse reads page by page, forwards and backwards, what the rules find, on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from mapd.checks import State
+from mapd.curation import judging, standing
+from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.judging import Target
+from mapd.curation.queues import doubt
+from mapd.store import db, listing, queries
+from mapd.store import tables as t
+from mapd.store.listing import Order, Row, Show, Turn, Wanted
+from mapd.store.queries import ExamInfo
+from mapd.verdicts import PAPER, Act, heard
+from tests import samples
+from tests.conftest import import_files
+
+FAILS = {"matches_gold": "fails"}
+ASKED = [
+    Wanted(),
+    Wanted(Show.FEEDBACK),
+    Wanted(Show.MISTAKES),
+    Wanted(verdict="accepted"),
+    Wanted(verdict="rejected"),
+    Wanted(Show.MISTAKES, verdict="rejected"),
+    Wanted(checks=FAILS),
+    Wanted(Show.MISTAKES, checks=FAILS | {"shows_work": "holds"}),
+    Wanted(people="judged"),
+    Wanted(people="not judged"),
+    Wanted(people="overridden"),
+    Wanted(people="conflict"),
+    Wanted(judged_by="bob"),
+    Wanted(judged_by="bo"),
+    Wanted(reason="no_work"),
+    Wanted(means=(300, 450)),
+    Wanted(cuts=(300, 400)),
+    Wanted(spread=2),
+    Wanted(author_id=2),
+    Wanted(Show.MISTAKES, author_id=2, verdict="accepted"),
+    Wanted(task="numeric"),
+    Wanted(task="choice"),
+    Wanted(words="ann HAS 15 pens"),
+    Wanted(words="more come"),
+    Wanted(Show.FEEDBACK, words="student subtr"),
+    Wanted(Show.MISTAKES, words="more come"),
+    Wanted(Show.MISTAKES, words="nobody explained"),
+    Wanted(words="no such words"),
+]
+
+
+@pytest.fixture
+def exam_of(engine: sa.Engine, tmp_path: Path) -> Iterator[ExamInfo]:
+    """Twelve mistakes, some judged, and one that nobody has explained."""
+    with db.writing(engine) as session:
+        exam = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
+        (questions,) = session.exec(select(t.QuestionSet.id)).all()
+        of = {"set_id": questions, "source_id": "x", "position": -1, "split": "train", "task": "numeric", "gold": "1"}
+        session.add(question := t.Question(text="Nobody explained this.", **of))
+        session.flush()
+        read = {"text": "2", "answer": "2", "outcome": "incorrect", "our_outcome": "incorrect"}
+        session.add(t.Attempt(exam_id=exam.id, question_id=question.id, **read))
+        texts = [x.text.id for x in judging.curated_set(session, exam.id).rationales]
+        for n, act, who in (
+            (0, Act.REJECT, "ann"),
+            (5, Act.ACCEPT, "ann"),
+            (10, Act.ACCEPT, "bob"),
+            (0, Act.ACCEPT, "bob"),
+        ):
+            judging.judge(session, Target("rationale", texts[n]), act, by=who)
+        judging.judge(session, Target("rationale", texts[7]), Act.REJECT, by="ann", reason="no_work")
+    standing.catch_up(engine, exam.id)
+    return exam
+
+
+# -- the same by the rules --------------------------------------------------------------------------------------------
+
+
+def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: Wanted, authors: dict[str, int]) -> bool:
+    said = [row.judged for row in curated.judgements if (row.target, row.target_id) == (x.text.kind, x.text.id)]
+    people = {
+        "judged": x.judged,
+        "not judged": not x.judged,
+        "overridden": x.overridden,
+        "conflict": x.people.conflict,
+        None: True,
+    }
+    mean = x.committee.mean
+    return (
+        wanted.author_id in (None, authors[x.text.teacher])
+        and wanted.verdict in (None, x.verdict.value)
+        and all(getattr(x.states, check) is State(state) for check, state in wanted.checks.items())
+        and people[wanted.people]
+        and (wanted.judged_by is None or wanted.judged_by in {j.person for j in heard(said)})
+        and wanted.reason in (None, x.people.reason)
+        and (wanted.means is None or (mean is not None and wanted.means[0] <= mean * 100 <= wanted.means[1]))
+        and (wanted.cuts is None or wanted.cuts[0] < x.final_cut <= wanted.cuts[1])
+        and x.spread >= wanted.spread
+        and wanted.task in (None, mistake.question.task.value)
+        and has(wanted.words, x.text.text, mistake.question.text, mistake.attempt.text)
+    )
+
+
+def has(words: str, *texts: str) -> bool:
+    return any(words.casefold() in text.casefold() for text in texts)
+
+
+def rank(order: Order, x: Explained | None) -> int:
+    """Where a text stands by itself."""
+    mean = x.committee.mean if x else None
+    if order is Order.LOWEST:
+        return t.NO_MEAN if mean is None else round(100 * mean)
+    if order is Order.HIGHEST:
+        return 0 if mean is None else -round(100 * mean)
+    return -round(1000 * doubt(x)) if x else 1
+
+
+def find(curated: Curated, wanted: Wanted, order: Order, authors: dict[str, int]) -> list[tuple[int, int | None]]:
+    """The rows that fit, in order, as (attempt, text)."""
+    found: list[tuple[Mistake, Explained | None]] = []
+    for m in curated.mistakes:
+        texts = m.feedback if wanted.show is Show.FEEDBACK else m.rationales
+        fitting = [x for x in texts if fits(curated, m, x, wanted, authors)]
+        if wanted.show is Show.MISTAKES and fitting:
+            fitting = [min(fitting, key=lambda x: rank(order, x))]
+        found += [(m, x) for x in fitting]
+        bare = wanted.show is Show.MISTAKES and not m.rationales and not wanted.about_texts
+        if bare and has(wanted.words, m.question.text, m.attempt.text):
+            found.append((m, None))
+    if order is Order.HIGHEST:
+        found.reverse()
+    if order is not Order.QUESTION:
+        found.sort(key=lambda row: rank(order, row[1]))
+    return [(m.attempt.id, x.text.id if x else None) for m, x in found]
+
+
+# -- what the store reads ---------------------------------------------------------------------------------------------
+
+
+def everything(session: Session, exam_id: int, wanted: Wanted, at: int, order: Order, *, back: bool) -> list[Row]:
+    """All rows, page by page, from the beginning or from the end."""
+    found: list[Row] = []
+    end = {Order.QUESTION: (10**9,) * 3, Order.HIGHEST: (-2,) * 4}.get(order, (10**9,) * 4)
+    turn = Turn(end, back=True) if back else None
+    while rows := listing.page(session, exam_id, wanted, at, turn, order=order, number=5):
+        found = rows + found if back else found + rows
+        turn = Turn(rows[0].key if back else rows[-1].key, back)
+    return found
+
+
+@pytest.mark.parametrize("order", Order)
+def test_pages_hold_what_the_rules_find(
+    engine: sa.Engine, exam_of: ExamInfo, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = 350
+    with db.reading(engine) as session:
+        authors = standing.authors_of(session)
+        curated = judging.curated_set(session, exam_of.id, PAPER.at(at / 100))
+        for wanted in ASKED:
+            ruled = find(curated, wanted, order, authors)
+            for few in (9_000, 0) if wanted.words else (9_000,):  # hits sorted, or each text looked up among them
+                monkeypatch.setattr(listing, "FEW", few)
+                for back in (False, True):
+                    rows = everything(session, exam_of.id, wanted, at, order, back=back)
+                    assert [(r.attempt_id, r.explanation_id) for r in rows] == ruled, (wanted, few, back)
+            assert listing.count(session, exam_of.id, wanted, at, order=order) == len(ruled)
+            for n in range(0, len(rows), 7):
+                assert listing.count(session, exam_of.id, wanted, at, order=order, before=rows[n].key) == n, wanted
+
+
+def questions(session: Session, exam_id: int, **asked: Any) -> list[int]:
+    """The positions of the questions that are found."""
+    rows = listing.page(session, exam_id, Wanted(Show.QUESTIONS, **asked), 300, number=50)
+    return [row.key[0] for row in rows]
+
+
+def test_every_question_is_a_row_with_what_people_say_of_it(engine: sa.Engine, exam_of: ExamInfo) -> None:
+    with db.writing(engine) as session:
+        mistakes = judging.curated_set(session, exam_of.id).mistakes
+        judging.judge(session, Target("question", mistakes[2].question.id), Act.REJECT, by="ann", reason="other")
+        judging.judge(session, Target("attempt", mistakes[1].attempt.id), Act.REJECT, by="ann")
+        assert len(questions(session, exam_of.id)) == 13
+        assert questions(session, exam_of.id, people="judged") == [mistakes[2].question.position]
+        assert questions(session, exam_of.id, judged_by="ann", reason="other") == [mistakes[2].question.position]
+        right = questions(session, exam_of.id, checks={"matches_gold": "holds"})
+        assert set(right) == {mistakes[1].question.position, mistakes[2].question.position}, "no mistake any more"
+        assert questions(session, exam_of.id, words="Nobody explained") == [-1]
+
+
+def test_the_texts_to_judge_come_with_what_was_seen(engine: sa.Engine, exam_of: ExamInfo) -> None:
+    with db.reading(engine) as session:
+        said = listing.texts(session, exam_of.id, Wanted(people="judged"), 300, 100)
+        latest = {row.target_id: row.judged.id for row in queries.judgements(session, exam_of.id)}
+        assert {x.explanation_id: x.latest for x in said} == latest
+        assert all(x.judged for x in said)
+        every = listing.texts(session, exam_of.id, Wanted(), 300, 100)
+        ruled = {x.text.id: x.committee.verdict.value for x in judging.curated_set(session, exam_of.id).rationales}
+        assert {x.explanation_id: x.committee for x in every} == ruled
+        assert len(listing.texts(session, exam_of.id, Wanted(), 300, 7)) == 7
