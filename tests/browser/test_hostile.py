@@ -21,6 +21,7 @@ PAGES = (
     "browse",
     "browse?show=feedback",
     "browse?show=mistakes",
+    "browse?show=questions",
     "browse?q=<b class=canary>![canary](http://evil.test/q)",
     "people",
     "guidelines",
