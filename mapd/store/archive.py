@@ -54,6 +54,7 @@ MOVES: Mapping[str, frozenset[str]] = {
     "exam": frozenset({"policy", "threshold_hundredths", "judgements_wanted"}),
     "finetune": frozenset({"student_id"}),
     "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "created_at", "kind", "parameters", "person"},
+    "saved_view": frozenset({"address", "person"}),
     "teacher": frozenset({"limits", "price", "disabled", "key_env"}),
 }
 

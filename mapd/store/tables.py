@@ -402,6 +402,15 @@ class Guidelines(Travelling, table=True):
     person: str
 
 
+class SavedView(Travelling, table=True):
+    """Filters of the browse page under a name: {"verdict": "accepted", "gold": "fails"}."""
+
+    __tablename__ = "saved_view"
+    name: str = Field(unique=True)
+    address: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    person: str
+
+
 class Lease(Table, table=True):
     """A mistake that a person has in front of them, renewed while it is shown: the queues give it to nobody else."""
 

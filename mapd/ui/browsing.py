@@ -246,7 +246,7 @@ def _values(of: type[StrEnum]) -> list[str]:
     return [member.value for member in of]
 
 
-def _choice(name: str, options: Sequence[str], label: str = "", width: int = 112) -> None:
+def _choice(name: str, options: Sequence[str], label: str = "", width: int = 124) -> None:
     st.selectbox(
         label or name.capitalize(),
         options,

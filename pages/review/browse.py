@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.store.listing import Show
-from mapd.ui import browsing, bulk, current, figures, rows, turning
+from mapd.ui import browsing, bulk, current, figures, rows, turning, views
 from mapd.ui.loaded import catch_up
 
 PAGE = "pages/review/browse.py"
@@ -17,6 +17,7 @@ def page(exam_id: int) -> None:
     show = asked.wanted.show
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_browse_found"):
         st.html(f'<span class="mapd-note"><b>{found.of:,}</b> of {found.all:,} {show}</span>', width="content")
+        views.popover(asked.params, browsing.DEFAULTS)
         if show in (Show.RATIONALES, Show.FEEDBACK):
             bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
     if found.rows:

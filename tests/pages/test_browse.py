@@ -155,3 +155,21 @@ def test_all_that_fit_are_judged_and_taken_back_in_one(full_home: Path) -> None:
     undo.click().run()
     assert "<b>4</b> of 36 rationales" in shown(app)
     assert next(b for b in app.button if b.label == "Redo all 4")
+
+
+def test_a_view_is_saved_opened_renamed_and_deleted(full_home: Path) -> None:
+    app = browse(verdict="accepted", gold="fails", columns="mean")
+    app.text_input(key="view_name").set_value("wrong").run()
+    app.button(key="view_save").click().run()
+    assert app.button(key="view_0_wrong_open").disabled, "it is what is shown"
+    app = browse()
+    assert "Views · 1" in {p.proto.popover.label for p in app.get("popover")}
+    app.button(key="view_0_wrong_open").click().run()
+    assert "<b>4</b> of 36 rationales" in shown(app)
+    assert 'class="c-mean"' in shown(app)
+    assert 'class="c-votes"' not in shown(app)
+    app.text_input(key="view_0_wrong").set_value("wrong but accepted").run()
+    app.button(key="view_0_wrong but accepted_delete").click().run()
+    assert "deleted wrong but accepted" in shown(app)
+    app.button(key="view_undo").click().run()
+    assert app.button(key="view_0_wrong but accepted_open")
