@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from mapd.settings import Settings
 from mapd.store import db
 from tests import hostile
+from tests.browser import resting
 from tests.browser.conftest import App
 
 PAGES = (
@@ -60,24 +61,6 @@ LOOK = """([shown, elements, canaries, words]) => {
     broken: all('[data-testid="stException"]').length,
   };
 }"""
-# A run has begun since BEGIN (after a load: the page is there), it has ended, and 120 ms later still has.
-BEGIN = """() => {
-  const app = document.querySelector('[data-testid="stApp"]');
-  window.runs?.disconnect();
-  window.ran = window.restSince = null;
-  window.runs = new MutationObserver(() => window.ran ||= app.dataset.testScriptState === "running");
-  window.runs.observe(app, { attributes: true });
-}"""
-RESTS = """() => {
-  const app = document.querySelector('[data-testid="stApp"]'), now = performance.now();
-  const there = window.runs ? window.ran : document.querySelector(".st-key-mapd_header")?.checkVisibility();
-  window.restSince = there && app.dataset.testScriptState === "notRunning" ? (window.restSince ?? now) : null;
-  return window.restSince !== null && now - window.restSince > 120;
-}"""
-VISIT = """path => {
-  history.pushState({}, "", path);
-  dispatchEvent(new PopStateEvent("popstate", { state: {} }));
-}"""
 
 
 class Watched:
@@ -94,27 +77,19 @@ class Watched:
 
     def open(self, path: str, *, sidebar: int = 208) -> None:
         """Load the page anew."""
-        self.page.goto(f"{self.app.url}/{path}")
-        self.rest()
+        resting.load(self.page, f"{self.app.url}/{path}")
         self.unhurt(sidebar=sidebar)
 
     def visit(self, path: str, *, sidebar: int = 208) -> None:
         """Go there as the browser's back and forward do, which loads nothing anew."""
-        self.page.evaluate(BEGIN)
-        self.page.evaluate(VISIT, f"/{path}")
-        self.rest()
+        resting.visit(self.page, path)
         self.unhurt(sidebar=sidebar)
 
     def press(self, key: str) -> None:
         """Press a key that makes the script run."""
-        self.page.evaluate(BEGIN)
-        self.page.keyboard.press(key)
-        self.rest()
+        with resting.after(self.page):
+            self.page.keyboard.press(key)
         self.unhurt(sidebar=0)
-
-    def rest(self) -> None:
-        """Wait until the page is drawn and its script rests."""
-        self.page.wait_for_function(RESTS, timeout=200_000)
 
     def unhurt(self, *, sidebar: int = 208) -> None:
         """What must hold on every page, as it comes and unfolded."""
@@ -179,9 +154,8 @@ def an_upload(watched: Watched, files: tuple[Path, Path]) -> None:
     page = watched.page
     watched.open("data")
     for field, file in zip(page.locator('input[type="file"]').all()[:2], files, strict=True):
-        page.evaluate(BEGIN)
-        field.set_input_files(file)
-        watched.rest()
+        with resting.after(page):
+            field.set_input_files(file)
     expect(page.get_by_role("button", name="Import")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("marker-0-0").first).to_be_visible()
     watched.unhurt()

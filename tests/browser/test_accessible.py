@@ -1,0 +1,98 @@
+"""Every page for everybody: axe-core in light and dark, small screens, the keyboard alone."""
+
+import re
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser import resting
+from tests.browser.conftest import App
+
+PAGES = ("", "committee", "triage", "browse", "people", "room", "threshold", "snapshots")
+LIGHT = ("data", "exam", "teachers", "jobs", "guidelines", "finetune", "results")  # of the same parts: once is enough
+RULES = {"light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "dark": ["color-contrast"]}  # the rest is the same
+STREAMLITS = (
+    ".stPlotlyChart",
+    "[data-testid='stSliderThumbValue']",
+)  # drawn by streamlit and plotly, with an alt of ours
+SIZES = ((1024, 768), (720, 450))  # the latter is 200 % of 1440x900
+WIDER = """() => Math.max(...[document.documentElement, document.querySelector(".stMain")].map(
+  e => e.scrollWidth - e.clientWidth))"""
+FOCUS = """wanted => {
+  const e = document.activeElement, style = getComputedStyle(e);
+  const ring = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  const around = [e, e.parentElement, e.parentElement?.parentElement].filter(Boolean);
+  const glows = x => getComputedStyle(x).boxShadow !== "none" || x.matches("[data-focus-visible]");
+  return {
+    what: e.outerHTML.slice(0, 160),
+    lit: e === document.body || ring || around.some(glows),
+    there: e.matches(wanted),
+    key: /st-key-hot_([^_ ]+)_/.exec(e.closest("[class*=st-key-hot_]")?.className)?.[1],
+  };
+}"""
+
+
+def violations(page: Page, theme: str) -> list[str]:
+    """What axe-core finds in our part of the page, a line each."""
+    options = {"runOnly": RULES[theme], "resultTypes": ["violations"], "preload": False}
+    found = Axe().run(page, context={"exclude": [[one] for one in STREAMLITS]}, options=options)
+    return [
+        f"{page.url} {rule['id']}: {node['html'][:150]} {node.get('failureSummary', '')[-160:]!r}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def test_every_page_is_accessible_and_holds_on_small_screens(page: Page, app: App) -> None:
+    found, wider = [], []
+    resting.load(page, app.url)
+    for path in (*PAGES, *LIGHT):
+        page.set_viewport_size({"width": 1440, "height": 900})
+        resting.visit(page, path)
+        for theme in ("light", "dark")[: 1 + (path in PAGES)]:
+            page.emulate_media(color_scheme=theme)
+            expect(page.locator(".stApp")).to_have_css("color-scheme", theme)
+            found += violations(page, theme)
+        page.emulate_media(color_scheme="light")
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            wider += [(path, width)] if page.evaluate(WIDER) > 0 else []
+            if path == "triage":
+                for name in ("accept", "reject", "skip", "undo"):
+                    button = page.locator(".st-key-mapd_triage_actions").get_by_role("button", name=name)
+                    expect(button).to_be_in_viewport()
+    assert (found, wider) == ([], [])
+
+
+def tab_to(page: Page, wanted: str) -> set[str]:
+    """Press Tab until what is wanted has the focus, and see where it is on the way; the hotkeys that were passed."""
+    passed = set()
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        at = page.evaluate(FOCUS, wanted)
+        assert at["lit"], at["what"]
+        passed.add(at["key"])
+        if at["there"]:
+            return passed
+    raise AssertionError(f"Tab never comes to {wanted}")
+
+
+def test_the_keyboard_alone_leads_from_the_overview_to_a_judged_text_and_a_snapshot(page: Page, app: App) -> None:
+    resting.load(page, app.url)
+    tab_to(page, "a[href^='triage?']")
+    with resting.after(page):
+        page.keyboard.press("Enter")
+    assert {"a", "r", "s", "n", "e", "h", "f", "1", "j", "right"} <= tab_to(page, '[class*="st-key-hot_h_"] button')
+    page.wait_for_timeout(400)  # a text is not decided sooner than it can be read
+    with resting.after(page):
+        page.keyboard.press("a")
+    expect(page.locator(".mapd-saved")).to_contain_text("accepted")
+    tab_to(page, '[data-testid="stExpandSidebarButton"]')
+    page.keyboard.press("Enter")
+    tab_to(page, "a[href^='snapshots?']")
+    with resting.after(page):
+        page.keyboard.press("Enter")
+    tab_to(page, ".st-key-freeze button")
+    with resting.after(page):
+        page.keyboard.press("Enter")
+    expect(page.locator(".mapd-saved")).to_contain_text(re.compile(r"frozen: \d+ pairs"))
