@@ -115,7 +115,10 @@ def test_an_adjudicator_has_the_last_word(mapd: Mapd, imported: str) -> None:
 def test_people_have_records_and_an_exam_wants_so_many(mapd: Mapd, imported: str) -> None:
     uid = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][0]["rationale"]
     mapd("judge", "rationale", uid, "--decision", "accept", "--by", "ann")
-    assert mapd("people", "want", "--exam", imported, "--judgements", 2, "--json").json["wanted"] == 2
+    wants = ("people", "want", "--exam", imported)
+    assert mapd(*wants, "--judgements", 2, "--json").json["wanted"] == 2
+    told = {"wanted": 2, "practice": 3, "check_every": 20, "repeat_every": 0}
+    assert mapd(*wants, "--practice", 3, "--check-every", 20, "--json").json | told == mapd(*wants, "--json").json
     shown = mapd("people", "show", "--exam", imported, "--json").json
     assert (shown["wanted"], shown["rationales"], shown["done"], shown["pairs"]) == (2, 36, 0, [])
     (ann,) = shown["people"]
@@ -126,7 +129,8 @@ def test_people_have_records_and_an_exam_wants_so_many(mapd: Mapd, imported: str
         {"count": 0, "of": 0},
     )
     assert "ann: 1 text, 0 judged first" in mapd("people", "show", "--exam", imported).out
-    fails(mapd("people", "want", "--exam", imported, "--judgements", 10), 1, "1 to 9 judgements")
+    fails(mapd(*wants, "--judgements", 10), 1, "1 to 9 judgements")
+    fails(mapd(*wants, "--practice", -1), 1, "0 to 50 practice texts, not -1")
 
 
 def test_guidelines_are_kept_version_by_version(mapd: Mapd, imported: str, tmp_path: Path) -> None:

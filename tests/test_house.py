@@ -18,6 +18,7 @@ PURE = (
     "curation/suspicion.py",
     "curation/places.py",
     "curation/first.py",
+    "curation/practice.py",
     "curation/records.py",
     "curation/figures.py",
 )

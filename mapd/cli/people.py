@@ -51,7 +51,9 @@ def _settled(agreement: Share) -> str:
 def _record(r: Record) -> dict[str, Any]:
     halves = {"first_half": _stretch(r.halves[0]), "latest_half": _stretch(r.halves[1])}
     done = {"person": r.person, "texts": len(r.words), "judged_first": r.judged_first, "adjudicated": r.adjudicated}
-    return done | _stretch(r.whole) | halves | {"reasons": dict(r.reasons)}
+    told = (("practised", r.practised), ("repeated", r.repeated))
+    beside = {name: {"count": share.count, "of": share.of} for name, share in told}
+    return done | _stretch(r.whole) | halves | beside | {"reasons": dict(r.reasons)}
 
 
 def _stretch(part: Stretch) -> dict[str, Any]:
@@ -66,12 +68,18 @@ def _pair(pair: Pair) -> dict[str, Any]:
 @sharing_out.command("want")
 def want(
     exam: ExamRef,
-    judgements: Annotated[int, typer.Option(help="By so many people each text is to be judged.")],
+    judgements: Annotated[int | None, typer.Option(help="By so many people each text is to be judged.")] = None,
+    practice: Annotated[int | None, typer.Option(help="Explained texts before a person's first; 0: none.")] = None,
+    check_every: Annotated[int | None, typer.Option(help="A hidden check after so many texts; 0: never.")] = None,
+    repeat_every: Annotated[int | None, typer.Option(help="An own text again after so many; 0: never.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say by how many people each text of an exam is to be judged; none of them sees the others' before."""
+    """Say how people are to judge an exam; what isn't named stays. Nobody sees others' words before their own."""
+    given = {"judgements": judgements, "practice": practice, "check_every": check_every, "repeat_every": repeat_every}
     with writing() as session:
         info = queries.exam(session, exam)
-        sharing.want(session, info.id, judgements, by=by or this_person())
-    show({"exam": info.uid, "wanted": judgements}, as_json, info.name)
+        sharing.want(session, info.id, by=by or this_person(), **{k: v for k, v in given.items() if v is not None})
+        now = queries.exam(session, exam)
+    result: dict[str, Any] = {"exam": now.uid, "wanted": now.wanted, "practice": now.practice}
+    show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)

@@ -22,6 +22,7 @@ from mapd.curation.reviewing import Share
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, VERDICT, Act, heard, in_force
 
+PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"  # the queues of what is given beside them (practice.py)
 FEW = 30  # texts: a share of fewer says little
 TextKey = tuple[str, int]  # kind, id
 
@@ -58,6 +59,8 @@ class Record:
     otherwise: tuple[TextKey, ...]  # where the adjudicator decided otherwise
     adjudicated: int  # texts on which this person has the last word
     reasons: tuple[tuple[str, int], ...]  # the most frequent first
+    practised: Share  # on practice texts, as the adjudicator had explained them
+    repeated: Share  # of own texts judged again, the same as before
 
     @property
     def judged_first(self) -> int:
@@ -78,9 +81,18 @@ class Pair:
 
 def records(curated: Curated) -> list[Record]:
     """Everybody's, who judged most first."""
-    said, last = _said(curated.judgements), _last_words(curated.judgements)
+    said, practised = _said(curated.judgements), _said(curated.judgements, practice=True)
+    again = _repeated(curated.judgements)
+    last = {
+        text: (row.judged.person, row.judged.decision is Act.ACCEPT)
+        for text, row in last_words(curated.judgements).items()
+    }
     adjudicators = Counter(who for who, _ in last.values())
-    found = [_record(who, said.get(who, []), last, adjudicators[who]) for who in sorted({*said, *adjudicators})]
+    everybody = sorted({*said, *practised, *adjudicators})
+    found = [
+        _record(who, said.get(who, []), practised.get(who, []), again[who], last, adjudicators[who])
+        for who in everybody
+    ]
     return sorted(found, key=lambda r: -len(r.words))
 
 
@@ -92,8 +104,8 @@ def _by_text(rows: Sequence[JudgementRow]) -> dict[TextKey, list[JudgementRow]]:
     return found
 
 
-def _said(rows: Sequence[JudgementRow]) -> dict[str, list[Word]]:
-    """By person their words, oldest first. What was withdrawn is no word any more."""
+def _said(rows: Sequence[JudgementRow], *, practice: bool = False) -> dict[str, list[Word]]:
+    """By person their words, oldest first; those of practice by themselves. What was withdrawn is no word any more."""
     found: dict[str, list[Word]] = defaultdict(list)
     for text, of_text in _by_text(rows).items():
         judged = [row.judged for row in of_text]
@@ -102,7 +114,8 @@ def _said(rows: Sequence[JudgementRow]) -> dict[str, list[Word]]:
         firsts: dict[str, JudgementRow] = {}
         for row in of_text:
             verdict = row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.judged.role == ANNOTATOR
-            if verdict and row.judged.id in standing and row.judged.person in speaking:
+            counts = (row.queue == PRACTICE) is practice and row.judged.id in standing
+            if verdict and counts and row.judged.person in speaking:
                 firsts.setdefault(row.judged.person, row)
         for person, row in firsts.items():
             accepts = row.judged.decision is Act.ACCEPT
@@ -112,17 +125,40 @@ def _said(rows: Sequence[JudgementRow]) -> dict[str, list[Word]]:
     return {person: sorted(words, key=lambda w: w.at) for person, words in found.items()}
 
 
-def _last_words(rows: Sequence[JudgementRow]) -> dict[TextKey, tuple[str, bool]]:
-    """By text who had the last word on it as the adjudicator, and whether they accepted it."""
+def last_words(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementRow]:
+    """By text the adjudicator's word that stands."""
     found = {}
     for text, of_text in _by_text(rows).items():
+        by_id = {row.judged.id: row for row in of_text}
         for j in heard((row.judged for row in of_text), VERDICT):
             if j.role == ADJUDICATOR:
-                found[text] = (j.person, j.decision is Act.ACCEPT)
+                found[text] = by_id[j.id]
     return found
 
 
-def _record(person: str, words: list[Word], last: dict[TextKey, tuple[str, bool]], adjudicated: int) -> Record:
+def _repeated(rows: Sequence[JudgementRow]) -> dict[str, Share]:
+    """By person how many of the texts that they judged again they judged as before."""
+    same: dict[str, list[bool]] = defaultdict(list)
+    for of_text in _by_text(rows).values():
+        standing = {j.id for j in in_force(row.judged for row in of_text)}
+        before: dict[str, Act] = {}
+        for row in of_text:
+            j = row.judged
+            if j.id in standing and j.role == ANNOTATOR and j.decision in (Act.ACCEPT, Act.REJECT):
+                if row.queue == REPEAT and j.person in before:
+                    same[j.person].append(before[j.person] is j.decision)
+                before[j.person] = j.decision
+    return defaultdict(lambda: Share(0, 0), {who: Share(sum(found), len(found)) for who, found in same.items()})
+
+
+def _record(
+    person: str,
+    words: list[Word],
+    practised: list[Word],
+    repeated: Share,
+    last: dict[TextKey, tuple[str, bool]],
+    adjudicated: int,
+) -> Record:
     theirs = {text: accepts for text, (who, accepts) in last.items() if who != person}
     middle = (len(words) + 1) // 2
     reasons = Counter(word.reason for word in words if word.reason)
@@ -134,6 +170,8 @@ def _record(person: str, words: list[Word], last: dict[TextKey, tuple[str, bool]
         otherwise=tuple(w.text for w in words if theirs.get(w.text, w.accepts) is not w.accepts),
         adjudicated=adjudicated,
         reasons=tuple(reasons.most_common()),
+        practised=_stretch(practised, theirs).agreement,
+        repeated=repeated,
     )
 
 

@@ -51,7 +51,9 @@ TAKES: Mapping[type, tuple[type, ...]] = {  # what a column takes from JSON
 
 # What people set and work moves on while the row stays the same: the project's own value stands, it is no conflict.
 MOVES: Mapping[str, frozenset[str]] = {
-    "exam": frozenset({"policy", "threshold_hundredths", "judgements_wanted"}),
+    "exam": frozenset(
+        {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every"}
+    ),
     "finetune": frozenset({"student_id"}),
     "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "created_at", "kind", "parameters", "person"},
     "saved_view": frozenset({"address", "person"}),

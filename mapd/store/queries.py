@@ -37,6 +37,9 @@ class ExamInfo:
     policy: str
     threshold: float | None
     wanted: int = 1  # judgements of each text, by so many people
+    practice: int = 0  # explained texts before a person's first
+    check_every: int = 0
+    repeat_every: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,9 @@ def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo
         policy=exam.policy,
         threshold=None if moved is None else moved / 100,
         wanted=exam.judgements_wanted,
+        practice=exam.practice,
+        check_every=exam.check_every,
+        repeat_every=exam.repeat_every,
     )
 
 

@@ -157,6 +157,9 @@ class Exam(Travelling, table=True):
     policy: str = "paper"  # the exam's current policy: a preset's or a saved policy's name
     threshold_hundredths: int | None = None  # where the person moved it; none = the policy's own
     judgements_wanted: int = 1  # by so many people each text is to be judged
+    practice: int = 0  # explained texts that each person judges before the first of their own
+    check_every: int = 0  # texts, after which a person is given one that an adjudicator decided; 0 = never
+    repeat_every: int = 0  # texts, after which a person is given one of their own again; 0 = never
     sha256: str | None = Field(default=None, unique=True)
     __table_args__ = (one_of("split", "train", "dev", "test"), one_of("graded_by", "ours", "import"))
 

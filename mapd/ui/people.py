@@ -22,33 +22,38 @@ from mapd.ui.rows import Found
 PERSON = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
 
 
+NUMBERS = {
+    "judgements": "Judgements of each text",
+    "practice": "Practice texts at first",
+    "check_every": "A hidden check every … texts",
+    "repeat_every": "An own text again every … texts",
+}
+HELP = {
+    "judgements": "A text waits until so many people judged it; nobody sees what others said before.",
+    "practice": "So many texts that an adjudicator decided with a note: judged first, then the note is shown. 0: none.",
+    "check_every": "Where people judge first, a text that an adjudicator decided, looking like any other. 0: never.",
+    "repeat_every": "Where people judge first, one that they judged before, as if it were new. 0: never.",
+}
+
+
 def wanted(curated: Curated) -> None:
-    """How many judgements the exam wants of each text, to change."""
-    key = f"people_wanted_{curated.exam.id}_{curated.exam.wanted}"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.number_input(
-            "Judgements wanted of each text",
-            1,
-            sharing.MOST,
-            curated.exam.wanted,
-            key=key,
-            on_change=_want,
-            args=(curated.exam.id, key),
-            width=250,
-        )
-        many = (
-            "A text waits until so many people have judged it; nobody sees what others said before their own word."
-            if curated.exam.wanted > 1
-            else "One person judges each text; with two or more, agreement between people can be measured."
-        )
-        st.html(f'<span class="mapd-note">{many}</span>')
+    """How people are to judge the exam, to change."""
+    exam = curated.exam
+    now = (exam.wanted, exam.practice, exam.check_every, exam.repeat_every)
+    with st.container(horizontal=True, gap="small"):
+        for (name, words), value in zip(NUMBERS.items(), now, strict=True):
+            key = f"people_{name}_{exam.id}_{value}"
+            low, high = sharing.RANGES[name]
+            args = (exam.id, name, key)
+            st.number_input(words, low, high, value, width=245, key=key, help=HELP[name], on_change=_want, args=args)
+    if exam.wanted == 1:
+        st.caption("One person judges each text: with two or more, agreement between people can be measured.")
 
 
-def _want(exam_id: int, key: str) -> None:
-    judgements = int(st.session_state[key])
-    person = current.current_person()
+def _want(exam_id: int, name: str, key: str) -> None:
+    number, person = int(st.session_state[key]), current.current_person()
     with db.writing(current.engine()) as session:
-        sharing.want(session, exam_id, judgements, by=person)
+        sharing.want(session, exam_id, by=person, **{name: number})
 
 
 def standing(curated: Curated, found: Sequence[Record], held: Sequence[Held]) -> None:
@@ -120,13 +125,16 @@ def few(n: int) -> str:
 def record(r: Record, curated: Curated, own: bool) -> None:
     """One person's record: how fast, how far with the adjudicator, whether that moved; and where it was otherwise."""
     st.subheader("My record" if own else text.label(f"The record of {r.person}"), anchor=False)
-    if not r.words:
+    if not r.words and not r.practised.of:
         st.caption("No word on any text of this exam stands.")
         return
     parts = (("all", r.whole), ("first half", r.halves[0]), ("latest half", r.halves[1]))
     shown = parts if len(r.words) > 1 else parts[:1]
     header = ("texts, in the order judged", "texts", "accepted", "median", "with the adjudicator", "")
     st.html(figures.table(header, [_stretch(name, part) for name, part in shown]))
+    beside = [f"{_of(share)} {words}" for share, words in _beside(r) if share.of]
+    if beside:
+        st.caption(" · ".join(beside))
     if r.reasons:
         st.caption("rejected for: " + ", ".join(f"{code.replace('_', ' ')} {n:,}" for code, n in r.reasons))
     if r.otherwise:
@@ -135,6 +143,10 @@ def record(r: Record, curated: Curated, own: bool) -> None:
         rows.draw([places[at] for at in r.otherwise[: rows.PAGE] if at in places], curated, "record")
         if len(r.otherwise) > rows.PAGE:
             st.caption(f"and on {len(r.otherwise) - rows.PAGE:,} more")
+
+
+def _beside(r: Record) -> tuple[tuple[Share, str], ...]:
+    return (r.practised, "practice texts as the adjudicator"), (r.repeated, "texts judged again the same as before")
 
 
 def _stretch(name: str, part: Stretch) -> tuple[Cell, ...]:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from mapd.curation import first
+from mapd.curation import first, practice, records
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.queues import QUEUES, Line, fill, lacking
 from mapd.curation.sharing import Held
 from mapd.ui import current, figures, hotkeys, text
 from mapd.ui.loaded import load_curated, queue_counts
 from mapd.ui.triage import place, scene, screen, turns
-from mapd.ui.triage.place import Place, Stop
+from mapd.ui.triage.place import JUDGE, Place, Stop
 
 
 def main() -> None:
@@ -38,15 +38,29 @@ def main() -> None:
     queue, others = QUEUES[stop.place.queue], turns.held(exam_id, person)
     stop = place.ways(stop, first.is_default(queue, curated.exam.wanted))
     line = fill(curated, queue, person, Counter(one.attempt_id for one in others))
+    stop = first_aside(curated, line, stop, person)
     mistake = turns.choose(curated, line, stop, person)
     screen.bar(line, stop, person, line.number(mistake) if mistake else None)
     if mistake is None:
         nothing_to_show(curated, line, stop, person, others)
     else:
-        if found := turns.told(line, mistake, others):
+        practises = "Practice: decide first, then see what an adjudicator said and why."
+        found = practises if stop.beside == records.PRACTICE else turns.told(line, mistake, others)
+        if found and stop.beside in ("", records.PRACTICE):
             st.html(f'<div class="mapd-note" role="status">{text.escape(found)}</div>')
         show(curated, line, stop, person, mistake)
     hotkeys.listen()
+
+
+def first_aside(curated: Curated, line: Line, stop: Stop, person: str) -> Stop:
+    """Where the queue chooses: practice, a check or a repeat before its next, if one is due."""
+    if stop.place.mistake is not None and not stop.given:
+        return stop
+    found = practice.aside(curated, line, person, judge_first=stop.place.judge_first)
+    if found is None:
+        return stop
+    at = replace(stop.at(found.mistake.attempt.uid, found.text.text.uid), beside=found.kind)
+    return replace(at, place=replace(at.place, judge=JUDGE[0]))
 
 
 def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake) -> None:

@@ -60,10 +60,13 @@ def test_a_record_has_an_address(full_home: Path) -> None:
     assert "record of nobody, who has judged nothing here" in errors(people(record="nobody"))[0]
 
 
-def test_the_number_of_judgements_wanted_is_set_here(full_home: Path) -> None:
+def test_how_people_judge_is_set_here(full_home: Path) -> None:
     app = people()
     app.number_input[0].set_value(2).run()
     with db.reading(db.open_store(Settings())) as session:
         assert queries.exam(session, 1).wanted == 2
     assert app.number_input[0].value == 2
-    assert "nobody sees what others said" in shown(app)
+    app.number_input[2].set_value(15).run()
+    with db.reading(db.open_store(Settings())) as session:
+        info = queries.exam(session, 1)
+    assert (info.wanted, info.practice, info.check_every, info.repeat_every) == (2, 0, 15, 0)

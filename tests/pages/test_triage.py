@@ -275,7 +275,7 @@ def by(person: str, **params: str) -> AppTest:
 
 def wanting(judgements: int) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        sharing.want(session, 1, judgements, by="ann")
+        sharing.want(session, 1, judgements=judgements, by="ann")
 
 
 def test_two_people_are_given_two_mistakes(full_home: Path, at_once: None) -> None:
@@ -365,3 +365,42 @@ def test_where_people_disagree_an_adjudicator_has_the_last_word(full_home: Path,
     button(eve, "u").click().run()
     assert judgements()[-1].role == "adjudicator"
     assert "people disagree" in shown(by("eve", queue="conflicts")), "undone, it waits again"
+
+
+def test_practice_comes_before_the_first_text_and_is_explained_after_it(full_home: Path, at_once: None) -> None:
+    disagree(by("ann"))
+    with db.writing(db.open_store(Settings())) as session:
+        text = judgements()[0].explanation_id
+        target = judging.Target("rationale", text)
+        judging.judge(session, target, Act.REJECT, by="eve", role="adjudicator", note="the sum is never taken")
+        sharing.want(session, 1, by="eve", practice=3)
+    zoe = by("zoe")
+    assert "Practice: decide first" in shown(zoe)
+    assert "the sum is never taken" not in shown(zoe)
+    button(zoe, "a").click().run()
+    assert "the sum is never taken" in shown(zoe)
+    assert "You said otherwise." in shown(zoe)
+    assert (judgements()[-1].queue, judgements()[-1].revealed) == ("practice", False)
+    button(zoe, "enter").click().run()
+    assert "Practice" not in shown(zoe)
+    assert zoe.query_params["judge"] == "assisted", "and on to the queue's own way"
+    assert errors(zoe) == []
+
+
+def test_an_own_text_comes_again_as_if_it_were_new(full_home: Path, at_once: None) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        for x in list(judging.curated_set(session, 1).rationales)[:12]:
+            judging.judge(session, judging.Target("rationale", x.text.id), Act.ACCEPT, by="ann", note="so it seemed")
+        sharing.want(session, 1, by="ann", repeat_every=12)
+    ann = by("ann", judge="first")
+    assert "Judge first" in shown(ann)
+    assert "so it seemed" not in shown(ann)
+    reject = next(b for b in ann.button if b.key.startswith("hot_2_") and b.key.endswith("-rationale_reject"))
+    reject.click().run()
+    last = judgements()[-1]
+    assert (last.queue, last.revealed, last.decision) == ("repeat", False, "reject")
+    assert last.explanation_id == judgements()[0].explanation_id
+    assert ">committee<" in shown(ann)
+    button(ann, "enter").click().run()
+    assert "Judge first" in shown(ann)
+    assert errors(ann) == []

@@ -253,6 +253,13 @@ def differing(rows: Sequence[JudgementRow], person: str) -> str:
     return f'{labelled("people disagree")}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{word}</p>'
 
 
+def explained(row: JudgementRow, own: Act | None) -> str:
+    """What the adjudicator said of a practice text, beside what one said oneself."""
+    same = "You said the same." if own is row.judged.decision else "You said otherwise."
+    lines = _differs(row, of_text=True)
+    return f'{labelled("practice · explained")}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{same}</p>'
+
+
 def _differs(row: JudgementRow, of_text: bool) -> str:
     j = row.judged
     who = _says(j) if of_text else f"<b>{escape(one_line(j.person, 30))}</b> {escape(_said(row))}"

@@ -45,12 +45,14 @@ class Stop:
     """A place in an exam, and what the press that led there has to say.
 
     `given`: the queue chose the mistake, so where somebody else has it by now the next one will do.
+    `beside`: as what the text is given that doesn't come of the queue: practice, check, repeat.
     """
 
     exam_id: int
     place: Place
     told: str | None = None
     given: bool = False
+    beside: str = ""
 
     def at(self, mistake: str | None, text: str | None = None) -> "Stop":
         """Elsewhere in the same queue."""
@@ -75,7 +77,7 @@ def settle(exam_id: int) -> Stop:
         return Stop(exam_id, place)
     if kept.exam_id != exam_id:
         return Stop(exam_id, kept.place.at(None))
-    return Stop(exam_id, kept.place, kept.told, kept.given)
+    return Stop(exam_id, kept.place, kept.told, kept.given, kept.beside)
 
 
 def go(stop: Stop) -> None:

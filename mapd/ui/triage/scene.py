@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 import streamlit as st
 
-from mapd.curation import first
+from mapd.curation import first, records
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.queues import Entry, Line
 from mapd.store.queries import JudgementRow, Response
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
-from mapd.ui.triage.place import Stop
+from mapd.ui.triage.place import Place, Stop
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
@@ -58,6 +58,7 @@ class Scene:
     entry: Entry | None
     text: Explained | None
     hidden: frozenset[int]  # the texts that wait to be judged before anything is said of them
+    explained: JudgementRow | None  # what the adjudicator said of a practice text, once it may be told
     unsaid: frozenset[int]  # the texts that wait to be judged before it is told what others said of them
     own: Act | None  # what this person says of the text
     rest: tuple[Target, ...]  # of the same kind as the text in focus, not decided yet: what "the rest is right" accepts
@@ -77,6 +78,11 @@ class Scene:
     def revealed(self) -> bool:
         """Whether the text was judged first and all is shown now, the decision open to a change."""
         return self.stop.place.judge_first and self.own is not None and not self.covered
+
+    @property
+    def repeats(self) -> bool:
+        """Whether the text was judged by this person before and is to be judged again as if it were new."""
+        return self.stop.beside == records.REPEAT
 
     @property
     def rows(self) -> list[JudgementRow]:
@@ -118,7 +124,8 @@ def entered(line: Line, stop: Stop, person: str, mistake: Mistake) -> Explained 
 
 def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> Scene:
     """The scene of this mistake, its texts as `ordered` has them, with this text in focus."""
-    entry, hidden = line.entry(mistake), _hidden(curated, stop, person, mistake)
+    entry, hidden = line.entry(mistake), _hidden(curated, stop, person, mistake, text)
+    own = None if stop.beside == records.REPEAT else _own(curated, text, person)
     unsaid = hidden | _unsaid(curated, mistake)
     mine_alone = bool(unsaid)
     targets = [Target("attempt", mistake.attempt.id), Target("question", mistake.question.id)]
@@ -137,8 +144,8 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
             seen_of=person if mine_alone else None,
             token=f"{token}-{target.kind}",
             since=since,
-            queue=line.queue.name,
-            chance=_chance(line, mistake),
+            queue=stop.beside or line.queue.name,
+            chance=None if stop.beside else _chance(line, mistake),
             revealed=not hidden,
             committee=None,
             here=here,
@@ -148,13 +155,8 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
         for target, n in zip(targets, seen, strict=True)
     ]
     if text:
-        then = _after(stop, mistake, entry, text, person) or next_mistake
-        items[-1] = replace(
-            items[-1],
-            revealed=text.text.id in opened,
-            committee=text.committee.verdict.value,
-            then=here if text.text.id in hidden else then,  # what is revealed is read before one goes on
-        )
+        then = (None if stop.beside else _after(stop, mistake, entry, text, person)) or next_mistake
+        items[-1] = _of_text(items[-1], text, text.text.id in hidden, text.text.id in opened, then)
     before, behind = line.neighbours(mistake)
     return Scene(
         curated=curated,
@@ -166,8 +168,9 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
         entry=entry,
         text=text,
         hidden=hidden,
+        explained=_explained(curated, stop, text, own),
         unsaid=unsaid,
-        own=_own(curated, text, person),
+        own=own,
         rest=_rest(mistake, text, hidden),
         onward=next_mistake,
         item=items[-1] if text else items[0],
@@ -178,8 +181,26 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
     )
 
 
-def _hidden(curated: Curated, stop: Stop, person: str, mistake: Mistake) -> frozenset[int]:
-    return first.hidden(curated.judgements, mistake.texts, person) if stop.place.judge_first else frozenset()
+def _of_text(item: Item, text: Explained, covered: bool, opened: bool, then: Stop) -> Item:
+    """The item of the text in focus. What is revealed is read before one goes on, and is no repeat any more."""
+    again = item.here.beside == records.REPEAT
+    stay = replace(item.here, beside="" if again else item.here.beside)
+    committee, revealed = text.committee.verdict.value, opened and not again
+    return replace(item, revealed=revealed, committee=committee, then=stay if covered else then)
+
+
+def _hidden(curated: Curated, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> frozenset[int]:
+    """The texts of which nothing is told yet: those not judged, and the one that is to be judged again."""
+    if not stop.place.judge_first:
+        return frozenset()
+    again = {text.text.id} if text and stop.beside == records.REPEAT else set()
+    return first.hidden(curated.judgements, mistake.texts, person) | again
+
+
+def _explained(curated: Curated, stop: Stop, text: Explained | None, own: Act | None) -> JudgementRow | None:
+    if text is None or own is None or stop.beside != records.PRACTICE:
+        return None
+    return records.last_words(curated.judgements).get((text.text.kind, text.text.id))
 
 
 def _unsaid(curated: Curated, mistake: Mistake) -> frozenset[int]:
@@ -272,6 +293,8 @@ def _enter(stop: Stop, entry: Entry | None) -> Stop | None:
 
 def _given(stop: Stop, entry: Entry | None) -> Stop:
     """On to an entry that the queue chooses."""
+    if stop.beside == records.PRACTICE:  # judged first, as the queue may not be
+        return Stop(stop.exam_id, Place(stop.place.queue))
     return replace(_enter(stop, entry) or stop.at(None), given=True)
 
 

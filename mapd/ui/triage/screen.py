@@ -192,6 +192,8 @@ def _read(scene: Scene, x: Explained, head: str) -> None:
         asked = rendered.toggle(x.text.text, x.text.uid)
     if not scene.covered:
         _disagreement(scene, scene.item)
+        if scene.explained is not None:
+            st.html(cards.explained(scene.explained, scene.own))
     if asked:
         rendered.draw(x.text.text, "focus")
     else:
@@ -314,7 +316,7 @@ def _history(scene: Scene) -> None:
     targets = {(i.target.kind, i.target.id) for i in (scene.item, scene.attempt, scene.question)}
     rows = [row for row in scene.rows if (row.target, row.target_id) in targets]
     if scene.hidden:
-        rows = [row for row in rows if row.judged.person == scene.person]
+        rows = [row for row in rows if row.judged.person == scene.person and not scene.repeats]
     with _panel("h", f"history · {len(rows)}", scene.version):
         st.html(
             cards.history(rows, covered=bool(scene.hidden))
