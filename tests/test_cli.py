@@ -78,7 +78,8 @@ def test_show_counts_and_lists(mapd: Mapd, imported: str) -> None:
         "items"
     ]
     assert list(items[0]) == [
-        *("rationale", "source_id", "teacher", "verdict", "mean", "answer", "matches_gold", "false_steps", "shows_work")
+        *("rationale", "source_id", "teacher", "verdict", "mean", "answer", "matches_gold", "false_steps"),
+        *("shows_work", "attempt", "question", "feedback"),
     ]
     assert len(items) == 36
     assert {i["source_id"] for i in items} == {str(2 * n) for n in range(12)}
@@ -101,6 +102,26 @@ def test_a_judgement_changes_one_rationale_and_can_be_withdrawn(mapd: Mapd, impo
     assert accepted(5) == 1
     assert mapd(*words, "--decision", "withdraw").json["verdict_after"] == "accepted"
     assert (accepted(5), accepted()) == (0, before)
+
+
+def test_an_answer_or_a_question_is_judged_corrected_and_taken_back(mapd: Mapd, imported: str) -> None:
+    item = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][3]  # 11 + 4, answered 7
+    counts = ("mistakes_before", "mistakes_after")
+
+    def judged(kind: str, *words: str) -> tuple[int, ...]:
+        done = mapd("judge", kind, item[kind], "--by", "ann", "--json", *words).json
+        return tuple(done[count] for count in counts)
+
+    assert judged("attempt", "--decision", "reject", "--note", "it says so in words") == (12, 11), "not a mistake"
+    assert judged("attempt", "--decision", "withdraw") == (11, 12)
+    assert judged("attempt", "--decision", "correct", "--value", "15") == (12, 11), "misread: it is the gold"
+    assert mapd("undo", "--exam", imported, "--by", "ann", "--json").json["targets"] == [f"attempt {item['attempt']}"]
+    assert judged("question", "--decision", "reject", "--reason", "gold_wrong") == (12, 11)
+    assert judged("question", "--decision", "withdraw") == (11, 12)
+    assert judged("question", "--decision", "correct", "--value", "7") == (12, 11), "so the student was right"
+    fails(mapd("judge", "question", item["question"], "--by", "ann", "--decision", "correct"), 1, "correct needs one")
+    fails(mapd("judge", "feedback", item["feedback"][0], "--by", "ann", "--decision", "correct", "--value", "7"), 1)
+    fails(mapd("judge", "attempt", "nothing", "--by", "ann", "--decision", "accept"), 1, "unknown attempt: nothing")
 
 
 def test_an_adjudicator_has_the_last_word(mapd: Mapd, imported: str) -> None:
@@ -256,7 +277,11 @@ def test_bad_input_is_one_line_and_changes_nothing(mapd: Mapd, imported: str, tm
     judge = ("judge", "rationale", "nothing", "--by", "ann", "--decision")
     fails(mapd(*judge, "accept"), 1, "unknown rationale: nothing")
     fails(mapd(*judge, "like"), 1, "like")
-    fails(mapd("judge", "exam", "1", "--by", "ann", "--decision", "accept"), 1, "rationale, feedback, not exam")
+    fails(
+        mapd("judge", "exam", "1", "--by", "ann", "--decision", "accept"),
+        1,
+        "rationale, feedback, attempt, question, not exam",
+    )
     fails(
         mapd("judge", "rationale", 1, "--by", "ann", "--decision", "reject", "--reason", "ugly"),
         1,

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from mapd.checks import RationaleChecks, State
 from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, reading, show, writing
 from mapd.curation import judging, policies, snapshots
-from mapd.curation.curated import Curated, Explained, summary
+from mapd.curation.curated import Curated, Explained, Mistake, summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
 from mapd.people import this_person
@@ -80,7 +80,7 @@ def curate_show(
         **counts,
     }
     if items:
-        result["items"] = [_item(m.question.source_id, x) for m in curated.mistakes for x in m.rationales]
+        result["items"] = [_item(m, x) for m in curated.mistakes for x in m.rationales]
     show(result, as_json, f"{curated.exam.name}: {len(curated.mistakes)} mistakes")
 
 
@@ -94,11 +94,11 @@ def _policy(session: Session, exam: queries.ExamInfo, name: str | None, threshol
     return policy if threshold is None else policy.at(threshold)
 
 
-def _item(source_id: str, x: Explained) -> dict[str, Any]:
+def _item(mistake: Mistake, x: Explained) -> dict[str, Any]:
     assert isinstance(x.checks, RationaleChecks)
     return {
         "rationale": x.text.uid,
-        "source_id": source_id,
+        "source_id": mistake.question.source_id,
         "teacher": x.text.teacher,
         "verdict": x.verdict.value,
         "mean": None if x.committee.mean is None else float(x.committee.mean),
@@ -106,6 +106,9 @@ def _item(source_id: str, x: Explained) -> dict[str, Any]:
         "matches_gold": _three_states(x.states.matches_gold),
         "false_steps": x.checks.false_steps,
         "shows_work": _three_states(x.states.shows_work),
+        "attempt": mistake.attempt.uid,
+        "question": mistake.question.uid,
+        "feedback": [feedback.text.uid for feedback in mistake.feedback],
     }
 
 

@@ -1,7 +1,8 @@
 """`mapd judge`, `mapd judge-all`, `mapd repair`, `mapd undo`, `mapd redo`: what people do to a curated set."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlmodel import Session
@@ -20,6 +21,10 @@ from mapd.store.listing import Show, Wanted
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, Act, Check, Verdict
 
 KINDS = ("rationale", "feedback")
+ROWS: dict[str, Callable[[Session, str], t.Attempt | t.Question]] = {
+    "attempt": queries.attempt,
+    "question": queries.question,
+}
 CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work": Check.SHOWS_WORK}
 
 KindOfText = Annotated[str, typer.Argument(metavar="KIND", help="rationale or feedback.")]
@@ -30,25 +35,39 @@ CheckState = Annotated[str | None, typer.Option(help="What this check says: hold
 
 
 def judge(
-    kind: KindOfText,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="rationale, feedback, attempt or question.")],
     ref: TextRef,
-    decision: Annotated[str, typer.Option(help="accept, reject or withdraw.")],
+    decision: Annotated[str, typer.Option(help="accept, reject, correct, skip or withdraw.")],
     by: Annotated[str, typer.Option(help="Who judges.")],
     reason: ReasonCode = None,
     note: Words = None,
+    value: Annotated[str | None, typer.Option(help="With correct: the answer as it should be read, the gold.")] = None,
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Have the last word where people disagree.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Accept or reject one explanation, or withdraw what you said of it. A judgement stands whatever the threshold."""
-    one_of("KIND", kind, KINDS)
-    act = Act(one_of("--decision", decision, ("accept", "reject", "withdraw")))
+    """Decide on an explanation, a student's answer or a question. A judgement stands whatever the threshold.
+
+    Rejecting an attempt says that it is not a mistake, rejecting a question takes it out of the curated set.
+    """
+    act = Act(one_of("--decision", decision, list(Act)))
+    one_of("KIND", kind, judging.TABLES)
     with writing() as session:
-        row = queries.explanation(session, kind, ref)
-        before = _as_it_stands(session, row)
-        role, where = ADJUDICATOR if adjudicate else ANNOTATOR, _here(before)
-        judging.judge(session, _target(row), act, by=by, reason=reason, note=note, role=role, circumstances=where)
-        after = _as_it_stands(session, row)
-        result = {"id": row.uid, "verdict_before": before.verdict.value, "verdict_after": after.verdict.value}
+        row = queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
+        before, where = _told(session, row)
+        judging.judge(
+            session,
+            Target(kind, queries.identity(row)),
+            act,
+            by=by,
+            reason=reason,
+            note=note,
+            value=value,
+            role=ADJUDICATOR if adjudicate else ANNOTATOR,
+            circumstances=where,
+        )
+        after, _ = _told(session, row)
+        result = {"id": row.uid}
+        result |= {f"{word}_before": before[word] for word in before} | {f"{word}_after": after[word] for word in after}
     show(result, as_json, "judged")
 
 
@@ -148,6 +167,15 @@ def _target(row: t.Explanation) -> Target:
 def _as_it_stands(session: Session, row: t.Explanation) -> Explained:
     curated = judging.curated_set(session, queries.exam_of(session, row))
     return judging.explained(curated, row.kind, queries.identity(row))
+
+
+def _told(session: Session, row: t.Explanation | t.Attempt | t.Question) -> tuple[dict[str, Any], Circumstances]:
+    """What a judgement of the row may change, and its circumstances."""
+    if isinstance(row, t.Explanation):
+        x = _as_it_stands(session, row)
+        return {"verdict": x.verdict.value}, _here(x)
+    curated = judging.curated_set(session, queries.exam_of(session, row))
+    return {"mistakes": len(curated.mistakes)}, Circumstances(queue="cli")
 
 
 def _here(x: Explained) -> Circumstances:

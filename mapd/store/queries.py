@@ -202,12 +202,42 @@ def explanation(session: Session, kind: str, ref: str | int) -> t.Explanation:
     return found
 
 
-def exam_of(session: Session, text: t.Explanation) -> int:
-    """The exam an explanation belongs to: of its attempt, or the newest over its question (rounds share rationales)."""
-    if text.attempt_id is not None:
-        return session.exec(select(t.Attempt.exam_id).where(t.Attempt.id == text.attempt_id)).one()
-    query = select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == text.question_id)
-    return int(session.exec(query).one())
+def attempt(session: Session, ref: str | int) -> t.Attempt:
+    """The student's answer by uid or id.
+
+    Raises: NotFound.
+    """
+    found = session.exec(select(t.Attempt).where(_is(t.Attempt, ref))).first()
+    if found is None:
+        raise NotFound(f"unknown attempt: {ref}; `mapd curate show --items` lists them")
+    return found
+
+
+def question(session: Session, ref: str | int) -> t.Question:
+    """The question by uid or id.
+
+    Raises: NotFound.
+    """
+    found = session.exec(select(t.Question).where(_is(t.Question, ref))).first()
+    if found is None:
+        raise NotFound(f"unknown question: {ref}; `mapd curate show --items` lists them")
+    return found
+
+
+def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> int:
+    """The exam that a row belongs to: of its attempt, or the newest over its question (rounds share rationales).
+
+    Raises: NotFound where no exam has asked the question.
+    """
+    if isinstance(row, t.Attempt):
+        return row.exam_id
+    if isinstance(row, t.Explanation) and row.attempt_id is not None:
+        return session.exec(select(t.Attempt.exam_id).where(t.Attempt.id == row.attempt_id)).one()
+    asked = row.id if isinstance(row, t.Question) else row.question_id
+    newest = session.exec(select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == asked)).one()
+    if newest is None:
+        raise NotFound(f"no exam has asked question {asked}")
+    return int(newest)
 
 
 def snapshot(session: Session, sha256: str) -> t.Snapshot:
