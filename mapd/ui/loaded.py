@@ -1,6 +1,7 @@
 """The current exam's curated set for a page: in whole, or the part that it shows.
 
-Texts and votes only grow, so they are kept between reruns; judgements are read each time.
+Texts and votes only grow, so they are kept between reruns; judgements are read each time, and what they are about is
+decided again.
 
     curated = load_curated(exam_id)                    # under the exam's own policy
     curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
@@ -14,6 +15,7 @@ import streamlit as st
 from sqlmodel import Session, col, func, select
 
 from mapd.curation import policies, standing
+from mapd.curation.afresh import Kept, decide
 from mapd.curation.curated import Curated, curate
 from mapd.curation.queues import QUEUES
 from mapd.store import db, queries, standings
@@ -30,7 +32,10 @@ def load_curated(exam_id: int) -> Curated:
         material = load_material(session, exam_id)
         info = queries.exam(session, exam_id)  # not the kept one: its policy may have been set since
         judgements = queries.judgements(session, exam_id)
-        return curate(material, judgements, policies.exam_policy(session, info), exam=info)
+        last = _last(exam_id, str(engine().url))
+        kept = decide(material, judgements, policies.exam_policy(session, info), info, last.get("kept"))
+        last["kept"] = kept
+        return kept.curated
 
 
 def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = None) -> Curated:
@@ -61,6 +66,12 @@ def queue_counts(exam_id: int, person: str) -> dict[str, Count]:
         policy = policies.exam_policy(session, queries.exam(session, exam_id))
         held = standings.counts(session, exam_id, round(policy.threshold * 100), person)
     return {name: held.get(name, Count(0, 0)) for name in QUEUES}
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _last(exam_id: int, url: str) -> dict[str, Kept]:  # noqa: ARG001 - the cache's key
+    """Where the exam's curated set is kept from one rerun to the next, of whatever session."""
+    return {}
 
 
 def load_material(session: Session, exam_id: int) -> Material:

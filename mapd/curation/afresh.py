@@ -1,0 +1,95 @@
+"""The curated set after a judgement: the question that it is about is decided again, the others stay as they are. Pure.
+
+kept = decide(material, judgements, policy, info)
+kept = decide(material, one_more, policy, info, kept)       # 3 rationales decided, not 3,000
+kept.curated                                                # what curate() gives
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from mapd.curation.curated import Curated, curate, leniency_of
+from mapd.store.queries import ExamInfo, JudgementRow, Material
+from mapd.verdicts import Policy
+
+Said = Mapping[int, Sequence[JudgementRow]]  # by question, what people said of it and of what belongs to it
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A curated set, and what it was decided from, question by question."""
+
+    curated: Curated
+    material: Material
+    offsets: Mapping[str, Fraction]
+    pieces: Mapping[int, Material]
+    question_of: Mapping[tuple[str, int], int]
+    said: Said
+    parts: Mapping[int, Curated]
+
+
+def decide(
+    material: Material,
+    judgements: Sequence[JudgementRow],
+    policy: Policy,
+    exam: ExamInfo,
+    kept: Kept | None = None,
+) -> Kept:
+    """Decide what isn't `kept`: all of it where texts, votes or the policy are others."""
+    if kept is None or kept.material is not material or kept.curated.policy != policy:
+        kept = _nothing(material, policy, exam)
+    said: dict[int, list[JudgementRow]] = defaultdict(list)
+    for row in judgements:
+        if (question := kept.question_of.get((row.target, row.target_id))) is not None:
+            said[question].append(row)
+    parts = {}
+    for question, piece in kept.pieces.items():
+        rows = said.get(question, [])
+        if question in kept.parts and rows == kept.said.get(question, []):
+            parts[question] = kept.parts[question]
+        else:
+            parts[question] = curate(piece, rows, policy, offsets=kept.offsets)
+    whole = Curated(
+        exam,
+        policy,
+        material.teachers,
+        tuple(m for part in parts.values() for m in part.mistakes),
+        tuple(a for part in parts.values() for a in part.corrected),
+        tuple(a for part in parts.values() for a in part.excluded),
+        tuple(judgements),
+    )
+    return replace(kept, curated=whole, said=said, parts=parts)
+
+
+def _nothing(material: Material, policy: Policy, exam: ExamInfo) -> Kept:
+    """No question decided yet."""
+    empty = Curated(exam, policy, material.teachers, (), (), (), ())
+    offsets = leniency_of(x.votes for x in material.texts)
+    return Kept(empty, material, offsets, _pieces(material), _targets(material), {}, {})
+
+
+def _pieces(material: Material) -> dict[int, Material]:
+    """The material of each question, in the order of the attempts."""
+    attempts, texts = defaultdict(list), defaultdict(list)
+    for attempt in material.attempts:
+        attempts[attempt.question_id].append(attempt)
+    for text in material.texts:
+        texts[text.question_id].append(text)
+    return {
+        question: replace(
+            material,
+            questions={question: material.questions[question]},
+            attempts=tuple(taken),
+            texts=tuple(texts[question]),
+        )
+        for question, taken in attempts.items()
+    }
+
+
+def _targets(material: Material) -> dict[tuple[str, int], int]:
+    """The question of all that can be judged."""
+    found = {("question", question): question for question in material.questions}
+    found |= {("attempt", attempt.id): attempt.question_id for attempt in material.attempts}
+    return found | {(text.kind, text.id): text.question_id for text in material.texts}
