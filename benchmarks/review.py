@@ -1,13 +1,16 @@
 """How long a reviewer waits for the database: next item of each queue, a page at any depth, all thresholds, a search.
 
-    python benchmarks/review.py [--sizes 1000,100000] [--rounds N] [--json]
+    python benchmarks/review.py [--sizes 1000,100000] [--rounds N] [--no-browser] [--presses N] [--json]
 
 On generated stores (SQLite) of so many mistakes, each with three rationales and six reviews; of 100,000 that is 300,000
 and 600,000, and 100,000 feedback. Two people judged or skipped a hundredth of the rationales. Generated and derived are
 1,000 mistakes; a larger store holds them again and again under ids of their own, with all that was derived (a test
 holds that deriving them would write the same). Each figure is of `--rounds` reads, each in a session of its own as a
 page would do it, at thresholds and places drawn anew. `judge` is one judgement with all that is derived from it.
-CPU is this process's own time at the median: on a busy machine it tells more. The last line is JSON.
+CPU is this process's own time at the median: on a busy machine it tells more.
+
+In the browser (reviewers.py): from a key press to the next item in triage, alone and among twenty, on a store of 1,000
+mistakes: triage itself still reads its whole exam. The last line is JSON.
 """
 
 import argparse
@@ -296,6 +299,9 @@ def main() -> None:
     arguments.add_argument("--sizes", default="1000,100000")
     arguments.add_argument("--rounds", type=int, default=200, help="reads of each kind")
     arguments.add_argument("--no-browser", action="store_true", help="leave the browser part out")
+    arguments.add_argument(
+        "--presses", type=int, default=50, help="key presses in the browser, at each number of reviewers"
+    )
     arguments.add_argument("--json", action="store_true", help="the last line alone")
     given = arguments.parse_args()
     result: dict[str, Any] = {}
@@ -304,7 +310,22 @@ def main() -> None:
             result[str(size)] = at_size(size, given.rounds, Path(home))
         if not given.json:
             show(size, result[str(size)])
+    if not given.no_browser:
+        result["browser"] = in_browser(given.presses)
+        if not given.json:
+            for number, figure in result["browser"].items():
+                told = f"p50 {figure['p50_ms']:>8.1f} ms   p95 {figure['p95_ms']:>8.1f} ms"
+                print(f"  key press to next item, {number:>2} reviewing   {told}   load {os.getloadavg()[0]:.1f}")
     print(json.dumps(result))
+
+
+def in_browser(presses: int) -> dict[str, Any]:
+    """What a reviewer waits for in Chromium, alone and among twenty."""
+    import reviewers  # a real browser and its driver: not needed for the rest
+
+    with tempfile.TemporaryDirectory() as home:
+        generate(Path(home), BASE).dispose()
+        return dict(reviewers.measure(Path(home), presses))
 
 
 def show(size: int, measured: dict[str, Any]) -> None:

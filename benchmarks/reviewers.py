@@ -1,0 +1,167 @@
+"""How long a reviewer waits in the browser: from the key press to the next item in triage, alone and among twenty.
+
+    from reviewers import measure; measure(home, presses=50, among=(1, 20))
+
+The one who is measured sits at a real Chromium: from `a` (accept) going down until the next text's own button is drawn.
+The others are sessions of the same server over its websocket, as a browser speaks it, each a person of its own: they
+accept a text, wait for the next one to be drawn, read for `READS` seconds, and so on. Twenty browsers would measure
+Chromium on this machine, not the server.
+"""
+
+import asyncio
+import itertools
+import os
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import websockets
+from playwright.sync_api import Page, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.browser.conftest import CHROMIUM, FLAGS, free_port
+
+READS = 3.0  # seconds
+ACCEPT = re.compile(r"-hot_a_")
+# The button's own class holds the text that is shown: another class, another text.
+PRESS = """() => new Promise(done => {
+  const shown = () => document.querySelector('[class*="st-key-hot_a_"]')?.className.match(/st-key-hot_a_\\S+/)[0];
+  const before = shown(), started = performance.now();
+  const look = () => { const now = shown(); if (now && now !== before) { done(performance.now() - started) }
+                       else { requestAnimationFrame(look) } };
+  document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "a", bubbles: true}));
+  document.body.dispatchEvent(new KeyboardEvent("keyup", {key: "a", bubbles: true}));
+  look();
+})"""
+
+
+def measure(home: Path, presses: int, among: tuple[int, ...] = (1, 20)) -> dict[str, dict[str, float]]:
+    """By number of reviewers, p50 and p95 in ms of so many presses of the one in the browser."""
+    found = {}
+    with served(home) as port:
+        for number in among:
+            with others(port, number - 1) as done:
+                found[str(number)] = at_browser(port, presses) | {"by_others": done()}
+    return found
+
+
+@contextmanager
+def served(home: Path) -> Iterator[int]:
+    """The app over this home, as a process of its own."""
+    port = free_port()
+    environment = {"MAPD_WORKER": "0"} | os.environ | {"MAPD_HOME": str(home)}
+    command = [sys.executable, "-m", "mapd.cli", "app", "--port", str(port)]
+    log = (home / "app.log").open("ab")
+    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
+                break
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def at_browser(port: int, presses: int) -> dict[str, float]:
+    """The presses of one reviewer in Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.add_cookies([{"name": "mapd_person", "value": "measured", "url": f"http://127.0.0.1:{port}"}])
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/triage?queue=everything")
+        page.locator('[class*="st-key-hot_a_"] button').wait_for(timeout=120_000)
+        taken = [_press(page) for _ in range(presses + 3)][3:]  # the first few warm up
+        browser.close()
+    return {
+        "p50_ms": round(statistics.median(taken), 1),
+        "p95_ms": round(statistics.quantiles(taken, n=20, method="inclusive")[-1], 1),
+        "presses": len(taken),
+    }
+
+
+def _press(page: Page) -> float:
+    page.wait_for_timeout(1_000)  # longer than the dwell before which a press doesn't count
+    return float(page.evaluate(PRESS))
+
+
+# -- the others -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def others(port: int, number: int) -> Iterator[Any]:
+    """So many reviewers at work meanwhile; yields how many decisions they have made."""
+    decided = itertools.count()
+    stop = threading.Event()
+    sessions = [_session(port, n, stop, decided) for n in range(number)]
+
+    async def run() -> None:
+        await asyncio.gather(*sessions)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    time.sleep(2 * number / 4 if number else 0)  # until all have come in
+    try:
+        yield lambda: next(decided)
+    finally:
+        stop.set()
+        thread.join()
+
+
+async def _session(port: int, number: int, stop: threading.Event, decided: Iterator[int]) -> None:
+    """One reviewer: comes in, then accepts text after text."""
+    await asyncio.sleep(number / 4)
+    host = f"127.0.0.1:{port}"
+    headers = {"Cookie": f"mapd_person=reviewer-{number}"}
+    async with websockets.connect(
+        f"ws://{host}/_stcore/stream",
+        origin=f"http://{host}",  # type: ignore[arg-type]
+        subprotocols=["streamlit"],  # type: ignore[list-item]
+        additional_headers=headers,
+        max_size=None,
+    ) as socket:
+        query = "queue=everything"
+        await socket.send(_rerun(query))
+        while not stop.is_set():
+            accept, query = await _drawn(socket, query)
+            await asyncio.sleep(READS)
+            await socket.send(_rerun(query, accept))
+            next(decided)
+
+
+async def _drawn(socket: Any, query: str) -> tuple[str | None, str]:
+    """Wait until a run of the page has ended; the button to accept what it shows, and its address."""
+    accept = None
+    async for raw in socket:
+        message = ForwardMsg.FromString(raw)
+        if message.HasField("page_info_changed"):
+            query = message.page_info_changed.query_string
+        button = message.delta.new_element.button
+        if ACCEPT.search(button.id):
+            accept = button.id
+        if message.WhichOneof("type") == "script_finished" and message.script_finished == 0:
+            break
+    return accept, query
+
+
+def _rerun(query: str, pressed: str | None = None) -> bytes:
+    message = BackMsg()
+    message.rerun_script.query_string = query
+    message.rerun_script.page_name = "triage"
+    if pressed is not None:
+        message.rerun_script.widget_states.widgets.add(id=pressed, trigger_value=True)
+    return message.SerializeToString()
