@@ -10,7 +10,7 @@ def page() -> None:
     """The current version or the one that the address asks for, the field for a new one, and all versions."""
     found = guidelines.read()
     if not found:
-        st.info("Nobody wrote any yet. What stands here, triage shows beside the work.", icon=":material/menu_book:")
+        st.markdown("**No guidelines yet.** What stands here, triage shows beside the work.")
     elif (shown := asked(found)) is not None:
         now = "the current one" if shown is found[0] else f"until {shown.until:%Y-%m-%d %H:%M} UTC"
         st.caption(text.label(f"Version {shown.number}, by {shown.person}, {now}"))

@@ -22,7 +22,7 @@ from mapd.store import db
 from tests import samples
 from tests.conftest import import_files
 
-expect.set_options(timeout=30_000)  # a busy machine is no fault of the code
+expect.set_options(timeout=60_000)  # a busy machine is no fault of the code
 
 STARTS = itertools.count(0, 60)  # so far apart that the rows keep their kinds
 ROOT = Path(__file__).parents[2]

@@ -30,16 +30,16 @@ def demo(taught: str, home: Path, run_app: Callable[[Path], App]) -> App:
 
 def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taught: str) -> None:
     page.goto(f"{demo.url}/?exam={taught}")
-    expect(page.locator(".st-key-mapd_band")).to_contain_text("Recorded demo, simulated teachers", timeout=30_000)
+    expect(page.locator(".st-key-mapd_band")).to_contain_text("Recorded demo, simulated teachers")
     steps = page.locator(".mapd-step")
-    expect(steps).to_have_count(5, timeout=30_000)
+    expect(steps).to_have_count(5)
     first = steps.first.inner_text()
     page.get_by_role("link", name="next ›").click(delay=50)
-    expect(steps.first).not_to_have_text(first, use_inner_text=True, timeout=20_000)
+    expect(steps.first).not_to_have_text(first, use_inner_text=True)
     steps.last.get_by_role("link").click()
-    expect(page.get_by_role("heading", name="Results")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Results")).to_be_visible()
     folds = page.locator(".mapd-row")
-    expect(folds).to_have_count(25, timeout=30_000)  # a page of the questions that were fixed
+    expect(folds).to_have_count(25)  # a page of the questions that were fixed
     folds.first.locator("summary").click()
     expect(folds.first.locator(".mapd-pair-cells .mapd-titled")).to_have_count(3)  # the question, before, after
     assert "before=" in page.url
@@ -48,7 +48,7 @@ def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taug
 def test_both_losses_are_drawn(page: Page, demo: App, taught: str) -> None:
     page.goto(f"{demo.url}/finetune?exam={taught}")
     lines = page.locator(".js-plotly-plot .scatterlayer .trace")
-    expect(lines).to_have_count(2, timeout=30_000)
+    expect(lines).to_have_count(2)
     expect(page.get_by_text("loss on feedback", exact=True)).to_be_visible()
     muted, *axes = page.evaluate("""() => [
       getComputedStyle(document.querySelector("[data-testid=stCaptionContainer], .mapd-note")).color,

@@ -156,6 +156,6 @@ def an_upload(watched: Watched, files: tuple[Path, Path]) -> None:
     for field, file in zip(page.locator('input[type="file"]').all()[:2], files, strict=True):
         with resting.after(page):
             field.set_input_files(file)
-    expect(page.get_by_role("button", name="Import")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Import")).to_be_visible()
     expect(page.get_by_text("marker-0-0").first).to_be_visible()
     watched.unhurt()

@@ -14,17 +14,17 @@ from tests.browser.test_triage import press, ready
 
 def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
     page.goto(f"{app.url}/data")
-    expect(page.locator('input[type="file"]')).to_have_count(3, timeout=20_000)
+    expect(page.locator('input[type="file"]')).to_have_count(3)
     for number, file in enumerate(files):
         page.locator('input[type="file"]').nth(number).set_input_files(file)
-        expect(page.get_by_role("button", name=f"Remove {file.name}")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("button", name=f"Remove {file.name}")).to_be_visible()
 
 
 def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
     app = shared
     upload(page, app, sample_files)
     page.get_by_role("button", name="Import").click(delay=50)
-    expect(page.get_by_text("Imported:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Imported:")).to_be_visible()
 
     page.get_by_role("link", name="Begin to judge").click(delay=50)
     ready(page)
@@ -39,21 +39,21 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
 
     page.goto(f"{app.url}/threshold")
     slider = page.get_by_role("slider").first
-    expect(slider).to_be_visible(timeout=20_000)
+    expect(slider).to_be_visible()
     slider.focus()
     for _ in range(10):
         page.keyboard.press("ArrowRight")
         page.wait_for_timeout(80)
-    expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50", timeout=20_000)
+    expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50")
     page.wait_for_url("**threshold=3.5**")
     page.reload()
-    expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50", timeout=20_000)
+    expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50")
     page.get_by_role("button", name="Use for this exam").click(delay=50)
-    expect(page.locator(".mapd-saved")).to_contain_text("mean > 3.50", timeout=20_000)
+    expect(page.locator(".mapd-saved")).to_contain_text("mean > 3.50")
 
     page.goto(f"{app.url}/snapshots")
-    page.get_by_role("button", name="Freeze").click(delay=50, timeout=20_000)
-    expect(page.locator(".mapd-pair").first).to_be_visible(timeout=20_000)
+    page.get_by_role("button", name="Freeze").click(delay=50)
+    expect(page.locator(".mapd-pair").first).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download", exact=True).click(delay=50)
     with zipfile.ZipFile(download.value.path()) as archive:
@@ -68,9 +68,9 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
 def test_the_same_files_again_lead_to_the_same_exam(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
     upload(page, shared, sample_files)
     page.get_by_role("button", name="Import").click(delay=50)
-    expect(page.get_by_text("Imported:")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Imported:")).to_be_visible()
     upload(page, shared, sample_files)
-    expect(page.get_by_text("imported already")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("imported already")).to_be_visible()
 
 
 def test_bad_rows_are_listed_and_nothing_is_written(page: Page, shared: App, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_bad_rows_are_listed_and_nothing_is_written(page: Page, shared: App, tmp
     rows[1]["gold_answer"] = ""
     rows[3]["gpt_rationale"] = ["a text", 5, "many"]
     upload(page, shared, samples.write(tmp_path, rows))
-    expect(page.get_by_role("alert").filter(has_text="nothing was imported")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("alert").filter(has_text="nothing was imported")).to_be_visible()
     expect(page.get_by_test_id("stDownloadButton")).to_contain_text("Download as CSV")
     assert page.get_by_role("button", name="Import").count() == 0
 
@@ -87,4 +87,4 @@ def test_a_cut_off_file_is_one_line(page: Page, shared: App, sample_files: tuple
     feedback, rationales = sample_files
     rationales.write_bytes(rationales.read_bytes()[:-200])
     upload(page, shared, (feedback, rationales))
-    expect(page.get_by_role("alert").filter(has_text=rationales.name)).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("alert").filter(has_text=rationales.name)).to_be_visible()

@@ -14,7 +14,8 @@ from tests.browser.conftest import App
 from tests.provider import Provider
 from tests.test_worker import CALLS, collect_job, committed, in_own_words, until
 
-MINUTES = 4 * 60_000  # milliseconds; on a machine that does other things besides
+pytestmark = pytest.mark.timeout(900)  # they wait for real work, on a machine that may do other things
+MINUTES = 6 * 60_000  # milliseconds; on a machine that does other things besides
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_small_demo_is_started_watched_and_its_results_are_opened(
     page.reload()  # nothing of it is lost
     expect(card.locator(".mapd-chip")).to_contain_text("done", timeout=MINUTES)
     card.get_by_role("link", name="Results").click()
-    expect(page.get_by_role("heading", name="Question by question")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Question by question")).to_be_visible()
     expect(page.get_by_text("Simulated teachers")).to_be_visible()
 
 
@@ -63,7 +64,7 @@ def test_a_collect_is_cancelled_and_resumed_through_a_closed_tab_and_a_restart(
         card = page.locator('[class*="st-key-job_"]')
         expect(card).to_contain_text("calls/s", timeout=MINUTES)
         card.get_by_role("button", name="Cancel").click(delay=50)
-        expect(card).to_contain_text("cancelled", timeout=30_000)
+        expect(card).to_contain_text("cancelled")
         assert committed(engine) == len(provider.tries) < CALLS
         card.get_by_role("button", name="Resume").click(delay=50)
         kept = committed(engine)

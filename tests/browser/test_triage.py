@@ -40,7 +40,7 @@ def ready(page: Page) -> None:
     """Wait until the app has been idle for so long that a press before has arrived, and the dwell is over."""
     expect(page.locator('[class*="st-key-hot_u_"] button').first).to_be_visible(timeout=60_000)  # a chunk of its own
     page.evaluate("window.idleSince = null")
-    page.wait_for_function(IDLE, timeout=20_000)
+    page.wait_for_function(IDLE)
 
 
 def open_triage(page: Page, app: App, query: str = "") -> None:
@@ -205,7 +205,7 @@ def test_judged_first_nothing_is_told_until_it_is_decided(page: Page, app: App, 
     assert [word for word in told if word in html] == []
     at = page.url
     page.keyboard.press("a", delay=30)
-    expect(page.locator(".st-key-mapd_triage_focus")).to_contain_text("committee", timeout=20_000)
+    expect(page.locator(".st-key-mapd_triage_focus")).to_contain_text("committee")
     assert page.url == at, "what is revealed is read first"
     ready(page)
     page.keyboard.press("Enter", delay=30)

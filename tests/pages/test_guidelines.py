@@ -31,9 +31,9 @@ def frames(app: AppTest) -> str:
 
 def test_the_first_version_is_written_here(full_home: Path) -> None:
     app = page()
-    assert "Nobody wrote any yet" in app.info[0].value
+    assert "No guidelines yet" in app.markdown[0].value
     write(app, "# Accept\nwhat is right")
-    assert not app.info
+    assert "No guidelines yet" not in " ".join(m.value for m in app.markdown)
     assert "what is right" in frames(app)
     assert "the current one" in app.caption[-1].value
 

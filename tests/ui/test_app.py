@@ -121,7 +121,7 @@ def links(app):
 def test_the_sidebar_follows_the_loop_and_says_what_the_jobs_do(home):
     assert links(run()) == [
         *("Overview", "Data", "Teachers", "Exam", "Committee", "Jobs"),
-        *("Triage", "Browse", "Room vote"),
+        *("Triage", "Browse", "People", "Guidelines", "Room vote"),
         *("Threshold lab", "Snapshots"),
         *("Finetune", "Results"),
     ]
