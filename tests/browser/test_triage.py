@@ -92,8 +92,10 @@ def test_twenty_fast_keys_decide_each_shown_text_once(page: Page, app: App, judg
     assert 0 < len(rows) <= 20
     assert len({j.explanation_id for j in rows}) == len(rows), "no text was decided twice"
     assert all(j.seconds >= 0.35 for j in rows), "no text was decided before it could be read"
-    for _ in range(len(rows), 3 * mistakes):  # the rest one by one: had a press been lost, a text would be missing
-        press(page, "a")
+    for _ in range(6 * mistakes):  # the rest one by one: had a press decided two, or skipped one, it would be missing
+        if len(judged()) == 3 * mistakes:
+            break
+        press(page, "a")  # on a busy machine it may come too soon, and then decides nothing
     rows = judged()
     assert len(rows) == 3 * mistakes
     assert len({j.explanation_id for j in rows}) == 3 * mistakes
