@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from mapd.settings import Settings
 from mapd.store import db
 from tests import samples
+from tests.browser import resting
 from tests.conftest import import_files
 
 expect.set_options(timeout=60_000)  # a busy machine is no fault of the code
@@ -44,6 +45,13 @@ def browser_type_launch_args() -> dict[str, Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: install Debian's chromium (or Google Chrome) for the browser tests")
     return {"executable_path": CHROMIUM, "args": FLAGS}
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """Each test's own, in which one can wait for the app (resting.py)."""
+    resting.listen(context)
+    return context
 
 
 @dataclass

@@ -8,8 +8,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests import samples
+from tests.browser import resting
 from tests.browser.conftest import App
-from tests.browser.test_triage import press, ready
+from tests.browser.test_triage import READ, press
 
 
 def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
@@ -26,8 +27,8 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     page.get_by_role("button", name="Import").click(delay=50)
     expect(page.get_by_text("Imported:")).to_be_visible()
 
-    page.get_by_role("link", name="Begin to judge").click(delay=50)
-    ready(page)
+    with resting.after(page, READ):
+        page.get_by_role("link", name="Begin to judge").click(delay=50)
     press(page, "a")
     press(page, "a")
     page.keyboard.press("r")
@@ -41,9 +42,10 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     slider = page.get_by_role("slider").first
     expect(slider).to_be_visible()
     slider.focus()
-    for _ in range(10):
-        page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(80)
+    with resting.after(page):
+        for _ in range(10):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(80)
     expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50")
     page.wait_for_url("**threshold=3.5**")
     page.reload()
