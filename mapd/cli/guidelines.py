@@ -22,7 +22,8 @@ def show_guidelines(
         found = guidelines.versions(session)
     one = next((v for v in found if version in (None, v.number)), None)
     if one is None:
-        raise NotFound(f"no version {version or ''} of the guidelines: there are {len(found)}".replace("  ", " "))
+        which = "no version" if version is None else f"no version {version}"
+        raise NotFound(f"{which} of the guidelines: there are {len(found)}")
     if as_json:
         told = {"version": one.number, "of": len(found), "by": one.person, "since": one.since.isoformat()}
         show(told | {"verdicts": one.judged, "text": one.text}, as_json, "")

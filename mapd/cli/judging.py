@@ -118,7 +118,8 @@ def judge_all(
     if words and not listing.tokens_of(words):
         raise BadInput(f"--words looks for words, and there is none in: {words}")
     with reading() as session:
-        info, voices = queries.exam(session, exam), queries.voices(session, queries.exam(session, exam).id)
+        info = queries.exam(session, exam)
+        voices = queries.voices(session, info.id)
         wanted = Wanted(
             show=Show.RATIONALES if one_of("--kind", kind, KINDS) == "rationale" else Show.FEEDBACK,
             author_id=None if teacher is None else voices[one_of("--teacher", teacher, voices)],

@@ -76,7 +76,8 @@ def want(
     as_json: AsJson = False,
 ) -> None:
     """Say how people are to judge an exam; what isn't named stays. Nobody sees others' words before their own."""
-    given = {"judgements": judgements, "practice": practice, "check_every": check_every, "repeat_every": repeat_every}
+    given = {"judgements_wanted": judgements, "practice": practice}
+    given |= {"check_every": check_every, "repeat_every": repeat_every}
     with writing() as session:
         info = queries.exam(session, exam)
         sharing.want(session, info.id, by=by or this_person(), **{k: v for k, v in given.items() if v is not None})

@@ -2,7 +2,7 @@
 
     take(session, attempt_id, "ann")     -> True: the queues give it to nobody else until it is released or runs out
     take(session, attempt_id, "bob")     -> False, and held(session, exam_id) says that ann has it
-    want(session, exam_id, by="ann", judgements=2)  -> each text waits until two people have judged it
+    want(session, exam_id, by="ann", judgements_wanted=2)  -> each text waits until two people have judged it
 
 A lease is no lock: a link opens the mistake all the same, and what is saved twice is found by judging.py.
 """
@@ -20,12 +20,11 @@ from mapd.store import tables as t
 
 LEASE = timedelta(minutes=3)
 MOST = 9  # judgements of one text that an exam can want
-RANGES = {"judgements": (1, MOST), "practice": (0, 50), "check_every": (0, 1_000), "repeat_every": (0, 1_000)}
-WORDS = {
-    "judgements": "judgements of each text",
-    "practice": "practice texts",
-    "check_every": "texts between two checks",
-    "repeat_every": "texts between two repeats",
+NUMBERS = {  # what an exam can want, by its column: from, to, in words
+    "judgements_wanted": (1, MOST, "judgements of each text"),
+    "practice": (0, 50, "practice texts"),
+    "check_every": (0, 1_000, "texts between two checks"),
+    "repeat_every": (0, 1_000, "texts between two repeats"),
 }
 
 
@@ -80,9 +79,9 @@ def release(session: Session, attempt_id: int, person: str) -> None:
 
 
 def want(session: Session, exam_id: int, *, by: str, **numbers: int) -> None:
-    """Say how people are to judge the exam: any of RANGES. What isn't named stays.
+    """Say how people are to judge the exam: any of NUMBERS. What isn't named stays.
 
-    `judgements`: by so many people each text. `practice`: so many explained texts before a person's first.
+    `judgements_wanted`: by so many people each text. `practice`: so many explained texts before a person's first.
     `check_every`, `repeat_every`: after so many texts a hidden check, a repeat; 0 is never.
 
     Raises: BadInput, NotFound.
@@ -92,9 +91,9 @@ def want(session: Session, exam_id: int, *, by: str, **numbers: int) -> None:
     if row is None:
         raise NotFound(f"unknown exam: {exam_id}")
     for name, number in numbers.items():
-        low, high = RANGES[name]
+        low, high, words = NUMBERS[name]
         if not low <= number <= high:
-            raise BadInput(f"an exam wants {low} to {high:,} {WORDS[name]}, not {number:,}")
-        setattr(row, {"judgements": "judgements_wanted"}.get(name, name), number)
+            raise BadInput(f"an exam wants {low} to {high:,} {words}, not {number:,}")
+        setattr(row, name, number)
     queries.audit(session, person, "want judgements", f"exam {row.uid}", **numbers)
     session.flush()

@@ -199,7 +199,7 @@ class _Query:
     ) -> None:
         self.session, self.wanted, self.order, self.stream = session, wanted, order, stream
         self.values: dict[str, object] = {"exam": exam_id, "kind": stream.kind, "at": threshold}
-        self.begin, self.rows_, self.has = _having(session, wanted.words, self.values)
+        self.begin, self.source, self.has = _having(session, wanted.words, self.values)
         self.where = ["s.exam_id = :exam", "s.kind = :kind", *self._fitting("s"), *filter(None, [stream.only])]
         self.leads = [self._leads()] if wanted.show is Show.MISTAKES and stream.kind != "mistake" else []
 
@@ -208,7 +208,7 @@ class _Query:
         key, way = self.stream.key(), "DESC" if descending else "ASC"
         where = self.where + self.leads + self._behind(turn, descending)
         query = (
-            f"{self.begin}SELECT {', '.join(key)}, s.question_id, s.explanation_id FROM {self.rows_}"
+            f"{self.begin}SELECT {', '.join(key)}, s.question_id, s.explanation_id FROM {self.source}"
             f" WHERE {' AND '.join(where)} ORDER BY {', '.join(f'{c} {way}' for c in key if c[0] == 's')} LIMIT :number"
         )
         found = self.session.execute(sa.text(query), self.values | {"number": number})
@@ -218,7 +218,7 @@ class _Query:
         """How many rows, from where one turns."""
         number = "count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)"
         where = self.where + (self.leads if turn else []) + self._behind(turn, descending)
-        query = f"{self.begin}SELECT {number} FROM {self.rows_} WHERE {' AND '.join(where)}"
+        query = f"{self.begin}SELECT {number} FROM {self.source} WHERE {' AND '.join(where)}"
         return int(self.session.execute(sa.text(query), self.values).scalar_one())
 
     def texts(self, number: int) -> list[Said]:
@@ -226,7 +226,7 @@ class _Query:
         latest = "(SELECT max(j.id) FROM judgement j WHERE j.explanation_id = s.explanation_id)"
         query = (
             f"{self.begin}SELECT DISTINCT s.explanation_id, s.committee_undecided, s.committee_cut > :at,"
-            f" s.people <> '', {latest} FROM {self.rows_} WHERE {' AND '.join(self.where)} ORDER BY 1 LIMIT :number"
+            f" s.people <> '', {latest} FROM {self.source} WHERE {' AND '.join(self.where)} ORDER BY 1 LIMIT :number"
         )
         found = self.session.execute(sa.text(query), self.values | {"number": number})
         return [

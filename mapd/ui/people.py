@@ -23,13 +23,13 @@ PERSON = ("person", "texts", "judged first", "accepted", "median", "with the adj
 
 
 NUMBERS = {
-    "judgements": "Judgements of each text",
+    "judgements_wanted": "Judgements of each text",
     "practice": "Practice texts at first",
     "check_every": "A hidden check every … texts",
     "repeat_every": "An own text again every … texts",
 }
 HELP = {
-    "judgements": "A text waits until so many people judged it; nobody sees what others said before.",
+    "judgements_wanted": "A text waits until so many people judged it; nobody sees what others said before.",
     "practice": "So many texts that an adjudicator decided with a note: judged first, then the note is shown. 0: none.",
     "check_every": "Where people judge first, a text that an adjudicator decided, looking like any other. 0: never.",
     "repeat_every": "Where people judge first, one that they judged before, as if it were new. 0: never.",
@@ -43,7 +43,7 @@ def wanted(curated: Curated) -> None:
     with st.container(horizontal=True, gap="small"):
         for (name, words), value in zip(NUMBERS.items(), now, strict=True):
             key = f"people_{name}_{exam.id}_{value}"
-            low, high = sharing.RANGES[name]
+            low, high, _ = sharing.NUMBERS[name]
             args = (exam.id, name, key)
             st.number_input(words, low, high, value, width=245, key=key, help=HELP[name], on_change=_want, args=args)
     if exam.wanted == 1:

@@ -90,7 +90,7 @@ def test_done_is_what_nobody_elses_word_is_wanted_for(session: Session, exam: Ex
     say(session, b, "ann")
     say(session, b, "bob", Act.REJECT)
     assert records.done(judging.curated_set(session, exam.id)) == Share(2, 36)
-    sharing.want(session, exam.id, judgements=3, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=3, by="ann")
     assert records.done(judging.curated_set(session, exam.id)) == Share(0, 36)
     say(session, b, "eve", role="adjudicator")
     assert records.done(judging.curated_set(session, exam.id)) == Share(1, 36), "the last word makes others needless"

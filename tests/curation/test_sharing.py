@@ -119,7 +119,7 @@ def accept_all(session: Session, exam: ExamInfo, person: str) -> list[int]:
 
 
 def test_two_judgements_wanted_are_two_peoples(session: Session, exam: ExamInfo) -> None:
-    sharing.want(session, exam.id, judgements=2, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
     texts = accept_all(session, exam, "ann")
     assert line(session, exam, "ann").settled == 1, "ann is done with it"
     assert line(session, exam, "bob").settled == 0
@@ -128,7 +128,7 @@ def test_two_judgements_wanted_are_two_peoples(session: Session, exam: ExamInfo)
 
 
 def test_so_many_are_given_it_at_once_as_are_still_wanted(session: Session, exam: ExamInfo) -> None:
-    sharing.want(session, exam.id, judgements=2, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
     first_one = line(session, exam, "eve").entries[0].mistake
     held = {f"a{first_one.attempt.id}": 1}
     assert line(session, exam, "eve", **held).first_open().mistake == first_one
@@ -138,7 +138,7 @@ def test_so_many_are_given_it_at_once_as_are_still_wanted(session: Session, exam
 
 
 def test_what_others_said_is_not_told_before_the_own_judgement(session: Session, exam: ExamInfo) -> None:
-    sharing.want(session, exam.id, judgements=2, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
 
     def seen(person: str):
         text = next(x for x in judging.curated_set(session, exam.id).rationales if x.text.id == texts[0])
@@ -170,6 +170,6 @@ def test_people_who_disagree_are_a_queue_of_their_own(session: Session, exam: Ex
 @pytest.mark.parametrize("number", [0, 10, -1])
 def test_an_exam_wants_a_few_judgements(session: Session, exam: ExamInfo, number: int) -> None:
     with pytest.raises(BadInput, match=f"1 to 9 judgements of each text, not {number}"):
-        sharing.want(session, exam.id, judgements=number, by="ann")
+        sharing.want(session, exam.id, judgements_wanted=number, by="ann")
     with pytest.raises(NotFound):
-        sharing.want(session, 999, judgements=2, by="ann")
+        sharing.want(session, 999, judgements_wanted=2, by="ann")

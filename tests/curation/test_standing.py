@@ -145,7 +145,7 @@ class Story:
             self.judged.append(queries.identity(judging.undo(session, self.judged[-1 - at % len(self.judged)], by=who)))
 
     def _want(self, session: Session, number: int, _: None, __: None) -> None:
-        sharing.want(session, self.exam, judgements=number, by="ann")
+        sharing.want(session, self.exam, judgements_wanted=number, by="ann")
 
     def _policy(self, session: Session, name: str, threshold: int, _: None) -> None:
         policies.set_policy(session, self.exam, name, threshold / 100, by="ann")

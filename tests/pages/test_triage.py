@@ -275,7 +275,7 @@ def by(person: str, **params: str) -> AppTest:
 
 def wanting(judgements: int) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        sharing.want(session, 1, judgements=judgements, by="ann")
+        sharing.want(session, 1, judgements_wanted=judgements, by="ann")
 
 
 def test_two_people_are_given_two_mistakes(full_home: Path, at_once: None) -> None:
