@@ -1,7 +1,10 @@
 """What tests share: a home of their own, a store on each database, and an imported exam."""
 
+import gc
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
@@ -34,14 +37,78 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(server.get_server(tmp_path_factory.mktemp("postgres")).get_uri())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_components() -> Iterator[None]:
+    """AppTest looks through all installed packages for streamlit components before each run; we have none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", list)
+        yield
+
+
+@dataclass
+class ReadyMade:
+    """SQLite stores that were made once: a thousand tests begin with a copy."""
+
+    version: str
+    empty: Path
+    imported: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ready_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyMade]:
+    """An empty store, which every new one begins as a copy of, and one with an exam of twelve mistakes."""
+    folder = tmp_path_factory.mktemp("ready-made")
+    empty, imported = folder / "empty" / "mapd.db", folder / "imported" / "mapd.db"
+    engine = db.open_store(Settings(home=empty.parent, database_url=None))
+    with engine.connect() as connection:
+        version = db.current_version(connection)
+    engine.dispose()
+    assert version is not None
+    imported.parent.mkdir()
+    shutil.copyfile(empty, imported)
+    engine = db.open_store(Settings(home=imported.parent, database_url=None))
+    with db.writing(engine) as session:
+        import_files(session, *samples.files(folder))
+    engine.dispose()
+    migrate = db.migrate
+
+    def migrate_a_copy(engine: sa.Engine) -> None:
+        path = Path(engine.url.database or "")
+        if engine.dialect.name == "sqlite" and path.parent.is_dir() and not path.exists():
+            shutil.copyfile(empty, path)
+        migrate(engine)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db, "migrate", migrate_a_copy)
+        yield ReadyMade(version, empty, imported)
+
+
+def emptied(url: str, version: str) -> None:
+    """Leave PostgreSQL as if it had just been migrated, or empty where a test before left another version."""
+    with db.connect(url).begin() as connection:
+        if db.current_version(connection) != version:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+            return
+        tables = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
+        sequences = "SELECT setval(format('%I', sequencename), start_value, false) FROM pg_sequences"
+        names = set(connection.scalars(sa.text(tables))) - {"alembic_version"}
+        deleted = "; ".join(f"DELETE FROM {name}" for name in names)
+        connection.exec_driver_sql(f"SET LOCAL session_replication_role = replica; {deleted}")
+        connection.exec_driver_sql(f"{sequences} WHERE schemaname = 'public'".replace("%", "%%"))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engine]:
-    """An empty store, once on SQLite and once on PostgreSQL."""
+def engine(
+    request: pytest.FixtureRequest, home: Path, ready_made: ReadyMade, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[sa.Engine]:
+    """A store once on SQLite and once on PostgreSQL, empty but for what the fixture `exam` puts there."""
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres")
         monkeypatch.setenv("MAPD_DATABASE_URL", url)
-        with db.connect(url).begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA public CASCADE; CREATE SCHEMA public"))
+        emptied(url, ready_made.version)
+    elif "exam" in request.fixturenames:
+        home.mkdir()
+        shutil.copyfile(ready_made.imported, home / "mapd.db")
     made = db.open_store(Settings())
     yield made
     made.dispose()
@@ -63,16 +130,15 @@ def import_files(session: Session, feedback: Path, rationales: Path) -> authors.
 @pytest.fixture
 def exam(session: Session, tmp_path: Path) -> queries.ExamInfo:
     """Twelve mistakes with their explanations and reviews."""
-    return queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
+    there = queries.exams(session)
+    return queries.exam(session, there[0].uid if there else import_files(session, *samples.files(tmp_path)).exam)
 
 
 @pytest.fixture
-def full_home(home: Path, tmp_path: Path) -> Path:
+def full_home(home: Path, ready_made: ReadyMade) -> Path:
     """A SQLite project with one exam of twelve mistakes, for page tests."""
-    engine = db.open_store(Settings())
-    with db.writing(engine) as session:
-        import_files(session, *samples.files(tmp_path))
-    engine.dispose()
+    home.mkdir()
+    shutil.copyfile(ready_made.imported, home / "mapd.db")
     return home
 
 
@@ -130,3 +196,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter and missing(reporter):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays: without it each full collection of garbage would go through torch and transformers."""
+    gc.collect()
+    gc.freeze()

@@ -1,4 +1,4 @@
-"""The whole loop with the real student on a few questions, its arms, and what a plan refuses."""
+"""The whole loop with scripted students, its arms, and what a plan refuses."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,27 +16,6 @@ from mapd.settings import Settings
 from mapd.store import archive, db, queries
 from mapd.store import tables as t
 from tests import looped
-
-
-def test_the_loop_runs_on_the_real_student_and_again_makes_nothing(real_home: Path) -> None:
-    engine = db.open_store(Settings())
-    plan = Plan(questions=3, held_out=3, seed=3)
-    stages: list[str] = []
-    told = loop.demo(engine, real_home, plan, by="ann", watch=lambda stage, *_: stages.append(stage))
-    assert list(dict.fromkeys(stages))[:5] == ["questions", "exam", "exam before", "committee", "curation"]
-    (tuned,) = told.outcomes
-    assert tuned.pairs > 0
-    assert tuned.results.overall.after.n == 3
-    assert told.seconds["total"] == pytest.approx(sum(s for k, s in told.seconds.items() if k != "total"), abs=0.11)
-    with db.reading(engine) as session:
-        losses = session.exec(select(t.FinetuneStep)).all()
-        assert all(step.loss_feedback is not None for step in losses)
-        assert all(teacher.simulated for teacher in session.exec(select(t.Teacher)).all())
-        before = [exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())
-    again = loop.demo(engine, real_home, plan, by="ann")
-    assert again.outcomes == told.outcomes
-    with db.reading(engine) as session:
-        assert ([exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())) == before
 
 
 @pytest.fixture
@@ -58,6 +37,27 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(students, "opened", lambda student, *_: looped.Scripted(2 if student.adapter else 4))
     monkeypatch.setattr(finetuning, "run", tune)
+
+
+@pytest.mark.usefixtures("scripted")
+def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
+    """With the real student it runs in tests/browser/test_jobs.py."""
+    engine = db.open_store(Settings())
+    plan = Plan(questions=6, held_out=6, seed=3)
+    stages: list[str] = []
+    told = loop.demo(engine, home, plan, by="ann", watch=lambda stage, *_: stages.append(stage))
+    assert list(dict.fromkeys(stages))[:5] == ["questions", "exam", "exam before", "committee", "curation"]
+    (tuned,) = told.outcomes
+    assert tuned.pairs > 0
+    assert tuned.results.overall.after.n == 6
+    assert told.seconds["total"] == pytest.approx(sum(s for k, s in told.seconds.items() if k != "total"), abs=0.11)
+    with db.reading(engine) as session:
+        assert all(teacher.simulated for teacher in session.exec(select(t.Teacher)).all())
+        before = [exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())
+    again = loop.demo(engine, home, plan, by="ann")
+    assert again.outcomes == told.outcomes
+    with db.reading(engine) as session:
+        assert ([exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())) == before
 
 
 @pytest.mark.usefixtures("scripted")

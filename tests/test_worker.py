@@ -62,8 +62,8 @@ def collect_job(provider: Provider) -> tuple[sa.Engine, str]:
         files.add(session, "q", made, source="generated", simulated=False, by="ann")
         session.add(t.Student(name="small", base="path:/nowhere"))
         for name in NAMES:
-            kind, url = ("anthropic", provider.url) if name == "three" else ("openai", f"{provider.url}/v1")
-            teachers.add(session, name, kind=kind, model=name, base_url=url, key_env="A_KEY", by="ann")
+            url = f"{provider.url}/v1"
+            teachers.add(session, name, kind="openai", model=name, base_url=url, key_env="A_KEY", by="ann")
     uid = exam.run(engine, Wrong(), student="small", question_set="q", split="train", by="ann").exam
     given = Collect(exam=uid, teachers=NAMES, concurrency=AT_ONCE)
     with db.writing(engine) as session:

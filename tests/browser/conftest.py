@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from mapd.settings import Settings
 from mapd.store import db
@@ -47,11 +47,22 @@ def browser_type_launch_args() -> dict[str, Any]:
     return {"executable_path": CHROMIUM, "args": FLAGS}
 
 
-@pytest.fixture
-def context(context: BrowserContext) -> BrowserContext:
-    """Each test's own, in which one can wait for the app (resting.py)."""
+@pytest.fixture(scope="session")
+def kept_context(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
+    """One for all tests, in which one can wait for the app: what it has read and compiled once it needn't again."""
+    context = browser.new_context(**browser_context_args)
     resting.listen(context)
-    return context
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def context(kept_context: BrowserContext) -> Iterator[BrowserContext]:
+    """The tests' browser without a page and without a cookie."""
+    yield kept_context
+    for page in kept_context.pages:
+        page.close()
+    kept_context.clear_cookies()
 
 
 @dataclass

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from sqlmodel import select
 
 from mapd import jobs
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
+from mapd.store import tables as t
 from tests.browser.conftest import App
 from tests.provider import Provider
 from tests.test_worker import CALLS, collect_job, committed, in_own_words, until
@@ -51,6 +53,11 @@ def test_a_small_demo_is_started_watched_and_its_results_are_opened(
     card.get_by_role("link", name="Results").click()
     expect(page.get_by_role("heading", name="Question by question")).to_be_visible()
     expect(page.get_by_text("Simulated teachers")).to_be_visible()
+    with db.reading(db.open_store(Settings())) as session:
+        losses = session.exec(select(t.FinetuneStep.loss_feedback)).all()
+        assert losses, "it was trained"
+        assert None not in losses
+        assert sorted(exam.split for exam in queries.exams(session)) == ["dev", "dev", "train"]
 
 
 def test_a_collect_is_cancelled_and_resumed_through_a_closed_tab_and_a_restart(

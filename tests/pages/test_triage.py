@@ -88,7 +88,8 @@ def test_feedback_unfolds_and_folds(full_home: Path) -> None:
     assert "rationale 1 of 3" in shown(app)
 
 
-def test_a_press_too_soon_decides_nothing(full_home: Path) -> None:
+def test_a_press_too_soon_decides_nothing(full_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acts, "DWELL", 60)  # seconds that this machine won't take
     app = triage()
     button(app, "a").click().run()
     assert "nothing saved yet" in shown(app), "within the dwell the press was meant for what stood there before"
