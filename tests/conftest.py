@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from mapd import students
 from mapd.exchange import authors
+from mapd.finetune import run as finetuning
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests import looped, samples
@@ -166,6 +168,13 @@ def looped_home(home: Path) -> Path:
     looped.go_round(engine)
     engine.dispose()
     return home
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripted students, and a finetune that only leaves its row and an empty adapter."""
+    monkeypatch.setattr(students, "opened", lambda student, *_: looped.Scripted(2 if student.adapter else 4))
+    monkeypatch.setattr(finetuning, "run", looped.finetune)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 
 import sqlalchemy as sa
+from sqlmodel import select
 
-from mapd import committee, exam, teachers
+from mapd import committee, exam, loop, teachers
 from mapd.curation import judging, snapshots
+from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models.base import Completion, Finish, Request
 from mapd.questions import files, generated
@@ -30,6 +34,21 @@ class Scripted:
             self.asked += 1
             answer = made.gold if self.asked % self.knows == 0 else "1"
             yield Completion(request.key, f"I think so.\nAnswer: {answer}", Finish.OK)
+
+
+def finetune(
+    engine: sa.Engine, *, home: Path, hyperparameters: Hyperparameters, snapshot_sha: str, **_: object
+) -> SimpleNamespace:
+    """A finetune that only leaves its row and an empty adapter."""
+    with db.writing(engine) as session:
+        frozen = next(row for row in queries.snapshots(session) if row.sha256 == snapshot_sha)
+        parent = session.exec(select(t.Student).where(t.Student.name == loop.STUDENT)).one()
+        row = finetuning._row(parent, frozen, hyperparameters, None)
+        name, adapter = f"tuned-{row.uid[:6]}", f"finetunes/{row.uid}/adapter"
+        (home / adapter).mkdir(parents=True, exist_ok=True)
+        if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:
+            session.add(t.Student(uid=row.uid, name=name, base=parent.base, adapter=adapter, round=1))
+    return SimpleNamespace(name=name, steps=hyperparameters.epochs)
 
 
 def go_round(engine: sa.Engine) -> None:

@@ -1,42 +1,16 @@
 """The whole loop with scripted students, its arms, and what a plan refuses."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd import loop, students
+from mapd import loop
 from mapd.errors import BadInput
-from mapd.finetune import run as finetuning
-from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.loop import Plan
 from mapd.settings import Settings
 from mapd.store import archive, db, queries
 from mapd.store import tables as t
-from tests import looped
-
-
-@pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scripted students, and a finetune that only leaves its row and an empty adapter."""
-
-    def tune(
-        engine: sa.Engine, *, home: Path, hyperparameters: Hyperparameters, snapshot_sha: str, **_: object
-    ) -> SimpleNamespace:
-        with db.writing(engine) as session:
-            parent = students.get(session, loop.STUDENT)
-            frozen = next(row for row in queries.snapshots(session) if row.sha256 == snapshot_sha)
-            row = finetuning._row(parent, frozen, hyperparameters, None)
-            name, adapter = f"tuned-{row.uid[:6]}", f"finetunes/{row.uid}/adapter"
-            (home / adapter).mkdir(parents=True, exist_ok=True)
-            if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:
-                session.add(t.Student(uid=row.uid, name=name, base=parent.base, adapter=adapter, round=1))
-        return SimpleNamespace(name=name)
-
-    monkeypatch.setattr(students, "opened", lambda student, *_: looped.Scripted(2 if student.adapter else 4))
-    monkeypatch.setattr(finetuning, "run", tune)
 
 
 @pytest.mark.usefixtures("scripted")

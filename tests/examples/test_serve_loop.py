@@ -1,4 +1,4 @@
-"""The example over a real server: its loop over the tests' provider, and what keeps a server from starting."""
+"""The example: its loop over HTTP with scripted students, and what keeps a server from starting."""
 
 import json
 import sys
@@ -42,9 +42,10 @@ def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return result
 
 
-def test_the_loop_goes_round_over_http(real_home: Path, command: Any, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("scripted")
+def test_the_loop_goes_round_over_http(home: Path, command: Any, capsys: pytest.CaptureFixture[str]) -> None:
     with Provider(lambda asked: "Good. [5]" if "square brackets" in asked.text else "ok") as provider:
-        where = ("--base-url", provider.url + "/v1", "--model", "m", "--home", str(real_home), "--questions", "1")
+        where = ("--base-url", provider.url + "/v1", "--model", "m", "--home", str(home), "--questions", "1")
         assert command(*where, "--json") == 0
         first = told(capsys)
         assert {asked.body["temperature"] for asked in provider.asked} == {0.3, 0.7, 1.0}
@@ -59,14 +60,15 @@ def test_the_loop_goes_round_over_http(real_home: Path, command: Any, capsys: py
     assert told(capsys)["snapshot"] == first["snapshot"]
 
 
+@pytest.mark.usefixtures("scripted")
 def test_without_a_vote_nothing_is_taught_and_it_says_so(
-    real_home: Path, command: Any, capsys: pytest.CaptureFixture[str]
+    home: Path, command: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def silent(asked: Asked) -> str:
         return "I can't say." if "square brackets" in asked.text else "ok"
 
     with Provider(silent) as provider:
-        where = ("--base-url", provider.url + "/v1", "--model", "m", "--home", str(real_home), "--questions", "1")
+        where = ("--base-url", provider.url + "/v1", "--model", "m", "--home", str(home), "--questions", "1")
         assert command(*where) == 0
     said = capsys.readouterr().out
     assert "no rationale got a vote" in said
