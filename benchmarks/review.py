@@ -9,8 +9,8 @@ holds that deriving them would write the same). Each figure is of `--rounds` rea
 page would do it, at thresholds and places drawn anew. `judge` is one judgement with all that is derived from it.
 CPU is this process's own time at the median: on a busy machine it tells more.
 
-In the browser (reviewers.py): from a key press to the next item in triage, alone and among twenty, on a store of 1,000
-mistakes: triage itself still reads its whole exam. The last line is JSON.
+In the browser (reviewers.py): from a key press to the next item in triage, alone and among twenty, on the store of the
+last size. The last line is JSON.
 """
 
 import argparse
@@ -283,7 +283,7 @@ def _timed(engine: sa.Engine, reads: Iterator[Callable[[Session], object]], writ
 
 
 def at_size(mistakes: int, rounds: int, home: Path) -> dict[str, Any]:
-    """Generate, derive, measure."""
+    """Generate, derive, measure the reads."""
     started = time.perf_counter()
     engine = generate(home, mistakes)
     made = time.perf_counter() - started
@@ -305,27 +305,26 @@ def main() -> None:
     arguments.add_argument("--json", action="store_true", help="the last line alone")
     given = arguments.parse_args()
     result: dict[str, Any] = {}
-    for size in map(int, given.sizes.split(",")):
+    sizes = list(map(int, given.sizes.split(",")))
+    for size in sizes:
         with tempfile.TemporaryDirectory() as home:
             result[str(size)] = at_size(size, given.rounds, Path(home))
-        if not given.json:
-            show(size, result[str(size)])
-    if not given.no_browser:
-        result["browser"] = in_browser(given.presses)
-        if not given.json:
-            for number, figure in result["browser"].items():
-                told = f"p50 {figure['p50_ms']:>8.1f} ms   p95 {figure['p95_ms']:>8.1f} ms"
-                print(f"  key press to next item, {number:>2} reviewing   {told}   load {os.getloadavg()[0]:.1f}")
+            if not given.json:
+                show(size, result[str(size)])
+            if size == sizes[-1] and not given.no_browser:
+                result["browser"] = in_browser(Path(home), given.presses)
+    if "browser" in result and not given.json:
+        for number, figure in result["browser"].items():
+            told = f"p50 {figure['p50_ms']:>8.1f} ms   p95 {figure['p95_ms']:>8.1f} ms"
+            print(f"  key press to next item, {number:>2} reviewing   {told}   load {os.getloadavg()[0]:.1f}")
     print(json.dumps(result))
 
 
-def in_browser(presses: int) -> dict[str, Any]:
+def in_browser(home: Path, presses: int) -> dict[str, Any]:
     """What a reviewer waits for in Chromium, alone and among twenty."""
     import reviewers  # a real browser and its driver: not needed for the rest
 
-    with tempfile.TemporaryDirectory() as home:
-        generate(Path(home), BASE).dispose()
-        return dict(reviewers.measure(Path(home), presses))
+    return dict(reviewers.measure(home, presses))
 
 
 def show(size: int, measured: dict[str, Any]) -> None:

@@ -177,11 +177,6 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetuning, "run", looped.finetune)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Three on two cores: half of the time a test waits, for a browser or for another process."""
-    return (os.cpu_count() or 2) * 3 // 2
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What lies in tests/browser is marked as such, and comes last.
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from mapd.curation.curated import Explained
+from mapd.curation.curated import Explained, Mistake
 from mapd.curation.queues import Queue, wants
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import Act, Ruling
@@ -52,3 +52,9 @@ def unsaid(x: Explained, person: str, wanted: int) -> Explained:
     if not (x.people.by and wants(x, person, wanted)):
         return x
     return replace(x, people=Ruling(), verdict=x.committee.verdict)
+
+
+def seen_by(mistake: Mistake, person: str, wanted: int) -> Mistake:
+    """The mistake, each text without what others said of it where it waits for this person's own judgement."""
+    rationales = tuple(unsaid(x, person, wanted) for x in mistake.rationales)
+    return replace(mistake, rationales=rationales, feedback=tuple(unsaid(x, person, wanted) for x in mistake.feedback))

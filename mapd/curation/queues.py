@@ -243,7 +243,7 @@ class Line:
 
     def ahead(self, mistake: Mistake | None = None) -> Iterator[Entry]:
         """All that waits and that others leave free, from this mistake's place on (it may have left the queue)."""
-        here = 0 if mistake is None else bisect_left(self.keys, _place(self.queue, mistake, self.threshold))
+        here = 0 if mistake is None else bisect_left(self.keys, key(self.queue, mistake, self.threshold))
         return (e for e in (*self.entries[here:], *self.entries[:here]) if not e.settled and self.free(e))
 
     def free(self, entry: Entry) -> bool:
@@ -252,7 +252,7 @@ class Line:
 
     def neighbours(self, mistake: Mistake) -> tuple[Entry | None, Entry | None]:
         """The entries before and behind this mistake's place, settled or not."""
-        place = _place(self.queue, mistake, self.threshold)
+        place = key(self.queue, mistake, self.threshold)
         before, behind = bisect_left(self.keys, place), bisect_right(self.keys, place)
         return (
             self.entries[before - 1] if before else None,
@@ -268,18 +268,23 @@ class Line:
         """The text to begin with: the queue's own choice, else the mistake's most doubtful one."""
         if (entry := self.entry(mistake)) is not None:
             return entry.enter
-        return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
+        return most_doubtful(mistake)
 
     def entry(self, mistake: Mistake) -> Entry | None:
         """This mistake's entry, if it is in the queue."""
         return next((e for e in self.entries if e.mistake.attempt.id == mistake.attempt.id), None)
 
 
+def most_doubtful(mistake: Mistake) -> Explained | None:
+    """The text to enter a mistake at that is in no queue."""
+    return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
+
+
 def fill(curated: Curated, queue: Queue, person: str, held: Mapping[int, int] | None = None) -> Line:
     """The queue as this person finds it, the most doubtful first. `held`: by attempt, how many others have it."""
     threshold, done, wanted = curated.policy.threshold, done_with(curated.judgements, person), curated.exam.wanted
     entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, done, person, wanted)) is not None]
-    placed = sorted(((_place(queue, e.mistake, threshold), e) for e in entries), key=lambda pair: pair[0])
+    placed = sorted(((key(queue, e.mistake, threshold), e) for e in entries), key=lambda pair: pair[0])
     return Line(queue, tuple(e for _, e in placed), tuple(key for key, _ in placed), threshold, held or {})
 
 
@@ -316,7 +321,8 @@ def place(queue: Queue, mistake: Mistake, texts: Texts) -> int:
     return -round(1000 * max((queue.order(mistake, x) for x in texts), default=0.0))
 
 
-def _place(queue: Queue, mistake: Mistake, threshold: float) -> tuple[int, int, int]:
+def key(queue: Queue, mistake: Mistake, threshold: float) -> tuple[int, int, int]:
+    """What a mistake is ordered by in the queue, whether it belongs there or not: place, question, attempt."""
     about = queue.about(mistake, threshold) or mistake.rationales
     return place(queue, mistake, about), mistake.question.position, mistake.attempt.id
 
@@ -343,10 +349,10 @@ _OF_GOLD = frozenset({"accepted-wrong", "rejected-right", "against-gold"})
 _OF_VOTES = _OF_GOLD - {"against-gold"} | {"disagree", "near-threshold", "false-step", "no-work", "audit-accepted"}
 
 
-def lacking(curated: Curated, queue: Queue) -> str | None:
+def lacking(queue: Queue, *, has_votes: bool, has_gold: bool) -> str | None:
     """What the exam has none of, so that the queue can find nothing: an empty queue is no good news then."""
-    if queue.name in _OF_VOTES and not curated.has_votes:
+    if queue.name in _OF_VOTES and not has_votes:
         return "No rationale of this exam has a valid vote yet."
-    if queue.name in _OF_GOLD and not curated.has_gold:
+    if queue.name in _OF_GOLD and not has_gold:
         return "No question of this exam has a gold answer to compare with."
     return None

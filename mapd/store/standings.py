@@ -109,6 +109,22 @@ def place_of(session: Session, exam_id: int, queue: str, threshold: int, attempt
     return None if row is None else Place(Key(*row[:3]), row[3], bool(row[4]))
 
 
+def number_of(session: Session, exam_id: int, queue: str, threshold: int, attempt_id: int) -> int | None:
+    """A mistake's number in a queue, from 1; None where it isn't in it."""
+    place = place_of(session, exam_id, queue, threshold, attempt_id)
+    if place is None:
+        return None
+    number = session.execute(
+        sa.text(
+            "SELECT count(*) FROM band b JOIN queued n ON n.band_id = b.id"
+            " WHERE b.exam_id = :exam AND b.name = :queue AND b.low <= :at AND b.high > :at"
+            " AND (n.place, n.position, n.attempt_id) <= (:place, :position, :attempt_id)"
+        ),
+        {"exam": exam_id, "queue": queue, "at": threshold} | place.key._asdict(),
+    )
+    return int(number.scalar_one())
+
+
 def figures(session: Session, exam_id: int) -> dict[tuple[str, int, int], int]:
     """The threshold lab's figures: (name, from this threshold on, up to below this one) and how many."""
     rows = session.execute(

@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from mapd.checks import State
-from mapd.curation import policies
+from mapd.curation import first, policies
 from mapd.questions.grading import Task
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
@@ -160,7 +160,8 @@ def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
         _draw_questions(exam_id, asked, found)
         return
     part = load_part(exam_id, [row.question_id for row in found])
-    mistakes = {m.attempt.id: m for m in part.mistakes}
+    person = current.current_person()
+    mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) for m in part.mistakes}
     shown = []
     for row in found:
         if (mistake := mistakes.get(row.attempt_id)) is not None:  # people may take one out between the two reads

@@ -5,23 +5,24 @@ decided again.
 
     curated = load_curated(exam_id)                    # under the exam's own policy
     curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
+    line = load_line(exam_id, QUEUES["smart"], "ann")  # a queue, of which no text is read
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
 import streamlit as st
 from sqlmodel import Session, col, func, select
 
-from mapd.curation import policies, standing
+from mapd.curation import lines, policies, standing
 from mapd.curation.afresh import Kept, decide
 from mapd.curation.curated import Curated, curate
-from mapd.curation.queues import QUEUES
-from mapd.store import db, queries, standings
+from mapd.curation.lines import Line
+from mapd.curation.queues import Queue
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import Material
-from mapd.store.standings import Count
 from mapd.ui.current import engine
 from mapd.verdicts import Policy
 
@@ -53,19 +54,19 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
         return replace(part, teachers=tuple(queries.voices(session, exam_id)))
 
 
+def load_line(exam_id: int, queue: Queue, person: str, held: Mapping[int, int]) -> Line:
+    """A queue as this person finds it, under the exam's own policy. `held`: by attempt, how many others have it."""
+    catch_up(exam_id)
+    with db.reading(engine()) as session:
+        info = queries.exam(session, exam_id)
+        policy = policies.exam_policy(session, info)
+    return lines.line(engine(), info, round(policy.threshold * 100), queue, person, held)
+
+
 def catch_up(exam_id: int) -> None:
     """Bring the aggregate up to date before something is read of it."""
     with st.spinner("Reading the exam …"):
         standing.catch_up(engine(), exam_id)
-
-
-def queue_counts(exam_id: int, person: str) -> dict[str, Count]:
-    """By queue how many mistakes wait for this person, of how many, under the exam's own policy."""
-    catch_up(exam_id)
-    with db.reading(engine()) as session:
-        policy = policies.exam_policy(session, queries.exam(session, exam_id))
-        held = standings.counts(session, exam_id, round(policy.threshold * 100), person)
-    return {name: held.get(name, Count(0, 0)) for name in QUEUES}
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

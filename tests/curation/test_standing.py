@@ -1,5 +1,7 @@
 """The aggregate: kept up row by row it is what it is derived in whole, and what the rules say, on both databases."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -9,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd.curation import judging, policies, sharing, standing
+from mapd.curation import judging, lines, policies, sharing, standing
 from mapd.curation.curated import Curated, curate
 from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
-from mapd.curation.queues import QUEUES, fill
+from mapd.curation.lines import Spot
+from mapd.curation.queues import QUEUES, Entry, Line, fill
 from mapd.errors import MapdError
 from mapd.store import db, queries, standings
 from mapd.store import tables as t
@@ -27,6 +30,7 @@ TEACHERS = ("ash", "brook", "rowan")
 PEOPLE = ("ann", "bob")
 TEXTS = ("3 + 4 = 7. Answer: 7", "3 + 4 = 8. So it is 8", "8", "Nobody knows.", "We add them up: 4 + 4 = 8. Answer: 8")
 POLICIES = ("paper", "strict")
+WALKED = ("smart", "conflicts")  # one that votes fill, one that people's words fill
 LINES = st.lists(
     st.one_of(
         st.tuples(st.just("rationale"), st.integers(0, 2), st.sampled_from(TEACHERS), st.sampled_from(TEXTS)),
@@ -180,7 +184,7 @@ def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
     return curate(queries.material(session, exam_id), queries.judgements(session, exam_id), policy, offsets=offsets)
 
 
-def agree(session: Session, exam_id: int, threshold: int) -> None:
+def agree(engine: sa.Engine, session: Session, exam_id: int, threshold: int) -> None:
     """Every queue as SQL reads it is the queue as the rules fill it."""
     curated = by_the_rules(session, exam_id, threshold)
     for person in PEOPLE:
@@ -195,7 +199,30 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
             assert [p.key for p in first] == waiting[:1]
             count = counts.get(name, standings.Count(0, 0))
             assert (count.waiting, count.all) == (len(waiting), len(ruled)), (name, threshold, person)
+            if name in WALKED:
+                walked(engine, curated, line, person)
     told(Figures.of(standings.figures(session, exam_id)), curated, standing.authors_of(session))
+
+
+def walked(engine: sa.Engine, curated: Curated, line: Line, person: str) -> None:
+    """A line as SQL has it leads where the line in memory leads, from every mistake, whoever has which."""
+    exam, threshold = curated.exam, round(curated.policy.threshold * 100)
+    for held in ({}, {m.attempt.id: exam.wanted for m in curated.mistakes[1:2]}):
+        ruled = replace(line, held=held)
+        read = lines.line(engine, exam, threshold, line.queue, person, held)
+        assert (read.all, read.settled) == (len(ruled.entries), ruled.settled)
+        assert [spot.attempt_id for spot in read.ahead()] == [e.mistake.attempt.id for e in ruled.ahead()]
+        for m in curated.mistakes:
+            assert uids(read.ahead(m)) == uids(ruled.ahead(m))
+            assert uids([read.after(m)]) == uids([ruled.after(m)])
+            assert uids(read.neighbours(m)) == uids(ruled.neighbours(m))
+            assert (read.number(m), read.entry(curated, m)) == (ruled.number(m), ruled.entry(m))
+            assert read.enter(curated, m) == ruled.enter(m)
+
+
+def uids(found: Iterable[Spot | Entry | None]) -> list[str | None]:
+    """Where a line leads."""
+    return [x.mistake.attempt.uid if isinstance(x, Entry) else x.uid if x else None for x in found]
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -210,7 +237,7 @@ def test_row_by_row_is_derived_in_whole_is_what_the_rules_say(
     with db.writing(engine) as session:
         kept = held(session, story.exam)
         for at in (threshold, 300):
-            agree(session, story.exam, at)
+            agree(engine, session, story.exam, at)
         standing.derive(session, story.exam, measure=False)
         assert held(session, story.exam) == kept
 

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging
+from mapd.curation import judging, sharing
 from mapd.curation.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
@@ -44,6 +44,16 @@ def test_the_address_filters(full_home: Path) -> None:
     assert rows(browse(verdict="accepted", gold="fails", teacher="gpt")) == 0
     assert "<b>12</b> of 12 mistakes" in shown(browse(show="mistakes"))
     assert "of 36 feedback" in shown(browse(show="feedback"))
+
+
+def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        judging.judge(session, Target("rationale", 1), Act.REJECT, by="bob", reason=Reason.NO_WORK)
+    assert "rejected by bob: no work" in shown(browse())
+    with db.writing(engine) as session:
+        sharing.want(session, 1, by="ann", judgements_wanted=2)
+    assert "bob: no work" not in shown(browse())
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What triage shows at a place, and what a press there needs: frozen at render, so a late press means what was seen.
 
-scene = show(curated, line, stop, "ann")
+scene = show(curated, line, stop, "ann", mistake, text, number)
 scene.item.target, scene.item.seen, scene.item.token       -> one decision on this text, as it was shown, once
 """
 
@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 import streamlit as st
 
-from mapd.curation import first, records
+from mapd.curation import first, lines, records
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
-from mapd.curation.queues import Entry, Line
-from mapd.store.queries import JudgementRow, Response
+from mapd.curation.lines import Line, Spot
+from mapd.curation.queues import Entry
+from mapd.store import db
+from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
 from mapd.ui.triage.place import Place, Stop
@@ -55,7 +57,6 @@ class Scene:
     person: str
     version: str  # of all that is shown: widget keys carry it, so a press on what is gone finds no new meaning
     mistake: Mistake
-    entry: Entry | None
     text: Explained | None
     hidden: frozenset[int]  # the texts that wait to be judged before anything is said of them
     explained: JudgementRow | None  # what the adjudicator said of a practice text, once it may be told
@@ -102,19 +103,18 @@ class Scene:
 
 def ordered(line: Line, wanted: int, stop: Stop, person: str, mistake: Mistake) -> Mistake:
     """The mistake with its texts as this person may see them, in the order in which they are shown."""
-    rationales, feedback = mistake.rationales, mistake.feedback
     if not line.queue.again:
-        rationales = tuple(first.unsaid(x, person, wanted) for x in rationales)
-        feedback = tuple(first.unsaid(x, person, wanted) for x in feedback)
-    if stop.place.judge_first:
-        rationales, feedback = first.shuffled(rationales, person), first.shuffled(feedback, person)
+        mistake = first.seen_by(mistake, person, wanted)
+    if not stop.place.judge_first:
+        return mistake
+    rationales, feedback = first.shuffled(mistake.rationales, person), first.shuffled(mistake.feedback, person)
     return replace(mistake, rationales=rationales, feedback=feedback)
 
 
-def entered(line: Line, stop: Stop, person: str, mistake: Mistake) -> Explained | None:
+def entered(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake) -> Explained | None:
     """The text to begin with: the queue's choice; judged first, the first in the person's own order that waits."""
-    chosen = line.enter(mistake)
-    entry = line.entry(mistake)
+    chosen = line.enter(curated, mistake)
+    entry = line.entry(curated, mistake)
     if not stop.place.judge_first or chosen is None:
         return chosen
     alike = (entry.open or entry.texts) if entry else ()
@@ -122,33 +122,38 @@ def entered(line: Line, stop: Stop, person: str, mistake: Mistake) -> Explained 
     return first.shuffled(alike, person)[0]
 
 
-def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> Scene:
-    """The scene of this mistake, its texts as `ordered` has them, with this text in focus."""
-    entry, hidden = line.entry(mistake), _hidden(curated, stop, person, mistake, text)
+def show(
+    curated: Curated,
+    line: Line,
+    stop: Stop,
+    person: str,
+    mistake: Mistake,
+    text: Explained | None,
+    number: int | None,
+) -> Scene:
+    """The scene of this mistake, the `number`-th of the line, its texts as `ordered` has them, this text in focus."""
+    entry, hidden = line.entry(curated, mistake), _hidden(curated, stop, person, mistake, text)
     own = None if stop.beside == records.REPEAT else _own(curated, text, person)
     unsaid = hidden | _unsaid(curated, mistake)
-    mine_alone = bool(unsaid)
-    targets = [Target("attempt", mistake.attempt.id), Target("question", mistake.question.id)]
-    targets += [Target(text.text.kind, text.text.id)] if text else []
-    seen = [_latest(curated, target, person if mine_alone else None) for target in targets]
-    token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *seen, mine_alone))))
-    here, next_mistake = replace(stop, told=None), _given(stop, line.after(mistake))
-    opened = st.session_state.setdefault(OPEN, set())
-    opened |= {x.text.id for x in mistake.texts if x.text.id not in hidden}
+    targets = _targets(mistake, text)
+    seen_of, opened = person if unsaid else None, _opened(mistake, hidden)
+    seen = [_latest(curated, target, seen_of) for target in targets]
+    token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *seen, bool(unsaid)))))
+    next_mistake = _given(stop, line.after(mistake))
     items = [
         Item(
             engine=engine(),
             person=person,
             target=target,
             seen=n,
-            seen_of=person if mine_alone else None,
+            seen_of=seen_of,
             token=f"{token}-{target.kind}",
             since=since,
             queue=stop.beside or line.queue.name,
-            chance=None if stop.beside else _chance(line, mistake),
+            chance=None if stop.beside else _chance(line, number),
             revealed=not hidden,
             committee=None,
-            here=here,
+            here=replace(stop, told=None),
             then=next_mistake,
             role=_role(line, _rows(curated, target, None)),
         )
@@ -157,7 +162,7 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
     if text:
         then = (None if stop.beside else _after(stop, mistake, entry, text, person)) or next_mistake
         items[-1] = _of_text(items[-1], text, text.text.id in hidden, text.text.id in opened, then)
-    before, behind = line.neighbours(mistake)
+    before, behind = (_enter(stop, spot) for spot in line.neighbours(mistake))
     return Scene(
         curated=curated,
         line=line,
@@ -165,7 +170,6 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
         person=person,
         version=token,
         mistake=mistake,
-        entry=entry,
         text=text,
         hidden=hidden,
         explained=_explained(curated, stop, text, own),
@@ -176,9 +180,22 @@ def show(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake
         item=items[-1] if text else items[0],
         attempt=items[0],
         question=items[1],
-        before=_enter(stop, before),
-        behind=_enter(stop, behind),
+        before=before,
+        behind=behind,
     )
+
+
+def _targets(mistake: Mistake, text: Explained | None) -> list[Target]:
+    """What can be judged here; the text comes last."""
+    of_text = [Target(text.text.kind, text.text.id)] if text else []
+    return [Target("attempt", mistake.attempt.id), Target("question", mistake.question.id), *of_text]
+
+
+def _opened(mistake: Mistake, hidden: frozenset[int]) -> set[int]:
+    """The texts that this tab has shown with all that is known of them, those that it shows now among them."""
+    opened: set[int] = st.session_state.setdefault(OPEN, set())
+    opened |= {x.text.id for x in mistake.texts if x.text.id not in hidden}
+    return opened
 
 
 def _of_text(item: Item, text: Explained, covered: bool, opened: bool, then: Stop) -> Item:
@@ -248,15 +265,14 @@ def _rest(mistake: Mistake, text: Explained | None, hidden: frozenset[int]) -> t
     return tuple(Target(x.text.kind, x.text.id) for x in alike if not x.judged)
 
 
-def _chance(line: Line, mistake: Mistake) -> float | None:
+def _chance(line: Line, number: int | None) -> float | None:
     """In a queue drawn by lot: the chance of each mistake to be among as many as this one is the last of."""
-    number = line.number(mistake)
-    return number / len(line.entries) if number and line.queue.by_lot else None
+    return number / line.all if number and line.queue.by_lot else None
 
 
-def nowhere(stop: Stop, person: str, curated: Curated) -> Item:
+def nowhere(stop: Stop, person: str, mine: Sequence[JudgementRow]) -> Item:
     """What an undo needs where no mistake is shown."""
-    latest = max((row.judged.id for row in curated.judgements), default=0)
+    latest = max((row.judged.id for row in mine), default=0)
     token, since = _shown(f"{stop.place.mistake or stop.place.queue}_{latest}")
     return Item(
         engine=engine(),
@@ -283,19 +299,16 @@ def _shown(version: str) -> tuple[str, float]:
     return kept[1], kept[2]
 
 
-def _enter(stop: Stop, entry: Entry | None) -> Stop | None:
-    """Where one arrives at an entry; who judges first finds the text there, by an order of their own."""
-    if entry is None:
-        return None
-    text = None if stop.place.judge_first or entry.enter is None else entry.enter.text.uid
-    return stop.at(entry.mistake.attempt.uid, text)
+def _enter(stop: Stop, spot: Spot | None) -> Stop | None:
+    """Where one arrives at a mistake; the text to enter it at is chosen there."""
+    return None if spot is None else stop.at(spot.uid)
 
 
-def _given(stop: Stop, entry: Entry | None) -> Stop:
-    """On to an entry that the queue chooses."""
+def _given(stop: Stop, spot: Spot | None) -> Stop:
+    """On to a mistake that the queue chooses."""
     if stop.beside == records.PRACTICE:  # judged first, as the queue may not be
         return Stop(stop.exam_id, Place(stop.place.queue))
-    return replace(_enter(stop, entry) or stop.at(None), given=True)
+    return replace(_enter(stop, spot) or stop.at(None), given=True)
 
 
 def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, person: str) -> Stop | None:
@@ -313,14 +326,7 @@ def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, p
 # -- undo -------------------------------------------------------------------------------------------------------------
 
 
-def home_of(curated: Curated, stop: Stop, row: JudgementRow) -> Stop:
+def home_of(stop: Stop, row: JudgementRow) -> Stop:
     """Where the target of a judgement is looked at."""
-    gone: tuple[Response, ...] = curated.corrected + curated.excluded
-    for m in curated.mistakes:
-        for x in m.texts:
-            if (x.text.kind, x.text.id) == (row.target, row.target_id):
-                return stop.at(m.attempt.uid, x.text.uid)
-    attempts = [m.attempt for m in curated.mistakes] + list(gone)
-    own = "id" if row.target == "attempt" else "question_id"
-    uid = next((a.uid for a in attempts if getattr(a, own) == row.target_id), None)
-    return stop.at(uid)
+    with db.reading(engine()) as session:
+        return stop.at(*lines.home(session, stop.exam_id, row))

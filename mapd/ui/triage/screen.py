@@ -12,12 +12,12 @@ import streamlit as st
 
 from mapd.curation import repairing
 from mapd.curation.bulk import redoable, undoable
-from mapd.curation.curated import Curated, Explained
+from mapd.curation.curated import Explained
 from mapd.curation.judging import QuestionReason, Target
-from mapd.curation.queues import QUEUES, Line
+from mapd.curation.lines import Line
+from mapd.curation.queues import QUEUES
 from mapd.store.queries import JudgementRow
 from mapd.ui import figures, guidelines, hotkeys, rendered
-from mapd.ui.loaded import queue_counts
 from mapd.ui.triage import acts, cards
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
@@ -49,10 +49,10 @@ KEYS = (
 # -- the bar ----------------------------------------------------------------------------------------------------------
 
 
-def bar(line: Line, stop: Stop, person: str, at: int | None) -> None:
+def bar(line: Line, stop: Stop, at: int | None) -> None:
     """Which queue, how far, and the keys. `at`: the mistake's number in the queue."""
     with st.container(key="mapd_triage_bar", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        counts = queue_counts(stop.exam_id, person)
+        counts = line.counts
         key = f"triage_queue_{stop.exam_id}"
         st.session_state[key] = line.queue.name
         st.selectbox(
@@ -65,7 +65,7 @@ def bar(line: Line, stop: Stop, person: str, at: int | None) -> None:
             label_visibility="collapsed",
             width=330,
         )
-        of = len(line.entries)
+        of = line.all
         where = "not in this queue" if at is None else f"{at:,} / {of:,} mistakes"
         settled = f'{figures.bar(line.settled, of)}<span class="mapd-note">{line.settled:,} decided</span>'
         st.html(f'<div class="mapd-progress"><b>{where}</b>{settled}</div>', width="stretch")
@@ -217,8 +217,8 @@ def _disagreement(scene: Scene, item: Item) -> None:
 # -- the actions ------------------------------------------------------------------------------------------------------
 
 
-def actions(scene: Scene) -> None:
-    """The bar at the bottom, with what was saved last."""
+def actions(scene: Scene, mine: Sequence[JudgementRow]) -> None:
+    """The bar at the bottom, with what was saved last. `mine`: all that this person said in the exam."""
     with st.bottom, st.container(key="mapd_triage_actions", horizontal=True, vertical_alignment="center", gap="small"):
         _go("left", scene.before, scene.version)
         _go("right", scene.behind, scene.version)
@@ -230,7 +230,7 @@ def actions(scene: Scene) -> None:
         if scene.text is not None and not scene.covered:
             _repair(scene, scene.text)
         _note(scene)
-        undo(scene.curated, scene.stop, scene.person, scene.item)
+        undo(mine, scene.stop, scene.item)
         _history(scene)
 
 
@@ -285,17 +285,16 @@ def _verdict(scene: Scene) -> None:
         _decision("0", "no reason", scene.item, Act.REJECT, draft=_draft(scene))
 
 
-def undo(curated: Curated, stop: Stop, person: str, item: Item) -> None:
+def undo(mine: Sequence[JudgementRow], stop: Stop, item: Item) -> None:
     """Undo and redo, and the indicator of what the database has."""
-    back, again = undoable(curated.judgements, person), redoable(curated.judgements, person)
+    back, again = undoable(mine, item.person), redoable(mine, item.person)
     for key, words, rows in (("u", "undo", back), ("y", "redo", again)):
         if rows:
             words = f"{words} {len(rows)}" if len(rows) > 1 else words
-            _press(key, words, f"{item.token}_{rows[-1].uid}", acts.undo, item, rows, home_of(curated, stop, rows[0]))
+            _press(key, words, f"{item.token}_{rows[-1].uid}", acts.undo, item, rows, home_of(stop, rows[0]))
         else:
             _press(key, words, item.token, None, disabled=True)
-    mine = [row for row in curated.judgements if row.judged.person == person]
-    st.html(cards.saved(mine[-1] if mine else None, curated.judgements))
+    st.html(cards.saved(mine[-1] if mine else None, mine))
 
 
 def queues(waiting: Sequence[tuple[str, int]], stop: Stop) -> None:
@@ -306,10 +305,10 @@ def queues(waiting: Sequence[tuple[str, int]], stop: Stop) -> None:
             st.button(words, key=f"triage_go_{name}", on_click=go, args=(Stop(stop.exam_id, Place(name)),))
 
 
-def back(curated: Curated, stop: Stop, person: str) -> None:
+def back(mine: Sequence[JudgementRow], stop: Stop, person: str) -> None:
     """Undo and redo where no mistake is shown."""
     with st.bottom, st.container(key="mapd_triage_actions", horizontal=True, vertical_alignment="center", gap="small"):
-        undo(curated, stop, person, nowhere(stop, person, curated))
+        undo(mine, stop, nowhere(stop, person, mine))
 
 
 def _history(scene: Scene) -> None:

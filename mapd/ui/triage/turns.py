@@ -1,23 +1,26 @@
 """Whose turn a mistake is: the lease on it, taken as it is shown, renewed while it is, released by moving on.
 
-others = held(exam_id, "ann")                     # what others have in front of them
-mistake = choose(curated, line, stop, "ann")      # the one that the place names, or the next that can be had
-keep(line, mistake, "ann", since)                 # on the page, as long as it is open
+others = held(exam_id, "ann")           # what others have in front of them
+found = choose(line, stop, "ann")       # the mistake that the place names, or the next that can be had
+keep(line, found, "ann", since)         # on the page, as long as it is open
 """
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from mapd.curation import sharing
+from mapd.curation import lines, practice, sharing
 from mapd.curation.curated import Curated, Mistake
-from mapd.curation.queues import Line
+from mapd.curation.lines import Line
+from mapd.curation.queues import fill
 from mapd.curation.sharing import LEASE, Held
 from mapd.store import db
 from mapd.ui.current import engine
+from mapd.ui.loaded import load_curated, load_part
 from mapd.ui.text import one_line
-from mapd.ui.triage.place import Stop
+from mapd.ui.triage.place import JUDGE, Stop
 
 MINE = "triage_lease"  # session state: the attempt that this tab has, for whom, and when that was renewed
 BEAT = LEASE.total_seconds() / 3
@@ -30,19 +33,56 @@ def held(exam_id: int, person: str) -> list[Held]:
         return [one for one in sharing.held(session, exam_id) if one.person != person]
 
 
-def choose(curated: Curated, line: Line, stop: Stop, person: str) -> Mistake | None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mistake, with what is said of its question."""
+
+    curated: Curated
+    mistake: Mistake
+
+
+def find(exam_id: int, uid: str) -> Found | None:
+    """The exam's mistake of this uid, if it is one now."""
+    curated = said_of(exam_id, uid)
+    mistake = next((m for m in curated.mistakes if m.attempt.uid == uid), None) if curated else None
+    return Found(curated, mistake) if curated and mistake else None
+
+
+def said_of(exam_id: int, uid: str) -> Curated | None:
+    """What the exam's curated set has of the question that this attempt answers; None where it has no such attempt."""
+    with db.reading(engine()) as session:
+        question = lines.question_of(session, exam_id, uid)
+    return None if question is None else load_part(exam_id, [question])
+
+
+def choose(line: Line, stop: Stop, person: str) -> Found | None:
     """The mistake that the place names, whoever has it; where the queue chooses, the next that nobody else has."""
     uid = stop.place.mistake
-    named = next((m for m in curated.mistakes if m.attempt.uid == uid), None)
-    if uid is not None and not (stop.given and named):
+    named = None if uid is None else find(stop.exam_id, uid)
+    if uid is not None and not stop.given:
         if named is not None:
-            _take(named.attempt.id, person, _places(line, named))
+            _take(named.mistake.attempt.id, person, _places(line, named))
         return named
-    for entry in line.ahead(named):
-        if _take(entry.mistake.attempt.id, person, entry.places):
-            return entry.mistake
+    for spot in line.ahead(named.mistake if named else None):
+        found = find(stop.exam_id, spot.uid)
+        entry = line.entry(found.curated, found.mistake) if found else None
+        if entry and line.free(entry) and _take(spot.attempt_id, person, entry.places):
+            return found
     leave()
     return None
+
+
+def aside(line: Line, stop: Stop, person: str) -> Stop:
+    """Where the queue chooses: practice, a check or a repeat before its next, if the exam wants any and one is due."""
+    exam, chosen = line.exam, stop.place.mistake is not None and not stop.given
+    if chosen or not (exam.practice or exam.check_every or exam.repeat_every):
+        return stop
+    curated = load_curated(exam.id)  # they are drawn from all that the exam holds
+    found = practice.aside(curated, fill(curated, line.queue, person), person, judge_first=stop.place.judge_first)
+    if found is None:
+        return stop
+    at = replace(stop.at(found.mistake.attempt.uid, found.text.text.uid), beside=found.kind)
+    return replace(at, place=replace(at.place, judge=JUDGE[0]))
 
 
 def leave() -> None:
@@ -53,9 +93,9 @@ def leave() -> None:
             sharing.release(session, mine[0], mine[1])
 
 
-def keep(line: Line, mistake: Mistake, person: str, since: float) -> None:
+def keep(line: Line, found: Found, person: str, since: float) -> None:
     """Renew the lease as long as the page is open on this view. `since`: when that began."""
-    _keep(mistake.attempt.id, person, _places(line, mistake), since)
+    _keep(found.mistake.attempt.id, person, _places(line, found), since)
 
 
 @st.fragment(run_every=BEAT)
@@ -65,8 +105,8 @@ def _keep(attempt: int, person: str, places: int, since: float) -> None:
         _take(attempt, person, places)
 
 
-def _places(line: Line, mistake: Mistake) -> int:
-    entry = line.entry(mistake)
+def _places(line: Line, found: Found) -> int:
+    entry = line.entry(found.curated, found.mistake)
     return entry.places if entry else 1
 
 
@@ -93,16 +133,17 @@ def names(of: Iterable[Held]) -> str:
     return ", ".join(dict.fromkeys(one_line(one.person, 30) for one in of))
 
 
-def told(line: Line, mistake: Mistake, others: Sequence[Held]) -> str:
+def told(line: Line, found: Found, others: Sequence[Held]) -> str:
     """That others have this mistake, where one more is too many; empty otherwise."""
-    having = [one for one in others if one.attempt_id == mistake.attempt.id]
-    if len(having) < _places(line, mistake):
+    having = [one for one in others if one.attempt_id == found.mistake.attempt.id]
+    if len(having) < _places(line, found):
         return ""
     return f"Open before others too: {names(having)}. Who decides second is told so, and nothing is overwritten."
 
 
-def with_others(line: Line, others: Iterable[Held]) -> str:
+def with_others(line: Line, others: Sequence[Held]) -> str:
     """That all that waits is with others, and with whom; empty where nothing waits."""
-    waiting = {entry.mistake.attempt.id for entry in line.entries if not entry.settled}
-    having = names(one for one in others if one.attempt_id in waiting)
-    return f"{len(waiting):,} still wait here, open before others: {having}." if waiting else ""
+    having = {one.attempt_id for one in others}
+    waiting = {spot.attempt_id for spot in replace(line, held={}).ahead() if spot.attempt_id in having}
+    by = names(one for one in others if one.attempt_id in waiting)
+    return f"{line.waiting:,} still wait here, open before others: {by}." if waiting else ""
