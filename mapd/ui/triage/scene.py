@@ -133,8 +133,7 @@ def show(
 ) -> Scene:
     """The scene of this mistake, the `number`-th of the line, its texts as `ordered` has them, this text in focus."""
     entry, hidden = line.entry(curated, mistake), _hidden(curated, stop, person, mistake, text)
-    own = None if stop.beside == records.REPEAT else _own(curated, text, person)
-    unsaid = hidden | _unsaid(curated, mistake)
+    own, unsaid = _own(curated, stop, text, person), hidden | _unsaid(curated, mistake)
     targets = _targets(mistake, text)
     seen_of, opened = person if unsaid else None, _opened(mistake, hidden)
     seen = [_latest(curated, target, seen_of) for target in targets]
@@ -160,9 +159,9 @@ def show(
         for target, n in zip(targets, seen, strict=True)
     ]
     if text:
-        then = (None if stop.beside else _after(stop, mistake, entry, text, person)) or next_mistake
+        then = _after(stop, mistake, entry, text, person) or next_mistake
         items[-1] = _of_text(items[-1], text, text.text.id in hidden, text.text.id in opened, then)
-    before, behind = (_enter(stop, spot) for spot in line.neighbours(mistake))
+    neighbours = [_enter(stop, spot) for spot in line.neighbours(mistake)]
     return Scene(
         curated=curated,
         line=line,
@@ -180,8 +179,8 @@ def show(
         item=items[-1] if text else items[0],
         attempt=items[0],
         question=items[1],
-        before=before,
-        behind=behind,
+        before=neighbours[0],
+        behind=neighbours[1],
     )
 
 
@@ -248,8 +247,9 @@ def _latest(curated: Curated, target: Target, person: str | None) -> int:
     return max((row.judged.id for row in _rows(curated, target, person)), default=0)
 
 
-def _own(curated: Curated, text: Explained | None, person: str) -> Act | None:
-    if text is None:
+def _own(curated: Curated, stop: Stop, text: Explained | None, person: str) -> Act | None:
+    """What this person says of the text; nothing yet where it is judged again."""
+    if text is None or stop.beside == records.REPEAT:
         return None
     mine = heard((row.judged for row in _rows(curated, Target(text.text.kind, text.text.id), person)), VERDICT)
     return mine[-1].decision if mine else None
@@ -312,7 +312,12 @@ def _given(stop: Stop, spot: Spot | None) -> Stop:
 
 
 def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, person: str) -> Stop | None:
-    """The mistake's next text to decide: of the same kind where the queue isn't about this one, else the queue's."""
+    """The mistake's next text to decide: of the same kind where the queue isn't about this one, else the queue's.
+
+    None beside the queue.
+    """
+    if stop.beside:
+        return None
     about = entry.open if entry else ()
     if entry is None or all(x.text.id != text.text.id for x in entry.texts):
         alike = mistake.feedback if text.text.kind == "feedback" else mistake.rationales
