@@ -1,7 +1,7 @@
-"""Who sits at this browser: a cookie, read when a session starts and set by one small script.
+"""Who sits at this browser, and how much of the app they want: cookies, read when a session starts, set by one script.
 
-    keep("ann")      # on a page: from the next session on,
-    kept()           # -> "ann" at this browser, "" at another one
+    keep(PERSON, "ann")      # on a page: from the next session on,
+    kept(PERSON)             # -> "ann" at this browser, "" at another one
 
 The Content-Security-Policy lets the script run by its hash (headers.py).
 """
@@ -12,17 +12,17 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-NAME = "mapd_person"
-SCRIPT = (Path(__file__).parent / "person.js").read_text(encoding="utf-8")
+PERSON, VIEW = "mapd_person", "mapd_view"
+SCRIPT = (Path(__file__).parent / "cookie.js").read_text(encoding="utf-8")
 
 
-def kept() -> str:
+def kept(name: str) -> str:
     """What this browser keeps, as it is: somebody may have put anything there."""
-    return unquote(st.context.cookies.get(NAME, ""), errors="replace")
+    return unquote(st.context.cookies.get(name, ""), errors="replace")
 
 
-def keep(person: str) -> None:
+def keep(name: str, value: str) -> None:
     """Have the browser keep it."""
-    with st.container(key="mapd_cookie"):
-        said = f'<span data-mapd-person="{html.escape(person)}"></span>'
+    with st.container(key=f"mapd_cookie_{name}"):
+        said = f'<span data-mapd-keep="{name}" data-mapd-value="{html.escape(value)}"></span>'
         st.html(f"{said}<script>{SCRIPT}</script>", unsafe_allow_javascript=True)

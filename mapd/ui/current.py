@@ -27,6 +27,8 @@ BEGINNINGS = (  # by the page's address
     ("exam", "Examine a student", ":material/quiz:"),
     ("data", "Import mistakes", ":material/upload_file:"),
 )
+VIEWS = ("judging", "all")  # how much the sidebar shows
+VIEW = "view"  # session state: which of them
 PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
 
 
@@ -189,19 +191,41 @@ def person_popover() -> None:
     """The header's person: the name, and a field to change it."""
     person = current_person()
     if st.session_state.get("person") and person != _kept():
-        cookie.keep(person)
+        cookie.keep(cookie.PERSON, person)
+    if (view := st.session_state.get(VIEW)) and view != cookie.kept(cookie.VIEW):
+        cookie.keep(cookie.VIEW, view)
     with st.popover(text.label(person, 30), icon=":material/person:", type="tertiary"):
         name = st.text_input("Your name", value=person, max_chars=LONGEST, key="person_name")
         st.caption("Your judgements carry it. This browser remembers it.")
+        _view_toggle()
         if name and name.strip() and person_name(name) != person:
             _remember(person_name(name))
             st.rerun()
 
 
+def judges_only() -> bool:
+    """Whether the person wants of the sidebar only what judging needs; a link with `view=judging` says so, too."""
+    asked = st.query_params.get("view")
+    if asked in VIEWS and VIEW not in st.session_state:
+        st.session_state[VIEW] = asked
+    return str(st.session_state.get(VIEW) or cookie.kept(cookie.VIEW)) == "judging"
+
+
+def _view_toggle() -> None:
+    """The person's choice of how much the sidebar shows."""
+    now = judges_only()
+    words = (
+        "The sidebar then leads to triage, browse, people and guidelines alone. A link with view=judging opens it so."
+    )
+    if st.toggle("Only what judging needs", now, key=f"view_toggle_{now}", help=words) != now:
+        st.session_state[VIEW] = "all" if now else "judging"
+        st.rerun()
+
+
 def _kept() -> str:
     """The name last given at this browser: a reload starts a new session, and must not make somebody else of you."""
     try:
-        return person_name(cookie.kept())
+        return person_name(cookie.kept(cookie.PERSON))
     except BadInput:
         return ""
 

@@ -17,6 +17,7 @@ STYLE = Path(__file__).parent / "style.css"
 ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
 FULL_WIDTH = ("triage",)  # pages that start with the sidebar folded away, until the person unfolds it
 SIDEBAR = 208  # pixels
+JUDGING = ("triage", "browse", "people", "guidelines")  # the pages that judging needs
 
 
 def configure() -> None:
@@ -33,7 +34,7 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
     try:
         wrong = current.settle_exam()
         active, failed = working.active_and_failed()
-        _sidebar(sections, {"jobs": f"{active:,}" if active else "failed" if failed else ""})
+        _sidebar(_needed(sections), {"jobs": f"{active:,}" if active else "failed" if failed else ""})
         _header(active)
         if wrong is not None:
             text.complain(
@@ -44,6 +45,14 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
         page.run()
     except MapdError as error:
         text.complain(str(error))
+
+
+def _needed(sections: Mapping[str, Sequence[Page]]) -> Mapping[str, Sequence[Page]]:
+    """The pages to show in the sidebar; all can be reached by their address."""
+    if not current.judges_only():
+        return sections
+    judging = {name: [page for page in pages if page.url_path in JUDGING] for name, pages in sections.items()}
+    return {name: pages for name, pages in judging.items() if pages}
 
 
 def _sidebar(sections: Mapping[str, Sequence[Page]], marks: Mapping[str, str]) -> None:

@@ -214,8 +214,15 @@ def test_two_people_at_once_have_two_mistakes_and_stay_two_people(
         field.press("Enter")
         expect(own.locator(".st-key-mapd_header [data-testid='stPopover'] button")).to_contain_text(name)
         own.wait_for_function("document.cookie.includes('mapd_person=')")
+    page.locator(".st-key-mapd_header [data-testid='stPopover'] button").click()
+    with resting.after(page):
+        page.get_by_text("Only what judging needs").click()
+    page.wait_for_function("document.cookie.includes('mapd_view=judging')")
     for own in pages.values():
         open_triage(own, app)  # a session of its own: the browser knows whose it is
+    links = [own.locator("[data-testid=stSidebar] [data-testid=stPageLink]") for own in pages.values()]
+    expect(links[0]).to_have_count(4)  # and what ann wants to see
+    expect(links[1]).to_have_count(15)
     at = {name: mistake_in(own) for name, own in pages.items()}
     assert at["ann"] != at["bob"]
     for own in pages.values():

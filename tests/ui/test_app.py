@@ -9,6 +9,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store.tables import Exam, Job, QuestionSet, Student
 from mapd.ui.current import settle
+from tests.pages.running import open_page
 
 APP = str(Path(__file__).parents[2] / "app.py")
 
@@ -133,3 +134,14 @@ def test_the_sidebar_follows_the_loop_and_says_what_the_jobs_do(home):
     app = run()
     assert "Jobs :gray-badge[1]" in links(app)
     assert "1 job at work" in [element.proto.label for element in app.main.get("page_link")]
+
+
+def test_who_judges_may_see_in_the_sidebar_what_judging_needs_alone(home):
+    app = run()
+    app.toggle[0].set_value(True).run()
+    assert links(app) == ["Triage", "Browse", "People", "Guidelines"]
+    app.toggle[0].set_value(False).run()
+    assert len(links(app)) == 15
+    sent = open_page("pages/review/people.py", view="judging")
+    assert links(sent) == ["Triage", "Browse", "People", "Guidelines"]
+    assert len(links(open_page("pages/review/people.py", view="nothing"))) == 15
