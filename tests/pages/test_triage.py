@@ -378,6 +378,8 @@ def test_practice_comes_before_the_first_text_and_is_explained_after_it(full_hom
     zoe = by("zoe")
     assert "Practice: decide first" in shown(zoe)
     assert "the sum is never taken" not in shown(zoe)
+    params = {name: zoe.query_params[name] for name in ("queue", "mistake", "text", "judge")}
+    assert "Practice: decide first" in shown(by("zoe", **params)), "a reload leaves it what it is"
     button(zoe, "a").click().run()
     assert "the sum is never taken" in shown(zoe)
     assert "You said otherwise." in shown(zoe)

@@ -73,13 +73,16 @@ def choose(line: Line, stop: Stop, person: str) -> Found | None:
 
 
 def aside(line: Line, stop: Stop, person: str) -> Stop:
-    """Where the queue chooses: practice, a check or a repeat before its next, if the exam wants any and one is due."""
+    """Where the queue chooses: practice, a check or a repeat before its next, if the exam wants any and one is due.
+
+    What the address names is one as well if it is what is due: the page was loaded again before the decision.
+    """
     exam, chosen = line.exam, stop.place.mistake is not None and not stop.given
-    if chosen or not (exam.practice or exam.check_every or exam.repeat_every):
+    if stop.beside or not (exam.practice or exam.check_every or exam.repeat_every):
         return stop
     curated = load_curated(exam.id)  # they are drawn from all that the exam holds
     found = practice.aside(curated, fill(curated, line.queue, person), person, judge_first=stop.place.judge_first)
-    if found is None:
+    if found is None or (chosen and found.text.text.uid != stop.place.text):
         return stop
     at = replace(stop.at(found.mistake.attempt.uid, found.text.text.uid), beside=found.kind)
     return replace(at, place=replace(at.place, judge=JUDGE[0]))
