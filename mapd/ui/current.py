@@ -6,7 +6,9 @@
 Session state holds ids and uids alone, never rows: a row belongs to the session that read it.
 """
 
+import os
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
@@ -32,10 +34,19 @@ VIEW = "view"  # session state: which of them
 PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
 
 
+def settings() -> Settings:
+    """The project's settings, read again where the environment has changed: a rerun asks for them twenty times."""
+    return _settings(tuple(sorted(item for item in os.environ.items() if item[0].upper().startswith("MAPD_"))))
+
+
+@lru_cache(maxsize=8)
+def _settings(_environment: tuple[tuple[str, str], ...]) -> Settings:
+    return Settings()
+
+
 def engine() -> sa.Engine:
     """The project's engine, one for each database for the life of the server."""
-    settings = Settings()
-    return _open(settings.url, settings)
+    return _open(settings().url, settings())
 
 
 @st.cache_resource(show_spinner=False)
@@ -45,7 +56,7 @@ def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url
 
 def project() -> str:
     """The project's name."""
-    return Settings().project
+    return settings().project
 
 
 # -- the exam ---------------------------------------------------------------------------------------------------------
@@ -233,11 +244,11 @@ def _kept() -> str:
 def _remembered() -> str:
     """The name last given in this project, for a browser that keeps none."""
     try:
-        return person_name((Settings().home / "person").read_text(encoding="utf-8"))
+        return person_name((settings().home / "person").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, BadInput):
         return ""
 
 
 def _remember(person: str) -> None:
     st.session_state["person"] = person
-    (Settings().home / "person").write_text(person, encoding="utf-8")
+    (settings().home / "person").write_text(person, encoding="utf-8")
