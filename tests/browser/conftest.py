@@ -51,6 +51,7 @@ def browser_type_launch_args() -> dict[str, Any]:
 def kept_context(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[BrowserContext]:
     """One for all tests, in which one can wait for the app: what it has read and compiled once it needn't again."""
     context = browser.new_context(**browser_context_args)
+    context.set_default_timeout(60_000)  # as above
     resting.listen(context)
     yield context
     context.close()
