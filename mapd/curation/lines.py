@@ -4,7 +4,7 @@
     line.waiting, line.all                     -> 97, 102
     next(line.ahead()).attempt_id              -> the most doubtful mistake that waits for ann and nobody has
 
-The same that queues.fill() makes of a curated set in memory, a mistake at a time: tests hold the two together.
+The order is that of queues.fill(), a mistake at a time: tests hold the two together.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation import queues
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, Mistake
 from mapd.curation.queues import Entry, Queue
 from mapd.store import db, standings
 from mapd.store import tables as t
@@ -27,7 +27,7 @@ AT_ONCE = 20  # places that are read at once
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A mistake in a queue. Which of its texts to enter it at is seen with the mistake itself (`Line.enter`)."""
+    """A mistake in a queue. Which of its texts to enter it at is seen with the mistake itself (`Line.entry`)."""
 
     attempt_id: int
     uid: str
@@ -67,12 +67,6 @@ class Line:
         """This mistake's entry, if it is in the queue. `curated` holds at least all that is said of its question."""
         done = queues.done_with(curated.judgements, self.person)
         return queues.entry(self.queue, mistake, self.threshold / 100, done, self.person, self.exam.wanted)
-
-    def enter(self, curated: Curated, mistake: Mistake) -> Explained | None:
-        """The text to begin with: the queue's own choice, else the mistake's most doubtful one."""
-        if (entry := self.entry(curated, mistake)) is not None:
-            return entry.enter
-        return queues.most_doubtful(mistake)
 
     def free(self, entry: Entry) -> bool:
         """Whether one more may have it in front of them."""
@@ -140,13 +134,13 @@ def line(
     threshold: int,
     queue: Queue,
     person: str,
-    held: Mapping[int, int] | None = None,
+    held: Mapping[int, int],
 ) -> Line:
     """The queue at this threshold (hundredths). The aggregate has to be up to date (standing.catch_up)."""
     with db.reading(engine) as session:
         filled = standings.counts(session, exam.id, threshold, person)
     counts = {name: filled.get(name, Count(0, 0)) for name in queues.QUEUES}
-    return Line(engine, exam, threshold, queue, person, held or {}, counts)
+    return Line(engine, exam, threshold, queue, person, held, counts)
 
 
 def question_of(session: Session, exam_id: int, uid: str) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.curation.queues import Line, done_with, lot
+from mapd.curation.queues import Filled, done_with, lot
 from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, last_words
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import ANNOTATOR, Act, in_force
@@ -29,7 +29,7 @@ class Aside:
     text: Explained
 
 
-def aside(curated: Curated, line: Line, person: str, *, judge_first: bool) -> Aside | None:
+def aside(curated: Curated, line: Filled, person: str, *, judge_first: bool) -> Aside | None:
     """What comes before the queue's next, if anything does. Checks and repeats only where all is hidden anyway."""
     exam = curated.exam
     if line.queue.again or not (exam.practice or exam.check_every or exam.repeat_every):
@@ -78,7 +78,7 @@ def _due(own: list[JudgementRow], kind: str, every: int) -> bool:
     return every > 0 and sum(row.queue == kind for row in own) < len(texts) // every
 
 
-def _check(curated: Curated, line: Line, person: str, own: list[JudgementRow], spoken: Set[TextKey]) -> Aside | None:
+def _check(curated: Curated, line: Filled, person: str, own: list[JudgementRow], spoken: Set[TextKey]) -> Aside | None:
     if not _due(own, CHECK, curated.exam.check_every):
         return None
     decided = {text for text, row in last_words(curated.judgements).items() if row.judged.person != person}
@@ -88,7 +88,7 @@ def _check(curated: Curated, line: Line, person: str, own: list[JudgementRow], s
     return Aside(CHECK, *drawn[0]) if drawn else None
 
 
-def _repeat(curated: Curated, line: Line, own: list[JudgementRow]) -> Aside | None:
+def _repeat(curated: Curated, line: Filled, own: list[JudgementRow]) -> Aside | None:
     if not _due(own, REPEAT, curated.exam.repeat_every):
         return None
     repeated = {_key(row) for row in own if row.queue == REPEAT}

@@ -1,11 +1,8 @@
 """The queues of triage: which mistakes to look at, in which order, and at which text each is entered. Pure.
 
-    line = fill(curated, QUEUES["accepted-wrong"], "ann")
-    line.first_open()        -> the most doubtful mistake that still waits, with the texts the queue is about
-    line.after(mistake)      -> the next one that waits, from the beginning again after the last
+    fill(curated, QUEUES["accepted-wrong"], "ann").entries[0]   -> the most doubtful mistake, its texts in question first
 
-A text waits for each person who hasn't judged it, until as many have as the exam wants. What others have in front of
-them is given to nobody else.
+A text waits for each person who hasn't judged it, until as many have as the exam wants.
 
 A queue looks at what the committee and the checks say, so deciding does not move it under the reader's feet: a decided
 mistake stays in its place and counts as settled. The few that people's decisions define (`drains`) get shorter instead.
@@ -13,9 +10,8 @@ mistake stays in its place and counts as settled. The few that people's decision
 
 import hashlib
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -219,60 +215,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A queue filled: its entries in order."""
+class Filled:
+    """A queue filled: its entries in order. One walks along it in lines.py."""
 
     queue: Queue
     entries: tuple[Entry, ...]
-    keys: tuple[tuple[int, int, int], ...]  # the entries' places, ascending
-    threshold: float
-    held: Mapping[int, int] = field(default_factory=dict)  # by attempt, how many others have it in front of them
 
     @property
     def settled(self) -> int:
         """How many entries need no decision any more."""
         return sum(entry.settled for entry in self.entries)
-
-    def first_open(self) -> Entry | None:
-        """The first entry that can be given."""
-        return next(self.ahead(), None)
-
-    def after(self, mistake: Mistake) -> Entry | None:
-        """The next entry that can be given, behind this mistake's place, then from the start."""
-        return next((e for e in self.ahead(mistake) if e.mistake.attempt.id != mistake.attempt.id), None)
-
-    def ahead(self, mistake: Mistake | None = None) -> Iterator[Entry]:
-        """All that waits and that others leave free, from this mistake's place on (it may have left the queue)."""
-        here = 0 if mistake is None else bisect_left(self.keys, key(self.queue, mistake, self.threshold))
-        return (e for e in (*self.entries[here:], *self.entries[:here]) if not e.settled and self.free(e))
-
-    def free(self, entry: Entry) -> bool:
-        """Whether one more may have it in front of them."""
-        return self.held.get(entry.mistake.attempt.id, 0) < entry.places
-
-    def neighbours(self, mistake: Mistake) -> tuple[Entry | None, Entry | None]:
-        """The entries before and behind this mistake's place, settled or not."""
-        place = key(self.queue, mistake, self.threshold)
-        before, behind = bisect_left(self.keys, place), bisect_right(self.keys, place)
-        return (
-            self.entries[before - 1] if before else None,
-            self.entries[behind] if behind < len(self.entries) else None,
-        )
-
-    def number(self, mistake: Mistake) -> int | None:
-        """This mistake's place in the queue, from 1; None where it isn't in it."""
-        ids = [e.mistake.attempt.id for e in self.entries]
-        return ids.index(mistake.attempt.id) + 1 if mistake.attempt.id in ids else None
-
-    def enter(self, mistake: Mistake) -> Explained | None:
-        """The text to begin with: the queue's own choice, else the mistake's most doubtful one."""
-        if (entry := self.entry(mistake)) is not None:
-            return entry.enter
-        return most_doubtful(mistake)
-
-    def entry(self, mistake: Mistake) -> Entry | None:
-        """This mistake's entry, if it is in the queue."""
-        return next((e for e in self.entries if e.mistake.attempt.id == mistake.attempt.id), None)
 
 
 def most_doubtful(mistake: Mistake) -> Explained | None:
@@ -280,12 +232,11 @@ def most_doubtful(mistake: Mistake) -> Explained | None:
     return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
 
 
-def fill(curated: Curated, queue: Queue, person: str, held: Mapping[int, int] | None = None) -> Line:
-    """The queue as this person finds it, the most doubtful first. `held`: by attempt, how many others have it."""
+def fill(curated: Curated, queue: Queue, person: str) -> Filled:
+    """The queue as this person finds it, the most doubtful first."""
     threshold, done, wanted = curated.policy.threshold, done_with(curated.judgements, person), curated.exam.wanted
     entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, done, person, wanted)) is not None]
-    placed = sorted(((key(queue, e.mistake, threshold), e) for e in entries), key=lambda pair: pair[0])
-    return Line(queue, tuple(e for _, e in placed), tuple(key for key, _ in placed), threshold, held or {})
+    return Filled(queue, tuple(sorted(entries, key=lambda e: key(queue, e.mistake, threshold))))
 
 
 def wants(x: Explained, person: str, wanted: int) -> bool:

@@ -11,7 +11,6 @@ import streamlit as st
 
 from mapd.curation import snapshots
 from mapd.curation.curated import Curated, summary
-from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import current, figures, text
@@ -61,7 +60,7 @@ def _freeze(curated: Curated, seed: int, every: bool) -> None:
     with db.writing(current.engine()) as session:
         known = {row.sha256 for row in queries.snapshots(session)}
         row = snapshots.freeze(session, curated, by=current.current_person(), seed=seed, everything=every)
-        snapshots.write(row, Settings().home)
+        snapshots.write(row, current.settings().home)
         sha256, pairs = row.sha256, row.pairs
     again = (
         "is there already: the same input gives the same snapshot" if sha256 in known else f"frozen: {pairs:,} pairs"

@@ -6,8 +6,7 @@ import streamlit as st
 
 from mapd.committee import Estimate, Reckoned
 from mapd.models.prices import dollars
-from mapd.settings import Settings
-from mapd.ui import figures, text
+from mapd.ui import current, figures, text
 from mapd.ui.figures import Cell
 
 
@@ -17,7 +16,7 @@ def budget(place: Any) -> float | None:
         "Budget, US dollars",
         0.0,
         None,
-        Settings().budget_usd,
+        current.settings().budget_usd,
         1.0,
         placeholder="no limit",
         key="collect_budget",

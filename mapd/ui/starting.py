@@ -9,7 +9,6 @@ from mapd import committee, students, teachers
 from mapd.curation.curated import Curated
 from mapd.models import weights
 from mapd.questions import generated
-from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import current, money, text, working
@@ -49,7 +48,7 @@ def exam(*, opened: bool) -> None:
 def _students() -> list[str]:
     """Those that can be asked, the newest first."""
     with db.reading(current.engine()) as session:
-        return [s.name for s in students.listed(session) if students.is_here(s, Settings().home)]
+        return [s.name for s in students.listed(session) if students.is_here(s, current.settings().home)]
 
 
 def _question_sets() -> dict[str, list[str]]:
@@ -167,7 +166,8 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
     for row in rows:
         parent = names.get(row.parent_id)
         for before in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
-            if (row.name, before.question_set, before.split) in sat or not students.is_here(row, Settings().home):
+            asked = (row.name, before.question_set, before.split)
+            if asked in sat or not students.is_here(row, current.settings().home):
                 continue
             with st.container(border=True):
                 st.html(

@@ -40,41 +40,42 @@ def main() -> None:
     queue, others = QUEUES[stop.place.queue], turns.held(exam_id, person)
     line = load_line(exam_id, queue, person, Counter(one.attempt_id for one in others))
     stop = place.ways(stop, first.is_default(queue, line.exam.wanted))
-    stop = turns.aside(line, stop, person)
-    found = turns.choose(line, stop, person)
+    stop = turns.aside(line, stop)
+    found = turns.choose(line, stop)
     with db.reading(current.engine()) as session:
         mine = queries.judgements_by(session, exam_id, person)
     if found is not None:
         number = line.number(found.mistake)
         screen.bar(line, stop, number)
         practises = "Practice: decide first, then see what an adjudicator said and why."
-        said = practises if stop.beside == records.PRACTICE else turns.told(line, found, others)
+        said = practises if stop.beside == records.PRACTICE else turns.told(found, others)
         if said and stop.beside in ("", records.PRACTICE):
             st.html(f'<div class="mapd-note" role="status">{text.escape(said)}</div>')
-        show(line, stop, person, found, number, mine)
+        show(line, stop, found, number, mine)
     else:
         screen.bar(line, stop, None)
         nothing.to_show(line, stop, mine, others)
     hotkeys.listen()
 
 
-def show(line: Line, stop: Stop, person: str, found: Found, number: int | None, mine: Sequence[JudgementRow]) -> None:
+def show(line: Line, stop: Stop, found: Found, number: int | None, mine: Sequence[JudgementRow]) -> None:
     """Draw a mistake with the text in focus, and keep the place."""
-    curated, mistake = found.curated, scene.ordered(line, line.exam.wanted, stop, person, found.mistake)
+    curated, mistake = found.curated, scene.ordered(line, stop, found.mistake)
     asked = next((x for x in mistake.texts if x.text.uid == stop.place.text), None)
     if stop.place.text is not None and asked is None:
         text.complain(f"this address asks for a text that this mistake doesn't have: {stop.place.text}")
-    focus = asked or scene.entered(curated, line, stop, person, mistake)
-    here = replace(stop, place=stop.place.at(mistake.attempt.uid, focus.text.uid if focus else None), given=False)
+    focus = asked or scene.entered(curated, line, stop, mistake)
+    at = stop.place.at(mistake.attempt.uid, focus.text.uid if focus else None)
+    here = replace(stop, place=at, given=False, arrived=False)
     place.mirror(here)
-    shown = scene.show(curated, line, here, person, mistake, focus, number)
+    shown = scene.show(curated, line, here, mistake, focus, number)
     left, right = st.columns((5, 6), gap="small")
     with left:
         screen.mistake(shown)
     with right:
         screen.focus(shown)
     screen.actions(shown, mine)
-    turns.keep(line, found, person, shown.item.since)
+    turns.keep(line, found, shown.item.since)
 
 
 main()

@@ -132,7 +132,7 @@ def test_nothing_of_it_is_rendered_on_any_page(
 
 
 def in_triage(watched: Watched, mistakes: Sequence[str]) -> None:
-    """Every mistake, with its feedback, its history and the text rendered now and then."""
+    """Every mistake, now and then with its feedback and its history."""
     page = watched.page
     watched.open("triage?judge=first", sidebar=0)
     for number, uid in enumerate(mistakes):

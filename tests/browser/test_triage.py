@@ -204,8 +204,9 @@ def test_judged_first_nothing_is_told_until_it_is_decided(page: Page, app: App, 
 def test_two_people_at_once_have_two_mistakes_and_stay_two_people(
     page: Page, app: App, browser: Browser, judged
 ) -> None:
-    resting.listen(own := browser.new_context())
-    pages = {"ann": page, "bob": own.new_page()}
+    elsewhere = browser.new_context()
+    resting.listen(elsewhere)
+    pages = {"ann": page, "bob": elsewhere.new_page()}
     for name, own in pages.items():
         open_triage(own, app)
         own.locator(".st-key-mapd_header [data-testid='stPopover'] button").click()

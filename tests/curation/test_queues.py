@@ -6,7 +6,7 @@ from sqlmodel import Session
 from mapd.curation import judging
 from mapd.curation.curated import Curated
 from mapd.curation.judging import Circumstances, Target
-from mapd.curation.queues import QUEUES, Line, done_with, doubt, fill, lot
+from mapd.curation.queues import QUEUES, Filled, done_with, doubt, fill, lot
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act, Verdict
 
@@ -16,7 +16,7 @@ def curated(session: Session, exam: ExamInfo) -> Curated:
     return judging.curated_set(session, exam.id)
 
 
-def filled(session: Session, exam: ExamInfo, queue: str, person: str = "ann") -> Line:
+def filled(session: Session, exam: ExamInfo, queue: str, person: str = "ann") -> Filled:
     return fill(judging.curated_set(session, exam.id), QUEUES[queue], person)
 
 
@@ -55,7 +55,7 @@ def test_a_decision_settles_an_entry_and_moves_nothing(session: Session, exam: E
     after = filled(session, exam, "accepted-wrong")
     assert [e.mistake.attempt.id for e in after.entries] == [e.mistake.attempt.id for e in before.entries]
     assert after.settled == before.settled + 1
-    assert after.first_open() != after.entries[0]
+    assert after.entries[0].settled
 
 
 def test_a_queue_that_people_define_gets_shorter(session: Session, exam: ExamInfo) -> None:
@@ -64,10 +64,7 @@ def test_a_queue_that_people_define_gets_shorter(session: Session, exam: ExamInf
     decide(session, Target("rationale", gone.rationales[0].text.id))
     after = filled(session, exam, "unjudged")
     assert len(after.entries) == len(before.entries) - 1
-    assert after.number(gone) is None
-    following = after.after(gone)
-    assert following is not None
-    assert following.mistake.attempt.id == before.entries[4].mistake.attempt.id, "one goes on where one was"
+    assert gone.attempt.id not in {e.mistake.attempt.id for e in after.entries}
 
 
 def test_a_skip_settles_it_for_the_one_who_skipped_but_a_note_for_nobody(session: Session, exam: ExamInfo) -> None:
@@ -80,14 +77,6 @@ def test_a_skip_settles_it_for_the_one_who_skipped_but_a_note_for_nobody(session
     rows = judging.curated_set(session, exam.id).judgements
     assert done_with(rows, "ann") == {("rationale", x.text.id)}
     assert done_with(rows, "bob") == frozenset()
-
-
-def test_after_the_last_it_begins_again(curated: Curated) -> None:
-    line = fill(curated, QUEUES["everything"], "ann")
-    first = line.after(line.entries[-1].mistake)
-    assert first == line.entries[0]
-    assert line.neighbours(line.entries[0].mistake) == (None, line.entries[1])
-    assert line.neighbours(line.entries[-1].mistake) == (line.entries[-2], None)
 
 
 def test_an_attempt_found_to_be_a_mistake_is_settled(session: Session, exam: ExamInfo) -> None:
@@ -112,7 +101,7 @@ def test_what_was_decided_before_the_committee_changed_waits_again(session: Sess
     judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=Circumstances(committee=then))
     stale = filled(session, exam, "stale")
     assert [e.texts[0].text.id for e in stale.entries] == [x.text.id]
-    assert stale.first_open() is not None
+    assert not stale.entries[0].settled
     now = Circumstances(committee=x.committee.verdict.value)
     judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=now)
     assert not filled(session, exam, "stale").entries

@@ -1,7 +1,7 @@
 """The aggregate: kept up row by row it is what it is derived in whole, and what the rules say, on both databases."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from sqlmodel import Session, select
 
 from mapd.curation import judging, lines, policies, sharing, standing
-from mapd.curation.curated import Curated, curate
+from mapd.curation.curated import Curated, Mistake, curate
 from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
 from mapd.curation.lines import Spot
-from mapd.curation.queues import QUEUES, Entry, Line, fill
+from mapd.curation.queues import QUEUES, Filled, fill, key
 from mapd.errors import MapdError
 from mapd.store import db, queries, standings
 from mapd.store import tables as t
@@ -192,9 +192,9 @@ def agree(engine: sa.Engine, session: Session, exam_id: int, threshold: int) -> 
         for name, queue in QUEUES.items():
             line = fill(curated, queue, person)
             read = standings.ahead(session, exam_id, name, threshold, person, number=100, settled=True)
-            ruled = [(key, not e.settled) for key, e in zip(line.keys, line.entries, strict=True)]
+            ruled = [(key(queue, e.mistake, threshold / 100), not e.settled) for e in line.entries]
             assert [(p.key, p.waits) for p in read] == ruled, (name, threshold, person)
-            waiting = [key for key, waits in ruled if waits]
+            waiting = [place for place, waits in ruled if waits]
             first = standings.ahead(session, exam_id, name, threshold, person)
             assert [p.key for p in first] == waiting[:1]
             count = counts.get(name, standings.Count(0, 0))
@@ -204,25 +204,34 @@ def agree(engine: sa.Engine, session: Session, exam_id: int, threshold: int) -> 
     told(Figures.of(standings.figures(session, exam_id)), curated, standing.authors_of(session))
 
 
-def walked(engine: sa.Engine, curated: Curated, line: Line, person: str) -> None:
-    """A line as SQL has it leads where the line in memory leads, from every mistake, whoever has which."""
-    exam, threshold = curated.exam, round(curated.policy.threshold * 100)
+def walked(engine: sa.Engine, curated: Curated, filled: Filled, person: str) -> None:
+    """A line leads along the queue as it is filled, from every mistake, whoever has which."""
+    exam, threshold = curated.exam, curated.policy.threshold
+
+    def places(mistakes: Iterable[Mistake]) -> list[tuple[int, int, int]]:
+        return [key(filled.queue, m, threshold) for m in mistakes]
+
     for held in ({}, {m.attempt.id: exam.wanted for m in curated.mistakes[1:2]}):
-        ruled = replace(line, held=held)
-        read = lines.line(engine, exam, threshold, line.queue, person, held)
-        assert (read.all, read.settled) == (len(ruled.entries), ruled.settled)
-        assert [spot.attempt_id for spot in read.ahead()] == [e.mistake.attempt.id for e in ruled.ahead()]
-        for m in curated.mistakes:
-            assert uids(read.ahead(m)) == uids(ruled.ahead(m))
-            assert uids([read.after(m)]) == uids([ruled.after(m)])
-            assert uids(read.neighbours(m)) == uids(ruled.neighbours(m))
-            assert (read.number(m), read.entry(curated, m)) == (ruled.number(m), ruled.entry(m))
-            assert read.enter(curated, m) == ruled.enter(m)
+        line = lines.line(engine, exam, round(threshold * 100), filled.queue, person, held)
+        assert (line.all, line.settled) == (len(filled.entries), filled.settled)
+        free = [e.mistake for e in filled.entries if not e.settled and e.mistake.attempt.id not in held]
+        assert uids(line.ahead()) == [m.attempt.uid for m in free]
+        for m, (here,) in ((m, places([m])) for m in curated.mistakes):
+            from_here = sorted(free, key=lambda x: (places([x])[0] < here, places([x])))
+            assert uids(line.ahead(m)) == [x.attempt.uid for x in from_here]
+            others = [x.attempt.uid for x in from_here if x.attempt.id != m.attempt.id]
+            assert uids([line.after(m)]) == (others or [None])[:1]
+            all_places = places(e.mistake for e in filled.entries)
+            before, behind = bisect_left(all_places, here), bisect_right(all_places, here)
+            around = filled.entries[before - 1] if before else None, next(iter(filled.entries[behind:]), None)
+            assert uids(line.neighbours(m)) == [e and e.mistake.attempt.uid for e in around]
+            entry = next((e for e in filled.entries if e.mistake.attempt.id == m.attempt.id), None)
+            assert (line.number(m), line.entry(curated, m)) == (entry and filled.entries.index(entry) + 1, entry)
 
 
-def uids(found: Iterable[Spot | Entry | None]) -> list[str | None]:
+def uids(found: Iterable[Spot | None]) -> list[str | None]:
     """Where a line leads."""
-    return [x.mistake.attempt.uid if isinstance(x, Entry) else x.uid if x else None for x in found]
+    return [spot and spot.uid for spot in found]
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

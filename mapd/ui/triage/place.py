@@ -46,6 +46,7 @@ class Stop:
 
     `given`: the queue chose the mistake, so where somebody else has it by now the next one will do.
     `beside`: as what the text is given that doesn't come of the queue: practice, check, repeat.
+    `arrived`: the address says so, which may have been loaded anew.
     """
 
     exam_id: int
@@ -53,6 +54,7 @@ class Stop:
     told: str | None = None
     given: bool = False
     beside: str = ""
+    arrived: bool = False
 
     def at(self, mistake: str | None, text: str | None = None) -> "Stop":
         """Elsewhere in the same queue."""
@@ -74,7 +76,7 @@ def settle(exam_id: int) -> Stop:
     if kept is None or (context is not None and context.is_history_navigation):
         asked = st.query_params
         place = Place(asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"), asked.get("judge"))
-        return Stop(exam_id, place)
+        return Stop(exam_id, place, arrived=True)
     if kept.exam_id != exam_id:
         return Stop(exam_id, kept.place.at(None))
     return Stop(exam_id, kept.place, kept.told, kept.given, kept.beside)

@@ -1,6 +1,6 @@
 """What triage shows at a place, and what a press there needs: frozen at render, so a late press means what was seen.
 
-scene = show(curated, line, stop, "ann", mistake, text, number)
+scene = show(curated, line, stop, mistake, text, number)
 scene.item.target, scene.item.seen, scene.item.token       -> one decision on this text, as it was shown, once
 """
 
@@ -15,7 +15,7 @@ from mapd.curation import first, lines, records
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.lines import Line, Spot
-from mapd.curation.queues import Entry
+from mapd.curation.queues import Entry, most_doubtful
 from mapd.store import db
 from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
@@ -101,38 +101,39 @@ class Scene:
         return self.stop.at(self.mistake.attempt.uid, text.text.uid)
 
 
-def ordered(line: Line, wanted: int, stop: Stop, person: str, mistake: Mistake) -> Mistake:
+def ordered(line: Line, stop: Stop, mistake: Mistake) -> Mistake:
     """The mistake with its texts as this person may see them, in the order in which they are shown."""
+    person = line.person
     if not line.queue.again:
-        mistake = first.seen_by(mistake, person, wanted)
+        mistake = first.seen_by(mistake, person, line.exam.wanted)
     if not stop.place.judge_first:
         return mistake
     rationales, feedback = first.shuffled(mistake.rationales, person), first.shuffled(mistake.feedback, person)
     return replace(mistake, rationales=rationales, feedback=feedback)
 
 
-def entered(curated: Curated, line: Line, stop: Stop, person: str, mistake: Mistake) -> Explained | None:
+def entered(curated: Curated, line: Line, stop: Stop, mistake: Mistake) -> Explained | None:
     """The text to begin with: the queue's choice; judged first, the first in the person's own order that waits."""
-    chosen = line.enter(curated, mistake)
     entry = line.entry(curated, mistake)
+    chosen = entry.enter if entry else most_doubtful(mistake)
     if not stop.place.judge_first or chosen is None:
         return chosen
     alike = (entry.open or entry.texts) if entry else ()
     alike = alike or (mistake.feedback if chosen.text.kind == "feedback" else mistake.rationales)
-    return first.shuffled(alike, person)[0]
+    return first.shuffled(alike, line.person)[0]
 
 
 def show(
     curated: Curated,
     line: Line,
     stop: Stop,
-    person: str,
     mistake: Mistake,
     text: Explained | None,
     number: int | None,
 ) -> Scene:
     """The scene of this mistake, the `number`-th of the line, its texts as `ordered` has them, this text in focus."""
-    entry, hidden = line.entry(curated, mistake), _hidden(curated, stop, person, mistake, text)
+    person, entry = line.person, line.entry(curated, mistake)
+    hidden = _hidden(curated, stop, person, mistake, text)
     own, unsaid = _own(curated, stop, text, person), hidden | _unsaid(curated, mistake)
     targets = _targets(mistake, text)
     seen_of, opened = person if unsaid else None, _opened(mistake, hidden)

@@ -1,8 +1,8 @@
 """Whose turn a mistake is: the lease on it, taken as it is shown, renewed while it is, released by moving on.
 
 others = held(exam_id, "ann")           # what others have in front of them
-found = choose(line, stop, "ann")       # the mistake that the place names, or the next that can be had
-keep(line, found, "ann", since)         # on the page, as long as it is open
+found = choose(line, stop)              # the mistake that the place names, or the next that can be had
+keep(line, found, since)                # on the page, as long as it is open
 """
 
 import time
@@ -14,7 +14,7 @@ import streamlit as st
 from mapd.curation import lines, practice, sharing
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.lines import Line
-from mapd.curation.queues import fill
+from mapd.curation.queues import Entry, fill
 from mapd.curation.sharing import LEASE, Held
 from mapd.store import db
 from mapd.ui.current import engine
@@ -35,17 +35,23 @@ def held(exam_id: int, person: str) -> list[Held]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A mistake, with what is said of its question."""
+    """A mistake, with what is said of its question, and its entry in the queue if it is in it."""
 
     curated: Curated
     mistake: Mistake
+    entry: Entry | None
+
+    @property
+    def places(self) -> int:
+        """So many people may have it in front of them at once."""
+        return self.entry.places if self.entry else 1
 
 
-def find(exam_id: int, uid: str) -> Found | None:
+def find(line: Line, uid: str) -> Found | None:
     """The exam's mistake of this uid, if it is one now."""
-    curated = said_of(exam_id, uid)
+    curated = said_of(line.exam.id, uid)
     mistake = next((m for m in curated.mistakes if m.attempt.uid == uid), None) if curated else None
-    return Found(curated, mistake) if curated and mistake else None
+    return Found(curated, mistake, line.entry(curated, mistake)) if curated and mistake else None
 
 
 def said_of(exam_id: int, uid: str) -> Curated | None:
@@ -55,30 +61,29 @@ def said_of(exam_id: int, uid: str) -> Curated | None:
     return None if question is None else load_part(exam_id, [question])
 
 
-def choose(line: Line, stop: Stop, person: str) -> Found | None:
+def choose(line: Line, stop: Stop) -> Found | None:
     """The mistake that the place names, whoever has it; where the queue chooses, the next that nobody else has."""
     uid = stop.place.mistake
-    named = None if uid is None else find(stop.exam_id, uid)
+    named = None if uid is None else find(line, uid)
     if uid is not None and not stop.given:
         if named is not None:
-            _take(named.mistake.attempt.id, person, _places(line, named))
+            _take(named.mistake.attempt.id, line.person, named.places)
         return named
     for spot in line.ahead(named.mistake if named else None):
-        found = find(stop.exam_id, spot.uid)
-        entry = line.entry(found.curated, found.mistake) if found else None
-        if entry and line.free(entry) and _take(spot.attempt_id, person, entry.places):
+        found = find(line, spot.uid)
+        if found and found.entry and line.free(found.entry) and _take(spot.attempt_id, line.person, found.places):
             return found
     leave()
     return None
 
 
-def aside(line: Line, stop: Stop, person: str) -> Stop:
+def aside(line: Line, stop: Stop) -> Stop:
     """Where the queue chooses: practice, a check or a repeat before its next, if the exam wants any and one is due.
 
-    What the address names is one as well if it is what is due: the page was loaded again before the decision.
+    What the address names on arrival is one as well if it is what is due: the page was loaded again before deciding.
     """
-    exam, chosen = line.exam, stop.place.mistake is not None and not stop.given
-    if stop.beside or not (exam.practice or exam.check_every or exam.repeat_every):
+    exam, person, chosen = line.exam, line.person, stop.place.mistake is not None and not stop.given
+    if (chosen and not stop.arrived) or not (exam.practice or exam.check_every or exam.repeat_every):
         return stop
     curated = load_curated(exam.id)  # they are drawn from all that the exam holds
     found = practice.aside(curated, fill(curated, line.queue, person), person, judge_first=stop.place.judge_first)
@@ -96,9 +101,9 @@ def leave() -> None:
             sharing.release(session, mine[0], mine[1])
 
 
-def keep(line: Line, found: Found, person: str, since: float) -> None:
+def keep(line: Line, found: Found, since: float) -> None:
     """Renew the lease as long as the page is open on this view. `since`: when that began."""
-    _keep(found.mistake.attempt.id, person, _places(line, found), since)
+    _keep(found.mistake.attempt.id, line.person, found.places, since)
 
 
 @st.fragment(run_every=BEAT)
@@ -106,11 +111,6 @@ def _keep(attempt: int, person: str, places: int, since: float) -> None:
     mine = st.session_state.get(MINE)
     if mine is not None and mine[:2] == (attempt, person) and time.monotonic() - since < LONGEST:
         _take(attempt, person, places)
-
-
-def _places(line: Line, found: Found) -> int:
-    entry = line.entry(found.curated, found.mistake)
-    return entry.places if entry else 1
 
 
 def _take(attempt: int, person: str, places: int) -> bool:
@@ -136,10 +136,10 @@ def names(of: Iterable[Held]) -> str:
     return ", ".join(dict.fromkeys(one_line(one.person, 30) for one in of))
 
 
-def told(line: Line, found: Found, others: Sequence[Held]) -> str:
+def told(found: Found, others: Sequence[Held]) -> str:
     """That others have this mistake, where one more is too many; empty otherwise."""
     having = [one for one in others if one.attempt_id == found.mistake.attempt.id]
-    if len(having) < _places(line, found):
+    if len(having) < found.places:
         return ""
     return f"Open before others too: {names(having)}. Who decides second is told so, and nothing is overwritten."
 
