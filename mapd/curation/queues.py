@@ -1,6 +1,6 @@
 """The queues of triage: which mistakes to look at, in which order, and at which text each is entered. Pure.
 
-    fill(curated, QUEUES["accepted-wrong"], "ann").entries[0]   -> the most doubtful mistake, its texts in question first
+    fill(curated, QUEUES["accepted-wrong"], "ann").entries[0]    -> the most doubtful mistake, its texts in question
 
 A text waits for each person who hasn't judged it, until as many have as the exam wants.
 
