@@ -5,10 +5,10 @@ MAPD_HOME=/data/svamp-pilot mapd app      -> the project "svamp-pilot", its data
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mapd.errors import BadInput
 
@@ -24,6 +24,18 @@ class Settings(BaseSettings):
     budget_usd: float | None = Field(
         None, ge=0, allow_inf_nan=False
     )  # what an exam's committee may cost, where a start doesn't say otherwise
+    owners: Annotated[tuple[str, ...], NoDecode] = ()  # e-mails, with commas between; of those who sign in
+    annotators: Annotated[tuple[str, ...], NoDecode] = ()  # the same, or @example.org for everybody there
+
+    @field_validator("owners", "annotators", mode="before")
+    @classmethod
+    def _split(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        found = tuple(filter(None, (part.strip().lower() for part in given.split(","))))
+        if wrong := [one for one in found if "@" not in one or " " in one]:
+            raise ValueError(f"{wrong[0]!r} is no e-mail; write them with commas between")
+        return found
 
     def __init__(self, **given: Any) -> None:
         try:

@@ -95,6 +95,7 @@ class Queue:
     of_attempt: bool = False  # a word on the attempt settles it
     again: bool = False  # what people decided waits for a second look; nobody judges first there
     by_lot: bool = False
+    settles: bool = False  # who decides there does so as the adjudicator
     edges: Callable[[Mistake], Iterable[int]] = lambda _: ()  # thresholds, beside the cuts, where `about` changes
 
 
@@ -185,7 +186,7 @@ QUEUES: Mapping[str, Queue] = {
         Queue("not-a-mistake", "possibly not a mistake", _mistakes(lambda m: m.possibly_not), of_attempt=True),
         Queue("against-gold", "teachers agree against the gold", lambda m, _: against_gold(m) or None),
         Queue("stale", "decided before the committee changed", _stale, drains=True, again=True),
-        Queue("conflicts", "people disagree", _conflicts, drains=True, again=True),
+        Queue("conflicts", "people disagree", _conflicts, drains=True, again=True, settles=True),
         Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True),
         Queue(
             "audit-accepted",

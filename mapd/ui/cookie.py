@@ -1,4 +1,4 @@
-"""Who sits at this browser, and how much of the app they want: cookies, read when a session starts, set by one script.
+"""What a browser keeps of a person: cookies, read when a session starts, set by one script.
 
     keep(PERSON, "ann")      # on a page: from the next session on,
     kept(PERSON)             # -> "ann" at this browser, "" at another one
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-PERSON, VIEW = "mapd_person", "mapd_view"
+PERSON, VIEW, WANTED = "mapd_person", "mapd_view", "mapd_wanted"
 SCRIPT = (Path(__file__).parent / "cookie.js").read_text(encoding="utf-8")
 
 

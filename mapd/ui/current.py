@@ -16,13 +16,13 @@ import streamlit as st
 from sqlmodel import col, select
 
 from mapd.errors import BadInput
-from mapd.people import LONGEST, person_name, this_person
+from mapd.people import LONGEST, SignedIn, person_name, this_person
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store.queries import RECORDED_DEMO
 from mapd.store.tables import Audit, Exam
 from mapd.ui import address as addresses
-from mapd.ui import cookie, text
+from mapd.ui import cookie, signing_in, text
 
 BEGINNINGS = (  # by the page's address
     ("", "Run the demo", ":material/play_circle:"),
@@ -78,9 +78,11 @@ def require_exam() -> int | None:
         with st.container(border=True):
             if _exams():
                 st.markdown("**Choose an exam above.** This page shows one exam at a time.")
-            else:
+            elif owns():
                 st.markdown("**No exam yet.** What this page shows comes of one. It begins with one of these:")
                 how_to_begin()
+            else:
+                st.markdown("**No exam yet.** What this page shows comes of one; an owner of the project begins it.")
     return exam
 
 
@@ -193,29 +195,57 @@ def address(page: str, **more: object) -> str:
 # -- the person -------------------------------------------------------------------------------------------------------
 
 
+def signed_in() -> SignedIn | None:
+    """Who signed in; None where nobody has to."""
+    return signing_in.signed_in(settings())
+
+
+def owns() -> bool:
+    """Whether the person may do everything here; otherwise they judge. Where nobody signs in, everybody may."""
+    visitor = signed_in()
+    return visitor is None or visitor.owns
+
+
 def current_person() -> str:
     """Who sits here, as `people.person_name` has it; the operating system's user until somebody says otherwise."""
+    if (visitor := signed_in()) is not None:
+        return visitor.person
     return str(st.session_state.get("person") or _kept() or _remembered() or this_person())
 
 
 def person_popover() -> None:
-    """The header's person: the name, and a field to change it."""
-    person = current_person()
-    if st.session_state.get("person") and person != _kept():
+    """The header's person: the name, and a field to change it; or who signed in, and the way out."""
+    person, visitor = current_person(), signed_in()
+    if visitor is None and st.session_state.get("person") and person != _kept():
         cookie.keep(cookie.PERSON, person)
     if (view := st.session_state.get(VIEW)) and view != cookie.kept(cookie.VIEW):
         cookie.keep(cookie.VIEW, view)
     with st.popover(text.label(person, 30), icon=":material/person:", type="tertiary"):
-        name = st.text_input("Your name", value=person, max_chars=LONGEST, key="person_name")
-        st.caption("Your judgements carry it. This browser remembers it.")
-        _view_toggle()
-        if name and name.strip() and person_name(name) != person:
-            _remember(person_name(name))
-            st.rerun()
+        if visitor is not None:
+            st.html(f"Signed in as <b>{text.escape(person)}</b>, {'an owner' if visitor.owns else 'who judges'} here.")
+            st.button("Sign out", on_click=st.logout, icon=":material/logout:")
+        else:
+            _name(person)
+        if owns():
+            _view_toggle()
+
+
+def _name(person: str) -> None:
+    """The field for the person's name."""
+    name = st.text_input("Your name", value=person, max_chars=LONGEST, key="person_name")
+    st.caption("Your judgements carry it. This browser remembers it.")
+    if name and name.strip() and person_name(name) != person:
+        _remember(person_name(name))
+        st.rerun()
 
 
 def judges_only() -> bool:
-    """Whether the person wants of the sidebar only what judging needs; a link with `view=judging` says so, too."""
+    """Whether the sidebar has only what judging needs: for one who only judges, and for who wants it so.
+
+    A link with `view=judging` says so, too.
+    """
+    if not owns():
+        return True
     asked = st.query_params.get("view")
     if asked in VIEWS and VIEW not in st.session_state:
         st.session_state[VIEW] = asked

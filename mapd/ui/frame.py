@@ -11,13 +11,14 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
-from mapd.ui import address, current, text, working
+from mapd.ui import address, current, signing_in, text, working
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
 FULL_WIDTH = ("triage",)  # pages that start with the sidebar folded away, until the person unfolds it
 SIDEBAR = 208  # pixels
 JUDGING = ("triage", "browse", "people", "guidelines")  # the pages that judging needs
+JUDGE = "pages/review/triage.py"  # where those begin who only judge
 
 
 def configure() -> None:
@@ -32,6 +33,10 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
     sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH else SIDEBAR
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
     try:
+        if (shut := signing_in.shut(current.settings())) is not None:
+            signing_in.draw(shut, page.url_path)
+            return
+        _lead(page, sections)
         wrong = current.settle_exam()
         active, failed = working.active_and_failed()
         _sidebar(_needed(sections), {"jobs": f"{active:,}" if active else "failed" if failed else ""})
@@ -42,9 +47,22 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
             )
         _band()
         address.turn_to(page.url_path)
-        page.run()
+        if current.owns() or page.url_path in JUDGING:
+            page.run()
+        else:
+            text.complain(f"{page.title} is for this project's owners; what you need to judge is in the sidebar")
     except MapdError as error:
         text.complain(str(error))
+
+
+def _lead(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
+    """Take who comes to the start to where they were before they signed in, and who only judges to triage."""
+    known = {one.url_path: one for pages in sections.values() for one in pages}
+    asked = signing_in.wanted(page.url_path)
+    if asked is not None and asked[0] in known:
+        st.switch_page(known[asked[0]], query_params=asked[1])
+    if not page.url_path and not current.owns():
+        st.switch_page(JUDGE, query_params=current.params())
 
 
 def _needed(sections: Mapping[str, Sequence[Page]]) -> Mapping[str, Sequence[Page]]:
@@ -77,7 +95,7 @@ def _header(active: int) -> None:
         st.html(f'<span class="mapd-project"><i>project</i>{name}</span>', width="content")
         current.exam_selector()
         st.space("stretch")
-        if active:
+        if active and current.owns():
             label = f"{active:,} jobs at work" if active > 1 else "1 job at work"
             current.link("pages/loop/jobs.py", label, icon=":material/pending_actions:")
         current.person_popover()
@@ -93,6 +111,8 @@ def _band() -> None:
             f'<span><b>{what}</b> <span class="mapd-note">generated questions, a real small student; no person and no '
             "large model wrote these explanations</span></span>"
         )
+        if not current.owns():
+            return
         with st.popover("Start my own", icon=":material/add:", type="tertiary"):
             current.link("pages/loop/data.py", "Import data into this project", icon=":material/upload_file:")
             st.caption("Or in a terminal: an empty project beside this one, and the whole loop on this machine.")

@@ -18,7 +18,7 @@ def page(exam_id: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_browse_found"):
         st.html(f'<span class="mapd-note"><b>{found.of:,}</b> of {found.all:,} {show}</span>', width="content")
         views.popover(asked.params, browsing.DEFAULTS)
-        if show in (Show.RATIONALES, Show.FEEDBACK):
+        if current.owns() and show in (Show.RATIONALES, Show.FEEDBACK):
             bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
     if found.rows:
         browsing.draw(exam_id, asked, found.rows)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.curation.guidelines import Version
-from mapd.ui import figures, guidelines, rendered, text
+from mapd.ui import current, figures, guidelines, rendered, text
 
 
 def page() -> None:
@@ -15,8 +15,9 @@ def page() -> None:
         now = "the current one" if shown is found[0] else f"until {shown.until:%Y-%m-%d %H:%M} UTC"
         st.caption(text.label(f"Version {shown.number}, by {shown.person}, {now}"))
         rendered.draw(shown.text, "guidelines")
-    with st.expander("Write a new version", icon=":material/edit:", expanded=not found):
-        guidelines.edit(found)
+    if current.owns():
+        with st.expander("Write a new version", icon=":material/edit:", expanded=not found):
+            guidelines.edit(found)
     if found:
         guidelines.listed(found)
 

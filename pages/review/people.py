@@ -15,7 +15,8 @@ def page(exam_id: int) -> None:
     found = records.records(curated)
     with db.reading(current.engine()) as session:
         held = sharing.held(session, exam_id)
-    people.wanted(curated)
+    if current.owns():
+        people.wanted(curated)
     people.standing(curated, found, held)
     if not found:
         st.info("Nobody has judged a text of this exam.", icon=":material/rate_review:")

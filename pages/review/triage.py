@@ -29,8 +29,8 @@ def main() -> None:
     stop, person = place.settle(exam_id), current.current_person()
     if stop.told:
         text.complain(stop.told)
-    if stop.place.queue not in QUEUES:
-        text.complain(f"unknown queue: {stop.place.queue}; one of {', '.join(QUEUES)}")
+    if stop.place.queue not in place.queues():
+        text.complain(f"unknown queue: {stop.place.queue}; one of {', '.join(place.queues())}")
         stop = Stop(exam_id, Place())
     if stop.place.judge not in (None, *place.JUDGE):
         text.complain(

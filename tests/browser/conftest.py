@@ -73,6 +73,7 @@ class App:
     home: Path
     port: int
     process: subprocess.Popen[bytes] | None = field(default=None)
+    more: dict[str, str] = field(default_factory=dict)  # of its environment
 
     @property
     def url(self) -> str:
@@ -80,7 +81,7 @@ class App:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        environment = {"MAPD_WORKER": "0"} | os.environ | {"MAPD_HOME": str(self.home)}
+        environment = {"MAPD_WORKER": "0"} | os.environ | {"MAPD_HOME": str(self.home)} | self.more
         command = [sys.executable, "-m", "mapd.cli", "app", "--port", str(self.port)]
         log = (self.home.parent / f"app-{self.port}.log").open("ab")
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

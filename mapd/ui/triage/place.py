@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mapd.curation.queues import DEFAULT
-from mapd.ui import address
+from mapd.curation.queues import DEFAULT, QUEUES, Queue
+from mapd.ui import address, current
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,11 @@ JUDGE = ("first", "assisted")
 def ways(stop: Stop, first: bool) -> Stop:
     """The stop with the way of judging settled, by default judged `first` or not."""
     return replace(stop, place=replace(stop.place, judge=stop.place.judge or JUDGE[not first]))
+
+
+def queues() -> dict[str, Queue]:
+    """Those that this person may open: where people disagree it takes one who has the last word."""
+    return {name: queue for name, queue in QUEUES.items() if current.owns() or not queue.settles}
 
 
 def settle(exam_id: int) -> Stop:

@@ -231,7 +231,7 @@ def _role(line: Line, rows: Sequence[JudgementRow]) -> str:
     judged = [row.judged for row in rows]
     about = VERDICT if rows and rows[0].target in ("rationale", "feedback") else ANYTHING
     people = ruling(judged, about)
-    return ADJUDICATOR if line.queue.name == "conflicts" and (people.conflict or people.adjudicated) else ANNOTATOR
+    return ADJUDICATOR if line.queue.settles and (people.conflict or people.adjudicated) else ANNOTATOR
 
 
 def _rows(curated: Curated, target: Target, person: str | None) -> list[JudgementRow]:

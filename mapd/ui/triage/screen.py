@@ -18,7 +18,7 @@ from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
 from mapd.store.queries import JudgementRow
 from mapd.ui import figures, guidelines, hotkeys, rendered
-from mapd.ui.triage import acts, cards
+from mapd.ui.triage import acts, cards, place
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
 from mapd.verdicts import ADJUDICATOR, Act, Reason
@@ -57,7 +57,7 @@ def bar(line: Line, stop: Stop, at: int | None) -> None:
         st.session_state[key] = line.queue.name
         st.selectbox(
             "Queue",
-            list(QUEUES),
+            list(place.queues()),
             format_func=lambda name: f"{QUEUES[name].title} · {counts[name].waiting:,} of {counts[name].all:,} wait",
             key=key,
             on_change=_choose_queue,

@@ -1,0 +1,113 @@
+"""Who may see the app: everybody at this machine; or, where `[auth]` stands in .streamlit/secrets.toml, who signs in.
+
+    if (shut := signing_in.shut(settings)) is None: ...      # the page, for signing_in.signed_in(settings)
+    else: signing_in.draw(shut)                              # the way in, or why there is none
+
+Streamlit does the signing in (OpenID Connect), keeps it in a signed cookie, and knows it when a session begins.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from mapd.errors import BadInput
+from mapd.people import SignedIn, admitted
+from mapd.settings import Settings
+from mapd.ui import cookie, text
+
+SHUT_OPEN = (
+    "this app can be reached from other machines, and nobody has to sign in: {address}; start it on 127.0.0.1, or have"
+    " people sign in (README, Signing in)"
+)
+SHUT_UNKNOWN = (
+    "MAPD_OWNERS or MAPD_ANNOTATORS names people, but nobody can sign in: .streamlit/secrets.toml has no readable"
+    " [auth]; write it (README, Signing in), or unset both"
+)
+RETURNED = "returned"  # session state: whether this session went where the sign-in interrupted somebody
+
+
+def needed() -> bool:
+    """Whether people sign in here: streamlit says of a visitor whether they did, where it knows how."""
+    return "is_logged_in" in st.user
+
+
+def signed_in(settings: Settings) -> SignedIn | None:
+    """Who signed in; None where nobody has to.
+
+    Raises: BadInput where nobody did, or somebody who isn't let in.
+    """
+    if not needed():
+        return None
+    if not st.user.get("is_logged_in"):
+        raise BadInput("sign in first")
+    return admitted(st.user.to_dict(), settings.owners, settings.annotators)
+
+
+def shut(settings: Settings) -> str | None:
+    """Why nothing is shown: one line, empty where somebody has only to sign in; None where the app is open to them."""
+    if needed():
+        if not st.user.get("is_logged_in"):
+            return ""
+        try:
+            signed_in(settings)
+        except BadInput as error:
+            return str(error)
+        return None
+    if settings.owners or settings.annotators:
+        return SHUT_UNKNOWN
+    address = str(st.get_option("server.address") or "every address")
+    return None if is_here(address) else SHUT_OPEN.format(address=address)
+
+
+def is_here(address: str) -> bool:
+    """Whether a server at this address is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def draw(shut: str, page: str) -> None:
+    """The way in, in place of the page; it leads back to what the address asks for."""
+    middle = st.container(horizontal_alignment="center")
+    with middle.container(key="mapd_sign_in", border=True, width=440):
+        st.html('<div class="mapd-brand"><i aria-hidden="true">◑</i>MAPD Studio</div>')
+        if shut:
+            text.complain(shut)
+            if needed():
+                st.button("Sign out", on_click=st.logout, icon=":material/logout:")
+            return
+        st.markdown("This project’s people sign in: what they judge carries their e-mail.")
+        for provider, label in providers(st.secrets["auth"]):
+            st.button(label, key=f"sign_in_{label}", on_click=_sign_in, args=(provider,), type="primary")
+    cookie.keep(cookie.WANTED, f"{page}?{urlencode(st.query_params.to_dict(), doseq=True)}")
+
+
+def providers(auth: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+    """Each provider's name in the secrets (the only one has none), and what its button says."""
+    named = [name for name, value in auth.items() if isinstance(value, Mapping) and "client_id" in value]
+    return [(name, f"Sign in with {name}") for name in named] or [(None, "Sign in")]
+
+
+def _sign_in(provider: str | None) -> None:
+    try:
+        st.login(provider)
+    except StreamlitAPIException as error:
+        text.complain(f"signing in isn't set up yet: {' '.join(str(error).split())}")
+
+
+def wanted(page: str) -> tuple[str, dict[str, list[str]]] | None:
+    """The page and its parameters that somebody asked for before they signed in: once, where that led to the start."""
+    kept = cookie.kept(cookie.WANTED) if needed() else ""
+    if not kept:
+        return None
+    if st.session_state.get(RETURNED) or page or st.query_params:
+        cookie.keep(cookie.WANTED, "")
+        return None
+    st.session_state[RETURNED] = True
+    asked, _, query = kept.partition("?")
+    return asked, parse_qs(query)

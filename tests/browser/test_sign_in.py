@@ -1,0 +1,80 @@
+"""Signing in with a real OpenID Connect provider on this machine: the way in and out, and who may do what."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from oidc_provider_mock import User, run_server_in_thread
+from playwright.sync_api import Page, expect
+from sqlmodel import select
+
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from tests.browser import resting
+from tests.browser.conftest import App, free_port
+
+READ = 450  # ms, as in test_triage
+SECRETS = """[auth]
+redirect_uri = "http://127.0.0.1:{app}/oauth2callback"
+cookie_secret = "a secret of at least thirty-two characters"
+client_id = "mapd"
+client_secret = "secret"
+server_metadata_url = "http://localhost:{provider}/.well-known/openid-configuration"
+"""
+PEOPLE = {"Ann": ("Ann@x.org", True), "bob": ("bob@y.org", True), "eve": ("ann@x.org", False)}
+
+
+@pytest.fixture
+def guarded(full_home: Path, tmp_path: Path) -> Iterator[App]:
+    """An app of its own that asks people to sign in at a provider of its own."""
+    users = [User(sub=name, claims={"email": m, "email_verified": ok}) for name, (m, ok) in PEOPLE.items()]
+    with run_server_in_thread(user_claims=users) as provider:
+        port = free_port()
+        secrets = tmp_path / ".streamlit" / "secrets.toml"
+        secrets.parent.mkdir()
+        secrets.write_text(SECRETS.format(app=port, provider=provider.server_port))
+        app = App(full_home, port)
+        app.more = {"HOME": str(tmp_path), "MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "@y.org"}
+        app.start()
+        yield app
+        app.stop(kill=True)
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.get_by_role("button", name="Sign in").click(delay=50)
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_people_sign_in_judge_under_their_e_mail_and_sign_out(page: Page, guarded: App) -> None:
+    resting.load(page, f"{guarded.url}/triage?queue=disagree")
+    expect(page.locator(".stMain")).not_to_contain_text("Question")
+    sign_in(page, "Ann")
+    expect(page.locator(".st-key-mapd_triage_focus")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/triage\?.*queue=disagree"))
+    page.wait_for_timeout(READ)
+    with resting.after(page, READ):
+        page.keyboard.press("a", delay=30)
+    with db.reading(db.open_store(Settings())) as session:
+        assert [(j.person, j.queue) for j in session.exec(select(t.Judgement)).all()] == [("ann@x.org", "disagree")]
+    page.locator(".st-key-mapd_header button").last.click(delay=50)
+    expect(page.get_by_text("Signed in as ann@x.org, an owner here.")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click(delay=50)
+    page.get_by_role("button", name="End session").click()  # the provider's own
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_one_who_judges_is_led_to_triage_and_a_stranger_away(page: Page, guarded: App) -> None:
+    resting.load(page, guarded.url)
+    sign_in(page, "bob")
+    expect(page.locator(".st-key-mapd_triage_focus")).to_be_visible()
+    resting.load(page, f"{guarded.url}/exam")
+    expect(page.locator(".mapd-error")).to_contain_text("Exam is for this project's owners")
+    links = page.locator('.stSidebar [data-testid="stPageLink"]')
+    expect(links).to_have_text([re.compile(f"{name}$") for name in ("Triage", "Browse", "People", "Guidelines")])
+    page.context.clear_cookies()
+    resting.load(page, guarded.url)
+    sign_in(page, "eve")
+    expect(page.locator(".mapd-error")).to_contain_text("doesn't say that ann@x.org is verified")
+    expect(page.locator(".stSidebar")).to_have_count(0)

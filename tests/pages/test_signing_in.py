@@ -1,0 +1,123 @@
+"""Who sees what: before signing in, as an owner, as one who only judges; and an app that others can reach."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from mapd.ui import cookie
+from mapd.ui.signing_in import is_here, providers
+from tests.pages.running import ROOT, errors, shown
+
+PEOPLE = {"MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "bob@x.org"}
+PAGES = ("loop/data", "loop/exam", "curate/threshold", "train/results", "review/room")
+
+
+@pytest.fixture(autouse=True)
+def people(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PEOPLE.items():
+        monkeypatch.setenv(name, value)
+
+
+def visit(page: str, email: str | None, wanted: str = "", **params: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    user: dict[str, Any] = {"is_logged_in": email is not None}
+    app.user = user | ({"email": email, "email_verified": True} if email else {})
+    app.secrets = {"auth": {"client_id": "mapd"}}
+    for name, value in params.items():
+        app.query_params[name] = value
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cookie, "kept", {cookie.WANTED: wanted, cookie.PERSON: "", cookie.VIEW: ""}.__getitem__)
+        app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    return app
+
+
+def in_triage(app: AppTest) -> bool:
+    return any(box.label == "Queue" for box in app.selectbox)
+
+
+def links(app: AppTest) -> list[str]:
+    return [one.proto.label for one in app.sidebar.get("page_link")]
+
+
+def test_who_has_not_signed_in_sees_the_way_in_and_nothing_of_the_project(full_home: Path) -> None:
+    app = visit("review/triage", None, queue="disagree")
+    assert [b.label for b in app.button] == ["Sign in"]
+    assert not app.selectbox
+    assert not links(app)
+    assert "pilot" not in shown(app)
+    assert "disagree" in shown(app), "where to go afterwards, kept in the browser"
+
+
+def test_an_owner_sees_everything_under_their_e_mail(full_home: Path) -> None:
+    app = visit("review/guidelines", "Ann@x.org")
+    assert "<b>ann@x.org</b>, an owner" in shown(app)
+    assert "Save as a new version" in [b.label for b in app.button]
+    assert "Data" in links(app)
+    assert not [field for field in app.text_input if field.key == "person_name"], "the name is the e-mail"
+
+
+def test_one_who_judges_sees_what_judging_needs(full_home: Path) -> None:
+    app = visit("review/guidelines", "bob@x.org")
+    assert links(app) == ["Triage", "Browse", "People", "Guidelines"]
+    assert "<b>bob@x.org</b>, who judges" in shown(app)
+    assert "Save as a new version" not in [b.label for b in app.button]
+    assert not visit("review/people", "bob@x.org").number_input
+    queues = visit("review/triage", "bob@x.org").selectbox
+    assert not [q for box in queues for q in box.options if "people disagree" in q]
+    assert "unknown queue: conflicts" in errors(visit("review/triage", "bob@x.org", queue="conflicts"))[0]
+    for page in PAGES:
+        (said,) = errors(visit(page, "bob@x.org"))
+        assert "is for this project's owners" in said.replace("&#x27;", "'")
+
+
+def test_one_who_judges_begins_in_triage(full_home: Path) -> None:
+    assert in_triage(visit("loop/overview", "bob@x.org"))
+
+
+def test_who_signed_in_is_taken_to_what_they_had_asked_for(full_home: Path) -> None:
+    app = visit("loop/overview", "bob@x.org", wanted="people?record=bob%40x.org&exam=?")
+    assert [h.value for h in app.header] == ["People"]
+    assert app.query_params["record"] == "bob@x.org"
+    for nowhere in ("nowhere?a=1", "//evil.org", "http://evil.org?", "%00"):
+        assert in_triage(visit("loop/overview", "bob@x.org", wanted=nowhere)), nowhere
+    assert [h.value for h in visit("review/people", "bob@x.org", wanted="browse?").header] == ["People"]
+
+
+def test_a_stranger_is_told_why_and_can_sign_out(full_home: Path) -> None:
+    app = visit("review/browse", "eve@evil.org")
+    assert "eve@evil.org is none of this project" in errors(app)[0]
+    assert [b.label for b in app.button] == ["Sign out"]
+    assert not app.selectbox
+
+
+def test_named_people_without_a_way_to_sign_in_shut_the_app(full_home: Path) -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    assert "nobody can sign in" in errors(app)[0]
+    assert not app.selectbox
+
+
+def test_an_app_that_others_can_reach_asks_who_they_are(full_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PEOPLE:
+        monkeypatch.delenv(name)
+    real = st.get_option
+    monkeypatch.setattr(st, "get_option", lambda name: "0.0.0.0" if name == "server.address" else real(name))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    assert "can be reached from other machines, and nobody has to sign in: 0.0.0.0" in errors(app)[0]
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("every address", False)],
+)
+def test_which_addresses_are_this_machines_alone(address: str, here: bool) -> None:
+    assert is_here(address) is here
+
+
+def test_each_provider_has_a_button() -> None:
+    assert providers({"client_id": "a", "cookie_secret": "b"}) == [(None, "Sign in")]
+    several = {"cookie_secret": "b", "google": {"client_id": "a"}, "okta": {"client_id": "c"}}
+    assert providers(several) == [("google", "Sign in with google"), ("okta", "Sign in with okta")]
