@@ -7,7 +7,7 @@
 The order is that of queues.fill(), a mistake at a time: tests hold the two together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -146,6 +146,11 @@ def line(
 def question_of(session: Session, exam_id: int, uid: str) -> int | None:
     """The question of an attempt of this exam; None where the exam has no such attempt."""
     return session.exec(select(t.Attempt.question_id).where(t.Attempt.uid == uid, t.Attempt.exam_id == exam_id)).first()
+
+
+def questions_of(session: Session, texts: Collection[int]) -> set[int]:
+    """The questions that these texts are on."""
+    return set(session.exec(select(t.Explanation.question_id).where(col(t.Explanation.id).in_(texts))).all())
 
 
 def home(session: Session, exam_id: int, row: JudgementRow) -> tuple[str, str | None]:

@@ -1,71 +1,78 @@
 """What a person is given beside the queue: practice first, now and then a hidden check or an own text again. Pure.
 
-    aside(curated, line, "ann")  -> Aside("practice", mistake, text): an adjudicator decided it, and said why
-                                 -> Aside("check", …): an adjudicator decided it; it looks like any other
-                                 -> Aside("repeat", …): ann judged it a while ago; does she say the same again?
+    due(exam, queue, mine, settled, "ann", judge_first=True)
+        -> ("practice", texts): an adjudicator decided them, and said why
+        -> ("check", …): an adjudicator decided them; the one given looks like any other
+        -> ("repeat", …): ann judged them a while ago; does she say the same again?
 
-Each is off unless the exam wants it. What is judged so has the word as its queue. A check changes nothing of what
-counts: the adjudicator's word stands above it.
+Each is off unless the exam wants it; the first of its texts that can be had is given. What is judged so has the word as
+its queue. A check changes nothing of what counts: the adjudicator's word stands above it.
 """
 
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
 
-from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.curation.queues import Filled, done_with, lot
+from mapd.curation.curated import Explained, Mistake
+from mapd.curation.queues import Queue, done_with, lot
 from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, last_words
-from mapd.store.queries import JudgementRow
+from mapd.store.queries import ExamInfo, JudgementRow
 from mapd.verdicts import ANNOTATOR, Act, in_force
 
 GAP = 10  # texts at least between a word and its repeat
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """A text that is given beside the queue, and as what."""
-
-    kind: str
-    mistake: Mistake
-    text: Explained
+def wanted(exam: ExamInfo) -> bool:
+    """Whether the exam wants any of it."""
+    return exam.practice > 0 or exam.check_every > 0 or exam.repeat_every > 0
 
 
-def aside(curated: Curated, line: Filled, person: str, *, judge_first: bool) -> Aside | None:
-    """What comes before the queue's next, if anything does. Checks and repeats only where all is hidden anyway."""
-    exam = curated.exam
-    if line.queue.again or not (exam.practice or exam.check_every or exam.repeat_every):
-        return None
-    own = verdicts_of(curated, person)
-    spoken = {_key(row) for row in own} | done_with(curated.judgements, person)
-    for mistake, x in to_practise(curated, person):
-        if (x.text.kind, x.text.id) not in spoken:
-            return Aside(PRACTICE, mistake, x)
-    if not judge_first:
-        return None
-    return _check(curated, line, person, own, spoken) or _repeat(curated, line, own)
+def due(
+    exam: ExamInfo,
+    queue: Queue,
+    mine: Sequence[JudgementRow],
+    settled: Sequence[JudgementRow],
+    person: str,
+    *,
+    judge_first: bool,
+) -> Iterator[tuple[str, list[TextKey]]]:
+    """What comes before the queue's next: as what, and the texts to take the first of. Most pressing first.
+
+    `mine`: all that the person said of the exam; `settled`: all that anybody said of the texts that an adjudicator
+    decided. Checks and repeats are due only where people judge first, for there all is hidden anyway.
+    """
+    if queue.again:
+        return
+    own = _verdicts(mine)
+    spoken = {_key(row) for row in own} | done_with(mine, person)
+    last = {text: row for text, row in last_words(settled).items() if row.judged.person != person}
+    if len({_key(row) for row in mine if row.queue == PRACTICE} & spoken) < exam.practice:
+        explained = [row for row in last.values() if row.note]
+        yield PRACTICE, _drawn(explained, spoken, "")
+    if judge_first and _due(own, CHECK, exam.check_every):
+        yield CHECK, _drawn(last.values(), spoken, f"{person} ")
+    if judge_first and _due(own, REPEAT, exam.repeat_every):
+        repeated = {_key(row) for row in own if row.queue == REPEAT}
+        texts = dict.fromkeys(_key(row) for row in own if row.queue not in (PRACTICE, CHECK))
+        yield REPEAT, [text for text in list(texts)[:-GAP] if text not in repeated]
 
 
-def to_practise(curated: Curated, person: str) -> list[tuple[Mistake, Explained]]:
-    """The texts that this person practises on: drawn among those that an adjudicator, somebody else, explained."""
-    if not curated.exam.practice:
-        return []
-    explained = {
-        text for text, row in last_words(curated.judgements).items() if row.note and row.judged.person != person
-    }
-    found = {x.text.id: (m, x) for m in curated.mistakes for x in m.texts if (x.text.kind, x.text.id) in explained}
-    return sorted(found.values(), key=lambda pair: lot(pair[1].text.uid))[: curated.exam.practice]
+def first(
+    texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[Explained]]]
+) -> tuple[Mistake, Explained] | None:
+    """The first of the texts that is among these mistakes' texts."""
+    there: dict[TextKey, tuple[Mistake, Explained]] = {}
+    for mistake, its in among:
+        for x in its:
+            there.setdefault((x.text.kind, x.text.id), (mistake, x))
+    return next((there[text] for text in texts if text in there), None)
 
 
-def verdicts_of(curated: Curated, person: str) -> list[JudgementRow]:
-    """The person's verdicts as one who judges, oldest first, without those taken back and without practice's."""
-    rows = [row for row in curated.judgements if row.judged.person == person and row.judged.role == ANNOTATOR]
+def _verdicts(mine: Iterable[JudgementRow]) -> list[JudgementRow]:
+    """A person's verdicts as one who judges, oldest first, without those taken back."""
+    rows = [row for row in mine if row.judged.role == ANNOTATOR]
     standing = {j.id for j in in_force(row.judged for row in rows)}
-    return [
-        row
-        for row in rows
-        if row.judged.id in standing
-        and row.judged.decision in (Act.ACCEPT, Act.REJECT)
-        and row.target in ("rationale", "feedback")
-    ]
+    verdicts = (Act.ACCEPT, Act.REJECT)
+    texts = (row for row in rows if row.target in ("rationale", "feedback"))
+    return [row for row in texts if row.judged.id in standing and row.judged.decision in verdicts]
 
 
 def _key(row: JudgementRow) -> TextKey:
@@ -78,21 +85,7 @@ def _due(own: list[JudgementRow], kind: str, every: int) -> bool:
     return every > 0 and sum(row.queue == kind for row in own) < len(texts) // every
 
 
-def _check(curated: Curated, line: Filled, person: str, own: list[JudgementRow], spoken: Set[TextKey]) -> Aside | None:
-    if not _due(own, CHECK, curated.exam.check_every):
-        return None
-    decided = {text for text, row in last_words(curated.judgements).items() if row.judged.person != person}
-    open_to = decided - spoken
-    found = [(e.mistake, x) for e in line.entries for x in e.texts if (x.text.kind, x.text.id) in open_to]
-    drawn = sorted(found, key=lambda pair: lot(f"{person} {pair[1].text.uid}"))
-    return Aside(CHECK, *drawn[0]) if drawn else None
-
-
-def _repeat(curated: Curated, line: Filled, own: list[JudgementRow]) -> Aside | None:
-    if not _due(own, REPEAT, curated.exam.repeat_every):
-        return None
-    repeated = {_key(row) for row in own if row.queue == REPEAT}
-    texts = list(dict.fromkeys(_key(row) for row in own if row.queue not in (PRACTICE, CHECK)))
-    here = {(x.text.kind, x.text.id): (e.mistake, x) for e in line.entries for x in e.texts}
-    text = next((one for one in texts[:-GAP] if one in here and one not in repeated), None)
-    return None if text is None else Aside(REPEAT, *here[text])
+def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], by: str) -> list[TextKey]:
+    """The texts that these are about, but those that the person has spoken on, by lot: the same each time."""
+    drawn = sorted(rows, key=lambda row: lot(f"{by}{row.target_uid}"))
+    return [_key(row) for row in drawn if _key(row) not in spoken]

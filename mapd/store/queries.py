@@ -18,7 +18,7 @@ from sqlmodel import Session, col, func, select
 from mapd.errors import NotFound
 from mapd.questions.grading import Task
 from mapd.store import tables as t
-from mapd.verdicts import Act, Judged
+from mapd.verdicts import ADJUDICATOR, Act, Judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,11 +421,23 @@ def judgements(session: Session, exam_id: int, only: Only = None) -> list[Judgem
 
 def judgements_by(session: Session, exam_id: int, person: str) -> list[JudgementRow]:
     """Every judgement of one person on the exam, oldest first."""
+    return _judgements(session, (col(t.Judgement.person) == person) & _on_exam(exam_id))
+
+
+def judgements_settled(session: Session, exam_id: int) -> list[JudgementRow]:
+    """Every judgement on those texts of the exam that an adjudicator has judged, oldest first."""
+    settled = sa.select(col(t.Judgement.explanation_id)).where(
+        col(t.Judgement.role) == ADJUDICATOR, col(t.Judgement.explanation_id).is_not(None)
+    )
+    return _judgements(session, col(t.Judgement.explanation_id).in_(settled) & _on_exam(exam_id))
+
+
+def _on_exam(exam_id: int) -> sa.ColumnElement[bool]:
+    """Whether a judgement, one that was found already, is on the exam: a look at one question of it."""
     taken = sa.orm.aliased(t.Attempt)
     about = sa.func.coalesce(t.Explanation.question_id, t.Attempt.question_id, t.Judgement.question_id)
     on = sa.func.coalesce(t.Explanation.attempt_id, t.Judgement.attempt_id, taken.id)
-    of_exam = sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
-    return _judgements(session, (col(t.Judgement.person) == person) & of_exam)
+    return sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
 
 
 def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[JudgementRow]:

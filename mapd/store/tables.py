@@ -259,7 +259,7 @@ class Judgement(Travelling, table=True):
     attempt_id: int | None = Field(default=None, foreign_key="attempt.id", index=True)
     question_id: int | None = Field(default=None, foreign_key="question.id", index=True)
     person: str = Field(index=True)
-    role: str = "annotator"
+    role: str = Field("annotator", index=True)
     decision: str
     reason: str | None = None
     value: str | None = None

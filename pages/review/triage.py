@@ -40,10 +40,10 @@ def main() -> None:
     queue, others = QUEUES[stop.place.queue], turns.held(exam_id, person)
     line = load_line(exam_id, queue, person, Counter(one.attempt_id for one in others))
     stop = place.ways(stop, first.is_default(queue, line.exam.wanted))
-    stop = turns.aside(line, stop)
-    found = turns.choose(line, stop)
     with db.reading(current.engine()) as session:
         mine = queries.judgements_by(session, exam_id, person)
+    stop = turns.aside(line, stop, mine)
+    found = turns.choose(line, stop)
     if found is not None:
         number = line.number(found.mistake)
         screen.bar(line, stop, number)

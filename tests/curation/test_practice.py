@@ -3,10 +3,11 @@
 from sqlmodel import Session
 
 from mapd.curation import judging, practice, records, sharing
+from mapd.curation.curated import Explained, Mistake
 from mapd.curation.judging import Circumstances, Target, judge
-from mapd.curation.practice import Aside
 from mapd.curation.queues import QUEUES, fill
 from mapd.curation.reviewing import Share
+from mapd.store import queries
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
 
@@ -24,15 +25,26 @@ def settle(session: Session, text: int, act: Act = Act.REJECT, note: str | None 
     say(session, text, "eve", act, role="adjudicator", note=note)
 
 
+Given = tuple[str, Mistake, Explained]
+
+
 def given(
     session: Session, exam: ExamInfo, who: str, queue: str = "everything", judge_first: bool = True
-) -> Aside | None:
-    curated = judging.curated_set(session, exam.id)
-    return practice.aside(curated, fill(curated, QUEUES[queue], who), who, judge_first=judge_first)
+) -> Given | None:
+    """What is given, looked for among all that the exam holds."""
+    curated, of = judging.curated_set(session, exam.id), QUEUES[queue]
+    mine = queries.judgements_by(session, exam.id, who)
+    settled = queries.judgements_settled(session, exam.id)
+    filled = [(e.mistake, e.texts) for e in fill(curated, of, who).entries]
+    everywhere = [(m, m.texts) for m in curated.mistakes]
+    for kind, texts in practice.due(curated.exam, of, mine, settled, who, judge_first=judge_first):
+        if (found := practice.first(texts, everywhere if kind == "practice" else filled)) is not None:
+            return (kind, *found)
+    return None
 
 
-def what(found: Aside | None) -> tuple[str, int] | None:
-    return None if found is None else (found.kind, found.text.text.id)
+def what(found: Given | None) -> tuple[str, int] | None:
+    return None if found is None else (found[0], found[2].text.id)
 
 
 def test_nothing_is_given_where_nothing_is_wanted(session: Session, exam: ExamInfo) -> None:
@@ -51,8 +63,9 @@ def test_practice_comes_first_each_text_once_and_never_to_who_explained_it(sessi
     sharing.want(session, exam.id, by="eve", practice=2)
     practised = []
     while (found := given(session, exam, "ann", judge_first=False)) is not None:
-        assert found.kind == "practice"
-        practised.append(found.text.text.id)
+        kind, text = what(found)
+        assert kind == "practice"
+        practised.append(text)
         say(session, practised[-1], "ann", Act.REJECT if len(practised) == 1 else Act.ACCEPT, queue="practice")
     assert len(set(practised)) == 2
     assert set(practised) <= set(ids[:3]), "what has no note explains nothing"

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from mapd.curation import lines, practice, sharing
-from mapd.curation.curated import Curated, Mistake
+from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.lines import Line
-from mapd.curation.queues import Entry, fill
+from mapd.curation.queues import Entry
+from mapd.curation.records import PRACTICE, TextKey
 from mapd.curation.sharing import LEASE, Held
-from mapd.store import db
+from mapd.store import db, queries
+from mapd.store.queries import JudgementRow
 from mapd.ui.current import engine
-from mapd.ui.loaded import load_curated, load_part
+from mapd.ui.loaded import load_part
 from mapd.ui.text import one_line
 from mapd.ui.triage.place import JUDGE, Stop
 
@@ -77,20 +79,38 @@ def choose(line: Line, stop: Stop) -> Found | None:
     return None
 
 
-def aside(line: Line, stop: Stop) -> Stop:
+def aside(line: Line, stop: Stop, mine: Sequence[JudgementRow]) -> Stop:
     """Where the queue chooses: practice, a check or a repeat before its next, if the exam wants any and one is due.
 
     What the address names on arrival is one as well if it is what is due: the page was loaded again before deciding.
     """
     exam, person, chosen = line.exam, line.person, stop.place.mistake is not None and not stop.given
-    if (chosen and not stop.arrived) or not (exam.practice or exam.check_every or exam.repeat_every):
+    if (chosen and not stop.arrived) or not practice.wanted(exam):
         return stop
-    curated = load_curated(exam.id)  # they are drawn from all that the exam holds
-    found = practice.aside(curated, fill(curated, line.queue, person), person, judge_first=stop.place.judge_first)
-    if found is None or (chosen and found.text.text.uid != stop.place.text):
-        return stop
-    at = replace(stop.at(found.mistake.attempt.uid, found.text.text.uid), beside=found.kind)
-    return replace(at, place=replace(at.place, judge=JUDGE[0]))
+    with db.reading(engine()) as session:
+        settled = queries.judgements_settled(session, exam.id)
+    for kind, texts in practice.due(exam, line.queue, mine, settled, person, judge_first=stop.place.judge_first):
+        if (found := _first(line, kind, texts)) is None:
+            continue
+        mistake, text = found
+        if chosen and text.text.uid != stop.place.text:
+            return stop
+        at = replace(stop.at(mistake.attempt.uid, text.text.uid), beside=kind)
+        return replace(at, place=replace(at.place, judge=JUDGE[0]))
+    return stop
+
+
+def _first(line: Line, kind: str, texts: Sequence[TextKey]) -> tuple[Mistake, Explained] | None:
+    """The first of the texts that is on a mistake; but for practice, on one in the queue, and there for it."""
+    for start in range(0, len(texts), lines.AT_ONCE):
+        some = texts[start : start + lines.AT_ONCE]
+        with db.reading(engine()) as session:
+            part = load_part(line.exam.id, lines.questions_of(session, [id_ for _, id_ in some]))
+        entries = ((m, line.entry(part, m)) for m in part.mistakes)
+        among = ((m, m.texts if kind == PRACTICE else e.texts if e else ()) for m, e in entries)
+        if (found := practice.first(some, among)) is not None:
+            return found
+    return None
 
 
 def leave() -> None:
