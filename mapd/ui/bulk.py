@@ -12,34 +12,39 @@ from mapd.curation import bulk
 from mapd.curation.bulk import Chosen
 from mapd.errors import MapdError
 from mapd.store import db, listing, queries
-from mapd.store.listing import KINDS, Wanted
+from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import current, text
 from mapd.ui.triage.cards import words
 from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
+OPEN = "bulk"  # session state: whether the popover is open
 MOST = 5_000  # texts in one act: each is a judgement of its own, all in one transaction
 
 
 def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
-    """The popover to judge all of these, and the undo of the last such act."""
+    """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
     with db.reading(current.engine()) as session:
         _last(queries.judgements_by(session, exam_id, current.current_person()))
-        said = listing.texts(session, exam_id, wanted, threshold, MOST + 1) if of else []
-    if not said:
+    if not of:
         return
+    popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
+    if popover.open:
+        with popover, db.reading(current.engine()) as session:
+            _asked(listing.texts(session, exam_id, wanted, threshold, MOST + 1), wanted.show)
+
+
+def _asked(said: Sequence[Said], show: Show) -> None:
+    """How many fit, and what to decide of them."""
     if len(said) > MOST:
-        with st.popover("Judge all", icon=":material/done_all:", key="bulk"):
-            st.markdown(f"More than {MOST:,} fit these filters: one act judges up to {MOST:,}. Narrow them first.")
+        st.markdown(f"More than {MOST:,} fit these filters: one act judges up to {MOST:,}. Narrow them first.")
         return
-    kind, judged = KINDS[wanted.show], sum(x.judged for x in said)
-    chosen = bulk.chosen(said, kind)
-    with st.popover(f"Judge all {len(chosen):,}", icon=":material/done_all:", key="bulk"):
-        st.markdown(f"**{len(chosen):,} {wanted.show}** fit these filters; people have decided on {judged:,} of them.")
-        _decide(chosen)
+    judged = sum(x.judged for x in said)
+    st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.")
+    _decide(bulk.chosen(said, KINDS[show]))
 
 
 def _decide(chosen: Sequence[Chosen]) -> None:
@@ -64,6 +69,7 @@ def _decide(chosen: Sequence[Chosen]) -> None:
 
 def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) -> None:
     _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
+    st.session_state[OPEN] = False  # a second press would be for what is found now
 
 
 def _last(judged: Sequence[JudgementRow]) -> None:

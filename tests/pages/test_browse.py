@@ -151,12 +151,17 @@ def test_clear_takes_every_filter_back(full_home: Path) -> None:
 
 def test_all_that_fit_are_judged_and_taken_back_in_one(full_home: Path) -> None:
     app = browse(verdict="accepted", gold="fails")
-    assert "Judge all 4" in {p.proto.popover.label for p in app.get("popover")}
+    assert "Judge all" in {p.proto.popover.label for p in app.get("popover")}
+    assert not [b for b in app.button if b.key == "bulk_save"], "nothing is read before it is opened"
+    app.session_state["bulk"] = True
+    app.run()
+    assert "**4 rationales** fit these filters; people have decided on 0 of them." in [m.value for m in app.markdown]
     assert app.button(key="bulk_save").disabled
     app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
     assert app.button(key="bulk_save").label == "Reject all 4"
     app.selectbox(key="bulk_reason").set_value(Reason.FALSE_STEP).run()
     app.button(key="bulk_save").click().run()
+    assert not [b for b in app.button if b.key == "bulk_save"], "a second press would be for what is found now"
     assert any("Nothing fits" in i.value for i in app.info), "none is accepted any more"
     with db.reading(db.open_store(Settings())) as session:
         rows = session.exec(select(t.Judgement)).all()
