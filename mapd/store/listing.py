@@ -200,13 +200,13 @@ class _Query:
         self.session, self.wanted, self.order, self.stream = session, wanted, order, stream
         self.values: dict[str, object] = {"exam": exam_id, "kind": stream.kind, "at": threshold}
         self.begin, self.source, self.has = _having(session, wanted.words, self.values)
-        self.where = ["s.exam_id = :exam", "s.kind = :kind", *self._fitting("s"), *filter(None, [stream.only])]
+        self.where = ["s.exam_id = :exam", "s.kind = :kind", *self._fitting("s")]
         self.leads = [self._leads()] if wanted.show is Show.MISTAKES and stream.kind != "mistake" else []
 
     def rows(self, turn: Turn | None, descending: bool, number: int) -> list[Row]:
         """The first rows, from where one turns."""
         key, way = self.stream.key(), "DESC" if descending else "ASC"
-        where = self.where + self.leads + self._behind(turn, descending)
+        where = self.where + self.leads + self._from(turn, descending)
         query = (
             f"{self.begin}SELECT {', '.join(key)}, s.question_id, s.explanation_id FROM {self.source}"
             f" WHERE {' AND '.join(where)} ORDER BY {', '.join(f'{c} {way}' for c in key if c[0] == 's')} LIMIT :number"
@@ -217,7 +217,7 @@ class _Query:
     def count(self, turn: Turn | None, descending: bool) -> int:
         """How many rows, from where one turns."""
         number = "count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)"
-        where = self.where + (self.leads if turn else []) + self._behind(turn, descending)
+        where = self.where + (self.leads if turn else []) + self._from(turn, descending)
         query = f"{self.begin}SELECT {number} FROM {self.source} WHERE {' AND '.join(where)}"
         return int(self.session.execute(sa.text(query), self.values).scalar_one())
 
@@ -234,12 +234,16 @@ class _Query:
             for text, undecided, accepted, judged, last in found
         ]
 
-    def _behind(self, turn: Turn | None, descending: bool) -> list[str]:
+    def _from(self, turn: Turn | None, descending: bool) -> list[str]:
+        """What is of the stream, behind the turn."""
+        only = [self.stream.only] if self.stream.only else []
         if turn is None:
-            return []
+            return only
+        if descending and self.stream.lead == "mean":
+            only = []  # the turn says it, and nearer: of two bounds SQLite may take the farther
         marks = [f":turn{n}" for n in range(len(turn.key))]
         self.values |= {f"turn{n}": value for n, value in enumerate(turn.key)}
-        return [f"({', '.join(self.stream.key())}) {'<' if descending else '>'} ({', '.join(marks)})"]
+        return [*only, f"({', '.join(self.stream.key())}) {'<' if descending else '>'} ({', '.join(marks)})"]
 
     def _leads(self) -> str:
         """No other rationale of the mistake that fits stands before this one."""

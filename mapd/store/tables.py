@@ -13,6 +13,7 @@ A `uid` stands on every row that travels: imports and archives derive it from th
 same uid in every project.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -439,6 +440,14 @@ class Audit(Row, table=True):
 
 
 NO_MEAN = 9999
+STANDING_ORDERS: Mapping[str, Sequence[str]] = {
+    "question": (),
+    "mean": ("mean",),
+    "place_accepted": ("place_accepted",),
+    "place_rejected": ("place_rejected",),
+}
+# What the verdict and people are told by: an index that has it finds the few of many rows without reading the others.
+ASKED_MOST = ("cut", "committee_cut", "undecided", "committee_undecided", "people")
 
 
 class Standing(Table, table=True):
@@ -473,12 +482,9 @@ class Standing(Table, table=True):
     shows_work: str
     place_accepted: int  # minus its doubt in thousandths, where the committee accepts it; 1 where there is no text
     place_rejected: int
-    __table_args__ = (
-        sa.Index("ix_standing_question_order", "exam_id", "kind", "position", "attempt_id", "id"),
-        *(
-            sa.Index(f"ix_standing_{lead}_order", "exam_id", "kind", lead, "position", "attempt_id", "id")
-            for lead in ("mean", "place_accepted", "place_rejected")
-        ),
+    __table_args__ = tuple(
+        sa.Index(f"ix_standing_{name}_order", "exam_id", "kind", *lead, "position", "attempt_id", "id", *ASKED_MOST)
+        for name, lead in STANDING_ORDERS.items()
     )
 
 
