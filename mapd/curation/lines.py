@@ -37,7 +37,8 @@ class Spot:
 class Line:
     """A queue as a person finds it. `threshold` in hundredths; `held`: by attempt, how many others have it.
 
-    `counts`: of every queue, how many mistakes wait for this person, of how many.
+    `counts`: of every queue, how many mistakes wait for this person, of how many. `draw`: a queue by lot, which has an
+    order of its own, is begun somewhere else by each draw; behind its end it goes on from its beginning.
     """
 
     engine: sa.Engine
@@ -47,6 +48,7 @@ class Line:
     person: str
     held: Mapping[int, int]
     counts: Mapping[str, Count]
+    draw: int = 1
 
     @property
     def waiting(self) -> int:
@@ -69,25 +71,39 @@ class Line:
         return queues.entry(self.queue, mistake, self.threshold / 100, done, self.person, self.exam.wanted)
 
     def free(self, entry: Entry) -> bool:
-        """Whether one more may have it in front of them."""
-        return self.held.get(entry.mistake.attempt.id, 0) < entry.places
+        """Whether one more may have it in front of them; where people disagree they may, and the adjudicator too."""
+        return self.queue.settles or self.held.get(entry.mistake.attempt.id, 0) < entry.places
 
-    def number(self, mistake: Mistake) -> int | None:
-        """This mistake's place in the queue, from 1; None where it isn't in it."""
+    def number(self, attempt_id: int) -> int | None:
+        """A mistake's place in the queue, from 1; None where it isn't in it."""
+        at = (self.exam.id, self.queue.name, self.threshold)
         with db.reading(self.engine) as session:
-            return standings.number_of(session, self.exam.id, self.queue.name, self.threshold, mistake.attempt.id)
+            number = standings.number_of(session, *at, attempt_id)
+            if number is None or self._start is None:
+                return number
+            passed_over = standings.number_up_to(session, *at, self._start)
+        return (number - passed_over - 1) % self.all + 1
+
+    @property
+    def _start(self) -> Key | None:
+        """Behind what the draw begins; None is the beginning."""
+        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if self._drawn else None
+
+    @property
+    def _drawn(self) -> bool:
+        return self.queue.by_lot and self.draw > 1
 
     def ahead(self, mistake: Mistake | None = None) -> Iterator[Spot]:
         """All that waits, from this mistake's place on (it may have left the queue), then from the start.
 
         What as many others have as the exam wants judgements is left out.
         """
-        before = None
+        before = self._start
         if mistake is not None:
             key = self._key(mistake)
             before = key._replace(attempt_id=key.attempt_id - 1)
         for place in self._waiting(before):
-            if self.held.get(place.key.attempt_id, 0) < self.exam.wanted:
+            if self.queue.settles or self.held.get(place.key.attempt_id, 0) < self.exam.wanted:
                 yield self._spot(place)
 
     def after(self, mistake: Mistake) -> Spot | None:
@@ -135,12 +151,13 @@ def line(
     queue: Queue,
     person: str,
     held: Mapping[int, int],
+    draw: int = 1,
 ) -> Line:
     """The queue at this threshold (hundredths). The aggregate has to be up to date (standing.catch_up)."""
     with db.reading(engine) as session:
         filled = standings.counts(session, exam.id, threshold, person)
     counts = {name: filled.get(name, Count(0, 0)) for name in queues.QUEUES}
-    return Line(engine, exam, threshold, queue, person, held, counts)
+    return Line(engine, exam, threshold, queue, person, held, counts, draw)
 
 
 def question_of(session: Session, exam_id: int, uid: str) -> int | None:

@@ -44,7 +44,8 @@ def due(
     own = _verdicts(mine)
     spoken = {_key(row) for row in own} | done_with(mine, person)
     last = {text: row for text, row in last_words(settled).items() if row.judged.person != person}
-    if len({_key(row) for row in mine if row.queue == PRACTICE} & spoken) < exam.practice:
+    real = any(row.queue != PRACTICE for row in own)
+    if not real and len({_key(row) for row in mine if row.queue == PRACTICE} & spoken) < exam.practice:
         explained = [row for row in last.values() if row.note]
         yield PRACTICE, _drawn(explained, spoken, "")
     if judge_first and _due(own, CHECK, exam.check_every):

@@ -194,6 +194,12 @@ QUEUES: Mapping[str, Queue] = {
             _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED)),
             by_lot=True,
         ),
+        Queue(
+            "audit-rejected",
+            "random audit of what is rejected",
+            _rationales(lambda x, _: _committee(x, Verdict.REJECTED)),
+            by_lot=True,
+        ),
     )
 }
 DEFAULT = "everything"
@@ -259,7 +265,8 @@ def entry(
     if ("attempt", mistake.attempt.id) in done and (queue.of_attempt or not texts):
         return Entry(mistake, texts, (), settled=True)
     places = max((wanted - len(x.people.by) for x in waiting), default=1)
-    return Entry(mistake, texts, waiting, settled=bool(texts) and not waiting, places=max(1, places))
+    settled = bool(texts) and not waiting and not queue.of_attempt
+    return Entry(mistake, texts, waiting, settled=settled, places=max(1, places))
 
 
 def _first(queue: Queue, mistake: Mistake, x: Explained) -> float:
@@ -298,7 +305,8 @@ def done_with(judgements: Iterable[JudgementRow], person: str) -> frozenset[tupl
 
 
 _OF_GOLD = frozenset({"accepted-wrong", "rejected-right", "against-gold"})
-_OF_VOTES = _OF_GOLD - {"against-gold"} | {"disagree", "near-threshold", "false-step", "no-work", "audit-accepted"}
+_OF_COMMITTEE = {"near-threshold", "false-step", "no-work", "audit-accepted", "audit-rejected"}
+_OF_VOTES = _OF_GOLD - {"against-gold"} | {"disagree"} | _OF_COMMITTEE
 
 
 def lacking(queue: Queue, *, has_votes: bool, has_gold: bool) -> str | None:

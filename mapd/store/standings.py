@@ -114,13 +114,18 @@ def number_of(session: Session, exam_id: int, queue: str, threshold: int, attemp
     place = place_of(session, exam_id, queue, threshold, attempt_id)
     if place is None:
         return None
+    return number_up_to(session, exam_id, queue, threshold, place.key)
+
+
+def number_up_to(session: Session, exam_id: int, queue: str, threshold: int, key: Key) -> int:
+    """How many places a queue has up to this key."""
     number = session.execute(
         sa.text(
             "SELECT count(*) FROM band b JOIN queued n ON n.band_id = b.id"
             " WHERE b.exam_id = :exam AND b.name = :queue AND b.low <= :at AND b.high > :at"
             " AND (n.place, n.position, n.attempt_id) <= (:place, :position, :attempt_id)"
         ),
-        {"exam": exam_id, "queue": queue, "at": threshold} | place.key._asdict(),
+        {"exam": exam_id, "queue": queue, "at": threshold} | key._asdict(),
     )
     return int(number.scalar_one())
 

@@ -426,6 +426,16 @@ class Lease(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("attempt_id", "person"),)
 
 
+class Seen(Table, table=True):
+    """A text that a person was shown with verdict, scores and checks: what they say of it later isn't judged first."""
+
+    __tablename__ = "seen"
+    id: int | None = Field(default=None, primary_key=True)
+    person: str
+    explanation_id: int = Field(foreign_key="explanation.id")
+    __table_args__ = (sa.UniqueConstraint("person", "explanation_id"),)
+
+
 class Audit(Row, table=True):
     """Who did what, and when: a row for every act."""
 

@@ -210,7 +210,7 @@ def current_person() -> str:
     """Who sits here, as `people.person_name` has it; the operating system's user until somebody says otherwise."""
     if (visitor := signed_in()) is not None:
         return visitor.person
-    return str(st.session_state.get("person") or _kept() or _remembered() or this_person())
+    return str(st.session_state.get("person") or _kept() or this_person())
 
 
 def person_popover() -> None:
@@ -235,7 +235,7 @@ def _name(person: str) -> None:
     name = st.text_input("Your name", value=person, max_chars=LONGEST, key="person_name")
     st.caption("Your judgements carry it. This browser remembers it.")
     if name and name.strip() and person_name(name) != person:
-        _remember(person_name(name))
+        st.session_state["person"] = person_name(name)
         st.rerun()
 
 
@@ -269,16 +269,3 @@ def _kept() -> str:
         return person_name(cookie.kept(cookie.PERSON))
     except BadInput:
         return ""
-
-
-def _remembered() -> str:
-    """The name last given in this project, for a browser that keeps none."""
-    try:
-        return person_name((settings().home / "person").read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, BadInput):
-        return ""
-
-
-def _remember(person: str) -> None:
-    st.session_state["person"] = person
-    (settings().home / "person").write_text(person, encoding="utf-8")

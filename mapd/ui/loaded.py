@@ -5,7 +5,7 @@ decided again.
 
     curated = load_curated(exam_id)                    # under the exam's own policy
     curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
-    line = load_line(exam_id, QUEUES["smart"], "ann")  # a queue, of which no text is read
+    line = load_line(exam_id, QUEUES["smart"], "ann", {}, 1)  # a queue, of which no text is read
 """
 
 from collections.abc import Collection, Mapping
@@ -54,13 +54,13 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
         return replace(part, teachers=tuple(queries.voices(session, exam_id)))
 
 
-def load_line(exam_id: int, queue: Queue, person: str, held: Mapping[int, int]) -> Line:
+def load_line(exam_id: int, queue: Queue, person: str, held: Mapping[int, int], draw: int) -> Line:
     """A queue as this person finds it, under the exam's own policy. `held`: by attempt, how many others have it."""
     catch_up(exam_id)
     with db.reading(engine()) as session:
         info = queries.exam(session, exam_id)
         policy = policies.exam_policy(session, info)
-    return lines.line(engine(), info, round(policy.threshold * 100), queue, person, held)
+    return lines.line(engine(), info, round(policy.threshold * 100), queue, person, held, draw)
 
 
 def catch_up(exam_id: int) -> None:

@@ -15,7 +15,7 @@ def page(exam_id: int) -> None:
     found = records.records(curated)
     with db.reading(current.engine()) as session:
         held = sharing.held(session, exam_id)
-    if current.owns():
+    if not current.judges_only():  # who only judges needn't know when checks come
         people.wanted(curated)
     people.standing(curated, found, held)
     if not found:

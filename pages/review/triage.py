@@ -38,27 +38,27 @@ def main() -> None:
         )
         stop = Stop(exam_id, replace(stop.place, judge=None))
     queue, others = QUEUES[stop.place.queue], turns.held(exam_id, person)
-    line = load_line(exam_id, queue, person, Counter(one.attempt_id for one in others))
+    line = load_line(exam_id, queue, person, Counter(one.attempt_id for one in others), stop.place.draw)
     stop = place.ways(stop, first.is_default(queue, line.exam.wanted))
     with db.reading(current.engine()) as session:
         mine = queries.judgements_by(session, exam_id, person)
     stop = turns.aside(line, stop, mine)
     found = turns.choose(line, stop)
     if found is not None:
-        number = line.number(found.mistake)
+        number = turns.number(line, stop, found)
         screen.bar(line, stop, number)
         practises = "Practice: decide first, then see what an adjudicator said and why."
         said = practises if stop.beside == records.PRACTICE else turns.told(found, others)
         if said and stop.beside in ("", records.PRACTICE):
             st.html(f'<div class="mapd-note" role="status">{text.escape(said)}</div>')
-        show(line, stop, found, number, mine)
+        show(line, stop, found, mine)
     else:
         screen.bar(line, stop, None)
         nothing.to_show(line, stop, mine, others)
     hotkeys.listen()
 
 
-def show(line: Line, stop: Stop, found: Found, number: int | None, mine: Sequence[JudgementRow]) -> None:
+def show(line: Line, stop: Stop, found: Found, mine: Sequence[JudgementRow]) -> None:
     """Draw a mistake with the text in focus, and keep the place."""
     curated, mistake = found.curated, scene.ordered(line, stop, found.mistake)
     asked = next((x for x in mistake.texts if x.text.uid == stop.place.text), None)
@@ -68,7 +68,7 @@ def show(line: Line, stop: Stop, found: Found, number: int | None, mine: Sequenc
     at = stop.place.at(mistake.attempt.uid, focus.text.uid if focus else None)
     here = replace(stop, place=at, given=False, arrived=False)
     place.mirror(here)
-    shown = scene.show(curated, line, here, mistake, focus, number)
+    shown = scene.show(curated, line, here, mistake, focus)
     left, right = st.columns((5, 6), gap="small")
     with left:
         screen.mistake(shown)

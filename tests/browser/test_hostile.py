@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -118,9 +119,10 @@ def test_nothing_of_it_is_rendered_on_any_page(
         snapshot, job = hostile.fill(session)
         mistakes = session.exec(select(t.Attempt.uid).where(t.Attempt.exam_id == 1)).all()
     engine.dispose()
-    (home / "person").write_text(PERSON)
+    app = run_app(home)
+    page.context.add_cookies([{"name": "mapd_person", "value": quote(PERSON), "url": app.url}])
     page.set_viewport_size({"width": 1440, "height": 900})
-    watched = Watched(page, run_app(home))
+    watched = Watched(page, app)
     watched.open(PAGES[0])
     for path in (*PAGES[1:], f"snapshots?snapshot={snapshot}", f"jobs?job={job}"):
         watched.visit(path)

@@ -118,3 +118,12 @@ def test_a_repeat_is_an_own_text_of_a_while_ago(session: Session, exam: ExamInfo
     (ann,) = records.records(judging.curated_set(session, exam.id))
     assert ann.repeated == Share(1, 2)
     assert len(ann.words) == practice.GAP + 2, "a text counts once"
+
+
+def test_who_has_begun_is_not_sent_to_practise(session: Session, exam: ExamInfo) -> None:
+    ids = texts(session, exam)
+    settle(session, ids[0])
+    say(session, ids[5], "ann")
+    sharing.want(session, exam.id, by="eve", practice=1)
+    assert given(session, exam, "ann") is None
+    assert what(given(session, exam, "bob")) == ("practice", ids[0])

@@ -1,14 +1,16 @@
 """The queues: which mistakes, in which order, and what settles them."""
 
+from dataclasses import replace
+
 import pytest
 from sqlmodel import Session
 
 from mapd.curation import judging
 from mapd.curation.curated import Curated
 from mapd.curation.judging import Circumstances, Target
-from mapd.curation.queues import QUEUES, Filled, done_with, doubt, fill, lot
+from mapd.curation.queues import QUEUES, Filled, done_with, doubt, entry, fill, lot
 from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act, Verdict
+from mapd.verdicts import Act, Ruling, Verdict
 
 
 @pytest.fixture
@@ -77,6 +79,19 @@ def test_a_skip_settles_it_for_the_one_who_skipped_but_a_note_for_nobody(session
     rows = judging.curated_set(session, exam.id).judgements
     assert done_with(rows, "ann") == {("rationale", x.text.id)}
     assert done_with(rows, "bob") == frozenset()
+
+
+def test_whether_it_is_a_mistake_waits_for_a_word_on_that(curated: Curated) -> None:
+    mistake, queue = curated.mistakes[0], QUEUES["not-a-mistake"]
+    by_ann = Ruling(Act.ACCEPT, by=("ann",))
+    judged = replace(mistake, rationales=tuple(replace(x, people=by_ann) for x in mistake.rationales))
+    everything = replace(queue, about=QUEUES["everything"].about)
+    waits = entry(everything, judged, 3.0, frozenset(), "ann", 1)
+    assert waits is not None
+    assert (waits.open, waits.settled) == ((), False), "its texts are right, but is it one?"
+    said = entry(everything, judged, 3.0, frozenset({("attempt", mistake.attempt.id)}), "ann", 1)
+    assert said is not None
+    assert said.settled
 
 
 def test_an_attempt_found_to_be_a_mistake_is_settled(session: Session, exam: ExamInfo) -> None:

@@ -201,6 +201,8 @@ def agree(engine: sa.Engine, session: Session, exam_id: int, threshold: int) -> 
             assert (count.waiting, count.all) == (len(waiting), len(ruled)), (name, threshold, person)
             if name in WALKED:
                 walked(engine, curated, line, person)
+            if line.queue.by_lot:
+                drawn(engine, curated, line, person)
     told(Figures.of(standings.figures(session, exam_id)), curated, standing.authors_of(session))
 
 
@@ -214,7 +216,8 @@ def walked(engine: sa.Engine, curated: Curated, filled: Filled, person: str) -> 
     for held in ({}, {m.attempt.id: exam.wanted for m in curated.mistakes[1:2]}):
         line = lines.line(engine, exam, round(threshold * 100), filled.queue, person, held)
         assert (line.all, line.settled) == (len(filled.entries), filled.settled)
-        free = [e.mistake for e in filled.entries if not e.settled and e.mistake.attempt.id not in held]
+        taken = {} if filled.queue.settles else held
+        free = [e.mistake for e in filled.entries if not e.settled and e.mistake.attempt.id not in taken]
         assert uids(line.ahead()) == [m.attempt.uid for m in free]
         for m, (here,) in ((m, places([m])) for m in curated.mistakes):
             from_here = sorted(free, key=lambda x: (places([x])[0] < here, places([x])))
@@ -226,7 +229,25 @@ def walked(engine: sa.Engine, curated: Curated, filled: Filled, person: str) -> 
             around = filled.entries[before - 1] if before else None, next(iter(filled.entries[behind:]), None)
             assert uids(line.neighbours(m)) == [e and e.mistake.attempt.uid for e in around]
             entry = next((e for e in filled.entries if e.mistake.attempt.id == m.attempt.id), None)
-            assert (line.number(m), line.entry(curated, m)) == (entry and filled.entries.index(entry) + 1, entry)
+            assert (line.number(m.attempt.id), line.entry(curated, m)) == (
+                entry and filled.entries.index(entry) + 1,
+                entry,
+            )
+
+
+def drawn(engine: sa.Engine, curated: Curated, filled: Filled, person: str) -> None:
+    """Another draw is the same order, begun elsewhere; numbers are counted from there."""
+    at = (engine, curated.exam, round(curated.policy.threshold * 100), filled.queue, person, {})
+    first = uids(lines.line(*at).ahead())
+    for draw in (2, 3):
+        line = lines.line(*at, draw=draw)
+        found = uids(line.ahead())
+        begin = first.index(found[0]) if found else 0
+        assert found == first[begin:] + first[:begin]
+        numbers = [line.number(e.mistake.attempt.id) for e in filled.entries]
+        assert sorted(numbers) == list(range(1, len(filled.entries) + 1))
+        again = sorted(range(len(numbers)), key=numbers.__getitem__)
+        assert uids(line.ahead()) == [e.mistake.attempt.uid for i in again if not (e := filled.entries[i]).settled]
 
 
 def uids(found: Iterable[Spot | None]) -> list[str | None]:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -407,3 +408,90 @@ def test_an_own_text_comes_again_as_if_it_were_new(full_home: Path, at_once: Non
     button(ann, "enter").click().run()
     assert "Judge first" in shown(ann)
     assert errors(ann) == []
+
+
+def test_behind_a_repeat_the_queue_goes_on_where_it_was(full_home: Path, at_once: None) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        for x in list(judging.curated_set(session, 1).rationales)[:12]:
+            judging.judge(session, judging.Target("rationale", x.text.id), Act.ACCEPT, by="ann")
+    before = by("ann", judge="first")
+    with db.writing(db.open_store(Settings())) as session:
+        sharing.want(session, 1, by="ann", repeat_every=12)
+    ann = by("ann", judge="first")
+    assert ann.query_params["mistake"] != before.query_params["mistake"]
+    assert number(ann) == number(before), "nothing tells that it is a repeat"
+    button(ann, "a").click().run()
+    assert judgements()[-1].queue == "repeat"
+    button(ann, "enter").click().run()
+    assert ann.query_params["mistake"] == before.query_params["mistake"]
+
+
+def number(app: AppTest) -> str:
+    """The mistake's number in the queue, as the bar has it."""
+    return next(part for part in shown(app).split("<b>") if " / 12 mistakes" in part).partition(" /")[0]
+
+
+def test_a_skip_goes_on_where_people_judge_first(full_home: Path, at_once: None) -> None:
+    app = triage(judge="first")
+    places = []
+    for _ in range(4):
+        places.append((app.query_params["mistake"], app.query_params["text"]))
+        button(app, "s").click().run()
+    assert len(set(places)) == 4
+    assert len({j.explanation_id for j in judgements()}) == 4
+
+
+def test_what_was_seen_is_remembered_by_another_tab(full_home: Path, at_once: None) -> None:
+    seen = triage(judge="assisted")
+    again = triage(judge="first", mistake=seen.query_params["mistake"], text=seen.query_params["text"])
+    button(again, "a").click().run()
+    assert [j.revealed for j in judgements()] == [True]
+
+
+def test_a_note_and_a_repair_that_are_not_saved_wait_where_they_were_begun(full_home: Path, at_once: None) -> None:
+    app = triage()
+    here = app.query_params["text"]
+    field(app, "triage_note_").set_value("hm").run()
+    field(app, "triage_repair_").set_value("a better one").run()
+    button(app, "right").click().run()
+    assert app.query_params["text"] != here
+    assert field(app, "triage_note_").value == ""
+    button(app, "left").click().run()
+    assert app.query_params["text"] == here
+    assert (field(app, "triage_note_").value, field(app, "triage_repair_").value) == ("hm", "a better one")
+    button(app, "enter").click().run()
+    assert [j.note for j in judgements() if j.note] == ["hm"], "the rest is right, and the note goes along"
+    assert len(judgements()) == 3
+
+
+def field(app: AppTest, begins: str) -> Any:
+    return next(area for area in app.text_area if area.key.startswith(begins))
+
+
+def test_an_audit_is_drawn_anew_and_each_mistake_has_the_same_chance(full_home: Path, at_once: None) -> None:
+    app = triage(queue="audit")
+    first = app.query_params["mistake"]
+    button(app, "d").click().run()
+    assert app.query_params["draw"] == "2"
+    assert app.query_params["mistake"] != first
+    assert "<b>1 / 12 mistakes" in shown(app)
+    assert triage(queue="audit", draw="2").query_params["mistake"] == app.query_params["mistake"], (
+        "the address says which"
+    )
+    for _ in range(3):
+        button(app, "a").click().run()
+        button(app, "enter").click().run()
+    assert {j.sampling_chance for j in judgements()} == {1 / 12}
+    assert triage(queue="audit", draw="x").query_params["mistake"] == first
+
+
+def test_one_goes_on_where_a_typed_answer_made_it_no_mistake(full_home: Path, at_once: None) -> None:
+    app = triage()
+    here = app.query_params["mistake"]
+    with db.reading(db.open_store(Settings())) as session:
+        curated = judging.curated_set(session, 1)
+        gold = next(m.question.gold for m in curated.mistakes if m.attempt.uid == here)
+    next(t for t in app.text_input if t.label.startswith("The student")).set_value(gold).run()
+    assert "counts as correct now" in app.subheader[0].value
+    button(app, "enter").click().run()
+    assert app.query_params["mistake"] != here

@@ -115,6 +115,7 @@ def test_every_travelling_table_has_a_row_in_the_test(packed: bytes) -> None:
     assert {table.name for table in t.metadata.sorted_tables} - rows(packed).keys() == {
         "audit",
         "lease",
+        "seen",
         "worker",
     } | derived
 

@@ -86,11 +86,13 @@ def test_a_wrong_exam_in_the_address_is_one_line_and_asks(home):
     assert not errors(run(app))
 
 
-def test_a_name_is_normalised_and_outlives_the_session(home):
+def test_a_name_is_normalised_and_kept_by_its_own_browser_alone(home):
     app = run()
+    before = app.text_input(key="person_name").value
     app.text_input(key="person_name").set_value("  Anna  BELL ")
     run(app)
-    assert run().text_input(key="person_name").value == "anna bell"
+    assert 'data-mapd-keep="mapd_person" data-mapd-value="anna bell"' in shown(run(app))
+    assert run().text_input(key="person_name").value == before, "another browser is somebody else's"
 
 
 def test_a_refusal_is_one_line_not_a_traceback(home):

@@ -18,6 +18,7 @@ from mapd.curation.judging import Circumstances, Target
 from mapd.errors import MapdError
 from mapd.store import db
 from mapd.store.queries import JudgementRow
+from mapd.ui.triage import drafts
 from mapd.ui.triage.place import Stop, go
 from mapd.ui.triage.scene import Item
 from mapd.verdicts import ANNOTATOR, Act
@@ -32,22 +33,27 @@ def decide(item: Item, act: Act, reason: str | None = None, move: bool = True, d
     words = _typed(draft) if draft else ""
     if time.monotonic() - item.since < DWELL:
         return
-    then = item.then if move else item.here
-    _write(item, then, lambda session: _judge(session, item, act, reason=reason, note=words))
+    then = (item.past if act is Act.SKIP else item.then) if move else item.here
+    if _write(item, then, lambda session: _judge(session, item, act, reason=reason, note=words)) and words:
+        drafts.forget(item, "note")
 
 
-def decide_rest(item: Item, rest: Sequence[Target], seen: Sequence[int], then: Stop) -> None:
-    """Accept these texts, each as it was shown, as one act; go on."""
+def decide_rest(item: Item, rest: Sequence[Target], seen: Sequence[int], then: Stop, draft: str) -> None:
+    """Accept these texts, each as it was shown, as one act; go on. A note in the field goes along."""
+    words = _typed(draft)
     if time.monotonic() - item.since < DWELL:
         return
+
+    noted = item.target if item.target in rest else rest[0]
 
     def accept(session: Session) -> None:
         for target, n in zip(rest, seen, strict=True):
             token = f"{item.token}-rest/{target.id}"
             one = replace(item, target=target, seen=n, token=token, role=ANNOTATOR)  # nobody has disagreed on these
-            _judge(session, one, Act.ACCEPT)
+            _judge(session, one, Act.ACCEPT, note=words if target == noted else "")
 
-    _write(item, then, accept)
+    if _write(item, then, accept) and words:
+        drafts.forget(item, "note")
 
 
 def decide_typed(item: Item, field: str) -> None:
@@ -58,8 +64,9 @@ def decide_typed(item: Item, field: str) -> None:
 
 def note(item: Item, field: str) -> None:
     """Keep a note: a judgement that decides nothing."""
-    if words := _typed(field):
-        _write(item, item.here, lambda session: _judge(session, item, Act.SKIP, part="note", note=words))
+    words = _typed(field)
+    if words and _write(item, item.here, lambda session: _judge(session, item, Act.SKIP, part="note", note=words)):
+        drafts.forget(item, "note")
 
 
 def repair(item: Item, field: str) -> None:
@@ -78,7 +85,8 @@ def repair(item: Item, field: str) -> None:
             circumstances=_circumstances(item),
         )
 
-    _write(item, item.here.at(place.mistake, repairing.uid_of(item.token)), keep)
+    if _write(item, item.here.at(place.mistake, repairing.uid_of(item.token)), keep):
+        drafts.forget(item, "repair")
 
 
 def undo(item: Item, rows: Sequence[JudgementRow], home: Stop) -> None:
@@ -129,10 +137,13 @@ def _circumstances(item: Item) -> Circumstances:
     )
 
 
-def _write(item: Item, then: Stop, act: Callable[[Session], object]) -> None:
+def _write(item: Item, then: Stop, act: Callable[[Session], object]) -> bool:
+    """Whether it was saved; why not is told where one stays."""
+    told = ""
     try:
         with db.writing(item.engine) as session:
             act(session)
     except MapdError as error:
-        then = Stop(item.here.exam_id, item.here.place, str(error))
-    go(then)
+        told = str(error)
+    go(Stop(item.here.exam_id, item.here.place, told) if told else then)
+    return not told

@@ -33,6 +33,8 @@ def to_show(line: Line, stop: Stop, mine: Sequence[JudgementRow], others: Sequen
         st.subheader("People took this question out of the exam: no mistake on it is taught.")
     else:
         text.complain(f"this address asks for a mistake that this exam doesn't have: {uid}")
+    if uid is not None:
+        screen.go_on(stop)
     waiting = [(name, count.waiting) for name, count in line.counts.items() if count.waiting and name in place.queues()]
     if waiting:
         st.markdown("These queues wait:")

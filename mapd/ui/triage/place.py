@@ -8,6 +8,7 @@ presses the session does: a fast second press still brings along the address fro
 back.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -22,13 +23,14 @@ class Place:
     """A queue, and by uid a mistake and a text; without a mistake it is the first that waits.
 
     `judge` is "first" where verdict, scores, checks and names wait for the decision, "assisted" where all is shown;
-    none is the queue's own way, until `ways` says which.
+    none is the queue's own way, until `ways` says which. `draw`: in a queue by lot, which draw: each is another one.
     """
 
     queue: str = DEFAULT
     mistake: str | None = None
     text: str | None = None
     judge: str | None = None
+    draw: int = 1
 
     @property
     def judge_first(self) -> bool:
@@ -46,6 +48,7 @@ class Stop:
 
     `given`: the queue chose the mistake, so where somebody else has it by now the next one will do.
     `beside`: as what the text is given that doesn't come of the queue: practice, check, repeat.
+    `back`: the queue's mistake that waits behind it.
     `arrived`: the address says so, which may have been loaded anew.
     """
 
@@ -54,6 +57,7 @@ class Stop:
     told: str | None = None
     given: bool = False
     beside: str = ""
+    back: str = ""
     arrived: bool = False
 
     def at(self, mistake: str | None, text: str | None = None) -> "Stop":
@@ -80,11 +84,19 @@ def settle(exam_id: int) -> Stop:
     context = get_script_run_ctx()
     if kept is None or (context is not None and context.is_history_navigation):
         asked = st.query_params
-        place = Place(asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"), asked.get("judge"))
+        place = Place(
+            asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"), asked.get("judge"), _draw(asked)
+        )
         return Stop(exam_id, place, arrived=True)
     if kept.exam_id != exam_id:
         return Stop(exam_id, kept.place.at(None))
-    return Stop(exam_id, kept.place, kept.told, kept.given, kept.beside)
+    return Stop(exam_id, kept.place, kept.told, kept.given, kept.beside, kept.back)
+
+
+def _draw(asked: Mapping[str, str]) -> int:
+    """Which draw the address asks for; the first where it names none that there can be."""
+    number = asked.get("draw", "")
+    return int(number) if number.isascii() and number.isdigit() and 0 < len(number) < 7 and int(number) else 1
 
 
 def go(stop: Stop) -> None:
@@ -97,6 +109,7 @@ def mirror(stop: Stop) -> None:
     go(stop)
     where = stop.place
     place = {"queue": where.queue, "judge": where.judge, "mistake": where.mistake, "text": where.text}
+    place["draw"] = str(where.draw) if where.draw > 1 else None
     now = st.query_params.to_dict()
     wanted = {k: v for k, v in (now | place).items() if v is not None}
     if wanted != now:

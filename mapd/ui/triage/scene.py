@@ -1,6 +1,6 @@
 """What triage shows at a place, and what a press there needs: frozen at render, so a late press means what was seen.
 
-scene = show(curated, line, stop, mistake, text, number)
+scene = show(curated, line, stop, mistake, text)
 scene.item.target, scene.item.seen, scene.item.token       -> one decision on this text, as it was shown, once
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 import streamlit as st
 
-from mapd.curation import first, lines, records
+from mapd.curation import first, lines, records, seen
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.lines import Line, Spot
@@ -24,7 +24,7 @@ from mapd.ui.triage.place import Place, Stop
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
-OPEN = "triage_open"  # session state: the texts that this tab has shown with all that is known of them
+OPEN = "triage_open"  # session state: whom this tab has shown which texts with all that is known of them, as noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Item:
     committee: str | None
     here: Stop
     then: Stop
+    past: Stop  # where a skip leads: nothing is revealed by it
     role: str = ANNOTATOR
 
 
@@ -129,16 +130,15 @@ def show(
     stop: Stop,
     mistake: Mistake,
     text: Explained | None,
-    number: int | None,
 ) -> Scene:
-    """The scene of this mistake, the `number`-th of the line, its texts as `ordered` has them, this text in focus."""
+    """The scene of this mistake, its texts as `ordered` has them, this text in focus."""
     person, entry = line.person, line.entry(curated, mistake)
     hidden = _hidden(curated, stop, person, mistake, text)
     own, unsaid = _own(curated, stop, text, person), hidden | _unsaid(curated, mistake)
     targets = _targets(mistake, text)
-    seen_of, opened = person if unsaid else None, _opened(mistake, hidden)
-    seen = [_latest(curated, target, seen_of) for target in targets]
-    token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *seen, bool(unsaid)))))
+    seen_of, opened = person if unsaid else None, _opened(person, mistake, hidden)
+    latest = [_latest(curated, target, seen_of) for target in targets]
+    token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *latest, bool(unsaid)))))
     next_mistake = _given(stop, line.after(mistake))
     items = [
         Item(
@@ -150,19 +150,20 @@ def show(
             token=f"{token}-{target.kind}",
             since=since,
             queue=stop.beside or line.queue.name,
-            chance=None if stop.beside else _chance(line, number),
+            chance=None if stop.beside else _chance(line),
             revealed=not hidden,
             committee=None,
             here=replace(stop, told=None),
             then=next_mistake,
+            past=next_mistake,
             role=_role(line, _rows(curated, target, None)),
         )
-        for target, n in zip(targets, seen, strict=True)
+        for target, n in zip(targets, latest, strict=True)
     ]
     if text:
         then = _after(stop, mistake, entry, text, person) or next_mistake
         items[-1] = _of_text(items[-1], text, text.text.id in hidden, text.text.id in opened, then)
-    neighbours = [_enter(stop, spot) for spot in line.neighbours(mistake)]
+    before, behind = _neighbours(stop, line, mistake, next_mistake)
     return Scene(
         curated=curated,
         line=line,
@@ -180,8 +181,8 @@ def show(
         item=items[-1] if text else items[0],
         attempt=items[0],
         question=items[1],
-        before=neighbours[0],
-        behind=neighbours[1],
+        before=before,
+        behind=behind,
     )
 
 
@@ -191,11 +192,16 @@ def _targets(mistake: Mistake, text: Explained | None) -> list[Target]:
     return [Target("attempt", mistake.attempt.id), Target("question", mistake.question.id), *of_text]
 
 
-def _opened(mistake: Mistake, hidden: frozenset[int]) -> set[int]:
-    """The texts that this tab has shown with all that is known of them, those that it shows now among them."""
-    opened: set[int] = st.session_state.setdefault(OPEN, set())
-    opened |= {x.text.id for x in mistake.texts if x.text.id not in hidden}
-    return opened
+def _opened(person: str, mistake: Mistake, hidden: frozenset[int]) -> set[int]:
+    """The mistake's texts that this person has seen with all that is known of them, those shown so now among them."""
+    noted: set[tuple[str, int]] = st.session_state.setdefault(OPEN, set())
+    open_now = {x.text.id for x in mistake.texts} - hidden
+    if fresh := {text for text in open_now if (person, text) not in noted}:
+        with db.writing(engine()) as session:
+            seen.note(session, person, fresh)
+        noted |= {(person, text) for text in fresh}
+    with db.reading(engine()) as session:
+        return open_now | seen.of(session, person, hidden)
 
 
 def _of_text(item: Item, text: Explained, covered: bool, opened: bool, then: Stop) -> Item:
@@ -203,7 +209,7 @@ def _of_text(item: Item, text: Explained, covered: bool, opened: bool, then: Sto
     again = item.here.beside == records.REPEAT
     stay = replace(item.here, beside="" if again else item.here.beside)
     committee, revealed = text.committee.verdict.value, opened and not again
-    return replace(item, revealed=revealed, committee=committee, then=stay if covered else then)
+    return replace(item, revealed=revealed, committee=committee, then=stay if covered else then, past=then)
 
 
 def _hidden(curated: Curated, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> frozenset[int]:
@@ -266,9 +272,9 @@ def _rest(mistake: Mistake, text: Explained | None, hidden: frozenset[int]) -> t
     return tuple(Target(x.text.kind, x.text.id) for x in alike if not x.judged)
 
 
-def _chance(line: Line, number: int | None) -> float | None:
-    """In a queue drawn by lot: the chance of each mistake to be among as many as this one is the last of."""
-    return number / line.all if number and line.queue.by_lot else None
+def _chance(line: Line) -> float | None:
+    """In a queue drawn by lot: the chance of each mistake to be the one that a draw gives, for all the same."""
+    return 1 / line.all if line.all and line.queue.by_lot else None
 
 
 def nowhere(stop: Stop, person: str, mine: Sequence[JudgementRow]) -> Item:
@@ -289,6 +295,7 @@ def nowhere(stop: Stop, person: str, mine: Sequence[JudgementRow]) -> Item:
         committee=None,
         here=stop,
         then=stop,
+        past=stop,
     )
 
 
@@ -305,10 +312,21 @@ def _enter(stop: Stop, spot: Spot | None) -> Stop | None:
     return None if spot is None else stop.at(spot.uid)
 
 
+def _neighbours(stop: Stop, line: Line, mistake: Mistake, onward: Stop) -> tuple[Stop | None, Stop | None]:
+    """The mistakes before and behind this one; beside the queue there is but what waits in it."""
+    if stop.beside:
+        return None, onward
+    before, behind = line.neighbours(mistake)
+    return _enter(stop, before), _enter(stop, behind)
+
+
 def _given(stop: Stop, spot: Spot | None) -> Stop:
-    """On to a mistake that the queue chooses."""
+    """On to a mistake that the queue chooses; what was beside it leads back to where the queue was."""
     if stop.beside == records.PRACTICE:  # judged first, as the queue may not be
-        return Stop(stop.exam_id, Place(stop.place.queue))
+        place = Place(stop.place.queue, stop.back or None, draw=stop.place.draw)
+        return Stop(stop.exam_id, place, given=bool(stop.back))
+    if stop.back:
+        return replace(stop.at(stop.back), given=True)
     return replace(_enter(stop, spot) or stop.at(None), given=True)
 
 
@@ -317,7 +335,7 @@ def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, p
 
     None beside the queue.
     """
-    if stop.beside:
+    if stop.beside or stop.back:
         return None
     about = entry.open if entry else ()
     if entry is None or all(x.text.id != text.text.id for x in entry.texts):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
 from mapd.store.queries import JudgementRow
 from mapd.ui import figures, guidelines, hotkeys, rendered
-from mapd.ui.triage import acts, cards, place
+from mapd.ui.triage import acts, cards, drafts, place
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
 from mapd.verdicts import ADJUDICATOR, Act, Reason
@@ -39,6 +40,7 @@ KEYS = (
     ("Enter", "judged first and revealed: go on"),
     ("u / y", "undo / redo"),
     ("j", "judge first, or see all"),
+    ("d", "random audit: another draw"),
     ("← →", "the mistake before / behind"),
     ("h", "history"),
     ("i", "the guidelines beside the work, and away"),
@@ -71,6 +73,9 @@ def bar(line: Line, stop: Stop, at: int | None) -> None:
         st.html(f'<div class="mapd-progress"><b>{where}</b>{settled}</div>', width="stretch")
         judge_first = stop.place.judge_first
         other = Stop(stop.exam_id, replace(stop.place, judge=JUDGE[judge_first]))
+        if line.queue.by_lot:
+            another = Stop(stop.exam_id, Place(line.queue.name, judge=stop.place.judge, draw=line.draw + 1))
+            _press("d", f"draw {line.draw}", line.draw, go, another, kind="tertiary")
         guidelines.toggle()
         _press("j", f"judge first {'◉ on' if judge_first else '○ off'}", judge_first, go, other, kind="tertiary")
         _help()
@@ -149,7 +154,7 @@ def _about_question(scene: Scene) -> None:
 def _about_attempt(scene: Scene) -> None:
     with _panel("x", "not a mistake", scene.version):
         _decision("1", "not a mistake: the student is right", scene.attempt, Act.REJECT)
-        _decision("2", "a mistake indeed", scene.attempt, Act.ACCEPT, move=False)
+        _decision("2", "a mistake indeed", scene.attempt, Act.ACCEPT, move=scene.line.queue.of_attempt)
         _typed("The student’s answer reads", scene.attempt)
         _decision("w", "withdraw what I said", scene.attempt, Act.WITHDRAW, move=False)
 
@@ -236,26 +241,26 @@ def actions(scene: Scene, mine: Sequence[JudgementRow]) -> None:
 
 def _draft(scene: Scene) -> str:
     """The field of a note that was begun here."""
-    return f"triage_note_{scene.version}"
+    return drafts.key(scene.item, "note")
 
 
 def _note(scene: Scene) -> None:
-    field = _draft(scene)
-    with _panel("n", "note · not saved yet" if st.session_state.get(field) else "note", scene.version):
-        st.text_area("Note", key=field, height=90, max_chars=2000, placeholder="The next decision takes it along")
+    with _panel("n", "note · not saved yet" if drafts.begun(scene.item, "note") else "note", scene.version):
+        look: dict[str, Any] = {"height": 90, "max_chars": 2000, "placeholder": "The next decision takes it along"}
+        field = drafts.field("Note", scene.item, "note", "", **look)
         save = "save the note alone"
         st.button(save, key=f"{field}_save", on_click=acts.note, args=(scene.item, field), shortcut="Ctrl+Enter")
 
 
 def _repair(scene: Scene, x: Explained) -> None:
     """A copy of the text to correct."""
-    field = f"triage_repair_{scene.version}"
-    begun = st.session_state.get(field, x.text.text) != x.text.text
+    begun = (drafts.begun(scene.item, "repair") or x.text.text) != x.text.text
     with _panel("e", "repair · not saved yet" if begun else "repair", scene.version):
         if len(x.text.text) > repairing.LONGEST:
             st.html(f'<p class="mapd-note">More than {repairing.LONGEST:,} characters: too long to repair here.</p>')
             return
-        st.text_area("Your corrected copy", x.text.text, key=field, height=320, max_chars=repairing.LONGEST)
+        look: dict[str, Any] = {"height": 320, "max_chars": repairing.LONGEST}
+        field = drafts.field("Your corrected copy", scene.item, "repair", x.text.text, **look)
         save = "save as a text of your own; the old one is rejected"
         st.button(save, key=f"{field}_save", on_click=acts.repair, args=(scene.item, field), shortcut="Ctrl+Enter")
 
@@ -266,7 +271,7 @@ def _rest(scene: Scene) -> None:
         return
     words = "the rest is right" if len(scene.rest) > 1 else "right"
     seen = [scene.latest(target) for target in scene.rest]
-    _press("enter", words, scene.version, acts.decide_rest, scene.item, scene.rest, seen, scene.onward)
+    _press("enter", words, scene.version, acts.decide_rest, scene.item, scene.rest, seen, scene.onward, _draft(scene))
 
 
 def _verdict(scene: Scene) -> None:
@@ -297,6 +302,11 @@ def undo(mine: Sequence[JudgementRow], stop: Stop, item: Item) -> None:
     st.html(cards.saved(mine[-1] if mine else None, mine))
 
 
+def go_on(stop: Stop) -> None:
+    """Where the place shows no mistake (any more): on to what waits in its queue."""
+    _press("enter", "go on", stop.place.mistake, go, stop.at(None), kind="primary")
+
+
 def queues(waiting: Sequence[tuple[str, int]], stop: Stop) -> None:
     """A button a queue that waits."""
     with st.container(horizontal=True, gap="small"):
@@ -314,11 +324,11 @@ def back(mine: Sequence[JudgementRow], stop: Stop, person: str) -> None:
 def _history(scene: Scene) -> None:
     targets = {(i.target.kind, i.target.id) for i in (scene.item, scene.attempt, scene.question)}
     rows = [row for row in scene.rows if (row.target, row.target_id) in targets]
-    if scene.hidden:
+    if scene.covered:
         rows = [row for row in rows if row.judged.person == scene.person and not scene.repeats]
     with _panel("h", f"history · {len(rows)}", scene.version):
         st.html(
-            cards.history(rows, covered=bool(scene.hidden))
+            cards.history(rows, covered=scene.covered)
             if rows
             else '<p class="mapd-note">Nobody has judged this yet.</p>'
         )

@@ -6,14 +6,14 @@ keep(line, found, since)                # on the page, as long as it is open
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from mapd.curation import lines, practice, sharing
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.curation.lines import Line
+from mapd.curation.lines import Line, Spot
 from mapd.curation.queues import Entry
 from mapd.curation.records import PRACTICE, TextKey
 from mapd.curation.sharing import LEASE, Held
@@ -83,6 +83,7 @@ def aside(line: Line, stop: Stop, mine: Sequence[JudgementRow]) -> Stop:
     """Where the queue chooses: practice, a check or a repeat before its next, if the exam wants any and one is due.
 
     What the address names on arrival is one as well if it is what is due: the page was loaded again before deciding.
+    Behind it the queue goes on where it was.
     """
     exam, person, chosen = line.exam, line.person, stop.place.mistake is not None and not stop.given
     if (chosen and not stop.arrived) or not practice.wanted(exam):
@@ -95,9 +96,24 @@ def aside(line: Line, stop: Stop, mine: Sequence[JudgementRow]) -> Stop:
         mistake, text = found
         if chosen and text.text.uid != stop.place.text:
             return stop
-        at = replace(stop.at(mistake.attempt.uid, text.text.uid), beside=kind)
+        waiting = None if chosen else next(_waiting(line, stop), None)
+        at = replace(stop.at(mistake.attempt.uid, text.text.uid), beside=kind, back=waiting.uid if waiting else "")
         return replace(at, place=replace(at.place, judge=JUDGE[0]))
     return stop
+
+
+def _waiting(line: Line, stop: Stop) -> Iterator[Spot]:
+    """What waits in the queue, from the place on that it gave."""
+    named = find(line, stop.place.mistake) if stop.place.mistake else None
+    return line.ahead(named.mistake if named else None)
+
+
+def number(line: Line, stop: Stop, found: Found) -> int | None:
+    """The mistake's number in the queue; beside the queue the number of what waits behind it: a check is not told."""
+    if not stop.beside:
+        return line.number(found.mistake.attempt.id)
+    spot = next(_waiting(line, stop.at(stop.back or None)), None)
+    return line.number(spot.attempt_id) if spot else None
 
 
 def _first(line: Line, kind: str, texts: Sequence[TextKey]) -> tuple[Mistake, Explained] | None:

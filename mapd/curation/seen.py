@@ -1,0 +1,24 @@
+"""Which texts a person has seen with all that is known of them: what they say of one later wasn't judged first.
+
+note(session, "ann", {17, 18})       # as they are shown
+of(session, "ann", {17, 18, 19})     -> {17, 18}, in whatever tab and on whatever day
+"""
+
+from collections.abc import Collection
+
+from sqlmodel import Session, col, select
+
+from mapd.store import tables as t
+
+
+def of(session: Session, person: str, texts: Collection[int]) -> set[int]:
+    """Those of the texts that this person has seen so."""
+    seen = select(t.Seen.explanation_id).where(t.Seen.person == person, col(t.Seen.explanation_id).in_(texts))
+    return set(session.exec(seen).all())
+
+
+def note(session: Session, person: str, texts: Collection[int]) -> None:
+    """These are shown to this person with all that is known of them."""
+    fresh = set(texts) - of(session, person, texts)
+    session.add_all(t.Seen(person=person, explanation_id=text) for text in sorted(fresh))
+    session.flush()

@@ -1,0 +1,51 @@
+"""What was typed on a text and isn't saved yet: kept by text and person, so that who goes elsewhere finds it again.
+
+    drafts.field("Note", item, "note", version)      # the field; its key is what a callback reads
+    drafts.begun(item, "note")                       # -> "hm, but the secon"
+    drafts.forget(item, "note")                      # in a callback, once it is saved
+
+Streamlit forgets a field that isn't drawn any more.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+from mapd.ui.triage.scene import Item
+
+DRAFTS = "triage_drafts"  # session state: what was typed, by person, target and what it is
+
+
+def field(label: str, item: Item, what: str, words: str, **look: Any) -> str:
+    """Draw the field with what was typed here before, else these words; returns its key."""
+    name, at = key(item, what), _at(item, what)
+    st.text_area(label, _kept().get(at, words), key=name, on_change=_keep, args=(at, name), **look)
+    return name
+
+
+def key(item: Item, what: str) -> str:
+    """The field's key."""
+    return f"triage_{what}_{item.token}"
+
+
+def begun(item: Item, what: str) -> str | None:
+    """What was typed here; None where nothing was."""
+    return _kept().get(_at(item, what))
+
+
+def forget(item: Item, what: str) -> None:
+    """It is saved."""
+    _kept().pop(_at(item, what), None)
+
+
+def _keep(at: tuple[object, ...], key: str) -> None:
+    _kept()[at] = str(st.session_state.get(key) or "")
+
+
+def _kept() -> dict[tuple[object, ...], str]:
+    kept: dict[tuple[object, ...], str] = st.session_state.setdefault(DRAFTS, {})
+    return kept
+
+
+def _at(item: Item, what: str) -> tuple[object, ...]:
+    return item.person, what, item.target.kind, item.target.id
