@@ -1,6 +1,7 @@
 """Triage in a real browser: fast keys, undo, two tabs, a restart."""
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, urlparse
 
@@ -239,3 +240,44 @@ def test_two_people_at_once_have_two_mistakes_and_stay_two_people(
 
 def mistake_in(page: Page) -> str:
     return parse_qs(urlparse(page.url).query)["mistake"][0]
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["reloaded", "killed"])
+def test_what_was_typed_survives_and_is_seen_not_to_be_saved(page: Page, app: App, killed: bool, judged) -> None:
+    open_triage(page, app)
+    note = page.locator('[class*="st-key-hot_n_"] button')
+    page.keyboard.press("n")
+    area = page.locator('[class*="st-key-hotpanel_n_"] textarea')
+    expect(area).to_be_focused()
+    page.keyboard.type("the second step is not")
+    if killed:
+        app.stop(kill=True)
+        app.start()
+    resting.load(page, page.url, READ)
+    expect(page.locator(".mapd-draft")).to_have_count(1)
+    with resting.after(page, READ):
+        note.click(delay=50)
+    expect(area).to_have_value("the second step is not")
+    page.keyboard.press("Escape")
+    expect(note).to_contain_text("not saved yet")
+    expect(page.locator(".mapd-draft")).to_have_count(0)  # the server knows
+    press(page, "a")
+    assert [(j.decision, j.note) for j in judged()] == [("accept", "the second step is not")]
+    page.go_back()
+    resting.load(page, page.url, READ)
+    expect(page.locator(".mapd-draft")).to_have_count(0)
+
+
+def test_a_press_without_an_answer_is_seen_to_wait(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    waits = "getComputedStyle(document.querySelector('.mapd-saved'), '::after').content"
+    assert page.evaluate(waits) == "none"
+    assert app.process is not None
+    app.process.send_signal(signal.SIGSTOP)
+    with resting.after(page, READ):
+        page.keyboard.press("a", delay=30)
+        assert "saving" in page.evaluate(waits)
+        assert not judged()
+        app.process.send_signal(signal.SIGCONT)
+    assert len(judged()) == 1
+    assert page.evaluate(waits) == "none"

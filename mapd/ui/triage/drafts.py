@@ -4,16 +4,22 @@
     drafts.begun(item, "note")                       # -> "hm, but the secon"
     drafts.forget(item, "note")                      # in a callback, once it is saved
 
-Streamlit forgets a field that isn't drawn any more.
+Streamlit forgets a field that isn't drawn any more, and a server that is killed forgets all: the browser's tab keeps
+what was typed, too (unsaved.py).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
+from mapd.store.tables import new_uid
+from mapd.ui import unsaved
 from mapd.ui.triage.scene import Item
 
 DRAFTS = "triage_drafts"  # session state: what was typed, by person, target and what it is
+SAVED = "triage_drafts_saved"  # session state: by name, a mark of its own for each that was saved
+FEW = 5  # of them are told: the browser has seen those before
 
 
 def field(label: str, item: Item, what: str, words: str, **look: Any) -> str:
@@ -36,6 +42,14 @@ def begun(item: Item, what: str) -> str | None:
 def forget(item: Item, what: str) -> None:
     """It is saved."""
     _kept().pop(_at(item, what), None)
+    st.session_state.setdefault(SAVED, {})[_name(item, what)] = new_uid()
+
+
+def watch(item: Item, fields: Mapping[str, str]) -> None:
+    """Have the browser keep what is typed too. `fields`: by its key, what it is."""
+    there = [unsaved.field(key, _name(item, what), begun=bool(begun(item, what))) for key, what in fields.items()]
+    saved = list(st.session_state.get(SAVED, {}).items())[-FEW:]
+    unsaved.watch(*there, *(unsaved.done(*one) for one in saved))
 
 
 def _keep(at: tuple[object, ...], key: str) -> None:
@@ -49,3 +63,9 @@ def _kept() -> dict[tuple[object, ...], str]:
 
 def _at(item: Item, what: str) -> tuple[object, ...]:
     return item.person, what, item.target.kind, item.target.id
+
+
+def _name(item: Item, what: str) -> str:
+    """The same in every session: what, on which text (or mistake), by whom."""
+    place = item.here.place
+    return f"{what} {place.text or place.mistake} {item.person}"

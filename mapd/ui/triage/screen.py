@@ -237,6 +237,7 @@ def actions(scene: Scene, mine: Sequence[JudgementRow]) -> None:
         _note(scene)
         undo(mine, scene.stop, scene.item)
         _history(scene)
+    drafts.watch(scene.item, {"n": "note", "e": "repair"})
 
 
 def _draft(scene: Scene) -> str:

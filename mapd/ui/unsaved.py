@@ -1,0 +1,33 @@
+"""What isn't saved yet can be seen, and what was typed survives a reload and a killed server: one small script.
+
+    unsaved.watch(unsaved.field("n", "note 5f3a… ann", begun=True), unsaved.done("note 77c0… ann", "9e1b…"))
+
+Between a press and the server's word "saving …" stands behind the last thing saved. What is typed into a panel's field
+(hotkeys.panel) is kept in this tab under its marker's name, shown on the panel's button, and put back into the field,
+until it is told by a mark, another each time, that it was saved. The Content-Security-Policy lets the script run by its
+hash (headers.py).
+"""
+
+import html
+from pathlib import Path
+
+import streamlit as st
+
+SCRIPT = (Path(__file__).parent / "unsaved.js").read_text(encoding="utf-8")
+
+
+def field(key: str, name: str, *, begun: bool) -> str:
+    """What the script is told of the field behind this key. `begun`: the server knows what was typed there."""
+    known = "1" if begun else ""
+    return f'<span data-mapd-field="{key}" data-mapd-draft="{html.escape(name)}" data-mapd-begun="{known}"></span>'
+
+
+def done(name: str, mark: str) -> str:
+    """That what was typed under this name was saved."""
+    return f'<span data-mapd-done="{html.escape(name)}" data-mapd-saved="{html.escape(mark)}"></span>'
+
+
+def watch(*markers: str) -> None:
+    """Watch this page's fields."""
+    with st.container(key="mapd_unsaved"):
+        st.html(f"{''.join(markers)}<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
