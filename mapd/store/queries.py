@@ -419,9 +419,10 @@ def judgements(session: Session, exam_id: int, only: Only = None) -> list[Judgem
     )
 
 
-def judgements_by(session: Session, exam_id: int, person: str) -> list[JudgementRow]:
-    """Every judgement of one person on the exam, oldest first."""
-    return _judgements(session, (col(t.Judgement.person) == person) & _on_exam(exam_id))
+def judgements_by(session: Session, exam_id: int, person: str, *, since: int = 0) -> list[JudgementRow]:
+    """Every judgement of one person on the exam, oldest first; `since`: those alone with a higher id."""
+    mine = (col(t.Judgement.person) == person) & (col(t.Judgement.id) > since)
+    return _judgements(session, mine & _on_exam(exam_id))
 
 
 def judgements_settled(session: Session, exam_id: int) -> list[JudgementRow]:

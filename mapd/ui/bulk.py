@@ -11,10 +11,11 @@ from sqlmodel import Session
 from mapd.curation import bulk
 from mapd.curation.bulk import Chosen
 from mapd.errors import MapdError
-from mapd.store import db, listing, queries
+from mapd.store import db, listing
 from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import current, text
+from mapd.ui.loaded import load_own
 from mapd.ui.triage.cards import words
 from mapd.verdicts import Act, Reason
 
@@ -27,8 +28,7 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
-    with db.reading(current.engine()) as session:
-        _last(queries.judgements_by(session, exam_id, current.current_person()))
+    _last(load_own(exam_id, current.current_person()))
     if not of:
         return
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")

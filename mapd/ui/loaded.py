@@ -8,7 +8,7 @@ decided again.
     line = load_line(exam_id, QUEUES["smart"], "ann", {}, 1)  # a queue, of which no text is read
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -22,7 +22,7 @@ from mapd.curation.lines import Line
 from mapd.curation.queues import Queue
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.queries import Material
+from mapd.store.queries import JudgementRow, Material
 from mapd.ui.current import engine
 from mapd.verdicts import Policy
 
@@ -52,6 +52,26 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
         policy = policy or policies.exam_policy(session, material.exam)
         part = curate(material, judgements, policy, offsets=offsets)
         return replace(part, teachers=tuple(queries.voices(session, exam_id)))
+
+
+def load_own(exam_id: int, person: str) -> Sequence[JudgementRow]:
+    """All that a person said of the exam, oldest first. Rows are only added: what was read is kept."""
+    cache = _own(exam_id, person, str(engine().url))
+    kept = {row.judged.id: row for row in cache.get("rows", ())}
+    with db.reading(engine()) as session:
+        fresh = queries.judgements_by(session, exam_id, person, since=max(kept, default=0) - LATE)
+    if any(row.judged.id not in kept for row in fresh):
+        kept |= {row.judged.id: row for row in fresh}
+        cache["rows"] = tuple(sorted(kept.values(), key=lambda row: (row.created_at, row.judged.id)))  # as by a merge
+    return cache.get("rows", ())
+
+
+LATE = 20  # ids: on PostgreSQL a row may be committed after one with a higher id
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _own(exam_id: int, person: str, url: str) -> dict[str, tuple[JudgementRow, ...]]:  # noqa: ARG001 - the cache's key
+    return {}
 
 
 def load_line(exam_id: int, queue: Queue, person: str, held: Mapping[int, int], draw: int) -> Line:

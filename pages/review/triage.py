@@ -9,10 +9,9 @@ import streamlit as st
 from mapd.curation import first, records
 from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
-from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
 from mapd.ui import current, figures, hotkeys, text
-from mapd.ui.loaded import load_line
+from mapd.ui.loaded import load_line, load_own
 from mapd.ui.triage import nothing, place, scene, screen, turns
 from mapd.ui.triage.place import Place, Stop
 from mapd.ui.triage.turns import Found
@@ -40,8 +39,7 @@ def main() -> None:
     queue, others = QUEUES[stop.place.queue], turns.held(exam_id, person)
     line = load_line(exam_id, queue, person, Counter(one.attempt_id for one in others), stop.place.draw)
     stop = place.ways(stop, first.is_default(queue, line.exam.wanted))
-    with db.reading(current.engine()) as session:
-        mine = queries.judgements_by(session, exam_id, person)
+    mine = load_own(exam_id, person)
     stop = turns.aside(line, stop, mine)
     found = turns.choose(line, stop)
     if found is not None:

@@ -75,7 +75,8 @@ def ways(stop: Stop, first: bool) -> Stop:
 
 def queues() -> dict[str, Queue]:
     """Those that this person may open: where people disagree it takes one who has the last word."""
-    return {name: queue for name, queue in QUEUES.items() if current.owns() or not queue.settles}
+    owns = current.owns()
+    return {name: queue for name, queue in QUEUES.items() if owns or not queue.settles}
 
 
 def settle(exam_id: int) -> Stop:
