@@ -1,8 +1,10 @@
 """The room vote's parts: one rationale in large type, the room's hands, and after them what is known of it.
 
     at = room.settle(found)                 # which rationale, by the address
-    room.ask(found[at]); room.hands(...)    # nothing of the committee, of the checks or of the gold is sent before
+    room.ask(mistake, x)                    # nothing of the committee, of the checks or of the gold is sent before
+    room.foot(found, at, curated)           # the hands, and once they are counted the answer
 
+The foot stays in sight however long the texts are: who reveals reads the answer without scrolling.
 Nothing is stored: a show of hands is nobody's judgement, and must not outrank the committee as a person's does.
 """
 
@@ -12,42 +14,31 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.ui import figures, hotkeys, rendered, text
+from mapd.ui import figures, hotkeys, rendered, rows, text
 from mapd.ui.rows import Found
 from mapd.ui.triage import cards
 from mapd.verdicts import Verdict
 
 STYLE = Path(__file__).parent / "room.css"
-OPEN = "room_open"  # session state: the uid of the rationale that is revealed
+OPEN = "room_open"  # session state: the uids of the rationales that are revealed
+SHOWN = "room_shown"  # session state: the uid of the rationale shown last
+HANDS = "room_hands"  # session state: by a rationale's uid the room's hands for accept and reject
 MOST = 9_999  # hands
 
 
 def settle(found: Sequence[Found]) -> int:
-    """The place of the rationale that the address names, else of the first; what isn't there is said in one line."""
+    """The place of the rationale that the address names, else of the first, which the address names then."""
     asked = st.query_params.get("text")
-    places = {row.text.text.uid: n for n, row in enumerate(found) if row.text is not None}
-    if asked is not None and asked not in places:
+    places = {uid: n for n, row in enumerate(found) if (uid := _uid(row))}
+    if asked not in (*places, None, st.session_state.get(SHOWN)):  # the last one may be of the exam shown before
         text.complain(f"this address asks for a rationale that this exam doesn't have: {asked}")
-    return places.get(asked or "", 0)
+    at = places.get(asked or "", 0)
+    st.session_state[SHOWN] = st.query_params["text"] = _uid(found[at])
+    return at
 
 
-def _go(uid: str) -> None:
-    st.query_params["text"] = uid
-
-
-def _reveal(uid: str) -> None:
-    st.session_state[OPEN] = uid
-
-
-def bar(found: Sequence[Found], at: int) -> None:
-    """Which one it is, and the way to the others."""
-    with st.container(key="mapd_room_bar", horizontal=True, vertical_alignment="center", gap="small"):
-        for key, place in (("left", at - 1), ("right", at + 1)):
-            row = found[place] if 0 <= place < len(found) else None
-            uid = row.text.text.uid if row is not None and row.text is not None else ""
-            name = hotkeys.name(key, at)
-            st.button(hotkeys.label(key), key=name, on_click=_go, args=(uid,), disabled=not uid)
-        st.html(f'<span class="mapd-note">Room vote · {at + 1:,} of {len(found):,}, the most doubtful first</span>')
+def _uid(row: Found) -> str:
+    return row.text.text.uid if row.text is not None else ""
 
 
 def ask(mistake: Mistake, x: Explained) -> None:
@@ -65,43 +56,75 @@ def ask(mistake: Mistake, x: Explained) -> None:
             text.foreign(x.text.text, max_chars=cards.LONGEST)
 
 
-def hands(x: Explained) -> tuple[int, int]:
-    """The room's hands for accept and reject, and the button that reveals."""
-    uid = x.text.uid
-    with st.bottom, st.container(key="mapd_room_hands", horizontal=True, vertical_alignment="bottom", gap="medium"):
-        accept, reject = (
-            int(st.number_input(f"Hands: {word}", 0, MOST, 0, step=1, key=f"room_{word}_{uid}", width=150) or 0)
-            for word in ("accept", "reject")
-        )
-        st.button(
-            hotkeys.label("enter", "reveal"),
-            key=hotkeys.name("enter", uid),
-            type="primary",
-            on_click=_reveal,
-            args=(uid,),
-            disabled=st.session_state.get(OPEN) == uid,
-        )
-        st.html('<span class="mapd-note">Nothing is stored: a show of hands is nobody’s judgement.</span>')
-    return accept, reject
+def foot(found: Sequence[Found], at: int, curated: Curated) -> None:
+    """At the bottom of the screen: the answer once it is revealed, and one line with the hands and the way on."""
+    mistake, x = found[at].mistake, found[at].text
+    assert x is not None, "a row of rationales has its text"
+    with st.bottom:
+        if x.text.uid in st.session_state.get(OPEN, ()):
+            _answer(mistake, x, curated)
+        _hands(found, at, x.text.uid)
 
 
-def revealed(x: Explained) -> bool:
-    """Whether this rationale is revealed."""
-    return bool(st.session_state.get(OPEN) == x.text.uid)
-
-
-def answer(mistake: Mistake, x: Explained, curated: Curated, accept: int, reject: int) -> None:
-    """The room beside the committee, the checks, and the truth."""
-    with st.container(border=True, key="mapd_room_answer"):
+def _hands(found: Sequence[Found], at: int, uid: str) -> None:
+    """A form, whose first button Enter presses from within a field; the others take what was typed along, too."""
+    given = st.session_state.get(HANDS, {}).get(uid, (0, 0))
+    with (
+        st.form(f"room_{uid}", border=False),
+        st.container(key="mapd_room_hands", horizontal=True, vertical_alignment="center", gap="small"),
+    ):
+        for word, number in zip(("accept", "reject"), given, strict=True):
+            st.html(f"<span>{word}</span>", width="content")
+            st.number_input(
+                f"Hands: {word}",
+                0,
+                MOST,
+                number,
+                step=1,
+                key=_field(word, uid),
+                width=80,
+                label_visibility="collapsed",
+            )
+        words, name = hotkeys.label("enter", "reveal"), hotkeys.name("enter", uid)
+        st.form_submit_button(words, key=name, type="primary", on_click=_count, args=(uid, uid, True))
+        for key, place in (("left", at - 1), ("right", at + 1)):
+            to = _uid(found[place]) if 0 <= place < len(found) else ""
+            name = hotkeys.name(key, uid)
+            st.form_submit_button(hotkeys.label(key), key=name, on_click=_count, args=(uid, to, False), disabled=not to)
         st.html(
-            _room(accept, reject, x) + f'<div class="mapd-checks">{cards.labelled("committee")}{cards.verdict_chip(x)}'
-            f"<span>{text.escape(x.committee.why)}</span></div>"
-            + cards.votes(x, curated)
-            + cards.checks(x, mistake.gold)
-            + f'<div class="mapd-checks">{cards.labelled("truth")}<span>gold answer '
-            f"<b>{text.gold_html(mistake.gold, 80)}</b></span>"
-            f"<span>written by {cards.small_chip(x.text.teacher, curated)}</span></div>"
+            f'<span class="mapd-note">{at + 1:,} of {len(found):,}<i>, the most doubtful first · type the hands, Tab '
+            "between the two, Enter reveals · nothing is stored: a show of hands is nobody’s judgement</i></span>"
         )
+
+
+def _field(word: str, uid: str) -> str:
+    return f"room_{word}_{uid}"
+
+
+def _count(uid: str, to: str, reveal: bool) -> None:
+    """A callback: keep the room's hands, reveal what they are for, go on."""
+    accept, reject = (st.session_state.get(_field(word, uid)) or 0 for word in ("accept", "reject"))
+    st.session_state[HANDS] = st.session_state.get(HANDS, {}) | {uid: (accept, reject)}
+    if reveal:
+        st.session_state[OPEN] = st.session_state.get(OPEN, frozenset()) | {uid}
+    st.query_params["text"] = to
+
+
+def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
+    """The room beside the committee, the checks, and the truth."""
+    accept, reject = st.session_state[HANDS][x.text.uid]
+    st.html(
+        '<div class="mapd-room-answer" tabindex="0" role="region" aria-label="the answer">'
+        + _room(accept, reject, x)
+        + f'<div class="mapd-checks">{cards.labelled("committee")}{cards.verdict_chip(x)}'
+        f"<span>{text.escape(x.committee.why)}</span></div>"
+        + cards.votes(x, curated)
+        + (f'<div class="mapd-checks">{cards.labelled("")}{rows.SCORES_ALONE}</div>' if rows.scores_alone(x) else "")
+        + cards.checks(x, mistake.gold)
+        + f'<div class="mapd-checks">{cards.labelled("truth")}<span>gold answer '
+        f"<b>{text.gold_html(mistake.gold, 80)}</b></span>"
+        f"<span>written by {cards.small_chip(x.text.teacher, curated)}</span></div></div>"
+    )
 
 
 def _room(accept: int, reject: int, x: Explained) -> str:

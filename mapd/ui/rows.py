@@ -62,6 +62,7 @@ MISTAKE = {
 OF_TEXT = ("no", "teacher", "text", "answer", "votes", "mean", "verdict", "checks")  # what is shown unless others are
 OF_CHANGE = ("no", "teacher", "text", "answer", "votes", "mean", "change", "checks")
 OF_MISTAKE = ("no", "question", "answer", "rationales", "feedback", "pair")
+SCORES_ALONE = '<span class="mapd-note">only scores, no critique stored</span>'
 Cell = tuple[str, str]  # HTML, and the tooltip as text
 CHECKS = {Check.MATCHES_GOLD: "gold", Check.EQUATIONS_TRUE: "equations", Check.SHOWS_WORK: "work"}
 
@@ -233,8 +234,12 @@ def _votes(x: Explained) -> list[str]:
         + (foreign_html(v.text, max_chars=LONGEST) if v.text else "")
         for v in x.text.votes
     ]
-    scores_alone = bool(votes) and not any(v.text for v in x.text.votes)
-    return votes + ['<span class="mapd-note">only scores, no critique stored</span>'] * scores_alone
+    return votes + [SCORES_ALONE] * scores_alone(x)
+
+
+def scores_alone(x: Explained) -> bool:
+    """Whether its reviewers' scores came without their words."""
+    return bool(x.text.votes) and not any(v.text for v in x.text.votes)
 
 
 def said(people: Ruling) -> str:

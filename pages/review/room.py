@@ -19,11 +19,8 @@ def page(exam_id: int) -> None:
     at = room.settle(found)
     mistake, x = found[at].mistake, found[at].text
     assert x is not None, "a row of rationales has its text"
-    room.bar(found, at)
     room.ask(mistake, x)
-    accept, reject = room.hands(x)
-    if room.revealed(x):
-        room.answer(mistake, x, curated, accept, reject)
+    room.foot(found, at, curated)
     hotkeys.listen()
 
 

@@ -21,6 +21,11 @@ def press(app: AppTest, key: str) -> AppTest:
     return next(b for b in app.button if b.key and b.key.startswith(f"hot_{key}_")).click().run()
 
 
+def count(app: AppTest, *hands: int) -> None:
+    for field, number in zip(app.number_input, hands, strict=True):
+        field.set_value(number)
+
+
 def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
     assert "No exam yet" in " ".join(m.value for m in room().markdown)
 
@@ -28,9 +33,7 @@ def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
 def test_hands_are_counted_before_anything_is_told(full_home: Path) -> None:
     app = room()
     assert [word for word in TOLD if word in shown(app)] == []
-    accept, reject = app.number_input
-    accept.set_value(23)
-    reject.set_value(9).run()
+    count(app, 23, 9)
     press(app, "enter")
     body = shown(app)
     assert [word for word in TOLD[3:] if word not in body] == []
@@ -46,6 +49,32 @@ def test_the_next_one_is_hidden_again_and_is_an_address(full_home: Path) -> None
     press(app, "right")
     assert ">committee<" not in shown(app)
     assert "2 of 36" in shown(app)
-    link = app.query_params["text"]
-    assert "2 of 36" in shown(room(text=link))
-    assert "doesn&#x27;t have: feed" in errors(room(text="feed"))[0]
+    assert "2 of 36" in shown(room(text=app.query_params["text"]))
+
+
+def test_a_wrong_address_is_said_once_and_the_first_has_its_own_at_once(full_home: Path) -> None:
+    app = room(text="feed")
+    assert "doesn&#x27;t have: feed" in errors(app)[0]
+    assert app.query_params["text"] == room().query_params["text"], "the first is an address from the beginning"
+    assert errors(app.run()) == []
+
+
+def test_the_hands_stay_with_their_rationale_and_with_its_answer(full_home: Path) -> None:
+    app = room()
+    count(app, 23, 9)
+    press(app, "enter")
+    press(app, "right")
+    assert [field.value for field in app.number_input] == [0, 0]
+    count(app, 4, 5)
+    press(app, "left")
+    assert "23 of 32 hands accept" in shown(app)
+    assert [field.value for field in app.number_input] == [23, 9]
+    press(app, "right")
+    assert [field.value for field in app.number_input] == [4, 5], "typed, and not revealed yet"
+    assert ">committee<" not in shown(app)
+
+
+def test_an_import_of_scores_alone_says_so_in_the_answer(full_home: Path) -> None:
+    app = room()
+    assert "only scores, no critique stored" not in shown(app)
+    assert "only scores, no critique stored" in shown(press(app, "enter"))
