@@ -102,7 +102,9 @@ def judge_all(
     equations: CheckState = None,
     work: CheckState = None,
     people: Annotated[str | None, typer.Option(help="not judged, judged, overridden or conflict.")] = None,
-    words: Annotated[str, typer.Option(help="That stand in the question or the text.")] = "",
+    words: Annotated[
+        str, typer.Option(help='All of them in the question, the text or the response; "a phrase" as it stands.')
+    ] = "",
     reason: ReasonCode = None,
     note: Words = None,
     yes: Annotated[bool, typer.Option("--yes", help="Judge them; without it they are only counted.")] = False,
@@ -115,7 +117,7 @@ def judge_all(
         one_of("--verdict", verdict, list(Verdict))
     if people is not None:
         one_of("--people", people, listing.PEOPLE)
-    if words and not listing.tokens_of(words):
+    if words and not listing.phrases_of(words):
         raise BadInput(f"--words looks for words, and there is none in: {words}")
     with reading() as session:
         info = queries.exam(session, exam)

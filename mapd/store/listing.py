@@ -10,6 +10,7 @@ that fit: in question order, the most doubtful.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -55,6 +56,7 @@ PEOPLE: Mapping[str, str] = {
     "overridden": "(({row}.cut > :at) <> ({row}.committee_cut > :at) OR {row}.undecided <> {row}.committee_undecided)",
     "conflict": "{row}.people = 'conflict'",
 }
+CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
 WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, and the number in a hit's id
 
 
@@ -289,16 +291,18 @@ class _Query:
 def _having(session: Session, words: str, values: dict[str, object]) -> tuple[str, str, Callable[[str], str]]:
     """The words as a WITH clause, the rows to look at, and the condition that another row has them.
 
-    A text has the words where it, its question or the student's response has them, one behind the other.
+    A text has the words where it, its question or the student's response has them all.
     """
-    tokens = tokens_of(words)
-    if not tokens:
+    phrases = phrases_of(words)
+    if not phrases:
         return "", "standing s", lambda _: ""
     if session.get_bind().dialect.name == "postgresql":
-        values["words"] = " <-> ".join([*tokens[:-1], f"{tokens[-1]}:*"])
+        values["words"] = " & ".join(
+            f"({' <-> '.join(map(plain, phrase.tokens))}{':*' * phrase.begins})" for phrase in phrases
+        )
         row, matches = "id", "text @@ to_tsquery('simple', :words)"
     else:
-        values["words"] = f'"{" ".join(tokens)}"*'
+        values["words"] = " AND ".join(f'"{" ".join(phrase.tokens)}"{"*" * phrase.begins}' for phrase in phrases)
         row, matches = "rowid", "words MATCH :words"
     hits = f"SELECT {row} AS id FROM words WHERE {matches}"
     number = session.execute(sa.text(f"SELECT count(*) FROM ({hits} LIMIT {FEW}) hits"), values).scalar_one()
@@ -323,6 +327,31 @@ _JOINED = (
 )
 
 
-def tokens_of(words: str) -> list[str]:
-    """The words that are searched for, one behind the other; the last may be the beginning of one."""
-    return re.findall(r"\w+", words)
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that stand one behind the other; the last may be only the beginning of one."""
+
+    tokens: tuple[str, ...]
+    begins: bool = False
+
+
+def phrases_of(words: str) -> list[Phrase]:
+    """What is searched for: each word (`3.5` is two, side by side), and what stands in "quotes" as it stands there.
+
+    The last word may be the beginning of one, as long as it isn't a number: 5 is the number 5, not every 50.
+    """
+    found = [(tokens, not quoted) for quoted, chunk in CHUNKS.findall(words) if (tokens := _tokens(quoted or chunk))]
+    last = len(found) - 1
+    return [
+        Phrase(tokens, loose and n == last and any(map(str.isalpha, tokens[-1])))
+        for n, (tokens, loose) in enumerate(found)
+    ]
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^\W_]+", text))
+
+
+def plain(text: str) -> str:
+    """The text without accents and capitals, each character in its place."""
+    return "".join(c.lower() if c.isascii() else unicodedata.normalize("NFD", c)[0].lower()[0] for c in text)

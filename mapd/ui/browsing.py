@@ -46,6 +46,10 @@ DEFAULTS: dict[str, Any] = {
 }
 OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()}
 OF_QUESTIONS = {"show", "q", "gold", "people", "by", "task"}  # what questions can be asked for
+SEARCH = (
+    "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
+    "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
+)
 FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
 
 
@@ -85,7 +89,7 @@ def chosen(exam_id: int) -> Asked:
         show = _draw(known)
     asks = OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS | {COLUMNS[show][0]}
     said = {key: st.session_state.get(key, value) if key in asks else value for key, value in DEFAULTS.items()}
-    if said["q"] and not listing.tokens_of(said["q"]):
+    if said["q"] and not listing.phrases_of(said["q"]):
         text.complain(f"the search looks for words, and there is none in: {said['q']}; every text is shown")
     params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
     order = Order(said["order"]) if show is not Show.QUESTIONS else Order.QUESTION
@@ -201,7 +205,7 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
         st.segmented_control("Show", known["show"], key="show", required=True, default=DEFAULTS["show"], **bound)
         or Show.RATIONALES
     )
-    st.text_input("Words", key="q", placeholder="in question or text", width=170, **bound)
+    st.text_input("Words", key="q", placeholder="in question or text", width=170, help=SEARCH, **bound)
     of_texts = show is not Show.QUESTIONS
     if of_texts:
         for key in ("teacher", "verdict", *CHECKS):

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import streamlit as st
 
-from mapd.store.listing import tokens_of
+from mapd.store.listing import phrases_of, plain
 
 Mark = tuple[int, int, str]  # from, up to (offsets into the text as stored), what it marks
 
@@ -69,7 +69,7 @@ def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = 
 def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:
     """One line of foreign text as HTML, the whole of it (up to 500 characters) in the tooltip.
 
-    With `words` the line begins shortly before the first place where they stand, and they are marked.
+    With `words` the line begins shortly before the first place where one stands, and they are marked.
     """
     cut = text
     if hits := found(text, words):
@@ -82,17 +82,14 @@ def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:
 
 
 def found(text: str, words: str) -> list[Mark]:
-    """Where the words stand one behind the other, as the search finds them: the last may be the beginning of one."""
-    if not (tokens := tokens_of(words)):
-        return []
-    phrase = r"\W+".join(re.escape(_plain(token)) for token in tokens)
-    hits = re.finditer(rf"(?<!\w){phrase}\w*", _plain(text[:SEARCHED]))
-    return [(hit.start(), hit.end(), HIT) for hit in hits]
-
-
-def _plain(text: str) -> str:
-    """The text without accents and capitals, each character in its place."""
-    return "".join(c.lower() if c.isascii() else unicodedata.normalize("NFD", c)[0].lower()[0] for c in text)
+    """Where the words stand that a search looks for, each wherever it is; the last may be the beginning of one."""
+    hits: list[re.Match[str]] = []
+    searched = plain(text[:SEARCHED]) if words else ""
+    for phrase in phrases_of(words):
+        said = r"[\W_]+".join(re.escape(plain(token)) for token in phrase.tokens)
+        rest = r"[^\W_]*" if phrase.begins else r"(?![^\W_])"
+        hits += re.finditer(rf"(?<![^\W_]){said}{rest}", searched)
+    return sorted((hit.start(), hit.end(), HIT) for hit in hits)
 
 
 def gold_html(gold: str, chars: int) -> str:

@@ -126,9 +126,13 @@ def test_an_import_says_that_it_has_scores_alone(full_home: Path) -> None:
 
 
 def test_words_are_found_in_question_and_text_and_marked(full_home: Path) -> None:
-    app = browse(q="ann HAS 15 pens")
+    app = browse(q='"ann HAS 15 pens"')
     assert "<b>3</b> of 36" in shown(app)
     assert '<mark class="mapd-hit" title="found">Ann has 15 pens</mark>' in shown(app)
+    app = browse(q="$15 ann more pe")
+    assert "<b>3</b> of 36" in shown(app), "in any order"
+    assert all(f'title="found">{word}</mark>' in shown(app) for word in ("Ann", "15", "pens", "more"))
+    assert "in any order" in app.text_input(key="q").help
     assert any("Nothing fits" in i.value for i in browse(q="no such words").info)
     assert "there is none in: =" in errors(browse(q="="))[0]
 

@@ -1,5 +1,6 @@
 """Browse reads page by page, forwards and backwards, what the rules find, on both databases."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mapd.store import db, listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Order, Row, Show, Turn, Wanted
 from mapd.store.queries import ExamInfo
+from mapd.ui.text import found as marked
 from mapd.verdicts import PAPER, Act, heard
 from tests import samples
 from tests.conftest import import_files
@@ -46,6 +48,15 @@ ASKED = [
     Wanted(task="numeric"),
     Wanted(task="choice"),
     Wanted(words="ann HAS 15 pens"),
+    Wanted(words="pens 15 ann"),
+    Wanted(words='15 "Ann has"'),
+    Wanted(words='"has Ann"'),
+    Wanted(words="1"),
+    Wanted(words="$15"),
+    Wanted(words="15 pe"),
+    Wanted(words='15 "pe"'),
+    Wanted(words="14-4"),
+    Wanted(Show.MISTAKES, words="4"),
     Wanted(words="more come"),
     Wanted(Show.FEEDBACK, words="student subtr"),
     Wanted(Show.MISTAKES, words="more come"),
@@ -107,7 +118,19 @@ def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: Wanted, autho
 
 
 def has(words: str, *texts: str) -> bool:
-    return any(words.casefold() in text.casefold() for text in texts)
+    chunks = re.findall(r'"[^"]*"|\S+', words.casefold())
+    return any(all(stands(chunk, text, last=chunk is chunks[-1]) for chunk in chunks) for text in texts)
+
+
+def stands(chunk: str, text: str, *, last: bool) -> bool:
+    """Whether the chunk's words stand in the text one behind the other."""
+    sought, there = (re.findall(r"[a-z0-9]+", x.casefold()) for x in (chunk, text))
+    begins = last and '"' not in chunk and not sought[-1].isdigit()
+    runs = (there[n : n + len(sought)] for n in range(len(there) - len(sought) + 1))
+    return any(
+        run[:-1] == sought[:-1] and (run[-1] == sought[-1] or (begins and run[-1].startswith(sought[-1])))
+        for run in runs
+    )
 
 
 def rank(order: Order, x: Explained | None) -> int:
@@ -171,6 +194,43 @@ def test_pages_hold_what_the_rules_find(
             assert listing.count(session, exam_of.id, wanted, at, order=order) == len(ruled)
             for n in range(0, len(rows), 7):
                 assert listing.count(session, exam_of.id, wanted, at, order=order, before=rows[n].key) == n, wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "fits"),
+    [
+        ("oranges bananas", "87 Oranges and 290 bananas", True),
+        ("bananas oranges", "87 Oranges and 290 bananas", True),
+        ('"oranges bananas"', "87 Oranges and 290 bananas", False),
+        ('"290 bananas" 87', "87 oranges and 290 bananas", True),
+        ("banan", "290 bananas", True),
+        ("banan 290", "290 bananas", False),
+        ("$5", "It costs $5, 8-5", True),
+        ("5", "55 and 50", False),
+        ("5", "8-5", True),
+        ("5", "8−5=3", True),
+        ("5", "4.5", True),
+        ("4.5", "4.5 and 5 4", True),
+        ("4.5", "5.4", False),
+        ("cafe", "Café au lait", True),
+        ("élan", "Elan", True),
+        ("snake", "snake_case", True),
+        ("x2", "2*x2", True),
+        ("'* OR ( :", "this or that", True),
+        ("NOT OR NEAR", "near or not", True),
+    ],
+)
+def test_words_are_found_alike_on_both_databases(engine: sa.Engine, words: str, text: str, fits: bool) -> None:
+    with db.writing(engine) as session:
+        session.add(questions := t.QuestionSet(name="s", source="s", sha256="0"))
+        session.flush()
+        of = {"set_id": questions.id, "source_id": "x", "position": 0, "split": "train", "task": "numeric", "gold": "1"}
+        session.add(question := t.Question(text=text, **of))
+        session.flush()
+        begin, _, _ = listing._having(session, words, values := {})
+        found = session.execute(sa.text(f"{begin}SELECT id FROM hit"), values).scalars().all()
+        assert (4 * (question.id or 0) + 1 in found) is fits
+    assert bool(marked(text, words)) >= fits, "what is found can be marked"
 
 
 def questions(session: Session, exam_id: int, **asked: Any) -> list[int]:

@@ -101,7 +101,8 @@ def test_a_label_escapes_every_sign_of_markdown():
 def test_what_was_found_is_marked_where_it_stands():
     text = "Élan has 3 pens; the pencils cost $5. <b>pens</b>"
     assert [text[start:end] for start, end, _ in found(text, "PEN")] == ["pens", "pencils", "pens"]
-    assert [text[start:end] for start, end, _ in found(text, "elan HAS")] == ["Élan has"]
+    assert [text[start:end] for start, end, _ in found(text, '"elan HAS"')] == ["Élan has"]
+    assert [text[start:end] for start, end, _ in found(text, "has elan $5")] == ["Élan", "has", "5"]
     assert found(text, "ens") == found(text, "=") == found(text, "") == []
     line = foreign_line_html("word " * 40 + text, 60, "pencils")
     assert '…Élan has 3 pens; the <mark class="mapd-hit" title="found">pencils</mark> cost' in line
