@@ -76,12 +76,18 @@ class Wanted:
     spread: int = 0
     task: str | None = None
     words: str = ""
+    unheard_by: str | None = None  # what others said may only be asked of texts that this person has judged
 
     @property
     def about_texts(self) -> bool:
         """Whether it asks anything that only a text can answer."""
         asked = (self.author_id, self.verdict, self.checks, self.people, self.judged_by, self.reason, self.means)
         return any(asked) or self.cuts is not None or self.spread > 0
+
+    @property
+    def about_people(self) -> bool:
+        """Whether it asks what people said."""
+        return any((self.people, self.judged_by, self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,10 +273,7 @@ class _Query:
             if check in wanted.checks:
                 found.append(f"{row}.{check} = :{check}")
                 self.values[check] = wanted.checks[check]
-        found += [named[key].format(row=row) for named, key in self._named()]
-        if wanted.judged_by is not None:
-            found.append(f"replace({row}.judged_by, :judged_by, '') <> {row}.judged_by")
-            self.values["judged_by"] = f"\n{wanted.judged_by}\n"
+        found += self._said(row)
         for column, pair, how in (("mean", wanted.means, (">=", "<=")), ("cut", wanted.cuts, (">", "<="))):
             if pair is not None:
                 found += [f"{row}.{column} {how[0]} :{column}_low", f"{row}.{column} {how[1]} :{column}_high"]
@@ -283,9 +286,25 @@ class _Query:
             self.values["task"] = wanted.task
         return found
 
-    def _named(self) -> list[tuple[Mapping[str, str], str]]:
-        asked = ((VERDICTS, self.wanted.verdict), (PEOPLE, self.wanted.people))
-        return [(named, key) for named, key in asked if key is not None]
+    def _said(self, row: str) -> list[str]:
+        """What a text is asked for that people may have said."""
+        wanted, found = self.wanted, []
+        heard = ""
+        if wanted.unheard_by is not None and wanted.show is not Show.QUESTIONS:
+            heard = self._judged_by(row, "unheard_by", wanted.unheard_by)
+        if wanted.verdict is not None:
+            verdict = VERDICTS[wanted.verdict].format(row=row)
+            alone = verdict.replace(".cut", ".committee_cut").replace(".undecided", ".committee_undecided")
+            found.append(f"CASE WHEN {heard} THEN {verdict} ELSE {alone} END" if heard else verdict)
+        if wanted.people is not None:
+            found.append(PEOPLE[wanted.people].format(row=row))
+        if wanted.judged_by is not None:
+            found.append(self._judged_by(row, "judged_by", wanted.judged_by))
+        return [*found, heard] if heard and wanted.about_people else found
+
+    def _judged_by(self, row: str, name: str, person: str) -> str:
+        self.values[name] = f"\n{person}\n"
+        return f"replace({row}.judged_by, :{name}, '') <> {row}.judged_by"
 
 
 def _having(session: Session, words: str, values: dict[str, object]) -> tuple[str, str, Callable[[str], str]]:

@@ -54,7 +54,12 @@ def refuse(key: str, fits: Callable[[str], bool], wanted: str) -> None:
 
 def refuse_unknown(key: str, known: Collection[str]) -> None:
     """Refuse what is none of the `known` values."""
-    refuse(key, known.__contains__, f"one of {', '.join(known)}")
+    refuse(key, known.__contains__, f"one of {', '.join(known)}" if known else "there is none yet")
+
+
+def refuse_unknown_of(key: str, known: Collection[str]) -> None:
+    """Refuse what is none of the `known` values of a choice of several; none of them is a choice, too."""
+    refuse(key, lambda value: not value or value in known, f"one of {', '.join(known)}")
 
 
 def refuse_outside(key: str, low: float, high: float, kind: type[int] | type[float] = int) -> None:

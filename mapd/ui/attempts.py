@@ -83,9 +83,10 @@ def _ours(response: Response) -> str:
     """Our own reading, where the file that was imported says otherwise."""
     if response.our_outcome == response.outcome:
         return ""
-    word = look.LOOKS[response.our_outcome].word
+    theirs = look.LOOKS[response.outcome].word
+    ours = look.LOOKS[response.our_outcome].word
     read = f" {escape(one_line(response.our_answer, 40))}" if response.our_answer else ""
-    return f'<span class="mapd-note">we read{read}: {word}</span>'
+    return f'<span class="mapd-note">the file calls it {theirs}; as we read the answer{read}: {ours}</span>'
 
 
 def pages(count: int, key: str = "page") -> int:

@@ -7,7 +7,7 @@ asked.params                 # the same as an address, for links and saved views
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -20,10 +20,13 @@ from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
 from mapd.ui import address, attempts, current, rows, text, turning
 from mapd.ui.loaded import load_part
+from mapd.ui.look import LOOKS
 from mapd.ui.triage.cards import words as in_words
 from mapd.verdicts import Reason, Verdict, ruling
 
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
+STATES = {LOOKS[state].word: state.value for state in State}  # by the word that list and address have
+IN_ORDER = Order.QUESTION.value
 ALWAYS = ("no", "text", "question")  # these columns stay
 COLUMNS = {  # of what is shown: the key in the address, the columns there are, those shown unless others are chosen
     Show.RATIONALES: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
@@ -41,7 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
     "q": "",
     **dict.fromkeys(("teacher", "verdict", *CHECKS, "people", "by", "reason", "task", "low", "high", "apart")),
-    "order": Order.QUESTION.value,
+    "order": IN_ORDER,
     **{key: free(usual) for key, _, usual in COLUMNS.values()},
 }
 OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()}
@@ -67,23 +70,9 @@ def chosen(exam_id: int) -> Asked:
     """Draw the filters; returns what they say. What the address asks in vain is said in one line and left out."""
     with db.reading(current.engine()) as session:
         voices, judges = _labelled(queries.voices(session, exam_id)), queries.judges(session)
-    known = {
-        "show": _values(Show),
-        "teacher": list(voices),
-        "verdict": _values(Verdict),
-        **{name: _values(State) for name in CHECKS},
-        "people": list(listing.PEOPLE),
-        "by": judges,
-        "reason": [in_words(reason) for reason in Reason],
-        "task": _values(Task),
-        "order": _values(Order),
-    }
-    for key, options in known.items():
-        address.refuse_unknown(key, options)
-    for key in ("low", "high", "apart"):
-        address.refuse_outside(key, 1, 5, float)
-    for key, there, _ in COLUMNS.values():
-        address.refuse_unknown(key, free(there))
+        overlap = queries.exam(session, exam_id).wanted > 1
+    known = _known(voices, judges)
+    _refuse(known)
     address.settle("browse", exam_id, **DEFAULTS)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
@@ -91,9 +80,54 @@ def chosen(exam_id: int) -> Asked:
     said = {key: st.session_state.get(key, value) if key in asks else value for key, value in DEFAULTS.items()}
     if said["q"] and not listing.phrases_of(said["q"]):
         text.complain(f"the search looks for words, and there is none in: {said['q']}; every text is shown")
+    low, high = said["low"], said["high"]
+    if low is not None and high is not None and low > high:
+        text.complain(f"no mean is from {low:g} up to {high:g}: nothing lies between them")
     params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
     order = Order(said["order"]) if show is not Show.QUESTIONS else Order.QUESTION
-    return Asked(_wanted(show, said, voices), order, _columns(show, said), params)
+    wanted = _wanted(show, said, voices)
+    if overlap:
+        wanted = replace(wanted, unheard_by=current.current_person())
+        if wanted.about_people and show is not Show.QUESTIONS:
+            st.caption(
+                "This exam wants several judgements of each text: these are texts that you have judged yourself."
+            )
+    return Asked(wanted, order, _columns(show, said), params)
+
+
+def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[str]]:
+    """What each filter can be."""
+    return {
+        "show": _values(Show),
+        "teacher": list(voices),
+        "verdict": _values(Verdict),
+        **{name: list(STATES) for name in CHECKS},
+        "people": list(listing.PEOPLE),
+        "by": judges,
+        "reason": [in_words(reason) for reason in Reason],
+        "task": _values(Task),
+        "order": _values(Order),
+    }
+
+
+def _refuse(known: Mapping[str, Sequence[str]]) -> None:
+    """Take out of the address what can't be, with a word on it."""
+    for key in CHECKS:
+        if State.NOTHING in (
+            st.query_params.get(key),
+            st.session_state.get(key),
+        ):  # as links and views called it before
+            st.session_state[key] = st.query_params[key] = LOOKS[State.NOTHING].word
+    for key, options in known.items():
+        address.refuse_unknown(key, options)
+    for key in ("low", "high", "apart"):
+        address.refuse_outside(key, 1, 5, float)
+    for key, there, _ in COLUMNS.values():
+        address.refuse_unknown_of(key, free(there))
+    if st.query_params.get("show") == Show.QUESTIONS and st.query_params.get("order", IN_ORDER) != IN_ORDER:
+        text.complain(f"questions stand in the order of their file alone, not by {st.query_params['order']}")
+        del st.query_params["order"]
+        st.session_state.pop("order", None)
 
 
 def _labelled(voices: Mapping[str, int]) -> dict[str, int]:
@@ -111,7 +145,7 @@ def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> W
         show=show,
         author_id=voices.get(said["teacher"]),
         verdict=said["verdict"],
-        checks={check: said[name] for name, check in CHECKS.items() if said[name]},
+        checks={check: STATES[said[name]] for name, check in CHECKS.items() if said[name]},
         people=said["people"],
         judged_by=said["by"],
         reason=said["reason"] and said["reason"].replace(" ", "_"),

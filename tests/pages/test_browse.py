@@ -54,6 +54,13 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
     with db.writing(engine) as session:
         sharing.want(session, 1, by="ann", judgements_wanted=2)
     assert "bob: no work" not in shown(browse())
+    for asked in ({"people": "judged"}, {"by": "bob"}, {"reason": "no work"}):
+        app = browse(**asked)
+        assert rows(app) == 0, "what is found would tell"
+        assert "texts that you have judged yourself" in " ".join(c.value for c in app.caption)
+    person = Settings().home / "person"
+    person.write_text("bob")
+    assert rows(browse(people="judged")) == 1
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,8 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
     [
         ({"equations": "fails"}, 4),
         ({"work": "holds"}, 30),
-        ({"gold": "nothing"}, 0),
+        ({"gold": "nothing to check"}, 0),
+        ({"equations": "nothing"}, 6),  # as it was called before
         ({"people": "judged"}, 2),
         ({"people": "overridden"}, 2),
         ({"by": "ann"}, 2),
@@ -119,6 +127,21 @@ def test_columns_are_chosen(full_home: Path) -> None:
     app = browse(columns="spread")
     assert 'class="c-spread"' in shown(app)
     assert 'class="c-verdict"' not in shown(app)
+
+
+def test_no_columns_are_columns_too(full_home: Path) -> None:
+    app = browse(columns="")
+    assert errors(app) == []
+    assert 'class="c-text"' in shown(app)
+    assert 'class="c-mean"' not in shown(app)
+
+
+def test_what_nothing_can_be_is_said_in_words(full_home: Path) -> None:
+    assert "by nobody, which can&#x27;t be: there is none yet" in errors(browse(by="nobody"))[0]
+    assert "no mean is from 5 up to 2" in errors(browse(low="5", high="2"))[0]
+    app = browse(show="questions", order="lowest mean")
+    assert "questions stand in the order of their file alone" in errors(app)[0]
+    assert "order" not in app.query_params
 
 
 def test_an_import_says_that_it_has_scores_alone(full_home: Path) -> None:

@@ -40,6 +40,12 @@ ASKED = [
     Wanted(judged_by="bob"),
     Wanted(judged_by="bo"),
     Wanted(reason="no_work"),
+    Wanted(people="judged", unheard_by="ann"),
+    Wanted(people="overridden", unheard_by="bob"),
+    Wanted(judged_by="ann", unheard_by="bob"),
+    Wanted(reason="no_work", unheard_by="bob"),
+    Wanted(verdict="rejected", unheard_by="bob"),
+    Wanted(Show.MISTAKES, verdict="accepted", people="judged", unheard_by="ann"),
     Wanted(means=(300, 450)),
     Wanted(cuts=(300, 400)),
     Wanted(spread=2),
@@ -102,9 +108,12 @@ def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: Wanted, autho
         None: True,
     }
     mean = x.committee.mean
+    may_know = wanted.unheard_by is None or wanted.unheard_by in {j.person for j in heard(said)}
+    verdict = x.verdict if may_know else x.committee.verdict
     return (
         wanted.author_id in (None, authors[x.text.teacher])
-        and wanted.verdict in (None, x.verdict.value)
+        and wanted.verdict in (None, verdict.value)
+        and (may_know or not wanted.about_people)
         and all(getattr(x.states, check) is State(state) for check, state in wanted.checks.items())
         and people[wanted.people]
         and (wanted.judged_by is None or wanted.judged_by in {j.person for j in heard(said)})
