@@ -12,7 +12,8 @@ import streamlit as st
 
 from mapd import prompts
 from mapd.store.queries import Item, Response
-from mapd.ui import current, figures, look, rows
+from mapd.ui import figures, look, rows
+from mapd.ui.rows import Column
 from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line
 from mapd.ui.text import found as hits
 
@@ -29,40 +30,55 @@ class Shown:
     said: str = ""
 
 
+COLUMNS = {
+    "no": Column("no", 2.2, 0),
+    "family": Column("family", 7, 3),
+    "question": Column("question", 11, 0, grows=True),
+    "gold": Column("gold", 5.4, 2),
+}
+ANSWER = 9.6  # rem
+
+
 def draw(shown: Sequence[Shown], words: Sequence[str], *, judge: bool = False, found: str = "") -> None:
     """Draw the rows. `words`: the heads of the answers' columns; `judge`: a link to triage for what is a mistake.
 
     `found`: what was searched for, to be marked.
     """
-    heads = "".join(f"<span>{escape(word)}</span>" for word in ("no", "family", "question", "gold", *words))
-    kind = f"mapd-rows-attempt mapd-answers-{len(words)}"
-    body = "".join(_row(one, kind, judge, found) for one in shown)
-    st.html(f'<div class="mapd-cells mapd-head {kind}">{heads}</div><div class="mapd-attempts">{body}</div>')
+    of = COLUMNS | {f"answer{n}": Column(escape(word), ANSWER, 1) for n, word in enumerate(words)}
+    with rows.table("attempts", of, list(of), links=judge):
+        bodies = [rows.folded(of, list(of), _cells(one, judge, found), _fold(one, found)) for one in shown]
+        if not judge:
+            st.html("".join(bodies))
+            return
+        for number, (one, body) in enumerate(zip(shown, bodies, strict=True)):
+            last = one.responses[-1][1]
+            rows.beside(body, f"attempts_{number}", {"mistake": last.uid} if last.outcome != "correct" else None)
 
 
-def _row(shown: Shown, kind: str, judge: bool, found: str) -> str:
+def _cells(shown: Shown, both: bool, found: str) -> dict[str, rows.Cell]:
+    """A row's cells by column; `both`: the response under its question."""
     q = shown.question
     said = (
         f' <span class="mapd-state" style="--c:{look.PURPLE}" title="people said something">✎</span>'
         if shown.said
         else ""
     )
-    cells = (
-        f'<span class="c-no">{q.position + 1}</span>',
-        f"<span>{escape(one_line((q.family or '–').replace('_', ' '), 24))}</span>",
-        f"<span>{foreign_line_html(q.text, 240, found)}</span>",
-        f"<span>{gold_html(q.gold, 24)}{said}</span>",
-        *(f"<span>{_answer(response)}</span>" for _, response in shown.responses),
-    )
-    summary = f'<summary class="mapd-cells {kind}">{"".join(cells)}</summary>'
-    return f'<details class="mapd-row">{summary}{_fold(shown, judge, found)}</details>'
+    lines = (q.text, shown.responses[-1][1].text or "no text") if both else (q.text,)
+    cells = {
+        "no": str(q.position + 1),
+        "family": escape(one_line((q.family or "–").replace("_", " "), 24)),
+        "question": "".join(foreign_line_html(line, 240, found) for line in lines),
+        "gold": f"{gold_html(q.gold, 24)}{said}",
+        **{f"answer{n}": _answer(response) for n, (_, response) in enumerate(shown.responses)},
+    }
+    return {name: (inside, "") for name, inside in cells.items()}
 
 
 def _answer(response: Response) -> str:
     return look.chip(response.outcome, one_line(response.answer or "", 18))
 
 
-def _fold(shown: Shown, judge: bool, found: str) -> str:
+def _fold(shown: Shown, found: str) -> str:
     q = shown.question
     block = prompts.question_block(q.text, q.context, q.options)
     parts = [figures.titled("question", foreign_html(block, hits(block, found), LONGEST))]
@@ -72,10 +88,6 @@ def _fold(shown: Shown, judge: bool, found: str) -> str:
         parts.append(
             figures.titled(word, foreign_html(response.text, hits(response.text, found), LONGEST) + _ours(response))
         )
-    last = shown.responses[-1][1]
-    if judge and last.outcome != "correct":
-        address = current.address("triage", mistake=last.uid)
-        parts.append(f'<a href="{escape(address)}">Judge it in triage</a>')
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 

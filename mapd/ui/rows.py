@@ -2,12 +2,14 @@
 
     rows.draw([Found(mistake, x)], curated, "browse")     # a head and a row each, with a link to triage
 
-Columns line up because every row of a kind is the same grid. A fold is the browser's own <details>: it opens without a
-rerun. All foreign text is escaped here, by ui/text.py.
+Columns line up because every row of a kind has the same widths. What has no room is left out, the least needed first,
+so that the text always has some. A fold is the browser's own <details>: it opens without a rerun. All foreign text is
+escaped here, by ui/text.py.
 """
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,37 +30,40 @@ LONGEST = 20_000  # characters of one text in a fold; the rest is counted
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its head, its width, and its width where there is little room (none: it isn't shown there)."""
+    """A column: its head, its width in rem, and its rank: 0 stays, of the others the highest gives way first."""
 
     head: str
-    width: str
-    narrow: str | None
+    rem: float
+    rank: int
+    grows: bool = False  # takes what the others leave
 
 
 TEXT = {
-    "no": Column("no", "2.4rem", "2.2rem"),
-    "teacher": Column("teacher", "6.2rem", "4.6rem"),
-    "text": Column("text", "minmax(9rem, 1fr)", "minmax(6rem, 1fr)"),
-    "answer": Column("answer · gold", "8rem", "6rem"),
-    "votes": Column("votes", "2.8rem", "2.6rem"),
-    "mean": Column("mean", "2.6rem", "2.5rem"),
-    "spread": Column("spread", "2.9rem", "2.9rem"),
-    "verdict": Column("verdict", "8rem", "7.2rem"),
-    "change": Column("verdict", "14rem", "9rem"),
-    "checks": Column("gold eq. work", "5.2rem", None),
-    "people": Column("people", "8rem", "6rem"),
-    "task": Column("task", "4.2rem", None),
-    "length": Column("words", "3rem", None),
+    "no": Column("no", 2.2, 0),
+    "teacher": Column("teacher", 5.8, 0),
+    "text": Column("text", 11, 0, grows=True),
+    "answer": Column("answer · gold", 7.2, 2),
+    "votes": Column("votes", 2.8, 6),
+    "mean": Column("mean", 2.6, 3),
+    "spread": Column("spread", 2.9, 7),
+    "verdict": Column("verdict", 7.5, 1),
+    "change": Column("verdict", 14, 1),
+    "checks": Column("gold eq. work", 5.4, 5),
+    "people": Column("people", 5.5, 4),
+    "task": Column("task", 4.2, 8),
+    "length": Column("words", 3, 9),
 }
 MISTAKE = {
-    "no": Column("no", "2.4rem", "2.2rem"),
-    "question": Column("question", "minmax(11rem, 1fr)", "minmax(7rem, 1fr)"),
-    "answer": Column("answer · gold", "8rem", "6rem"),
-    "rationales": Column("rationales", "13.5rem", "13.5rem"),
-    "feedback": Column("feedback", "4.4rem", "4.4rem"),
-    "pair": Column("pair", "8rem", "7rem"),
-    "task": Column("task", "4.2rem", None),
+    "no": Column("no", 2.2, 0),
+    "question": Column("question", 13, 0, grows=True),
+    "answer": Column("answer · gold", 6.5, 2),
+    "rationales": Column("rationales", 16.5, 1),
+    "feedback": Column("feedback", 4.4, 4),
+    "pair": Column("pair", 8.5, 3),
+    "task": Column("task", 4.2, 5),
 }
+LINK = 5.4  # rem beside a row: its link
+GAP = 0.8
 OF_TEXT = ("no", "teacher", "text", "answer", "votes", "mean", "verdict", "checks")  # what is shown unless others are
 OF_CHANGE = ("no", "teacher", "text", "answer", "votes", "mean", "change", "checks")
 OF_MISTAKE = ("no", "question", "answer", "rationales", "feedback", "pair")
@@ -90,9 +95,7 @@ def draw(
     """
     colours = teacher_colours(curated.teachers)
     of = MISTAKE if "question" in columns else TEXT
-    with st.container(key=f"mapd_rows_{key}", gap=None):
-        heads = {name: _cell(of[name].head) for name in columns}
-        _draw_row(_cells(of, columns, heads, "div", "mapd-head"), None, f"{key}_head")
+    with table(key, of, columns):
         for number, row in enumerate(shown):
             if of is MISTAKE:
                 cells, fold = mistake_cells(row.mistake, colours, words), mistake_fold(row.mistake, colours, words)
@@ -101,32 +104,53 @@ def draw(
                 before = was[row.text.text.id] if was else None
                 cells = text_cells(row.mistake, row.text, colours, words, before)
                 fold = text_fold(row.mistake, row.text, words)
-            summary = _cells(of, columns, cells, "summary")
-            body = f'<details class="mapd-row">{summary}<div class="mapd-fold">{fold}</div></details>'
-            _draw_row(body, row, f"{key}_{number}")
+            text = {"text": row.text.text.uid} if row.text else {}
+            body = folded(of, columns, cells, fold)
+            beside(body, f"{key}_{number}", {"mistake": row.mistake.attempt.uid, **text})
 
 
-def _draw_row(body: str, row: Found | None, key: str) -> None:
+@contextmanager
+def table(key: str, of: Mapping[str, Column], columns: Sequence[str], *, links: bool = True) -> Iterator[None]:
+    """Where rows of these columns stand: their heads, and when a column gives way."""
+    with st.container(key=f"mapd_rows_{key}", gap=None):
+        taken = (LINK if links else 0) + 0.6 + sum(of[name].rem + GAP for name in columns if not of[name].rank)
+        rules = ""
+        for name in sorted((name for name in columns if of[name].rank), key=lambda name: of[name].rank):
+            taken += of[name].rem + GAP
+            rules += (
+                f"@container (width < {taken:.1f}rem) {{ .st-key-mapd_rows_{key} .c-{name} {{ display: none }} }}\n"
+            )
+        st.html(f"<style>{rules}</style>")
+        heads = _cells(of, columns, {name: _cell(of[name].head) for name in columns}, "div", "mapd-head")
+        beside(heads, f"{key}_head") if links else st.html(heads)
+        yield
+
+
+def beside(body: str, key: str, to: Mapping[str, str] | None = None) -> None:
+    """A row, and beside it the link to triage if there is one."""
     with st.container(horizontal=True, wrap=False, gap="small", key=f"mapd_row_{key}"):
         st.html(body)
-        if row is None:
-            st.html("<span></span>", width=64)
+        if to is None:
+            st.html("<span></span>", width=60)
         else:
-            text = {"text": row.text.text.uid} if row.text else {}
-            current.link("pages/review/triage.py", "Judge", mistake=row.mistake.attempt.uid, **text)
+            current.link("pages/review/triage.py", "Judge", **to)
+
+
+def folded(of: Mapping[str, Column], names: Sequence[str], cells: Mapping[str, Cell], fold: str) -> str:
+    """A row that opens."""
+    summary = _cells(of, names, cells, "summary")
+    return f'<details class="mapd-row">{summary}<div class="mapd-fold">{fold}</div></details>'
 
 
 def _cells(of: Mapping[str, Column], names: Sequence[str], cells: Mapping[str, Cell], tag: str, more: str = "") -> str:
-    """A row's cells in the columns that are shown; some of them give way where there is little room."""
-    wide = " ".join(of[name].width for name in names)
-    narrow = " ".join(width for name in names if (width := of[name].narrow))
+    """A row's cells in the columns that are shown."""
     body = ""
     for name in names:
-        gives_way = "" if of[name].narrow else " mapd-wide"
         inside, title = cells[name]
         tooltip = f' title="{html.escape(title)}"' if title else ""
-        body += f'<span class="c-{name}{gives_way}"{tooltip}>{inside}</span>'
-    return f'<{tag} class="mapd-cells {more}" style="--wide:{wide};--narrow:{narrow}">{body}</{tag}>'
+        grows = int(of[name].grows)
+        body += f'<span class="c-{name}" style="flex:{grows} 0 {of[name].rem}rem"{tooltip}>{inside}</span>'
+    return f'<{tag} class="mapd-cells {more}">{body}</{tag}>'
 
 
 def _cell(body: str, title: str = "") -> Cell:
@@ -277,20 +301,21 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
 
 
 def _brief(x: Explained, colours: Mapping[str, str]) -> str:
-    """A rationale in the width of a few letters: swatch, verdict's sign, mean."""
+    """A rationale in the width of a few letters: teacher, verdict's sign, mean."""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")
-    swatch = f'<i class="mapd-swatch" style="--c:{colours.get(x.text.teacher, "#999999")}"></i>'
-    return f'<span class="mapd-brief" title="{title}">{swatch}{_sign(x.verdict.value)}{mean}</span>'
+    who = _teacher(x.text.teacher, colours)
+    return f'<span class="mapd-brief" title="{title}">{who}{_sign(x.verdict.value)}<span>{mean}</span></span>'
 
 
 def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:
     """The question, the student's whole response, and a line for each explanation."""
-    lines = "".join(
-        f'<div class="mapd-line-of">{_teacher(x.text.teacher, colours)}{_verdict(x)}'
-        f"{foreign_line_html(x.text.text, 300, words)}</div>"
-        for x in mistake.texts
-    )
+    lines = ""
+    for kind, texts in (("rationales", mistake.rationales), ("feedback", mistake.feedback)):
+        lines += f'<div class="mapd-section">{kind}</div>' if texts else ""
+        for x in texts:
+            said = f"{_teacher(x.text.teacher, colours)}{_verdict(x)}{foreign_line_html(x.text.text, 300, words)}"
+            lines += f'<div class="mapd-line-of">{said}</div>'
     question, student = _question(mistake), mistake.attempt.text
     facts = {
         "question": foreign_html(question, found(question, words), LONGEST),

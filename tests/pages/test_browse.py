@@ -129,6 +129,21 @@ def test_columns_are_chosen(full_home: Path) -> None:
     assert 'class="c-verdict"' not in shown(app)
 
 
+def test_a_row_of_mistakes_names_teachers_and_its_texts_by_kind(full_home: Path) -> None:
+    body = shown(browse(show="mistakes"))
+    brief = body[body.index('class="mapd-brief"') :]
+    assert ">gpt</span>" in brief[: brief.index("</span></span>")], "colour is not the only sign"
+    assert body.count('<div class="mapd-section">rationales</div>') == 12
+    assert body.count('<div class="mapd-section">feedback</div>') == 12
+
+
+def test_each_wrong_answer_of_the_questions_has_its_link(full_home: Path) -> None:
+    app = browse(show="questions")
+    links = [link.proto for link in app.get("page_link") if link.proto.label == "Judge"]
+    assert len(links) == 12
+    assert all("mistake=" in link.query_string for link in links)
+
+
 def test_no_columns_are_columns_too(full_home: Path) -> None:
     app = browse(columns="")
     assert errors(app) == []
