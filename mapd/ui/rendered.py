@@ -5,10 +5,12 @@
 
 Everywhere else foreign text stays text (text.py); this is what a person asks for, one text at a time. Four walls:
 markdown-it makes no HTML, link or image of it; nh3 lets formatting and MathML through, no address and no style; the
-frame's own policy forbids every script and fetch; the app's policy (headers.py) holds in the frame, too. An iframe it
-is because `st.html` drops MathML.
+frame's own policy forbids every script and fetch; the app's policy (headers.py) holds in the frame, too. The frame's
+`sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive one (scripts, same origin) and takes
+no other; and hotkeys.js reaches into the frame for its keys. An iframe it is because `st.html` drops MathML.
 
-`$` is money unless what it encloses is maths. A formula that isn't understood is shown as it was written.
+`$` is money where what it encloses begins with an amount, unless that is a number, a term or a calculation alone:
+"$5 and $3" is money, "$5$" and "$8 + 5 = 13$" are maths. A formula that isn't understood is shown as it was written.
 """
 
 import html
@@ -65,7 +67,10 @@ ATTRIBUTES = {
     "ol": {"start"},
 }
 MARKUP = re.compile(r"[*_`#$\\|~]|^ {0,3}(?:[-+>]|\d+[.)]) ", re.MULTILINE)
-MONEY = re.compile(r"\s?[-+]?\d[\d.,]*(?![\d.,]|\s?[a-zA-Z(]\s?[-+*/=^_)\d])[^\\^_]*$")
+AMOUNT = re.compile(r"\s?[-+−]?\d[^\\^_]*$")  # begins with one, and no LaTeX stands behind it
+TERM = re.compile(r"[-+−]?\d+(?:[.,]\d+)*\s?[a-zA-Z]?")
+CALCULATION = re.compile(r"[\da-zA-Z)%]\s*[-+−*/×÷·=<>≤≥≠:]\s*[-+−]?\s*[\da-zA-Z(]")
+WORD = re.compile(r"(?<![\da-zA-Z])[a-zA-Z]{2,}|[a-zA-Z]{3,}")
 MACROS = re.compile(r"\\(?:\w*def|\w*newcommand|let|loop|csname|catcode)\b")  # they can grow without end
 STYLE = """
 :root { color-scheme: only COLOURS; } html { background: PAGE; }
@@ -158,11 +163,18 @@ def _rule(display: str) -> Callable[..., str]:
     def render(_: RendererHTML, tokens: list[Token], at: int, *__: object) -> str:
         token = tokens[at]
         written = token.content if token.type == "amsmath" else _written(token)
-        if token.markup == "$" and MONEY.match(token.content):
+        if token.markup == "$" and _is_money(token.content):
             return html.escape(written)
         return formula(token.content, display) or f'<span class="raw">{html.escape(written)}</span>'
 
     return render
+
+
+def _is_money(content: str) -> bool:
+    """Whether what stands between two dollars is an amount with words behind it, not maths."""
+    if not AMOUNT.match(content) or TERM.fullmatch(content):
+        return False
+    return WORD.search(content) is not None or CALCULATION.search(content) is None
 
 
 def _written(token: Token) -> str:

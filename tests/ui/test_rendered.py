@@ -3,6 +3,7 @@
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given, strategies
 
 from mapd.ui.rendered import ATTRIBUTES, POLICY, TAGS, body, document, formula, has_markup
 from tests import hostile
@@ -37,7 +38,9 @@ def test_what_would_lead_or_load_is_text():
 @pytest.mark.parametrize(
     "text",
     [
-        "It costs $5 and $3, so $5 + 3 = 8$.",
+        "It costs $5 and $3, so it is $8.",
+        "She pays $5 each, so 3 × 5 = 15$ in all",
+        "from $5 to 6 or 7$, $5 / day$, $1, 2, 3$",
         "$7 (amount he has left) = $ 17 = $17",
         "US$5, $1,000 a day, 5$, $5/day and $3/day, $5-$3=$2, ($10+$5)",
     ],
@@ -53,6 +56,13 @@ def test_money_stays_money(text):
         ("\\(x^2\\) and \\[\\sqrt{2}\\]", "<msqrt>"),
         ("Let $2x-4=14$.", "<mn>14</mn>"),
         ("$5 \\times 3$", "<mo>×</mo>"),
+        ("It is $5$.", "<mn>5</mn>"),
+        ("$-47$, not $1,000$", "<mn>47</mn>"),
+        ("Then $2x$", "<mi>x</mi>"),
+        ("It costs $5 and $3, so $5 + 3 = 8$.", "$5 and $3, so <math"),
+        ("$250/2 = 125$", "<mn>125</mn>"),
+        ("$6-x+8=14-x$", "<mi>x</mi>"),
+        ("$5(3+2) = 25$", "<mn>25</mn>"),
         ("$$\\begin{aligned}a&=b\\\\c&=d\\end{aligned}$$", "<mtable"),
         ("\\begin{align} a &= b \\end{align}", "<mtable"),
         ("**so** `x` ~~y~~", "<strong>so</strong> <code>x</code> <s>y</s>"),
@@ -61,6 +71,27 @@ def test_money_stays_money(text):
 )
 def test_maths_and_markdown_are_rendered(text, part):
     assert part in body(text)
+
+
+AMOUNTS = strategies.one_of(
+    strategies.integers(0, 99_999).map(str),
+    strategies.integers(0, 99_999).map("{:,}".format),
+    strategies.decimals(0, 999, places=2).map(str),
+)
+
+
+@given(AMOUNTS, strategies.sampled_from("+-*/−×÷"), AMOUNTS, AMOUNTS, strategies.sampled_from(["", " "]))
+def test_a_calculation_is_maths(a, sign, b, c, space):
+    for written in (a, f"{a}{space}{sign}{space}{b}", f"{a}{space}{sign}{space}{b}{space}={space}{c}"):
+        made = body(f"So ${written}$.")
+        assert "<math" in made
+        assert "$" not in made
+
+
+@given(AMOUNTS, strategies.sampled_from([" and ", " or ", ", ", " + ", " - ", " = ", "/", "-", " a day, "]), AMOUNTS)
+def test_amounts_are_money(a, between, b):
+    for text in (f"${a}{between}${b}", f"${a}{between}{b}", f"It is ${a}{between}${b}, not ${a}."):
+        assert body(text) == f"<p>{text}</p>\n"
 
 
 @pytest.mark.parametrize(
