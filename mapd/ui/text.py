@@ -21,10 +21,12 @@ from mapd.store.listing import phrases_of, plain
 Mark = tuple[int, int, str]  # from, up to (offsets into the text as stored), what it marks
 
 # What can't be seen or turns the reading order: C0 and C1 controls but tab and newline, bidi controls, zero-width
-# characters but the joiners that scripts and emoji need, separators, invisible "tags", lone surrogates.
+# characters but the joiners that scripts and emoji need, separators, fillers and Braille's blank, invisible "tags",
+# lone surrogates. Not the no-break spaces (U+00A0, U+2007, U+202F): they look like what they are, a space, and stand in
+# so many numbers that boxes would hide the text around them.
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 AUTOLINK = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)  # GFM links these even where every sign is escaped
 MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")

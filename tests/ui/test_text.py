@@ -47,7 +47,14 @@ def test_markup_is_shown_not_obeyed(text):
 
 @pytest.mark.parametrize(
     ("hidden", "code"),
-    [("\u202e", "U+202E"), ("\x1b", "U+001B"), ("\u200b", "U+200B"), ("\U000e0041", "U+E0041"), ("\ud800", "U+D800")],
+    [
+        ("\u202e", "U+202E"),
+        ("\x1b", "U+001B"),
+        ("\u200b", "U+200B"),
+        ("\u2800", "U+2800"),
+        ("\U000e0041", "U+E0041"),
+        ("\ud800", "U+D800"),
+    ],
 )
 def test_hidden_characters_are_made_visible(hidden, code):
     assert f">{code}</span>" in escape(f"a{hidden}b")
@@ -56,7 +63,7 @@ def test_hidden_characters_are_made_visible(hidden, code):
 
 
 def test_what_reads_well_stays():
-    text = "1.\tעברית 👩‍🏫\r\n  2 × 3 ≠ 7"
+    text = "1.\tעברית 👩‍🏫\r\n  2 × 3 ≠ 7 1\u202f000\u00a0€ \u2007 5"
     assert escape(text) == text.replace("\r\n", "\n")
 
 
