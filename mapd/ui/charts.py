@@ -28,17 +28,21 @@ def thresholds(means: Iterable[float], low: float, high: float, also: Iterable[f
     return sorted(steps | {m for m in means if low <= m <= high} | set(also))
 
 
-def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float) -> go.Figure:
-    """What every threshold gives. The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv."""
+def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float, *, gold: bool = True) -> go.Figure:
+    """What every threshold gives; without `gold` answers nothing is known to be wrong, and has no line.
+
+    The rule is strict (mean > t), so a line falls at a mean, not before it: shape hv.
+    """
     figure = go.Figure()
     xs = [p.threshold for p in points]
-    for name, (label, colour, dash) in LINES.items():
+    lines = {name: line for name, line in LINES.items() if gold or name != "wrong"}
+    for name, (label, colour, dash) in lines.items():
         line = {"shape": "hv", "dash": dash, "width": 2, "color": colour}
         ys = [getattr(p, name) for p in points]
         figure.add_scatter(x=xs, y=ys, name=label, mode="lines", line=line, hovertemplate="%{y:,}")
     at = next(p for p in points if p.threshold == chosen)
-    marks = {"size": 8, "color": [colour for _, colour, _ in LINES.values()]}
-    ys = [getattr(at, name) for name in LINES]
+    marks = {"size": 8, "color": [colour for _, colour, _ in lines.values()]}
+    ys = [getattr(at, name) for name in lines]
     figure.add_scatter(x=[chosen] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
     if saved != chosen:
         figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_named("saved", saved))
@@ -46,7 +50,11 @@ def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float) -> 
     figure.update_layout(**figure_layout(height=330))
     figure.update_xaxes(title="accepted: a mean greater than", range=[min(xs) - 0.03, max(xs) + 0.03], dtick=0.5)
     figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": "mean > %{x:.2f}"}, showgrid=False)
-    figure.update_yaxes(rangemode="tozero", tickformat=",d", nticks=6)
+    # plotly's own steps would be fractions where little is counted, and their labels the same number again and again
+    most = max(getattr(p, name) for p in points for name in lines)
+    figure.update_yaxes(rangemode="tozero", tickformat=",d", nticks=6, **({"dtick": 1} if most < 6 else {}))
+    if not most:
+        figure.update_yaxes(range=[0, 1])
     return figure
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.curation import policies, standing
+from mapd.curation import lines, policies, standing
 from mapd.curation.curated import Curated, curate
 from mapd.curation.figures import Figures
 from mapd.store import db, queries, standings
@@ -236,8 +236,17 @@ def _curated(
 # -- the numbers ------------------------------------------------------------------------------------------------------
 
 
-def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen: Policy) -> str:
-    """HTML: the counts under the policy chosen beside those under the saved one, which lead to their rows."""
+def has_gold(exam_id: int) -> bool:
+    """Whether a rationale of the exam can be compared with a gold answer."""
+    with db.reading(current.engine()) as session:
+        return lines.has(session, exam_id)[1]
+
+
+def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen: Policy, *, gold: bool) -> str:
+    """HTML: the counts under the policy chosen beside those under the saved one, which lead to their rows.
+
+    Without `gold` answers nobody knows what is wrong.
+    """
     with db.reading(current.engine()) as session:
         voices = queries.voices(session, exam_id)
     colours = teacher_colours(voices)
@@ -247,14 +256,16 @@ def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
         return label, new, figures.linked(old, current.address("browse", **asked)) if asked else old, change
 
-    lines = [counted("rationales accepted", "accepted", verdict="accepted")]
+    counts = [counted("rationales accepted", "accepted", verdict="accepted")]
     for name, author in voices.items():
         if after.at(f"rationales by {author}", 0):
             swatch = f'<span class="mapd-of"><i class="mapd-swatch" style="--c:{colours[name]}"></i>'
             label = Html(f"{swatch} {text.escape(text.one_line(name, 40))}</span>")
-            lines.append(counted(label, f"accepted by {author}", verdict="accepted", teacher=name))
-    lines += [counted(words, figure, **asked) for words, figure, asked in _ROWS]
-    return figures.table(("", "chosen", "saved", "change"), lines)
+            counts.append(counted(label, f"accepted by {author}", verdict="accepted", teacher=name))
+    for words, figure, asked in _ROWS:
+        known = gold or "gold" not in asked
+        counts.append(counted(words, figure, **asked) if known else (words, None, None, None))
+    return figures.table(("", "chosen", "saved", "change"), counts)
 
 
 _ROWS: Sequence[tuple[str, str, dict[str, str]]] = (

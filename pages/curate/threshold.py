@@ -22,10 +22,11 @@ def page(exam_id: int) -> None:
         return
     with st.container(key="mapd_lab_view"):
         left, right = st.columns([62, 38], gap="medium")
+    gold = lab.has_gold(exam_id)
     with left:
-        chart(after, chosen, saved)
+        chart(after, chosen, saved, gold=gold)
     with right:
-        st.html(lab.numbers(exam_id, before, saved, after, chosen))
+        st.html(lab.numbers(exam_id, before, saved, after, chosen, gold=gold))
     st.subheader("What the change would do", anchor=False)
     if lab.same_conditions(chosen, saved):
         moves.by_threshold(exam_id, chosen, saved, **lab.params(chosen, known))
@@ -33,13 +34,13 @@ def page(exam_id: int) -> None:
         moves.by_conditions(exam_id, chosen, saved)
 
 
-def chart(after: Figures, chosen: Policy, saved: Policy) -> None:
+def chart(after: Figures, chosen: Policy, saved: Policy, *, gold: bool) -> None:
     """All thresholds at once, under the conditions chosen."""
     if not after.at("with a vote", 0):
         st.caption("No rationale has a valid vote: every threshold leaves them all undecided.")
     at, was = chosen.threshold, saved.threshold
     xs = charts.thresholds([cut / 100 for cut in after.cuts], min(1.0, at, was), 5.0, (at, was))
-    figure = charts.sweep_figure(sweep(after, xs), at, was)
+    figure = charts.sweep_figure(sweep(after, xs), at, was, gold=gold)
     alt = "Rationales accepted, those with a wrong answer, mistakes covered and training pairs at every threshold"
     st.plotly_chart(figure, key="sweep", config=FIGURE_CONFIG, alt=alt)
 

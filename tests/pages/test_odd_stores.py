@@ -75,6 +75,7 @@ SAYS = {  # store -> page or queue -> what it must say there
         "accepted-wrong": "No question of this exam has a gold answer to compare with",
         "everything": "gold none given",
         "pages/curate/snapshots.py": "– of them wrong",
+        "pages/curate/threshold.py": "accepted, wrong answer – – – rejected, right answer – – –",
         "pages/loop/overview.py": "no gold",
         "pages/review/browse.py": "13 – none given",
     },
