@@ -15,16 +15,17 @@ from mapd.store import db
 from mapd.ui import current, text, turning
 
 TOLD = "views_told"  # session state: why the last press changed nothing
+REFUSED = "views_refused"  # session state: the field of a name that can't be, which gets its old one back
 GONE = "views_gone"  # session state: the view that was deleted last, name and filters
 
 
 def popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """The popover. `params`: the filters that aren't as the `defaults` have them."""
-    if told := st.session_state.pop(TOLD, None):
-        text.complain(told)
     with db.reading(current.engine()) as session:
         saved = views.saved_views(session)
     with st.popover(f"Views · {len(saved)}" if saved else "Views", icon=":material/bookmarks:", key="browse_views"):
+        if told := st.session_state.pop(TOLD, None):
+            text.complain(told)
         for number, (name, address) in enumerate(saved.items()):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 _line(number, name, address, params, defaults)
@@ -46,6 +47,9 @@ def _line(
 ) -> None:
     """One view: its name, which can be changed in place, and what can be done with it."""
     field = f"view_{number}_{name}"
+    if st.session_state.get(REFUSED) == field:
+        st.session_state[field] = name
+        del st.session_state[REFUSED]
     st.text_input(
         "Name",
         name,
@@ -93,7 +97,8 @@ def _save(name: str, address: views.Address) -> None:
 
 def _rename(name: str, field: str) -> None:
     to = st.session_state[field]
-    _write(lambda session, person: views.rename(session, name, to, by=person))
+    if not _write(lambda session, person: views.rename(session, name, to, by=person)):
+        st.session_state[REFUSED] = field
 
 
 def _delete(name: str) -> None:
@@ -103,10 +108,13 @@ def _delete(name: str) -> None:
     _write(act)
 
 
-def _write(act: Callable[[Session, str], object]) -> None:
+def _write(act: Callable[[Session, str], object]) -> bool:
+    """Whether it could be done; why not is told in the popover."""
     try:
         person = current.current_person()
         with db.writing(current.engine()) as session:
             act(session, person)
     except MapdError as error:
         st.session_state[TOLD] = str(error)
+        return False
+    return True

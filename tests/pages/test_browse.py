@@ -230,3 +230,17 @@ def test_a_view_is_saved_opened_renamed_and_deleted(full_home: Path) -> None:
     assert "deleted wrong but accepted" in shown(app)
     app.button(key="view_undo").click().run()
     assert app.button(key="view_0_wrong but accepted_open")
+
+
+def test_a_name_that_cannot_be_is_refused_in_the_popover_and_the_old_one_put_back(full_home: Path) -> None:
+    app = browse(verdict="accepted")
+    for name in ("one", "two"):
+        app.text_input(key="view_name").set_value(name).run()
+        app.button(key="view_save").click().run()
+    for wrong in ("one", " "):
+        app.text_input(key="view_1_two").set_value(wrong).run()
+        assert app.text_input(key="view_1_two").value == "two"
+        (popover,) = [p for p in app.get("popover") if p.proto.popover.label == "Views · 2"]
+        assert [e for e in popover.get("html") if 'class="mapd-error"' in e.proto.body], wrong
+    assert app.run().text_input(key="view_0_one").value == "one"
+    assert errors(app) == []
