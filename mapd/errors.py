@@ -18,13 +18,17 @@ class Stale(MapdError):  # noqa: N818
 
 
 class BadRows(BadInput):
-    """A file refused because of its rows: each fault as (file, row index, field, what), and all of them in one line."""
+    """A file refused because of its rows: each fault as (file, row index, field, what), the first few in the line."""
+
+    NAMED = 5
 
     def __init__(self, faults: list[tuple[str, int, str, str]]) -> None:
         self.faults = faults
-        listed = "; ".join(f"{file} row {index} {field}: {what}" for file, index, field, what in faults)
+        listed = "; ".join(f"{file} row {index} {field}: {what}" for file, index, field, what in faults[: self.NAMED])
+        rest = len(faults) - self.NAMED
+        more = f"; and {rest:,} more {'fault' if rest == 1 else 'faults'}" if rest > 0 else ""
         rows = len({(file, index) for file, index, _, _ in faults})
-        super().__init__(f"{rows} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}")
+        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}{more}")
 
 
 class Stopped(MapdError):  # noqa: N818

@@ -1,6 +1,7 @@
 """The importer of the authors' files: what it keeps, what it refuses, what it counts."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,17 @@ def test_all_bad_rows_are_listed() -> None:
         parse(*as_files(sample(5), rows))
     faults = {(file, place, field) for file, place, field, _ in error.value.faults}
     assert faults >= {("r.json", 0, "question"), ("r.json", 3, "gemini_rationale[2]"), ("r.json", 3, "gold_answer")}
+
+
+def test_of_many_bad_rows_the_line_names_the_first_few() -> None:
+    rows = [row | {"gold_answer": None} for row in sample(12)]
+    with pytest.raises(BadRows) as error:
+        parse(*as_files(rows, rows))
+    said = str(error.value)
+    assert re.match(r"\d+ bad rows, nothing was imported: [fr]\.json row 0 gold_answer: ", said)
+    assert said.count("gold_answer") == 5
+    assert said.endswith(f"; and {len(error.value.faults) - 5} more faults")
+    assert len({place for _, place, _, _ in error.value.faults}) == 12
 
 
 def test_files_that_speak_of_other_questions_are_refused() -> None:
