@@ -32,6 +32,7 @@ AUTOLINK = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)  # GFM links thes
 MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 NO_GOLD = '<span class="mapd-more">none given</span>'
 HIT = "found"  # what a search's marks are labelled
+SLACK = 40  # characters that a cut may stand aside from where it was asked for
 BEFORE = 24  # characters that a line shows before what was found
 SEARCHED = 20_000  # characters of a text that are looked through for what to mark
 NO_TEXT = '<span class="mapd-more">no text</span>'
@@ -61,11 +62,19 @@ def label(text: str, chars: int = 80) -> str:
 
 def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None) -> str:
     """A block of foreign text as HTML; where marks overlap, the piece carries both labels."""
-    shown = text if max_chars is None else text[:max_chars]
+    shown = text if max_chars is None else _cut(text, max_chars)
     rest = len(text) - len(shown)
     more = f'<span class="mapd-more">… {rest:,} more characters</span>' if rest else ""
     body = _marked(shown, marks) or NO_TEXT
     return f'<div class="mapd-text" dir="auto">{body}{more}</div>'
+
+
+def _cut(text: str, chars: int) -> str:
+    """The beginning of a text up to the end of a word; the whole of it where only some letters would be left out."""
+    if len(text) <= chars + SLACK:
+        return text
+    end = max(text.rfind(space, chars - SLACK, chars) for space in " \n") if chars > SLACK else -1
+    return text[: end if end > 0 else chars]
 
 
 def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:

@@ -90,6 +90,9 @@ def test_nothing_is_lost_between_marks(text, marks):
 
 def test_long_and_empty_texts_say_so():
     assert "… 1,995 more characters" in foreign_html("x" * 2000, max_chars=5)
+    words = "push-ups " * 20
+    assert "push-ups<span" in foreign_html(words, max_chars=100), "cut between words"
+    assert "more characters" not in foreign_html(words, max_chars=len(words) - 5), "not worth a cut"
     assert "no text" in foreign_html("")
     assert "no text" in foreign_line_html(" \n ")
 
