@@ -68,11 +68,15 @@ def table(
 
     `groups`: a line above the header, as (words, columns that it spans).
     """
-    spans = "".join(f'<th colspan="{width}" class="mapd-group">{escape(name)}</th>' for name, width in groups)
+    begin, spans = 0, ""
+    for name, width in groups:
+        side = "mapd-word" if begin < words else "mapd-number"
+        spans += f'<th colspan="{width}" class="mapd-group {side}">{escape(name)}</th>'
+        begin += width
     lines = [f"<tr>{spans}</tr>"] if groups else []
     lines.append(f"<tr>{_cells('th', map(escape, header), words)}</tr>")
     lines += [f"<tr>{_cells('td', map(shown, cells), words)}</tr>" for cells in rows]
-    return f'<div class="mapd-scroll"><table class="mapd-table">{"".join(lines)}</table></div>'
+    return f'<div class="mapd-scroll mapd-wide" tabindex="0"><table class="mapd-table">{"".join(lines)}</table></div>'
 
 
 def _cells(tag: str, cells: Iterable[str], words: int) -> str:

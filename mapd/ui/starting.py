@@ -23,7 +23,7 @@ SPLITS = {  # what each is for
 
 def exam(*, opened: bool) -> None:
     """A student, a question set, a split."""
-    with st.expander("Examine a student", icon=":material/quiz:", expanded=opened):
+    with st.expander("Examine a student", expanded=opened):
         names, sets = _students(), _question_sets()
         if not names or not sets:
             _needs(names, sets)
@@ -87,7 +87,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
     """Which teachers explain this exam's mistakes."""
     if curated.exam.split != "train":
         return
-    with st.expander("Ask teachers", icon=":material/groups:", expanded=opened):
+    with st.expander("Ask teachers", expanded=opened):
         with db.reading(current.engine()) as session:
             known = [x.name for x in teachers.listed(session) if x.kind in teachers.KINDS and not x.disabled]
         if not known:
@@ -123,7 +123,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
 
 def finetune(*, opened: bool) -> None:
     """A frozen snapshot, and what the student is taught with."""
-    with st.expander("Teach a student", icon=":material/model_training:", expanded=opened):
+    with st.expander("Teach a student", expanded=opened):
         with db.reading(current.engine()) as session:
             rows = session.exec(select(t.Snapshot).order_by(col(t.Snapshot.id).desc())).all()
             frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {s.created_at:%Y-%m-%d %H:%M}" for s in rows}
@@ -180,7 +180,7 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
 
 def demo(*, opened: bool) -> None:
     """The whole loop on this machine."""
-    with st.expander("Run the demo live", icon=":material/play_circle:", expanded=opened):
+    with st.expander("Run the demo live", expanded=opened):
         st.caption(
             "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
             "questions, simulated teachers. No key, no network."

@@ -212,7 +212,7 @@ def _show(last: Answered) -> None:
 def form(*, opened: bool) -> None:
     """Add a teacher; a refusal is one line, and what was typed stays."""
     turn = st.session_state.get(FORM, 0)
-    with st.expander("Add a teacher", icon=":material/person_add:", expanded=opened):
+    with st.expander("Add a teacher", expanded=opened):
         kind = st.segmented_control(
             "Kind",
             list(ABOUT),
