@@ -61,6 +61,12 @@ def test_every_page_is_accessible_and_holds_on_small_screens(page: Page, app: Ap
                 for name in ("accept", "reject", "skip", "undo"):
                     button = page.locator(".st-key-mapd_triage_actions").get_by_role("button", name=name)
                     expect(button).to_be_in_viewport()
+        if path == "":  # what is wide there has to scroll here
+            found += violations(page, "light")
+        page.set_viewport_size({"width": 400, "height": 800})
+        wider += [(path, 400)] if page.evaluate(WIDER) > 0 else []
+        selector = page.locator(".st-key-exam_pick").bounding_box()
+        wider += [(path, "exam")] if selector is None or selector["width"] < 200 else []
     assert (found, wider) == ([], [])
 
 
@@ -75,6 +81,16 @@ def tab_to(page: Page, wanted: str) -> set[str]:
         if at["there"]:
             return passed
     raise AssertionError(f"Tab never comes to {wanted}")
+
+
+def test_a_folded_sidebar_takes_no_focus(page: Page, app: App) -> None:
+    resting.load(page, f"{app.url}/triage")
+    link = page.locator(".stSidebar a").first
+    expect(link).to_be_hidden()
+    page.locator('[data-testid="stExpandSidebarButton"]').click()
+    expect(link).to_be_visible()
+    link.focus()
+    expect(link).to_be_focused()
 
 
 def test_the_keyboard_alone_leads_from_the_overview_to_a_judged_text_and_a_snapshot(page: Page, app: App) -> None:
