@@ -58,9 +58,9 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
         app = browse(**asked)
         assert rows(app) == 0, "what is found would tell"
         assert "texts that you have judged yourself" in " ".join(c.value for c in app.caption)
-    person = Settings().home / "person"
-    person.write_text("bob")
-    assert rows(browse(people="judged")) == 1
+    app = browse(people="judged")
+    app.text_input(key="person_name").set_value("bob")
+    assert rows(app.run()) == 1, "whoever judged it knows"
 
 
 @pytest.mark.parametrize(
