@@ -1,11 +1,16 @@
-// Presses the button whose streamlit key begins with "hot_KEY_"; installed once a page load. See hotkeys.py.
+// Presses the button whose streamlit key is "hot_KEY" or begins with "hot_KEY_"; installed once a page load. See hotkeys.py.
 // It listens before everybody else does (capture, on window): streamlit reruns the script on a bare "r".
 if (!window.mapdHotkeys) {
   window.mapdHotkeys = true;
   const NAMES = { ArrowLeft: "left", ArrowRight: "right", "?": "help" };
   const PANEL = '[class*="st-key-hotpanel_"]';
+  const SOON = 500; // ms: so long a panel may take to be there once its key is pressed
+  const FRAMES = 40;
 
-  const button = (within, key) => within.querySelector(`[class*="st-key-hot_${CSS.escape(key)}_"] button:enabled`);
+  const button = (within, key) => {
+    const name = `st-key-hot_${CSS.escape(key)}`;
+    return within.querySelector(`:is([class~="${name}"], [class*="${name}_"]) button:enabled`);
+  };
   const panel = () => document.querySelector(PANEL);
 
   // A closed selectbox keeps the focus after a choice, but nobody types there.
@@ -22,30 +27,55 @@ if (!window.mapdHotkeys) {
     else if (frames > 0) requestAnimationFrame(() => pressSoon(key, frames - 1));
   };
 
-  // A panel that is there to type in gets the focus; streamlit takes it for the panel's frame a moment after opening.
-  const focusSoon = (frames) => {
-    const field = panel()?.querySelector("textarea");
-    if (field && document.activeElement !== field) field.focus();
-    if (frames > 0) requestAnimationFrame(() => focusSoon(frames - 1));
+  // A panel that is there to type in gets the focus, one with keys of its own where Tab asks for it; streamlit takes it
+  // for the panel's frame a moment after opening.
+  const focusSoon = (frames, asked = false) => {
+    const field = panel()?.querySelector("textarea, input");
+    const wanted = field && (asked || !panel().querySelector('[class*="st-key-hot_"]'));
+    if (wanted && !panel().contains(document.activeElement)) field.focus();
+    if (frames > 0) requestAnimationFrame(() => focusSoon(frames - 1, asked));
   };
 
-  let opener = null; // the key that opened a panel, until the panel has been seen to be gone
+  // Streamlit gives the focus back to the opener of a panel that is closed, where Enter would open it again.
+  const releaseSoon = (opener, frames) => {
+    if (!panel() && document.activeElement === opener) opener.blur();
+    else if (frames > 0) requestAnimationFrame(() => releaseSoon(opener, frames - 1));
+  };
+
+  let opened = -SOON, tabbed = -SOON; // when a key opened a panel, and when Tab asked for its field
+  const isSoon = (since) => performance.now() - since < SOON;
+  const inPanel = (event, key, take) => {
+    if (key === "tab" && !event.shiftKey && !panel()?.contains(event.target)) {
+      if (!isSoon(opened) && !panel().querySelector("textarea, input")) return; // it may come after its panel
+      take();
+      tabbed = performance.now();
+      focusSoon(FRAMES, true);
+      return;
+    }
+    if (["escape", "tab", "enter", " "].includes(key)) return; // streamlit closes; the browser moves
+    take();
+    if (event.repeat || isSoon(tabbed)) return; // what comes before the field has the focus was meant for the field
+    const opener = button(document, key);
+    if (opener?.ariaExpanded === "true") { // the same key closes it
+      opener.click();
+      releaseSoon(opener, FRAMES);
+    } else pressSoon(key, 30);
+  };
+
   const listen = (event) => {
     const key = NAMES[event.key] ?? event.key.toLowerCase();
-    // Streamlit takes over what was typed when the field is left; a panel that Escape closes would drop it.
-    if (key === "escape" && event.target.closest(`${PANEL} textarea, ${PANEL} input`)) event.target.blur();
+    if (key === "escape" && panel()) {
+      // Streamlit takes over what was typed when the field is left; a panel that Escape closes would drop it. A draft
+      // is kept; a value isn't, it would be saved.
+      if (event.target.closest(`${PANEL} textarea`)) event.target.blur();
+      releaseSoon(document.querySelector('[class*="st-key-hot_"] [aria-expanded="true"]'), FRAMES);
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
     if (!document.querySelector(".st-key-hotkeys") || document.querySelector('[role="dialog"] [data-testid="stDialog"]')) return;
-    if (!panel() && opener && performance.now() - opener.at > 500) opener = null;
 
     const take = () => { event.preventDefault(); event.stopImmediatePropagation(); };
-    if (panel() || opener) {
-      if (key === "escape" || key === "tab" || key === "enter" || key === " ") return; // streamlit closes; the browser moves
-      take();
-      if (event.repeat) return;
-      const again = button(document, key);
-      if (opener && key === opener.key && again) { opener = null; again.click(); } // the same key closes it
-      else pressSoon(key, 30);
+    if (panel() || isSoon(opened)) {
+      inPanel(event, key, take);
       return;
     }
     if (key === "enter" && presses(event.target)) return;
@@ -54,8 +84,8 @@ if (!window.mapdHotkeys) {
     take();
     if (event.repeat) return;
     if (target.getAttribute("aria-haspopup")) {
-      opener = { key, at: performance.now() };
-      focusSoon(40);
+      opened = performance.now();
+      focusSoon(FRAMES);
     }
     target.click();
   };

@@ -179,6 +179,68 @@ def test_a_note_is_taken_along_and_enter_accepts_the_rest(page: Page, app: App, 
     assert len(judged()) == 5, "one undo took both back"
 
 
+def panel(page: Page, key: str):
+    return page.locator(f'[class*="st-key-hotpanel_{key}"]')
+
+
+def test_the_keys_are_listed_by_a_key_and_put_away_by_it(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    page.keyboard.press("?")
+    expect(panel(page, "help")).to_contain_text("read this text")
+    page.keyboard.press("a")
+    page.wait_for_timeout(READ)
+    assert judged() == [], "what stands under the list is not decided"
+    page.keyboard.press("?")
+    expect(panel(page, "help")).to_be_hidden()
+
+
+def test_a_field_alone_in_its_panel_has_the_focus(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    page.keyboard.press("c")
+    expect(panel(page, "c").locator("input")).to_be_focused()
+    page.keyboard.type("12")
+    press(page, "Enter")
+    assert [(j.target, j.decision, j.value) for j in judged()] == [("rationale", "correct", "12")]
+
+
+def test_a_gold_answer_is_typed_after_tab_and_never_taken_for_a_reason(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    page.keyboard.press("g")
+    page.keyboard.press("Tab")
+    page.keyboard.press("1")  # perhaps before the panel is there
+    field = panel(page, "g").locator("input")
+    expect(field).to_be_focused()
+    page.wait_for_timeout(READ)
+    field.fill("")
+    page.keyboard.type("12")
+    page.keyboard.press("Escape")
+    expect(panel(page, "g")).to_be_hidden()
+    page.wait_for_timeout(READ)
+    assert judged() == [], "Escape saves nothing"
+    page.keyboard.press("g")
+    expect(panel(page, "g").get_by_placeholder("Tab, then type it")).to_be_visible()
+    page.wait_for_timeout(READ)
+    page.keyboard.press("Tab")
+    expect(field).to_be_focused()
+    page.keyboard.type("12")
+    press(page, "Enter")
+    assert [(j.target, j.decision, j.value) for j in judged()] == [("question", "correct", "12")]
+
+
+def test_after_escape_enter_does_not_open_the_note_again(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    type_note(page, "hm")
+    with resting.after(page, READ):
+        page.keyboard.press("Escape")
+    expect(page.locator('[class*="st-key-hot_n_"] button')).not_to_be_focused()
+    page.keyboard.press("Tab")
+    near = "document.activeElement.closest('.st-key-mapd_triage_actions') !== null"
+    assert page.evaluate(near), "Tab goes on from there"
+    page.evaluate("document.activeElement.blur()")
+    press(page, "Enter")
+    assert [j.decision for j in judged()] == ["accept"] * 3
+
+
 def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:
     open_triage(page, app)
     press(page, "f")

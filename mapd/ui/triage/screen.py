@@ -88,7 +88,8 @@ def _choose_queue(key: str, exam_id: int) -> None:
 def _help() -> None:
     with st.popover(hotkeys.label("help", "keys"), key=hotkeys.name("help"), type="tertiary"):
         rows = "".join(f"<dt><kbd>{key}</kbd></dt><dd>{what}</dd>" for key, what in KEYS)
-        st.html(f'<dl class="mapd-keys">{rows}</dl>')
+        with st.container(key=hotkeys.panel("help")):
+            st.html(f'<dl class="mapd-keys">{rows}</dl>')
 
 
 # -- the mistake ------------------------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ def _about_answer(scene: Scene) -> None:
     """Where a rationale's own answer was read wrongly, or not at all."""
     if scene.text is not None and scene.text.text.kind == "rationale":
         with _panel("c", "misread", scene.version):
-            _typed("The rationale’s own answer is", scene.item)
+            _typed("The rationale’s own answer is", scene.item, "Enter saves it")
 
 
 # -- the text in focus ------------------------------------------------------------------------------------------------
@@ -376,11 +377,10 @@ def _go(key: str, to: Stop | None, version: str) -> None:
     _press(key, "", version, go, to, disabled=to is None)
 
 
-def _typed(label: str, item: Item) -> None:
+def _typed(label: str, item: Item, how: str = "Tab, then type it; Enter saves") -> None:
+    """A field for a corrected value. Beside buttons with keys of their own it takes Tab to get there."""
     field = f"triage_typed_{item.token}"
-    st.text_input(
-        label, key=field, max_chars=200, placeholder="Enter saves it", on_change=acts.decide_typed, args=(item, field)
-    )
+    st.text_input(label, key=field, max_chars=200, placeholder=how, on_change=acts.decide_typed, args=(item, field))
 
 
 @contextmanager
