@@ -71,6 +71,16 @@ def test_the_address_gets_one_clear_line_for_each_thing_it_asks_in_vain(full_hom
     assert "a text that this mistake doesn" in errors(triage(mistake=uid, text="feed"))[0]
 
 
+def test_a_label_with_counts_that_are_gone_leads_to_no_queue(full_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = triage(queue="unjudged")
+    field = app.selectbox(key="triage_queue_1")
+    field.options[0] = "not judged yet · 377 of 377 wait"
+    monkeypatch.setattr(type(field), "index", 0)  # as a fast press sends the label of before
+    field.run()
+    assert errors(app) == []
+    assert app.query_params["queue"] == "unjudged"
+
+
 def test_an_empty_queue_offers_the_others(full_home: Path) -> None:
     app = triage(queue="conflicts")
     assert any("Nothing is in this queue" in s.value for s in app.subheader)

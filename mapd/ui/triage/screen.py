@@ -82,7 +82,9 @@ def bar(line: Line, stop: Stop, at: int | None) -> None:
 
 
 def _choose_queue(key: str, exam_id: int) -> None:
-    go(Stop(exam_id, Place(st.session_state[key])))
+    """Go to the queue. A label from before the last press, with counts that are gone, arrives as it is: stay then."""
+    if (chosen := st.session_state[key]) in QUEUES:
+        go(Stop(exam_id, Place(chosen)))
 
 
 def _help() -> None:
