@@ -44,14 +44,14 @@ def main() -> None:
     found = turns.choose(line, stop)
     if found is not None:
         number = turns.number(line, stop, found)
-        screen.bar(line, stop, number)
+        screen.bar(line, stop, screen.where(line, found.mistake, number, mine))
         practises = "Practice: decide first, then see what an adjudicator said and why."
         said = practises if stop.beside == records.PRACTICE else turns.told(found, others)
         if said and stop.beside in ("", records.PRACTICE):
             st.html(f'<div class="mapd-note" role="status">{text.escape(said)}</div>')
         show(line, stop, found, mine)
     else:
-        screen.bar(line, stop, None)
+        screen.bar(line, stop, f"{line.all:,} {'mistake' if line.all == 1 else 'mistakes'}" if line.all else "")
         nothing.to_show(line, stop, mine, others)
     hotkeys.listen()
 

@@ -1,5 +1,6 @@
 """The triage page as streamlit runs it: empty, full, and with an address that asks for what isn't there."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging, sharing
+from mapd.curation import bulk, judging, sharing
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -88,6 +89,47 @@ def test_an_empty_queue_offers_the_others(full_home: Path) -> None:
     going.click().run()
     assert app.query_params["queue"] == "everything"
     assert "1 / 12 mistakes" in shown(app)
+
+
+def bar_of(app: AppTest) -> str:
+    return next(e.proto.body for e in app.get("html") if "mapd-progress" in e.proto.body)
+
+
+def saved(app: AppTest) -> str:
+    """What the indicator of what was saved last says, without its markup."""
+    (line,) = re.findall(r'<span class="mapd-saved.*', shown(app))
+    return re.sub("<[^>]*>", "", line)
+
+
+def test_what_left_a_queue_that_drains_is_said_to_have_left_it(full_home: Path, at_once: None) -> None:
+    app = triage(queue="unjudged")
+    assert "1 / 12 mistakes" in bar_of(app)
+    button(app, "a").click().run()
+    assert "decided · has left this queue" in bar_of(app)
+    assert "0 decided" not in bar_of(app)
+    elsewhere = triage(queue="disagree", mistake=triage().query_params["mistake"])
+    assert "has left" not in bar_of(elsewhere)
+    empty = triage(queue="conflicts")
+    assert "queue" not in bar_of(empty)
+    assert "decided" not in bar_of(empty)
+
+
+def test_what_was_saved_is_named_as_what_it_was(full_home: Path, at_once: None) -> None:
+    app = triage()
+    indeed = next(b for b in app.button if b.label.endswith("a mistake indeed"))
+    indeed.click().run()
+    assert saved(app).startswith("✓ saved: a mistake indeed · attempt")
+    (row,) = judgements()
+    with db.writing(db.open_store(Settings())) as session:
+        texts = list(judging.curated_set(session, 1).rationales)[:9]
+        chosen = [bulk.Chosen(judging.Target("rationale", x.text.id), 0, "accepted") for x in texts]
+        bulk.judge_all(session, chosen, Act.REJECT, by=row.person, reason="no_work")
+    app = triage()
+    assert saved(app).startswith("✓ saved 9 judgements: rejected no work · rationale")
+    button(app, "u").click().run()
+    assert saved(app).startswith("✓ undone 9 judgements · ")
+    button(app, "y").click().run()
+    assert saved(app).startswith("✓ redone 9 judgements · ")
 
 
 def test_feedback_unfolds_and_folds(full_home: Path) -> None:
@@ -267,7 +309,9 @@ def test_a_text_is_repaired_shown_and_taken_back_in_one(full_home: Path, at_once
     assert "a repair of" in shown(app)
     assert "rationale 4 of 4" in shown(app)
     assert [(j.decision, j.note) for j in judgements()] == [("reject", "repaired"), ("accept", "repair")]
+    assert saved(app).startswith("✓ saved repair · rationale")
     button(app, "u").click().run()
+    assert saved(app).startswith("✓ undone repair · rationale")
     assert len([j for j in judgements() if j.undoes_id]) == 2
 
 

@@ -13,6 +13,7 @@ from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
 from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
+REPAIR = "-repair"  # what a repair's batch ends with (repairing.py)
 
 
 def words(code: str | None) -> str:
@@ -306,16 +307,24 @@ def _said(row: JudgementRow) -> str:
     if row.judged.decision is Act.SKIP:
         return "note" if row.note else "skipped"
     told = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
+    if row.target == "attempt":
+        told |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
     detail = row.judged.value if row.judged.decision is Act.CORRECT else words(row.judged.reason)
     return f"{told[row.judged.decision]} {one_line(detail or '', 60)}".strip()
 
 
 def saved(row: JudgementRow | None, rows: Sequence[JudgementRow]) -> str:
-    """The indicator: what the database has as this person's last word. `rows`: all judgements, for what was undone."""
+    """The indicator: what the database has as this person's last act. `rows`: all judgements, for what was undone."""
     if row is None:
         return '<span class="mapd-saved mapd-note">nothing saved yet</span>'
     verb, about = _about(row, {other.judged.id: other for other in rows})
+    number = sum(other.batch == row.batch for other in rows)
+    what = f": {_said(about)} · {row.target}"
+    if about.batch.endswith(REPAIR):
+        what = f" repair · {row.target}"
+    elif number > 1:
+        what = f" {number:,} judgements" + ("" if verb else f": {_said(about)} · {row.target}")
     return (
-        f'<span class="mapd-saved" role="status"><b>✓ {verb or "saved"}</b> '
-        f'<span class="mapd-note">{escape(_said(about))} · {row.target} · {row.created_at:%H:%M:%S} UTC</span></span>'
+        f'<span class="mapd-saved" role="status"><b>✓ {verb or "saved"}</b>'
+        f'<span class="mapd-note">{escape(what)} · {row.created_at:%H:%M:%S} UTC</span></span>'
     )

@@ -13,7 +13,7 @@ import streamlit as st
 
 from mapd.curation import repairing
 from mapd.curation.bulk import redoable, undoable
-from mapd.curation.curated import Explained
+from mapd.curation.curated import Explained, Mistake
 from mapd.curation.judging import QuestionReason, Target
 from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
@@ -51,8 +51,18 @@ KEYS = (
 # -- the bar ----------------------------------------------------------------------------------------------------------
 
 
-def bar(line: Line, stop: Stop, at: int | None) -> None:
-    """Which queue, how far, and the keys. `at`: the mistake's number in the queue."""
+def where(line: Line, mistake: Mistake, at: int | None, mine: Sequence[JudgementRow]) -> str:
+    """Where a mistake stands in the queue. `at`: its number there; `mine`: all that this person said in the exam."""
+    if at is not None:
+        return f"{at:,} / {line.all:,} mistakes"
+    here = {(x.text.kind, x.text.id) for x in mistake.texts}
+    here |= {("attempt", mistake.attempt.id), ("question", mistake.question.id)}
+    decided = any(row.queue == line.queue.name and (row.target, row.target_id) in here for row in mine)
+    return "decided · has left this queue" if decided else "not in this queue"
+
+
+def bar(line: Line, stop: Stop, at: str) -> None:
+    """Which queue, how far, and the keys. `at`: where in the queue, in words."""
     with st.container(key="mapd_triage_bar", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         counts = line.counts
         key = f"triage_queue_{stop.exam_id}"
@@ -67,10 +77,10 @@ def bar(line: Line, stop: Stop, at: int | None) -> None:
             label_visibility="collapsed",
             width=330,
         )
-        of = line.all
-        where = "not in this queue" if at is None else f"{at:,} / {of:,} mistakes"
-        settled = f'{figures.bar(line.settled, of)}<span class="mapd-note">{line.settled:,} decided</span>'
-        st.html(f'<div class="mapd-progress"><b>{where}</b>{settled}</div>', width="stretch")
+        settled = f'{figures.bar(line.settled, line.all)}<span class="mapd-note">{line.settled:,} decided</span>'
+        if not line.all or (line.queue.drains and not line.settled):
+            settled = ""  # what is decided leaves a queue that drains
+        st.html(f'<div class="mapd-progress"><b>{at}</b>{settled}</div>', width="stretch")
         judge_first = stop.place.judge_first
         other = Stop(stop.exam_id, replace(stop.place, judge=JUDGE[judge_first]))
         if line.queue.by_lot:
