@@ -20,7 +20,7 @@ from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.store import listing
 from mapd.ui import current
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours
-from mapd.ui.text import escape, foreign_html, foreign_line_html, found, gold_html, one_line
+from mapd.ui.text import Mark, escape, foreign_html, foreign_line_html, found, gold_html, one_line
 from mapd.verdicts import Act, Check, Ruling, Verdict
 
 STYLE = Path(__file__).parent / "curate.css"
@@ -224,7 +224,7 @@ def _change(was: Verdict, x: Explained) -> str:
 
 def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
     """The whole text, its false steps marked, and beside it all that is said of it."""
-    marks = [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+    marks = [Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
     question, student = _question(mistake), mistake.attempt.text
     facts = {

@@ -134,7 +134,7 @@ def _stopped(m: Mistake, order: Sequence[str]) -> str:
     x = most_wrong(m)
     if x is None:
         return _note("No check refutes any of its rationales.")
-    marks = [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
+    marks = [text.Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     who = look.teacher_chip(text.one_line(x.text.teacher, 24), order.index(x.text.teacher))
     scores = "".join(look.score_dots(v.score) for v in counted(x.text.votes))
     found = []

@@ -1,6 +1,6 @@
 """Foreign text, shown as text: escaped, its line breaks kept, hidden characters made visible, spans marked.
 
-    foreign(rationale.text, marks=[(31, 47, "false step")])     # draws it
+    foreign(rationale.text, marks=[Mark(31, 47, "false step")])     # draws it
     foreign_html(rationale.text, ...)                           # the same as a string, for a card of one's own
     foreign_html(rationale.text, found(rationale.text, "15 pens"))              # what a search found is marked
 
@@ -13,12 +13,21 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import streamlit as st
 
 from mapd.store.listing import phrases_of, plain
 
-Mark = tuple[int, int, str]  # from, up to (offsets into the text as stored), what it marks
+
+class Mark(NamedTuple):
+    """From, up to (offsets into the text as stored), what it says, how it looks (the stylesheet's mapd-…)."""
+
+    start: int
+    end: int
+    what: str
+    look: str = "mark"
+
 
 # What can't be seen or turns the reading order: C0 and C1 controls but tab and newline, bidi controls, zero-width
 # characters but the joiners that scripts and emoji need, separators, fillers and Braille's blank, invisible "tags",
@@ -100,7 +109,7 @@ def found(text: str, words: str) -> list[Mark]:
         said = r"[\W_]+".join(re.escape(plain(token)) for token in phrase.tokens)
         rest = r"[^\W_]*" if phrase.begins else r"(?![^\W_])"
         hits += re.finditer(rf"(?<![^\W_]){said}{rest}", searched)
-    return sorted((hit.start(), hit.end(), HIT) for hit in hits)
+    return sorted(Mark(hit.start(), hit.end(), HIT, "hit") for hit in hits)
 
 
 def gold_html(gold: str, chars: int) -> str:
@@ -124,16 +133,17 @@ def complain(message: str) -> None:
 
 
 def _marked(text: str, marks: Sequence[Mark]) -> str:
-    """The text cut at every mark's ends, each piece in a `<mark>` that names all that marks it."""
-    inside = [(max(0, start), min(len(text), end), what) for start, end, what in marks]
-    inside = [mark for mark in inside if mark[0] < mark[1]]
+    """The text cut at every mark's ends, each piece in a `<mark>` that names and looks like all that marks it."""
+    inside = [mark._replace(start=max(0, mark.start), end=min(len(text), mark.end)) for mark in marks]
+    inside = [mark for mark in inside if mark.start < mark.end]
     cuts = sorted({0, len(text), *(end for mark in inside for end in mark[:2])})
     pieces = []
     for start, end in pairwise(cuts):
         piece = escape(text[start:end])
-        what = "; ".join(dict.fromkeys(mark[2] for mark in inside if mark[0] <= start and end <= mark[1]))
-        look = "mapd-hit" if what == HIT else "mapd-mark"
-        pieces.append(f'<mark class="{look}" title="{html.escape(what)}">{piece}</mark>' if what else piece)
+        here = [mark for mark in inside if mark.start <= start and end <= mark.end]
+        what = "; ".join(dict.fromkeys(mark.what for mark in here))
+        look = " ".join(dict.fromkeys(f"mapd-{mark.look}" for mark in here))
+        pieces.append(f'<mark class="{look}" title="{html.escape(what)}">{piece}</mark>' if here else piece)
     return "".join(pieces)
 
 

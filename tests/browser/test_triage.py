@@ -194,6 +194,16 @@ def test_the_keys_are_listed_by_a_key_and_put_away_by_it(page: Page, app: App, j
     expect(panel(page, "help")).to_be_hidden()
 
 
+def test_why_a_text_is_here_is_read_by_keyboard(page: Page, app: App, judged) -> None:
+    open_triage(page, app, "?queue=smart")
+    why = page.locator(".mapd-why")
+    why.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(why).to_contain_text("perhaps wrongly")
+    expect(why.locator("span")).to_be_visible()
+    assert judged() == []
+
+
 def test_a_field_alone_in_its_panel_has_the_focus(page: Page, app: App, judged) -> None:
     open_triage(page, app)
     page.keyboard.press("c")

@@ -1,6 +1,7 @@
 """The triage page as streamlit runs it: empty, full, and with an address that asks for what isn't there."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from mapd.curation import bulk, judging, sharing
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui.triage import acts
+from mapd.ui.triage import acts, cards
 from mapd.verdicts import Act
 from tests.pages.running import ROOT, errors, open_page, shown
 
@@ -61,6 +62,25 @@ def test_the_combined_queue_says_why_a_text_stands_there(full_home: Path) -> Non
     assert "perhaps wrongly: its answer is not the gold" in shown(app)
     assert "why here?" not in shown(triage(queue="smart", judge="first")), "the committee's verdict is hidden then"
     assert "why here?" not in shown(triage())
+
+
+def test_what_is_marked_in_a_text_is_said_under_it_and_by_whom(full_home: Path) -> None:
+    with db.reading(db.open_store(Settings())) as session:
+        texts = list(judging.curated_set(session, 1).rationales)
+    false = next(x for x in texts if any(not e.true for e in x.checks.equations))
+    shown = cards.body(false, covered=False)
+    assert 'class="mapd-mark">false equation</mark> found by the checks' in shown
+    assert "mapd-named" not in shown
+    right = next(x for x in texts if all(e.true for e in x.checks.equations) and x.checks.equations)
+    assert "mapd-legend" not in cards.body(right, covered=False)
+    equation = right.checks.equations[0]
+    step = right.text.text[equation.start : equation.end]
+    votes = tuple(replace(v, text=f"“{step}” is wrong.") for v in right.text.votes)
+    named = replace(right, text=replace(right.text, votes=votes))
+    shown = cards.body(named, covered=False)
+    assert f'class="mapd-named">first wrong step</mark> named by {", ".join(v.reviewer for v in votes)}<' in shown
+    assert "false equation" not in shown
+    assert "<mark" not in cards.body(named, covered=True)
 
 
 def test_the_address_gets_one_clear_line_for_each_thing_it_asks_in_vain(full_home: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd.ui.look import chip, teacher_chip
-from mapd.ui.text import HIDDEN, escape, foreign_html, foreign_line_html, found, label, one_line
+from mapd.ui.text import HIDDEN, Mark, escape, foreign_html, foreign_line_html, found, label, one_line
 from tests import hostile
 
 
@@ -37,7 +37,7 @@ class Words(HTMLParser):
 
 @pytest.mark.parametrize("text", hostile.TEXTS, ids=range(len(hostile.TEXTS)))
 def test_markup_is_shown_not_obeyed(text):
-    shown = Words(foreign_html(text, marks=[(2, 9, "false step")]))
+    shown = Words(foreign_html(text, marks=[Mark(2, 9, "false step")]))
     assert shown.text == HIDDEN.sub("", text.replace("\r\n", "\n")) or not text
     assert set(shown.tags) <= {"div", "mark", "span"}
     assert set(Words(foreign_line_html(text)).tags) == {"span"}
@@ -67,22 +67,24 @@ def test_what_reads_well_stays():
     assert escape(text) == text.replace("\r\n", "\n")
 
 
-def test_marks_carry_their_labels_and_overlap():
-    html = foreign_html("290 / 2 = 144 apples", marks=[(0, 13, "false step"), (10, 20, 'contradicts "q"')])
-    assert re.findall(r'<mark class="mapd-mark" title="([^"]*)">([^<]*)</mark>', html) == [
-        ("false step", "290 / 2 = "),
-        ("false step; contradicts &quot;q&quot;", "144"),
-        ("contradicts &quot;q&quot;", " apples"),
+def test_marks_carry_their_labels_and_looks_and_overlap():
+    marks = [Mark(0, 13, "false step"), Mark(10, 20, 'contradicts "q"', "named")]
+    html = foreign_html("290 / 2 = 144 apples", marks)
+    assert re.findall(r'<mark class="([^"]*)" title="([^"]*)">([^<]*)</mark>', html) == [
+        ("mapd-mark", "false step", "290 / 2 = "),
+        ("mapd-mark mapd-named", "false step; contradicts &quot;q&quot;", "144"),
+        ("mapd-named", "contradicts &quot;q&quot;", " apples"),
     ]
 
 
 def test_marks_outside_the_text_are_cut_to_it():
-    assert foreign_html("abc", marks=[(-5, 1, "x"), (2, 99, "y"), (3, 3, "z"), (2, 1, "w")]).count("<mark") == 2
+    marks = [Mark(-5, 1, "x"), Mark(2, 99, "y"), Mark(3, 3, "z"), Mark(2, 1, "w")]
+    assert foreign_html("abc", marks).count("<mark") == 2
 
 
 @given(
     st.text(st.characters(exclude_categories=["Cs"])),
-    st.lists(st.tuples(st.integers(-5, 40), st.integers(-5, 40), st.sampled_from(["a", "b"]))),
+    st.lists(st.builds(Mark, st.integers(-5, 40), st.integers(-5, 40), st.sampled_from(["a", "b"]))),
 )
 def test_nothing_is_lost_between_marks(text, marks):
     assert Words(foreign_html(text, marks)).text == HIDDEN.sub("", text.replace("\r\n", "\n"))
@@ -110,9 +112,9 @@ def test_a_label_escapes_every_sign_of_markdown():
 
 def test_what_was_found_is_marked_where_it_stands():
     text = "Élan has 3 pens; the pencils cost $5. <b>pens</b>"
-    assert [text[start:end] for start, end, _ in found(text, "PEN")] == ["pens", "pencils", "pens"]
-    assert [text[start:end] for start, end, _ in found(text, '"elan HAS"')] == ["Élan has"]
-    assert [text[start:end] for start, end, _ in found(text, "has elan $5")] == ["Élan", "has", "5"]
+    assert [text[hit.start : hit.end] for hit in found(text, "PEN")] == ["pens", "pencils", "pens"]
+    assert [text[hit.start : hit.end] for hit in found(text, '"elan HAS"')] == ["Élan has"]
+    assert [text[hit.start : hit.end] for hit in found(text, "has elan $5")] == ["Élan", "has", "5"]
     assert found(text, "ens") == found(text, "=") == found(text, "") == []
     line = foreign_line_html("word " * 40 + text, 60, "pencils")
     assert '…Élan has 3 pens; the <mark class="mapd-hit" title="found">pencils</mark> cost' in line

@@ -1,6 +1,5 @@
 """The cards of triage as HTML: question, answer, one line a text, the text in focus. All that is foreign is escaped."""
 
-import html
 from collections.abc import Iterable, Mapping, Sequence
 
 from mapd.checks import FeedbackChecks, State
@@ -13,6 +12,7 @@ from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
 from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
+FALSE = "false equation"  # what a mark of the checks says
 REPAIR = "-repair"  # what a repair's batch ends with (repairing.py)
 
 
@@ -165,21 +165,29 @@ def head(x: Explained, mistake: Mistake, curated: Curated, queue: str) -> str:
 
 
 def _why_here(x: Explained, mistake: Mistake) -> str:
-    why = html.escape(suspicion(mistake, x).words)
-    return f'<span class="mapd-note mapd-why" tabindex="0" role="note" title="{why}">why here?</span>'
+    why = escape(suspicion(mistake, x).words)
+    return f'<details class="mapd-fold mapd-why"><summary>why here?</summary><span>{why}</span></details>'
 
 
 def body(x: Explained, *, covered: bool) -> str:
-    """The text itself, its false equations marked unless they are `covered`."""
-    marks = [] if covered else _marks(x)
-    return f'<div class="mapd-scroll mapd-focus" tabindex="0">{foreign_html(x.text.text, marks, LONGEST)}</div>'
+    """The text itself, and unless it is `covered` what is marked in it, with a line that says by whom."""
+    false, named = ([], []) if covered else (_false(x), _named(x))
+    marks = false + [mark for mark, _ in named]
+    text = f'<div class="mapd-scroll mapd-focus" tabindex="0">{foreign_html(x.text.text, marks, LONGEST)}</div>'
+    who = ", ".join(dict.fromkeys(reviewer for _, reviewer in named))
+    legend = [f'<span><mark class="mapd-mark">{FALSE}</mark> found by the checks</span>'] if false else []
+    legend += [f'<span><mark class="mapd-named">first wrong step</mark> named by {escape(who)}</span>'] if named else []
+    return text + (f'<div class="mapd-legend">{"".join(legend)}</div>' if legend else "")
 
 
-def _marks(x: Explained) -> list[Mark]:
-    """The false equations, and the first step that each reviewer calls wrong."""
-    false = [(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
-    named = [(first_wrong(x.text.text, v.text), v.reviewer) for v in x.text.votes]
-    return false + [(*found, f"{one_line(who, 30)} calls this step wrong") for found, who in named if found]
+def _false(x: Explained) -> list[Mark]:
+    return [Mark(e.start, e.end, FALSE) for e in x.checks.equations if not e.true]
+
+
+def _named(x: Explained) -> list[tuple[Mark, str]]:
+    """The first step that each reviewer calls wrong, and the reviewer."""
+    found = ((first_wrong(x.text.text, v.text), one_line(v.reviewer, 30)) for v in x.text.votes)
+    return [(Mark(*span, f"{who} calls this step wrong", "named"), who) for span, who in found if span]
 
 
 def checks(x: Explained, gold_answer: str) -> str:
