@@ -1,13 +1,14 @@
-"""One foreign text with its markdown and LaTeX rendered, in a frame that can fetch and run nothing.
+"""One foreign text with its markdown and LaTeX rendered, in a frame that can run nothing and fetch but the font.
 
     if toggle(text, uid):         # a button, key m; whether the person asks for it
         draw("Half of it is $x = \\frac{1}{2}$, **so** it costs $5", key="focus")
 
 Everywhere else foreign text stays text (text.py); this is what a person asks for, one text at a time. Four walls:
 markdown-it makes no HTML, link or image of it; nh3 lets formatting and MathML through, no address and no style; the
-frame's own policy forbids every script and fetch; the app's policy (headers.py) holds in the frame, too. The frame's
-`sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive one (scripts, same origin) and takes
-no other; and hotkeys.js reaches into the frame for its keys. An iframe it is because `st.html` drops MathML.
+frame's own policy forbids every script and every fetch but that of the app's own font; the app's policy (headers.py)
+holds in the frame, too. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive
+one (scripts, same origin) and takes no other; and hotkeys.js reaches into the frame for its keys. An iframe it is
+because `st.html` drops MathML.
 
 `$` is money where what it encloses begins with an amount, unless that is a number, a term or a calculation alone:
 "$5 and $3" is money, "$5$" and "$8 + 5 = 13$" are maths. A formula that isn't understood is shown as it was written.
@@ -17,6 +18,7 @@ import html
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from xml.etree.ElementTree import tostring
 
 import nh3
@@ -37,7 +39,13 @@ ASKED = "rendered"  # session state: the uid of the text that is shown rendered
 LONGEST = 20_000  # characters that are rendered
 LONGEST_FORMULA = 1000
 DEEPEST = 40  # braces in each other
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'"
+FONTS = tuple(  # the app's own, as streamlit serves them
+    f'@font-face {{ font-family: "Source Sans"; font-weight: 200 900; font-style: {style}; '
+    f'src: url("./static/media/{file.name}"); }}'
+    for kind, style in (("Upright", "normal"), ("Italic", "italic"))
+    for file in (Path(st.__file__).parent / "static" / "static" / "media").glob(f"SourceSansVF-{kind}.*.woff2")
+)
 NOT_MATHS: tuple[type[Exception], ...] = (  # what latex2mathml raises over what it can't read
     *(one for one in vars(exceptions).values() if isinstance(one, type) and issubclass(one, Exception)),
     ArithmeticError,
@@ -74,7 +82,7 @@ WORD = re.compile(r"(?<![\da-zA-Z])[a-zA-Z]{2,}|[a-zA-Z]{3,}")
 MACROS = re.compile(r"\\(?:\w*def|\w*newcommand|let|loop|csname|catcode)\b")  # they can grow without end
 STYLE = """
 :root { color-scheme: only COLOURS; } html { background: PAGE; }
-body { margin: 0; color: INK; font: SIZE/1.55 "Source Sans", "Source Sans 3", system-ui, sans-serif; }
+body { margin: 0; color: INK; font: SIZE/1.55 "Source Sans", sans-serif; }
 body { overflow-wrap: anywhere; } body > * { margin: 0 0 0.7em; max-width: 72ch; }
 h1, h2, h3, h4, h5, h6 { font-size: 1.05em; } ul, ol { padding-left: 1.6em; }
 pre { white-space: pre-wrap; } code, pre, .raw { font-family: monospace; font-size: 0.92em; }
@@ -113,7 +121,7 @@ def has_markup(text: str) -> bool:
 
 def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:
     """The frame's whole document."""
-    style = STYLE
+    style = "".join(FONTS) + STYLE
     for name, value in (("COLOURS", theme), ("INK", ink), ("PAGE", page), ("SIZE", f"{rem}rem")):
         style = style.replace(name, value)
     return (

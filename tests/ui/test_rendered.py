@@ -1,8 +1,11 @@
 """A rendered text formats and calculates; it leads nowhere, loads nothing, runs nothing, and is never too much."""
 
+import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+import streamlit as st
 from hypothesis import given, strategies
 
 from mapd.ui.rendered import ATTRIBUTES, POLICY, TAGS, body, document, formula, has_markup
@@ -109,6 +112,12 @@ def test_hidden_characters_stay_visible():
 def test_the_frame_has_a_policy_of_its_own():
     assert f'content="{POLICY}"' in document("x", "dark", "#fff", "#000")
     assert POLICY.startswith("default-src 'none'")
+
+
+def test_the_frame_writes_in_the_app_s_own_font():
+    sources = re.findall(r'url\("\./([^"]*)"\)', document("x", "dark", "#fff", "#000"))
+    assert len(sources) == 2
+    assert all((Path(st.__file__).parent / "static" / source).is_file() for source in sources)
 
 
 def test_only_what_has_markup_is_offered():
