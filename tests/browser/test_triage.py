@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import col, select
 
+from mapd.curation import guidelines
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -249,6 +250,58 @@ def test_after_escape_enter_does_not_open_the_note_again(page: Page, app: App, j
     page.evaluate("document.activeElement.blur()")
     press(page, "Enter")
     assert [j.decision for j in judged()] == ["accept"] * 3
+
+
+# What of the bar overlaps, and what of a text's line is cut.
+CROWDED = """() => {
+  const all = [...document.querySelectorAll(".st-key-mapd_triage_bar > *, .mapd-progress > *")];
+  const boxes = all.filter(e => !e.querySelector(".mapd-progress"));
+  const meet = (a, b) => a.right > b.left + 1 && b.right > a.left + 1 && a.bottom > b.top + 1 && b.bottom > a.top + 1;
+  const pairs = boxes.flatMap((a, i) => boxes.slice(i + 1).map(b => [a, b]));
+  const over = pairs.filter(([a, b]) => meet(a.getBoundingClientRect(), b.getBoundingClientRect()));
+  const card = document.querySelector(".st-key-mapd_triage_texts").getBoundingClientRect();
+  const parts = [...document.querySelectorAll(".mapd-textline *")];
+  const wider = e => e.clientWidth && e.scrollWidth > e.clientWidth + 1;
+  const cut = parts.filter(e => wider(e) || e.getBoundingClientRect().right > card.right);
+  return [...over.map(pair => pair.map(e => e.innerText).join(" / ")), ...cut.map(e => e.outerHTML)];
+}"""
+COUNTS = "() => [...document.querySelectorAll('.mapd-textline-counts')].map(e => e.getBoundingClientRect().left)"
+
+
+def test_at_1024_nothing_overlaps_or_is_cut_with_guidelines_and_sidebar(page: Page, app: App, judged) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        latest = guidelines.current(session)
+        guidelines.save(session, "Each step follows.", by="ann", seen=latest.uid if latest else None)
+    engine.dispose()
+    open_triage(page, app)
+    press(page, "a")
+    at = page.url
+    page.keyboard.press("r")
+    press(page, "2")  # one judged, one overridden
+    page.set_viewport_size({"width": 1024, "height": 768})
+    resting.load(page, at, READ)
+    assert page.evaluate(CROWDED) == []
+    assert len(set(page.evaluate(COUNTS))) == 1, "the verdicts stand under each other"
+    press(page, "i")
+    page.locator('[data-testid="stExpandSidebarButton"]').click()
+    expect(page.locator("[data-testid=stSidebar]")).to_be_visible()
+    page.wait_for_timeout(READ)
+    assert page.evaluate(CROWDED) == []
+
+
+def test_the_bar_fills_and_the_lost_connection_hides_no_name(page: Page, app: App) -> None:
+    open_triage(page, app)
+    press(page, "Enter")
+    fill = page.locator(".mapd-progress .mapd-bar i")
+    assert fill.bounding_box()["width"] > 5
+    expect(fill).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    app.stop()
+    lost = page.locator(".stConnectionStatus")
+    expect(lost).to_be_visible()
+    name = page.locator(".st-key-mapd_header [data-testid='stPopover'] button").bounding_box()
+    assert name["x"] + name["width"] <= lost.bounding_box()["x"]
+    app.start()
 
 
 def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:

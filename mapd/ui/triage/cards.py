@@ -41,9 +41,9 @@ def sign(state: State) -> str:
     )
 
 
-def verdict_chip(x: Explained, *, note: bool = True) -> str:
+def verdict_chip(x: Explained) -> str:
     """What counts now: the verdict, marked where people overrode the committee or differ."""
-    mean = "" if x.committee.mean is None or not note else f"{float(x.committee.mean):.2f}"
+    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
     if x.people.conflict:
         return chip("conflict", mean)
     overridden = chip("overridden") if x.overridden else ""
@@ -114,10 +114,12 @@ def text_line(x: Explained, curated: Curated) -> str:
     step = '<span class="mapd-note">false step</span>' if x.states.equations_true is State.FAILS else ""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     who = small_chip(x.text.teacher, curated)
-    judged = '<span class="mapd-note" title="a person has decided on it">judged</span>' if x.judged else ""
+    counts = chip("conflict" if x.people.conflict else x.verdict.value)
+    people = "overridden" if x.overridden else "judged" if x.judged else ""
+    judged = f'<span class="mapd-note" title="a person has decided on it">{people}</span>' if people else ""
     return (
         f'<div class="mapd-textline">{who}<span class="mapd-textline-said">{said}{step}</span>'
-        f'<span class="mapd-mean">{mean}</span><span>{verdict_chip(x, note=False)}{judged}</span></div>'
+        f'<span class="mapd-mean">{mean}</span><span class="mapd-textline-counts">{counts}{judged}</span></div>'
     )
 
 

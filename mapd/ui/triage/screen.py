@@ -63,7 +63,7 @@ def where(line: Line, mistake: Mistake, at: int | None, mine: Sequence[Judgement
 
 def bar(line: Line, stop: Stop, at: str) -> None:
     """Which queue, how far, and the keys. `at`: where in the queue, in words."""
-    with st.container(key="mapd_triage_bar", horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+    with st.container(key="mapd_triage_bar", horizontal=True, vertical_alignment="center", gap="small"):
         counts = line.counts
         key = f"triage_queue_{stop.exam_id}"
         st.session_state[key] = line.queue.name
