@@ -44,7 +44,8 @@ def main() -> None:
     found = turns.choose(line, stop)
     if found is not None:
         number = turns.number(line, stop, found)
-        screen.bar(line, stop, screen.where(line, found.mistake, number, mine))
+        # a repeat is not told by what was said in the queue before
+        screen.bar(line, stop, screen.where(line, found.mistake, number, () if stop.beside else mine))
         practises = "Practice: decide first, then see what an adjudicator said and why."
         said = practises if stop.beside == records.PRACTICE else turns.told(found, others)
         if said and stop.beside in ("", records.PRACTICE):
