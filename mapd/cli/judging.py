@@ -146,7 +146,7 @@ def undo(exam: ExamRef, by: PersonName = None, as_json: AsJson = False) -> None:
 
 
 def redo(exam: ExamRef, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Bring back what your latest undo took back."""
+    """Bring back what an undo took back, as often as you undid and did nothing new since."""
     _back(exam, by, as_json, redo=True)
 
 

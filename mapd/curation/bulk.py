@@ -2,6 +2,7 @@
 
     judge_all(session, chosen(said, "rationale"), Act.REJECT, by="ann", reason="no_work")  -> 76 judgements
     take_back(session, undoable(rows, "ann"), by="ann")                                  -> 76 more, that cancel them
+    take_back(session, redoable(rows, "ann"), by="ann")                                  -> and 76 that bring them back
 
 Each text gets a judgement of its own; what belongs to one act shares what stands before the "/" of its token.
 """
@@ -9,6 +10,7 @@ Each text gets a judgement of its own; what belongs to one act shares what stand
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sqlmodel import Session
 
@@ -16,7 +18,7 @@ from mapd.curation.judging import Circumstances, Target, judge, undo
 from mapd.store import tables as t
 from mapd.store.listing import Said
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act, in_force
+from mapd.verdicts import Act
 
 QUEUE = "bulk"  # what such a judgement has as its queue
 
@@ -85,23 +87,33 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: str) -> lis
 
 
 def undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
-    """What undo takes back: the person's latest act in force, or the rows that brought it back last."""
+    """What undo takes back: the person's latest act in force, or the redo that brought it back."""
     mine = [row for row in rows if row.judged.person == person]
-    standing = in_force(row.judged for row in mine)
-    if not standing:
-        return ()
-    undone_by = {row.judged.undoes: row for row in mine}
-    found = next(row for row in mine if row.judged.id == standing[-1].id)
-    while found.judged.id in undone_by:
-        found = undone_by[found.judged.id]
-    return tuple(row for row in mine if row.batch == found.batch and row.judged.id not in undone_by)
+    undos = _undos(mine)
+    return _latest_act(mine, (row for row in reversed(mine) if row.judged.id not in undos))
 
 
 def redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
-    """What redo takes back: the person's very latest act, where it is an undo (and not the undo of an undo)."""
-    mine = {row.judged.id: row for row in rows if row.judged.person == person}
-    row = latest = list(mine.values())[-1] if mine else None
-    undone = False
-    while row is not None and row.judged.undoes is not None:
-        row, undone = mine[row.judged.undoes], not undone
-    return tuple(row for row in mine.values() if latest and row.batch == latest.batch) if undone else ()
+    """What redo takes back: the person's latest undo in force, as long as they have done nothing new since."""
+    mine = [row for row in rows if row.judged.person == person]
+    undos = _undos(mine)
+    since = takewhile(lambda row: row.judged.undoes is not None, reversed(mine))
+    return _latest_act(mine, (row for row in since if row.judged.id in undos))
+
+
+def _undos(mine: Iterable[JudgementRow]) -> set[int]:
+    """The undos among the judgements, and what undoes a redo; a redo is an undo's undo."""
+    found: set[int] = set()
+    for row in mine:
+        if row.judged.undoes is not None and row.judged.undoes not in found:
+            found.add(row.judged.id)
+    return found
+
+
+def _latest_act(mine: Sequence[JudgementRow], among: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
+    """The act of the first of these that nobody took back."""
+    undone = {row.judged.undoes for row in mine}
+    found = next((row for row in among if row.judged.id not in undone), None)
+    if found is None:
+        return ()
+    return tuple(row for row in mine if row.batch == found.batch and row.judged.id not in undone)

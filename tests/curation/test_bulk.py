@@ -1,6 +1,10 @@
 """One act on many texts, and one undo."""
 
+from datetime import UTC, datetime
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlmodel import Session
 
 from mapd.curation import bulk, judging
@@ -9,8 +13,8 @@ from mapd.curation.judging import judge
 from mapd.errors import Stale
 from mapd.store import queries
 from mapd.store.listing import Said
-from mapd.store.queries import ExamInfo
-from mapd.verdicts import Act, Verdict
+from mapd.store.queries import ExamInfo, JudgementRow, batch_of
+from mapd.verdicts import Act, Judged, Verdict, in_force
 
 
 def chosen(session: Session, exam: ExamInfo) -> list[Chosen]:
@@ -51,3 +55,52 @@ def test_who_sees_an_old_state_of_one_judges_none(session: Session, exam: ExamIn
     judge(session, all_of_them[5].target, Act.ACCEPT, by="bob")
     with pytest.raises(Stale, match="bob decided"):
         bulk.judge_all(session, all_of_them, Act.REJECT, by="ann")
+
+
+# -- undo and redo as an editor has them ------------------------------------------------------------------------------
+
+
+class Record:
+    """Acts as the database keeps them, each of so many judgements."""
+
+    def __init__(self) -> None:
+        self.rows: list[JudgementRow] = []
+
+    def add(self, token: str, undoes: int | None = None, person: str = "ann") -> None:
+        judged = Judged(len(self.rows) + 1, person, Act.WITHDRAW if undoes else Act.ACCEPT, undoes=undoes)
+        made = datetime(2026, 1, 1, tzinfo=UTC)
+        where = ("rationale", 1, "x", None, None, made, None)
+        self.rows.append(JudgementRow(judged, f"u{judged.id}", *where, revealed=True, batch=batch_of(token)))
+
+    def act(self, judgements: int, person: str = "ann") -> set[int]:
+        first = len(self.rows) + 1
+        for n in range(judgements):
+            self.add(f"{first}/{n}" if judgements > 1 else f"{first}", person=person)
+        return set(range(first, len(self.rows) + 1))
+
+    def take_back(self, rows: tuple[JudgementRow, ...]) -> None:
+        for n, row in enumerate(rows):  # the tokens of bulk.take_back
+            self.add(f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{n}", undoes=row.judged.id)
+
+
+@given(st.lists(st.sampled_from(["undo", "redo", "other"]) | st.integers(1, 3), max_size=30))
+def test_undo_and_redo_are_those_of_an_editor(story: list[str | int]) -> None:
+    record = Record()
+    done: list[set[int]] = []
+    undone: list[set[int]] = []
+    for step in story:
+        if step == "other":
+            record.act(2, person="bob")
+        elif step == "undo":
+            record.take_back(bulk.undoable(record.rows, "ann"))
+            undone += [done.pop()] if done else []
+        elif step == "redo":
+            record.take_back(bulk.redoable(record.rows, "ann"))
+            done += [undone.pop()] if undone else []
+        else:
+            done.append(record.act(int(step)))
+            undone.clear()
+        standing = {j.id for j in in_force(row.judged for row in record.rows) if j.person == "ann"}
+        assert standing == set().union(*done)
+        assert len(bulk.undoable(record.rows, "ann")) == len(done[-1] if done else ())
+        assert len(bulk.redoable(record.rows, "ann")) == len(undone[-1] if undone else ())

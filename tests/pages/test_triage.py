@@ -288,6 +288,22 @@ def test_enter_accepts_the_rest_and_one_undo_takes_all_back(full_home: Path, at_
     assert button(app, "u").label.endswith("undo 2"), "and back again, as often as one likes"
 
 
+def test_all_that_was_undone_is_redone_in_order_until_something_new_is_done(full_home: Path, at_once: None) -> None:
+    app = triage()
+    for _ in range(3):
+        button(app, "a").click().run()
+    decided = [j.explanation_id for j in judgements()]
+    for key in "uuuyy":
+        button(app, key).click().run()
+    rows = judgements()
+    undone, redone = rows[3:6], rows[6:]
+    assert [j.explanation_id for j in undone] == decided[::-1]
+    assert [j.undoes_id for j in redone] == [undone[2].id, undone[1].id]
+    assert not button(app, "y").disabled, "one is left"
+    button(app, "a").click().run()
+    assert button(app, "y").disabled
+
+
 def test_feedback_is_judged_with_the_same_keys(full_home: Path, at_once: None) -> None:
     app = triage()
     button(app, "f").click().run()
