@@ -282,6 +282,7 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
+NOTE = "note"  # the reason of a skip that skips nothing: it only carries a note
 ANNOTATOR, ADJUDICATOR = "annotator", "adjudicator"  # what one judges as
 
 
@@ -296,6 +297,11 @@ class Judged:
     value: str | None = None
     role: str = "annotator"
     undoes: int | None = None
+
+    @property
+    def only_notes(self) -> bool:
+        """Whether it decides nothing, not even to pass the target by."""
+        return self.decision is Act.SKIP and self.reason == NOTE
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work":
 
 KindOfText = Annotated[str, typer.Argument(metavar="KIND", help="rationale or feedback.")]
 TextRef = Annotated[str, typer.Argument(metavar="ID", help="As `mapd curate show --items` gives it.")]
-ReasonCode = Annotated[str | None, typer.Option(help="With reject: wrong_answer, false_step, …")]
+ReasonCode = Annotated[str | None, typer.Option(help="With reject: false_step, …; with skip: note, to skip nothing.")]
 Words = Annotated[str | None, typer.Option(help="In your words.")]
 CheckState = Annotated[str | None, typer.Option(help="What this check says: holds, fails or nothing.")]
 

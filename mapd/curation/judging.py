@@ -14,7 +14,7 @@ from mapd.errors import BadInput, NotFound, Stale
 from mapd.people import person_name
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import ANNOTATOR, Act, Policy, Reason
+from mapd.verdicts import ANNOTATOR, NOTE, Act, Policy, Reason
 
 
 class QuestionReason(StrEnum):
@@ -83,6 +83,8 @@ def judge(
         return done
     person = person_name(by)
     _check_decision(target.kind, decision, reason, value)
+    if reason == NOTE and not (note and note.strip()):
+        raise BadInput("a note has no words")
     uid = _uid(session, target)
     _check_seen(session, target, seen, seen_of)
     row = t.Judgement(
@@ -148,11 +150,12 @@ def _by_token(session: Session, token: str) -> t.Judgement | None:
 
 def _check_decision(kind: str, decision: Act, reason: str | None, value: str | None) -> None:
     if reason is not None:
-        known = [r.value for r in REASONS.get(kind, [])]
-        if decision is not Act.REJECT:
+        known = [NOTE] if decision is Act.SKIP else [r.value for r in REASONS.get(kind, [])]
+        if decision not in (Act.REJECT, Act.SKIP):
             raise BadInput(f"a reason goes with reject, not with {decision}: {reason}")
         if reason not in known:
-            raise BadInput(f"unknown reason for a {kind}: {reason}; one of {', '.join(known)}")
+            what = "skip" if decision is Act.SKIP else kind
+            raise BadInput(f"unknown reason for a {what}: {reason}; one of {', '.join(known)}")
     if (decision is Act.CORRECT) != bool(value and value.strip()):
         raise BadInput(f"a value goes with correct, and correct needs one: {decision}, {value!r}")
     if decision is Act.CORRECT and kind not in CAN_BE_CORRECTED:

@@ -287,15 +287,12 @@ def key(queue: Queue, mistake: Mistake, threshold: float) -> tuple[int, int, int
 
 
 def done_with(judgements: Iterable[JudgementRow], person: str) -> frozenset[tuple[str, int]]:
-    """The targets (kind, id) that this person skipped as their last word, and the attempts found to be mistakes indeed.
-
-    A skip with a note is but a note.
-    """
+    """The targets (kind, id) that this person skipped as their last word, and the attempts found to be mistakes."""
     rows = {row.judged.id: row for row in judgements}
     latest: dict[tuple[str, str, int], Act] = {}
     for judged in in_force(row.judged for row in rows.values()):
         row = rows[judged.id]
-        if not (judged.decision is Act.SKIP and row.note):
+        if not judged.only_notes:
             latest[judged.person, row.target, row.target_id] = judged.decision
     return frozenset(
         (kind, target)

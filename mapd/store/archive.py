@@ -34,11 +34,13 @@ from mapd.errors import BadInput
 from mapd.people import person_name
 from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.verdicts import NOTE
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 BLOCK = 500  # rows an INSERT
 SHORTEST_KEY = 16  # characters: "ollama" is no secret, and a word in many texts
+NOTES_NAMED = "0011"  # the schema since which a note's reason says that it is one
 Record = dict[str, Any]  # a row as its line has it
 Records = dict[str, list[Record]]  # by table
 TAKES: Mapping[type, tuple[type, ...]] = {  # what a column takes from JSON
@@ -228,7 +230,16 @@ def read(name: str, content: bytes) -> Archive:
         if table not in known or hashlib.sha256(lines).hexdigest() != sha256:
             raise BadInput(f"{name} is damaged: {table}.jsonl is not what its manifest names; take a whole copy of it")
         records[table] = list(_records(name, known[table], lines))
+    if made[1] < NOTES_NAMED:
+        _name_notes(records.get("judgement", []))
     return Archive(name, hashlib.sha256(content).hexdigest(), records)
+
+
+def _name_notes(judgements: Iterable[Record]) -> None:
+    """Say of a note that it is one, as migration 0011 did with the rows that were here."""
+    for record in judgements:
+        if record["decision"] == "skip" and record.get("note") is not None and record.get("reason") is None:
+            record["reason"] = NOTE
 
 
 def _records(name: str, table: sa.Table, lines: bytes) -> Iterator[Record]:

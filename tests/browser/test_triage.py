@@ -160,7 +160,7 @@ def test_ctrl_enter_saves_a_note_that_decides_nothing(page: Page, app: App, judg
     type_note(page, "a useful rationale")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".mapd-saved")).to_contain_text("note")
-    assert [(j.decision, j.note) for j in judged()] == [("skip", "a useful rationale")]
+    assert [(j.decision, j.reason, j.note) for j in judged()] == [("skip", "note", "a useful rationale")]
 
 
 def test_a_note_is_taken_along_and_enter_accepts_the_rest(page: Page, app: App, judged) -> None:

@@ -13,7 +13,7 @@ def test_only_the_own_decision_reveals_and_taking_it_back_hides_nothing_again(se
     texts = judging.curated_set(session, exam.id).mistakes[0].rationales
     one, two, three = (Target("rationale", x.text.id) for x in texts)
     row = judge(session, one, Act.REJECT, by="ann")
-    judge(session, two, Act.SKIP, by="ann", note="later")
+    judge(session, two, Act.SKIP, by="ann", reason="note", note="later")
     judge(session, three, Act.ACCEPT, by="bob")
     undo(session, queries.identity(row), by="ann")
     rows = queries.judgements(session, exam.id)

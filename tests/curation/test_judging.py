@@ -55,6 +55,9 @@ def test_undo_and_redo_leave_every_row(session: Session, target: Target) -> None
     [
         ("rationale", Act.REJECT, {"reason": "ugly"}, "unknown reason for a rationale: ugly; one of wrong_answer"),
         ("rationale", Act.ACCEPT, {"reason": "unclear"}, "a reason goes with reject"),
+        ("rationale", Act.SKIP, {"reason": "unclear", "note": "x"}, "unknown reason for a skip: unclear; one of note"),
+        ("rationale", Act.REJECT, {"reason": "note", "note": "x"}, "unknown reason for a rationale: note"),
+        ("rationale", Act.SKIP, {"reason": "note", "note": " "}, "a note has no words"),
         ("rationale", Act.CORRECT, {}, "correct needs one"),
         ("rationale", Act.CORRECT, {"value": "  "}, "correct needs one"),
         ("rationale", Act.ACCEPT, {"value": "3"}, "a value goes with correct"),

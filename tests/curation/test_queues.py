@@ -72,13 +72,16 @@ def test_a_queue_that_people_define_gets_shorter(session: Session, exam: ExamInf
 def test_a_skip_settles_it_for_the_one_who_skipped_but_a_note_for_nobody(session: Session, exam: ExamInfo) -> None:
     x = filled(session, exam, "disagree").entries[0].texts[0]
     target = Target("rationale", x.text.id)
-    decide(session, target, Act.SKIP, note="look again")
+    decide(session, target, Act.SKIP, reason="note", note="look again")
     rows = judging.curated_set(session, exam.id).judgements
     assert done_with(rows, "ann") == frozenset()
-    decide(session, target, Act.SKIP)
+    decide(session, target, Act.SKIP, note="later")
     rows = judging.curated_set(session, exam.id).judgements
     assert done_with(rows, "ann") == {("rationale", x.text.id)}
     assert done_with(rows, "bob") == frozenset()
+    decide(session, target, Act.SKIP, reason="note", note="still")
+    rows = judging.curated_set(session, exam.id).judgements
+    assert done_with(rows, "ann") == {("rationale", x.text.id)}, "a note doesn't take the skip back"
 
 
 def test_whether_it_is_a_mistake_waits_for_a_word_on_that(curated: Curated) -> None:

@@ -321,6 +321,24 @@ def test_a_note_goes_with_the_next_decision(full_home: Path, at_once: None) -> N
     assert not any("not saved yet" in p.proto.popover.label for p in popovers(app))
 
 
+def test_a_skip_that_takes_a_note_along_skips_and_a_note_alone_does_not(full_home: Path, at_once: None) -> None:
+    app = triage()
+    first = app.query_params["text"]
+    next(f for f in app.text_area if f.label == "Note").set_value("not now").run()
+    button(app, "s").click().run()
+    second = app.query_params["text"]
+    field = next(f for f in app.text_area if f.label == "Note")
+    field.set_value("look again").run()
+    next(b for b in app.button if b.key == f"{field.key}_save").click().run()
+    assert app.query_params["text"] == second != first
+    said = [("skip", None, "not now"), ("skip", "note", "look again")]
+    assert [(j.decision, j.reason, j.note) for j in judgements()] == said
+    assert "note · rationale" in shown(app), "the line of what was saved last"
+    assert triage().query_params["text"] == second, "what was noted still waits, what was skipped doesn't"
+    again = triage(mistake=app.query_params["mistake"], text=first)
+    assert "skipped · not now" in shown(again)
+
+
 def popovers(app: AppTest) -> list:
     return list(app.get("popover"))
 

@@ -163,6 +163,16 @@ def test_what_is_written_after_an_import_gets_ids_of_its_own(packed: bytes, othe
         session.add(t.Student(name="one more", base="x"))
 
 
+def test_a_note_in_an_archive_of_old_says_that_it_is_one(packed: bytes) -> None:
+    records = rows(packed)
+    said = [r for r in records["judgement"] if r["decision"] == "reject"]
+    for record, note in zip(said, ("look again", None), strict=True):
+        record |= {"decision": "skip", "reason": None, "note": note}
+    for schema, reason in (("0010", "note"), ("0011", None)):
+        read = {r["uid"]: r for r in rows(archive.pack(records, schema))["judgement"]}
+        assert [read[record["uid"]]["reason"] for record in said] == [reason, None]
+
+
 def test_no_key_and_no_folder_of_this_machine_is_in_it(packed: bytes, home: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(packed)) as opened:
         text = "".join(opened.read(name).decode() for name in opened.namelist())

@@ -21,7 +21,7 @@ from mapd.store.queries import JudgementRow
 from mapd.ui.triage import drafts
 from mapd.ui.triage.place import Stop, go
 from mapd.ui.triage.scene import Item
-from mapd.verdicts import ANNOTATOR, Act
+from mapd.verdicts import ANNOTATOR, NOTE, Act
 
 Press = Callable[..., None]
 ButtonKind = Literal["primary", "secondary", "tertiary"]
@@ -65,7 +65,11 @@ def decide_typed(item: Item, field: str) -> None:
 def note(item: Item, field: str) -> None:
     """Keep a note: a judgement that decides nothing."""
     words = _typed(field)
-    if words and _write(item, item.here, lambda session: _judge(session, item, Act.SKIP, part="note", note=words)):
+
+    def keep(session: Session) -> None:
+        _judge(session, item, Act.SKIP, reason=NOTE, part="note", note=words)
+
+    if words and _write(item, item.here, keep):
         drafts.forget(item, "note")
 
 

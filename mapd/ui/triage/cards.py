@@ -315,7 +315,7 @@ def _about(row: JudgementRow, by_id: Mapping[int, JudgementRow]) -> tuple[str, J
 
 def _said(row: JudgementRow) -> str:
     if row.judged.decision is Act.SKIP:
-        return "note" if row.note else "skipped"
+        return "note" if row.judged.only_notes else "skipped"
     told = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
     if row.target == "attempt":
         told |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
