@@ -19,6 +19,7 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 LEASE = timedelta(minutes=3)
+TABS = 2  # mistakes that one person can have at once: a page that is loaded again leaves a lease behind
 MOST = 9  # judgements of one text that an exam can want
 NUMBERS = {  # what an exam can want, by its column: from, to, in words
     "judgements_wanted": (1, MOST, "judgements of each text"),
@@ -51,7 +52,7 @@ def held(session: Session, exam_id: int) -> list[Held]:
 def take(session: Session, attempt_id: int, person: str, *, places: int = 1, leaving: int | None = None) -> bool:
     """Whether this person has the mistake from now on: not where as many others have it as there are `places`.
 
-    The mistake that they are `leaving` is released.
+    The mistake that they are `leaving` is released, and so is the oldest where they have more than TABS.
     """
     moment, lease = t.now(), t.Lease
     # One at a time: on PostgreSQL the next one waits here for the first; SQLite has but one writer anyway.
@@ -69,7 +70,17 @@ def take(session: Session, attempt_id: int, person: str, *, places: int = 1, lea
         session.add(own)
     own.until = moment + LEASE
     session.flush()
+    _keep_latest(session, person)
     return True
+
+
+def _keep_latest(session: Session, person: str) -> None:
+    """Let go of what this person took or renewed longest ago, where they have more than two tabs can show."""
+    latest = (col(t.Lease.until).desc(), col(t.Lease.id).desc())
+    more = select(t.Lease.id).where(t.Lease.person == person).order_by(*latest).offset(TABS)
+    gone = session.exec(more.with_for_update(skip_locked=True)).all()  # another tab may do the same
+    if gone:
+        session.execute(sa.delete(t.Lease).where(col(t.Lease.id).in_(gone)))
 
 
 def release(session: Session, attempt_id: int, person: str) -> None:

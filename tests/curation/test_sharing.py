@@ -1,6 +1,7 @@
 """Several people in one exam: leases, also where two sessions race for one, and several judgements of each text."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -61,6 +62,18 @@ def test_what_nobody_renews_runs_out(
     assert who(session, exam) == []
     assert sharing.take(session, attempts[0], "bob")
     assert [row.person for row in session.exec(select(t.Lease)).all()] == ["bob"], "nothing old is left lying about"
+
+
+def test_one_person_has_two_at_once_and_a_third_lets_the_oldest_go(
+    session: Session, exam: ExamInfo, attempts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, (one, two, three, four) = t.now(), attempts[:4]
+    taken = [(one, "ann"), (two, "ann"), (four, "bob"), (one, "ann"), (three, "ann")]
+    for second, (attempt, person) in enumerate(taken):
+        monkeypatch.setattr(t, "now", lambda second=second: began + timedelta(seconds=second))
+        assert sharing.take(session, attempt, person)
+    assert sorted(who(session, exam)) == sorted([(one, "ann"), (three, "ann"), (four, "bob")]), "one was renewed"
+    assert sharing.take(session, two, "bob"), "nobody waits for what a reload left behind"
 
 
 def test_there_are_as_many_places_as_judgements_are_wanted(
