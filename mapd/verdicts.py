@@ -228,17 +228,15 @@ def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, che
     return _decide(average, votes, policy, failed_check(checks, policy.checks, _FEEDBACK_FAILS))
 
 
-def decide_repair(kind: str, judged: Sequence["Judged"], policy: Policy, checks: CheckStates) -> Decision:
-    """The verdict on a text that a person repaired: accepted, unless a required check fails or its author took it back.
+def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> Decision:
+    """The verdict on a text that a person repaired: accepted, unless a required check fails.
 
     No teacher has reviewed it: its author's word stands in for the committee's. That word is the first judgement on
     it, made with it; it doesn't outrank the checks. A later judgement, the author's too, does, as anywhere. What it
-    repairs was rejected by the same act, so one undo brings the old text back.
+    repairs was rejected by the same act, so one undo brings the old text back (`taken_back`).
     """
     failures = _RATIONALE_FAILS if kind == "rationale" else _FEEDBACK_FAILS
     failure = failed_check(checks, policy.checks, failures)
-    if not set(made_with(judged)) & set(in_force(judged)):
-        failure = "its author took the repair back"
     if failure:
         return Decision(Verdict.REJECTED, None, 0, NEVER, failure)
     return Decision(Verdict.ACCEPTED, None, 0, ALWAYS, "a person repaired it, and no required check fails")
@@ -247,6 +245,11 @@ def decide_repair(kind: str, judged: Sequence["Judged"], policy: Policy, checks:
 def made_with(judged: Iterable["Judged"]) -> list["Judged"]:
     """The judgement that a repair was made with: the first on it. `judged`: oldest first."""
     return list(judged)[:1]
+
+
+def taken_back(judged: Sequence["Judged"]) -> bool:
+    """Whether the act that a repair was made with is undone: until it is redone it is no text of the mistake."""
+    return not set(made_with(judged)) & set(in_force(judged))
 
 
 def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> Decision:

@@ -36,6 +36,7 @@ from mapd.verdicts import (
     made_with,
     mean,
     ruling,
+    taken_back,
 )
 
 NEVER_CUT, ALWAYS_CUT = 0, 501  # thresholds are whole hundredths from 0 to 500; accepted at each below the cut
@@ -117,11 +118,17 @@ class Mistake:
     rationales: tuple[Explained, ...]
     feedback: tuple[Explained, ...]
     disputed: bool  # people differ on the question or on the attempt
+    taken_back: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
 
     @property
     def texts(self) -> tuple[Explained, ...]:
         """Rationales, then feedback."""
         return self.rationales + self.feedback
+
+    def original(self, text: Text) -> Text | None:
+        """The text that this one is a repair of; it may have been taken back since."""
+        written = (*(x.text for x in self.texts), *self.taken_back)
+        return next((other for other in written if other.id == text.repairs_id), None)
 
     @property
     def covered(self) -> bool:
@@ -182,7 +189,9 @@ def curate(
     for row in judgements:
         said[row.target, row.target_id].append(row.judged)
     then = {row.judged.id: row.committee for row in judgements}
-    rationales, feedback = _texts_by_target(material.texts)
+    gone = {x.id: x for x in material.texts if x.repairs_id and taken_back(said.get((x.kind, x.id), []))}
+    rationales, feedback = _texts_by_target(x for x in material.texts if x.id not in gone)
+    gone_rationales, gone_feedback = _texts_by_target(gone.values())
     offsets = leniency_of(x.votes for x in material.texts) if offsets is None else offsets
     mistakes, corrected, excluded = [], [], []
     for attempt in material.attempts:
@@ -206,6 +215,7 @@ def curate(
                 rationales=tuple(explain(x) for x in rationales[question.id]),
                 feedback=tuple(explain(x) for x in feedback[attempt.id]),
                 disputed=of_question.conflict or of_attempt.conflict,
+                taken_back=(*gone_rationales[question.id], *gone_feedback[attempt.id]),
             )
         )
     return Curated(
@@ -272,7 +282,7 @@ class _Explainer:
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
         outranking = people
         if text.repairs_id is not None:
-            committee, born = decide_repair(text.kind, judged, self.policy, states), made_with(judged)
+            committee, born = decide_repair(text.kind, self.policy, states), made_with(judged)
             outranking = ruling([j for j in judged if j not in born], VERDICT)
         verdict = final_verdict(committee.verdict, outranking)
         by_people = outranking.decision is not None or outranking.conflict  # then the threshold has no say

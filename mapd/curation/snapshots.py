@@ -154,8 +154,9 @@ def _text(x: Explained, mistake: Mistake) -> dict[str, Any]:
         "teacher": x.text.teacher,
         "by_person": x.text.teacher_kind == "person",
     }
-    if x.text.repairs_id is not None:  # a line without repairs stays as it always was, and so does its snapshot's name
-        origin["repairs"] = next(other.text.uid for other in mistake.texts if other.text.id == x.text.repairs_id)
+    broken = mistake.original(x.text)
+    if broken is not None:  # a line without repairs stays as it always was, and so does its snapshot's name
+        origin["repairs"] = broken.uid
     return origin | {"simulated": x.text.simulated, "text": x.text.text}
 
 
@@ -217,6 +218,8 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)
+    for gone in (x for m in curated.mistakes for x in m.taken_back):
+        by_target.pop(gone.uid, None)
     said = []
     for uid, rows in by_target.items():
         judged = [row.judged for row in rows]

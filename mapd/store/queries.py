@@ -103,6 +103,11 @@ class Text:
     repairs_id: int | None
     votes: tuple[Vote, ...]
 
+    @property
+    def by(self) -> str:
+        """Who wrote it, in words; of a repair, that it is one."""
+        return self.teacher if self.repairs_id is None else f"repair by {self.teacher}"
+
 
 @dataclass(frozen=True, slots=True)
 class Material:

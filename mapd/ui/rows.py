@@ -18,6 +18,7 @@ import streamlit as st
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.store import listing
+from mapd.store.queries import Text
 from mapd.ui import current
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours
 from mapd.ui.text import Mark, escape, foreign_html, foreign_line_html, found, gold_html, one_line
@@ -167,7 +168,7 @@ def text_cells(
     lines = (mistake.question.text, x.text.text or "no text")
     return {
         "no": _number(mistake),
-        "teacher": _cell(_teacher(x.text.teacher, colours)),
+        "teacher": _cell(_author(x.text, colours)),
         "text": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
         "answer": _cell(_answer(x.states.matches_gold, x.answer, mistake.gold, x.text.kind)),
         "votes": _cell(votes or "–", one_line(said_by or "no votes", 300)),
@@ -186,9 +187,9 @@ def _number(mistake: Mistake) -> Cell:
     return _cell(str(mistake.question.position + 1), one_line(f"in the file: {mistake.question.source_id}", 80))
 
 
-def _teacher(name: str, colours: Mapping[str, str]) -> str:
-    swatch = f'<i class="mapd-swatch" style="--c:{colours.get(name, "#999999")}"></i>'
-    return f'{swatch}<span class="mapd-name" title="{html.escape(one_line(name, 200))}">{escape(one_line(name))}</span>'
+def _author(x: Text, colours: Mapping[str, str]) -> str:
+    swatch = f'<i class="mapd-swatch" style="--c:{colours.get(x.teacher, "#999999")}"></i>'
+    return f'{swatch}<span class="mapd-name" title="{html.escape(one_line(x.by, 200))}">{escape(one_line(x.by))}</span>'
 
 
 def _answer(state: State, answer: str | None, gold: str, kind: str) -> str:
@@ -314,7 +315,7 @@ def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") 
     for kind, texts in (("rationales", mistake.rationales), ("feedback", mistake.feedback)):
         lines += f'<div class="mapd-section">{kind}</div>' if texts else ""
         for x in texts:
-            said = f"{_teacher(x.text.teacher, colours)}{_verdict(x)}{foreign_line_html(x.text.text, 300, words)}"
+            said = f"{_author(x.text, colours)}{_verdict(x)}{foreign_line_html(x.text.text, 300, words)}"
             lines += f'<div class="mapd-line-of">{said}</div>'
     question, student = _question(mistake), mistake.attempt.text
     facts = {

@@ -5,13 +5,14 @@ import json
 import pytest
 from sqlmodel import Session, select
 
-from mapd.curation import judging, snapshots
-from mapd.curation.curated import Explained, without_repairs
+from mapd.curation import bulk, judging, snapshots, standing
+from mapd.curation.curated import Explained, summary, without_repairs
 from mapd.curation.judging import Target, judge, undo
 from mapd.curation.repairing import repair
 from mapd.errors import BadInput, Stale
-from mapd.store import queries
+from mapd.store import listing, queries, standings
 from mapd.store import tables as t
+from mapd.store.listing import Show, Wanted
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import STRICT, Act, Verdict
 
@@ -21,6 +22,10 @@ GOOD = "Ann has 10 pens. 10 + 3 = 13. She has 13 pens."
 def look(session: Session, exam: ExamInfo, uid: str, policy=None) -> Explained:
     curated = judging.curated_set(session, exam.id, policy)
     return next(x for m in curated.mistakes for x in m.texts if x.text.uid == uid)
+
+
+def texts(session: Session, exam: ExamInfo) -> list[str]:
+    return [x.text.uid for m in judging.curated_set(session, exam.id).mistakes for x in m.texts]
 
 
 @pytest.fixture
@@ -54,11 +59,51 @@ def test_one_act_makes_it_and_its_undo_brings_the_old_text_back(
     assert len({row.batch for row in rows}) == 1
     backs = [undo(session, row.judged.id, by="ann") for row in rows]
     assert look(session, exam, broken.text.uid).verdict is broken.verdict
-    taken = look(session, exam, made.uid)
-    assert (taken.verdict, taken.committee.why) == (Verdict.REJECTED, "its author took the repair back")
+    assert made.uid not in texts(session, exam), "taken back it is no text of the mistake"
     for row in backs:
         undo(session, queries.identity(row), by="ann")
     assert look(session, exam, made.uid).verdict is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("kind", ["rationale", "feedback"])
+def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session, exam: ExamInfo, kind: str) -> None:
+    def told() -> tuple[object, ...]:
+        curated = judging.curated_set(session, exam.id)
+        frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+        at = Wanted(show=Show.RATIONALES if kind == "rationale" else Show.FEEDBACK)
+        counts = standings.counts(session, exam.id, 300, "ann")
+        return summary(curated), texts(session, exam), frozen.sha256, listing.count(session, exam.id, at, 300), counts
+
+    standing.derive(session, exam.id)
+    before = told()
+    mistake = judging.curated_set(session, exam.id).mistakes[0]
+    made = mend(session, mistake.rationales[0] if kind == "rationale" else mistake.feedback[0])
+    rows = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    assert len(rows) == 2
+    judge(session, Target(kind, queries.identity(made)), Act.ACCEPT, by="bob")
+    with_it = told()
+    assert [one != other for one, other in zip(before, with_it, strict=True)][1:4] == [True] * 3
+    undone = bulk.take_back(session, rows, by="ann")
+    assert told() == before
+    mistake = judging.curated_set(session, exam.id).mistakes[0]
+    assert [x.text for x in mistake.taken_back] == [GOOD]
+    again = bulk.redoable(queries.judgements(session, exam.id), "ann")
+    assert [row.judged.id for row in again] == [row.id for row in undone]
+    assert again[-1].target_uid == made.uid, "a redo is looked at there"
+    bulk.take_back(session, again, by="ann")
+    assert told() == with_it
+
+
+def test_a_repair_of_what_was_taken_back_since_stands(session: Session, exam: ExamInfo, broken: Explained) -> None:
+    first = mend(session, broken)
+    rows = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    second = mend(session, look(session, exam, first.uid), GOOD + " Done.", by="bob", token="l")
+    bulk.take_back(session, rows, by="ann")
+    curated = judging.curated_set(session, exam.id)
+    frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+    lines = [json.loads(line)["rationale"] for line in frozen.lines.splitlines()]
+    assert [x["repairs"] for x in lines if x["uid"] == second.uid] == [first.uid]
+    assert first.uid not in {x["uid"] for x in lines}
 
 
 def test_a_required_check_outranks_the_repair_but_no_later_judgement(

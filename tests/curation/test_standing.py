@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd.curation import judging, lines, policies, sharing, standing
+from mapd.curation import judging, lines, policies, repairing, sharing, standing
 from mapd.curation.curated import Curated, Mistake, curate
 from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
@@ -44,6 +44,7 @@ LINES = st.lists(
         ),
         st.tuples(st.just("attempt"), st.integers(0, 2), st.sampled_from(PEOPLE), st.sampled_from([*Act])),
         st.tuples(st.just("question"), st.integers(0, 2), st.sampled_from(PEOPLE), st.sampled_from([*Act])),
+        st.tuples(st.just("repair"), st.integers(0, 9), st.sampled_from(PEOPLE), st.sampled_from(TEXTS)),
         st.tuples(st.just("undo"), st.integers(0, 3), st.sampled_from(PEOPLE), st.none()),
         st.tuples(st.just("policy"), st.sampled_from(POLICIES), st.integers(0, 500), st.none()),
         st.tuples(st.just("want"), st.integers(1, 3), st.none(), st.none()),
@@ -131,6 +132,15 @@ class Story:
     def _judge(self, session: Session, at: int, who: str, act: Act) -> None:
         if self.texts:
             self._said(session, Target(*self.texts[at % len(self.texts)]), who, act)
+
+    def _repair(self, session: Session, at: int, who: str, text: str) -> None:
+        if self.texts:
+            target = Target(*self.texts[at % len(self.texts)])
+            made = repairing.repair(session, target, text, by=who, token=t.new_uid())
+            own = (made.kind, queries.identity(made))
+            self.texts.append(own)
+            for of in ((target.kind, target.id), own):
+                self.judged.append(queries.history(session, *of)[-1].judged.id)
 
     def _attempt(self, session: Session, at: int, who: str, act: Act) -> None:
         self._said(session, Target("attempt", self.attempts[at]), who, act)

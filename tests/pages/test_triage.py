@@ -364,9 +364,18 @@ def test_a_text_is_repaired_shown_and_taken_back_in_one(full_home: Path, at_once
     assert "rationale 4 of 4" in shown(app)
     assert [(j.decision, j.note) for j in judgements()] == [("reject", "repaired"), ("accept", "repair")]
     assert saved(app).startswith("✓ saved repair · rationale")
+    assert "repair by" in shown(app), "its line says what it is"
+    repair = app.query_params["text"]
     button(app, "u").click().run()
     assert saved(app).startswith("✓ undone repair · rationale")
     assert len([j for j in judgements() if j.undoes_id]) == 2
+    assert (app.query_params["text"], errors(app)) == (at, [])
+    assert "rationale 4 of 4" not in shown(app)
+    assert "of 3" in shown(app), "taken back it is no text"
+    assert "taken back" in shown(app), "but in the history"
+    button(app, "y").click().run()
+    assert (app.query_params["text"], errors(app)) == (repair, [])
+    assert "rationale 4 of 4" in shown(app)
 
 
 # -- several people ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from mapd.checks import FeedbackChecks, State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.suspicion import suspicion
-from mapd.store.queries import JudgementRow, Vote
+from mapd.store.queries import JudgementRow, Text, Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
 from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
 from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
@@ -26,10 +26,10 @@ def labelled(what: str) -> str:
     return f'<span class="mapd-label">{what}</span>'
 
 
-def small_chip(teacher: str, curated: Curated) -> str:
-    """A teacher's chip in the exam's colours."""
+def small_chip(teacher: str, curated: Curated, shown: str = "") -> str:
+    """A teacher's chip in the exam's colours; `shown` where it says more than the name."""
     names = sorted(set(curated.teachers))
-    return teacher_chip(one_line(teacher, 30), names.index(teacher) if teacher in names else len(names))
+    return teacher_chip(one_line(shown or teacher, 30), names.index(teacher) if teacher in names else len(names))
 
 
 def sign(state: State) -> str:
@@ -113,7 +113,7 @@ def text_line(x: Explained, curated: Curated) -> str:
         said = f'<span class="mapd-answer">{escape(one_line(x.answer, 24))}</span> {sign(x.states.matches_gold)}'
     step = '<span class="mapd-note">false step</span>' if x.states.equations_true is State.FAILS else ""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
-    who = small_chip(x.text.teacher, curated)
+    who = small_chip(x.text.teacher, curated, x.text.by)
     counts = chip("conflict" if x.people.conflict else x.verdict.value)
     people = "overridden" if x.overridden else "judged" if x.judged else ""
     judged = f'<span class="mapd-note" title="a person has decided on it">{people}</span>' if people else ""
@@ -159,8 +159,9 @@ def head(x: Explained, mistake: Mistake, curated: Curated, queue: str) -> str:
     simulated = ' <span class="mapd-note">simulated</span>' if x.text.simulated else ""
     repair = ""
     if x.text.repairs_id:
-        of = next((o.text.teacher for o in mistake.texts if o.text.id == x.text.repairs_id), "another")
-        repair = f' <span class="mapd-note">a repair of {escape(one_line(of, 30))}’s</span>'
+        of = mistake.original(x.text)
+        whose = "another" if of is None else of.teacher
+        repair = f' <span class="mapd-note">a repair of {escape(one_line(whose, 30))}’s</span>'
     who = f"{_numbered(x, mistake)}{small_chip(x.text.teacher, curated)}{simulated}{repair}"
     here = _why_here(x, mistake) if queue == "smart" and x.text.kind == "rationale" else ""
     return f'<div class="mapd-head">{who}<span class="mapd-grow"></span>{here}{verdict_chip(x)}</div>'
@@ -280,10 +281,11 @@ def _differs(row: JudgementRow, of_text: bool) -> str:
     return f"<li>{' · '.join(filter(None, (who, why, note, how)))}</li>"
 
 
-def history(rows: Sequence[JudgementRow], *, covered: bool) -> str:
+def history(rows: Sequence[JudgementRow], *, covered: bool, taken_back: Sequence[Text] = ()) -> str:
     """Every judgement on what is shown, oldest first: who, what, when, why, and what the committee said then.
 
     What was undone is struck out, and each undo and redo has a line of its own. `covered`: without the committee.
+    `taken_back`: repairs of it that were undone.
     """
     standing = {j.id for j in in_force(row.judged for row in rows)}
     by_id = {row.judged.id: row for row in rows}
@@ -302,6 +304,8 @@ def history(rows: Sequence[JudgementRow], *, covered: bool) -> str:
         when = f'<time class="mapd-note">{row.created_at:%Y-%m-%d %H:%M} UTC</time>'
         who = f"<b>{escape(one_line(row.judged.person, 30))}</b>"
         items.append(f"<li>{when} {who} {verb and f'{verb}: '}{' · '.join(said)}</li>")
+    for x in taken_back:
+        items.append(f"<li>{escape(one_line(x.by, 50))}, taken back: {foreign_html(x.text, max_chars=LONGEST)}</li>")
     return f'<ul class="mapd-history">{"".join(items)}</ul>'
 
 

@@ -307,10 +307,10 @@ def _verdict(scene: Scene) -> None:
 def undo(mine: Sequence[JudgementRow], stop: Stop, item: Item) -> None:
     """Undo and redo, and the indicator of what the database has."""
     back, again = undoable(mine, item.person), redoable(mine, item.person)
-    for key, words, rows in (("u", "undo", back), ("y", "redo", again)):
+    for key, words, rows, shown in (("u", "undo", back, 0), ("y", "redo", again, -1)):  # a repair comes behind its text
         if rows:
             words = f"{words} {len(rows)}" if len(rows) > 1 else words
-            _press(key, words, f"{item.token}_{rows[-1].uid}", acts.undo, item, rows, home_of(stop, rows[0]))
+            _press(key, words, f"{item.token}_{rows[-1].uid}", acts.undo, item, rows, home_of(stop, rows[shown]))
         else:
             _press(key, words, item.token, None, disabled=True)
     st.html(cards.saved(mine[-1] if mine else None, mine))
@@ -340,9 +340,11 @@ def _history(scene: Scene) -> None:
     rows = [row for row in scene.rows if (row.target, row.target_id) in targets]
     if scene.covered:
         rows = [row for row in rows if row.judged.person == scene.person and not scene.repeats]
+    focus = None if scene.text is None or scene.covered else scene.text.text.id
+    gone = [x for x in scene.mistake.taken_back if x.repairs_id == focus]
     with _panel("h", f"history · {len(rows)}", scene.version):
         st.html(
-            cards.history(rows, covered=scene.covered)
+            cards.history(rows, covered=scene.covered, taken_back=gone)
             if rows
             else '<p class="mapd-note">Nobody has judged this yet.</p>'
         )
