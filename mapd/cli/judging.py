@@ -135,7 +135,7 @@ def judge_all(
         at = round(policies.exam_policy(session, info).threshold * 100)
         said = listing.texts(session, info.id, wanted, at, number=listing.count(session, info.id, wanted, at))
         done = bulk.judge_all(session, bulk.chosen(said, kind), act, by=by, reason=reason, note=note) if yes else []
-        decided = sum(x.judged for x in said)
+        decided = sum(bool(x.judged_by) for x in said)
         result = {"exam": info.uid, "fit": len(said), "decided_before": decided, "judged": len(done)}
     show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
 

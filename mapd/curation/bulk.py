@@ -15,12 +15,16 @@ from itertools import takewhile
 from sqlmodel import Session
 
 from mapd.curation.judging import Circumstances, Target, judge, undo
+from mapd.curation.queues import Whole
+from mapd.curation.records import last_words
+from mapd.store import listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Said
-from mapd.store.queries import JudgementRow
+from mapd.store.queries import ExamInfo, JudgementRow
 from mapd.verdicts import Act
 
 QUEUE = "bulk"  # what such a judgement has as its queue
+MOST = 5_000  # texts in one act: each is a judgement of its own, all in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,26 @@ class Chosen:
 def chosen(said: Iterable[Said], kind: str) -> list[Chosen]:
     """These texts of one kind as they stand."""
     return [Chosen(Target(kind, x.explanation_id), x.latest, x.committee) for x in said]
+
+
+def waiting(session: Session, exam: ExamInfo, whole: Whole, threshold: int, person: str) -> list[Chosen]:
+    """The class's texts that wait for this person's word, as `queues.wants` has it, at a threshold in hundredths.
+
+    The exam's aggregate has to be up to date (standing.catch_up).
+    """
+    number = listing.count(session, exam.id, whole.wanted, threshold)
+    said = listing.texts(session, exam.id, whole.wanted, threshold, number)
+    settled = last_words(queries.judgements_settled(session, exam.id))
+    return chosen(
+        (
+            x
+            for x in said
+            if person not in x.judged_by
+            and len(x.judged_by) < exam.wanted
+            and ("rationale", x.explanation_id) not in settled
+        ),
+        "rationale",
+    )
 
 
 def token_of(chosen: Sequence[Chosen], decision: Act, person: str) -> str:

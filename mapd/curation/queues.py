@@ -18,8 +18,9 @@ from functools import lru_cache
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.suspicion import against_gold, suspicion
+from mapd.store.listing import Wanted
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act, Verdict, in_force
+from mapd.verdicts import Act, Reason, Verdict, in_force
 
 DISAGREE = 2  # scores this far apart
 NEAR = Fraction(1, 2)  # a mean this close to the threshold
@@ -81,6 +82,15 @@ def _suspicion(m: Mistake, x: Explained) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A class of rationales that can be decided at once: as the aggregate finds them, and why none will do."""
+
+    wanted: Wanted
+    reason: Reason
+    words: str  # the reason's
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """One queue: `about` gives the texts that a mistake is there for, or None where it doesn't belong.
 
@@ -96,6 +106,7 @@ class Queue:
     again: bool = False  # what people decided waits for a second look; nobody judges first there
     by_lot: bool = False
     settles: bool = False  # who decides there does so as the adjudicator
+    whole: Whole | None = None  # its texts are such a class
     edges: Callable[[Mistake], Iterable[int]] = lambda _: ()  # thresholds, beside the cuts, where `about` changes
 
 
@@ -179,6 +190,9 @@ QUEUES: Mapping[str, Queue] = {
             "no-work",
             "accepted, but shows no work",
             _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
+            whole=Whole(
+                Wanted(committee="accepted", checks={"shows_work": "fails"}), Reason.NO_WORK, words="no work shown"
+            ),
         ),
         Queue("feedback-check", "feedback that fails a check", _feedback(_checks_fail)),
         Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),

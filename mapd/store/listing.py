@@ -50,6 +50,11 @@ VERDICTS: Mapping[str, str] = {
     "rejected": "{row}.cut <= :at AND NOT {row}.undecided",
     "undecided": "{row}.undecided",
 }
+COMMITTEE: Mapping[str, str] = {  # what the committee says, whatever people decided
+    "accepted": "{row}.committee_cut > :at",
+    "rejected": "{row}.committee_cut <= :at AND NOT {row}.committee_undecided",
+    "undecided": "{row}.committee_undecided",
+}
 PEOPLE: Mapping[str, str] = {
     "not judged": "{row}.people = ''",
     "judged": "{row}.people <> ''",
@@ -67,6 +72,7 @@ class Wanted:
     show: Show = Show.RATIONALES
     author_id: int | None = None
     verdict: str | None = None
+    committee: str | None = None
     checks: Mapping[str, str] = field(default_factory=dict)
     people: str | None = None
     judged_by: str | None = None
@@ -81,8 +87,8 @@ class Wanted:
     @property
     def about_texts(self) -> bool:
         """Whether it asks anything that only a text can answer."""
-        asked = (self.author_id, self.verdict, self.checks, self.people, self.judged_by, self.reason, self.means)
-        return any(asked) or self.cuts is not None or self.spread > 0
+        said = (self.verdict, self.committee, self.people, self.judged_by, self.reason)
+        return any(said) or any((self.author_id, self.checks, self.means)) or self.cuts is not None or self.spread > 0
 
     @property
     def about_people(self) -> bool:
@@ -184,11 +190,11 @@ def count(
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A text that is wanted: what the committee says, whether people judged it, the latest judgement (0 = none)."""
+    """A text that is wanted: what the committee says, whose word on it is in force, the latest judgement (0 = none)."""
 
     explanation_id: int
     committee: str
-    judged: bool
+    judged_by: tuple[str, ...]
     latest: int
 
 
@@ -234,12 +240,17 @@ class _Query:
         latest = "(SELECT max(j.id) FROM judgement j WHERE j.explanation_id = s.explanation_id)"
         query = (
             f"{self.begin}SELECT DISTINCT s.explanation_id, s.committee_undecided, s.committee_cut > :at,"
-            f" s.people <> '', {latest} FROM {self.source} WHERE {' AND '.join(self.where)} ORDER BY 1 LIMIT :number"
+            f" s.judged_by, {latest} FROM {self.source} WHERE {' AND '.join(self.where)} ORDER BY 1 LIMIT :number"
         )
         found = self.session.execute(sa.text(query), self.values | {"number": number})
         return [
-            Said(text, "undecided" if undecided else "accepted" if accepted else "rejected", bool(judged), last or 0)
-            for text, undecided, accepted, judged, last in found
+            Said(
+                text,
+                "undecided" if undecided else "accepted" if accepted else "rejected",
+                tuple(judged_by.strip("\n").split("\n")) if judged_by else (),
+                last or 0,
+            )
+            for text, undecided, accepted, judged_by, last in found
         ]
 
     def _from(self, turn: Turn | None, descending: bool) -> list[str]:
@@ -296,6 +307,8 @@ class _Query:
             verdict = VERDICTS[wanted.verdict].format(row=row)
             alone = verdict.replace(".cut", ".committee_cut").replace(".undecided", ".committee_undecided")
             found.append(f"CASE WHEN {heard} THEN {verdict} ELSE {alone} END" if heard else verdict)
+        if wanted.committee is not None:
+            found.append(COMMITTEE[wanted.committee].format(row=row))
         if wanted.people is not None:
             found.append(PEOPLE[wanted.people].format(row=row))
         if wanted.judged_by is not None:

@@ -21,7 +21,6 @@ from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
 OPEN = "bulk"  # session state: whether the popover is open
-MOST = 5_000  # texts in one act: each is a judgement of its own, all in one transaction
 
 
 def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
@@ -34,15 +33,17 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            _asked(listing.texts(session, exam_id, wanted, threshold, MOST + 1), wanted.show)
+            _asked(listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1), wanted.show)
 
 
 def _asked(said: Sequence[Said], show: Show) -> None:
     """How many fit, and what to decide of them."""
-    if len(said) > MOST:
-        st.markdown(f"More than {MOST:,} fit these filters: one act judges up to {MOST:,}. Narrow them first.")
+    if len(said) > bulk.MOST:
+        st.markdown(
+            f"More than {bulk.MOST:,} fit these filters: one act judges up to {bulk.MOST:,}. Narrow them first."
+        )
         return
-    judged = sum(x.judged for x in said)
+    judged = sum(bool(x.judged_by) for x in said)
     st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.")
     _decide(bulk.chosen(said, KINDS[show]))
 

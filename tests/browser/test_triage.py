@@ -100,6 +100,19 @@ def test_a_reason_may_follow_at_once(page: Page, app: App, judged) -> None:
     assert [(j.decision, j.reason) for j in judged()] == [("reject", "no_work")]
 
 
+def test_a_class_is_decided_by_two_keys(page: Page, app: App, judged) -> None:
+    open_triage(page, app, "?queue=no-work")
+    page.keyboard.press("w")
+    panel = page.locator('[class*="st-key-hotpanel_w"]')
+    expect(panel).to_contain_text("of this class wait: no person has decided on them yet")
+    number = int(panel.inner_text().split()[0])
+    press(page, "1")
+    assert [(j.decision, j.reason) for j in judged()] == [("reject", "no_work")] * number
+    press(page, "u")
+    assert len(judged()) == 2 * number
+    expect(page.locator(".mapd-progress")).to_contain_text("0 decided")
+
+
 def test_two_tabs_on_one_text(page: Page, app: App, judged) -> None:
     open_triage(page, app)
     other = page.context.new_page()

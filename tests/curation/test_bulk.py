@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session
 
-from mapd.curation import bulk, judging
+from mapd.curation import bulk, judging, sharing, standing
 from mapd.curation.bulk import Chosen
-from mapd.curation.judging import judge
+from mapd.curation.judging import Target, judge
+from mapd.curation.queues import QUEUES, fill
 from mapd.errors import Stale
 from mapd.store import queries
 from mapd.store.listing import Said
@@ -21,7 +22,7 @@ def chosen(session: Session, exam: ExamInfo) -> list[Chosen]:
     """Every rationale of gemini's."""
     curated = judging.curated_set(session, exam.id)
     mine = [x for x in curated.rationales if x.text.teacher == "gemini"]
-    return bulk.chosen([Said(x.text.id, x.committee.verdict.value, x.judged, 0) for x in mine], "rationale")
+    return bulk.chosen([Said(x.text.id, x.committee.verdict.value, (), 0) for x in mine], "rationale")
 
 
 def verdicts(session: Session, exam: ExamInfo) -> list[Verdict]:
@@ -55,6 +56,29 @@ def test_who_sees_an_old_state_of_one_judges_none(session: Session, exam: ExamIn
     judge(session, all_of_them[5].target, Act.ACCEPT, by="bob")
     with pytest.raises(Stale, match="bob decided"):
         bulk.judge_all(session, all_of_them, Act.REJECT, by="ann")
+
+
+def test_a_class_is_what_waits_for_the_person(session: Session, exam: ExamInfo) -> None:
+    queue = QUEUES["no-work"]
+
+    def waiting(person: str) -> list[int]:
+        now = queries.exam(session, exam.id)
+        return [one.target.id for one in bulk.waiting(session, now, queue.whole, 300, person)]
+
+    standing.derive(session, exam.id)
+    curated = judging.curated_set(session, exam.id)
+    every = sorted(x.text.id for entry in fill(curated, queue, "ann").entries for x in entry.texts)
+    one, two, three = (Target("rationale", text) for text in every[:3])
+    assert waiting("ann") == every
+    judge(session, one, Act.ACCEPT, by="ann")
+    judge(session, two, Act.SKIP, by="ann")
+    assert waiting("ann") == waiting("bob") == every[1:], "who skips has not decided"
+    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
+    standing.derive(session, exam.id)
+    assert (waiting("ann"), waiting("bob")) == (every[1:], every)
+    judge(session, one, Act.REJECT, by="bob")
+    judge(session, three, Act.REJECT, by="eve", role="adjudicator")
+    assert waiting("ann") == waiting("zoe") == [two.id, *every[3:]], "two have judged one, and one is settled"
 
 
 # -- undo and redo as an editor has them ------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd.curation import judging, lines, policies, repairing, sharing, standing
+from mapd.curation import bulk, judging, lines, policies, repairing, sharing, standing
 from mapd.curation.curated import Curated, Mistake, curate
 from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
 from mapd.curation.lines import Spot
-from mapd.curation.queues import QUEUES, Filled, fill, key
+from mapd.curation.queues import QUEUES, Filled, fill, key, wants
 from mapd.errors import MapdError
 from mapd.store import db, queries, standings
 from mapd.store import tables as t
@@ -213,7 +213,18 @@ def agree(engine: sa.Engine, session: Session, exam_id: int, threshold: int) -> 
                 walked(engine, curated, line, person)
             if line.queue.by_lot:
                 drawn(engine, curated, line, person)
+            if queue.whole is not None:
+                classed(session, curated, line, person)
     told(Figures.of(standings.figures(session, exam_id)), curated, standing.authors_of(session))
+
+
+def classed(session: Session, curated: Curated, line: Filled, person: str) -> None:
+    """A class that is decided at once is the queue's texts that wait for this person."""
+    exam, threshold = curated.exam, round(curated.policy.threshold * 100)
+    found = bulk.waiting(session, exam, line.queue.whole, threshold, person)
+    texts = {x.text.id: x for e in line.entries for x in e.texts if wants(x, person, exam.wanted)}
+    assert [one.target.id for one in found] == sorted(texts)
+    assert all(one.committee == "accepted" for one in found)
 
 
 def walked(engine: sa.Engine, curated: Curated, filled: Filled, person: str) -> None:

@@ -304,6 +304,45 @@ def test_all_that_was_undone_is_redone_in_order_until_something_new_is_done(full
     assert button(app, "y").disabled
 
 
+def opened(app: AppTest) -> AppTest:
+    """The page with the class's panel open, which is drawn only then."""
+    keys = (re.search(r"hot_w_\d+", p.proto.popover.id) for p in popovers(app))
+    app.session_state[next(key[0] for key in keys if key)] = True
+    return app.run()
+
+
+def test_a_class_is_decided_at_once_and_undone_at_once(full_home: Path, at_once: None) -> None:
+    app = opened(triage(queue="no-work"))
+    number = int(re.search(r"(\d+) texts\*\* of this class wait: no person has decided", said(app))[1])
+    assert number > 1
+    reject = next(b for b in app.button if b.label == "`1` reject all: no work shown")
+    reject.click().run()
+    assert errors(app) == []
+    assert [(j.decision, j.reason) for j in judgements()] == [("reject", "no_work")] * number
+    assert any("are decided" in s.value for s in app.subheader), "and the page goes on"
+    assert button(app, "u").label.endswith(f"undo {number}")
+    button(app, "u").click().run()
+    assert app.query_params["mistake"]
+    opened(app)
+    assert f"**{number:,} texts** of this class" in said(app)
+    button(app, "y").click().run()
+    assert not offered(triage(queue="no-work")), "nothing of it waits"
+
+
+def test_a_class_is_not_decided_elsewhere_nor_judged_first(full_home: Path) -> None:
+    assert offered(triage(queue="no-work"))
+    assert not offered(triage(queue="no-work", judge="first"))
+    assert not offered(triage(queue="false-step"))
+
+
+def offered(app: AppTest) -> bool:
+    return any("the whole class" in p.proto.popover.label for p in popovers(app))
+
+
+def said(app: AppTest) -> str:
+    return " ".join(m.value for m in app.markdown)
+
+
 def test_feedback_is_judged_with_the_same_keys(full_home: Path, at_once: None) -> None:
     app = triage()
     button(app, "f").click().run()

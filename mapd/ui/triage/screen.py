@@ -19,7 +19,7 @@ from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
 from mapd.store.queries import JudgementRow
 from mapd.ui import figures, guidelines, hotkeys, rendered
-from mapd.ui.triage import acts, cards, drafts, place
+from mapd.ui.triage import acts, cards, drafts, place, whole
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
 from mapd.verdicts import ADJUDICATOR, Act, Reason
@@ -32,6 +32,7 @@ KEYS = (
     ("r then 1-7", "reject with a reason, and go on"),
     ("Enter", "the rest is right: accept what is not decided yet, of this kind, and go on"),
     ("s", "skip: not now, not by me"),
+    ("w", "where it is offered: decide the whole class of texts at once"),
     ("n", "note: the next decision takes it along; Ctrl+Enter saves it by itself"),
     ("e", "repair: a corrected copy, by you, stands in for the text"),
     ("c", "the rationale’s own answer was misread"),
@@ -86,6 +87,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
         if line.queue.by_lot:
             another = Stop(stop.exam_id, Place(line.queue.name, judge=stop.place.judge, draw=line.draw + 1))
             _press("d", f"draw {line.draw}", line.draw, go, another, kind="tertiary")
+        whole.offer(line, stop)
         guidelines.toggle()
         _press("j", f"judge first {'◉ on' if judge_first else '○ off'}", judge_first, go, other, kind="tertiary")
         _help()
