@@ -39,9 +39,9 @@ if (!window.mapdUnsaved) {
       const lost = Boolean(text) && !begun; // the server knows nothing of it (any more)
       document.querySelector(`[class*="st-key-hot_${key}_"]`)?.classList.toggle("mapd-draft", lost);
       const area = document.querySelector(`[class*="st-key-hotpanel_${key}_"] textarea`);
-      if (area && lost && area.dataset.mapdBack !== marker.dataset.mapdDraft) {
-        area.dataset.mapdBack = marker.dataset.mapdDraft; // once: from then on it is the person's to change
-        if (area.value !== text) type(area, text);
+      if (area && lost && area.value !== text) {
+        type(area, text);
+        setTimeout(look, 300); // a field that is only just being drawn may forget it
       }
     }
   };
