@@ -305,7 +305,7 @@ def _brief(x: Explained, colours: Mapping[str, str]) -> str:
     """A rationale in the width of a few letters: teacher, verdict's sign, mean."""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")
-    who = _teacher(x.text.teacher, colours)
+    who = _author(x.text, colours)
     return f'<span class="mapd-brief" title="{title}">{who}{_sign(x.verdict.value)}<span>{mean}</span></span>'
 
 

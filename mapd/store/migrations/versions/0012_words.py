@@ -1,13 +1,13 @@
 """PostgreSQL searches words as SQLite does: split at every sign ("8-5" has a 5, "$3.5" a 3 and a 5), without accents.
 
-Revision ID: 0011
-Revises: 0010
+Revision ID: 0012
+Revises: 0011
 """
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
