@@ -103,10 +103,17 @@ def response(mistake: Mistake) -> str:
     return f'<div class="mapd-scroll mapd-response" tabindex="0">{body}</div>'
 
 
+STATES_GOLD = {
+    State.HOLDS: "states the gold",
+    State.FAILS: "doesn’t state the gold",
+    State.NOTHING: "no gold to state",
+}
+
+
 def text_line(x: Explained, curated: Curated) -> str:
     """One text on one line: teacher, its answer against the gold, mean, verdict."""
     if isinstance(x.checks, FeedbackChecks):
-        said = f'<span class="mapd-note">states the gold</span> {sign(x.states.matches_gold)}'
+        said = f'<span class="mapd-note">{STATES_GOLD[x.states.matches_gold]}</span> {sign(x.states.matches_gold)}'
     elif x.answer is None:
         said = '<span class="mapd-note">answer can’t be read</span>'
     else:
@@ -125,7 +132,8 @@ def text_line(x: Explained, curated: Curated) -> str:
 
 def covered_line(x: Explained) -> str:
     """One text of which nothing is said yet: its length alone."""
-    return f'<div class="mapd-note">not judged by you yet · {len(x.text.text.split()):,} words</div>'
+    count = len(x.text.text.split())
+    return f'<div class="mapd-note">not judged by you yet · {count:,} {"word" if count == 1 else "words"}</div>'
 
 
 def feedback_line(texts: Sequence[Explained], *, covered: bool) -> str:
@@ -199,7 +207,7 @@ def checks(x: Explained, gold_answer: str) -> str:
     true = sum(e.true for e in equations)
     counted_ = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     if isinstance(x.checks, FeedbackChecks):
-        found = [("states the gold answer", x.states.matches_gold)]
+        found = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
     else:
         shown = "can’t be read" if x.answer is None else escape(one_line(x.answer, 30))
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(x.states.matches_gold)
@@ -207,7 +215,7 @@ def checks(x: Explained, gold_answer: str) -> str:
         found = [(f"answer {shown}{gold_shown}", x.states.matches_gold)]
     found.append((counted_, x.states.equations_true))
     if x.text.kind == "rationale":
-        found.append(("shows work", x.states.shows_work))
+        found.append(("shows no work" if x.states.shows_work is State.FAILS else "shows work", x.states.shows_work))
     items = "".join(f"<span>{sign(state)} {what}</span>" for what, state in found)
     return f'<div class="mapd-checks">{labelled("checks")}{items}</div>'
 
