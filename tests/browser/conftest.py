@@ -59,9 +59,10 @@ def kept_context(browser: Browser, browser_context_args: dict[str, Any]) -> Iter
 
 @pytest.fixture
 def context(kept_context: BrowserContext) -> Iterator[BrowserContext]:
-    """The tests' browser without a page and without a cookie."""
+    """The tests' browser without a page, a cookie, or what streamlit keeps there: whether the sidebar is folded."""
     yield kept_context
     for page in kept_context.pages:
+        page.evaluate("try { localStorage.clear() } catch {}")  # about:blank has none
         page.close()
     kept_context.clear_cookies()
 
