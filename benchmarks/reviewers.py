@@ -29,7 +29,9 @@ from playwright.sync_api import Page, sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.conftest import CHROMIUM, FLAGS, free_port
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests know how to drive a browser
+
+from tests.browser.conftest import CHROMIUM, FLAGS, free_port  # noqa: E402
 
 READS = 3.0  # seconds
 ACCEPT = re.compile(r"-hot_a_")
