@@ -31,7 +31,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests know how to drive a browser
 
-from tests.browser.conftest import CHROMIUM, FLAGS, free_port  # noqa: E402
+from tests.browser.conftest import CHROMIUM, FLAGS, free_port
 
 READS = 3.0  # seconds
 ACCEPT = re.compile(r"-hot_a_")
