@@ -1,5 +1,6 @@
 """The cards of triage as HTML: question, answer, one line a text, the text in focus. All that is foreign is escaped."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from mapd.checks import FeedbackChecks, State
@@ -138,7 +139,9 @@ def covered_line(x: Explained) -> str:
 
 def feedback_line(texts: Sequence[Explained], *, covered: bool) -> str:
     """The folded feedback: how many, and how they stand."""
-    standing = "" if covered or len(texts) > 3 else "".join(chip(x.verdict.value) for x in texts)
+    verdicts = {} if covered else Counter(x.verdict.value for x in texts)
+    alike = len(verdicts) == 1
+    standing = "".join(f"{'' if alike else count}{chip(verdict)}" for verdict, count in verdicts.items())
     return f'<div class="mapd-feedbackline"><span class="mapd-label">feedback · {len(texts)}</span>{standing}</div>'
 
 
