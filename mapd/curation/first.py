@@ -3,8 +3,7 @@
 hidden(curated.judgements, mistake.texts, "ann")  -> the texts that ann has not decided on yet
 shuffled(mistake.rationales, "ann")               -> in an order of ann's own, the same each time
 
-The order is drawn from the person's name and the texts' uids, both of which stand with every judgement: who wants to
-know in which order somebody saw the texts sorts them by `draw` again.
+The order is drawn from the person's name and the texts' uids. As it stood it is kept in the audit's row of each decision.
 """
 
 import hashlib

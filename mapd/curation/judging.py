@@ -45,13 +45,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """How a judgement came about: what the person saw, and where."""
+    """How a judgement came about: what the person saw, and where. `order`: the texts' uids as they stood, if by lot."""
 
     queue: str | None = None
     sampling_chance: float | None = None
     revealed: bool = True
     seconds: float | None = None
     committee: str | None = None
+    order: tuple[str, ...] = ()
 
 
 ON_ITS_OWN = Circumstances()
@@ -104,7 +105,8 @@ def judge(
     )
     _aim(row, target)
     session.add(row)
-    queries.audit(session, person, f"judge {decision}", f"{target.kind} {uid}", reason=reason, value=row.value)
+    order = {"order": circumstances.order} if circumstances.order else {}
+    queries.audit(session, person, f"judge {decision}", f"{target.kind} {uid}", reason=reason, value=row.value, **order)
     session.flush()
     standing.after_judgement(session, row)
     return row

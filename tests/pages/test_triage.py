@@ -651,3 +651,21 @@ def test_one_goes_on_where_a_typed_answer_made_it_no_mistake(full_home: Path, at
     assert "counts as correct now" in app.subheader[0].value
     button(app, "enter").click().run()
     assert app.query_params["mistake"] != here
+
+
+def test_the_order_in_which_the_texts_stood_is_stored(full_home: Path, at_once: None) -> None:
+    button(triage(judge="assisted"), "a").click().run()
+    app = triage(judge="first")
+    button(app, "a").click().run()
+    with db.reading(db.open_store(Settings())) as session:
+        audit = session.exec(select(t.Audit).where(t.Audit.action == "judge accept").order_by(col(t.Audit.id))).all()
+        texts = session.exec(select(t.Explanation.uid).join(t.Attempt, onclause(app))).all()
+    assert "order" not in audit[0].detail
+    assert sorted(audit[1].detail["order"]) == sorted(texts)
+    assert audit[1].detail["order"] != texts, "by lot, not as they came in"
+
+
+def onclause(app: AppTest) -> sa.ColumnElement[bool]:
+    """Each text of the mistake that is shown."""
+    of_mistake = (t.Attempt.uid == app.query_params["mistake"]) & (t.Attempt.question_id == t.Explanation.question_id)
+    return of_mistake & (col(t.Explanation.attempt_id).is_(None) | (t.Explanation.attempt_id == t.Attempt.id))

@@ -138,6 +138,7 @@ def _circumstances(item: Item) -> Circumstances:
         revealed=item.revealed,
         seconds=round(time.monotonic() - item.since, 2),
         committee=item.committee,
+        order=item.order,
     )
 
 

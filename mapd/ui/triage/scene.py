@@ -46,6 +46,7 @@ class Item:
     then: Stop
     past: Stop  # where a skip leads: nothing is revealed by it
     role: str = ANNOTATOR
+    order: tuple[str, ...] = ()  # the texts' uids as they stand, where that is by lot
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def show(
     ]
     if text:
         then = _after(stop, mistake, entry, text, person) or next_mistake
-        items[-1] = _of_text(items[-1], text, text.text.id in hidden, text.text.id in opened, then)
+        items[-1] = _of_text(items[-1], mistake, text, text.text.id in hidden, text.text.id in opened, then)
     before, behind = _neighbours(stop, line, mistake, next_mistake)
     return Scene(
         curated=curated,
@@ -204,12 +205,13 @@ def _opened(person: str, mistake: Mistake, hidden: frozenset[int]) -> set[int]:
         return open_now | seen.of(session, person, hidden)
 
 
-def _of_text(item: Item, text: Explained, covered: bool, opened: bool, then: Stop) -> Item:
+def _of_text(item: Item, mistake: Mistake, text: Explained, covered: bool, opened: bool, then: Stop) -> Item:
     """The item of the text in focus. What is revealed is read before one goes on, and is no repeat any more."""
     again = item.here.beside == records.REPEAT
     stay = replace(item.here, beside="" if again else item.here.beside)
+    order = tuple(x.text.uid for x in mistake.texts) if item.here.place.judge_first else ()
     committee, revealed = text.committee.verdict.value, opened and not again
-    return replace(item, revealed=revealed, committee=committee, then=stay if covered else then, past=then)
+    return replace(item, revealed=revealed, committee=committee, then=stay if covered else then, past=then, order=order)
 
 
 def _hidden(curated: Curated, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> frozenset[int]:
