@@ -3,7 +3,7 @@
 hidden(curated.judgements, mistake.texts, "ann")  -> the texts that ann has not decided on yet
 shuffled(mistake.rationales, "ann")               -> in an order of ann's own, the same each time
 
-The order is drawn from the person's name and the texts' uids. As it stood it is kept in the audit's row of each decision.
+The order is drawn from the person's name and the texts' uids. As it stood it is kept with each decision, in its audit.
 """
 
 import hashlib
