@@ -1,4 +1,4 @@
-"""Signing in with a real OpenID Connect provider on this machine: the way in and out, and who may do what."""
+"""Signing in at oidc-provider-mock, which speaks OpenID Connect over HTTP: the way in and out, and who may do what."""
 
 import re
 from collections.abc import Iterator
