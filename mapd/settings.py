@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mapd.errors import BadInput
@@ -29,11 +29,12 @@ class Settings(BaseSettings):
 
     @field_validator("owners", "annotators", mode="before")
     @classmethod
-    def _split(cls, given: object) -> object:
+    def _split(cls, given: object, info: ValidationInfo) -> object:
         if not isinstance(given, str):
             return given
         found = tuple(filter(None, (part.strip().lower() for part in given.split(","))))
-        if wrong := [one for one in found if "@" not in one or " " in one]:
+        whole = info.field_name == "owners"  # who owns the project is named one by one
+        if wrong := [one for one in found if "@" not in one[whole:] or " " in one]:
             raise ValueError(f"{wrong[0]!r} is no e-mail; write them with commas between")
         return found
 

@@ -51,6 +51,7 @@ def test_the_settings_name_people_with_commas_between(monkeypatch: pytest.Monkey
     monkeypatch.setenv("MAPD_ANNOTATORS", "@x.org")
     assert Settings().owners == ("ann@x.org", "bob@y.org")
     assert Settings().annotators == ("@x.org",)
-    monkeypatch.setenv("MAPD_OWNERS", "ann")
-    with pytest.raises(BadInput, match=r"MAPD_OWNERS can't be ann.*no e-mail"):
-        Settings()
+    for wrong in ("ann", "@x.org"):
+        monkeypatch.setenv("MAPD_OWNERS", wrong)
+        with pytest.raises(BadInput, match=rf"MAPD_OWNERS can't be {wrong}.*no e-mail"):
+            Settings()

@@ -87,11 +87,8 @@ class Line:
     @property
     def _start(self) -> Key | None:
         """Behind what the draw begins; None is the beginning."""
-        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if self._drawn else None
-
-    @property
-    def _drawn(self) -> bool:
-        return self.queue.by_lot and self.draw > 1
+        drawn = self.queue.by_lot and self.draw > 1
+        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if drawn else None
 
     def ahead(self, mistake: Mistake | None = None) -> Iterator[Spot]:
         """All that waits, from this mistake's place on (it may have left the queue), then from the start.

@@ -17,6 +17,7 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import ANNOTATOR, Act
 
+ACT = "-repair"  # what the batch of such an act ends with
 LONGEST = 20_000  # characters
 
 
@@ -50,7 +51,7 @@ def repair(
         Act.REJECT,
         by=person,
         note="repaired",
-        token=f"{token}-repair/rejects",
+        token=f"{token}{ACT}/rejects",
         seen=seen,
         role=role,
         circumstances=circumstances,
@@ -61,7 +62,7 @@ def repair(
         Target(row.kind, queries.identity(row)),
         Circumstances(circumstances.queue, seconds=circumstances.seconds),
     )
-    judge(session, own, Act.ACCEPT, by=person, note="repair", token=f"{token}-repair/accepts", circumstances=shown)
+    judge(session, own, Act.ACCEPT, by=person, note="repair", token=f"{token}{ACT}/accepts", circumstances=shown)
     return row
 
 

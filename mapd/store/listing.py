@@ -305,7 +305,7 @@ class _Query:
             heard = self._judged_by(row, "unheard_by", wanted.unheard_by)
         if wanted.verdict is not None:
             verdict = VERDICTS[wanted.verdict].format(row=row)
-            alone = verdict.replace(".cut", ".committee_cut").replace(".undecided", ".committee_undecided")
+            alone = COMMITTEE[wanted.verdict].format(row=row)
             found.append(f"CASE WHEN {heard} THEN {verdict} ELSE {alone} END" if heard else verdict)
         if wanted.committee is not None:
             found.append(COMMITTEE[wanted.committee].format(row=row))

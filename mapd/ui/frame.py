@@ -62,7 +62,7 @@ def _lead(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:
     if asked is not None and asked[0] in known:
         st.switch_page(known[asked[0]], query_params=asked[1])
     if not page.url_path and not current.owns():
-        st.switch_page(JUDGE, query_params=current.params())
+        st.switch_page(JUDGE, query_params=signing_in.asked())
 
 
 def _needed(sections: Mapping[str, Sequence[Page]]) -> Mapping[str, Sequence[Page]]:

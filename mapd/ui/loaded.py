@@ -26,6 +26,8 @@ from mapd.store.queries import JudgementRow, Material
 from mapd.ui.current import engine
 from mapd.verdicts import Policy
 
+LATE = 20  # ids: on PostgreSQL a row may be committed after one with a higher id
+
 
 def load_curated(exam_id: int) -> Curated:
     """The exam's curated set as it is now, under its own policy."""
@@ -64,9 +66,6 @@ def load_own(exam_id: int, person: str) -> Sequence[JudgementRow]:
         kept |= {row.judged.id: row for row in fresh}
         cache["rows"] = tuple(sorted(kept.values(), key=lambda row: (row.created_at, row.judged.id)))  # as by a merge
     return cache.get("rows", ())
-
-
-LATE = 20  # ids: on PostgreSQL a row may be committed after one with a higher id
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

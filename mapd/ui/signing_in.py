@@ -84,7 +84,12 @@ def draw(shut: str, page: str) -> None:
         st.markdown("This project’s people sign in: what they judge carries their e-mail.")
         for provider, label in providers(st.secrets["auth"]):
             st.button(label, key=f"sign_in_{label}", on_click=_sign_in, args=(provider,), type="primary")
-    cookie.keep(cookie.WANTED, f"{page}?{urlencode(st.query_params.to_dict(), doseq=True)}")
+    cookie.keep(cookie.WANTED, f"{page}?{urlencode(asked(), doseq=True)}")
+
+
+def asked() -> dict[str, list[str]]:
+    """The address's parameters, each with all its values."""
+    return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 def providers(auth: Mapping[str, Any]) -> list[tuple[str | None, str]]:
@@ -109,5 +114,5 @@ def wanted(page: str) -> tuple[str, dict[str, list[str]]] | None:
         cookie.keep(cookie.WANTED, "")
         return None
     st.session_state[RETURNED] = True
-    asked, _, query = kept.partition("?")
-    return asked, parse_qs(query)
+    to, _, query = kept.partition("?")
+    return to, parse_qs(query)

@@ -46,11 +46,10 @@ if (!window.mapdUnsaved) {
     }
   };
 
-  let asked = false, state = "";
-  new MutationObserver(() => {
-    const now = document.querySelector(APP)?.dataset.testScriptState;
-    if (now !== state && now === "notRunning") root.classList.remove("mapd-waits");
-    state = now;
+  let asked = false;
+  new MutationObserver((records) => {
+    const changed = records.some(({ type }) => type === "attributes");
+    if (changed && document.querySelector(APP)?.dataset.testScriptState === "notRunning") root.classList.remove("mapd-waits");
     if (!asked) {
       asked = true;
       requestAnimationFrame(() => { asked = false; look(); });

@@ -124,6 +124,7 @@ def test_nothing_of_it_is_rendered_on_any_page(
     page.set_viewport_size({"width": 1440, "height": 900})
     watched = Watched(page, app)
     watched.open(PAGES[0])
+    expect(page.locator(".st-key-mapd_header")).to_contain_text("ann")  # the person, too, is hostile
     for path in (*PAGES[1:], f"snapshots?snapshot={snapshot}", f"jobs?job={job}"):
         watched.visit(path)
     page.get_by_role("combobox", name="Exam").click()

@@ -638,7 +638,9 @@ def test_an_audit_is_drawn_anew_and_each_mistake_has_the_same_chance(full_home: 
         button(app, "a").click().run()
         button(app, "enter").click().run()
     assert {j.sampling_chance for j in judgements()} == {1 / 12}
-    assert triage(queue="audit", draw="x").query_params["mistake"] == first
+    wrong = triage(queue="audit", draw="x")
+    assert wrong.query_params["mistake"] == first
+    assert "asks for draw x" in errors(wrong)[0]
 
 
 def test_one_goes_on_where_a_typed_answer_made_it_no_mistake(full_home: Path, at_once: None) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from mapd.checks import FeedbackChecks, State
+from mapd.curation import repairing
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.suspicion import suspicion
@@ -14,7 +15,6 @@ from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
 FALSE = "false equation"  # what a mark of the checks says
-REPAIR = "-repair"  # what a repair's batch ends with (repairing.py)
 
 
 def words(code: str | None) -> str:
@@ -345,7 +345,7 @@ def saved(row: JudgementRow | None, rows: Sequence[JudgementRow]) -> str:
     verb, about = _about(row, {other.judged.id: other for other in rows})
     number = sum(other.batch == row.batch for other in rows)
     what = f": {_said(about)} · {row.target}"
-    if about.batch.endswith(REPAIR):
+    if about.batch.endswith(repairing.ACT):
         what = f" repair · {row.target}"
     elif number > 1:
         what = f" {number:,} judgements" + ("" if verb else f": {_said(about)} · {row.target}")

@@ -1,6 +1,6 @@
 """What was typed on a text and isn't saved yet: kept by text and person, so that who goes elsewhere finds it again.
 
-    drafts.field("Note", item, "note", version)      # the field; its key is what a callback reads
+    drafts.field("Note", item, "note", "")           # the field; its key is what a callback reads
     drafts.begun(item, "note")                       # -> "hm, but the secon"
     drafts.forget(item, "note")                      # in a callback, once it is saved
 

@@ -35,7 +35,7 @@ def to_show(line: Line, stop: Stop, mine: Sequence[JudgementRow], others: Sequen
         text.complain(f"this address asks for a mistake that this exam doesn't have: {uid}")
     if uid is not None:
         screen.go_on(stop)
-    waiting = [(name, count.waiting) for name, count in line.counts.items() if count.waiting and name in place.queues()]
+    waiting = [(name, count) for name in place.queues() if (count := line.counts[name].waiting)]
     if waiting:
         st.markdown("These queues wait:")
         screen.queues(waiting, stop)

@@ -8,7 +8,6 @@ presses the session does: a fast second press still brings along the address fro
 back.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -85,19 +84,15 @@ def settle(exam_id: int) -> Stop:
     context = get_script_run_ctx()
     if kept is None or (context is not None and context.is_history_navigation):
         asked = st.query_params
-        place = Place(
-            asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"), asked.get("judge"), _draw(asked)
-        )
-        return Stop(exam_id, place, arrived=True)
+        place = Place(asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"), asked.get("judge"))
+        draw = asked.get("draw", "1")
+        if draw.isascii() and draw.isdigit() and len(draw) < 7 and int(draw):
+            return Stop(exam_id, replace(place, draw=int(draw)), arrived=True)
+        told = f"this address asks for draw {draw}, which can't be: a number from 1; it is the first"
+        return Stop(exam_id, place, told, arrived=True)
     if kept.exam_id != exam_id:
         return Stop(exam_id, kept.place.at(None))
     return Stop(exam_id, kept.place, kept.told, kept.given, kept.beside, kept.back)
-
-
-def _draw(asked: Mapping[str, str]) -> int:
-    """Which draw the address asks for; the first where it names none that there can be."""
-    number = asked.get("draw", "")
-    return int(number) if number.isascii() and number.isdigit() and 0 < len(number) < 7 and int(number) else 1
 
 
 def go(stop: Stop) -> None:

@@ -201,6 +201,8 @@ def _opened(person: str, mistake: Mistake, hidden: frozenset[int]) -> set[int]:
         with db.writing(engine()) as session:
             seen.note(session, person, fresh)
         noted |= {(person, text) for text in fresh}
+    if not hidden:
+        return open_now
     with db.reading(engine()) as session:
         return open_now | seen.of(session, person, hidden)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -262,8 +261,8 @@ def _draft(scene: Scene) -> str:
 
 def _note(scene: Scene) -> None:
     with _panel("n", "note · not saved yet" if drafts.begun(scene.item, "note") else "note", scene.version):
-        look: dict[str, Any] = {"height": 90, "max_chars": 2000, "placeholder": "The next decision takes it along"}
-        field = drafts.field("Note", scene.item, "note", "", **look)
+        hint = "The next decision takes it along"
+        field = drafts.field("Note", scene.item, "note", "", height=90, max_chars=2000, placeholder=hint)
         save = "save the note alone"
         st.button(save, key=f"{field}_save", on_click=acts.note, args=(scene.item, field), shortcut="Ctrl+Enter")
 
@@ -275,8 +274,8 @@ def _repair(scene: Scene, x: Explained) -> None:
         if len(x.text.text) > repairing.LONGEST:
             st.html(f'<p class="mapd-note">More than {repairing.LONGEST:,} characters: too long to repair here.</p>')
             return
-        look: dict[str, Any] = {"height": 320, "max_chars": repairing.LONGEST}
-        field = drafts.field("Your corrected copy", scene.item, "repair", x.text.text, **look)
+        long = repairing.LONGEST
+        field = drafts.field("Your corrected copy", scene.item, "repair", x.text.text, height=320, max_chars=long)
         save = "save as a text of your own; the old one is rejected"
         st.button(save, key=f"{field}_save", on_click=acts.repair, args=(scene.item, field), shortcut="Ctrl+Enter")
 

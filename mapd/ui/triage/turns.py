@@ -96,7 +96,7 @@ def aside(line: Line, stop: Stop, mine: Sequence[JudgementRow]) -> Stop:
         mistake, text = found
         if chosen and text.text.uid != stop.place.text:
             return stop
-        waiting = None if chosen else next(_waiting(line, stop), None)
+        waiting = next(_waiting(line, stop.at(None) if chosen else stop), None)
         at = replace(stop.at(mistake.attempt.uid, text.text.uid), beside=kind, back=waiting.uid if waiting else "")
         return replace(at, place=replace(at.place, judge=JUDGE[0]))
     return stop
