@@ -96,10 +96,9 @@ def test_a_folded_sidebar_takes_no_focus(page: Page, app: App) -> None:
 def test_the_keyboard_alone_leads_from_the_overview_to_a_judged_text_and_a_snapshot(page: Page, app: App) -> None:
     resting.load(page, app.url)
     tab_to(page, "a[href^='triage?']")
-    with resting.after(page):
+    with resting.after(page, 400):  # a text is not decided sooner than it can be read
         page.keyboard.press("Enter")
     assert {"a", "r", "s", "n", "e", "h", "f", "1", "j", "right"} <= tab_to(page, '[class*="st-key-hot_h_"] button')
-    page.wait_for_timeout(400)  # a text is not decided sooner than it can be read
     with resting.after(page):
         page.keyboard.press("a")
     expect(page.locator(".mapd-saved")).to_contain_text("accepted")

@@ -45,6 +45,8 @@ def guarded(full_home: Path, tmp_path: Path) -> Iterator[App]:
 def sign_in(page: Page, name: str) -> None:
     page.get_by_role("button", name="Sign in").click(delay=50)
     page.get_by_role("button", name=name, exact=True).click()
+    expect(page.locator('[data-testid="stApp"]')).to_be_visible()  # back from the provider
+    resting.rest(page, 0, READ)
 
 
 def test_people_sign_in_judge_under_their_e_mail_and_sign_out(page: Page, guarded: App) -> None:
@@ -53,7 +55,6 @@ def test_people_sign_in_judge_under_their_e_mail_and_sign_out(page: Page, guarde
     sign_in(page, "Ann")
     expect(page.locator(".st-key-mapd_triage_focus")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/triage\?.*queue=disagree"))
-    page.wait_for_timeout(READ)
     with resting.after(page, READ):
         page.keyboard.press("a", delay=30)
     with db.reading(db.open_store(Settings())) as session:
