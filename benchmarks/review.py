@@ -215,9 +215,8 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
 
     def pages(deep: bool) -> Iterator[Callable[[Session], object]]:
         for _ in range(rounds):
-            show, order = draw.choice((Show.RATIONALES, Show.MISTAKES, Show.FEEDBACK, Show.QUESTIONS)), Order.QUESTION
-            if show in (Show.RATIONALES, Show.MISTAKES):
-                order = draw.choice(list(Order))
+            show = draw.choice(list(Show))
+            order = draw.choice(listing.OF_QUESTIONS if show is Show.QUESTIONS else listing.OF_TEXTS)
             wanted = Wanted(
                 show, verdict=draw.choice((None, "accepted", "rejected")) if show is not Show.QUESTIONS else None
             )

@@ -204,10 +204,10 @@ class _Exam:
         material = queries.material(self.session, self.id, asked)
         said = queries.judgements(self.session, self.id, asked)
         done, skipped = queues.done_with(said, ""), _skipped(said)
-        found = curate(material, said, self.policy, offsets=self.offsets).mistakes
-        standing = [{"exam_id": self.id} | row for row in _rows(found, said, authors_of(self.session))]
-        standing += [{"exam_id": self.id} | row for row in _questions(material, found, said)]
-        stretches = [(m, stretch) for m in found for stretch in places.stretches(m, done, skipped, self.wanted)]
+        part = curate(material, said, self.policy, offsets=self.offsets)
+        standing = [{"exam_id": self.id} | row for row in _rows(part.mistakes, said, authors_of(self.session))]
+        standing += [{"exam_id": self.id} | row for row in _questions(material, part, said)]
+        stretches = [(m, stretch) for m in part.mistakes for stretch in places.stretches(m, done, skipped, self.wanted)]
         change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
         change.update(_as_bands(standing))
         if not empty:
@@ -303,26 +303,33 @@ def _rows(found: Iterable[Mistake], said: Sequence[JudgementRow], authors: Mappi
             yield of | _NOTHING_SAID | {"kind": "mistake"}
 
 
-def _questions(material: Material, found: Sequence[Mistake], said: Sequence[JudgementRow]) -> Iterator[Values]:
+def _questions(material: Material, part: Curated, said: Sequence[JudgementRow]) -> Iterator[Values]:
     """A row for each question: how the student did, and what people say of the question itself."""
     by, about = _judged_by(said), defaultdict(list)
     for row in said:
         if row.target == "question":
             about[row.target_id].append(row.judged)
-    taken = {attempt.question_id: attempt.id for attempt in reversed(material.attempts)}
-    wrong = {m.question.id: m for m in reversed(found)}
+    taken, wrong = defaultdict(list), defaultdict(list)
+    for attempt in material.attempts:
+        taken[attempt.question_id].append(attempt.id)
+    for mistake in part.mistakes:
+        wrong[mistake.question.id].append(mistake)
+    excluded = Counter(attempt.question_id for attempt in part.excluded)
     for question in material.questions.values():
-        mistake, people = wrong.get(question.id), verdicts.ruling(about[question.id])
-        state = State.HOLDS if mistake is None else State.NOTHING if mistake.answer is None else State.FAILS
+        answers, failed, people = taken[question.id], wrong[question.id], verdicts.ruling(about[question.id])
+        right = len(answers) - len(failed) - excluded[question.id]
+        unread = failed[0].answer is None if failed else excluded[question.id] > 0
         yield _NOTHING_SAID | {
             "kind": "question",
             "question_id": question.id,
-            "attempt_id": mistake.attempt.id if mistake else taken[question.id],
+            "attempt_id": failed[0].attempt.id if failed else answers[0],
             "position": question.position,
+            "place_accepted": -round(1000 * len(failed) / len(answers)),
+            "place_rejected": -round(1000 * right / len(answers)),
             "people": _ruled(people),
             "reason": people.reason or "",
             "judged_by": by["question", question.id],
-            "matches_gold": state.value,
+            "matches_gold": (State.NOTHING if unread else State.FAILS if failed else State.HOLDS).value,
         }
 
 

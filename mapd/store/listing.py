@@ -40,7 +40,12 @@ class Order(StrEnum):
     DOUBT = "most doubtful"
     LOWEST = "lowest mean"
     HIGHEST = "highest mean"
+    WRONG = "wrong first"
+    RIGHT = "right first"
 
+
+OF_QUESTIONS = (Order.QUESTION, Order.WRONG, Order.RIGHT)  # by the student's answers to it
+OF_TEXTS = (Order.QUESTION, Order.DOUBT, Order.LOWEST, Order.HIGHEST)
 
 KINDS = {Show.MISTAKES: "rationale", Show.RATIONALES: "rationale", Show.FEEDBACK: "feedback"}
 CHECKS = ("matches_gold", "equations_true", "shows_work")
@@ -135,7 +140,7 @@ def key_length(order: Order) -> int:
 
 def _streams(wanted: Wanted, order: Order) -> list[_Stream]:
     if wanted.show is Show.QUESTIONS:
-        return [_Stream("question", None)]
+        return [_Stream("question", {Order.WRONG: "place_accepted", Order.RIGHT: "place_rejected"}.get(order))]
     kinds = [KINDS[wanted.show]]
     bare = ["mistake"] if wanted.show is Show.MISTAKES and not wanted.about_texts else []
     if order is Order.QUESTION:

@@ -487,11 +487,11 @@ class Standing(Table, table=True):
     people: str  # what people say of it
     reason: str  # why they rejected it
     judged_by: str  # whose word on it is in force, each between line breaks
-    matches_gold: str  # a question: whether the student's answer does
+    matches_gold: str  # a question: whether the student's answer does, as people say
     equations_true: str
     shows_work: str
     place_accepted: int  # minus its doubt in thousandths, where the committee accepts it; 1 where there is no text
-    place_rejected: int
+    place_rejected: int  # (a question: minus the wrong of the student's answers in thousandths, and minus the right)
     __table_args__ = tuple(
         sa.Index(f"ix_standing_{name}_order", "exam_id", "kind", *lead, "position", "attempt_id", "id", *ASKED_MOST)
         for name, lead in STANDING_ORDERS.items()

@@ -23,39 +23,61 @@ LONGEST = rows.LONGEST
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A question and the responses to it, each under its word; what people say of the question, as HTML."""
+    """A question and the responses to it, each under its word."""
 
     question: Item
     responses: tuple[tuple[str, Response], ...]
-    said: str = ""
+    said: str = ""  # what people say of question and answer, as HTML
+    now: tuple[str, str | None] | None = None  # the last response's outcome and answer, as people have it
+    right: int = 0  # of the `taken` responses to the question
+    taken: int = 0
 
 
-COLUMNS = {
+FIRST = {
     "no": Column("no", 2.2, 0),
     "family": Column("family", 7, 3),
     "question": Column("question", 11, 0, grows=True),
     "gold": Column("gold", 5.4, 2),
 }
+LAST = {
+    "right": Column("right", 4.2, 6),
+    "people": Column("people", 7.5, 4),
+    "task": Column("task", 4.2, 5),
+    "length": Column("words", 3, 7),
+}
 ANSWER = 9.6  # rem
 
 
-def draw(shown: Sequence[Shown], words: Sequence[str], *, judge: bool = False, found: str = "") -> None:
-    """Draw the rows. `words`: the heads of the answers' columns; `judge`: a link to triage for what is a mistake.
+def columns(words: Sequence[str]) -> dict[str, Column]:
+    """All the columns that there are. `words`: the heads of the answers' columns."""
+    return FIRST | {word: Column(escape(word), ANSWER, 1) for word in words} | LAST
 
-    `found`: what was searched for, to be marked.
+
+def draw(
+    shown: Sequence[Shown],
+    words: Sequence[str],
+    chosen: Sequence[str] = (),
+    *,
+    judge: bool = False,
+    found: str = "",
+) -> None:
+    """Draw the rows. `words`: the heads of the answers' columns; `chosen`: the columns, where others than usual.
+
+    `judge`: a link to triage for what is a mistake, or was called one. `found`: what was searched for, to be marked.
     """
-    of = COLUMNS | {f"answer{n}": Column(escape(word), ANSWER, 1) for n, word in enumerate(words)}
-    with rows.table("attempts", of, list(of), links=judge):
-        bodies = [rows.folded(of, list(of), _cells(one, judge, found), _fold(one, found)) for one in shown]
+    of, names = columns(words), chosen or [*FIRST, *words]
+    with rows.table("attempts", of, names, links=judge):
+        bodies = [rows.folded(of, names, _cells(one, words, judge, found), _fold(one, found)) for one in shown]
         if not judge:
             st.html("".join(bodies))
             return
         for number, (one, body) in enumerate(zip(shown, bodies, strict=True)):
             last = one.responses[-1][1]
-            rows.beside(body, f"attempts_{number}", {"mistake": last.uid} if last.outcome != "correct" else None)
+            called_one = last.outcome != "correct" or one.said
+            rows.beside(body, f"attempts_{number}", {"mistake": last.uid} if called_one else None)
 
 
-def _cells(shown: Shown, both: bool, found: str) -> dict[str, rows.Cell]:
+def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[str, rows.Cell]:
     """A row's cells by column; `both`: the response under its question."""
     q = shown.question
     said = (
@@ -69,13 +91,20 @@ def _cells(shown: Shown, both: bool, found: str) -> dict[str, rows.Cell]:
         "family": escape(one_line((q.family or "–").replace("_", " "), 24)),
         "question": "".join(foreign_line_html(line, 240, found) for line in lines),
         "gold": f"{gold_html(q.gold, 24)}{said}",
-        **{f"answer{n}": _answer(response) for n, (_, response) in enumerate(shown.responses)},
+        **{word: _answer(r.outcome, r.answer) for word, (_, r) in zip(words, shown.responses, strict=True)},
+        "right": f"{shown.right} of {shown.taken}",
+        "people": shown.said or "–",
+        "task": q.task.value,
+        "length": f"{len(shown.responses[-1][1].text.split()):,}",
     }
-    return {name: (inside, "") for name, inside in cells.items()}
+    if shown.now:
+        cells[words[-1]] = _answer(*shown.now)
+    titles = {"no": one_line(f"in the file: {q.source_id}", 80)}
+    return {name: (inside, titles.get(name, "")) for name, inside in cells.items()}
 
 
-def _answer(response: Response) -> str:
-    return look.chip(response.outcome, one_line(response.answer or "", 18))
+def _answer(outcome: str, answer: str | None) -> str:
+    return look.chip(outcome, one_line(answer or "", 18))
 
 
 def _fold(shown: Shown, found: str) -> str:

@@ -5,7 +5,7 @@ draw(exam_id, asked, read(exam_id, asked).rows)
 asked.params                 # the same as an address, for links and saved views
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,11 +18,11 @@ from mapd.curation import first, policies
 from mapd.questions.grading import Task
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
-from mapd.ui import address, attempts, current, rows, text, turning
+from mapd.ui import address, attempts, current, question_rows, rows, text, turning
 from mapd.ui.loaded import load_part
 from mapd.ui.look import LOOKS
 from mapd.ui.triage.cards import words as in_words
-from mapd.verdicts import Reason, Verdict, ruling
+from mapd.verdicts import Reason, Verdict
 
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
 STATES = {LOOKS[state].word: state.value for state in State}  # by the word that list and address have
@@ -32,6 +32,11 @@ COLUMNS = {  # of what is shown: the key in the address, the columns there are, 
     Show.RATIONALES: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
     Show.FEEDBACK: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
     Show.MISTAKES: ("mistake_columns", list(rows.MISTAKE), rows.OF_MISTAKE),
+    Show.QUESTIONS: ("question_columns", list(attempts.columns(question_rows.HEADS)), question_rows.USUAL),
+}
+ORDERS = {  # of what is shown: the key in the address, the orders there are
+    **dict.fromkeys(Show, ("order", [order.value for order in listing.OF_TEXTS])),
+    Show.QUESTIONS: ("question_order", [order.value for order in listing.OF_QUESTIONS]),
 }
 
 
@@ -44,11 +49,11 @@ DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
     "q": "",
     **dict.fromkeys(("teacher", "verdict", *CHECKS, "people", "by", "reason", "task", "low", "high", "apart")),
-    "order": IN_ORDER,
+    **dict.fromkeys(("order", "question_order"), IN_ORDER),
     **{key: free(usual) for key, _, usual in COLUMNS.values()},
 }
-OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()}
 OF_QUESTIONS = {"show", "q", "gold", "people", "by", "task"}  # what questions can be asked for
+OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"question_order"}
 SEARCH = (
     "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
     "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
@@ -76,7 +81,7 @@ def chosen(exam_id: int) -> Asked:
     address.settle("browse", exam_id, **DEFAULTS)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
-    asks = OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS | {COLUMNS[show][0]}
+    asks = (OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS) | {ORDERS[show][0], COLUMNS[show][0]}
     said = {key: st.session_state.get(key, value) if key in asks else value for key, value in DEFAULTS.items()}
     if said["q"] and not listing.phrases_of(said["q"]):
         text.complain(f"the search looks for words, and there is none in: {said['q']}; every text is shown")
@@ -84,7 +89,7 @@ def chosen(exam_id: int) -> Asked:
     if low is not None and high is not None and low > high:
         text.complain(f"no mean is from {low:g} up to {high:g}: nothing lies between them")
     params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
-    order = Order(said["order"]) if show is not Show.QUESTIONS else Order.QUESTION
+    order = Order(said[ORDERS[show][0]])
     wanted = _wanted(show, said, voices)
     if overlap:
         wanted = replace(wanted, unheard_by=current.current_person())
@@ -106,7 +111,7 @@ def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[s
         "by": judges,
         "reason": [in_words(reason) for reason in Reason],
         "task": _values(Task),
-        "order": _values(Order),
+        **dict(ORDERS.values()),
     }
 
 
@@ -124,10 +129,6 @@ def _refuse(known: Mapping[str, Sequence[str]]) -> None:
         address.refuse_outside(key, 1, 5, float)
     for key, there, _ in COLUMNS.values():
         address.refuse_unknown_of(key, free(there))
-    if st.query_params.get("show") == Show.QUESTIONS and st.query_params.get("order", IN_ORDER) != IN_ORDER:
-        text.complain(f"questions stand in the order of their file alone, not by {st.query_params['order']}")
-        del st.query_params["order"]
-        st.session_state.pop("order", None)
 
 
 def _labelled(voices: Mapping[str, int]) -> dict[str, int]:
@@ -158,8 +159,6 @@ def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> W
 
 def _columns(show: Show, said: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns in the order in which they always stand."""
-    if show is Show.QUESTIONS:
-        return ()
     key, there, _ = COLUMNS[show]
     return tuple(name for name in there if name in ALWAYS or name in said[key])
 
@@ -195,7 +194,7 @@ def read(exam_id: int, asked: Asked) -> Read:
 def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
     """Draw the rows."""
     if asked.wanted.show is Show.QUESTIONS:
-        _draw_questions(exam_id, asked, found)
+        question_rows.draw(exam_id, found, asked.columns, asked.wanted.words)
         return
     part = load_part(exam_id, [row.question_id for row in found])
     person = current.current_person()
@@ -206,28 +205,6 @@ def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
             texts = {x.text.id: x for x in mistake.texts}
             shown.append(rows.Found(mistake, texts.get(row.explanation_id or 0)))
     rows.draw(shown, part, "browse", asked.columns, words=asked.wanted.words)
-
-
-def _draw_questions(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
-    """The questions with the student's answer and what people say of them."""
-    ids = [row.question_id for row in found]
-    with db.reading(current.engine()) as session:
-        items, taken = queries.questions(session, exam_id, ids), queries.attempts(session, exam_id, ids)
-        judged = queries.judgements(session, exam_id, ids)
-    responses = {response.id: response for response in taken}
-    about = defaultdict(list)
-    for row in judged:
-        if row.target == "question":
-            about[row.target_id].append(row.judged)
-    shown = [
-        attempts.Shown(
-            items[row.question_id],
-            (("answer", responses[row.attempt_id]),),
-            rows.said(ruling(about[row.question_id])) if about[row.question_id] else "",
-        )
-        for row in found
-    ]
-    attempts.draw(shown, ("answer",), judge=True, found=asked.wanted.words)
 
 
 # -- the widgets ------------------------------------------------------------------------------------------------------
@@ -247,8 +224,8 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
     else:
         _choice("gold", known["gold"], "Student")
     _choice("people", known["people"])
-    if of_texts:
-        st.selectbox("Order", known["order"], key="order", width=150, **bound)
+    order = ORDERS[show][0]
+    st.selectbox("Order", known[order], key=order, width=150, **bound)
     _further(known, show)
     st.button("Clear", icon=":material/filter_alt_off:", on_click=_clear, disabled=not _any_set())
     return show
@@ -257,18 +234,16 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
 def _further(known: Mapping[str, Sequence[str]], show: Show) -> None:
     """The filters that are wanted more rarely, and the columns."""
     bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
-    of_texts = show is not Show.QUESTIONS
     number = sum(st.session_state.get(key) is not None for key in FURTHER)
     with st.popover(f"More · {number}" if number else "More", icon=":material/tune:", key="browse_more"):
         _choice("by", known["by"], "Judged by", width=260)
         _choice("task", known["task"], width=260)
-        if not of_texts:
-            return
-        _choice("reason", known["reason"], "Rejected for", width=260)
-        with st.container(horizontal=True, gap="small"):
-            for key, word in (("low", "Mean from"), ("high", "Up to")):
-                st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **bound)
-        st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **bound)
+        if show is not Show.QUESTIONS:
+            _choice("reason", known["reason"], "Rejected for", width=260)
+            with st.container(horizontal=True, gap="small"):
+                for key, word in (("low", "Mean from"), ("high", "Up to")):
+                    st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **bound)
+            st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **bound)
         key, there, usual = COLUMNS[show]
         st.pills(
             "Columns",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mapd.ui.text import escape
+from mapd.verdicts import Act
 
 GREEN, VERMILLION, GREY, PURPLE, AMBER = "#0f8060", "#c04f00", "#6b7280", "#a5528a", "#8f6a00"
 
@@ -84,6 +85,14 @@ def teacher_chip(name: str, index: int) -> str:
         f'<span class="mapd-chip" style="--c:{teacher_colour(index)}">'
         f'<span class="mapd-swatch"></span>{escape(name)}</span>'
     )
+
+
+def word_of(act: Act, about: str) -> str:
+    """What a decision on a text, an attempt or a question is called."""
+    told = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
+    if about == "attempt":
+        told |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
+    return told[act]
 
 
 def score_dots(score: int | None) -> str:

@@ -20,7 +20,7 @@ from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.store import listing
 from mapd.store.queries import Text
 from mapd.ui import current
-from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours
+from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours, word_of
 from mapd.ui.text import Mark, escape, foreign_html, foreign_line_html, found, gold_html, one_line
 from mapd.verdicts import Act, Check, Ruling, Verdict
 
@@ -267,14 +267,16 @@ def scores_alone(x: Explained) -> bool:
     return bool(x.text.votes) and not any(v.text for v in x.text.votes)
 
 
-def said(people: Ruling) -> str:
-    """What people decided, as HTML."""
+def said(people: Ruling, about: str = "text") -> str:
+    """What people decided of a text, an attempt or a question, as HTML."""
     who = escape(one_line(" and ".join(people.by), 200))
     if people.conflict:
         return f"{who} differ: an adjudicator decides"
     if people.decision is None:
         return "nobody has judged it"
-    word = {Act.ACCEPT: "accepted", Act.REJECT: "rejected"}.get(people.decision, people.decision.value)
+    word = word_of(people.decision, about)
+    if people.decision is Act.CORRECT:
+        word += f" {escape(one_line(people.value or '', 60))}"
     reason = f": {escape(people.reason.replace('_', ' '))}" if people.reason else ""
     return f"{word} by {who}{reason}"
 

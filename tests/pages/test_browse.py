@@ -1,5 +1,6 @@
 """The browse page as streamlit runs it."""
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -83,6 +84,7 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
         ({"show": "mistakes", "verdict": "rejected", "order": "most doubtful"}, 11),
         ({"show": "questions"}, 12),
         ({"show": "questions", "gold": "holds"}, 0),
+        ({"show": "questions", "question_order": "wrong first", "task": "numeric"}, 12),
         ({"show": "questions", "people": "judged", "q": "pens"}, 1),
     ],
     ids=str,
@@ -129,6 +131,31 @@ def test_columns_are_chosen(full_home: Path) -> None:
     assert 'class="c-verdict"' not in shown(app)
 
 
+def numbers(app: AppTest) -> list[int]:
+    """Which questions the rows are of, from top to bottom."""
+    return [int(n) for n in re.findall(r'<summary.*?class="c-no"[^>]*>(\d+)<', shown(app), re.DOTALL)]
+
+
+def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        mistakes = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes
+        judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by="ann")
+        judging.judge(session, Target("question", mistakes[7].question.id), Act.CORRECT, value="77", by="ann")
+    places = [m.question.position + 1 for m in mistakes]
+    usual = browse(show="questions")
+    assert numbers(usual) == places
+    assert 'class="c-family"' in shown(usual)
+    assert 'class="c-people"' not in shown(usual)
+    app = browse(show="questions", question_order="right first", question_columns="people")
+    assert numbers(app) == [places[4], *places[:4], *places[5:]]
+    assert numbers(browse(show="questions", question_order="wrong first"))[-1] == places[4]
+    assert 'class="c-family"' not in shown(app)
+    assert "attempt: not a mistake by ann" in shown(app)
+    assert "question: read as 77 by ann" in shown(app)
+    assert shown(app).count('title="right"') == 0, "that column is not shown"
+    assert shown(browse(show="questions", question_columns="answer")).count('title="right"') == 1
+
+
 def test_a_row_of_mistakes_names_teachers_and_its_texts_by_kind(full_home: Path) -> None:
     body = shown(browse(show="mistakes"))
     brief = body[body.index('class="mapd-brief"') :]
@@ -154,9 +181,9 @@ def test_no_columns_are_columns_too(full_home: Path) -> None:
 def test_what_nothing_can_be_is_said_in_words(full_home: Path) -> None:
     assert "by nobody, which can&#x27;t be: there is none yet" in errors(browse(by="nobody"))[0]
     assert "no mean is from 5 up to 2" in errors(browse(low="5", high="2"))[0]
-    app = browse(show="questions", order="lowest mean")
-    assert "questions stand in the order of their file alone" in errors(app)[0]
-    assert "order" not in app.query_params
+    app = browse(show="questions", question_order="lowest mean")
+    assert "question_order lowest mean, which can&#x27;t be: one of question order, wrong first" in errors(app)[0]
+    assert "question_order" not in app.query_params
 
 
 def test_an_import_says_that_it_has_scores_alone(full_home: Path) -> None:

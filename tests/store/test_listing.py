@@ -185,7 +185,7 @@ def everything(session: Session, exam_id: int, wanted: Wanted, at: int, order: O
     return found
 
 
-@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("order", listing.OF_TEXTS)
 def test_pages_hold_what_the_rules_find(
     engine: sa.Engine, exam_of: ExamInfo, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,8 +257,38 @@ def test_every_question_is_a_row_with_what_people_say_of_it(engine: sa.Engine, e
         assert questions(session, exam_of.id, people="judged") == [mistakes[2].question.position]
         assert questions(session, exam_of.id, judged_by="ann", reason="other") == [mistakes[2].question.position]
         right = questions(session, exam_of.id, checks={"matches_gold": "holds"})
-        assert set(right) == {mistakes[1].question.position, mistakes[2].question.position}, "no mistake any more"
+        assert right == [mistakes[1].question.position], "no mistake any more"
+        unread = [m.question.position for n, m in enumerate(mistakes) if n == 2 or (m.answer is None and n != 1)]
+        assert questions(session, exam_of.id, checks={"matches_gold": "nothing"}) == unread
         assert questions(session, exam_of.id, words="Nobody explained") == [-1]
+
+
+def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: sa.Engine, exam_of: ExamInfo) -> None:
+    with db.writing(engine) as session:
+        of = {row.question_id: row.key[0] for row in listing.page(session, exam_of.id, Wanted(Show.QUESTIONS), 300)}
+        mistakes = judging.curated_set(session, exam_of.id).mistakes
+        twice, right, bad = (mistakes[n].question.id for n in (7, 5, 2))
+        read = {"text": "x", "answer": "x", "outcome": "correct", "our_outcome": "correct"}
+        session.add(t.Attempt(exam_id=exam_of.id, question_id=twice, sample=1, seed=1, **read))
+        judging.judge(session, Target("attempt", mistakes[5].attempt.id), Act.REJECT, by="ann")
+        judging.judge(session, Target("question", bad), Act.REJECT, by="ann", reason="other")
+    standing.catch_up(engine, exam_of.id)
+    last, half = [of[right], of[bad]], [of[twice]]
+    others = [position for position in of.values() if position not in last + half]
+    ruled = {
+        Order.QUESTION: sorted(of.values()),
+        Order.WRONG: others + half + sorted(last),
+        Order.RIGHT: [of[right], *half, *sorted([of[bad], *others])],
+    }
+    assert set(ruled) == set(listing.OF_QUESTIONS)
+    with db.reading(engine) as session:
+        for order, positions in ruled.items():
+            for back in (False, True):
+                rows = everything(session, exam_of.id, Wanted(Show.QUESTIONS), 300, order, back=back)
+                assert [of[row.question_id] for row in rows] == positions, (order, back)
+            for n, row in enumerate(rows):
+                wanted = Wanted(Show.QUESTIONS)
+                assert listing.count(session, exam_of.id, wanted, 300, order=order, before=row.key) == n
 
 
 def test_the_texts_to_judge_come_with_what_was_seen(engine: sa.Engine, exam_of: ExamInfo) -> None:

@@ -9,7 +9,7 @@ from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.suspicion import suspicion
 from mapd.store.queries import JudgementRow, Text, Vote
-from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
+from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip, word_of
 from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
 from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
 
@@ -331,11 +331,8 @@ def _about(row: JudgementRow, by_id: Mapping[int, JudgementRow]) -> tuple[str, J
 def _said(row: JudgementRow) -> str:
     if row.judged.decision is Act.SKIP:
         return "note" if row.judged.only_notes else "skipped"
-    told = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
-    if row.target == "attempt":
-        told |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
     detail = row.judged.value if row.judged.decision is Act.CORRECT else words(row.judged.reason)
-    return f"{told[row.judged.decision]} {one_line(detail or '', 60)}".strip()
+    return f"{word_of(row.judged.decision, row.target)} {one_line(detail or '', 60)}".strip()
 
 
 def saved(row: JudgementRow | None, rows: Sequence[JudgementRow]) -> str:
