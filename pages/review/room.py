@@ -8,12 +8,17 @@ from mapd.ui.loaded import load_curated
 from mapd.ui.rows import Found
 
 
-def page(exam_id: int) -> None:
-    """One rationale of the exam."""
+def main() -> None:
+    """One rationale of the exam, and no heading: the room reads nothing but the mistake."""
+    if (exam_id := current.current_exam()) is None:
+        heading()
+        current.require_exam()
+        return
     curated = load_curated(exam_id)
     texts = [(mistake, x) for mistake in curated.mistakes for x in mistake.rationales]
     found = [Found(*row) for row in sorted(texts, key=lambda row: -doubt(row[1]))]
     if not found:
+        heading()
         st.info("This exam has no rationales to vote on.", icon=":material/search_off:")
         return
     at = room.settle(found)
@@ -24,7 +29,11 @@ def page(exam_id: int) -> None:
     hotkeys.listen()
 
 
+def heading() -> None:
+    """Where there is nothing to vote on."""
+    st.header("Room vote", anchor=False)
+
+
 figures.style()
 st.html(room.STYLE)
-if (exam := current.require_exam()) is not None:
-    page(exam)
+main()

@@ -27,7 +27,9 @@ def count(app: AppTest, *hands: int) -> None:
 
 
 def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
-    assert "No exam yet" in " ".join(m.value for m in room().markdown)
+    app = room()
+    assert [h.value for h in app.header] == ["Room vote"]
+    assert "No exam yet" in " ".join(m.value for m in app.markdown)
 
 
 def test_hands_are_counted_before_anything_is_told(full_home: Path) -> None:
