@@ -105,6 +105,7 @@ class Queue:
     of_attempt: bool = False  # a word on the attempt settles it
     again: bool = False  # what people decided waits for a second look; nobody judges first there
     by_lot: bool = False
+    tells: bool = True  # its title says something that is covered where people judge first
     settles: bool = False  # who decides there does so as the adjudicator
     whole: Whole | None = None  # its texts are such a class
     edges: Callable[[Mistake], Iterable[int]] = lambda _: ()  # thresholds, beside the cuts, where `about` changes
@@ -155,14 +156,21 @@ def _near_edges(m: Mistake) -> Iterable[int]:
 QUEUES: Mapping[str, Queue] = {
     queue.name: queue
     for queue in (
-        Queue("everything", "everything", _mistakes(lambda _: True)),
+        Queue("everything", "everything", _mistakes(lambda _: True), tells=False),
         Queue(
             "smart",
             "most likely decided wrongly",
             _suspects,
             order=_suspicion,
+            tells=False,
         ),
-        Queue("unjudged", "not judged yet", _mistakes(lambda m: not any(x.judged for x in m.texts)), drains=True),
+        Queue(
+            "unjudged",
+            "not judged yet",
+            _mistakes(lambda m: not any(x.judged for x in m.texts)),
+            drains=True,
+            tells=False,
+        ),
         Queue(
             "accepted-wrong",
             "accepted, but wrong answer",
@@ -197,11 +205,13 @@ QUEUES: Mapping[str, Queue] = {
         Queue("feedback-check", "feedback that fails a check", _feedback(_checks_fail)),
         Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),
         Queue("no-vote", "undecided, or a vote is missing", _rationales(lambda x, _: _no_vote(x))),
-        Queue("not-a-mistake", "possibly not a mistake", _mistakes(lambda m: m.possibly_not), of_attempt=True),
+        Queue(
+            "not-a-mistake", "possibly not a mistake", _mistakes(lambda m: m.possibly_not), of_attempt=True, tells=False
+        ),
         Queue("against-gold", "teachers agree against the gold", lambda m, _: against_gold(m) or None),
         Queue("stale", "decided before the committee changed", _stale, drains=True, again=True),
         Queue("conflicts", "people disagree", _conflicts, drains=True, again=True, settles=True),
-        Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True),
+        Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True, tells=False),
         Queue(
             "audit-accepted",
             "random audit of what is accepted",

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import bulk, judging, sharing
+from mapd.curation.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -302,6 +303,16 @@ def test_all_that_was_undone_is_redone_in_order_until_something_new_is_done(full
     assert not button(app, "y").disabled, "one is left"
     button(app, "a").click().run()
     assert button(app, "y").disabled
+
+
+@pytest.mark.parametrize(("queue", "tells"), [("audit", False), ("audit-accepted", True), ("accepted-wrong", True)])
+def test_a_queue_is_not_called_by_what_people_judge_first(full_home: Path, queue: str, tells: bool) -> None:
+    def called(judge: str) -> str:
+        box = triage(queue=queue, judge=judge).selectbox(key="triage_queue_1")
+        return box.options[list(QUEUES).index(queue)]
+
+    assert called("assisted").startswith(QUEUES[queue].title)
+    assert called("first").startswith("its name would tell" if tells else QUEUES[queue].title)
 
 
 def opened(app: AppTest) -> AppTest:

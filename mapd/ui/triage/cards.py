@@ -295,7 +295,7 @@ def _differs(row: JudgementRow, of_text: bool) -> str:
 def history(rows: Sequence[JudgementRow], *, covered: bool, taken_back: Sequence[Text] = ()) -> str:
     """Every judgement on what is shown, oldest first: who, what, when, why, and what the committee said then.
 
-    What was undone is struck out, and each undo and redo has a line of its own. `covered`: without the committee.
+    What was undone is struck out, and each undo and redo has a line of its own. `covered`: without the committee, and the queue, whose name may tell.
     `taken_back`: repairs of it that were undone.
     """
     standing = {j.id for j in in_force(row.judged for row in rows)}
@@ -309,7 +309,7 @@ def history(rows: Sequence[JudgementRow], *, covered: bool, taken_back: Sequence
         if not verb:
             said += [escape(one_line(row.note, 500))] if row.note else []
             said += ["as the adjudicator"] if row.judged.role == ADJUDICATOR else []
-            said += [f"queue {escape(one_line(row.queue, 30))}"] if row.queue else []
+            said += [f"queue {escape(one_line(row.queue, 30))}"] if row.queue and not covered else []
             said += [] if row.revealed else ["judged first"]
             said += [f"the committee said {escape(row.committee)}"] if row.committee and not covered else []
         when = f'<time class="mapd-note">{row.created_at:%Y-%m-%d %H:%M} UTC</time>'

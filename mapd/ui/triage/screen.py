@@ -67,10 +67,16 @@ def bar(line: Line, stop: Stop, at: str) -> None:
         counts = line.counts
         key = f"triage_queue_{stop.exam_id}"
         st.session_state[key] = line.queue.name
+
+        def title(name: str) -> str:
+            covered = stop.place.judge_first and name == line.queue.name and line.queue.tells
+            named = "its name would tell" if covered else QUEUES[name].title
+            return f"{named} · {counts[name].waiting:,} of {counts[name].all:,} wait"
+
         st.selectbox(
             "Queue",
             list(place.queues()),
-            format_func=lambda name: f"{QUEUES[name].title} · {counts[name].waiting:,} of {counts[name].all:,} wait",
+            format_func=title,
             key=key,
             on_change=_choose_queue,
             args=(key, stop.exam_id),
