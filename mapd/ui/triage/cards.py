@@ -295,7 +295,8 @@ def _differs(row: JudgementRow, of_text: bool) -> str:
 def history(rows: Sequence[JudgementRow], *, covered: bool, taken_back: Sequence[Text] = ()) -> str:
     """Every judgement on what is shown, oldest first: who, what, when, why, and what the committee said then.
 
-    What was undone is struck out, and each undo and redo has a line of its own. `covered`: without the committee, and the queue, whose name may tell.
+    What was undone is struck out, and each undo and redo has a line of its own.
+    `covered`: without the committee, and without the queue, whose name may tell.
     `taken_back`: repairs of it that were undone.
     """
     standing = {j.id for j in in_force(row.judged for row in rows)}
