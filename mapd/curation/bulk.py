@@ -14,6 +14,7 @@ from itertools import takewhile
 
 from sqlmodel import Session
 
+from mapd.curation import standing
 from mapd.curation.judging import Circumstances, Target, judge, undo
 from mapd.curation.queues import Whole
 from mapd.curation.records import last_words
@@ -81,33 +82,41 @@ def judge_all(
     Raises: BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
     """
     token = token_of(chosen, decision, by)
-    return [
-        judge(
-            session,
-            one.target,
-            decision,
-            by=by,
-            reason=reason,
-            note=note,
-            token=f"{token}/{one.target.id}",
-            seen=one.seen,
-            circumstances=Circumstances(queue=QUEUE, committee=one.committee),
-        )
-        for one in chosen
-    ]
+    with session.no_autoflush:  # all are written at once
+        rows = [
+            judge(
+                session,
+                one.target,
+                decision,
+                by=by,
+                reason=reason,
+                note=note,
+                token=f"{token}/{one.target.id}",
+                seen=one.seen,
+                circumstances=Circumstances(queue=QUEUE, committee=one.committee),
+                follow=False,
+            )
+            for one in chosen
+        ]
+    standing.after_judgements(session, rows)
+    return rows
 
 
 def take_back(session: Session, rows: Sequence[JudgementRow], *, by: str) -> list[t.Judgement]:
     """Undo (or redo) what was one act. The undo is one act too."""
-    return [
-        undo(
-            session,
-            row.judged.id,
-            by=by,
-            token=f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}",
-        )
-        for row in rows
-    ]
+    with session.no_autoflush:
+        undos = [
+            undo(
+                session,
+                row.judged.id,
+                by=by,
+                token=f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}",
+                follow=False,
+            )
+            for row in rows
+        ]
+    standing.after_judgements(session, undos)
+    return undos
 
 
 def undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:

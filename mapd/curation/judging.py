@@ -72,11 +72,13 @@ def judge(
     seen_of: str | None = None,
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
+    follow: bool = True,
 ) -> t.Judgement:
     """Record one person's decision on one target.
 
     `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
-    the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone.
+    the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
+    aggregate follows later, for many at once: standing.after_judgements.
 
     Raises: BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
     """
@@ -107,13 +109,13 @@ def judge(
     session.add(row)
     order = {"order": circumstances.order} if circumstances.order else {}
     queries.audit(session, person, f"judge {decision}", f"{target.kind} {uid}", reason=reason, value=row.value, **order)
-    session.flush()
-    standing.after_judgement(session, row)
+    if follow:
+        standing.after_judgements(session, [row])
     return row
 
 
-def undo(session: Session, judgement_id: int, *, by: str, token: str | None = None) -> t.Judgement:
-    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo).
+def undo(session: Session, judgement_id: int, *, by: str, token: str | None = None, follow: bool = True) -> t.Judgement:
+    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo). `follow`: as above.
 
     Raises: NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
@@ -141,8 +143,8 @@ def undo(session: Session, judgement_id: int, *, by: str, token: str | None = No
     _aim(back, target)
     session.add(back)
     queries.audit(session, person, "undo", f"{row.target} {_uid(session, target)}", judgement=row.uid)
-    session.flush()
-    standing.after_judgement(session, back)
+    if follow:
+        standing.after_judgements(session, [back])
     return back
 
 

@@ -13,7 +13,7 @@ are worked off before the next read. A row of `queued`, with its `band`:
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -95,26 +95,46 @@ def work_off(session: Session) -> None:
             exam.follow(sorted(asked))
 
 
-def after_judgement(session: Session, row: t.Judgement) -> None:
-    """Derive again the question that a judgement is about. Where no exam is held yet its mark simply stays."""
-    question = _question_of(session, row)
-    asked = sa.select(col(t.Attempt.exam_id)).where(col(t.Attempt.question_id) == question)
-    exams = session.exec(select(t.StandingExam).where(col(t.StandingExam.id).in_(asked))).all()
-    if not exams:
+def after_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
+    """Derive again the questions that judgements are about. Where no exam is held yet their marks simply stay."""
+    session.flush()
+    held = session.exec(select(t.StandingExam)).all()
+    asked_of: defaultdict[int, set[int]] = defaultdict(set)
+    for some in _blocks(_questions_of(session, rows)):
+        within = col(t.Attempt.question_id).in_(some), col(t.Attempt.exam_id).in_([exam.id for exam in held])
+        for exam_id, question in session.exec(select(t.Attempt.exam_id, t.Attempt.question_id).where(*within)).all():
+            asked_of[exam_id].add(question)
+    if not asked_of:
         return
     _lock(session)
-    marks = sa.delete(t.Stale).where(col(t.Stale.question_id) == question, ~col(t.Stale.voted))
-    session.execute(marks)
-    for held in exams:
-        if (exam := _Exam.of(session, held)) is not None:
-            exam.follow([question])
+    for some in _blocks(set().union(*asked_of.values())):
+        session.execute(sa.delete(t.Stale).where(col(t.Stale.question_id).in_(some), ~col(t.Stale.voted)))
+    for one in held:
+        if (asked := asked_of.get(one.id or 0)) and (exam := _Exam.of(session, one)) is not None:
+            exam.follow(sorted(asked))
 
 
-def _question_of(session: Session, row: t.Judgement) -> int:
-    if row.question_id is not None:
-        return row.question_id
-    table, of = (t.Attempt, row.attempt_id) if row.attempt_id is not None else (t.Explanation, row.explanation_id)
-    return session.exec(select(table.question_id).where(table.id == of)).one()
+def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
+    """The questions that the judgements are about."""
+    found: set[int] = set()
+    texts, attempts = set(), set()
+    for row in rows:
+        if row.explanation_id is not None:
+            texts.add(row.explanation_id)
+        elif row.attempt_id is not None:
+            attempts.add(row.attempt_id)
+        elif row.question_id is not None:
+            found.add(row.question_id)
+    for table, ids in ((t.Explanation, texts), (t.Attempt, attempts)):
+        for some in _blocks(ids):
+            found.update(session.exec(select(table.question_id).where(col(table.id).in_(some))).all())
+    return found
+
+
+def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
+    """The ids in their order, as many as are looked up at once."""
+    ordered = sorted(ids)
+    return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
 
 
 def _lock(session: Session) -> None:
@@ -194,10 +214,10 @@ class _Exam:
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
         return cls(session, held.id, policy, info.wanted, offsets, bands)
 
-    def follow(self, asked: Sequence[int], *, empty: bool = False) -> None:
+    def follow(self, asked: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
-        for start in range(0, len(asked), BLOCK):
-            self._put(asked[start : start + BLOCK], empty)
+        for some in _blocks(asked):
+            self._put(some, empty)
 
     def _put(self, asked: Sequence[int], empty: bool) -> None:
         """Replace what is derived of these questions."""
