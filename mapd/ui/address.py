@@ -6,7 +6,7 @@ Streamlit keeps a bound widget's last value for the whole session and puts it ba
 where a link asked for something else. Here the address alone decides: a widget that it doesn't name has its default.
 """
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -23,43 +23,51 @@ def turn_to(page: str) -> None:
         st.session_state[PAGE] = page
 
 
-def settle(what: str, of: Hashable, anew: Collection[str] = (), **defaults: Any) -> None:
+def settle(what: str, of: Hashable, anew: Collection[str] = (), **defaults: Any) -> bool:
     """Give the widgets that the address doesn't name their defaults: on arrival, and when `of` (the exam) changes.
 
     `anew`: these have their defaults after such a change even where the address, still the last exam's, names them.
+    Returns whether it was such a change.
     """
     settled = st.session_state.setdefault(SETTLED, {})
     if what in settled and settled[what] == of:
-        return
+        return False
     for key, default in defaults.items():
         if key not in st.query_params or (key in anew and what in settled):
             if what in settled:
                 st.session_state[key] = default  # the browser holds the old value: it has to be told
             else:
                 st.session_state.pop(key, None)
+    changed = what in settled
     settled[what] = of
+    return changed
 
 
-def refuse(key: str, fits: Callable[[str], bool], wanted: str) -> None:
-    """Take what a widget can't have out of the address, and say so in one line: streamlit would drop it in silence."""
+def refuse(key: str, fits: Callable[[str], bool], wanted: str, default: Any = None) -> None:
+    """Take what a widget can't have out of the address, and say so in one line: streamlit would drop it in silence.
+
+    `default`: what the widget has then.
+    """
     state = st.session_state
     value = state[key] if key in state else st.query_params.get_all(key)  # a callback's value is newer than the address
     values = value if isinstance(value, list) else [value]
     wrong = [str(one) for one in values if one is not None and not fits(str(one))]
     if wrong:
-        state.pop(key, None)
-        st.query_params.pop(key, None)
+        if key in state:
+            state[key] = default  # the address of a widget that has been drawn is streamlit's own to change
+        else:
+            st.query_params.pop(key, None)
         text.complain(f"this address asks for {key} {wrong[0] or '(nothing)'}, which can't be: {wanted}")
 
 
-def refuse_unknown(key: str, known: Collection[str]) -> None:
+def refuse_unknown(key: str, known: Collection[str], default: str | None = None) -> None:
     """Refuse what is none of the `known` values."""
-    refuse(key, known.__contains__, f"one of {', '.join(known)}" if known else "there is none yet")
+    refuse(key, known.__contains__, f"one of {', '.join(known)}" if known else "there is none yet", default)
 
 
-def refuse_unknown_of(key: str, known: Collection[str]) -> None:
+def refuse_unknown_of(key: str, known: Collection[str], default: Sequence[str]) -> None:
     """Refuse what is none of the `known` values of a choice of several; none of them is a choice, too."""
-    refuse(key, lambda value: not value or value in known, f"one of {', '.join(known)}")
+    refuse(key, lambda value: not value or value in known, f"one of {', '.join(known)}", list(default))
 
 
 def refuse_outside(key: str, low: float, high: float, kind: type[int] | type[float] = int) -> None:

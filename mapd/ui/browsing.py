@@ -78,7 +78,8 @@ def chosen(exam_id: int) -> Asked:
         overlap = queries.exam(session, exam_id).wanted > 1
     known = _known(voices, judges)
     _refuse(known)
-    address.settle("browse", exam_id, **DEFAULTS)
+    if address.settle("browse", exam_id, **DEFAULTS):
+        turning.begin()  # the key in the address is another exam's
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
     asks = (OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS) | {ORDERS[show][0], COLUMNS[show][0]}
@@ -124,11 +125,12 @@ def _refuse(known: Mapping[str, Sequence[str]]) -> None:
         ):  # as links and views called it before
             st.session_state[key] = st.query_params[key] = LOOKS[State.NOTHING].word
     for key, options in known.items():
-        address.refuse_unknown(key, options)
-    for key in ("low", "high", "apart"):
+        address.refuse_unknown(key, options, DEFAULTS[key])
+    for key in ("low", "high"):
         address.refuse_outside(key, 1, 5, float)
-    for key, there, _ in COLUMNS.values():
-        address.refuse_unknown_of(key, free(there))
+    address.refuse_outside("apart", 1, 4)
+    for key, there, usual in COLUMNS.values():
+        address.refuse_unknown_of(key, free(there), free(usual))
 
 
 def _labelled(voices: Mapping[str, int]) -> dict[str, int]:

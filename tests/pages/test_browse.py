@@ -124,6 +124,47 @@ def test_the_address_turns_the_pages(full_home: Path) -> None:
     assert "which is no row of this order" in errors(browse(after="x"))[0]
 
 
+@pytest.fixture
+def other_exam(full_home: Path) -> str:
+    """The uid of an exam of thirty mistakes that nobody has explained."""
+    with db.writing(db.open_store(Settings())) as session:
+        first = session.exec(select(t.Exam)).one()
+        session.add(made := t.QuestionSet(name="other", source="made", sha256="0"))
+        session.flush()
+        told = {"set_id": made.id, "split": "train"}
+        session.add(exam := t.Exam(name="other", student_id=first.student_id, graded_by="ours", **told))
+        session.flush()
+        for n in range(30):
+            session.add(q := t.Question(source_id=str(n), position=n, task="numeric", text="?", gold="7", **told))
+            session.flush()
+            read = {"text": "9", "answer": "9", "outcome": "incorrect", "our_answer": "9", "our_outcome": "incorrect"}
+            session.add(t.Attempt(exam_id=exam.id, question_id=q.id, **read))
+        return exam.uid
+
+
+def test_in_another_exam_what_is_not_there_is_refused(full_home: Path, other_exam: str) -> None:
+    app = browse(exam=uid_of_the_first(), teacher="gpt", by="ann")
+    app.selectbox(key="exam_pick").set_value(other_exam).run()
+    assert not app.exception
+    assert "teacher gpt, which can&#x27;t be: there is none yet" in errors(app)[0]
+    assert "teacher" not in app.query_params
+    assert "This exam has no rationales" in " ".join(i.value for i in app.info)
+
+
+def test_another_exam_begins_at_its_first_row(full_home: Path, other_exam: str) -> None:
+    first = browse(exam=other_exam, show="questions")
+    second = browse(**turns(first)["Next"])
+    assert "26–30 of 30" in shown(second)
+    second.selectbox(key="exam_pick").set_value(uid_of_the_first()).run()
+    assert "1–12 of 12" in shown(second)
+    assert "after" not in second.query_params
+
+
+def uid_of_the_first() -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        return session.exec(select(t.Exam.uid).order_by(t.Exam.id)).first()
+
+
 def test_columns_are_chosen(full_home: Path) -> None:
     assert 'class="c-spread"' not in shown(browse())
     app = browse(columns="spread")
