@@ -552,6 +552,16 @@ def test_practice_comes_before_the_first_text_and_is_explained_after_it(full_hom
     assert "the sum is never taken" in shown(zoe)
     assert "You said otherwise." in shown(zoe)
     assert (judgements()[-1].queue, judgements()[-1].revealed) == ("practice", False)
+    button(zoe, "u").click().run()
+    assert zoe.query_params["text"] == params["text"]
+    assert "Practice: decide first" in shown(zoe), "taken back, it is practice still"
+    assert "You said otherwise." not in shown(zoe)
+    button(zoe, "a").click().run()
+    assert "You said otherwise." in shown(zoe)
+    assert (judgements()[-1].queue, judgements()[-1].revealed) == ("practice", True)
+    button(zoe, "u").click().run()
+    button(zoe, "y").click().run()
+    assert "You said otherwise." in shown(zoe), "redone, it is explained again"
     button(zoe, "enter").click().run()
     assert "Practice" not in shown(zoe)
     assert zoe.query_params["judge"] == "assisted", "and on to the queue's own way"
@@ -571,6 +581,10 @@ def test_an_own_text_comes_again_as_if_it_were_new(full_home: Path, at_once: Non
     last = judgements()[-1]
     assert (last.queue, last.revealed, last.decision) == ("repeat", False, "reject")
     assert last.explanation_id == judgements()[0].explanation_id
+    assert ">committee<" in shown(ann)
+    button(ann, "u").click().run()
+    assert ">committee<" not in shown(ann), "taken back, it is to be judged again"
+    button(ann, "y").click().run()
     assert ">committee<" in shown(ann)
     button(ann, "enter").click().run()
     assert "Judge first" in shown(ann)

@@ -20,7 +20,7 @@ from mapd.store import db
 from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
-from mapd.ui.triage.place import Place, Stop
+from mapd.ui.triage.place import JUDGE, Place, Stop
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
@@ -163,7 +163,9 @@ def show(
     ]
     if text:
         then = _after(stop, mistake, entry, text, person) or next_mistake
-        items[-1] = _of_text(items[-1], mistake, text, text.text.id in hidden, text.text.id in opened, then)
+        practises = stop.beside == records.PRACTICE and own is None  # what was said of it follows, also after an undo
+        stays = text.text.id in hidden or practises
+        items[-1] = _of_text(items[-1], mistake, text, stays, text.text.id in opened, then)
     before, behind = _neighbours(stop, line, mistake, next_mistake)
     return Scene(
         curated=curated,
@@ -207,13 +209,13 @@ def _opened(person: str, mistake: Mistake, hidden: frozenset[int]) -> set[int]:
         return open_now | seen.of(session, person, hidden)
 
 
-def _of_text(item: Item, mistake: Mistake, text: Explained, covered: bool, opened: bool, then: Stop) -> Item:
+def _of_text(item: Item, mistake: Mistake, text: Explained, stays: bool, opened: bool, then: Stop) -> Item:
     """The item of the text in focus. What is revealed is read before one goes on, and is no repeat any more."""
     again = item.here.beside == records.REPEAT
     stay = replace(item.here, beside="" if again else item.here.beside)
     order = tuple(x.text.uid for x in mistake.texts) if item.here.place.judge_first else ()
     committee, revealed = text.committee.verdict.value, opened and not again
-    return replace(item, revealed=revealed, committee=committee, then=stay if covered else then, past=then, order=order)
+    return replace(item, revealed=revealed, committee=committee, then=stay if stays else then, past=then, order=order)
 
 
 def _hidden(curated: Curated, stop: Stop, person: str, mistake: Mistake, text: Explained | None) -> frozenset[int]:
@@ -354,7 +356,12 @@ def _after(stop: Stop, mistake: Mistake, entry: Entry | None, text: Explained, p
 # -- undo -------------------------------------------------------------------------------------------------------------
 
 
-def home_of(stop: Stop, row: JudgementRow) -> Stop:
-    """Where the target of a judgement is looked at."""
+def home_of(stop: Stop, row: JudgementRow, *, redone: bool) -> Stop:
+    """Where the target of a judgement is looked at: as what it was given, if that was beside the queue."""
     with db.reading(engine()) as session:
-        return stop.at(*lines.home(session, stop.exam_id, row))
+        home = stop.at(*lines.home(session, stop.exam_id, row))
+    if row.queue not in records.BESIDE:
+        return home
+    back = stop.back if stop.beside else stop.place.mistake or ""
+    beside = "" if redone and row.queue == records.REPEAT else row.queue  # judged, it is a repeat no more
+    return replace(home, place=replace(home.place, judge=JUDGE[0]), beside=beside, back=back)

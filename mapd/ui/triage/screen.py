@@ -317,7 +317,8 @@ def undo(mine: Sequence[JudgementRow], stop: Stop, item: Item) -> None:
     for key, words, rows, shown in (("u", "undo", back, 0), ("y", "redo", again, -1)):  # a repair comes behind its text
         if rows:
             words = f"{words} {len(rows)}" if len(rows) > 1 else words
-            _press(key, words, f"{item.token}_{rows[-1].uid}", acts.undo, item, rows, home_of(stop, rows[shown]))
+            home = home_of(stop, rows[shown], redone=key == "y")
+            _press(key, words, f"{item.token}_{rows[-1].uid}", acts.undo, item, rows, home)
         else:
             _press(key, words, item.token, None, disabled=True)
     st.html(cards.saved(mine[-1] if mine else None, mine))
