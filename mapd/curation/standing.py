@@ -34,7 +34,7 @@ from mapd.questions import grading
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material, Vote
-from mapd.verdicts import Policy, Verdict, leniency
+from mapd.verdicts import Act, Policy, Verdict, leniency
 
 BLOCK = 250  # questions that are derived at once
 LOCK = 0x7374616E  # any number of ours: PostgreSQL's advisory lock for "somebody writes the aggregate"
@@ -324,21 +324,22 @@ def _rows(found: Iterable[Mistake], said: Sequence[JudgementRow], authors: Mappi
 
 
 def _questions(material: Material, part: Curated, said: Sequence[JudgementRow]) -> Iterator[Values]:
-    """A row for each question: how the student did, and what people say of the question itself."""
-    by, about = _judged_by(said), defaultdict(list)
+    """A row for each question: how the student did, and what people say of the question and of the answers to it."""
+    about, taken, wrong = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in said:
-        if row.target == "question":
-            about[row.target_id].append(row.judged)
-    taken, wrong = defaultdict(list), defaultdict(list)
+        about[row.target, row.target_id].append(row.judged)
     for attempt in material.attempts:
         taken[attempt.question_id].append(attempt.id)
     for mistake in part.mistakes:
         wrong[mistake.question.id].append(mistake)
-    excluded = Counter(attempt.question_id for attempt in part.excluded)
     for question in material.questions.values():
-        answers, failed, people = taken[question.id], wrong[question.id], verdicts.ruling(about[question.id])
-        right = len(answers) - len(failed) - excluded[question.id]
-        unread = failed[0].answer is None if failed else excluded[question.id] > 0
+        answers, failed = taken[question.id], wrong[question.id]
+        targets = [("question", question.id), *(("attempt", attempt) for attempt in answers)]
+        rulings = [verdicts.ruling(about[target]) for target in targets]
+        words = {_ruled(people) for people in rulings}
+        bad = rulings[0].decision is Act.REJECT
+        right = 0 if bad else len(answers) - len(failed)
+        unread = bad or (bool(failed) and failed[0].answer is None)
         yield _NOTHING_SAID | {
             "kind": "question",
             "question_id": question.id,
@@ -346,11 +347,14 @@ def _questions(material: Material, part: Curated, said: Sequence[JudgementRow]) 
             "position": question.position,
             "place_accepted": -round(1000 * len(failed) / len(answers)),
             "place_rejected": -round(1000 * right / len(answers)),
-            "people": _ruled(people),
-            "reason": people.reason or "",
-            "judged_by": by["question", question.id],
+            "people": next((word for word in _STRONGEST_FIRST if word in words), ""),
+            "reason": rulings[0].reason or "",
+            "judged_by": _names(j for target in targets for j in verdicts.heard(about[target], verdicts.ANYTHING)),
             "matches_gold": (State.NOTHING if unread else State.FAILS if failed else State.HOLDS).value,
         }
+
+
+_STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.value)
 
 
 def _judged_by(said: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
@@ -360,10 +364,14 @@ def _judged_by(said: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
         targets[row.target, row.target_id].append(row.judged)
     found: defaultdict[tuple[str, int], str] = defaultdict(str)
     for target, judged in targets.items():
-        about = verdicts.ANYTHING if target[0] == "question" else verdicts.VERDICT
-        names = sorted({j.person for j in verdicts.heard(judged, about)})
-        found[target] = "".join(f"\n{name}" for name in names) + "\n" * bool(names)
+        found[target] = _names(verdicts.heard(judged, verdicts.VERDICT))
     return found
+
+
+def _names(judged: Iterable[verdicts.Judged]) -> str:
+    """Who judged, each name between line breaks."""
+    names = sorted({j.person for j in judged})
+    return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
 
 
 def _ruled(people: verdicts.Ruling) -> str:

@@ -66,6 +66,7 @@ PEOPLE: Mapping[str, str] = {
     "overridden": "(({row}.cut > :at) <> ({row}.committee_cut > :at) OR {row}.undecided <> {row}.committee_undecided)",
     "conflict": "{row}.people = 'conflict'",
 }
+OVERRIDDEN = "{row}.people IN ('reject', 'correct')"  # of a question: bad, its gold or an answer to it corrected
 CHUNKS = re.compile('["“”„]([^"“”„]*)["“”„]|([^\\s"“”„]+)')  # of what is searched for: quoted, or a word
 WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, and the number in a hit's id
 
@@ -315,7 +316,8 @@ class _Query:
         if wanted.committee is not None:
             found.append(COMMITTEE[wanted.committee].format(row=row))
         if wanted.people is not None:
-            found.append(PEOPLE[wanted.people].format(row=row))
+            of_question = wanted.show is Show.QUESTIONS and wanted.people == "overridden"
+            found.append((OVERRIDDEN if of_question else PEOPLE[wanted.people]).format(row=row))
         if wanted.judged_by is not None:
             found.append(self._judged_by(row, "judged_by", wanted.judged_by))
         return [*found, heard] if heard and wanted.about_people else found
@@ -328,7 +330,8 @@ class _Query:
 def _having(session: Session, words: str, values: dict[str, object]) -> tuple[str, str, Callable[[str], str]]:
     """The words as a WITH clause, the rows to look at, and the condition that another row has them.
 
-    A text has the words where it, its question or the student's response has them all.
+    A text has the words where it, its question or the student's response has them all; a question where it or any
+    response to it does.
     """
     phrases = phrases_of(words)
     if not phrases:
@@ -345,8 +348,10 @@ def _having(session: Session, words: str, values: dict[str, object]) -> tuple[st
     number = session.execute(sa.text(f"SELECT count(*) FROM ({hits} LIMIT {FEW}) hits"), values).scalar_one()
 
     def has(name: str) -> str:
-        parts = (f"{name}.{of}_id IN (SELECT id / 4 FROM hit WHERE id % 4 = {n})" for of, n in WORDS_OF.items())
-        return f"({' OR '.join(parts)})"
+        parts = [f"{name}.{of}_id IN (SELECT id / 4 FROM hit WHERE id % 4 = {n})" for of, n in WORDS_OF.items()]
+        others = f"SELECT 1 FROM attempt x WHERE x.question_id = {name}.question_id AND x.exam_id = {name}.exam_id"
+        others += f" AND x.id IN (SELECT id / 4 FROM hit WHERE id % 4 = {WORDS_OF['attempt']})"
+        return f"({' OR '.join(parts)} OR {name}.kind = 'question' AND EXISTS ({others}))"
 
     if number >= FEW:
         return f"WITH hit AS MATERIALIZED ({hits}) ", f"(SELECT * FROM standing s WHERE {has('s')}) s", has
@@ -360,7 +365,7 @@ def _having(session: Session, words: str, values: dict[str, object]) -> tuple[st
 _JOINED = (
     "s.question_id = x.question_id AND s.explanation_id = x.id",
     "s.question_id = x.id",
-    "s.question_id = x.question_id AND s.attempt_id = x.id",
+    "s.question_id = x.question_id AND (s.attempt_id = x.id OR s.kind = 'question' AND x.exam_id = s.exam_id)",
 )
 
 

@@ -484,7 +484,7 @@ class Standing(Table, table=True):
     committee_cut: int  # the same of the committee alone
     undecided: bool  # at every threshold: too few votes, or people differ
     committee_undecided: bool
-    people: str  # what people say of it
+    people: str  # what people say of it; of a question, or of an answer to it
     reason: str  # why they rejected it
     judged_by: str  # whose word on it is in force, each between line breaks
     matches_gold: str  # a question: whether the student's answer does, as people say

@@ -1,6 +1,6 @@
 """Attempts as rows: a question, the gold answer, and one answer or two side by side, the whole of it in a fold.
 
-    attempts.draw([Shown(question, (("before", response), ("after", other)))])
+    attempts.draw([Shown(question, (answer("before", response), answer("after", other)))], ("before", "after"))
 
 Foreign text is escaped here; a fold is the browser's own <details> and opens without a rerun.
 """
@@ -22,15 +22,32 @@ LONGEST = rows.LONGEST
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """A response under its word, and as HTML what it comes to."""
+
+    word: str
+    response: Response
+    chip: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """A question and the responses to it, each under its word."""
+    """A question and the answers to it; those without a column stand in the fold alone."""
 
     question: Item
-    responses: tuple[tuple[str, Response], ...]
-    said: str = ""  # what people say of question and answer, as HTML
-    now: tuple[str, str | None] | None = None  # the last response's outcome and answer, as people have it
-    right: int = 0  # of the `taken` responses to the question
-    taken: int = 0
+    answers: tuple[Answer, ...]
+    said: str = ""  # what people say of question and answers, as HTML
+    right: str = "–"  # how many of the answers are
+
+
+def answer(word: str, response: Response) -> Answer:
+    """A response as it was recorded."""
+    return Answer(word, response, chip(response.outcome, response.answer))
+
+
+def chip(outcome: str, answer: str | None, word: str | None = None) -> str:
+    """HTML: an outcome, by its word or another, and the answer."""
+    return look.chip(outcome, one_line(answer or "", 18), word=word)
 
 
 FIRST = {
@@ -64,15 +81,18 @@ def draw(
     """Draw the rows. `words`: the heads of the answers' columns; `chosen`: the columns, where others than usual.
 
     `judge`: a link to triage for what is a mistake, or was called one. `found`: what was searched for, to be marked.
+    Where no question has a family there is no column of it.
     """
     of, names = columns(words), chosen or [*FIRST, *words]
+    if not any(one.question.family for one in shown):
+        names = [name for name in names if name != "family"]
     with rows.table("attempts", of, names, links=judge):
         bodies = [rows.folded(of, names, _cells(one, words, judge, found), _fold(one, found)) for one in shown]
         if not judge:
             st.html("".join(bodies))
             return
         for number, (one, body) in enumerate(zip(shown, bodies, strict=True)):
-            last = one.responses[-1][1]
+            last = one.answers[len(words) - 1].response
             called_one = last.outcome != "correct" or one.said
             rows.beside(body, f"attempts_{number}", {"mistake": last.uid} if called_one else None)
 
@@ -85,38 +105,34 @@ def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[s
         if shown.said
         else ""
     )
-    lines = (q.text, shown.responses[-1][1].text or "no text") if both else (q.text,)
+    own = shown.answers[: len(words)]
+    lines = (q.text, own[-1].response.text or "no text") if both else (q.text,)
     cells = {
         "no": str(q.position + 1),
         "family": escape(one_line((q.family or "–").replace("_", " "), 24)),
         "question": "".join(foreign_line_html(line, 240, found) for line in lines),
         "gold": f"{gold_html(q.gold, 24)}{said}",
-        **{word: _answer(r.outcome, r.answer) for word, (_, r) in zip(words, shown.responses, strict=True)},
-        "right": f"{shown.right} of {shown.taken}",
+        **{word: one.chip for word, one in zip(words, own, strict=True)},
+        "right": shown.right,
         "people": shown.said or "–",
         "task": q.task.value,
-        "length": f"{len(shown.responses[-1][1].text.split()):,}",
+        "length": f"{len(own[-1].response.text.split()):,}",
     }
-    if shown.now:
-        cells[words[-1]] = _answer(*shown.now)
     titles = {"no": one_line(f"in the file: {q.source_id}", 80)}
     return {name: (inside, titles.get(name, "")) for name, inside in cells.items()}
-
-
-def _answer(outcome: str, answer: str | None) -> str:
-    return look.chip(outcome, one_line(answer or "", 18))
 
 
 def _fold(shown: Shown, found: str) -> str:
     q = shown.question
     block = prompts.question_block(q.text, q.context, q.options)
-    parts = [figures.titled("question", foreign_html(block, hits(block, found), LONGEST))]
+    gold = f'<div class="mapd-note">gold {gold_html(q.gold, 200)}</div>'
+    parts = [figures.titled("question", foreign_html(block, hits(block, found), LONGEST) + gold)]
     if shown.said:
         parts.append(figures.titled("people", shown.said))
-    for word, response in shown.responses:
-        parts.append(
-            figures.titled(word, foreign_html(response.text, hits(response.text, found), LONGEST) + _ours(response))
-        )
+    for one in shown.answers:
+        response = one.response
+        text = foreign_html(response.text, hits(response.text, found), LONGEST)
+        parts.append(figures.titled(one.word, f"{one.chip}{text}{_ours(response)}"))
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 

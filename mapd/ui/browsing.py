@@ -26,6 +26,8 @@ from mapd.verdicts import Reason, Verdict
 
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
 STATES = {LOOKS[state].word: state.value for state in State}  # by the word that list and address have
+STUDENT = {LOOKS["correct"].word: State.HOLDS.value, LOOKS["incorrect"].word: State.FAILS.value}
+STUDENT |= {"no answer, or taken out": State.NOTHING.value}  # of a question, by the word in list and address
 IN_ORDER = Order.QUESTION.value
 ALWAYS = ("no", "text", "question")  # these columns stay
 COLUMNS = {  # of what is shown: the key in the address, the columns there are, those shown unless others are chosen
@@ -45,20 +47,20 @@ def free(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in ALWAYS]
 
 
+FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
 DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
     "q": "",
-    **dict.fromkeys(("teacher", "verdict", *CHECKS, "people", "by", "reason", "task", "low", "high", "apart")),
+    **dict.fromkeys(("teacher", "verdict", *CHECKS, "student", "people", *FURTHER)),
     **dict.fromkeys(("order", "question_order"), IN_ORDER),
     **{key: free(usual) for key, _, usual in COLUMNS.values()},
 }
-OF_QUESTIONS = {"show", "q", "gold", "people", "by", "task"}  # what questions can be asked for
-OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"question_order"}
+OF_QUESTIONS = {"show", "q", "student", "people", "by", "task"}  # what questions can be asked for
+OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH = (
     "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
     "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
 )
-FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def chosen(exam_id: int) -> Asked:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
     asks = (OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS) | {ORDERS[show][0], COLUMNS[show][0]}
-    said = {key: st.session_state.get(key, value) if key in asks else value for key, value in DEFAULTS.items()}
+    said = {key: _said(key) if key in asks else value for key, value in DEFAULTS.items()}
     if said["q"] and not listing.phrases_of(said["q"]):
         text.complain(f"the search looks for words, and there is none in: {said['q']}; every text is shown")
     low, high = said["low"], said["high"]
@@ -108,6 +110,7 @@ def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[s
         "teacher": list(voices),
         "verdict": _values(Verdict),
         **{name: list(STATES) for name in CHECKS},
+        "student": list(STUDENT),
         "people": list(listing.PEOPLE),
         "by": judges,
         "reason": [in_words(reason) for reason in Reason],
@@ -148,7 +151,8 @@ def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> W
         show=show,
         author_id=voices.get(said["teacher"]),
         verdict=said["verdict"],
-        checks={check: STATES[said[name]] for name, check in CHECKS.items() if said[name]},
+        checks={check: STATES[said[name]] for name, check in CHECKS.items() if said[name]}
+        | ({"matches_gold": STUDENT[said["student"]]} if said["student"] else {}),
         people=said["people"],
         judged_by=said["by"],
         reason=said["reason"] and said["reason"].replace(" ", "_"),
@@ -224,7 +228,7 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
         for key in ("teacher", "verdict", *CHECKS):
             _choice(key, known[key])
     else:
-        _choice("gold", known["gold"], "Student")
+        _choice("student", known["student"])
     _choice("people", known["people"])
     order = ORDERS[show][0]
     st.selectbox("Order", known[order], key=order, width=150, **bound)
@@ -236,7 +240,8 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
 def _further(known: Mapping[str, Sequence[str]], show: Show) -> None:
     """The filters that are wanted more rarely, and the columns."""
     bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
-    number = sum(st.session_state.get(key) is not None for key in FURTHER)
+    there = [key for key in FURTHER if show is not Show.QUESTIONS or key in OF_QUESTIONS]
+    number = sum(st.session_state.get(key) is not None for key in there)
     with st.popover(f"More · {number}" if number else "More", icon=":material/tune:", key="browse_more"):
         _choice("by", known["by"], "Judged by", width=260)
         _choice("task", known["task"], width=260)
@@ -246,10 +251,10 @@ def _further(known: Mapping[str, Sequence[str]], show: Show) -> None:
                 for key, word in (("low", "Mean from"), ("high", "Up to")):
                     st.number_input(word, 1.0, 5.0, None, 0.25, key=key, width=124, placeholder="any", **bound)
             st.number_input("Scores apart by", 1, 4, None, 1, key="apart", width=260, placeholder="any", **bound)
-        key, there, usual = COLUMNS[show]
+        key, columns, usual = COLUMNS[show]
         st.pills(
             "Columns",
-            free(there),
+            free(columns),
             selection_mode="multi",
             default=free(usual),
             width=270,
@@ -276,7 +281,14 @@ def _choice(name: str, options: Sequence[str], label: str = "", width: int = 124
 
 
 def _any_set() -> bool:
-    return any(st.session_state.get(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
+    return any(_said(key) not in (None, value) for key, value in DEFAULTS.items() if key != "show")
+
+
+def _said(key: str) -> Any:
+    """What a filter says; columns in the order in which they stand, however they were chosen."""
+    value = st.session_state.get(key, DEFAULTS[key])
+    there = next((there for name, there, _ in COLUMNS.values() if name == key), None)
+    return value if there is None or value is None else [name for name in there if name in value]
 
 
 def _clear() -> None:

@@ -154,7 +154,9 @@ def _shown(told: Results, change: Change) -> list[Shown]:
     first = {a.question_id: a for a in before.attempts if a.sample == 0}
     second = {a.question_id: a for a in after.attempts if a.sample == 0}
     questions = (q for q in before.questions.values() if q.uid in uids)
-    return [Shown(q, (("before", first[q.id]), ("after", second[q.id]))) for q in questions]
+    return [
+        Shown(q, (attempts.answer("before", first[q.id]), attempts.answer("after", second[q.id]))) for q in questions
+    ]
 
 
 def exams() -> list[ExamInfo]:

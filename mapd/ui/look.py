@@ -90,6 +90,8 @@ def teacher_chip(name: str, index: int) -> str:
 def word_of(act: Act, about: str) -> str:
     """What a decision on a text, an attempt or a question is called."""
     told = {Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.WITHDRAW: "withdrew", Act.CORRECT: "read as"}
+    if about == "question":
+        told |= {Act.ACCEPT: "good", Act.REJECT: "bad", Act.CORRECT: "gold corrected to"}
     if about == "attempt":
         told |= {Act.ACCEPT: "a mistake indeed", Act.REJECT: "not a mistake"}
     return told[act]

@@ -119,7 +119,7 @@ def _pair(pair: Pair) -> tuple[Cell, ...]:
 
 def few(n: int) -> str:
     """That so many are too few to go by; empty where they aren't."""
-    return f"{n} texts: too few to tell" if n < FEW else ""
+    return f"{n} text{'s' * (n != 1)}: too few to tell" if n < FEW else ""
 
 
 def record(r: Record, curated: Curated, own: bool) -> None:

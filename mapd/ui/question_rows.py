@@ -2,11 +2,12 @@
 
     question_rows.draw(exam_id, found, question_rows.USUAL)
 
-Where the student was asked several times the row has its first mistake, else its first answer; "right" counts them all.
+Where the student was asked several times the row has its first mistake, else its first answer; the fold has them all.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from mapd.mistakes import is_mistake, or_corrected
 from mapd.questions.grading import Outcome
@@ -14,7 +15,7 @@ from mapd.store import db, queries
 from mapd.store.listing import Row
 from mapd.store.queries import Item, Response
 from mapd.ui import attempts, current, rows
-from mapd.verdicts import Judged, Ruling, ruling
+from mapd.verdicts import Act, Judged, Ruling, ruling
 
 HEADS = ("answer",)
 USUAL = ("no", "family", "question", "gold", "answer")
@@ -39,28 +40,28 @@ def draw(exam_id: int, found: Sequence[Row], columns: Sequence[str] = USUAL, wor
 def _shown(item: Item, attempt_id: int, taken: Sequence[Response], said: Said) -> attempts.Shown:
     of_question = ruling(said.get(("question", item.id), ()))
     of_answers = {response.id: ruling(said.get(("attempt", response.id), ())) for response in taken}
-    gold = or_corrected(item.gold, of_question)
+    gold, bad = or_corrected(item.gold, of_question), of_question.decision is Act.REJECT
     wrong = {r.id for r in taken if is_mistake(r, item, gold, of_answers[r.id])}
-    shown = next(response for response in taken if response.id == attempt_id)
-    return attempts.Shown(
-        item,
-        (("answer", shown),),
-        _people(of_question, of_answers[shown.id]),
-        _now(shown, shown.id in wrong, of_answers[shown.id]),
-        right=len(taken) - len(wrong),
-        taken=len(taken),
-    )
+    ordered = sorted(taken, key=lambda response: response.id != attempt_id)  # the others behind the one of the row
+    answers = [
+        attempts.Answer("another answer" if n else "answer", r, _chip(r, bad, r.id in wrong, of_answers[r.id]))
+        for n, r in enumerate(ordered)
+    ]
+    right = "–" if bad else f"{len(taken) - len(wrong)} of {len(taken)}"
+    return attempts.Shown(replace(item, gold=gold), tuple(answers), _people(of_question, of_answers.values()), right)
 
 
-def _people(of_question: Ruling, of_answer: Ruling) -> str:
-    """What people say of the question and of the answer, as HTML."""
-    rulings = {"question": of_question, "attempt": of_answer}
-    return "<br>".join(f"{about}: {rows.said(people, about)}" for about, people in rulings.items() if people.by)
+def _people(of_question: Ruling, of_answers: Iterable[Ruling]) -> str:
+    """What people say of the question and of the answers, as HTML."""
+    rulings = [("question", of_question), *(("attempt", people) for people in of_answers)]
+    return "<br>".join(f"{about}: {rows.said(people, about)}" for about, people in rulings if people.by)
 
 
-def _now(response: Response, wrong: bool, people: Ruling) -> tuple[str, str | None]:
-    """The outcome and the answer, as people have it."""
+def _chip(response: Response, bad: bool, wrong: bool, people: Ruling) -> str:
+    """What the answer comes to, as people have it."""
     answer = or_corrected(response.answer, people)
+    if bad:
+        return attempts.chip("nothing", answer, word="taken out")
     if not wrong:
-        return Outcome.CORRECT, answer
-    return (Outcome.INCORRECT if response.outcome == Outcome.CORRECT else response.outcome), answer
+        return attempts.chip(Outcome.CORRECT, answer)
+    return attempts.chip(Outcome.INCORRECT if response.outcome == Outcome.CORRECT else response.outcome, answer)

@@ -118,5 +118,5 @@ def listed(material: Material) -> None:
         st.caption("No attempt is among these.")
         return
     page = attempts.pages(len(found))
-    shown = [Shown(material.questions[a.question_id], (("the student's response", a),)) for a in found]
+    shown = [Shown(material.questions[a.question_id], (attempts.answer("the student's response", a),)) for a in found]
     attempts.draw(attempts.part(shown, page), ("answer",), judge=material.exam.split == "train")

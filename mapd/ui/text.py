@@ -42,7 +42,7 @@ MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 NO_GOLD = '<span class="mapd-more">none given</span>'
 HIT = "found"  # what a search's marks are labelled
 SLACK = 40  # characters that a cut may stand aside from where it was asked for
-BEFORE = 24  # characters that a line shows before what was found
+BEFORE = 10  # characters that a line shows before what was found
 SEARCHED = 20_000  # characters of a text that are looked through for what to mark
 NO_TEXT = '<span class="mapd-more">no text</span>'
 

@@ -83,7 +83,7 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
         ({"show": "feedback", "teacher": "gpt"}, 12),
         ({"show": "mistakes", "verdict": "rejected", "order": "most doubtful"}, 11),
         ({"show": "questions"}, 12),
-        ({"show": "questions", "gold": "holds"}, 0),
+        ({"show": "questions", "student": "right"}, 0),
         ({"show": "questions", "question_order": "wrong first", "task": "numeric"}, 12),
         ({"show": "questions", "people": "judged", "q": "pens"}, 1),
     ],
@@ -185,16 +185,16 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
     places = [m.question.position + 1 for m in mistakes]
     usual = browse(show="questions")
     assert numbers(usual) == places
-    assert 'class="c-family"' in shown(usual)
+    assert 'class="c-gold"' in shown(usual)
     assert 'class="c-people"' not in shown(usual)
     app = browse(show="questions", question_order="right first", question_columns="people")
     assert numbers(app) == [places[4], *places[:4], *places[5:]]
     assert numbers(browse(show="questions", question_order="wrong first"))[-1] == places[4]
-    assert 'class="c-family"' not in shown(app)
+    assert 'class="c-gold"' not in shown(app)
     assert "attempt: not a mistake by ann" in shown(app)
-    assert "question: read as 77 by ann" in shown(app)
-    assert shown(app).count('title="right"') == 0, "that column is not shown"
-    assert shown(browse(show="questions", question_columns="answer")).count('title="right"') == 1
+    assert "question: gold corrected to 77 by ann" in shown(app)
+    assert shown(app).count('title="right"') == 1, "in its fold; that column is not shown"
+    assert shown(browse(show="questions", question_columns="answer")).count('title="right"') == 2
 
 
 def test_a_row_of_mistakes_names_teachers_and_its_texts_by_kind(full_home: Path) -> None:

@@ -174,7 +174,7 @@ def test_the_right_gold_is_typed(full_home: Path) -> None:
     field = next(f for f in app.text_input if f.label == "The right gold answer")
     field.set_value("77").run()
     assert "corrected" in shown(app)
-    assert "read as 77" in shown(app)
+    assert "gold corrected to 77" in shown(app)
 
 
 def test_a_judgement_that_a_merge_brought_in_late_stops_nobody(full_home: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_judgement_that_a_merge_brought_in_late_stops_nobody(full_home: Path) 
     app = triage()
     next(f for f in app.text_input if f.label == "The right gold answer").set_value("77").run()
     assert errors(app) == []
-    assert "read as 77" in shown(app)
+    assert "gold corrected to 77" in shown(app)
 
 
 TOLD = (

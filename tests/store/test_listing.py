@@ -254,13 +254,30 @@ def test_every_question_is_a_row_with_what_people_say_of_it(engine: sa.Engine, e
         judging.judge(session, Target("question", mistakes[2].question.id), Act.REJECT, by="ann", reason="other")
         judging.judge(session, Target("attempt", mistakes[1].attempt.id), Act.REJECT, by="ann")
         assert len(questions(session, exam_of.id)) == 13
-        assert questions(session, exam_of.id, people="judged") == [mistakes[2].question.position]
-        assert questions(session, exam_of.id, judged_by="ann", reason="other") == [mistakes[2].question.position]
+        both = [m.question.position for m in mistakes[1:3]]
+        assert questions(session, exam_of.id, people="judged") == both, "of the question, or of an answer to it"
+        assert questions(session, exam_of.id, people="overridden") == questions(session, exam_of.id, judged_by="ann")
+        assert questions(session, exam_of.id, judged_by="ann") == both
+        assert questions(session, exam_of.id, judged_by="ann", reason="other") == both[1:]
         right = questions(session, exam_of.id, checks={"matches_gold": "holds"})
         assert right == [mistakes[1].question.position], "no mistake any more"
         unread = [m.question.position for n, m in enumerate(mistakes) if n == 2 or (m.answer is None and n != 1)]
         assert questions(session, exam_of.id, checks={"matches_gold": "nothing"}) == unread
         assert questions(session, exam_of.id, words="Nobody explained") == [-1]
+
+
+def test_words_in_any_answer_find_the_question(
+    engine: sa.Engine, exam_of: ExamInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.writing(engine) as session:
+        mistake = judging.curated_set(session, exam_of.id).mistakes[4]
+        read = {"answer": "x", "outcome": "incorrect", "our_outcome": "incorrect", "sample": 1, "seed": 1}
+        session.add(t.Attempt(exam_id=exam_of.id, question_id=mistake.question.id, text="A zebra says x.", **read))
+    standing.catch_up(engine, exam_of.id)
+    with db.reading(engine) as session:
+        for few in (9_000, 0):
+            monkeypatch.setattr(listing, "FEW", few)
+            assert questions(session, exam_of.id, words="zebra") == [mistake.question.position]
 
 
 def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: sa.Engine, exam_of: ExamInfo) -> None:

@@ -107,7 +107,7 @@ def response(mistake: Mistake) -> str:
 STATES_GOLD = {
     State.HOLDS: "states the gold",
     State.FAILS: "doesn’t state the gold",
-    State.NOTHING: "no gold to state",
+    State.NOTHING: "gold: nothing to check",
 }
 
 

@@ -125,13 +125,7 @@ def entered(curated: Curated, line: Line, stop: Stop, mistake: Mistake) -> Expla
     return first.shuffled(alike, line.person)[0]
 
 
-def show(
-    curated: Curated,
-    line: Line,
-    stop: Stop,
-    mistake: Mistake,
-    text: Explained | None,
-) -> Scene:
+def show(curated: Curated, line: Line, stop: Stop, mistake: Mistake, text: Explained | None) -> Scene:
     """The scene of this mistake, its texts as `ordered` has them, this text in focus."""
     person, entry = line.person, line.entry(curated, mistake)
     hidden = _hidden(curated, stop, person, mistake, text)
