@@ -20,6 +20,7 @@ from mapd.ui.triage.cards import words
 from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
+MANY = 200  # judgements: as many take a while
 OPEN = "bulk"  # session state: whether the popover is open
 
 
@@ -33,18 +34,19 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            _asked(listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1), wanted.show)
+            _asked(listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1), wanted.show, of)
 
 
-def _asked(said: Sequence[Said], show: Show) -> None:
-    """How many fit, and what to decide of them."""
+def _asked(said: Sequence[Said], show: Show, rows: int) -> None:
+    """How many fit, and what to decide of them. `rows`: how many the table has of them."""
     if len(said) > bulk.MOST:
         st.markdown(
             f"More than {bulk.MOST:,} fit these filters: one act judges up to {bulk.MOST:,}. Narrow them first."
         )
         return
     judged = sum(bool(x.judged_by) for x in said)
-    st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.")
+    shared = f" They stand in {rows:,} rows: answers to one question share its rationales." * (len(said) != rows)
+    st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
     _decide(bulk.chosen(said, KINDS[show]))
 
 
@@ -69,6 +71,7 @@ def _decide(chosen: Sequence[Chosen]) -> None:
 
 
 def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) -> None:
+    _told_to_wait(len(chosen))
     _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
     st.session_state[OPEN] = False  # a second press would be for what is found now
 
@@ -92,7 +95,14 @@ def _last(judged: Sequence[JudgementRow]) -> None:
 
 
 def _back(rows: Sequence[JudgementRow]) -> None:
+    _told_to_wait(len(rows))
     _write(lambda session, person: bulk.take_back(session, rows, by=person))
+
+
+def _told_to_wait(number: int) -> None:
+    """What takes a second or more says so."""
+    if number >= MANY:
+        st.toast(f"Saving {number:,} judgements …", icon=":material/hourglass_top:")
 
 
 def _write(act: Callable[[Session, str], object]) -> None:

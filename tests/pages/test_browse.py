@@ -197,6 +197,18 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
     assert shown(browse(show="questions", question_columns="answer")).count('title="right"') == 2
 
 
+def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        question = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
+        judging.judge(session, Target("question", question.id), Act.REJECT, by="ann", reason="gold_wrong")
+    app = browse(show="questions", question_columns="answer", people="overridden")
+    assert numbers(app) == [question.position + 1]
+    assert "taken out" in shown(app)
+    assert "question: bad by ann: gold wrong" in shown(app)
+    assert question.position + 1 not in numbers(browse(show="questions", student="wrong"))
+    assert numbers(browse(show="questions", question_order="wrong first"))[-1] == question.position + 1
+
+
 def test_a_row_of_mistakes_names_teachers_and_its_texts_by_kind(full_home: Path) -> None:
     body = shown(browse(show="mistakes"))
     brief = body[body.index('class="mapd-brief"') :]
