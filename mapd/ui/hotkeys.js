@@ -6,6 +6,8 @@ if (!window.mapdHotkeys) {
   const PANEL = '[class*="st-key-hotpanel_"]';
   const SOON = 500; // ms: so long a panel may take to be there once its key is pressed
   const FRAMES = 40;
+  const SCROLLS = ["pageup", "pagedown", " ", "arrowup", "arrowdown", "home", "end"];
+  const LINE = 40; // px that an arrow scrolls
 
   const button = (within, key) => {
     const name = `st-key-hot_${CSS.escape(key)}`;
@@ -19,6 +21,18 @@ if (!window.mapdHotkeys) {
 
   // Where Enter already means "press this".
   const presses = (element) => element.closest("button, a, summary, [role=button], [role=option], [role=menuitem]") !== null;
+
+  // With shift they select, but for the space bar, which goes back.
+  const scrolls = (event, key) => SCROLLS.includes(key) && (key === " " || !event.shiftKey);
+  const scroll = (event, key) => {
+    const [open, main] = ["stPopoverBody", "stMain"].map(id => document.querySelector(`[data-testid="${id}"]`));
+    const box = open ?? main;
+    const bar = box.querySelector('[data-testid="stBottom"]')?.offsetHeight ?? 0; // lies over the box's last lines
+    const page = 0.9 * (box.clientHeight - bar);
+    const all = box.scrollHeight;
+    const by = { pageup: -page, pagedown: page, arrowup: -LINE, arrowdown: LINE, home: -all, end: all };
+    box.scrollBy(0, by[key] ?? (event.shiftKey ? -page : page));
+  };
 
   // "r" and then at once "1": the panel that "r" opens may need a frame or two.
   const pressSoon = (key, frames) => {
@@ -52,9 +66,16 @@ if (!window.mapdHotkeys) {
       focusSoon(FRAMES, true);
       return;
     }
-    if (["escape", "tab", "enter", " "].includes(key)) return; // streamlit closes; the browser moves
+    if (["escape", "tab", "enter"].includes(key)) return; // streamlit closes; the browser moves
+    if (scrolls(event, key) && panel()?.contains(event.target)) return; // the browser scrolls, or presses
+    if (key === " " && presses(event.target)) return;
     take();
-    if (event.repeat || isSoon(tabbed)) return; // what comes before the field has the focus was meant for the field
+    if (isSoon(tabbed)) return; // what comes before the field has the focus was meant for the field
+    if (scrolls(event, key)) {
+      scroll(event, key);
+      return;
+    }
+    if (event.repeat) return;
     const opener = button(document, key);
     if (opener?.ariaExpanded === "true") { // the same key closes it
       opener.click();
@@ -76,6 +97,13 @@ if (!window.mapdHotkeys) {
     const take = () => { event.preventDefault(); event.stopImmediatePropagation(); };
     if (panel() || isSoon(opened)) {
       inPanel(event, key, take);
+      return;
+    }
+    // What has the focus scrolls as the browser does it, and what it means is its own. Where nothing has it, the browser
+    // would scroll the body, which can't be scrolled.
+    if (scrolls(event, key) && event.target === document.body) {
+      take();
+      scroll(event, key);
       return;
     }
     if (key === "enter" && presses(event.target)) return;

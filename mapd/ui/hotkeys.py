@@ -5,8 +5,9 @@
     hotkeys.listen()                                                                        # once, at the page's end
 
 Streamlit's own `shortcut=` keeps R for itself, opens no popover, and waits for the server before a second key (`r` `1`)
-can mean something else; hence a script. It only ever clicks buttons: all that decides is on the server. The
-Content-Security-Policy lets it run by its hash (headers.py).
+can mean something else; hence a script. It only ever clicks buttons: all that decides is on the server. And it scrolls
+by the keys that do so anywhere: streamlit's page is a box in the body, which the browser only scrolls once something in
+it has the focus. The Content-Security-Policy lets it run by its hash (headers.py).
 """
 
 from pathlib import Path

@@ -197,10 +197,47 @@ def panel(page: Page, key: str):
     return page.locator(f'[class*="st-key-hotpanel_{key}"]')
 
 
+SCROLLED = "document.querySelector('[data-testid=stMain]').scrollTop"
+UNDER_THE_BAR = """() => {
+  const last = [...document.querySelectorAll(".st-key-mapd_triage_focus .mapd-checks")].at(-1);
+  return last.getBoundingClientRect().bottom > document.querySelector(".stBottom").getBoundingClientRect().top;
+}"""
+LEFT = "window.left = []; addEventListener('keydown', event => left.push(event.key))"  # to the browser and streamlit
+
+
+def test_what_lies_under_the_bar_is_scrolled_to_by_keyboard(page: Page, app: App) -> None:
+    page.set_viewport_size({"width": 1024, "height": 600})
+    open_triage(page, app)
+    assert page.evaluate("document.activeElement === document.body")
+    assert page.evaluate(UNDER_THE_BAR)
+    for there, back in (("End", "Home"), ("PageDown", "PageUp"), ("Space", "Shift+Space"), ("ArrowDown", "ArrowUp")):
+        page.keyboard.press(there)
+        assert page.evaluate(SCROLLED) > 0, there
+        assert there != "End" or not page.evaluate(UNDER_THE_BAR)
+        page.keyboard.press(back)
+        assert page.evaluate(SCROLLED) == 0, back
+    page.evaluate(LEFT)
+    page.locator(".st-key-mapd_triage_bar [role=combobox]").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("listbox")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator(".mapd-response").focus()
+    page.keyboard.press("PageDown")
+    assert page.evaluate("left").pop() == "PageDown", "what has the focus has its keys"
+
+
 def test_the_keys_are_listed_by_a_key_and_put_away_by_it(page: Page, app: App, judged) -> None:
     open_triage(page, app)
+    page.set_viewport_size({"width": 1024, "height": 768})
     page.keyboard.press("?")
-    expect(panel(page, "help")).to_contain_text("read this text")
+    first, last = (panel(page, "help").locator(f"dt:{which}-of-type") for which in ("first", "last"))
+    expect(first).to_be_in_viewport()
+    expect(last).not_to_be_in_viewport()
+    page.keyboard.press("End")
+    expect(last).to_be_in_viewport(ratio=1)
+    page.keyboard.press("PageUp")
+    expect(first).to_be_in_viewport(ratio=1)
+    assert page.evaluate(SCROLLED) == 0, "what stands under the list stays where it is"
     page.keyboard.press("a")
     page.wait_for_timeout(READ)
     assert judged() == [], "what stands under the list is not decided"

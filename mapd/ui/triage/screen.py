@@ -44,6 +44,7 @@ KEYS = (
     ("← →", "the mistake before / behind"),
     ("h", "history"),
     ("i", "the guidelines beside the work, and away"),
+    ("↑ ↓ Space", "scroll, as do PageUp, PageDown, Home and End"),
     ("m", "maths and markdown of this text rendered, and back to as it was written"),
 )
 
