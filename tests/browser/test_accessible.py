@@ -70,6 +70,24 @@ def test_every_page_is_accessible_and_holds_on_small_screens(page: Page, app: Ap
     assert (found, wider) == ([], [])
 
 
+def test_an_open_and_a_pressed_button_are_read_in_both_themes(page: Page, app: App) -> None:
+    resting.load(page, f"{app.url}/triage")
+    keys, judge = (page.locator(f'[class*="st-key-hot_{key}"] button') for key in ("help", "j_"))
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator(".stApp")).to_have_css("color-scheme", theme)
+        page.keyboard.press("?")
+        expect(keys).to_have_attribute("aria-expanded", "true")
+        judge.hover()
+        page.mouse.down()
+        assert judge.evaluate("e => e.matches(':active')")
+        assert violations(page, "dark") == [], theme
+        page.mouse.move(0, 0)  # to let go of it there presses nothing
+        page.mouse.up()
+        page.keyboard.press("Escape")
+        expect(keys).to_have_attribute("aria-expanded", "false")
+
+
 def tab_to(page: Page, wanted: str) -> set[str]:
     """Press Tab until what is wanted has the focus, and see where it is on the way; the hotkeys that were passed."""
     passed = set()
