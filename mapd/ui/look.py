@@ -7,11 +7,12 @@ Text has the theme's text colour, the colour stands beside it: never the only si
 on the dark page (3:1), and white reads on it (4.5:1), so one serves both themes.
 """
 
+import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mapd.ui.text import escape
+from mapd.ui.text import escape, one_line
 from mapd.verdicts import Act
 
 GREEN, VERMILLION, GREY, PURPLE, AMBER = "#0f8060", "#c04f00", "#6b7280", "#a5528a", "#8f6a00"
@@ -79,11 +80,12 @@ def teacher_colour(index: int) -> str:
     return TEACHERS[index % len(TEACHERS)]
 
 
-def teacher_chip(name: str, index: int) -> str:
-    """HTML: a teacher's swatch and name."""
+def teacher_chip(name: str, index: int, whole: str = "") -> str:
+    """HTML: a teacher's swatch and name; in the tooltip the `whole` name, for it may be cut here or by the place."""
+    title = html.escape(one_line(whole or name, 500))
     return (
-        f'<span class="mapd-chip" style="--c:{teacher_colour(index)}">'
-        f'<span class="mapd-swatch"></span>{escape(name)}</span>'
+        f'<span class="mapd-chip" style="--c:{teacher_colour(index)}" title="{title}">'
+        f'<span class="mapd-swatch"></span><span class="mapd-name">{escape(name)}</span></span>'
     )
 
 

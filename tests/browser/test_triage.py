@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import col, select
 
-from mapd.curation import guidelines
+from mapd.curation import guidelines, repairing
+from mapd.curation.judging import Target
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -338,6 +339,32 @@ def test_at_1024_nothing_overlaps_or_is_cut_with_guidelines_and_sidebar(page: Pa
     expect(page.locator("[data-testid=stSidebar]")).to_be_visible()
     page.wait_for_timeout(READ)
     assert page.evaluate(CROWDED) == []
+
+
+NAME = "wilhelmina featherstonehaugh-cholmondeley"
+OVER = """e => [...e.parentElement.children].filter(other => other !== e).some(other => {
+  const a = e.getBoundingClientRect(), b = other.getBoundingClientRect();
+  return a.right > b.left && b.right > a.left && a.bottom > b.top && b.bottom > a.top;
+})"""
+
+
+def test_a_long_name_in_a_texts_line_is_cut_and_told_whole(page: Page, app: App) -> None:
+    page.set_viewport_size({"width": 1024, "height": 768})
+    open_triage(page, app)
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        text = queries.explanation(session, "rationale", parse_qs(urlparse(page.url).query)["text"][0])
+        target = Target("rationale", queries.identity(text))
+        repairing.repair(session, target, "8 - 5 = 3. So 3.", by=NAME, token="long name")
+    engine.dispose()
+    resting.load(page, page.url.split("&text")[0], READ)
+    chip = page.locator(f'.mapd-textline > .mapd-chip[title="repair by {NAME}"]')
+    expect(chip).to_be_visible()
+    assert not chip.evaluate(OVER)
+    name = chip.locator(".mapd-name")
+    expect(name).to_have_css("text-overflow", "ellipsis")
+    assert name.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert chip.evaluate("e => e.scrollWidth <= e.clientWidth"), "the name is cut, and not the chip"
 
 
 def test_the_bar_fills_and_the_lost_connection_hides_no_name(page: Page, app: App) -> None:

@@ -30,7 +30,8 @@ def labelled(what: str) -> str:
 def small_chip(teacher: str, curated: Curated, shown: str = "") -> str:
     """A teacher's chip in the exam's colours; `shown` where it says more than the name."""
     names = sorted(set(curated.teachers))
-    return teacher_chip(one_line(shown or teacher, 30), names.index(teacher) if teacher in names else len(names))
+    index = names.index(teacher) if teacher in names else len(names)
+    return teacher_chip(one_line(shown or teacher, 30), index, shown or teacher)
 
 
 def sign(state: State) -> str:
