@@ -27,11 +27,11 @@ def labelled(what: str) -> str:
     return f'<span class="mapd-label">{what}</span>'
 
 
-def small_chip(teacher: str, curated: Curated, shown: str = "") -> str:
-    """A teacher's chip in the exam's colours; `shown` where it says more than the name."""
+def small_chip(teacher: str, curated: Curated, shown: str = "", title: str = "") -> str:
+    """A teacher's chip in the exam's colours; `shown` in place of the name, and what its tooltip says."""
     names = sorted(set(curated.teachers))
     index = names.index(teacher) if teacher in names else len(names)
-    return teacher_chip(one_line(shown or teacher, 30), index, shown or teacher)
+    return teacher_chip(one_line(shown or teacher, 30), index, title or teacher)
 
 
 def sign(state: State) -> str:
@@ -122,7 +122,7 @@ def text_line(x: Explained, curated: Curated) -> str:
         said = f'<span class="mapd-answer">{escape(one_line(x.answer, 24))}</span> {sign(x.states.matches_gold)}'
     step = '<span class="mapd-note">false step</span>' if x.states.equations_true is State.FAILS else ""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
-    who = small_chip(x.text.teacher, curated, x.text.by)
+    who = small_chip(x.text.teacher, curated, f"✎ {x.text.teacher}" * bool(x.text.repairs_id), x.text.by)
     counts = chip("conflict" if x.people.conflict else x.verdict.value)
     people = "overridden" if x.overridden else "judged" if x.judged else ""
     judged = f'<span class="mapd-note" title="a person has decided on it">{people}</span>' if people else ""
