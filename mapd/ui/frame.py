@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
-from mapd.ui import address, current, signing_in, text, working
+from mapd.ui import address, current, history, signing_in, text, working
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -22,9 +22,10 @@ JUDGE = "pages/review/triage.py"  # where those begin who only judge
 
 
 def configure() -> None:
-    """The icon, the width, the style; and an About entry, or streamlit hides the menu with its theme choice."""
+    """Icon, width, style, history; and an About entry, or streamlit hides the menu with its theme choice."""
     st.set_page_config("MAPD Studio", page_icon="📖", layout="wide", menu_items={"About": ABOUT})
     st.html(STYLE)
+    history.keep()
 
 
 def show(sections: Mapping[str, Sequence[Page]]) -> None:

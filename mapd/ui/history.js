@@ -1,0 +1,21 @@
+// One press, one entry in the browser's history; what completes an address adds none. See history.py.
+if (!window.mapdHistory) {
+  window.mapdHistory = true;
+  let pressed = false; // since the last entry
+  const push = history.pushState.bind(history);
+  const replace = history.replaceState.bind(history);
+
+  // Streamlit replaces where a filter was set by hand, and adds an entry for whatever the server then says to it.
+  history.pushState = history.replaceState = (state, unused, url) => {
+    const moves = pressed && new URL(url ?? "", location.href).href !== location.href;
+    if (moves) pressed = false;
+    (moves ? push : replace)(state, unused, url);
+  };
+
+  const press = () => { pressed = true; };
+  window.addEventListener("pointerdown", press, true);
+  window.addEventListener("keydown", press, true);
+  // The click at a pointer's end is no second press; one without a pointer (a hotkey, a screen reader) is a press.
+  window.addEventListener("click", ({ detail }) => { if (!detail) press(); }, true);
+  window.addEventListener("popstate", () => { pressed = false; }, true); // before streamlit answers it
+}
