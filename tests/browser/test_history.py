@@ -1,7 +1,8 @@
-"""The browser's history: one press of Back undoes one press."""
+"""The browser's history: one press of Back undoes one press; and addresses that lead nowhere."""
 
 from urllib.parse import parse_qs, urlparse
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import resting
@@ -88,3 +89,11 @@ def test_each_filter_set_by_hand_is_one_step_back(page: Page, app: App) -> None:
         back(page)
         assert asked(page) == step
         expect(chosen(page, "q")).to_have_value(step.get("q", ""))
+
+
+@pytest.mark.parametrize("path", ["triage/foo", "triage/foo/bar"])
+def test_an_address_below_a_page_leads_to_the_page(page: Page, app: App, path: str) -> None:
+    resting.load(page, f"{app.url}/{path}?queue=everything")
+    assert urlparse(page.url).path == "/triage"
+    assert asked(page)["queue"] == "everything"
+    expect(page.locator(".st-key-mapd_triage_focus")).to_be_visible()
