@@ -4,11 +4,15 @@ if (!window.mapdHistory) {
   let pressed = false; // since the last entry
   const push = history.pushState.bind(history);
   const replace = history.replaceState.bind(history);
+  const rows = (url) => ["after", "before"].map((key) => new URL(url, location.href).searchParams.get(key)).join();
 
   // Streamlit replaces where a filter was set by hand, and adds an entry for whatever the server then says to it.
   history.pushState = history.replaceState = (state, unused, url) => {
     const moves = pressed && new URL(url ?? "", location.href).href !== location.href;
-    if (moves) pressed = false;
+    if (moves) {
+      pressed = false; // and the next rows are read from their top
+      if (rows(url) !== rows(location.href)) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
+    }
     (moves ? push : replace)(state, unused, url);
   };
 

@@ -91,6 +91,18 @@ def test_each_filter_set_by_hand_is_one_step_back(page: Page, app: App) -> None:
         expect(chosen(page, "q")).to_have_value(step.get("q", ""))
 
 
+def test_the_next_rows_are_read_from_their_top(page: Page, app: App) -> None:
+    resting.load(page, f"{app.url}/browse")
+    top = "document.querySelector('[data-testid=stMain]').scrollTop"
+    link = page.get_by_role("link", name="Next")
+    link.scroll_into_view_if_needed()
+    assert page.evaluate(top) > 0
+    click(page, link)
+    assert page.evaluate(top) == 0
+    back(page)
+    expect(page.get_by_role("link", name="Next")).to_be_visible()
+
+
 @pytest.mark.parametrize("path", ["triage/foo", "triage/foo/bar"])
 def test_an_address_below_a_page_leads_to_the_page(page: Page, app: App, path: str) -> None:
     resting.load(page, f"{app.url}/{path}?queue=everything")
