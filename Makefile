@@ -17,7 +17,7 @@ app: install
 	$(BIN)/mapd app --demo
 
 test: lint types
-	$(BIN)/pytest -n auto --maxprocesses 4
+	$(BIN)/pytest -n auto
 
 lint: install
 	$(BIN)/ruff check .

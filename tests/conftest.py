@@ -178,14 +178,19 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What lies in tests/browser is marked as such, and comes last.
+    """What lies in tests/browser is marked as such, and comes last; of each half the slow ones come first.
 
     Playwright keeps an event loop running in this thread until the end: behind it nothing could start one of its own.
     """
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    items.sort(key=lambda item: ("browser" in item.path.parts, item.get_closest_marker("slow") is None))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, up to four: a third of the time a test waits, for a process or a browser."""
+    return min(4, (os.cpu_count() or 1) + 1)
 
 
 def missing(reporter: pytest.TerminalReporter) -> bool:

@@ -116,6 +116,7 @@ def below(process: subprocess.Popen[bytes], words: str) -> list[psutil.Process]:
     return []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["child", "worker", "app"])
 def test_killed_at_random_moments_each_call_is_made_once(
     victim: str, provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
@@ -183,6 +184,7 @@ def test_a_job_that_can_not_be_done_fails_with_one_line(run: Callable[..., subpr
     assert (row(engine, uid).error or "").startswith("unknown student: nobody")
 
 
+@pytest.mark.slow
 def test_two_workers_on_postgres_share_and_one_takes_over(
     provider: Provider,
     run: Callable[..., subprocess.Popen[bytes]],

@@ -3,6 +3,7 @@
 import re
 
 from axe_playwright_python.sync_playwright import Axe
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import resting
@@ -43,6 +44,7 @@ def violations(page: Page, theme: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_every_page_is_accessible_and_holds_on_small_screens(page: Page, app: App) -> None:
     found, wider = [], []
     resting.load(page, app.url)

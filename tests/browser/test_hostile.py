@@ -109,6 +109,7 @@ class Watched:
 PERSON = "<b class=canary>ann</b> ![canary](http://evil.test/p) :red[canary] $5 and $3"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)  # as much as this is slow on a busy machine
 def test_nothing_of_it_is_rendered_on_any_page(
     page: Page, home: Path, tmp_path: Path, run_app: Callable[[Path], App]

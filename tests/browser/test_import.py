@@ -5,6 +5,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests import samples
@@ -21,6 +22,7 @@ def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
         expect(page.get_by_role("button", name=f"Remove {file.name}")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:
     app = shared
     upload(page, app, sample_files)

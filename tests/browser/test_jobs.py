@@ -16,7 +16,7 @@ from tests.browser.conftest import App
 from tests.provider import Provider
 from tests.test_worker import CALLS, collect_job, committed, in_own_words, until
 
-pytestmark = pytest.mark.timeout(900)  # they wait for real work, on a machine that may do other things
+pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]  # they wait for real work, on a machine that may do more
 MINUTES = 6 * 60_000  # milliseconds; on a machine that does other things besides
 
 
