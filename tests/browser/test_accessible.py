@@ -2,8 +2,8 @@
 
 import re
 
-from axe_playwright_python.sync_playwright import Axe
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser import resting
