@@ -17,7 +17,7 @@ app: install
 	$(BIN)/mapd app --demo
 
 test: lint types
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --maxprocesses 4
 
 lint: install
 	$(BIN)/ruff check .

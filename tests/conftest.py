@@ -188,11 +188,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ("browser" in item.path.parts, item.get_closest_marker("slow") is None))
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, up to four: a third of the time a test waits, for a process or a browser."""
-    return min(4, (os.cpu_count() or 1) + 1)
-
-
 def missing(reporter: pytest.TerminalReporter) -> bool:
     """Whether a test was skipped that CI must run: all but those of the authors' data, which it may not have."""
     skipped = reporter.stats.get("skipped", [])

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from mapd.exchange import recorded
 from mapd.settings import Settings
 from mapd.store import db, queries
+from tests.browser import resting
 from tests.browser.conftest import App
 
 
@@ -29,7 +30,7 @@ def demo(taught: str, home: Path, run_app: Callable[[Path], App]) -> App:
 
 
 def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taught: str) -> None:
-    page.goto(f"{demo.url}/?exam={taught}")
+    resting.load(page, f"{demo.url}/?exam={taught}")
     expect(page.locator(".st-key-mapd_band")).to_contain_text("Recorded demo, simulated teachers")
     steps = page.locator(".mapd-step")
     expect(steps).to_have_count(5)
@@ -46,7 +47,7 @@ def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taug
 
 
 def test_both_losses_are_drawn(page: Page, demo: App, taught: str) -> None:
-    page.goto(f"{demo.url}/finetune?exam={taught}")
+    resting.load(page, f"{demo.url}/finetune?exam={taught}")
     lines = page.locator(".js-plotly-plot .scatterlayer .trace")
     expect(lines).to_have_count(2)
     expect(page.get_by_text("loss on feedback", exact=True)).to_be_visible()

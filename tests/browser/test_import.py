@@ -15,7 +15,7 @@ from tests.browser.test_triage import READ, press
 
 
 def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
-    page.goto(f"{app.url}/data")
+    resting.load(page, f"{app.url}/data")
     expect(page.locator('input[type="file"]')).to_have_count(3)
     for number, file in enumerate(files):
         page.locator('input[type="file"]').nth(number).set_input_files(file)
@@ -40,7 +40,7 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     press(page, "u")
     expect(page.locator(".mapd-saved")).to_contain_text("undone")
 
-    page.goto(f"{app.url}/threshold")
+    resting.load(page, f"{app.url}/threshold")
     slider = page.get_by_role("slider").first
     expect(slider).to_be_visible()
     slider.focus()
@@ -50,12 +50,12 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
             page.wait_for_timeout(80)
     expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50")
     page.wait_for_url("**threshold=3.5**")
-    page.reload()
+    resting.load(page, page.url)
     expect(page.locator(".mapd-unsaved")).to_contain_text("mean > 3.50")
     page.get_by_role("button", name="Use for this exam").click(delay=50)
     expect(page.locator(".mapd-saved")).to_contain_text("mean > 3.50")
 
-    page.goto(f"{app.url}/snapshots")
+    resting.load(page, f"{app.url}/snapshots")
     page.get_by_role("button", name="Freeze").click(delay=50)
     expect(page.locator(".mapd-pair").first).to_be_visible()
     with page.expect_download() as download:

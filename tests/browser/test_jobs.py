@@ -12,6 +12,7 @@ from mapd import jobs
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from tests.browser import resting
 from tests.browser.conftest import App
 from tests.provider import Provider
 from tests.test_worker import CALLS, collect_job, committed, in_own_words, until
@@ -39,7 +40,7 @@ def test_a_small_demo_is_started_watched_and_its_results_are_opened(
     real_home: Path, run_with_worker: Callable[[Path], App], page: Page
 ) -> None:
     app = run_with_worker(real_home)
-    page.goto(app.url)
+    resting.load(page, app.url)
     fill(page, "Questions to learn from", "3")
     fill(page, "Held out", "3")
     expect(page.get_by_text("8 stages; the time left shows as it runs")).to_be_visible()
@@ -48,7 +49,7 @@ def test_a_small_demo_is_started_watched_and_its_results_are_opened(
     expect(card).to_contain_text("Demo: 3 questions, 3 held out, seed 0")
     expect(page.get_by_role("link", name="1 job at work")).to_be_visible()
     expect(card).to_contain_text("exam", timeout=MINUTES)
-    page.reload()  # nothing of it is lost
+    resting.load(page, page.url)  # nothing of it is lost
     expect(card.locator(".mapd-chip")).to_contain_text("done", timeout=MINUTES)
     card.get_by_role("link", name="Results").click()
     expect(page.get_by_role("heading", name="Question by question")).to_be_visible()
@@ -67,7 +68,7 @@ def test_a_collect_is_cancelled_and_resumed_through_a_closed_tab_and_a_restart(
         with ThreadPoolExecutor() as aside:  # Playwright keeps an event loop in this thread
             engine, uid = aside.submit(collect_job, provider).result()
         app = run_with_worker(home)
-        page.goto(f"{app.url}/committee")
+        resting.load(page, f"{app.url}/committee")
         card = page.locator('[class*="st-key-job_"]').first  # while it is drawn anew there may be two
         expect(card).to_contain_text("calls/s", timeout=MINUTES)
         card.get_by_role("button", name="Cancel").click(delay=50)
@@ -79,7 +80,7 @@ def test_a_collect_is_cancelled_and_resumed_through_a_closed_tab_and_a_restart(
         page.goto("about:blank")  # the tab is closed, and the app restarted
         app.stop()
         app.start()
-        page.goto(f"{app.url}/jobs?job={uid}")
+        resting.load(page, f"{app.url}/jobs?job={uid}")
         expect(card.locator(".mapd-chip")).to_contain_text("done", timeout=MINUTES)
         assert committed(engine) == CALLS
         with db.reading(db.open_store(Settings())) as session:

@@ -10,6 +10,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.ui.rendered import TAGS, document
 from tests import hostile, samples
+from tests.browser import resting
 from tests.browser.conftest import STARTS, App
 from tests.browser.test_triage import open_triage, press
 from tests.conftest import import_files
@@ -62,9 +63,9 @@ def test_what_leaves_is_stopped_and_what_is_ours_is_not(page: Page, written: App
     page.keyboard.press("m")
     expect(page.locator(".mapd-focus")).to_contain_text("**")
 
-    page.goto(f"{written.url}/threshold")
+    resting.load(page, f"{written.url}/threshold")
     expect(page.locator(".stPlotlyChart .main-svg").first).to_be_visible()
-    page.goto(f"{written.url}/snapshots")
+    resting.load(page, f"{written.url}/snapshots")
     page.get_by_role("button", name="Freeze").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
