@@ -256,6 +256,8 @@ def _place(order: Order, mistakes: int, draw: random.Random) -> tuple[int, ...]:
         Order.DOUBT: (-draw.randrange(0, 3_000),),
         Order.LOWEST: (draw.randrange(200, 500),),
         Order.HIGHEST: (draw.randrange(200, 500),),
+        Order.WRONG: (-1_000,),  # every answer is
+        Order.RIGHT: (0,),
     }
     return (*leads[order], here, here + 1, 0)
 
