@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mapd.ui import text
 
@@ -21,6 +22,12 @@ def turn_to(page: str) -> None:
     if st.session_state.get(PAGE) != page:
         st.session_state[SETTLED] = {}
         st.session_state[PAGE] = page
+
+
+def walked() -> bool:
+    """Whether the browser's Back or Forward led here: the address is of a piece then."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
 
 
 def settle(what: str, of: Hashable, anew: Collection[str] = (), **defaults: Any) -> bool:
@@ -70,7 +77,9 @@ def refuse_unknown_of(key: str, known: Collection[str], default: Sequence[str]) 
     refuse(key, lambda value: not value or value in known, f"one of {', '.join(known)}", list(default))
 
 
-def refuse_outside(key: str, low: float, high: float, kind: type[int] | type[float] = int) -> None:
+def refuse_outside(
+    key: str, low: float, high: float, kind: type[int] | type[float] = int, default: float | None = None
+) -> None:
     """Refuse what is no number from `low` to `high`."""
 
     def fits(value: str) -> bool:
@@ -79,7 +88,7 @@ def refuse_outside(key: str, low: float, high: float, kind: type[int] | type[flo
         except ValueError:
             return False
 
-    refuse(key, fits, f"a number from {low:g} to {high:g}")
+    refuse(key, fits, f"a number from {low:g} to {high:g}", default)
 
 
 def first_page(key: str) -> None:

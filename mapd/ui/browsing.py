@@ -80,7 +80,7 @@ def chosen(exam_id: int) -> Asked:
         overlap = queries.exam(session, exam_id).wanted > 1
     known = _known(voices, judges)
     _refuse(known)
-    if address.settle("browse", exam_id, **DEFAULTS):
+    if address.settle("browse", exam_id, **DEFAULTS) and not address.walked():
         turning.begin()  # the key in the address is another exam's
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
@@ -121,12 +121,12 @@ def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[s
 
 def _refuse(known: Mapping[str, Sequence[str]]) -> None:
     """Take out of the address what can't be, with a word on it."""
-    for key in CHECKS:
-        if State.NOTHING in (
-            st.query_params.get(key),
-            st.session_state.get(key),
-        ):  # as links and views called it before
-            st.session_state[key] = st.query_params[key] = LOOKS[State.NOTHING].word
+    nothing = LOOKS[State.NOTHING].word
+    for key in CHECKS:  # links and views called it otherwise before
+        if State.NOTHING in (st.query_params.get(key), st.session_state.get(key)):
+            if key not in st.session_state:  # the address of a widget that has been drawn is streamlit's own to change
+                st.query_params[key] = nothing
+            st.session_state[key] = nothing
     for key, options in known.items():
         address.refuse_unknown(key, options, DEFAULTS[key])
     for key in ("low", "high"):

@@ -5,7 +5,7 @@
 Streamlit adds an entry whenever the server completes or corrects the address: a link to another page left three, the
 first of which nobody asked for. A filter set by hand left none. Here the first change of the address after a press is
 an entry, and what follows of itself completes that entry; so does what follows a load, or Back and Forward. Two presses
-within one run of the server share an entry. Another page of rows (turning.py) begins at its top, too. The
+within one run of the server share an entry. Another page of rows and another mistake begin at their top, too. The
 Content-Security-Policy lets the script run by its hash (headers.py).
 """
 

@@ -51,9 +51,12 @@ if (!window.mapdHotkeys) {
   };
 
   // Streamlit gives the focus back to the opener of a panel that is closed, where Enter would open it again.
-  const releaseSoon = (opener, frames) => {
-    if (!panel() && document.activeElement === opener) opener.blur();
-    else if (frames > 0) requestAnimationFrame(() => releaseSoon(opener, frames - 1));
+  const main = () => document.querySelector('[data-testid="stMain"]');
+  const releaseSoon = (opener, frames, top = main()?.scrollTop) => {
+    if (!panel() && document.activeElement === opener) {
+      opener.blur();
+      main().scrollTop = top; // where the focus took it is nowhere one was
+    } else if (frames > 0) requestAnimationFrame(() => releaseSoon(opener, frames - 1, top));
   };
 
   let opened = -SOON, tabbed = -SOON; // when a key opened a panel, and when Tab asked for its field

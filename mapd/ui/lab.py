@@ -54,6 +54,7 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_lab"):
         address.settle("policy", exam_id, policy=saved.name)
         names = list(known)
+        address.refuse_unknown("policy", names, saved.name)
         name = st.selectbox(
             "Policy",
             names,
@@ -66,9 +67,12 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
         )
         own = known[name]
         address.settle("conditions", exam_id, **_conditions(own))
+        low = min(1.0, float(int(own.threshold)))
+        if "threshold" not in st.session_state:
+            address.refuse_outside("threshold", low, 5.0, float)
         threshold = st.slider(
             "Accepted: a mean greater than",
-            min(1.0, float(int(own.threshold))),
+            low,
             5.0,
             own.threshold,
             0.05,
@@ -85,6 +89,8 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
 
 
 def _edited(policy: Policy) -> Policy:
+    if "votes" not in st.session_state:
+        address.refuse_outside("votes", 1, 9)
     votes = st.number_input(
         "Valid votes needed",
         1,

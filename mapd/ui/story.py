@@ -21,6 +21,7 @@ from mapd.ui import comparison, current, figures, look, text
 from mapd.ui.loaded import load_material
 from mapd.verdicts import Verdict
 
+FOLLOWED = "story_mistake"  # session state: the mistake that the browser's address has
 ANSWERS = {State.HOLDS: "correct", State.FAILS: "incorrect", State.NOTHING: "no_answer"}
 
 
@@ -29,6 +30,7 @@ def show(curated: Curated) -> None:
     if not curated.mistakes:
         return
     here = chosen(curated)
+    _mirror()
     mistake, order = curated.mistakes[here], sorted(curated.teachers)
     _head(curated, here)
     with st.container(border=True, key="mapd_story"):
@@ -67,6 +69,14 @@ def chosen(curated: Curated) -> int:
             return place
     confidence = [_confidence(most_wrong(m)) for m in curated.mistakes]
     return confidence.index(max(confidence))
+
+
+def _mirror() -> None:
+    """Have the browser's address follow: a link to the same page doesn't change what it shows."""
+    asked = st.query_params.get("mistake")
+    if asked and st.session_state.get(FOLLOWED) != asked:
+        st.query_params["mistake"] = asked
+    st.session_state[FOLLOWED] = asked
 
 
 def most_wrong(mistake: Mistake) -> Explained | None:

@@ -58,6 +58,31 @@ def test_back_from_judging_returns_to_the_filtered_list(page: Page, app: App) ->
     assert page.url == judged
 
 
+def test_a_double_click_is_one_step(page: Page, app: App) -> None:
+    resting.load(page, f"{app.url}/{FILTERED}")
+    listed, number = page.url, page.evaluate("history.length")
+    with resting.after(page, 450):
+        page.locator("a", has_text="Judge").first.dblclick(delay=20)
+    assert page.evaluate("history.length") == number + 1
+    back(page)
+    assert page.url == listed
+
+
+def test_the_followed_mistake_stands_in_the_address(page: Page, app: App) -> None:
+    resting.load(page, app.url)
+    at = page.locator(".st-key-follow .mapd-note")
+    begun = at.inner_text()
+    click(page, page.get_by_role("link", name="next ›"))
+    second = at.inner_text()
+    click(page, page.get_by_role("link", name="next ›"))
+    third = at.inner_text()
+    assert len({begun, second, third}) == 3
+    resting.load(page, page.url)
+    assert at.inner_text() == third
+    back(page)
+    assert at.inner_text() == second
+
+
 def test_back_between_the_kinds_undoes_one_change_and_brings_the_filters_back(page: Page, app: App) -> None:
     resting.load(page, f"{app.url}/{FILTERED}")
     listed, rows = page.url, found(page)

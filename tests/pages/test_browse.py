@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging, sharing
+from mapd.curation import judging, sharing, views
 from mapd.curation.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
@@ -149,6 +149,15 @@ def test_in_another_exam_what_is_not_there_is_refused(full_home: Path, other_exa
     assert "teacher gpt, which can&#x27;t be: there is none yet" in errors(app)[0]
     assert "teacher" not in app.query_params
     assert "This exam has no rationales" in " ".join(i.value for i in app.info)
+
+
+def test_a_view_with_a_word_of_before_is_opened_where_the_filters_are_drawn(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        views.save(session, "old", {"equations": "nothing"}, by="ann")
+    app = browse()
+    next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
+    assert not app.exception
+    assert "<b>6</b> of 36 rationales" in shown(app)
 
 
 def test_another_exam_begins_at_its_first_row(full_home: Path, other_exam: str) -> None:

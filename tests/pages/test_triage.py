@@ -315,6 +315,17 @@ def test_a_queue_is_not_called_by_what_people_judge_first(full_home: Path, queue
     assert called("first").startswith("its name would tell" if tells else QUEUES[queue].title)
 
 
+def test_judge_first_switched_on_holds_in_the_next_queue(full_home: Path) -> None:
+    def chosen(to: str, **params: str) -> list[str]:
+        app = triage(**params)
+        app.selectbox(key="triage_queue_1").set_value(to).run()
+        return app.query_params["judge"]
+
+    assert "first" in chosen("smart", judge="first")
+    assert "assisted" in chosen("smart")
+    assert "assisted" in chosen("smart", queue="audit"), "that queue's own way"
+
+
 def opened(app: AppTest) -> AppTest:
     """The page with the class's panel open, which is drawn only then."""
     keys = (re.search(r"hot_w_\d+", p.proto.popover.id) for p in popovers(app))

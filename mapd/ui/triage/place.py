@@ -11,7 +11,6 @@ back.
 from dataclasses import dataclass, replace
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mapd.curation.queues import DEFAULT, QUEUES, Queue
 from mapd.ui import address, current
@@ -81,8 +80,7 @@ def queues() -> dict[str, Queue]:
 def settle(exam_id: int) -> Stop:
     """Where this run is."""
     kept = st.session_state.setdefault(address.SETTLED, {}).get("triage")
-    context = get_script_run_ctx()
-    if kept is None or (context is not None and context.is_history_navigation):
+    if kept is None or address.walked():
         asked = st.query_params
         place = Place(asked.get("queue") or DEFAULT, asked.get("mistake"), asked.get("text"), asked.get("judge"))
         draw = asked.get("draw", "1")

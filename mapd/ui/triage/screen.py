@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from mapd.curation import repairing
+from mapd.curation import first, repairing
 from mapd.curation.bulk import redoable, undoable
 from mapd.curation.curated import Explained, Mistake
 from mapd.curation.judging import QuestionReason, Target
@@ -66,7 +66,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
     """Which queue, how far, and the keys. `at`: where in the queue, in words."""
     with st.container(key="mapd_triage_bar", horizontal=True, vertical_alignment="center", gap="small"):
         counts = line.counts
-        key = f"triage_queue_{stop.exam_id}"
+        key, switched = f"triage_queue_{stop.exam_id}", _switched(line, stop)
         st.session_state[key] = line.queue.name
 
         def title(name: str) -> str:
@@ -80,7 +80,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
             format_func=title,
             key=key,
             on_change=_choose_queue,
-            args=(key, stop.exam_id),
+            args=(key, stop.exam_id, switched),
             label_visibility="collapsed",
             width=330,
         )
@@ -99,10 +99,16 @@ def bar(line: Line, stop: Stop, at: str) -> None:
         _help()
 
 
-def _choose_queue(key: str, exam_id: int) -> None:
+def _switched(line: Line, stop: Stop) -> str | None:
+    """Judging first, where a person has switched it on: it holds in the next queue too. None is a queue's own way."""
+    own = first.is_default(line.queue, line.exam.wanted)
+    return stop.place.judge if stop.place.judge_first and not own else None
+
+
+def _choose_queue(key: str, exam_id: int, judge: str | None) -> None:
     """Go to the queue. A label from before the last press, with counts that are gone, arrives as it is: stay then."""
     if (chosen := st.session_state[key]) in QUEUES:
-        go(Stop(exam_id, Place(chosen)))
+        go(Stop(exam_id, Place(chosen, judge=judge)))
 
 
 def _help() -> None:
