@@ -80,7 +80,7 @@ def refuse_unknown_of(key: str, known: Collection[str], default: Sequence[str]) 
 def refuse_outside(
     key: str, low: float, high: float, kind: type[int] | type[float] = int, default: float | None = None
 ) -> None:
-    """Refuse what is no number from `low` to `high`."""
+    """Refuse what is no number from `low` to `high`. A field of whole numbers shows the whole part of another then."""
 
     def fits(value: str) -> bool:
         try:
@@ -88,7 +88,7 @@ def refuse_outside(
         except ValueError:
             return False
 
-    refuse(key, fits, f"a number from {low:g} to {high:g}", default)
+    refuse(key, fits, f"a {'whole ' * (kind is int)}number from {low:g} to {high:g}", default)
 
 
 def first_page(key: str) -> None:

@@ -100,7 +100,7 @@ def _back(rows: Sequence[JudgementRow]) -> None:
 
 
 def _told_to_wait(number: int) -> None:
-    """What takes a second or more says so."""
+    """What takes a second or more says so. Another press may cut it off here: nothing is saved then, or said to be."""
     if number >= MANY:
         st.toast(f"Saving {number:,} judgements …", icon=":material/hourglass_top:")
 

@@ -14,6 +14,7 @@ if (!window.mapdHotkeys) {
     return within.querySelector(`:is([class~="${name}"], [class*="${name}_"]) button:enabled`);
   };
   const panel = () => document.querySelector(PANEL);
+  const main = () => document.querySelector('[data-testid="stMain"]');
 
   // A closed selectbox keeps the focus after a choice, but nobody types there.
   const typing = (element) => element.closest("input, textarea, select, [contenteditable=true]") !== null
@@ -25,8 +26,7 @@ if (!window.mapdHotkeys) {
   // With shift they select, but for the space bar, which goes back.
   const scrolls = (event, key) => SCROLLS.includes(key) && (key === " " || !event.shiftKey);
   const scroll = (event, key) => {
-    const [open, main] = ["stPopoverBody", "stMain"].map(id => document.querySelector(`[data-testid="${id}"]`));
-    const box = open ?? main;
+    const box = document.querySelector('[data-testid="stPopoverBody"]') ?? main();
     const bar = box.querySelector('[data-testid="stBottom"]')?.offsetHeight ?? 0; // lies over the box's last lines
     const page = 0.9 * (box.clientHeight - bar);
     const all = box.scrollHeight;
@@ -51,7 +51,6 @@ if (!window.mapdHotkeys) {
   };
 
   // Streamlit gives the focus back to the opener of a panel that is closed, where Enter would open it again.
-  const main = () => document.querySelector('[data-testid="stMain"]');
   const releaseSoon = (opener, frames, top = main()?.scrollTop) => {
     if (!panel() && document.activeElement === opener) {
       opener.blur();

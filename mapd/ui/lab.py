@@ -68,8 +68,7 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
         own = known[name]
         address.settle("conditions", exam_id, **_conditions(own))
         low = min(1.0, float(int(own.threshold)))
-        if "threshold" not in st.session_state:
-            address.refuse_outside("threshold", low, 5.0, float)
+        address.refuse_outside("threshold", low, 5.0, float, own.threshold)
         threshold = st.slider(
             "Accepted: a mean greater than",
             low,
@@ -89,8 +88,7 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
 
 
 def _edited(policy: Policy) -> Policy:
-    if "votes" not in st.session_state:
-        address.refuse_outside("votes", 1, 9)
+    address.refuse_outside("votes", 1, 9, default=policy.min_votes)
     votes = st.number_input(
         "Valid votes needed",
         1,

@@ -1,6 +1,6 @@
 """Questions as rows of browse: the student's answer, and what people say of question and answer.
 
-    question_rows.draw(exam_id, found, question_rows.USUAL)
+    question_rows.draw(exam_id, found, question_rows.USUAL, "pens")
 
 Where the student was asked several times the row has its first mistake, else its first answer; the fold has them all.
 """
@@ -22,7 +22,7 @@ USUAL = ("no", "family", "question", "gold", "answer")
 Said = Mapping[tuple[str, int], Sequence[Judged]]  # by target
 
 
-def draw(exam_id: int, found: Sequence[Row], columns: Sequence[str] = USUAL, words: str = "") -> None:
+def draw(exam_id: int, found: Sequence[Row], columns: Sequence[str], words: str) -> None:
     """Draw the rows. `words`: what was searched for, to be marked."""
     ids = [row.question_id for row in found]
     with db.reading(current.engine()) as session:

@@ -3,9 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.running import open_page, shown
+from tests.pages.running import errors, open_page, shown
 
 
 def lab(**params: str) -> AppTest:
@@ -23,6 +24,14 @@ def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
     app = lab()
     assert "No exam yet" in " ".join(m.value for m in app.markdown)
     assert not app.slider
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("threshold", "9"), ("policy", "foo"), ("votes", "0")])
+def test_what_no_policy_can_be_is_refused_in_a_line(full_home: Path, key: str, wrong: str) -> None:
+    app = lab(**{key: wrong})
+    assert f"this address asks for {key} {wrong}, which can&#x27;t be" in errors(app)[0]
+    assert number(app, "rationales accepted") == 24
+    assert wrong not in app.query_params.get(key, "")
 
 
 def test_the_threshold_redecides_everything_and_saves_nothing(full_home: Path) -> None:

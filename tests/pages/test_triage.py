@@ -324,6 +324,9 @@ def test_judge_first_switched_on_holds_in_the_next_queue(full_home: Path) -> Non
     assert "first" in chosen("smart", judge="first")
     assert "assisted" in chosen("smart")
     assert "assisted" in chosen("smart", queue="audit"), "that queue's own way"
+    app = triage(queue="unreadable", judge="first")
+    next(b for b in app.button if b.key == "triage_go_smart").click().run()
+    assert "first" in app.query_params["judge"], "by the buttons of an empty queue, too"
 
 
 def opened(app: AppTest) -> AppTest:

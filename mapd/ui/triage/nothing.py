@@ -38,7 +38,7 @@ def to_show(line: Line, stop: Stop, mine: Sequence[JudgementRow], others: Sequen
     waiting = [(name, count) for name in place.queues() if (count := line.counts[name].waiting)]
     if waiting:
         st.markdown("These queues wait:")
-        screen.queues(waiting, stop)
+        screen.queues(waiting, line, stop)
     screen.back(mine, stop, line.person)
 
 

@@ -66,7 +66,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
     """Which queue, how far, and the keys. `at`: where in the queue, in words."""
     with st.container(key="mapd_triage_bar", horizontal=True, vertical_alignment="center", gap="small"):
         counts = line.counts
-        key, switched = f"triage_queue_{stop.exam_id}", _switched(line, stop)
+        key = f"triage_queue_{stop.exam_id}"
         st.session_state[key] = line.queue.name
 
         def title(name: str) -> str:
@@ -80,7 +80,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
             format_func=title,
             key=key,
             on_change=_choose_queue,
-            args=(key, stop.exam_id, switched),
+            args=(key, stop.exam_id, switched(line, stop)),
             label_visibility="collapsed",
             width=330,
         )
@@ -99,7 +99,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
         _help()
 
 
-def _switched(line: Line, stop: Stop) -> str | None:
+def switched(line: Line, stop: Stop) -> str | None:
     """Judging first, where a person has switched it on: it holds in the next queue too. None is a queue's own way."""
     own = first.is_default(line.queue, line.exam.wanted)
     return stop.place.judge if stop.place.judge_first and not own else None
@@ -336,12 +336,13 @@ def go_on(stop: Stop) -> None:
     _press("enter", "go on", stop.place.mistake, go, stop.at(None), kind="primary")
 
 
-def queues(waiting: Sequence[tuple[str, int]], stop: Stop) -> None:
+def queues(waiting: Sequence[tuple[str, int]], line: Line, stop: Stop) -> None:
     """A button a queue that waits."""
+    judge = switched(line, stop)
     with st.container(horizontal=True, gap="small"):
         for name, count in waiting:
             words = f"{QUEUES[name].title} · {count:,}"
-            st.button(words, key=f"triage_go_{name}", on_click=go, args=(Stop(stop.exam_id, Place(name)),))
+            st.button(words, key=f"triage_go_{name}", on_click=go, args=(Stop(stop.exam_id, Place(name, judge=judge)),))
 
 
 def back(mine: Sequence[JudgementRow], stop: Stop, person: str) -> None:
