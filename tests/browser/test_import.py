@@ -18,7 +18,8 @@ def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
     resting.load(page, f"{app.url}/data")
     expect(page.locator('input[type="file"]')).to_have_count(3)
     for number, file in enumerate(files):
-        page.locator('input[type="file"]').nth(number).set_input_files(file)
+        with resting.after(page):  # streamlit forgets a file that is chosen while the run for the one before begins
+            page.locator('input[type="file"]').nth(number).set_input_files(file)
         expect(page.get_by_role("button", name=f"Remove {file.name}")).to_be_visible()
 
 
