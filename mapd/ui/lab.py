@@ -98,15 +98,17 @@ def _edited(policy: Policy) -> Policy:
         bind="query-params",
         help="With fewer it is undecided.",
     )
+    labels, own = list(CHECKS.values()), _conditions(policy)
+    address.refuse_unknown_of("checks", labels, own["checks"])
     checks = st.pills(
         "Checks that must hold",
-        list(Check),
+        labels,
         selection_mode="multi",
-        default=[c for c in Check if c in policy.checks],
-        format_func=CHECKS.__getitem__,
+        default=own["checks"],
         key="checks",
         bind="query-params",
     )
+    address.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", own["leniency"])
     adjusted = st.toggle(
         "Correct for leniency",
         policy.leniency_adjusted,
@@ -114,7 +116,8 @@ def _edited(policy: Policy) -> Policy:
         bind="query-params",
         help="Each score is first corrected by how far its reviewer's mean lies from all reviewers'.",
     )
-    return replace(policy, min_votes=votes, checks=frozenset(checks), leniency_adjusted=adjusted)
+    wanted = frozenset(check for check, label in CHECKS.items() if label in checks)
+    return replace(policy, min_votes=votes, checks=wanted, leniency_adjusted=adjusted)
 
 
 def _save_as(policy: Policy) -> None:
@@ -151,7 +154,7 @@ def _conditions(policy: Policy) -> dict[str, Any]:
     return {
         "threshold": policy.threshold,
         "votes": policy.min_votes,
-        "checks": [c for c in Check if c in policy.checks],
+        "checks": [label for check, label in CHECKS.items() if check in policy.checks],
         "leniency": policy.leniency_adjusted,
     }
 
@@ -167,7 +170,7 @@ def params(chosen: Policy, known: Mapping[str, Policy]) -> dict[str, Any]:
     own, said = _conditions(known[chosen.name]), _conditions(chosen)
     address = {
         "votes": str(chosen.min_votes),
-        "checks": [CHECKS[check] for check in said["checks"]] or "",
+        "checks": said["checks"] or "",
         "leniency": str(chosen.leniency_adjusted).lower(),
     }
     changed = {name: value for name, value in address.items() if said[name] != own[name]}

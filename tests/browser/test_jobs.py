@@ -33,7 +33,8 @@ def fill(page: Page, label: str, value: str) -> None:
     """A number, as a person gives it."""
     field = page.get_by_role("spinbutton", name=label)
     field.fill(value)
-    field.press("Enter")
+    with resting.after(page):
+        field.press("Enter")
 
 
 def test_a_small_demo_is_started_watched_and_its_results_are_opened(

@@ -26,7 +26,10 @@ def test_without_an_exam_it_says_what_to_do(home: Path) -> None:
     assert not app.slider
 
 
-@pytest.mark.parametrize(("key", "wrong"), [("threshold", "9"), ("policy", "foo"), ("votes", "0")])
+WRONG = [("threshold", "9"), ("policy", "foo"), ("votes", "0"), ("checks", "matches_gold"), ("leniency", "much")]
+
+
+@pytest.mark.parametrize(("key", "wrong"), WRONG)
 def test_what_no_policy_can_be_is_refused_in_a_line(full_home: Path, key: str, wrong: str) -> None:
     app = lab(**{key: wrong})
     assert f"this address asks for {key} {wrong}, which can&#x27;t be" in errors(app)[0]
@@ -49,6 +52,12 @@ def test_the_threshold_redecides_everything_and_saves_nothing(full_home: Path) -
 
 def test_the_address_holds_the_threshold(full_home: Path) -> None:
     assert number(lab(threshold="3.5"), "rationales accepted") == 12
+
+
+def test_the_address_holds_the_conditions(full_home: Path) -> None:
+    app = lab(checks="shows work", leniency="true")
+    assert not errors(app)
+    assert "1 valid vote, shows work, scores corrected for leniency" in shown(app)
 
 
 def test_use_for_this_exam_saves_it(full_home: Path) -> None:
