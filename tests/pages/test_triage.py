@@ -615,10 +615,19 @@ def test_behind_a_repeat_the_queue_goes_on_where_it_was(full_home: Path, at_once
     ann = by("ann", judge="first")
     assert ann.query_params["mistake"] != before.query_params["mistake"]
     assert number(ann) == number(before), "nothing tells that it is a repeat"
+    for key in ("left", "right"):
+        assert led(key) == led(key, mistake=before.query_params["mistake"]), f"nor does {key}"
     button(ann, "a").click().run()
     assert judgements()[-1].queue == "repeat"
     button(ann, "enter").click().run()
     assert ann.query_params["mistake"] == before.query_params["mistake"]
+
+
+def led(key: str, **params: str) -> str:
+    """The mistake to which this key leads from there."""
+    app = by("ann", judge="first", **params)
+    button(app, key).click().run()
+    return app.query_params["mistake"]
 
 
 def number(app: AppTest) -> str:

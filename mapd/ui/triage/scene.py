@@ -20,6 +20,7 @@ from mapd.store import db
 from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
+from mapd.ui.triage import turns
 from mapd.ui.triage.place import JUDGE, Place, Stop
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
 
@@ -313,10 +314,11 @@ def _enter(stop: Stop, spot: Spot | None) -> Stop | None:
 
 
 def _neighbours(stop: Stop, line: Line, mistake: Mistake, onward: Stop) -> tuple[Stop | None, Stop | None]:
-    """The mistakes before and behind this one; beside the queue there is but what waits in it."""
-    if stop.beside:
+    """The mistakes before and behind this one; a check or a repeat has those of what waits behind it: it isn't told."""
+    waiting = turns.find(line, stop.back) if stop.beside in {records.CHECK, records.REPEAT} and stop.back else None
+    if stop.beside and waiting is None:
         return None, onward
-    before, behind = line.neighbours(mistake)
+    before, behind = line.neighbours(waiting.mistake if waiting else mistake)
     return _enter(stop, before), _enter(stop, behind)
 
 
