@@ -1,16 +1,61 @@
 // Shows what the server has not saved yet, and keeps in this tab what was typed on it. See unsaved.py.
 if (!window.mapdUnsaved) {
   window.mapdUnsaved = true;
-  const APP = '[data-testid="stApp"]';
   const PANEL = '[class*="st-key-hotpanel_"]';
   const BUTTONS = `.st-key-mapd_triage_actions button, ${PANEL} button`;
+  const PRESSED = 'button, a[href], label, [role="option"]';
+  const HEADER = '[data-testid="stHeader"]';
+  const NOTICED = 400; // ms: a wait that is seen to be one
   const root = document.documentElement;
   const draft = (marker) => `mapd-draft ${marker.dataset.mapdDraft}`;
 
-  // A button was pressed: "saving …" stands there until a run of the page has ended.
-  document.addEventListener("click", ({ target }) => {
-    const pressed = target.closest?.(BUTTONS);
-    if (pressed && !pressed.getAttribute("aria-haspopup")) root.classList.add("mapd-waits");
+  const run = () => document.querySelector("[data-mapd-run]")?.dataset.mapdRun; // of the page, another each time
+  const opens = (button) => button.getAttribute("aria-haspopup") !== null;
+  const hold = (event) => { event.preventDefault(); event.stopImmediatePropagation(); };
+
+  // Until the page has run for a press, "saving …" stands there and nothing else is taken: streamlit would drop a press
+  // that it has not come to where another one arrives.
+  let since = 0, before;
+  const waits = () => root.classList.contains("mapd-waits") && run() && run() === before;
+  const begin = () => {
+    [since, before] = [performance.now(), run()];
+    root.classList.add("mapd-waits");
+    root.classList.remove("mapd-held");
+  };
+  const refuse = (event) => {
+    hold(event);
+    if (performance.now() - since > NOTICED) root.classList.add("mapd-held");
+  };
+
+  // A field that the server knows nothing of, and that this button's press would take along.
+  const lost = (pressed) => [...document.querySelectorAll("[data-mapd-along]")].find(({ dataset }) => {
+    const takes = dataset.mapdAlong.split(" ").filter(Boolean).map((key) => `[class*="st-key-hot_${key}_"] *, [class*="st-key-hotpanel_${key}_"] *`);
+    return takes.length && pressed.matches(takes.join()) && opener(dataset.mapdField)?.closest(".mapd-draft");
+  });
+  const opener = (key) => document.querySelector(`[class*="st-key-hot_${key}_"] button`);
+
+  document.addEventListener("click", (event) => {
+    const pressed = event.target.closest?.(PRESSED);
+    if (!pressed || opens(pressed) || pressed.closest(HEADER)) return;
+    if (waits()) {
+      refuse(event);
+      return;
+    }
+    if (!pressed.matches(BUTTONS)) return;
+    const marker = lost(pressed);
+    if (marker) { // it is shown instead, and handed over by that
+      hold(event);
+      document.querySelector('[class*="st-key-hot_"] button[aria-expanded="true"]')?.click();
+      opener(marker.dataset.mapdField).click();
+    } else begin();
+  }, true);
+
+  // Streamlit's own key for the button behind a text.
+  document.addEventListener("keydown", (event) => {
+    const saves = event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches?.(`${PANEL} textarea`);
+    if (!saves) return;
+    if (waits()) refuse(event);
+    else begin();
   }, true);
 
   // What is typed is kept under the text that it is on.
@@ -47,13 +92,12 @@ if (!window.mapdUnsaved) {
   };
 
   let asked = false;
-  new MutationObserver((records) => {
-    const changed = records.some(({ type }) => type === "attributes");
-    if (changed && document.querySelector(APP)?.dataset.testScriptState === "notRunning") root.classList.remove("mapd-waits");
+  new MutationObserver(() => {
+    if (!waits()) root.classList.remove("mapd-waits");
     if (!asked) {
       asked = true;
       requestAnimationFrame(() => { asked = false; look(); });
     }
-  }).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-test-script-state"] });
+  }).observe(document.body, { subtree: true, childList: true });
   look();
 }

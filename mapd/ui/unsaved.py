@@ -1,25 +1,33 @@
 """What isn't saved yet can be seen, and what was typed survives a reload and a killed server: one small script.
 
-    unsaved.watch(unsaved.field("n", "note 5f3a… ann", begun=True), unsaved.done("note 77c0… ann", "9e1b…"))
+    unsaved.watch(unsaved.field("n", "note 5f3a… ann", begun=True, along="ar"), unsaved.done("note 77c0… ann", "9e1b…"))
 
-Between a press and the server's word "saving …" stands behind the last thing saved. What is typed into a panel's field
-(hotkeys.panel) is kept in this tab under its marker's name, shown on the panel's button, and put back into the field,
-until it is told by a mark, another each time, that it was saved. The Content-Security-Policy lets the script run by its
-hash (headers.py).
+Between a press and the server's word "saving …" stands behind the last thing saved, and other presses are not taken.
+What is typed into a panel's field (hotkeys.panel) is kept in this tab under its marker's name, shown on the panel's
+button, and put back into the field, until it is told by a mark, another each time, that it was saved. The
+Content-Security-Policy lets the script run by its hash (headers.py).
 """
 
 import html
+from collections.abc import Collection
 from pathlib import Path
 
 import streamlit as st
 
+from mapd.store.tables import new_uid
+
 SCRIPT = (Path(__file__).parent / "unsaved.js").read_text(encoding="utf-8")
 
 
-def field(key: str, name: str, *, begun: bool) -> str:
-    """What the script is told of the field behind this key. `begun`: the server knows what was typed there."""
-    known = "1" if begun else ""
-    return f'<span data-mapd-field="{key}" data-mapd-draft="{html.escape(name)}" data-mapd-begun="{known}"></span>'
+def field(key: str, name: str, *, begun: bool, along: Collection[str]) -> str:
+    """What the script is told of the field behind this key.
+
+    `begun`: the server knows what was typed there. `along`: the keys that take it along; where the server doesn't know
+    it (any more), they show it instead.
+    """
+    known, takers = "1" if begun else "", " ".join(along)
+    said = f'data-mapd-draft="{html.escape(name)}" data-mapd-begun="{known}" data-mapd-along="{takers}"'
+    return f'<span data-mapd-field="{key}" {said}></span>'
 
 
 def done(name: str, mark: str) -> str:
@@ -28,6 +36,7 @@ def done(name: str, mark: str) -> str:
 
 
 def watch(*markers: str) -> None:
-    """Watch this page's fields."""
+    """Watch this page's presses and fields. Called where the page is drawn: what it draws ends the wait for a press."""
     with st.container(key="mapd_unsaved"):
-        st.html(f"{''.join(markers)}<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+        run = f'<span data-mapd-run="{new_uid()}"></span>'
+        st.html(f"{run}{''.join(markers)}<script>{SCRIPT}</script>", unsafe_allow_javascript=True)

@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -457,9 +458,9 @@ def test_what_was_typed_survives_and_is_seen_not_to_be_saved(page: Page, app: Ap
         app.start()
     resting.load(page, page.url, READ)
     expect(page.locator(".mapd-draft")).to_have_count(1)
-    with resting.after(page, READ):
-        note.click(delay=50)
+    press(page, "a")  # what would take the note along shows it
     expect(area).to_have_value("the second step is not")
+    assert judged() == []
     page.keyboard.press("Escape")
     expect(note).to_contain_text("not saved yet")
     expect(page.locator(".mapd-draft")).to_have_count(0)  # the server knows
@@ -470,16 +471,44 @@ def test_what_was_typed_survives_and_is_seen_not_to_be_saved(page: Page, app: Ap
     expect(page.locator(".mapd-draft")).to_have_count(0)
 
 
-def test_a_press_without_an_answer_is_seen_to_wait(page: Page, app: App, judged) -> None:
-    open_triage(page, app)
-    waits = "getComputedStyle(document.querySelector('.mapd-saved'), '::after').content"
-    assert page.evaluate(waits) == "none"
+SAYS = "getComputedStyle(document.querySelector('.mapd-saved'), '::after').content"
+
+
+@contextmanager
+def stopped(app: App) -> Iterator[None]:
+    """The server answers nothing meanwhile."""
     assert app.process is not None
     app.process.send_signal(signal.SIGSTOP)
-    with resting.after(page, READ):
-        page.keyboard.press("a", delay=30)
-        assert "saving" in page.evaluate(waits)
-        assert not judged()
+    try:
+        yield
+    finally:
         app.process.send_signal(signal.SIGCONT)
+
+
+def test_a_press_without_an_answer_is_seen_to_wait(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    assert page.evaluate(SAYS) == "none"
+    with resting.after(page, READ), stopped(app):
+        page.keyboard.press("a", delay=30)
+        assert "saving" in page.evaluate(SAYS)
+        assert not judged()
     assert len(judged()) == 1
-    assert page.evaluate(waits) == "none"
+    assert page.evaluate(SAYS) == "none"
+
+
+@pytest.mark.parametrize("keys", [("a", "ArrowRight"), ("a", "u"), ("a", "s"), ("Enter", "ArrowLeft")], ids="-".join)
+def test_nothing_is_taken_before_a_press_is_answered(page: Page, app: App, judged, keys: tuple[str, str]) -> None:
+    open_triage(page, app)
+    press(page, "a")
+    first, other = keys
+    with resting.after(page, READ), stopped(app):
+        page.keyboard.press(first, delay=30)
+        page.wait_for_timeout(READ)
+        page.keyboard.press(other, delay=30)
+        page.locator(".stSidebar a", has_text="Browse").dispatch_event("click")
+    assert {j.decision for j in judged()} == {"accept"}
+    assert len(judged()) == (2 if first == "a" else 3)
+    assert "too soon" in page.evaluate(SAYS)
+    press(page, "u")
+    assert page.evaluate(SAYS) == "none"
+    assert judged()[-1].undoes_id == judged()[-1 - len(judged()) // 2].id

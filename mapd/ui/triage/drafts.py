@@ -8,7 +8,7 @@ Streamlit forgets a field that isn't drawn any more, and a server that is killed
 what was typed, too (unsaved.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import streamlit as st
@@ -45,9 +45,12 @@ def forget(item: Item, what: str) -> None:
     st.session_state.setdefault(SAVED, {})[_name(item, what)] = new_uid()
 
 
-def watch(item: Item, fields: Mapping[str, str]) -> None:
-    """Have the browser keep what is typed too. `fields`: by its key, what it is."""
-    there = [unsaved.field(key, _name(item, what), begun=bool(begun(item, what))) for key, what in fields.items()]
+def watch(item: Item, fields: Mapping[str, tuple[str, Collection[str]]]) -> None:
+    """Have the browser keep what is typed too. `fields`: by its key, what it is and which keys take it along."""
+    there = [
+        unsaved.field(key, _name(item, what), begun=bool(begun(item, what)), along=along)
+        for key, (what, along) in fields.items()
+    ]
     saved = list(st.session_state.get(SAVED, {}).items())[-FEW:]
     unsaved.watch(*there, *(unsaved.done(*one) for one in saved))
 

@@ -17,7 +17,7 @@ from mapd.curation.judging import QuestionReason, Target
 from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
 from mapd.store.queries import JudgementRow
-from mapd.ui import figures, guidelines, hotkeys, rendered
+from mapd.ui import figures, guidelines, hotkeys, rendered, unsaved
 from mapd.ui.triage import acts, cards, drafts, place, whole
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
@@ -264,7 +264,8 @@ def actions(scene: Scene, mine: Sequence[JudgementRow]) -> None:
         _note(scene)
         undo(mine, scene.stop, scene.item)
         _history(scene)
-    drafts.watch(scene.item, {"n": "note", "e": "repair"})
+    along = ("a", "r") if scene.revealed else ("a", "r", "s", "enter")
+    drafts.watch(scene.item, {"n": ("note", along), "e": ("repair", ())})
 
 
 def _draft(scene: Scene) -> str:
@@ -349,6 +350,7 @@ def back(mine: Sequence[JudgementRow], stop: Stop, person: str) -> None:
     """Undo and redo where no mistake is shown."""
     with st.bottom, st.container(key="mapd_triage_actions", horizontal=True, vertical_alignment="center", gap="small"):
         undo(mine, stop, nowhere(stop, person, mine))
+    unsaved.watch()
 
 
 def _history(scene: Scene) -> None:
