@@ -199,11 +199,12 @@ class _Exam:
 
     @classmethod
     def of(cls, session: Session, held: t.StandingExam) -> "_Exam | None":
-        """The exam; none where it was derived by other rules, and will be derived again before it is read."""
+        """The exam; none where it was derived by other rules: it is derived again before it is read, come what may."""
         assert held.id is not None
         info = queries.exam(session, held.id)
         policy = policies.exam_policy(session, info)
         if held.rules != _rules(policy, info.wanted):
+            held.rules = ""  # they may come back, and what isn't followed now would be missing
             return None
         rows = session.execute(
             sa.select(col(t.Band.id), col(t.Band.name), col(t.Band.low), col(t.Band.high), col(t.Band.waits)).where(

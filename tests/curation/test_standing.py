@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
@@ -53,6 +53,15 @@ LINES = st.lists(
     min_size=4,
     max_size=24,
 )
+
+RULES_THAT_COME_BACK = [
+    ("rationale", 0, "ash", TEXTS[0]),
+    ("want", 2, None, None),
+    ("read", None, None, None),
+    ("want", 1, None, None),
+    ("judge", 0, "ann", Act.ACCEPT),
+    ("want", 2, None, None),
+]
 
 
 class Story:
@@ -278,6 +287,7 @@ def uids(found: Iterable[Spot | None]) -> list[str | None]:
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=LINES, threshold=st.integers(0, 500))
+@example(lines=RULES_THAT_COME_BACK, threshold=300)
 def test_row_by_row_is_derived_in_whole_is_what_the_rules_say(
     engine: sa.Engine, lines: list[tuple[Any, ...]], threshold: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 A callback can be cut off where it touches streamlit and another press comes in. So it writes before it touches
 anything, its token lets a second press write nothing, and what it may lose is only the move: that second press
-makes it. A press that streamlit has not come to yet is kept by the browser, which takes no other meanwhile (unsaved.js).
+makes it. The browser takes none before the last is answered: streamlit would drop that (unsaved.js).
 """
 
 import time
