@@ -28,10 +28,11 @@ if (!window.mapdUnsaved) {
   };
 
   // A field that the server knows nothing of, and that this button's press would take along.
-  const lost = (pressed) => [...document.querySelectorAll("[data-mapd-along]")].find(({ dataset }) => {
-    const takes = dataset.mapdAlong.split(" ").filter(Boolean).map((key) => `[class*="st-key-hot_${key}_"] *, [class*="st-key-hotpanel_${key}_"] *`);
-    return takes.length && pressed.matches(takes.join()) && opener(dataset.mapdField)?.closest(".mapd-draft");
-  });
+  const of = (key) => `[class*="st-key-hot_${key}_"], [class*="st-key-hotpanel_${key}_"]`;
+  const lost = (pressed) => [...document.querySelectorAll("[data-mapd-along]")].find(
+    ({ dataset: { mapdField: field, mapdAlong: along } }) => opener(field)?.closest(".mapd-draft")
+      && along.split(" ").some((key) => key && pressed.closest(of(key))),
+  );
   const opener = (key) => document.querySelector(`[class*="st-key-hot_${key}_"] button`);
 
   document.addEventListener("click", (event) => {
