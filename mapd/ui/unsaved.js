@@ -27,11 +27,14 @@ if (!window.mapdUnsaved) {
     if (performance.now() - since > NOTICED) root.classList.add("mapd-held");
   };
 
-  // A field that the server knows nothing of, and that this button's press would take along.
+  // A field that the server knows nothing of (any more), and that this button's press would take along. What was typed
+  // in the session that is still there arrives with the press.
+  const typed = new Map(); // by draft, in which session
+  const here = () => document.querySelector("[data-mapd-session]")?.dataset.mapdSession;
   const of = (key) => `[class*="st-key-hot_${key}_"], [class*="st-key-hotpanel_${key}_"]`;
   const lost = (pressed) => [...document.querySelectorAll("[data-mapd-along]")].find(
-    ({ dataset: { mapdField: field, mapdAlong: along } }) => opener(field)?.closest(".mapd-draft")
-      && along.split(" ").some((key) => key && pressed.closest(of(key))),
+    (marker) => opener(marker.dataset.mapdField)?.closest(".mapd-draft") && typed.get(draft(marker)) !== here()
+      && marker.dataset.mapdAlong.split(" ").some((key) => key && pressed.closest(of(key))),
   );
   const opener = (key) => document.querySelector(`[class*="st-key-hot_${key}_"] button`);
 
@@ -53,17 +56,17 @@ if (!window.mapdUnsaved) {
 
   // Streamlit's own key for the button behind a text.
   document.addEventListener("keydown", (event) => {
-    const saves = event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches?.(`${PANEL} textarea`);
-    if (!saves) return;
-    if (waits()) refuse(event);
-    else begin();
+    const saves = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (saves && event.target.matches?.(`${PANEL} textarea`) && waits()) refuse(event);
   }, true);
 
   // What is typed is kept under the text that it is on.
-  document.addEventListener("input", ({ target }) => {
+  document.addEventListener("input", ({ target, isTrusted }) => {
     const key = target.closest?.(PANEL)?.className.match(/st-key-hotpanel_([a-z])_/)?.[1];
     const marker = key && target.matches("textarea") && document.querySelector(`[data-mapd-field="${key}"]`);
-    if (marker) sessionStorage.setItem(draft(marker), target.value);
+    if (!marker) return;
+    sessionStorage.setItem(draft(marker), target.value);
+    if (isTrusted) typed.set(draft(marker), here());
   }, true);
 
   // React takes a value over only where it comes as if typed; streamlit sends it on once the field is left.
@@ -80,8 +83,12 @@ if (!window.mapdUnsaved) {
       sessionStorage.removeItem(`mapd-draft ${name}`);
     }
     for (const marker of document.querySelectorAll("[data-mapd-draft]")) {
-      const { mapdField: key, mapdBegun: begun } = marker.dataset;
+      const { mapdField: key, mapdBegun: begun, mapdSaid: said } = marker.dataset;
       const text = sessionStorage.getItem(draft(marker));
+      if (text && !begun && JSON.parse(said).includes(text.trim())) { // it was saved just before the server was lost
+        sessionStorage.removeItem(draft(marker));
+        continue;
+      }
       const lost = Boolean(text) && !begun; // the server knows nothing of it (any more)
       document.querySelector(`[class*="st-key-hot_${key}_"]`)?.classList.toggle("mapd-draft", lost);
       const area = document.querySelector(`[class*="st-key-hotpanel_${key}_"] textarea`);

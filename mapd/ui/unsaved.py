@@ -1,6 +1,7 @@
 """What isn't saved yet can be seen, and what was typed survives a reload and a killed server: one small script.
 
-    unsaved.watch(unsaved.field("n", "note 5f3a… ann", begun=True, along="ar"), unsaved.done("note 77c0… ann", "9e1b…"))
+    note = unsaved.field("n", "note 5f3a… ann", begun=True, along=("a", "r"), said=["the sum is right"])
+    unsaved.watch(note, unsaved.done("note 77c0… ann", "9e1b…"))
 
 Between a press and the server's word "saving …" stands behind the last thing saved, and other presses are not taken.
 What is typed into a panel's field (hotkeys.panel) is kept in this tab under its marker's name, shown on the panel's
@@ -9,6 +10,7 @@ Content-Security-Policy lets the script run by its hash (headers.py).
 """
 
 import html
+import json
 from collections.abc import Collection
 from pathlib import Path
 
@@ -16,18 +18,19 @@ import streamlit as st
 
 from mapd.store.tables import new_uid
 
+SESSION = "unsaved_session"  # session state: its own name, so that the browser knows when it is another
 SCRIPT = (Path(__file__).parent / "unsaved.js").read_text(encoding="utf-8")
 
 
-def field(key: str, name: str, *, begun: bool, along: Collection[str]) -> str:
+def field(key: str, name: str, *, begun: bool, along: Collection[str], said: Collection[str]) -> str:
     """What the script is told of the field behind this key.
 
     `begun`: the server knows what was typed there. `along`: the keys that take it along; where the server doesn't know
-    it (any more), they show it instead.
+    it (any more), they show it instead. `said`: what was saved there.
     """
     known, takers = "1" if begun else "", " ".join(along)
-    said = f'data-mapd-draft="{html.escape(name)}" data-mapd-begun="{known}" data-mapd-along="{takers}"'
-    return f'<span data-mapd-field="{key}" {said}></span>'
+    there = f'data-mapd-draft="{html.escape(name)}" data-mapd-begun="{known}" data-mapd-along="{takers}"'
+    return f'<span data-mapd-field="{key}" {there} data-mapd-said="{html.escape(json.dumps(list(said)))}"></span>'
 
 
 def done(name: str, mark: str) -> str:
@@ -38,5 +41,6 @@ def done(name: str, mark: str) -> str:
 def watch(*markers: str) -> None:
     """Watch this page's presses and fields. Called where the page is drawn: what it draws ends the wait for a press."""
     with st.container(key="mapd_unsaved"):
-        run = f'<span data-mapd-run="{new_uid()}"></span>'
+        session = st.session_state.setdefault(SESSION, new_uid())
+        run = f'<span data-mapd-run="{new_uid()}" data-mapd-session="{session}"></span>'
         st.html(f"{run}{''.join(markers)}<script>{SCRIPT}</script>", unsafe_allow_javascript=True)

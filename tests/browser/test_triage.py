@@ -195,6 +195,46 @@ def test_a_note_is_taken_along_and_enter_accepts_the_rest(page: Page, app: App, 
     assert len(judged()) == 5, "one undo took both back"
 
 
+def typed(page: Page, words: str) -> None:
+    """A note, typed and left, and nothing awaited of it."""
+    type_note(page, words)
+    page.wait_for_timeout(500)  # so long a key is meant for the panel
+    page.keyboard.press("Escape")
+    expect(panel(page, "n")).to_be_hidden()
+
+
+def test_a_note_is_taken_along_as_soon_as_it_is_typed(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    typed(page, "well said")
+    press(page, "a")
+    type_note(page, "again")
+    with resting.after(page, READ):
+        page.locator('[class*="st-key-hot_a_"] button').click(delay=30)
+    type_note(page, "and again")
+    page.keyboard.press("Control+Shift+Enter")  # means nothing
+    page.wait_for_timeout(500)
+    page.keyboard.press("Escape")
+    expect(panel(page, "n")).to_be_hidden()
+    press(page, "s")
+    assert [j.note for j in judged()] == ["well said", "again", "and again"]
+    expect(page.locator(".mapd-draft")).to_have_count(0)
+
+
+def test_what_was_saved_just_before_the_server_was_lost_is_not_offered_again(page: Page, app: App, judged) -> None:
+    open_triage(page, app)
+    at = page.url
+    typed(page, "well said")
+    name = page.evaluate("Object.keys(sessionStorage).find(key => key.startsWith('mapd-draft'))")
+    kept = f"sessionStorage.getItem({name!r})"
+    press(page, "a")
+    assert [j.note for j in judged()] == ["well said"]
+    assert page.evaluate(kept) is None
+    page.evaluate(f"sessionStorage.setItem({name!r}, 'well said')")  # as if the answer had never come
+    resting.load(page, at, READ)
+    page.wait_for_function(f"{kept} === null")
+    expect(page.locator(".mapd-draft")).to_have_count(0)
+
+
 def panel(page: Page, key: str):
     return page.locator(f'[class*="st-key-hotpanel_{key}"]')
 

@@ -668,6 +668,27 @@ def test_a_note_and_a_repair_that_are_not_saved_wait_where_they_were_begun(full_
     assert len(judgements()) == 3
 
 
+def test_the_browser_is_told_what_was_saved_last(full_home: Path, at_once: None) -> None:
+    app = triage()
+    text = app.query_params["text"]
+    for n in range(7):
+        field(app, "triage_note_").set_value(f"note {n}").run()
+        button(app, "a").click().run()
+    for _ in range(7):
+        button(app, "u").click().run()
+    assert app.query_params["text"] == text
+    field(app, "triage_note_").set_value("a second one").run()
+    button(app, "a").click().run()
+    assert f'data-mapd-done="note {text} ' in shown(app)
+
+
+def test_a_note_goes_along_with_a_decision_not_with_going_on(full_home: Path, at_once: None) -> None:
+    app = triage(judge="first")
+    assert 'data-mapd-along="a r s enter"' in shown(app)
+    button(app, "a").click().run()
+    assert 'data-mapd-along="r"' in shown(app), "a goes on here"
+
+
 def field(app: AppTest, begins: str) -> Any:
     return next(area for area in app.text_area if area.key.startswith(begins))
 

@@ -9,6 +9,7 @@ what was typed, too (unsaved.py).
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -42,14 +43,25 @@ def begun(item: Item, what: str) -> str | None:
 def forget(item: Item, what: str) -> None:
     """It is saved."""
     _kept().pop(_at(item, what), None)
-    st.session_state.setdefault(SAVED, {})[_name(item, what)] = new_uid()
+    saved = st.session_state.setdefault(SAVED, {})
+    saved.pop(_name(item, what), None)  # the newest is the last
+    saved[_name(item, what)] = new_uid()
 
 
-def watch(item: Item, fields: Mapping[str, tuple[str, Collection[str]]]) -> None:
-    """Have the browser keep what is typed too. `fields`: by its key, what it is and which keys take it along."""
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A field: what it is, the keys that take it along, and what this person saved by it here."""
+
+    what: str
+    along: Collection[str]
+    said: Collection[str]
+
+
+def watch(item: Item, fields: Mapping[str, Watched]) -> None:
+    """Have the browser keep what is typed too. `fields`: by key."""
     there = [
-        unsaved.field(key, _name(item, what), begun=bool(begun(item, what)), along=along)
-        for key, (what, along) in fields.items()
+        unsaved.field(key, _name(item, x.what), begun=bool(begun(item, x.what)), along=x.along, said=x.said)
+        for key, x in fields.items()
     ]
     saved = list(st.session_state.get(SAVED, {}).items())[-FEW:]
     unsaved.watch(*there, *(unsaved.done(*one) for one in saved))

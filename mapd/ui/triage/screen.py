@@ -264,8 +264,7 @@ def actions(scene: Scene, mine: Sequence[JudgementRow]) -> None:
         _note(scene)
         undo(mine, scene.stop, scene.item)
         _history(scene)
-    along = ("a", "r") if scene.revealed else ("a", "r", "s", "enter")
-    drafts.watch(scene.item, {"n": ("note", along), "e": ("repair", ())})
+    drafts.watch(scene.item, {"n": _watched_note(scene), "e": _watched_repair(scene)})
 
 
 def _draft(scene: Scene) -> str:
@@ -279,6 +278,21 @@ def _note(scene: Scene) -> None:
         field = drafts.field("Note", scene.item, "note", "", height=90, max_chars=2000, placeholder=hint)
         save = "save the note alone"
         st.button(save, key=f"{field}_save", on_click=acts.note, args=(scene.item, field), shortcut="Ctrl+Enter")
+
+
+def _watched_note(scene: Scene) -> drafts.Watched:
+    """What takes a note along, as the buttons of `_verdict`, `_rest` and the skip do, and the notes that are saved."""
+    rows = () if scene.covered else _rows(scene, scene.item.target)
+    said = [row.note for row in rows if row.note and row.judged.person == scene.person]
+    if not scene.revealed:
+        return drafts.Watched("note", ("a", "r", "s", "enter"), said)
+    return drafts.Watched("note", ("r",) if scene.own is Act.ACCEPT else ("a", "r"), said)
+
+
+def _watched_repair(scene: Scene) -> drafts.Watched:
+    """Nothing takes a repair along."""
+    own = (x.text for x in scene.mistake.texts if x.text.repairs_id == scene.item.target.id)
+    return drafts.Watched("repair", (), [text.text for text in own if text.teacher == scene.person])
 
 
 def _repair(scene: Scene, x: Explained) -> None:
