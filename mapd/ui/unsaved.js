@@ -84,10 +84,10 @@ if (!window.mapdUnsaved) {
     }
     for (const marker of document.querySelectorAll("[data-mapd-draft]")) {
       const { mapdField: key, mapdBegun: begun, mapdSaid: said } = marker.dataset;
-      const text = sessionStorage.getItem(draft(marker));
-      if (text && !begun && JSON.parse(said).includes(text.trim())) { // it was saved just before the server was lost
-        sessionStorage.removeItem(draft(marker));
-        continue;
+      let text = sessionStorage.getItem(draft(marker));
+      if (text && !begun && JSON.parse(decodeURIComponent(said)).includes(text.trim())) {
+        sessionStorage.removeItem(draft(marker)); // it was saved just before the server was lost
+        text = null;
       }
       const lost = Boolean(text) && !begun; // the server knows nothing of it (any more)
       document.querySelector(`[class*="st-key-hot_${key}_"]`)?.classList.toggle("mapd-draft", lost);

@@ -13,6 +13,7 @@ import html
 import json
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -30,7 +31,8 @@ def field(key: str, name: str, *, begun: bool, along: Collection[str], said: Col
     """
     known, takers = "1" if begun else "", " ".join(along)
     there = f'data-mapd-draft="{html.escape(name)}" data-mapd-begun="{known}" data-mapd-along="{takers}"'
-    return f'<span data-mapd-field="{key}" {there} data-mapd-said="{html.escape(json.dumps(list(said)))}"></span>'
+    saved = quote(json.dumps(list(said)))  # an attribute with "-->" in it would be taken out
+    return f'<span data-mapd-field="{key}" {there} data-mapd-said="{saved}"></span>'
 
 
 def done(name: str, mark: str) -> str:

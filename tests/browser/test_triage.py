@@ -223,13 +223,16 @@ def test_a_note_is_taken_along_as_soon_as_it_is_typed(page: Page, app: App, judg
 def test_what_was_saved_just_before_the_server_was_lost_is_not_offered_again(page: Page, app: App, judged) -> None:
     open_triage(page, app)
     at = page.url
-    typed(page, "well said")
+    note = 'so </style> "well" --> 100 % said'
+    typed(page, note)
     name = page.evaluate("Object.keys(sessionStorage).find(key => key.startsWith('mapd-draft'))")
     kept = f"sessionStorage.getItem({name!r})"
     press(page, "a")
-    assert [j.note for j in judged()] == ["well said"]
+    assert [j.note for j in judged()] == [note]
     assert page.evaluate(kept) is None
-    page.evaluate(f"sessionStorage.setItem({name!r}, 'well said')")  # as if the answer had never come
+    page.evaluate(
+        "([name, note]) => sessionStorage.setItem(name, note)", [name, note]
+    )  # as if the answer had never come
     resting.load(page, at, READ)
     page.wait_for_function(f"{kept} === null")
     expect(page.locator(".mapd-draft")).to_have_count(0)
