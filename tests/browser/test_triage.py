@@ -230,9 +230,8 @@ def test_what_was_saved_just_before_the_server_was_lost_is_not_offered_again(pag
     press(page, "a")
     assert [j.note for j in judged()] == [note]
     assert page.evaluate(kept) is None
-    page.evaluate(
-        "([name, note]) => sessionStorage.setItem(name, note)", [name, note]
-    )  # as if the answer had never come
+    # as if the answer had never come
+    page.evaluate("([name, note]) => sessionStorage.setItem(name, note)", [name, note])
     resting.load(page, at, READ)
     page.wait_for_function(f"{kept} === null")
     expect(page.locator(".mapd-draft")).to_have_count(0)
