@@ -51,10 +51,12 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
     """Draw the controls; returns the policy under the hand."""
     if (name := st.session_state.pop("policy_saved", None)) is not None:
         take(name, known[name])
+    told = st.container()  # above the controls: what the address asks for and can't have
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_lab"):
         address.settle("policy", exam_id, policy=saved.name)
         names = list(known)
-        address.refuse_unknown("policy", names, saved.name)
+        with told:
+            address.refuse_unknown("policy", names, saved.name)
         name = st.selectbox(
             "Policy",
             names,
@@ -68,7 +70,8 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
         own = known[name]
         address.settle("conditions", exam_id, **_conditions(own))
         low = min(1.0, float(int(own.threshold)))
-        address.refuse_outside("threshold", low, 5.0, float, own.threshold)
+        with told:
+            _refuse(own, low)
         threshold = st.slider(
             "Accepted: a mean greater than",
             low,
@@ -87,8 +90,16 @@ def choose(exam_id: int, saved: Policy, known: Mapping[str, Policy]) -> Policy:
     return chosen
 
 
+def _refuse(own: Policy, low: float) -> None:
+    """Take conditions that can't be out of the address, with a word on it."""
+    usual = _conditions(own)
+    address.refuse_outside("threshold", low, 5.0, float, own.threshold)
+    address.refuse_outside("votes", 1, 9, default=own.min_votes)
+    address.refuse_unknown_of("checks", list(CHECKS.values()), usual["checks"])
+    address.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", usual["leniency"])
+
+
 def _edited(policy: Policy) -> Policy:
-    address.refuse_outside("votes", 1, 9, default=policy.min_votes)
     votes = st.number_input(
         "Valid votes needed",
         1,
@@ -98,17 +109,14 @@ def _edited(policy: Policy) -> Policy:
         bind="query-params",
         help="With fewer it is undecided.",
     )
-    labels, own = list(CHECKS.values()), _conditions(policy)
-    address.refuse_unknown_of("checks", labels, own["checks"])
     checks = st.pills(
         "Checks that must hold",
-        labels,
+        list(CHECKS.values()),
         selection_mode="multi",
-        default=own["checks"],
+        default=_conditions(policy)["checks"],
         key="checks",
         bind="query-params",
     )
-    address.refuse("leniency", lambda value: value.lower() in {"true", "false"}, "true or false", own["leniency"])
     adjusted = st.toggle(
         "Correct for leniency",
         policy.leniency_adjusted,

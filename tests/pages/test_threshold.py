@@ -33,6 +33,8 @@ WRONG = [("threshold", "9"), ("policy", "foo"), ("votes", "0"), ("checks", "matc
 def test_what_no_policy_can_be_is_refused_in_a_line(full_home: Path, key: str, wrong: str) -> None:
     app = lab(**{key: wrong})
     assert f"this address asks for {key} {wrong}, which can&#x27;t be" in errors(app)[0]
+    covered = [e.proto.body for folded in app.get("popover") for e in folded.get("html")]
+    assert not [body for body in covered if "which can" in body], "it is seen with the conditions closed"
     assert number(app, "rationales accepted") == 24
     assert wrong not in app.query_params.get(key, "")
 
