@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mapd.errors import BadInput
+from mapd.mailboxes import domain, mailbox
 
 
 class Settings(BaseSettings):
@@ -29,14 +30,15 @@ class Settings(BaseSettings):
 
     @field_validator("owners", "annotators", mode="before")
     @classmethod
-    def _split(cls, given: object, info: ValidationInfo) -> object:
-        if not isinstance(given, str):
-            return given
-        found = tuple(filter(None, (part.strip().lower() for part in given.split(","))))
-        whole = info.field_name == "owners"  # who owns the project is named one by one
-        if wrong := [one for one in found if "@" not in one[whole:] or " " in one]:
-            raise ValueError(f"{wrong[0]!r} is no e-mail; write them with commas between")
-        return found
+    def _split(cls, people: object, info: ValidationInfo) -> object:
+        if not isinstance(people, str):
+            return people
+        entries = filter(None, (part.strip() for part in people.split(",")))
+        domains = info.field_name == "annotators"  # who owns the project is named one by one
+        try:
+            return tuple(domain(entry) if domains and entry.startswith("@") else mailbox(entry) for entry in entries)
+        except BadInput as error:
+            raise ValueError(f"{error}; write them with commas between") from error
 
     def __init__(self, **given: Any) -> None:
         try:
