@@ -28,6 +28,7 @@ from sqlmodel import Session, select
 
 from mapd import committee, prompts, teachers
 from mapd.models.base import Limits, Request, Sampling, stream
+from mapd.people import owner
 from mapd.questions.grading import Task
 from mapd.settings import Settings
 from mapd.store import db
@@ -72,7 +73,7 @@ def project(home: Path, url: str, mistakes: int) -> sa.Engine:
         )
         for name, kind, path in zip(NAMES, ("openai", "anthropic", "openai"), ("/v1", "", "/other/v1"), strict=True):
             limits = {"concurrency": AT_ONCE}
-            teachers.add(session, name, kind=kind, model="m", base_url=url + path, limits=limits, by="bench")
+            teachers.add(session, name, kind=kind, model="m", base_url=url + path, limits=limits, by=owner("bench"))
     return engine
 
 
@@ -119,7 +120,7 @@ def ours(engine: sa.Engine) -> dict[str, float]:
         told.append((time.perf_counter() - started, progress.done))
 
     done = committee.collect(
-        engine, exam="exam", teachers=NAMES, models=models, by="bench", concurrency=AT_ONCE, progress=watch
+        engine, exam="exam", teachers=NAMES, models=models, by=owner("bench"), concurrency=AT_ONCE, progress=watch
     )
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     assert done.failed == 0, done

@@ -31,6 +31,7 @@ from sqlmodel import Session
 from mapd.curation import judging, standing
 from mapd.curation.judging import Target
 from mapd.curation.queues import QUEUES
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, listing, standings
 from mapd.store import tables as t
@@ -187,7 +188,7 @@ def _judge(session: Session, mistakes: int, draw: random.Random) -> None:
     for _ in range(mistakes // 100 * 3):
         target = Target("rationale", 4 * draw.randrange(mistakes) + draw.randrange(1, 4))
         act, who = draw.choice((Act.ACCEPT, Act.REJECT, Act.ACCEPT, Act.SKIP)), draw.choice(("ann", "bob"))
-        judging.judge(session, target, act, by=who, circumstances=judging.Circumstances(committee="accepted"))
+        judging.judge(session, target, act, by=owner(who), circumstances=judging.Circumstances(committee="accepted"))
 
 
 # -- the reads --------------------------------------------------------------------------------------------------------
@@ -265,7 +266,7 @@ def _place(order: Order, mistakes: int, draw: random.Random) -> tuple[int, ...]:
 def _judgements(mistakes: int, rounds: int, draw: random.Random) -> Iterator[Callable[[Session], object]]:
     for _ in range(rounds):
         target = Target("rationale", 4 * draw.randrange(mistakes) + draw.randrange(1, 4))
-        yield lambda s, x=target: judging.judge(s, x, Act.ACCEPT, by="ann")
+        yield lambda s, x=target: judging.judge(s, x, Act.ACCEPT, by=owner("ann"))
 
 
 def _timed(engine: sa.Engine, reads: Iterator[Callable[[Session], object]], writes: bool = False) -> dict[str, float]:

@@ -23,6 +23,7 @@ from mapd.curation import judging
 from mapd.curation.curated import Curated, Explained
 from mapd.curation.queues import QUEUES, fill
 from mapd.exchange import authors
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.verdicts import PAPER, Verdict
@@ -36,7 +37,7 @@ def load(feedback: Path, rationales: Path) -> Curated:
     with tempfile.TemporaryDirectory() as home:
         engine = db.open_store(Settings(home=Path(home)))
         with db.writing(engine) as session:
-            exam = queries.exam(session, authors.store(session, authors.parse(*files), by="bench").exam)
+            exam = queries.exam(session, authors.store(session, authors.parse(*files), by=owner("bench")).exam)
             curated = judging.curated_set(session, exam.id, PAPER)
         engine.dispose()
     return curated

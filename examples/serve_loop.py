@@ -40,7 +40,7 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models import weights
 from mapd.models.local import convert
-from mapd.people import this_person
+from mapd.people import Person, machine_user, owner
 from mapd.questions import files, generated
 from mapd.settings import Settings
 from mapd.store import db, ledger, queries
@@ -64,7 +64,7 @@ START_S = 180.0
 class Told:
     """What the run came to."""
 
-    by: str
+    by: Person
     seconds: dict[str, float] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
     quiet: bool = False
@@ -194,7 +194,7 @@ def loop(engine: sa.Engine, home: Path, base_url: str, model: str, given: argpar
     told.result |= {"steps": tuned.steps, "after": [after.correct, after.n]}
 
 
-def _begin(engine: sa.Engine, base_url: str, model: str, given: argparse.Namespace, by: str) -> str:
+def _begin(engine: sa.Engine, base_url: str, model: str, given: argparse.Namespace, by: Person) -> str:
     """The questions, the student, the teachers; returns the name of the questions."""
     per_split = {"train": given.questions, "dev": given.questions}
     rows = files.made(generated.draw(generated.FAMILIES, per_split, seed=0))
@@ -296,7 +296,7 @@ def arguments() -> argparse.Namespace:
 
 def run(given: argparse.Namespace, home: Path) -> None:
     """Everything, in this project."""
-    told = Told(this_person(), quiet=given.json)
+    told = Told(owner(machine_user()), quiet=given.json)
     engine = db.open_store(Settings(home=home, database_url=None))  # never a database that the environment names
     try:
         if given.base_url:

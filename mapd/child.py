@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from mapd import jobs, work
 from mapd.errors import MapdError, Stopped
 from mapd.jobs import Progress, Ref
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -93,8 +94,9 @@ def do(ref: Ref, worker: str) -> int:
         with Reporter(engine, ref) as report:
             given = work.of(job)
             logging.getLogger("mapd.job").info("%s, attempt %d on %s", given.title, ref.attempt, worker)
+            starter = owner(job.person)  # whose right to start it was asked when they did
             outcome = given.run(
-                work.Run(engine, settings.make_home(), job.person, report.tell, stopping=report.stop.is_set)
+                work.Run(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
             if report.progress is not None and "stopped" not in outcome:
                 report.progress = _whole(report.progress)

@@ -13,6 +13,10 @@ class BadInput(MapdError):  # noqa: N818
     """A file, a value or a request that can't be used; nothing was changed."""
 
 
+class Forbidden(MapdError):  # noqa: N818
+    """An act that the person may not do; nothing was changed."""
+
+
 class Stale(MapdError):  # noqa: N818
     """Somebody else (or another tab) decided first; nothing was changed, the page reloads."""
 

@@ -1,6 +1,6 @@
 """The exam: a student answers a set's questions of one split; each answer is graded and kept as an attempt.
 
-    run(engine, model, student="smollm2", question_set="demo", split="dev", by="ann")
+    run(engine, model, student="smollm2", question_set="demo", split="dev", by=owner("ann"))
     -> ExamResult(exam="5e…", n=210, correct=12, mistakes=198, no_answer=31, failed=0)
 
 The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. It
@@ -22,7 +22,7 @@ from sqlmodel import Session, col, func, select
 from mapd import prompts, students
 from mapd.errors import BadInput, NotFound, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.questions.grading import Outcome, Task, grade
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -73,7 +73,7 @@ def run(
     student: str | int,
     question_set: str | int,
     split: str,
-    by: str,
+    by: Person,
     decoding: Sampling = GREEDY,
     seed: int = 0,
     samples: int = 1,
@@ -91,16 +91,16 @@ def run(
     Raises: NotFound (student, question set), BadInput (no such split, a sealed one, samples without a temperature),
     Stopped.
     """
+    person = require(by, Right.RUN_JOBS)
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
-    person = person_name(by)
     with db.writing(engine) as session:
         exam = _exam(session, student, question_set, split, decoding, seed, samples, person)
         uid, exam_id = exam.uid, queries.identity(exam)
         asked = _asked(session, exam, decoding, seed, samples)
         groups = _missing(session, exam_id, asked, batch_size)
         if split == "test":
-            _open(session, exam, open_test, person)
+            _open(session, exam, open_test, require(by, Right.OPEN_TEST))
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
     failures = asyncio.run(_answer(engine, model, exam_id, uid, groups, len(asked), progress, stopping))

@@ -1,6 +1,6 @@
 """Jobs: the row of a recorded execution, which is the truth. A worker's process does it and writes here how far it is.
 
-    job = start(session, "exam", {"student": "smollm2", "questions": "demo", "split": "dev"}, by="ann")
+    job = start(session, "exam", {"student": "smollm2", "questions": "demo", "split": "dev"}, by=owner("ann"))
     job.status, job.done, job.total, job.message    -> "running", 96, 210, "4.1 questions/s"
 
     queued -> running -> done | failed | cancelling -> cancelled           resume: cancelled, failed, silent -> queued
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -58,12 +58,12 @@ class Progress:
 # --- What people do ---------------------------------------------------------------------------------------------------
 
 
-def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: str) -> t.Job:
+def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Person) -> t.Job:
     """Queue a job; a worker takes it.
 
     Raises: BadInput where the same work is queued or running already.
     """
-    person = person_name(by)
+    person = require(by, Right.RUN_JOBS)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
     for other in session.exec(active).all():
         if other.parameters == dict(parameters):
@@ -95,12 +95,12 @@ def listed(session: Session, limit: int = 50) -> Sequence[t.Job]:
     return session.exec(select(t.Job).order_by(col(t.Job.id).desc()).limit(limit)).all()
 
 
-def cancel(session: Session, ref: str | int, *, by: str) -> t.Job:
+def cancel(session: Session, ref: str | int, *, by: Person) -> t.Job:
     """Stop a job: one that waits at once, one that runs as soon as what is in flight has come in.
 
     Raises: NotFound; BadInput where it has ended already.
     """
-    job = get(session, ref)
+    person, job = require(by, Right.RUN_JOBS), get(session, ref)
     if job.status not in ACTIVE:
         raise BadInput(f"job {job.uid[:8]} has ended already: it is {job.status}")
     if job.status == "queued" or is_silent(job):
@@ -108,17 +108,17 @@ def cancel(session: Session, ref: str | int, *, by: str) -> t.Job:
     else:
         job.status = "cancelling"
     session.add(job)
-    queries.audit(session, person_name(by), "cancel job", f"job {job.uid}")
+    queries.audit(session, person, "cancel job", f"job {job.uid}")
     session.flush()
     return job
 
 
-def resume(session: Session, ref: str | int, *, by: str) -> t.Job:
+def resume(session: Session, ref: str | int, *, by: Person) -> t.Job:
     """Queue a job again: one that was cancelled, has failed, or whose process is silent. It does what is missing.
 
     Raises: NotFound; BadInput where it is done, or at work.
     """
-    job = get(session, ref)
+    person, job = require(by, Right.RUN_JOBS), get(session, ref)
     if job.status == "done":
         raise BadInput(f"job {job.uid[:8]} is done; start another one")
     if job.status in ACTIVE and not is_silent(job):
@@ -127,7 +127,7 @@ def resume(session: Session, ref: str | int, *, by: str) -> t.Job:
     job.error = job.ended_at = job.beat_at = job.worker = job.seconds_left = None
     job.message = ""
     session.add(job)
-    queries.audit(session, person_name(by), "resume job", f"job {job.uid}", attempt=job.attempt)
+    queries.audit(session, person, "resume job", f"job {job.uid}", attempt=job.attempt)
     session.flush()
     return job
 

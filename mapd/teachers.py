@@ -1,7 +1,7 @@
 """Teachers by name: add one, list them, test one, open one as a model that can be asked.
 
-    add(session, "brook", kind="simulated", model="slips", sampling={"seed": 3}, by="ann")
-    add(session, "mini", kind="openai", model="gpt-4o-mini", sampling={"temperature": 0.7}, by="ann")
+    add(session, "brook", kind="simulated", model="slips", sampling={"seed": 3}, by=owner("ann"))
+    add(session, "mini", kind="openai", model="gpt-4o-mini", sampling={"temperature": 0.7}, by=owner("ann"))
     test(get(session, "mini"))       -> Tested(ok=True, text="2 + 2 + 2 = 6. Answer: 6", latency_s=0.7, tokens_in=58, …)
     opened(get(session, "brook"))    -> the Model; what it writes is marked as simulated wherever it is shown
 
@@ -25,7 +25,7 @@ from mapd.errors import BadInput, NotFound
 from mapd.models import prices, weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.questions.grading import Task
 from mapd.settings import Settings
 from mapd.store import queries
@@ -80,7 +80,7 @@ def add(
     *,
     kind: str,
     model: str,
-    by: str,
+    by: Person,
     base_url: str | None = None,
     key_env: str | None = None,
     sampling: Mapping[str, Any] | None = None,
@@ -99,7 +99,7 @@ def add(
 
     Raises: BadInput where the kind, the name or a setting can't be used, or the name belongs to another teacher.
     """
-    name, person = name.strip(), person_name(by)
+    person, name = require(by, Right.MANAGE_TEACHERS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or "," in name or not name.isprintable():
         raise BadInput(f"a teacher's name has 1 to {LONGEST_NAME} characters and no comma, not {name[:LONGEST_NAME]!r}")
     if kind not in KINDS:
@@ -211,7 +211,7 @@ def _content(row: t.Teacher) -> tuple[Any, ...]:
     return row.kind, row.model, row.base_url, row.sampling
 
 
-def disable(session: Session, name: str, by: str) -> t.Teacher:
+def disable(session: Session, name: str, by: Person) -> t.Teacher:
     """Ask this teacher no more; what it wrote stays.
 
     Raises: NotFound for an unknown one.
@@ -219,7 +219,7 @@ def disable(session: Session, name: str, by: str) -> t.Teacher:
     return _turn(session, name, by, disabled=True)
 
 
-def enable(session: Session, name: str, by: str) -> t.Teacher:
+def enable(session: Session, name: str, by: Person) -> t.Teacher:
     """Ask this teacher again.
 
     Raises: NotFound for an unknown one.
@@ -227,8 +227,8 @@ def enable(session: Session, name: str, by: str) -> t.Teacher:
     return _turn(session, name, by, disabled=False)
 
 
-def _turn(session: Session, name: str, by: str, *, disabled: bool) -> t.Teacher:
-    row, person = get(session, name), person_name(by)
+def _turn(session: Session, name: str, by: Person, *, disabled: bool) -> t.Teacher:
+    person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
     if row.disabled != disabled:
         row.disabled = disabled
         session.add(row)

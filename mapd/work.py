@@ -1,6 +1,6 @@
 """The kinds of work that a page, a command or a job can start, each as the words that describe it.
 
-    Exam(student="smollm2", questions="demo", split="dev").run(Run(engine, home, by="ann"))
+    Exam(student="smollm2", questions="demo", split="dev").run(Run(engine, home, by=owner("ann")))
     -> {"exam": "5e…", "n": 210, "correct": 12, "mistakes": 198, "no_answer": 31}
 
 Every kind knows what it has done: stopped or killed, and started again with the same words, it does what is missing.
@@ -22,6 +22,7 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters, Step
 from mapd.jobs import Progress
 from mapd.models.prices import dollars
+from mapd.people import Person
 from mapd.store import db, queries
 from mapd.store import tables as t
 
@@ -35,7 +36,7 @@ class Run:
 
     engine: sa.Engine
     home: Path
-    by: str
+    by: Person
     tell: Callable[[Progress], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
 

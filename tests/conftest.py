@@ -15,6 +15,7 @@ from sqlmodel import Session
 from mapd import students
 from mapd.exchange import authors
 from mapd.finetune import run as finetuning
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests import looped, samples
@@ -126,7 +127,7 @@ def session(engine: sa.Engine) -> Iterator[Session]:
 def import_files(session: Session, feedback: Path, rationales: Path) -> authors.Imported:
     """Import two files as `mapd import authors` does."""
     read = [authors.File(path.name, path.read_bytes()) for path in (feedback, rationales)]
-    return authors.store(session, authors.parse(*read), by="ann")
+    return authors.store(session, authors.parse(*read), by=owner("ann"))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from mapd.curation import judging, snapshots
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models.base import Completion, Finish, Request
+from mapd.people import owner
 from mapd.questions import files, generated
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -55,20 +56,22 @@ def go_round(engine: sa.Engine) -> None:
     """Fill the project; the tuned student is right every second time, the untuned one every fourth."""
     with db.writing(engine) as session:
         rows = files.made(generated.draw(generated.FAMILIES, QUESTIONS, seed=1))
-        questions = files.add(session, "demo", rows, source="generated", simulated=True, by="ann").name
+        questions = files.add(session, "demo", rows, source="generated", simulated=True, by=owner("ann")).name
         before = t.Student(name="small", base="path:/nowhere")
         session.add(before)
         session.flush()
-        asked = [teachers.add(session, n, kind="simulated", model=n, by="ann") for n in ("sound", "slips", "lucky")]
+        asked = [
+            teachers.add(session, n, kind="simulated", model=n, by=owner("ann")) for n in ("sound", "slips", "lucky")
+        ]
         models = {row.name: teachers.opened(row) for row in asked}
         names = list(models)
-    taught = exam.run(engine, Scripted(9), student="small", question_set=questions, split="train", by="ann").exam
-    exam.run(engine, Scripted(4), student="small", question_set=questions, split="dev", by="ann")
-    committee.collect(engine, exam=taught, teachers=names, models=models, by="ann")
+    taught = exam.run(engine, Scripted(9), student="small", question_set=questions, split="train", by=owner("ann")).exam
+    exam.run(engine, Scripted(4), student="small", question_set=questions, split="dev", by=owner("ann"))
+    committee.collect(engine, exam=taught, teachers=names, models=models, by=owner("ann"))
     with db.writing(engine) as session:
         curated = judging.curated_set(session, queries.exam(session, taught).id)
-        _finetuned(session, snapshots.freeze(session, curated, by="ann"))
-    exam.run(engine, Scripted(2), student="small-tuned", question_set=questions, split="dev", by="ann")
+        _finetuned(session, snapshots.freeze(session, curated, by=owner("ann")))
+    exam.run(engine, Scripted(2), student="small-tuned", question_set=questions, split="dev", by=owner("ann"))
 
 
 def _finetuned(session: db.Session, snapshot: t.Snapshot) -> None:

@@ -288,7 +288,7 @@ def test_bad_input_is_one_line_and_changes_nothing(mapd: Mapd, imported: str, tm
         "ugly",
         "wrong_answer",
     )
-    fails(mapd("judge", "rationale", 1, "--by", " ", "--decision", "accept"), 1, "1 to 80 characters")
+    fails(mapd("judge", "rationale", 1, "--by", " ", "--decision", "accept"), 1, "1 to 254 characters")
     assert mapd("curate", "show", "--exam", imported, "--items", "--json").out == before
 
 

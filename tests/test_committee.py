@@ -25,6 +25,7 @@ from mapd.committee.plan import ledger_key
 from mapd.curation import judging
 from mapd.errors import BadInput, MapdError, NotFound, Stopped
 from mapd.models.base import Completion, Finish, Message, Request
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -90,7 +91,7 @@ def collect(engine: sa.Engine, exam: str) -> Collect:
         reply: Callable[[str, Request], Completion] = answer, names: tuple[str, ...] = NAMES, **given: Any
     ) -> tuple[committee.Collected, dict[str, Scripted]]:
         models = {name: Scripted(name, reply) for name in names}
-        done = committee.collect(engine, teachers=names, models=models, **({"exam": exam, "by": "Ann"} | given))
+        done = committee.collect(engine, teachers=names, models=models, **({"exam": exam, "by": owner("Ann")} | given))
         return done, models
 
     return run
@@ -258,7 +259,7 @@ def test_a_question_that_is_there_twice_is_asked_once(engine: sa.Engine, tmp_pat
     rows = [samples.row(number) | {"id": 100 * copy + number} for number in range(3) for copy in range(2)]
     exam = make_exam(engine, tmp_path, rows)
     models = {name: Scripted(name) for name in NAMES}
-    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by="ann")
+    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"))
     assert (done.feedback, done.rationales, done.reviews) == (18, 18, 36)
     assert (done.calls_made, done.calls_reused) == (36, 36)
     keys = Counter(r.key for model in models.values() for r in model.asked)
@@ -289,7 +290,7 @@ def test_people_decide_what_a_mistake_is(engine: sa.Engine, exam: str, collect: 
             (judging.Target("question", attempts[1].question_id), Act.REJECT, {"reason": "gold_wrong"}),  # taken out
             (judging.Target("question", attempts[2].question_id), Act.CORRECT, {"value": "999"}),
         ):
-            judging.judge(session, target, act, by="ann", **given)  # type: ignore[arg-type]
+            judging.judge(session, target, act, by=owner("ann"), **given)  # type: ignore[arg-type]
     done, models = collect()
     assert (done.feedback, done.rationales) == (30, 30)
     shown = [r.messages[1].content for r in models["rowan"].asked if kind_of(r) != "rationale"]
@@ -311,7 +312,7 @@ def test_reviews_do_not_wait_for_the_other_kinds(engine: sa.Engine, exam: str) -
                 yield answer(self.name, request)
 
     models = {name: Holding(name) for name in NAMES}
-    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by="ann")
+    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"))
     assert done.calls_made == ALL
 
 
@@ -341,7 +342,7 @@ def test_an_eager_model_is_not_given_the_whole_exam(
 ) -> None:
     monkeypatch.setattr("mapd.committee.collecting.WINDOW", 5)
     models = {name: Eager(name) for name in NAMES}
-    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by="ann")
+    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"))
     assert done.calls_made == ALL
     assert all(0 < model.most <= 5 for model in models.values())
 
@@ -365,7 +366,7 @@ def test_one_limit_holds_over_all_teachers(engine: sa.Engine, exam: str, limit: 
                 yield completion
 
     models = {name: Counting(name) for name in NAMES}
-    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by="ann", concurrency=limit)
+    done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"), concurrency=limit)
     assert (done.calls_made, most) == (ALL, limit)
 
 
@@ -379,12 +380,17 @@ def test_told_to_stop_it_writes_what_is_in_flight_and_goes_on_later(
         return any(model.most for model in models.values())
 
     with pytest.raises(Stopped, match=rf"^stopped at \d+ of {ALL}; what came is kept"):
-        committee.collect(engine, exam=exam, teachers=NAMES, models=models, by="ann", stopping=stopping)
+        committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"), stopping=stopping)
     kept = outcomes(reading)["ok"]
     assert 0 < kept < ALL
     reading.rollback()
     done = committee.collect(
-        engine, exam=exam, teachers=NAMES, models={n: Scripted(n) for n in NAMES}, by="ann", stopping=lambda: False
+        engine,
+        exam=exam,
+        teachers=NAMES,
+        models={n: Scripted(n) for n in NAMES},
+        by=owner("ann"),
+        stopping=lambda: False,
     )
     assert (done.calls_made, done.calls_reused) == (ALL - kept, kept)
 
@@ -534,7 +540,7 @@ def test_a_model_that_ends_early_is_said(engine: sa.Engine, exam: str, reading: 
 
     models = {"rowan": Scripted("rowan"), "brook": Brief("brook")}
     with pytest.raises(MapdError, match=r"teacher brook stopped before its calls were answered \(0 open\)"):
-        committee.collect(engine, exam=exam, teachers=("rowan", "brook"), models=models, by="ann")
+        committee.collect(engine, exam=exam, teachers=("rowan", "brook"), models=models, by=owner("ann"))
     assert outcomes(reading)["ok"] >= 1
 
 
@@ -639,7 +645,7 @@ class Logging(Scripted):
 def child(exam: str) -> None:
     """What the killed process does, in a MAPD_HOME and a working folder of its own."""
     models = {name: Logging(name) for name in NAMES}
-    committee.collect(db.open_store(Settings()), exam=exam, teachers=NAMES, models=models, by="ann")
+    committee.collect(db.open_store(Settings()), exam=exam, teachers=NAMES, models=models, by=owner("ann"))
 
 
 def start(home: Path, exam: str) -> subprocess.Popen[bytes]:

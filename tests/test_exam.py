@@ -17,6 +17,7 @@ from mapd.curation.curated import summary
 from mapd.errors import BadInput, NotFound
 from mapd.models import local
 from mapd.models.base import Completion, Finish, Request, Sampling
+from mapd.people import owner
 from mapd.questions import files, generated
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -45,8 +46,8 @@ class Scripted:
 def prepare(session: Session, count: int = 5) -> None:
     """A student, and a set of three families with `count` dev questions each."""
     drawn = generated.draw(generated.FAMILIES, {"train": 1, "dev": count, "test": 2}, 0)
-    files.add(session, "demo", files.made(drawn), source="generated", simulated=True, by="ann")
-    students.add(session, "s", by="ann")
+    files.add(session, "demo", files.made(drawn), source="generated", simulated=True, by=owner("ann"))
+    students.add(session, "s", by=owner("ann"))
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def store(engine: sa.Engine) -> sa.Engine:
 
 
 def sit(engine: sa.Engine, model: object, split: str = "dev", **words: object) -> exam.ExamResult:
-    given = {"student": "s", "question_set": "demo", "by": "ann", "batch_size": 4} | words
+    given = {"student": "s", "question_set": "demo", "by": owner("ann"), "batch_size": 4} | words
     return exam.run(engine, model, split=split, **given)  # type: ignore[arg-type]
 
 
@@ -268,7 +269,7 @@ def test_what_is_not_there_is_named(store: sa.Engine) -> None:
         sit(store, Scripted(), question_set="d")
     with db.writing(store) as session:
         row = files.Row("1", "dev", generated.generate("chain_sum", 1, 9)[0].task, "2 + 2?", "4")
-        files.add(session, "small", [row], source="mine", simulated=False, by="ann")
+        files.add(session, "small", [row], source="mine", simulated=False, by=owner("ann"))
     with pytest.raises(BadInput, match=r"has no train questions; its splits: dev \(1\)"):
         sit(store, Scripted(), question_set="small", split="train")
 

@@ -8,21 +8,22 @@ from sqlmodel import Session
 from mapd import jobs, work
 from mapd.errors import BadInput, NotFound
 from mapd.jobs import Progress, Ref
+from mapd.people import owner
 from mapd.store import tables as t
 
 WORDS = {"student": "smollm2", "questions": "demo", "split": "dev"}
 
 
 def started(session: Session) -> Ref:
-    job = jobs.start(session, "exam", WORDS, by="ann")
+    job = jobs.start(session, "exam", WORDS, by=owner("ann"))
     return Ref(job.uid, job.attempt)
 
 
 def test_the_same_work_is_queued_once(session: Session) -> None:
     ref = started(session)
     with pytest.raises(BadInput, match=f"this exam is queued already, as job {ref.uid[:8]}"):
-        jobs.start(session, "exam", WORDS, by="bob")
-    jobs.start(session, "exam", WORDS | {"split": "train"}, by="bob")
+        jobs.start(session, "exam", WORDS, by=owner("bob"))
+    jobs.start(session, "exam", WORDS | {"split": "train"}, by=owner("bob"))
     assert next(r.uid for r, _ in jobs.waiting(session)) == ref.uid
     assert len(jobs.waiting(session)) == 2
 
@@ -36,24 +37,24 @@ def test_a_job_runs_and_ends(session: Session) -> None:
     jobs.end(session, ref, "done", outcome={"n": 10})
     assert (job.status, job.outcome, job.seconds_left) == ("done", {"n": 10}, None)
     with pytest.raises(BadInput, match="has ended already: it is done"):
-        jobs.cancel(session, ref.uid, by="ann")
+        jobs.cancel(session, ref.uid, by=owner("ann"))
     with pytest.raises(BadInput, match="is done; start another one"):
-        jobs.resume(session, ref.uid, by="ann")
+        jobs.resume(session, ref.uid, by=owner("ann"))
 
 
 def test_one_that_waits_is_cancelled_at_once_and_never_runs(session: Session) -> None:
     ref = started(session)
-    assert jobs.cancel(session, ref.uid, by="ann").status == "cancelled"
+    assert jobs.cancel(session, ref.uid, by=owner("ann")).status == "cancelled"
     assert jobs.claim(session, ref, "w") is None
 
 
 def test_one_that_runs_hears_of_its_cancelling_at_the_next_beat(session: Session) -> None:
     ref = started(session)
     jobs.claim(session, ref, "w")
-    assert jobs.cancel(session, ref.uid, by="ann").status == "cancelling"
+    assert jobs.cancel(session, ref.uid, by=owner("ann")).status == "cancelling"
     assert not jobs.beat(session, ref, None, [])
     jobs.end(session, ref, "cancelled", error="stopped at 3 of 10")
-    assert jobs.resume(session, ref.uid, by="ann").attempt == 2
+    assert jobs.resume(session, ref.uid, by=owner("ann")).attempt == 2
 
 
 def test_an_earlier_attempt_has_no_say(session: Session) -> None:
@@ -61,10 +62,10 @@ def test_an_earlier_attempt_has_no_say(session: Session) -> None:
     job = jobs.claim(session, ref, "away")
     assert job is not None
     with pytest.raises(BadInput, match="is running: nothing to resume"):
-        jobs.resume(session, ref.uid, by="ann")
+        jobs.resume(session, ref.uid, by=owner("ann"))
     job.beat_at = t.now() - timedelta(seconds=jobs.SILENT_S + 1)
     assert jobs.is_silent(job)
-    jobs.resume(session, ref.uid, by="ann")
+    jobs.resume(session, ref.uid, by=owner("ann"))
     later = Ref(ref.uid, 2)
     assert jobs.claim(session, ref, "away") is None
     assert jobs.claim(session, later, "here") is not None

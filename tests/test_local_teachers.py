@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from mapd import cli, jobs
 from mapd.models import weights
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -57,7 +58,7 @@ def test_a_job_asks_local_teachers(folder: Path, run: Run, tmp_path: Path) -> No
     with db.writing(engine) as session:
         import_files(session, *samples.write(tmp_path, [samples.row(n) | {"id": n} for n in range(2)]))
         given = {"exam": queries.exams(session)[0].uid, "teachers": ["greedy", "drawn"]}
-        uid = jobs.start(session, "collect", given, by="ann").uid
+        uid = jobs.start(session, "collect", given, by=owner("ann")).uid
     command = [sys.executable, "-m", "mapd.child", f"{uid}:1", "w"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd="/", env=environment, stdin=subprocess.PIPE, start_new_session=True) as child:

@@ -8,6 +8,7 @@ from sqlmodel import select
 from mapd import loop
 from mapd.errors import BadInput
 from mapd.loop import Plan
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import archive, db, queries
 from mapd.store import tables as t
@@ -19,7 +20,7 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
     engine = db.open_store(Settings())
     plan = Plan(questions=6, held_out=6, seed=3)
     stages: list[str] = []
-    told = loop.demo(engine, home, plan, by="ann", watch=lambda stage, *_: stages.append(stage))
+    told = loop.demo(engine, home, plan, by=owner("ann"), watch=lambda stage, *_: stages.append(stage))
     assert list(dict.fromkeys(stages))[:5] == ["questions", "exam", "exam before", "committee", "curation"]
     (tuned,) = told.outcomes
     assert tuned.pairs > 0
@@ -28,7 +29,7 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
     with db.reading(engine) as session:
         assert all(teacher.simulated for teacher in session.exec(select(t.Teacher)).all())
         before = [exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())
-    again = loop.demo(engine, home, plan, by="ann")
+    again = loop.demo(engine, home, plan, by=owner("ann"))
     assert again.outcomes == told.outcomes
     with db.reading(engine) as session:
         assert ([exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())) == before
@@ -37,7 +38,9 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
 @pytest.mark.usefixtures("scripted")
 def test_arms_are_compared_at_one_size(home: Path) -> None:
     engine = db.open_store(Settings())
-    told = loop.demo(engine, home, Plan(questions=6, held_out=6, arms=("no-review", "paper-no-feedback")), by="ann")
+    told = loop.demo(
+        engine, home, Plan(questions=6, held_out=6, arms=("no-review", "paper-no-feedback")), by=owner("ann")
+    )
     plain, reviewed = told.outcomes
     assert plain.pairs == reviewed.pairs > 0
     assert (plain.alpha, reviewed.alpha) == (0.5, 0.0)
@@ -47,16 +50,16 @@ def test_arms_are_compared_at_one_size(home: Path) -> None:
 @pytest.mark.usefixtures("scripted")
 def test_an_imported_demo_says_in_one_line_that_its_adapter_stayed_behind(home: Path, tmp_path: Path) -> None:
     engine, plan = db.open_store(Settings()), Plan(questions=6, held_out=6)
-    told = loop.demo(engine, home, plan, by="ann").outcomes
-    assert told == loop.demo(engine, home, plan, by="ann").outcomes
+    told = loop.demo(engine, home, plan, by=owner("ann")).outcomes
+    assert told == loop.demo(engine, home, plan, by=owner("ann")).outcomes
     with db.writing(engine) as session:
-        archive.export(session, tmp_path / "demo.zip", home, by="ann")
+        archive.export(session, tmp_path / "demo.zip", home, by=owner("ann"))
     there = tmp_path / "there"
     other = db.open_store(Settings(home=there))
     with db.writing(other) as session:
-        archive.load(session, archive.read("demo.zip", (tmp_path / "demo.zip").read_bytes()), there, by="ben")
+        archive.load(session, archive.read("demo.zip", (tmp_path / "demo.zip").read_bytes()), there, by=owner("ben"))
     with pytest.raises(BadInput) as refused:
-        loop.demo(other, there, plan, by="ben")
+        loop.demo(other, there, plan, by=owner("ben"))
     said = str(refused.value)
     assert f"student {told[0].student} is here without its adapter, as an archive brings it" in said
     assert "Another --seed runs a demo of your own; or `mapd finetune --snapshot" in said

@@ -22,6 +22,7 @@ from mapd.errors import BadInput, MapdError
 from mapd.jobs import Ref
 from mapd.models.base import Completion, Finish, Message, Request, Sampling
 from mapd.models.prices import dollars
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -142,14 +143,14 @@ def make_project(folder: Path, url: str, **given: Any) -> sa.Engine:
                 "sampling": {"max_tokens": 6},
                 **given,
             }
-            teachers.add(session, name, by="ann", **row)
+            teachers.add(session, name, by=owner("ann"), **row)
     return engine
 
 
 def collect(engine: sa.Engine, **given: Any) -> committee.Collected:
     with db.reading(engine) as session:
         models = {name: teachers.opened(teachers.get(session, name)) for name in NAMES}
-    return committee.collect(engine, exam=1, teachers=NAMES, models=models, by="ann", **given)
+    return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
 def ledger_sum(engine: sa.Engine) -> float:
@@ -218,7 +219,7 @@ class Drawing:
 def test_whatever_replies_cost_the_budget_holds(home: Path, tmp_path: Path, budget: float) -> None:
     engine = make_project(tmp_path, "https://nowhere.example", price=DEAR)
     models = {name: Drawing(name) for name in NAMES}
-    done = committee.collect(engine, exam=1, teachers=NAMES, models=models, by="ann", budget=budget)
+    done = committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), budget=budget)
     assert ledger_sum(engine) <= budget
     assert done.not_made == ALL - done.calls_made > 0
 
@@ -226,7 +227,7 @@ def test_whatever_replies_cost_the_budget_holds(home: Path, tmp_path: Path, budg
 def test_a_reply_that_hides_its_cost_stops_a_collect_with_a_budget(home: Path, tmp_path: Path) -> None:
     engine = make_project(tmp_path, "https://nowhere.example", price=DEAR)
     models = {name: Drawing(name, tells=name != "ash") for name in NAMES}
-    given: dict[str, Any] = {"exam": 1, "teachers": NAMES, "models": models, "by": "ann"}
+    given: dict[str, Any] = {"exam": 1, "teachers": NAMES, "models": models, "by": owner("ann")}
     with pytest.raises(MapdError, match="teacher ash doesn't tell how many tokens a call took"):
         committee.collect(engine, budget=100, **given)
     with db.reading(engine) as session:
@@ -238,7 +239,7 @@ def test_a_reply_that_hides_its_cost_stops_a_collect_with_a_budget(home: Path, t
 def test_an_unknown_price_needs_a_yes(home: Path, tmp_path: Path) -> None:
     engine = make_project(tmp_path, "http://192.168.7.7:8000")
     models: dict[str, Any] = {name: Drawing(name) for name in NAMES}
-    given: dict[str, Any] = {"exam": 1, "teachers": NAMES, "models": models, "by": "ann"}
+    given: dict[str, Any] = {"exam": 1, "teachers": NAMES, "models": models, "by": owner("ann")}
     with pytest.raises(
         BadInput, match=r"nobody knows the price of rowan \(rowan at http://192\.168\.7\.7:8000/rowan/v1\)"
     ):
@@ -264,7 +265,7 @@ def test_the_estimate_counts_what_is_missing(home: Path, tmp_path: Path) -> None
         assert [x.calls for x in first.teachers] == [{"rationale": 12, "feedback": 12, "review": 24}] * 3
         with db.reading(engine) as session:
             models = {name: teachers.opened(teachers.get(session, name)) for name in NAMES[:2]}
-        committee.collect(engine, exam=1, teachers=NAMES[:2], models=models, by="ann")
+        committee.collect(engine, exam=1, teachers=NAMES[:2], models=models, by=owner("ann"))
         assert [x.calls["review"] for x in estimated(engine).teachers] == [12, 12, 24]
         collect(engine)
         assert estimated(engine).calls == 0
@@ -292,7 +293,7 @@ def test_what_failed_is_asked_again_of_the_same_committee(home: Path, tmp_path: 
         assert collect(engine).calls_made == 36
         with db.writing(engine) as session:
             assert committee.again(session, 1) is None
-            teachers.disable(session, "ash", "ann")
+            teachers.disable(session, "ash", owner("ann"))
 
 
 # --- On the command line, and as a job --------------------------------------------------------------------------------
@@ -369,7 +370,7 @@ def test_a_job_that_stops_at_its_budget_says_so(mapd: Mapd, tmp_path: Path) -> N
         engine = make_project(tmp_path, server.url, price=DEAR)
         given = work.Collect(exam="1", teachers=NAMES, budget=0.1)
         with db.writing(engine) as session:
-            ref = Ref(jobs.start(session, "collect", given.model_dump(mode="json"), by="ann").uid, 1)
+            ref = Ref(jobs.start(session, "collect", given.model_dump(mode="json"), by=owner("ann")).uid, 1)
         assert child.do(ref, "w") == 0
     with db.reading(engine) as session:
         job = jobs.get(session, ref.uid)

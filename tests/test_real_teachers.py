@@ -17,6 +17,7 @@ from tenacity import wait_none
 
 from mapd import cli, committee, jobs, teachers
 from mapd.models import served
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -49,7 +50,7 @@ def make_project(folder: Path, server: Provider, mistakes: int = 12, **limits: A
     rows = [samples.row(number % 12) | {"id": number} for number in range(mistakes)]
     for number, row in enumerate(rows):
         row["question"] = f"{number}: {row['question']}"
-    given: dict[str, Any] = {"model": "m-1", "by": "ann", "limits": limits}
+    given: dict[str, Any] = {"model": "m-1", "by": owner("ann"), "limits": limits}
     with db.writing(engine) as session:
         import_files(session, *samples.write(folder, rows))
         for name, kind, path, key_env in (
@@ -64,7 +65,7 @@ def make_project(folder: Path, server: Provider, mistakes: int = 12, **limits: A
 def collect(engine: sa.Engine, **given: Any) -> committee.Collected:
     with db.reading(engine) as session:
         models = {name: teachers.opened(teachers.get(session, name)) for name in NAMES}
-    return committee.collect(engine, exam=1, teachers=NAMES, models=models, by="ann", **given)
+    return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -204,7 +205,7 @@ def job_by_itself(engine: sa.Engine, folder: Path, names: tuple[str, ...]) -> t.
     """A collect in a process of its own, as a worker starts it."""
     with db.writing(engine) as session:
         given = {"exam": queries.exams(session)[0].uid, "teachers": names}
-        uid = jobs.start(session, "collect", given, by="ann").uid
+        uid = jobs.start(session, "collect", given, by=owner("ann")).uid
     command = [sys.executable, "-m", "mapd.child", f"{uid}:1", "w"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.PIPE, start_new_session=True) as child:

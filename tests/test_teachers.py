@@ -8,13 +8,14 @@ from sqlmodel import Session, select
 from mapd import cli, teachers
 from mapd.errors import BadInput, NotFound
 from mapd.models.base import Sampling
+from mapd.people import owner
 from mapd.store import tables as t
 
 PASTED = "sk-proj-0123456789abcdef"  # a key where none belongs
 
 
 def add(session: Session, name: str = "brook", **given: object) -> t.Teacher:
-    return teachers.add(session, name, **({"kind": "simulated", "model": "slips", "by": "Ann"} | given))  # type: ignore[arg-type]
+    return teachers.add(session, name, **({"kind": "simulated", "model": "slips", "by": owner("Ann")} | given))  # type: ignore[arg-type]
 
 
 def test_a_simulated_teacher_is_marked_and_keeps_all_its_settings(session: Session) -> None:
@@ -141,10 +142,10 @@ def test_limits_may_change_and_the_rest_may_not(session: Session) -> None:
 
 def test_a_disabled_teacher_is_not_asked_until_it_is_enabled(session: Session) -> None:
     add(session)
-    assert teachers.disable(session, "brook", "ann").disabled
+    assert teachers.disable(session, "brook", owner("ann")).disabled
     with pytest.raises(BadInput, match="brook is disabled; `mapd teachers enable`"):
         teachers.opened(teachers.get(session, "brook"))
-    assert not teachers.enable(session, "brook", "ann").disabled
+    assert not teachers.enable(session, "brook", owner("ann")).disabled
     assert teachers.opened(teachers.get(session, "brook"))
     acts = session.exec(select(t.Audit.action)).all()
     assert acts == ["add teacher", "disable teacher", "enable teacher"]

@@ -17,6 +17,7 @@ from sqlmodel import col, func, select
 
 from mapd import exam, jobs, teachers
 from mapd.models.base import Completion, Finish, Request
+from mapd.people import owner
 from mapd.questions import files, generated
 from mapd.settings import Settings
 from mapd.store import db
@@ -59,16 +60,16 @@ def collect_job(provider: Provider) -> tuple[sa.Engine, str]:
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         made = files.made(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
-        files.add(session, "q", made, source="generated", simulated=False, by="ann")
+        files.add(session, "q", made, source="generated", simulated=False, by=owner("ann"))
         session.add(t.Student(name="small", base="path:/nowhere"))
         for name in NAMES:
             url = f"{provider.url}/v1"
-            teachers.add(session, name, kind="openai", model=name, base_url=url, key_env="A_KEY", by="ann")
-    uid = exam.run(engine, Wrong(), student="small", question_set="q", split="train", by="ann").exam
+            teachers.add(session, name, kind="openai", model=name, base_url=url, key_env="A_KEY", by=owner("ann"))
+    uid = exam.run(engine, Wrong(), student="small", question_set="q", split="train", by=owner("ann")).exam
     given = Collect(exam=uid, teachers=NAMES, concurrency=AT_ONCE)
     with db.writing(engine) as session:
         assert given.size(session) == CALLS
-        return engine, jobs.start(session, given.kind, given.model_dump(mode="json"), by="ann").uid
+        return engine, jobs.start(session, given.kind, given.model_dump(mode="json"), by=owner("ann")).uid
 
 
 @pytest.fixture
@@ -153,12 +154,12 @@ def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
     run("worker", "--name", "w")
     until(lambda: committed(engine) > 50)
     with db.writing(engine) as session:
-        jobs.cancel(session, uid, by="ann")
+        jobs.cancel(session, uid, by=owner("ann"))
     until(lambda: row(engine, uid).status == "cancelled", 20)
     assert (row(engine, uid).error or "").startswith("stopped at ")
     assert committed(engine) == len(provider.tries) < CALLS
     with db.writing(engine) as session:
-        jobs.resume(session, uid, by="ann")
+        jobs.resume(session, uid, by=owner("ann"))
     until(lambda: row(engine, uid).status == "done")
     assert sum(provider.tries.values()) == CALLS
 
@@ -178,7 +179,7 @@ def test_a_second_worker_of_the_name_is_refused(run: Callable[..., subprocess.Po
 def test_a_job_that_can_not_be_done_fails_with_one_line(run: Callable[..., subprocess.Popen[bytes]]) -> None:
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        uid = jobs.start(session, "exam", {"student": "nobody", "questions": "q", "split": "dev"}, by="ann").uid
+        uid = jobs.start(session, "exam", {"student": "nobody", "questions": "q", "split": "dev"}, by=owner("ann")).uid
     run("worker", "--name", "w")
     until(lambda: row(engine, uid).status == "failed")
     assert (row(engine, uid).error or "").startswith("unknown student: nobody")
@@ -205,7 +206,7 @@ def test_two_workers_on_postgres_share_and_one_takes_over(
     first.wait()
     until(lambda: jobs.is_silent(row(engine, uid)), 40)
     with db.writing(engine) as session:
-        jobs.resume(session, uid, by="ann")
+        jobs.resume(session, uid, by=owner("ann"))
     until(lambda: row(engine, uid).status == "done")
     assert (row(engine, uid).worker, row(engine, uid).attempt) == ("second", 2)
     assert committed(engine) == CALLS

@@ -32,10 +32,9 @@ from mapd.cli import (
     questions,
     results,
 )
-from mapd.cli.shared import AsJson, console, line, show, writing
+from mapd.cli.shared import AsJson, console, line, person_of, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
-from mapd.people import this_person
 from mapd.settings import Settings
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -68,7 +67,7 @@ def run_app(
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
     with writing() as session:  # a home or database that can't be used is said here, before a server starts
-        if with_demo and recorded.load(session, Settings().home, by=this_person()):
+        if with_demo and recorded.load(session, Settings().home, by=person_of(None)):
             console.print("the recorded demo is loaded: its teachers are simulated")
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():

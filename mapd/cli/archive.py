@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mapd.cli.shared import AsJson, PersonName, show, writing
+from mapd.cli.shared import AsJson, PersonName, person_of, show, writing
 from mapd.errors import BadInput
-from mapd.people import this_person
 from mapd.settings import Settings
 from mapd.store import archive
 
@@ -21,7 +20,7 @@ ArchiveFile = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, 
 def export_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = False) -> None:
     """Write the project to one file. The same project gives the same bytes."""
     with writing() as session:
-        saved = archive.export(session, file, Settings().home, by=by or this_person())
+        saved = archive.export(session, file, Settings().home, by=person_of(by))
     show(asdict(saved), as_json, "archived")
 
 
@@ -34,6 +33,6 @@ def import_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = F
         raise BadInput(f"the archive can't be read: {file} ({error.strerror}); check the path") from error
     read = archive.read(file.name, content)
     with writing() as session:
-        loaded = archive.load(session, read, Settings().home, by=by or this_person())
+        loaded = archive.load(session, read, Settings().home, by=person_of(by))
     result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(loaded).items()}
     show(result, as_json, "imported" if loaded.rows_new else "nothing new: all of it is here already")

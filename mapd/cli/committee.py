@@ -14,11 +14,10 @@ import typer
 
 from mapd import committee, teachers, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, ExamRef, PersonName, line, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.models.prices import dollars
 from mapd.models.weights import PACKAGED
-from mapd.people import this_person
 from mapd.settings import Settings
 from mapd.store import tables as t
 
@@ -60,7 +59,7 @@ def add_teacher(
             sampling=_pairs("--set", settings or ()),
             limits=None if limits is None else _pairs("--limit", limits),
             price={name: usd for name, usd in price.items() if usd is not None},
-            by=by or this_person(),
+            by=person_of(by),
         )
         result = _described(row)
     show(result, as_json, "teacher")
@@ -131,7 +130,7 @@ def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
 def disable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = False) -> None:
     """Ask a teacher no more; what it wrote stays."""
     with writing() as session:
-        result = _described(teachers.disable(session, name, by or this_person()))
+        result = _described(teachers.disable(session, name, person_of(by)))
     show(result, as_json, "disabled")
 
 
@@ -139,7 +138,7 @@ def disable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = 
 def enable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = False) -> None:
     """Ask a teacher again."""
     with writing() as session:
-        result = _described(teachers.enable(session, name, by or this_person()))
+        result = _described(teachers.enable(session, name, person_of(by)))
     show(result, as_json, "enabled")
 
 

@@ -9,12 +9,11 @@ from rich.progress import Progress
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, person_of, reading, show, writing
 from mapd.curation import judging, policies, snapshots
 from mapd.curation.curated import Curated, Explained, Mistake, summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
-from mapd.people import this_person
 from mapd.settings import Settings
 from mapd.store import queries
 from mapd.verdicts import Policy
@@ -44,9 +43,7 @@ def import_authors(
         Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
     ):
         task = bar.add_task("importing", total=len(parsed.rows))
-        done = authors.store(
-            session, parsed, by=by or this_person(), progress=lambda n, _: bar.update(task, completed=n)
-        )
+        done = authors.store(session, parsed, by=person_of(by), progress=lambda n, _: bar.update(task, completed=n))
     result = asdict(done)
     new = result.pop("new")
     show(result, as_json, "imported" if new else "this content is imported already")
@@ -130,9 +127,7 @@ def curate_snapshot(
     """Freeze the curated set. The same input returns the same snapshot."""
     with writing() as session:
         curated = _curated(session, exam, policy, threshold)
-        frozen = snapshots.freeze(
-            session, curated, by=by or this_person(), seed=seed, everything=everything, limit=pairs
-        )
+        frozen = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
         folder = snapshots.write(frozen, Settings().make_home())
         result = {"snapshot": frozen.sha256, "pairs": frozen.pairs, "path": str(folder)}
     show(result, as_json, "frozen")

@@ -13,11 +13,10 @@ from rich.text import Text
 
 from mapd import loop, results, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, console, errors, line, show
+from mapd.cli.shared import AsJson, PersonName, console, errors, line, person_of, show
 from mapd.errors import BadInput
 from mapd.exchange import recorded
 from mapd.loop import Outcome, Plan, Told
-from mapd.people import this_person
 from mapd.results import FamilyResult, Score
 from mapd.settings import Settings
 from mapd.store import db
@@ -51,12 +50,12 @@ def demo(
     if record:
         _refuse_unless_fresh(engine)
     with _watching(quiet=as_json) as watch:
-        told = loop.demo(engine, settings.home.resolve(), plan, by=by or this_person(), watch=watch)
+        told = loop.demo(engine, settings.home.resolve(), plan, by=person_of(by), watch=watch)
     result = as_result(told)
     if record:
         command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])
         with db.writing(engine) as session:
-            recorded.record(session, settings.home, command, result, by=by or this_person())
+            recorded.record(session, settings.home, command, result, by=person_of(by))
     if as_json:
         show(result, as_json, "")
     else:

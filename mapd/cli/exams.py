@@ -9,8 +9,7 @@ import typer
 from mapd import exam as stage
 from mapd import students, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, line, one_of, reading, show, writing
-from mapd.people import this_person
+from mapd.cli.shared import AsJson, PersonName, line, one_of, person_of, reading, show, writing
 from mapd.store import queries
 
 learning = typer.Typer(no_args_is_help=True, help="The students: add one, list them.")
@@ -27,7 +26,7 @@ def add_student(
 ) -> None:
     """Add a student; without --path or --hub the packaged SmolLM2. The same one again changes nothing."""
     with writing() as session:
-        row = students.add(session, name, path=path, hub=hub, by=by or this_person())
+        row = students.add(session, name, path=path, hub=hub, by=person_of(by))
         result = {"student": row.uid, "name": row.name, "base": row.base}
     show(result, as_json, "student")
 

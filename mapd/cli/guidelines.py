@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from mapd.cli.shared import AsJson, PersonName, line, reading, show, writing, written
+from mapd.cli.shared import AsJson, PersonName, line, person_of, reading, show, writing, written
 from mapd.curation import guidelines
 from mapd.errors import NotFound
-from mapd.people import this_person
 
 guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
 
@@ -42,6 +41,6 @@ def set_guidelines(
     words = written(file)
     with writing() as session:
         last = guidelines.current(session)
-        guidelines.save(session, words, by=by or this_person(), seen=last.uid if last else None)
+        guidelines.save(session, words, by=person_of(by), seen=last.uid if last else None)
         number = len(guidelines.versions(session))
     show({"version": number}, as_json, "saved")

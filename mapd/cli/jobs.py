@@ -9,8 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from mapd import jobs, work, worker
-from mapd.cli.shared import AsJson, PersonName, errors, line, reading, show, writing
-from mapd.people import this_person
+from mapd.cli.shared import AsJson, PersonName, errors, line, person_of, reading, show, writing
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -27,7 +26,7 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
     if detach:
         with db.writing(engine) as session:
             given.size(session)  # says what can't be done, before it waits
-            job = jobs.start(session, given.kind, given.model_dump(mode="json"), by=by or this_person())
+            job = jobs.start(session, given.kind, given.model_dump(mode="json"), by=person_of(by))
             queued = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
         show(queued, as_json, given.title)
         if not queued["workers"] and not as_json:
@@ -42,7 +41,7 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
             said = ", ".join(filter(None, (p.said, left)))
             bar.update(task, completed=p.done, total=p.total or None, description=p.stage, said=said)
 
-        return given.run(work.Run(engine, settings.make_home(), by or this_person(), tell))
+        return given.run(work.Run(engine, settings.make_home(), person_of(by), tell))
 
 
 @handling.command("list")
@@ -82,7 +81,7 @@ def resume_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> N
 
 def _change(act: Callable[..., t.Job], ref: str, by: str | None, as_json: bool) -> None:
     with writing() as session:
-        told = _told(act(session, ref, by=by or this_person()))
+        told = _told(act(session, ref, by=person_of(by)))
     show(told, as_json, told["title"])
 
 

@@ -8,12 +8,12 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, one_of, reading, show, writing, written
+from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, reading, show, writing, written
 from mapd.curation import bulk, judging, policies, repairing, standing
 from mapd.curation.curated import Explained
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import BadInput
-from mapd.people import person_name, this_person
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, listing, queries
 from mapd.store import tables as t
@@ -38,7 +38,7 @@ def judge(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="rationale, feedback, attempt or question.")],
     ref: TextRef,
     decision: Annotated[str, typer.Option(help="accept, reject, correct, skip or withdraw.")],
-    by: Annotated[str, typer.Option(help="Who judges.")],
+    by: JudgeName,
     reason: ReasonCode = None,
     note: Words = None,
     value: Annotated[str | None, typer.Option(help="With correct: the answer as it should be read, the gold.")] = None,
@@ -58,7 +58,7 @@ def judge(
             session,
             Target(kind, queries.identity(row)),
             act,
-            by=by,
+            by=owner(by),
             reason=reason,
             note=note,
             value=value,
@@ -75,7 +75,7 @@ def repair(
     kind: KindOfText,
     ref: TextRef,
     file: Annotated[Path, typer.Option(help="The corrected text, as UTF-8; - reads standard input.")],
-    by: Annotated[str, typer.Option(help="Who repairs.")],
+    by: JudgeName,
     as_json: AsJson = False,
 ) -> None:
     """Keep a corrected copy of one explanation as a text of your own; the old one is rejected. One undo undoes it."""
@@ -84,7 +84,7 @@ def repair(
     with writing() as session:
         row = queries.explanation(session, kind, ref)
         where = _here(_as_it_stands(session, row))
-        made = repairing.repair(session, _target(row), words, by=by, token=t.new_uid(), circumstances=where)
+        made = repairing.repair(session, _target(row), words, by=owner(by), token=t.new_uid(), circumstances=where)
         stands = _as_it_stands(session, made)
         checks = {name: getattr(stands.states, check).value for name, check in CHECKS.items()}
         result = {"id": made.uid, "repairs": row.uid, "verdict": stands.verdict.value, "checks": checks}
@@ -94,7 +94,7 @@ def repair(
 def judge_all(
     exam: ExamRef,
     decision: Annotated[str, typer.Option(help="accept or reject.")],
-    by: Annotated[str, typer.Option(help="Who judges.")],
+    by: JudgeName,
     kind: Annotated[str, typer.Option(help="rationale or feedback.")] = "rationale",
     teacher: Annotated[str | None, typer.Option(help="Only texts by this one.")] = None,
     verdict: Annotated[str | None, typer.Option(help="accepted, rejected or undecided.")] = None,
@@ -134,30 +134,31 @@ def judge_all(
     with writing() if yes else reading() as session:
         at = round(policies.exam_policy(session, info).threshold * 100)
         said = listing.texts(session, info.id, wanted, at, number=listing.count(session, info.id, wanted, at))
-        done = bulk.judge_all(session, bulk.chosen(said, kind), act, by=by, reason=reason, note=note) if yes else []
+        chosen, person = bulk.chosen(said, kind), owner(by)
+        done = bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note) if yes else []
         decided = sum(bool(x.judged_by) for x in said)
         result = {"exam": info.uid, "fit": len(said), "decided_before": decided, "judged": len(done)}
     show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
 
 
-def undo(exam: ExamRef, by: PersonName = None, as_json: AsJson = False) -> None:
+def undo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
     """Take back your latest act in an exam: one judgement, a bulk one, or a repair."""
     _back(exam, by, as_json, redo=False)
 
 
-def redo(exam: ExamRef, by: PersonName = None, as_json: AsJson = False) -> None:
+def redo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
     """Bring back what an undo took back, as often as you undid and did nothing new since."""
     _back(exam, by, as_json, redo=True)
 
 
-def _back(exam: str, by: str | None, as_json: bool, *, redo: bool) -> None:
-    word, person = "redo" if redo else "undo", person_name(by or this_person())
+def _back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
+    word, person = "redo" if redo else "undo", owner(by)
     with writing() as session:
         info = queries.exam(session, exam)
         rows = queries.judgements(session, info.id)
-        act = bulk.redoable(rows, person) if redo else bulk.undoable(rows, person)
+        act = bulk.redoable(rows, person.name) if redo else bulk.undoable(rows, person.name)
         if not act:
-            raise BadInput(f"{person} has nothing to {word} in {info.name}; --by says whose acts")
+            raise BadInput(f"{person.name} has nothing to {word} in {info.name}; --by says whose acts")
         bulk.take_back(session, act, by=person)
         result = {"exam": info.uid, word: len(act), "targets": [f"{row.target} {row.target_uid}" for row in act]}
     show(result, as_json, f"{word} of one act")

@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd.cli.shared import AsJson, ExamRef, PersonName, line, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
 from mapd.curation import judging, records, sharing
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
-from mapd.people import this_person
 from mapd.store import queries
 
 sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
@@ -80,7 +79,7 @@ def want(
     given |= {"check_every": check_every, "repeat_every": repeat_every}
     with writing() as session:
         info = queries.exam(session, exam)
-        sharing.want(session, info.id, by=by or this_person(), **{k: v for k, v in given.items() if v is not None})
+        sharing.want(session, info.id, by=person_of(by), **{k: v for k, v in given.items() if v is not None})
         now = queries.exam(session, exam)
     result: dict[str, Any] = {"exam": now.uid, "wanted": now.wanted, "practice": now.practice}
     show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)

@@ -9,9 +9,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mapd.cli.shared import AsJson, PersonName, console, one_of, reading, show, writing
+from mapd.cli.shared import AsJson, PersonName, console, one_of, person_of, reading, show, writing
 from mapd.errors import BadInput
-from mapd.people import this_person
 from mapd.questions import files, generated, gym
 from mapd.questions.grading import Task
 
@@ -115,7 +114,7 @@ def _store(
     name: str, rows: Sequence[files.Row], *, source: str, simulated: bool, by: str | None, as_json: bool
 ) -> None:
     with writing() as session:
-        kept = files.add(session, name, rows, source=source, simulated=simulated, by=by or this_person())
+        kept = files.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
         [one] = files.listed(session, kept.name)
     sizes = {"n": one.train + one.dev + one.test, "train": one.train, "dev": one.dev, "test": one.test}
     show({"questions": one.name, **sizes}, as_json, "question set")

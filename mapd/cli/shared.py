@@ -12,12 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from mapd.errors import BadInput
+from mapd.people import Person, machine_user, owner
 from mapd.settings import Settings
 from mapd.store import db
 
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output, nothing else.")]
 ExamRef = Annotated[str, typer.Option("--exam", help="The exam's id, uid or name.")]
-PersonName = Annotated[str | None, typer.Option("--by", help="Who acts; by default the machine's user.")]
+PERSON = "MAPD_PERSON"  # the variable that saves typing --by
+PersonName = Annotated[
+    str | None, typer.Option("--by", envvar=PERSON, help="Who does it; by default the machine's user.")
+]
+JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, help="Who judges; nobody does by default.")]
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
 errors = Console(stderr=True, highlight=False)
@@ -28,6 +33,11 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
     if value not in known:
         raise BadInput(f"{name} is one of {', '.join(known)}, not {value}")
     return value
+
+
+def person_of(by: str | None) -> Person:
+    """Return who acts: whoever can run a command here owns the project. Nobody named is the machine's user."""
+    return owner(machine_user() if by is None else by)
 
 
 def reading() -> Any:

@@ -1,6 +1,6 @@
 """Mistakes x teachers -> feedback, rationales, reviews (paper, section 3.2-3.3).
 
-    collect(engine, exam="5e…", teachers=["rowan", "brook", "ash"], models={…}, by="ann")
+    collect(engine, exam="5e…", teachers=["rowan", "brook", "ash"], models={…}, by=owner("ann"))
         -> Collected(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0, failed=0,
                      spent_usd=0.83, not_made=0)
 

@@ -28,7 +28,7 @@ from mapd.committee.budget import Purse, agreed
 from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
 from mapd.errors import BadInput, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import db, queries
 from mapd.store import tables as t
 
@@ -76,7 +76,7 @@ def collect(
     exam: str | int,
     teachers: Sequence[str],
     models: Mapping[str, Model],
-    by: str,
+    by: Person,
     samples: int = 1,
     concurrency: int | None = None,
     budget: float | None = None,
@@ -97,7 +97,7 @@ def collect(
     unknown teacher; MapdError where a reply can't be written (a full disk), a model breaks or ends before its answers,
     or doesn't tell the tokens that a budget counts; Stopped where it was told to stop.
     """
-    person = person_name(by)
+    person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
         made = plan.made(session, info, teachers, samples)

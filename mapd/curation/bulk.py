@@ -1,8 +1,8 @@
 """One act on many texts: all of them or none, and one undo takes all of it back.
 
-    judge_all(session, chosen(said, "rationale"), Act.REJECT, by="ann", reason="no_work")  -> 76 judgements
-    take_back(session, undoable(rows, "ann"), by="ann")                                  -> 76 more, that cancel them
-    take_back(session, redoable(rows, "ann"), by="ann")                                  -> and 76 that bring them back
+    judge_all(session, chosen(said, "rationale"), Act.REJECT, by=ann, reason="no_work")  -> 76 judgements
+    take_back(session, undoable(rows, ann.name), by=ann)                                -> 76 more, that cancel them
+    take_back(session, redoable(rows, ann.name), by=ann)                                -> and 76 that bring them back
 
 Each text gets a judgement of its own; what belongs to one act shares what stands before the "/" of its token.
 """
@@ -18,6 +18,7 @@ from mapd.curation import standing
 from mapd.curation.judging import Circumstances, Target, judge, undo
 from mapd.curation.queues import Whole
 from mapd.curation.records import last_words
+from mapd.people import Person, Right, require
 from mapd.store import listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Said
@@ -73,15 +74,32 @@ def judge_all(
     chosen: Sequence[Chosen],
     decision: Act,
     *,
-    by: str,
+    by: Person,
     reason: str | None = None,
     note: str | None = None,
 ) -> list[t.Judgement]:
-    """Record the decision on every text.
+    """Record the decision on every text that a filter finds.
 
-    Raises: BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
+    Raises: Forbidden, BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
     """
-    token = token_of(chosen, decision, by)
+    require(by, Right.JUDGE_MANY)
+    return judge_class(session, chosen, decision, by=by, reason=reason, note=note)
+
+
+def judge_class(
+    session: Session,
+    chosen: Sequence[Chosen],
+    decision: Act,
+    *,
+    by: Person,
+    reason: str | None = None,
+    note: str | None = None,
+) -> list[t.Judgement]:
+    """Record the decision on every text of a queue's class that waits for this person: who judges may do that.
+
+    Raises: as `judge_all`.
+    """
+    token = token_of(chosen, decision, by.name)
     with session.no_autoflush:  # all are written at once
         rows = [
             judge(
@@ -102,7 +120,7 @@ def judge_all(
     return rows
 
 
-def take_back(session: Session, rows: Sequence[JudgementRow], *, by: str) -> list[t.Judgement]:
+def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> list[t.Judgement]:
     """Undo (or redo) what was one act. The undo is one act too."""
     with session.no_autoflush:
         undos = [

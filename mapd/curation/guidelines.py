@@ -1,6 +1,6 @@
 """How people are to judge: markdown that the project's owner writes, version after version, none ever changed.
 
-    save(session, "# Accept\\nIts answer is right, and each step …", by="ann", seen=None)
+    save(session, "# Accept\\nIts answer is right, and each step …", by=owner("ann"), seen=None)
     current(session).text          -> what stands beside the work
     versions(session)[-1].judged   -> so many judgements were made while the first version was the current one
 
@@ -14,7 +14,7 @@ from itertools import pairwise
 from sqlmodel import Session, col, func, select
 
 from mapd.errors import BadInput, Stale
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import Act
@@ -43,12 +43,12 @@ def current(session: Session) -> t.Guidelines | None:
 _NEWEST = (col(t.Guidelines.created_at).desc(), col(t.Guidelines.id).desc())
 
 
-def save(session: Session, text: str, *, by: str, seen: str | None) -> t.Guidelines:
+def save(session: Session, text: str, *, by: Person, seen: str | None) -> t.Guidelines:
     """Keep a new version. `seen`: the uid of the one that it was written over. The same text again is no version.
 
     Raises: BadInput (nothing, or too much), Stale (somebody saved another one since).
     """
-    person, words, last = person_name(by), text.strip(), current(session)
+    person, words, last = require(by, Right.WRITE_GUIDELINES), text.strip(), current(session)
     if not 0 < len(words) <= LONGEST:
         raise BadInput(f"guidelines have 1 to {LONGEST:,} characters, not {len(words):,}")
     if last is not None and last.text == words:

@@ -1,6 +1,6 @@
 """What people do: judge and undo. Each act is one insert with its audit row, in the caller's transaction.
 
-judge(session, Target("rationale", 12), Act.REJECT, by="ann", reason="false_step", token="…")
+judge(session, Target("rationale", 12), Act.REJECT, by=owner("ann"), reason="false_step", token="…")
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from sqlmodel import Session, col, select
 from mapd.curation import policies, standing
 from mapd.curation.curated import Curated, Explained, curate
 from mapd.errors import BadInput, NotFound, Stale
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import ANNOTATOR, NOTE, Act, Policy, Reason
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, Act, Policy, Reason
 
 
 class QuestionReason(StrEnum):
@@ -63,7 +63,7 @@ def judge(
     target: Target,
     decision: Act,
     *,
-    by: str,
+    by: Person,
     reason: str | None = None,
     note: str | None = None,
     value: str | None = None,
@@ -82,9 +82,9 @@ def judge(
 
     Raises: BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
     """
+    person = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
-    person = person_name(by)
     _check_decision(target.kind, decision, reason, value)
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
@@ -114,19 +114,23 @@ def judge(
     return row
 
 
-def undo(session: Session, judgement_id: int, *, by: str, token: str | None = None, follow: bool = True) -> t.Judgement:
+def undo(
+    session: Session, judgement_id: int, *, by: Person, token: str | None = None, follow: bool = True
+) -> t.Judgement:
     """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo). `follow`: as above.
 
     Raises: NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
+    person = require(by, Right.JUDGE)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
-    person = person_name(by)
     row = session.get(t.Judgement, judgement_id)
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
     if row.person != person:
         raise BadInput(f"judgement {judgement_id} is {row.person}'s: only the one who made it can undo it")
+    if row.role == ADJUDICATOR:
+        require(by, Right.ADJUDICATE)
     if session.exec(select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id)).first() is not None:
         raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0

@@ -1,12 +1,12 @@
 """The policies of a project: the presets, those that people saved, and the one that an exam is curated by.
 
-set_policy(session, exam.id, "strict", 3.5, by="ann"); exam_policy(session, exam)    -> STRICT.at(3.5)
+set_policy(session, exam.id, "strict", 3.5, by=owner("ann")); exam_policy(session, exam)    -> STRICT.at(3.5)
 """
 
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import PRESETS, Check, Policy
@@ -42,12 +42,12 @@ def saved_policies(session: Session) -> list[Policy]:
     ]
 
 
-def save_policy(session: Session, policy: Policy, *, by: str) -> Policy:
+def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
     """Save a policy under its name; a name that is there gets a new version.
 
     Raises: BadInput for a preset's name or a name of no characters.
     """
-    name, person = policy.name.strip(), person_name(by)
+    person, name = require(by, Right.CHANGE_POLICY), policy.name.strip()
     if name in PRESETS or not 0 < len(name) <= 60 or not name.isprintable():
         raise BadInput(f"a policy can't be named {name!r}: 1 to 60 characters, not a preset's name")
     versions = session.exec(select(t.Policy.version).where(t.Policy.name == name)).all()
@@ -66,12 +66,12 @@ def save_policy(session: Session, policy: Policy, *, by: str) -> Policy:
     return policy_named(session, name)
 
 
-def set_policy(session: Session, exam_id: int, name: str, threshold: float | None, *, by: str) -> None:
+def set_policy(session: Session, exam_id: int, name: str, threshold: float | None, *, by: Person) -> None:
     """Choose the exam's policy, and the threshold where it isn't the policy's own.
 
     Raises: NotFound, BadInput.
     """
-    person, policy = person_name(by), policy_named(session, name)
+    person, policy = require(by, Right.CHANGE_POLICY), policy_named(session, name)
     row = session.get(t.Exam, exam_id)
     if row is None:
         raise NotFound(f"unknown exam: {exam_id}")

@@ -86,7 +86,7 @@ def _due(own: list[JudgementRow], kind: str, every: int) -> bool:
     return every > 0 and sum(row.queue == kind for row in own) < len(texts) // every
 
 
-def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], by: str) -> list[TextKey]:
-    """The texts that these are about, but those that the person has spoken on, by lot: the same each time."""
-    drawn = sorted(rows, key=lambda row: lot(f"{by}{row.target_uid}"))
+def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:
+    """The texts that these are about, but those that the person has spoken on, by lot: the same for the same seed."""
+    drawn = sorted(rows, key=lambda row: lot(f"{seed}{row.target_uid}"))
     return [_key(row) for row in drawn if _key(row) not in spoken]

@@ -1,6 +1,6 @@
 """Repair: a person's corrected copy of a rationale or feedback, a new row that stands in for the one it repairs.
 
-    repair(session, Target("rationale", 12), "290 / 2 = 145 bananas a group.", by="ann", token="3f…")
+    repair(session, Target("rationale", 12), "290 / 2 = 145 bananas a group.", by=owner("ann"), token="3f…")
     -> Explanation(id=61, author=ann, repairs_id=12), a rejection of 12 and an acceptance of 61, taken back in one
 
 Nothing is overwritten. How a repair is decided is `verdicts.decide_repair`'s rule.
@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd.curation.judging import ON_ITS_OWN, Circumstances, Target, judge
 from mapd.errors import BadInput
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import ANNOTATOR, Act
@@ -26,7 +26,7 @@ def repair(
     target: Target,
     text: str,
     *,
-    by: str,
+    by: Person,
     token: str,
     seen: int | None = None,
     role: str = ANNOTATOR,
@@ -36,7 +36,7 @@ def repair(
 
     Raises: BadInput (no text, too much of it, or the text as it was), NotFound, Stale (somebody decided since `seen`).
     """
-    person, uid = person_name(by), uid_of(token)
+    person, uid = require(by, Right.JUDGE), uid_of(token)
     done = session.exec(select(t.Explanation).where(t.Explanation.uid == uid)).first()
     if done is not None:
         return done
@@ -49,7 +49,7 @@ def repair(
         session,
         target,
         Act.REJECT,
-        by=person,
+        by=by,
         note="repaired",
         token=f"{token}{ACT}/rejects",
         seen=seen,
@@ -62,7 +62,7 @@ def repair(
         Target(row.kind, queries.identity(row)),
         Circumstances(circumstances.queue, seconds=circumstances.seconds),
     )
-    judge(session, own, Act.ACCEPT, by=person, note="repair", token=f"{token}{ACT}/accepts", circumstances=shown)
+    judge(session, own, Act.ACCEPT, by=by, note="repair", token=f"{token}{ACT}/accepts", circumstances=shown)
     return row
 
 

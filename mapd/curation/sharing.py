@@ -2,7 +2,7 @@
 
     take(session, attempt_id, "ann")     -> True: the queues give it to nobody else until it is released or runs out
     take(session, attempt_id, "bob")     -> False, and held(session, exam_id) says that ann has it
-    want(session, exam_id, by="ann", judgements_wanted=2)  -> each text waits until two people have judged it
+    want(session, exam_id, by=owner("ann"), judgements_wanted=2)  -> each text waits until two people have judged it
 
 A lease is no lock: a link opens the mistake all the same, and what is saved twice is found by judging.py.
 """
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -89,7 +89,7 @@ def release(session: Session, attempt_id: int, person: str) -> None:
     session.execute(sa.delete(lease).where(col(lease.attempt_id) == attempt_id, col(lease.person) == person))
 
 
-def want(session: Session, exam_id: int, *, by: str, **numbers: int) -> None:
+def want(session: Session, exam_id: int, *, by: Person, **numbers: int) -> None:
     """Say how people are to judge the exam: any of NUMBERS. What isn't named stays.
 
     `judgements_wanted`: by so many people each text. `practice`: so many explained texts before a person's first.
@@ -97,7 +97,7 @@ def want(session: Session, exam_id: int, *, by: str, **numbers: int) -> None:
 
     Raises: BadInput, NotFound.
     """
-    person = person_name(by)
+    person = require(by, Right.SET_EXAM)
     row = session.get(t.Exam, exam_id)
     if row is None:
         raise NotFound(f"unknown exam: {exam_id}")

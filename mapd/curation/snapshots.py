@@ -23,7 +23,7 @@ from sqlmodel import Session, select
 
 from mapd.curation.curated import Curated, Explained, Mistake, summary
 from mapd.errors import BadInput
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
@@ -37,7 +37,7 @@ def freeze(
     session: Session,
     curated: Curated,
     *,
-    by: str,
+    by: Person,
     seed: int = 0,
     everything: bool = False,
     limit: int | None = None,
@@ -49,6 +49,7 @@ def freeze(
 
     Raises: BadInput where no pair can be made, or fewer than `limit`.
     """
+    person = require(by, Right.FREEZE)
     pairs = draw(curated, seed=seed, everything=everything, limit=limit)
     if not pairs:
         raise BadInput(
@@ -63,7 +64,6 @@ def freeze(
     found = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == sha256)).first()
     if found is not None:
         return found
-    person = person_name(by)
     row = t.Snapshot(
         uid=sha256[:32],
         sha256=sha256,

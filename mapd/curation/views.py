@@ -1,7 +1,7 @@
 """Saved views: filters of the browse page under a name, kept in the project and open to all of it.
 
-save(session, "wrong but accepted", {"verdict": "accepted", "gold": "fails"}, by="ann")
-remove(session, "wrong but accepted", by="ann")     -> its filters, so that it can be saved again
+save(session, "wrong but accepted", {"verdict": "accepted", "gold": "fails"}, by=owner("ann"))
+remove(session, "wrong but accepted", by=owner("ann"))     -> its filters, so that it can be saved again
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -23,12 +23,12 @@ def saved_views(session: Session) -> dict[str, Address]:
     return {row.name: row.address for row in rows}
 
 
-def save(session: Session, name: str, address: Address, *, by: str) -> None:
+def save(session: Session, name: str, address: Address, *, by: Person) -> None:
     """Save filters under a name; a view that is there has these from now on.
 
     Raises: BadInput for a name of no characters.
     """
-    person, name = person_name(by), _named(name)
+    person, name = require(by, Right.SAVE_VIEW), _named(name)
     row = session.exec(select(t.SavedView).where(t.SavedView.name == name)).first()
     before = row and row.address
     row = row or t.SavedView(name=name, address={}, person=person)
@@ -37,12 +37,12 @@ def save(session: Session, name: str, address: Address, *, by: str) -> None:
     queries.audit(session, person, "save view", f"view {name}", address=address, before=before)
 
 
-def rename(session: Session, name: str, to: str, *, by: str) -> None:
+def rename(session: Session, name: str, to: str, *, by: Person) -> None:
     """Give a view another name.
 
     Raises: NotFound; BadInput for a name of no characters, or one that another view has.
     """
-    person, to, row = person_name(by), _named(to), _view(session, name)
+    person, to, row = require(by, Right.SAVE_VIEW), _named(to), _view(session, name)
     if to == name:
         return
     if session.exec(select(t.SavedView.id).where(t.SavedView.name == to)).first() is not None:
@@ -51,12 +51,12 @@ def rename(session: Session, name: str, to: str, *, by: str) -> None:
     queries.audit(session, person, "rename view", f"view {name}", to=to)
 
 
-def remove(session: Session, name: str, *, by: str) -> Address:
+def remove(session: Session, name: str, *, by: Person) -> Address:
     """Delete a view; returns its filters.
 
     Raises: NotFound.
     """
-    person, row = person_name(by), _view(session, name)
+    person, row = require(by, Right.SAVE_VIEW), _view(session, name)
     session.delete(row)
     queries.audit(session, person, "delete view", f"view {name}", address=row.address)
     return row.address

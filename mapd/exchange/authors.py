@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, BadRows
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.questions.grading import Outcome, Task, grade, parse_number
 from mapd.store import queries
 from mapd.store import tables as t
@@ -359,13 +359,13 @@ def _differs(row: Row) -> int:
 
 
 def store(
-    session: Session, parsed: Parsed, *, by: str, progress: Callable[[int, int], None] = lambda *_: None
+    session: Session, parsed: Parsed, *, by: Person, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Imported:
     """Write the import as one exam; the same content again returns the exam that is there.
 
     `progress(done, total)` is told after each block of rows.
     """
-    person = person_name(by)
+    person = require(by, Right.IMPORT)
     for name in (parsed.dataset, parsed.student):
         if not 0 < len(name.strip()) <= LONGEST_NAME or UNSTORABLE.search(name):
             limits = f"1 to {LONGEST_NAME} characters of text"

@@ -16,7 +16,7 @@ from typing import Any
 from sqlmodel import Session
 
 from mapd.errors import BadInput
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import archive, queries
 
 FOLDER = Path(__file__).parents[2] / "data" / "demo"
@@ -30,7 +30,7 @@ def is_fresh(session: Session) -> bool:
 
 
 def record(
-    session: Session, home: Path, command: str, result: Mapping[str, Any], *, by: str, folder: Path = FOLDER
+    session: Session, home: Path, command: str, result: Mapping[str, Any], *, by: Person, folder: Path = FOLDER
 ) -> Path:
     """Keep the project as the recorded demo. `result` is what the run printed, word for word.
 
@@ -55,7 +55,7 @@ def record(
     return folder
 
 
-def load(session: Session, home: Path, *, by: str, folder: Path = FOLDER) -> bool:
+def load(session: Session, home: Path, *, by: Person, folder: Path = FOLDER) -> bool:
     """Bring the recorded demo into a fresh project; returns whether it did. A project with an exam is left alone.
 
     Raises: BadInput where the recording can't be read.
@@ -64,5 +64,5 @@ def load(session: Session, home: Path, *, by: str, folder: Path = FOLDER) -> boo
     if not is_fresh(session) or not file.is_file():
         return False
     archive.load(session, archive.read(file.name, file.read_bytes()), home, by=by)
-    queries.audit(session, person_name(by), queries.RECORDED_DEMO, f"archive {file.name}")
+    queries.audit(session, require(by, Right.IMPORT), queries.RECORDED_DEMO, f"archive {file.name}")
     return True

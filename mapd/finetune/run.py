@@ -1,6 +1,6 @@
 """A finetune in the project: its row, a row a step, and at the end the new student.
 
-    run(engine, student="smollm2", snapshot_sha="3fa2…", hyperparameters=Hyperparameters(), by="ann", home=home)
+    run(engine, student="smollm2", snapshot_sha="3fa2…", hyperparameters=Hyperparameters(), by=owner("ann"), home=home)
         -> Finetuned(student="9c1e…", name="smollm2-9c1e04", pairs=144, steps=54, seconds=298.4, cut=0, left_out=0)
 
 The same student, snapshot, hyper-parameters and arm are the same finetune: its uid is made of them. Started again it
@@ -21,7 +21,7 @@ from mapd import students
 from mapd.errors import BadInput
 from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, Step
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import db, queries
 from mapd.store import tables as t
 
@@ -46,7 +46,7 @@ def run(
     student: str | None = None,
     hyperparameters: Hyperparameters,
     arm: str | None = None,
-    by: str,
+    by: Person,
     home: Path,
     progress: Callable[[Step], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
@@ -59,7 +59,7 @@ def run(
     """
     from mapd.finetune.train import train  # torch takes seconds to import
 
-    person = person_name(by)
+    person = require(by, Right.RUN_JOBS)
     snapshot, parent = _given(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
     model, tokenizer = students.loaded(parent, home)
@@ -158,7 +158,7 @@ def _record(engine: sa.Engine, finetune_id: int, step: Step) -> None:
             )
 
 
-def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, made: Examples, by: str) -> Finetuned:
+def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, made: Examples, person: str) -> Finetuned:
     """Put the new student in, and tell what was done. Ended before, it is only told."""
     with db.writing(engine) as session:
         row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
@@ -178,5 +178,5 @@ def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, ma
             session.add(new)
             session.flush()
             row.student_id = new.id
-            queries.audit(session, by, "finetune", f"student {new.uid}", finetune=row.uid, **done)
+            queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **done)
         return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **done)

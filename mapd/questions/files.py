@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.errors import BadInput, BadRows
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.questions.generated import Drawn
 from mapd.questions.grading import Task, answers_equal, parse_number
 from mapd.store import queries
@@ -260,12 +260,12 @@ def made(drawn: Sequence[Drawn]) -> tuple[Row, ...]:
     )
 
 
-def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simulated: bool, by: str) -> t.QuestionSet:
+def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simulated: bool, by: Person) -> t.QuestionSet:
     """Write an immutable set; the same content again returns the set that is there, under the name it has.
 
     Raises: BadInput where there are no rows, the name can't be used, or it is that of a set with other content.
     """
-    name, person = name.strip(), person_name(by)
+    person, name = require(by, Right.ADD_QUESTIONS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a question set's name has 1 to {LONGEST_NAME} characters, not {_short(name)}")
     if not rows:

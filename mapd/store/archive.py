@@ -31,7 +31,7 @@ from sqlmodel import Session
 
 from mapd import keys
 from mapd.errors import BadInput
-from mapd.people import person_name
+from mapd.people import Person, Right, require
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import NOTE
@@ -99,12 +99,12 @@ def travelling() -> list[sa.Table]:
 # --- Out --------------------------------------------------------------------------------------------------------------
 
 
-def export(session: Session, path: Path, home: Path, *, by: str) -> Saved:
+def export(session: Session, path: Path, home: Path, *, by: Person) -> Saved:
     """Write the project to `path`, whole or not at all; a file that is there is replaced.
 
     Raises: BadInput where the file can't be written.
     """
-    person = person_name(by)
+    person = require(by, Right.EXPORT)
     records = dump(session, home)
     content = pack(records, str(db.current_version(session.connection())))
     temporary = path.parent / f".{path.name}.{os.getpid()}"
@@ -278,14 +278,14 @@ def _value(column: sa.Column[Any], value: Any) -> Any:
     return value
 
 
-def load(session: Session, archive: Archive, home: Path, *, by: str) -> Loaded:
+def load(session: Session, archive: Archive, home: Path, *, by: Person) -> Loaded:
     """Bring the archive's rows in; those whose uid is there are left as they are. All in the caller's transaction.
 
     A name that another row of the project has (another student "smollm2") gets a number: "smollm2 (2)".
 
     Raises: BadInput where rows of the same uid have another content, or the rows can't stand beside the project's.
     """
-    person = person_name(by)
+    person = require(by, Right.IMPORT)
     writer = _Writer(session, archive, dump(session, home))
     try:
         for table in travelling():

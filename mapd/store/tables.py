@@ -436,6 +436,15 @@ class Seen(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("person", "explanation_id"),)
 
 
+class EndedSignIn(Table, table=True):
+    """A sign-in that was ended by signing out, by the hash of what its provider said: its cookie opens nothing."""
+
+    __tablename__ = "ended_sign_in"
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)
+    ended_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
 class Audit(Row, table=True):
     """Who did what, and when: a row for every act."""
 

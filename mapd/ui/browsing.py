@@ -95,7 +95,7 @@ def chosen(exam_id: int) -> Asked:
     order = Order(said[ORDERS[show][0]])
     wanted = _wanted(show, said, voices)
     if overlap:
-        wanted = replace(wanted, unheard_by=current.current_person())
+        wanted = replace(wanted, unheard_by=current.current_person().name)
         if wanted.about_people and show is not Show.QUESTIONS:
             st.caption(
                 "This exam wants several judgements of each text: these are texts that you have judged yourself."
@@ -203,7 +203,7 @@ def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
         question_rows.draw(exam_id, found, asked.columns, asked.wanted.words)
         return
     part = load_part(exam_id, [row.question_id for row in found])
-    person = current.current_person()
+    person = current.current_person().name
     mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) for m in part.mistakes}
     shown = []
     for row in found:

@@ -11,10 +11,11 @@ from sqlmodel import Session
 from mapd.curation import bulk
 from mapd.curation.bulk import Chosen
 from mapd.errors import MapdError
+from mapd.people import Person
 from mapd.store import db, listing
 from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
-from mapd.ui import current, text
+from mapd.ui import acting, current, text
 from mapd.ui.loaded import load_own
 from mapd.ui.triage.cards import words
 from mapd.verdicts import Act, Reason
@@ -28,7 +29,7 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
-    _last(load_own(exam_id, current.current_person()))
+    _last(load_own(exam_id, current.current_person().name))
     if not of:
         return
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
@@ -59,6 +60,9 @@ def _decide(chosen: Sequence[Chosen]) -> None:
     if act is Act.REJECT:
         reason = st.selectbox("Reason", list(Reason), index=None, format_func=words, key="bulk_reason")
     note = st.text_input("Note", max_chars=500, key="bulk_note")
+    if not current.current_person().name:
+        acting.ask("bulk", "Continue")
+        return
     st.button(
         f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",
         type="primary",
@@ -78,7 +82,7 @@ def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) ->
 
 def _last(judged: Sequence[JudgementRow]) -> None:
     """The person's last act, where it was on many texts: what it was, undo or redo."""
-    person = current.current_person()
+    person = current.current_person().name
     for found, word, done in (
         (bulk.redoable(judged, person), "Redo", "undone"),
         (bulk.undoable(judged, person), "Undo", "saved"),
@@ -105,9 +109,9 @@ def _told_to_wait(number: int) -> None:
         st.toast(f"Saving {number:,} judgements …", icon=":material/hourglass_top:")
 
 
-def _write(act: Callable[[Session, str], object]) -> None:
+def _write(act: Callable[[Session, Person], object]) -> None:
     try:
-        person = current.current_person()
+        person = current.acting_person()
         with db.writing(current.engine()) as session:
             act(session, person)
     except MapdError as error:

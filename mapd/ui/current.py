@@ -15,8 +15,8 @@ import sqlalchemy as sa
 import streamlit as st
 from sqlmodel import col, select
 
-from mapd.errors import BadInput
-from mapd.people import LONGEST, SignedIn, person_name, this_person
+from mapd.errors import BadInput, Forbidden
+from mapd.people import LONGEST_NAME, READER, Person, owner, person_name
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store.queries import RECORDED_DEMO
@@ -29,6 +29,7 @@ BEGINNINGS = (  # by the page's address
     ("exam", "Examine a student", ":material/quiz:"),
     ("data", "Import mistakes", ":material/upload_file:"),
 )
+NAME = "person"  # session state: the name that was given in this session
 VIEWS = ("judging", "all")  # how much the sidebar shows
 VIEW = "view"  # session state: which of them
 PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
@@ -195,48 +196,72 @@ def address(page: str, **more: object) -> str:
 # -- the person -------------------------------------------------------------------------------------------------------
 
 
-def signed_in() -> SignedIn | None:
-    """Who signed in; None where nobody has to."""
-    return signing_in.signed_in(settings())
+def current_person() -> Person:
+    """Return who sits here; `people.READER` where nobody signs in and no name was given at this browser."""
+    visitor = signing_in.signed_in(settings())
+    if visitor is not None:
+        return visitor
+    name = str(st.session_state.get(NAME) or _kept())
+    return owner(name) if name else READER
+
+
+def acting_person(name: str = "") -> Person:
+    """Return who acts at this moment: since the page was drawn they may have signed out, or lost their role.
+
+    `name`: whom the page was drawn for, for a callback that reads nothing of streamlit's; of use where nobody signs in.
+
+    Raises: Forbidden where the app isn't open to them any more.
+    """
+    if (shut := signing_in.shut(settings(), engine)) is not None:
+        raise Forbidden(shut or "you signed out, and nothing was saved: sign in again")
+    if name and not signing_in.needed():
+        return owner(name)
+    return current_person()
+
+
+def leave_if_shut() -> None:
+    """Run the page again where the app isn't open to this session any more: a fragment that draws itself asks this."""
+    if signing_in.shut(settings(), engine) is not None:
+        st.rerun()
 
 
 def owns() -> bool:
-    """Whether the person may do everything here; otherwise they judge. Where nobody signs in, everybody may."""
-    visitor = signed_in()
-    return visitor is None or visitor.owns
-
-
-def current_person() -> str:
-    """Who sits here, as `people.person_name` has it; the operating system's user until somebody says otherwise."""
-    if (visitor := signed_in()) is not None:
-        return visitor.person
-    return str(st.session_state.get("person") or _kept() or this_person())
+    """Return whether the project is this person's; otherwise they judge. Where nobody signs in, it is everybody's."""
+    return current_person().owns
 
 
 def person_popover() -> None:
-    """The header's person: the name, and a field to change it; or who signed in, and the way out."""
-    person, visitor = current_person(), signed_in()
-    if visitor is None and st.session_state.get("person") and person != _kept():
-        cookie.keep(cookie.PERSON, person)
+    """Draw the header's person: the name, and a field to change it; or who signed in, and the way out."""
+    name = current_person().name
+    if not signing_in.needed() and st.session_state.get(NAME) and name != _kept():
+        cookie.keep(cookie.PERSON, name)
     if (view := st.session_state.get(VIEW)) and view != cookie.kept(cookie.VIEW):
         cookie.keep(cookie.VIEW, view)
-    with st.popover(text.label(person, 30), icon=":material/person:", type="tertiary"):
-        if visitor is not None:
-            st.html(f"Signed in as <b>{text.escape(person)}</b>, {'an owner' if visitor.owns else 'who judges'} here.")
+    with st.popover(text.label(name, 30) if name else "Your name", icon=":material/person:", type="tertiary"):
+        if signing_in.needed():
+            st.html(f"Signed in as <b>{text.escape(name)}</b>, {'an owner' if owns() else 'who judges'} here.")
             st.button("Sign out", on_click=st.logout, icon=":material/logout:")
         else:
-            _name(person)
+            _name(name)
         if owns():
             _view_toggle()
 
 
-def _name(person: str) -> None:
-    """The field for the person's name."""
-    name = st.text_input("Your name", value=person, max_chars=LONGEST, key="person_name")
-    st.caption("Your judgements carry it. This browser remembers it.")
-    if name and name.strip() and person_name(name) != person:
-        st.session_state["person"] = person_name(name)
+def _name(now: str) -> None:
+    """Draw the field for the person's name."""
+    name = st.text_input("Your name", value=now, max_chars=LONGEST_NAME, key="person_name")
+    st.caption("What you judge and start is kept under it. This browser remembers it.")
+    if name and name.strip() and person_name(name) != now:
+        take_name(name)
         st.rerun()
+
+
+def take_name(name: str) -> None:
+    """Act under this name from now on at this browser.
+
+    Raises: BadInput where it can't be a name.
+    """
+    st.session_state[NAME] = person_name(name)
 
 
 def judges_only() -> bool:

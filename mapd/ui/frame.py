@@ -34,7 +34,7 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
     sidebar: Literal["collapsed"] | int = "collapsed" if page.url_path in FULL_WIDTH else SIDEBAR
     st.set_page_config(f"{page.title} · MAPD Studio", initial_sidebar_state=sidebar)
     try:
-        if (shut := signing_in.shut(current.settings())) is not None:
+        if (shut := signing_in.shut(current.settings(), current.engine)) is not None:
             signing_in.draw(shut, page.url_path)
             return
         _lead(page, sections)

@@ -13,7 +13,7 @@ from mapd.curation import snapshots
 from mapd.curation.curated import Curated, summary
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import current, figures, text
+from mapd.ui import acting, current, figures, text
 from mapd.ui.lab import describe
 
 SHORT = 12  # letters of a sha256 that are shown; the address has all of them
@@ -42,7 +42,7 @@ def make(curated: Curated) -> None:
             "All accepted rationales", key="every", bind="query-params", help="Else one a mistake, drawn with the seed."
         )
         seed = st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150)
-        if st.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
+        if acting.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
             _freeze(curated, int(seed), every)
         st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
         current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
@@ -59,7 +59,7 @@ def make(curated: Curated) -> None:
 def _freeze(curated: Curated, seed: int, every: bool) -> None:
     with db.writing(current.engine()) as session:
         known = {row.sha256 for row in queries.snapshots(session)}
-        row = snapshots.freeze(session, curated, by=current.current_person(), seed=seed, everything=every)
+        row = snapshots.freeze(session, curated, by=current.acting_person(), seed=seed, everything=every)
         snapshots.write(row, current.settings().home)
         sha256, pairs = row.sha256, row.pairs
     again = (

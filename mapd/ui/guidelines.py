@@ -12,7 +12,7 @@ from mapd.curation import guidelines
 from mapd.curation.guidelines import Version
 from mapd.errors import MapdError
 from mapd.store import db
-from mapd.ui import current, figures, hotkeys, rendered, text
+from mapd.ui import acting, current, figures, hotkeys, rendered, text
 from mapd.ui.figures import Cell
 
 OPEN = "guidelines_open"  # session state: whether they stand beside the work
@@ -79,13 +79,14 @@ def edit(found: Sequence[Version]) -> None:
         max_chars=guidelines.LONGEST,
         placeholder=EXAMPLE,
     )
-    person = current.current_person()
-    st.button("Save as a new version", key=f"{key}_save", on_click=_save, args=(key, seen, person), type="primary")
+    person = current.current_person().name
+    acting.button("Save as a new version", key=f"{key}_save", on_click=_save, args=(key, seen, person), type="primary")
 
 
-def _save(key: str, seen: str | None, person: str) -> None:
+def _save(key: str, seen: str | None, name: str) -> None:
     words = str(st.session_state.get(key) or "")
     try:
+        person = current.acting_person(name)
         with db.writing(current.engine()) as session:
             guidelines.save(session, words, by=person, seen=seen)
     except MapdError as error:

@@ -19,7 +19,7 @@ from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Parsed, Row
 from mapd.store import db, holdings
-from mapd.ui import current, figures, look, text
+from mapd.ui import acting, current, figures, look, text
 from mapd.verdicts import VoteStatus, vote
 
 KINDS = (
@@ -136,7 +136,7 @@ def with_names(parsed: Parsed, upload: Upload) -> tuple[Parsed, bool]:
     dataset = left.text_input("Dataset", parsed.dataset, max_chars=authors.LONGEST_NAME, key=f"dataset_{key}")
     student = middle.text_input("Student", parsed.student, max_chars=authors.LONGEST_NAME, key=f"student_{key}")
     with right.container(horizontal=True, vertical_alignment="center"):
-        go = st.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
+        go = acting.button("Import", type="primary", icon=":material/upload:", key=f"import_{key}")
         st.caption("All of it or nothing.")
     named = replace(
         parsed,
@@ -219,7 +219,7 @@ def run(parsed: Parsed) -> authors.Imported:
     The writing has a thread of its own, which the `with` waits for: a click meanwhile ends this run of the page, but
     not the import.
     """
-    engine, person, total = current.engine(), current.current_person(), len(parsed.rows)
+    engine, person, total = current.engine(), current.acting_person(), len(parsed.rows)
     done = 0
 
     def note(count: int, _: int) -> None:

@@ -19,7 +19,7 @@ from mapd.curation.curated import Curated, curate
 from mapd.curation.figures import Figures
 from mapd.store import db, queries, standings
 from mapd.store.queries import JudgementRow, Material
-from mapd.ui import address, current, figures, text, turning
+from mapd.ui import acting, address, current, figures, text, turning
 from mapd.ui.figures import Html
 from mapd.ui.loaded import load_material
 from mapd.ui.look import teacher_colours
@@ -129,14 +129,16 @@ def _edited(policy: Policy) -> Policy:
 
 
 def _save_as(policy: Policy) -> None:
+    if not current.current_person().name:
+        acting.ask("save_policy", "Continue")
+        return
     with st.form("save_policy", border=False):
         name = st.text_input("Save under a name", "" if policy.name in PRESETS else policy.name, max_chars=60)
         if st.form_submit_button("Save policy", icon=":material/save:"):
             with db.writing(current.engine()) as session:
                 named = replace(policy, name=name or "")
-                st.session_state["policy_saved"] = policies.save_policy(
-                    session, named, by=current.current_person()
-                ).name
+                kept = policies.save_policy(session, named, by=current.acting_person())
+                st.session_state["policy_saved"] = kept.name
             st.rerun()
 
 
@@ -144,7 +146,7 @@ def _use(exam_id: int, chosen: Policy, saved: Policy, own: Policy) -> None:
     """The act that makes the policy under the hand the exam's."""
     as_named = chosen.at(own.threshold) == own
     why_not = None if as_named else "These conditions have no name yet: save them under one first (Conditions)."
-    if st.button(
+    if acting.button(
         "Use for this exam",
         type="primary",
         icon=":material/check:",
@@ -153,7 +155,7 @@ def _use(exam_id: int, chosen: Policy, saved: Policy, own: Policy) -> None:
         help=why_not,
     ):
         with db.writing(current.engine()) as session:
-            policies.set_policy(session, exam_id, chosen.name, chosen.threshold, by=current.current_person())
+            policies.set_policy(session, exam_id, chosen.name, chosen.threshold, by=current.acting_person())
         st.rerun()
 
 

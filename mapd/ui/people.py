@@ -5,6 +5,7 @@ people.record(found[0], curated)             # ?record=ann
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -13,12 +14,14 @@ from mapd.curation.curated import Curated
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
 from mapd.curation.sharing import Held
+from mapd.errors import MapdError
 from mapd.results import wilson
 from mapd.store import db
-from mapd.ui import current, figures, rows, text
+from mapd.ui import acting, current, figures, rows, text
 from mapd.ui.figures import Cell, Html
 from mapd.ui.rows import Found
 
+REFUSED = "people_refused"  # session state: why the last change wasn't made
 PERSON = ("person", "texts", "judged first", "accepted", "median", "with the adjudicator", "adjudicated", "open now")
 
 
@@ -38,22 +41,30 @@ HELP = {
 
 def wanted(curated: Curated) -> None:
     """How people are to judge the exam, to change."""
+    if refused := st.session_state.pop(REFUSED, None):
+        text.complain(refused)
     exam = curated.exam
+    if nameless := not current.current_person().name:
+        acting.ask("people", "Change how it is judged")
     now = (exam.wanted, exam.practice, exam.check_every, exam.repeat_every)
     with st.container(horizontal=True, gap="small"):
         for (name, words), value in zip(NUMBERS.items(), now, strict=True):
             key = f"people_{name}_{exam.id}_{value}"
             low, high, _ = sharing.NUMBERS[name]
-            args = (exam.id, name, key)
-            st.number_input(words, low, high, value, width=245, key=key, help=HELP[name], on_change=_want, args=args)
+            how: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": nameless}
+            st.number_input(words, low, high, value, key=key, on_change=_want, args=(exam.id, name, key), **how)
     if exam.wanted == 1:
         st.caption("One person judges each text: with two or more, agreement between people can be measured.")
 
 
 def _want(exam_id: int, name: str, key: str) -> None:
-    number, person = int(st.session_state[key]), current.current_person()
-    with db.writing(current.engine()) as session:
-        sharing.want(session, exam_id, by=person, **{name: number})
+    number = int(st.session_state[key])
+    try:
+        person = current.acting_person()
+        with db.writing(current.engine()) as session:
+            sharing.want(session, exam_id, by=person, **{name: number})
+    except MapdError as error:
+        st.session_state[REFUSED] = str(error)
 
 
 def standing(curated: Curated, found: Sequence[Record], held: Sequence[Held]) -> None:

@@ -1,22 +1,25 @@
 """Who may see the app: everybody at this machine; or, where `[auth]` stands in .streamlit/secrets.toml, who signs in.
 
-    if (shut := signing_in.shut(settings)) is None: ...      # the page, for signing_in.signed_in(settings)
-    else: signing_in.draw(shut)                              # the way in, or why there is none
+    if (shut := signing_in.shut(settings, engine)) is None: ...      # the page, for signing_in.signed_in(settings)
+    else: signing_in.draw(shut, page)                                # the way in, or why there is none
 
-Streamlit does the signing in (OpenID Connect), keeps it in a signed cookie, and knows it when a session begins.
+Streamlit does the signing in (OpenID Connect), keeps it in a signed cookie, and reads that when a session begins. What
+it says is asked again of the database (store/sign_ins.py): a session may outlive its sign-in.
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import sqlalchemy as sa
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from mapd.errors import BadInput
-from mapd.people import SignedIn, admitted
+from mapd.errors import BadInput, MapdError
+from mapd.people import Person, admit
 from mapd.settings import Settings
+from mapd.store import db, sign_ins
 from mapd.ui import cookie, text
 
 SHUT_OPEN = (
@@ -35,26 +38,29 @@ def needed() -> bool:
     return "is_logged_in" in st.user
 
 
-def signed_in(settings: Settings) -> SignedIn | None:
-    """Who signed in; None where nobody has to.
+def signed_in(settings: Settings) -> Person | None:
+    """Return who signed in, in the role that they have now; None where nobody has to.
 
-    Raises: BadInput where nobody did, or somebody who isn't let in.
+    Raises: BadInput where nobody did, or the e-mail isn't known to be theirs; Forbidden for one who isn't let in.
     """
     if not needed():
         return None
     if not st.user.get("is_logged_in"):
         raise BadInput("sign in first")
-    return admitted(st.user.to_dict(), settings.owners, settings.annotators)
+    return admit(st.user.to_dict(), settings.owners, settings.annotators)
 
 
-def shut(settings: Settings) -> str | None:
-    """Why nothing is shown: one line, empty where somebody has only to sign in; None where the app is open to them."""
+def shut(settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
+    """Return why nothing is shown: one line, empty where somebody has only to sign in; None where the app is open."""
     if needed():
         if not st.user.get("is_logged_in"):
             return ""
+        with db.reading(engine()) as session:
+            if sign_ins.is_over(session, st.user.to_dict()):
+                return ""
         try:
             signed_in(settings)
-        except BadInput as error:
+        except MapdError as error:
             return str(error)
         return None
     if settings.owners or settings.annotators:
@@ -81,6 +87,8 @@ def draw(shut: str, page: str) -> None:
             if needed():
                 st.button("Sign out", on_click=st.logout, icon=":material/logout:")
             return
+        if st.user.get("is_logged_in"):
+            st.markdown(f"You signed out, or signed in more than {sign_ins.LONGEST.days} days ago.")
         st.markdown("This project’s people sign in: what they judge carries their e-mail.")
         for provider, label in providers(st.secrets["auth"]):
             st.button(label, key=f"sign_in_{label}", on_click=_sign_in, args=(provider,), type="primary")

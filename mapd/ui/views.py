@@ -11,8 +11,9 @@ from sqlmodel import Session
 
 from mapd.curation import views
 from mapd.errors import MapdError
+from mapd.people import Person
 from mapd.store import db
-from mapd.ui import current, text, turning
+from mapd.ui import acting, current, text, turning
 
 TOLD = "views_told"  # session state: why the last press changed nothing
 REFUSED = "views_refused"  # session state: the field of a name that can't be, which gets its old one back
@@ -26,6 +27,8 @@ def popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     with st.popover(f"Views · {len(saved)}" if saved else "Views", icon=":material/bookmarks:", key="browse_views"):
         if told := st.session_state.pop(TOLD, None):
             text.complain(told)
+        if not current.current_person().name:
+            acting.ask("views", "Continue")
         for number, (name, address) in enumerate(saved.items()):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 _line(number, name, address, params, defaults)
@@ -102,16 +105,16 @@ def _rename(name: str, field: str) -> None:
 
 
 def _delete(name: str) -> None:
-    def act(session: Session, person: str) -> None:
+    def act(session: Session, person: Person) -> None:
         st.session_state[GONE] = name, views.remove(session, name, by=person)
 
     _write(act)
 
 
-def _write(act: Callable[[Session, str], object]) -> bool:
+def _write(act: Callable[[Session, Person], object]) -> bool:
     """Whether it could be done; why not is told in the popover."""
     try:
-        person = current.current_person()
+        person = current.acting_person()
         with db.writing(current.engine()) as session:
             act(session, person)
     except MapdError as error:

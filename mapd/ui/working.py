@@ -12,10 +12,10 @@ import streamlit as st
 from pydantic import ValidationError
 
 from mapd import jobs, work
-from mapd.errors import BadInput, MapdError
+from mapd.errors import MapdError
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import current, figures, look, text
+from mapd.ui import acting, current, figures, look, text
 from mapd.ui.figures import Cell, Html
 from mapd.work import Work
 
@@ -63,13 +63,13 @@ def offer(make: Callable[[], Work], label: str, key: str) -> None:
         return
     took = f"at the latest pace here about {duration(size / pace)}" if pace else "the time left shows as it runs"
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(label, key=key, type="primary", icon=":material/play_arrow:")
+        pressed = acting.button(label, key=key, type="primary", icon=":material/play_arrow:")
         st.caption(f"{size:,} {given.unit}; {took}. What is there already isn't done again.")
     if not there:
         no_worker()
     if pressed:
         with db.writing(current.engine()) as session:
-            jobs.start(session, given.kind, given.model_dump(mode="json"), by=current.current_person())
+            jobs.start(session, given.kind, given.model_dump(mode="json"), by=current.acting_person())
         st.rerun()
 
 
@@ -115,6 +115,7 @@ def follow(uid: str) -> None:
 
 @st.fragment(run_every=EVERY_S)
 def _live(uid: str) -> None:
+    current.leave_if_shut()
     job = _read(uid)
     before = st.session_state.get(f"stage_{uid}")
     st.session_state[f"stage_{uid}"] = job.stage
@@ -169,11 +170,11 @@ def _standing(job: t.Job, state: str) -> None:
 def _acts(job: t.Job, state: str) -> None:
     if st.query_params.get("job") != job.uid:
         current.link("pages/loop/jobs.py", "Details", icon=":material/list_alt:", job=job.uid)
-    if state in ("queued", "running", "silent") and st.button(
+    if state in ("queued", "running", "silent") and acting.button(
         "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
     ):
         _act(jobs.cancel, job.uid)
-    if state in ("silent", "failed", "cancelled") and st.button(
+    if state in ("silent", "failed", "cancelled") and acting.button(
         "Resume", key=f"resume_{job.uid}", icon=":material/play_arrow:", type="tertiary"
     ):
         _act(jobs.resume, job.uid)
@@ -184,8 +185,8 @@ def _acts(job: t.Job, state: str) -> None:
 def _act(change: Callable[..., t.Job], uid: str) -> None:
     try:
         with db.writing(current.engine()) as session:
-            change(session, uid, by=current.current_person())
-    except BadInput as error:  # it ended meanwhile
+            change(session, uid, by=current.acting_person())
+    except MapdError as error:  # it ended meanwhile
         text.complain(str(error))
         return
     st.rerun()

@@ -28,7 +28,7 @@ def page(exam_id: int) -> None:
 
 def one_of(found: list[records.Record], curated: Curated) -> None:
     """The record that the address asks for, or that of the person who sits here."""
-    person = current.current_person()
+    person = current.current_person().name
     asked = st.query_params.get("record", person)
     record = next((r for r in found if r.person == asked), None)
     if record is not None:

@@ -25,7 +25,7 @@ def main() -> None:
         return
     st.html(screen.STYLE)
     figures.style()
-    stop, person = place.settle(exam_id), current.current_person()
+    stop, person = place.settle(exam_id), current.current_person().name
     if stop.told:
         text.complain(stop.told)
     if stop.place.queue not in place.queues():

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from mapd import jobs  # noqa: E402 - the checkout has to be on the path first
 from mapd.exchange import recorded  # noqa: E402
+from mapd.people import owner  # noqa: E402
 from mapd.settings import Settings  # noqa: E402
 from mapd.store import db, queries  # noqa: E402
 from tests.browser.conftest import CHROMIUM, FLAGS, App, free_port  # noqa: E402
@@ -63,7 +64,7 @@ def fill() -> str:
     """A project with the recorded demo; returns the uid of the exam that was taught from."""
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        recorded.load(session, Settings().home, by="ann")
+        recorded.load(session, Settings().home, by=owner("ann"))
         taught = next(exam.uid for exam in queries.exams(session) if exam.split == "train")
     engine.dispose()
     return taught
@@ -94,9 +95,12 @@ def at_work(taught: str) -> str:
     with db.writing(engine) as session:
         exam["questions"] = queries.exam(session, taught).question_set
         jobs.start(
-            session, "collect", {"exam": taught, "teachers": ["sound", "slips", "lucky"], "samples": 2}, by="ann"
+            session,
+            "collect",
+            {"exam": taught, "teachers": ["sound", "slips", "lucky"], "samples": 2},
+            by=owner("ann"),
         )
-        running = jobs.start(session, "exam", exam, by="ann").uid
+        running = jobs.start(session, "exam", exam, by=owner("ann")).uid
     while True:
         with db.reading(engine) as session:
             job = jobs.get(session, running)

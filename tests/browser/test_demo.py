@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from mapd.exchange import recorded
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests.browser import resting
@@ -18,7 +19,7 @@ def taught(home: Path) -> str:
     """The uid of the exam that the recorded demo taught from, loaded as `make app` does."""
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        assert recorded.load(session, home, by="ann"), "data/demo is part of the checkout"
+        assert recorded.load(session, home, by=owner("ann")), "data/demo is part of the checkout"
         uid = next(exam.uid for exam in queries.exams(session) if exam.split == "train")
     engine.dispose()
     return uid

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from mapd.curation import guidelines, repairing
 from mapd.curation.judging import Target
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -366,7 +367,7 @@ def test_at_1024_nothing_overlaps_or_is_cut_with_guidelines_and_sidebar(page: Pa
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
         latest = guidelines.current(session)
-        guidelines.save(session, "Each step follows.", by="ann", seen=latest.uid if latest else None)
+        guidelines.save(session, "Each step follows.", by=owner("ann"), seen=latest.uid if latest else None)
     engine.dispose()
     open_triage(page, app)
     press(page, "a")
@@ -398,7 +399,7 @@ def test_a_long_name_in_a_texts_line_is_cut_and_told_whole(page: Page, app: App)
     with db.writing(engine) as session:
         text = queries.explanation(session, "rationale", parse_qs(urlparse(page.url).query)["text"][0])
         target = Target("rationale", queries.identity(text))
-        repairing.repair(session, target, "8 - 5 = 3. So 3.", by=NAME, token="long name")
+        repairing.repair(session, target, "8 - 5 = 3. So 3.", by=owner(NAME), token="long name")
     engine.dispose()
     resting.load(page, page.url.split("&text")[0], READ)
     chip = page.locator(f'.mapd-textline > .mapd-chip[title="repair by {NAME}"]')

@@ -6,6 +6,7 @@ from mapd.curation import judging
 from mapd.curation.afresh import decide
 from mapd.curation.curated import curate
 from mapd.curation.judging import Target
+from mapd.people import owner
 from mapd.store import queries
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import PAPER, STRICT, Act
@@ -24,13 +25,13 @@ def test_after_each_judgement_it_is_what_curate_gives(session: Session, exam: Ex
         (Target("question", mistakes[8].question.id), Act.REJECT, None),
     ]
     for target, act, value in acts:
-        judging.judge(session, target, act, by="ann", value=value)
+        judging.judge(session, target, act, by=owner("ann"), value=value)
         said, before = queries.judgements(session, exam.id), kept
         kept = decide(material, said, PAPER, exam, kept)
         assert kept.curated == curate(material, said, PAPER), target
         again = [question for question, part in kept.parts.items() if part is not before.parts[question]]
         assert len(again) == 1, "no other question was decided"
-    judging.undo(session, said[0].judged.id, by="ann")
+    judging.undo(session, said[0].judged.id, by=owner("ann"))
     said = queries.judgements(session, exam.id)
     kept = decide(material, said, PAPER, exam, kept)
     assert kept.curated == curate(material, said, PAPER)

@@ -12,6 +12,7 @@ from mapd.curation.bulk import Chosen
 from mapd.curation.judging import Target, judge
 from mapd.curation.queues import QUEUES, fill
 from mapd.errors import Stale
+from mapd.people import owner
 from mapd.store import queries
 from mapd.store.listing import Said
 from mapd.store.queries import ExamInfo, JudgementRow, batch_of
@@ -31,8 +32,8 @@ def verdicts(session: Session, exam: ExamInfo) -> list[Verdict]:
 
 def test_all_are_judged_undone_and_redone_in_one(session: Session, exam: ExamInfo) -> None:
     before, all_of_them = verdicts(session, exam), chosen(session, exam)
-    done = bulk.judge_all(session, all_of_them, Act.REJECT, by="ann", reason="no_work", note="class")
-    again = bulk.judge_all(session, all_of_them, Act.REJECT, by="ann", reason="no_work", note="class")
+    done = bulk.judge_all(session, all_of_them, Act.REJECT, by=owner("ann"), reason="no_work", note="class")
+    again = bulk.judge_all(session, all_of_them, Act.REJECT, by=owner("ann"), reason="no_work", note="class")
     assert [row.id for row in again] == [row.id for row in done], "the same press twice is one act"
     assert verdicts(session, exam) == [Verdict.REJECTED] * 12
     rows = queries.judgements(session, exam.id)
@@ -41,21 +42,21 @@ def test_all_are_judged_undone_and_redone_in_one(session: Session, exam: ExamInf
     assert {row.queue for row in rows} == {"bulk"}
     assert bulk.undoable(rows, "ann") == tuple(rows)
     assert bulk.undoable(rows, "bob") == bulk.redoable(rows, "ann") == ()
-    bulk.take_back(session, rows, by="ann")
+    bulk.take_back(session, rows, by=owner("ann"))
     assert verdicts(session, exam) == before
     undone = queries.judgements(session, exam.id)[12:]
     assert len({row.batch for row in undone}) == 1
     assert bulk.redoable([*rows, *undone], "ann") == tuple(undone)
-    bulk.take_back(session, undone, by="ann")
+    bulk.take_back(session, undone, by=owner("ann"))
     assert verdicts(session, exam) == [Verdict.REJECTED] * 12
     assert len(queries.judgements(session, exam.id)) == 36, "nothing is overwritten"
 
 
 def test_who_sees_an_old_state_of_one_judges_none(session: Session, exam: ExamInfo) -> None:
     all_of_them = chosen(session, exam)
-    judge(session, all_of_them[5].target, Act.ACCEPT, by="bob")
+    judge(session, all_of_them[5].target, Act.ACCEPT, by=owner("bob"))
     with pytest.raises(Stale, match="bob decided"):
-        bulk.judge_all(session, all_of_them, Act.REJECT, by="ann")
+        bulk.judge_all(session, all_of_them, Act.REJECT, by=owner("ann"))
 
 
 def test_a_class_is_what_waits_for_the_person(session: Session, exam: ExamInfo) -> None:
@@ -70,14 +71,14 @@ def test_a_class_is_what_waits_for_the_person(session: Session, exam: ExamInfo) 
     every = sorted(x.text.id for entry in fill(curated, queue, "ann").entries for x in entry.texts)
     one, two, three = (Target("rationale", text) for text in every[:3])
     assert waiting("ann") == every
-    judge(session, one, Act.ACCEPT, by="ann")
-    judge(session, two, Act.SKIP, by="ann")
+    judge(session, one, Act.ACCEPT, by=owner("ann"))
+    judge(session, two, Act.SKIP, by=owner("ann"))
     assert waiting("ann") == waiting("bob") == every[1:], "who skips has not decided"
-    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=2, by=owner("ann"))
     standing.derive(session, exam.id)
     assert (waiting("ann"), waiting("bob")) == (every[1:], every)
-    judge(session, one, Act.REJECT, by="bob")
-    judge(session, three, Act.REJECT, by="eve", role="adjudicator")
+    judge(session, one, Act.REJECT, by=owner("bob"))
+    judge(session, three, Act.REJECT, by=owner("eve"), role="adjudicator")
     assert waiting("ann") == waiting("zoe") == [two.id, *every[3:]], "two have judged one, and one is settled"
 
 

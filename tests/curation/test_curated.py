@@ -8,6 +8,7 @@ from mapd.checks import State
 from mapd.curation import judging
 from mapd.curation.curated import changed, counted, curate, summary
 from mapd.curation.judging import Target, judge
+from mapd.people import owner
 from mapd.store import queries
 from mapd.store.queries import ExamInfo, Vote
 from mapd.verdicts import PAPER, Act, Verdict
@@ -29,7 +30,7 @@ def test_every_mistake_has_its_texts_decided(session: Session, exam: ExamInfo) -
 def test_a_judgement_changes_one_text_and_survives_every_threshold(session: Session, exam: ExamInfo) -> None:
     before = judging.curated_set(session, exam.id)
     target = next(x for x in before.rationales if x.verdict is Verdict.ACCEPTED)
-    judge(session, Target("rationale", target.text.id), Act.REJECT, by="ann", reason="false_step")
+    judge(session, Target("rationale", target.text.id), Act.REJECT, by=owner("ann"), reason="false_step")
     after = judging.curated_set(session, exam.id)
     assert [(b.text.id, a.verdict) for _, b, a in changed(before, after)] == [(target.text.id, Verdict.REJECTED)]
     for threshold in (0, 3, 5):
@@ -40,26 +41,32 @@ def test_a_judgement_changes_one_text_and_survives_every_threshold(session: Sess
 
 def test_two_people_who_differ_leave_it_undecided(session: Session, exam: ExamInfo) -> None:
     text = judging.curated_set(session, exam.id).mistakes[0].rationales[0].text
-    judge(session, Target("rationale", text.id), Act.ACCEPT, by="ann")
-    judge(session, Target("rationale", text.id), Act.REJECT, by="bob")
+    judge(session, Target("rationale", text.id), Act.ACCEPT, by=owner("ann"))
+    judge(session, Target("rationale", text.id), Act.REJECT, by=owner("bob"))
     x = judging.explained(judging.curated_set(session, exam.id), "rationale", text.id)
     assert (x.verdict, x.people.conflict, x.judged) == (Verdict.UNDECIDED, True, True)
 
 
 def test_an_attempt_that_people_read_as_right_is_no_mistake(session: Session, exam: ExamInfo) -> None:
     mistake = judging.curated_set(session, exam.id).mistakes[0]
-    judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by="ann", value=f"{mistake.gold}.0")
+    judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by=owner("ann"), value=f"{mistake.gold}.0")
     curated = judging.curated_set(session, exam.id)
     assert len(curated.mistakes) == 11
     assert [a.id for a in curated.corrected] == [mistake.attempt.id]
-    judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by="ann", value="nonsense")
+    judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by=owner("ann"), value="nonsense")
     assert len(judging.curated_set(session, exam.id).mistakes) == 12
 
 
 def test_a_corrected_gold_is_checked_against(session: Session, exam: ExamInfo) -> None:
     first, second = judging.curated_set(session, exam.id).mistakes[1:3]
-    judge(session, Target("question", first.question.id), Act.CORRECT, by="ann", value="999")
-    judge(session, Target("question", second.question.id), Act.CORRECT, by="ann", value=str(second.attempt.answer))
+    judge(session, Target("question", first.question.id), Act.CORRECT, by=owner("ann"), value="999")
+    judge(
+        session,
+        Target("question", second.question.id),
+        Act.CORRECT,
+        by=owner("ann"),
+        value=str(second.attempt.answer),
+    )
     curated = judging.curated_set(session, exam.id)
     changed_gold = next(m for m in curated.mistakes if m.question.id == first.question.id)
     assert changed_gold.gold == "999"
@@ -69,7 +76,7 @@ def test_a_corrected_gold_is_checked_against(session: Session, exam: ExamInfo) -
 
 def test_an_excluded_question_leaves_the_set(session: Session, exam: ExamInfo) -> None:
     mistake = judging.curated_set(session, exam.id).mistakes[0]
-    judge(session, Target("question", mistake.question.id), Act.REJECT, by="ann", reason="question_unclear")
+    judge(session, Target("question", mistake.question.id), Act.REJECT, by=owner("ann"), reason="question_unclear")
     curated = judging.curated_set(session, exam.id)
     assert (len(curated.mistakes), len(curated.excluded)) == (11, 1)
 
@@ -77,8 +84,8 @@ def test_an_excluded_question_leaves_the_set(session: Session, exam: ExamInfo) -
 def test_a_corrected_reading_is_compared_anew(session: Session, exam: ExamInfo) -> None:
     mistake = judging.curated_set(session, exam.id).mistakes[0]
     text = mistake.rationales[0].text
-    judge(session, Target("rationale", text.id), Act.ACCEPT, by="ann")
-    judge(session, Target("rationale", text.id), Act.CORRECT, by="ann", value="7")
+    judge(session, Target("rationale", text.id), Act.ACCEPT, by=owner("ann"))
+    judge(session, Target("rationale", text.id), Act.CORRECT, by=owner("ann"), value="7")
     x = judging.explained(judging.curated_set(session, exam.id), "rationale", text.id)
     assert (x.answer, x.states.matches_gold, x.verdict) == ("7", State.FAILS, Verdict.ACCEPTED)
 

@@ -7,6 +7,7 @@ from mapd.curation import judging, standing
 from mapd.curation.curated import Curated, curate, summary
 from mapd.curation.figures import Figures, sweep
 from mapd.curation.judging import Target, judge
+from mapd.people import owner
 from mapd.store import queries
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import PAPER, STRICT, Act, Policy
@@ -33,7 +34,7 @@ def told(figures: Figures, curated: Curated, names: dict[str, int]) -> None:
 def test_they_are_the_summary_at_every_threshold(session: Session, exam: ExamInfo, policy: Policy) -> None:
     texts = judging.curated_set(session, exam.id).mistakes[0].rationales
     for n, act, who in ((0, Act.REJECT, "ann"), (1, Act.ACCEPT, "ann"), (2, Act.ACCEPT, "ann"), (2, Act.REJECT, "b")):
-        judge(session, Target("rationale", texts[n].text.id), act, by=who)
+        judge(session, Target("rationale", texts[n].text.id), act, by=owner(who))
     material, judged = queries.material(session, exam.id), queries.judgements(session, exam.id)
     names = standing.authors_of(session)
     figures = standing.figures_of(curate(material, judged, policy), names)

@@ -4,6 +4,7 @@ from sqlmodel import Session
 
 from mapd.curation import first, judging
 from mapd.curation.judging import Circumstances, Target, judge, undo
+from mapd.people import owner
 from mapd.store import queries
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
@@ -12,10 +13,10 @@ from mapd.verdicts import Act
 def test_only_the_own_decision_reveals_and_taking_it_back_hides_nothing_again(session: Session, exam: ExamInfo) -> None:
     texts = judging.curated_set(session, exam.id).mistakes[0].rationales
     one, two, three = (Target("rationale", x.text.id) for x in texts)
-    row = judge(session, one, Act.REJECT, by="ann")
-    judge(session, two, Act.SKIP, by="ann", reason="note", note="later")
-    judge(session, three, Act.ACCEPT, by="bob")
-    undo(session, queries.identity(row), by="ann")
+    row = judge(session, one, Act.REJECT, by=owner("ann"))
+    judge(session, two, Act.SKIP, by=owner("ann"), reason="note", note="later")
+    judge(session, three, Act.ACCEPT, by=owner("bob"))
+    undo(session, queries.identity(row), by=owner("ann"))
     rows = queries.judgements(session, exam.id)
     assert first.hidden(rows, texts, "ann") == {two.id, three.id}
     assert first.hidden(rows, texts, "bob") == {one.id, two.id}
@@ -35,7 +36,7 @@ def test_the_order_is_each_persons_own_and_the_same_each_time(session: Session, 
 
 def test_who_cannot_see_others_judgements_is_not_stopped_by_them(session: Session, exam: ExamInfo) -> None:
     target = Target("rationale", queries.material(session, exam.id).texts[0].id)
-    judge(session, target, Act.ACCEPT, by="bob")
+    judge(session, target, Act.ACCEPT, by=owner("bob"))
     circumstances = Circumstances(queue="audit", sampling_chance=0.25, revealed=False, seconds=4.5)
-    row = judge(session, target, Act.REJECT, by="ann", seen=0, seen_of="ann", circumstances=circumstances)
+    row = judge(session, target, Act.REJECT, by=owner("ann"), seen=0, seen_of="ann", circumstances=circumstances)
     assert (row.queue, row.sampling_chance, row.revealed, row.seconds) == ("audit", 0.25, False, 4.5)

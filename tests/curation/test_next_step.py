@@ -10,6 +10,7 @@ from mapd.curation import judging, policies, snapshots
 from mapd.curation.judging import Target
 from mapd.curation.next_step import NextStep, Step, changed_since, next_step
 from mapd.curation.overview import Frozen, funnel, people, teachers
+from mapd.people import owner
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
@@ -26,7 +27,7 @@ def step(session: Session, exam: ExamInfo, newest: Frozen | None = None) -> Next
 def reject_wrong_answers(session: Session, exam: ExamInfo) -> None:
     for x in judging.curated_set(session, exam.id).rationales:
         if x.verdict == "accepted" and x.states.matches_gold == "fails":
-            judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by="ann", reason="wrong_answer")
+            judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by=owner("ann"), reason="wrong_answer")
 
 
 def test_wrong_answers_come_first(session: Session, exam: ExamInfo) -> None:
@@ -43,8 +44,8 @@ def test_mistakes_without_a_rationale_lead_to_the_committee(session: Session, ex
 
 def test_a_conflict_comes_before_everything(session: Session, exam: ExamInfo) -> None:
     x = next(judging.curated_set(session, exam.id).rationales)
-    judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by="ann")
-    judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by="bob")
+    judging.judge(session, Target("rationale", x.text.id), Act.ACCEPT, by=owner("ann"))
+    judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by=owner("bob"))
     assert step(session, exam).step is Step.CONFLICTS
 
 
@@ -52,13 +53,13 @@ def test_then_it_is_frozen_and_again_when_something_changed(session: Session, ex
     reject_wrong_answers(session, exam)
     assert step(session, exam).step is Step.FREEZE
     curated = judging.curated_set(session, exam.id)
-    row = snapshots.freeze(session, curated, by="ann")
+    row = snapshots.freeze(session, curated, by=owner("ann"))
     session.flush()
     teach = step(session, exam, frozen(row))
     assert (teach.step, teach.page) == (Step.FROZEN, "finetune")
     compare = step(session, exam, replace(frozen(row), taught=True))
     assert (compare.step, compare.page) == (Step.TAUGHT, "results")
-    policies.set_policy(session, exam.id, "paper", 4.0, by="ann")
+    policies.set_policy(session, exam.id, "paper", 4.0, by=owner("ann"))
     session.flush()
     again = step(session, exam, frozen(row))
     assert again.step is Step.FREEZE_AGAIN
@@ -66,18 +67,18 @@ def test_then_it_is_frozen_and_again_when_something_changed(session: Session, ex
 
 
 def test_no_pair_leads_to_the_threshold(session: Session, exam: ExamInfo) -> None:
-    policies.set_policy(session, exam.id, "paper", 5.0, by="ann")
+    policies.set_policy(session, exam.id, "paper", 5.0, by=owner("ann"))
     session.flush()
     reject_wrong_answers(session, exam)
     x = judging.curated_set(session, exam.id).mistakes[0].feedback[0]
-    judging.judge(session, Target("feedback", x.text.id), Act.REJECT, by="ann")
+    judging.judge(session, Target("feedback", x.text.id), Act.REJECT, by=owner("ann"))
     assert step(session, exam).step is Step.NO_PAIRS
 
 
 def test_a_skip_changes_nothing_that_is_frozen(session: Session, exam: ExamInfo) -> None:
-    row = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    row = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     x = next(judging.curated_set(session, exam.id).rationales)
-    judging.judge(session, Target("rationale", x.text.id), Act.SKIP, by="ann")
+    judging.judge(session, Target("rationale", x.text.id), Act.SKIP, by=owner("ann"))
     assert changed_since(judging.curated_set(session, exam.id), frozen(row)) == []
 
 

@@ -7,6 +7,7 @@ from mapd.curation.curated import Explained, Mistake
 from mapd.curation.judging import Circumstances, Target, judge
 from mapd.curation.queues import QUEUES, fill
 from mapd.curation.reviewing import Share
+from mapd.people import owner
 from mapd.store import queries
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
@@ -18,7 +19,7 @@ def texts(session: Session, exam: ExamInfo) -> list[int]:
 
 def say(session: Session, text: int, who: str, act: Act = Act.ACCEPT, queue: str = "everything", **more) -> None:
     seen = Circumstances(queue=queue, revealed=False, seconds=3.0)
-    judge(session, Target("rationale", text), act, by=who, circumstances=seen, **more)
+    judge(session, Target("rationale", text), act, by=owner(who), circumstances=seen, **more)
 
 
 def settle(session: Session, text: int, act: Act = Act.REJECT, note: str | None = "its second line is false") -> None:
@@ -60,7 +61,7 @@ def test_practice_comes_first_each_text_once_and_never_to_who_explained_it(sessi
     for text in ids[:3]:
         settle(session, text)
     settle(session, ids[3], note=None)
-    sharing.want(session, exam.id, by="eve", practice=2)
+    sharing.want(session, exam.id, by=owner("eve"), practice=2)
     practised = []
     while (found := given(session, exam, "ann", judge_first=False)) is not None:
         kind, text = what(found)
@@ -77,7 +78,7 @@ def test_practice_comes_first_each_text_once_and_never_to_who_explained_it(sessi
 
 def test_a_practice_text_may_be_skipped(session: Session, exam: ExamInfo) -> None:
     settle(session, texts(session, exam)[0])
-    sharing.want(session, exam.id, by="eve", practice=5)
+    sharing.want(session, exam.id, by=owner("eve"), practice=5)
     assert what(given(session, exam, "ann")) == ("practice", texts(session, exam)[0])
     say(session, texts(session, exam)[0], "ann", Act.SKIP)
     assert given(session, exam, "ann") is None
@@ -87,7 +88,7 @@ def test_a_check_is_due_after_so_many_texts(session: Session, exam: ExamInfo) ->
     ids = texts(session, exam)
     for text in ids[:2]:
         settle(session, text, note=None)
-    sharing.want(session, exam.id, by="eve", check_every=4)
+    sharing.want(session, exam.id, by=owner("eve"), check_every=4)
     for text in ids[5:8]:
         say(session, text, "ann")
         assert given(session, exam, "ann") is None
@@ -104,7 +105,7 @@ def test_a_check_is_due_after_so_many_texts(session: Session, exam: ExamInfo) ->
 
 def test_a_repeat_is_an_own_text_of_a_while_ago(session: Session, exam: ExamInfo) -> None:
     ids = texts(session, exam)
-    sharing.want(session, exam.id, by="ann", repeat_every=3)
+    sharing.want(session, exam.id, by=owner("ann"), repeat_every=3)
     for text in ids[: practice.GAP]:
         say(session, text, "ann")
     assert given(session, exam, "ann") is None, "too fresh in mind"
@@ -124,6 +125,6 @@ def test_who_has_begun_is_not_sent_to_practise(session: Session, exam: ExamInfo)
     ids = texts(session, exam)
     settle(session, ids[0])
     say(session, ids[5], "ann")
-    sharing.want(session, exam.id, by="eve", practice=1)
+    sharing.want(session, exam.id, by=owner("eve"), practice=1)
     assert given(session, exam, "ann") is None
     assert what(given(session, exam, "bob")) == ("practice", ids[0])

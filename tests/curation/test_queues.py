@@ -9,6 +9,7 @@ from mapd.curation import judging
 from mapd.curation.curated import Curated
 from mapd.curation.judging import Circumstances, Target
 from mapd.curation.queues import QUEUES, Filled, done_with, doubt, entry, fill, lot
+from mapd.people import Person, owner
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act, Ruling, Verdict
 
@@ -22,7 +23,10 @@ def filled(session: Session, exam: ExamInfo, queue: str, person: str = "ann") ->
     return fill(judging.curated_set(session, exam.id), QUEUES[queue], person)
 
 
-def decide(session: Session, target: Target, act: Act = Act.ACCEPT, by: str = "ann", **more: str) -> None:
+ANN = owner("ann")
+
+
+def decide(session: Session, target: Target, act: Act = Act.ACCEPT, by: Person = ANN, **more: str) -> None:
     judging.judge(session, target, act, by=by, **more)
 
 
@@ -107,8 +111,8 @@ def test_an_attempt_found_to_be_a_mistake_is_settled(session: Session, exam: Exa
 
 def test_people_who_differ_are_a_queue(session: Session, exam: ExamInfo) -> None:
     x = filled(session, exam, "everything").entries[0].texts[0]
-    decide(session, Target("rationale", x.text.id), Act.ACCEPT, by="ann")
-    decide(session, Target("rationale", x.text.id), Act.REJECT, by="bob")
+    decide(session, Target("rationale", x.text.id), Act.ACCEPT, by=owner("ann"))
+    decide(session, Target("rationale", x.text.id), Act.REJECT, by=owner("bob"))
     assert [e.texts[0].text.id for e in filled(session, exam, "conflicts").entries] == [x.text.id]
 
 
@@ -116,12 +120,12 @@ def test_what_was_decided_before_the_committee_changed_waits_again(session: Sess
     x = filled(session, exam, "everything").entries[0].texts[0]
     then = "rejected" if x.committee.verdict is Verdict.ACCEPTED else "accepted"
     target = Target("rationale", x.text.id)
-    judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=Circumstances(committee=then))
+    judging.judge(session, target, Act.ACCEPT, by=owner("ann"), circumstances=Circumstances(committee=then))
     stale = filled(session, exam, "stale")
     assert [e.texts[0].text.id for e in stale.entries] == [x.text.id]
     assert not stale.entries[0].settled
     now = Circumstances(committee=x.committee.verdict.value)
-    judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=now)
+    judging.judge(session, target, Act.ACCEPT, by=owner("ann"), circumstances=now)
     assert not filled(session, exam, "stale").entries
 
 

@@ -8,6 +8,7 @@ from mapd.curation import judging, records, sharing
 from mapd.curation.judging import Circumstances, Target, judge, undo
 from mapd.curation.records import Pair, Record, kappa
 from mapd.curation.reviewing import Share
+from mapd.people import owner
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
@@ -22,7 +23,7 @@ def say(
     session: Session, text: int, who: str, act: Act = Act.ACCEPT, seconds: float | None = 4.0, **more
 ) -> t.Judgement:
     seen = Circumstances(revealed=more.pop("revealed", False), seconds=seconds)
-    return judge(session, Target("rationale", text), act, by=who, circumstances=seen, **more)
+    return judge(session, Target("rationale", text), act, by=owner(who), circumstances=seen, **more)
 
 
 def record(session: Session, exam: ExamInfo, who: str) -> Record:
@@ -34,7 +35,7 @@ def test_a_text_counts_once_by_the_first_word_that_stands(session: Session, exam
     say(session, a, "ann", Act.ACCEPT, 2.0)
     say(session, a, "ann", Act.REJECT, 9.0, revealed=True, reason="unclear")
     slip = say(session, b, "ann", Act.ACCEPT, 1.0)
-    undo(session, queries.identity(slip), by="ann")
+    undo(session, queries.identity(slip), by=owner("ann"))
     say(session, b, "ann", Act.REJECT, 6.0, revealed=True, reason="false_step")
     say(session, c, "ann", Act.ACCEPT)
     say(session, c, "ann", Act.WITHDRAW)
@@ -90,7 +91,7 @@ def test_done_is_what_nobody_elses_word_is_wanted_for(session: Session, exam: Ex
     say(session, b, "ann")
     say(session, b, "bob", Act.REJECT)
     assert records.done(judging.curated_set(session, exam.id)) == Share(2, 36)
-    sharing.want(session, exam.id, judgements_wanted=3, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=3, by=owner("ann"))
     assert records.done(judging.curated_set(session, exam.id)) == Share(0, 36)
     say(session, b, "eve", role="adjudicator")
     assert records.done(judging.curated_set(session, exam.id)) == Share(1, 36), "the last word makes others needless"

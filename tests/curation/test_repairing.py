@@ -10,12 +10,14 @@ from mapd.curation.curated import Explained, summary, without_repairs
 from mapd.curation.judging import Target, judge, undo
 from mapd.curation.repairing import repair
 from mapd.errors import BadInput, Stale
+from mapd.people import Person, owner
 from mapd.store import listing, queries, standings
 from mapd.store import tables as t
 from mapd.store.listing import Show, Wanted
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import STRICT, Act, Verdict
 
+ANN = owner("ann")
 GOOD = "Ann has 10 pens. 10 + 3 = 13. She has 13 pens."
 
 
@@ -35,7 +37,7 @@ def broken(session: Session, exam: ExamInfo) -> Explained:
     return next(x for x in texts if x.text.teacher == "mistral")
 
 
-def mend(session: Session, x: Explained, text: str = GOOD, by: str = "ann", token: str = "k") -> t.Explanation:
+def mend(session: Session, x: Explained, text: str = GOOD, by: Person = ANN, token: str = "k") -> t.Explanation:
     return repair(session, Target(x.text.kind, x.text.id), text, by=by, token=token)
 
 
@@ -57,11 +59,11 @@ def test_one_act_makes_it_and_its_undo_brings_the_old_text_back(
     made = mend(session, broken)
     rows = queries.judgements(session, exam.id)
     assert len({row.batch for row in rows}) == 1
-    backs = [undo(session, row.judged.id, by="ann") for row in rows]
+    backs = [undo(session, row.judged.id, by=owner("ann")) for row in rows]
     assert look(session, exam, broken.text.uid).verdict is broken.verdict
     assert made.uid not in texts(session, exam), "taken back it is no text of the mistake"
     for row in backs:
-        undo(session, queries.identity(row), by="ann")
+        undo(session, queries.identity(row), by=owner("ann"))
     assert look(session, exam, made.uid).verdict is Verdict.ACCEPTED
 
 
@@ -69,7 +71,7 @@ def test_one_act_makes_it_and_its_undo_brings_the_old_text_back(
 def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session, exam: ExamInfo, kind: str) -> None:
     def told() -> tuple[object, ...]:
         curated = judging.curated_set(session, exam.id)
-        frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+        frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
         at = Wanted(show=Show.RATIONALES if kind == "rationale" else Show.FEEDBACK)
         counts = standings.counts(session, exam.id, 300, "ann")
         return summary(curated), texts(session, exam), frozen.sha256, listing.count(session, exam.id, at, 300), counts
@@ -80,27 +82,27 @@ def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session,
     made = mend(session, mistake.rationales[0] if kind == "rationale" else mistake.feedback[0])
     rows = bulk.undoable(queries.judgements(session, exam.id), "ann")
     assert len(rows) == 2
-    judge(session, Target(kind, queries.identity(made)), Act.ACCEPT, by="bob")
+    judge(session, Target(kind, queries.identity(made)), Act.ACCEPT, by=owner("bob"))
     with_it = told()
     assert [one != other for one, other in zip(before, with_it, strict=True)][1:4] == [True] * 3
-    undone = bulk.take_back(session, rows, by="ann")
+    undone = bulk.take_back(session, rows, by=owner("ann"))
     assert told() == before
     mistake = judging.curated_set(session, exam.id).mistakes[0]
     assert [x.text for x in mistake.taken_back] == [GOOD]
     again = bulk.redoable(queries.judgements(session, exam.id), "ann")
     assert [row.judged.id for row in again] == [row.id for row in undone]
     assert again[-1].target_uid == made.uid, "a redo is looked at there"
-    bulk.take_back(session, again, by="ann")
+    bulk.take_back(session, again, by=owner("ann"))
     assert told() == with_it
 
 
 def test_a_repair_of_what_was_taken_back_since_stands(session: Session, exam: ExamInfo, broken: Explained) -> None:
     first = mend(session, broken)
     rows = bulk.undoable(queries.judgements(session, exam.id), "ann")
-    second = mend(session, look(session, exam, first.uid), GOOD + " Done.", by="bob", token="l")
-    bulk.take_back(session, rows, by="ann")
+    second = mend(session, look(session, exam, first.uid), GOOD + " Done.", by=owner("bob"), token="l")
+    bulk.take_back(session, rows, by=owner("ann"))
     curated = judging.curated_set(session, exam.id)
-    frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+    frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
     lines = [json.loads(line)["rationale"] for line in frozen.lines.splitlines()]
     assert [x["repairs"] for x in lines if x["uid"] == second.uid] == [first.uid]
     assert first.uid not in {x["uid"] for x in lines}
@@ -114,7 +116,7 @@ def test_a_required_check_outranks_the_repair_but_no_later_judgement(
     strict = look(session, exam, made.uid, STRICT)
     assert strict.verdict is Verdict.REJECTED
     assert "equation is false" in strict.committee.why
-    judge(session, Target("rationale", queries.identity(made)), Act.ACCEPT, by="ann")
+    judge(session, Target("rationale", queries.identity(made)), Act.ACCEPT, by=owner("ann"))
     assert look(session, exam, made.uid, STRICT).verdict is Verdict.ACCEPTED
 
 
@@ -124,7 +126,7 @@ def test_repairs_of_repairs_and_of_feedback(session: Session, exam: ExamInfo, br
     assert (first.sample, again.sample) == (0, 1)
     assert look(session, exam, first.uid).verdict is Verdict.REJECTED
     feedback = judging.curated_set(session, exam.id).mistakes[0].feedback[0]
-    made = mend(session, feedback, "You subtracted. Add: 10 + 3 = 13.", by="gpt", token="m")
+    made = mend(session, feedback, "You subtracted. Add: 10 + 3 = 13.", by=owner("gpt"), token="m")
     author = session.exec(select(t.Teacher).where(t.Teacher.id == made.author_id)).one()
     assert (author.name, author.kind) == ("gpt (person)", "person"), "no teacher's name is taken"
 
@@ -133,17 +135,17 @@ def test_what_cannot_be_kept_is_refused(session: Session, broken: Explained) -> 
     for text in ("", "  ", broken.text.text, "x" * 20_001):
         with pytest.raises(BadInput, match="a repair is another text"):
             mend(session, broken, text)
-    judge(session, Target("rationale", broken.text.id), Act.ACCEPT, by="bob")
+    judge(session, Target("rationale", broken.text.id), Act.ACCEPT, by=owner("bob"))
     with pytest.raises(Stale):
-        repair(session, Target("rationale", broken.text.id), GOOD, by="ann", token="k", seen=0)
+        repair(session, Target("rationale", broken.text.id), GOOD, by=owner("ann"), token="k", seen=0)
 
 
 def test_a_snapshot_says_what_was_repaired(session: Session, exam: ExamInfo, broken: Explained) -> None:
-    before = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann", everything=True)
+    before = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"), everything=True)
     assert "repairs" not in before.lines
     made = mend(session, broken)
     curated = judging.curated_set(session, exam.id)
-    frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+    frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
     mended = [json.loads(line)["rationale"] for line in frozen.lines.splitlines() if made.uid in line]
     assert [(x["by_person"], x["repairs"]) for x in mended] == [(True, broken.text.uid)]
     assert frozen.manifest["counts"]["pairs_with_repairs"] == 1

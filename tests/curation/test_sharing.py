@@ -13,6 +13,7 @@ from mapd.curation import first, judging, sharing
 from mapd.curation.judging import Target
 from mapd.curation.queues import QUEUES, Entry, Filled, fill
 from mapd.errors import BadInput, NotFound
+from mapd.people import owner
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
@@ -120,12 +121,12 @@ def accept_all(session: Session, exam: ExamInfo, person: str) -> list[int]:
     """Accept the texts of the first mistake that waits for this person; returns their ids."""
     entry = first_open(session, exam, person)
     for x in entry.open:
-        judging.judge(session, Target(x.text.kind, x.text.id), Act.ACCEPT, by=person)
+        judging.judge(session, Target(x.text.kind, x.text.id), Act.ACCEPT, by=owner(person))
     return [x.text.id for x in entry.open]
 
 
 def test_two_judgements_wanted_are_two_peoples(session: Session, exam: ExamInfo) -> None:
-    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=2, by=owner("ann"))
     texts = accept_all(session, exam, "ann")
     assert line(session, exam, "ann").settled == 1, "ann is done with it"
     assert line(session, exam, "bob").settled == 0
@@ -134,7 +135,7 @@ def test_two_judgements_wanted_are_two_peoples(session: Session, exam: ExamInfo)
 
 
 def test_so_many_are_given_it_at_once_as_are_still_wanted(session: Session, exam: ExamInfo) -> None:
-    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=2, by=owner("ann"))
     waits = first_open(session, exam, "eve")
     assert waits.places == 2
     assert accept_all(session, exam, "ann")
@@ -143,18 +144,18 @@ def test_so_many_are_given_it_at_once_as_are_still_wanted(session: Session, exam
 
 
 def test_what_others_said_is_not_told_before_the_own_judgement(session: Session, exam: ExamInfo) -> None:
-    sharing.want(session, exam.id, judgements_wanted=2, by="ann")
+    sharing.want(session, exam.id, judgements_wanted=2, by=owner("ann"))
 
     def seen(person: str):
         text = next(x for x in judging.curated_set(session, exam.id).rationales if x.text.id == texts[0])
         return first.unsaid(text, person, 2)
 
     texts = accept_all(session, exam, "ann")
-    judging.judge(session, Target("rationale", texts[0]), Act.REJECT, by="ann")
+    judging.judge(session, Target("rationale", texts[0]), Act.REJECT, by=owner("ann"))
     assert (seen("bob").people.by, seen("bob").judged) == ((), False)
     assert seen("bob").verdict is seen("bob").committee.verdict
     assert seen("ann").people.by == ("ann",)
-    judging.judge(session, Target("rationale", texts[0]), Act.REJECT, by="bob")
+    judging.judge(session, Target("rationale", texts[0]), Act.REJECT, by=owner("bob"))
     assert seen("bob").people.by == ("ann", "bob")
     assert seen("eve").verdict is Verdict.REJECTED, "it waits for nobody any more"
 
@@ -162,11 +163,11 @@ def test_what_others_said_is_not_told_before_the_own_judgement(session: Session,
 def test_people_who_disagree_are_a_queue_of_their_own(session: Session, exam: ExamInfo) -> None:
     x = first_open(session, exam, "ann").texts[0]
     target = Target("rationale", x.text.id)
-    judging.judge(session, target, Act.ACCEPT, by="ann")
-    judging.judge(session, target, Act.REJECT, by="bob", reason="false_step")
+    judging.judge(session, target, Act.ACCEPT, by=owner("ann"))
+    judging.judge(session, target, Act.REJECT, by=owner("bob"), reason="false_step")
     assert x.text.id not in {y.text.id for y in first_open(session, exam, "eve").open}, "nowhere else"
     assert [y.text.id for y in first_open(session, exam, "eve", "conflicts").open] == [x.text.id]
-    judging.judge(session, target, Act.REJECT, by="eve", role="adjudicator")
+    judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator")
     assert not line(session, exam, "eve", "conflicts").entries
     (settled,) = [y for y in judging.curated_set(session, exam.id).rationales if y.text.id == x.text.id]
     assert (settled.verdict, settled.people.adjudicated) == (Verdict.REJECTED, True)
@@ -175,6 +176,6 @@ def test_people_who_disagree_are_a_queue_of_their_own(session: Session, exam: Ex
 @pytest.mark.parametrize("number", [0, 10, -1])
 def test_an_exam_wants_a_few_judgements(session: Session, exam: ExamInfo, number: int) -> None:
     with pytest.raises(BadInput, match=f"1 to 9 judgements of each text, not {number}"):
-        sharing.want(session, exam.id, judgements_wanted=number, by="ann")
+        sharing.want(session, exam.id, judgements_wanted=number, by=owner("ann"))
     with pytest.raises(NotFound):
-        sharing.want(session, 999, judgements_wanted=2, by="ann")
+        sharing.want(session, 999, judgements_wanted=2, by=owner("ann"))

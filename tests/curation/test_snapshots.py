@@ -10,6 +10,7 @@ from sqlmodel import Session, select
 from mapd.curation import judging, snapshots
 from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -20,20 +21,20 @@ from tests import looped
 
 def test_the_same_input_has_the_same_name(session: Session, exam: ExamInfo) -> None:
     curated = judging.curated_set(session, exam.id)
-    first = snapshots.freeze(session, curated, by="ann")
-    assert snapshots.freeze(session, judging.curated_set(session, exam.id), by="bob").id == first.id
-    assert snapshots.freeze(session, curated, by="ann", seed=1).sha256 != first.sha256
-    assert snapshots.freeze(session, curated, by="ann", everything=True).sha256 != first.sha256
-    row = judge(session, Target("feedback", curated.mistakes[0].feedback[0].text.id), Act.REJECT, by="ann")
-    judged = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    first = snapshots.freeze(session, curated, by=owner("ann"))
+    assert snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("bob")).id == first.id
+    assert snapshots.freeze(session, curated, by=owner("ann"), seed=1).sha256 != first.sha256
+    assert snapshots.freeze(session, curated, by=owner("ann"), everything=True).sha256 != first.sha256
+    row = judge(session, Target("feedback", curated.mistakes[0].feedback[0].text.id), Act.REJECT, by=owner("ann"))
+    judged = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     assert judged.sha256 != first.sha256
-    undo(session, queries.identity(row), by="ann")
-    assert snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").sha256 == first.sha256
+    undo(session, queries.identity(row), by=owner("ann"))
+    assert snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann")).sha256 == first.sha256
 
 
 def test_one_pair_for_each_covered_mistake(session: Session, exam: ExamInfo) -> None:
     curated = judging.curated_set(session, exam.id)
-    frozen = snapshots.freeze(session, curated, by="ann")
+    frozen = snapshots.freeze(session, curated, by=owner("ann"))
     lines = [json.loads(line) for line in frozen.lines.splitlines()]
     covered = {m.attempt.uid: m for m in curated.mistakes if m.covered}
     assert [line["mistake"] for line in lines] == list(covered)
@@ -49,28 +50,28 @@ def test_one_pair_for_each_covered_mistake(session: Session, exam: ExamInfo) -> 
 
 def test_every_accepted_rationale_by_option(session: Session, exam: ExamInfo) -> None:
     curated = judging.curated_set(session, exam.id)
-    frozen = snapshots.freeze(session, curated, by="ann", everything=True)
+    frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
     used = [json.loads(line)["rationale"]["uid"] for line in frozen.lines.splitlines()]
     assert sorted(used) == sorted(x.text.uid for x in curated.rationales if x.verdict is Verdict.ACCEPTED)
 
 
 def test_so_many_pairs_by_option_and_no_more_than_there_are(session: Session, exam: ExamInfo) -> None:
     curated = judging.curated_set(session, exam.id)
-    every = snapshots.freeze(session, curated, by="ann")
-    few = snapshots.freeze(session, curated, by="ann", limit=5)
+    every = snapshots.freeze(session, curated, by=owner("ann"))
+    few = snapshots.freeze(session, curated, by=owner("ann"), limit=5)
     assert (few.pairs, few.manifest["draw"]["limit"]) == (5, 5)
     assert set(few.lines.splitlines()) < set(every.lines.splitlines())
     for limit in (0, every.pairs + 1):
         with pytest.raises(BadInput, match=f"{limit} pairs can't be drawn"):
-            snapshots.freeze(session, curated, by="ann", limit=limit)
+            snapshots.freeze(session, curated, by=owner("ann"), limit=limit)
 
 
 def test_a_mistake_without_standing_feedback_is_left_out_and_counted(session: Session, exam: ExamInfo) -> None:
     before = judging.curated_set(session, exam.id)
     mistake = next(m for m in before.mistakes if m.covered)
     for x in mistake.feedback:
-        judge(session, Target("feedback", x.text.id), Act.REJECT, by="ann", reason="other")
-    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+        judge(session, Target("feedback", x.text.id), Act.REJECT, by=owner("ann"), reason="other")
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     assert mistake.attempt.uid not in frozen.lines
     assert frozen.manifest["counts"]["covered_but_no_feedback_stands"] == 1
     assert len(frozen.manifest["judgements"]) == 3
@@ -78,10 +79,10 @@ def test_a_mistake_without_standing_feedback_is_left_out_and_counted(session: Se
 
 def test_one_more_judgement_moves_no_other_mistakes_draw(session: Session, exam: ExamInfo) -> None:
     before = judging.curated_set(session, exam.id)
-    first = snapshots.freeze(session, before, by="ann").lines.splitlines()
+    first = snapshots.freeze(session, before, by=owner("ann")).lines.splitlines()
     text = next(x for x in before.mistakes[0].rationales if x.verdict is Verdict.ACCEPTED).text
-    judge(session, Target("rationale", text.id), Act.REJECT, by="ann")
-    second = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").lines.splitlines()
+    judge(session, Target("rationale", text.id), Act.REJECT, by=owner("ann"))
+    second = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann")).lines.splitlines()
     assert set(first) - set(second) <= {line for line in first if before.mistakes[0].attempt.uid in line}
 
 
@@ -100,12 +101,12 @@ def test_the_same_run_in_another_project_draws_the_same_pairs(tmp_path: Path) ->
 
 def test_an_empty_one_is_refused(session: Session, exam: ExamInfo) -> None:
     with pytest.raises(BadInput, match="an empty snapshot is refused"):
-        snapshots.freeze(session, judging.curated_set(session, exam.id, PAPER.at(5)), by="ann")
+        snapshots.freeze(session, judging.curated_set(session, exam.id, PAPER.at(5)), by=owner("ann"))
     assert session.exec(select(t.Snapshot)).all() == []
 
 
 def test_the_files_carry_their_names(session: Session, exam: ExamInfo, tmp_path: Path) -> None:
-    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     folder = snapshots.write(frozen, tmp_path)
     manifest = (folder / "manifest.json").read_bytes()
     assert hashlib.sha256(manifest).hexdigest() == frozen.sha256 == folder.name
@@ -118,14 +119,14 @@ def test_the_files_carry_their_names(session: Session, exam: ExamInfo, tmp_path:
 
 
 def test_a_snapshot_read_back_from_the_database_is_the_same(session: Session, exam: ExamInfo) -> None:
-    sha256 = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").sha256
+    sha256 = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann")).sha256
     session.expire_all()
     read = queries.snapshot(session, sha256[:12])
     assert hashlib.sha256(snapshots.manifest_text(read.manifest).encode()).hexdigest() == sha256
 
 
 def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> None:
-    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     manifest = snapshots.manifest_text(frozen.manifest)
     assert "/" not in manifest.replace("·", "")
     assert "created" not in manifest

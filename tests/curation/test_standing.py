@@ -18,6 +18,7 @@ from mapd.curation.judging import Target
 from mapd.curation.lines import Spot
 from mapd.curation.queues import QUEUES, Filled, fill, key, wants
 from mapd.errors import MapdError
+from mapd.people import owner
 from mapd.store import db, queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
@@ -145,7 +146,7 @@ class Story:
     def _repair(self, session: Session, at: int, who: str, text: str) -> None:
         if self.texts:
             target = Target(*self.texts[at % len(self.texts)])
-            made = repairing.repair(session, target, text, by=who, token=t.new_uid())
+            made = repairing.repair(session, target, text, by=owner(who), token=t.new_uid())
             own = (made.kind, queries.identity(made))
             self.texts.append(own)
             for of in ((target.kind, target.id), own):
@@ -160,18 +161,20 @@ class Story:
     def _said(self, session: Session, target: Target, who: str, act: Act) -> None:
         value = "8" if act is Act.CORRECT else None
         seen = judging.Circumstances(committee="accepted")
-        row = judging.judge(session, target, act, by=who, value=value, circumstances=seen)
+        row = judging.judge(session, target, act, by=owner(who), value=value, circumstances=seen)
         self.judged.append(queries.identity(row))
 
     def _undo(self, session: Session, at: int, who: str, _: None) -> None:
         if self.judged:
-            self.judged.append(queries.identity(judging.undo(session, self.judged[-1 - at % len(self.judged)], by=who)))
+            self.judged.append(
+                queries.identity(judging.undo(session, self.judged[-1 - at % len(self.judged)], by=owner(who)))
+            )
 
     def _want(self, session: Session, number: int, _: None, __: None) -> None:
-        sharing.want(session, self.exam, judgements_wanted=number, by="ann")
+        sharing.want(session, self.exam, judgements_wanted=number, by=owner("ann"))
 
     def _policy(self, session: Session, name: str, threshold: int, _: None) -> None:
-        policies.set_policy(session, self.exam, name, threshold / 100, by="ann")
+        policies.set_policy(session, self.exam, name, threshold / 100, by=owner("ann"))
 
 
 def held(session: Session, exam_id: int) -> dict[str, list]:
@@ -309,7 +312,7 @@ def test_a_judgement_is_derived_in_its_own_transaction(engine: sa.Engine, exam_o
         before = standings.counts(session, exam_of.id, 300, "ann")
         first = standings.ahead(session, exam_of.id, "accepted-wrong", 300, "ann")[0]
         assert first.text_id is not None
-        judging.judge(session, Target("rationale", first.text_id), Act.REJECT, by="ann")
+        judging.judge(session, Target("rationale", first.text_id), Act.REJECT, by=owner("ann"))
         assert standings.counts(session, exam_of.id, 300, "ann")["accepted-wrong"].waiting == (
             before["accepted-wrong"].waiting - 1
         )

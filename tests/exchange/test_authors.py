@@ -14,6 +14,7 @@ from mapd.curation.curated import curate, summary
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, parse, store
+from mapd.people import owner
 from mapd.questions.grading import Task
 from mapd.store import queries
 from mapd.store import tables as t
@@ -35,10 +36,10 @@ def sample(count: int = 3) -> Rows:
 
 def test_an_exam_is_made_once(session: Session) -> None:
     parsed = parse(*as_files(sample()))
-    first = store(session, parsed, by="ann")
+    first = store(session, parsed, by=owner("ann"))
     assert (first.mistakes, first.feedback, first.rationales, first.reviews) == (3, 9, 9, 18)
     assert (first.no_vote, first.paper_differs, first.skipped, first.new) == (0, 0, (), True)
-    again = store(session, parse(*as_files(sample())), by="bob")
+    again = store(session, parse(*as_files(sample())), by=owner("bob"))
     assert (again.exam, again.new) == (first.exam, False)
     assert session.exec(select(func.count()).select_from(t.Explanation)).one() == 18
 
@@ -50,10 +51,10 @@ def test_formatting_of_the_file_changes_nothing() -> None:
 
 
 def test_other_content_is_another_exam(session: Session) -> None:
-    store(session, parse(*as_files(sample())), by="ann")
+    store(session, parse(*as_files(sample())), by=owner("ann"))
     rows = sample()
     rows[0]["gpt_rationale"][1] = 1
-    other = store(session, parse(*as_files(rows)), by="ann")
+    other = store(session, parse(*as_files(rows)), by=owner("ann"))
     assert [e.name for e in queries.exams(session)] == [
         "imported · imported · round 0 (2)",
         "imported · imported · round 0",
@@ -63,7 +64,7 @@ def test_other_content_is_another_exam(session: Session) -> None:
 
 def test_the_same_content_has_the_same_uids_in_every_project(session: Session, tmp_path: Path) -> None:
     parsed = parse(*as_files(sample()))
-    store(session, parsed, by="ann")
+    store(session, parsed, by=owner("ann"))
     uids = {x.uid for x in queries.material(session, 1).texts}
     writer = authors._Writer(session, parsed)
     assert writer.uid("rationale", "0", "gpt") in uids
@@ -83,7 +84,7 @@ def test_the_files_reading_stands_and_ours_stands_beside_it(session: Session) ->
     rows = sample(2)
     gold = rows[1]["gold_answer"]
     rows[1]["student_wrong_pred"] = f"The answer is {gold}."
-    exam = queries.exam(session, store(session, parse(*as_files(rows)), by="ann").exam)
+    exam = queries.exam(session, store(session, parse(*as_files(rows)), by=owner("ann")).exam)
     first, second = queries.material(session, exam.id).attempts
     assert (first.answer, first.outcome) == (None, "no_answer")
     assert (second.answer, second.outcome) == (rows[1]["student_wrong_final_answer"], "incorrect")
@@ -99,7 +100,7 @@ def test_scores_belong_to_the_other_teachers_in_the_authors_order(session: Sessi
         for name, scores in zip(samples.TEACHERS, ([1, 2], [3, 4], [5, 1]), strict=True)
     }
     shuffled = [dict(sorted(row.items())) for row in rows]
-    store(session, parse(*as_files(shuffled)), by="ann")
+    store(session, parse(*as_files(shuffled)), by=owner("ann"))
     votes = {x.teacher: {v.reviewer: v.score for v in x.votes} for x in queries.material(session, 1).texts if x.votes}
     assert votes == {
         "gpt": {"gemini": 1, "mistral": 2},
@@ -114,7 +115,7 @@ def test_a_fourth_teacher_is_a_column(session: Session) -> None:
         for name in samples.TEACHERS:
             row[f"{name}_rationale"].append(4)
         row |= {"qwen_rationale": ["Add them: 1 + 1 = 2.", 5, 5, 1], "qwen_feedback": "You subtracted."}
-    done = store(session, parse(*as_files(rows)), by="ann")
+    done = store(session, parse(*as_files(rows)), by=owner("ann"))
     assert (done.rationales, done.reviews) == (8, 24)
 
 
@@ -124,7 +125,7 @@ def test_a_score_outside_1_to_5_is_no_vote_and_counted(session: Session) -> None
     rows[0]["correct_rationale"] = [
         row[0] for row in (rows[0]["gemini_rationale"], rows[0]["mistral_rationale"]) if sum(row[1:]) > 6
     ]
-    done = store(session, parse(*as_files(rows)), by="ann")
+    done = store(session, parse(*as_files(rows)), by=owner("ann"))
     assert (done.no_vote, done.paper_differs) == (2, 0)
     votes = next(x.votes for x in queries.material(session, 1).texts if x.teacher == "gpt" and x.kind == "rationale")
     assert [(v.score, v.raw, v.status) for v in votes] == [(None, "83", "outside 1-5"), (None, "0", "outside 1-5")]
@@ -233,7 +234,7 @@ def test_what_a_failed_call_left_out_is_told(session: Session) -> None:
         "r.json row 1 gemini_rationale[0]: no text",
         "r.json row 2 mistral_rationale: missing",
     )
-    done = store(session, parsed, by="ann")
+    done = store(session, parsed, by=owner("ann"))
     assert (done.mistakes, done.feedback, done.rationales) == (4, 8, 7)
 
 
@@ -270,7 +271,7 @@ def test_no_readable_answer_is_none(written: str | None) -> None:
 def test_the_authors_own_files(session: Session) -> None:
     stem = "Llama-2-7b-chat-hf_svamp"
     files = [samples.AUTHORS / f"{stem}_{kind}_round0.json" for kind in ("feedback", "rationale", "false")]
-    done = store(session, parse(*(File(p.name, p.read_bytes()) for p in files)), by="ann")
+    done = store(session, parse(*(File(p.name, p.read_bytes()) for p in files)), by=owner("ann"))
     assert (done.mistakes, done.feedback, done.rationales, done.reviews) == (387, 1161, 1161, 2322)
     assert (done.no_vote, done.paper_differs, done.skipped) == (2, 0, ())
     exam = queries.exam(session, done.exam)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mapd import cli, students
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from tests.finetune import tiny
@@ -28,7 +29,7 @@ def mapd(capsys: Capture, *words: object) -> tuple[int, str, str]:
 def sha256(full_home: Path, tmp_path: Path, capsys: Capture) -> str:
     """A snapshot, and a tiny student beside the imported one."""
     with db.writing(db.open_store(Settings())) as session:
-        students.add(session, "tiny", path=tiny.save(tmp_path / "tiny"), by="ann")
+        students.add(session, "tiny", path=tiny.save(tmp_path / "tiny"), by=owner("ann"))
     return str(json.loads(mapd(capsys, "curate", "snapshot", "--exam", 1, "--json")[1])["snapshot"])
 
 

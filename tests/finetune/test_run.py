@@ -13,6 +13,7 @@ from mapd.curation import judging, snapshots
 from mapd.errors import BadInput, NotFound
 from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -28,13 +29,19 @@ def sha256(engine: sa.Engine, tmp_path: Path) -> str:
     """A snapshot of the twelve imported mistakes, and a tiny student named "tiny" to teach."""
     with db.writing(engine) as session:
         info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        frozen = snapshots.freeze(session, judging.curated_set(session, info.id), by="ann")
-        students.add(session, "tiny", path=tiny.save(tmp_path / "tiny"), by="ann")
+        frozen = snapshots.freeze(session, judging.curated_set(session, info.id), by=owner("ann"))
+        students.add(session, "tiny", path=tiny.save(tmp_path / "tiny"), by=owner("ann"))
         return frozen.sha256
 
 
 def run(engine: sa.Engine, sha256: str, **changed: Any) -> finetune.Finetuned:
-    given = {"student": "tiny", "hyperparameters": GIVEN, "by": "Ann", "home": Settings().make_home(), **changed}
+    given = {
+        "student": "tiny",
+        "hyperparameters": GIVEN,
+        "by": owner("Ann"),
+        "home": Settings().make_home(),
+        **changed,
+    }
     return finetune.run(engine, snapshot_sha=sha256, **given)
 
 
@@ -71,7 +78,7 @@ def test_makes_a_student_with_its_history(engine: sa.Engine, sha256: str) -> Non
 def test_the_same_finetune_is_done_once(engine: sa.Engine, sha256: str) -> None:
     done = run(engine, sha256)
     heard: list[Step] = []
-    assert run(engine, sha256[:9], progress=heard.append, by="bob") == done
+    assert run(engine, sha256[:9], progress=heard.append, by=owner("bob")) == done
     assert heard == []
     others: list[dict[str, Any]] = [
         {"hyperparameters": Hyperparameters(epochs=1, batch=8, rank=2, max_length=2000)},

@@ -7,9 +7,11 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).parents[2]
 
 
-def open_page(path: str, **params: str) -> AppTest:
-    """The page at an address with these parameters; no exception reaches it."""
+def open_page(path: str, *, name: str | None = "me", **params: str) -> AppTest:
+    """The page at an address with these parameters, where somebody gave this name; no exception reaches it."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    if name is not None:
+        app.session_state["person"] = name
     for name, value in params.items():
         app.query_params[name] = value
     app.switch_page(path).run()

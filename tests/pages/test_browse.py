@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd.curation import judging, sharing, views
 from mapd.curation.judging import Target
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -50,10 +51,10 @@ def test_the_address_filters(full_home: Path) -> None:
 def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: Path) -> None:
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        judging.judge(session, Target("rationale", 1), Act.REJECT, by="bob", reason=Reason.NO_WORK)
+        judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=Reason.NO_WORK)
     assert "rejected by bob: no work" in shown(browse())
     with db.writing(engine) as session:
-        sharing.want(session, 1, by="ann", judgements_wanted=2)
+        sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
     assert "bob: no work" not in shown(browse())
     for asked in ({"people": "judged"}, {"by": "bob"}, {"reason": "no work"}):
         app = browse(**asked)
@@ -94,9 +95,9 @@ def test_each_filter_narrows(full_home: Path, asked: dict[str, str], number: int
         exam = session.exec(select(t.Exam.id)).one()
         mistakes = judging.curated_set(session, exam).mistakes
         first, last = mistakes[0].rationales[0], mistakes[-1]
-        judging.judge(session, Target("rationale", first.text.id), Act.REJECT, by="ann", reason=Reason.UNCLEAR)
-        judging.judge(session, Target("rationale", last.rationales[2].text.id), Act.ACCEPT, by="ann")
-        judging.judge(session, Target("question", last.question.id), Act.ACCEPT, by="ann")
+        judging.judge(session, Target("rationale", first.text.id), Act.REJECT, by=owner("ann"), reason=Reason.UNCLEAR)
+        judging.judge(session, Target("rationale", last.rationales[2].text.id), Act.ACCEPT, by=owner("ann"))
+        judging.judge(session, Target("question", last.question.id), Act.ACCEPT, by=owner("ann"))
     app = browse(**asked)
     assert f"<b>{number}</b> of " in shown(app)
     assert rows(app) == min(number, 25)
@@ -153,7 +154,7 @@ def test_in_another_exam_what_is_not_there_is_refused(full_home: Path, other_exa
 
 def test_a_view_with_a_word_of_before_is_opened_where_the_filters_are_drawn(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        views.save(session, "old", {"equations": "nothing"}, by="ann")
+        views.save(session, "old", {"equations": "nothing"}, by=owner("ann"))
     app = browse()
     next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
     assert not app.exception
@@ -189,8 +190,8 @@ def numbers(app: AppTest) -> list[int]:
 def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
         mistakes = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes
-        judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by="ann")
-        judging.judge(session, Target("question", mistakes[7].question.id), Act.CORRECT, value="77", by="ann")
+        judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("ann"))
+        judging.judge(session, Target("question", mistakes[7].question.id), Act.CORRECT, value="77", by=owner("ann"))
     places = [m.question.position + 1 for m in mistakes]
     usual = browse(show="questions")
     assert numbers(usual) == places
@@ -209,7 +210,7 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
 def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
         question = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
-        judging.judge(session, Target("question", question.id), Act.REJECT, by="ann", reason="gold_wrong")
+        judging.judge(session, Target("question", question.id), Act.REJECT, by=owner("ann"), reason="gold_wrong")
     app = browse(show="questions", question_columns="answer", people="overridden")
     assert numbers(app) == [question.position + 1]
     assert "taken out" in shown(app)

@@ -5,16 +5,19 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from mapd.curation import guidelines
+from mapd.people import Person, owner
 from mapd.settings import Settings
 from mapd.store import db
 from tests.pages.running import errors, open_page, shown
+
+ANN = owner("ann")
 
 
 def page(**params: str) -> AppTest:
     return open_page("pages/review/guidelines.py", **params)
 
 
-def save(text: str, by: str = "ann") -> None:
+def save(text: str, by: Person = ANN) -> None:
     with db.writing(db.open_store(Settings())) as session:
         last = guidelines.current(session)
         guidelines.save(session, text, by=by, seen=last.uid if last else None)
@@ -40,7 +43,7 @@ def test_the_first_version_is_written_here(full_home: Path) -> None:
 
 def test_an_old_version_has_an_address(full_home: Path) -> None:
     save("the old words")
-    save("the new words", by="bob")
+    save("the new words", by=owner("bob"))
     assert "the new words" in frames(page())
     old = page(version="1")
     assert "the old words" in frames(old)
@@ -52,7 +55,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(full_home: Path) 
     save("one")
     app = page()
     app.text_area[0].set_value("mine").run()
-    save("theirs", by="bob")
+    save("theirs", by=owner("bob"))
     next(b for b in app.button if b.label == "Save as a new version").click().run()
     assert "bob saved another version" in errors(app)[0]
     with db.reading(db.open_store(Settings())) as session:

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd import committee, jobs, teachers
 from mapd.jobs import Ref
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -25,7 +26,7 @@ def write() -> Any:
 
 def add(name: str, **given: Any) -> None:
     with write() as session:
-        teachers.add(session, name, by="ann", **({"kind": "openai", "model": "m-1"} | given))
+        teachers.add(session, name, by=owner("ann"), **({"kind": "openai", "model": "m-1"} | given))
 
 
 def newest(session: Session) -> t.Job | None:
@@ -93,7 +94,7 @@ def test_what_failed_is_asked_again_by_a_button(full_home: Path) -> None:
         engine = db.open_store(Settings())
         with db.reading(engine) as session:
             models = {name: teachers.opened(teachers.get(session, name)) for name in names}
-        done = committee.collect(engine, exam=1, teachers=names, models=models, by="ann", budget=3.0)
+        done = committee.collect(engine, exam=1, teachers=names, models=models, by=owner("ann"), budget=3.0)
     assert done.failed == 12
     app = open_page(COMMITTEE)
     assert app.button(key="ask_again").label == "Ask again: 24 calls"
@@ -110,7 +111,7 @@ def test_a_job_that_stopped_at_its_budget_shows_it(full_home: Path) -> None:
     line = "stopped at the budget of $0.10 ($0.09 spent), 12 calls not made; raise it and start again"
     with write() as session:
         exam = session.exec(select(t.Exam.uid)).one()
-        job = jobs.start(session, "collect", {"exam": exam, "teachers": ["mini"], "budget": 0.1}, by="ann")
+        job = jobs.start(session, "collect", {"exam": exam, "teachers": ["mini"], "budget": 0.1}, by=owner("ann"))
         ref = Ref(job.uid, 1)
         jobs.claim(session, ref, "w")
         jobs.end(session, ref, "done", outcome={"stopped": line, "not_made": 12})

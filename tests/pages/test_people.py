@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd.curation import judging
 from mapd.curation.judging import Circumstances, Target
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.verdicts import Act
@@ -22,12 +23,12 @@ def judged() -> None:
         curated = judging.curated_set(session, 1)
         for n, x in enumerate(list(curated.rationales)[:6]):
             target, seen = Target("rationale", x.text.id), Circumstances(revealed=False, seconds=n + 2.0)
-            judging.judge(session, target, Act.ACCEPT, by="ann", circumstances=seen)
+            judging.judge(session, target, Act.ACCEPT, by=owner("ann"), circumstances=seen)
             act = Act.ACCEPT if n % 2 else Act.REJECT
             reason = "false_step" if act is Act.REJECT else None
-            judging.judge(session, target, act, by="bob <img src=x>", reason=reason, circumstances=seen)
+            judging.judge(session, target, act, by=owner("bob <img src=x>"), reason=reason, circumstances=seen)
             if n < 2:
-                judging.judge(session, target, Act.REJECT, by="eve", role="adjudicator")
+                judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator")
 
 
 def test_without_anything_judged_it_leads_to_the_first(full_home: Path) -> None:

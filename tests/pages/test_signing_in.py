@@ -1,5 +1,6 @@
 """Who sees what: before signing in, as an owner, as one who only judges; and an app that others can reach."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def people(monkeypatch: pytest.MonkeyPatch) -> None:
 def visit(page: str, email: str | None, wanted: str = "", **params: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
     user: dict[str, Any] = {"is_logged_in": email is not None}
-    app.user = user | ({"email": email, "email_verified": True} if email else {})
+    app.user = user | ({"email": email, "email_verified": True, "iat": time.time()} if email else {})
     app.secrets = {"auth": {"client_id": "mapd"}}
     for name, value in params.items():
         app.query_params[name] = value

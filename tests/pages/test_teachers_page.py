@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from streamlit.testing.v1 import AppTest
 
 from mapd import teachers
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -32,7 +33,7 @@ def kept() -> list[t.Teacher]:
 def add(name: str, **given: object) -> str:
     """A teacher of the project; its uid."""
     with write() as session:
-        return teachers.add(session, name, by="ann", **({"kind": "simulated", "model": "sound"} | given)).uid  # type: ignore[arg-type]
+        return teachers.add(session, name, by=owner("ann"), **({"kind": "simulated", "model": "sound"} | given)).uid  # type: ignore[arg-type]
 
 
 def everything(app: AppTest) -> str:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd.curation import bulk, judging, sharing
 from mapd.curation.queues import QUEUES
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -144,7 +145,7 @@ def test_what_was_saved_is_named_as_what_it_was(full_home: Path, at_once: None) 
     with db.writing(db.open_store(Settings())) as session:
         texts = list(judging.curated_set(session, 1).rationales)[:9]
         chosen = [bulk.Chosen(judging.Target("rationale", x.text.id), 0, "accepted") for x in texts]
-        bulk.judge_all(session, chosen, Act.REJECT, by=row.person, reason="no_work")
+        bulk.judge_all(session, chosen, Act.REJECT, by=owner(row.person), reason="no_work")
     app = triage()
     assert saved(app).startswith("✓ saved 9 judgements: rejected no work · rationale")
     button(app, "u").click().run()
@@ -458,7 +459,7 @@ def by(person: str, **params: str) -> AppTest:
 
 def wanting(judgements: int) -> None:
     with db.writing(db.open_store(Settings())) as session:
-        sharing.want(session, 1, judgements_wanted=judgements, by="ann")
+        sharing.want(session, 1, judgements_wanted=judgements, by=owner("ann"))
 
 
 def test_two_people_are_given_two_mistakes(full_home: Path, at_once: None) -> None:
@@ -530,8 +531,10 @@ def disagree(app: AppTest) -> None:
         session.execute(sa.delete(t.Lease))
         text = session.exec(select(t.Explanation).where(t.Explanation.uid == app.query_params["text"])).one()
         target = judging.Target("rationale", text.id)
-        judging.judge(session, target, Act.ACCEPT, by="ann")
-        judging.judge(session, target, Act.REJECT, by="bob", reason="false_step", note="87 / 93 is no step of it")
+        judging.judge(session, target, Act.ACCEPT, by=owner("ann"))
+        judging.judge(
+            session, target, Act.REJECT, by=owner("bob"), reason="false_step", note="87 / 93 is no step of it"
+        )
 
 
 def test_where_people_disagree_an_adjudicator_has_the_last_word(full_home: Path, at_once: None) -> None:
@@ -555,8 +558,8 @@ def test_practice_comes_before_the_first_text_and_is_explained_after_it(full_hom
     with db.writing(db.open_store(Settings())) as session:
         text = judgements()[0].explanation_id
         target = judging.Target("rationale", text)
-        judging.judge(session, target, Act.REJECT, by="eve", role="adjudicator", note="the sum is never taken")
-        sharing.want(session, 1, by="eve", practice=3)
+        judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator", note="the sum is never taken")
+        sharing.want(session, 1, by=owner("eve"), practice=3)
     zoe = by("zoe")
     assert "Practice: decide first" in shown(zoe)
     assert "the sum is never taken" not in shown(zoe)
@@ -585,8 +588,10 @@ def test_practice_comes_before_the_first_text_and_is_explained_after_it(full_hom
 def test_an_own_text_comes_again_as_if_it_were_new(full_home: Path, at_once: None) -> None:
     with db.writing(db.open_store(Settings())) as session:
         for x in list(judging.curated_set(session, 1).rationales)[:12]:
-            judging.judge(session, judging.Target("rationale", x.text.id), Act.ACCEPT, by="ann", note="so it seemed")
-        sharing.want(session, 1, by="ann", repeat_every=12)
+            judging.judge(
+                session, judging.Target("rationale", x.text.id), Act.ACCEPT, by=owner("ann"), note="so it seemed"
+            )
+        sharing.want(session, 1, by=owner("ann"), repeat_every=12)
     ann = by("ann", judge="first")
     assert "Judge first" in shown(ann)
     assert "so it seemed" not in shown(ann)
@@ -608,10 +613,10 @@ def test_an_own_text_comes_again_as_if_it_were_new(full_home: Path, at_once: Non
 def test_behind_a_repeat_the_queue_goes_on_where_it_was(full_home: Path, at_once: None) -> None:
     with db.writing(db.open_store(Settings())) as session:
         for x in list(judging.curated_set(session, 1).rationales)[:12]:
-            judging.judge(session, judging.Target("rationale", x.text.id), Act.ACCEPT, by="ann")
+            judging.judge(session, judging.Target("rationale", x.text.id), Act.ACCEPT, by=owner("ann"))
     before = by("ann", judge="first")
     with db.writing(db.open_store(Settings())) as session:
-        sharing.want(session, 1, by="ann", repeat_every=12)
+        sharing.want(session, 1, by=owner("ann"), repeat_every=12)
     ann = by("ann", judge="first")
     assert ann.query_params["mistake"] != before.query_params["mistake"]
     assert number(ann) == number(before), "nothing tells that it is a repeat"

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd import jobs
 from mapd.jobs import Progress, Ref
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -62,7 +63,7 @@ def test_a_page_says_what_it_will_start_and_starts_it_once(
 
 def test_what_was_begun_is_watched_cancelled_and_resumed(looped_home: Path) -> None:
     with write() as session:
-        job = jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by="ann")
+        job = jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by=owner("ann"))
         ref = Ref(job.uid, 1)
         jobs.claim(session, ref, "w")
         jobs.beat(session, ref, Progress("exam", 5, 12, "2.0 questions/s", 3.5), ["12:00:00 exam"])
@@ -82,7 +83,7 @@ def test_what_was_begun_is_watched_cancelled_and_resumed(looped_home: Path) -> N
 
 def test_a_silent_job_says_that_its_worker_is_gone(looped_home: Path) -> None:
     with write() as session:
-        job = jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by="ann")
+        job = jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by=owner("ann"))
         jobs.claim(session, Ref(job.uid, 1), "w")
         job.beat_at = t.now() - timedelta(minutes=1)
         uid = job.uid

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from mapd import cli
 from mapd.errors import BadInput, BadRows
+from mapd.people import owner
 from mapd.questions import files, generated, gym
 from mapd.questions.grading import Task
 from mapd.store import tables as t
@@ -139,11 +140,11 @@ def test_a_file_with_splits_is_not_split_again() -> None:
 
 def test_a_set_is_written_once(session: Session) -> None:
     rows = files.parse("q.jsonl", lines(*PENS), Task.NUMERIC)
-    first = files.add(session, "pens", rows, source="q.jsonl", simulated=False, by="ann")
-    again = files.add(session, "other name", rows, source="q.jsonl", simulated=False, by="ann")
+    first = files.add(session, "pens", rows, source="q.jsonl", simulated=False, by=owner("ann"))
+    again = files.add(session, "other name", rows, source="q.jsonl", simulated=False, by=owner("ann"))
     assert (again.id, again.name) == (first.id, "pens")
     with pytest.raises(BadInput, match="a question set named pens with other content"):
-        files.add(session, "pens", rows[:5], source="q.jsonl", simulated=False, by="ann")
+        files.add(session, "pens", rows[:5], source="q.jsonl", simulated=False, by=owner("ann"))
     stored = session.exec(select(t.Question).order_by(col(t.Question.position))).all()
     assert [q.text for q in stored] == [p["question"] for p in PENS]
     assert [(a.person, a.action) for a in session.exec(select(t.Audit)).all()] == [("ann", "add questions")]
@@ -151,7 +152,12 @@ def test_a_set_is_written_once(session: Session) -> None:
 
 def test_openings_are_counted(session: Session) -> None:
     kept = files.add(
-        session, "pens", files.parse("q", lines(*PENS), Task.NUMERIC), source="q", simulated=False, by="ann"
+        session,
+        "pens",
+        files.parse("q", lines(*PENS), Task.NUMERIC),
+        source="q",
+        simulated=False,
+        by=owner("ann"),
     )
     session.add_all([t.Opening(set_id=kept.id or 0, person=p) for p in ("ann", "ben")])
     assert files.listed(session) == [files.Listed("pens", "q", False, 12, 4, 4, 2)]
@@ -159,7 +165,7 @@ def test_openings_are_counted(session: Session) -> None:
 
 def test_generated_questions_are_read_back_from_the_store(session: Session) -> None:
     drawn = generated.draw(generated.FAMILIES, {"train": 4, "dev": 2, "test": 0}, seed=3)
-    files.add(session, "demo", files.made(drawn), source="generated", simulated=True, by="ann")
+    files.add(session, "demo", files.made(drawn), source="generated", simulated=True, by=owner("ann"))
     stored = session.exec(select(t.Question).order_by(col(t.Question.position))).all()
     assert [(q.split, generated.read(q.text)) for q in stored] == [(split, made) for split, made in drawn]
 

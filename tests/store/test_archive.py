@@ -18,6 +18,7 @@ from sqlmodel import Session, col, func, select
 from mapd import cli
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import archive, db, queries
 from mapd.store import tables as t
@@ -33,9 +34,11 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     exam = queries.exam(session, import_files(session, *samples.files(folder)).exam)
     texts = session.exec(select(t.Explanation.id).where(t.Explanation.kind == "rationale").limit(2)).all()
     for text in texts:
-        made = judging.judge(session, judging.Target("rationale", text or 0), Act.REJECT, by="ann", reason="false_step")
-        judging.undo(session, queries.identity(made), by="ann")
-    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+        made = judging.judge(
+            session, judging.Target("rationale", text or 0), Act.REJECT, by=owner("ann"), reason="false_step"
+        )
+        judging.undo(session, queries.identity(made), by=owner("ann"))
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     tuned = t.Student(name="tuned", base=f"path:{home}/models/x", adapter="adapters/ab", snapshot_sha256=frozen.sha256)
     tuned.parent_id = session.exec(select(t.Student.id)).one()
     job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
@@ -78,7 +81,7 @@ def packed(engine: sa.Engine, home: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 def exported(engine: sa.Engine, home: Path, folder: Path) -> bytes:
     with db.writing(engine) as session:
-        saved = archive.export(session, folder / "out.zip", home, by="ann")
+        saved = archive.export(session, folder / "out.zip", home, by=owner("ann"))
     content = (folder / "out.zip").read_bytes()
     assert saved.sha256 == hashlib.sha256(content).hexdigest()
     return content
@@ -86,7 +89,7 @@ def exported(engine: sa.Engine, home: Path, folder: Path) -> bytes:
 
 def bring_in(engine: sa.Engine, home: Path, content: bytes) -> archive.Loaded:
     with db.writing(engine) as session:
-        return archive.load(session, archive.read("in.zip", content), home, by="ben")
+        return archive.load(session, archive.read("in.zip", content), home, by=owner("ben"))
 
 
 @pytest.fixture
@@ -116,6 +119,7 @@ def test_every_travelling_table_has_a_row_in_the_test(packed: bytes) -> None:
         "audit",
         "lease",
         "seen",
+        "ended_sign_in",
         "worker",
     } | derived
 
@@ -219,7 +223,7 @@ def test_after_a_merge_the_latest_judgement_is_the_latest_in_time(
     for project, act in ((other, Act.REJECT), (engine, Act.ACCEPT)):
         with db.writing(project) as session:
             target = judging.Target("rationale", queries.identity(queries.explanation(session, "rationale", text)))
-            judging.judge(session, target, act, by="ann")
+            judging.judge(session, target, act, by=owner("ann"))
     early, late = exported(other, there, tmp_path), exported(engine, home, tmp_path)
     bring_in(engine, home, early)
     bring_in(other, there, late)

@@ -14,6 +14,7 @@ from mapd.curation import judging, standing
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.queues import doubt
+from mapd.people import owner
 from mapd.store import db, listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Order, Row, Show, Turn, Wanted
@@ -89,8 +90,8 @@ def exam_of(engine: sa.Engine, tmp_path: Path) -> Iterator[ExamInfo]:
             (10, Act.ACCEPT, "bob"),
             (0, Act.ACCEPT, "bob"),
         ):
-            judging.judge(session, Target("rationale", texts[n]), act, by=who)
-        judging.judge(session, Target("rationale", texts[7]), Act.REJECT, by="ann", reason="no_work")
+            judging.judge(session, Target("rationale", texts[n]), act, by=owner(who))
+        judging.judge(session, Target("rationale", texts[7]), Act.REJECT, by=owner("ann"), reason="no_work")
     standing.catch_up(engine, exam.id)
     return exam
 
@@ -251,8 +252,8 @@ def questions(session: Session, exam_id: int, **asked: Any) -> list[int]:
 def test_every_question_is_a_row_with_what_people_say_of_it(engine: sa.Engine, exam_of: ExamInfo) -> None:
     with db.writing(engine) as session:
         mistakes = judging.curated_set(session, exam_of.id).mistakes
-        judging.judge(session, Target("question", mistakes[2].question.id), Act.REJECT, by="ann", reason="other")
-        judging.judge(session, Target("attempt", mistakes[1].attempt.id), Act.REJECT, by="ann")
+        judging.judge(session, Target("question", mistakes[2].question.id), Act.REJECT, by=owner("ann"), reason="other")
+        judging.judge(session, Target("attempt", mistakes[1].attempt.id), Act.REJECT, by=owner("ann"))
         assert len(questions(session, exam_of.id)) == 13
         both = [m.question.position for m in mistakes[1:3]]
         assert questions(session, exam_of.id, people="judged") == both, "of the question, or of an answer to it"
@@ -287,8 +288,8 @@ def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: s
         twice, right, bad = (mistakes[n].question.id for n in (7, 5, 2))
         read = {"text": "x", "answer": "x", "outcome": "correct", "our_outcome": "correct"}
         session.add(t.Attempt(exam_id=exam_of.id, question_id=twice, sample=1, seed=1, **read))
-        judging.judge(session, Target("attempt", mistakes[5].attempt.id), Act.REJECT, by="ann")
-        judging.judge(session, Target("question", bad), Act.REJECT, by="ann", reason="other")
+        judging.judge(session, Target("attempt", mistakes[5].attempt.id), Act.REJECT, by=owner("ann"))
+        judging.judge(session, Target("question", bad), Act.REJECT, by=owner("ann"), reason="other")
     standing.catch_up(engine, exam_of.id)
     last, half = [of[right], of[bad]], [of[twice]]
     others = [position for position in of.values() if position not in last + half]

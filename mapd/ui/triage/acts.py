@@ -16,8 +16,10 @@ from sqlmodel import Session
 from mapd.curation import bulk, judging, repairing
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import MapdError
+from mapd.people import Person
 from mapd.store import db
 from mapd.store.queries import JudgementRow
+from mapd.ui import current
 from mapd.ui.triage import drafts
 from mapd.ui.triage.place import Stop, go
 from mapd.ui.triage.scene import Item
@@ -34,7 +36,7 @@ def decide(item: Item, act: Act, reason: str | None = None, move: bool = True, d
     if time.monotonic() - item.since < DWELL:
         return
     then = (item.past if act is Act.SKIP else item.then) if move else item.here
-    if _write(item, then, lambda session: _judge(session, item, act, reason=reason, note=words)) and words:
+    if _write(item, then, lambda session, by: _judge(session, item, act, by=by, reason=reason, note=words)) and words:
         drafts.forget(item, "note")
 
 
@@ -46,11 +48,11 @@ def decide_rest(item: Item, rest: Sequence[Target], seen: Sequence[int], then: S
 
     noted = item.target if item.target in rest else rest[0]
 
-    def accept(session: Session) -> None:
+    def accept(session: Session, by: Person) -> None:
         for target, n in zip(rest, seen, strict=True):
             token = f"{item.token}-rest/{target.id}"
             one = replace(item, target=target, seen=n, token=token, role=ANNOTATOR)  # nobody has disagreed on these
-            _judge(session, one, Act.ACCEPT, note=words if target == noted else "")
+            _judge(session, one, Act.ACCEPT, by=by, note=words if target == noted else "")
 
     if _write(item, then, accept) and words:
         drafts.forget(item, "note")
@@ -58,16 +60,21 @@ def decide_rest(item: Item, rest: Sequence[Target], seen: Sequence[int], then: S
 
 def decide_typed(item: Item, field: str) -> None:
     """Correct with the value that was typed into a field, and stay: what it changes is seen there."""
-    if value := _typed(field):
-        _write(item, item.here, lambda session: _judge(session, item, Act.CORRECT, value=value, part="typed"))
+    value = _typed(field)
+
+    def correct(session: Session, by: Person) -> None:
+        _judge(session, item, Act.CORRECT, by=by, value=value, part="typed")
+
+    if value:
+        _write(item, item.here, correct)
 
 
 def note(item: Item, field: str) -> None:
     """Keep a note: a judgement that decides nothing."""
     words = _typed(field)
 
-    def keep(session: Session) -> None:
-        _judge(session, item, Act.SKIP, reason=NOTE, part="note", note=words)
+    def keep(session: Session, by: Person) -> None:
+        _judge(session, item, Act.SKIP, by=by, reason=NOTE, part="note", note=words)
 
     if words and _write(item, item.here, keep):
         drafts.forget(item, "note")
@@ -77,12 +84,12 @@ def repair(item: Item, field: str) -> None:
     """Keep the corrected copy as a text of this person's own, and show it."""
     words, place = _typed(field), item.here.place
 
-    def keep(session: Session) -> None:
+    def keep(session: Session, by: Person) -> None:
         repairing.repair(
             session,
             item.target,
             words,
-            by=item.person,
+            by=by,
             token=item.token,
             seen=item.seen,
             role=item.role,
@@ -98,7 +105,7 @@ def undo(item: Item, rows: Sequence[JudgementRow], home: Stop) -> None:
     if time.monotonic() - item.since < DWELL:
         return
 
-    _write(item, home, lambda session: bulk.take_back(session, rows, by=item.person))
+    _write(item, home, lambda session, by: bulk.take_back(session, rows, by=by))
 
 
 def _typed(field: str) -> str:
@@ -110,6 +117,7 @@ def _judge(
     item: Item,
     act: Act,
     *,
+    by: Person,
     reason: str | None = None,
     value: str | None = None,
     part: str = "",
@@ -119,7 +127,7 @@ def _judge(
         session,
         item.target,
         act,
-        by=item.person,
+        by=by,
         reason=reason,
         value=value,
         note=note or None,
@@ -142,12 +150,13 @@ def _circumstances(item: Item) -> Circumstances:
     )
 
 
-def _write(item: Item, then: Stop, act: Callable[[Session], object]) -> bool:
-    """Whether it was saved; why not is told where one stays."""
+def _write(item: Item, then: Stop, act: Callable[[Session, Person], object]) -> bool:
+    """Return whether it was saved; why not is told where one stays."""
     told = ""
     try:
+        person = current.acting_person(item.person)
         with db.writing(item.engine) as session:
-            act(session)
+            act(session, person)
     except MapdError as error:
         told = str(error)
     go(Stop(item.here.exam_id, item.here.place, told) if told else then)

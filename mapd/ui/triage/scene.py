@@ -193,7 +193,12 @@ def _targets(mistake: Mistake, text: Explained | None) -> list[Target]:
 def _opened(person: str, mistake: Mistake, hidden: frozenset[int]) -> set[int]:
     """The mistake's texts that this person has seen with all that is known of them, those shown so now among them."""
     noted: set[tuple[str, int]] = st.session_state.setdefault(OPEN, set())
-    open_now = {x.text.id for x in mistake.texts} - hidden
+    texts = {x.text.id for x in mistake.texts}
+    open_now = texts - hidden
+    if not person:
+        noted |= {("", text) for text in open_now}
+        return open_now
+    open_now |= {text for text in texts if ("", text) in noted}  # seen before the name was given
     if fresh := {text for text in open_now if (person, text) not in noted}:
         with db.writing(engine()) as session:
             seen.note(session, person, fresh)

@@ -17,7 +17,7 @@ from mapd.curation.judging import QuestionReason, Target
 from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
 from mapd.store.queries import JudgementRow
-from mapd.ui import figures, guidelines, hotkeys, rendered, unsaved
+from mapd.ui import acting, figures, guidelines, hotkeys, rendered, unsaved
 from mapd.ui.triage import acts, cards, drafts, place, whole
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
@@ -171,6 +171,8 @@ def _text_lines(scene: Scene, texts: Sequence[Explained], first: int) -> None:
 
 
 def _about_question(scene: Scene) -> None:
+    if not scene.person:
+        return
     with _panel("g", "question or gold bad", scene.version):
         for number, reason in enumerate(QuestionReason, 1):
             _decision(str(number), cards.words(reason), scene.question, Act.REJECT, reason=reason)
@@ -179,6 +181,8 @@ def _about_question(scene: Scene) -> None:
 
 
 def _about_attempt(scene: Scene) -> None:
+    if not scene.person:
+        return
     with _panel("x", "not a mistake", scene.version):
         _decision("1", "not a mistake: the student is right", scene.attempt, Act.REJECT)
         _decision("2", "a mistake indeed", scene.attempt, Act.ACCEPT, move=scene.line.queue.of_attempt)
@@ -188,7 +192,7 @@ def _about_attempt(scene: Scene) -> None:
 
 def _about_answer(scene: Scene) -> None:
     """Where a rationale's own answer was read wrongly, or not at all."""
-    if scene.text is not None and scene.text.text.kind == "rationale":
+    if scene.person and scene.text is not None and scene.text.text.kind == "rationale":
         with _panel("c", "misread", scene.version):
             _typed("The rationale’s own answer is", scene.item, "Enter saves it")
 
@@ -254,6 +258,9 @@ def actions(scene: Scene, mine: Sequence[JudgementRow]) -> None:
     with st.bottom, st.container(key="mapd_triage_actions", horizontal=True, vertical_alignment="center", gap="small"):
         _go("left", scene.before, scene.version)
         _go("right", scene.behind, scene.version)
+        if not scene.person:
+            acting.ask("triage", "Judge")
+            return
         if scene.text is not None:
             _verdict(scene)
         if not scene.revealed:

@@ -19,6 +19,7 @@ from mapd.curation.records import PRACTICE, TextKey
 from mapd.curation.sharing import LEASE, Held
 from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
+from mapd.ui import current
 from mapd.ui.current import engine
 from mapd.ui.loaded import load_part
 from mapd.ui.text import one_line
@@ -86,7 +87,7 @@ def aside(line: Line, stop: Stop, mine: Sequence[JudgementRow]) -> Stop:
     Behind it the queue goes on where it was.
     """
     exam, person, chosen = line.exam, line.person, stop.place.mistake is not None and not stop.given
-    if (chosen and not stop.arrived) or not practice.wanted(exam):
+    if not person or (chosen and not stop.arrived) or not practice.wanted(exam):
         return stop
     with db.reading(engine()) as session:
         settled = queries.judgements_settled(session, exam.id)
@@ -144,13 +145,16 @@ def keep(line: Line, found: Found, since: float) -> None:
 
 @st.fragment(run_every=BEAT)
 def _keep(attempt: int, person: str, places: int, since: float) -> None:
+    current.leave_if_shut()
     mine = st.session_state.get(MINE)
     if mine is not None and mine[:2] == (attempt, person) and time.monotonic() - since < LONGEST:
         _take(attempt, person, places)
 
 
 def _take(attempt: int, person: str, places: int) -> bool:
-    """Whether it is this person's, written no oftener than the lease needs."""
+    """Return whether it is this person's, written no oftener than the lease needs. Who has no name yet only reads."""
+    if not person:
+        return True
     moment, mine = time.monotonic(), st.session_state.get(MINE)
     if mine is not None and mine[:2] == (attempt, person) and moment - mine[2] < BEAT / 2:
         return True

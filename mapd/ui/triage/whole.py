@@ -13,7 +13,7 @@ from mapd.curation.lines import Line
 from mapd.curation.queues import Whole
 from mapd.errors import MapdError
 from mapd.store import db
-from mapd.ui import hotkeys
+from mapd.ui import current, hotkeys
 from mapd.ui.triage.place import Stop, go
 from mapd.verdicts import Act
 
@@ -21,7 +21,7 @@ from mapd.verdicts import Act
 def offer(line: Line, stop: Stop) -> None:
     """The popover with the panel, which reads the class once it is opened."""
     whole, version = line.queue.whole, line.waiting
-    if whole is None or not version or stop.place.judge_first or stop.beside:
+    if whole is None or not version or not line.person or stop.place.judge_first or stop.beside:
         return  # judged first, each text is to be read
     label = hotkeys.label("w", "the whole class")
     popover = st.popover(label, key=hotkeys.name("w", version), on_change="rerun", type="tertiary")
@@ -57,8 +57,9 @@ def _decide(line: Line, stop: Stop, chosen: Sequence[Chosen], act: Act, reason: 
     """Decide all of these, each as it was shown, and go on to what waits yet."""
     then = stop.at(None)
     try:
+        person = current.acting_person(line.person)
         with db.writing(line.engine) as session:
-            bulk.judge_all(session, chosen, act, by=line.person, reason=reason)
+            bulk.judge_class(session, chosen, act, by=person, reason=reason)
     except MapdError as error:
         then = Stop(stop.exam_id, stop.place, str(error))
     go(then)

@@ -1,0 +1,63 @@
+"""Buttons of what is kept under a name. Who has given none at this browser is asked at the button, and then it is done.
+
+if acting.button("Freeze", key="freeze"): snapshots.freeze(session, curated, by=current.acting_person())
+acting.button("Save view", key="view_save", on_click=_save, args=(name,))
+acting.ask("triage")           # the field alone, in place of a whole row of buttons
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from mapd.errors import BadInput
+from mapd.people import LONGEST_NAME
+from mapd.ui import current, text
+
+PRESSED = "acting_pressed"  # session state: the key of the button that a name was given at
+REFUSED = "acting_refused"  # session state: why what was given is no name
+
+
+def button(
+    label: str,
+    *,
+    key: str,
+    on_click: Callable[..., None] | None = None,
+    args: Sequence[object] = (),
+    **how: Any,
+) -> bool:
+    """Draw the button of an act, as `st.button` does; return whether it was pressed."""
+    if current.current_person().name:
+        pressed = st.button(label, key=key, on_click=on_click, args=tuple(args), **how)
+        return st.session_state.pop(PRESSED, None) == key or pressed
+    with st.popover(label, key=f"{key}_asks", **how):
+        _form(key, label, on_click, args)
+    return False
+
+
+def ask(key: str, label: str = "Begin") -> None:
+    """Draw the field for the name where a person would act."""
+    with st.container(key=f"{key}_name", horizontal=True, vertical_alignment="bottom", gap="small"):
+        _form(key, label, None, ())
+
+
+def _form(key: str, label: str, act: Callable[..., None] | None, args: Sequence[object]) -> None:
+    if refused := st.session_state.pop(REFUSED, None):
+        text.complain(refused)
+    field = f"{key}_name_field"
+    with st.form(f"{key}_name_form", border=False):
+        st.text_input("Your name", key=field, max_chars=LONGEST_NAME, placeholder="what you do here is kept under it")
+        st.form_submit_button(label, type="primary", on_click=_take, args=(key, field, act, tuple(args)))
+
+
+def _take(key: str, field: str, act: Callable[..., None] | None, args: Sequence[object]) -> None:
+    """Take the name, and do what the button is for: here, or in the run that follows."""
+    try:
+        current.take_name(st.session_state[field])
+    except BadInput as error:
+        st.session_state[REFUSED] = str(error)
+        return
+    if act is None:
+        st.session_state[PRESSED] = key
+    else:
+        act(*args)

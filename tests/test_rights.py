@@ -1,0 +1,196 @@
+"""What an act needs is asked where it is done: each function that writes, called by one who may not."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from mapd import committee, exam, jobs, loop, people, students, teachers
+from mapd.curation import bulk, guidelines, judging, policies, repairing, sharing, snapshots, views
+from mapd.curation.judging import Target
+from mapd.errors import BadInput, Forbidden
+from mapd.exchange import authors, recorded
+from mapd.finetune import run as finetuning
+from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.people import READER, Person, Right, Role, owner
+from mapd.questions import files, generated
+from mapd.settings import Settings
+from mapd.store import archive, db, queries
+from mapd.store import tables as t
+from mapd.ui import teaching
+from mapd.verdicts import ADJUDICATOR, STRICT, Act
+from tests.looped import Scripted
+
+ROOT = Path(__file__).parents[1]
+ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
+TEXT = Target("rationale", 1)
+HERE = Path("nowhere")
+Write = Callable[[Session, Person], object]
+
+FOR_ANNOTATORS: dict[str, Write] = {
+    "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by),
+    "bulk.judge_class": lambda s, by: bulk.judge_class(s, [bulk.Chosen(TEXT, 0, "")], Act.ACCEPT, by=by),
+    "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t"),
+    "views.save": lambda s, by: views.save(s, "mine", {}, by=by),
+}
+FOR_OWNERS: dict[str, Write] = {
+    "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by, role=ADJUDICATOR),
+    "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
+    "bulk.judge_all": lambda s, by: bulk.judge_all(s, [bulk.Chosen(TEXT, 0, "")], Act.ACCEPT, by=by),
+    "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, seen=None),
+    "sharing.want": lambda s, by: sharing.want(s, 1, by=by, judgements_wanted=3),
+    "policies.save_policy": lambda s, by: policies.save_policy(s, STRICT, by=by),
+    "policies.set_policy": lambda s, by: policies.set_policy(s, 1, "strict", None, by=by),
+    "snapshots.freeze": lambda s, by: snapshots.freeze(s, judging.curated_set(s, 1), by=by),
+    "jobs.start": lambda s, by: jobs.start(s, "exam", {}, by=by),
+    "jobs.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
+    "jobs.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
+    "teachers.add": lambda s, by: teachers.add(s, "x", kind="simulated", model="sound", by=by),
+    "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
+    "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
+    "teaching.answered": lambda s, by: teaching.answered("gpt", by=by),
+    "students.add": lambda s, by: students.add(s, "x", by=by),
+    "files.add": lambda s, by: files.add(s, "x", [], source="", simulated=False, by=by),
+    "exam.run": lambda s, by: exam.run(_engine(s), Scripted(1), student="x", question_set="x", split="dev", by=by),
+    "collecting.collect": lambda s, by: committee.collect(_engine(s), exam=1, teachers=["gpt"], models={}, by=by),
+    "run.run": lambda s, by: finetuning.run(
+        _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
+    ),
+    "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.Plan(), by=by),
+    "archive.export": lambda s, by: archive.export(s, HERE, HERE, by=by),
+    "archive.load": lambda s, by: archive.load(s, archive.Archive("x", "x", {}), HERE, by=by),
+    "authors.store": lambda s, by: authors.store(s, None, by=by),  # type: ignore[arg-type]
+    "recorded.record": lambda s, by: recorded.record(s, HERE, "", {}, by=by, folder=ROOT),
+}
+ELSEWHERE = {
+    "recorded.load",
+    "views.rename",
+    "views.remove",
+    "bulk.take_back",
+    "judging.undo",
+}  # below, or by the above
+
+
+def _job(session: Session) -> str:
+    job = session.exec(select(t.Job)).first() or t.Job(kind="exam", parameters={}, person="ann", status="queued")
+    session.add(job)
+    session.flush()
+    return job.uid
+
+
+def _engine(session: Session) -> sa.Engine:
+    engine = session.get_bind()
+    assert isinstance(engine, sa.Engine)
+    return engine
+
+
+def rows(session: Session) -> dict[str, int]:
+    """How many rows each table has, jobs aside: a test may make one."""
+    return {
+        table.name: session.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        for table in t.metadata.sorted_tables
+        if table.name != "job"
+    }
+
+
+@pytest.fixture
+def session(full_home: Path) -> Iterator[Session]:
+    """A project with an exam of twelve mistakes, on SQLite: a right is asked before any row is."""
+    engine = db.open_store(Settings())
+    with db.reading(engine) as opened:
+        yield opened
+    engine.dispose()
+
+
+@pytest.fixture
+def question_set(session: Session) -> str:
+    """A dev and a test question for a student named x."""
+    drawn = generated.draw(generated.FAMILIES[:1], {"dev": 1, "test": 1}, seed=0)
+    session.add(t.Student(name="x", base="x"))
+    return files.add(session, "x", files.made(drawn), source="generated", simulated=True, by=owner("ann")).name
+
+
+@pytest.mark.parametrize("write", FOR_OWNERS.values(), ids=FOR_OWNERS)
+def test_an_annotator_may_not(session: Session, write: Write) -> None:
+    before = rows(session)
+    with pytest.raises(Forbidden, match=r"^bob@x\.org may not .* here; an owner of the project can$"):
+        write(session, ANNOTATOR)
+    assert rows(session) == before
+
+
+@pytest.mark.parametrize("write", FOR_ANNOTATORS.values(), ids=FOR_ANNOTATORS)
+def test_an_annotator_may(session: Session, write: Write) -> None:
+    write(session, ANNOTATOR)
+    assert "bob@x.org" in session.exec(select(t.Audit.person)).all()
+
+
+@pytest.mark.parametrize("write", [*FOR_OWNERS.values(), *FOR_ANNOTATORS.values()], ids=[*FOR_OWNERS, *FOR_ANNOTATORS])
+def test_who_gave_no_name_may_not_until_they_do(session: Session, write: Write) -> None:
+    before = rows(session)
+    with pytest.raises(BadInput, match="give yours first"):
+        write(session, READER)
+    assert rows(session) == before
+
+
+def test_only_an_adjudicator_takes_back_the_last_word(session: Session) -> None:
+    row = judging.judge(session, TEXT, Act.ACCEPT, by=Person("bob@x.org", Role.OWNER), role=ADJUDICATOR)
+    with pytest.raises(Forbidden, match="have the last word"):
+        judging.undo(session, queries.identity(row), by=ANNOTATOR)
+    judging.undo(session, queries.identity(row), by=Person("bob@x.org", Role.OWNER))
+
+
+def test_a_sealed_test_split_is_opened_by_one_who_may(
+    session: Session, question_set: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "RIGHTS", {Role.ANNOTATOR: {Right.RUN_JOBS}})
+    session.commit()
+    given: dict[str, Any] = {"student": "x", "question_set": question_set, "by": ANNOTATOR}
+    assert exam.run(_engine(session), Scripted(1), split="dev", **given).n == 1
+    with pytest.raises(Forbidden, match="open a sealed test split"):
+        exam.run(_engine(session), Scripted(1), split="test", open_test="to see it", **given)
+    assert session.exec(select(t.Opening)).all() == []
+
+
+# -- and nothing is left out ------------------------------------------------------------------------------------------
+
+MODULES = [p for p in sorted((ROOT / "mapd").rglob("*.py")) if "cli" not in p.parts and "migrations" not in p.parts]
+
+
+def acts() -> list[tuple[str, ast.FunctionDef, str]]:
+    """Each function that takes a person as `by`, with its parameter's type."""
+    found = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                for argument in [*node.args.args, *node.args.kwonlyargs]:
+                    if argument.arg == "by" and argument.annotation is not None:
+                        found.append((f"{path.stem}.{node.name}", node, ast.unparse(argument.annotation)))
+    return found
+
+
+def test_who_acts_is_a_person_with_a_role_never_a_mere_name() -> None:
+    assert {name: kind for name, _, kind in acts() if kind != "Person"} == {}
+
+
+def test_every_function_that_acts_asks_or_passes_the_person_on_to_one_that_does() -> None:
+    silent = [name for name, node, _ in acts() if not {"require", "by"} & _used(node)]
+    assert silent == []
+
+
+def test_every_public_act_is_called_above() -> None:
+    public = {name for name, _, _ in acts() if "._" not in name and not name.startswith("acts.")}  # triage's callbacks
+    assert public - FOR_OWNERS.keys() - FOR_ANNOTATORS.keys() - ELSEWHERE == set()
+
+
+def test_every_right_is_asked_for_somewhere() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in MODULES if path.stem != "people")
+    assert [right.name for right in Right if f"Right.{right.name}" not in text] == []
+
+
+def _used(node: ast.FunctionDef) -> set[str]:
+    """The names that a function's body reads."""
+    return {x.id for part in node.body for x in ast.walk(part) if isinstance(x, ast.Name)}
