@@ -107,7 +107,7 @@ def admit(claims: Mapping[str, object], owners: Collection[str], annotators: Col
     if not isinstance(email, str) or not email:
         raise BadInput("the sign-in tells no e-mail; use an account with a verified e-mail")
     if claims.get("email_verified") is not True:
-        raise BadInput(f"the sign-in doesn't say that {shorten(email)} is verified; use an account whose e-mail is")
+        raise BadInput(f"the sign-in doesn't say that {shorten(email)} is verified; use another account")
     address = mailbox(email)
     role = role_of(address, owners, annotators)
     if role is None:

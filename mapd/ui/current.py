@@ -16,7 +16,7 @@ import streamlit as st
 from sqlmodel import col, select
 
 from mapd.errors import BadInput, Forbidden
-from mapd.people import LONGEST_NAME, READER, Person, owner, person_name
+from mapd.people import LONGEST_NAME, Person, owner, person_name
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store.queries import RECORDED_DEMO
@@ -199,10 +199,10 @@ def address(page: str, **more: object) -> str:
 def current_person() -> Person:
     """Return who sits here; `people.READER` where nobody signs in and no name was given at this browser."""
     visitor = signing_in.signed_in(settings())
-    if visitor is not None:
+    if visitor.name:
         return visitor
     name = str(st.session_state.get(NAME) or _kept())
-    return owner(name) if name else READER
+    return owner(name) if name else visitor
 
 
 def acting_person(name: str = "") -> Person:

@@ -14,10 +14,11 @@ from urllib.parse import parse_qs, urlencode
 
 import sqlalchemy as sa
 import streamlit as st
+from streamlit.auth_util import get_secrets_auth_section
 from streamlit.errors import StreamlitAPIException
 
 from mapd.errors import BadInput, MapdError
-from mapd.people import Person, admit
+from mapd.people import READER, Person, admit
 from mapd.settings import Settings
 from mapd.store import db, sign_ins
 from mapd.ui import cookie, text
@@ -33,33 +34,55 @@ SHUT_UNKNOWN = (
 RETURNED = "returned"  # session state: whether this session went where the sign-in interrupted somebody
 
 
+Claims = Mapping[str, object] | None  # what streamlit says of a visitor; None where nobody signs in here
+
+
+def is_set_up() -> bool:
+    """Return whether people sign in here, outside of a page."""
+    return bool(get_secrets_auth_section())
+
+
 def needed() -> bool:
-    """Whether people sign in here: streamlit says of a visitor whether they did, where it knows how."""
+    """Return whether people sign in here: streamlit says of a visitor whether they did, where it knows how."""
     return "is_logged_in" in st.user
 
 
-def signed_in(settings: Settings) -> Person | None:
-    """Return who signed in, in the role that they have now; None where nobody has to.
+def _claims() -> Claims:
+    return st.user.to_dict() if needed() else None
+
+
+def signed_in(settings: Settings) -> Person:
+    """Return who this session is of, as `person_of` has it."""
+    return person_of(_claims(), settings)
+
+
+def person_of(claims: Claims, settings: Settings) -> Person:
+    """Return who signed in, in the role that they have now; a reader without a name where nobody has to.
 
     Raises: BadInput where nobody did, or the e-mail isn't known to be theirs; Forbidden for one who isn't let in.
     """
-    if not needed():
-        return None
-    if not st.user.get("is_logged_in"):
+    if claims is None:
+        return READER
+    if not claims.get("is_logged_in"):
         raise BadInput("sign in first")
-    return admit(st.user.to_dict(), settings.owners, settings.annotators)
+    return admit(claims, settings.owners, settings.annotators)
 
 
 def shut(settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
+    """Return why this session is shown nothing, as `shut_to` has it."""
+    return shut_to(_claims(), settings, engine)
+
+
+def shut_to(claims: Claims, settings: Settings, engine: Callable[[], sa.Engine]) -> str | None:
     """Return why nothing is shown: one line, empty where somebody has only to sign in; None where the app is open."""
-    if needed():
-        if not st.user.get("is_logged_in"):
+    if claims is not None:
+        if not claims.get("is_logged_in"):
             return ""
         with db.reading(engine()) as session:
-            if sign_ins.is_over(session, st.user.to_dict()):
+            if sign_ins.is_over(session, claims):
                 return ""
         try:
-            signed_in(settings)
+            person_of(claims, settings)
         except MapdError as error:
             return str(error)
         return None

@@ -49,7 +49,7 @@ def sign_in(page: Page, name: str) -> None:
     resting.rest(page, 0, READ)
 
 
-def test_people_sign_in_judge_under_their_e_mail_and_sign_out(page: Page, guarded: App) -> None:
+def test_people_sign_in_judge_under_their_e_mail_and_sign_out_everywhere(page: Page, guarded: App) -> None:
     resting.load(page, f"{guarded.url}/triage?queue=disagree")
     expect(page.locator(".stMain")).not_to_contain_text("Question")
     sign_in(page, "Ann")
@@ -59,11 +59,25 @@ def test_people_sign_in_judge_under_their_e_mail_and_sign_out(page: Page, guarde
         page.keyboard.press("a", delay=30)
     with db.reading(db.open_store(Settings())) as session:
         assert [(j.person, j.queue) for j in session.exec(select(t.Judgement)).all()] == [("ann@x.org", "disagree")]
+    other = page.context.new_page()
+    resting.load(other, f"{guarded.url}/triage?queue=disagree", READ)
+    old = page.context.cookies()
+    page.bring_to_front()
     page.locator(".st-key-mapd_header button").last.click(delay=50)
     expect(page.get_by_text("Signed in as ann@x.org, an owner here.")).to_be_visible()
     page.get_by_role("button", name="Sign out").click(delay=50)
     page.get_by_role("button", name="End session").click()  # the provider's own
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    other.bring_to_front()
+    with resting.after(other, READ):
+        other.keyboard.press("a", delay=30)
+    expect(other.get_by_text("You signed out")).to_be_visible()
+    expect(other.locator(".stMain")).not_to_contain_text("Question")
+    page.context.add_cookies(old)
+    resting.load(page, f"{guarded.url}/triage?queue=disagree")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    with db.reading(db.open_store(Settings())) as session:
+        assert len(session.exec(select(t.Judgement)).all()) == 1
 
 
 def test_one_who_judges_is_led_to_triage_and_a_stranger_away(page: Page, guarded: App) -> None:
@@ -77,5 +91,5 @@ def test_one_who_judges_is_led_to_triage_and_a_stranger_away(page: Page, guarded
     page.context.clear_cookies()
     resting.load(page, guarded.url)
     sign_in(page, "eve")
-    expect(page.locator(".mapd-error")).to_contain_text("doesn't say that ann@x.org is verified")
+    expect(page.locator(".mapd-error")).to_contain_text("doesn't say that 'ann@x.org' is verified")
     expect(page.locator(".stSidebar")).to_have_count(0)

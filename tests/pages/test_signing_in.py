@@ -1,13 +1,19 @@
 """Who sees what: before signing in, as an owner, as one who only judges; and an app that others can reach."""
 
+import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
+from sqlmodel import Session, select
 from streamlit.testing.v1 import AppTest
 
+from mapd.settings import Settings
+from mapd.store import db, sign_ins
+from mapd.store import tables as t
 from mapd.ui import cookie
 from mapd.ui.signing_in import is_here, providers
 from tests.pages.running import ROOT, errors, shown
@@ -102,6 +108,56 @@ def test_a_stranger_is_told_why_and_can_sign_out(full_home: Path) -> None:
     assert "eve@evil.org is none of this project" in errors(app)[0]
     assert [b.label for b in app.button] == ["Sign out"]
     assert not app.selectbox
+
+
+@pytest.fixture
+def reading(full_home: Path) -> Iterator[Session]:
+    engine = db.open_store(Settings())
+    with db.reading(engine) as session:
+        yield session
+    engine.dispose()
+
+
+def press(app: AppTest, label: str) -> None:
+    """Press a button of a page that has been read for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mapd.ui.triage.acts.DWELL", 0)
+        next(button for button in app.button if re.search(label, button.label)).click().run()
+    assert not app.exception
+
+
+def test_who_lost_their_role_does_nothing_more_on_a_page_that_is_open(
+    reading: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = visit("review/triage", "bob@x.org")
+    monkeypatch.setenv("MAPD_ANNOTATORS", "")
+    press(app, "accept")
+    assert reading.exec(select(t.Judgement)).all() == []
+    assert "bob@x.org is none of this project" in errors(app)[0]
+    assert not in_triage(app)
+
+
+def test_an_owner_who_only_judges_now_does_so_from_the_next_act_on(
+    reading: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = visit("review/guidelines", "ann@x.org")
+    monkeypatch.setenv("MAPD_OWNERS", "eve@x.org")
+    monkeypatch.setenv("MAPD_ANNOTATORS", "ann@x.org")
+    app.text_area[0].set_value("accept all")
+    press(app, "Save as a new version")
+    assert reading.exec(select(t.Guidelines)).all() == []
+    assert "<b>ann@x.org</b>, who judges" in shown(app)
+
+
+def test_who_signed_out_in_another_tab_does_nothing_more_here(reading: Session) -> None:
+    app = visit("review/triage", "bob@x.org")
+    with db.writing(db.open_store(Settings())) as session:
+        sign_ins.end(session, app.user)
+    press(app, "accept")
+    assert reading.exec(select(t.Judgement)).all() == []
+    assert [b.label for b in app.button] == ["Sign in"]
+    assert any("You signed out" in m.value for m in app.markdown)
+    assert not in_triage(app)
 
 
 def test_named_people_without_a_way_to_sign_in_shut_the_app(full_home: Path) -> None:

@@ -1,0 +1,224 @@
+"""Who gets an answer: by host, origin, path and sign-in, before streamlit sees what comes in.
+
+    app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, gate.GATE])
+
+    GET /                     Host: evil.org                      400: whoever rebinds a name to this address stays out
+    WS  /_stcore/stream       Origin: http://localhost:3000       403: streamlit takes any port of localhost for its own
+    PUT /_stcore/upload_file  no owner's cookie                   403
+    GET /_stcore/metrics                                          404
+
+docs/security.md lists what is open to whom, and why.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+import streamlit as st
+from google.protobuf.message import DecodeError
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.auth_util import get_cookie_with_chunks, get_origin_from_redirect_uri
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.web.server.server_util import get_cookie_secret
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
+
+from mapd.errors import MapdError
+from mapd.people import Person, Right, may
+from mapd.store import db, sign_ins
+from mapd.ui import current, signing_in
+
+SOCKET = "_stcore/stream"
+OPEN = ("_stcore/health", "_stcore/host-config")  # what the page asks for before it can show the way in
+SIGNING_IN, SIGN_OUT = ("auth/login", "oauth2callback"), "auth/logout"
+UPLOADS, MEDIA = "_stcore/upload_file/", "media/"
+CLOSED = ("_stcore/", "component/", "app/static/")  # numbers of the server, an API for agents, files of components
+SAFE = ("GET", "HEAD")
+MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request")  # not: clear_cache, load_git_info …
+STRANGERS_FRAME = 64 * 1024  # bytes: the way in needs less
+
+
+class Refusal(NamedTuple):
+    """What is answered instead."""
+
+    status: int
+    line: str
+
+
+class Need(Enum):
+    """What a path asks of a request."""
+
+    NOTHING = auto()
+    SIGN_IN = auto()
+    SIGN_OUT = auto()
+    UPLOAD = auto()
+    CLOSED = auto()
+
+
+def need_of(path: str, *, signing_in: bool) -> Need:
+    """Return what a path below the app's root needs. The shell and its scripts need nothing: they show the way in."""
+    path = path.lstrip("/")
+    if path in OPEN:
+        return Need.NOTHING
+    if path in (*SIGNING_IN, SIGN_OUT) and not signing_in:
+        return Need.CLOSED
+    if path == SIGN_OUT:
+        return Need.SIGN_OUT
+    if path.startswith(UPLOADS):
+        return Need.UPLOAD
+    if path.startswith(MEDIA):
+        return Need.SIGN_IN
+    return Need.CLOSED if f"{path}/".startswith(CLOSED) else Need.NOTHING
+
+
+def own_origins(host: str, public: str | None, scheme: str) -> set[str]:
+    """Return the origins of this app's own pages, for a request to this host.
+
+    `public`: that of the address that people sign in at, which a proxy may serve under. Forwarding headers say nothing.
+    """
+    if public is None:
+        return {f"{scheme}://{host}"}
+    return {public} if host == urlsplit(public).netloc else {public, f"{scheme}://{host}"}
+
+
+def refuse_origin(headers: Headers, *, unsafe: bool, public: str | None, scheme: str) -> Refusal | None:
+    """Return why a request is refused by where it comes from and for whom it is; None where it isn't.
+
+    `unsafe`: it may change something, so that it has to say which page it comes from.
+    """
+    hosts, origins = headers.getlist("host"), [origin.lower() for origin in headers.getlist("origin")]
+    host = hosts[0].lower() if len(hosts) == 1 else ""
+    if not host or not is_host_allowed(host):
+        return Refusal(
+            400, f"this app isn't at {host[:80]!a}: its names are server.allowedHosts, .streamlit/config.toml"
+        )
+    own = own_origins(host, public, scheme)
+    if any(origin not in own for origin in origins) or (unsafe and len(origins) != 1):
+        return Refusal(403, f"this app takes that from its own pages alone, at {', '.join(sorted(own))}")
+    return None
+
+
+class Gate:
+    """ASGI middleware that lets through what the rules above allow."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer in one line why not."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        is_socket, path = scope["type"] == "websocket", _below_root(scope["path"])
+        refusal = await _refuse(scope, path)
+        if refusal is not None and is_socket:
+            await send({"type": "websocket.close", "code": 1008})
+        elif refusal is not None:
+            await PlainTextResponse(refusal.line, refusal.status)(scope, receive, send)
+        elif is_socket:
+            stranger = await run_in_threadpool(visitor, scope) is None
+            await self.app(scope, only_messages(receive, send, stranger=stranger), send)
+        else:
+            await self.app(scope, receive, send)
+
+
+GATE = Middleware(Gate)
+
+
+async def _refuse(scope: Scope, path: str) -> Refusal | None:
+    """Return why this isn't for whoever sends it; where they sign out, end the sign-in first."""
+    is_socket = scope["type"] == "websocket"
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    unsafe = is_socket or scope["method"] not in SAFE
+    origin = get_origin_from_redirect_uri()
+    public = origin.lower() if origin else None
+    if (refusal := refuse_origin(Headers(scope=scope), unsafe=unsafe, public=public, scheme=scheme)) is not None:
+        return refusal
+    if is_socket:
+        return None if path.lstrip("/") == SOCKET else Refusal(404, "nothing listens here")
+    need = need_of(path, signing_in=signing_in.is_set_up())
+    if need is Need.SIGN_OUT and Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site"):
+        return Refusal(403, "another site can't sign you out")
+    if need is Need.CLOSED:
+        return Refusal(404, "nothing is here")
+    if need is Need.SIGN_OUT:
+        return await run_in_threadpool(_sign_out, scope)
+    if need is Need.NOTHING:
+        return None
+    person = await run_in_threadpool(visitor, scope)
+    if person is None:
+        return Refusal(403, "sign in first")
+    may_pass = need is Need.SIGN_IN or may(person, Right.IMPORT)
+    return None if may_pass else Refusal(403, "an owner of the project can upload files; you can't")
+
+
+def visitor(scope: Scope) -> Person | None:
+    """Return who sends this; None where the app isn't open to them."""
+    claims = cookie_claims(scope) if signing_in.is_set_up() else None
+    try:
+        if signing_in.shut_to(claims, current.settings(), current.engine) is not None:
+            return None
+        return signing_in.person_of(claims, current.settings())
+    except (MapdError, sa.exc.OperationalError):  # the project can't be opened or read: the page says why
+        return None
+
+
+def cookie_claims(scope: Scope) -> Mapping[str, object]:
+    """Return what the cookie says of the sign-in; nothing where it isn't streamlit's own, or there is none."""
+    cookies, secret = HTTPConnection(scope).cookies, get_cookie_secret()
+
+    def decode(name: str) -> bytes | None:
+        return decode_signed_value(secret, name, cookies.get(name, "").encode("latin-1"))
+
+    try:
+        claims = json.loads(get_cookie_with_chunks(decode, USER_COOKIE_NAME) or b"{}")
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _sign_out(scope: Scope) -> Refusal | None:
+    """End the sign-in of the cookie, for every tab and every copy of it."""
+    try:
+        if claims := cookie_claims(scope):
+            with db.writing(current.engine()) as session:
+                sign_ins.end(session, claims)
+    except (MapdError, sa.exc.OperationalError):
+        return Refusal(503, "you are not signed out: the project's database can't be written to; try again")
+    return None
+
+
+def only_messages(receive: Receive, send: Send, *, stranger: bool) -> Receive:
+    """Hear nothing but what a page says: other messages clear everybody's caches, or tell the names of files here."""
+
+    async def receive_page() -> Message:
+        while True:
+            message = await receive()
+            frame: Any = message.get("bytes")
+            if message["type"] != "websocket.receive" or frame is None:
+                return message
+            if stranger and len(frame) > STRANGERS_FRAME:
+                await send({"type": "websocket.close", "code": 1009})
+                return {"type": "websocket.disconnect", "code": 1009}
+            try:
+                kind = BackMsg.FromString(frame).WhichOneof("type")
+            except DecodeError:
+                return message  # streamlit closes the socket
+            if kind in MESSAGES:
+                return message
+
+    return receive_page
+
+
+def _below_root(path: str) -> str:
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return path.removeprefix(f"/{base}") if base else path
