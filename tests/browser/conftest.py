@@ -26,6 +26,7 @@ from tests.conftest import import_files
 expect.set_options(timeout=60_000)  # a busy machine is no fault of the code
 
 STARTS = itertools.count(0, 60)  # so far apart that the rows keep their kinds
+NAMED: Any = {"name": "mapd_person", "value": "me", "domain": "127.0.0.1", "path": "/"}
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
@@ -59,7 +60,8 @@ def kept_context(browser: Browser, browser_context_args: dict[str, Any]) -> Iter
 
 @pytest.fixture
 def context(kept_context: BrowserContext) -> Iterator[BrowserContext]:
-    """The tests' browser without a page, a cookie, or what streamlit keeps there: whether the sidebar is folded."""
+    """The tests' browser without a page, or what streamlit keeps there: whether the sidebar is folded. It has a name."""
+    kept_context.add_cookies([NAMED])
     yield kept_context
     for page in kept_context.pages:
         page.evaluate("try { localStorage.clear() } catch {}")  # about:blank has none

@@ -19,7 +19,7 @@ from mapd.exchange import recorded  # noqa: E402
 from mapd.people import owner  # noqa: E402
 from mapd.settings import Settings  # noqa: E402
 from mapd.store import db, queries  # noqa: E402
-from tests.browser.conftest import CHROMIUM, FLAGS, App, free_port  # noqa: E402
+from tests.browser.conftest import CHROMIUM, FLAGS, NAMED, App, free_port  # noqa: E402
 
 PAGES = {
     "overview": "",
@@ -77,6 +77,7 @@ def take(browser: Browser, app: App, folder: Path, taught: str) -> None:
             path = f"jobs?job={at_work(taught)}"
         for view, (width, height, scheme) in VIEWS.items():
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.context.add_cookies([NAMED])
             page.goto(f"{app.url}/{path}{'&' if '?' in path else '?'}exam={taught}")
             settle(page)
             if name == "snapshots":
