@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from datetime import datetime
 from typing import NoReturn
 
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from mapd.jobs import Progress, Ref
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
+from mapd.store import tables as t
 
 INTERRUPTED = 75  # the shell's "try again later"
 BEAT_S = 1.0
@@ -41,7 +41,7 @@ class Reporter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """A line of the log."""
-        self.lines.append(f"{datetime.now():%H:%M:%S} {record.getMessage()}")
+        self.lines.append(f"{t.now().isoformat(timespec='seconds')} {record.getMessage()}")
 
     def tell(self, progress: Progress) -> None:
         """The work's progress; a new stage is a line of the log too."""

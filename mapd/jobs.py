@@ -146,6 +146,21 @@ def state(job: t.Job) -> str:
     return "stopped" if "stopped" in job.outcome else job.status
 
 
+def log_lines(job: t.Job) -> list[tuple[datetime | None, str]]:
+    """Return the lines of the job's log, each with its time where it has one."""
+    return [_timed(line) for line in job.log.splitlines()]
+
+
+def _timed(line: str) -> tuple[datetime | None, str]:
+    """Return "2026-03-01T09:30:00+00:00 exam" as its time and what it says."""
+    stamp, _, words = line.partition(" ")
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None, line
+    return (at, words) if at.tzinfo else (None, line)
+
+
 def pace(session: Session, kind: str) -> float | None:
     """How many a second (questions, calls, steps) the latest jobs of a kind did; None where none has run here."""
     ended = select(t.Job).where(t.Job.kind == kind, t.Job.status == "done", col(t.Job.started_at).is_not(None))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mapd.cli.shared import AsJson, PersonName, line, person_of, reading, show, writing, written
+from mapd.cli.shared import AsJson, PersonName, line, moment, person_of, reading, show, writing, written
 from mapd.curation import guidelines
 from mapd.errors import NotFound
 
@@ -27,7 +27,7 @@ def show_guidelines(
         told = {"version": one.number, "of": len(found), "by": one.person, "since": one.since.isoformat()}
         show(told | {"verdicts": one.judged, "text": one.text}, as_json, "")
         return
-    line(f"version {one.number} of {len(found)}, by {one.person}, since {one.since:%Y-%m-%d %H:%M} UTC")
+    line(f"version {one.number} of {len(found)}, by {one.person}, since {moment(one.since)}")
     line(one.text)
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from mapd import jobs, work, worker
-from mapd.cli.shared import AsJson, PersonName, errors, line, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, PersonName, errors, line, moment, person_of, reading, show, writing
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -63,7 +63,9 @@ def show_job(ref: JobRef, as_json: AsJson = False) -> None:
     """Show a job: how far it is, what came of it, the last lines of its log."""
     with reading() as session:
         job = jobs.get(session, ref)
-        told = _told(job) | {"parameters": job.parameters, "outcome": job.outcome, "log": job.log.splitlines()}
+        log = [f"{moment(at)} {words}" if at else words for at, words in jobs.log_lines(job)]
+        log = job.log.splitlines() if as_json else log
+        told = _told(job) | {"parameters": job.parameters, "outcome": job.outcome, "log": log}
     show(told, as_json, told["title"])
 
 

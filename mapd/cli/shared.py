@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,11 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
 def person_of(by: str | None) -> Person:
     """Return who acts: whoever can run a command here owns the project. Nobody named is the machine's user."""
     return owner(machine_user() if by is None else by)
+
+
+def moment(at: datetime) -> str:
+    """Return a time as this machine's clock has it, with how far that is from UTC. JSON keeps UTC."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S%z}"
 
 
 def reading() -> Any:

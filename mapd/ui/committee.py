@@ -10,7 +10,7 @@ from mapd.curation.curated import Curated
 from mapd.curation.reviewing import Given, Share, matrix, reviewers
 from mapd.models.prices import dollars
 from mapd.store import db, ledger
-from mapd.ui import current, figures, look, money, text, working
+from mapd.ui import current, figures, look, money, text, times, working
 from mapd.ui.figures import Cell, Html
 from mapd.work import Collect
 
@@ -124,9 +124,7 @@ def calls(exam: str) -> None:
     if failed:
         st.caption("The latest tries that gave no text, of all exams.")
         ask_again(exam)
-        st.html(
-            figures.table(("when (UTC)", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6)
-        )
+        st.html(figures.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6))
 
 
 def ask_again(exam: str) -> None:
@@ -151,7 +149,7 @@ def ask_again(exam: str) -> None:
 
 def _failure(failure: ledger.Failure) -> tuple[Cell, ...]:
     return (
-        f"{failure.created_at:%Y-%m-%d %H:%M:%S}",
+        times.cell(failure.created_at, times.SECONDS),
         text.one_line(failure.teacher, 40),
         f"{failure.kind}, try {failure.try_number}",
         failure.outcome.replace("_", " "),

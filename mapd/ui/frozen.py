@@ -13,7 +13,7 @@ from mapd.curation import snapshots
 from mapd.curation.curated import Curated, summary
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import acting, current, figures, text
+from mapd.ui import acting, current, figures, text, times
 from mapd.ui.lab import describe
 
 SHORT = 12  # letters of a sha256 that are shown; the address has all of them
@@ -79,7 +79,7 @@ def _in_a_terminal(curated: Curated, seed: int, every: bool) -> None:
 
 def listed(rows: Sequence[t.Snapshot], chosen: str | None) -> None:
     """Every snapshot of the exam, the newest first."""
-    header = ("snapshot", "made (UTC)", "by", "policy", "draw", "pairs", "covered", "wrong", "judgements")
+    header = ("snapshot", "made", "by", "policy", "draw", "pairs", "covered", "wrong", "judgements")
     st.html(figures.table(header, [_row(row, chosen) for row in rows], words=5))
 
 
@@ -88,7 +88,7 @@ def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
     short = figures.linked(row.sha256[:SHORT], current.address("snapshots", snapshot=row.sha256))
     return [
         figures.Html(f"<b>{short}</b>") if row.sha256 == chosen else short,
-        f"{row.created_at:%Y-%m-%d %H:%M}",
+        times.cell(row.created_at),
         text.one_line(row.person, 30),
         f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
         f"{m['draw']['pairs']}, seed {m['draw']['seed']}",

@@ -12,7 +12,7 @@ from mapd.curation import guidelines
 from mapd.curation.guidelines import Version
 from mapd.errors import MapdError
 from mapd.store import db
-from mapd.ui import acting, current, figures, hotkeys, rendered, text
+from mapd.ui import acting, current, figures, hotkeys, rendered, text, times
 from mapd.ui.figures import Cell
 
 OPEN = "guidelines_open"  # session state: whether they stand beside the work
@@ -96,10 +96,10 @@ def _save(key: str, seen: str | None, name: str) -> None:
 def listed(found: Sequence[Version]) -> None:
     """All versions, each a link."""
     st.subheader("Versions", anchor=False)
-    header = ("version", "by", "since (UTC)", "verdicts given while it was current")
+    header = ("version", "by", "since", "verdicts given while it was current")
     st.html(figures.table(header, map(_line, found), words=3))
 
 
 def _line(version: Version) -> tuple[Cell, ...]:
     number = figures.linked(str(version.number), current.address("guidelines", version=version.number))
-    return number, text.one_line(version.person, 40), f"{version.since:%Y-%m-%d %H:%M}", version.judged
+    return number, text.one_line(version.person, 40), times.cell(version.since), version.judged

@@ -1,15 +1,13 @@
 """What the project holds, as the data page shows it: exams, who imported them, and the way out."""
 
-from datetime import datetime
-
 import streamlit as st
 
 from mapd.store import db, holdings
 from mapd.store.holdings import Holding, Import
-from mapd.ui import current, figures, text
+from mapd.ui import current, figures, text, times
 from mapd.ui.figures import Cell
 
-HEADER = ("exam", "student", "set", "teachers", "imported by", "when (UTC)", "mistakes", "snapshots")
+HEADER = ("exam", "student", "set", "teachers", "imported by", "when", "mistakes", "snapshots")
 
 
 def show_holdings() -> None:
@@ -37,11 +35,7 @@ def _row(exam: Holding, done: Import | None) -> list[Cell]:
         text.one_line(exam.question_set, 40),
         text.one_line(", ".join(exam.teachers), 60),
         text.one_line(done.person, 30) if done else None,
-        _when(done.at if done else exam.created_at),
+        times.cell(done.at if done else exam.created_at),
         exam.mistakes,
         figures.linked(exam.snapshots, current.address("snapshots", exam=exam.uid)),
     ]
-
-
-def _when(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"

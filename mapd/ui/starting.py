@@ -11,7 +11,7 @@ from mapd.models import weights
 from mapd.questions import generated
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import acting, current, money, text, working
+from mapd.ui import acting, current, money, text, times, working
 from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
 
 SPLITS = {  # what each is for
@@ -126,7 +126,7 @@ def finetune(*, opened: bool) -> None:
     with st.expander("Teach a student", expanded=opened):
         with db.reading(current.engine()) as session:
             rows = session.exec(select(t.Snapshot).order_by(col(t.Snapshot.id).desc())).all()
-            frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {s.created_at:%Y-%m-%d %H:%M}" for s in rows}
+            frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             current.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")

@@ -5,7 +5,7 @@ working.follow_active("exam")                 -> each exam that waits or runs, l
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -15,7 +15,7 @@ from mapd import jobs, work
 from mapd.errors import MapdError
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import acting, current, figures, look, text
+from mapd.ui import acting, current, figures, look, text, times
 from mapd.ui.figures import Cell, Html
 from mapd.work import Work
 
@@ -141,7 +141,12 @@ def _card(job: t.Job) -> None:
         if job.error:
             text.complain(job.error)
         if job.log and st.query_params.get("job") == job.uid:
-            st.code("\n".join(job.log.splitlines()[-12:]), language=None, wrap_lines=True)
+            st.code("\n".join(map(_log_line, jobs.log_lines(job)[-12:])), language=None, wrap_lines=True)
+
+
+def _log_line(line: tuple[datetime | None, str]) -> str:
+    at, words = line
+    return f"{times.moment(at, times.CLOCK)} {words}" if at else words
 
 
 def _standing(job: t.Job, state: str) -> None:
@@ -161,8 +166,9 @@ def _standing(job: t.Job, state: str) -> None:
     if state == "stopped":
         st.html(f'<div class="mapd-note">{text.escape(text.one_line(job.outcome["stopped"], 300))}</div>')
     if state == "silent":
+        since = times.moment(job.beat_at, times.CLOCK) if job.beat_at else "it was taken"
         st.caption(
-            f"No sign of life since {job.beat_at:%H:%M:%S} UTC: its worker is gone. It goes on when that worker is "
+            f"No sign of life since {since}: its worker is gone. It goes on when that worker is "
             "back; Resume gives it to another one. Nothing is done twice."
         )
 
@@ -229,7 +235,7 @@ def listed() -> None:
                 for page, label, icon in STARTS:
                     current.link(page, label, icon=icon)
     else:
-        st.html(figures.table(("job", "", "by", "how far", "started (UTC)", "took"), rows, words=3))
+        st.html(figures.table(("job", "", "by", "how far", "started", "took"), rows, words=3))
     shown = ", ".join(text.label(name) for name in there)
     st.caption(f"Workers: {shown}") if there else no_worker()
 
@@ -244,7 +250,7 @@ def _row(job: t.Job) -> tuple[Cell, ...]:
         Html(_chip(state)),
         text.one_line(job.person, 30),
         f"{job.done:,} of {job.total:,}" if job.total else None,
-        f"{job.started_at:%Y-%m-%d %H:%M}" if job.started_at else None,
+        times.cell(job.started_at) if job.started_at else None,
         duration((ended - job.started_at).total_seconds()) if job.started_at and ended else None,
     )
 

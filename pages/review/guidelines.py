@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.curation.guidelines import Version
-from mapd.ui import current, figures, guidelines, rendered, text
+from mapd.ui import current, figures, guidelines, rendered, text, times
 
 
 def page() -> None:
@@ -12,7 +12,7 @@ def page() -> None:
     if not found:
         st.markdown("**No guidelines yet.** What stands here, triage shows beside the work.")
     elif (shown := asked(found)) is not None:
-        now = "the current one" if shown is found[0] else f"until {shown.until:%Y-%m-%d %H:%M} UTC"
+        now = "the current one" if shown.until is None else f"until {times.moment(shown.until)}"
         st.caption(text.label(f"Version {shown.number}, by {shown.person}, {now}"))
         rendered.draw(shown.text, "guidelines")
     if current.owns():

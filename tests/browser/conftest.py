@@ -60,7 +60,7 @@ def kept_context(browser: Browser, browser_context_args: dict[str, Any]) -> Iter
 
 @pytest.fixture
 def context(kept_context: BrowserContext) -> Iterator[BrowserContext]:
-    """The tests' browser without a page, or what streamlit keeps there: whether the sidebar is folded. It has a name."""
+    """The tests' browser: it has a name, but no page nor what streamlit keeps there: whether the sidebar is folded."""
     kept_context.add_cookies([NAMED])
     yield kept_context
     for page in kept_context.pages:

@@ -9,6 +9,7 @@ from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.suspicion import suspicion
 from mapd.store.queries import JudgementRow, Text, Vote
+from mapd.ui import times
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip, word_of
 from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
 from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
@@ -314,7 +315,7 @@ def history(rows: Sequence[JudgementRow], *, covered: bool, taken_back: Sequence
             said += [f"queue {escape(one_line(row.queue, 30))}"] if row.queue and not covered else []
             said += [] if row.revealed else ["judged first"]
             said += [f"the committee said {escape(row.committee)}"] if row.committee and not covered else []
-        when = f'<time class="mapd-note">{row.created_at:%Y-%m-%d %H:%M} UTC</time>'
+        when = f'<span class="mapd-note">{times.cell(row.created_at)}</span>'
         who = f"<b>{escape(one_line(row.judged.person, 30))}</b>"
         items.append(f"<li>{when} {who} {verb and f'{verb}: '}{' · '.join(said)}</li>")
     for x in taken_back:
@@ -350,5 +351,5 @@ def saved(row: JudgementRow | None, rows: Sequence[JudgementRow]) -> str:
         what = f" {number:,} judgements" + ("" if verb else f": {_said(about)} · {row.target}")
     return (
         f'<span class="mapd-saved" role="status"><b>✓ {verb or "saved"}</b>'
-        f'<span class="mapd-note">{escape(what)} · {row.created_at:%H:%M:%S} UTC</span></span>'
+        f'<span class="mapd-note">{escape(what)} · {times.cell(row.created_at, times.CLOCK)}</span></span>'
     )
