@@ -1,7 +1,11 @@
 """Who may know whom (DESIGN.md): held by reading the imports of every module."""
 
 import ast
-from collections.abc import Iterator
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,8 @@ PURE = (
     "curation/records.py",
     "curation/figures.py",
 )
+DISTRIBUTIONS = packages_distributions()  # by module
+OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a benchmark, beside the one that runs it
 STAGES = ("exam", "committee", "curation", "finetune")
 
 
@@ -74,6 +80,34 @@ def test_a_stage_never_imports_another_stage(path: Path) -> None:
     if own in STAGES:
         others = {f"mapd.{stage}" for stage in STAGES if stage != own}
         assert not [m for m in imports(path) if any(m == o or m.startswith(o + ".") for o in others)]
+
+
+def canonical(name: str) -> str:
+    """The name of a distribution as indexes compare it, without its version."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", name)[0]).lower()  # type: ignore[index]
+
+
+def undeclared(paths: Iterable[Path], *extras: str) -> set[str]:
+    """What these files import that is neither Python's, ours, nor a requirement, or one of these extras'."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    more = (name for extra in extras for name in project["optional-dependencies"][extra])
+    declared = set(map(canonical, [*project["dependencies"], *more]))
+    found = set()
+    for module in {module for path in paths for module in imports(path)}:
+        top = module.split(".")[0]
+        if top in sys.stdlib_module_names or top in OURS:
+            continue
+        package = "protobuf" if module.startswith("google.protobuf") else top  # a namespace of many distributions
+        distributions = set(map(canonical, DISTRIBUTIONS.get(package, [package])))
+        if not distributions & declared:
+            found.add(module)
+    return found
+
+
+def test_what_is_imported_is_declared() -> None:
+    assert undeclared([*MODULES, *(ROOT / "pages").rglob("*.py"), ROOT / "app.py"], "gym") == set()
+    others = [path for folder in ("tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")]
+    assert undeclared(others, "dev", "gym", "serve") == set()
 
 
 def test_pages_lie_one_folder_deep() -> None:
