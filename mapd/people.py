@@ -108,7 +108,10 @@ def admit(claims: Mapping[str, object], owners: Collection[str], annotators: Col
         raise BadInput("the sign-in tells no e-mail; use an account with a verified e-mail")
     if claims.get("email_verified") is not True:
         raise BadInput(f"the sign-in doesn't say that {shorten(email)} is verified; use another account")
-    address = mailbox(email)
+    try:
+        address = mailbox(email)
+    except BadInput as error:
+        raise BadInput(f"{error}; use another account") from error
     role = role_of(address, owners, annotators)
     if role is None:
         raise Forbidden(f"{address} is none of this project's people; its owner can add it to MAPD_ANNOTATORS")

@@ -35,18 +35,20 @@ def button(
     return False
 
 
-def ask(key: str, label: str = "Begin") -> None:
+def ask(key: str, label: str = "Continue") -> None:
     """Draw the field for the name where a person would act."""
-    with st.container(key=f"{key}_name", horizontal=True, vertical_alignment="bottom", gap="small"):
-        _form(key, label, None, ())
+    _form(key, label, None, ())
 
 
 def _form(key: str, label: str, act: Callable[..., None] | None, args: Sequence[object]) -> None:
     if refused := st.session_state.pop(REFUSED, None):
         text.complain(refused)
     field = f"{key}_name_field"
-    with st.form(f"{key}_name_form", border=False):
-        st.text_input("Your name", key=field, max_chars=LONGEST_NAME, placeholder="what you do here is kept under it")
+    with (
+        st.form(f"{key}_name_form", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
+        st.text_input("Your name, kept with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
         st.form_submit_button(label, type="primary", on_click=_take, args=(key, field, act, tuple(args)))
 
 

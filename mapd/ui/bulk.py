@@ -61,7 +61,7 @@ def _decide(chosen: Sequence[Chosen]) -> None:
         reason = st.selectbox("Reason", list(Reason), index=None, format_func=words, key="bulk_reason")
     note = st.text_input("Note", max_chars=500, key="bulk_note")
     if not current.current_person().name:
-        acting.ask("bulk", "Continue")
+        acting.ask("bulk")
         return
     st.button(
         f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",

@@ -14,6 +14,7 @@ import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.auth_util import get_origin_from_redirect_uri
 
 from mapd.ui import cookie, history, hotkeys, unsaved
 
@@ -51,6 +52,13 @@ def content_security_policy(host: str) -> str:
     )
 
 
+def keep_to_tls(raw: list[tuple[bytes, bytes]]) -> None:
+    """Let no cookie that is set go over a connection without TLS: streamlit leaves that out."""
+    for place, (name, value) in enumerate(raw):
+        if name.lower() == b"set-cookie" and b"; secure" not in value.lower():
+            raw[place] = name, value + b"; Secure"
+
+
 class SecurityHeaders:
     """ASGI middleware that sets the headers on every response."""
 
@@ -66,6 +74,8 @@ class SecurityHeaders:
                 headers["content-security-policy"] = content_security_policy(Headers(scope=scope).get("host", ""))
                 headers["x-content-type-options"] = "nosniff"
                 headers["referrer-policy"] = "no-referrer"
+                if (get_origin_from_redirect_uri() or "").startswith("https:"):
+                    keep_to_tls(headers.raw)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

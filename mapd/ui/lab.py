@@ -130,7 +130,7 @@ def _edited(policy: Policy) -> Policy:
 
 def _save_as(policy: Policy) -> None:
     if not current.current_person().name:
-        acting.ask("save_policy", "Continue")
+        acting.ask("save_policy")
         return
     with st.form("save_policy", border=False):
         name = st.text_input("Save under a name", "" if policy.name in PRESETS else policy.name, max_chars=60)

@@ -45,7 +45,7 @@ def wanted(curated: Curated) -> None:
         text.complain(refused)
     exam = curated.exam
     if nameless := not current.current_person().name:
-        acting.ask("people", "Change how it is judged")
+        acting.ask("people")
     now = (exam.wanted, exam.practice, exam.check_every, exam.repeat_every)
     with st.container(horizontal=True, gap="small"):
         for (name, words), value in zip(NUMBERS.items(), now, strict=True):

@@ -28,7 +28,7 @@ def popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         if told := st.session_state.pop(TOLD, None):
             text.complain(told)
         if not current.current_person().name:
-            acting.ask("views", "Continue")
+            acting.ask("views")
         for number, (name, address) in enumerate(saved.items()):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 _line(number, name, address, params, defaults)

@@ -1,7 +1,11 @@
 """The policy lets the app reach its own host alone."""
 
-import pytest
+import asyncio
 
+import pytest
+from starlette.responses import PlainTextResponse
+
+from mapd.ui import headers
 from mapd.ui.headers import content_security_policy
 
 
@@ -19,3 +23,26 @@ def test_inline_scripts_run_by_hash_alone():
     scripts = content_security_policy("x").split("script-src ")[1].split(";")[0]
     assert "'sha256-" in scripts
     assert "unsafe" not in scripts
+
+
+async def answer(scope, receive, send):
+    """Set a cookie, and another that keeps to TLS already."""
+    response = PlainTextResponse("")
+    response.set_cookie("_streamlit_user", "secure", path="/")
+    response.set_cookie("other", "x", secure=True)
+    await response(scope, receive, send)
+
+
+@pytest.mark.parametrize(
+    ("origin", "kept"), [("https://mapd.example.org", True), ("http://127.0.0.1:8501", False), (None, False)]
+)
+def test_where_people_sign_in_over_tls_no_cookie_leaves_it(monkeypatch, origin, kept):
+    monkeypatch.setattr(headers, "get_origin_from_redirect_uri", lambda: origin)
+    started = []
+
+    async def send(message):
+        started.append(message)
+
+    asyncio.run(headers.SecurityHeaders(answer)({"type": "http", "headers": []}, None, send))
+    cookies = [value.lower().count(b"; secure") for name, value in started[0]["headers"] if name == b"set-cookie"]
+    assert cookies == [int(kept), 1]
