@@ -88,8 +88,8 @@ def run(
     says what a sealed test split is opened for. `batch_size` questions are asked, and kept, at a time; before each
     batch `stopping` is asked.
 
-    Raises: NotFound (student, question set), BadInput (no such split, a sealed one, samples without a temperature),
-    Stopped.
+    Raises: Forbidden; NotFound (student, question set), BadInput (no such split, a sealed one, samples without a
+    temperature), Stopped.
     """
     person = require(by, Right.RUN_JOBS)
     if samples > 1 and decoding.temperature == 0:

@@ -61,7 +61,7 @@ class Progress:
 def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Person) -> t.Job:
     """Queue a job; a worker takes it.
 
-    Raises: BadInput where the same work is queued or running already.
+    Raises: Forbidden; BadInput where the same work is queued or running already.
     """
     person = require(by, Right.RUN_JOBS)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
@@ -98,7 +98,7 @@ def listed(session: Session, limit: int = 50) -> Sequence[t.Job]:
 def cancel(session: Session, ref: str | int, *, by: Person) -> t.Job:
     """Stop a job: one that waits at once, one that runs as soon as what is in flight has come in.
 
-    Raises: NotFound; BadInput where it has ended already.
+    Raises: Forbidden; NotFound; BadInput where it has ended already.
     """
     person, job = require(by, Right.RUN_JOBS), get(session, ref)
     if job.status not in ACTIVE:
@@ -116,7 +116,7 @@ def cancel(session: Session, ref: str | int, *, by: Person) -> t.Job:
 def resume(session: Session, ref: str | int, *, by: Person) -> t.Job:
     """Queue a job again: one that was cancelled, has failed, or whose process is silent. It does what is missing.
 
-    Raises: NotFound; BadInput where it is done, or at work.
+    Raises: Forbidden; NotFound; BadInput where it is done, or at work.
     """
     person, job = require(by, Right.RUN_JOBS), get(session, ref)
     if job.status == "done":

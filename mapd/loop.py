@@ -139,7 +139,7 @@ def demo(
 
     Stopped or killed, and started again with the same plan, it goes on where it was: every stage knows what it has.
 
-    Raises: BadInput, NotFound, Stopped, as the stages do.
+    Raises: Forbidden; BadInput, NotFound, Stopped, as the stages do.
     """
     stages = _Stages(watch, stopping)
     arms = _arms(engine, plan)

@@ -27,7 +27,7 @@ LONGEST_NAME = 80
 def add(session: Session, name: str, *, path: Path | None = None, hub: str | None = None, by: Person) -> t.Student:
     """Add a student: of a folder, of the hub, or (neither) the packaged SmolLM2. The same one again is the one there.
 
-    Raises: BadInput where the name can't be used or belongs to another student, or nothing to load is there.
+    Raises: Forbidden; BadInput where the name can't be used or belongs to another student, or nothing to load is there.
     """
     person, name = require(by, Right.ADD_STUDENTS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():

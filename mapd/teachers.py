@@ -97,7 +97,8 @@ def add(
     of its own. `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars a million tokens, as
     {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
 
-    Raises: BadInput where the kind, the name or a setting can't be used, or the name belongs to another teacher.
+    Raises: Forbidden; BadInput where the kind, the name or a setting can't be used, or the name belongs to another
+    teacher.
     """
     person, name = require(by, Right.MANAGE_TEACHERS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or "," in name or not name.isprintable():
@@ -214,7 +215,7 @@ def _content(row: t.Teacher) -> tuple[Any, ...]:
 def disable(session: Session, name: str, by: Person) -> t.Teacher:
     """Ask this teacher no more; what it wrote stays.
 
-    Raises: NotFound for an unknown one.
+    Raises: Forbidden; NotFound for an unknown one.
     """
     return _turn(session, name, by, disabled=True)
 
@@ -222,7 +223,7 @@ def disable(session: Session, name: str, by: Person) -> t.Teacher:
 def enable(session: Session, name: str, by: Person) -> t.Teacher:
     """Ask this teacher again.
 
-    Raises: NotFound for an unknown one.
+    Raises: Forbidden; NotFound for an unknown one.
     """
     return _turn(session, name, by, disabled=False)
 

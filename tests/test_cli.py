@@ -220,6 +220,20 @@ def test_a_text_is_repaired_from_a_file_or_standard_input(
     fails(mapd(*words, file), 1, "a repair is another text")
 
 
+def test_who_judges_says_so_by_an_option_or_a_variable(
+    mapd: Mapd, imported: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's user would make one person of all who share it."""
+    text = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][0]["rationale"]
+    judge, back = ("judge", "rationale", text, "--decision", "reject"), ("undo", "--exam", imported)
+    for words in (judge, back, ("judge-all", "--exam", imported, "--decision", "accept")):
+        fails(mapd(*words), 2, "--by")
+    monkeypatch.setenv("MAPD_PERSON", "Ann")
+    assert mapd(*judge, "--json").json["verdict_after"] == "rejected"
+    fails(mapd(*back, "--by", "bob"), 1, "bob has nothing to undo")
+    assert mapd(*back, "--json").json["undo"] == 1, "ann's"
+
+
 def test_a_snapshot_has_one_name(mapd: Mapd, imported: str, home: Path) -> None:
     words = ("curate", "snapshot", "--exam", imported, "--json")
     first = mapd(*words).json

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -63,10 +64,13 @@ def show_job(ref: JobRef, as_json: AsJson = False) -> None:
     """Show a job: how far it is, what came of it, the last lines of its log."""
     with reading() as session:
         job = jobs.get(session, ref)
-        log = [f"{moment(at)} {words}" if at else words for at, words in jobs.log_lines(job)]
-        log = job.log.splitlines() if as_json else log
+        log = job.log.splitlines() if as_json else [_log_line(*line) for line in jobs.log_lines(job)]
         told = _told(job) | {"parameters": job.parameters, "outcome": job.outcome, "log": log}
     show(told, as_json, told["title"])
+
+
+def _log_line(at: datetime | None, words: str) -> str:
+    return words if at is None else f"{moment(at)} {words}"
 
 
 @handling.command("cancel")

@@ -93,9 +93,9 @@ def collect(
     those of earlier runs too; where the next one may not fit in, it ends, and says how many were not made.
     `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them.
 
-    Raises: BadInput for an exam over dev or test, or a price that is unknown without a yes to that; NotFound for an
-    unknown teacher; MapdError where a reply can't be written (a full disk), a model breaks or ends before its answers,
-    or doesn't tell the tokens that a budget counts; Stopped where it was told to stop.
+    Raises: Forbidden; BadInput for an exam over dev or test, or a price that is unknown without a yes to that; NotFound
+    for an unknown teacher; MapdError where a reply can't be written (a full disk), a model breaks or ends before its
+    answers, or doesn't tell the tokens that a budget counts; Stopped where it was told to stop.
     """
     person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:

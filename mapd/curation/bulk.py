@@ -121,7 +121,10 @@ def judge_class(
 
 
 def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> list[t.Judgement]:
-    """Undo (or redo) what was one act. The undo is one act too."""
+    """Undo (or redo) what was one act. The undo is one act too.
+
+    Raises: as `judging.undo`.
+    """
     with session.no_autoflush:
         undos = [
             undo(

@@ -46,7 +46,7 @@ _NEWEST = (col(t.Guidelines.created_at).desc(), col(t.Guidelines.id).desc())
 def save(session: Session, text: str, *, by: Person, seen: str | None) -> t.Guidelines:
     """Keep a new version. `seen`: the uid of the one that it was written over. The same text again is no version.
 
-    Raises: BadInput (nothing, or too much), Stale (somebody saved another one since).
+    Raises: Forbidden; BadInput (nothing, or too much), Stale (somebody saved another one since).
     """
     person, words, last = require(by, Right.WRITE_GUIDELINES), text.strip(), current(session)
     if not 0 < len(words) <= LONGEST:

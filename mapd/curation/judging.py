@@ -80,7 +80,7 @@ def judge(
     the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
     aggregate follows later, for many at once: standing.after_judgements.
 
-    Raises: BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
+    Raises: Forbidden; BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
     """
     person = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE)
     if token is not None and (done := _by_token(session, token)) is not None:
@@ -119,7 +119,7 @@ def undo(
 ) -> t.Judgement:
     """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo). `follow`: as above.
 
-    Raises: NotFound; Stale where it was undone already; BadInput where it is another person's.
+    Raises: Forbidden; NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
     person = require(by, Right.JUDGE)
     if token is not None and (done := _by_token(session, token)) is not None:

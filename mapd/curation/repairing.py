@@ -34,7 +34,8 @@ def repair(
 ) -> t.Explanation:
     """Keep `text` as this person's repair of `target`. The same token again returns the row that is there.
 
-    Raises: BadInput (no text, too much of it, or the text as it was), NotFound, Stale (somebody decided since `seen`).
+    Raises: Forbidden; BadInput (no text, too much of it, or the text as it was), NotFound, Stale (somebody decided
+    since `seen`).
     """
     person, uid = require(by, Right.JUDGE), uid_of(token)
     done = session.exec(select(t.Explanation).where(t.Explanation.uid == uid)).first()

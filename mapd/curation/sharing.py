@@ -95,7 +95,7 @@ def want(session: Session, exam_id: int, *, by: Person, **numbers: int) -> None:
     `judgements_wanted`: by so many people each text. `practice`: so many explained texts before a person's first.
     `check_every`, `repeat_every`: after so many texts a hidden check, a repeat; 0 is never.
 
-    Raises: BadInput, NotFound.
+    Raises: Forbidden; BadInput, NotFound.
     """
     person = require(by, Right.SET_EXAM)
     row = session.get(t.Exam, exam_id)

@@ -47,7 +47,7 @@ def freeze(
     Per covered mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one
     pair for each accepted rationale. `limit`: so many of the pairs, drawn too, to compare curated sets at one size.
 
-    Raises: BadInput where no pair can be made, or fewer than `limit`.
+    Raises: Forbidden; BadInput where no pair can be made, or fewer than `limit`.
     """
     person = require(by, Right.FREEZE)
     pairs = draw(curated, seed=seed, everything=everything, limit=limit)

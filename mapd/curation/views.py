@@ -26,7 +26,7 @@ def saved_views(session: Session) -> dict[str, Address]:
 def save(session: Session, name: str, address: Address, *, by: Person) -> None:
     """Save filters under a name; a view that is there has these from now on.
 
-    Raises: BadInput for a name of no characters.
+    Raises: Forbidden; BadInput for a name of no characters.
     """
     person, name = require(by, Right.SAVE_VIEW), _named(name)
     row = session.exec(select(t.SavedView).where(t.SavedView.name == name)).first()
@@ -40,7 +40,7 @@ def save(session: Session, name: str, address: Address, *, by: Person) -> None:
 def rename(session: Session, name: str, to: str, *, by: Person) -> None:
     """Give a view another name.
 
-    Raises: NotFound; BadInput for a name of no characters, or one that another view has.
+    Raises: Forbidden; NotFound; BadInput for a name of no characters, or one that another view has.
     """
     person, to, row = require(by, Right.SAVE_VIEW), _named(to), _view(session, name)
     if to == name:
@@ -54,7 +54,7 @@ def rename(session: Session, name: str, to: str, *, by: Person) -> None:
 def remove(session: Session, name: str, *, by: Person) -> Address:
     """Delete a view; returns its filters.
 
-    Raises: NotFound.
+    Raises: Forbidden; NotFound.
     """
     person, row = require(by, Right.SAVE_VIEW), _view(session, name)
     session.delete(row)

@@ -364,6 +364,8 @@ def store(
     """Write the import as one exam; the same content again returns the exam that is there.
 
     `progress(done, total)` is told after each block of rows.
+
+    Raises: Forbidden; BadInput where dataset or student can't be named so.
     """
     person = require(by, Right.IMPORT)
     for name in (parsed.dataset, parsed.student):

@@ -34,7 +34,7 @@ def record(
 ) -> Path:
     """Keep the project as the recorded demo. `result` is what the run printed, word for word.
 
-    Raises: BadInput where the folder can't be written.
+    Raises: Forbidden; BadInput where the folder can't be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def record(
 def load(session: Session, home: Path, *, by: Person, folder: Path = FOLDER) -> bool:
     """Bring the recorded demo into a fresh project; returns whether it did. A project with an exam is left alone.
 
-    Raises: BadInput where the recording can't be read.
+    Raises: Forbidden; BadInput where the recording can't be read.
     """
     file = folder / PROJECT
     if not is_fresh(session) or not file.is_file():

@@ -54,8 +54,8 @@ def run(
     """Finetune a student (by default the one whose exam the snapshot is of) on a snapshot; `progress` hears each step,
     and `stopping` is asked after it.
 
-    Raises: NotFound; BadInput where the snapshot or the student can't be used, the same finetune is running, or the
-    disk is full; Stopped. What was trained until then is kept.
+    Raises: Forbidden; NotFound; BadInput where the snapshot or the student can't be used, the same finetune is running,
+    or the disk is full; Stopped. What was trained until then is kept.
     """
     from mapd.finetune.train import train  # torch takes seconds to import
 

@@ -263,7 +263,8 @@ def made(drawn: Sequence[Drawn]) -> tuple[Row, ...]:
 def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simulated: bool, by: Person) -> t.QuestionSet:
     """Write an immutable set; the same content again returns the set that is there, under the name it has.
 
-    Raises: BadInput where there are no rows, the name can't be used, or it is that of a set with other content.
+    Raises: Forbidden; BadInput where there are no rows, the name can't be used, or it is that of a set with other
+    content.
     """
     person, name = require(by, Right.ADD_QUESTIONS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():

@@ -102,7 +102,7 @@ def travelling() -> list[sa.Table]:
 def export(session: Session, path: Path, home: Path, *, by: Person) -> Saved:
     """Write the project to `path`, whole or not at all; a file that is there is replaced.
 
-    Raises: BadInput where the file can't be written.
+    Raises: Forbidden; BadInput where the file can't be written.
     """
     person = require(by, Right.EXPORT)
     records = dump(session, home)
@@ -283,7 +283,8 @@ def load(session: Session, archive: Archive, home: Path, *, by: Person) -> Loade
 
     A name that another row of the project has (another student "smollm2") gets a number: "smollm2 (2)".
 
-    Raises: BadInput where rows of the same uid have another content, or the rows can't stand beside the project's.
+    Raises: Forbidden; BadInput where rows of the same uid have another content, or the rows can't stand beside the
+    project's.
     """
     person = require(by, Right.IMPORT)
     writer = _Writer(session, archive, dump(session, home))

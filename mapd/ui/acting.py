@@ -15,7 +15,7 @@ from mapd.people import LONGEST_NAME
 from mapd.ui import current, text
 
 PRESSED = "acting_pressed"  # session state: the key of the button that a name was given at
-REFUSED = "acting_refused"  # session state: why what was given is no name
+REFUSED = "acting_refused"  # session state: the key of what was asked, and why the answer is no name
 
 
 def button(
@@ -31,35 +31,45 @@ def button(
         pressed = st.button(label, key=key, on_click=on_click, args=tuple(args), **how)
         return st.session_state.pop(PRESSED, None) == key or pressed
     with st.popover(label, key=f"{key}_asks", **how):
-        _form(key, label, on_click, args)
+        _form(key, label, *((on_click, args) if on_click else (_press, (key,))))
     return False
 
 
 def ask(key: str, label: str = "Continue") -> None:
     """Draw the field for the name where a person would act."""
-    _form(key, label, None, ())
+    _form(key, label, _go_on, ())
 
 
-def _form(key: str, label: str, act: Callable[..., None] | None, args: Sequence[object]) -> None:
-    if refused := st.session_state.pop(REFUSED, None):
-        text.complain(refused)
-    field = f"{key}_name_field"
+def _form(key: str, label: str, act: Callable[..., None], args: Sequence[object]) -> None:
+    refused_at, why = st.session_state.get(REFUSED, (None, ""))
+    if refused_at == key:
+        text.complain(why)
     with (
         st.form(f"{key}_name_form", border=False),
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
     ):
+        field = f"{key}_name_field"
         st.text_input("Your name, kept with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
         st.form_submit_button(label, type="primary", on_click=_take, args=(key, field, act, tuple(args)))
 
 
-def _take(key: str, field: str, act: Callable[..., None] | None, args: Sequence[object]) -> None:
-    """Take the name, and do what the button is for: here, or in the run that follows."""
+# -- callbacks --------------------------------------------------------------------------------------------------------
+
+
+def _take(key: str, field: str, act: Callable[..., None], args: Sequence[object]) -> None:
+    """Take the name, and do what the button is for."""
     try:
         current.take_name(st.session_state[field])
     except BadInput as error:
-        st.session_state[REFUSED] = str(error)
+        st.session_state[REFUSED] = key, str(error)
         return
-    if act is None:
-        st.session_state[PRESSED] = key
-    else:
-        act(*args)
+    act(*args)
+
+
+def _press(key: str) -> None:
+    """Let the run that follows find the button pressed."""
+    st.session_state[PRESSED] = key
+
+
+def _go_on() -> None:
+    """Do nothing: the page draws its buttons now."""

@@ -79,8 +79,8 @@ def edit(found: Sequence[Version]) -> None:
         max_chars=guidelines.LONGEST,
         placeholder=EXAMPLE,
     )
-    person = current.current_person().name
-    acting.button("Save as a new version", key=f"{key}_save", on_click=_save, args=(key, seen, person), type="primary")
+    args = (key, seen, current.current_person().name)
+    acting.button("Save as a new version", key=f"{key}_save", on_click=_save, args=args, type="primary")
 
 
 def _save(key: str, seen: str | None, name: str) -> None:
