@@ -30,9 +30,8 @@ def mailbox(address: str) -> str:
     except EmailNotValidError as error:
         reason = str(error).rstrip(".").encode("ascii", "backslashreplace").decode()
         raise BadInput(f"{shorten(address)} is no e-mail address: {reason}") from error
-    written = address.translate(_LOWER)
     local = valid.local_part.translate(_LOWER)
-    if written not in (f"{local}@{valid.domain}", f"{local}@{valid.ascii_domain}"):
+    if address.translate(_LOWER) not in (f"{local}@{valid.domain}", f"{local}@{valid.ascii_domain}"):
         raise BadInput(f"{shorten(address)} is no e-mail address as it is written; its domain is {valid.ascii_domain}")
     return f"{local}@{valid.ascii_domain}"
 

@@ -136,9 +136,8 @@ def _save_as(policy: Policy) -> None:
         name = st.text_input("Save under a name", "" if policy.name in PRESETS else policy.name, max_chars=60)
         if st.form_submit_button("Save policy", icon=":material/save:"):
             with db.writing(current.engine()) as session:
-                named = replace(policy, name=name or "")
-                kept = policies.save_policy(session, named, by=current.acting_person())
-                st.session_state["policy_saved"] = kept.name
+                policy = policies.save_policy(session, replace(policy, name=name or ""), by=current.acting_person())
+                st.session_state["policy_saved"] = policy.name
             st.rerun()
 
 

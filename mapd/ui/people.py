@@ -41,8 +41,8 @@ HELP = {
 
 def wanted(curated: Curated) -> None:
     """How people are to judge the exam, to change."""
-    if refused := st.session_state.pop(REFUSED, None):
-        text.complain(refused)
+    if refusal := st.session_state.pop(REFUSED, None):
+        text.complain(refusal)
     exam = curated.exam
     if nameless := not current.current_person().name:
         acting.ask("people")

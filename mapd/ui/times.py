@@ -24,8 +24,7 @@ def moment(at: datetime, form: str = MINUTES) -> str:
 def cell(at: datetime, form: str = MINUTES) -> Html:
     """Return a time as HTML."""
     utc = at.astimezone(UTC)
-    shown = f'<time datetime="{utc.isoformat()}" title="{utc:{SECONDS}} UTC">{moment(at, form)}</time>'
-    return Html(shown)
+    return Html(f'<time datetime="{utc.isoformat()}" title="{utc:{SECONDS}} UTC">{moment(at, form)}</time>')
 
 
 def _zone() -> ZoneInfo | None:
