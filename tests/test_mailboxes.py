@@ -27,6 +27,7 @@ LOOK_ALIKES = [  # everything that some fold or form of Unicode makes one of the
         ("ann@xn--mnchen-3ya.de", "ann@xn--mnchen-3ya.de"),
         ("ANN@XN--MNCHEN-3YA.DE", "ann@xn--mnchen-3ya.de"),
         ("ann@straße.de", "ann@xn--strae-oqa.de"),
+        ("ann@lab.local", "ann@lab.local"),
     ],
 )
 def test_a_mailbox_has_one_spelling(address: str, spelling: str) -> None:
