@@ -12,6 +12,7 @@ PURE = (
     "verdicts.py",
     "checks.py",
     "questions/grading.py",
+    "questions/corrections.py",
     "questions/generated.py",
     "mistakes.py",
     "curation/queues.py",

@@ -1,6 +1,7 @@
 """One act on many texts: all of them or none, and one undo takes all of it back.
 
     judge_all(session, chosen(said, "rationale"), Act.REJECT, by="ann", reason="no_work")  -> 76 judgements
+    accept_rest(session, scene.rest, by="ann", token="3f…", note=Note(target, "fine"))     -> what waits of one mistake
     take_back(session, undoable(rows, "ann"), by="ann")                                  -> 76 more, that cancel them
     take_back(session, redoable(rows, "ann"), by="ann")                                  -> and 76 that bring them back
 
@@ -9,15 +10,16 @@ Each text gets a judgement of its own; what belongs to one act shares what stand
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from sqlmodel import Session
 
 from mapd.curation import standing
-from mapd.curation.judging import Circumstances, Target, judge, undo
+from mapd.curation.judging import ON_ITS_OWN, Circumstances, Target, judge, undo
 from mapd.curation.queues import Whole
 from mapd.curation.records import last_words
+from mapd.errors import BadInput
 from mapd.store import listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Said
@@ -30,11 +32,19 @@ MOST = 5_000  # texts in one act: each is a judgement of its own, all in one tra
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A text as it was shown: the latest judgement on it (0 = none), what the committee said."""
+    """A text as it was shown: the latest judgement on it (0 = none), what the committee says of this one."""
 
     target: Target
     seen: int
     committee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Words that belong to one of the texts."""
+
+    target: Target
+    words: str
 
 
 def chosen(said: Iterable[Said], kind: str) -> list[Chosen]:
@@ -98,6 +108,43 @@ def judge_all(
             )
             for one in chosen
         ]
+    standing.after_judgements(session, rows)
+    return rows
+
+
+def accept_rest(
+    session: Session,
+    rest: Sequence[Chosen],
+    *,
+    by: str,
+    token: str,
+    seen_of: str | None = None,
+    note: Note | None = None,
+    circumstances: Circumstances = ON_ITS_OWN,
+) -> list[t.Judgement]:
+    """Accept the texts of a mistake that wait, each as it was shown and with the committee's verdict on it.
+
+    `seen_of`: as in `judge`. `circumstances`: what they share.
+
+    Raises: BadInput (the note belongs to none of them), NotFound, Stale (somebody decided on one of them since).
+    """
+    if note is not None and note.target not in [one.target for one in rest]:
+        raise BadInput(f"the note is on {note.target.kind} {note.target.id}, which doesn't wait; save it by itself")
+    rows = [
+        judge(
+            session,
+            one.target,
+            Act.ACCEPT,
+            by=by,
+            note=note.words if note is not None and note.target == one.target else None,
+            token=f"{token}/{one.target.id}",
+            seen=one.seen,
+            seen_of=seen_of,
+            circumstances=replace(circumstances, committee=one.committee),
+            follow=False,
+        )
+        for one in rest
+    ]
     standing.after_judgements(session, rows)
     return rows
 

@@ -275,6 +275,14 @@ def wants(x: Explained, person: str, wanted: int) -> bool:
     return not x.people.adjudicated and len(x.people.by) < wanted and person not in x.people.by
 
 
+def undecided(texts: Iterable[Explained], person: str, wanted: int, done: frozenset[tuple[str, int]]) -> Texts:
+    """Return those of the texts that wait for this person and that nobody has decided on, as far as they may see.
+
+    `done`: what `done_with` says of them; a text that they skipped doesn't wait.
+    """
+    return tuple(x for x in texts if not x.judged and wants(x, person, wanted) and (x.text.kind, x.text.id) not in done)
+
+
 def entry(
     queue: Queue, mistake: Mistake, threshold: float, done: frozenset[tuple[str, int]], person: str, wanted: int
 ) -> Entry | None:

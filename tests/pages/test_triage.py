@@ -289,6 +289,57 @@ def test_enter_accepts_the_rest_and_one_undo_takes_all_back(full_home: Path, at_
     assert button(app, "u").label.endswith("undo 2"), "and back again, as often as one likes"
 
 
+def test_enter_accepts_what_is_marked_as_waiting_and_says_so(full_home: Path, at_once: None) -> None:
+    app = triage()
+    here = app.query_params["mistake"]
+    assert waiting(app) == 3
+    button(app, "s").click().run()
+    button(app, "a").click().run()
+    assert app.query_params["mistake"] == here
+    assert (waiting(app), ">skipped<" in shown(app)) == (1, True)
+    app = triage(mistake=here, text=uid_of(judgements()[-1]))  # a text that was decided is in focus
+    field(app, "triage_note_").set_value("on the one in focus").run()
+    assert button(app, "enter").label.endswith("the rest is right · 1")
+    assert 'data-mapd-along="a r s"' in shown(app)
+    button(app, "enter").click().run()
+    skipped, decided, *rest = judgements()
+    assert [j.decision for j in rest] == ["accept"]
+    assert rest[0].explanation_id not in (skipped.explanation_id, decided.explanation_id)
+    assert [j.note for j in judgements()] == [None] * 3, "a note is never put on another text"
+    with db.reading(db.open_store(Settings())) as session:
+        texts = judging.curated_set(session, 1)
+        for j in (decided, *rest):
+            assert j.committee == judging.explained(texts, "rationale", j.explanation_id).committee.verdict
+        assert {j.committee for j in (decided, *rest)} == {"accepted", "rejected"}
+
+
+def waiting(app: AppTest) -> int:
+    """How many texts are marked as waiting."""
+    return shown(app).count(">waits<")
+
+
+def uid_of(judgement: t.Judgement) -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        return session.get_one(t.Explanation, judgement.explanation_id).uid
+
+
+def test_a_withdrawal_of_nothing_is_refused_and_takes_no_place_in_undo(full_home: Path, at_once: None) -> None:
+    app = triage()
+    next(b for b in app.button if b.key.endswith("-question_withdraw")).click().run()
+    assert "has said nothing of this question: there is nothing to withdraw" in errors(app)[0]
+    assert judgements() == []
+    assert button(app, "u").disabled
+
+
+def test_a_typed_answer_that_is_none_is_refused_where_it_was_typed(full_home: Path, at_once: None) -> None:
+    app = triage()
+    here = app.query_params["mistake"]
+    next(t for t in app.text_input if t.label == "The right gold answer").set_value("banana").run()
+    assert "a numeric question is answered by one number, not by 'banana'" in errors(app)[0].replace("&#x27;", "'")
+    assert judgements() == []
+    assert app.query_params["mistake"] == here
+
+
 def test_all_that_was_undone_is_redone_in_order_until_something_new_is_done(full_home: Path, at_once: None) -> None:
     app = triage()
     for _ in range(3):

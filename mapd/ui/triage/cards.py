@@ -112,8 +112,20 @@ STATES_GOLD = {
 }
 
 
-def text_line(x: Explained, curated: Curated) -> str:
-    """One text on one line: teacher, its answer against the gold, mean, verdict."""
+WAITS, SKIPPED = "waits", "skipped"  # what is marked of a text that nobody has decided on
+MARKS = {
+    "overridden": "a person has decided otherwise than the committee",
+    "judged": "a person has decided on it",
+    WAITS: "nobody has decided on it yet: Enter accepts it",
+    SKIPPED: "you skipped it: Enter leaves it",
+}
+
+
+def text_line(x: Explained, curated: Curated, mark: str = "") -> str:
+    """One text on one line: teacher, its answer against the gold, mean, verdict, and whether it was decided or waits.
+
+    `mark`: what is said of it where nobody has decided.
+    """
     if isinstance(x.checks, FeedbackChecks):
         said = f'<span class="mapd-note">{STATES_GOLD[x.states.matches_gold]}</span> {sign(x.states.matches_gold)}'
     elif x.answer is None:
@@ -124,8 +136,8 @@ def text_line(x: Explained, curated: Curated) -> str:
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     who = small_chip(x.text.teacher, curated, f"✎ {x.text.teacher}" * bool(x.text.repairs_id), x.text.by)
     counts = chip("conflict" if x.people.conflict else x.verdict.value)
-    people = "overridden" if x.overridden else "judged" if x.judged else ""
-    judged = f'<span class="mapd-note" title="a person has decided on it">{people}</span>' if people else ""
+    people = "overridden" if x.overridden else "judged" if x.judged else mark
+    judged = f'<span class="mapd-note" title="{MARKS[people]}">{people}</span>' if people else ""
     return (
         f'<div class="mapd-textline">{who}<span class="mapd-textline-said">{said}{step}</span>'
         f'<span class="mapd-mean">{mean}</span><span class="mapd-textline-counts">{counts}{judged}</span></div>'

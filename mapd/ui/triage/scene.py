@@ -12,10 +12,11 @@ import sqlalchemy as sa
 import streamlit as st
 
 from mapd.curation import first, lines, records, seen
+from mapd.curation.bulk import Chosen
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.lines import Line, Spot
-from mapd.curation.queues import Entry, most_doubtful
+from mapd.curation.queues import Entry, done_with, most_doubtful, undecided
 from mapd.store import db
 from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
@@ -25,6 +26,7 @@ from mapd.ui.triage.place import JUDGE, Place, Stop
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
+KINDS = ("rationale", "feedback")
 OPEN = "triage_open"  # session state: whom this tab has shown which texts with all that is known of them, as noted
 
 
@@ -65,7 +67,8 @@ class Scene:
     explained: JudgementRow | None  # what the adjudicator said of a practice text, once it may be told
     unsaid: frozenset[int]  # the texts that wait to be judged before it is told what others said of them
     own: Act | None  # what this person says of the text
-    rest: tuple[Target, ...]  # of the same kind as the text in focus, not decided yet: what "the rest is right" accepts
+    rest: tuple[Chosen, ...]  # of the same kind as the text in focus, and marked as waiting: what Enter accepts
+    skipped: frozenset[int]  # the texts that this person skipped as their last word
     onward: Stop  # the next mistake
     item: Item  # the text, or the attempt where there is none
     attempt: Item
@@ -95,9 +98,10 @@ class Scene:
         rows = self.curated.judgements
         return [row for row in rows if row.judged.person == self.person or (row.target, row.target_id) not in of_texts]
 
-    def latest(self, target: Target) -> int:
-        """The latest judgement on a target that this person can see here; 0 = none."""
-        return _latest(self.curated, target, self.item.seen_of)
+    @property
+    def waiting(self) -> frozenset[int]:
+        """The texts that are marked as waiting."""
+        return frozenset(chosen.target.id for chosen in self.rest)
 
     def at(self, text: Explained) -> Stop:
         """The same mistake at another text."""
@@ -174,7 +178,8 @@ def show(curated: Curated, line: Line, stop: Stop, mistake: Mistake, text: Expla
         explained=_explained(curated, stop, text, own),
         unsaid=unsaid,
         own=own,
-        rest=_rest(mistake, text, hidden),
+        rest=_rest(curated, mistake, text, hidden, person, seen_of),
+        skipped=frozenset(target for kind, target in done_with(curated.judgements, person) if kind in KINDS),
         onward=next_mistake,
         item=items[-1] if text else items[0],
         attempt=items[0],
@@ -263,14 +268,23 @@ def _own(curated: Curated, stop: Stop, text: Explained | None, person: str) -> A
     return mine[-1].decision if mine else None
 
 
-def _rest(mistake: Mistake, text: Explained | None, hidden: frozenset[int]) -> tuple[Target, ...]:
-    """The open texts of the focus's kind; none while one of them is hidden: each is to be read then."""
+def _rest(
+    curated: Curated,
+    mistake: Mistake,
+    text: Explained | None,
+    hidden: frozenset[int],
+    person: str,
+    seen_of: str | None,
+) -> tuple[Chosen, ...]:
+    """The texts of the focus's kind that wait; none while one of them is hidden: each is to be read then."""
     if text is None:
         return ()
     alike = mistake.feedback if text.text.kind == "feedback" else mistake.rationales
     if any(x.text.id in hidden for x in alike):
         return ()
-    return tuple(Target(x.text.kind, x.text.id) for x in alike if not x.judged)
+    done = done_with(curated.judgements, person)
+    waiting = [(x, Target(x.text.kind, x.text.id)) for x in undecided(alike, person, curated.exam.wanted, done)]
+    return tuple(Chosen(target, _latest(curated, target, seen_of), x.committee.verdict.value) for x, target in waiting)
 
 
 def _chance(line: Line) -> float | None:
