@@ -21,6 +21,7 @@ from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
 MANY = 200  # judgements: as many take a while
+ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"  # the fields' keys
 OPEN = "bulk"  # session state: whether the popover is open
 
 
@@ -51,26 +52,31 @@ def _asked(said: Sequence[Said], show: Show, rows: int) -> None:
 
 
 def _decide(chosen: Sequence[Chosen]) -> None:
-    """What is decided of all of them."""
+    """What is decided of all of them. The button reads reason and note at the click: what was just typed counts."""
     act = st.segmented_control(
-        "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key="bulk_act", default=None
+        "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
     )
-    reason = None
     if act is Act.REJECT:
-        reason = st.selectbox("Reason", list(Reason), index=None, format_func=words, key="bulk_reason")
-    note = st.text_input("Note", max_chars=500, key="bulk_note")
+        st.selectbox("Reason", list(Reason), index=None, format_func=words, key=REASON)
+    st.text_input("Note", max_chars=500, key=NOTE)
     st.button(
         f"{act.value.capitalize()} all {len(chosen):,}" if act else "Choose a decision",
         type="primary",
         disabled=act is None,
         key="bulk_save",
         on_click=_judge,
-        args=(chosen, act, reason, note),
+        args=(chosen, act),
     )
     st.caption("One undo takes all of them back.")
 
 
-def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) -> None:
+def _judge(chosen: Sequence[Chosen], act: Act) -> None:
+    """Judge these, as they were shown; reason and note are what the fields say at the click."""
+    said, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
+    if said is not act:
+        st.session_state[TOLD] = f"the button said {act.value}, the decision was changed just then; nothing was saved"
+        return
+    reason = reason if act is Act.REJECT else None
     _told_to_wait(len(chosen))
     _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
     st.session_state[OPEN] = False  # a second press would be for what is found now

@@ -304,6 +304,59 @@ def test_all_that_fit_are_judged_and_taken_back_in_one(full_home: Path) -> None:
     assert next(b for b in app.button if b.label == "Redo all 4")
 
 
+def test_a_bulk_act_takes_what_its_fields_say_at_the_click(full_home: Path) -> None:
+    app = browse(verdict="accepted", gold="fails")
+    app.session_state["bulk"] = True
+    app.run()
+    app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
+    app.selectbox(key="bulk_reason").set_value(Reason.FALSE_STEP)
+    app.text_input(key="bulk_note").set_value("see step 2")  # no run between: typed, and clicked at once
+    app.button(key="bulk_save").click().run()
+    with db.reading(db.open_store(Settings())) as session:
+        rows = session.exec(select(t.Judgement)).all()
+    assert {(j.decision, j.reason, j.note) for j in rows} == {("reject", "false_step", "see step 2")}
+
+
+def test_a_decision_that_was_changed_at_the_click_is_not_the_buttons(full_home: Path) -> None:
+    app = browse(verdict="accepted", gold="fails")
+    app.session_state["bulk"] = True
+    app.run()
+    app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
+    app.segmented_control(key="bulk_act").set_value(Act.ACCEPT)
+    app.button(key="bulk_save").click().run()
+    assert "the button said reject, the decision was changed just then; nothing was saved" in errors(app)[0]
+    with db.reading(db.open_store(Settings())) as session:
+        assert session.exec(select(t.Judgement)).all() == []
+
+
+def test_a_view_is_saved_by_one_click_and_replaced_by_a_second(full_home: Path) -> None:
+    app = browse(verdict="accepted")
+    app.text_input(key="view_name").set_value("mine")
+    app.button(key="view_save").click().run()
+    assert "Views · 1" in {p.proto.popover.label for p in app.get("popover")}
+    assert app.text_input(key="view_name").value == ""
+    app = browse(verdict="rejected")
+    app.text_input(key="view_name").set_value("mine")
+    app.button(key="view_save").click().run()
+    assert "a view is named" in errors(app)[0]
+    with db.reading(db.open_store(Settings())) as session:
+        assert [view.address for view in views.saved_views(session)] == [{"verdict": "accepted"}]
+    app.button(key="view_replace").click().run()
+    with db.reading(db.open_store(Settings())) as session:
+        assert [view.address for view in views.saved_views(session)] == [{"verdict": "rejected"}]
+    assert errors(app) == []
+
+
+def test_a_view_that_was_renamed_at_the_click_is_the_one_that_is_deleted(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        views.save(session, "old", {"verdict": "accepted"}, by="ann")
+    app = browse()
+    app.text_input(key="view_0_old").set_value("new")
+    app.button(key="view_0_old_delete").click().run()
+    assert "deleted new" in shown(app)
+    assert errors(app) == []
+
+
 def test_a_view_is_saved_opened_renamed_and_deleted(full_home: Path) -> None:
     app = browse(verdict="accepted", gold="fails", columns="mean")
     app.text_input(key="view_name").set_value("wrong").run()
