@@ -134,5 +134,7 @@ def curate_snapshot(
             session, curated, by=by or this_person(), seed=seed, everything=everything, limit=pairs
         )
         folder = snapshots.write(frozen, Settings().make_home())
-        result = {"snapshot": frozen.sha256, "pairs": frozen.pairs, "path": str(folder)}
+        held = snapshots.contents(frozen.lines, frozen.manifest)
+        result = {"snapshot": frozen.sha256, "pairs": held.pairs, "mistakes": len(held.mistakes), "wrong": held.wrong}
+        result["path"] = str(folder)
     show(result, as_json, "frozen")

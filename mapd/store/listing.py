@@ -194,6 +194,13 @@ def count(
     return sum(_Query(session, exam_id, wanted, threshold, order, s).count(turn, descending) for s in streams)
 
 
+def count_texts(session: Session, exam_id: int, wanted: Wanted, threshold: int) -> int:
+    """Count the texts that are wanted, each once: several attempts at one question share its rationales."""
+    (stream,) = _streams(wanted, Order.QUESTION)
+    query = _Query(session, exam_id, wanted, threshold, Order.QUESTION, stream)
+    return query.count(None, descending=False, number="count(DISTINCT s.explanation_id)")
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A text that is wanted: what the committee says, whose word on it is in force, the latest judgement (0 = none)."""
@@ -234,9 +241,9 @@ class _Query:
         found = self.session.execute(sa.text(query), self.values | {"number": number})
         return [Row(tuple(row[:-2]), row[-2], row[-4], row[-1]) for row in found]
 
-    def count(self, turn: Turn | None, descending: bool) -> int:
-        """How many rows, from where one turns."""
-        number = "count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)"
+    def count(self, turn: Turn | None, descending: bool, number: str = "") -> int:
+        """How many rows, from where one turns; or another `number`, in SQL."""
+        number = number or ("count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)")
         where = self.where + (self.leads if turn else []) + self._from(turn, descending)
         query = f"{self.begin}SELECT {number} FROM {self.source} WHERE {' AND '.join(where)}"
         return int(self.session.execute(sa.text(query), self.values).scalar_one())

@@ -40,6 +40,7 @@ class ExamInfo:
     practice: int = 0  # explained texts before a person's first
     check_every: int = 0
     repeat_every: int = 0
+    shares_rationales: bool = False  # several answers to a question were asked for, which share its rationales
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo
         practice=exam.practice,
         check_every=exam.check_every,
         repeat_every=exam.repeat_every,
+        shares_rationales=exam.decoding.get("samples", 1) != 1,
     )
 
 

@@ -174,13 +174,17 @@ def _columns(show: Show, said: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of the page that is asked for: how many fit, how many of the kind there are, how many stand before."""
+    """The rows of the page that is asked for: how many fit, and how many stand before.
+
+    `number` of `all`: how many there are of what is shown; of rationales fewer than rows, where answers share them.
+    """
 
     rows: list[Row]
     of: int
-    all: int
     before: int
     threshold: int
+    number: int
+    all: int
 
 
 def read(exam_id: int, asked: Asked) -> Read:
@@ -188,13 +192,17 @@ def read(exam_id: int, asked: Asked) -> Read:
     wanted, order = asked.wanted, asked.order
     turn = turning.asked(listing.key_length(order))
     with db.reading(current.engine()) as session:
-        at = round(policies.exam_policy(session, queries.exam(session, exam_id)).threshold * 100)
+        exam = queries.exam(session, exam_id)
+        at = round(policies.exam_policy(session, exam).threshold * 100)
         found = listing.page(session, exam_id, wanted, at, turn, order=order)
         of = listing.count(session, exam_id, wanted, at)
-        everything = listing.count(session, exam_id, Wanted(wanted.show), at)
         first = found[0].key if turn and found else None
         before = 0 if first is None else listing.count(session, exam_id, wanted, at, order=order, before=first)
-    return Read(found, of, everything, before, at)
+        shared = exam.shares_rationales and wanted.show is Show.RATIONALES
+        count = listing.count_texts if shared else listing.count
+        number = count(session, exam_id, wanted, at) if shared else of
+        everything = count(session, exam_id, Wanted(wanted.show), at)
+    return Read(found, of, before, at, number, everything)
 
 
 def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:

@@ -19,7 +19,7 @@ OUTCOMES = ("ok", "unreadable", "cut_off", "empty", "refused", "failed")
 
 def counts(curated: Curated) -> None:
     """How much the committee wrote on this exam's mistakes."""
-    rationales = {x.text.id: x for x in curated.rationales}.values()
+    rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
     st.html(

@@ -10,7 +10,7 @@ from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
 from mapd.curation.overview import Frozen, funnel, people, teachers
 from mapd.store import db, queries
-from mapd.ui import current, figures, look, starting, text
+from mapd.ui import current, figures, frozen, look, starting, text
 from mapd.ui.figures import Html
 
 LOOP = (  # in five words each
@@ -58,9 +58,12 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
     """The exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
         found = queries.snapshots(session, exam_id)
-        taught = {student.snapshot_sha256 for student in students.listed(session)}
-        newest = [Frozen(s.sha256, s.pairs, s.created_at, s.manifest["policy"], s.sha256 in taught) for s in found[:1]]
-        return (newest[0] if newest else None), len(found)
+        if not found:
+            return None, 0
+        row, taught = found[0], {student.snapshot_sha256 for student in students.listed(session)}
+        held, policy = frozen.held(row), row.manifest["policy"]
+        newest = Frozen(row.sha256, held.pairs, row.created_at, policy, row.sha256 in taught, held.mistakes)
+        return newest, len(found)
 
 
 def show_next_step(step: NextStep) -> None:
