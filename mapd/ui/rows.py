@@ -308,7 +308,8 @@ def _brief(x: Explained, colours: Mapping[str, str]) -> str:
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")
     who = _author(x.text, colours)
-    return f'<span class="mapd-brief" title="{title}">{who}{_sign(x.verdict.value)}<span>{mean}</span></span>'
+    verdict = _sign(x.verdict.value) + (_sign("overridden", "a person's decision") if x.overridden else "")
+    return f'<span class="mapd-brief" title="{title}">{who}{verdict}<span>{mean}</span></span>'
 
 
 def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:

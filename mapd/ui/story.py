@@ -125,7 +125,7 @@ def _explained(m: Mistake, order: Sequence[str]) -> str:
 
 def _rationale(x: Explained, order: Sequence[str], *, known: bool) -> str:
     """Who, the verdict with its mean, the votes, the rationale's own answer, and its first line."""
-    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
+    mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"  # it is no reason then
     votes = " · ".join(
         f"{text.escape(text.one_line(v.reviewer, 24))} {v.score or 'no vote'}" for v in counted(x.text.votes)
     )

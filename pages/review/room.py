@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from mapd.curation import first
 from mapd.curation.queues import doubt
 from mapd.ui import current, figures, hotkeys, room
 from mapd.ui.loaded import load_curated
@@ -15,7 +16,9 @@ def main() -> None:
         current.require_exam()
         return
     curated = load_curated(exam_id)
-    texts = [(mistake, x) for mistake in curated.mistakes for x in mistake.rationales]
+    person, wanted = current.current_person(), curated.exam.wanted
+    seen = (first.seen_by(mistake, person, wanted) if wanted > 1 else mistake for mistake in curated.mistakes)
+    texts = [(mistake, x) for mistake in seen for x in mistake.rationales]
     found = [Found(*row) for row in sorted(texts, key=lambda row: -doubt(row[1]))]
     if not found:
         heading()

@@ -44,12 +44,19 @@ def sign(state: State) -> str:
 
 
 def verdict_chip(x: Explained) -> str:
-    """What counts now: the verdict, marked where people overrode the committee or differ."""
-    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
+    """What counts now: the verdict, marked where people overrode the committee or differ.
+
+    The mean is the committee's reason: it stands only beside a verdict that is the committee's own.
+    """
     if x.people.conflict:
-        return chip("conflict", mean)
-    overridden = chip("overridden") if x.overridden else ""
-    return overridden + chip(x.verdict.value, mean)
+        return chip("conflict")
+    return chip("overridden") + chip(x.verdict.value) if x.overridden else committee_chip(x)
+
+
+def committee_chip(x: Explained) -> str:
+    """What the committee says, whatever people decided."""
+    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
+    return chip(x.committee.verdict.value, mean)
 
 
 # -- the left side ----------------------------------------------------------------------------------------------------
