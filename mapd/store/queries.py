@@ -285,8 +285,9 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
 
 
 def judges(session: Session) -> list[str]:
-    """Everybody who ever judged in this project."""
-    return list(session.exec(select(t.Judgement.person).distinct().order_by(col(t.Judgement.person))).all())
+    """Everybody who ever decided on something in this project: who only skipped or noted is not among them."""
+    decided = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT, Act.CORRECT))
+    return list(session.exec(select(t.Judgement.person).where(decided).distinct().order_by(t.Judgement.person)).all())
 
 
 Only = Sequence[int] | None  # these questions alone, by id

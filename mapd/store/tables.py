@@ -527,13 +527,14 @@ class Queued(Table, table=True):
 
 
 class Passed(Table, table=True):
-    """A place that waits for others, but not for this person, who skipped what waits there."""
+    """A place that waits for others, but not for this person, who judged or skipped what waits there."""
 
     __tablename__ = "passed"
     id: int | None = Field(default=None, primary_key=True)
     person: str
     queued_id: int = Field(index=True)
     band_id: int
+    skipped: bool  # some of it: it is not decided
     __table_args__ = (sa.UniqueConstraint("person", "queued_id"),)
 
 

@@ -45,7 +45,7 @@ def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float, *, 
     ys = [getattr(at, name) for name in lines]
     figure.add_scatter(x=[chosen] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
     if saved != chosen:
-        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_named("saved", saved))
+        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_named("in use", saved))
     figure.add_vline(chosen, line={"width": 1.5, "color": ACCENT}, **_named("chosen", chosen))
     figure.update_layout(**figure_layout(height=330))
     figure.update_xaxes(title="accepted: a mean greater than", range=[min(xs) - 0.03, max(xs) + 0.03], dtick=0.5)

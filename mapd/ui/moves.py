@@ -16,7 +16,7 @@ from mapd.verdicts import Policy, Verdict
 
 PAGE = "pages/curate/threshold.py"
 STANDS = "Judgements stand at every threshold, so what people decided is never among them."
-NOTHING = "Nothing: it decides every rationale as the saved policy does."
+NOTHING = "Nothing: it decides every rationale as the policy in use does."
 
 
 def by_threshold(exam_id: int, chosen: Policy, saved: Policy, **params: object) -> None:

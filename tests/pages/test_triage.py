@@ -289,6 +289,23 @@ def test_enter_accepts_the_rest_and_one_undo_takes_all_back(full_home: Path, at_
     assert button(app, "u").label.endswith("undo 2"), "and back again, as often as one likes"
 
 
+def test_what_was_skipped_is_not_decided(full_home: Path, at_once: None) -> None:
+    app = triage()
+    first = app.query_params["mistake"]
+    while app.query_params["mistake"] == first:
+        button(app, "s").click().run()
+    assert "0 decided, 1 skipped by you" in bar_of(app)
+    for _ in range(3):
+        button(app, "a").click().run()
+    assert "1 decided, 1 skipped by you" in bar_of(app)
+    with db.writing(db.open_store(Settings())) as session:
+        for mistake in judging.curated_set(session, 1).mistakes:
+            for x in mistake.rationales if mistake.attempt.uid != first else ():
+                judging.judge(session, judging.Target("rationale", x.text.id), Act.ACCEPT, by="ann")
+    app = triage()
+    assert "Nothing waits for you here: 11 decided, 1 skipped by you." in [s.value for s in app.subheader]
+
+
 def test_enter_accepts_what_is_marked_as_waiting_and_says_so(full_home: Path, at_once: None) -> None:
     app = triage()
     here = app.query_params["mistake"]

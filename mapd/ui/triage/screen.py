@@ -58,8 +58,18 @@ def where(line: Line, mistake: Mistake, at: int | None, mine: Sequence[Judgement
         return f"{at:,} / {line.all:,} mistakes"
     here = {(x.text.kind, x.text.id) for x in mistake.texts}
     here |= {("attempt", mistake.attempt.id), ("question", mistake.question.id)}
-    decided = any(row.queue == line.queue.name and (row.target, row.target_id) in here for row in mine)
+    decided = any(
+        row.queue == line.queue.name
+        and (row.target, row.target_id) in here
+        and row.judged.decision not in (Act.SKIP, Act.WITHDRAW)
+        for row in mine
+    )
     return "decided · has left this queue" if decided else "not in this queue"
+
+
+def so_far(line: Line) -> str:
+    """How much of the queue is decided, and how much this person skipped: that is not decided."""
+    return f"{line.decided:,} decided" + f", {line.skipped:,} skipped by you" * bool(line.skipped)
 
 
 def bar(line: Line, stop: Stop, at: str) -> None:
@@ -84,7 +94,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
             label_visibility="collapsed",
             width=330,
         )
-        settled = f'{figures.bar(line.settled, line.all)}<span class="mapd-note">{line.settled:,} decided</span>'
+        settled = f'{figures.bar(line.decided, line.all)}<span class="mapd-note">{so_far(line)}</span>'
         if not line.all or (line.queue.drains and not line.settled):
             settled = ""  # what is decided leaves a queue that drains
         st.html(f'<div class="mapd-progress"><b>{at}</b>{settled}</div>', width="stretch")
