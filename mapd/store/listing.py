@@ -87,6 +87,7 @@ class Wanted:
     cuts: tuple[int, int] | None = None  # accepted at the lower of two thresholds, and not at the higher
     spread: int = 0
     task: str | None = None
+    question: str | None = None  # its own number, as its file has it
     words: str = ""
     unheard_by: str | None = None  # what others said may only be asked of texts that this person has judged
 
@@ -308,6 +309,11 @@ class _Query:
         if wanted.task is not None:
             found.append(f"(SELECT q.task FROM question q WHERE q.id = {row}.question_id) = :task")
             self.values["task"] = wanted.task
+        if wanted.question is not None:
+            of_set = "q.set_id = (SELECT e.set_id FROM exam e WHERE e.id = :exam)"
+            own = f"SELECT q.id FROM question q WHERE {of_set} AND q.source_id = :question"
+            found.append(f"{row}.question_id IN ({own})")
+            self.values["question"] = wanted.question
         return found
 
     def _said(self, row: str) -> list[str]:

@@ -51,16 +51,19 @@ FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under 
 DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
     "q": "",
+    "no": "",
     **dict.fromkeys(("teacher", "verdict", *CHECKS, "student", "people", *FURTHER)),
     **dict.fromkeys(("order", "question_order"), IN_ORDER),
     **{key: free(usual) for key, _, usual in COLUMNS.values()},
 }
-OF_QUESTIONS = {"show", "q", "student", "people", "by", "task"}  # what questions can be asked for
+OF_QUESTIONS = {"show", "q", "no", "student", "people", "by", "task"}  # what questions can be asked for
 OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH = (
     "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
     "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
 )
+
+NUMBER = "The question’s own number, whole, as its file, triage and the first column have it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> W
         means=None if low is None and high is None else (low or 100, high or 500),
         spread=int(said["apart"] or 0),
         task=said["task"],
+        question=(said["no"] or "").strip() or None,
         words=said["q"] or "",
     )
 
@@ -231,6 +235,7 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
         or Show.RATIONALES
     )
     st.text_input("Words", key="q", placeholder="in question or text", width=170, help=SEARCH, **bound)
+    st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER, **bound)
     of_texts = show is not Show.QUESTIONS
     if of_texts:
         for key in ("teacher", "verdict", *CHECKS):

@@ -181,9 +181,9 @@ def test_columns_are_chosen(full_home: Path) -> None:
     assert 'class="c-verdict"' not in shown(app)
 
 
-def numbers(app: AppTest) -> list[int]:
-    """Which questions the rows are of, from top to bottom."""
-    return [int(n) for n in re.findall(r'<summary.*?class="c-no"[^>]*>(\d+)<', shown(app), re.DOTALL)]
+def numbers(app: AppTest) -> list[str]:
+    """Which questions the rows are of, by their own numbers, from top to bottom."""
+    return re.findall(r'<summary.*?class="c-no"[^>]*><span class="mapd-id">(.*?)</span>', shown(app), re.DOTALL)
 
 
 def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> None:
@@ -191,7 +191,7 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
         mistakes = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes
         judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by="ann")
         judging.judge(session, Target("question", mistakes[7].question.id), Act.CORRECT, value="77", by="ann")
-    places = [m.question.position + 1 for m in mistakes]
+    places = [m.question.source_id for m in mistakes]
     usual = browse(show="questions")
     assert numbers(usual) == places
     assert 'class="c-gold"' in shown(usual)
@@ -206,16 +206,37 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
     assert shown(browse(show="questions", question_columns="answer")).count('title="right"') == 2
 
 
+def test_a_row_has_its_questions_own_number_which_can_be_searched(full_home: Path) -> None:
+    everything = [str(2 * n) for n in range(12)]  # as the file has them
+    for show, each in (("rationales", 3), ("feedback", 3), ("mistakes", 1), ("questions", 1)):
+        assert numbers(browse(show=show)) == [number for number in everything for _ in range(each)][:25]
+        app = browse(show=show, no="8")
+        assert numbers(app) == ["8"] * each
+        assert f"<b>{each}</b> of {12 * each} {show}" in shown(app)
+        assert 'title="question 8, at place 5 of its set"' in shown(app)
+    assert "question 8<" in shown(open_page("pages/review/triage.py", mistake=mistake_of("8")))
+    app = browse(no="7")
+    assert any("Nothing fits" in i.value for i in app.info)
+    app.text_input(key="no").set_value(" 22 ").run()
+    assert numbers(app) == ["22"] * 3
+
+
+def mistake_of(number: str) -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        about = select(t.Attempt.uid).join(t.Question).where(t.Question.source_id == number)
+        return session.exec(about).one()
+
+
 def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
         question = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
         judging.judge(session, Target("question", question.id), Act.REJECT, by="ann", reason="gold_wrong")
     app = browse(show="questions", question_columns="answer", people="overridden")
-    assert numbers(app) == [question.position + 1]
+    assert numbers(app) == [question.source_id]
     assert "taken out" in shown(app)
     assert "question: bad by ann: gold wrong" in shown(app)
-    assert question.position + 1 not in numbers(browse(show="questions", student="wrong"))
-    assert numbers(browse(show="questions", question_order="wrong first"))[-1] == question.position + 1
+    assert question.source_id not in numbers(browse(show="questions", student="wrong"))
+    assert numbers(browse(show="questions", question_order="wrong first"))[-1] == question.source_id
 
 
 def test_a_row_of_mistakes_names_teachers_and_its_texts_by_kind(full_home: Path) -> None:
