@@ -82,7 +82,7 @@ class Line:
 
     def free(self, entry: Entry) -> bool:
         """Whether one more may have it in front of them; where people disagree they may, and the adjudicator too."""
-        return self.queue.settles or self.held.get(entry.mistake.attempt.id, 0) < entry.places
+        return self.queue.settles is not None or self.held.get(entry.mistake.attempt.id, 0) < entry.places
 
     def number(self, attempt_id: int) -> int | None:
         """A mistake's place in the queue, from 1; None where it isn't in it."""

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import bulk, judging, sharing
+from mapd.checks import State
+from mapd.curation import bulk, judging, policies, sharing
+from mapd.curation.curated import Explained
 from mapd.curation.queues import QUEUES
 from mapd.settings import Settings
 from mapd.store import db
@@ -287,6 +289,26 @@ def test_enter_accepts_the_rest_and_one_undo_takes_all_back(full_home: Path, at_
     button(app, "y").click().run()
     assert {row.undoes_id for row in judgements()[5:]} == {row.id for row in rows[3:]}
     assert button(app, "u").label.endswith("undo 2"), "and back again, as often as one likes"
+
+
+def test_who_looks_again_at_what_a_person_accepted_has_the_last_word(full_home: Path, at_once: None) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        policies.set_policy(session, 1, "strict", None, by="ann")
+        wrong = next(x for x in judging.curated_set(session, 1).rationales if x.states.matches_gold is State.FAILS)
+        judging.judge(session, judging.Target("rationale", wrong.text.id), Act.ACCEPT, by="ann")
+    app = triage(queue="person-accepted-wrong")
+    assert app.query_params["text"] == wrong.text.uid
+    assert "people decided" in shown(app)
+    assert "people disagree" not in shown(app)
+    button(app, "a").click().run()
+    assert [(j.decision, j.role) for j in judgements()] == [("accept", "annotator"), ("accept", "adjudicator")]
+    assert "decided · has left this queue" in bar_of(triage(queue="person-accepted-wrong", mistake=mistake_of(wrong)))
+
+
+def mistake_of(x: Explained) -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        about = select(t.Attempt.uid).where(t.Attempt.question_id == x.text.question_id)
+        return session.exec(about).one()
 
 
 def test_what_was_skipped_is_not_decided(full_home: Path, at_once: None) -> None:

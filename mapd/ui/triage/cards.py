@@ -286,14 +286,15 @@ def _says(j: Judged) -> str:
 
 
 def differing(rows: Sequence[JudgementRow], person: str) -> str:
-    """What people say of one target that they disagree on, each with reason and note, for whom decides now."""
+    """What people say of one target that waits for the last word, each with reason and note, for whom decides now."""
     by_id = {row.judged.id: row for row in rows}
     of_text = rows[0].target in ("rationale", "feedback")
     said = heard((row.judged for row in rows), VERDICT if of_text else ANYTHING)
     lines = "".join(_differs(by_id[j.id], of_text) for j in said)
     own = "You are one of them: better that somebody else decides. " if person in {j.person for j in said} else ""
     word = f"{own}What you decide here is the adjudicator’s word: it counts, and theirs stay on record."
-    return f'{labelled("people disagree")}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{word}</p>'
+    title = "people disagree" if len({(j.decision, j.value) for j in said}) > 1 else "people decided"
+    return f'{labelled(title)}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{word}</p>'
 
 
 def explained(row: JudgementRow, own: Act | None) -> str:

@@ -239,11 +239,11 @@ def _unsaid(curated: Curated, mistake: Mistake) -> frozenset[int]:
 
 
 def _role(line: Line, rows: Sequence[JudgementRow]) -> str:
-    """Where people disagree one decides as the adjudicator, and as long as that decision can be changed."""
+    """In a queue that settles what people decided one decides as the adjudicator, also to change that."""
     judged = [row.judged for row in rows]
     about = VERDICT if rows and rows[0].target in ("rationale", "feedback") else ANYTHING
-    people = ruling(judged, about)
-    return ADJUDICATOR if line.queue.settles and (people.conflict or people.adjudicated) else ANNOTATOR
+    people, settles = ruling(judged, about), line.queue.settles
+    return ADJUDICATOR if settles is not None and (settles(people) or people.adjudicated) else ANNOTATOR
 
 
 def _rows(curated: Curated, target: Target, person: str | None) -> list[JudgementRow]:

@@ -259,7 +259,7 @@ def _rows(scene: Scene, target: Target) -> list[JudgementRow]:
 
 
 def _disagreement(scene: Scene, item: Item) -> None:
-    """What people say who disagree, where this person settles it."""
+    """What people say, where this person settles it."""
     if item.role == ADJUDICATOR:
         st.html(cards.differing(_rows(scene, item.target), scene.person))
 
