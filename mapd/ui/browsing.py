@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from mapd.checks import State
-from mapd.curation import first, policies
+from mapd.curation import first, policies, seen
 from mapd.questions.grading import Task
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
@@ -47,6 +47,7 @@ def free(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in ALWAYS]
 
 
+OTHERS = "others"  # whether others' judgements are shown before one's own, where an exam wants several
 FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
 DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
@@ -83,7 +84,8 @@ def chosen(exam_id: int) -> Asked:
         overlap = queries.exam(session, exam_id).wanted > 1
     known = _known(voices, judges)
     _refuse(known)
-    if address.settle("browse", exam_id, **DEFAULTS) and not address.walked():
+    defaults = DEFAULTS | {OTHERS: current.curates()}
+    if address.settle("browse", exam_id, **defaults) and not address.walked():
         turning.begin()  # the key in the address is another exam's
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
@@ -97,13 +99,36 @@ def chosen(exam_id: int) -> Asked:
     params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
     order = Order(said[ORDERS[show][0]])
     wanted = _wanted(show, said, voices)
-    if overlap:
-        wanted = replace(wanted, unheard_by=current.current_person())
-        if wanted.about_people and show is not Show.QUESTIONS:
-            st.caption(
-                "This exam wants several judgements of each text: these are texts that you have judged yourself."
-            )
+    if overlap and show is not Show.QUESTIONS:
+        others = _others()
+        params |= {OTHERS: str(others).lower()} if others is not defaults[OTHERS] else {}
+        wanted = wanted if others else replace(wanted, unheard_by=current.current_person())
     return Asked(wanted, order, _columns(show, said), params)
+
+
+def _others() -> bool:
+    """Whether others' judgements are shown before one's own: to a curator, and to an owner who asks for it."""
+    if not current.owns():
+        if st.query_params.pop(OTHERS, None) is not None:
+            text.complain("what others said before your own judgement is for this project's owners; it is hidden")
+        return False
+    address.refuse(OTHERS, lambda value: value.lower() in {"true", "false"}, "true or false", current.curates())
+    return st.toggle(
+        "Others’ judgements, too",
+        current.curates(),
+        key=OTHERS,
+        bind="query-params",
+        on_change=turning.begin,
+        help="What you see so is noted: what you say of it later wasn’t judged first.",
+    )
+
+
+def hides(asked: Asked) -> str:
+    """What is kept back from the person, in words; nothing where all is shown."""
+    if asked.wanted.unheard_by is None:
+        return ""
+    only = " These are texts that you have judged yourself." if asked.wanted.about_people else ""
+    return f"Counts as you may see them: others’ judgements are hidden until your own.{only}"
 
 
 def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -215,14 +240,26 @@ def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
         question_rows.draw(exam_id, found, asked.columns, asked.wanted.words)
         return
     part = load_part(exam_id, [row.question_id for row in found])
-    person = current.current_person()
-    mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) for m in part.mistakes}
+    person, hidden = current.current_person(), asked.wanted.unheard_by is not None
+    mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) if hidden else m for m in part.mistakes}
     shown = []
     for row in found:
         if (mistake := mistakes.get(row.attempt_id)) is not None:  # people may take one out between the two reads
             texts = {x.text.id: x for x in mistake.texts}
             shown.append(rows.Found(mistake, texts.get(row.explanation_id or 0)))
+    if part.exam.wanted > 1 and not hidden:
+        _note_seen(person, shown, whole=asked.wanted.show is Show.MISTAKES)
     rows.draw(shown, part, "browse", asked.columns, words=asked.wanted.words)
+
+
+def _note_seen(person: str, shown: Sequence[rows.Found], *, whole: bool) -> None:
+    """Note which texts are shown with all that others said of them; of a mistake's row, all that it has."""
+    texts = {x.text.id for row in shown for x in (row.mistake.texts if whole else [row.text]) if x is not None}
+    with db.reading(current.engine()) as session:
+        fresh = texts - seen.of(session, person, texts)
+    if fresh:
+        with db.writing(current.engine()) as session:
+            seen.note(session, person, fresh)
 
 
 # -- the widgets ------------------------------------------------------------------------------------------------------

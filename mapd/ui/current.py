@@ -206,6 +206,15 @@ def owns() -> bool:
     return visitor is None or visitor.owns
 
 
+def curates() -> bool:
+    """Whether the person is here as a curator: an owner who signed in, and doesn't want the judging pages alone.
+
+    Where nobody signs in everybody may be one who judges, so nobody is taken for a curator.
+    """
+    visitor = signed_in()
+    return visitor is not None and visitor.owns and not judges_only()
+
+
 def current_person() -> str:
     """Who sits here, as `people.person_name` has it; the operating system's user until somebody says otherwise."""
     if (visitor := signed_in()) is not None:

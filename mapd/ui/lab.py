@@ -267,12 +267,13 @@ def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen
     """
     with db.reading(current.engine()) as session:
         voices = queries.voices(session, exam_id)
+        overlap = {"others": "true"} if queries.exam(session, exam_id).wanted > 1 else {}  # the rows that are counted
     colours = teacher_colours(voices)
 
     def counted(label: str, figure: str, **asked: str) -> tuple[figures.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((after, chosen), (before, saved)))
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
-        return label, new, figures.linked(old, current.address("browse", **asked)) if asked else old, change
+        return label, new, figures.linked(old, current.address("browse", **asked, **overlap)) if asked else old, change
 
     counts = [counted("rationales accepted", "accepted", verdict="accepted")]
     for name, author in voices.items():

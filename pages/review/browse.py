@@ -23,6 +23,8 @@ def page(exam_id: int) -> None:
         views.popover(asked.params, browsing.DEFAULTS)
         if current.owns() and show in (Show.RATIONALES, Show.FEEDBACK):
             bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
+    if hidden := browsing.hides(asked):
+        st.caption(hidden)
     if found.rows:
         browsing.draw(exam_id, asked, found.rows)
         turning.links(PAGE, found.rows, found.before, found.of, **asked.params)

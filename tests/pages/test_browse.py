@@ -64,6 +64,28 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
     assert rows(app.run()) == 1, "whoever judged it knows"
 
 
+def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        judging.judge(session, Target("rationale", 1), Act.REJECT, by="bob", reason=Reason.NO_WORK)
+        sharing.want(session, 1, by="ann", judgements_wanted=2)
+    app = browse(verdict="accepted")
+    assert "<b>24</b> of 36" in shown(app)
+    (said,) = [c.value for c in app.caption if "Counts as you may see them" in c.value]
+    assert "hidden until your own" in said
+    app.toggle(key="others").set_value(True).run()
+    assert "<b>23</b> of 36" in shown(app), "as the lab counts them"
+    assert not [c for c in app.caption if "Counts as you may see them" in c.value]
+    with db.reading(engine) as session:
+        noted = session.exec(select(t.Seen.explanation_id)).all()
+    assert len(noted) == 23, "what they say of these later wasn't judged first"
+    assert rows(browse(others="true", people="judged")) == 1
+    assert "others maybe, which can" in errors(browse(others="maybe"))[0]
+    with db.writing(engine) as session:
+        sharing.want(session, 1, by="ann", judgements_wanted=1)
+    assert "others" not in {t.key for t in browse().toggle}
+
+
 @pytest.mark.parametrize(
     ("asked", "number"),
     [
