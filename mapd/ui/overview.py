@@ -111,7 +111,7 @@ def show_people(curated: Curated) -> None:
         figures.row(
             [
                 (p.judged, f"of {p.texts:,} texts judged"),
-                (p.overridden, "overridden"),
+                (p.overridden, "texts overridden"),
                 (p.answers_corrected + p.golds_corrected, "corrected"),
                 (p.not_mistakes, "not a mistake"),
                 (p.excluded, "excluded"),
