@@ -157,6 +157,7 @@ class Curated:
     corrected: tuple[Response, ...]  # attempts that people found to be no mistakes
     excluded: tuple[Response, ...]  # mistakes on questions that people excluded
     judgements: tuple[JudgementRow, ...]
+    places: Mapping[str, int | None] = field(default_factory=dict)  # by name, each teacher's among the project's
 
     @property
     def rationales(self) -> Iterator[Explained]:
@@ -231,6 +232,7 @@ def curate(
         tuple(corrected),
         tuple(excluded),
         tuple(judgements),
+        material.places,
     )
 
 

@@ -7,9 +7,10 @@ One `Text` of an imported exam, as the rules and the pages see it:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
@@ -112,13 +113,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that the curation of one exam rests on, but for people's judgements. It only ever grows."""
+    """All that the curation of one exam rests on, but for people's judgements. It only ever grows.
+
+    `teachers`: those who wrote or reviewed, in the order in which they were added. `places`: as `places` gives them.
+    """
 
     exam: ExamInfo
     questions: dict[int, Item]
     attempts: tuple[Response, ...]
     texts: tuple[Text, ...]
     teachers: tuple[str, ...]
+    places: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,9 +303,19 @@ def material(session: Session, exam_id: int, only: Only = None) -> Material:
     info = exam(session, exam_id)
     texts = _texts(session, exam_id, only)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
-    order = session.exec(select(t.Teacher.name).order_by(col(t.Teacher.id))).all()
+    there = places(session)
     items, taken = questions(session, exam_id, only), attempts(session, exam_id, only)
-    return Material(info, items, taken, texts, tuple(name for name in order if name in voices))
+    return Material(info, items, taken, texts, tuple(name for name in there if name in voices), there)
+
+
+def places(session: Session) -> dict[str, int | None]:
+    """By name each teacher's place among all teachers of the project, in the order in which they were added.
+
+    A person who repairs is an author, too, and has no place: nobody's place moves by it.
+    """
+    rows = session.exec(select(t.Teacher.name, t.Teacher.kind).order_by(col(t.Teacher.id))).all()
+    place = count()
+    return {name: None if kind == "person" else next(place) for name, kind in rows}
 
 
 def _asked(exam_id: int, only: Only) -> sa.ColumnElement[bool]:

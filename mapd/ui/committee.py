@@ -96,8 +96,7 @@ def _share(share: Share) -> Cell:
 
 
 def _teacher(name: str, curated: Curated) -> Html:
-    order = sorted(curated.teachers)
-    return Html(look.teacher_chip(text.one_line(name, 30), order.index(name)))
+    return Html(look.teacher_chip(text.one_line(name, 30), curated.places[name]))
 
 
 def calls(exam: str) -> None:

@@ -18,7 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Parsed, Row
-from mapd.store import db, holdings
+from mapd.store import db, holdings, queries
 from mapd.ui import current, figures, look, text
 from mapd.verdicts import VoteStatus, vote
 
@@ -165,7 +165,7 @@ def preview(parsed: Parsed) -> None:
             ]
         )
     )
-    st.html("".join(look.teacher_chip(name, n) for n, name in enumerate(sorted(parsed.teachers))))
+    st.html(_teachers(parsed))
     for missing, count, file in (("feedback", feedback, "feedback"), ("rationale", len(given), "rationales")):
         if not count:
             text.complain(f"no {missing} was found; is the {file} file the right one?")
@@ -174,6 +174,15 @@ def preview(parsed: Parsed) -> None:
     for column, row in zip(st.columns(FIRST), parsed.rows, strict=False):
         with column.container(border=True, height="stretch"):
             st.html(_mistake(row))
+
+
+def _teachers(parsed: Parsed) -> str:
+    """HTML: the files' teachers in the colours that they will have: who is new comes behind those that are there."""
+    with db.reading(current.engine()) as session:
+        places = queries.places(session)
+    taken = sum(place is not None for place in places.values())
+    new = {name: taken + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
+    return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 
 def _particulars(parsed: Parsed) -> None:

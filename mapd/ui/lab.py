@@ -266,9 +266,8 @@ def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen
     Without `gold` answers nobody knows what is wrong.
     """
     with db.reading(current.engine()) as session:
-        voices = queries.voices(session, exam_id)
+        voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
         overlap = {"others": "true"} if queries.exam(session, exam_id).wanted > 1 else {}  # the rows that are counted
-    colours = teacher_colours(voices)
 
     def counted(label: str, figure: str, **asked: str) -> tuple[figures.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((after, chosen), (before, saved)))

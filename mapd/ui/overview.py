@@ -84,10 +84,9 @@ def show_funnel(curated: Curated, newest: Frozen | None, snapshots: int) -> None
 def show_teachers(curated: Curated) -> None:
     """Each teacher as author and as reviewer."""
     st.subheader("Teachers")
-    order = sorted(curated.teachers)
     rows = [
         (
-            Html(look.teacher_chip(t.name, order.index(t.name)) + (" simulated" if t.simulated else "")),
+            Html(look.teacher_chip(t.name, curated.places[t.name]) + (" simulated" if t.simulated else "")),
             t.rationales,
             t.accepted,
             t.wrong,

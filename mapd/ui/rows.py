@@ -97,7 +97,7 @@ def draw(
 
     `words`: what was searched for, to be marked. `was`: by text id the verdict before a change, beside the one after.
     """
-    colours = teacher_colours(curated.teachers)
+    colours = teacher_colours(curated.places)
     of = MISTAKE if "question" in columns else TEXT
     with table(key, of, columns):
         for number, row in enumerate(shown):

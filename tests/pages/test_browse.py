@@ -8,10 +8,10 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging, sharing, views
+from mapd.curation import judging, repairing, sharing, views
 from mapd.curation.judging import Target
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import Act, Reason
 from tests.pages.running import errors, open_page, shown
@@ -259,6 +259,36 @@ def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -
     assert "question: bad by ann: gold wrong" in shown(app)
     assert question.source_id not in numbers(browse(show="questions", student="wrong"))
     assert numbers(browse(show="questions", question_order="wrong first"))[-1] == question.source_id
+
+
+def test_the_first_repair_by_a_person_gives_no_teacher_another_colour(full_home: Path) -> None:
+    def colours(page: str, **params: str) -> dict[str, str]:
+        body = shown(open_page(f"pages/{page}.py", **params))
+        rows_ = re.findall(r'--c:(#\w+)"></i><span class="mapd-name" title="[^"]*">(\w+)<', body)
+        chips = re.findall(
+            r'--c:(#\w+)" title="[^"]*"><span class="mapd-swatch"></span><span class="mapd-name">(\w+)<', body
+        )
+        swatches = re.findall(r'--c:(#\w+)"></i> (\w+)</span>', body)
+        return {name: colour for colour, name in rows_ + chips + swatches}
+
+    pages = {
+        "review/browse": {"show": "rationales"},
+        "loop/overview": {},
+        "loop/committee": {},
+        "curate/threshold": {},
+        "review/triage": {},
+    }
+    before = {page: colours(page, **params) for page, params in pages.items()}
+    assert all(told.keys() >= {"gpt", "gemini", "mistral"} for told in before.values())
+    assert len({tuple(sorted(told.items())) for told in before.values()}) == 1, "the same on each"
+    with db.writing(db.open_store(Settings())) as session:
+        text = queries.material(session, 1).texts[0]
+        kept = repairing.repair(session, Target(text.kind, text.id), "1 + 1 = 2. So 2.", by="ann", token="x")
+        assert session.get_one(t.Teacher, kept.author_id).name < "gemini"
+    for page, params in pages.items():
+        told = colours(page, **params)
+        assert before[page].items() <= told.items(), page
+        assert told.get("ann") not in before[page].values()
 
 
 def test_a_row_of_mistakes_names_teachers_and_its_texts_by_kind(full_home: Path) -> None:

@@ -28,10 +28,8 @@ def labelled(what: str) -> str:
 
 
 def small_chip(teacher: str, curated: Curated, shown: str = "", title: str = "") -> str:
-    """A teacher's chip in the exam's colours; `shown` in place of the name, and what its tooltip says."""
-    names = sorted(set(curated.teachers))
-    index = names.index(teacher) if teacher in names else len(names)
-    return teacher_chip(one_line(shown or teacher, 30), index, title or teacher)
+    """A teacher's chip in its colour; `shown` in place of the name, and what its tooltip says."""
+    return teacher_chip(one_line(shown or teacher, 30), curated.places.get(teacher), title or teacher)
 
 
 def sign(state: State) -> str:
