@@ -45,7 +45,7 @@ if not upload.enough:
 else:
     read = importing.read(upload)
     if isinstance(read, Refused):
-        importing.refuse(read)
+        importing.refuse(read, upload)
     elif (exam := importing.imported_as(read)) is not None:
         imported(*exam)
     else:
