@@ -31,12 +31,14 @@ from mapd.cli import (
     people,
     questions,
     results,
+    trash,
 )
 from mapd.cli.shared import AsJson, console, line, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
 from mapd.people import this_person
 from mapd.settings import Settings
+from mapd.trash import of_exam, of_questions
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(questions.questioning, name="questions")
@@ -54,6 +56,18 @@ app.command("collect")(committee.collect)
 app.command("finetune")(finetuning.finetune)
 app.add_typer(exams.learning, name="students")
 app.add_typer(exams.examining, name="exam")
+app.add_typer(trash.naming, name="project")
+app.add_typer(trash.binning, name="trash")
+app.command("restore")(trash.restore)
+for group, kind in (
+    (exams.examining, "exam"),
+    (questions.questioning, "question set"),
+    (exams.learning, "student"),
+    (committee.teaching, "teacher"),
+):
+    group.command("rename")(trash.rename(kind))
+exams.examining.command("delete")(trash.delete("exam", of_exam))
+questions.questioning.command("delete")(trash.delete("question set", of_questions))
 app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)
 app.command("demo")(demo.demo)

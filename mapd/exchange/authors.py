@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
@@ -457,6 +457,9 @@ def _imported(parsed: Parsed, exam: str, *, new: bool) -> Imported:
     )
 
 
+Named = TypeVar("Named", t.Teacher, t.Student)
+
+
 class _Writer:
     """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
 
@@ -470,16 +473,22 @@ class _Writer:
 
     def _teacher(self, name: str) -> int:
         for shown in (name, f"{name} (imported)"):
-            found = self.session.exec(select(t.Teacher).where(t.Teacher.name == shown)).first()
+            uid = uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex
+            found = self._there(t.Teacher, uid, shown)
             if found is None:
-                found = t.Teacher(
-                    uid=uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex, name=shown, kind="imported"
-                )
+                found = t.Teacher(uid=uid, name=shown, kind="imported")
                 self.session.add(found)
                 self.session.flush()
             if found.kind == "imported":
                 return queries.identity(found)
         raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
+
+    def _there(self, table: type[Named], uid: str, name: str) -> Named | None:
+        """Return the row of this uid, which may have been renamed since, else the one of this name."""
+        for own in (col(table.uid) == uid, col(table.name) == name):
+            if (found := self.session.exec(select(table).where(own)).first()) is not None:
+                return found
+        return None
 
     def _free_name(self, column: Any, name: str) -> str:
         taken = set(self.session.exec(select(column).where(col(column).startswith(name, autoescape=True))).all())
@@ -488,10 +497,8 @@ class _Writer:
     def exam(self) -> t.Exam:
         """The exam with its student and question set."""
         p = self.parsed
-        student = self.session.exec(select(t.Student).where(t.Student.name == p.student)).first()
-        if student is None:
-            uid = uuid5(NAMESPACE_URL, f"imported student {p.student}").hex
-            student = t.Student(uid=uid, name=p.student, base=p.student)
+        uid = uuid5(NAMESPACE_URL, f"imported student {p.student}").hex
+        student = self._there(t.Student, uid, p.student) or t.Student(uid=uid, name=p.student, base=p.student)
         questions = t.QuestionSet(
             uid=self.uid("set"),
             name=self._free_name(t.QuestionSet.name, p.dataset),

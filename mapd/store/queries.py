@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd.errors import NotFound
+from mapd.errors import NotFound, Stale
 from mapd.questions.grading import Task
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, Act, Judged
@@ -512,6 +512,27 @@ def history(session: Session, target: str, target_id: int) -> list[JudgementRow]
 
 
 RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows
+DELETED, RESTORED, RENAMED = "delete", "restore", "rename"  # the audit's words for what changes ids or names
+
+
+def edition(session: Session, *acts: str) -> int:
+    """Count what was deleted, put back or renamed: what was read before may have other ids or names by now."""
+    acts = acts or (DELETED, RESTORED, RENAMED)
+    return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
+
+
+def check_ids(session: Session, edition_: int) -> None:
+    """Refuse an act on ids that were read before something was deleted: they may be others' by now.
+
+    Raises: Stale.
+    """
+    if edition(session, DELETED) != edition_:
+        raise Stale("something was deleted from the project in the meantime; it was reloaded, nothing was saved")
+
+
+def project_name(session: Session) -> str | None:
+    """Return the name that people gave the project; none where it is called as its folder."""
+    return session.exec(select(t.Project.name)).first()
 
 
 def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:

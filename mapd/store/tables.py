@@ -441,9 +441,17 @@ class Audit(Row, table=True):
 
     __tablename__ = "audit"
     person: str = Field(index=True)
-    action: str
+    action: str = Field(index=True)
     target: str
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+
+
+class Project(Table, table=True):
+    """The name that people gave the project, in one row; without it the project is called as its folder is."""
+
+    __tablename__ = "project"
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
 
 
 # --- The aggregate: what curation/standing.py derives from the rows above ---------------------------------------------

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from mapd.curation import bulk
 from mapd.curation.bulk import Chosen
 from mapd.errors import MapdError
-from mapd.store import db, listing
+from mapd.store import db, listing, queries
 from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import current, text
@@ -35,10 +35,11 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            _asked(listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1), wanted.show, of)
+            said = listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1)
+            _asked(said, wanted.show, of, queries.edition(session, queries.DELETED))
 
 
-def _asked(said: Sequence[Said], show: Show, rows: int) -> None:
+def _asked(said: Sequence[Said], show: Show, rows: int, deletions: int) -> None:
     """How many fit, and what to decide of them. `rows`: how many the table has of them."""
     if len(said) > bulk.MOST:
         st.markdown(
@@ -48,10 +49,10 @@ def _asked(said: Sequence[Said], show: Show, rows: int) -> None:
     judged = sum(bool(x.judged_by) for x in said)
     shared = f" They stand in {rows:,} rows: answers to one question share its rationales." * (len(said) != rows)
     st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
-    _decide(bulk.chosen(said, KINDS[show]))
+    _decide(bulk.chosen(said, KINDS[show]), deletions)
 
 
-def _decide(chosen: Sequence[Chosen]) -> None:
+def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
     """What is decided of all of them. The button reads reason and note at the click: what was just typed counts."""
     act = st.segmented_control(
         "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
@@ -65,12 +66,12 @@ def _decide(chosen: Sequence[Chosen]) -> None:
         disabled=act is None,
         key="bulk_save",
         on_click=_judge,
-        args=(chosen, act),
+        args=(chosen, act, deletions),
     )
     st.caption("One undo takes all of them back.")
 
 
-def _judge(chosen: Sequence[Chosen], act: Act) -> None:
+def _judge(chosen: Sequence[Chosen], act: Act, deletions: int) -> None:
     """Judge these, as they were shown; reason and note are what the fields say at the click."""
     said, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
     if said is not act:
@@ -78,13 +79,20 @@ def _judge(chosen: Sequence[Chosen], act: Act) -> None:
         return
     reason = reason if act is Act.REJECT else None
     _told_to_wait(len(chosen))
-    _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
+
+    def judge(session: Session, person: str) -> None:
+        queries.check_ids(session, deletions)
+        bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note)
+
+    _write(judge)
     st.session_state[OPEN] = False  # a second press would be for what is found now
 
 
 def _last(judged: Sequence[JudgementRow]) -> None:
     """The person's last act, where it was on many texts: what it was, undo or redo."""
     person = current.current_person()
+    with db.reading(current.engine()) as session:
+        deletions = queries.edition(session, queries.DELETED)
     for found, word, done in (
         (bulk.redoable(judged, person), "Redo", "undone"),
         (bulk.undoable(judged, person), "Undo", "saved"),
@@ -95,14 +103,21 @@ def _last(judged: Sequence[JudgementRow]) -> None:
                     f'<span role="status"><b>✓ {done}</b> {len(found):,} judgements in one act</span>', width="content"
                 )
                 st.button(
-                    f"{word} all {len(found):,}", key=f"bulk_{word}_{found[-1].uid}", on_click=_back, args=(found,)
+                    f"{word} all {len(found):,}",
+                    key=f"bulk_{word}_{found[-1].uid}",
+                    on_click=_back,
+                    args=(found, deletions),
                 )
             return
 
 
-def _back(rows: Sequence[JudgementRow]) -> None:
+def _back(rows: Sequence[JudgementRow], deletions: int) -> None:
+    def take_back(session: Session, person: str) -> None:
+        queries.check_ids(session, deletions)
+        bulk.take_back(session, rows, by=person)
+
     _told_to_wait(len(rows))
-    _write(lambda session, person: bulk.take_back(session, rows, by=person))
+    _write(take_back)
 
 
 def _told_to_wait(number: int) -> None:

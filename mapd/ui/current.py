@@ -55,8 +55,9 @@ def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url
 
 
 def project() -> str:
-    """The project's name."""
-    return settings().project
+    """The project's name: as people named it, else its folder's."""
+    with db.reading(engine()) as session:
+        return queries.project_name(session) or settings().project
 
 
 # -- the exam ---------------------------------------------------------------------------------------------------------

@@ -230,7 +230,8 @@ def curated_at(exam_id: int, policy: Policy) -> Curated:
     with db.reading(current.engine()) as session:
         material = load_material(session, exam_id)
         info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
-    held = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts))
+        edition = queries.edition(session)
+    held = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     said = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
     kept = _curated(exam_id, str(current.engine().url), held, said, rule, material, judgements, policy)

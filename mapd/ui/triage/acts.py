@@ -16,7 +16,7 @@ from mapd.curation import bulk, judging, repairing
 from mapd.curation.bulk import Chosen, Note
 from mapd.curation.judging import Circumstances
 from mapd.errors import MapdError
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
 from mapd.ui.triage import drafts
 from mapd.ui.triage.place import Stop, go
@@ -153,6 +153,7 @@ def _write(item: Item, then: Stop, act: Callable[[Session], object]) -> bool:
     told = ""
     try:
         with db.writing(item.engine) as session:
+            queries.check_ids(session, item.deletions)
             act(session)
     except MapdError as error:
         told = str(error)

@@ -17,7 +17,7 @@ from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.lines import Line, Spot
 from mapd.curation.queues import Entry, done_with, most_doubtful, undecided
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
 from mapd.ui.current import engine
@@ -48,6 +48,7 @@ class Item:
     here: Stop
     then: Stop
     past: Stop  # where a skip leads: nothing is revealed by it
+    deletions: int = 0  # of the project so far: after another one an id may be another's
     role: str = ANNOTATOR
     order: tuple[str, ...] = ()  # the texts' uids as they stand, where that is by lot
 
@@ -139,7 +140,7 @@ def show(curated: Curated, line: Line, stop: Stop, mistake: Mistake, text: Expla
     seen_of, opened = person if unsaid else None, _opened(person, mistake, hidden)
     latest = [_latest(curated, target, seen_of) for target in targets]
     token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *latest, bool(unsaid)))))
-    next_mistake = _given(stop, line.after(mistake))
+    next_mistake, deletions = _given(stop, line.after(mistake)), _deletions()
     items = [
         Item(
             engine=engine(),
@@ -156,6 +157,7 @@ def show(curated: Curated, line: Line, stop: Stop, mistake: Mistake, text: Expla
             here=replace(stop, told=None),
             then=next_mistake,
             past=next_mistake,
+            deletions=deletions,
             role=_role(line, _rows(curated, target, None)),
         )
         for target, n in zip(targets, latest, strict=True)
@@ -311,7 +313,13 @@ def nowhere(stop: Stop, person: str, mine: Sequence[JudgementRow]) -> Item:
         here=stop,
         then=stop,
         past=stop,
+        deletions=_deletions(),
     )
+
+
+def _deletions() -> int:
+    with db.reading(engine()) as session:
+        return queries.edition(session, queries.DELETED)
 
 
 def _shown(version: str) -> tuple[str, float]:

@@ -1,6 +1,7 @@
-"""a place that was skipped is told from one that was judged; an index to the acts of the audit.
+"""skips told from judgements; the project's name; what is deleted leaves the search, too; an index to the audit's acts.
 
-The aggregate is derived again before it is read next: its rules have changed.
+The aggregate is derived again before it is read next: its rules have changed. A later migration that copies one of the
+tables of WORDS on SQLite (batch_alter_table) has to make these triggers again, as those of 0004.
 
 Revision ID: 0016
 Revises: 0012
@@ -14,12 +15,44 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
+WORDS = {  # as in 0004
+    "explanation": (0, "OLD.text"),
+    "question": (1, "OLD.text || ' ' || coalesce(OLD.context, '')"),
+    "attempt": (2, "OLD.text"),
+}
+LONGEST = 100_000
+
 
 def upgrade() -> None:
     op.execute("DELETE FROM passed")
     op.execute("UPDATE standing_exam SET rules = ''")
     op.add_column("passed", sa.Column("skipped", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.create_table(
+        "project", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("name", sa.String(), nullable=False)
+    )
+    op.create_index("ix_audit_action", "audit", ["action"])
+    for table, (number, text) in WORDS.items():
+        name = f"{table}_words_gone"
+        if op.get_bind().dialect.name == "sqlite":
+            put = f"INSERT INTO words (words, rowid, text) VALUES ('delete', OLD.id * 4 + {number}, {_cut(text)});"
+            op.execute(f"CREATE TRIGGER {name} AFTER DELETE ON {table} BEGIN {put} END")
+            continue
+        act = f"DELETE FROM words WHERE id = OLD.id * 4 + {number};"
+        body = f"BEGIN {act} RETURN NULL; END"
+        op.execute(f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+        op.execute(f"CREATE TRIGGER {name} AFTER DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
+
+
+def _cut(text: str) -> str:
+    return f"substr({text}, 1, {LONGEST})"
 
 
 def downgrade() -> None:
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for table in WORDS:
+        op.execute(f"DROP TRIGGER {table}_words_gone" + ("" if sqlite else f" ON {table}"))
+        if not sqlite:
+            op.execute(f"DROP FUNCTION {table}_words_gone()")
+    op.drop_index("ix_audit_action", "audit")
+    op.drop_table("project")
     op.drop_column("passed", "skipped")

@@ -1,0 +1,105 @@
+"""Other names for what a project holds: an exam, a question set, a student, a teacher, the project itself.
+
+    rename(session, "exam", "svamp · Llama-2-7b-chat-hf · round 0", "svamp, first", by="ann")
+    rename_project(session, "SVAMP pilot", by="ann")
+
+A name is for people: uids, hashes and what is frozen stay. Work that was asked for by the old name, and may be resumed
+or asked for again, is told the new one.
+"""
+
+from collections.abc import Mapping
+
+from sqlmodel import Session, col, select
+
+from mapd import exam, students, teachers
+from mapd.errors import BadInput
+from mapd.people import person_name
+from mapd.store import queries
+from mapd.store import tables as t
+
+LONGEST = 200  # characters
+Named = t.Exam | t.QuestionSet | t.Student | t.Teacher
+TABLES: Mapping[str, type[Named]] = {
+    "exam": t.Exam,
+    "question set": t.QuestionSet,
+    "student": t.Student,
+    "teacher": t.Teacher,
+}
+ASKED_BY = {  # by what is named: the parameters of jobs that may have its name, by the kind of job
+    "exam": {"collect": "exam"},
+    "question set": {"exam": "questions"},
+    "student": {"exam": "student", "finetune": "student"},
+    "teacher": {"collect": "teachers"},
+}
+
+
+def rename(session: Session, kind: str, ref: str | int, to: str, *, by: str) -> Named:
+    """Give what `ref` names another name.
+
+    Raises: NotFound; BadInput for a name that can't be one, or is taken, or of a person.
+    """
+    person, name, row = person_name(by), _checked(kind, to), _row(session, kind, ref)
+    if isinstance(row, t.Teacher) and row.kind == "person":
+        raise BadInput(f"{row.name} is a person who repaired a text: a person's name is their own")
+    before, table = row.name, TABLES[kind]
+    if name == before:
+        return row
+    if session.exec(select(table.id).where(table.name == name)).first() is not None:
+        raise BadInput(f"another {kind} is named {name!r}; rename that one first, or choose another name")
+    row.name = name
+    session.add(row)
+    _tell_jobs(session, kind, before, name)
+    queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=before, to=name)
+    session.flush()
+    return row
+
+
+def named(session: Session, kind: str) -> list[tuple[str, str]]:
+    """Return the uid and name of all of a kind that can be renamed, the newest first."""
+    table = TABLES[kind]
+    query = select(table.uid, table.name).order_by(col(table.id).desc())
+    return list(session.exec(query if kind != "teacher" else query.where(t.Teacher.kind != "person")).all())
+
+
+def rename_project(session: Session, to: str, *, by: str) -> str:
+    """Give the project a name of its own; an empty one gives back that of its folder. Return the name.
+
+    Raises: BadInput for a name that can't be one.
+    """
+    person, before = person_name(by), session.exec(select(t.Project)).first()
+    name = _checked("project", to) if to.strip() else ""
+    if before is not None:
+        session.delete(before)
+        session.flush()
+    if name:
+        session.add(t.Project(id=1, name=name))
+    queries.audit(session, person, queries.RENAMED, "project", before=before.name if before else "", to=name)
+    session.flush()
+    return name
+
+
+def _checked(kind: str, name: str) -> str:
+    kept = " ".join(name.split())
+    if not 0 < len(kept) <= LONGEST or not kept.isprintable():
+        raise BadInput(f"a {kind} can't be named {name[:60]!r}: 1 to {LONGEST} characters that can be printed")
+    return kept
+
+
+def _row(session: Session, kind: str, ref: str | int) -> Named:
+    if kind == "exam":
+        return session.get_one(t.Exam, queries.exam(session, ref).id)
+    if kind == "question set":
+        return exam.question_set_of(session, ref)
+    return students.get(session, ref) if kind == "student" else teachers.get(session, str(ref))
+
+
+def _tell_jobs(session: Session, kind: str, before: str, name: str) -> None:
+    """Have the jobs ask by the new name."""
+    for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(ASKED_BY[kind]))).all():
+        key = ASKED_BY[kind][job.kind]
+        given = job.parameters.get(key)
+        if isinstance(given, list) and before in given:
+            job.parameters = job.parameters | {key: [name if one == before else one for one in given]}
+        elif given == before:
+            job.parameters = job.parameters | {key: name}
+        session.add(job)
