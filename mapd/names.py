@@ -86,11 +86,15 @@ def _checked(kind: str, name: str) -> str:
 
 
 def _row(session: Session, kind: str, ref: str | int) -> Named:
+    """Return the row by uid, or as its own commands find it."""
     if kind == "exam":
         return session.get_one(t.Exam, queries.exam(session, ref).id)
     if kind == "question set":
         return exam.question_set_of(session, ref)
-    return students.get(session, ref) if kind == "student" else teachers.get(session, str(ref))
+    if kind == "student":
+        return students.get(session, ref)
+    by_uid = session.exec(select(t.Teacher).where(t.Teacher.uid == str(ref))).first()
+    return by_uid or teachers.get(session, str(ref))
 
 
 def _tell_jobs(session: Session, kind: str, before: str, name: str) -> None:

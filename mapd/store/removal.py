@@ -18,6 +18,7 @@ import json
 import zipfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -125,7 +126,8 @@ def take_out(session: Session, rows: Ids, path: Path, about: Mapping[str, Any]) 
             packed.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise BadInput(f"the trash can't be written to {path} ({error.strerror}); nothing was deleted") from error
     for link in links:
         table = t.metadata.tables[link["table"]]
