@@ -41,7 +41,7 @@ WORDS = {  # of the tables whose rows are counted
     "snapshot": "snapshots",
     "finetune": "finetunes",
     "student": "students",
-    "teacher": "authors of imports and repairs",
+    "teacher": "authors",  # of imports and repairs
     "policy": "policies",
     "guidelines": "guidelines",
     "saved_view": "views",
@@ -72,6 +72,15 @@ class Entry:
     at: datetime | None
     gone: Mapping[str, int]
     fault: str = ""
+
+
+ONE = {"policies": "policy", "guidelines": "version of the guidelines", "feedback": "feedback"}
+
+
+def in_words(gone: Mapping[str, int]) -> str:
+    """Return how many of what, in a line: "1 exam, 387 attempts"."""
+    one = {word: ONE.get(word, word.removesuffix("s")) for word in gone}
+    return ", ".join(f"{number:,} {one[word] if number == 1 else word}" for word, number in gone.items())
 
 
 # -- what hangs on it -------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def choose() -> Upload:
     taken = {kind: OTHER_WAY.get(kind, kind) if st.session_state.get(SWAP) == turn else kind for kind in files}
     for column, (kind, _, _) in zip(columns, KINDS, strict=True):
         if kind in files:
-            column.html(_holds(files[kind], taken[kind]))
+            column.html(_holds(files[kind], kind, taken[kind]))
     files = {taken[kind]: file for kind, file in files.items()}
     digest = hashlib.sha256()
     for kind, file in files.items():
@@ -77,14 +77,17 @@ def choose() -> Upload:
 OTHER_WAY = {Kind.FEEDBACK: Kind.RATIONALES, Kind.RATIONALES: Kind.FEEDBACK}
 
 
-def _holds(file: UploadedFile, taken: Kind) -> str:
-    """HTML: what a file is taken as, what it holds, and its whole name, which the uploader cuts."""
+def _holds(file: UploadedFile, kind: Kind, taken: Kind) -> str:
+    """HTML: what a file holds, what it is taken as, and its whole name, which the uploader cuts."""
     held = _look_at(file.file_id, file)
     name = f'<div class="mapd-note mapd-file">{text.escape(text.one_line(file.name, 300))}</div>'
     if held is None:
         return f"{look.chip('fails', word='can’t be read')}{name}"
     kinds, number = held
-    sign, told = ("holds", "") if taken in kinds else ("fails", f", not {taken}")
+    right = taken in kinds
+    sign, told = "holds" if right else "fails", f", not {taken}"
+    if right:
+        told = "" if kind is taken else ", taken as such"
     return f"{look.chip(sign, word=f'{authors.in_words(kinds)}{told}', note=f'{number:,} rows')}{name}"
 
 

@@ -98,7 +98,7 @@ def _ask_before(thing: Thing) -> None:
     """What goes along and what stays, and the two answers."""
     with db.reading(current.engine()) as session:
         removed = _removal(session, thing)
-    gone = ", ".join(f"{number:,} {word}" for word, number in removed.gone.items()) or "nothing"
+    gone = trash.in_words(removed.gone) or "nothing"
     stays = "".join(f"<li>{text.escape(text.one_line(line, 300))}</li>" for line in removed.stays)
     with st.container(border=True, key="mapd_delete"):
         st.html(
@@ -134,7 +134,7 @@ def _line(entry: Entry) -> str:
     """HTML: what was deleted, by whom and when; of a file that can't be read, why."""
     if entry.fault:
         return f'<span class="mapd-note">{text.escape(text.one_line(entry.fault, 300))}</span>'
-    gone = ", ".join(f"{number:,} {word}" for word, number in entry.gone.items())
+    gone = trash.in_words(entry.gone)
     when = f"{entry.at:%Y-%m-%d %H:%M} UTC" if entry.at else ""
     about = f"by {text.one_line(entry.person, 40)}, {when}: {gone}"
     what = text.escape(text.one_line(f"{entry.kind} {entry.name}", 200))
@@ -168,8 +168,15 @@ def _delete(thing: Thing) -> None:
         return trash.delete(session, home, _removal(session, thing), by=person).name
 
     if (file := _write(act)) is not None:
+        if st.query_params.get("exam") not in [uid for uid, _ in _exams()]:
+            st.query_params.pop("exam", None)  # the header goes on to another one
         st.session_state[ASKED] = None
         st.session_state[TOLD], st.session_state[LATEST] = f"deleted {thing.name}", file
+
+
+def _exams() -> list[tuple[str, str]]:
+    with db.reading(current.engine()) as session:
+        return names.named(session, "exam")
 
 
 def _restore(file: str) -> None:

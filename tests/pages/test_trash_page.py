@@ -46,6 +46,7 @@ def test_it_asks_before_says_after_and_brings_back(full_home: Path) -> None:
     app.button(key="trash_delete").click().run()
     assert exams() == []
     assert f"deleted {name}" in shown(app)
+    assert errors(app) == [], "the address goes on to what is there"
     assert "Nothing is in this project yet" in " ".join(m.value for m in app.markdown)
     assert [e.label for e in app.expander if e.label.startswith("Trash")] == ["Trash · 1"]
     app.button(key="trash_undo").click().run()
