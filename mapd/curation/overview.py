@@ -51,7 +51,7 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
         Stage("with explanations", explained, mistakes, "a rationale and a feedback"),
         Stage("accepted rationales", counts.accepted, counts.rationales, f"policy {policy.name}, {policy.threshold:g}"),
         Stage("mistakes covered", counts.mistakes_covered, mistakes, "an accepted rationale"),
-        Stage("training pairs", counts.pairs, mistakes, "and a feedback that stands: one a mistake"),
+        Stage("training pairs", counts.pairs, mistakes, "and a feedback that stands"),
         Stage("frozen in a snapshot", len(frozen), counts.pairs, made),
     ]
 

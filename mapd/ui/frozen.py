@@ -52,13 +52,13 @@ def _given(curated: Curated, pairs: Sequence[Pair]) -> str:
     return figures.row(
         [
             (len(pairs), "training pairs"),
-            (snapshots.wrong_pairs(pairs) if gold else None, "of them wrong"),
-            (counts.pairs, "of so many mistakes"),
+            (snapshots.wrong_pairs(pairs) if gold else None, "pairs with a wrong answer"),
+            (counts.pairs, "mistakes in them"),
             (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
             (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
             (counts.accepted, "rationales accepted"),
-            (counts.accepted_wrong_answer if gold else None, "of all accepted wrong"),
-            (counts.overridden, "rationales overridden by people"),
+            (counts.accepted_wrong_answer if gold else None, "accepted, wrong answer"),
+            (counts.overridden, "overridden by people"),
         ]
     )
 

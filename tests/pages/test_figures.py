@@ -331,17 +331,17 @@ def test_snapshots_count_their_own_pairs(rows: Count, mapd: Callable[..., Any]) 
         body = numbers("curate/snapshots", rows, every=every, seed="3")
         pairs = rows.all_pairs if option else rows.pairs
         assert figure(body, "training pairs") == pairs
-        assert figure(body, "of so many mistakes") == rows.pairs
+        assert figure(body, "mistakes in them") == rows.pairs
         assert figure(body, "rationales accepted") == rows.verdicts("accepted")
-        assert figure(body, "rationales overridden by people") == rows.overridden()
+        assert figure(body, "overridden by people") == rows.overridden()
         if not pairs:
             continue
-        assert figure(body, "of all accepted wrong") == rows.wrong
+        assert figure(body, "accepted, wrong answer") == rows.wrong
         made = mapd("curate", "snapshot", "--exam", rows.exam["uid"], "--seed", 3, *option)
         lines = (Path(made["path"]) / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
         ends = sum(json.loads(line)["rationale"]["uid"] in wrong for line in lines)
         assert (made["pairs"], made["mistakes"], made["wrong"]) == (len(lines), rows.pairs, ends)
-        assert (figure(body, "training pairs"), figure(body, "of them wrong")) == (len(lines), ends)
+        assert (figure(body, "training pairs"), figure(body, "pairs with a wrong answer")) == (len(lines), ends)
         listed = row(numbers("curate/snapshots", rows), made["snapshot"][:12])
         assert list(map(number, listed[4:7])) == [len(lines), rows.pairs, ends]
     if not rows.pairs:
