@@ -79,7 +79,8 @@ def _to_look_at(curated: Curated) -> NextStep | None:
         x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS and not x.judged for x in rationales
     )
     if wrong:
-        finding = f"{_count(wrong, 'accepted rationale')} {'ends' if wrong == 1 else 'end'} in a wrong answer"
+        ends = "ends" if wrong == 1 else "end"
+        finding = f"{_count(wrong, 'accepted rationale')} {ends} in a wrong answer, not judged yet"
         return NextStep(Step.WRONG_ANSWERS, wrong, finding, "Look at them", "triage", WRONG_ANSWERS)
     if not any(x.judged for m in curated.mistakes for x in m.texts):
         finding, act = "Nobody has judged a text yet", "Begin with the most doubtful"

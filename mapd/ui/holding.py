@@ -9,7 +9,7 @@ from mapd.store.holdings import Holding, Import
 from mapd.ui import current, figures, text
 from mapd.ui.figures import Cell
 
-HEADER = ("exam", "student", "set", "teachers", "imported by", "when (UTC)", "mistakes", "snapshots")
+HEADER = ("exam", "student", "set", "teachers", "imported by", "when (UTC)", "mistakes, as recorded", "snapshots")
 
 
 def show_holdings() -> None:

@@ -266,6 +266,10 @@ def test_the_overview_counts_the_rows(rows: Count) -> None:
     frozen, of = bar(body, "frozen in a snapshot")
     assert of == rows.pairs
     assert frozen == (rows.pairs if rows.exam_id == 1 else 0), "what is frozen is what there is, and no more"
+    if found := re.search(r"([\d,]+) accepted rationales? ends? in a wrong answer, not judged yet", body):
+        unjudged = [x for x in rows.each("rationale") if not x.word.by]
+        wrong = sum(x.verdict == "accepted" and x.matches == "fails" for x in unjudged)
+        assert number(found[1]) == wrong
     for teacher in {x.teacher for x in rows.each("rationale")}:
         own = [x for x in rows.each("rationale") if x.teacher == teacher]
         accepted = [x for x in own if x.verdict == "accepted"]
