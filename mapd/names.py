@@ -66,14 +66,9 @@ def rename_project(session: Session, to: str, *, by: str) -> str:
 
     Raises: BadInput for a name that can't be one.
     """
-    person, before = person_name(by), session.exec(select(t.Project)).first()
+    person, before = person_name(by), queries.project_name(session)
     name = _checked("project", to) if to.strip() else ""
-    if before is not None:
-        session.delete(before)
-        session.flush()
-    if name:
-        session.add(t.Project(id=1, name=name))
-    queries.audit(session, person, queries.RENAMED, "project", before=before.name if before else "", to=name)
+    queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=before or "", to=name)
     session.flush()
     return name
 

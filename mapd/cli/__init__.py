@@ -38,6 +38,7 @@ from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
 from mapd.people import this_person
 from mapd.settings import Settings
+from mapd.store import queries
 from mapd.trash import of_exam, of_questions
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -84,10 +85,11 @@ def run_app(
     with writing() as session:  # a home or database that can't be used is said here, before a server starts
         if with_demo and recorded.load(session, Settings().home, by=this_person()):
             console.print("the recorded demo is loaded: its teachers are simulated")
+        project = queries.project_name(session) or Settings().project
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
-    console.print(f"MAPD Studio: http://127.0.0.1:{port}   project {Settings().project}   (Ctrl+C ends it)")
+    console.print(f"MAPD Studio: http://127.0.0.1:{port}   project {project}   (Ctrl+C ends it)")
     sys.stdout.flush()
     home = str(Settings().home.resolve())  # streamlit reads its configuration from the folder it starts in
     os.chdir(script.parent)

@@ -513,6 +513,7 @@ def history(session: Session, target: str, target_id: int) -> list[JudgementRow]
 
 RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows
 DELETED, RESTORED, RENAMED = "delete", "restore", "rename"  # the audit's words for what changes ids or names
+PROJECT = "project"  # what is renamed then
 
 
 def edition(session: Session, *acts: str) -> int:
@@ -531,8 +532,10 @@ def check_ids(session: Session, edition_: int) -> None:
 
 
 def project_name(session: Session) -> str | None:
-    """Return the name that people gave the project; none where it is called as its folder."""
-    return session.exec(select(t.Project.name)).first()
+    """Return the name that people gave the project last; none where it is called as its folder."""
+    named = select(t.Audit.detail).where(t.Audit.action == RENAMED, t.Audit.target == PROJECT)
+    latest = session.exec(named.order_by(col(t.Audit.id).desc()).limit(1)).first()
+    return latest["to"] or None if latest else None
 
 
 def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:

@@ -446,14 +446,6 @@ class Audit(Row, table=True):
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
 
 
-class Project(Table, table=True):
-    """The name that people gave the project, in one row; without it the project is called as its folder is."""
-
-    __tablename__ = "project"
-    id: int | None = Field(default=None, primary_key=True)
-    name: str
-
-
 # --- The aggregate: what curation/standing.py derives from the rows above ---------------------------------------------
 
 

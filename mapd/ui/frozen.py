@@ -52,7 +52,7 @@ def _given(curated: Curated, pairs: Sequence[Pair]) -> str:
     return figures.row(
         [
             (len(pairs), "training pairs"),
-            (snapshots.wrong_pairs(pairs) if gold else None, "pairs with a wrong answer"),
+            (snapshots.wrong_pairs(pairs) if gold else None, "of them wrong"),
             (counts.pairs, "mistakes in them"),
             (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
             (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),

@@ -345,7 +345,7 @@ def test_snapshots_count_their_own_pairs(rows: Count, mapd: Callable[..., Any]) 
         lines = (Path(made["path"]) / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
         ends = sum(json.loads(line)["rationale"]["uid"] in wrong for line in lines)
         assert (made["pairs"], made["mistakes"], made["wrong"]) == (len(lines), rows.pairs, ends)
-        assert (figure(body, "training pairs"), figure(body, "pairs with a wrong answer")) == (len(lines), ends)
+        assert (figure(body, "training pairs"), figure(body, "of them wrong")) == (len(lines), ends)
         listed = row(numbers("curate/snapshots", rows), made["snapshot"][:12])
         assert list(map(number, listed[4:7])) == [len(lines), rows.pairs, ends]
     if not rows.pairs:

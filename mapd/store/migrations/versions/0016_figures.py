@@ -1,4 +1,4 @@
-"""skips told from judgements; the project's name; what is deleted leaves the search, too; an index to the audit's acts.
+"""skips told from judgements; what is deleted leaves the search, too; an index to the audit's acts.
 
 The aggregate is derived again before it is read next: its rules have changed. A later migration that copies one of the
 tables of WORDS on SQLite (batch_alter_table) has to make these triggers again, as those of 0004.
@@ -27,9 +27,6 @@ def upgrade() -> None:
     op.execute("DELETE FROM passed")
     op.execute("UPDATE standing_exam SET rules = ''")
     op.add_column("passed", sa.Column("skipped", sa.Boolean(), nullable=False, server_default=sa.false()))
-    op.create_table(
-        "project", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("name", sa.String(), nullable=False)
-    )
     op.create_index("ix_audit_action", "audit", ["action"])
     for table, (number, text) in WORDS.items():
         name = f"{table}_words_gone"
@@ -54,5 +51,4 @@ def downgrade() -> None:
         if not sqlite:
             op.execute(f"DROP FUNCTION {table}_words_gone()")
     op.drop_index("ix_audit_action", "audit")
-    op.drop_table("project")
     op.drop_column("passed", "skipped")
