@@ -54,7 +54,7 @@ def rename(session: Session, kind: str, ref: str | int, to: str, *, by: str) -> 
     return row
 
 
-def named(session: Session, kind: str) -> list[tuple[str, str]]:
+def listed(session: Session, kind: str) -> list[tuple[str, str]]:
     """Return the uid and name of all of a kind that can be renamed, the newest first."""
     table = TABLES[kind]
     query = select(table.uid, table.name).order_by(col(table.id).desc())
@@ -74,10 +74,10 @@ def rename_project(session: Session, to: str, *, by: str) -> str:
 
 
 def _checked(kind: str, name: str) -> str:
-    kept = " ".join(name.split())
-    if not 0 < len(kept) <= LONGEST or not kept.isprintable():
+    words = " ".join(name.split())
+    if not 0 < len(words) <= LONGEST or not words.isprintable():
         raise BadInput(f"a {kind} can't be named {name[:60]!r}: 1 to {LONGEST} characters that can be printed")
-    return kept
+    return words
 
 
 def _row(session: Session, kind: str, ref: str | int) -> Named:
@@ -96,9 +96,9 @@ def _tell_jobs(session: Session, kind: str, before: str, name: str) -> None:
     """Have the jobs ask by the new name."""
     for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(ASKED_BY[kind]))).all():
         key = ASKED_BY[kind][job.kind]
-        given = job.parameters.get(key)
-        if isinstance(given, list) and before in given:
-            job.parameters = job.parameters | {key: [name if one == before else one for one in given]}
-        elif given == before:
+        value = job.parameters.get(key)
+        if isinstance(value, list) and before in value:
+            job.parameters = job.parameters | {key: [name if item == before else item for item in value]}
+        elif value == before:
             job.parameters = job.parameters | {key: name}
         session.add(job)

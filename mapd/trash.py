@@ -77,10 +77,10 @@ class Entry:
 ONE = {"policies": "policy", "guidelines": "version of the guidelines", "feedback": "feedback"}
 
 
-def in_words(gone: Mapping[str, int]) -> str:
+def in_words(counts: Mapping[str, int]) -> str:
     """Return how many of what, in a line: "1 exam, 387 attempts"."""
-    one = {word: ONE.get(word, word.removesuffix("s")) for word in gone}
-    return ", ".join(f"{number:,} {one[word] if number == 1 else word}" for word, number in gone.items())
+    singular = {word: ONE.get(word, word.removesuffix("s")) for word in counts}
+    return ", ".join(f"{number:,} {singular[word] if number == 1 else word}" for word, number in counts.items())
 
 
 # -- what hangs on it -------------------------------------------------------------------------------------------------
@@ -100,8 +100,10 @@ def of_exam(session: Session, ref: str | int) -> Removal:
     rows = removal.closure(session, seeds)
     stays = [*_ledger(session, rows), *_tuned(session, rows), *_files(rows)]
     if "question_set" not in seeds:
-        kept = select(func.count()).select_from(t.Explanation).join(t.Question)
-        number = session.exec(kept.where(t.Explanation.kind == "rationale", t.Question.set_id == row.set_id)).one()
+        rationales = select(func.count()).select_from(t.Explanation).join(t.Question)
+        number = session.exec(
+            rationales.where(t.Explanation.kind == "rationale", t.Question.set_id == row.set_id)
+        ).one()
         stays.insert(0, f"the question set {info.question_set} with the {number:,} rationales on its questions")
     kind = "import" if info.graded_by == "import" else "exam"
     return Removal(kind, info.name, info.uid, rows, _counts(session, rows), tuple(stays))
@@ -121,8 +123,8 @@ def of_questions(session: Session, ref: str | int) -> Removal:
 def of_project(session: Session, name: str) -> Removal:
     """Return all that a project holds, but for its ledger, the teachers that can be asked, and the record of acts."""
     seeds = {table: _all(session, t.metadata.tables[table]) for table in PROJECT}
-    asked = select(t.Call.teacher_id).where(col(t.Call.teacher_id).is_not(None))
-    only_named = col(t.Teacher.kind).in_(("imported", "person")) & col(t.Teacher.id).not_in(asked)
+    of_ledger = select(t.Call.teacher_id).where(col(t.Call.teacher_id).is_not(None))
+    only_named = col(t.Teacher.kind).in_(("imported", "person")) & col(t.Teacher.id).not_in(of_ledger)
     seeds["teacher"] = {row_id for row_id in session.exec(select(t.Teacher.id).where(only_named)) if row_id is not None}
     rows = removal.closure(session, seeds)
     stays = (*_ledger(session, rows), *_teachers(session, rows), *_files(rows), "the record of who did what")
@@ -161,8 +163,8 @@ def _counts(session: Session, rows: Ids) -> dict[str, int]:
 
 def _ledger(session: Session, rows: Ids) -> Iterator[str]:
     """The calls that were made for these exams, and what they cost."""
-    made = select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(rows.get("exam", ())))
-    calls, cost = session.exec(made).one()
+    paid_for = select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(rows.get("exam", ())))
+    calls, cost = session.exec(paid_for).one()
     if calls:
         paid = f" ({dollars(cost)})" if cost else ""
         yield f"{calls:,} calls in the ledger{paid}: what was paid is never asked for again"
@@ -170,8 +172,8 @@ def _ledger(session: Session, rows: Ids) -> Iterator[str]:
 
 def _tuned(session: Session, rows: Ids) -> Iterator[str]:
     """The students that were made from these snapshots."""
-    made = select(t.Student.name).join(t.Finetune, col(t.Finetune.student_id) == t.Student.id)
-    names = session.exec(made.where(col(t.Finetune.id).in_(rows.get("finetune", ()))).order_by(t.Student.name)).all()
+    tuned = select(t.Student.name).join(t.Finetune, col(t.Finetune.student_id) == t.Student.id)
+    names = session.exec(tuned.where(col(t.Finetune.id).in_(rows.get("finetune", ()))).order_by(t.Student.name)).all()
     names = [name for name in names if name]
     if names:
         yield f"the students that its snapshots made, with their exams: {', '.join(names)}"
@@ -242,14 +244,14 @@ def _refs(row: t.Exam | t.Student | t.QuestionSet) -> set[str]:
 
 def _works_on(job: t.Job, exam: t.Exam, named: Mapping[str, set[str]], hashes: Iterable[str]) -> bool:
     """Whether the job is about the exam: a demo may be about any."""
-    given = job.parameters
+    parameters = job.parameters
     if job.kind == "collect":
-        return str(given.get("exam")) in named["exam"]
+        return str(parameters.get("exam")) in named["exam"]
     if job.kind == "exam":
-        same = (str(given.get(key)) in named[key] for key in ("student", "questions"))
-        return all(same) and given.get("split") == exam.split
+        same = (str(parameters.get(key)) in named[key] for key in ("student", "questions"))
+        return all(same) and parameters.get("split") == exam.split
     if job.kind == "finetune":
-        return any(sha256.startswith(str(given.get("snapshot"))) for sha256 in hashes)
+        return any(sha256.startswith(str(parameters.get("snapshot"))) for sha256 in hashes)
     return True
 
 
@@ -259,11 +261,11 @@ def restore(session: Session, home: Path, file: str, *, by: str) -> tuple[Entry,
     Raises: NotFound where the trash has no such file; BadInput where it can't be read, or put back.
     """
     person, path = person_name(by), _path(home, file)
-    entry, done = _entry(path), removal.put_back(session, path)
-    details: dict[str, Any] = {"name": entry.name, "file": path.name, "rows": done.new}
+    entry, rows = _entry(path), removal.put_back(session, path)
+    details: dict[str, Any] = {"name": entry.name, "file": path.name, "rows": rows.new}
     queries.audit(session, person, queries.RESTORED, f"{entry.kind} {entry.name}", **details)
     session.flush()
-    return entry, done
+    return entry, rows
 
 
 def forget(home: Path, file: str) -> None:

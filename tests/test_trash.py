@@ -84,7 +84,7 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
         removed.gone,
     )
     _, done = trash.restore(session, home, path.name, by="bob")
-    assert (done.known, done.renamed) == (0, ())
+    assert (done.present, done.renamed) == (0, ())
     assert content(session, home) == before
     back = queries.exam(session, judged.uid)
     assert summary(judging.curated_set(session, back.id)) == count
@@ -105,7 +105,7 @@ def test_what_was_brought_in_again_meanwhile_is_found_there(
     text = next(judging.curated_set(session, queries.exam(session, again.exam).id).rationales).text
     judging.judge(session, Target("rationale", text.id), Act.ACCEPT, by="zoe")
     _, done = trash.restore(session, home, file, by="ann")
-    assert done.known > 150
+    assert done.present > 150
     after = content(session, home)
     assert len(after["judgement"]) == len(before["judgement"]) + 1
     assert {r["uid"] for r in before["judgement"]} < {r["uid"] for r in after["judgement"]}

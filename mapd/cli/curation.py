@@ -134,7 +134,8 @@ def curate_snapshot(
             session, curated, by=by or this_person(), seed=seed, everything=everything, limit=pairs
         )
         folder = snapshots.write(frozen, Settings().make_home())
-        held = snapshots.contents(frozen.lines, frozen.manifest)
-        result = {"snapshot": frozen.sha256, "pairs": held.pairs, "mistakes": len(held.mistakes), "wrong": held.wrong}
+        contents = snapshots.contents(frozen.lines, frozen.manifest)
+        result = {"snapshot": frozen.sha256, "pairs": contents.pairs}
+        result |= {"mistakes": len(contents.mistakes), "wrong": contents.wrong}
         result["path"] = str(folder)
     show(result, as_json, "frozen")

@@ -88,7 +88,7 @@ def list_trash(as_json: AsJson = False) -> None:
     """List what was deleted and can be brought back, the newest first."""
     entries = trash.listed(Settings().home)
     if as_json:
-        show({"trash": [_told(entry) for entry in entries]}, as_json, "")
+        show({"trash": [_as_json(entry) for entry in entries]}, as_json, "")
     for entry in () if as_json else entries:
         line(f"{entry.file}  {entry.fault or f'{entry.kind} {entry.name}, by {entry.person}'}")
 
@@ -104,13 +104,13 @@ def restore(file: TrashFile, by: PersonName = None, as_json: AsJson = False) -> 
     """Bring back what was deleted, under its own uids."""
     home = Settings().home
     with writing() as session:
-        entry, done = trash.restore(session, home, file, by=by or this_person())
+        entry, rows = trash.restore(session, home, file, by=by or this_person())
     trash.forget(home, entry.file)
-    result = {"kind": entry.kind, "name": entry.name, "rows_new": done.new, "rows_known": done.known}
-    show(result | {"renamed": list(done.renamed)}, as_json, "brought back")
+    result = {"kind": entry.kind, "name": entry.name, "rows_new": rows.new, "rows_known": rows.present}
+    show(result | {"renamed": list(rows.renamed)}, as_json, "brought back")
 
 
-def _told(entry: Entry) -> dict[str, Any]:
-    told = {"file": entry.file, "kind": entry.kind, "name": entry.name, "by": entry.person}
+def _as_json(entry: Entry) -> dict[str, Any]:
+    result = {"file": entry.file, "kind": entry.kind, "name": entry.name, "by": entry.person}
     at = entry.at.isoformat() if entry.at else None
-    return told | {"at": at, "gone": dict(entry.gone), "fault": entry.fault or None}
+    return result | {"at": at, "gone": dict(entry.gone), "fault": entry.fault or None}

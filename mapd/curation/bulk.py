@@ -128,22 +128,22 @@ def accept_rest(
 
     Raises: BadInput (the note belongs to none of them), NotFound, Stale (somebody decided on one of them since).
     """
-    if note is not None and note.target not in [one.target for one in rest]:
+    if note is not None and note.target not in [text.target for text in rest]:
         raise BadInput(f"the note is on {note.target.kind} {note.target.id}, which doesn't wait; save it by itself")
     rows = [
         judge(
             session,
-            one.target,
+            text.target,
             Act.ACCEPT,
             by=by,
-            note=note.words if note is not None and note.target == one.target else None,
-            token=f"{token}/{one.target.id}",
-            seen=one.seen,
+            note=note.words if note is not None and note.target == text.target else None,
+            token=f"{token}/{text.target.id}",
+            seen=text.seen,
             seen_of=seen_of,
-            circumstances=replace(circumstances, committee=one.committee),
+            circumstances=replace(circumstances, committee=text.committee),
             follow=False,
         )
-        for one in rest
+        for text in rest
     ]
     standing.after_judgements(session, rows)
     return rows

@@ -82,8 +82,10 @@ def judge(
     the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
     aggregate follows later, for many at once: standing.after_judgements.
 
-    A corrected value is kept as the question's task reads it (corrections.py). Raises: BadInput (a reason or value that
-    doesn't fit, a withdrawal of nothing), NotFound, Stale (somebody decided since `seen`).
+    A corrected value is kept as the question's task reads it (questions/corrections.py).
+
+    Raises: BadInput (a reason or value that doesn't fit, a withdrawal of nothing), NotFound, Stale (somebody decided
+    since `seen`).
     """
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
@@ -192,11 +194,11 @@ def _check_said(session: Session, target: Target, person: str, role: str) -> Non
     Of a text it ends the verdict; how its answer is read stays, and is taken back by an undo.
     """
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
-    words = (row.judged for row in queries.history(session, target.kind, target.id))
-    own = [j for j in in_force(words) if (j.person, j.role) == (person, role) and j.decision in about]
+    history = (row.judged for row in queries.history(session, target.kind, target.id))
+    own = [j for j in in_force(history) if (j.person, j.role) == (person, role) and j.decision in about]
     if not (spoken := [j for j in own if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
-        said = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
-        raise BadInput(f"{person} {said} this {target.kind}: there is nothing to withdraw")
+        words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
+        raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 
 
 def _check_seen(session: Session, target: Target, seen: int | None, seen_of: str | None) -> None:

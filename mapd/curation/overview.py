@@ -44,7 +44,9 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
     taken = len(curated.corrected) + len(curated.excluded)
     taught = {m.attempt.uid for m in curated.mistakes if m.covered and m.feedback_stands}
     frozen = taught & newest.mistakes if newest else set()
-    made = f"newest of {snapshots}: {newest.sha256[:8]}, {newest.pairs:,} pairs" if newest else "no snapshot yet"
+    newest_in_words = (
+        f"newest of {snapshots}: {newest.sha256[:8]}, {newest.pairs:,} pairs" if newest else "no snapshot yet"
+    )
     policy = curated.policy
     return [
         Stage("mistakes", mistakes, mistakes + taken, f"{taken:,} taken out by people" if taken else ""),
@@ -52,7 +54,7 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
         Stage("accepted rationales", counts.accepted, counts.rationales, f"policy {policy.name}, {policy.threshold:g}"),
         Stage("mistakes covered", counts.mistakes_covered, mistakes, "an accepted rationale"),
         Stage("training pairs", counts.pairs, mistakes, "and a feedback that stands"),
-        Stage("frozen in a snapshot", len(frozen), counts.pairs, made),
+        Stage("frozen in a snapshot", len(frozen), counts.pairs, newest_in_words),
     ]
 
 

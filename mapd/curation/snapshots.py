@@ -6,7 +6,7 @@ One line, from the authors' SVAMP file (shortened):
      "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…"},
      "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …"}}
 
-contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 32 of them with a wrong answer.
+contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
 
 A text that a person repaired carries `"by_person": true` and, as `"repairs"`, the uid of what it stands in for. No
 times and no local ids are in it, so the same input gives the same name on every machine.
@@ -95,20 +95,32 @@ class Contents:
 
 
 def contents(lines: str, manifest: Mapping[str, Any]) -> Contents:
-    """Count a snapshot's pairs from its lines. What people read of a rationale's answer is in the manifest."""
+    """Count a snapshot's pairs from its lines. What people read of a rationale's answer is in the manifest.
+
+    Raises: BadInput where they are not what a snapshot holds.
+    """
+    try:
+        readings = _readings(manifest["judgements"])
+        pairs = [read_line(line) for line in lines_of(lines)]
+        wrong = sum(_ends_wrong(pair, ruling(readings[pair["rationale"]["uid"]], READING)) for pair in pairs)
+        return Contents(len(pairs), frozenset(pair["mistake"] for pair in pairs), wrong)
+    except (ValueError, LookupError, TypeError) as error:
+        raise BadInput(f"a snapshot of this exam is damaged ({error}): import its project again") from error
+
+
+def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
+    """By rationale, how people said that its answer reads."""
     readings: dict[str, list[Judged]] = defaultdict(list)
-    for number, said in enumerate(manifest["judgements"]):
-        if said["target"] == "rationale" and said["decision"] == Act.CORRECT:
-            judged = Judged(number, said["person"], Act.CORRECT, said["reason"], said["value"], said["role"])
-            readings[said["uid"]].append(judged)
-    pairs = [read_line(line) for line in lines_of(lines)]
-    wrong = sum(_ends_wrong(pair, ruling(readings[pair["rationale"]["uid"]], READING)) for pair in pairs)
-    return Contents(len(pairs), frozenset(pair["mistake"] for pair in pairs), wrong)
+    for number, row in enumerate(judgements):
+        if row["target"] == "rationale" and row["decision"] == Act.CORRECT:
+            judged = Judged(number, row["person"], Act.CORRECT, row["reason"], row["value"], row["role"])
+            readings[row["uid"]].append(judged)
+    return readings
 
 
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
-    asked, text = pair["question"], pair["rationale"]["text"]
-    own = own_answer(text, asked["gold"], Task(asked["task"]), asked["options"], reading)
+    question, text = pair["question"], pair["rationale"]["text"]
+    own = own_answer(text, question["gold"], Task(question["task"]), question["options"], reading)
     return own.matches_gold is State.FAILS
 
 

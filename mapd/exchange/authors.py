@@ -122,8 +122,8 @@ def kinds_of(rows: Sequence[dict[str, Any]]) -> frozenset[Kind]:
 
 def in_words(kinds: frozenset[Kind]) -> str:
     """Return what a file is, in a word: both other files repeat the mistakes."""
-    told = kinds - {Kind.MISTAKES} or kinds
-    return " and ".join(sorted(told)) or "none of the columns of the authors' files"
+    own = kinds - {Kind.MISTAKES} or kinds
+    return " and ".join(sorted(own)) or "none of the columns of the authors' files"
 
 
 def look_at(file: File) -> tuple[frozenset[Kind], int]:
@@ -141,11 +141,11 @@ def are_swapped(feedback: frozenset[Kind], rationales: frozenset[Kind]) -> bool:
     return not right and Kind.RATIONALES in feedback and Kind.FEEDBACK in rationales
 
 
-def _check_kinds(chosen: Mapping[Kind, tuple[str, Sequence[dict[str, Any]]]]) -> None:
+def _check_kinds(files: Mapping[Kind, tuple[str, Sequence[dict[str, Any]]]]) -> None:
     """Refuse a file that isn't what it was chosen as: two that were swapped would give an import of nothing."""
-    held = {kind: (name, kinds_of(rows)) for kind, (name, rows) in chosen.items() if rows}
-    wrong = {kind: named for kind, named in held.items() if kind not in named[1]}
-    first, second = (held.get(kind, ("", frozenset())) for kind in (Kind.FEEDBACK, Kind.RATIONALES))
+    content = {kind: (name, kinds_of(rows)) for kind, (name, rows) in files.items() if rows}
+    wrong = {kind: named for kind, named in content.items() if kind not in named[1]}
+    first, second = (content.get(kind, ("", frozenset())) for kind in (Kind.FEEDBACK, Kind.RATIONALES))
     if are_swapped(first[1], second[1]):
         raise BadInput(
             f"the two files are swapped: {first[0]} holds the rationales and {second[0]} the feedback; nothing was "
@@ -173,8 +173,8 @@ def parse(
         raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
     faults: list[tuple[str, int, str, str]] = []
     loaded = {f.name: _load(f) for f in files}
-    chosen = {Kind.MISTAKES: mistakes, Kind.RATIONALES: rationales, Kind.FEEDBACK: feedback}
-    _check_kinds({kind: (f.name, loaded[f.name]) for kind, f in chosen.items() if f is not None})
+    by_kind = {Kind.MISTAKES: mistakes, Kind.RATIONALES: rationales, Kind.FEEDBACK: feedback}
+    _check_kinds({kind: (f.name, loaded[f.name]) for kind, f in by_kind.items() if f is not None})
     tables = {name: _by_id(name, rows, faults) for name, rows in loaded.items()}
     teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
     skipped: list[str] = []
@@ -474,7 +474,7 @@ class _Writer:
     def _teacher(self, name: str) -> int:
         for shown in (name, f"{name} (imported)"):
             uid = uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex
-            found = self._there(t.Teacher, uid, shown)
+            found = self._existing(t.Teacher, uid, shown)
             if found is None:
                 found = t.Teacher(uid=uid, name=shown, kind="imported")
                 self.session.add(found)
@@ -483,11 +483,11 @@ class _Writer:
                 return queries.identity(found)
         raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
 
-    def _there(self, table: type[Named], uid: str, name: str) -> Named | None:
+    def _existing(self, table: type[Named], uid: str, name: str) -> Named | None:
         """Return the row of this uid, which may have been renamed since, else the one of this name."""
         for own in (col(table.uid) == uid, col(table.name) == name):
-            if (found := self.session.exec(select(table).where(own)).first()) is not None:
-                return found
+            if (row := self.session.exec(select(table).where(own)).first()) is not None:
+                return row
         return None
 
     def _free_name(self, column: Any, name: str) -> str:
@@ -498,7 +498,7 @@ class _Writer:
         """The exam with its student and question set."""
         p = self.parsed
         uid = uuid5(NAMESPACE_URL, f"imported student {p.student}").hex
-        student = self._there(t.Student, uid, p.student) or t.Student(uid=uid, name=p.student, base=p.student)
+        student = self._existing(t.Student, uid, p.student) or t.Student(uid=uid, name=p.student, base=p.student)
         questions = t.QuestionSet(
             uid=self.uid("set"),
             name=self._free_name(t.QuestionSet.name, p.dataset),

@@ -303,9 +303,9 @@ def material(session: Session, exam_id: int, only: Only = None) -> Material:
     info = exam(session, exam_id)
     texts = _texts(session, exam_id, only)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
-    there = places(session)
+    all_places = places(session)
     items, taken = questions(session, exam_id, only), attempts(session, exam_id, only)
-    return Material(info, items, taken, texts, tuple(name for name in there if name in voices), there)
+    return Material(info, items, taken, texts, tuple(name for name in all_places if name in voices), all_places)
 
 
 def places(session: Session) -> dict[str, int | None]:

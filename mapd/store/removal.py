@@ -2,7 +2,7 @@
 
     rows = closure(session, {"exam": {3}})        -> {"exam": {3}, "attempt": {12, 13, …}, "review": {…}, …}
     take_out(session, rows, path, {"name": "svamp · …"})
-    put_back(session, path)                       -> PutBack(new=5031, known=0, renamed=())
+    put_back(session, path)                       -> PutBack(new=5031, present=0, renamed=())
 
 The file is a zip: a manifest, and a JSONL of each table, a row a line with its id, as the table has it. One line of
 judgement.jsonl (shortened):
@@ -56,7 +56,7 @@ class PutBack:
     """What was put back: rows, those that were there already, and names that had been taken: "exam a -> a (2)"."""
 
     new: int
-    known: int
+    present: int
     renamed: tuple[str, ...]
 
 
@@ -80,19 +80,19 @@ def references(table: sa.Table) -> dict[str, str]:
 
 def closure(session: Session, seeds: Mapping[str, Collection[int]]) -> Ids:
     """Return these rows, by table, and all that refers to them."""
-    found: Ids = defaultdict(set, {name: set(ids) for name, ids in seeds.items()})
+    rows: Ids = defaultdict(set, {name: set(ids) for name, ids in seeds.items()})
     for table in t.metadata.sorted_tables:
         if "id" not in table.c:
             continue
         for column, parent in references(table).items():
             if column not in LOOSE.get(table.name, ()):
-                found[table.name] |= _referring(session, table, column, found[parent])
-    return {name: ids for name, ids in found.items() if ids}
+                rows[table.name] |= _referring(session, table, column, rows[parent])
+    return {name: ids for name, ids in rows.items() if ids}
 
 
 def _referring(session: Session, table: sa.Table, column: str, parents: set[int]) -> set[int]:
     """Return the rows that refer to these; where a table refers to itself, on and on."""
-    found: set[int] = set()
+    children: set[int] = set()
     fresh = set(parents)
     while fresh:
         rows = {
@@ -100,9 +100,9 @@ def _referring(session: Session, table: sa.Table, column: str, parents: set[int]
             for some in _blocks(fresh)
             for row_id in session.scalars(sa.select(table.c.id).where(table.c[column].in_(some)))
         }
-        fresh = (rows - found - parents) if references(table)[column] == table.name else set()
-        found |= rows
-    return found
+        fresh = (rows - children - parents) if references(table)[column] == table.name else set()
+        children |= rows
+    return children
 
 
 # -- out --------------------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def put_back(session: Session, path: Path) -> PutBack:
         ) from error
     except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError) as error:
         raise BadInput(f"{path.name} is damaged ({error}); nothing was put back") from error
-    return PutBack(writer.new, writer.known, tuple(writer.renamed))
+    return PutBack(writer.new, writer.present, tuple(writer.renamed))
 
 
 @dataclass
@@ -271,7 +271,7 @@ class _Writer:
     file: str
     outside: Mapping[str, Mapping[str, str]]
     new: int = 0
-    known: int = 0
+    present: int = 0
     renamed: list[str] = field(default_factory=list)
     ids: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))  # by table, of the file's the new
 
@@ -281,8 +281,8 @@ class _Writer:
         block: list[Record] = []
         for line in lines:
             record = json.loads(line)
-            waiting = {one.get("id") for one in block}
-            if len(block) == BLOCK or any(record[column] in waiting for column in own if record[column] is not None):
+            pending = {earlier.get("id") for earlier in block}
+            if len(block) == BLOCK or any(record[column] in pending for column in own if record[column] is not None):
                 self._send(table, block)
                 block = []
             block.append(record)
@@ -290,16 +290,16 @@ class _Writer:
 
     def _send(self, table: sa.Table, block: Sequence[Record]) -> None:
         uids = [record["uid"] for record in block if "uid" in record]
-        there: dict[str, int] = {}
+        ids: dict[str, int] = {}
         if uids:
-            there = dict(self.session.execute(sa.select(table.c.uid, table.c.id).where(table.c.uid.in_(uids))).all())
+            ids = dict(self.session.execute(sa.select(table.c.uid, table.c.id).where(table.c.uid.in_(uids))).all())
         fresh = []
         for record in block:
             values = {name: self._restored(table, name, value) for name, value in record.items() if name != "id"}
-            known = there.get(record.get("uid", "")) or self._twin(table, values)
-            if known is not None:
-                self.known += 1
-                self.ids[table.name][record.get("id", 0)] = known
+            twin = ids.get(record.get("uid", "")) or self._twin(table, values)
+            if twin is not None:
+                self.present += 1
+                self.ids[table.name][record.get("id", 0)] = twin
             else:
                 fresh.append((record.get("id"), self._named(table, values)))
         self._insert(table, fresh)
@@ -312,8 +312,8 @@ class _Writer:
         if "id" not in table.c:
             self.session.execute(sa.insert(table), values)
             return
-        made = self.session.execute(sa.insert(table).returning(table.c.id, sort_by_parameter_order=True), values)
-        for (old, _), new in zip(fresh, made.scalars(), strict=True):
+        new_ids = self.session.execute(sa.insert(table).returning(table.c.id, sort_by_parameter_order=True), values)
+        for (old, _), new in zip(fresh, new_ids.scalars(), strict=True):
             if old is not None:
                 self.ids[table.name][old] = new
 
@@ -331,11 +331,11 @@ class _Writer:
             return self.ids[table][old]
         uid = self.outside.get(table, {}).get(str(old))
         column = t.metadata.tables[table].c
-        found = self.session.scalar(sa.select(column.id).where(column.uid == uid))
-        if found is None:
+        row_id = self.session.scalar(sa.select(column.id).where(column.uid == uid))
+        if row_id is None:
             raise BadInput(f"{self.file} refers to a {table} that isn't in the project any more; nothing was put back")
-        self.ids[table][old] = found
-        return int(found)
+        self.ids[table][old] = row_id
+        return int(row_id)
 
     def _twin(self, table: sa.Table, values: Record) -> int | None:
         """Return the row that is the same though its uid isn't, or though it has none."""
@@ -344,16 +344,16 @@ class _Writer:
         columns = (*TWINS[table.name], *OF_TWINS.get(table.name, ()))
         same = [table.c[name].is_not_distinct_from(values[name]) for name in columns]
         key = table.c.id if "id" in table.c else sa.literal(0)
-        found: int | None = self.session.scalar(sa.select(key).select_from(table).where(*same))
-        return found
+        row_id: int | None = self.session.scalar(sa.select(key).select_from(table).where(*same))
+        return row_id
 
     def _named(self, table: sa.Table, values: Record) -> Record:
         """Return the row under a name that is free, where names must differ."""
         if "name" not in table.c or not table.c.name.unique:
             return values
         query = sa.select(table.c.name).where(table.c.name.startswith(values["name"], autoescape=True))
-        taken, name, number = set(self.session.scalars(query)), values["name"], 2
-        while name in taken:
+        others, name, number = set(self.session.scalars(query)), values["name"], 2
+        while name in others:
             name, number = f"{values['name']} ({number})", number + 1
         if name != values["name"]:
             self.renamed.append(f"{table.name} {values['name']} -> {name}")

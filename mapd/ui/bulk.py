@@ -73,8 +73,8 @@ def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
 
 def _judge(chosen: Sequence[Chosen], act: Act, deletions: int) -> None:
     """Judge these, as they were shown; reason and note are what the fields say at the click."""
-    said, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
-    if said is not act:
+    decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
+    if decision is not act:
         st.session_state[TOLD] = f"the button said {act.value}, the decision was changed just then; nothing was saved"
         return
     reason = reason if act is Act.REJECT else None

@@ -1,7 +1,7 @@
 """The parts of the snapshots page: making one, the list, and the contents of one.
 
 make(curated)              # the form, and above it what freezing would give
-held(row)                  # what a snapshot's own pairs hold
+own_pairs(row)             # what a snapshot's own pairs hold
 """
 
 import io
@@ -25,7 +25,7 @@ MADE = "snapshot_made"
 
 def make(curated: Curated) -> None:
     """The form that freezes the set as it stands, and above it what that gives."""
-    counts, given = summary(curated), st.container()
+    counts, headline = summary(curated), st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
         every = st.toggle(
             "All accepted rationales", key="every", bind="query-params", help="Else one a mistake, drawn with the seed."
@@ -35,7 +35,7 @@ def make(curated: Curated) -> None:
             _freeze(curated, seed, every)
         st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
         current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
-    given.html(_given(curated, snapshots.draw(curated, seed=seed, everything=every)))
+    headline.html(_headline(curated, snapshots.draw(curated, seed=seed, everything=every)))
     if not counts.pairs:
         cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
         text.complain(
@@ -46,7 +46,7 @@ def make(curated: Curated) -> None:
     _in_a_terminal(curated, seed, every)
 
 
-def _given(curated: Curated, pairs: Sequence[Pair]) -> str:
+def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
     """HTML: the pairs that freezing would write, and the set that they are drawn from."""
     counts, gold = summary(curated), curated.has_gold
     return figures.row(
@@ -91,13 +91,13 @@ def listed(rows: Sequence[t.Snapshot], chosen: str | None) -> None:
     st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
 
 
-def held(row: t.Snapshot) -> Contents:
+def own_pairs(row: t.Snapshot) -> Contents:
     """What a snapshot's own lines hold. They never change, so they are read once."""
-    return _held(row.sha256, row)
+    return _own_pairs(row.sha256, row)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _held(sha256: str, _row: t.Snapshot) -> Contents:  # noqa: ARG001 - the cache's key
+def _own_pairs(sha256: str, _row: t.Snapshot) -> Contents:  # noqa: ARG001 - the cache's key
     return snapshots.contents(_row.lines, _row.manifest)
 
 
@@ -110,9 +110,9 @@ def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
         text.one_line(row.person, 30),
         f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
         f"{m['draw']['pairs']}, seed {m['draw']['seed']}",
-        held(row).pairs,
-        len(held(row).mistakes),
-        held(row).wrong,
+        own_pairs(row).pairs,
+        len(own_pairs(row).mistakes),
+        own_pairs(row).wrong,
         len(m["judgements"]),
     ]
 

@@ -62,11 +62,11 @@ def choose() -> Upload:
         )
         if file is not None:
             files[kind] = file
-    taken = {kind: OTHER_WAY.get(kind, kind) if st.session_state.get(SWAP) == turn else kind for kind in files}
+    roles = {kind: OTHER_WAY.get(kind, kind) if st.session_state.get(SWAP) == turn else kind for kind in files}
     for column, (kind, _, _) in zip(columns, KINDS, strict=True):
         if kind in files:
-            column.html(_holds(files[kind], kind, taken[kind]))
-    files = {taken[kind]: file for kind, file in files.items()}
+            column.html(_chip(files[kind], kind, roles[kind]))
+    files = {roles[kind]: file for kind, file in files.items()}
     digest = hashlib.sha256()
     for kind, file in files.items():
         digest.update(f"{kind}\n{file.name}\n{len(file.getbuffer())}\n".encode())
@@ -77,18 +77,17 @@ def choose() -> Upload:
 OTHER_WAY = {Kind.FEEDBACK: Kind.RATIONALES, Kind.RATIONALES: Kind.FEEDBACK}
 
 
-def _holds(file: UploadedFile, kind: Kind, taken: Kind) -> str:
+def _chip(file: UploadedFile, kind: Kind, role: Kind) -> str:
     """HTML: what a file holds, what it is taken as, and its whole name, which the uploader cuts."""
-    held = _look_at(file.file_id, file)
+    content = _look_at(file.file_id, file)
     name = f'<div class="mapd-note mapd-file">{text.escape(text.one_line(file.name, 300))}</div>'
-    if held is None:
+    if content is None:
         return f"{look.chip('fails', word='can’t be read')}{name}"
-    kinds, number = held
-    right = taken in kinds
-    sign, told = "holds" if right else "fails", f", not {taken}"
-    if right:
-        told = "" if kind is taken else ", taken as such"
-    return f"{look.chip(sign, word=f'{authors.in_words(kinds)}{told}', note=f'{number:,} rows')}{name}"
+    kinds, number = content
+    sign, verdict = (
+        ("fails", f", not {role}") if role not in kinds else ("holds", ", taken as such" * (kind is not role))
+    )
+    return f"{look.chip(sign, word=f'{authors.in_words(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
 
 
 @st.cache_data(max_entries=12, show_spinner=False)
@@ -156,8 +155,8 @@ def refuse(refused: Refused, upload: Upload) -> None:
 def _kinds(upload: Upload, kind: Kind) -> frozenset[Kind]:
     """What the file holds that is taken as this one."""
     file = upload.files[kind]
-    held = _look_at(file.file_id, file)
-    return frozenset() if held is None else held[0]
+    content = _look_at(file.file_id, file)
+    return frozenset() if content is None else content[0]
 
 
 def _swap() -> None:
@@ -222,8 +221,8 @@ def _teachers(parsed: Parsed) -> str:
     """HTML: the files' teachers in the colours that they will have: who is new comes behind those that are there."""
     with db.reading(current.engine()) as session:
         places = queries.places(session)
-    taken = sum(place is not None for place in places.values())
-    new = {name: taken + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
+    number = sum(place is not None for place in places.values())
+    new = {name: number + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
     return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 

@@ -61,8 +61,8 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
         if not found:
             return None, 0
         row, taught = found[0], {student.snapshot_sha256 for student in students.listed(session)}
-        held, policy = frozen.held(row), row.manifest["policy"]
-        newest = Frozen(row.sha256, held.pairs, row.created_at, policy, row.sha256 in taught, held.mistakes)
+        own, policy = frozen.own_pairs(row), row.manifest["policy"]
+        newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes)
         return newest, len(found)
 
 

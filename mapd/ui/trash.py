@@ -44,7 +44,7 @@ def things() -> list[Thing]:
     found = [Thing("project", "", current.project())]
     with db.reading(current.engine()) as session:
         for kind in names.TABLES:
-            found += [Thing(kind, uid, name) for uid, name in names.named(session, kind)]
+            found += [Thing(kind, uid, name) for uid, name in names.listed(session, kind)]
     return found
 
 
@@ -176,15 +176,15 @@ def _delete(thing: Thing) -> None:
 
 def _exams() -> list[tuple[str, str]]:
     with db.reading(current.engine()) as session:
-        return names.named(session, "exam")
+        return names.listed(session, "exam")
 
 
 def _restore(file: str) -> None:
     home, person = current.settings().home, current.current_person()
 
     def act(session: Session) -> str:
-        entry, done = trash.restore(session, home, file, by=person)
-        renamed = f"; its name was taken: {'; '.join(done.renamed)}" if done.renamed else ""
+        entry, rows = trash.restore(session, home, file, by=person)
+        renamed = f"; its name was taken: {'; '.join(rows.renamed)}" if rows.renamed else ""
         return f"{entry.kind} {entry.name} is back{renamed}"
 
     if (told := _write(act)) is not None:
