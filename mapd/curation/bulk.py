@@ -17,14 +17,15 @@ from sqlmodel import Session
 
 from mapd.curation import standing
 from mapd.curation.judging import ON_ITS_OWN, Circumstances, Target, judge, undo
-from mapd.curation.queues import Whole
+from mapd.curation.queues import Whole, done_with
 from mapd.curation.records import last_words
 from mapd.errors import BadInput
+from mapd.people import person_name
 from mapd.store import listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Said
 from mapd.store.queries import ExamInfo, JudgementRow
-from mapd.verdicts import Act
+from mapd.verdicts import VERDICT, Act, heard
 
 QUEUE = "bulk"  # what such a judgement has as its queue
 MOST = 5_000  # texts in one act: each is a judgement of its own, all in one transaction
@@ -126,10 +127,13 @@ def accept_rest(
 
     `seen_of`: as in `judge`. `circumstances`: what they share.
 
-    Raises: BadInput (the note belongs to none of them), NotFound, Stale (somebody decided on one of them since).
+    Raises: BadInput (one of them doesn't wait, or the note belongs to none of them), NotFound, Stale (somebody decided
+    on one of them since).
     """
     if note is not None and note.target not in [text.target for text in rest]:
         raise BadInput(f"the note is on {note.target.kind} {note.target.id}, which doesn't wait; save it by itself")
+    for text in rest:
+        _check_waits(session, text.target, by, seen_of, token)
     rows = [
         judge(
             session,
@@ -147,6 +151,20 @@ def accept_rest(
     ]
     standing.after_judgements(session, rows)
     return rows
+
+
+def _check_waits(session: Session, target: Target, by: str, seen_of: str | None, token: str) -> None:
+    """Refuse a text that somebody decided on, as far as the person sees it, or that they skipped themselves.
+
+    The same press again is no fault: its own judgement stands there then.
+    """
+    rows = queries.history(session, target.kind, target.id)
+    if any(row.batch == token for row in rows):
+        return
+    person = person_name(by)
+    decided = heard((row.judged for row in rows if seen_of in (None, row.judged.person)), VERDICT)
+    if decided or (target.kind, target.id) in done_with(rows, person):
+        raise BadInput(f"{target.kind} {target.id} doesn't wait for {person}: it is decided, or was skipped")
 
 
 def take_back(session: Session, rows: Sequence[JudgementRow], *, by: str) -> list[t.Judgement]:

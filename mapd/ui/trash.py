@@ -6,6 +6,7 @@
 A press writes first, by what the field says then, and tells afterwards (`TOLD`).
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -68,7 +69,8 @@ def manage() -> None:
             width=380,
         )
         thing = known[uid or ""]
-        field = f"{NAME}_{thing.uid}_{thing.name}"
+        # by its name: another name, another field. A key is a class in the page, so nothing foreign is in it
+        field = f"{NAME}_{thing.uid}_{hashlib.sha256(thing.name.encode()).hexdigest()[:8]}"
         st.text_input("Name", thing.name, max_chars=names.LONGEST, key=field, width=320)
         st.button("Rename", key="trash_rename", on_click=_rename, args=(thing, field), icon=":material/edit:")
         if thing.kind in OF or thing.kind == "project":

@@ -1,5 +1,6 @@
 """One act on many texts, and one undo."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -99,11 +100,16 @@ def test_the_rest_is_accepted_each_with_the_committees_verdict_on_it(session: Se
 def test_the_rest_is_accepted_as_it_was_shown_or_not_at_all(session: Session, exam: ExamInfo) -> None:
     mistake = judging.curated_set(session, exam.id).mistakes[0]
     rest = [Chosen(Target("rationale", x.text.id), 0, x.committee.verdict.value) for x in mistake.rationales]
-    judge(session, rest[2].target, Act.REJECT, by="bob")
+    decided = judge(session, rest[2].target, Act.REJECT, by="bob")
+    judge(session, rest[1].target, Act.SKIP, by="zoe")
+    for person, one in (("ann", replace(rest[2], seen=queries.identity(decided))), ("zoe", rest[1])):
+        with pytest.raises(BadInput, match=f"rationale {one.target.id} doesn't wait for {person}"):
+            bulk.accept_rest(session, [rest[0], one], by=person, token="x")
     with pytest.raises(BadInput, match=r"the note is on rationale \d+, which doesn't wait"):
         bulk.accept_rest(session, rest[:2], by="ann", token="x", note=bulk.Note(rest[2].target, "hm"))
-    with pytest.raises(Stale, match="bob decided"):
-        bulk.accept_rest(session, rest, by="ann", token="x")
+    with pytest.raises(Stale, match="zoe decided"), session.begin_nested():  # shown before she skipped it
+        bulk.accept_rest(session, rest[:2], by="ann", token="x")
+    assert len(queries.judgements(session, exam.id)) == 2
 
 
 # -- undo and redo as an editor has them ------------------------------------------------------------------------------
