@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -65,7 +66,8 @@ def _blocks(ids: Collection[int], *, newest_first: bool = False) -> Iterator[lis
     return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
 
 
-def references(table: sa.Table) -> dict[str, str]:
+@cache
+def references(table: sa.Table) -> Mapping[str, str]:
     """By column, the table whose id it holds."""
     return {
         column.name: key.column.table.name
@@ -274,6 +276,7 @@ class _Writer:
     present: int = 0
     renamed: list[str] = field(default_factory=list)
     ids: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))  # by table, of the file's the new
+    made: Ids = field(default_factory=lambda: defaultdict(set))  # by table, the new ids of what wasn't there
 
     def table(self, table: sa.Table, lines: IO[bytes]) -> None:
         """Put one table's rows back; a block ends before a row that refers to one of it."""
@@ -289,33 +292,35 @@ class _Writer:
         self._send(table, block)
 
     def _send(self, table: sa.Table, block: Sequence[Record]) -> None:
-        uids = [record["uid"] for record in block if "uid" in record]
-        ids: dict[str, int] = {}
-        if uids:
-            ids = dict(self.session.execute(sa.select(table.c.uid, table.c.id).where(table.c.uid.in_(uids))).all())
+        present = self._by_uid(table, block)
         fresh = []
         for record in block:
             values = {name: self._restored(table, name, value) for name, value in record.items() if name != "id"}
-            twin = ids.get(record.get("uid", "")) or self._twin(table, values)
+            twin = present.get(record.get("uid", "")) or self._twin(table, values)
             if twin is not None:
                 self.present += 1
                 self.ids[table.name][record.get("id", 0)] = twin
             else:
                 fresh.append((record.get("id"), self._named(table, values)))
-        self._insert(table, fresh)
+        if fresh:
+            self._insert(table, fresh)
+
+    def _by_uid(self, table: sa.Table, rows: Iterable[Record]) -> dict[str, int]:
+        """Return the ids of these rows that are in the project, by uid; of a table without uids nothing."""
+        if "uid" not in table.c:
+            return {}
+        query = sa.select(table.c.uid, table.c.id).where(table.c.uid.in_([row["uid"] for row in rows]))
+        return dict(self.session.execute(query).all())
 
     def _insert(self, table: sa.Table, fresh: Sequence[tuple[int | None, Record]]) -> None:
         self.new += len(fresh)
-        if not fresh:
-            return
         values = [record for _, record in fresh]
-        if "id" not in table.c:
-            self.session.execute(sa.insert(table), values)
-            return
-        new_ids = self.session.execute(sa.insert(table).returning(table.c.id, sort_by_parameter_order=True), values)
-        for (old, _), new in zip(fresh, new_ids.scalars(), strict=True):
-            if old is not None:
-                self.ids[table.name][old] = new
+        self.session.execute(sa.insert(table), values)
+        ids = self._by_uid(table, values)  # much faster than RETURNING, with which SQLite takes row by row
+        for old, record in fresh:
+            if old is not None and ids:
+                self.ids[table.name][old] = ids[record["uid"]]
+        self.made[table.name].update(ids.values())
 
     def _restored(self, table: sa.Table, name: str, value: Any) -> Any:
         column, parent = table.c[name], references(table).get(name)
@@ -339,9 +344,10 @@ class _Writer:
 
     def _twin(self, table: sa.Table, values: Record) -> int | None:
         """Return the row that is the same though its uid isn't, or though it has none."""
-        if table.name not in TWINS:
+        columns = (*TWINS.get(table.name, ()), *OF_TWINS.get(table.name, ()))
+        of = references(table)
+        if not columns or any(name in of and values[name] in self.made[of[name]] for name in columns):
             return None
-        columns = (*TWINS[table.name], *OF_TWINS.get(table.name, ()))
         same = [table.c[name].is_not_distinct_from(values[name]) for name in columns]
         key = table.c.id if "id" in table.c else sa.literal(0)
         row_id: int | None = self.session.scalar(sa.select(key).select_from(table).where(*same))

@@ -221,7 +221,7 @@ class Explanation(Travelling, table=True):
     author_id: int = Field(foreign_key="teacher.id", index=True)
     prompt_sha256: str = Field(foreign_key="prompt.sha256")
     sample: int = 0
-    repairs_id: int | None = Field(default=None, foreign_key="explanation.id")  # the text this one is a repair of
+    repairs_id: int | None = Field(default=None, foreign_key="explanation.id", index=True)  # what it is a repair of
     text: str
     __table_args__ = (
         one_of("kind", "feedback", "rationale"),
@@ -432,7 +432,7 @@ class Seen(Table, table=True):
     __tablename__ = "seen"
     id: int | None = Field(default=None, primary_key=True)
     person: str
-    explanation_id: int = Field(foreign_key="explanation.id")
+    explanation_id: int = Field(foreign_key="explanation.id", index=True)
     __table_args__ = (sa.UniqueConstraint("person", "explanation_id"),)
 
 

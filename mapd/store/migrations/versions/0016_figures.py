@@ -1,4 +1,4 @@
-"""skips told from judgements; what is deleted leaves the search, too; an index to the audit's acts.
+"""skips told from judgements; what is deleted leaves the search, too; indices for the audit's acts and for deletions.
 
 The aggregate is derived again before it is read next: its rules have changed. A later migration that copies one of the
 tables of WORDS on SQLite (batch_alter_table) has to make these triggers again, as those of 0004.
@@ -21,13 +21,15 @@ WORDS = {  # as in 0004
     "attempt": (2, "OLD.text"),
 }
 LONGEST = 100_000
+INDICES = (("audit", "action"), ("explanation", "repairs_id"), ("seen", "explanation_id"))
 
 
 def upgrade() -> None:
     op.execute("DELETE FROM passed")
     op.execute("UPDATE standing_exam SET rules = ''")
     op.add_column("passed", sa.Column("skipped", sa.Boolean(), nullable=False, server_default=sa.false()))
-    op.create_index("ix_audit_action", "audit", ["action"])
+    for table, column in INDICES:
+        op.create_index(f"ix_{table}_{column}", table, [column])
     for table, (number, text) in WORDS.items():
         name = f"{table}_words_gone"
         if op.get_bind().dialect.name == "sqlite":
@@ -50,5 +52,6 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {table}_words_gone" + ("" if sqlite else f" ON {table}"))
         if not sqlite:
             op.execute(f"DROP FUNCTION {table}_words_gone()")
-    op.drop_index("ix_audit_action", "audit")
+    for table, column in INDICES:
+        op.drop_index(f"ix_{table}_{column}", table)
     op.drop_column("passed", "skipped")
