@@ -113,7 +113,7 @@ def count(session: Session, question_set: str | int, split: str) -> int:
 
     Raises: NotFound, BadInput.
     """
-    questions = _question_set(session, question_set)
+    questions = question_set_of(session, question_set)
     return _check_split(session, questions, split)
 
 
@@ -143,7 +143,7 @@ def _exam(
     person: str,
 ) -> t.Exam:
     """The exam that these words describe, made if it isn't there. They are its uid."""
-    learner, questions = students.get(session, student), _question_set(session, question_set)
+    learner, questions = students.get(session, student), question_set_of(session, question_set)
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
     how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
@@ -174,7 +174,11 @@ def _exam(
     return exam
 
 
-def _question_set(session: Session, ref: str | int) -> t.QuestionSet:
+def question_set_of(session: Session, ref: str | int) -> t.QuestionSet:
+    """Return the question set by name, uid or id.
+
+    Raises: NotFound.
+    """
     ref = str(ref)
     number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
     for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):

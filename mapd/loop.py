@@ -163,7 +163,8 @@ def demo(
         with stages("curation"):
             snapshot, pairs = _freeze(engine, curated[name], plan.seed, limit, by)
         with stages("finetune"):
-            tuned = _finetune(engine, home, snapshot, name if plan.arms else None, alpha, plan.seed, by, stages)
+            arm_name = name if plan.arms else None
+            tuned = _finetune(engine, home, student, snapshot, arm_name, alpha, plan.seed, by, stages)
         with stages("exam after"):
             after = _examine(engine, home, tuned, questions, "dev", plan, by, stages)
         with stages("results"), db.reading(engine) as session:
@@ -246,11 +247,19 @@ def _freeze(engine: sa.Engine, curated: Curated, seed: int, limit: int | None, b
 
 
 def _finetune(
-    engine: sa.Engine, home: Path, snapshot: str, arm: str | None, alpha: float, seed: int, by: Person, stages: _Stages
+    engine: sa.Engine,
+    home: Path,
+    student: str,
+    snapshot: str,
+    arm: str | None,
+    alpha: float,
+    seed: int,
+    by: Person,
+    stages: _Stages,
 ) -> str:
     """One finetune; returns the new student's name."""
     chosen = Hyperparameters(alpha=alpha, seed=seed)
-    there = finetuning.made(engine, student=STUDENT, snapshot_sha=snapshot, hyperparameters=chosen, arm=arm)
+    there = finetuning.made(engine, student=student, snapshot_sha=snapshot, hyperparameters=chosen, arm=arm)
     if there is not None and not students.is_here(there, home):
         named = f" --arm {arm}" if arm else ""
         raise BadInput(
@@ -260,7 +269,7 @@ def _finetune(
         )
     return finetuning.run(
         engine,
-        student=STUDENT,
+        student=student,
         snapshot_sha=snapshot,
         hyperparameters=chosen,
         arm=arm,

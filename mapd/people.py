@@ -45,6 +45,8 @@ class Right(StrEnum):
     ADD_QUESTIONS = "add questions"
     IMPORT = "import"
     EXPORT = "export"
+    RENAME = "rename"
+    DELETE = "delete or bring back"
 
 
 RIGHTS: Mapping[Role, frozenset[Right]] = {

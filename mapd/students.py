@@ -33,13 +33,15 @@ def add(session: Session, name: str, *, path: Path | None = None, hub: str | Non
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
     base = _base(path, hub)
-    found = session.exec(select(t.Student).where(t.Student.name == name)).first()
+    # Of its content, not of chance: what is derived from it (the uids of its exams and answers) is the same anywhere.
+    uid = uuid5(NAMESPACE_URL, f"student {name} {base}").hex
+    by_name = select(t.Student).where(t.Student.name == name)
+    found = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
     if found is not None:
         if (found.base, found.adapter) != (base, None):
             raise BadInput(f"there is another student named {name}: {found.base}; choose another name")
-        return found
-    # Of its content, not of chance: what is derived from it (the uids of its exams and answers) is the same anywhere.
-    row = t.Student(uid=uuid5(NAMESPACE_URL, f"student {name} {base}").hex, name=name, base=base)
+        return found  # by its uid: it was renamed since
+    row = t.Student(uid=uid, name=name, base=base)
     session.add(row)
     queries.audit(session, person, "add student", f"student {name}", base=base)
     session.flush()

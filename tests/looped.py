@@ -20,6 +20,7 @@ from mapd.store import tables as t
 
 QUESTIONS = {"train": 3, "dev": 4}  # a family
 STEPS = 6
+SET = "demo"
 
 
 class Scripted:
@@ -56,7 +57,7 @@ def go_round(engine: sa.Engine) -> None:
     """Fill the project; the tuned student is right every second time, the untuned one every fourth."""
     with db.writing(engine) as session:
         rows = files.made(generated.draw(generated.FAMILIES, QUESTIONS, seed=1))
-        questions = files.add(session, "demo", rows, source="generated", simulated=True, by=owner("ann")).name
+        questions = files.add(session, SET, rows, source="generated", simulated=True, by=owner("ann")).name
         before = t.Student(name="small", base="path:/nowhere")
         session.add(before)
         session.flush()
@@ -65,13 +66,19 @@ def go_round(engine: sa.Engine) -> None:
         ]
         models = {row.name: teachers.opened(row) for row in asked}
         names = list(models)
-    taught = exam.run(engine, Scripted(9), student="small", question_set=questions, split="train", by=owner("ann")).exam
+    assert questions == SET
+    taught = train(engine)
     exam.run(engine, Scripted(4), student="small", question_set=questions, split="dev", by=owner("ann"))
     committee.collect(engine, exam=taught, teachers=names, models=models, by=owner("ann"))
     with db.writing(engine) as session:
         curated = judging.curated_set(session, queries.exam(session, taught).id)
         _finetuned(session, snapshots.freeze(session, curated, by=owner("ann")))
     exam.run(engine, Scripted(2), student="small-tuned", question_set=questions, split="dev", by=owner("ann"))
+
+
+def train(engine: sa.Engine) -> str:
+    """Sit the exam that is taught from; returns its uid."""
+    return exam.run(engine, Scripted(9), student="small", question_set=SET, split="train", by=owner("ann")).exam
 
 
 def _finetuned(session: db.Session, snapshot: t.Snapshot) -> None:

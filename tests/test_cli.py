@@ -336,3 +336,44 @@ def test_the_installed_command_starts_without_a_page_or_a_model(home: Path) -> N
         [sys.executable, "-m", "mapd.cli", "judge", "--json"], capture_output=True, text=True, check=False
     )
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+
+
+def test_an_exam_is_renamed_deleted_and_brought_back(mapd: Mapd, imported: str) -> None:
+    renamed = mapd("exam", "rename", imported, "svamp, first", "--json").json
+    assert renamed == {"exam": imported, "name": "svamp, first"}
+    asked = mapd("exam", "delete", "svamp, first", "--json").json
+    assert list(asked) == ["kind", "name", "uid", "deleted", "gone", "stays", "file"]
+    assert (asked["kind"], asked["deleted"], asked["file"]) == ("import", False, None)
+    assert asked["gone"]["rationales"] == 36
+    gone = mapd("exam", "delete", "svamp, first", "--yes", "--by", "ann", "--json").json
+    assert gone == asked | {"deleted": True, "file": gone["file"]}
+    assert mapd("exam", "list", "--json").json == {"exams": []}
+    (entry,) = mapd("trash", "list", "--json").json["trash"]
+    assert (entry["file"], entry["by"], entry["gone"]) == (gone["file"], "ann", asked["gone"])
+    assert mapd("restore", gone["file"], "--json").json["rows_new"] > 150
+    assert mapd("exam", "list", "--json").json["exams"][0]["exam"] == imported
+    assert mapd("trash", "list", "--json").json == {"trash": []}
+    again = mapd("restore", gone["file"])
+    assert (again.code, again.err.count("\n")) == (1, 1)
+    assert f"the trash holds no file {gone['file']}" in again.err
+
+
+def test_a_project_is_named_shown_and_deleted(mapd: Mapd, imported: str) -> None:
+    assert mapd("project", "show", "--json").json["name"] == "pilot"
+    assert mapd("project", "rename", "A pilot", "--json").json == {"name": "A pilot"}
+    told = mapd("project", "delete", "--json").json
+    assert (told["name"], told["deleted"]) == ("A pilot", False)
+    assert "the record of who did what" in told["stays"]
+    file = mapd("project", "delete", "--yes", "--json").json["file"]
+    assert mapd("project", "show", "--json").json["holds"] == {}
+    assert mapd("trash", "forget", file, "--json").json == {"file": file}
+    assert mapd("trash", "list").out == ""
+
+
+@pytest.mark.parametrize(
+    ("group", "ref"), [("questions", "pens"), ("students", "Tiny-1b"), ("teachers", "gpt"), ("exam", "1")]
+)
+def test_what_has_a_name_can_have_another(mapd: Mapd, imported: str, group: str, ref: str) -> None:
+    assert mapd(group, "rename", ref, "x", "--json").json["name"] == "x"
+    refused = mapd(group, "rename", "x", " ")
+    assert (refused.code, "can't be named" in refused.err) == (1, True)

@@ -16,6 +16,7 @@ PURE = (
     "verdicts.py",
     "checks.py",
     "questions/grading.py",
+    "questions/corrections.py",
     "questions/generated.py",
     "mistakes.py",
     "curation/queues.py",

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import committee, exam, jobs, loop, people, students, teachers
+from mapd import committee, exam, jobs, loop, names, people, students, teachers, trash
 from mapd.curation import bulk, guidelines, judging, policies, repairing, sharing, snapshots, views
 from mapd.curation.judging import Target
 from mapd.errors import BadInput, Forbidden
@@ -34,6 +34,7 @@ Write = Callable[[Session, Person], object]
 FOR_ANNOTATORS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by),
     "bulk.judge_class": lambda s, by: bulk.judge_class(s, [bulk.Chosen(TEXT, 0, "")], Act.ACCEPT, by=by),
+    "bulk.accept_rest": lambda s, by: bulk.accept_rest(s, [bulk.Chosen(TEXT, 0, "")], by=by, token="t"),
     "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t"),
     "views.save": lambda s, by: views.save(s, "mine", {}, by=by),
 }
@@ -64,6 +65,11 @@ FOR_OWNERS: dict[str, Write] = {
     "archive.export": lambda s, by: archive.export(s, HERE, HERE, by=by),
     "archive.load": lambda s, by: archive.load(s, archive.Archive("x", "x", {}), HERE, by=by),
     "authors.store": lambda s, by: authors.store(s, None, by=by),  # type: ignore[arg-type]
+    "names.rename": lambda s, by: names.rename(s, "teacher", "gpt", "GPT-4", by=by),
+    "names.rename_project": lambda s, by: names.rename_project(s, "a pilot", by=by),
+    "trash.delete": lambda s, by: trash.delete(s, HERE, trash.of_exam(s, 1), by=by),
+    "trash.restore": lambda s, by: trash.restore(s, HERE, "x.zip", by=by),
+    "trash.forget": lambda s, by: trash.forget(s, HERE, "x.zip", by=by),
     "recorded.record": lambda s, by: recorded.record(s, HERE, "", {}, by=by, folder=ROOT),
 }
 ELSEWHERE = {

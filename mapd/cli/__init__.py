@@ -31,11 +31,14 @@ from mapd.cli import (
     people,
     questions,
     results,
+    trash,
 )
 from mapd.cli.shared import AsJson, console, line, person_of, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
 from mapd.settings import Settings
+from mapd.store import queries
+from mapd.trash import of_exam, of_questions
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(questions.questioning, name="questions")
@@ -53,6 +56,18 @@ app.command("collect")(committee.collect)
 app.command("finetune")(finetuning.finetune)
 app.add_typer(exams.learning, name="students")
 app.add_typer(exams.examining, name="exam")
+app.add_typer(trash.naming, name="project")
+app.add_typer(trash.binning, name="trash")
+app.command("restore")(trash.restore)
+for group, kind in (
+    (exams.examining, "exam"),
+    (questions.questioning, "question set"),
+    (exams.learning, "student"),
+    (committee.teaching, "teacher"),
+):
+    group.command("rename")(trash.rename(kind))
+exams.examining.command("delete")(trash.delete("exam", of_exam))
+questions.questioning.command("delete")(trash.delete("question set", of_questions))
 app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)
 app.command("demo")(demo.demo)
@@ -69,10 +84,11 @@ def run_app(
     with writing() as session:  # a home or database that can't be used is said here, before a server starts
         if with_demo and recorded.load(session, Settings().home, by=person_of(None)):
             console.print("the recorded demo is loaded: its teachers are simulated")
+        project = queries.project_name(session) or Settings().project
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
-    console.print(f"MAPD Studio: http://127.0.0.1:{port}   project {Settings().project}   (Ctrl+C ends it)")
+    console.print(f"MAPD Studio: http://127.0.0.1:{port}   project {project}   (Ctrl+C ends it)")
     sys.stdout.flush()
     home = str(Settings().home.resolve())  # streamlit reads its configuration from the folder it starts in
     os.chdir(script.parent)

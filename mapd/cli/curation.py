@@ -129,5 +129,8 @@ def curate_snapshot(
         curated = _curated(session, exam, policy, threshold)
         frozen = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
         folder = snapshots.write(frozen, Settings().make_home())
-        result = {"snapshot": frozen.sha256, "pairs": frozen.pairs, "path": str(folder)}
+        contents = snapshots.contents(frozen.lines, frozen.manifest)
+        result = {"snapshot": frozen.sha256, "pairs": contents.pairs}
+        result |= {"mistakes": len(contents.mistakes), "wrong": contents.wrong}
+        result["path"] = str(folder)
     show(result, as_json, "frozen")

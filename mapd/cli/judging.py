@@ -105,6 +105,7 @@ def judge_all(
     words: Annotated[
         str, typer.Option(help='All of them in the question, the text or the response; "a phrase" as it stands.')
     ] = "",
+    question: Annotated[str | None, typer.Option(help="Only on the question of this number in its file.")] = None,
     reason: ReasonCode = None,
     note: Words = None,
     yes: Annotated[bool, typer.Option("--yes", help="Judge them; without it they are only counted.")] = False,
@@ -128,6 +129,7 @@ def judge_all(
             verdict=verdict,
             checks={CHECKS[name].value: one_of(f"--{name}", state, list(State)) for name, state in asked.items()},
             people=people,
+            question=question,
             words=words,
         )
     standing.catch_up(db.open_store(Settings()), info.id)

@@ -59,6 +59,7 @@ def decide(
         tuple(a for part in parts.values() for a in part.corrected),
         tuple(a for part in parts.values() for a in part.excluded),
         tuple(judgements),
+        material.places,
     )
     return replace(kept, curated=whole, said=said, parts=parts)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.mistakes import is_mistake, or_corrected
-from mapd.questions.grading import Outcome, answers_equal
+from mapd.questions.grading import Outcome, Task, answers_equal
 from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
 from mapd.verdicts import (
     ALWAYS,
@@ -157,11 +157,17 @@ class Curated:
     corrected: tuple[Response, ...]  # attempts that people found to be no mistakes
     excluded: tuple[Response, ...]  # mistakes on questions that people excluded
     judgements: tuple[JudgementRow, ...]
+    places: Mapping[str, int | None] = field(default_factory=dict)  # by name, each teacher's among the project's
 
     @property
     def rationales(self) -> Iterator[Explained]:
-        """Every rationale of every mistake."""
-        return (x for m in self.mistakes for x in m.rationales)
+        """Every rationale of the mistakes, each once: attempts at one question share its rationales."""
+        return iter({x.text.id: x for m in self.mistakes for x in m.rationales}.values())
+
+    @property
+    def texts(self) -> tuple[Explained, ...]:
+        """Every text of the mistakes, each once: the rationales, then the feedback."""
+        return (*self.rationales, *(x for m in self.mistakes for x in m.feedback))
 
     @property
     def has_gold(self) -> bool:
@@ -226,6 +232,7 @@ def curate(
         tuple(corrected),
         tuple(excluded),
         tuple(judgements),
+        material.places,
     )
 
 
@@ -271,9 +278,8 @@ class _Explainer:
         known = bool(self.gold.strip())  # without a gold answer there is nothing to compare with
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
-            answer = or_corrected(checks.answer, ruling(judged, READING))
-            matches = self._matches(answer, checks) if known else State.NOTHING
-            states = CheckStates(matches, checks.equations_true, checks.shows_work)
+            own = own_answer(text.text, self.gold, self.question.task, self.question.options, ruling(judged, READING))
+            answer, states = own.answer, CheckStates(own.matches_gold, checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
             checks = check_feedback(text.text, self.gold, self.question.task, self.question.options)
@@ -304,11 +310,25 @@ class _Explainer:
             spread=max(valid) - min(valid) if valid else 0,
         )
 
-    def _matches(self, answer: str | None, checks: RationaleChecks) -> State:
-        if answer == checks.answer:
-            return checks.matches_gold
-        same = answer is not None and answers_equal(answer, self.gold, self.question.task, self.question.options)
-        return State.HOLDS if same else State.FAILS
+
+@dataclass(frozen=True, slots=True)
+class OwnAnswer:
+    """A rationale's own final answer, as corrected by people, and whether it is the gold one."""
+
+    answer: str | None
+    matches_gold: State
+
+
+def own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling) -> OwnAnswer:
+    """Return a rationale's own answer. `reading`: what people decided of how it reads."""
+    checks = check_rationale(text, gold, task, options)
+    answer = or_corrected(checks.answer, reading)
+    if not gold.strip():
+        return OwnAnswer(answer, State.NOTHING)
+    if answer == checks.answer:
+        return OwnAnswer(answer, checks.matches_gold)
+    same = answer is not None and answers_equal(answer, gold, task, options)
+    return OwnAnswer(answer, State.HOLDS if same else State.FAILS)
 
 
 def without_repairs(curated: Curated) -> Curated:
@@ -378,11 +398,19 @@ def summary(curated: Curated) -> Summary:
 
 
 def changed(before: Curated, after: Curated) -> list[tuple[Mistake, Explained, Explained]]:
-    """The rationales whose verdict differs between two policies: (mistake, before, after)."""
+    """The rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
     old = {x.text.id: x for x in before.rationales}
+    mistake_of: dict[int, Mistake] = {}
+    for mistake in after.mistakes:
+        for x in mistake.rationales:
+            mistake_of.setdefault(x.text.id, mistake)
     return [
-        (m, old[x.text.id], x)
-        for m in after.mistakes
-        for x in m.rationales
+        (mistake_of[x.text.id], old[x.text.id], x)
+        for x in after.rationales
         if x.text.id in old and old[x.text.id].verdict is not x.verdict
     ]
+
+
+def conflicts(curated: Curated) -> int:
+    """Count what people differ on: texts, and mistakes whose question or attempt they differ on."""
+    return sum(x.people.conflict for x in curated.texts) + sum(m.disputed for m in curated.mistakes)

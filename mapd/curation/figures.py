@@ -19,16 +19,17 @@ from mapd.curation.curated import ALWAYS_CUT
 
 END = ALWAYS_CUT  # no threshold is so high
 COLUMNS = (  # what is counted by
-    *("attempt_id", "author_id", "kind", "votes", "cut", "committee_cut", "undecided", "committee_undecided"),
-    "matches_gold",
+    *("attempt_id", "explanation_id", "author_id", "kind", "votes", "cut", "committee_cut"),
+    *("undecided", "committee_undecided", "matches_gold"),
 )
 Bands = Counter[tuple[str, int, int]]  # (figure, from this threshold on, up to below this one): how many
 Row = Mapping[str, Any]
 
 
 def bands(rows: Iterable[Row]) -> Bands:
-    """Count these rows of mistakes and their texts, each mistake's all together."""
+    """Count these rows of mistakes and their texts, each question's all together: a rationale is counted once."""
     found: Bands = Counter()
+    rationales: dict[int, Row] = {}
     best: dict[int, dict[str, int]] = defaultdict(dict)
     for row in rows:
         if row["kind"] == "question":
@@ -36,7 +37,9 @@ def bands(rows: Iterable[Row]) -> Bands:
         of = best[row["attempt_id"]]
         of[row["kind"]] = max(row["cut"], of.get(row["kind"], 0))
         if row["kind"] == "rationale":
-            found.update(_of_rationale(row))
+            rationales[row["explanation_id"]] = row
+    for row in rationales.values():
+        found.update(_of_rationale(row))
     for of in best.values():
         found["mistakes", 0, END] += 1
         found["covered", 0, of.get("rationale", 0)] += 1

@@ -12,9 +12,11 @@ from mapd.curation import policies, standing
 from mapd.curation.curated import Curated, Explained, curate
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.people import Person, Right, require
+from mapd.questions.corrections import read_correction
+from mapd.questions.grading import Task
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, Act, Policy, Reason
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Policy, Reason, in_force
 
 
 class QuestionReason(StrEnum):
@@ -80,7 +82,10 @@ def judge(
     the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
     aggregate follows later, for many at once: standing.after_judgements.
 
-    Raises: Forbidden; BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
+    A corrected value is kept as the question's task reads it (questions/corrections.py).
+
+    Raises: Forbidden; BadInput (a reason or value that doesn't fit, a withdrawal of nothing), NotFound, Stale (somebody
+    decided since `seen`).
     """
     person = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE)
     if token is not None and (done := _by_token(session, token)) is not None:
@@ -88,8 +93,10 @@ def judge(
     _check_decision(target.kind, decision, reason, value)
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
-    uid = _uid(session, target)
+    judged = _judged_row(session, target)
     _check_seen(session, target, seen, seen_of)
+    if decision is Act.WITHDRAW:
+        _check_said(session, target, person, role)
     row = t.Judgement(
         target=target.kind,
         person=person,
@@ -97,7 +104,7 @@ def judge(
         decision=decision,
         reason=reason,
         note=note.strip() or None if note else None,
-        value=value.strip() if value else None,
+        value=_corrected(session, judged, value) if value else None,
         token=token or t.new_uid(),
         queue=circumstances.queue,
         sampling_chance=circumstances.sampling_chance,
@@ -108,7 +115,8 @@ def judge(
     _aim(row, target)
     session.add(row)
     order = {"order": circumstances.order} if circumstances.order else {}
-    queries.audit(session, person, f"judge {decision}", f"{target.kind} {uid}", reason=reason, value=row.value, **order)
+    about = f"{target.kind} {judged.uid}"
+    queries.audit(session, person, f"judge {decision}", about, reason=reason, value=row.value, **order)
     if follow:
         standing.after_judgements(session, [row])
     return row
@@ -146,7 +154,8 @@ def undo(
     )
     _aim(back, target)
     session.add(back)
-    queries.audit(session, person, "undo", f"{row.target} {_uid(session, target)}", judgement=row.uid)
+    about = f"{row.target} {_judged_row(session, target).uid}"
+    queries.audit(session, person, "undo", about, judgement=row.uid)
     if follow:
         standing.after_judgements(session, [back])
     return back
@@ -170,11 +179,30 @@ def _check_decision(kind: str, decision: Act, reason: str | None, value: str | N
         raise BadInput(f"a {kind} has no answer to correct; accept or reject it")
 
 
-def _uid(session: Session, target: Target) -> str:
+def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
     row = session.get(TABLES[target.kind], target.id)
-    if row is None or (isinstance(row, t.Explanation) and row.kind != target.kind):
-        raise NotFound(f"unknown {target.kind}: {target.id}")
-    return row.uid
+    if isinstance(row, t.Attempt | t.Question) or (isinstance(row, t.Explanation) and row.kind == target.kind):
+        return row
+    raise NotFound(f"unknown {target.kind}: {target.id}")
+
+
+def _corrected(session: Session, judged: t.Explanation | t.Attempt | t.Question, value: str) -> str:
+    """Return the value as the task of the question reads it that the row belongs to."""
+    question = judged if isinstance(judged, t.Question) else session.get_one(t.Question, judged.question_id)
+    return read_correction(value, Task(question.task), question.options)
+
+
+def _check_said(session: Session, target: Target, person: str, role: str) -> None:
+    """Refuse a withdrawal where the person has said nothing that it would end. A skip is said, a note is not.
+
+    Of a text it ends the verdict; how its answer is read stays, and is taken back by an undo.
+    """
+    about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
+    history = (row.judged for row in queries.history(session, target.kind, target.id))
+    own = [j for j in in_force(history) if (j.person, j.role) == (person, role) and j.decision in about]
+    if not (spoken := [j for j in own if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
+        words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
+        raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 
 
 def _check_seen(session: Session, target: Target, seen: int | None, seen_of: str | None) -> None:

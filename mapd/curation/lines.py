@@ -62,8 +62,18 @@ class Line:
 
     @property
     def settled(self) -> int:
-        """How many mistakes need no decision any more."""
+        """How many mistakes don't wait: those that are decided, and those that this person skipped."""
         return self.all - self.waiting
+
+    @property
+    def skipped(self) -> int:
+        """How many mistakes wait but for what this person skipped."""
+        return self.counts[self.queue.name].skipped
+
+    @property
+    def decided(self) -> int:
+        """How many mistakes need no decision of this person any more."""
+        return self.counts[self.queue.name].decided
 
     def entry(self, curated: Curated, mistake: Mistake) -> Entry | None:
         """This mistake's entry, if it is in the queue. `curated` holds at least all that is said of its question."""
@@ -72,7 +82,7 @@ class Line:
 
     def free(self, entry: Entry) -> bool:
         """Whether one more may have it in front of them; where people disagree they may, and the adjudicator too."""
-        return self.queue.settles or self.held.get(entry.mistake.attempt.id, 0) < entry.places
+        return self.queue.settles is not None or self.held.get(entry.mistake.attempt.id, 0) < entry.places
 
     def number(self, attempt_id: int) -> int | None:
         """A mistake's place in the queue, from 1; None where it isn't in it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, summary
+from mapd.curation.curated import Curated, conflicts, summary
 from mapd.curation.overview import Frozen, by_target
 from mapd.curation.queues import DEFAULT, QUEUES
 from mapd.verdicts import Act, Verdict
@@ -72,15 +72,15 @@ def _to_look_at(curated: Curated) -> NextStep | None:
     if not rationales:
         finding = f"{_count(len(curated.mistakes), 'mistake')} and no rationale yet"
         return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Ask teachers", "committee")
-    conflicts = sum(m.disputed + sum(x.people.conflict for x in m.texts) for m in curated.mistakes)
-    if conflicts:
-        finding = f"People differ on {_count(conflicts, 'decision')}"
-        return NextStep(Step.CONFLICTS, conflicts, finding, "Settle them", "triage", CONFLICTS)
+    if differ := conflicts(curated):
+        finding = f"People differ on {_count(differ, 'decision')}"
+        return NextStep(Step.CONFLICTS, differ, finding, "Settle them", "triage", CONFLICTS)
     wrong = sum(
         x.verdict is Verdict.ACCEPTED and x.states.matches_gold is State.FAILS and not x.judged for x in rationales
     )
     if wrong:
-        finding = f"{_count(wrong, 'accepted rationale')} {'ends' if wrong == 1 else 'end'} in a wrong answer"
+        ends = "ends" if wrong == 1 else "end"
+        finding = f"{_count(wrong, 'accepted rationale')} {ends} in a wrong answer, not judged yet"
         return NextStep(Step.WRONG_ANSWERS, wrong, finding, "Look at them", "triage", WRONG_ANSWERS)
     if not any(x.judged for m in curated.mistakes for x in m.texts):
         finding, act = "Nobody has judged a text yet", "Begin with the most doubtful"

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, counted, summary
+from mapd.curation.curated import Curated, Explained, conflicts, counted, summary
 from mapd.verdicts import READING, VERDICT, Act, Judged, Verdict, heard, leniency, mean
 
 
@@ -24,6 +24,7 @@ class Frozen:
     made_at: datetime
     policy: Mapping[str, Any]
     taught: bool = False  # a student learned from it
+    mistakes: frozenset[str] = frozenset()  # by their attempts' uids
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,11 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
     counts, mistakes = summary(curated), len(curated.mistakes)
     explained = sum(bool(m.rationales and m.feedback) for m in curated.mistakes)
     taken = len(curated.corrected) + len(curated.excluded)
-    frozen = f"newest of {snapshots}: {newest.sha256[:8]}" if newest else "no snapshot yet"
+    taught = {m.attempt.uid for m in curated.mistakes if m.covered and m.feedback_stands}
+    frozen = taught & newest.mistakes if newest else set()
+    newest_in_words = (
+        f"newest of {snapshots}: {newest.sha256[:8]}, {newest.pairs:,} pairs" if newest else "no snapshot yet"
+    )
     policy = curated.policy
     return [
         Stage("mistakes", mistakes, mistakes + taken, f"{taken:,} taken out by people" if taken else ""),
@@ -49,7 +54,7 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
         Stage("accepted rationales", counts.accepted, counts.rationales, f"policy {policy.name}, {policy.threshold:g}"),
         Stage("mistakes covered", counts.mistakes_covered, mistakes, "an accepted rationale"),
         Stage("training pairs", counts.pairs, mistakes, "and a feedback that stands"),
-        Stage("frozen in a snapshot", newest.pairs if newest else 0, counts.pairs, frozen),
+        Stage("frozen in a snapshot", len(frozen), counts.pairs, newest_in_words),
     ]
 
 
@@ -71,7 +76,7 @@ class TeacherFigures:
 
 def teachers(curated: Curated) -> list[TeacherFigures]:
     """Every teacher that wrote or reviewed one of the exam's rationales, in the exam's order."""
-    texts = {x.text.id: x for x in curated.rationales}.values()  # attempts at one question share its rationales
+    texts = list(curated.rationales)
     votes = [(v.reviewer, v.score) for x in texts for v in counted(x.text.votes)]
     offsets = leniency(votes)
     return [
@@ -118,7 +123,7 @@ class PeopleFigures:
 
 def people(curated: Curated) -> PeopleFigures:
     """Count people's acts on the exam."""
-    texts = list({(x.text.kind, x.text.id): x for m in curated.mistakes for x in m.texts}.values())
+    texts = curated.texts
     standing = by_target(curated)
     corrections = [target for target, said in standing.items() if any(j.decision is Act.CORRECT for j in said)]
     return PeopleFigures(
@@ -126,7 +131,7 @@ def people(curated: Curated) -> PeopleFigures:
         judged=sum(x.judged for x in texts),
         texts=len(texts),
         overridden=sum(x.overridden for x in texts),
-        conflicts=sum(x.people.conflict for x in texts) + sum(m.disputed for m in curated.mistakes),
+        conflicts=conflicts(curated),
         not_mistakes=len(curated.corrected),
         excluded=len(curated.excluded),
         golds_corrected=sum(kind == "question" for kind, _ in corrections),

@@ -31,12 +31,13 @@ class Stretch:
     place: int
     enter: int | None  # the text to begin with
     passed: frozenset[str]  # those who skipped what waits there, or judged it while it waits for others
+    skipped: frozenset[str]  # those of them who would find it waiting but for what they skipped
     texts: tuple[int, ...]
 
     @property
     def follows(self) -> tuple[object, ...]:
         """All but the thresholds: the next stretch goes on with this one where it is the same."""
-        return (self.waits, self.place, self.enter, self.passed, self.texts)
+        return (self.waits, self.place, self.enter, self.passed, self.skipped, self.texts)
 
 
 def stretches(mistake: Mistake, done: Done, skipped: Mapping[str, Done], wanted: int = 1) -> list[Stretch]:
@@ -88,11 +89,12 @@ def _here(
     found = entry(queue, mistake, low / 100, done, "", wanted)
     if found is None:
         return None
-    passed = frozenset(
-        person
-        for person, own in people.items()
-        if not found.settled and (e := entry(queue, mistake, low / 100, own, person, wanted)) is not None and e.settled
-    )
+
+    def settles(person: str, own: Done) -> bool:
+        theirs = entry(queue, mistake, low / 100, own, person, wanted)
+        return theirs is not None and theirs.settled
+
+    passed = frozenset(person for person, own in people.items() if not found.settled and settles(person, own))
     return Stretch(
         queue=queue.name,
         low=low,
@@ -101,5 +103,6 @@ def _here(
         place=place(queue, mistake, found.texts),
         enter=None if found.enter is None else found.enter.text.id,
         passed=passed,
+        skipped=frozenset(person for person in passed if not settles(person, done)),
         texts=tuple(x.text.id for x in found.texts),
     )

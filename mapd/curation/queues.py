@@ -20,7 +20,7 @@ from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.suspicion import against_gold, suspicion
 from mapd.store.listing import Wanted
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import Act, Reason, Verdict, in_force
+from mapd.verdicts import Act, Reason, Ruling, Verdict, in_force
 
 DISAGREE = 2  # scores this far apart
 NEAR = Fraction(1, 2)  # a mean this close to the threshold
@@ -106,7 +106,7 @@ class Queue:
     again: bool = False  # what people decided waits for a second look; nobody judges first there
     by_lot: bool = False
     tells: bool = True  # its title says something that is covered where people judge first
-    settles: bool = False  # who decides there does so as the adjudicator
+    settles: Callable[[Ruling], bool] | None = None  # of what people decided so, who decides there has the last word
     whole: Whole | None = None  # its texts are such a class
     edges: Callable[[Mistake], Iterable[int]] = lambda _: ()  # thresholds, beside the cuts, where `about` changes
 
@@ -142,6 +142,12 @@ def _checks_fail(x: Explained) -> bool:
 
 def _suspects(m: Mistake, _: float) -> Texts | None:
     return tuple(x for x in m.rationales if _suspicion(m, x) >= WORTH) or None
+
+
+def _accepted_by_people(m: Mistake, _: float) -> Texts | None:
+    """People accepted it, its answer is wrong, and nobody has had the last word on it: whatever the policy checks."""
+    accepted = (x for x in m.rationales if x.people.decision is Act.ACCEPT and not x.people.adjudicated)
+    return tuple(x for x in accepted if x.states.matches_gold is State.FAILS) or None
 
 
 def _stale(m: Mistake, _: float) -> Texts | None:
@@ -210,7 +216,17 @@ QUEUES: Mapping[str, Queue] = {
         ),
         Queue("against-gold", "teachers agree against the gold", lambda m, _: against_gold(m) or None),
         Queue("stale", "decided before the committee changed", _stale, drains=True, again=True),
-        Queue("conflicts", "people disagree", _conflicts, drains=True, again=True, settles=True),
+        Queue(
+            "conflicts", "people disagree", _conflicts, drains=True, again=True, settles=lambda people: people.conflict
+        ),
+        Queue(
+            "person-accepted-wrong",
+            "a person accepted it, but wrong answer",
+            _accepted_by_people,
+            drains=True,
+            again=True,
+            settles=lambda people: people.decision is Act.ACCEPT,
+        ),
         Queue("audit", "random audit", _mistakes(lambda _: True), by_lot=True, tells=False),
         Queue(
             "audit-accepted",
@@ -275,6 +291,14 @@ def wants(x: Explained, person: str, wanted: int) -> bool:
     return not x.people.adjudicated and len(x.people.by) < wanted and person not in x.people.by
 
 
+def undecided(texts: Iterable[Explained], person: str, wanted: int, done: frozenset[tuple[str, int]]) -> Texts:
+    """Return those of the texts that wait for this person and that nobody has decided on, as far as they may see.
+
+    `done`: what `done_with` says of them; a text that they skipped doesn't wait.
+    """
+    return tuple(x for x in texts if not x.judged and wants(x, person, wanted) and (x.text.kind, x.text.id) not in done)
+
+
 def entry(
     queue: Queue, mistake: Mistake, threshold: float, done: frozenset[tuple[str, int]], person: str, wanted: int
 ) -> Entry | None:
@@ -325,9 +349,9 @@ def done_with(judgements: Iterable[JudgementRow], person: str) -> frozenset[tupl
     )
 
 
-_OF_GOLD = frozenset({"accepted-wrong", "rejected-right", "against-gold"})
+_OF_GOLD = frozenset({"accepted-wrong", "rejected-right", "against-gold", "person-accepted-wrong"})
 _OF_COMMITTEE = {"near-threshold", "false-step", "no-work", "audit-accepted", "audit-rejected"}
-_OF_VOTES = _OF_GOLD - {"against-gold"} | {"disagree"} | _OF_COMMITTEE
+_OF_VOTES = _OF_GOLD - {"against-gold", "person-accepted-wrong"} | {"disagree"} | _OF_COMMITTEE
 
 
 def lacking(queue: Queue, *, has_votes: bool, has_gold: bool) -> str | None:

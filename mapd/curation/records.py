@@ -10,13 +10,13 @@ revealed to them, and corrected for what chance alone gives (Cohen's kappa).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 from statistics import median
 
-from mapd.curation.curated import Curated, Explained
+from mapd.curation.curated import Curated
 from mapd.curation.queues import wants
 from mapd.curation.reviewing import Share
 from mapd.store.queries import JudgementRow
@@ -212,10 +212,5 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
 
 def done(curated: Curated) -> Share:
     """Of the rationales, those that nobody else's judgement is wanted for."""
-    texts = list(_texts(curated))
+    texts = list(curated.rationales)
     return Share(sum(not wants(x, "", curated.exam.wanted) for x in texts), len(texts))
-
-
-def _texts(curated: Curated) -> Iterator[Explained]:
-    """Each rationale once: attempts at one question share it."""
-    return iter({x.text.id: x for x in curated.rationales}.values())

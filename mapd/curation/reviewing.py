@@ -55,7 +55,7 @@ class Reviewer:
 def matrix(curated: Curated) -> dict[tuple[str, str], Given]:
     """By (author, reviewer) what was given; nobody reviews an own rationale, so the diagonal is absent."""
     scores: dict[tuple[str, str], list[int | None]] = defaultdict(list)
-    for x in _rationales(curated):
+    for x in curated.rationales:
         for v in counted(x.text.votes):
             scores[x.text.teacher, v.reviewer].append(v.score)
     return {
@@ -67,7 +67,7 @@ def matrix(curated: Curated) -> dict[tuple[str, str], Given]:
 def reviewers(curated: Curated) -> list[Reviewer]:
     """Every teacher that reviewed, in the exam's order."""
     votes: dict[str, list[tuple[bool, int | None]]] = defaultdict(list)
-    for x in _rationales(curated):
+    for x in curated.rationales:
         for v in counted(x.text.votes):
             votes[v.reviewer].append((_is_wrong(x), v.score))
     return [_reviewer(name, votes[name]) for name in curated.teachers if votes[name]]
@@ -85,11 +85,6 @@ def _reviewer(name: str, votes: list[tuple[bool, int | None]]) -> Reviewer:
         Share(sum(caught), len(caught)),
         Share(sum(passed), len(passed)),
     )
-
-
-def _rationales(curated: Curated) -> list[Explained]:
-    """Each once: attempts at one question share its rationales."""
-    return list({x.text.id: x for x in curated.rationales}.values())
 
 
 def _is_wrong(x: Explained) -> bool:

@@ -6,6 +6,8 @@ One line, from the authors' SVAMP file (shortened):
      "attempt": {"text": "Answer: …", "answer": "0.92"}, "rationale": {"uid": "c1…", "teacher": "gpt", "text": "…"},
      "feedback": {"uid": "77…", "teacher": "mistral", "text": "It seems …"}}
 
+contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
+
 A text that a person repaired carries `"by_person": true` and, as `"repairs"`, the uid of what it stands in for. No
 times and no local ids are in it, so the same input gives the same name on every machine.
 """
@@ -15,19 +17,23 @@ import json
 import os
 import random
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session, select
 
-from mapd.curation.curated import Curated, Explained, Mistake, summary
+from mapd.checks import State
+from mapd.curation.curated import Curated, Explained, Mistake, own_answer, summary
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
+from mapd.questions.grading import Task
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import READING, VERDICT, Verdict, heard
+from mapd.verdicts import READING, VERDICT, Act, Judged, Ruling, Verdict, heard, ruling
 
 FORMAT = 1
 Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
@@ -77,6 +83,50 @@ def freeze(
     queries.audit(session, person, "freeze", f"snapshot {sha256}", pairs=len(pairs))
     session.flush()
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a snapshot's own lines hold: how many pairs, of which mistakes, and how many end in a wrong answer."""
+
+    pairs: int
+    mistakes: frozenset[str]  # the attempts' uids
+    wrong: int
+
+
+def contents(lines: str, manifest: Mapping[str, Any]) -> Contents:
+    """Count a snapshot's pairs from its lines. What people read of a rationale's answer is in the manifest.
+
+    Raises: BadInput where they are not what a snapshot holds.
+    """
+    try:
+        readings = _readings(manifest["judgements"])
+        pairs = [read_line(line) for line in lines_of(lines)]
+        wrong = sum(_ends_wrong(pair, ruling(readings[pair["rationale"]["uid"]], READING)) for pair in pairs)
+        return Contents(len(pairs), frozenset(pair["mistake"] for pair in pairs), wrong)
+    except (ValueError, LookupError, TypeError) as error:
+        raise BadInput(f"a snapshot of this exam is damaged ({error}): import its project again") from error
+
+
+def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
+    """By rationale, how people said that its answer reads."""
+    readings: dict[str, list[Judged]] = defaultdict(list)
+    for number, row in enumerate(judgements):
+        if row["target"] == "rationale" and row["decision"] == Act.CORRECT:
+            judged = Judged(number, row["person"], Act.CORRECT, row["reason"], row["value"], row["role"])
+            readings[row["uid"]].append(judged)
+    return readings
+
+
+def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
+    question, text = pair["question"], pair["rationale"]["text"]
+    own = own_answer(text, question["gold"], Task(question["task"]), question["options"], reading)
+    return own.matches_gold is State.FAILS
+
+
+def wrong_pairs(pairs: Sequence[Pair]) -> int:
+    """Count the pairs whose rationale ends in a wrong answer."""
+    return sum(rationale.states.matches_gold is State.FAILS for _, rationale, _ in pairs)
 
 
 def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: int | None = None) -> list[Pair]:

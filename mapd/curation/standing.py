@@ -288,13 +288,16 @@ class _Exam:
         }
 
     def _pass(self, stretches: Iterable[tuple[Mistake, Stretch]]) -> None:
-        """Note who skipped what waits at a place."""
+        """Note who skipped, or judged, what waits at a place."""
         for mistake, stretch in stretches:
             if stretch.passed:
                 band = self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits]
                 here = select(t.Queued.id).where(t.Queued.band_id == band, t.Queued.attempt_id == mistake.attempt.id)
                 queued = self.session.exec(here).one()
-                rows = [{"person": who, "queued_id": queued, "band_id": band} for who in sorted(stretch.passed)]
+                rows = [
+                    {"person": who, "queued_id": queued, "band_id": band, "skipped": who in stretch.skipped}
+                    for who in sorted(stretch.passed)
+                ]
                 self._insert(t.Passed, rows)
 
 

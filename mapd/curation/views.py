@@ -1,9 +1,13 @@
 """Saved views: filters of the browse page under a name, kept in the project and open to all of it.
 
 save(session, "wrong but accepted", {"verdict": "accepted", "gold": "fails"}, by=owner("ann"))
-remove(session, "wrong but accepted", by=owner("ann"))     -> its filters, so that it can be saved again
+saved_views(session)        -> [View("5e…", "wrong but accepted", {"verdict": "accepted", "gold": "fails"})]
+remove(session, "5e…", by=owner("ann"))     -> the view, so that it can be saved again
+
+A view is renamed and deleted by its uid: its name may have changed since a button was drawn.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -17,19 +21,30 @@ LONGEST = 60  # characters of a name
 Address = dict[str, Any]  # the filters that aren't as they always are
 
 
-def saved_views(session: Session) -> dict[str, Address]:
-    """Every view's filters, by name in their order."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """Filters under a name."""
+
+    uid: str
+    name: str
+    address: Address
+
+
+def saved_views(session: Session) -> list[View]:
+    """Return every view, by name."""
     rows = session.exec(select(t.SavedView).order_by(col(t.SavedView.name))).all()
-    return {row.name: row.address for row in rows}
+    return [View(row.uid, row.name, row.address) for row in rows]
 
 
-def save(session: Session, name: str, address: Address, *, by: Person) -> None:
-    """Save filters under a name; a view that is there has these from now on.
+def save(session: Session, name: str, address: Address, *, by: Person, replace: bool = False) -> None:
+    """Save filters under a name. A view of this name has these from now on where it is to `replace` it.
 
-    Raises: Forbidden; BadInput for a name of no characters.
+    Raises: Forbidden; BadInput for a name that can't be one, or that a view with other filters has.
     """
     person, name = require(by, Right.SAVE_VIEW), _named(name)
     row = session.exec(select(t.SavedView).where(t.SavedView.name == name)).first()
+    if row is not None and row.address != address and not replace:
+        raise BadInput(f"a view is named {name!r}, with other filters; replace it, or choose another name")
     before = row and row.address
     row = row or t.SavedView(name=name, address={}, person=person)
     row.address, row.person = address, person
@@ -37,35 +52,35 @@ def save(session: Session, name: str, address: Address, *, by: Person) -> None:
     queries.audit(session, person, "save view", f"view {name}", address=address, before=before)
 
 
-def rename(session: Session, name: str, to: str, *, by: Person) -> None:
+def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
     """Give a view another name.
 
-    Raises: Forbidden; NotFound; BadInput for a name of no characters, or one that another view has.
+    Raises: Forbidden; NotFound; BadInput for a name that can't be one, or that another view has.
     """
-    person, to, row = require(by, Right.SAVE_VIEW), _named(to), _view(session, name)
-    if to == name:
+    person, to, row = require(by, Right.SAVE_VIEW), _named(to), _view(session, uid)
+    if to == row.name:
         return
     if session.exec(select(t.SavedView.id).where(t.SavedView.name == to)).first() is not None:
         raise BadInput(f"another view is named {to!r}; rename or delete that one first")
+    queries.audit(session, person, "rename view", f"view {row.name}", to=to)
     row.name = to
-    queries.audit(session, person, "rename view", f"view {name}", to=to)
 
 
-def remove(session: Session, name: str, *, by: Person) -> Address:
-    """Delete a view; returns its filters.
+def remove(session: Session, uid: str, *, by: Person) -> View:
+    """Delete a view and return it, as it was.
 
     Raises: Forbidden; NotFound.
     """
-    person, row = require(by, Right.SAVE_VIEW), _view(session, name)
+    person, row = require(by, Right.SAVE_VIEW), _view(session, uid)
     session.delete(row)
-    queries.audit(session, person, "delete view", f"view {name}", address=row.address)
-    return row.address
+    queries.audit(session, person, "delete view", f"view {row.name}", address=row.address)
+    return View(row.uid, row.name, row.address)
 
 
-def _view(session: Session, name: str) -> t.SavedView:
-    row = session.exec(select(t.SavedView).where(t.SavedView.name == name)).first()
+def _view(session: Session, uid: str) -> t.SavedView:
+    row = session.exec(select(t.SavedView).where(t.SavedView.uid == uid)).first()
     if row is None:
-        raise NotFound(f"no view is named {name!r} any more")
+        raise NotFound(f"the view {uid[:12]} was deleted meanwhile; nothing was changed")
     return row
 
 

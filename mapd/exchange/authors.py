@@ -15,10 +15,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
@@ -104,6 +105,57 @@ class Imported:
     new: bool
 
 
+class Kind(StrEnum):
+    """What a file of the authors' is, told by its columns."""
+
+    FEEDBACK = "feedback"
+    RATIONALES = "rationales"
+    MISTAKES = "mistakes"
+
+
+def kinds_of(rows: Sequence[dict[str, Any]]) -> frozenset[Kind]:
+    """Return what the rows hold: teachers' feedback, their rationales, the student's mistakes."""
+    columns = {key for row in rows for key in row}
+    ends = {Kind.FEEDBACK: "_feedback", Kind.RATIONALES: "_rationale", Kind.MISTAKES: "student_wrong_pred"}
+    return frozenset(kind for kind, end in ends.items() if any(key.endswith(end) for key in columns))
+
+
+def in_words(kinds: frozenset[Kind]) -> str:
+    """Return what a file is, in a word: both other files repeat the mistakes."""
+    own = kinds - {Kind.MISTAKES} or kinds
+    return " and ".join(sorted(own)) or "none of the columns of the authors' files"
+
+
+def look_at(file: File) -> tuple[frozenset[Kind], int]:
+    """Return what a file holds, and how many rows.
+
+    Raises: BadInput where it can't be read as a list of objects.
+    """
+    rows = _load(file)
+    return kinds_of(rows), len(rows)
+
+
+def are_swapped(feedback: frozenset[Kind], rationales: frozenset[Kind]) -> bool:
+    """Whether each of the two files holds what the other one was chosen as, and not its own."""
+    right = Kind.FEEDBACK in feedback or Kind.RATIONALES in rationales
+    return not right and Kind.RATIONALES in feedback and Kind.FEEDBACK in rationales
+
+
+def _check_kinds(files: Mapping[Kind, tuple[str, Sequence[dict[str, Any]]]]) -> None:
+    """Refuse a file that isn't what it was chosen as: two that were swapped would give an import of nothing."""
+    content = {kind: (name, kinds_of(rows)) for kind, (name, rows) in files.items() if rows}
+    wrong = {kind: named for kind, named in content.items() if kind not in named[1]}
+    first, second = (content.get(kind, ("", frozenset())) for kind in (Kind.FEEDBACK, Kind.RATIONALES))
+    if are_swapped(first[1], second[1]):
+        raise BadInput(
+            f"the two files are swapped: {first[0]} holds the rationales and {second[0]} the feedback; nothing was "
+            "imported: choose them the other way round"
+        )
+    for kind, (name, kinds) in wrong.items():
+        holds = in_words(kinds)
+        raise BadInput(f"{name} was chosen as the {kind} file and holds {holds}; nothing was imported: choose another")
+
+
 def parse(
     feedback: File,
     rationales: File,
@@ -113,13 +165,17 @@ def parse(
 ) -> Parsed:
     """Read and check the files; rows are joined by their id.
 
-    Raises: BadInput where a file can't be read as a list of objects; BadRows naming every bad row of every file.
+    Raises: BadInput where a file can't be read as a list of objects, or isn't what it was chosen as; BadRows naming
+    every bad row of every file.
     """
     files = [f for f in (mistakes, rationales, feedback) if f is not None]
     if len({f.name for f in files}) < len({(f.name, f.content) for f in files}):
         raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
     faults: list[tuple[str, int, str, str]] = []
-    tables = {f.name: _by_id(f.name, _load(f), faults) for f in files}
+    loaded = {f.name: _load(f) for f in files}
+    by_kind = {Kind.MISTAKES: mistakes, Kind.RATIONALES: rationales, Kind.FEEDBACK: feedback}
+    _check_kinds({kind: (f.name, loaded[f.name]) for kind, f in by_kind.items() if f is not None})
+    tables = {name: _by_id(name, rows, faults) for name, rows in loaded.items()}
     teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
     skipped: list[str] = []
     rows = []
@@ -403,6 +459,9 @@ def _imported(parsed: Parsed, exam: str, *, new: bool) -> Imported:
     )
 
 
+Named = TypeVar("Named", t.Teacher, t.Student)
+
+
 class _Writer:
     """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
 
@@ -416,16 +475,22 @@ class _Writer:
 
     def _teacher(self, name: str) -> int:
         for shown in (name, f"{name} (imported)"):
-            found = self.session.exec(select(t.Teacher).where(t.Teacher.name == shown)).first()
+            uid = uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex
+            found = self._existing(t.Teacher, uid, shown)
             if found is None:
-                found = t.Teacher(
-                    uid=uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex, name=shown, kind="imported"
-                )
+                found = t.Teacher(uid=uid, name=shown, kind="imported")
                 self.session.add(found)
                 self.session.flush()
             if found.kind == "imported":
                 return queries.identity(found)
         raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
+
+    def _existing(self, table: type[Named], uid: str, name: str) -> Named | None:
+        """Return the row of this uid, which may have been renamed since, else the one of this name."""
+        for own in (col(table.uid) == uid, col(table.name) == name):
+            if (row := self.session.exec(select(table).where(own)).first()) is not None:
+                return row
+        return None
 
     def _free_name(self, column: Any, name: str) -> str:
         taken = set(self.session.exec(select(column).where(col(column).startswith(name, autoescape=True))).all())
@@ -434,10 +499,8 @@ class _Writer:
     def exam(self) -> t.Exam:
         """The exam with its student and question set."""
         p = self.parsed
-        student = self.session.exec(select(t.Student).where(t.Student.name == p.student)).first()
-        if student is None:
-            uid = uuid5(NAMESPACE_URL, f"imported student {p.student}").hex
-            student = t.Student(uid=uid, name=p.student, base=p.student)
+        uid = uuid5(NAMESPACE_URL, f"imported student {p.student}").hex
+        student = self._existing(t.Student, uid, p.student) or t.Student(uid=uid, name=p.student, base=p.student)
         questions = t.QuestionSet(
             uid=self.uid("set"),
             name=self._free_name(t.QuestionSet.name, p.dataset),

@@ -165,6 +165,9 @@ def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, ma
         steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
         done = {"pairs": len(made.items), "steps": len(steps), "cut": made.cut, "left_out": made.left_out}
         new = session.get(t.Student, row.student_id) if row.student_id is not None else None
+        if new is None:  # it may have stayed where the finetune was deleted with its exam
+            new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
+            row.student_id = None if new is None else new.id
         if new is None:
             new = t.Student(
                 uid=row.uid,

@@ -57,7 +57,7 @@ MOVES: Mapping[str, frozenset[str]] = {
         {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every"}
     ),
     "finetune": frozenset({"student_id"}),
-    "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "created_at", "kind", "parameters", "person"},
+    "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "created_at", "kind", "person"},
     "saved_view": frozenset({"address", "person"}),
     "teacher": frozenset({"limits", "price", "disabled", "key_env"}),
 }

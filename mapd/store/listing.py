@@ -87,6 +87,7 @@ class Wanted:
     cuts: tuple[int, int] | None = None  # accepted at the lower of two thresholds, and not at the higher
     spread: int = 0
     task: str | None = None
+    question: str | None = None  # its own number, as its file has it
     words: str = ""
     unheard_by: str | None = None  # what others said may only be asked of texts that this person has judged
 
@@ -194,6 +195,13 @@ def count(
     return sum(_Query(session, exam_id, wanted, threshold, order, s).count(turn, descending) for s in streams)
 
 
+def count_texts(session: Session, exam_id: int, wanted: Wanted, threshold: int) -> int:
+    """Count the texts that are wanted, each once: several attempts at one question share its rationales."""
+    (stream,) = _streams(wanted, Order.QUESTION)
+    query = _Query(session, exam_id, wanted, threshold, Order.QUESTION, stream)
+    return query.count(None, descending=False, number="count(DISTINCT s.explanation_id)")
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """A text that is wanted: what the committee says, whose word on it is in force, the latest judgement (0 = none)."""
@@ -234,9 +242,9 @@ class _Query:
         found = self.session.execute(sa.text(query), self.values | {"number": number})
         return [Row(tuple(row[:-2]), row[-2], row[-4], row[-1]) for row in found]
 
-    def count(self, turn: Turn | None, descending: bool) -> int:
-        """How many rows, from where one turns."""
-        number = "count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)"
+    def count(self, turn: Turn | None, descending: bool, number: str = "") -> int:
+        """How many rows, from where one turns; or another `number`, in SQL."""
+        number = number or ("count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)")
         where = self.where + (self.leads if turn else []) + self._from(turn, descending)
         query = f"{self.begin}SELECT {number} FROM {self.source} WHERE {' AND '.join(where)}"
         return int(self.session.execute(sa.text(query), self.values).scalar_one())
@@ -301,6 +309,11 @@ class _Query:
         if wanted.task is not None:
             found.append(f"(SELECT q.task FROM question q WHERE q.id = {row}.question_id) = :task")
             self.values["task"] = wanted.task
+        if wanted.question is not None:
+            of_set = "q.set_id = (SELECT e.set_id FROM exam e WHERE e.id = :exam)"
+            own = f"SELECT q.id FROM question q WHERE {of_set} AND q.source_id = :question"
+            found.append(f"{row}.question_id IN ({own})")
+            self.values["question"] = wanted.question
         return found
 
     def _said(self, row: str) -> list[str]:

@@ -7,15 +7,16 @@ One `Text` of an imported exam, as the rules and the pages see it:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd.errors import NotFound
+from mapd.errors import NotFound, Stale
 from mapd.questions.grading import Task
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, Act, Judged
@@ -40,6 +41,7 @@ class ExamInfo:
     practice: int = 0  # explained texts before a person's first
     check_every: int = 0
     repeat_every: int = 0
+    shares_rationales: bool = False  # several answers to a question were asked for, which share its rationales
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +113,17 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that the curation of one exam rests on, but for people's judgements. It only ever grows."""
+    """All that the curation of one exam rests on, but for people's judgements. It only ever grows.
+
+    `teachers`: those who wrote or reviewed, in the order in which they were added. `places`: as `places` gives them.
+    """
 
     exam: ExamInfo
     questions: dict[int, Item]
     attempts: tuple[Response, ...]
     texts: tuple[Text, ...]
     teachers: tuple[str, ...]
+    places: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +169,7 @@ def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo
         practice=exam.practice,
         check_every=exam.check_every,
         repeat_every=exam.repeat_every,
+        shares_rationales=exam.decoding.get("samples", 1) != 1,
     )
 
 
@@ -283,8 +290,9 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
 
 
 def judges(session: Session) -> list[str]:
-    """Everybody who ever judged in this project."""
-    return list(session.exec(select(t.Judgement.person).distinct().order_by(col(t.Judgement.person))).all())
+    """Everybody who ever decided on something in this project: who only skipped or noted is not among them."""
+    decided = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT, Act.CORRECT))
+    return list(session.exec(select(t.Judgement.person).where(decided).distinct().order_by(t.Judgement.person)).all())
 
 
 Only = Sequence[int] | None  # these questions alone, by id
@@ -295,9 +303,19 @@ def material(session: Session, exam_id: int, only: Only = None) -> Material:
     info = exam(session, exam_id)
     texts = _texts(session, exam_id, only)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
-    order = session.exec(select(t.Teacher.name).order_by(col(t.Teacher.id))).all()
+    all_places = places(session)
     items, taken = questions(session, exam_id, only), attempts(session, exam_id, only)
-    return Material(info, items, taken, texts, tuple(name for name in order if name in voices))
+    return Material(info, items, taken, texts, tuple(name for name in all_places if name in voices), all_places)
+
+
+def places(session: Session) -> dict[str, int | None]:
+    """By name each teacher's place among all teachers of the project, in the order in which they were added.
+
+    A person who repairs is an author, too, and has no place: nobody's place moves by it.
+    """
+    rows = session.exec(select(t.Teacher.name, t.Teacher.kind).order_by(col(t.Teacher.id))).all()
+    place = count()
+    return {name: None if kind == "person" else next(place) for name, kind in rows}
 
 
 def _asked(exam_id: int, only: Only) -> sa.ColumnElement[bool]:
@@ -494,6 +512,31 @@ def history(session: Session, target: str, target_id: int) -> list[JudgementRow]
 
 
 RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows
+DELETED, RESTORED, RENAMED = "delete", "restore", "rename"  # the audit's words for what changes ids or names
+PROJECT = "project"  # what is renamed then
+FORGOTTEN = "delete for good"  # the audit's word for a file of the trash that is gone
+
+
+def edition(session: Session, *acts: str) -> int:
+    """Count what was deleted, put back or renamed: what was read before may have other ids or names by now."""
+    acts = acts or (DELETED, RESTORED, RENAMED)
+    return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
+
+
+def check_ids(session: Session, edition_: int) -> None:
+    """Refuse an act on ids that were read before something was deleted: they may be others' by now.
+
+    Raises: Stale.
+    """
+    if edition(session, DELETED) != edition_:
+        raise Stale("something was deleted from the project in the meantime; it was reloaded, nothing was saved")
+
+
+def project_name(session: Session) -> str | None:
+    """Return the name that people gave the project last; none where it is called as its folder."""
+    named = select(t.Audit.detail).where(t.Audit.action == RENAMED, t.Audit.target == PROJECT)
+    latest = session.exec(named.order_by(col(t.Audit.id).desc()).limit(1)).first()
+    return latest["to"] or None if latest else None
 
 
 def audit(session: Session, person: str, action: str, target: str, **detail: Any) -> None:

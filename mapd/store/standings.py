@@ -1,6 +1,6 @@
 """Named reads of the aggregate that curation/standing.py keeps: SQL that filters, orders and counts, and knows no rule.
 
-    counts(session, exam_id, 300, "ann")["disagree"]             -> Count(waiting=97, all=102)
+    counts(session, exam_id, 300, "ann")["disagree"]             -> Count(waiting=97, all=102, skipped=1)
     ahead(session, exam_id, "disagree", 300, "ann")              -> the first place that waits for ann
     ahead(session, exam_id, "disagree", 300, "ann", after=key)   -> the next one
 
@@ -34,10 +34,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many mistakes of a queue wait, of how many."""
+    """How many mistakes of a queue wait for a person, of how many, and how many wait only for others: skipped ones."""
 
     waiting: int
     all: int
+    skipped: int = 0
+
+    @property
+    def decided(self) -> int:
+        """How many mistakes need no decision of this person any more: a skip is none."""
+        return self.all - self.waiting - self.skipped
 
 
 def counts(session: Session, exam_id: int, threshold: int, person: str) -> dict[str, Count]:
@@ -53,13 +59,17 @@ def counts(session: Session, exam_id: int, threshold: int, person: str) -> dict[
     )
     passed = session.execute(
         sa.text(
-            "SELECT b.name, count(*) FROM passed p JOIN band b ON b.id = p.band_id"
+            "SELECT b.name, count(*), sum(CASE WHEN p.skipped THEN 1 ELSE 0 END)"
+            " FROM passed p JOIN band b ON b.id = p.band_id"
             " WHERE p.person = :person AND b.exam_id = :exam AND b.low <= :at AND b.high > :at GROUP BY b.name"
         ),
         at,
     )
-    skipped = {name: int(number) for name, number in passed}
-    return {name: Count(int(waiting) - skipped.get(name, 0), int(number)) for name, waiting, number in bands}
+    by = {name: (int(number), int(skipped)) for name, number, skipped in passed}
+    return {
+        name: Count(int(waiting) - by.get(name, (0, 0))[0], int(number), by.get(name, (0, 0))[1])
+        for name, waiting, number in bands
+    }
 
 
 def ahead(

@@ -221,7 +221,7 @@ class Explanation(Travelling, table=True):
     author_id: int = Field(foreign_key="teacher.id", index=True)
     prompt_sha256: str = Field(foreign_key="prompt.sha256")
     sample: int = 0
-    repairs_id: int | None = Field(default=None, foreign_key="explanation.id")  # the text this one is a repair of
+    repairs_id: int | None = Field(default=None, foreign_key="explanation.id", index=True)  # what it is a repair of
     text: str
     __table_args__ = (
         one_of("kind", "feedback", "rationale"),
@@ -432,7 +432,7 @@ class Seen(Table, table=True):
     __tablename__ = "seen"
     id: int | None = Field(default=None, primary_key=True)
     person: str
-    explanation_id: int = Field(foreign_key="explanation.id")
+    explanation_id: int = Field(foreign_key="explanation.id", index=True)
     __table_args__ = (sa.UniqueConstraint("person", "explanation_id"),)
 
 
@@ -450,7 +450,7 @@ class Audit(Row, table=True):
 
     __tablename__ = "audit"
     person: str = Field(index=True)
-    action: str
+    action: str = Field(index=True)
     target: str
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
 
@@ -536,13 +536,14 @@ class Queued(Table, table=True):
 
 
 class Passed(Table, table=True):
-    """A place that waits for others, but not for this person, who skipped what waits there."""
+    """A place that waits for others, but not for this person, who judged or skipped what waits there."""
 
     __tablename__ = "passed"
     id: int | None = Field(default=None, primary_key=True)
     person: str
     queued_id: int = Field(index=True)
     band_id: int
+    skipped: bool  # some of it: it is not decided
     __table_args__ = (sa.UniqueConstraint("person", "queued_id"),)
 
 

@@ -51,7 +51,7 @@ def chip(outcome: str, answer: str | None, word: str | None = None) -> str:
 
 
 FIRST = {
-    "no": Column("no", 2.2, 0),
+    "no": rows.NUMBER,
     "family": Column("family", 7, 3),
     "question": Column("question", 11, 0, grows=True),
     "gold": Column("gold", 5.4, 2),
@@ -107,8 +107,9 @@ def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[s
     )
     own = shown.answers[: len(words)]
     lines = (q.text, own[-1].response.text or "no text") if both else (q.text,)
+    no, title = rows.number_cell(q)
     cells = {
-        "no": str(q.position + 1),
+        "no": no,
         "family": escape(one_line((q.family or "–").replace("_", " "), 24)),
         "question": "".join(foreign_line_html(line, 240, found) for line in lines),
         "gold": f"{gold_html(q.gold, 24)}{said}",
@@ -118,8 +119,7 @@ def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[s
         "task": q.task.value,
         "length": f"{len(own[-1].response.text.split()):,}",
     }
-    titles = {"no": one_line(f"in the file: {q.source_id}", 80)}
-    return {name: (inside, titles.get(name, "")) for name, inside in cells.items()}
+    return {name: (inside, title if name == "no" else "") for name, inside in cells.items()}
 
 
 def _fold(shown: Shown, found: str) -> str:

@@ -18,7 +18,7 @@ from mapd.curation import first, policies
 from mapd.questions.grading import Task
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
-from mapd.ui import address, attempts, current, question_rows, rows, text, turning
+from mapd.ui import address, attempts, current, question_rows, reveals, rows, text, turning
 from mapd.ui.loaded import load_part
 from mapd.ui.look import LOOKS
 from mapd.ui.triage.cards import words as in_words
@@ -47,20 +47,24 @@ def free(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in ALWAYS]
 
 
+OTHERS = "others"  # whether others' judgements are shown before one's own, where an exam wants several
 FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
 DEFAULTS: dict[str, Any] = {
     "show": Show.RATIONALES.value,
     "q": "",
+    "no": "",
     **dict.fromkeys(("teacher", "verdict", *CHECKS, "student", "people", *FURTHER)),
     **dict.fromkeys(("order", "question_order"), IN_ORDER),
     **{key: free(usual) for key, _, usual in COLUMNS.values()},
 }
-OF_QUESTIONS = {"show", "q", "student", "people", "by", "task"}  # what questions can be asked for
+OF_QUESTIONS = {"show", "q", "no", "student", "people", "by", "task"}  # what questions can be asked for
 OF_TEXTS = DEFAULTS.keys() - {key for key, _, _ in COLUMNS.values()} - {"student", "question_order"}
 SEARCH = (
     "In the question, the text, or the student’s response: one of them has all of these words, in any order. Words in "
     "“quotes” stand there one behind the other; of the last word its beginning is enough, of a number it isn’t."
 )
+
+NUMBER = "The question’s own number, whole, as its file, triage and the first column have it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ def chosen(exam_id: int) -> Asked:
         overlap = queries.exam(session, exam_id).wanted > 1
     known = _known(voices, judges)
     _refuse(known)
-    if address.settle("browse", exam_id, **DEFAULTS) and not address.walked():
+    defaults = DEFAULTS | {OTHERS: current.curates()}
+    if address.settle("browse", exam_id, **defaults) and not address.walked():
         turning.begin()  # the key in the address is another exam's
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
@@ -94,13 +99,36 @@ def chosen(exam_id: int) -> Asked:
     params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
     order = Order(said[ORDERS[show][0]])
     wanted = _wanted(show, said, voices)
-    if overlap:
-        wanted = replace(wanted, unheard_by=current.current_person().name)
-        if wanted.about_people and show is not Show.QUESTIONS:
-            st.caption(
-                "This exam wants several judgements of each text: these are texts that you have judged yourself."
-            )
+    if overlap and show is not Show.QUESTIONS:
+        others = _others()
+        params |= {OTHERS: str(others).lower()} if others is not defaults[OTHERS] else {}
+        wanted = wanted if others else replace(wanted, unheard_by=current.current_person().name)
     return Asked(wanted, order, _columns(show, said), params)
+
+
+def _others() -> bool:
+    """Whether others' judgements are shown before one's own: to a curator, and to an owner who asks for it."""
+    if not current.owns():
+        if st.query_params.pop(OTHERS, None) is not None:
+            text.complain("what others said before your own judgement is for this project's owners; it is hidden")
+        return False
+    address.refuse(OTHERS, lambda value: value.lower() in {"true", "false"}, "true or false", current.curates())
+    return st.toggle(
+        "Others’ judgements, too",
+        current.curates(),
+        key=OTHERS,
+        bind="query-params",
+        on_change=turning.begin,
+        help="What you see so is noted: what you say of it later wasn’t judged first.",
+    )
+
+
+def hides(asked: Asked) -> str:
+    """What is kept back from the person, in words; nothing where all is shown."""
+    if asked.wanted.unheard_by is None:
+        return ""
+    only = " These are texts that you have judged yourself." if asked.wanted.about_people else ""
+    return f"Counts as you may see them: others’ judgements are hidden until your own.{only}"
 
 
 def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[str]]:
@@ -159,6 +187,7 @@ def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> W
         means=None if low is None and high is None else (low or 100, high or 500),
         spread=int(said["apart"] or 0),
         task=said["task"],
+        question=(said["no"] or "").strip() or None,
         words=said["q"] or "",
     )
 
@@ -174,13 +203,17 @@ def _columns(show: Show, said: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of the page that is asked for: how many fit, how many of the kind there are, how many stand before."""
+    """The rows of the page that is asked for: how many fit, and how many stand before.
+
+    `number` of `all`: how many there are of what is shown; of rationales fewer than rows, where answers share them.
+    """
 
     rows: list[Row]
     of: int
-    all: int
     before: int
     threshold: int
+    number: int
+    all: int
 
 
 def read(exam_id: int, asked: Asked) -> Read:
@@ -188,13 +221,17 @@ def read(exam_id: int, asked: Asked) -> Read:
     wanted, order = asked.wanted, asked.order
     turn = turning.asked(listing.key_length(order))
     with db.reading(current.engine()) as session:
-        at = round(policies.exam_policy(session, queries.exam(session, exam_id)).threshold * 100)
+        exam = queries.exam(session, exam_id)
+        at = round(policies.exam_policy(session, exam).threshold * 100)
         found = listing.page(session, exam_id, wanted, at, turn, order=order)
         of = listing.count(session, exam_id, wanted, at)
-        everything = listing.count(session, exam_id, Wanted(wanted.show), at)
         first = found[0].key if turn and found else None
         before = 0 if first is None else listing.count(session, exam_id, wanted, at, order=order, before=first)
-    return Read(found, of, everything, before, at)
+        shared = exam.shares_rationales and wanted.show is Show.RATIONALES
+        count = listing.count_texts if shared else listing.count
+        number = count(session, exam_id, wanted, at) if shared else of
+        everything = count(session, exam_id, Wanted(wanted.show), at)
+    return Read(found, of, before, at, number, everything)
 
 
 def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
@@ -203,14 +240,22 @@ def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
         question_rows.draw(exam_id, found, asked.columns, asked.wanted.words)
         return
     part = load_part(exam_id, [row.question_id for row in found])
-    person = current.current_person().name
-    mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) for m in part.mistakes}
+    person, hidden = current.current_person().name, asked.wanted.unheard_by is not None
+    mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) if hidden else m for m in part.mistakes}
     shown = []
     for row in found:
         if (mistake := mistakes.get(row.attempt_id)) is not None:  # people may take one out between the two reads
             texts = {x.text.id: x for x in mistake.texts}
             shown.append(rows.Found(mistake, texts.get(row.explanation_id or 0)))
+    if part.exam.wanted > 1 and not hidden:
+        _note_seen(person, shown, whole=asked.wanted.show is Show.MISTAKES)
     rows.draw(shown, part, "browse", asked.columns, words=asked.wanted.words)
+
+
+def _note_seen(person: str, shown: Sequence[rows.Found], *, whole: bool) -> None:
+    """Note which texts are shown with all that others said of them; of a mistake's row, all that it has."""
+    texts = {x.text.id for row in shown for x in (row.mistake.texts if whole else [row.text]) if x is not None}
+    reveals.note(person, texts)
 
 
 # -- the widgets ------------------------------------------------------------------------------------------------------
@@ -223,6 +268,7 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
         or Show.RATIONALES
     )
     st.text_input("Words", key="q", placeholder="in question or text", width=170, help=SEARCH, **bound)
+    st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER, **bound)
     of_texts = show is not Show.QUESTIONS
     if of_texts:
         for key in ("teacher", "verdict", *CHECKS):

@@ -12,7 +12,7 @@ from mapd.curation import bulk
 from mapd.curation.bulk import Chosen
 from mapd.errors import MapdError
 from mapd.people import Person
-from mapd.store import db, listing
+from mapd.store import db, listing, queries
 from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
@@ -22,6 +22,7 @@ from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
 MANY = 200  # judgements: as many take a while
+ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"  # the fields' keys
 OPEN = "bulk"  # session state: whether the popover is open
 
 
@@ -35,10 +36,11 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            _asked(listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1), wanted.show, of)
+            said = listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1)
+            _asked(said, wanted.show, of, queries.edition(session, queries.DELETED))
 
 
-def _asked(said: Sequence[Said], show: Show, rows: int) -> None:
+def _asked(said: Sequence[Said], show: Show, rows: int, deletions: int) -> None:
     """How many fit, and what to decide of them. `rows`: how many the table has of them."""
     if len(said) > bulk.MOST:
         st.markdown(
@@ -48,18 +50,17 @@ def _asked(said: Sequence[Said], show: Show, rows: int) -> None:
     judged = sum(bool(x.judged_by) for x in said)
     shared = f" They stand in {rows:,} rows: answers to one question share its rationales." * (len(said) != rows)
     st.markdown(f"**{len(said):,} {show}** fit these filters; people have decided on {judged:,} of them.{shared}")
-    _decide(bulk.chosen(said, KINDS[show]))
+    _decide(bulk.chosen(said, KINDS[show]), deletions)
 
 
-def _decide(chosen: Sequence[Chosen]) -> None:
-    """What is decided of all of them."""
+def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
+    """What is decided of all of them. The button reads reason and note at the click: what was just typed counts."""
     act = st.segmented_control(
-        "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key="bulk_act", default=None
+        "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
     )
-    reason = None
     if act is Act.REJECT:
-        reason = st.selectbox("Reason", list(Reason), index=None, format_func=words, key="bulk_reason")
-    note = st.text_input("Note", max_chars=500, key="bulk_note")
+        st.selectbox("Reason", list(Reason), index=None, format_func=words, key=REASON)
+    st.text_input("Note", max_chars=500, key=NOTE)
     if not current.current_person().name:
         acting.ask("bulk")
         return
@@ -69,20 +70,33 @@ def _decide(chosen: Sequence[Chosen]) -> None:
         disabled=act is None,
         key="bulk_save",
         on_click=_judge,
-        args=(chosen, act, reason, note),
+        args=(chosen, act, deletions),
     )
     st.caption("One undo takes all of them back.")
 
 
-def _judge(chosen: Sequence[Chosen], act: Act, reason: str | None, note: str) -> None:
+def _judge(chosen: Sequence[Chosen], act: Act, deletions: int) -> None:
+    """Judge these, as they were shown; reason and note are what the fields say at the click."""
+    decision, reason, note = (st.session_state.get(key) for key in (ACT, REASON, NOTE))
+    if decision is not act:
+        st.session_state[TOLD] = f"the button said {act.value}, the decision was changed just then; nothing was saved"
+        return
+    reason = reason if act is Act.REJECT else None
     _told_to_wait(len(chosen))
-    _write(lambda session, person: bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note))
+
+    def judge(session: Session, person: Person) -> None:
+        queries.check_ids(session, deletions)
+        bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note)
+
+    _write(judge)
     st.session_state[OPEN] = False  # a second press would be for what is found now
 
 
 def _last(judged: Sequence[JudgementRow]) -> None:
     """The person's last act, where it was on many texts: what it was, undo or redo."""
     person = current.current_person().name
+    with db.reading(current.engine()) as session:
+        deletions = queries.edition(session, queries.DELETED)
     for found, word, done in (
         (bulk.redoable(judged, person), "Redo", "undone"),
         (bulk.undoable(judged, person), "Undo", "saved"),
@@ -93,14 +107,21 @@ def _last(judged: Sequence[JudgementRow]) -> None:
                     f'<span role="status"><b>✓ {done}</b> {len(found):,} judgements in one act</span>', width="content"
                 )
                 st.button(
-                    f"{word} all {len(found):,}", key=f"bulk_{word}_{found[-1].uid}", on_click=_back, args=(found,)
+                    f"{word} all {len(found):,}",
+                    key=f"bulk_{word}_{found[-1].uid}",
+                    on_click=_back,
+                    args=(found, deletions),
                 )
             return
 
 
-def _back(rows: Sequence[JudgementRow]) -> None:
+def _back(rows: Sequence[JudgementRow], deletions: int) -> None:
+    def take_back(session: Session, person: Person) -> None:
+        queries.check_ids(session, deletions)
+        bulk.take_back(session, rows, by=person)
+
     _told_to_wait(len(rows))
-    _write(lambda session, person: bulk.take_back(session, rows, by=person))
+    _write(take_back)
 
 
 def _told_to_wait(number: int) -> None:

@@ -45,8 +45,8 @@ def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float, *, 
     ys = [getattr(at, name) for name in lines]
     figure.add_scatter(x=[chosen] * len(ys), y=ys, mode="markers", marker=marks, showlegend=False, hoverinfo="skip")
     if saved != chosen:
-        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_named("saved", saved))
-    figure.add_vline(chosen, line={"width": 1.5, "color": ACCENT}, **_named("chosen", chosen))
+        figure.add_vline(saved, line={"width": 1, "dash": "dot", "color": GREY}, **_named("in use", saved, chosen))
+    figure.add_vline(chosen, line={"width": 1.5, "color": ACCENT}, **_named("chosen", chosen, saved))
     figure.update_layout(**figure_layout(height=330))
     figure.update_xaxes(title="accepted: a mean greater than", range=[min(xs) - 0.03, max(xs) + 0.03], dtick=0.5)
     figure.update_xaxes(hoverformat=".2f", unifiedhovertitle={"text": "mean > %{x:.2f}"}, showgrid=False)
@@ -58,8 +58,9 @@ def sweep_figure(points: Sequence[AtThreshold], chosen: float, saved: float, *, 
     return figure
 
 
-def _named(word: str, threshold: float) -> dict[str, Any]:
-    side = "top right" if word == "chosen" else "top left"
+def _named(word: str, threshold: float, other: float) -> dict[str, Any]:
+    """A line's name, on the side that looks away from the other line."""
+    side = "top left" if threshold < other else "top right"
     return {"annotation_text": f"{word} {threshold:.2f}", "annotation_position": side, "annotation_font_size": 12}
 
 

@@ -19,7 +19,7 @@ OUTCOMES = ("ok", "unreadable", "cut_off", "empty", "refused", "failed")
 
 def counts(curated: Curated) -> None:
     """How much the committee wrote on this exam's mistakes."""
-    rationales = {x.text.id: x for x in curated.rationales}.values()
+    rationales = list(curated.rationales)
     feedback = [x for m in curated.mistakes for x in m.feedback]
     votes = [v for x in rationales for v in x.text.votes]
     st.html(
@@ -96,8 +96,7 @@ def _share(share: Share) -> Cell:
 
 
 def _teacher(name: str, curated: Curated) -> Html:
-    order = sorted(curated.teachers)
-    return Html(look.teacher_chip(text.one_line(name, 30), order.index(name)))
+    return Html(look.teacher_chip(text.one_line(name, 30), curated.places[name]))
 
 
 def calls(exam: str) -> None:

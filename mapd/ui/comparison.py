@@ -67,17 +67,23 @@ def nothing_yet() -> None:
 
 
 def compared(before: str, after: str) -> Results:
-    """Both exams compared; kept until an attempt comes in.
+    """Both exams compared; kept until an attempt comes in, or something is deleted, put back or renamed.
 
     Raises: BadInput where they can't be.
     """
     with db.reading(current.engine()) as session:
-        newest = session.exec(select(func.max(col(t.Attempt.id)))).one()
-    return _compared(before, after, str(current.engine().url), newest)
+        newest, edition = session.exec(select(func.max(col(t.Attempt.id)))).one(), queries.edition(session)
+    return _compared(before, after, str(current.engine().url), newest, edition)
 
 
 @st.cache_data(max_entries=16, show_spinner="Comparing …")
-def _compared(before: str, after: str, url: str, newest: int | None) -> Results:  # noqa: ARG001 - the cache's key
+def _compared(
+    before: str,
+    after: str,
+    url: str,  # noqa: ARG001 - these three belong to the cache's key
+    newest: int | None,  # noqa: ARG001
+    edition: int,  # noqa: ARG001
+) -> Results:
     with db.reading(current.engine()) as session:
         return results.compare(results.load(session, before), results.load(session, after))
 

@@ -56,8 +56,9 @@ def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url
 
 
 def project() -> str:
-    """The project's name."""
-    return settings().project
+    """The project's name: as people named it, else its folder's."""
+    with db.reading(engine()) as session:
+        return queries.project_name(session) or settings().project
 
 
 # -- the exam ---------------------------------------------------------------------------------------------------------
@@ -228,6 +229,14 @@ def leave_if_shut() -> None:
 def owns() -> bool:
     """Return whether the project is this person's; otherwise they judge. Where nobody signs in, it is everybody's."""
     return current_person().owns
+
+
+def curates() -> bool:
+    """Return whether the person is here as a curator: an owner who signed in, and doesn't want the judging pages alone.
+
+    Where nobody signs in everybody may be one who judges, so nobody is taken for a curator.
+    """
+    return signing_in.needed() and not judges_only()
 
 
 def person_popover() -> None:

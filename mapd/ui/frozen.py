@@ -1,6 +1,7 @@
 """The parts of the snapshots page: making one, the list, and the contents of one.
 
-preview(curated, seed=0, everything=False)      # what freezing would give, before it is done
+make(curated)              # the form, and above it what freezing would give
+own_pairs(row)             # what a snapshot's own pairs hold
 """
 
 import io
@@ -11,6 +12,7 @@ import streamlit as st
 
 from mapd.curation import snapshots
 from mapd.curation.curated import Curated, summary
+from mapd.curation.snapshots import Contents, Pair
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import acting, current, figures, text, times
@@ -22,30 +24,18 @@ MADE = "snapshot_made"
 
 
 def make(curated: Curated) -> None:
-    """The form that freezes the set as it stands, with what that gives."""
-    counts = summary(curated)
-    st.html(
-        figures.row(
-            [
-                (counts.pairs, "training pairs"),
-                (counts.mistakes_covered, "mistakes covered"),
-                (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
-                (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
-                (counts.accepted, "rationales accepted"),
-                (counts.accepted_wrong_answer if curated.has_gold else None, "of them wrong"),
-                (counts.overridden, "overridden by people"),
-            ]
-        )
-    )
+    """The form that freezes the set as it stands, and above it what that gives."""
+    counts, headline = summary(curated), st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="mapd_freeze"):
         every = st.toggle(
             "All accepted rationales", key="every", bind="query-params", help="Else one a mistake, drawn with the seed."
         )
-        seed = st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150)
+        seed = int(st.number_input("Seed of the draw", 0, 2**31 - 1, 0, key="seed", bind="query-params", width=150))
         if acting.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
-            _freeze(curated, int(seed), every)
+            _freeze(curated, seed, every)
         st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
         current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
+    headline.html(_headline(curated, snapshots.draw(curated, seed=seed, everything=every)))
     if not counts.pairs:
         cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
         text.complain(
@@ -53,7 +43,24 @@ def make(curated: Curated) -> None:
         )
     elif made := st.session_state.pop(MADE, None):
         st.html(f'<div class="mapd-saved" role="status"><b>✓ {text.escape(made)}</b></div>')
-    _in_a_terminal(curated, int(seed), every)
+    _in_a_terminal(curated, seed, every)
+
+
+def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
+    """HTML: the pairs that freezing would write, and the set that they are drawn from."""
+    counts, gold = summary(curated), curated.has_gold
+    return figures.row(
+        [
+            (len(pairs), "training pairs"),
+            (snapshots.wrong_pairs(pairs) if gold else None, "of them wrong"),
+            (counts.pairs, "mistakes in them"),
+            (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
+            (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
+            (counts.accepted, "rationales accepted"),
+            (counts.accepted_wrong_answer if gold else None, "accepted, wrong answer"),
+            (counts.overridden, "overridden by people"),
+        ]
+    )
 
 
 def _freeze(curated: Curated, seed: int, every: bool) -> None:
@@ -78,9 +85,20 @@ def _in_a_terminal(curated: Curated, seed: int, every: bool) -> None:
 
 
 def listed(rows: Sequence[t.Snapshot], chosen: str | None) -> None:
-    """Every snapshot of the exam, the newest first."""
-    header = ("snapshot", "made", "by", "policy", "draw", "pairs", "covered", "wrong", "judgements")
+    """Every snapshot of the exam, the newest first, with what its own pairs hold."""
+    header = ("snapshot", "made", "by", "policy", "draw", "pairs", "mistakes", "wrong", "judgements")
     st.html(figures.table(header, [_row(row, chosen) for row in rows], words=5))
+    st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
+
+
+def own_pairs(row: t.Snapshot) -> Contents:
+    """What a snapshot's own lines hold. They never change, so they are read once."""
+    return _own_pairs(row.sha256, row)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _own_pairs(sha256: str, _row: t.Snapshot) -> Contents:  # noqa: ARG001 - the cache's key
+    return snapshots.contents(_row.lines, _row.manifest)
 
 
 def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
@@ -92,9 +110,9 @@ def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
         text.one_line(row.person, 30),
         f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
         f"{m['draw']['pairs']}, seed {m['draw']['seed']}",
-        row.pairs,
-        m["counts"]["covered"],
-        m["counts"]["accepted_wrong_answer"],
+        own_pairs(row).pairs,
+        len(own_pairs(row).mistakes),
+        own_pairs(row).wrong,
         len(m["judgements"]),
     ]
 

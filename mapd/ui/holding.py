@@ -7,7 +7,7 @@ from mapd.store.holdings import Holding, Import
 from mapd.ui import current, figures, text, times
 from mapd.ui.figures import Cell
 
-HEADER = ("exam", "student", "set", "teachers", "imported by", "when", "mistakes", "snapshots")
+HEADER = ("exam", "student", "set", "teachers", "imported by", "when", "mistakes, as recorded", "snapshots")
 
 
 def show_holdings() -> None:

@@ -58,6 +58,25 @@ if (!window.mapdHotkeys) {
     } else if (frames > 0) requestAnimationFrame(() => releaseSoon(opener, frames - 1, top));
   };
 
+  // A field that waits to be typed in gets the focus once it is there, unless somebody is elsewhere on the page.
+  const WAITS = '[class*="st-key-hotfocus_"]';
+  let given, typed; // the name of what had it last, and whether something was typed there
+  const give = () => {
+    const place = document.querySelector(WAITS);
+    const name = place?.className.match(/st-key-hotfocus_\S+/)[0];
+    const field = place?.querySelector("input, textarea");
+    if (name === given || (place && !field)) return;
+    [given, typed] = [name, false];
+    const at = document.activeElement;
+    if (!field || !(at === document.body || at?.closest('[class*="st-key-hot_"], form, [data-testid="stForm"]'))) return;
+    field.focus();
+    field.select();
+  };
+  const untouched = (element) => !typed && element.closest(WAITS) !== null;
+  document.addEventListener("input", ({ target }) => { if (target.closest?.(WAITS)) typed = true; }, true);
+  new MutationObserver(give).observe(document.body, { subtree: true, childList: true, attributeFilter: ["class"] });
+  give();
+
   let opened = -SOON, tabbed = -SOON; // when a key opened a panel, and when Tab asked for its field
   const isSoon = (since) => performance.now() - since < SOON;
   const inPanel = (event, key, take) => {
@@ -93,7 +112,8 @@ if (!window.mapdHotkeys) {
       if (event.target.closest(`${PANEL} textarea`)) event.target.blur();
       releaseSoon(document.querySelector('[class*="st-key-hot_"] [aria-expanded="true"]'), FRAMES);
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || typing(event.target)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (typing(event.target) && !(["left", "right"].includes(key) && untouched(event.target))) return;
     if (!document.querySelector(".st-key-hotkeys") || document.querySelector('[role="dialog"] [data-testid="stDialog"]')) return;
 
     const take = () => { event.preventDefault(); event.stopImmediatePropagation(); };

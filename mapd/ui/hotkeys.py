@@ -28,6 +28,14 @@ def panel(*version: object) -> str:
     return "_".join(["hotpanel", *map(str, version)])
 
 
+def waiting(*version: object) -> str:
+    """A container key that gives the container's first field the focus, once: what one does here first is to type.
+
+    Until something is typed the arrows to the left and right are the page's keys in it, too.
+    """
+    return "_".join(["hotfocus", *map(str, version)])
+
+
 def label(key: str, words: str = "") -> str:
     """A button's label that shows its key."""
     return f"`{SHOWN.get(key, key)}` {words}".rstrip()

@@ -17,16 +17,17 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
-from mapd.exchange.authors import File, Parsed, Row
-from mapd.store import db, holdings
+from mapd.exchange.authors import File, Kind, Parsed, Row
+from mapd.store import db, holdings, queries
 from mapd.ui import acting, current, figures, look, text
 from mapd.verdicts import VoteStatus, vote
 
 KINDS = (
-    ("feedback", "Feedback", "…_feedback_round0.json"),
-    ("rationales", "Rationales and reviews", "…_rationale_round0.json"),
-    ("mistakes", "Mistakes (optional)", "…_false_round0.json"),
+    (Kind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
+    (Kind.RATIONALES, "Rationales and reviews", "…_rationale_round0.json"),
+    (Kind.MISTAKES, "Mistakes (optional)", "…_false_round0.json"),
 )
+SWAP = "upload_swapped"  # session state: the turn of the uploaders whose first two files are taken the other way round
 FIRST = 3  # mistakes shown in the preview
 
 
@@ -42,30 +43,59 @@ class Refused:
 class Upload:
     """The chosen files by kind, and the sha256 of all their names and bytes."""
 
-    files: dict[str, UploadedFile]
+    files: dict[Kind, UploadedFile]
     sha256: str
 
     @property
     def enough(self) -> bool:
         """Whether the two files are there that an import needs."""
-        return {"feedback", "rationales"} <= self.files.keys()
+        return OTHER_WAY.keys() <= self.files.keys()
 
 
 def choose() -> Upload:
-    """Draw the three uploaders. Another `upload_turn` empties them."""
+    """Draw the three uploaders, under each what its file holds. Another `upload_turn` empties them."""
     turn = st.session_state.get("upload_turn", 0)
-    files = {}
-    for column, (kind, label, example) in zip(st.columns(3), KINDS, strict=True):
+    files, columns = {}, st.columns(3)
+    for column, (kind, label, example) in zip(columns, KINDS, strict=True):
         file = column.file_uploader(
             label, type="json", key=f"{kind}_{turn}", help=f"In the authors' repository: {example}"
         )
         if file is not None:
             files[kind] = file
+    roles = {kind: OTHER_WAY.get(kind, kind) if st.session_state.get(SWAP) == turn else kind for kind in files}
+    for column, (kind, _, _) in zip(columns, KINDS, strict=True):
+        if kind in files:
+            column.html(_chip(files[kind], kind, roles[kind]))
+    files = {roles[kind]: file for kind, file in files.items()}
     digest = hashlib.sha256()
     for kind, file in files.items():
         digest.update(f"{kind}\n{file.name}\n{len(file.getbuffer())}\n".encode())
         digest.update(file.getbuffer())
     return Upload(files, digest.hexdigest())
+
+
+OTHER_WAY = {Kind.FEEDBACK: Kind.RATIONALES, Kind.RATIONALES: Kind.FEEDBACK}
+
+
+def _chip(file: UploadedFile, kind: Kind, role: Kind) -> str:
+    """HTML: what a file holds, what it is taken as, and its whole name, which the uploader cuts."""
+    content = _look_at(file.file_id, file)
+    name = f'<div class="mapd-note mapd-file">{text.escape(text.one_line(file.name, 300))}</div>'
+    if content is None:
+        return f"{look.chip('fails', word='can’t be read')}{name}"
+    kinds, number = content
+    sign, verdict = (
+        ("fails", f", not {role}") if role not in kinds else ("holds", ", taken as such" * (kind is not role))
+    )
+    return f"{look.chip(sign, word=f'{authors.in_words(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
+
+
+@st.cache_data(max_entries=12, show_spinner=False)
+def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[Kind], int] | None:  # noqa: ARG001 - the key
+    try:
+        return authors.look_at(File(_file.name, _file.getvalue()))
+    except BadInput:
+        return None  # `read` says why
 
 
 def choose_others() -> None:
@@ -88,17 +118,19 @@ def read(upload: Upload) -> Parsed | Refused:
 def _read(sha256: str, _upload: Upload) -> Parsed | Refused:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: File(file.name, file.getvalue()) for kind, file in _upload.files.items()}
     try:
-        return authors.parse(files["feedback"], files["rationales"], files.get("mistakes"))
+        return authors.parse(files[Kind.FEEDBACK], files[Kind.RATIONALES], files.get(Kind.MISTAKES))
     except BadRows as error:
         return Refused(str(error), tuple(error.faults))
     except BadInput as error:
         return Refused(str(error))
 
 
-def refuse(refused: Refused) -> None:
-    """Say why: one line, or a table of every bad row that can be taken away as CSV."""
+def refuse(refused: Refused, upload: Upload) -> None:
+    """Say why: one line, or a table of every bad row that can be taken away as CSV. What was swapped can be changed."""
     if not refused.faults:
         text.complain(refused.message)
+        if authors.are_swapped(*(_kinds(upload, kind) for kind in OTHER_WAY)):
+            st.button("Take them the other way round", icon=":material/swap_horiz:", key="swap_files", on_click=_swap)
         return
     rows = len({fault[:2] for fault in refused.faults})
     text.complain(
@@ -118,6 +150,18 @@ def refuse(refused: Refused) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def _kinds(upload: Upload, kind: Kind) -> frozenset[Kind]:
+    """What the file holds that is taken as this one."""
+    file = upload.files[kind]
+    content = _look_at(file.file_id, file)
+    return frozenset() if content is None else content[0]
+
+
+def _swap() -> None:
+    turn = st.session_state.get("upload_turn", 0)
+    st.session_state[SWAP] = None if st.session_state.get(SWAP) == turn else turn
 
 
 def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
@@ -165,15 +209,21 @@ def preview(parsed: Parsed) -> None:
             ]
         )
     )
-    st.html("".join(look.teacher_chip(name, n) for n, name in enumerate(sorted(parsed.teachers))))
-    for missing, count, file in (("feedback", feedback, "feedback"), ("rationale", len(given), "rationales")):
-        if not count:
-            text.complain(f"no {missing} was found; is the {file} file the right one?")
+    st.html(_teachers(parsed))
     _particulars(parsed)
     st.subheader(f"The first {min(FIRST, len(parsed.rows))} of {len(parsed.rows):,} mistakes")
     for column, row in zip(st.columns(FIRST), parsed.rows, strict=False):
         with column.container(border=True, height="stretch"):
             st.html(_mistake(row))
+
+
+def _teachers(parsed: Parsed) -> str:
+    """HTML: the files' teachers in the colours that they will have: who is new comes behind those that are there."""
+    with db.reading(current.engine()) as session:
+        places = queries.places(session)
+    number = sum(place is not None for place in places.values())
+    new = {name: number + n for n, name in enumerate(name for name in parsed.teachers if name not in places)}
+    return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 
 def _particulars(parsed: Parsed) -> None:
@@ -242,7 +292,8 @@ def run(parsed: Parsed) -> authors.Imported:
 def in_a_terminal(upload: Upload, parsed: Parsed | None = None) -> None:
     """Show the same import as a command."""
     st.caption("The same in a terminal:")
-    st.code(command({kind: file.name for kind, file in upload.files.items()}, parsed), language=None, wrap_lines=True)
+    names = {kind.value: file.name for kind, file in upload.files.items()}
+    st.code(command(names, parsed), language=None, wrap_lines=True)
 
 
 def command(names: dict[str, str], parsed: Parsed | None = None) -> str:

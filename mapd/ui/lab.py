@@ -192,14 +192,17 @@ def take(name: str, policy: Policy) -> None:
         st.session_state[key] = value
 
 
-def status(chosen: Policy, saved: Policy) -> None:
-    """Say whether what the page shows is what the exam uses."""
+def status(chosen: Policy, saved: Policy, known: Mapping[str, Policy]) -> None:
+    """Say whether what the page shows is saved, and whether it is what the exam uses: that takes another press."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="mapd_lab_status"):
         if chosen == saved:
-            st.html(f'<span class="mapd-saved">✓ <b>Saved</b> {text.escape(describe(saved))}</span>')
+            st.html(f'<span class="mapd-saved">✓ <b>Saved, in use</b> {text.escape(describe(saved))}</span>')
             return
+        word = "Not saved" if known[chosen.name] != chosen else "Not in use"
+        if word == "Not in use" and chosen.name not in PRESETS:
+            word = "Saved, not in use"
         st.html(
-            f'<span class="mapd-unsaved">● <b>Not saved</b> {text.escape(describe(chosen))}'
+            f'<span class="mapd-unsaved">● <b>{word}</b> {text.escape(describe(chosen))}'
             f"<i>this exam uses {text.escape(describe(saved))}</i></span>"
         )
         st.button("Back to it", type="tertiary", icon=":material/undo:", on_click=take, args=(saved.name, saved))
@@ -228,7 +231,8 @@ def curated_at(exam_id: int, policy: Policy) -> Curated:
     with db.reading(current.engine()) as session:
         material = load_material(session, exam_id)
         info, judgements = queries.exam(session, exam_id), queries.judgements(session, exam_id)
-    held = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts))
+        edition = queries.edition(session)
+    held = (len(material.attempts), len(material.texts), sum(len(x.votes) for x in material.texts), edition)
     said = tuple(j.judged.id for j in judgements)
     rule = (describe(policy), policy.threshold, policy.version)
     kept = _curated(exam_id, str(current.engine().url), held, said, rule, material, judgements, policy)
@@ -259,18 +263,18 @@ def has_gold(exam_id: int) -> bool:
 
 
 def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen: Policy, *, gold: bool) -> str:
-    """HTML: the counts under the policy chosen beside those under the saved one, which lead to their rows.
+    """HTML: the counts under the policy chosen beside those under the one in use, which lead to their rows.
 
     Without `gold` answers nobody knows what is wrong.
     """
     with db.reading(current.engine()) as session:
-        voices = queries.voices(session, exam_id)
-    colours = teacher_colours(voices)
+        voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
+        overlap = {"others": "true"} if queries.exam(session, exam_id).wanted > 1 else {}  # the rows that are counted
 
     def counted(label: str, figure: str, **asked: str) -> tuple[figures.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((after, chosen), (before, saved)))
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
-        return label, new, figures.linked(old, current.address("browse", **asked)) if asked else old, change
+        return label, new, figures.linked(old, current.address("browse", **asked, **overlap)) if asked else old, change
 
     counts = [counted("rationales accepted", "accepted", verdict="accepted")]
     for name, author in voices.items():
@@ -281,14 +285,14 @@ def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen
     for words, figure, asked in _ROWS:
         known = gold or "gold" not in asked
         counts.append(counted(words, figure, **asked) if known else (words, None, None, None))
-    return figures.table(("", "chosen", "saved", "change"), counts)
+    return figures.table(("", "chosen", "in use", "change"), counts)
 
 
 _ROWS: Sequence[tuple[str, str, dict[str, str]]] = (
     ("accepted, wrong answer", "wrong", {"verdict": "accepted", "gold": "fails"}),
     ("rejected, right answer", "rejected right", {"verdict": "rejected", "gold": "holds"}),
     ("undecided", "undecided", {"verdict": "undecided"}),
-    ("overridden by people", "overridden", {"people": "overridden"}),
+    ("rationales overridden by people", "overridden", {"people": "overridden"}),
     ("mistakes covered", "covered", {"show": "mistakes", "verdict": "accepted"}),
-    ("training pairs", "pairs", {}),
+    ("training pairs, one a mistake", "pairs", {}),
 )

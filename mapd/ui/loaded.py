@@ -1,7 +1,7 @@
 """The current exam's curated set for a page: in whole, or the part that it shows.
 
-Texts and votes only grow, so they are kept between reruns; judgements are read each time, and what they are about is
-decided again.
+Texts and votes only grow, so they are kept between reruns, until something is deleted, put back or renamed (an id may
+be another's then); judgements are read each time, and what they are about is decided again.
 
     curated = load_curated(exam_id)                    # under the exam's own policy
     curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
@@ -35,7 +35,7 @@ def load_curated(exam_id: int) -> Curated:
         material = load_material(session, exam_id)
         info = queries.exam(session, exam_id)  # not the kept one: its policy may have been set since
         judgements = queries.judgements(session, exam_id)
-        last = _last(exam_id, str(engine().url))
+        last = _last(exam_id, str(engine().url), queries.edition(session))
         kept = decide(material, judgements, policies.exam_policy(session, info), info, last.get("kept"))
         last["kept"] = kept
         return kept.curated
@@ -58,9 +58,9 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
 
 def load_own(exam_id: int, person: str) -> Sequence[JudgementRow]:
     """All that a person said of the exam, oldest first. Rows are only added: what was read is kept."""
-    cache = _own(exam_id, person, str(engine().url))
-    kept = {row.judged.id: row for row in cache.get("rows", ())}
     with db.reading(engine()) as session:
+        cache = _own(exam_id, person, str(engine().url), queries.edition(session))
+        kept = {row.judged.id: row for row in cache.get("rows", ())}
         fresh = queries.judgements_by(session, exam_id, person, since=max(kept, default=0) - LATE)
     if any(row.judged.id not in kept for row in fresh):
         kept |= {row.judged.id: row for row in fresh}
@@ -69,7 +69,12 @@ def load_own(exam_id: int, person: str) -> Sequence[JudgementRow]:
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _own(exam_id: int, person: str, url: str) -> dict[str, tuple[JudgementRow, ...]]:  # noqa: ARG001 - the cache's key
+def _own(
+    exam_id: int,  # noqa: ARG001 - these four are the cache's key
+    person: str,  # noqa: ARG001
+    url: str,  # noqa: ARG001
+    edition: int,  # noqa: ARG001
+) -> dict[str, tuple[JudgementRow, ...]]:
     return {}
 
 
@@ -89,14 +94,15 @@ def catch_up(exam_id: int) -> None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _last(exam_id: int, url: str) -> dict[str, Kept]:  # noqa: ARG001 - the cache's key
+def _last(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG001 - the cache's key
     """Where the exam's curated set is kept from one rerun to the next, of whatever session."""
     return {}
 
 
 def load_material(session: Session, exam_id: int) -> Material:
-    """The exam's texts and votes, read again only where one came in since."""
+    """The exam's texts and votes, read again only where one came in, or something was deleted or renamed, since."""
     counts = [session.exec(select(func.max(col(table.id)))).one() for table in (t.Attempt, t.Explanation, t.Review)]
+    counts.append(queries.edition(session))
     return _material(exam_id, str(engine().url), tuple(counts), session)
 
 

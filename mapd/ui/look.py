@@ -8,7 +8,7 @@ on the dark page (3:1), and white reads on it (4.5:1), so one serves both themes
 """
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,8 @@ LOOKS: Mapping[str, Look] = {
 # first: green and vermillion resemble accepted and rejected.
 TEACHERS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#D55E00", "#999999")
 
+PERSON = GREY  # people who repaired a text, apart from the teachers
+
 FIGURE_CONFIG = {"displayModeBar": False}
 
 
@@ -70,21 +72,24 @@ def sign_chip(sign: str, word: str, colour: str) -> str:
     )
 
 
-def teacher_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each of the exam's teachers, by their sorted names: the same on every card and chart."""
-    return {name: teacher_colour(index) for index, name in enumerate(sorted(set(names)))}
+def teacher_colours(places: Mapping[str, int | None]) -> dict[str, str]:
+    """Return the colour of each teacher by its place among the project's: the same on every card and chart, for good.
+
+    A place never moves: neither another teacher nor a person who repairs a text gives anybody another colour.
+    """
+    return {name: teacher_colour(place) for name, place in places.items()}
 
 
-def teacher_colour(index: int) -> str:
-    """The colour of the teacher at this place of the sorted names; after eight they come round again."""
-    return TEACHERS[index % len(TEACHERS)]
+def teacher_colour(place: int | None) -> str:
+    """Return the colour of the teacher at this place; after eight they come round again. People have no place."""
+    return PERSON if place is None else TEACHERS[place % len(TEACHERS)]
 
 
-def teacher_chip(name: str, index: int, whole: str = "") -> str:
+def teacher_chip(name: str, place: int | None, whole: str = "") -> str:
     """HTML: a teacher's swatch and name; in the tooltip the `whole` name, for it may be cut here or by the place."""
     title = html.escape(one_line(whole or name, 500))
     return (
-        f'<span class="mapd-chip" style="--c:{teacher_colour(index)}" title="{title}">'
+        f'<span class="mapd-chip" style="--c:{teacher_colour(place)}" title="{title}">'
         f'<span class="mapd-swatch"></span><span class="mapd-name">{escape(name)}</span></span>'
     )
 

@@ -16,7 +16,7 @@ from mapd.verdicts import Policy, Verdict
 
 PAGE = "pages/curate/threshold.py"
 STANDS = "Judgements stand at every threshold, so what people decided is never among them."
-NOTHING = "Nothing: it decides every rationale as the saved policy does."
+NOTHING = "Nothing: it decides every rationale as the policy in use does."
 
 
 def by_threshold(exam_id: int, chosen: Policy, saved: Policy, **params: object) -> None:
@@ -27,11 +27,12 @@ def by_threshold(exam_id: int, chosen: Policy, saved: Policy, **params: object) 
         of = listing.count(session, exam_id, wanted, low) if low < high else 0
         found = listing.page(session, exam_id, wanted, low, turn) if of else []
         before = listing.count(session, exam_id, wanted, low, before=found[0].key) if turn and found else 0
+        number = listing.count_texts(session, exam_id, wanted, low) if of else 0
     if not of:
         st.caption(NOTHING)
         return
     added = chosen.threshold < saved.threshold
-    st.caption(f"{of:,} {'added' if added else 'dropped'}. {STANDS}")
+    st.caption(f"{number:,} {'added' if added else 'dropped'}. {STANDS}")
     if not found:
         turning.to_the_first(PAGE, **params)
         return

@@ -10,7 +10,7 @@ from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
 from mapd.curation.overview import Frozen, funnel, people, teachers
 from mapd.store import db, queries
-from mapd.ui import current, figures, look, starting, text
+from mapd.ui import current, figures, frozen, look, starting, text
 from mapd.ui.figures import Html
 
 LOOP = (  # in five words each
@@ -58,9 +58,12 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
     """The exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
         found = queries.snapshots(session, exam_id)
-        taught = {student.snapshot_sha256 for student in students.listed(session)}
-        newest = [Frozen(s.sha256, s.pairs, s.created_at, s.manifest["policy"], s.sha256 in taught) for s in found[:1]]
-        return (newest[0] if newest else None), len(found)
+        if not found:
+            return None, 0
+        row, taught = found[0], {student.snapshot_sha256 for student in students.listed(session)}
+        own, policy = frozen.own_pairs(row), row.manifest["policy"]
+        newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes)
+        return newest, len(found)
 
 
 def show_next_step(step: NextStep) -> None:
@@ -81,10 +84,9 @@ def show_funnel(curated: Curated, newest: Frozen | None, snapshots: int) -> None
 def show_teachers(curated: Curated) -> None:
     """Each teacher as author and as reviewer."""
     st.subheader("Teachers")
-    order = sorted(curated.teachers)
     rows = [
         (
-            Html(look.teacher_chip(t.name, order.index(t.name)) + (" simulated" if t.simulated else "")),
+            Html(look.teacher_chip(t.name, curated.places[t.name]) + (" simulated" if t.simulated else "")),
             t.rationales,
             t.accepted,
             t.wrong,
@@ -108,7 +110,7 @@ def show_people(curated: Curated) -> None:
         figures.row(
             [
                 (p.judged, f"of {p.texts:,} texts judged"),
-                (p.overridden, "overridden"),
+                (p.overridden, "texts overridden"),
                 (p.answers_corrected + p.golds_corrected, "corrected"),
                 (p.not_mistakes, "not a mistake"),
                 (p.excluded, "excluded"),

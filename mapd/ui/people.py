@@ -69,7 +69,7 @@ def _want(exam_id: int, name: str, key: str) -> None:
 
 def standing(curated: Curated, found: Sequence[Record], held: Sequence[Held]) -> None:
     """How far the exam is, and a line a person."""
-    done, differ = records.done(curated), sum(x.people.conflict for m in curated.mistakes for x in m.texts)
+    done, differ = records.done(curated), sum(x.people.conflict for x in curated.texts)
     to_settle = figures.linked(differ, current.address("triage", queue="conflicts")) if current.owns() else differ
     judged = [(done.count, f"of {done.of:,} rationales are judged by as many as wanted")]
     st.html(figures.row([*judged, (len(found), "people"), (to_settle, "texts that people disagree on")]))

@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.ui import figures, hotkeys, rendered, rows, text
+from mapd.ui import figures, hotkeys, look, rendered, rows, text
 from mapd.ui.rows import Found
 from mapd.ui.triage import cards
 from mapd.verdicts import Verdict
@@ -69,22 +69,25 @@ def foot(found: Sequence[Found], at: int, curated: Curated) -> None:
 def _hands(found: Sequence[Found], at: int, uid: str) -> None:
     """A form, whose first button Enter presses from within a field; the others take what was typed along, too."""
     given = st.session_state.get(HANDS, {}).get(uid, (0, 0))
+    revealed = uid in st.session_state.get(OPEN, ())
     with (
         st.form(f"room_{uid}", border=False),
         st.container(key="mapd_room_hands", horizontal=True, vertical_alignment="center", gap="small"),
     ):
         for word, number in zip(("accept", "reject"), given, strict=True):
             st.html(f"<span>{word}</span>", width="content")
-            st.number_input(
-                f"Hands: {word}",
-                0,
-                MOST,
-                number,
-                step=1,
-                key=_field(word, uid),
-                width=80,
-                label_visibility="collapsed",
-            )
+            first = word == "accept" and not revealed  # what one does here first is to type
+            with st.container(key=hotkeys.waiting(uid) if first else None, width="content"):
+                st.number_input(
+                    f"Hands: {word}",
+                    0,
+                    MOST,
+                    number,
+                    step=1,
+                    key=_field(word, uid),
+                    width=80,
+                    label_visibility="collapsed",
+                )
         words, name = hotkeys.label("enter", "reveal"), hotkeys.name("enter", uid)
         st.form_submit_button(words, key=name, type="primary", on_click=_count, args=(uid, uid, True))
         for key, place in (("left", at - 1), ("right", at + 1)):
@@ -111,13 +114,15 @@ def _count(uid: str, to: str, reveal: bool) -> None:
 
 
 def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
-    """The room beside the committee, the checks, and the truth."""
+    """The room beside the committee, people, the checks, and the truth."""
     accept, reject = st.session_state[HANDS][x.text.uid]
+    people = f'<div class="mapd-checks">{cards.labelled("people")}{_people(x)}</div>' if x.judged else ""
     st.html(
         '<div class="mapd-room-answer" tabindex="0" role="region" aria-label="the answer">'
         + _room(accept, reject, x)
-        + f'<div class="mapd-checks">{cards.labelled("committee")}{cards.verdict_chip(x)}'
+        + f'<div class="mapd-checks">{cards.labelled("committee")}{cards.committee_chip(x)}'
         f"<span>{text.escape(x.committee.why)}</span></div>"
+        + people
         + cards.votes(x, curated)
         + (f'<div class="mapd-checks">{cards.labelled("")}{rows.SCORES_ALONE}</div>' if rows.scores_alone(x) else "")
         + cards.checks(x, mistake.gold)
@@ -127,7 +132,15 @@ def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
     )
 
 
+def _people(x: Explained) -> str:
+    """What people decided, and what counts by it."""
+    counts = look.chip("conflict") if x.people.conflict else look.chip(x.verdict.value)
+    differ = " otherwise than the committee, and it counts" if x.overridden and not x.people.conflict else ""
+    return f"{counts}<span>{rows.said(x.people)}{differ}</span>"
+
+
 def _room(accept: int, reject: int, x: Explained) -> str:
+    """The room's hands, and whether room and committee agree: what people decided is another matter."""
     if not accept + reject:
         return ""
     share = f"{accept:,} of {accept + reject:,} hands accept"

@@ -8,6 +8,7 @@ escaped here, by ui/text.py.
 """
 
 import html
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import streamlit as st
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.store import listing
-from mapd.store.queries import Text
+from mapd.store.queries import Item, Text
 from mapd.ui import current
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours, word_of
 from mapd.ui.text import Mark, escape, foreign_html, foreign_line_html, found, gold_html, one_line
@@ -39,8 +40,9 @@ class Column:
     grows: bool = False  # takes what the others leave
 
 
+NUMBER = Column("no", 3.6, 0)  # the question's own, as its file and triage have it
 TEXT = {
-    "no": Column("no", 2.2, 0),
+    "no": NUMBER,
     "teacher": Column("teacher", 5.8, 0),
     "text": Column("text", 11, 0, grows=True),
     "answer": Column("answer · gold", 7.2, 2),
@@ -55,7 +57,7 @@ TEXT = {
     "length": Column("words", 3, 9),
 }
 MISTAKE = {
-    "no": Column("no", 2.2, 0),
+    "no": NUMBER,
     "question": Column("question", 13, 0, grows=True),
     "answer": Column("answer · gold", 6.5, 2),
     "rationales": Column("rationales", 16.5, 1),
@@ -70,6 +72,7 @@ OF_CHANGE = ("no", "teacher", "text", "answer", "votes", "mean", "change", "chec
 OF_MISTAKE = ("no", "question", "answer", "rationales", "feedback", "pair")
 SCORES_ALONE = '<span class="mapd-note">only scores, no critique stored</span>'
 Cell = tuple[str, str]  # HTML, and the tooltip as text
+BREAKS = re.compile(r"(?<=[-_./: ])")
 CHECKS = {Check.MATCHES_GOLD: "gold", Check.EQUATIONS_TRUE: "equations", Check.SHOWS_WORK: "work"}
 
 
@@ -94,7 +97,7 @@ def draw(
 
     `words`: what was searched for, to be marked. `was`: by text id the verdict before a change, beside the one after.
     """
-    colours = teacher_colours(curated.teachers)
+    colours = teacher_colours(curated.places)
     of = MISTAKE if "question" in columns else TEXT
     with table(key, of, columns):
         for number, row in enumerate(shown):
@@ -167,7 +170,7 @@ def text_cells(
     said_by = "; ".join(f"{v.reviewer}: {v.score or f'no vote, {v.status}'}" for v in x.text.votes)
     lines = (mistake.question.text, x.text.text or "no text")
     return {
-        "no": _number(mistake),
+        "no": number_cell(mistake.question),
         "teacher": _cell(_author(x.text, colours)),
         "text": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
         "answer": _cell(_answer(x.states.matches_gold, x.answer, mistake.gold, x.text.kind)),
@@ -183,8 +186,11 @@ def text_cells(
     }
 
 
-def _number(mistake: Mistake) -> Cell:
-    return _cell(str(mistake.question.position + 1), one_line(f"in the file: {mistake.question.source_id}", 80))
+def number_cell(question: Item) -> Cell:
+    """The question's own number, which may break behind its signs, and its place in the set."""
+    number = "<wbr>".join(map(escape, BREAKS.split(one_line(question.source_id, 40))))
+    tooltip = one_line(f"question {question.source_id}, at place {question.position + 1:,} of its set", 300)
+    return _cell(f'<span class="mapd-id">{number}</span>', tooltip)
 
 
 def _author(x: Text, colours: Mapping[str, str]) -> str:
@@ -293,7 +299,7 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
     pair = mistake.covered and mistake.feedback_stands
     why = "covered" if pair else "no feedback stands" if mistake.covered else "not covered"
     return {
-        "no": _number(mistake),
+        "no": number_cell(mistake.question),
         "question": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
         "answer": _cell(_answer(answer, mistake.answer, mistake.gold, "attempt")),
         "rationales": _cell("".join(_brief(x, colours) for x in mistake.rationales) or "none"),
@@ -308,7 +314,8 @@ def _brief(x: Explained, colours: Mapping[str, str]) -> str:
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     title = html.escape(f"{one_line(x.text.teacher, 60)}: {LOOKS[x.verdict.value].word}, mean {mean}")
     who = _author(x.text, colours)
-    return f'<span class="mapd-brief" title="{title}">{who}{_sign(x.verdict.value)}<span>{mean}</span></span>'
+    verdict = _sign(x.verdict.value) + (_sign("overridden", "a person's decision") if x.overridden else "")
+    return f'<span class="mapd-brief" title="{title}">{who}{verdict}<span>{mean}</span></span>'
 
 
 def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") -> str:

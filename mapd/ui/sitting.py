@@ -24,9 +24,9 @@ def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
         return results.load(session, exam_id), row, load_material(session, exam_id)
 
 
-def standing(sat: Sat) -> None:
-    """How far it is, and what came of it."""
-    done, outcomes = len(sat.answered), [a.outcome for a in sat.answered.values()]
+def standing(sat: Sat, material: Material) -> None:
+    """How far it is, and what came of it: of every answer, where each question was asked several times."""
+    done, outcomes = len(sat.answered), [a.outcome for a in material.attempts]
     if done < sat.asked:
         st.progress(done / sat.asked, f"{done:,} of {sat.asked:,} questions answered")
         st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
@@ -35,8 +35,9 @@ def standing(sat: Sat) -> None:
         figures.row(
             [
                 (done, "questions answered"),
+                *([(len(outcomes), "answers")] if len(outcomes) > done else []),
                 *((counts[outcome], look.LOOKS[outcome.value].word) for outcome in Outcome),
-                (done - counts[Outcome.CORRECT], "mistakes, as recorded"),
+                (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
             ]
         )
     )

@@ -6,7 +6,7 @@ Five steps: the mistake · the explanations · what stops a wrong one · what th
 question of the same family before and after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -21,6 +21,7 @@ from mapd.ui import comparison, current, figures, look, text
 from mapd.ui.loaded import load_material
 from mapd.verdicts import Verdict
 
+Places = Mapping[str, int | None]  # by name, each teacher's place among the project's
 FOLLOWED = "story_mistake"  # session state: the mistake that the browser's address has
 ANSWERS = {State.HOLDS: "correct", State.FAILS: "incorrect", State.NOTHING: "no_answer"}
 
@@ -31,17 +32,17 @@ def show(curated: Curated) -> None:
         return
     here = chosen(curated)
     _mirror()
-    mistake, order = curated.mistakes[here], sorted(curated.teachers)
+    mistake, places = curated.mistakes[here], curated.places
     _head(curated, here)
     with st.container(border=True, key="mapd_story"):
         left, right = st.columns((2, 3), gap="large")
         with left:
             st.html(_step(1, "The student's mistake", _asked(mistake)))
         with right:
-            st.html(_step(2, "What the teachers wrote", _explained(mistake, order)))
+            st.html(_step(2, "What the teachers wrote", _explained(mistake, places)))
         stopped, taught, sibling = st.columns(3, gap="large")
         with stopped:
-            st.html(_step(3, "What stops a wrong one", _stopped(mistake, order)))
+            st.html(_step(3, "What stops a wrong one", _stopped(mistake, places)))
         with taught:
             st.html(_step(4, "What the student was trained on", _taught(curated, mistake)))
         with sibling:
@@ -115,21 +116,21 @@ def _asked(m: Mistake) -> str:
     )
 
 
-def _explained(m: Mistake, order: Sequence[str]) -> str:
+def _explained(m: Mistake, places: Places) -> str:
     known = bool(m.gold.strip())
-    rows = "".join(_rationale(x, order, known=known) for x in m.rationales) or _note("no rationale")
+    rows = "".join(_rationale(x, places, known=known) for x in m.rationales) or _note("no rationale")
     standing = sum(x.verdict is Verdict.ACCEPTED for x in m.feedback)
     feedback = f"and {len(m.feedback)} feedback, of which {standing} {'stands' if standing == 1 else 'stand'}"
     return f"{rows}{_note(feedback)}"
 
 
-def _rationale(x: Explained, order: Sequence[str], *, known: bool) -> str:
+def _rationale(x: Explained, places: Places, *, known: bool) -> str:
     """Who, the verdict with its mean, the votes, the rationale's own answer, and its first line."""
-    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
+    mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"  # it is no reason then
     votes = " · ".join(
         f"{text.escape(text.one_line(v.reviewer, 24))} {v.score or 'no vote'}" for v in counted(x.text.votes)
     )
-    chips = look.teacher_chip(text.one_line(x.text.teacher, 24), order.index(x.text.teacher)) + look.chip(
+    chips = look.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher]) + look.chip(
         x.verdict.value, mean
     )
     chips += look.chip("overridden") if x.overridden else ""
@@ -139,13 +140,13 @@ def _rationale(x: Explained, order: Sequence[str], *, known: bool) -> str:
     return f'<div class="mapd-said"><div>{chips}{answer}<span class="mapd-note">{votes}</span></div>{line}</div>'
 
 
-def _stopped(m: Mistake, order: Sequence[str]) -> str:
+def _stopped(m: Mistake, places: Places) -> str:
     """The confident wrong rationale, and who or what keeps it out of training (or does not)."""
     x = most_wrong(m)
     if x is None:
         return _note("No check refutes any of its rationales.")
     marks = [text.Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
-    who = look.teacher_chip(text.one_line(x.text.teacher, 24), order.index(x.text.teacher))
+    who = look.teacher_chip(text.one_line(x.text.teacher, 24), places[x.text.teacher])
     scores = "".join(look.score_dots(v.score) for v in counted(x.text.votes))
     found = []
     if x.states.matches_gold is State.FAILS:

@@ -3,13 +3,14 @@
 views.popover(asked.params, browsing.DEFAULTS)
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 from sqlmodel import Session
 
 from mapd.curation import views
+from mapd.curation.views import View
 from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.store import db
@@ -17,11 +18,13 @@ from mapd.ui import acting, current, text, turning
 
 TOLD = "views_told"  # session state: why the last press changed nothing
 REFUSED = "views_refused"  # session state: the field of a name that can't be, which gets its old one back
-GONE = "views_gone"  # session state: the view that was deleted last, name and filters
+TAKEN = "views_taken"  # session state: the name that the last press wanted to save under, which a view has
+GONE = "views_gone"  # session state: the view that was deleted last
+NAME = "view_name"  # the field's key
 
 
 def popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """The popover. `params`: the filters that aren't as the `defaults` have them."""
+    """Draw the popover. `params`: the filters that aren't as the `defaults` have them."""
     with db.reading(current.engine()) as session:
         saved = views.saved_views(session)
     with st.popover(f"Views · {len(saved)}" if saved else "Views", icon=":material/bookmarks:", key="browse_views"):
@@ -29,43 +32,43 @@ def popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
             text.complain(told)
         if not current.current_person().name:
             acting.ask("views")
-        for number, (name, address) in enumerate(saved.items()):
+        for number, view in enumerate(saved):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                _line(number, name, address, params, defaults)
+                _line(number, view, params, defaults)
         _deleted(saved)
-        name = st.text_input("Save these filters as", max_chars=views.LONGEST, key="view_name", width=330)
-        there = " ".join((name or "").split()) in saved
-        st.button(
-            "Replace the view of this name" if there else "Save view",
-            icon=":material/bookmark_add:",
-            disabled=not name,
-            key="view_save",
-            on_click=_save,
-            args=(name, dict(params)),
-        )
+        _new(saved, dict(params))
 
 
-def _line(
-    number: int, name: str, address: views.Address, params: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> None:
+def _new(saved: Sequence[View], params: views.Address) -> None:
+    """The field for a new view's name. Its button reads the field at the click: what was just typed counts."""
+    st.text_input("Save these filters as", max_chars=views.LONGEST, key=NAME, width=330)
+    icon = ":material/bookmark_add:"
+    st.button("Save view", icon=icon, key="view_save", on_click=_save_typed, args=(params,))
+    taken = st.session_state.pop(TAKEN, None)
+    if taken is not None and taken in [view.name for view in saved]:
+        label = text.label(f"Replace {taken}", 80)
+        st.button(label, key="view_replace", on_click=_replace, args=(taken, params))
+
+
+def _line(number: int, view: View, params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """One view: its name, which can be changed in place, and what can be done with it."""
-    field = f"view_{number}_{name}"
+    field = f"view_{number}_{view.name}"
     if st.session_state.get(REFUSED) == field:
-        st.session_state[field] = name
+        st.session_state[field] = view.name
         del st.session_state[REFUSED]
     st.text_input(
         "Name",
-        name,
+        view.name,
         max_chars=views.LONGEST,
         key=field,
         label_visibility="collapsed",
         width=200,
         on_change=_rename,
-        args=(name, field),
+        args=(view.uid, field),
     )
-    here = address == dict(params)
-    st.button("Open", key=f"{field}_open", on_click=_open, args=(address, defaults), disabled=here, help=_told(address))
-    st.button("Delete", key=f"{field}_delete", on_click=_delete, args=(name,))
+    here, told = view.address == dict(params), _told(view.address)
+    st.button("Open", key=f"{field}_open", on_click=_open, args=(view.address, defaults), disabled=here, help=told)
+    st.button("Delete", key=f"{field}_delete", on_click=_delete, args=(view.uid,))
 
 
 def _told(address: views.Address) -> str:
@@ -74,14 +77,13 @@ def _told(address: views.Address) -> str:
     return text.label("; ".join(asked) or "everything", 200)
 
 
-def _deleted(saved: Mapping[str, views.Address]) -> None:
-    gone = st.session_state.get(GONE)
-    if gone is None or gone[0] in saved:
+def _deleted(saved: Sequence[View]) -> None:
+    gone: View | None = st.session_state.get(GONE)
+    if gone is None or gone.name in [view.name for view in saved]:
         return
-    name, address = gone
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<span role="status">✓ deleted {text.escape(text.one_line(name, 40))}</span>', width="content")
-        st.button("Undo", key="view_undo", on_click=_save, args=(name, address))
+        st.html(f'<span role="status">✓ deleted {text.escape(text.one_line(gone.name, 40))}</span>', width="content")
+        st.button("Undo", key="view_undo", on_click=_put_back, args=(gone,))
 
 
 # -- callbacks --------------------------------------------------------------------------------------------------------
@@ -94,19 +96,33 @@ def _open(address: views.Address, defaults: Mapping[str, Any]) -> None:
         st.session_state[key] = [] if value == "" and isinstance(default, list) else value
 
 
-def _save(name: str, address: views.Address) -> None:
-    _write(lambda session, person: views.save(session, name, address, by=person))
+def _save_typed(address: views.Address) -> None:
+    """Save under the name that stands in the field at the click."""
+    name = str(st.session_state.get(NAME) or "")
+    if _write(lambda session, person: views.save(session, name, address, by=person)):
+        st.session_state[NAME] = ""
+    else:
+        st.session_state[TAKEN] = " ".join(name.split())
 
 
-def _rename(name: str, field: str) -> None:
+def _replace(name: str, address: views.Address) -> None:
+    if _write(lambda session, person: views.save(session, name, address, by=person, replace=True)):
+        st.session_state[NAME] = ""
+
+
+def _put_back(gone: View) -> None:
+    _write(lambda session, person: views.save(session, gone.name, gone.address, by=person))
+
+
+def _rename(uid: str, field: str) -> None:
     to = st.session_state[field]
-    if not _write(lambda session, person: views.rename(session, name, to, by=person)):
+    if not _write(lambda session, person: views.rename(session, uid, to, by=person)):
         st.session_state[REFUSED] = field
 
 
-def _delete(name: str) -> None:
+def _delete(uid: str) -> None:
     def act(session: Session, person: Person) -> None:
-        st.session_state[GONE] = name, views.remove(session, name, by=person)
+        st.session_state[GONE] = views.remove(session, uid, by=person)
 
     _write(act)
 

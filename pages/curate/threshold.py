@@ -13,7 +13,7 @@ def page(exam_id: int) -> None:
     """The lab of one exam."""
     saved, known = lab.policies_of(exam_id)
     chosen = lab.choose(exam_id, saved, known)
-    lab.status(chosen, saved)
+    lab.status(chosen, saved, known)
     catch_up(exam_id)
     before, after = lab.figures_of(exam_id, saved, saved), lab.figures_of(exam_id, chosen, saved)
     if not after.at("rationales", 0):

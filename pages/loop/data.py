@@ -1,9 +1,9 @@
-"""Data: import the authors' files by upload, and what the project holds."""
+"""Data: import the authors' files by upload, what the project holds, its names, and the way out and back."""
 
 import streamlit as st
 
 from mapd.exchange.authors import Parsed
-from mapd.ui import current, figures, importing, text
+from mapd.ui import current, figures, importing, text, trash
 from mapd.ui.holding import show_holdings
 from mapd.ui.importing import Refused, Upload
 
@@ -45,9 +45,11 @@ if not upload.enough:
 else:
     read = importing.read(upload)
     if isinstance(read, Refused):
-        importing.refuse(read)
+        importing.refuse(read, upload)
     elif (exam := importing.imported_as(read)) is not None:
         imported(*exam)
     else:
         offer(read, upload)
 show_holdings()
+trash.manage()
+trash.listed()

@@ -8,7 +8,7 @@ from mapd.ui import current, figures, rows, sitting, starting, working
 def page(exam_id: int) -> None:
     """One exam."""
     sat, row, material = sitting.read(exam_id)
-    sitting.standing(sat)
+    sitting.standing(sat, material)
     left, right = st.columns((3, 2), gap="large")
     with left:
         sitting.by_family(sat)

@@ -16,10 +16,15 @@ def page(exam_id: int) -> None:
     found = browsing.read(exam_id, asked)
     show = asked.wanted.show
     with st.container(horizontal=True, vertical_alignment="center", key="mapd_browse_found"):
-        st.html(f'<span class="mapd-note"><b>{found.of:,}</b> of {found.all:,} {show}</span>', width="content")
+        rows_ = f" in {found.of:,} rows" * (found.number != found.of)
+        st.html(
+            f'<span class="mapd-note"><b>{found.number:,}</b> of {found.all:,} {show}{rows_}</span>', width="content"
+        )
         views.popover(asked.params, browsing.DEFAULTS)
         if current.owns() and show in (Show.RATIONALES, Show.FEEDBACK):
             bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
+    if hidden := browsing.hides(asked):
+        st.caption(hidden)
     if found.rows:
         browsing.draw(exam_id, asked, found.rows)
         turning.links(PAGE, found.rows, found.before, found.of, **asked.params)

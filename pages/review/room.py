@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from mapd.curation import first
+from mapd.curation.curated import Explained, Mistake
 from mapd.curation.queues import doubt
 from mapd.ui import current, figures, hotkeys, room
 from mapd.ui.loaded import load_curated
@@ -15,8 +17,13 @@ def main() -> None:
         current.require_exam()
         return
     curated = load_curated(exam_id)
-    texts = [(mistake, x) for mistake in curated.mistakes for x in mistake.rationales]
-    found = [Found(*row) for row in sorted(texts, key=lambda row: -doubt(row[1]))]
+    person, wanted = current.current_person().name, curated.exam.wanted
+    seen = (first.seen_by(mistake, person, wanted) if wanted > 1 else mistake for mistake in curated.mistakes)
+    texts: dict[int, tuple[Mistake, Explained]] = {}  # each once: several answers to a question share its rationales
+    for mistake in seen:
+        for x in mistake.rationales:
+            texts.setdefault(x.text.id, (mistake, x))
+    found = [Found(*row) for row in sorted(texts.values(), key=lambda row: -doubt(row[1]))]
     if not found:
         heading()
         st.info("This exam has no rationales to vote on.", icon=":material/search_off:")

@@ -15,7 +15,7 @@ def test_two_numbers_and_enter_reveal_what_is_seen_at_once(page: Page, app: App,
     foot = page.locator(".st-key-mapd_room_hands").bounding_box()
     assert foot is not None
     assert foot["height"] < 60, "one line"
-    page.get_by_label("Hands: accept").focus()
+    expect(page.get_by_label("Hands: accept")).to_be_focused()
     page.keyboard.type("23")
     page.keyboard.press("Tab")
     page.keyboard.type("9")
@@ -24,4 +24,14 @@ def test_two_numbers_and_enter_reveal_what_is_seen_at_once(page: Page, app: App,
     answer = page.locator(".mapd-room-answer")
     expect(answer).to_contain_text("23 of 32 hands accept")
     expect(answer).to_be_in_viewport(ratio=1)
+    with resting.after(page):
+        page.keyboard.press("ArrowRight")  # the answer is read, and the next one waits for its hands
+    expect(page.get_by_label("Hands: accept")).to_be_focused()
+    with resting.after(page):
+        page.keyboard.press("ArrowRight")  # nothing was typed: it is passed by
+    expect(page.get_by_text("3 of 36")).to_be_visible()
+    for _ in range(2):
+        with resting.after(page):
+            page.keyboard.press("ArrowLeft")
+    expect(answer).to_contain_text("23 of 32 hands accept")
     assert answer.evaluate("e => e.scrollHeight <= e.clientHeight")

@@ -53,7 +53,7 @@ def test_an_attempt_that_people_read_as_right_is_no_mistake(session: Session, ex
     curated = judging.curated_set(session, exam.id)
     assert len(curated.mistakes) == 11
     assert [a.id for a in curated.corrected] == [mistake.attempt.id]
-    judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by=owner("ann"), value="nonsense")
+    judge(session, Target("attempt", mistake.attempt.id), Act.CORRECT, by=owner("ann"), value="77")
     assert len(judging.curated_set(session, exam.id).mistakes) == 12
 
 

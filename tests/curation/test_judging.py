@@ -10,7 +10,7 @@ from mapd.people import owner
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
-from mapd.verdicts import PAPER, Act, Check, Policy
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, PAPER, Act, Check, Policy
 
 
 @pytest.fixture
@@ -74,6 +74,58 @@ def test_what_does_not_fit_is_refused(
     with pytest.raises(BadInput, match=said):
         judge(session, Target(kind, ids[kind]), decision, **{"by": owner("ann"), **more})
     assert session.exec(select(t.Judgement)).all() == []
+
+
+@pytest.mark.parametrize(("task", "wrong", "kept"), [("boolean", "banana", "true"), ("numeric", "perhaps", "145")])
+def test_a_correction_is_read_as_its_question_is_answered(
+    session: Session, exam: ExamInfo, task: str, wrong: str, kept: str
+) -> None:
+    material = queries.material(session, exam.id)
+    question = session.get_one(t.Question, material.attempts[0].question_id)
+    question.task = task
+    rationale = next(x for x in material.texts if x.kind == "rationale" and x.question_id == question.id)
+    targets = {"question": queries.identity(question), "attempt": material.attempts[0].id, "rationale": rationale.id}
+    for kind, row in targets.items():
+        with pytest.raises(BadInput, match=f"a {task} question is answered by .*, not by '{wrong}'; nothing was saved"):
+            judge(session, Target(kind, row), Act.CORRECT, by=owner("ann"), value=wrong)
+        made = judge(session, Target(kind, row), Act.CORRECT, by=owner("ann"), value=f" {kept.capitalize()}. ")
+        assert made.value == kept
+    assert len(session.exec(select(t.Judgement)).all()) == 3
+
+
+@pytest.mark.parametrize("kind", ["rationale", "feedback", "attempt", "question"])
+def test_only_what_one_said_can_be_withdrawn(session: Session, exam: ExamInfo, kind: str) -> None:
+    material = queries.material(session, exam.id)
+    ids = {x.kind: x.id for x in material.texts} | {
+        "attempt": material.attempts[0].id,
+        "question": material.attempts[0].question_id,
+    }
+    about = Target(kind, ids[kind])
+
+    def refuses(person: str, role: str = ANNOTATOR) -> None:
+        with pytest.raises(BadInput, match=f"{person} .* this {kind}: there is nothing to withdraw"):
+            judge(session, about, Act.WITHDRAW, by=owner(person), role=role)
+
+    refuses("ann")
+    judge(session, about, Act.SKIP, by=owner("ann"), reason="note", note="hm")
+    refuses("ann")
+    judge(session, about, Act.ACCEPT, by=owner("bob"))
+    refuses("ann")
+    refuses("bob", ADJUDICATOR)
+    said = judge(session, about, Act.REJECT, by=owner("ann"))
+    undo(session, queries.identity(said), by=owner("ann"))
+    refuses("ann")
+    judge(session, about, Act.SKIP, by=owner("ann"))
+    judge(session, about, Act.WITHDRAW, by=owner("ann"))
+    refuses("ann")
+    judge(session, about, Act.WITHDRAW, by=owner("bob"))
+    refuses("bob")
+    rows = session.exec(select(t.Judgement).where(t.Judgement.decision == "withdraw")).all()
+    assert sorted((row.person, row.undoes_id is not None) for row in rows) == [
+        ("ann", False),
+        ("ann", True),
+        ("bob", False),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["rationale", "feedback", "attempt", "question"])

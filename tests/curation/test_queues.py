@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from sqlmodel import Session
 
-from mapd.curation import judging
+from mapd.checks import State
+from mapd.curation import judging, policies
 from mapd.curation.curated import Curated
 from mapd.curation.judging import Circumstances, Target
 from mapd.curation.queues import QUEUES, Filled, done_with, doubt, entry, fill, lot
@@ -155,3 +156,24 @@ def test_authors_who_agree_against_the_gold_are_a_queue(session: Session, exam: 
         decide(session, Target("rationale", x.text.id), Act.CORRECT, value="77")
     (entry,) = filled(session, exam, "against-gold").entries
     assert {x.text.id for x in entry.texts} == {x.text.id for x in mistake.rationales[:2]}
+
+
+def test_what_a_person_accepted_with_a_wrong_answer_is_a_queue_under_every_policy(
+    session: Session, exam: ExamInfo
+) -> None:
+    for policy in ("paper", "strict"):
+        policies.set_policy(session, exam.id, policy, None, by=owner("ann"))
+        assert not filled(session, exam, "person-accepted-wrong").entries
+        wrong = next(
+            x
+            for x in judging.curated_set(session, exam.id).rationales
+            if x.states.matches_gold is State.FAILS and not x.judged
+        )
+        target = Target("rationale", wrong.text.id)
+        decide(session, target, Act.ACCEPT, by=owner("ann"))
+        under_gold = {e.mistake.attempt.id for e in filled(session, exam, "accepted-wrong").entries}
+        (entry,) = filled(session, exam, "person-accepted-wrong", "bob").entries
+        assert ([x.text.id for x in entry.open], entry.settled) == ([wrong.text.id], False)
+        assert (entry.mistake.attempt.id in under_gold) is (policy == "paper")
+        decide(session, target, Act.ACCEPT, by=owner("eve"), role="adjudicator")  # it was looked at, and it stays
+    assert not filled(session, exam, "person-accepted-wrong").entries

@@ -11,15 +11,24 @@ from mapd.store import tables as t
 WRONG = {"verdict": "accepted", "gold": "fails"}
 
 
+def named(session: Session) -> dict[str, views.Address]:
+    return {view.name: view.address for view in views.saved_views(session)}
+
+
+def uid(session: Session, name: str) -> str:
+    return next(view.uid for view in views.saved_views(session) if view.name == name)
+
+
 def test_a_view_is_saved_replaced_renamed_and_deleted(session: Session) -> None:
     views.save(session, "  wrong   but accepted ", WRONG, by=owner("Ann"))
     views.save(session, "all", {}, by=owner("ann"))
-    assert views.saved_views(session) == {"all": {}, "wrong but accepted": WRONG}
-    views.save(session, "all", {"show": "mistakes"}, by=owner("bob"))
-    views.rename(session, "all", "mistakes", by=owner("bob"))
-    assert views.saved_views(session) == {"mistakes": {"show": "mistakes"}, "wrong but accepted": WRONG}
-    assert views.remove(session, "wrong but accepted", by=owner("bob")) == WRONG
-    assert list(views.saved_views(session)) == ["mistakes"]
+    assert named(session) == {"all": {}, "wrong but accepted": WRONG}
+    views.save(session, "all", {"show": "mistakes"}, by=owner("bob"), replace=True)
+    views.rename(session, uid(session, "all"), "mistakes", by=owner("bob"))
+    assert named(session) == {"mistakes": {"show": "mistakes"}, "wrong but accepted": WRONG}
+    gone = views.remove(session, uid(session, "wrong but accepted"), by=owner("bob"))
+    assert (gone.name, gone.address) == ("wrong but accepted", WRONG)
+    assert list(named(session)) == ["mistakes"]
     acts = [(a.action, a.detail.get("before")) for a in session.exec(select(t.Audit)).all()]
     assert acts[2] == ("save view", {}), "what was replaced can be read"
     assert [act for act, _ in acts] == ["save view"] * 3 + ["rename view", "delete view"]
@@ -29,9 +38,12 @@ def test_what_can_not_be_is_one_clear_line(session: Session) -> None:
     views.save(session, "a", {}, by=owner("ann"))
     views.save(session, "b", {}, by=owner("ann"))
     with pytest.raises(BadInput, match="another view is named 'b'"):
-        views.rename(session, "a", "b", by=owner("ann"))
+        views.rename(session, uid(session, "a"), "b", by=owner("ann"))
+    with pytest.raises(BadInput, match="a view is named 'a', with other filters; replace it, or choose another name"):
+        views.save(session, "a", WRONG, by=owner("ann"))
+    views.save(session, "a", {}, by=owner("ann"))  # the same again is no fault
     for name in ("", "x" * 61, "a\u202eb"):
         with pytest.raises(BadInput, match="can't be named"):
             views.save(session, name, {}, by=owner("ann"))
-    with pytest.raises(NotFound, match="no view is named 'c'"):
+    with pytest.raises(NotFound, match="was deleted meanwhile"):
         views.remove(session, "c", by=owner("ann"))

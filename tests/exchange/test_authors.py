@@ -44,6 +44,23 @@ def test_an_exam_is_made_once(session: Session) -> None:
     assert session.exec(select(func.count()).select_from(t.Explanation)).one() == 18
 
 
+def test_files_that_are_not_what_they_were_chosen_as_are_named(tmp_path: Path) -> None:
+    feedback, rationales = (File(path.name, path.read_bytes()) for path in samples.files(tmp_path))
+    student = ("id", "question", "gold_answer", "student_wrong_pred", "student_wrong_final_answer")
+    mistakes = File("m.json", json.dumps([{key: row[key] for key in student} for row in sample()]).encode())
+    assert parse(feedback, rationales, mistakes).teachers == samples.TEACHERS
+    with pytest.raises(BadInput, match=f"swapped: {rationales.name} holds the rationales and {feedback.name} the feed"):
+        parse(rationales, feedback)
+    for chosen, said in (
+        ((feedback, feedback), "was chosen as the rationales file and holds feedback"),
+        ((rationales, rationales), "was chosen as the feedback file and holds rationales"),
+        ((mistakes, rationales), "m.json was chosen as the feedback file and holds mistakes"),
+        ((feedback, File("x.json", b'[{"a": 1}]')), "x.json .* holds none of the columns of the authors' files"),
+    ):
+        with pytest.raises(BadInput, match=f"{said}; nothing was imported"):
+            parse(*chosen)
+
+
 def test_formatting_of_the_file_changes_nothing() -> None:
     rows = sample()
     indented = File("r.json", json.dumps(rows, indent=2).encode("utf-8-sig"))

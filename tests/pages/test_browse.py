@@ -8,11 +8,11 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import judging, sharing, views
+from mapd.curation import judging, repairing, sharing, views
 from mapd.curation.judging import Target
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import Act, Reason
 from tests.pages.running import errors, open_page, shown
@@ -63,6 +63,28 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
     app = browse(people="judged")
     app.text_input(key="person_name").set_value("bob")
     assert rows(app.run()) == 1, "whoever judged it knows"
+
+
+def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        judging.judge(session, Target("rationale", 1), Act.REJECT, by=owner("bob"), reason=Reason.NO_WORK)
+        sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
+    app = browse(verdict="accepted")
+    assert "<b>24</b> of 36" in shown(app)
+    (said,) = [c.value for c in app.caption if "Counts as you may see them" in c.value]
+    assert "hidden until your own" in said
+    app.toggle(key="others").set_value(True).run()
+    assert "<b>23</b> of 36" in shown(app), "as the lab counts them"
+    assert not [c for c in app.caption if "Counts as you may see them" in c.value]
+    with db.reading(engine) as session:
+        noted = session.exec(select(t.Seen.explanation_id)).all()
+    assert len(noted) == 23, "what they say of these later wasn't judged first"
+    assert rows(browse(others="true", people="judged")) == 1
+    assert "others maybe, which can" in errors(browse(others="maybe"))[0]
+    with db.writing(engine) as session:
+        sharing.want(session, 1, by=owner("ann"), judgements_wanted=1)
+    assert "others" not in {t.key for t in browse().toggle}
 
 
 @pytest.mark.parametrize(
@@ -182,9 +204,9 @@ def test_columns_are_chosen(full_home: Path) -> None:
     assert 'class="c-verdict"' not in shown(app)
 
 
-def numbers(app: AppTest) -> list[int]:
-    """Which questions the rows are of, from top to bottom."""
-    return [int(n) for n in re.findall(r'<summary.*?class="c-no"[^>]*>(\d+)<', shown(app), re.DOTALL)]
+def numbers(app: AppTest) -> list[str]:
+    """Which questions the rows are of, by their own numbers, from top to bottom."""
+    return re.findall(r'<summary.*?class="c-no"[^>]*><span class="mapd-id">(.*?)</span>', shown(app), re.DOTALL)
 
 
 def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> None:
@@ -192,7 +214,7 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
         mistakes = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes
         judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("ann"))
         judging.judge(session, Target("question", mistakes[7].question.id), Act.CORRECT, value="77", by=owner("ann"))
-    places = [m.question.position + 1 for m in mistakes]
+    places = [m.question.source_id for m in mistakes]
     usual = browse(show="questions")
     assert numbers(usual) == places
     assert 'class="c-gold"' in shown(usual)
@@ -207,16 +229,67 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
     assert shown(browse(show="questions", question_columns="answer")).count('title="right"') == 2
 
 
+def test_a_row_has_its_questions_own_number_which_can_be_searched(full_home: Path) -> None:
+    everything = [str(2 * n) for n in range(12)]  # as the file has them
+    for show, each in (("rationales", 3), ("feedback", 3), ("mistakes", 1), ("questions", 1)):
+        assert numbers(browse(show=show)) == [number for number in everything for _ in range(each)][:25]
+        app = browse(show=show, no="8")
+        assert numbers(app) == ["8"] * each
+        assert f"<b>{each}</b> of {12 * each} {show}" in shown(app)
+        assert 'title="question 8, at place 5 of its set"' in shown(app)
+    assert "question 8<" in shown(open_page("pages/review/triage.py", mistake=mistake_of("8")))
+    app = browse(no="7")
+    assert any("Nothing fits" in i.value for i in app.info)
+    app.text_input(key="no").set_value(" 22 ").run()
+    assert numbers(app) == ["22"] * 3
+
+
+def mistake_of(number: str) -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        about = select(t.Attempt.uid).join(t.Question).where(t.Question.source_id == number)
+        return session.exec(about).one()
+
+
 def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
         question = judging.curated_set(session, session.exec(select(t.Exam.id)).one()).mistakes[4].question
         judging.judge(session, Target("question", question.id), Act.REJECT, by=owner("ann"), reason="gold_wrong")
     app = browse(show="questions", question_columns="answer", people="overridden")
-    assert numbers(app) == [question.position + 1]
+    assert numbers(app) == [question.source_id]
     assert "taken out" in shown(app)
     assert "question: bad by ann: gold wrong" in shown(app)
-    assert question.position + 1 not in numbers(browse(show="questions", student="wrong"))
-    assert numbers(browse(show="questions", question_order="wrong first"))[-1] == question.position + 1
+    assert question.source_id not in numbers(browse(show="questions", student="wrong"))
+    assert numbers(browse(show="questions", question_order="wrong first"))[-1] == question.source_id
+
+
+def test_the_first_repair_by_a_person_gives_no_teacher_another_colour(full_home: Path) -> None:
+    def colours(page: str, **params: str) -> dict[str, str]:
+        body = shown(open_page(f"pages/{page}.py", **params))
+        rows_ = re.findall(r'--c:(#\w+)"></i><span class="mapd-name" title="[^"]*">(\w+)<', body)
+        chips = re.findall(
+            r'--c:(#\w+)" title="[^"]*"><span class="mapd-swatch"></span><span class="mapd-name">(\w+)<', body
+        )
+        swatches = re.findall(r'--c:(#\w+)"></i> (\w+)</span>', body)
+        return {name: colour for colour, name in rows_ + chips + swatches}
+
+    pages = {
+        "review/browse": {"show": "rationales"},
+        "loop/overview": {},
+        "loop/committee": {},
+        "curate/threshold": {},
+        "review/triage": {},
+    }
+    before = {page: colours(page, **params) for page, params in pages.items()}
+    assert all(told.keys() >= {"gpt", "gemini", "mistral"} for told in before.values())
+    assert len({tuple(sorted(told.items())) for told in before.values()}) == 1, "the same on each"
+    with db.writing(db.open_store(Settings())) as session:
+        text = queries.material(session, 1).texts[0]
+        kept = repairing.repair(session, Target(text.kind, text.id), "1 + 1 = 2. So 2.", by=owner("ann"), token="x")
+        assert session.get_one(t.Teacher, kept.author_id).name < "gemini"
+    for page, params in pages.items():
+        told = colours(page, **params)
+        assert before[page].items() <= told.items(), page
+        assert told.get("ann") not in before[page].values()
 
 
 def test_a_row_of_mistakes_names_teachers_and_its_texts_by_kind(full_home: Path) -> None:
@@ -303,6 +376,59 @@ def test_all_that_fit_are_judged_and_taken_back_in_one(full_home: Path) -> None:
     undo.click().run()
     assert "<b>4</b> of 36 rationales" in shown(app)
     assert next(b for b in app.button if b.label == "Redo all 4")
+
+
+def test_a_bulk_act_takes_what_its_fields_say_at_the_click(full_home: Path) -> None:
+    app = browse(verdict="accepted", gold="fails")
+    app.session_state["bulk"] = True
+    app.run()
+    app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
+    app.selectbox(key="bulk_reason").set_value(Reason.FALSE_STEP)
+    app.text_input(key="bulk_note").set_value("see step 2")  # no run between: typed, and clicked at once
+    app.button(key="bulk_save").click().run()
+    with db.reading(db.open_store(Settings())) as session:
+        rows = session.exec(select(t.Judgement)).all()
+    assert {(j.decision, j.reason, j.note) for j in rows} == {("reject", "false_step", "see step 2")}
+
+
+def test_a_decision_that_was_changed_at_the_click_is_not_the_buttons(full_home: Path) -> None:
+    app = browse(verdict="accepted", gold="fails")
+    app.session_state["bulk"] = True
+    app.run()
+    app.segmented_control(key="bulk_act").set_value(Act.REJECT).run()
+    app.segmented_control(key="bulk_act").set_value(Act.ACCEPT)
+    app.button(key="bulk_save").click().run()
+    assert "the button said reject, the decision was changed just then; nothing was saved" in errors(app)[0]
+    with db.reading(db.open_store(Settings())) as session:
+        assert session.exec(select(t.Judgement)).all() == []
+
+
+def test_a_view_is_saved_by_one_click_and_replaced_by_a_second(full_home: Path) -> None:
+    app = browse(verdict="accepted")
+    app.text_input(key="view_name").set_value("mine")
+    app.button(key="view_save").click().run()
+    assert "Views · 1" in {p.proto.popover.label for p in app.get("popover")}
+    assert app.text_input(key="view_name").value == ""
+    app = browse(verdict="rejected")
+    app.text_input(key="view_name").set_value("mine")
+    app.button(key="view_save").click().run()
+    assert "a view is named" in errors(app)[0]
+    with db.reading(db.open_store(Settings())) as session:
+        assert [view.address for view in views.saved_views(session)] == [{"verdict": "accepted"}]
+    app.button(key="view_replace").click().run()
+    with db.reading(db.open_store(Settings())) as session:
+        assert [view.address for view in views.saved_views(session)] == [{"verdict": "rejected"}]
+    assert errors(app) == []
+
+
+def test_a_view_that_was_renamed_at_the_click_is_the_one_that_is_deleted(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        views.save(session, "old", {"verdict": "accepted"}, by=owner("ann"))
+    app = browse()
+    app.text_input(key="view_0_old").set_value("new")
+    app.button(key="view_0_old_delete").click().run()
+    assert "deleted new" in shown(app)
+    assert errors(app) == []
 
 
 def test_a_view_is_saved_opened_renamed_and_deleted(full_home: Path) -> None:

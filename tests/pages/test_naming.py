@@ -7,6 +7,9 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from mapd import trash
+from mapd.curation import sharing
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -62,6 +65,37 @@ def test_what_was_seen_without_a_name_is_not_judged_first_afterwards(full_home: 
     next(b for b in app.button if "accept" in b.label).click().run()
     assert [row.revealed for row in rows(t.Judgement)] == [True]
     assert {row.person for row in rows(t.Seen)} == {"ann"}
+
+
+def test_others_judgements_that_browse_showed_without_a_name_are_noted_once_there_is_one(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        sharing.want(session, 1, by=owner("zoe"), judgements_wanted=2)
+    app = open_page("pages/review/browse.py", name=None, others="true", verdict="accepted")
+    assert not rows(t.Seen)
+    app.text_input(key="person_name").set_value("Ann")
+    app.query_params["verdict"] = "rejected"
+    app.run()
+    assert {row.person for row in rows(t.Seen)} == {"ann"}
+    accepted = open_page("pages/review/browse.py", name="bob", others="true", verdict="accepted")
+    assert not errors(accepted)
+    seen = {person: {x.explanation_id for x in rows(t.Seen) if x.person == person} for person in ("ann", "bob")}
+    assert seen["bob"] <= seen["ann"], "what was shown before the name, too"
+
+
+def test_what_is_renamed_deleted_and_brought_back_is_so_under_a_name(full_home: Path) -> None:
+    app = open_page("pages/loop/data.py", name=None)
+    app.button(key="trash_ask").click().run()
+    give_name(app, "trash_delete", "Ann")
+    assert not rows(t.Exam)
+    assert [row.person for row in rows(t.Audit) if row.action == "delete"] == ["ann"]
+    app = open_page("pages/loop/data.py", name=None)
+    give_name(app, f"trash_back_{trash.listed(full_home)[0].file}", "Bob")
+    assert len(rows(t.Exam)) == 1
+    app = open_page("pages/loop/data.py", name=None)
+    next(field for field in app.text_input if field.label == "Name").set_value("first")
+    give_name(app, "trash_rename", "eve")
+    assert [row.name for row in rows(t.Exam)] == ["first"]
+    assert [row.person for row in rows(t.Audit) if row.action in ("restore", "rename")] == ["bob", "eve"]
 
 
 @pytest.mark.parametrize("name", ["", " \t"])

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
 from tests import samples
 from tests.pages.running import errors, open_page, shown
 
@@ -50,6 +54,33 @@ def test_an_upload_is_previewed_and_then_imported_once(home: Path, tmp_path: Pat
     assert any("Imported" in s.value for s in app.success)
     again = upload(open_page("pages/loop/data.py"), *samples.files(tmp_path))
     assert any("imported already" in s.value for s in again.success)
+
+
+def test_swapped_files_are_named_told_apart_and_imported_right_by_one_press(home: Path, tmp_path: Path) -> None:
+    feedback, rationales = samples.files(tmp_path)
+    app = upload(open_page("pages/loop/data.py"), rationales, feedback)
+    (line,) = errors(app)
+    assert f"the two files are swapped: {rationales.name} holds the rationales and {feedback.name} the feedback" in line
+    assert not [b for b in app.button if b.label == "Import"], "nothing can be imported so"
+    assert "rationales, not feedback" in shown(app)
+    assert "feedback, not rationales" in shown(app)
+    assert all(f">{file.name}</div>" in shown(app) for file in (feedback, rationales)), "each under its own"
+    app.button(key="swap_files").click().run()
+    assert errors(app) == []
+    assert ", not " not in shown(app)
+    next(b for b in app.button if b.label == "Import").click().run()
+    with db.reading(db.open_store(Settings())) as session:
+        kinds = session.exec(select(t.Explanation.kind)).all()
+    assert (kinds.count("rationale"), kinds.count("feedback")) == (36, 36)
+
+
+def test_a_file_that_is_not_what_it_was_chosen_as_is_named(home: Path, tmp_path: Path) -> None:
+    feedback, _ = samples.files(tmp_path)
+    twice = tmp_path / "copy.json"
+    twice.write_bytes(feedback.read_bytes())
+    app = upload(open_page("pages/loop/data.py"), feedback, twice)
+    assert "copy.json was chosen as the rationales file and holds feedback" in errors(app)[0]
+    assert not [b for b in app.button if b.label in ("Import", "Take them the other way round")]
 
 
 def test_bad_rows_are_a_table_and_nothing_is_written(home: Path, tmp_path: Path) -> None:

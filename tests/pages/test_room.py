@@ -1,13 +1,18 @@
 """The room vote as streamlit runs it: nothing is told before the hands are counted, nothing is stored."""
 
+import re
 from pathlib import Path
 
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
+from mapd.curation import judging, sharing
+from mapd.curation.judging import Target
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.verdicts import Act
 from tests.pages.running import errors, open_page, shown
 
 TOLD = ("gpt", "gemini", "mistral", ">committee<", ">reviews<", "gold answer", "equations", 'title="accepted"')
@@ -80,3 +85,21 @@ def test_an_import_of_scores_alone_says_so_in_the_answer(full_home: Path) -> Non
     app = room()
     assert "only scores, no critique stored" not in shown(app)
     assert "only scores, no critique stored" in shown(press(app, "enter"))
+
+
+def test_what_people_decided_stands_beside_the_committee_not_in_its_place(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        x = next(x for x in judging.curated_set(session, 1).rationales if x.committee.why == "mean 3.50 is above 3")
+        judging.judge(session, Target("rationale", x.text.id), Act.REJECT, by=owner("ann"), reason="unclear")
+    app = room(text=x.text.uid)
+    count(app, 23, 9)
+    body = shown(press(app, "enter"))
+    answer = body[body.index("mapd-room-answer") :]
+    committee = answer[answer.index(">committee<") : answer.index(">people<")].rpartition("</div>")[0]
+    assert re.sub("<[^>]*>", " ", committee).split() == ">committee ✓ accepted 3.50 mean 3.50 is above 3".split()
+    assert "rejected by ann: unclear otherwise than the committee, and it counts" in answer
+    assert "The room and the committee agree." in answer
+    with db.writing(db.open_store(Settings())) as session:
+        sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
+    hidden = shown(press(room(text=x.text.uid), "enter"))
+    assert ">people<" not in hidden, "what others said is kept back until one's own word, here too"

@@ -11,11 +11,14 @@ import streamlit as st
 from sqlmodel import Session, select
 from streamlit.testing.v1 import AppTest
 
+from mapd.curation import judging, sharing
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, sign_ins
 from mapd.store import tables as t
 from mapd.ui import cookie
 from mapd.ui.signing_in import is_here, providers
+from mapd.verdicts import Act
 from tests.pages.running import ROOT, errors, shown
 
 PEOPLE = {"MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "bob@x.org"}
@@ -187,3 +190,22 @@ def test_each_provider_has_a_button() -> None:
     assert providers({"client_id": "a", "cookie_secret": "b"}) == [(None, "Sign in")]
     several = {"cookie_secret": "b", "google": {"client_id": "a"}, "okta": {"client_id": "c"}}
     assert providers(several) == [("google", "Sign in with google"), ("okta", "Sign in with okta")]
+
+
+def test_a_curator_sees_all_judgements_and_who_judges_sees_none_before_their_own(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        judging.judge(session, judging.Target("rationale", 1), Act.REJECT, by=owner("bob@x.org"))
+        sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
+    mine = visit("review/browse", "ann@x.org", verdict="accepted")
+    assert "<b>23</b> of 36" in shown(mine)
+    assert "Counts as you may see them" not in " ".join(c.value for c in mine.caption)
+    monkey = visit("review/browse", "bob@x.org", verdict="accepted")
+    assert "<b>23</b> of 36" in shown(monkey), "who said it knows it"
+    with db.writing(engine) as session:
+        judging.judge(session, judging.Target("rationale", 2), Act.REJECT, by=owner("ann@x.org"))
+    theirs = visit("review/browse", "bob@x.org", verdict="accepted", others="true")
+    assert "<b>23</b> of 36" in shown(theirs)
+    assert "is for this project&#x27;s owners; it is hidden" in errors(theirs)[0]
+    assert "Counts as you may see them" in " ".join(c.value for c in theirs.caption)
+    assert not [box for box in theirs.toggle if box.key == "others"]

@@ -74,3 +74,16 @@ def test_another_policy_brings_its_own_conditions(full_home: Path) -> None:
     app.selectbox(key="policy").set_value("strict").run()
     assert app.number_input(key="votes").value == 2
     assert number(app, "rationales accepted") < 24
+
+
+def test_a_policy_that_was_just_saved_is_saved_and_not_in_use_yet(full_home: Path) -> None:
+    app = lab()
+    app.number_input(key="votes").set_value(2).run()
+    assert "Not saved" in shown(app)
+    next(field for field in app.text_input if field.label == "Save under a name").set_value("mine")
+    next(b for b in app.button if b.label == "Save policy").click().run()
+    assert "Not saved" not in shown(app)
+    assert "<b>Saved, not in use</b> mine: mean &gt; 3.00, 2 valid votes" in shown(app)
+    app.button(key="use_policy").click().run()
+    assert "<b>Saved, in use</b> mine" in shown(app)
+    assert "<b>Not in use</b> strict" in shown(lab(policy="strict"))

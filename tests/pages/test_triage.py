@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import bulk, judging, sharing
+from mapd.checks import State
+from mapd.curation import bulk, judging, policies, sharing
+from mapd.curation.curated import Explained
 from mapd.curation.queues import QUEUES
 from mapd.people import owner
 from mapd.settings import Settings
@@ -288,6 +290,94 @@ def test_enter_accepts_the_rest_and_one_undo_takes_all_back(full_home: Path, at_
     button(app, "y").click().run()
     assert {row.undoes_id for row in judgements()[5:]} == {row.id for row in rows[3:]}
     assert button(app, "u").label.endswith("undo 2"), "and back again, as often as one likes"
+
+
+def test_who_looks_again_at_what_a_person_accepted_has_the_last_word(full_home: Path, at_once: None) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        policies.set_policy(session, 1, "strict", None, by=owner("ann"))
+        wrong = next(x for x in judging.curated_set(session, 1).rationales if x.states.matches_gold is State.FAILS)
+        judging.judge(session, judging.Target("rationale", wrong.text.id), Act.ACCEPT, by=owner("ann"))
+    app = triage(queue="person-accepted-wrong")
+    assert app.query_params["text"] == wrong.text.uid
+    assert "people decided" in shown(app)
+    assert "people disagree" not in shown(app)
+    button(app, "a").click().run()
+    assert [(j.decision, j.role) for j in judgements()] == [("accept", "annotator"), ("accept", "adjudicator")]
+    assert "decided · has left this queue" in bar_of(triage(queue="person-accepted-wrong", mistake=mistake_of(wrong)))
+
+
+def mistake_of(x: Explained) -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        about = select(t.Attempt.uid).where(t.Attempt.question_id == x.text.question_id)
+        return session.exec(about).one()
+
+
+def test_what_was_skipped_is_not_decided(full_home: Path, at_once: None) -> None:
+    app = triage()
+    first = app.query_params["mistake"]
+    while app.query_params["mistake"] == first:
+        button(app, "s").click().run()
+    assert "0 decided, 1 skipped by you" in bar_of(app)
+    for _ in range(3):
+        button(app, "a").click().run()
+    assert "1 decided, 1 skipped by you" in bar_of(app)
+    with db.writing(db.open_store(Settings())) as session:
+        for mistake in judging.curated_set(session, 1).mistakes:
+            for x in mistake.rationales if mistake.attempt.uid != first else ():
+                judging.judge(session, judging.Target("rationale", x.text.id), Act.ACCEPT, by=owner("ann"))
+    app = triage()
+    assert "Nothing waits for you here: 11 decided, 1 skipped by you." in [s.value for s in app.subheader]
+
+
+def test_enter_accepts_what_is_marked_as_waiting_and_says_so(full_home: Path, at_once: None) -> None:
+    app = triage()
+    here = app.query_params["mistake"]
+    assert waiting(app) == 3
+    button(app, "s").click().run()
+    button(app, "a").click().run()
+    assert app.query_params["mistake"] == here
+    assert (waiting(app), ">skipped<" in shown(app)) == (1, True)
+    app = triage(mistake=here, text=uid_of(judgements()[-1]))  # a text that was decided is in focus
+    field(app, "triage_note_").set_value("on the one in focus").run()
+    assert button(app, "enter").label.endswith("the rest is right · 1")
+    assert 'data-mapd-along="a r s"' in shown(app)
+    button(app, "enter").click().run()
+    skipped, decided, *rest = judgements()
+    assert [j.decision for j in rest] == ["accept"]
+    assert rest[0].explanation_id not in (skipped.explanation_id, decided.explanation_id)
+    assert [j.note for j in judgements()] == [None] * 3, "a note is never put on another text"
+    with db.reading(db.open_store(Settings())) as session:
+        texts = judging.curated_set(session, 1)
+        for j in (decided, *rest):
+            assert j.committee == judging.explained(texts, "rationale", j.explanation_id).committee.verdict
+        assert {j.committee for j in (decided, *rest)} == {"accepted", "rejected"}
+
+
+def waiting(app: AppTest) -> int:
+    """How many texts are marked as waiting."""
+    return shown(app).count(">waits<")
+
+
+def uid_of(judgement: t.Judgement) -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        return session.get_one(t.Explanation, judgement.explanation_id).uid
+
+
+def test_a_withdrawal_of_nothing_is_refused_and_takes_no_place_in_undo(full_home: Path, at_once: None) -> None:
+    app = triage()
+    next(b for b in app.button if b.key.endswith("-question_withdraw")).click().run()
+    assert "has said nothing of this question: there is nothing to withdraw" in errors(app)[0]
+    assert judgements() == []
+    assert button(app, "u").disabled
+
+
+def test_a_typed_answer_that_is_none_is_refused_where_it_was_typed(full_home: Path, at_once: None) -> None:
+    app = triage()
+    here = app.query_params["mistake"]
+    next(t for t in app.text_input if t.label == "The right gold answer").set_value("banana").run()
+    assert "a numeric question is answered by one number, not by 'banana'" in errors(app)[0].replace("&#x27;", "'")
+    assert judgements() == []
+    assert app.query_params["mistake"] == here
 
 
 def test_all_that_was_undone_is_redone_in_order_until_something_new_is_done(full_home: Path, at_once: None) -> None:

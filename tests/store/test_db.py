@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, removal
 from mapd.store import tables as t
 
 
@@ -21,6 +21,17 @@ def test_the_migrations_make_the_tables_of_the_code(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         ours = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
         assert compare_metadata(MigrationContext.configure(connection, opts=ours), t.metadata) == []
+
+
+def test_what_refers_to_the_large_tables_has_an_index() -> None:
+    """Or each row that is deleted there has the database read a whole table for what may refer to it."""
+    for table in t.metadata.sorted_tables:
+        unique = [list(key.columns)[:1] for key in table.constraints if isinstance(key, sa.UniqueConstraint)]
+        first = {column for found in (*unique, list(table.primary_key)[:1]) for column in found}
+        first |= {next(iter(index.columns)) for index in table.indexes}
+        large = ("question", "attempt", "explanation", "review", "judgement")
+        slow = [name for name, parent in removal.references(table).items() if parent in large]
+        assert [name for name in slow if table.c[name] not in first] == [], table.name
 
 
 def test_opening_again_changes_nothing(engine: sa.Engine) -> None:

@@ -7,23 +7,23 @@ makes it. The browser takes none before the last is answered: streamlit would dr
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
 from sqlmodel import Session
 
 from mapd.curation import bulk, judging, repairing
-from mapd.curation.judging import Circumstances, Target
+from mapd.curation.bulk import Chosen, Note
+from mapd.curation.judging import Circumstances
 from mapd.errors import MapdError
 from mapd.people import Person
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
 from mapd.ui import current
 from mapd.ui.triage import drafts
 from mapd.ui.triage.place import Stop, go
 from mapd.ui.triage.scene import Item
-from mapd.verdicts import ANNOTATOR, NOTE, Act
+from mapd.verdicts import NOTE, Act
 
 Press = Callable[..., None]
 ButtonKind = Literal["primary", "secondary", "tertiary"]
@@ -40,19 +40,25 @@ def decide(item: Item, act: Act, reason: str | None = None, move: bool = True, d
         drafts.forget(item, "note")
 
 
-def decide_rest(item: Item, rest: Sequence[Target], seen: Sequence[int], then: Stop, draft: str) -> None:
-    """Accept these texts, each as it was shown, as one act; go on. A note in the field goes along."""
-    words = _typed(draft)
+def decide_rest(item: Item, rest: Sequence[Chosen], then: Stop, draft: str) -> None:
+    """Accept these texts, each as it was shown, as one act; go on. A note in the field goes along with its own text.
+
+    Where the text of the field doesn't wait, the field is not named.
+    """
+    words = _typed(draft) if draft else ""
     if time.monotonic() - item.since < DWELL:
         return
 
-    noted = item.target if item.target in rest else rest[0]
-
     def accept(session: Session, by: Person) -> None:
-        for target, n in zip(rest, seen, strict=True):
-            token = f"{item.token}-rest/{target.id}"
-            one = replace(item, target=target, seen=n, token=token, role=ANNOTATOR)  # nobody has disagreed on these
-            _judge(session, one, Act.ACCEPT, by=by, note=words if target == noted else "")
+        bulk.accept_rest(
+            session,
+            rest,
+            by=by,
+            token=f"{item.token}-rest",
+            seen_of=item.seen_of,
+            note=Note(item.target, words) if words else None,
+            circumstances=_circumstances(item),
+        )
 
     if _write(item, then, accept) and words:
         drafts.forget(item, "note")
@@ -156,6 +162,7 @@ def _write(item: Item, then: Stop, act: Callable[[Session, Person], object]) -> 
     try:
         person = current.acting_person(item.person)
         with db.writing(item.engine) as session:
+            queries.check_ids(session, item.deletions)
             act(session, person)
     except MapdError as error:
         told = str(error)

@@ -29,10 +29,8 @@ def labelled(what: str) -> str:
 
 
 def small_chip(teacher: str, curated: Curated, shown: str = "", title: str = "") -> str:
-    """A teacher's chip in the exam's colours; `shown` in place of the name, and what its tooltip says."""
-    names = sorted(set(curated.teachers))
-    index = names.index(teacher) if teacher in names else len(names)
-    return teacher_chip(one_line(shown or teacher, 30), index, title or teacher)
+    """A teacher's chip in its colour; `shown` in place of the name, and what its tooltip says."""
+    return teacher_chip(one_line(shown or teacher, 30), curated.places.get(teacher), title or teacher)
 
 
 def sign(state: State) -> str:
@@ -45,12 +43,19 @@ def sign(state: State) -> str:
 
 
 def verdict_chip(x: Explained) -> str:
-    """What counts now: the verdict, marked where people overrode the committee or differ."""
-    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
+    """What counts now: the verdict, marked where people overrode the committee or differ.
+
+    The mean is the committee's reason: it stands only beside a verdict that is the committee's own.
+    """
     if x.people.conflict:
-        return chip("conflict", mean)
-    overridden = chip("overridden") if x.overridden else ""
-    return overridden + chip(x.verdict.value, mean)
+        return chip("conflict")
+    return chip("overridden") + chip(x.verdict.value) if x.overridden else committee_chip(x)
+
+
+def committee_chip(x: Explained) -> str:
+    """What the committee says, whatever people decided."""
+    mean = "" if x.committee.mean is None else f"{float(x.committee.mean):.2f}"
+    return chip(x.committee.verdict.value, mean)
 
 
 # -- the left side ----------------------------------------------------------------------------------------------------
@@ -113,8 +118,20 @@ STATES_GOLD = {
 }
 
 
-def text_line(x: Explained, curated: Curated) -> str:
-    """One text on one line: teacher, its answer against the gold, mean, verdict."""
+WAITS, SKIPPED = "waits", "skipped"  # what is marked of a text that nobody has decided on
+MARKS = {
+    "overridden": "a person has decided otherwise than the committee",
+    "judged": "a person has decided on it",
+    WAITS: "nobody has decided on it yet: Enter accepts it",
+    SKIPPED: "you skipped it: Enter leaves it",
+}
+
+
+def text_line(x: Explained, curated: Curated, mark: str = "") -> str:
+    """One text on one line: teacher, its answer against the gold, mean, verdict, and whether it was decided or waits.
+
+    `mark`: what is said of it where nobody has decided.
+    """
     if isinstance(x.checks, FeedbackChecks):
         said = f'<span class="mapd-note">{STATES_GOLD[x.states.matches_gold]}</span> {sign(x.states.matches_gold)}'
     elif x.answer is None:
@@ -125,8 +142,8 @@ def text_line(x: Explained, curated: Curated) -> str:
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     who = small_chip(x.text.teacher, curated, f"✎ {x.text.teacher}" * bool(x.text.repairs_id), x.text.by)
     counts = chip("conflict" if x.people.conflict else x.verdict.value)
-    people = "overridden" if x.overridden else "judged" if x.judged else ""
-    judged = f'<span class="mapd-note" title="a person has decided on it">{people}</span>' if people else ""
+    people = "overridden" if x.overridden else "judged" if x.judged else mark
+    judged = f'<span class="mapd-note" title="{MARKS[people]}">{people}</span>' if people else ""
     return (
         f'<div class="mapd-textline">{who}<span class="mapd-textline-said">{said}{step}</span>'
         f'<span class="mapd-mean">{mean}</span><span class="mapd-textline-counts">{counts}{judged}</span></div>'
@@ -268,14 +285,15 @@ def _says(j: Judged) -> str:
 
 
 def differing(rows: Sequence[JudgementRow], person: str) -> str:
-    """What people say of one target that they disagree on, each with reason and note, for whom decides now."""
+    """What people say of one target that waits for the last word, each with reason and note, for whom decides now."""
     by_id = {row.judged.id: row for row in rows}
     of_text = rows[0].target in ("rationale", "feedback")
     said = heard((row.judged for row in rows), VERDICT if of_text else ANYTHING)
     lines = "".join(_differs(by_id[j.id], of_text) for j in said)
     own = "You are one of them: better that somebody else decides. " if person in {j.person for j in said} else ""
     word = f"{own}What you decide here is the adjudicator’s word: it counts, and theirs stay on record."
-    return f'{labelled("people disagree")}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{word}</p>'
+    title = "people disagree" if len({(j.decision, j.value) for j in said}) > 1 else "people decided"
+    return f'{labelled(title)}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{word}</p>'
 
 
 def explained(row: JudgementRow, own: Act | None) -> str:

@@ -24,7 +24,10 @@ def to_show(line: Line, stop: Stop, mine: Sequence[JudgementRow], others: Sequen
         st.subheader("Nothing is free in this queue.")
         text.foreign(f"{waiting_there} What they leave undecided comes back.")
     elif uid is None:
-        st.subheader(f"All {line.all:,} are decided." if line.all else "Nothing is in this queue.")
+        done = (
+            f"Nothing waits for you here: {screen.so_far(line)}." if line.skipped else f"All {line.all:,} are decided."
+        )
+        st.subheader(done if line.all else "Nothing is in this queue.")
         if not line.all and (why := _lacking(line)):
             st.markdown(why)
     elif said is not None and uid in {a.uid for a in said.corrected}:

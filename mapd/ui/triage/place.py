@@ -72,7 +72,7 @@ def ways(stop: Stop, first: bool) -> Stop:
 
 
 def queues() -> dict[str, Queue]:
-    """Those that this person may open: where people disagree it takes one who has the last word."""
+    """Those that this person may open: what people decided is looked at again by one who has the last word."""
     owns = current.owns()
     return {name: queue for name, queue in QUEUES.items() if owns or not queue.settles}
 

@@ -12,20 +12,22 @@ import sqlalchemy as sa
 import streamlit as st
 
 from mapd.curation import first, lines, records, seen
+from mapd.curation.bulk import Chosen
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.lines import Line, Spot
-from mapd.curation.queues import Entry, most_doubtful
-from mapd.store import db
+from mapd.curation.queues import Entry, done_with, most_doubtful, undecided
+from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
+from mapd.ui import reveals
 from mapd.ui.current import engine
 from mapd.ui.triage import turns
 from mapd.ui.triage.place import JUDGE, Place, Stop
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
 
 SHOWN = "triage_shown"  # session state: the version that is shown, its token, since when
-OPEN = "triage_open"  # session state: whom this tab has shown which texts with all that is known of them, as noted
+KINDS = ("rationale", "feedback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Item:
     here: Stop
     then: Stop
     past: Stop  # where a skip leads: nothing is revealed by it
+    deletions: int = 0  # of the project so far: after another one an id may be another's
     role: str = ANNOTATOR
     order: tuple[str, ...] = ()  # the texts' uids as they stand, where that is by lot
 
@@ -65,7 +68,8 @@ class Scene:
     explained: JudgementRow | None  # what the adjudicator said of a practice text, once it may be told
     unsaid: frozenset[int]  # the texts that wait to be judged before it is told what others said of them
     own: Act | None  # what this person says of the text
-    rest: tuple[Target, ...]  # of the same kind as the text in focus, not decided yet: what "the rest is right" accepts
+    rest: tuple[Chosen, ...]  # of the same kind as the text in focus, and marked as waiting: what Enter accepts
+    skipped: frozenset[int]  # the texts that this person skipped as their last word
     onward: Stop  # the next mistake
     item: Item  # the text, or the attempt where there is none
     attempt: Item
@@ -95,9 +99,10 @@ class Scene:
         rows = self.curated.judgements
         return [row for row in rows if row.judged.person == self.person or (row.target, row.target_id) not in of_texts]
 
-    def latest(self, target: Target) -> int:
-        """The latest judgement on a target that this person can see here; 0 = none."""
-        return _latest(self.curated, target, self.item.seen_of)
+    @property
+    def waiting(self) -> frozenset[int]:
+        """The texts that are marked as waiting."""
+        return frozenset(chosen.target.id for chosen in self.rest)
 
     def at(self, text: Explained) -> Stop:
         """The same mistake at another text."""
@@ -135,7 +140,7 @@ def show(curated: Curated, line: Line, stop: Stop, mistake: Mistake, text: Expla
     seen_of, opened = person if unsaid else None, _opened(person, mistake, hidden)
     latest = [_latest(curated, target, seen_of) for target in targets]
     token, since = _shown("_".join(map(str, (mistake.attempt.id, text.text.id if text else 0, *latest, bool(unsaid)))))
-    next_mistake = _given(stop, line.after(mistake))
+    next_mistake, deletions = _given(stop, line.after(mistake)), _deletions()
     items = [
         Item(
             engine=engine(),
@@ -152,6 +157,7 @@ def show(curated: Curated, line: Line, stop: Stop, mistake: Mistake, text: Expla
             here=replace(stop, told=None),
             then=next_mistake,
             past=next_mistake,
+            deletions=deletions,
             role=_role(line, _rows(curated, target, None)),
         )
         for target, n in zip(targets, latest, strict=True)
@@ -174,7 +180,8 @@ def show(curated: Curated, line: Line, stop: Stop, mistake: Mistake, text: Expla
         explained=_explained(curated, stop, text, own),
         unsaid=unsaid,
         own=own,
-        rest=_rest(mistake, text, hidden),
+        rest=_rest(curated, mistake, text, hidden, person, seen_of),
+        skipped=frozenset(target for kind, target in done_with(curated.judgements, person) if kind in KINDS),
         onward=next_mistake,
         item=items[-1] if text else items[0],
         attempt=items[0],
@@ -192,17 +199,8 @@ def _targets(mistake: Mistake, text: Explained | None) -> list[Target]:
 
 def _opened(person: str, mistake: Mistake, hidden: frozenset[int]) -> set[int]:
     """The mistake's texts that this person has seen with all that is known of them, those shown so now among them."""
-    noted: set[tuple[str, int]] = st.session_state.setdefault(OPEN, set())
-    texts = {x.text.id for x in mistake.texts}
-    open_now = texts - hidden
-    if not person:
-        noted |= {("", text) for text in open_now}
-        return open_now
-    open_now |= {text for text in texts if ("", text) in noted}  # seen before the name was given
-    if fresh := {text for text in open_now if (person, text) not in noted}:
-        with db.writing(engine()) as session:
-            seen.note(session, person, fresh)
-        noted |= {(person, text) for text in fresh}
+    open_now = {x.text.id for x in mistake.texts} - hidden
+    reveals.note(person, open_now)
     if not hidden:
         return open_now
     with db.reading(engine()) as session:
@@ -239,11 +237,11 @@ def _unsaid(curated: Curated, mistake: Mistake) -> frozenset[int]:
 
 
 def _role(line: Line, rows: Sequence[JudgementRow]) -> str:
-    """Where people disagree one decides as the adjudicator, and as long as that decision can be changed."""
+    """In a queue that settles what people decided one decides as the adjudicator, also to change that."""
     judged = [row.judged for row in rows]
     about = VERDICT if rows and rows[0].target in ("rationale", "feedback") else ANYTHING
-    people = ruling(judged, about)
-    return ADJUDICATOR if line.queue.settles and (people.conflict or people.adjudicated) else ANNOTATOR
+    people, settles = ruling(judged, about), line.queue.settles
+    return ADJUDICATOR if settles is not None and (settles(people) or people.adjudicated) else ANNOTATOR
 
 
 def _rows(curated: Curated, target: Target, person: str | None) -> list[JudgementRow]:
@@ -268,14 +266,23 @@ def _own(curated: Curated, stop: Stop, text: Explained | None, person: str) -> A
     return mine[-1].decision if mine else None
 
 
-def _rest(mistake: Mistake, text: Explained | None, hidden: frozenset[int]) -> tuple[Target, ...]:
-    """The open texts of the focus's kind; none while one of them is hidden: each is to be read then."""
+def _rest(
+    curated: Curated,
+    mistake: Mistake,
+    text: Explained | None,
+    hidden: frozenset[int],
+    person: str,
+    seen_of: str | None,
+) -> tuple[Chosen, ...]:
+    """The texts of the focus's kind that wait; none while one of them is hidden: each is to be read then."""
     if text is None:
         return ()
     alike = mistake.feedback if text.text.kind == "feedback" else mistake.rationales
     if any(x.text.id in hidden for x in alike):
         return ()
-    return tuple(Target(x.text.kind, x.text.id) for x in alike if not x.judged)
+    done = done_with(curated.judgements, person)
+    waiting = [(x, Target(x.text.kind, x.text.id)) for x in undecided(alike, person, curated.exam.wanted, done)]
+    return tuple(Chosen(target, _latest(curated, target, seen_of), x.committee.verdict.value) for x, target in waiting)
 
 
 def _chance(line: Line) -> float | None:
@@ -302,7 +309,13 @@ def nowhere(stop: Stop, person: str, mine: Sequence[JudgementRow]) -> Item:
         here=stop,
         then=stop,
         past=stop,
+        deletions=_deletions(),
     )
+
+
+def _deletions() -> int:
+    with db.reading(engine()) as session:
+        return queries.edition(session, queries.DELETED)
 
 
 def _shown(version: str) -> tuple[str, float]:

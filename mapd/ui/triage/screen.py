@@ -29,7 +29,7 @@ KEYS = (
     ("f", "feedback, and back to the rationales"),
     ("a", "accept, and go on"),
     ("r then 1-7", "reject with a reason, and go on"),
-    ("Enter", "the rest is right: accept what is not decided yet, of this kind, and go on"),
+    ("Enter", "the rest is right: accept the texts that are marked as waiting, and go on"),
     ("s", "skip: not now, not by me"),
     ("w", "where it is offered: decide the whole class of texts at once"),
     ("n", "note: the next decision takes it along; Ctrl+Enter saves it by itself"),
@@ -58,8 +58,18 @@ def where(line: Line, mistake: Mistake, at: int | None, mine: Sequence[Judgement
         return f"{at:,} / {line.all:,} mistakes"
     here = {(x.text.kind, x.text.id) for x in mistake.texts}
     here |= {("attempt", mistake.attempt.id), ("question", mistake.question.id)}
-    decided = any(row.queue == line.queue.name and (row.target, row.target_id) in here for row in mine)
+    decided = any(
+        row.queue == line.queue.name
+        and (row.target, row.target_id) in here
+        and row.judged.decision not in (Act.SKIP, Act.WITHDRAW)
+        for row in mine
+    )
     return "decided · has left this queue" if decided else "not in this queue"
+
+
+def so_far(line: Line) -> str:
+    """How much of the queue is decided, and how much this person skipped: that is not decided."""
+    return f"{line.decided:,} decided" + f", {line.skipped:,} skipped by you" * bool(line.skipped)
 
 
 def bar(line: Line, stop: Stop, at: str) -> None:
@@ -84,7 +94,7 @@ def bar(line: Line, stop: Stop, at: str) -> None:
             label_visibility="collapsed",
             width=330,
         )
-        settled = f'{figures.bar(line.settled, line.all)}<span class="mapd-note">{line.settled:,} decided</span>'
+        settled = f'{figures.bar(line.decided, line.all)}<span class="mapd-note">{so_far(line)}</span>'
         if not line.all or (line.queue.drains and not line.settled):
             settled = ""  # what is decided leaves a queue that drains
         st.html(f'<div class="mapd-progress"><b>{at}</b>{settled}</div>', width="stretch")
@@ -167,7 +177,15 @@ def _text_lines(scene: Scene, texts: Sequence[Explained], first: int) -> None:
         name = f"mapd_text_{'focus' if in_focus else 'line'}_{number}"
         with st.container(key=name, horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             _press(str(number), "", scene.version, go, scene.at(x))
-            st.html(cards.covered_line(x) if x.text.id in scene.hidden else cards.text_line(x, scene.curated))
+            covered = x.text.id in scene.hidden
+            st.html(cards.covered_line(x) if covered else cards.text_line(x, scene.curated, _mark(scene, x)))
+
+
+def _mark(scene: Scene, x: Explained) -> str:
+    """What is marked at a text's line where nobody has decided on it."""
+    if x.text.id in scene.waiting:
+        return cards.WAITS
+    return cards.SKIPPED if x.text.id in scene.skipped else ""
 
 
 def _about_question(scene: Scene) -> None:
@@ -245,7 +263,7 @@ def _rows(scene: Scene, target: Target) -> list[JudgementRow]:
 
 
 def _disagreement(scene: Scene, item: Item) -> None:
-    """What people say who disagree, where this person settles it."""
+    """What people say, where this person settles it."""
     if item.role == ADJUDICATOR:
         st.html(cards.differing(_rows(scene, item.target), scene.person))
 
@@ -292,7 +310,8 @@ def _watched_note(scene: Scene) -> drafts.Watched:
     rows = () if scene.covered else _rows(scene, scene.item.target)
     said = [row.note for row in rows if row.note and row.judged.person == scene.person]
     if not scene.revealed:
-        return drafts.Watched("note", ("a", "r", "s", "enter"), said)
+        without = bool(scene.rest) and not _waits(scene)  # Enter is about other texts then
+        return drafts.Watched("note", ("a", "r", "s", *(() if without else ("enter",))), said)
     return drafts.Watched("note", ("r",) if scene.own is Act.ACCEPT else ("a", "r"), said)
 
 
@@ -316,12 +335,17 @@ def _repair(scene: Scene, x: Explained) -> None:
 
 
 def _rest(scene: Scene) -> None:
-    """All that isn't decided yet is right."""
+    """All that is marked as waiting is right. A note goes along only where its own text waits."""
     if not scene.rest:
         return
-    words = "the rest is right" if len(scene.rest) > 1 else "right"
-    seen = [scene.latest(target) for target in scene.rest]
-    _press("enter", words, scene.version, acts.decide_rest, scene.item, scene.rest, seen, scene.onward, _draft(scene))
+    words = "right" if _waits(scene) and len(scene.rest) == 1 else f"the rest is right · {len(scene.rest)}"
+    draft = _draft(scene) if _waits(scene) else ""
+    _press("enter", words, scene.version, acts.decide_rest, scene.item, scene.rest, scene.onward, draft)
+
+
+def _waits(scene: Scene) -> bool:
+    """Whether the text in focus is one of those that are marked as waiting."""
+    return scene.item.target in [chosen.target for chosen in scene.rest]
 
 
 def _verdict(scene: Scene) -> None:

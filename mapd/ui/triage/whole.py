@@ -12,7 +12,7 @@ from mapd.curation.bulk import Chosen
 from mapd.curation.lines import Line
 from mapd.curation.queues import Whole
 from mapd.errors import MapdError
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.ui import current, hotkeys
 from mapd.ui.triage.place import Stop, go
 from mapd.verdicts import Act
@@ -34,6 +34,7 @@ def _panel(line: Line, stop: Stop, whole: Whole) -> None:
     """How many wait, and what to decide of all of them."""
     with db.reading(line.engine) as session:
         waiting = bulk.waiting(session, line.exam, whole, line.threshold, line.person)
+        deletions = queries.edition(session, queries.DELETED)
     wait = "wait for your judgement" if line.exam.wanted > 1 else "wait: no person has decided on them yet"
     st.markdown(f"**{len(waiting):,} texts** of this class {wait}.")
     chosen = waiting[: bulk.MOST]
@@ -47,18 +48,19 @@ def _panel(line: Line, stop: Stop, whole: Whole) -> None:
             hotkeys.label(key, words),
             key=hotkeys.name(key, bulk.token_of(chosen, act, line.person)),
             on_click=_decide,
-            args=(line, stop, chosen, act, reason),
+            args=(line, stop, chosen, act, reason, deletions),
             disabled=not chosen,
         )
     st.caption("One undo takes all of it back.")
 
 
-def _decide(line: Line, stop: Stop, chosen: Sequence[Chosen], act: Act, reason: str | None) -> None:
+def _decide(line: Line, stop: Stop, chosen: Sequence[Chosen], act: Act, reason: str | None, deletions: int) -> None:
     """Decide all of these, each as it was shown, and go on to what waits yet."""
     then = stop.at(None)
     try:
         person = current.acting_person(line.person)
         with db.writing(line.engine) as session:
+            queries.check_ids(session, deletions)
             bulk.judge_class(session, chosen, act, by=person, reason=reason)
     except MapdError as error:
         then = Stop(stop.exam_id, stop.place, str(error))

@@ -1,0 +1,79 @@
+"""A corrected answer as its question's task reads it: what can't be read is refused before it is kept. Pure, no I/O.
+
+    read_correction("Yes.", Task.BOOLEAN)                              -> "true"
+    read_correction("145.0 bananas", Task.NUMERIC)                     -> "145"
+    read_correction("trout", Task.CHOICE, ("oak", "granite", "trout")) -> "C"
+    read_correction("banana", Task.BOOLEAN)                            -> BadInput: … is answered by true or false …
+
+The value is kept in one form, so that two people who write "145" and "145.0" agree. A choice is kept as its letter: a
+bare digit may mean an option's place, counted from 0 or from 1, or its text.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from string import ascii_uppercase
+
+from mapd.errors import BadInput
+from mapd.questions.grading import Task, answers_equal, number_text, parse_number
+
+LONGEST = 500  # characters of a corrected answer
+EXPRESSION = re.compile(r"\\(?:sqrt|pi|[dt]?frac)|[√π^]")  # a numeric answer that is no plain number: "2√3"
+TRUTHS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
+
+
+def read_correction(value: str, task: Task, options: Sequence[str] = ()) -> str:
+    """Return the value in the form in which an answer to such a question is kept.
+
+    Raises: BadInput where the value is no such answer, or may be read in two ways.
+    """
+    words = " ".join(value.split())
+    answer = _READERS[task](words, options) if 0 < len(words) <= LONGEST else None
+    if answer is None:
+        shown = words if len(words) <= 40 else f"{words[:39]}…"
+        raise BadInput(
+            f"a {task} question is answered by {_answered_by(task, options)}, not by {shown!r}; nothing was saved"
+        )
+    return answer
+
+
+def _answered_by(task: Task, options: Sequence[str]) -> str:
+    """Return in words what an answer is."""
+    if task is Task.CHOICE:
+        return f"an option's letter (A to {ascii_uppercase[len(options) - 1]}) or its words" if options else "an option"
+    return {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false"}.get(task, "words or a number")
+
+
+def _read_number(words: str, _: Sequence[str]) -> str | None:
+    number = parse_number(words)
+    if number is not None:
+        shown = number_text(number)
+        return words if "/" in shown and "/" not in words else shown  # many decimals are no fraction
+    return words if EXPRESSION.search(words) and any(map(str.isalnum, words)) else None
+
+
+def _read_truth(words: str, _: Sequence[str]) -> str | None:
+    return TRUTHS.get(words.rstrip(".!").casefold())
+
+
+def _read_choice(words: str, options: Sequence[str]) -> str | None:
+    """Return the letter that the words are, else that of the one option that they name."""
+    letters = ascii_uppercase[: len(options)]
+    letter = words.strip("().:").upper()
+    if len(letter) == 1 and letter in letters:
+        return letter
+    named = [n for n, option in enumerate(options) if words.casefold() == " ".join(option.split()).casefold()]
+    if not named and not words.isdigit():
+        named = [n for n in range(len(options)) if answers_equal(words, str(n), Task.CHOICE, options)]
+    return letters[named[0]] if len(named) == 1 and named[0] < len(letters) else None
+
+
+def _read_text(words: str, _: Sequence[str]) -> str | None:
+    return words if answers_equal(words, words, Task.TEXT) else None
+
+
+_READERS: Mapping[Task, Callable[[str, Sequence[str]], str | None]] = {
+    Task.NUMERIC: _read_number,
+    Task.BOOLEAN: _read_truth,
+    Task.CHOICE: _read_choice,
+    Task.TEXT: _read_text,
+}

@@ -1,0 +1,210 @@
+"""Names, the way out and the way back, as the data page draws them.
+
+    trash.manage()       # what to rename or delete; before it is deleted, what goes along and what stays
+    trash.listed()       # what was deleted, each with the button that brings it back
+
+A press writes first, by what the field says then, and tells afterwards (`TOLD`).
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+from sqlmodel import Session
+
+from mapd import names, trash
+from mapd.errors import MapdError
+from mapd.people import Person
+from mapd.store import db
+from mapd.trash import Entry, Removal
+from mapd.ui import acting, current, text, times
+
+CHOICE, NAME = "trash_choice", "trash_name"  # the fields' keys
+ASKED = "trash_asked"  # session state: what somebody pressed Delete on, and was told of, not yet deleted
+TOLD, REFUSED = "trash_told", "trash_refused"  # session state: what the last press did, or why it did nothing
+LATEST = "trash_latest"  # session state: the file of what was deleted last
+OF: dict[str, Callable[[Session, str], Removal]] = {"exam": trash.of_exam, "question set": trash.of_questions}
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something that has a name: a kind of names.TABLES, or the project, which has no uid."""
+
+    kind: str
+    uid: str
+    name: str
+
+    @property
+    def label(self) -> str:
+        """Return the kind and the name, in a line."""
+        return text.one_line(f"{self.kind} · {self.name}", 200)
+
+
+def things() -> list[Thing]:
+    """Return all that can be renamed: the project, then the newest of each kind first."""
+    found = [Thing("project", "", current.project())]
+    with db.reading(current.engine()) as session:
+        for kind in names.TABLES:
+            found += [Thing(kind, uid, name) for uid, name in names.listed(session, kind)]
+    return found
+
+
+# -- rename and delete ------------------------------------------------------------------------------------------------
+
+
+def manage() -> None:
+    """Draw what can be renamed or deleted, and what the last press did."""
+    st.subheader("Rename or delete")
+    _last()
+    known = {thing.uid: thing for thing in things()}
+    chosen = st.session_state.get(CHOICE)
+    if chosen not in known:
+        st.session_state[CHOICE] = chosen = str(current.params().get("exam", ""))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_manage"):
+        uid = st.selectbox(
+            "What",
+            list(known),
+            format_func=lambda uid: known[uid].label if uid in known else "…",
+            key=CHOICE,
+            width=380,
+        )
+        thing = known[uid or ""]
+        # by its name: another name, another field. A key is a class in the page, so nothing foreign is in it
+        field = f"{NAME}_{thing.uid}_{hashlib.sha256(thing.name.encode()).hexdigest()[:8]}"
+        st.text_input("Name", thing.name, max_chars=names.LONGEST, key=field, width=320)
+        acting.button("Rename", key="trash_rename", on_click=_rename, args=(thing, field), icon=":material/edit:")
+        if thing.kind in OF or thing.kind == "project":
+            st.button("Delete …", key="trash_ask", on_click=_ask, args=(thing.uid,), icon=":material/delete:")
+    if st.session_state.get(ASKED) == thing.uid:
+        _ask_before(thing)
+
+
+def _last() -> None:
+    """What the last press did, with the way back; or why it did nothing."""
+    if refused := st.session_state.pop(REFUSED, None):
+        text.complain(refused)
+    if told := st.session_state.pop(TOLD, None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.html(f'<span role="status"><b>✓</b> {text.escape(text.one_line(told, 300))}</span>', width="content")
+            if (file := st.session_state.pop(LATEST, None)) is not None:
+                acting.button(
+                    "Bring it back", key="trash_undo", on_click=_restore, args=(file,), icon=":material/undo:"
+                )
+
+
+def _removal(session: Session, thing: Thing) -> Removal:
+    if thing.kind == "project":
+        return trash.of_project(session, thing.name)
+    return OF[thing.kind](session, thing.uid)
+
+
+def _ask_before(thing: Thing) -> None:
+    """What goes along and what stays, and the two answers."""
+    with db.reading(current.engine()) as session:
+        removed = _removal(session, thing)
+    gone = trash.in_words(removed.gone) or "nothing"
+    stays = "".join(f"<li>{text.escape(text.one_line(line, 300))}</li>" for line in removed.stays)
+    with st.container(border=True, key="mapd_delete"):
+        st.html(
+            f"<p><b>Delete {text.escape(text.one_line(removed.name, 200))}?</b> Into the trash go: {text.escape(gone)}."
+            f"</p>{f'<p>What stays:</p><ul>{stays}</ul>' if stays else ''}"
+        )
+        with st.container(horizontal=True, gap="small"):
+            acting.button("Delete it", key="trash_delete", type="primary", on_click=_delete, args=(thing,))
+            st.button("Keep it", key="trash_keep", on_click=_ask, args=(None,))
+
+
+# -- the trash --------------------------------------------------------------------------------------------------------
+
+
+def listed() -> None:
+    """Draw what was deleted, the newest first; nothing where nothing was."""
+    entries = trash.listed(current.settings().home)
+    if not entries:
+        return
+    with st.expander(f"Trash · {len(entries):,}", icon=":material/delete:"):
+        st.caption("A file each, in the folder trash of MAPD_HOME. Who deletes the file deletes it for good.")
+        for entry in entries:
+            with st.container(
+                horizontal=True, vertical_alignment="center", gap="small", key=f"mapd_trash_{entry.file}"
+            ):
+                st.html(_line(entry), width="stretch")
+                if not entry.fault:
+                    key = f"trash_back_{entry.file}"
+                    acting.button("Bring back", key=key, on_click=_restore, args=(entry.file,), icon=":material/undo:")
+
+
+def _line(entry: Entry) -> str:
+    """HTML: what was deleted, by whom and when; of a file that can't be read, why."""
+    if entry.fault:
+        return f'<span class="mapd-note">{text.escape(text.one_line(entry.fault, 300))}</span>'
+    what = text.escape(text.one_line(f"{entry.kind} {entry.name}", 200))
+    who, gone = (
+        text.escape(text.one_line(entry.person, 40)),
+        text.escape(text.one_line(trash.in_words(entry.gone), 400)),
+    )
+    when = f", {times.cell(entry.at)}" if entry.at else ""
+    return f'<b>{what}</b><div class="mapd-note">by {who}{when}: {gone}</div>'
+
+
+# -- callbacks --------------------------------------------------------------------------------------------------------
+
+
+def _ask(uid: str | None) -> None:
+    st.session_state[ASKED] = uid
+
+
+def _rename(thing: Thing, field: str) -> None:
+    """Give it the name that stands in the field at the click."""
+    to = str(st.session_state.get(field) or "")
+
+    def act(session: Session, person: Person) -> str:
+        if thing.kind == "project":
+            return names.rename_project(session, to, by=person) or current.settings().project
+        return names.rename(session, thing.kind, thing.uid, to, by=person).name
+
+    if (name := _write(act)) is not None:
+        st.session_state[TOLD] = f"{thing.kind} {thing.name} is now {name}"
+
+
+def _delete(thing: Thing) -> None:
+    home = current.settings().home
+
+    def act(session: Session, person: Person) -> str:
+        return trash.delete(session, home, _removal(session, thing), by=person).name
+
+    if (file := _write(act)) is not None:
+        if st.query_params.get("exam") not in [uid for uid, _ in _exams()]:
+            st.query_params.pop("exam", None)  # the header goes on to another one
+        st.session_state[ASKED] = None
+        st.session_state[TOLD], st.session_state[LATEST] = f"deleted {thing.name}", file
+
+
+def _exams() -> list[tuple[str, str]]:
+    with db.reading(current.engine()) as session:
+        return names.listed(session, "exam")
+
+
+def _restore(file: str) -> None:
+    home = current.settings().home
+
+    def act(session: Session, person: Person) -> str:
+        entry, rows = trash.restore(session, home, file, by=person)
+        renamed = f"; its name was taken: {'; '.join(rows.renamed)}" if rows.renamed else ""
+        return f"{entry.kind} {entry.name} is back{renamed}"
+
+    if (told := _write(act)) is not None:
+        trash.discard(home, file)
+        st.session_state[TOLD] = told
+
+
+def _write(act: Callable[[Session, Person], str]) -> str | None:
+    """Return what the act gave; None where it was refused, which is told."""
+    try:
+        person = current.acting_person()
+        with db.writing(current.engine()) as session:
+            return act(session, person)
+    except MapdError as error:
+        st.session_state[REFUSED] = str(error)
+        return None
