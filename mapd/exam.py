@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts, students
-from mapd.errors import BadInput, NotFound, Stopped
+from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
 from mapd.people import person_name
+from mapd.questions import files
 from mapd.questions.grading import Outcome, Task, grade
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -113,7 +114,7 @@ def count(session: Session, question_set: str | int, split: str) -> int:
 
     Raises: NotFound, BadInput.
     """
-    questions = _question_set(session, question_set)
+    questions = files.get(session, question_set)
     return _check_split(session, questions, split)
 
 
@@ -143,7 +144,7 @@ def _exam(
     person: str,
 ) -> t.Exam:
     """The exam that these words describe, made if it isn't there. They are its uid."""
-    learner, questions = students.get(session, student), _question_set(session, question_set)
+    learner, questions = students.get(session, student), files.get(session, question_set)
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
     how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
@@ -172,17 +173,6 @@ def _exam(
     queries.audit(session, person, "make exam", f"exam {uid}", student=learner.name, questions=questions.name)
     session.flush()
     return exam
-
-
-def _question_set(session: Session, ref: str | int) -> t.QuestionSet:
-    ref = str(ref)
-    number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
-    for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):
-        if value is not None and (found := session.exec(select(t.QuestionSet).where(column == value)).first()):
-            return found
-    names = session.exec(select(t.QuestionSet.name).order_by(col(t.QuestionSet.id).desc()).limit(5)).all()
-    known = ", ".join(names) or "none yet, `mapd questions add NAME FILE` adds one"
-    raise NotFound(f"unknown question set: {ref}; the project's question sets: {known}")
 
 
 def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:

@@ -1,53 +1,220 @@
-"""`mapd questions …`: bring in a set, make one, list them."""
+"""`mapd questions …`: bring in a set, look at it, make one, list them."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from mapd.cli.shared import AsJson, PersonName, console, one_of, reading, show, writing
+from mapd.cli.shared import AsJson, PersonName, console, line, one_of, reading, show, writing
 from mapd.errors import BadInput
 from mapd.people import this_person
-from mapd.questions import files, generated, gym
+from mapd.questions import files, formats, generated, gym, imports, mapping, saved_mappings, sources, tables
 from mapd.questions.grading import Task
+from mapd.questions.mapping import FieldMapping
+from mapd.questions.options import Key
+from mapd.questions.rows import SHARES, SPLITS, Row, Shares
 
-questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add a file, make one, list them.")
+questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, look at them, make one, list them.")
 
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="The set's name in this project.")]
 SharesText = Annotated[str | None, typer.Option("--shares", metavar="A,B,C", help="Parts of 1: train, dev, test.")]
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
+Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help="Files, or folders that datasets saved.")]
+SkipBad = Annotated[
+    Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
+]
+
+
+def _of_split(split: str) -> Any:
+    return typer.Option(f"--{split}", metavar="FILE", help=f"A file of the {split} split; may be given several times.")
 
 
 @questioning.command("add")
 def add_questions(
     name: SetName,
-    file: Annotated[
-        Path, typer.Argument(help='JSONL: {"question": …, "answer": …} a line; see mapd/questions/files.py')
-    ],
-    task: Annotated[str, typer.Option(help="numeric, boolean, choice or text.")],
+    paths: Files = None,
+    train: Annotated[list[Path] | None, _of_split("train")] = None,
+    dev: Annotated[list[Path] | None, _of_split("dev")] = None,
+    test: Annotated[list[Path] | None, _of_split("test")] = None,
+    hub: Annotated[str | None, typer.Option(metavar="ORG/NAME[:CONFIG]", help="A set on the hub.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help=f"One of {', '.join(formats.FORMATS)}.")] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="PART=FIELD,…", help=f"Such as {mapping.EXAMPLE}; @NAME is one that was kept."),
+    ] = None,
+    save_map: Annotated[str | None, typer.Option(metavar="NAME", help="Keep the --map under a name.")] = None,
+    task: Annotated[str | None, typer.Option(help="numeric, boolean, choice or text, where it can't be told.")] = None,
+    answers: Annotated[str | None, typer.Option(help="What a key is: label, index0, index1 or text.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="FIELD", help="Leave a long field out.")] = None,
     split: Annotated[str | None, typer.Option(help="Put all into train, dev or test.")] = None,
     shares: SharesText = None,
     seed: Seed = 0,
+    skip_bad: SkipBad = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first questions; store nothing.")] = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a file as an immutable set. Without splits in the file they are drawn: 0.6, 0.2, 0.2."""
-    kind = Task(one_of("--task", task, [t.value for t in Task]))
+    """Add files, folders or a set of the hub as one immutable set. Where they have no splits, these are drawn."""
+    read = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
+    if any((train, dev, test)) and (split, shares) != (None, None):
+        raise BadInput("--train, --dev and --test give each file its split; leave out --split and --shares")
+    instructions = imports.Instructions(
+        format=format_,
+        mapping=_mapping(map_ or []),
+        task=None if task is None else Task(one_of("--task", task, list(Task))),
+        answers=None if answers is None else Key(one_of("--answers", answers, list(Key))),
+        ignore=frozenset(ignore or ()),
+        split=None if split is None else one_of("--split", split, SPLITS),
+        shares=_shares(shares, split),
+        seed=seed,
+    )
+    imported = imports.read(read, instructions)
+    imported.refuse_unread()
+    if skip_bad is None or not imported.rows:
+        imported.refuse_bad()
+    if dry_run:
+        _show_preview(name, imported, as_json)
+        return
+    if skip_bad is not None and imported.bad:
+        _write_bad(skip_bad, imported.bad)
+    if save_map is not None:
+        with writing() as session:
+            saved_mappings.save(session, save_map, instructions.mapping, by=by or this_person())
+    _store(
+        name, imported.rows, source=_source_name(read), simulated=False, by=by, as_json=as_json, told=_told(imported)
+    )
+
+
+def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.Table]:
+    """Every table that the command names, those of a split marked so."""
+    read = [table for path in paths for table in sources.read_path(path, formats.headings)]
+    for split, of_split in by_split.items():
+        for path in of_split or ():
+            read += (replace(table, split=split) for table in sources.read_path(path, formats.headings))
+    if hub is not None:
+        read += sources.read_hub(hub)
+    if not read:
+        raise BadInput("there is nothing to add; name a file or a folder, or a set on the hub with --hub ORG/NAME")
+    return read
+
+
+def _mapping(written: Sequence[str]) -> FieldMapping:
+    """What `--map` says, kept mappings in the place of their names."""
+    fields = FieldMapping()
+    for text in written:
+        if text.startswith("@"):
+            with reading() as session:
+                fields = saved_mappings.get(session, text[1:]).over(fields)
+        else:
+            fields = mapping.parse(text).over(fields)
+    return fields
+
+
+def _shares(text: str | None, split: str | None = None) -> Shares | None:
+    if text is None:
+        return None
     if split is not None:
-        one_of("--split", split, files.SPLITS)
-    if split is not None and shares is not None:
         raise BadInput("--split puts all questions into one split, --shares draws them: give one of the two")
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
-    rows = files.parse(file.name, content, kind, split=split, shares=_shares(shares), seed=seed)
-    _store(name, rows, source=file.name, simulated=False, by=by, as_json=as_json)
+        train, dev, test = map(float, text.split(","))
+    except ValueError as error:
+        raise BadInput(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
+    return train, dev, test
+
+
+def _source_name(read: Sequence[tables.Table]) -> str:
+    """Where the questions come from, as the set says it."""
+    origin = read[0].origin
+    if origin:
+        return f"hub {origin['hub']} at {origin['commit']}"
+    return ", ".join(dict.fromkeys(table.name for table in read))[:200]
+
+
+def _told(imported: imports.Import) -> dict[str, Any]:
+    """What a command says of an import, beside the splits."""
+    told: dict[str, Any] = {"format": imported.format, "tasks": imported.tasks}
+    if imported.answers is not None:
+        told["answers"] = imported.answers.value
+    return told | {"not_read": imported.not_read, "skipped": len(imported.bad)}
+
+
+def _write_bad(path: Path, bad: Sequence[imports.BadRow]) -> None:
+    """Write each bad row with its faults as a line of JSON; a file that is there stays."""
+    lines = []
+    for row in bad:
+        faults = [{"field": name, "what": what} for name, what in row.faults]
+        lines.append(
+            json.dumps({"file": row.file, row.unit: row.number, "faults": faults, "row": row.written}, default=repr)
+        )
+    content = "".join(f"{line}\n" for line in lines)
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") != content:
+            raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
+        path.write_text(content, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the bad rows can't be written to {path} ({error}); give --skip-bad another name") from error
+
+
+PREVIEWED = 5
+
+
+def _show_preview(name: str, imported: imports.Import, as_json: bool) -> None:
+    sizes = {split: sum(row.split == split for row in imported.rows) for split in SPLITS}
+    told = {"dry_run": name, "n": len(imported.rows), **sizes, "mapping": str(imported.mapping), **_told(imported)}
+    _show_rows(told, imported.rows[:PREVIEWED], as_json, "nothing was stored")
+
+
+def _show_rows(told: dict[str, Any], rows: Sequence[Row], as_json: bool, title: str) -> None:
+    """Print what is said of a set, and questions as a person looks at them."""
+    shown = imports.preview(rows)
+    if as_json:
+        show(told | {"rows": shown}, as_json, "")
+        return
+    show(told, as_json, title)
+    for row in shown:
+        line("")
+        line(" · ".join(str(row[key]) for key in ("id", "split", "task", "family") if key in row))
+        for key in ("context", "question", "options", "gold", "note"):
+            parts = row.get(key, [])
+            for number, part in enumerate(parts if isinstance(parts, list) else parts.split("\n")):
+                line(f"  {'' if number else key:<9} {part}")
+
+
+@questioning.command("show")
+def show_questions(
+    name: SetName,
+    split: Annotated[str | None, typer.Option(help="Of train, dev or test alone.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = PREVIEWED,
+    as_json: AsJson = False,
+) -> None:
+    """Show the first questions of a set as they are stored, the gold answer of a choice with its text."""
+    if split is not None:
+        one_of("--split", split, SPLITS)
+    with reading() as session:
+        questions = files.get(session, name)
+        [counted] = files.listed(session, questions.name)
+        rows = files.rows_of(session, questions, split, limit)
+    sizes = {"train": counted.train, "dev": counted.dev, "test": counted.test}
+    told = {"questions": counted.name, "source": counted.source, "n": sum(sizes.values()), **sizes}
+    _show_rows(told, rows, as_json, "question set")
+
+
+@questioning.command("maps")
+def list_mappings(as_json: AsJson = False) -> None:
+    """List the mappings that --save-map kept."""
+    with reading() as session:
+        known = {name: str(fields) for name, fields in saved_mappings.listed(session).items()}
+    if as_json:
+        show({"maps": known}, as_json, "")
+        return
+    for name, written in known.items():
+        line(f"{name:<24} {written}")
 
 
 @questioning.command("gym")
@@ -61,7 +228,7 @@ def gym_questions(
     as_json: AsJson = False,
 ) -> None:
     """Make a set of reasoning-gym's questions; needs pip install 'mapd-studio[gym]'."""
-    rows = gym.rows(task, count, shares=_shares(shares) or files.SHARES, seed=seed)
+    rows = gym.rows(task, count, shares=_shares(shares) or SHARES, seed=seed)
     _store(name, rows, source=f"reasoning-gym {task}, seed {seed}", simulated=False, by=by, as_json=as_json)
 
 
@@ -101,21 +268,18 @@ def list_questions(as_json: AsJson = False) -> None:
     console.print(table)
 
 
-def _shares(text: str | None) -> files.Shares | None:
-    if text is None:
-        return None
-    try:
-        train, dev, test = map(float, text.split(","))
-    except ValueError as error:
-        raise BadInput(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
-    return train, dev, test
-
-
 def _store(
-    name: str, rows: Sequence[files.Row], *, source: str, simulated: bool, by: str | None, as_json: bool
+    name: str,
+    rows: Sequence[Row],
+    *,
+    source: str,
+    simulated: bool,
+    by: str | None,
+    as_json: bool,
+    told: dict[str, Any] | None = None,
 ) -> None:
     with writing() as session:
         kept = files.add(session, name, rows, source=source, simulated=simulated, by=by or this_person())
         [one] = files.listed(session, kept.name)
     sizes = {"n": one.train + one.dev + one.test, "train": one.train, "dev": one.dev, "test": one.test}
-    show({"questions": one.name, **sizes}, as_json, "question set")
+    show({"questions": one.name, **sizes, **(told or {})}, as_json, "question set")

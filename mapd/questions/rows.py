@@ -1,0 +1,68 @@
+"""The rows of a set of questions, as they will be stored. Pure.
+
+    Row("chal-1", "train", Task.NUMERIC, "Each pack of dvds costs 76 dollars. …", "51", family="Subtraction")
+    draw(["pens"] * 10, (0.6, 0.2, 0.2), seed=0)    -> six times "train", twice "dev", twice "test", in some order
+
+The gold answer of a choice question is the letter of its option.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mapd.errors import BadInput
+from mapd.questions.grading import Task
+
+SPLITS = ("train", "dev", "test")
+Shares = tuple[float, float, float]  # of train, dev and test; together 1
+SHARES: Shares = (0.6, 0.2, 0.2)
+LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, but in no database's text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A question as it will be stored. A set's name is the sha256 of its rows, so every field counts."""
+
+    source_id: str
+    split: str
+    task: Task
+    text: str
+    gold: str
+    family: str | None = None
+    context: str | None = None
+    options: tuple[str, ...] = ()
+    gold_note: str | None = None
+
+
+def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
+    """Draw a split for each row, each family shared out alike; the same for the same seed.
+
+    What rounding leaves over in one family is carried on to the next, so that the splits have the sizes that are asked
+    for, whatever the families' sizes.
+
+    Raises: BadInput for shares that are not three parts of 1.
+    """
+    if min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
+        raise BadInput(f"--shares are three parts of 1 for train, dev and test, not {','.join(map(str, shares))}")
+    places: dict[str, list[int]] = {}
+    for place, family in enumerate(families):
+        places.setdefault(family, []).append(place)
+    splits = [SPLITS[0]] * len(families)
+    of_rest = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
+    seen = held_out = 0
+    for family, own in places.items():
+        random.Random(f"{seed} {family}").shuffle(own)
+        train = round((seen + len(own)) * shares[0]) - round(seen * shares[0])
+        rest = len(own) - train
+        dev = round((held_out + rest) * of_rest) - round(held_out * of_rest)
+        seen, held_out = seen + len(own), held_out + rest
+        for rank, place in enumerate(own):
+            splits[place] = SPLITS[(rank >= train) + (rank >= train + dev)]
+    return splits
+
+
+def asked(row: Row) -> tuple[str, ...]:
+    """Return what two rows must not share: context, text and options, however they are spaced."""
+    return tuple(" ".join(part.split()) for part in (row.context or "", row.text, *row.options))
