@@ -141,8 +141,8 @@ def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[st
     question = {"uid": q.uid, "source_id": q.source_id, "task": q.task.value, "text": q.text, "context": q.context}
     return {
         "mistake": a.uid,
-        "question": question | {"options": list(q.options), "family": q.family, "gold": mistake.gold},
-        "attempt": {"uid": a.uid, "text": a.text, "answer": mistake.answer},
+        "question": question | {"options": list(q.options), "family": q.family, "gold": mistake.shown_gold},
+        "attempt": {"uid": a.uid, "text": a.text, "answer": mistake.show(mistake.answer)},
         "rationale": _text(rationale, mistake),
         "feedback": _text(feedback, mistake),
     }

@@ -7,7 +7,8 @@ One row of their SVAMP rationale file (shortened):
      "mistral_rationale": […], "correct_rationale": ["To find out …", …]}
 
 A teacher's two scores are by the other teachers, in their order. Other benchmarks differ in the gold answer alone:
-StrategyQA "false.\\t<facts>", GSM8K a worked solution ending in "#### 18", LogiQA an index into `options`.
+StrategyQA "false.\\t<facts>", GSM8K a worked solution ending in "#### 18", LogiQA an index into `options`, which is
+kept as the option's letter.
 `parse` is pure; `store` writes a parsed import in the caller's transaction.
 """
 
@@ -26,7 +27,8 @@ from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, BadRows
 from mapd.people import person_name
-from mapd.questions.grading import Outcome, Task, grade, parse_number
+from mapd.questions.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
+from mapd.questions.values import as_whole_number
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale, vote
@@ -343,7 +345,18 @@ def _with_gold(row: Row, task: Task) -> Row:
     gold = gold.strip()
     if task is Task.BOOLEAN:
         gold = gold.rstrip(".").lower()
+    if task is Task.CHOICE:
+        answer = None if row.answer is None else _as_letter(row.answer, row.options)
+        return replace(row, gold=_as_letter(gold, row.options), answer=answer, gold_note=note or None)
     return replace(row, gold=gold, gold_note=note or None)
+
+
+def _as_letter(answer: str, options: tuple[str, ...]) -> str:
+    """The letter of the option at an index, or of the one that is named; what names none stays as it is."""
+    index = as_whole_number(answer)
+    if index is not None and 0 <= index < min(len(options), len(LETTERS)):
+        return LETTERS[index]
+    return option_letter(answer, options) or answer
 
 
 def _differs(row: Row) -> int:

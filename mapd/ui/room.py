@@ -120,9 +120,9 @@ def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
         f"<span>{text.escape(x.committee.why)}</span></div>"
         + cards.votes(x, curated)
         + (f'<div class="mapd-checks">{cards.labelled("")}{rows.SCORES_ALONE}</div>' if rows.scores_alone(x) else "")
-        + cards.checks(x, mistake.gold)
+        + cards.checks(x, mistake)
         + f'<div class="mapd-checks">{cards.labelled("truth")}<span>gold answer '
-        f"<b>{text.gold_html(mistake.gold, 80)}</b></span>"
+        f"<b>{text.gold_html(mistake.shown_gold, 80)}</b></span>"
         f"<span>written by {cards.small_chip(x.text.teacher, curated)}</span></div></div>"
     )
 

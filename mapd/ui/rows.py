@@ -17,6 +17,7 @@ import streamlit as st
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.questions.options import lettered
 from mapd.store import listing
 from mapd.store.queries import Text
 from mapd.ui import current
@@ -170,7 +171,7 @@ def text_cells(
         "no": _number(mistake),
         "teacher": _cell(_author(x.text, colours)),
         "text": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
-        "answer": _cell(_answer(x.states.matches_gold, x.answer, mistake.gold, x.text.kind)),
+        "answer": _cell(_answer(x.states.matches_gold, mistake.show(x.answer), mistake.shown_gold, x.text.kind)),
         "votes": _cell(votes or "–", one_line(said_by or "no votes", 300)),
         "mean": _cell("–" if mean is None else f"{float(mean):.2f}"),
         "spread": _cell(str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
@@ -247,8 +248,7 @@ def _states(x: Explained) -> list[tuple[str, State]]:
 
 def _question(mistake: Mistake) -> str:
     q = mistake.question
-    options = "\n".join(f"{letter}. {option}" for letter, option in zip("ABCDEFGHIJ", q.options, strict=False))
-    return "\n\n".join(part for part in (q.context, q.text, options) if part)
+    return "\n\n".join(part for part in (q.context, q.text, "\n".join(lettered(q.options))) if part)
 
 
 def _votes(x: Explained) -> list[str]:
@@ -295,7 +295,7 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
     return {
         "no": _number(mistake),
         "question": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
-        "answer": _cell(_answer(answer, mistake.answer, mistake.gold, "attempt")),
+        "answer": _cell(_answer(answer, mistake.show(mistake.answer), mistake.shown_gold, "attempt")),
         "rationales": _cell("".join(_brief(x, colours) for x in mistake.rationales) or "none"),
         "feedback": _cell(f"{standing} of {len(mistake.feedback)}", "feedback that stands"),
         "pair": _cell(f"{_sign('holds' if pair else 'nothing')} {why}"),
@@ -322,7 +322,7 @@ def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") 
     question, student = _question(mistake), mistake.attempt.text
     facts = {
         "question": foreign_html(question, found(question, words), LONGEST),
-        "gold": gold_html(mistake.gold, 200),
+        "gold": gold_html(mistake.shown_gold, 200),
         "student": foreign_html(student, found(student, words), LONGEST),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'

@@ -118,5 +118,6 @@ def listed(material: Material) -> None:
         st.caption("No attempt is among these.")
         return
     page = attempts.pages(len(found))
-    shown = [Shown(material.questions[a.question_id], (attempts.answer("the student's response", a),)) for a in found]
+    asked = [(material.questions[a.question_id], a) for a in found]
+    shown = [Shown(q, (attempts.answer("the student's response", q, a),)) for q, a in asked]
     attempts.draw(attempts.part(shown, page), ("answer",), judge=material.exam.split == "train")

@@ -72,14 +72,16 @@ def question(mistake: Mistake, *, worked: bool = True) -> str:
 
 def gold(mistake: Mistake, *, covered: bool) -> str:
     """The gold answer, as corrected; the one that was given beside it, unless what people say is `covered`."""
-    given = mistake.question.gold
-    was = "" if covered or given == mistake.gold else f' <s class="mapd-note">{gold_html(given, 40)}</s> corrected'
-    return f'{labelled("gold")} <b class="mapd-answer">{gold_html(mistake.gold, 60)}</b>{was}'
+    was = ""
+    if not covered and mistake.question.gold != mistake.gold:
+        given = gold_html(mistake.question.show(mistake.question.gold), 40)
+        was = f' <s class="mapd-note">{given}</s> corrected'
+    return f'{labelled("gold")} <b class="mapd-answer">{gold_html(mistake.shown_gold, 60)}</b>{was}'
 
 
 def answered(mistake: Mistake, *, covered: bool) -> str:
     """The student's own answer beside the gold; `covered`, without what people and our own reading say of it."""
-    if mistake.answer is None:
+    if (answer := mistake.show(mistake.answer)) is None:
         return f"{labelled('student')} {chip('no_answer')}"
     look = LOOKS["incorrect"]
     read = (
@@ -87,12 +89,12 @@ def answered(mistake: Mistake, *, covered: bool) -> str:
         if covered or mistake.answer == mistake.attempt.answer
         else ' <span class="mapd-note">as people read it</span>'
     )
-    ours = mistake.attempt.our_answer
+    ours = mistake.show(mistake.attempt.our_answer)
     doubt = ""
     if mistake.possibly_not and ours and not covered:
         doubt = f' <span class="mapd-note">possibly not a mistake: we read {escape(one_line(ours, 30))}</span>'
     return (
-        f'{labelled("student")} <b class="mapd-answer">{escape(one_line(mistake.answer, 40))}</b> '
+        f'{labelled("student")} <b class="mapd-answer">{escape(one_line(answer, 40))}</b> '
         f'<span class="mapd-sign" style="--c:{look.colour}" role="img" aria-label="wrong" '
         f'title="not the gold answer">{look.sign}</span>'
         f"{read}{doubt}"
@@ -112,14 +114,14 @@ STATES_GOLD = {
 }
 
 
-def text_line(x: Explained, curated: Curated) -> str:
+def text_line(x: Explained, mistake: Mistake, curated: Curated) -> str:
     """One text on one line: teacher, its answer against the gold, mean, verdict."""
     if isinstance(x.checks, FeedbackChecks):
         said = f'<span class="mapd-note">{STATES_GOLD[x.states.matches_gold]}</span> {sign(x.states.matches_gold)}'
-    elif x.answer is None:
+    elif (answer := mistake.show(x.answer)) is None:
         said = '<span class="mapd-note">answer can’t be read</span>'
     else:
-        said = f'<span class="mapd-answer">{escape(one_line(x.answer, 24))}</span> {sign(x.states.matches_gold)}'
+        said = f'<span class="mapd-answer">{escape(one_line(answer, 24))}</span> {sign(x.states.matches_gold)}'
     step = '<span class="mapd-note">false step</span>' if x.states.equations_true is State.FAILS else ""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     who = small_chip(x.text.teacher, curated, f"✎ {x.text.teacher}" * bool(x.text.repairs_id), x.text.by)
@@ -205,7 +207,7 @@ def _named(x: Explained) -> list[tuple[Mark, str]]:
     return [(Mark(*span, f"{who} calls this step wrong", "named"), who) for span, who in found if span]
 
 
-def checks(x: Explained, gold_answer: str) -> str:
+def checks(x: Explained, mistake: Mistake) -> str:
     """What the checks found, in one line."""
     equations = x.checks.equations
     true = sum(e.true for e in equations)
@@ -213,9 +215,9 @@ def checks(x: Explained, gold_answer: str) -> str:
     if isinstance(x.checks, FeedbackChecks):
         found = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
     else:
-        shown = "can’t be read" if x.answer is None else escape(one_line(x.answer, 30))
+        shown = "can’t be read" if x.answer is None else escape(one_line(mistake.question.show(x.answer), 30))
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(x.states.matches_gold)
-        gold_shown = f" {relation} gold {escape(one_line(gold_answer, 30))}" if relation else ""
+        gold_shown = f" {relation} gold {escape(one_line(mistake.shown_gold, 30))}" if relation else ""
         found = [(f"answer {shown}{gold_shown}", x.states.matches_gold)]
     found.append((counted_, x.states.equations_true))
     if x.text.kind == "rationale":

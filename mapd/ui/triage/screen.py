@@ -167,7 +167,8 @@ def _text_lines(scene: Scene, texts: Sequence[Explained], first: int) -> None:
         name = f"mapd_text_{'focus' if in_focus else 'line'}_{number}"
         with st.container(key=name, horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             _press(str(number), "", scene.version, go, scene.at(x))
-            st.html(cards.covered_line(x) if x.text.id in scene.hidden else cards.text_line(x, scene.curated))
+            is_covered = x.text.id in scene.hidden
+            st.html(cards.covered_line(x) if is_covered else cards.text_line(x, scene.mistake, scene.curated))
 
 
 def _about_question(scene: Scene) -> None:
@@ -211,7 +212,7 @@ def focus(scene: Scene) -> None:
             return
         _read(scene, x, cards.head(x, scene.mistake, scene.curated, scene.line.queue.name))
         with _line("checks"):
-            st.html(cards.checks(x, scene.mistake.gold))
+            st.html(cards.checks(x, scene.mistake))
             _about_answer(scene)
         st.html(cards.votes(x, scene.curated))
         st.html(cards.why(x, _rows_on(scene, x)))
