@@ -101,7 +101,7 @@ def run(
         asked = _asked(session, exam, decoding, seed, samples)
         groups = _missing(session, exam_id, asked, batch_size)
         if split == "test":
-            _open(session, exam, open_test, person)
+            unseal(session, exam, open_test, person)
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
     failures = asyncio.run(_answer(engine, model, exam_id, uid, groups, len(asked), progress, stopping))
@@ -159,7 +159,7 @@ def _exam(
     drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
     exam = t.Exam(
         uid=uid,
-        name=_free_name(session, f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"),
+        name=free_name(session, f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"),
         student_id=queries.identity(learner),
         set_id=queries.identity(questions),
         split=split,
@@ -184,14 +184,14 @@ def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
     return counts[split]
 
 
-def _free_name(session: Session, name: str) -> str:
-    """The name, or with a number behind it where another decoding has it."""
+def free_name(session: Session, name: str) -> str:
+    """Return the name, or with a number behind it where another exam has it."""
     taken = set(session.exec(select(t.Exam.name).where(col(t.Exam.name).startswith(name, autoescape=True))).all())
     numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
-def _open(session: Session, exam: t.Exam, purpose: str | None, person: str) -> None:
+def unseal(session: Session, exam: t.Exam, purpose: str | None, person: str) -> None:
     """Open the sealed test split for this exam, once; going on with it is the same opening."""
     if session.exec(select(t.Opening.id).where(t.Opening.exam_id == exam.id)).first() is not None:
         return

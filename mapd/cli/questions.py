@@ -1,6 +1,5 @@
 """`mapd questions …`: bring in a set, look at it, make one, list them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from mapd.cli.shared import AsJson, PersonName, console, line, one_of, reading, show, writing
+from mapd.cli.shared import AsJson, PersonName, SkipBad, console, line, one_of, reading, show, write_bad, writing
 from mapd.errors import BadInput
 from mapd.people import this_person
 from mapd.questions import files, formats, generated, gym, imports, mapping, saved_mappings, sources, tables
@@ -26,9 +25,6 @@ SharesText = Annotated[str | None, typer.Option("--shares", metavar="A,B,C", hel
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
 Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help="Files, or folders that datasets saved.")]
-SkipBad = Annotated[
-    Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
-]
 
 
 def _of_split(split: str) -> Any:
@@ -82,7 +78,7 @@ def add_questions(
         _show_preview(name, imported, as_json)
         return
     if skip_bad is not None and imported.bad:
-        _write_bad(skip_bad, imported.bad)
+        write_bad(skip_bad, imported.bad)
     if save_map is not None:
         with writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=by or this_person())
@@ -142,23 +138,6 @@ def _told(imported: imports.Import) -> dict[str, Any]:
     if imported.answers is not None:
         told["answers"] = imported.answers.value
     return told | {"not_read": imported.not_read, "skipped": len(imported.bad)}
-
-
-def _write_bad(path: Path, bad: Sequence[imports.BadRow]) -> None:
-    """Write each bad row with its faults as a line of JSON; a file that is there stays."""
-    lines = []
-    for row in bad:
-        faults = [{"field": name, "what": what} for name, what in row.faults]
-        lines.append(
-            json.dumps({"file": row.file, row.unit: row.number, "faults": faults, "row": row.written}, default=repr)
-        )
-    content = "".join(f"{line}\n" for line in lines)
-    try:
-        if path.exists() and path.read_text(encoding="utf-8") != content:
-            raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
-        path.write_text(content, encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the bad rows can't be written to {path} ({error}); give --skip-bad another name") from error
 
 
 PREVIEWED = 5

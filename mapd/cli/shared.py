@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,12 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from mapd.errors import BadInput
+from mapd.questions.imports import BadRow
 from mapd.settings import Settings
 from mapd.store import db
 
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output, nothing else.")]
 ExamRef = Annotated[str, typer.Option("--exam", help="The exam's id, uid or name.")]
 PersonName = Annotated[str | None, typer.Option("--by", help="Who acts; by default the machine's user.")]
+
+SkipBad = Annotated[
+    Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
+]
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
 errors = Console(stderr=True, highlight=False)
@@ -48,6 +53,23 @@ def written(file: Path) -> str:
         raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"the text is not UTF-8: {file} ({error.reason} at byte {error.start:,})") from error
+
+
+def write_bad(path: Path, bad: Sequence[BadRow]) -> None:
+    """Write each bad row with its faults as a line of JSON; a file that is there stays."""
+    lines = []
+    for row in bad:
+        faults = [{"field": name, "what": what} for name, what in row.faults]
+        lines.append(
+            json.dumps({"file": row.file, row.unit: row.number, "faults": faults, "row": row.written}, default=repr)
+        )
+    content = "".join(f"{line}\n" for line in lines)
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") != content:
+            raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
+        path.write_text(content, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the bad rows can't be written to {path} ({error}); give --skip-bad another name") from error
 
 
 def show(result: Mapping[str, Any], as_json: bool, title: str) -> None:

@@ -80,7 +80,7 @@ def asked_how(row: t.Exam, sat: Sat) -> None:
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
     st.html(figures.table(("asked", ""), settings, words=2))
-    if row.graded_by == "ours":
+    if "prompt" in row.decoding:  # not where the student was asked elsewhere
         with st.expander("The prompt"):
             st.code(prompts.EXAM.text, language=None, wrap_lines=True)
 
