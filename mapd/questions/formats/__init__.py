@@ -7,7 +7,7 @@ Another format is another such file, and its name in `FORMATS`.
 
 from collections.abc import Sequence
 
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Undecided
 from mapd.questions.formats import mmlu
 from mapd.questions.formats.aqua import AQUA
 from mapd.questions.formats.arc import ARC
@@ -45,7 +45,7 @@ def named(name: str) -> Format:
 def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, Shape]:
     """Return the format that the rows' fields tell, and which of its shapes; with `name` a shape of that one.
 
-    Raises: BadInput where none fits, or two that would be read differently.
+    Raises: BadInput where none fits; Undecided where two do.
     """
     sample = rows[:: max(1, len(rows) // SAMPLE)]
     known = [named(name)] if name else [one for one in _ALL if one is not PLAIN]
@@ -63,5 +63,9 @@ def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, S
         )
     names = list(dict.fromkeys(one.name for one, _ in fitting))
     if len(names) > 1:
-        raise BadInput(f"{file} may be {' or '.join(names)} by its fields {fields}: say which with --format {names[0]}")
+        raise Undecided(
+            f"{file} may be {' or '.join(names)} by its fields {fields}: say which with --format {names[0]}",
+            "format",
+            tuple(names),
+        )
     return fitting[0]

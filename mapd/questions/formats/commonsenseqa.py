@@ -18,7 +18,9 @@ COMMONSENSEQA = Format(
             "question=question.stem,options=question.choices,answer=answerKey,id=id",
             by="question.stem question.choices question.question_concept",
         ),
-        shape("question=question,options=choices,answer=answerKey,id=id", by="question choices question_concept"),
+        shape(
+            "question=question,options=choices,answer=answerKey,id=id", by="question choices question_concept answerKey"
+        ),
     ),
     left_out=("question.question_concept", "question_concept"),
 )
