@@ -17,6 +17,7 @@ from mapd.questions.grading import Task
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
 from mapd.questions.rows import SHARES, SPLITS, Row, Shares
+from mapd.questions.values import printable
 
 questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, look at them, make one, list them.")
 
@@ -158,11 +159,11 @@ def _show_rows(told: dict[str, Any], rows: Sequence[Row], as_json: bool, title: 
     show(told, as_json, title)
     for row in shown:
         line("")
-        line(" · ".join(str(row[key]) for key in ("id", "split", "task", "family") if key in row))
+        line(printable(" · ".join(row[key] for key in ("id", "split", "task", "family") if key in row)))
         for key in ("context", "question", "options", "gold", "note"):
             parts = row.get(key, [])
             for number, part in enumerate(parts if isinstance(parts, list) else parts.split("\n")):
-                line(f"  {'' if number else key:<9} {part}")
+                line(f"  {'' if number else key:<9} {printable(part)}")
 
 
 @questioning.command("show")

@@ -36,6 +36,7 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 IDS = ("question_id", "id", "question_uid")  # under which a plain row names its question
+NO_TEXTS = "no texts but the likelihoods of options; take the samples of a task that generates (generate_until)"
 BLOCK = 500
 
 
@@ -118,7 +119,7 @@ def parse(
             if question is not None and not reply.faults:
                 matched.append((reply, question))
         bad += (BadRow(table.name, table.unit, r.number, tuple(r.faults), r.written) for r in replies if r.faults)
-        bad += (BadRow(table.name, table.unit, b.number, ((table.unit, b.why),), b.written) for b in table.bad)
+        bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
     splits = Counter(question.split for _, question in matched)
     if len(splits) > 1:
         counts = ", ".join(f"{name} ({n:,})" for name, n in sorted(splits.items()))
@@ -184,11 +185,10 @@ def _harness_reply(record: Record, name: str | None, asked_by: list[tuple[str, .
         reply.faults.append(("doc", "missing; it tells which question was asked"))
         return reply
     responses = record.fields.get("resps", record.fields.get("filtered_resps"))
-    while isinstance(responses, list) and len(responses) == 1 and isinstance(responses[0], list):
-        responses = responses[0]
+    if "resps" in record.fields and isinstance(responses, list) and len(responses) == 1:
+        responses = responses[0]  # one request, its samples
     if not isinstance(responses, list) or not all(isinstance(text, str) for text in responses) or not responses:
-        what = "no texts but the likelihoods of options; take the samples of a task that generates (generate_until)"
-        reply.faults.append(("resps", f"{short(responses)}: {what}"))
+        reply.faults.append(("resps", f"{short(record.fields.get('resps'))}: {NO_TEXTS}"))
         return reply
     reply.texts = responses
     return reply

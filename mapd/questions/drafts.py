@@ -102,19 +102,18 @@ def drafts_of(source: Source) -> list[Draft]:
 
 
 def _value(fields: Mapping[str, Any], part: str, paths: Sequence[str], family: str | None) -> Any:
-    """What a part's fields hold: one value as it stands, or several put together."""
+    """What a part's fields hold: one value as it stands, or several put together; None where there is nothing."""
     values = [family if path == FILE else mapping.find(fields, path) for path in paths]
-    values = [None if value is mapping.MISSING else value for value in values]
+    values = [None if value is mapping.MISSING or is_blank(value) or value in ([], {}) else value for value in values]
     if part == "options" and len(values) > 1:
-        while values and is_blank(values[-1]):  # four options where a table has room for five
+        while values and values[-1] is None:  # four options where a table has room for five
             values.pop()
         return values or None
-    if len(values) == 1 and part in ("options", "answer", "question"):
-        return None if is_blank(values[0]) or values[0] in ([], {}) else values[0]
-    texts = [_joinable(value) for value in values if not is_blank(value)]
-    if None in texts:
-        return values[0] if len(values) == 1 else values
-    return mapping.JOINS.get(part, " ").join(text for text in texts if text) or None
+    values = [value for value in values if value is not None]
+    if not values or (len(values) == 1 and (isinstance(values[0], str) or part in ("options", "answer", "question"))):
+        return values[0] if values else None
+    texts = [_joinable(value) for value in values]
+    return values if None in texts else mapping.JOINS.get(part, " ").join(text for text in texts if text)
 
 
 def _joinable(value: Any) -> str | None:

@@ -259,7 +259,7 @@ def _bad_rows(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) ->
     for source, drafts in zip(sources, of_files, strict=True):
         table = source.table
         bad = [BadRow(table.name, table.unit, d.number, tuple(d.faults), d.written) for d in drafts if d.faults]
-        bad += (BadRow(table.name, table.unit, b.number, ((table.unit, b.why),), b.written) for b in table.bad)
+        bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
         yield from sorted(bad, key=lambda row: row.number)
 
 
@@ -313,4 +313,4 @@ def _is_list_of_texts(value: object) -> bool:
 
 def _printable(name: str) -> str:
     """A field's name as it can be printed: it is foreign text."""
-    return name.encode("utf-8", "backslashreplace").decode() if name.isprintable() else short(name).strip('"')
+    return name if name.isprintable() and len(name) <= LONG else short(name, LONG).strip('"')

@@ -91,8 +91,10 @@ def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
 
 
 def _joined(files: Sequence[Table]) -> list[Table]:
-    """One row a file, as MATH is published: the files of a split and folder become one table, its rows numbered."""
-    if not all(len(table.records) == 1 and not table.bad for table in files) or len(files) < 3:
+    """One row a file, as MATH is published: the files of a split become one table, its rows numbered."""
+    if len(files) < 2 or not all(
+        table.name.endswith(".json") and len(table.records) == 1 and not table.bad for table in files
+    ):
         return list(files)
     joined = []
     for split in dict.fromkeys(table.split for table in files):

@@ -161,10 +161,10 @@ def _json(name: str, text: str) -> Table:
         if "\n" in text.strip() and text.lstrip().startswith("{"):
             return _json_lines(name, text, error)
         raise BadInput(f"{name} can't be read: {_json_fault(error)}") from error
-    if isinstance(value, dict) and "\n" not in text.strip() and not _holds_rows(value):
-        return Table(name, "line", (Record(1, value),))
-    records, bad = _rows_of(name, value)
-    return Table(name, "row", tuple(records), tuple(bad))
+    rows = _rows_inside(name, value) if isinstance(value, dict) else value
+    if rows is None:  # one row
+        return Table(name, "line" if "\n" not in text.strip() else "row", (Record(1, value),))
+    return _json_rows(name, rows)
 
 
 def _json_lines(name: str, text: str, whole: ValueError | RecursionError | None = None) -> Table:
@@ -196,28 +196,27 @@ def _line_fault(line: str, error: ValueError | RecursionError) -> str:
     return f"{short(line)}: {_json_fault(error)}"
 
 
-def _holds_rows(value: dict[str, Any]) -> bool:
-    """Whether an object is a table, not one row."""
-    return _columns(value) is not None or _listed(value) is not None or _keyed(value) is not None
-
-
-def _rows_of(name: str, value: Any) -> tuple[list[Record], list[Bad]]:
-    """The rows of one JSON value: a list of objects, columns, or an object with exactly one list of objects in it."""
-    if isinstance(value, dict):
-        rows = _columns(value)
-        rows = _listed(value) if rows is None else rows
-        rows = _keyed(value) if rows is None else rows
-        rows = [value] if rows is None else rows
-    else:
-        rows = value
+def _json_rows(name: str, rows: Any) -> Table:
     if not isinstance(rows, list) or not rows:
-        raise BadInput(f"{name} holds no rows: it is {short(value)}, not a list of objects")
+        raise BadInput(f"{name} holds no rows: it is {short(rows)}, not a list of objects")
     if len(rows) > MOST_ROWS:
         raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
-    records = [Record(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict)]
+    records = (Record(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
     why = "{} is no JSON object; a row is one"
-    bad = [Bad(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict)]
-    return records, bad
+    bad = (Bad(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
+    return Table(name, "row", tuple(records), tuple(bad))
+
+
+def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
+    """The rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
+    for rows in (_columns(value), _listed(value), _keyed(value)):
+        if rows is not None:
+            return rows
+    sizes = {key: len(column) for key, column in value.items() if isinstance(column, list)}
+    if 1 < len(sizes) == len(value):
+        lengths = ", ".join(f"{short(key)} {size:,}" for key, size in sizes.items())
+        raise BadInput(f"{name} has columns of different lengths: {lengths[:200]}; was one cut off?")
+    return None
 
 
 def _columns(value: dict[str, Any]) -> list[Any] | None:
@@ -226,8 +225,7 @@ def _columns(value: dict[str, Any]) -> list[Any] | None:
     if len(columns) < 2:
         return None
     if all(isinstance(column, list) for column in columns):
-        sizes = {name: len(column) for name, column in value.items()}
-        if len(set(sizes.values())) > 1:
+        if len({len(column) for column in columns}) > 1:
             return None
         return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
     if all(isinstance(column, dict) and column.keys() == columns[0].keys() for column in columns):
@@ -335,7 +333,7 @@ def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> 
     """
     records: list[Record] = []
     size = 0
-    for batch in batches:
+    for batch in map(_decoded_columns, batches):
         size += batch.nbytes
         if size > MOST_BYTES:
             raise BadInput(too_large(name))
@@ -343,6 +341,17 @@ def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> 
     if not records:
         raise BadInput(f"{name} holds no rows")
     return tuple(records)
+
+
+def _decoded_columns(batch: Any) -> Any:
+    """The batch with each text in its row: one that is written once and meant by many rows counts as often."""
+    import pyarrow as pa
+
+    for place, column in enumerate(batch.columns):
+        if pa.types.is_dictionary(column.type):
+            plain = column.cast(column.type.value_type)
+            batch = batch.set_column(place, batch.schema.names[place], plain)
+    return batch
 
 
 def _plain(row: Fields) -> Fields:

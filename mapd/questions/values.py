@@ -61,6 +61,12 @@ def as_texts(value: object) -> list[str] | None:
     return texts
 
 
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey: "\x1b[31m" -> "\\x1b[31m". Line breaks and tabs stay."""
+    escaped = (c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(escaped)
+
+
 def short(value: object, most: int = 40) -> str:
     """Return a value as a message quotes it, on one line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
