@@ -8,7 +8,6 @@ Answers are read for all the rows of a file together, because what a key means i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
 from mapd.errors import BadInput, Undecided
@@ -17,8 +16,7 @@ from mapd.questions.formats.format import Format, Shape
 from mapd.questions.grading import LETTERS, Task, extract_answer
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key, Keyed, Offered
-from mapd.questions.rows import LONGEST_NAME, SPLITS, UNSTORABLE
-from mapd.questions.sources import SPLIT_WORDS
+from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS, UNSTORABLE
 from mapd.questions.tables import Table
 from mapd.questions.values import as_text, as_texts, is_blank, short, without_zeros
 
@@ -126,7 +124,7 @@ def _joinable(value: Any) -> str | None:
 
 def _family_of_file(name: str) -> str | None:
     """ "test/abstract_algebra_test.csv" -> "abstract_algebra"."""
-    stem = PurePath(name.lower().removesuffix(".gz")).stem
+    stem = name.lower().removesuffix(".gz").rpartition("/")[2].rpartition(".")[0]
     return "_".join(word for word in stem.split("_") if word not in SPLIT_WORDS) or None
 
 

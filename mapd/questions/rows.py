@@ -15,6 +15,11 @@ from mapd.errors import BadInput
 from mapd.questions.grading import Task
 
 SPLITS = ("train", "dev", "test")
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "val", "valid", "validation", "eval"), "dev"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 Shares = tuple[float, float, float]  # of train, dev and test; together 1
 SHARES: Shares = (0.6, 0.2, 0.2)
 LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
@@ -34,6 +39,15 @@ class Row:
     context: str | None = None
     options: tuple[str, ...] = ()
     gold_note: str | None = None
+
+
+def split_named(name: str) -> str | None:
+    """Return the split that a file's or a split's name says: "data/validation-00000-of-00001.parquet" -> "dev"."""
+    for part in reversed(name.lower().split("/")):
+        splits = {SPLIT_WORDS[word] for word in re.split(r"[^a-z]+", part) if word in SPLIT_WORDS}
+        if splits:
+            return splits.pop() if len(splits) == 1 else None
+    return None
 
 
 def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:

@@ -16,25 +16,12 @@ from typing import Any
 
 from mapd.errors import BadInput
 from mapd.questions import tables
+from mapd.questions.rows import split_named
 from mapd.questions.tables import MOST_BYTES, MOST_ROWS, File, Headings, Record, Table, first_line, too_large
 
 DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
-SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("dev", "val", "valid", "validation", "eval"), "dev"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 HUB_TIMEOUT = 20.0  # seconds
 HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[\w.-]{1,96}))?", re.ASCII)
-
-
-def split_named(name: str) -> str | None:
-    """Return the split that a file's or a split's name says: "data/validation-00000-of-00001.parquet" -> "dev"."""
-    for part in reversed(Path(name.lower()).parts):
-        words = {SPLIT_WORDS[word] for word in re.split(r"[^a-z]+", part) if word in SPLIT_WORDS}
-        if words:
-            return words.pop() if len(words) == 1 else None
-    return None
 
 
 def read_path(path: Path, headings: Headings | None = None) -> list[Table]:

@@ -19,7 +19,8 @@ from mapd.errors import BadInput
 from mapd.questions import imports
 from mapd.questions.formats import headings
 from mapd.questions.imports import Instructions
-from mapd.questions.sources import read_path, split_named
+from mapd.questions.rows import split_named
+from mapd.questions.sources import read_path
 from tests.questions import shapes
 
 
