@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mapd.errors import BadInput, Undecided
+from mapd.errors import Undecided
 from mapd.questions import golds, mapping, options
 from mapd.questions.formats.format import Format, Shape
 from mapd.questions.grading import LETTERS, Task, extract_answer
@@ -143,24 +143,19 @@ def _read_options(draft: Draft) -> None:
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
 
-def read_answers(source: Source, drafts: Sequence[Draft], task: Task | None, key: Key | None) -> Key | None:
-    """Read the gold answers of a file's rows; without a task each has its own. Return what the keys of a choice are.
+def read_answers(shape: Shape, drafts: Sequence[Draft], task: Task | None, key: Key | None) -> Key | None:
+    """Read the gold answers of all rows of one shape; without a task each has its own. Return what a choice's keys are.
 
-    Raises: BadInput where no row has an answer; Undecided where the keys can be read in several ways.
+    Raises: Undecided where the keys can be read in several ways.
     """
     for draft in drafts:
-        if is_blank(draft.values["answer"]):
+        if draft.values["answer"] is None:
             draft.fault("answer", NO_ANSWER)
-    if drafts and all(is_blank(draft.values["answer"]) for draft in drafts):
-        raise BadInput(
-            f"{source.table.name} has no answer in any of its {len(drafts):,} rows (a test split without its key?): "
-            "leave the file out, or name the field with --map answer=FIELD"
-        )
-    answered = [draft for draft in drafts if not is_blank(draft.values["answer"])]
+    answered = [draft for draft in drafts if draft.values["answer"] is not None]
     if task is Task.CHOICE:
-        return _read_keys(source, answered, key)
+        return _read_keys(shape, answered, key)
     for draft in answered:
-        _read_gold(draft, task, solved=source.shape.solved)
+        _read_gold(draft, task, solved=shape.solved)
     return None
 
 
@@ -177,18 +172,20 @@ def _read_gold(draft: Draft, task: Task | None, *, solved: bool) -> None:
         draft.fault("answer", "holds a character that can't be stored; take it out")
 
 
-def _read_keys(source: Source, drafts: Sequence[Draft], key: Key | None) -> Key | None:
+def _read_keys(shape: Shape, drafts: Sequence[Draft], key: Key | None) -> Key | None:
     """The letter of each gold answer, all of a file's keys read alike."""
     keyed: dict[Draft, Keyed] = {}
     for draft in drafts:
         draft.task = Task.CHOICE
         if draft.offered.texts:
-            keyed[draft] = Keyed(_key(draft), draft.offered, draft.where)
+            answer = _key(draft)
+            readings = options.key_readings(answer, draft.offered)
+            keyed[draft] = Keyed(answer, draft.offered, draft.where, readings)
         elif draft.values["options"] is None:
             draft.fault("options", "missing; a choice needs them")
     if not keyed:
         return key
-    chosen = _chosen_key(source, list(keyed.values()), key)
+    chosen = _chosen_key(shape.answers, list(keyed.values()), key)
     for draft, row in keyed.items():
         place = options.place_of(row, chosen)
         if place is None:
@@ -201,9 +198,7 @@ def _read_keys(source: Source, drafts: Sequence[Draft], key: Key | None) -> Key 
 def _key(draft: Draft) -> object:
     """The key; of a worked solution ("… Answer is A.") the letter that it comes to."""
     value = draft.values["answer"]
-    if not isinstance(value, str) or len(value.split()) <= golds.LONGEST_NUMBER:
-        return value
-    if options.key_readings(value, draft.offered):
+    if not isinstance(value, str) or not golds.states_answer(value) or options.key_readings(value, draft.offered):
         return value
     if (answer := extract_answer(value, Task.CHOICE, draft.offered.texts)) is None:
         return value
@@ -211,10 +206,11 @@ def _key(draft: Draft) -> object:
     return draft.offered.labels[LETTERS.index(answer)] if draft.offered.labels else answer
 
 
-def _chosen_key(source: Source, rows: Sequence[Keyed], key: Key | None) -> Key:
+def _chosen_key(usual: Key | None, rows: Sequence[Keyed], key: Key | None) -> Key:
+    """What the keys are: as a person says, as all rows can be read, or in doubt as the format has them."""
     if key is not None:
         return key
-    keys, usual = options.possible_keys(rows), source.shape.answers
+    keys = options.possible_keys(rows)
     if usual in keys and all(usual in row.readings for row in rows if row.readings):
         return usual
     if len(keys) == 1 and (usual is None or keys == [Key.LABEL]):

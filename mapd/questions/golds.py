@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"\s*[-+−]?[$€£¥₹]?\s?[0-9][0-9,]*(?:\.[0-9]*)?(?:/
 _BOX = re.compile(r"\\f?box(?:ed)?\s*(?:\{|(?P<bare>[^\s{}$]+))")
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{\s*([0-9]+)\s*\}\s?\{\s*([0-9]+)\s*\}")
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\^\{?[0-9]\}?)?\s*$")
+_STATES = re.compile(r"\banswer\b|####|\\f?box", re.IGNORECASE)
 _MARKS = "#### and no \\boxed{…}"
 _READABLE = {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false", Task.TEXT: "an answer"}
 
@@ -81,12 +82,17 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
         return answer.strip(), note.strip() or None
     if (boxed := last_boxed(text)) is not None:
         return boxed, text
-    if task is Task.NUMERIC and len(text.split()) > LONGEST_NUMBER:
+    if task is Task.NUMERIC and (len(text.split()) > LONGEST_NUMBER or states_answer(text)):
         answer = extract_answer(text, Task.NUMERIC) or ""
         if not answer:
             raise ValueError(f"{short(text)} is a solution without an answer: it has no {_MARKS}, no Answer: …")
         return answer, text
     return text, None
+
+
+def states_answer(text: str) -> bool:
+    """Whether a text is a solution that says what its answer is, not an answer by itself."""
+    return _STATES.search(text) is not None
 
 
 def last_boxed(text: str) -> str | None:

@@ -26,6 +26,7 @@ from mapd.questions.rows import SHARES, Row, Shares, asked, draw
 from mapd.questions.tables import MOST_ROWS, Table
 from mapd.questions.values import as_texts, is_blank, short
 
+FIRST = 200  # rows of a file whose fields a page offers
 LONG = 80  # characters: a field whose texts are longer is not left out without a word
 
 
@@ -74,6 +75,7 @@ class Import:
     mapping: FieldMapping
     answers: Key | None
     unread: tuple[Unread, ...]
+    unanswered: tuple[str, ...] = ()  # files without an answer in any row
 
     @property
     def not_read(self) -> list[str]:
@@ -99,12 +101,18 @@ class Import:
     def refuse_bad(self) -> None:
         """Refuse an import with bad rows.
 
-        Raises: BadRows.
+        Raises: BadInput where a whole file has no answers, else BadRows.
         """
+        cure = "--skip-bad FILE imports the rest" if self.rows else ""
+        if self.unanswered:
+            raise BadInput(
+                f"{self.unanswered[0]} has no answer in any of its rows (a test split without its key?): leave it out, "
+                f"or name the field with --map answer=FIELD{cure and f'; {cure}'}"
+            )
         if self.bad:
             faults = [(row.file, row.number, name, what) for row in self.bad for name, what in row.faults]
             unit = "line" if all(row.unit == "line" for row in self.bad) else "row"
-            raise BadRows(faults, unit, cure="--skip-bad FILE imports the rest" if self.rows else "")
+            raise BadRows(faults, unit, cure)
 
 
 def preview(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -139,7 +147,11 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
     of_files = [drafts_of(source) for source in sources]
     drafts = [draft for own in of_files for draft in own]
     task = _task(sources[0], drafts, instructions)
-    keys = [read_answers(s, own, task, instructions.answers) for s, own in zip(sources, of_files, strict=True)]
+    if instructions.answers is not None and task is not Task.CHOICE:
+        raise BadInput(f"--answers {instructions.answers} is about the keys of options; these questions have none")
+    shapes = list(dict.fromkeys(source.shape for source in sources))
+    of_shapes = [[draft for draft in drafts if draft.source.shape is shape] for shape in shapes]
+    keys = [read_answers(*both, task, instructions.answers) for both in zip(shapes, of_shapes, strict=True)]
     splits = _own_splits(sources, drafts, instructions)
     rows = [_row(draft, name) for draft, name in zip(drafts, _names(sources, of_files), strict=True)]
     _refuse_twins(drafts, rows)
@@ -156,6 +168,11 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
         mapping=sources[0].mapping,
         answers=next((key for key in keys if key is not None), None),
         unread=tuple(_unread(sources, instructions.ignore)),
+        unanswered=tuple(
+            source.table.name
+            for source, own in zip(sources, of_files, strict=True)
+            if all(draft.values["answer"] is None for draft in own)
+        ),
     )
 
 
@@ -176,9 +193,9 @@ def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -
     """The task of all questions; None where each has its own."""
     if (task := instructions.task or source.format.task) is not None or source.format.is_mixed:
         return task
-    if sum(bool(draft.values["options"]) for draft in drafts) > len(drafts) / 2:
+    if sum(draft.values["options"] is not None for draft in drafts) > len(drafts) / 2:
         return Task.CHOICE
-    answers = [draft.values["answer"] for draft in drafts if not is_blank(draft.values["answer"])]
+    answers = [draft.values["answer"] for draft in drafts if draft.values["answer"] is not None]
     if answers and (task := golds.guess_task(answers)) is None:
         raise Undecided(
             f"{source.table.name}: the task can't be told from answers such as {short(answers[0])}; say it with "
@@ -245,13 +262,15 @@ def _row(draft: Draft, name: str) -> Row:
 
 
 def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[Row]) -> None:
-    """Note ids and questions that stand twice: splits are disjoint by text, whatever files say."""
+    """Note ids and questions that stand twice among good rows: splits are disjoint by text, whatever files say."""
     ids: dict[str, Draft] = {}
     texts: dict[tuple[str, ...], Draft] = {}
     for draft, row in zip(drafts, rows, strict=True):
+        if draft.faults:
+            continue  # it is left out anyway, and must not keep out a good one
         if (first := ids.setdefault(row.source_id, draft)) is not draft:
             draft.fault("id", f"{short(row.source_id)} stands in {first.where} too")
-        if row.text and (first := texts.setdefault(asked(row), draft)) is not draft:
+        if (first := texts.setdefault(asked(row), draft)) is not draft:
             draft.fault("question", f"{short(row.text)} stands in {first.where} too")
 
 
@@ -285,16 +304,37 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         yield Unread(_printable(name), source.table.name, is_long and not is_meant, short(example, 60))
 
 
+def field_names(tables: Sequence[Table]) -> list[str]:
+    """Return the names that a mapping can use, those inside a field with a dot: what a page offers to choose from."""
+    names: dict[str, None] = {}
+    for record in (record for table in tables for record in table.records[:FIRST]):
+        for key, value in record.fields.items():
+            names[key] = None
+            names |= dict.fromkeys(f"{key}.{inner}" for inner in value) if isinstance(value, Mapping) else {}
+    return list(names)
+
+
 def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The fields that no path reads, those inside a field that is read in part by their dotted name."""
     for key, value in fields.items():
         name = f"{prefix}{key}"
-        if name in paths or is_blank(value) or value in ([], {}):
+        if is_blank(value) or value in ([], {}):
+            continue
+        if name in paths:
+            yield from _beside_options(name, value)
             continue
         if isinstance(value, Mapping) and any(path.startswith(f"{name}.") for path in paths):
             yield from _leaves(value, paths, f"{name}.")
         else:
             yield name, value
+
+
+def _beside_options(name: str, value: object) -> Iterator[tuple[str, Any]]:
+    """What stands in labelled options beside label and text."""
+    if isinstance(value, list) and value and isinstance(value[0], Mapping) and "text" in value[0]:
+        for option in value:
+            for key in option.keys() - {"label", "text"} if isinstance(option, Mapping) else ():
+                yield f"{name}.{key}", option[key]
 
 
 def _length(value: object) -> int:

@@ -184,16 +184,12 @@ def _spaced(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A row's key, its options, and where it stands, in words."""
+    """A row's key, its options, where it stands in words, and the option that it names for each way to read it."""
 
     key: object
     offered: Offered
     where: str
-
-    @property
-    def readings(self) -> dict[Key, int]:
-        """The place of the option that the key names, for each way it can be read."""
-        return key_readings(self.key, self.offered)
+    readings: Mapping[Key, int]
 
 
 def possible_keys(rows: Sequence[Keyed]) -> list[Key]:
@@ -203,10 +199,9 @@ def possible_keys(rows: Sequence[Keyed]) -> list[Key]:
     rows that can be read at all; where none does, all that fit some are returned. A float is what a library makes of an
     index in a column with gaps, and libraries count from 0.
     """
-    readings = [row.readings for row in rows]
-    if all(row.offered.labels for row in rows) and any(Key.LABEL in one for one in readings):
+    if all(row.offered.labels for row in rows) and any(Key.LABEL in row.readings for row in rows):
         return [Key.LABEL]
-    readable = [one for one in readings if one]
+    readable = [row.readings for row in rows if row.readings]
     fitting = [key for key in Key if all(key in one for one in readable)]
     if Key.LABEL in fitting:
         return [Key.LABEL]
@@ -237,7 +232,6 @@ def describe_misfit(row: Keyed, key: Key) -> str:
 
 def place_of(row: Keyed, key: Key) -> int | None:
     """Return the option that a row's key names when it is read so; a digit may be the label of options without any."""
-    readings = row.readings
     if key is Key.LABEL and not row.offered.labels:
-        return readings.get(Key.LABEL, readings.get(Key.INDEX1))
-    return readings.get(key)
+        return row.readings.get(Key.LABEL, row.readings.get(Key.INDEX1))
+    return row.readings.get(key)

@@ -81,7 +81,6 @@ def test_every_fault_of_a_file_is_told_at_once() -> None:
         (2, "question", "missing"),
         (3, "answer", "no answer (a test split?)"),
         (4, "content", '"[1, 2]" is no JSON object; a line holds one row'),
-        (5, "question", '"a?" stands in q.jsonl line 1 too'),
         (7, "id", '"x" stands in q.jsonl line 6 too'),
         (8, "question", "U+0000 at character 1 can't be stored; take it out"),
         (9, "options", "a numeric question has none; with options it is --task choice"),
@@ -235,7 +234,7 @@ def test_twins_are_bad_rows_and_the_rest_is_imported() -> None:
     whole = imported(market, market, ROCK | {"answer": 1}, TREE | {"answer": 0})
     assert [(bad.number, [what for _, what in bad.faults]) for bad in whole.bad] == [
         (1, ["A and D are the same text"]),
-        (2, ["A and D are the same text", '"A stronger market changes C and AD how… stands in q.jsonl line 1 too']),
+        (2, ["A and D are the same text"]),
     ]
     assert [row.text for row in whole.rows] == ["Which is a rock?", "Which is a tree?"]
     with pytest.raises(BadRows, match=r"^2 bad rows, nothing was imported: .*--skip-bad FILE imports the rest$"):
@@ -346,6 +345,20 @@ def test_a_long_field_stops_until_it_is_mapped_or_left_out(value: Any) -> None:
         imported(*rows, mapping="context=passage").refuse_unread()
 
 
+def test_what_stands_in_an_option_beside_its_text_is_named() -> None:
+    choices = [{"label": "A", "text": "oak", "why": "a tree"}, {"label": "B", "text": "granite", "why": "a rock"}]
+    row = {"id": "1", "question": {"stem": "?", "choices": choices, "image": "x.png"}, "answerKey": "B"}
+    assert imported(row).not_read == ["question.choices.why", "question.image"]
+    assert imports.field_names([table(row)]) == [
+        *("id", "question", "question.stem", "question.choices", "question.image", "answerKey")
+    ]
+
+
+def test_a_reading_of_keys_is_for_choices_alone() -> None:
+    with pytest.raises(BadInput, match="--answers index0 is about the keys of options; these questions have none"):
+        imported(*PENS, answers=Key.INDEX0)
+
+
 def test_an_unknown_field_to_ignore_is_told() -> None:
     with pytest.raises(BadInput, match="--ignore pasage: there is no such field; not read are passage"):
         imported(*(pen | {"passage": "x"} for pen in PENS), ignore=frozenset({"pasage"}))
@@ -379,7 +392,7 @@ def test_a_file_of_two_formats_is_asked_for() -> None:
         ),
         ({"question": "?", "answer": 1}, {"format": "svamp"}, "format svamp has Body, Question"),
         ({"question": "?", "answer": 1}, {"format": "gsm9k"}, "--format is one of gsm8k, svamp"),
-        ({"qid": "1", "question": "?"}, {}, r"has no answer in any of its 1 rows \(a test split without its key\?\)"),
+        ({"qid": "1", "question": "?"}, {}, r"no answer in any of its rows \(a test split.*--map answer=FIELD"),
         ({"question": "?", "choices": ["a", "b"], "answer": "A"}, {}, "say it with --task"),
         ({"problem": "?", "solution": "It is clear."}, {}, r"is a solution without an answer: it has no ####"),
         ({"question": "?", "answer": "x" * 90}, {"task": Task.NUMERIC}, "can't be read as one number"),
@@ -440,6 +453,29 @@ def test_files_of_splits_are_one_set() -> None:
     assert [bad.faults for bad in twins.bad] == [
         (("question", '"Ann has 4 pens and gets 4. How many no… stands in q.jsonl line 5 too'),)
     ]
+
+
+def test_a_bad_row_keeps_no_good_one_out() -> None:
+    whole = imported(
+        {"question": "a?", "answer": None}, {"question": "a?", "answer": 1}, {"question": "a?", "answer": 1}
+    )
+    assert [row.gold for row in whole.rows] == ["1"]
+    assert [bad.faults[0][1] for bad in whole.bad] == ["no answer (a test split?)", '"a?" stands in q.jsonl line 2 too']
+
+
+def test_a_split_without_answers_can_be_left_out() -> None:
+    unanswered = [{"question": f"{n}?", "answer": ""} for n in range(3)]
+    whole = imports.read([table(*PENS, split="train"), table(*unanswered, name="t", split="test")], Instructions())
+    assert (len(whole.rows), len(whole.bad), whole.unanswered) == (20, 3, ("t",))
+    with pytest.raises(BadInput, match=r"^t has no answer in any of its rows .*--skip-bad FILE imports the rest$"):
+        whole.refuse_bad()
+
+
+def test_all_files_decide_together_what_keys_are() -> None:
+    first = [ROCK | {"question": f"{n}?", "answer": n} for n in range(4)]
+    second = [ROCK | {"question": "Which?", "answer": 1}]  # alone it may be the first or the second
+    whole = imports.read([table(*first, split="train"), table(*second, split="test")], Instructions())
+    assert [row.gold for row in whole.rows] == ["A", "B", "C", "D", "B"]
 
 
 def test_ids_that_files_share_are_told_apart() -> None:

@@ -13,7 +13,7 @@ from mapd.questions.rows import Shares
 Rows = Sequence[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """One way in which a benchmark is published: its own release, or a copy on the hub.
 
