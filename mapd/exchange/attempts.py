@@ -91,6 +91,7 @@ class Imported:
 class _Reply:
     """What a row says: which question it answers, and with which texts."""
 
+    table: Table
     number: int
     written: Mapping[str, Any]
     name: str | None = None
@@ -98,6 +99,10 @@ class _Reply:
     texts: list[str] = field(default_factory=list)
     sample: int | None = None
     faults: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_bad(self) -> BadRow:
+        """Return the row with what is wrong with it."""
+        return BadRow(self.table.name, self.table.unit, self.number, tuple(self.faults), self.written)
 
 
 def parse(
@@ -118,7 +123,7 @@ def parse(
                 reply.faults.append(("question", f"is in split {question.split}, not {split}"))
             if question is not None and not reply.faults:
                 matched.append((reply, question))
-        bad += (BadRow(table.name, table.unit, r.number, tuple(r.faults), r.written) for r in replies if r.faults)
+        bad += (reply.as_bad() for reply in replies if reply.faults)
         bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
     splits = Counter(question.split for _, question in matched)
     if len(splits) > 1:
@@ -129,7 +134,7 @@ def parse(
             tuple(splits),
         )
     name = student or _student_of(tables)
-    answers, repeated = _samples(matched, tables[0])
+    answers, repeated = _samples(matched)
     return Parsed(tuple(answers), (*bad, *repeated), name, next(iter(splits), split or ""))
 
 
@@ -147,9 +152,9 @@ def _replies(table: Table) -> list[_Reply]:
             if "filter" in fields and key in seen:
                 continue
             seen.add(key)
-            replies.append(_harness_reply(record, *asked_by.get(record.number, (None, []))))
+            replies.append(_harness_reply(table, record, *asked_by.get(record.number, (None, []))))
         else:
-            replies.append(_plain_reply(record))
+            replies.append(_plain_reply(table, record))
     return replies
 
 
@@ -166,7 +171,7 @@ def _docs(table: Table) -> dict[int, tuple[str | None, list[tuple[str, ...]]]]:
     except BadInput:
         return {n: (None, [_alone(v) for v in doc.values() if isinstance(v, str)]) for n, doc in records}
     source = Source(Table(table.name, table.unit, records), format_, shape, shape.mapping)
-    return {draft.number: (draft.name("id"), _asked_of(draft)) for draft in drafts_of(source)}
+    return {draft.number: (draft.read_name("id"), _asked_of(draft)) for draft in drafts_of(source)}
 
 
 def _asked_of(doc: Draft) -> list[tuple[str, ...]]:
@@ -179,8 +184,8 @@ def _alone(text: str) -> tuple[str, ...]:
     return asked(Row("", "", Task.TEXT, text, ""))
 
 
-def _harness_reply(record: Record, name: str | None, asked_by: list[tuple[str, ...]]) -> _Reply:
-    reply = _Reply(record.number, record.fields, name, asked_by)
+def _harness_reply(table: Table, record: Record, name: str | None, asked_by: list[tuple[str, ...]]) -> _Reply:
+    reply = _Reply(table, record.number, record.fields, name, asked_by)
     if not isinstance(record.fields.get("doc"), dict):
         reply.faults.append(("doc", "missing; it tells which question was asked"))
         return reply
@@ -194,9 +199,9 @@ def _harness_reply(record: Record, name: str | None, asked_by: list[tuple[str, .
     return reply
 
 
-def _plain_reply(record: Record) -> _Reply:
+def _plain_reply(table: Table, record: Record) -> _Reply:
     fields = record.fields
-    reply = _Reply(record.number, fields)
+    reply = _Reply(table, record.number, fields)
     names = [as_text(fields[key]) for key in IDS if not is_blank(fields.get(key))]
     reply.name = without_zeros(names[0]) if names and names[0] is not None else None
     if isinstance(question := fields.get("question"), str):
@@ -248,7 +253,7 @@ class _Index:
         return f"{short(reply.name or text)} is no question of the set"
 
 
-def _samples(matched: Sequence[tuple[_Reply, t.Question]], table: Table) -> tuple[list[Answer], list[BadRow]]:
+def _samples(matched: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], list[BadRow]]:
     """The answers with their sample numbers: as a row says, else in the order of the rows."""
     answers, repeated = [], []
     taken: dict[str, set[int]] = defaultdict(set)
@@ -256,8 +261,8 @@ def _samples(matched: Sequence[tuple[_Reply, t.Question]], table: Table) -> tupl
         for text in reply.texts:
             sample = len(taken[question.uid]) if reply.sample is None else reply.sample
             if sample in taken[question.uid]:
-                fault = ("sample", f"{sample} of this question stands in the file twice")
-                repeated.append(BadRow(table.name, table.unit, reply.number, (fault,), reply.written))
+                reply.faults.append(("sample", f"{sample} of this question stands in the file twice"))
+                repeated.append(reply.as_bad())
                 continue
             taken[question.uid].add(sample)
             answers.append(Answer(question, sample, UNSTORABLE.sub("\ufffd", text)))

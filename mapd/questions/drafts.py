@@ -1,7 +1,7 @@
 """A row on its way to a question: what the mapping finds in it, read part by part, each fault noted at its field. Pure.
 
     {"Body": "Ann has 3 pens.", "Question": "How many?", "Answer": 3.0} under question=Body+Question,answer=Answer
-    -> text("question") "Ann has 3 pens. How many?", and after read_answers gold "3"
+    -> read_text("question") "Ann has 3 pens. How many?", and after read_answers gold "3"
 
 Answers are read for all the rows of a file together, because what a key means is one thing for the whole file.
 """
@@ -58,7 +58,7 @@ class Draft:
         """Note what is wrong, under the name that the file has for it."""
         self.faults.append(("+".join(self.source.mapping.paths(part)) or part, what))
 
-    def text(self, part: str) -> str | None:
+    def read_text(self, part: str) -> str | None:
         """Return a part as text; None where there is none."""
         value = self.values[part]
         if is_blank(value):
@@ -71,14 +71,14 @@ class Draft:
             self.fault(part, f"U+{code:04X} at character {place} can't be stored; take it out")
         return text
 
-    def name(self, part: str) -> str | None:
+    def read_name(self, part: str) -> str | None:
         """Return a text of at most LONGEST_NAME characters: an id, or a family."""
-        text = self.text(part)
+        text = self.read_text(part)
         if text is not None and len(text) > LONGEST_NAME:
             self.fault(part, f"{short(text)} has more than {LONGEST_NAME} characters")
         return None if text is None else without_zeros(text)
 
-    def split(self) -> str:
+    def read_split(self) -> str:
         """Return the row's own split, by any of its names."""
         split = SPLIT_WORDS.get(str(self.values["split"]).strip().lower())
         if split is None:

@@ -222,13 +222,13 @@ def _own_splits(sources: Sequence[Source], drafts: Sequence[Draft], instructions
                 f"{sources[0].table.name} has splits of its own; leave out --split and --shares, or take them out of "
                 "the file"
             )
-        return [draft.split() for draft in drafts]
+        return [draft.read_split() for draft in drafts]
     return None if instructions.split is None else [instructions.split] * len(drafts)
 
 
 def _names(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[str]:
     """Each row's id: its own, else its place. Ids that files share get the file's split, or its number, before them."""
-    own = [[draft.name("id") for draft in drafts] for drafts in of_files]
+    own = [[draft.read_name("id") for draft in drafts] for drafts in of_files]
     files_with = Counter(name for names in own for name in set(names) if name is not None)
     is_shared = any(files > 1 for files in files_with.values())
     splits = [source.table.split for source in sources]
@@ -247,15 +247,15 @@ def _row(draft: Draft, name: str) -> Row:
     """The question, in no split yet; where the draft has faults, with empty texts in their place."""
     if is_blank(draft.values["question"]):
         draft.fault("question", "missing")
-    notes = [note for note in (draft.text("note"), draft.note) if note]
+    notes = [note for note in (draft.read_text("note"), draft.note) if note]
     return Row(
         source_id=name,
         split="",
         task=draft.task,
-        text=draft.text("question") or "",
+        text=draft.read_text("question") or "",
         gold=draft.gold,
-        family=draft.name("family"),
-        context=draft.text("context"),
+        family=draft.read_name("family"),
+        context=draft.read_text("context"),
         options=draft.offered.texts if draft.task is Task.CHOICE else (),
         gold_note="\n".join(dict.fromkeys(notes)) or None,
     )

@@ -75,7 +75,7 @@ def read_options(value: object) -> Offered:
     labels, texts = _labels_and_texts(_unwritten(value))
     if not all(text and text.strip() for text in texts):
         raise ValueError("one of them is empty or no text")
-    offered = [text for text in texts if text is not None]
+    offered = [text.strip() for text in texts if text is not None]
     if not 2 <= len(offered) <= MOST_OPTIONS:
         raise ValueError(f"{len(offered)} of them; a choice has 2 to {MOST_OPTIONS}")
     if not labels:
@@ -225,7 +225,7 @@ def describe_doubt(rows: Sequence[Keyed], keys: Sequence[Key]) -> str:
 
 def describe_misfit(row: Keyed, key: Key) -> str:
     """Return in words why a row's key names no option when it is read so."""
-    if row.offered.labels:
+    if key is Key.LABEL and row.offered.labels:
         return f"{short(row.key)} is none of its labels {', '.join(row.offered.labels)}"
     return f"{short(row.key)} is not {KEY_WORDS[key]} of its {len(row.offered.texts)} options"
 
