@@ -35,22 +35,22 @@ def import_attempts(
         writing() as session,
         Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
     ):
-        asked = files.get(session, questions)
-        parsed = attempts.parse(session, tables, asked, split=split, student=student)
+        question_set = files.get(session, questions)
+        parsed = attempts.parse(session, tables, question_set, split=split, student=student)
         if skip_bad is None or not parsed.answers:
             parsed.refuse_bad()
         elif parsed.bad:
             write_bad(skip_bad, parsed.bad)
         task = bar.add_task("grading", total=len(parsed.answers))
-        done = attempts.store(
+        outcome = attempts.store(
             session,
             parsed,
-            asked,
+            question_set,
             by=by or this_person(),
             open_test=open_test,
             progress=lambda n, _: bar.update(task, completed=n),
         )
-    result = asdict(done) | {"skipped": len(parsed.bad)}
+    result = asdict(outcome) | {"skipped": len(parsed.bad)}
     new = result.pop("new")
     show(result, as_json, "imported" if new else "these answers are imported already")
 

@@ -58,7 +58,7 @@ def add_questions(
     as_json: AsJson = False,
 ) -> None:
     """Add files, folders or a set of the hub as one immutable set. Where they have no splits, these are drawn."""
-    read = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
+    contents = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
     if any((train, dev, test)) and (split, shares) != (None, None):
         raise BadInput("--train, --dev and --test give each file its split; leave out --split and --shares")
     instructions = imports.Instructions(
@@ -71,7 +71,7 @@ def add_questions(
         shares=_shares(shares, split),
         seed=seed,
     )
-    imported = imports.read(read, instructions)
+    imported = imports.read(contents, instructions)
     imported.refuse_unread()
     if skip_bad is None or not imported.rows:
         imported.refuse_bad()
@@ -83,22 +83,21 @@ def add_questions(
     if save_map is not None:
         with writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=by or this_person())
-    _store(
-        name, imported.rows, source=_source_name(read), simulated=False, by=by, as_json=as_json, told=_told(imported)
-    )
+    source, summary = _source_name(contents), _summary(imported)
+    _store(name, imported.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
 def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.Table]:
     """Every table that the command names, those of a split marked so."""
-    read = [table for path in paths for table in sources.read_path(path, formats.headings)]
+    contents = [table for path in paths for table in sources.read_path(path, formats.headings)]
     for split, of_split in by_split.items():
         for path in of_split or ():
-            read += (replace(table, split=split) for table in sources.read_path(path, formats.headings))
+            contents += (replace(table, split=split) for table in sources.read_path(path, formats.headings))
     if hub is not None:
-        read += sources.read_hub(hub)
-    if not read:
+        contents += sources.read_hub(hub)
+    if not contents:
         raise BadInput("there is nothing to add; name a file or a folder, or a set on the hub with --hub ORG/NAME")
-    return read
+    return contents
 
 
 def _mapping(written: Sequence[str]) -> FieldMapping:
@@ -125,20 +124,20 @@ def _shares(text: str | None, split: str | None = None) -> Shares | None:
     return train, dev, test
 
 
-def _source_name(read: Sequence[tables.Table]) -> str:
+def _source_name(contents: Sequence[tables.Table]) -> str:
     """Where the questions come from, as the set says it."""
-    origin = read[0].origin
+    origin = contents[0].origin
     if origin:
         return f"hub {origin['hub']} at {origin['commit']}"
-    return ", ".join(dict.fromkeys(table.name for table in read))[:200]
+    return ", ".join(dict.fromkeys(table.name for table in contents))[:200]
 
 
-def _told(imported: imports.Import) -> dict[str, Any]:
+def _summary(imported: imports.Import) -> dict[str, Any]:
     """What a command says of an import, beside the splits."""
-    told: dict[str, Any] = {"format": imported.format, "tasks": imported.tasks}
+    summary: dict[str, Any] = {"format": imported.format, "tasks": imported.tasks}
     if imported.answers is not None:
-        told["answers"] = imported.answers.value
-    return told | {"not_read": imported.not_read, "skipped": len(imported.bad)}
+        summary["answers"] = imported.answers.value
+    return summary | {"not_read": imported.not_read, "skipped": len(imported.bad)}
 
 
 PREVIEWED = 5
@@ -146,18 +145,19 @@ PREVIEWED = 5
 
 def _show_preview(name: str, imported: imports.Import, as_json: bool) -> None:
     sizes = {split: sum(row.split == split for row in imported.rows) for split in SPLITS}
-    told = {"dry_run": name, "n": len(imported.rows), **sizes, "mapping": str(imported.mapping), **_told(imported)}
-    _show_rows(told, imported.rows[:PREVIEWED], as_json, "nothing was stored")
+    summary = {"dry_run": name, "n": len(imported.rows), **sizes, "mapping": str(imported.mapping)}
+    summary |= _summary(imported)
+    _show_rows(summary, imported.rows[:PREVIEWED], as_json, "nothing was stored")
 
 
-def _show_rows(told: dict[str, Any], rows: Sequence[Row], as_json: bool, title: str) -> None:
+def _show_rows(summary: dict[str, Any], rows: Sequence[Row], as_json: bool, title: str) -> None:
     """Print what is said of a set, and questions as a person looks at them."""
-    shown = imports.preview(rows)
+    questions = imports.preview(rows)
     if as_json:
-        show(told | {"rows": shown}, as_json, "")
+        show(summary | {"rows": questions}, as_json, "")
         return
-    show(told, as_json, title)
-    for row in shown:
+    show(summary, as_json, title)
+    for row in questions:
         line("")
         line(printable(" · ".join(row[key] for key in ("id", "split", "task", "family") if key in row)))
         for key in ("context", "question", "options", "gold", "note"):
@@ -178,23 +178,23 @@ def show_questions(
         one_of("--split", split, SPLITS)
     with reading() as session:
         questions = files.get(session, name)
-        [counted] = files.listed(session, questions.name)
+        [listed_set] = files.listed(session, questions.name)
         rows = files.rows_of(session, questions, split, limit)
-    sizes = {"train": counted.train, "dev": counted.dev, "test": counted.test}
-    told = {"questions": counted.name, "source": counted.source, "n": sum(sizes.values()), **sizes}
-    _show_rows(told, rows, as_json, "question set")
+    sizes = {"train": listed_set.train, "dev": listed_set.dev, "test": listed_set.test}
+    summary = {"questions": listed_set.name, "source": listed_set.source, "n": sum(sizes.values()), **sizes}
+    _show_rows(summary, rows, as_json, "question set")
 
 
 @questioning.command("maps")
 def list_mappings(as_json: AsJson = False) -> None:
     """List the mappings that --save-map kept."""
     with reading() as session:
-        known = {name: str(fields) for name, fields in saved_mappings.listed(session).items()}
+        mappings = {name: str(fields) for name, fields in saved_mappings.listed(session).items()}
     if as_json:
-        show({"maps": known}, as_json, "")
+        show({"maps": mappings}, as_json, "")
         return
-    for name, written in known.items():
-        line(f"{name:<24} {written}")
+    for name, text in mappings.items():
+        line(f"{name:<24} {text}")
 
 
 @questioning.command("gym")
@@ -256,10 +256,10 @@ def _store(
     simulated: bool,
     by: str | None,
     as_json: bool,
-    told: dict[str, Any] | None = None,
+    summary: dict[str, Any] | None = None,
 ) -> None:
     with writing() as session:
         kept = files.add(session, name, rows, source=source, simulated=simulated, by=by or this_person())
         [one] = files.listed(session, kept.name)
     sizes = {"n": one.train + one.dev + one.test, "train": one.train, "dev": one.dev, "test": one.test}
-    show({"questions": one.name, **sizes, **(told or {})}, as_json, "question set")
+    show({"questions": one.name, **sizes, **(summary or {})}, as_json, "question set")

@@ -113,7 +113,7 @@ def parse(
     Raises: BadInput where a file holds no answers; Undecided where they are of several splits and none is asked for.
     """
     index = _Index(session.exec(select(t.Question).where(t.Question.set_id == questions.id)).all())
-    matched: list[tuple[_Reply, t.Question]] = []
+    pairs: list[tuple[_Reply, t.Question]] = []
     bad: list[BadRow] = []
     for table in tables:
         replies = _replies(table)
@@ -122,10 +122,10 @@ def parse(
             if question is not None and split is not None and question.split != split:
                 reply.faults.append(("question", f"is in split {question.split}, not {split}"))
             if question is not None and not reply.faults:
-                matched.append((reply, question))
+                pairs.append((reply, question))
         bad += (reply.as_bad() for reply in replies if reply.faults)
         bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
-    splits = Counter(question.split for _, question in matched)
+    splits = Counter(question.split for _, question in pairs)
     if len(splits) > 1:
         counts = ", ".join(f"{name} ({n:,})" for name, n in sorted(splits.items()))
         raise Undecided(
@@ -134,8 +134,8 @@ def parse(
             tuple(splits),
         )
     name = student or _student_of(tables)
-    answers, repeated = _samples(matched)
-    return Parsed(tuple(answers), (*bad, *repeated), name, next(iter(splits), split or ""))
+    answers, repetitions = _samples(pairs)
+    return Parsed(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
 
 
 def _replies(table: Table) -> list[_Reply]:
@@ -144,14 +144,14 @@ def _replies(table: Table) -> list[_Reply]:
         raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}')
     asked_by = _docs(table)
     replies = []
-    seen: set[tuple[Any, str]] = set()
+    filtered: set[tuple[Any, str]] = set()
     for record in table.records:
         fields = record.fields
         if "doc" in fields or "resps" in fields:
             key = (fields.get("doc_id"), json.dumps(fields.get("resps"), sort_keys=True, default=repr))
-            if "filter" in fields and key in seen:
+            if "filter" in fields and key in filtered:
                 continue
-            seen.add(key)
+            filtered.add(key)
             replies.append(_harness_reply(table, record, *asked_by.get(record.number, (None, []))))
         else:
             replies.append(_plain_reply(table, record))
@@ -236,44 +236,44 @@ class _Index:
     def find(self, reply: _Reply) -> t.Question | None:
         """Return the question that a row answers; where there is none, note why."""
         by_text = next((self.by_asked[key] for key in reply.asked if key in self.by_asked), [])
-        named = self.by_name.get(reply.name) if reply.name is not None else None
-        if named is not None and (not reply.asked or any(q is named for q in by_text)):
-            return named
+        by_name = self.by_name.get(reply.name) if reply.name is not None else None
+        if by_name is not None and (not reply.asked or any(q is by_name for q in by_text)):
+            return by_name
         if len(by_text) == 1:
             return by_text[0]
-        reply.faults.append(("question", self._why_not(reply, named, by_text)))
+        reply.faults.append(("question", self._why_not(reply, by_name, by_text)))
         return None
 
-    def _why_not(self, reply: _Reply, named: t.Question | None, by_text: Sequence[t.Question]) -> str:
+    def _why_not(self, reply: _Reply, by_name: t.Question | None, by_text: Sequence[t.Question]) -> str:
         text = reply.asked[-1][1] if reply.asked else ""
         if by_text:
             return f"{short(text)} is the text of {len(by_text)} questions of the set; name it by its id"
-        if named is not None:
-            return f"{short(reply.name)} is another question in the set: {short(named.text)}"
+        if by_name is not None:
+            return f"{short(reply.name)} is another question in the set: {short(by_name.text)}"
         return f"{short(reply.name or text)} is no question of the set"
 
 
-def _samples(matched: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], list[BadRow]]:
+def _samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], list[BadRow]]:
     """The answers with their sample numbers: as a row says, else in the order of the rows."""
-    answers, repeated = [], []
+    answers, repetitions = [], []
     taken: dict[str, set[int]] = defaultdict(set)
-    for reply, question in matched:
+    for reply, question in pairs:
         for text in reply.texts:
             sample = len(taken[question.uid]) if reply.sample is None else reply.sample
             if sample in taken[question.uid]:
                 reply.faults.append(("sample", f"{sample} of this question stands in the file twice"))
-                repeated.append(reply.as_bad())
+                repetitions.append(reply.as_bad())
                 continue
             taken[question.uid].add(sample)
             answers.append(Answer(question, sample, UNSTORABLE.sub("\ufffd", text)))
     answers.sort(key=lambda answer: (answer.question.position, answer.sample))
-    return answers, repeated
+    return answers, repetitions
 
 
 def _student_of(tables: Sequence[Table]) -> str:
     """Who answered: as the rows say, else by the file's name, or the folder's where a harness names it."""
-    named = {str(record.fields.get("student") or "") for table in tables for record in table.records}
-    if len(named) == 1 and (name := named.pop().strip()):
+    names = {str(record.fields.get("student") or "") for table in tables for record in table.records}
+    if len(names) == 1 and (name := names.pop().strip()):
         return name
     stem = PurePath(tables[0].name.removesuffix(".gz")).stem
     return stem or "imported"

@@ -151,10 +151,10 @@ def read_answers(shape: Shape, drafts: Sequence[Draft], task: Task | None, key: 
     for draft in drafts:
         if draft.values["answer"] is None:
             draft.fault("answer", NO_ANSWER)
-    answered = [draft for draft in drafts if draft.values["answer"] is not None]
+    with_answer = [draft for draft in drafts if draft.values["answer"] is not None]
     if task is Task.CHOICE:
-        return _read_keys(shape, answered, key)
-    for draft in answered:
+        return _read_keys(shape, with_answer, key)
+    for draft in with_answer:
         _read_gold(draft, task, solved=shape.solved)
     return None
 
@@ -174,25 +174,25 @@ def _read_gold(draft: Draft, task: Task | None, *, solved: bool) -> None:
 
 def _read_keys(shape: Shape, drafts: Sequence[Draft], key: Key | None) -> Key | None:
     """The letter of each gold answer, all of a file's keys read alike."""
-    keyed: dict[Draft, Keyed] = {}
+    rows: dict[Draft, Keyed] = {}
     for draft in drafts:
         draft.task = Task.CHOICE
         if draft.offered.texts:
             answer = _key(draft)
             readings = options.key_readings(answer, draft.offered)
-            keyed[draft] = Keyed(answer, draft.offered, draft.where, readings)
+            rows[draft] = Keyed(answer, draft.offered, draft.where, readings)
         elif draft.values["options"] is None:
             draft.fault("options", "missing; a choice needs them")
-    if not keyed:
+    if not rows:
         return key
-    chosen = _chosen_key(shape.answers, list(keyed.values()), key)
-    for draft, row in keyed.items():
-        place = options.place_of(row, chosen)
+    key = _choose_key(shape.answers, list(rows.values()), key)
+    for draft, row in rows.items():
+        place = options.place_of(row, key)
         if place is None:
-            draft.fault("answer", options.describe_misfit(row, chosen))
+            draft.fault("answer", options.describe_misfit(row, key))
         else:
             draft.gold = options.letter(place)
-    return chosen
+    return key
 
 
 def _key(draft: Draft) -> object:
@@ -206,7 +206,7 @@ def _key(draft: Draft) -> object:
     return draft.offered.labels[LETTERS.index(answer)] if draft.offered.labels else answer
 
 
-def _chosen_key(usual: Key | None, rows: Sequence[Keyed], key: Key | None) -> Key:
+def _choose_key(usual: Key | None, rows: Sequence[Keyed], key: Key | None) -> Key:
     """What the keys are: as a person says, as all rows can be read, or in doubt as the format has them."""
     if key is not None:
         return key

@@ -80,7 +80,7 @@ class Import:
     @property
     def not_read(self) -> list[str]:
         """The names of all fields that aren't read."""
-        return list(dict.fromkeys(one.name for one in self.unread))
+        return list(dict.fromkeys(field.name for field in self.unread))
 
     @property
     def tasks(self) -> list[str]:
@@ -92,7 +92,7 @@ class Import:
 
         Raises: BadInput.
         """
-        if long := next((one for one in self.unread if one.is_long), None):
+        if long := next((field for field in self.unread if field.is_long), None):
             raise BadInput(
                 f"{long.file}: the field {long.name} isn't read, and is long ({long.example}): say what it is, such as "
                 f"--map context={long.name} or --map note={long.name}, or leave it out with --ignore {long.name}"
@@ -117,7 +117,7 @@ class Import:
 
 def preview(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return questions as a person looks at them: options and gold answer lettered, empty parts left out."""
-    shown = (
+    questions = (
         {
             "id": row.source_id,
             "split": row.split,
@@ -131,7 +131,7 @@ def preview(rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for row in rows
     )
-    return [{key: value for key, value in one.items() if value} for one in shown]
+    return [{key: value for key, value in question.items() if value} for question in questions]
 
 
 def read(tables: Sequence[Table], instructions: Instructions) -> Import:
@@ -145,7 +145,7 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
     if sum(len(source.table.records) for source in sources) > MOST_ROWS:
         raise BadInput(f"the files hold more than {MOST_ROWS:,} rows; split them into several sets")
     of_files = [drafts_of(source) for source in sources]
-    drafts = [draft for own in of_files for draft in own]
+    drafts = [draft for file_drafts in of_files for draft in file_drafts]
     task = _task(sources[0], drafts, instructions)
     if instructions.answers is not None and task is not Task.CHOICE:
         raise BadInput(f"--answers {instructions.answers} is about the keys of options; these questions have none")
@@ -158,11 +158,11 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
     good = [place for place, draft in enumerate(drafts) if not draft.faults]
     if splits is None:
         shares = instructions.shares or sources[0].format.shares or SHARES
-        drawn = draw([str(rows[place].family) for place in good], shares, instructions.seed)
+        row_splits = draw([str(rows[place].family) for place in good], shares, instructions.seed)
     else:
-        drawn = [splits[place] for place in good]
+        row_splits = [splits[place] for place in good]
     return Import(
-        rows=tuple(replace(rows[place], split=split) for place, split in zip(good, drawn, strict=True)),
+        rows=tuple(replace(rows[place], split=split) for place, split in zip(good, row_splits, strict=True)),
         bad=tuple(_bad_rows(sources, of_files)),
         format=sources[0].format.name,
         mapping=sources[0].mapping,
@@ -170,8 +170,8 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
         unread=tuple(_unread(sources, instructions.ignore)),
         unanswered=tuple(
             source.table.name
-            for source, own in zip(sources, of_files, strict=True)
-            if all(draft.values["answer"] is None for draft in own)
+            for source, file_drafts in zip(sources, of_files, strict=True)
+            if all(draft.values["answer"] is None for draft in file_drafts)
         ),
     )
 
@@ -180,13 +180,13 @@ def _source(table: Table, instructions: Instructions) -> Source:
     table = from_lines(table) if table.is_text else table
     if not table.records:
         raise BadInput(f"{table.name} {table.unit} {table.bad[0].number}: {table.bad[0].why}; no row can be read")
-    said = instructions.mapping
-    if instructions.format is None and said.paths("question") and said.paths("answer"):
+    override = instructions.mapping
+    if instructions.format is None and override.paths("question") and override.paths("answer"):
         format_, shape = PLAIN, PLAIN.shapes[0]
     else:
         rows = [record.fields for record in table.records]
         format_, shape = formats.recognise(table.name, rows, instructions.format)
-    return Source(table, format_, shape, said.over(shape.mapping))
+    return Source(table, format_, shape, override.over(shape.mapping))
 
 
 def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -> Task | None:
@@ -209,15 +209,16 @@ def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -
 def _own_splits(sources: Sequence[Source], drafts: Sequence[Draft], instructions: Instructions) -> list[str] | None:
     """Each row's split, as files or rows have it; None where they are drawn."""
     of_files = {source.table.split for source in sources}
-    is_said = instructions.split is not None or instructions.shares is not None
-    if of_files != {None} and not (is_said and len(of_files) == 1):  # a lone "train" parts nothing, and may be drawn
-        if is_said:
+    is_asked_for = instructions.split is not None or instructions.shares is not None
+    # A lone "train" parts nothing: it may be drawn.
+    if of_files != {None} and not (is_asked_for and len(of_files) == 1):
+        if is_asked_for:
             raise BadInput("the files have splits of their own; leave out --split and --shares, or give one of them")
         if without := next((source.table.name for source in sources if source.table.split is None), None):
             raise BadInput(f"{without} has no split, and other files have one; give it with --train, --dev or --test")
         return [str(draft.source.table.split) for draft in drafts]
     if any(not is_blank(draft.values["split"]) for draft in drafts):
-        if is_said:
+        if is_asked_for:
             raise BadInput(
                 f"{sources[0].table.name} has splits of its own; leave out --split and --shares, or take them out of "
                 "the file"
@@ -228,13 +229,13 @@ def _own_splits(sources: Sequence[Source], drafts: Sequence[Draft], instructions
 
 def _names(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[str]:
     """Each row's id: its own, else its place. Ids that files share get the file's split, or its number, before them."""
-    own = [[draft.read_name("id") for draft in drafts] for drafts in of_files]
-    files_with = Counter(name for names in own for name in set(names) if name is not None)
+    ids = [[draft.read_name("id") for draft in drafts] for drafts in of_files]
+    files_with = Counter(name for names in ids for name in set(names) if name is not None)
     is_shared = any(files > 1 for files in files_with.values())
     splits = [source.table.split for source in sources]
     labels = splits if None not in splits and len(set(splits)) == len(splits) else range(1, len(sources) + 1)
     place = 0
-    for label, names in zip(labels, own, strict=True):
+    for label, names in zip(labels, ids, strict=True):
         for name in names:
             if name is None:
                 yield f"row-{place}" if files_with else str(place)
@@ -293,14 +294,14 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         for record in source.table.records:
             for name, value in _leaves(record.fields, paths):
                 values.setdefault(name, []).append((source, value))
-    known = {*values, *(path for source in sources for path in source.mapping.all_paths)}
-    if strange := next((name for name in sorted(ignore) if name not in known), None):
+    names = {*values, *(path for source in sources for path in source.mapping.all_paths)}
+    if strange := next((name for name in sorted(ignore) if name not in names), None):
         raise BadInput(f"--ignore {strange}: there is no such field; not read are {', '.join(values) or 'none'}")
-    for name, found in values.items():
-        source, example = found[0]
+    for name, uses in values.items():
+        source, example = uses[0]
         is_meant = name in ignore or name in source.format.left_out
-        is_list = all(_is_list_of_texts(value) for _, value in found)
-        is_long = is_list or median(_length(value) for _, value in found) > LONG
+        is_list = all(_is_list_of_texts(value) for _, value in uses)
+        is_long = is_list or median(_length(value) for _, value in uses) > LONG
         yield Unread(_printable(name), source.table.name, is_long and not is_meant, short(example, 60))
 
 

@@ -53,8 +53,8 @@ def parse(text: str) -> FieldMapping:
     """
     fields: dict[str, tuple[str, ...]] = {}
     for entry in filter(str.strip, text.split(",")):
-        part, equals, written = (word.strip() for word in entry.partition("="))
-        paths = tuple(path.strip() for path in written.split("+"))
+        part, equals, value = (word.strip() for word in entry.partition("="))
+        paths = tuple(path.strip() for path in value.split("+"))
         if not equals or not all(paths):
             raise BadInput(f"a mapping is part=field, such as {EXAMPLE}, not {entry.strip()}")
         if part not in PARTS:

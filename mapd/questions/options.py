@@ -201,16 +201,16 @@ def possible_keys(rows: Sequence[Keyed]) -> list[Key]:
     """
     if all(row.offered.labels for row in rows) and any(Key.LABEL in row.readings for row in rows):
         return [Key.LABEL]
-    readable = [row.readings for row in rows if row.readings]
-    fitting = [key for key in Key if all(key in one for one in readable)]
-    if Key.LABEL in fitting:
+    readings = [row.readings for row in rows if row.readings]
+    candidates = [key for key in Key if all(key in places for places in readings)]
+    if Key.LABEL in candidates:
         return [Key.LABEL]
-    if not fitting:
-        return [key for key in Key if any(key in one for one in readable)]
-    if Key.INDEX0 in fitting and all(isinstance(row.key, float) for row in rows):
+    if not candidates:
+        return [key for key in Key if any(key in places for places in readings)]
+    if Key.INDEX0 in candidates and all(isinstance(row.key, float) for row in rows):
         return [Key.INDEX0]
-    is_decided = all(len({one[key] for key in fitting}) == 1 for one in readable)
-    return fitting[:1] if is_decided else fitting
+    is_decided = all(len({places[key] for key in candidates}) == 1 for places in readings)
+    return candidates[:1] if is_decided else candidates
 
 
 def describe_doubt(rows: Sequence[Keyed], keys: Sequence[Key]) -> str:

@@ -65,14 +65,14 @@ def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
         places.setdefault(family, []).append(place)
     splits = [SPLITS[0]] * len(families)
     of_rest = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
-    seen = held_out = 0
-    for family, own in places.items():
-        random.Random(f"{seed} {family}").shuffle(own)
-        train = round((seen + len(own)) * shares[0]) - round(seen * shares[0])
-        rest = len(own) - train
-        dev = round((held_out + rest) * of_rest) - round(held_out * of_rest)
-        seen, held_out = seen + len(own), held_out + rest
-        for rank, place in enumerate(own):
+    places_before = rest_before = 0
+    for family, members in places.items():
+        random.Random(f"{seed} {family}").shuffle(members)
+        train = round((places_before + len(members)) * shares[0]) - round(places_before * shares[0])
+        rest = len(members) - train
+        dev = round((rest_before + rest) * of_rest) - round(rest_before * of_rest)
+        places_before, rest_before = places_before + len(members), rest_before + rest
+        for rank, place in enumerate(members):
             splits[place] = SPLITS[(rank >= train) + (rank >= train + dev)]
     return splits
 

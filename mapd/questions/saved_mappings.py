@@ -30,12 +30,12 @@ def get(session: Session, name: str) -> FieldMapping:
 
     Raises: NotFound, naming those that are there.
     """
-    known = listed(session)
-    if name not in known:
+    mappings = listed(session)
+    if name not in mappings:
         raise NotFound(
-            f"no mapping is named {name}; there are: {', '.join(known) or 'none, --save-map NAME keeps one'}"
+            f"no mapping is named {name}; there are: {', '.join(mappings) or 'none, --save-map NAME keeps one'}"
         )
-    return known[name]
+    return mappings[name]
 
 
 def save(session: Session, name: str, fields: FieldMapping, *, by: str) -> None:
@@ -49,8 +49,8 @@ def save(session: Session, name: str, fields: FieldMapping, *, by: str) -> None:
     if not fields:
         raise BadInput(f"--save-map {name} keeps what --map says, and it says nothing; give --map {mapping.EXAMPLE}")
     row = session.exec(select(t.SavedMapping).where(t.SavedMapping.name == name)).first()
-    before = row and row.text
+    old_text = row and row.text
     row = row or t.SavedMapping(name=name, text="", person=person)
     row.text, row.person = str(fields), person
     session.add(row)
-    queries.audit(session, person, "save mapping", f"mapping {name}", mapping=str(fields), before=before)
+    queries.audit(session, person, "save mapping", f"mapping {name}", mapping=str(fields), before=old_text)

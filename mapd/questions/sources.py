@@ -20,6 +20,7 @@ from mapd.questions.rows import split_named
 from mapd.questions.tables import MOST_BYTES, MOST_ROWS, File, Headings, Record, Table, first_line, too_large
 
 DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
+BESIDE_DATA = ("dataset_info.json", "dataset_infos.json", "readme.txt", "license.txt")
 HUB_TIMEOUT = 20.0  # seconds
 HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[\w.-]{1,96}))?", re.ASCII)
 
@@ -54,17 +55,17 @@ def _folder(path: Path, headings: Headings | None) -> list[Table]:
     _refuse_several_sets(path, files)
     if sum(file.stat().st_size for file in files) > MOST_BYTES:
         raise BadInput(too_large(path.name))
-    found = []
+    contents = []
     for file in files:
         inside = file.relative_to(path).as_posix()
-        found.append(replace(tables.read(File(inside, file.read_bytes()), headings), split=split_named(inside)))
-    return _joined(found)
+        contents.append(replace(tables.read(File(inside, file.read_bytes()), headings), split=split_named(inside)))
+    return _problem_files(contents)
 
 
 def _is_data(path: Path) -> bool:
     name = path.name.lower().removesuffix(".gz")
-    known = name.endswith(DATA) and name not in ("dataset_info.json", "dataset_infos.json", "state.json", "readme.txt")
-    return known and not any(part.startswith(".") for part in path.parts) and name not in ("license.txt",)
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    return name.endswith(DATA) and name not in BESIDE_DATA and not is_hidden
 
 
 def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
@@ -77,18 +78,18 @@ def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
         )
 
 
-def _joined(files: Sequence[Table]) -> list[Table]:
+def _problem_files(files: Sequence[Table]) -> list[Table]:
     """One row a file, as MATH is published: the files of a split become one table, its rows numbered."""
     if len(files) < 2 or not all(
         table.name.endswith(".json") and len(table.records) == 1 and not table.bad for table in files
     ):
         return list(files)
-    joined = []
+    problems = []
     for split in dict.fromkeys(table.split for table in files):
-        own = [table for table in files if table.split == split]
-        records = tuple(Record(number, table.records[0].fields) for number, table in enumerate(own, 1))
-        joined.append(Table(str(Path(own[0].name).parent), "row", records, split=split))
-    return joined
+        of_split = [table for table in files if table.split == split]
+        records = tuple(Record(number, table.records[0].fields) for number, table in enumerate(of_split, 1))
+        problems.append(Table(str(Path(of_split[0].name).parent), "row", records, split=split))
+    return problems
 
 
 def _saved(path: Path) -> list[Table]:
@@ -97,30 +98,30 @@ def _saved(path: Path) -> list[Table]:
     import pyarrow as pa
 
     try:
-        saved = datasets.load_from_disk(str(path))
-        return _tables_of(path.name, saved, {})
+        dataset = datasets.load_from_disk(str(path))
+        return _tables_of(path.name, dataset, {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         why = f"{type(error).__name__}: {first_line(error)}"
         raise BadInput(f"{path} can't be read as a folder that datasets saved ({why})") from error
 
 
-def _tables_of(name: str, saved: Any, origin: dict[str, str]) -> list[Table]:
+def _tables_of(name: str, dataset: Any, origin: dict[str, str]) -> list[Table]:
     """A Dataset, or each of a DatasetDict's, as tables."""
-    if not isinstance(saved, dict):
-        return [_dataset_table(name, saved, None, origin)]
-    splits = {key: split_named(key) for key in saved}
+    if not isinstance(dataset, dict):
+        return [_dataset_table(name, dataset, None, origin)]
+    splits = {key: split_named(key) for key in dataset}
     if unknown := [key for key, split in splits.items() if split is None]:
         raise BadInput(
             f"{name} has a split {unknown[0]}, which is none of train, validation and test; give each split by itself, "
             f"such as --train {name}/{unknown[0]}"
         )
-    return [_dataset_table(f"{name}/{key}", saved[key], split, origin) for key, split in splits.items()]
+    return [_dataset_table(f"{name}/{key}", dataset[key], split, origin) for key, split in splits.items()]
 
 
-def _dataset_table(name: str, saved: Any, split: str | None, origin: dict[str, str]) -> Table:
-    if len(saved) > MOST_ROWS:
+def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str, str]) -> Table:
+    if len(dataset) > MOST_ROWS:
         raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
-    batches = saved.with_format("arrow").iter(batch_size=tables.BATCH)
+    batches = dataset.with_format("arrow").iter(batch_size=tables.BATCH)
     return Table(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
 
 
@@ -141,8 +142,8 @@ def read_hub(ref: str) -> list[Table]:
     try:
         # Fails at once where there is no network, which load_dataset tries for half a minute.
         commit = HfApi().dataset_info(match["name"], timeout=HUB_TIMEOUT).sha
-        saved = datasets.load_dataset(match["name"], match["config"], revision=commit)
-        return _tables_of(ref, saved, {"hub": ref, "commit": commit or ""})
+        dataset = datasets.load_dataset(match["name"], match["config"], revision=commit)
+        return _tables_of(ref, dataset, {"hub": ref, "commit": commit or ""})
     except (OSError, ValueError, RuntimeError, HTTPError, DatasetsError) as error:
         raise BadInput(
             f"the hub doesn't give the set: {ref} ({first_line(error)}); check the name and the network, or give files"

@@ -105,12 +105,12 @@ def too_large(name: str) -> str:
 def _unpacked(name: str, content: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            unpacked = packed.read(MOST_BYTES + 1)
+            text = packed.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{name} can't be unpacked ({error}); was it cut off?") from error
-    if len(unpacked) > MOST_BYTES:
+    if len(text) > MOST_BYTES:
         raise BadInput(too_large(name))
-    return unpacked
+    return text
 
 
 def _decoded(name: str, content: bytes) -> str:

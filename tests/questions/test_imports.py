@@ -382,6 +382,16 @@ def test_a_file_of_two_formats_is_asked_for() -> None:
     assert imported(both, format="svamp").rows[0].gold == "3"
 
 
+def test_a_format_that_is_named_needs_its_fields_alone() -> None:
+    rows = (
+        {"question": "a?", "answer": "7"},
+        {"question": "b?", "answer": "so\n#### 8"},
+        {"question": "c?", "answer": "9"},
+    )
+    assert imported(*rows).format == "plain"
+    assert [row.gold for row in imported(*rows, format="gsm8k").rows] == ["7", "8", "9"]
+
+
 @pytest.mark.parametrize(
     ("row", "instructions", "why"),
     [

@@ -48,24 +48,29 @@ def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, S
     Raises: BadInput where none fits; Undecided where two do.
     """
     sample = rows[:: max(1, len(rows) // SAMPLE)]
-    known = [named(name)] if name else [one for one in _ALL if one is not PLAIN]
-    fitting = [(one, shape) for one in known for shape in one.shapes if shape.fits(sample)]
-    fitting = [(one, shape) for one, shape in fitting if not any(shape.is_within(other) for _, other in fitting)]
-    if not fitting and name is None and PLAIN.shapes[0].fits(sample):
+    candidates = [named(name)] if name else [format_ for format_ in _ALL if format_ is not PLAIN]
+    pairs = [
+        (format_, shape)
+        for format_ in candidates
+        for shape in format_.shapes
+        if shape.fits(sample, by_fields_alone=name is not None)
+    ]
+    pairs = [pair for pair in pairs if not any(pair[1].is_within(other) for _, other in pairs)]
+    if not pairs and name is None and PLAIN.shapes[0].fits(sample):
         return PLAIN, PLAIN.shapes[0]
     fields = ", ".join(dict.fromkeys(short(key, 30).strip('"') for row in sample[:20] for key in row))[:200]
-    if not fitting:
-        needs = " or ".join(", ".join(shape.by) for shape in known[0].shapes) if name else ""
+    if not pairs:
+        needs = " or ".join(", ".join(shape.by) for shape in candidates[0].shapes) if name else ""
         which = f"format {name} has {needs}" if name else "no format is known by these fields"
         raise BadInput(
             f"{file} has the fields {fields or 'of no row'}: {which}; say which is what with "
             "--map question=FIELD,answer=FIELD"
         )
-    names = list(dict.fromkeys(one.name for one, _ in fitting))
+    names = list(dict.fromkeys(format_.name for format_, _ in pairs))
     if len(names) > 1:
         raise Undecided(
             f"{file} may be {' or '.join(names)} by its fields {fields}: say which with --format {names[0]}",
             "format",
             tuple(names),
         )
-    return fitting[0]
+    return pairs[0]

@@ -27,11 +27,11 @@ class Shape:
     answers: Key | None = None
     solved: bool = False
 
-    def fits(self, rows: Rows) -> bool:
-        """Whether most of the rows have its fields."""
+    def fits(self, rows: Rows, *, by_fields_alone: bool = False) -> bool:
+        """Whether most of the rows have its fields, and values that are its own."""
         most = len(rows) / 2
         has_fields = all(sum(mapping.find(row, path) is not MISSING for row in rows) > most for path in self.by)
-        return has_fields and (self.when is None or self.when(rows))
+        return has_fields and (by_fields_alone or self.when is None or self.when(rows))
 
     def is_within(self, other: "Shape") -> bool:
         """Whether the other shape says more of a row than this one."""
