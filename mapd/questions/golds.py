@@ -19,7 +19,7 @@ LONGEST_TRUTH = 80  # characters
 _TRUTHS = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
 _TRUTH_FIRST = re.compile(r"\s*(true|yes|false|no)\s*(?:[.,:;\t\n]\s*(?P<note>.+))?[.!]?\s*", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"\s*[-+−]?[$€£¥₹]?\s?[0-9][0-9,]*(?:\.[0-9]*)?(?:/[0-9]+|[eE][-+]?[0-9]+)?\s?%?\s*")
-_BOX = re.compile(r"\\f?box(?:ed)?\s*(?:\{|(?P<bare>[^\s{}$]+))")
+_BOX = re.compile(r"(?P<box>\\f?box(?:ed)?\s*(?:\{|(?P<bare>[^\s{}$]+)))|[{}]")
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{\s*([0-9]+)\s*\}\s?\{\s*([0-9]+)\s*\}")
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\^\{?[0-9]\}?)?\s*$")
 _STATES = re.compile(r"\banswer\b|####|\\f?box", re.IGNORECASE)
@@ -96,18 +96,18 @@ def states_answer(text: str) -> bool:
 
 
 def last_boxed(text: str) -> str | None:
-    """Return what stands in the last `\\boxed{…}` of a solution."""
+    """Return what stands in the last `\\boxed{…}` of a solution that is closed. One pass, whatever the braces."""
     answer = None
+    opened: list[int | None] = []  # where the text of each open box begins; None for another brace
     for match in _BOX.finditer(text):
         if match["bare"] is not None:
             answer = match["bare"].rstrip(".,")
-            continue
-        depth = 1
-        for place in range(match.end(), len(text)):
-            depth += {"{": 1, "}": -1}.get(text[place], 0)
-            if depth == 0:
-                answer = text[match.end() : place].strip()
-                break
+        elif match["box"]:
+            opened.append(match.end())
+        elif match[0] == "{":
+            opened.append(None)
+        elif opened and (start := opened.pop()) is not None:
+            answer = text[start : match.start()].strip()
     return answer or None
 
 

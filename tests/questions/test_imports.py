@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import imports, mapping
 from mapd.questions.formats import headings
+from mapd.questions.golds import last_boxed
 from mapd.questions.grading import Outcome, Task, grade
 from mapd.questions.imports import Import, Instructions
 from mapd.questions.options import Key, read_options, show_answer
@@ -141,6 +142,23 @@ def test_a_worked_solution_is_read_for_its_answer_and_kept() -> None:
     chosen = "Granite is made of crystals, and no plant or animal is. Answer is B."
     [row] = imported(ROCK | {"answer": chosen}).rows
     assert (row.gold, row.gold_note) == ("B", chosen)
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        (r"First \boxed{1}, then \boxed{2}.", "2"),
+        (r"\boxed{\frac{1}{2}} and {3}", r"\frac{1}{2}"),
+        (r"\fbox{7}", "7"),
+        (r"\boxed 5.", "5"),
+        (r"\boxed{1} and \boxed{2", "1"),
+        (r"\boxed{}", None),
+        ("no box } {", None),
+        (r"\boxed{" * 200_000, None),
+    ],
+)
+def test_the_last_closed_box_holds_the_answer(solution: str, answer: str | None) -> None:
+    assert last_boxed(solution) == answer
 
 
 def test_the_same_words_spaced_otherwise_are_the_same_question() -> None:
