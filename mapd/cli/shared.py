@@ -57,19 +57,22 @@ def written(file: Path) -> str:
 
 def write_bad(path: Path, bad: Sequence[BadRow]) -> None:
     """Write each bad row with its faults as a line of JSON; a file that is there stays."""
-    lines = []
-    for row in bad:
-        faults = [{"field": name, "what": what} for name, what in row.faults]
-        lines.append(
-            json.dumps({"file": row.file, row.unit: row.number, "faults": faults, "row": row.written}, default=repr)
-        )
-    content = "".join(f"{line}\n" for line in lines)
+    content = "".join(f"{_bad_line(row)}\n" for row in bad)
     try:
         if path.exists() and path.read_text(encoding="utf-8") != content:
             raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
         path.write_text(content, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the bad rows can't be written to {path} ({error}); give --skip-bad another name") from error
+
+
+def _bad_line(row: BadRow) -> str:
+    faults = [{"field": name, "what": what} for name, what in row.faults]
+    place = {"file": row.file, row.unit: row.number, "faults": faults}
+    try:
+        return json.dumps(place | {"row": row.written}, default=repr)
+    except RecursionError:
+        return json.dumps(place | {"row": "nested too deeply to be written"})
 
 
 def show(result: Mapping[str, Any], as_json: bool, title: str) -> None:

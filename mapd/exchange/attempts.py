@@ -144,17 +144,16 @@ def _replies(table: Table) -> list[_Reply]:
         raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}')
     asked_by = _docs(table)
     replies = []
-    filtered: set[tuple[Any, str]] = set()
+    filtered: set[tuple[Any, ...]] = set()
     for record in table.records:
-        fields = record.fields
-        if "doc" in fields or "resps" in fields:
-            key = (fields.get("doc_id"), json.dumps(fields.get("resps"), sort_keys=True, default=repr))
-            if "filter" in fields and key in filtered:
-                continue
-            filtered.add(key)
-            replies.append(_harness_reply(table, record, *asked_by.get(record.number, (None, []))))
-        else:
+        if not record.fields.keys() & {"doc", "resps"}:
             replies.append(_plain_reply(table, record))
+            continue
+        reply = _harness_reply(table, record, *asked_by.get(record.number, (None, [])))
+        content = (reply.name, *reply.asked, *reply.texts)
+        if reply.faults or "filter" not in record.fields or content not in filtered:
+            replies.append(reply)
+        filtered.add(content)
     return replies
 
 

@@ -24,7 +24,7 @@ from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
 from mapd.questions.rows import SHARES, Row, Shares, asked, draw
 from mapd.questions.tables import MOST_ROWS, Table
-from mapd.questions.values import as_texts, is_blank, short
+from mapd.questions.values import as_texts, is_blank, short, text_length
 
 FIRST = 200  # rows of a file whose fields a page offers
 LONG = 80  # characters: a field whose texts are longer is not left out without a word
@@ -301,7 +301,7 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         source, example = uses[0]
         is_meant = name in ignore or name in source.format.left_out
         is_list = all(_is_list_of_texts(value) for _, value in uses)
-        is_long = is_list or median(_length(value) for _, value in uses) > LONG
+        is_long = is_list or median(text_length(value) for _, value in uses) > LONG
         yield Unread(_printable(name), source.table.name, is_long and not is_meant, short(example, 60))
 
 
@@ -336,15 +336,6 @@ def _beside_options(name: str, value: object) -> Iterator[tuple[str, Any]]:
         for option in value:
             for key in option.keys() - {"label", "text"} if isinstance(option, Mapping) else ():
                 yield f"{name}.{key}", option[key]
-
-
-def _length(value: object) -> int:
-    """How many characters of text a value holds."""
-    if isinstance(value, str | bytes):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(map(_length, value.values()))
-    return sum(map(_length, value)) if isinstance(value, list | tuple) else 0
 
 
 def _is_list_of_texts(value: object) -> bool:

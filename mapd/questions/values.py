@@ -8,9 +8,11 @@ A nullable column turns whole numbers into floats (2 -> 2.0), wherever a table w
 import json
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}(?:\.0*)?")
+DEEPEST = 20  # lists in lists that are looked into
 MOST_EXACT = 2**53  # larger floats are not whole numbers that somebody wrote
 
 
@@ -48,17 +50,25 @@ def as_whole_number(value: object) -> int | None:
     return int(float(text)) if text is not None and _WHOLE.fullmatch(text.strip()) else None
 
 
-def as_texts(value: object) -> list[str] | None:
-    """Return the texts of a list, lists inside it too; None where something else stands in it."""
+def as_texts(value: object, depth: int = DEEPEST) -> list[str] | None:
+    """Return the texts of a list, lists inside it too; None where something else stands in it, or it is too deep."""
     if not isinstance(value, list | tuple):
         text = as_text(value)
         return None if text is None else [text]
     texts: list[str] = []
     for part in value:
-        if (inner := as_texts(part)) is None:
+        if depth == 0 or (inner := as_texts(part, depth - 1)) is None:
             return None
         texts += inner
     return texts
+
+
+def text_length(value: object, depth: int = DEEPEST) -> int:
+    """Return how many characters of text a value holds, as deep as anybody nests what is meant to be read."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return sum(text_length(part, depth - 1) for part in parts) if depth else 0
 
 
 def printable(text: str) -> str:
@@ -69,6 +79,9 @@ def printable(text: str) -> str:
 
 def short(value: object, most: int = 40) -> str:
     """Return a value as a message quotes it, on one line."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
+    except RecursionError:
+        text = "a value that is nested too deeply"
     quoted = json.dumps(text[: 2 * most], ensure_ascii=False) if isinstance(value, str) else text
     return quoted if len(quoted) <= most else quoted[: most - 1] + "…"

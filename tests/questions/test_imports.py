@@ -377,6 +377,15 @@ def test_a_reading_of_keys_is_for_choices_alone() -> None:
         imported(*PENS, answers=Key.INDEX0)
 
 
+def test_a_field_that_is_nested_as_deep_as_can_be_read_is_a_field_like_any_other() -> None:
+    for depth in (500, 900, *range(940, 1000, 3)):
+        for field in ("extra", "question", "answer"):
+            row = json.dumps({"question": "a", "answer": 1, field: "DEEP"})
+            row = row.replace('"DEEP"', "[" * depth + '"x"' + "]" * depth)
+            whole = imports.read([read(File("q.jsonl", row.encode() + b"\n" + lines(*PENS)))], Instructions())
+            assert len(whole.rows) >= len(PENS)
+
+
 def test_an_unknown_field_to_ignore_is_told() -> None:
     with pytest.raises(BadInput, match="--ignore pasage: there is no such field; not read are passage"):
         imported(*(pen | {"passage": "x"} for pen in PENS), ignore=frozenset({"pasage"}))
