@@ -144,16 +144,15 @@ def _replies(table: Table) -> list[_Reply]:
         raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}')
     asked_by = _docs(table)
     replies = []
-    filtered: set[tuple[Any, ...]] = set()
+    first_filters: dict[tuple[Any, ...], str] = {}
     for record in table.records:
         if not record.fields.keys() & {"doc", "resps"}:
             replies.append(_plain_reply(table, record))
             continue
         reply = _harness_reply(table, record, *asked_by.get(record.number, (None, [])))
-        content = (reply.name, *reply.asked, *reply.texts)
-        if reply.faults or "filter" not in record.fields or content not in filtered:
+        content, name = (reply.name, *reply.asked, *reply.texts), str(record.fields.get("filter"))
+        if first_filters.setdefault(content, name) == name or reply.faults:
             replies.append(reply)
-        filtered.add(content)
     return replies
 
 

@@ -110,6 +110,7 @@ def test_a_harness_writes_a_row_for_each_filter_and_all_its_samples(session: Ses
     ]
     done = bring_in(session, questions, *rows)
     assert (done.n, done.questions, done.correct, done.student) == (12, 6, 6, "answers")
+    assert bring_in(session, questions, *rows, *rows).n == 24  # the same replies of another run are samples
 
 
 def test_a_harness_document_is_read_as_question_files_are(session: Session) -> None:
