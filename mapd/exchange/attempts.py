@@ -269,12 +269,11 @@ def _samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], 
 
 
 def _student_of(tables: Sequence[Table]) -> str:
-    """Who answered: as the rows say, else by the file's name, or the folder's where a harness names it."""
+    """Who answered: as the rows say where they agree, else the file's name."""
     names = {str(record.fields.get("student") or "") for table in tables for record in table.records}
     if len(names) == 1 and (name := names.pop().strip()):
         return name
-    stem = PurePath(tables[0].name.removesuffix(".gz")).stem
-    return stem or "imported"
+    return PurePath(tables[0].name.removesuffix(".gz")).stem or "imported"
 
 
 # --- The exam ---------------------------------------------------------------------------------------------------------
