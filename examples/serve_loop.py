@@ -41,7 +41,7 @@ from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models import weights
 from mapd.models.local import convert
 from mapd.people import Person, machine_user, owner
-from mapd.questions import files, generated
+from mapd.questions import generated, sets
 from mapd.settings import Settings
 from mapd.store import db, ledger, queries
 from mapd.store import tables as t
@@ -197,14 +197,14 @@ def loop(engine: sa.Engine, home: Path, base_url: str, model: str, given: argpar
 def _begin(engine: sa.Engine, base_url: str, model: str, given: argparse.Namespace, by: Person) -> str:
     """The questions, the student, the teachers; returns the name of the questions."""
     per_split = {"train": given.questions, "dev": given.questions}
-    rows = files.made(generated.draw(generated.FAMILIES, per_split, seed=0))
+    rows = sets.made(generated.draw(generated.FAMILIES, per_split, seed=0))
     with db.writing(engine) as session:
         students.add(session, STUDENT, by=by)
         for name, sampling in TEACHERS.items():
             sampling = sampling | {"max_tokens": given.max_tokens}
             place: dict[str, Any] = {"kind": "openai", "base_url": base_url, "model": model, "limits": LIMITS}
             teachers.add(session, name, sampling=sampling, by=by, **place)
-        return files.add(session, f"wire-{given.questions}", rows, source="generated", simulated=True, by=by).name
+        return sets.add(session, f"wire-{given.questions}", rows, source="generated", simulated=True, by=by).name
 
 
 def _examine(engine: sa.Engine, home: Path, student: str, questions: str, split: str, told: Told) -> exam.ExamResult:

@@ -21,18 +21,31 @@ class Stale(MapdError):  # noqa: N818
     """Somebody else (or another tab) decided first; nothing was changed, the page reloads."""
 
 
+class Undecided(BadInput):
+    """A file that can be read in several ways: `option` of the command says which, `choices` are what there is."""
+
+    def __init__(self, message: str, option: str, choices: tuple[str, ...]) -> None:
+        self.option, self.choices = option, choices
+        super().__init__(message)
+
+
 class BadRows(BadInput):
-    """A file refused because of its rows: each fault as (file, row index, field, what), the first few in the line."""
+    """A file refused because of its rows: each fault as (file, row, field, what), the first few in the line.
+
+    `unit`: what the rows' numbers count. `cure`: what may be done beside mending the file.
+    """
 
     NAMED = 5
 
-    def __init__(self, faults: list[tuple[str, int, str, str]]) -> None:
+    def __init__(self, faults: list[tuple[str, int, str, str]], unit: str = "row", cure: str = "") -> None:
         self.faults = faults
-        listed = "; ".join(f"{file} row {index} {field}: {what}" for file, index, field, what in faults[: self.NAMED])
+        named = faults[: self.NAMED]
+        listed = "; ".join(f"{file} {unit} {number} {field}: {what}" for file, number, field, what in named)
         rest = len(faults) - self.NAMED
         more = f"; and {rest:,} more {'fault' if rest == 1 else 'faults'}" if rest > 0 else ""
         rows = len({(file, index) for file, index, _, _ in faults})
-        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}{more}")
+        how = f"; {cure}" if cure else ""
+        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}{more}{how}")
 
 
 class Stopped(MapdError):  # noqa: N818

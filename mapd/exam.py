@@ -20,9 +20,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts, students
-from mapd.errors import BadInput, NotFound, Stopped
+from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
 from mapd.people import Person, Right, require
+from mapd.questions import sets
 from mapd.questions.grading import Outcome, Task, grade
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -100,7 +101,7 @@ def run(
         asked = _asked(session, exam, decoding, seed, samples)
         groups = _missing(session, exam_id, asked, batch_size)
         if split == "test":
-            _open(session, exam, open_test, require(by, Right.OPEN_TEST))
+            unseal(session, exam, open_test, by=by)
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
     failures = asyncio.run(_answer(engine, model, exam_id, uid, groups, len(asked), progress, stopping))
@@ -113,7 +114,7 @@ def count(session: Session, question_set: str | int, split: str) -> int:
 
     Raises: NotFound, BadInput.
     """
-    questions = question_set_of(session, question_set)
+    questions = sets.get(session, question_set)
     return _check_split(session, questions, split)
 
 
@@ -143,7 +144,7 @@ def _exam(
     person: str,
 ) -> t.Exam:
     """The exam that these words describe, made if it isn't there. They are its uid."""
-    learner, questions = students.get(session, student), question_set_of(session, question_set)
+    learner, questions = students.get(session, student), sets.get(session, question_set)
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
     how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
@@ -158,7 +159,7 @@ def _exam(
     drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
     exam = t.Exam(
         uid=uid,
-        name=_free_name(session, f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"),
+        name=free_name(session, f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"),
         student_id=queries.identity(learner),
         set_id=queries.identity(questions),
         split=split,
@@ -174,21 +175,6 @@ def _exam(
     return exam
 
 
-def question_set_of(session: Session, ref: str | int) -> t.QuestionSet:
-    """Return the question set by name, uid or id.
-
-    Raises: NotFound.
-    """
-    ref = str(ref)
-    number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
-    for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):
-        if value is not None and (found := session.exec(select(t.QuestionSet).where(column == value)).first()):
-            return found
-    names = session.exec(select(t.QuestionSet.name).order_by(col(t.QuestionSet.id).desc()).limit(5)).all()
-    known = ", ".join(names) or "none yet, `mapd questions add NAME FILE` adds one"
-    raise NotFound(f"unknown question set: {ref}; the project's question sets: {known}")
-
-
 def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
     counted = select(t.Question.split, func.count()).where(t.Question.set_id == questions.id).group_by(t.Question.split)
     counts = dict(session.exec(counted).all())
@@ -198,15 +184,19 @@ def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
     return counts[split]
 
 
-def _free_name(session: Session, name: str) -> str:
-    """The name, or with a number behind it where another decoding has it."""
+def free_name(session: Session, name: str) -> str:
+    """Return the name, or with a number behind it where another exam has it."""
     taken = set(session.exec(select(t.Exam.name).where(col(t.Exam.name).startswith(name, autoescape=True))).all())
     numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
-def _open(session: Session, exam: t.Exam, purpose: str | None, person: str) -> None:
-    """Open the sealed test split for this exam, once; going on with it is the same opening."""
+def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -> None:
+    """Open the sealed test split for this exam, once; going on with it is the same opening.
+
+    Raises: Forbidden; BadInput where nobody says what for.
+    """
+    person = require(by, Right.OPEN_TEST)
     if session.exec(select(t.Opening.id).where(t.Opening.exam_id == exam.id)).first() is not None:
         return
     if purpose is None or not purpose.strip():

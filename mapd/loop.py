@@ -25,7 +25,7 @@ from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import Person
-from mapd.questions import files, generated
+from mapd.questions import generated, sets
 from mapd.results import Results
 from mapd.store import db, queries
 from mapd.verdicts import PAPER, STRICT, Check, Policy
@@ -190,7 +190,7 @@ def _questions(engine: sa.Engine, plan: Plan, by: Person) -> str:
     )
     name = f"demo-{plan.questions}-{plan.held_out}-seed-{plan.seed}"
     with db.writing(engine) as session:
-        return files.add(session, name, files.made(drawn), source="generated", simulated=True, by=by).name
+        return sets.add(session, name, sets.made(drawn), source="generated", simulated=True, by=by).name
 
 
 def _student(engine: sa.Engine, by: Person) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 from sqlmodel import Session, col, select
 
-from mapd import exam, students, teachers
+from mapd import students, teachers
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
+from mapd.questions import sets
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -85,7 +86,7 @@ def _row(session: Session, kind: str, ref: str | int) -> Named:
     if kind == "exam":
         return session.get_one(t.Exam, queries.exam(session, ref).id)
     if kind == "question set":
-        return exam.question_set_of(session, ref)
+        return sets.get(session, ref)
     if kind == "student":
         return students.get(session, ref)
     by_uid = session.exec(select(t.Teacher).where(t.Teacher.uid == str(ref))).first()

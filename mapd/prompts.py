@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mapd.models.base import Message
 from mapd.questions.grading import Task
+from mapd.questions.options import lettered
 
 ANSWER_FORM = {
     Task.NUMERIC: 'End with a line "Answer: " and the number.',
@@ -81,8 +82,7 @@ SHIPPED: Sequence[Prompt] = (EXAM, RATIONALE, FEEDBACK, REVIEW)
 
 def question_block(text: str, context: str | None, options: Sequence[str]) -> str:
     """A question with its context before it and its options, lettered, behind it."""
-    lettered = [f"{chr(ord('A') + place)}. {option}" for place, option in enumerate(options)]
-    return "\n".join([*([context] if context else []), text, *lettered])
+    return "\n".join([*([context] if context else []), text, *lettered(options)])
 
 
 def exam(question: str, task: Task) -> tuple[Message, ...]:

@@ -48,6 +48,19 @@ def add(session: Session, name: str, *, path: Path | None = None, hub: str | Non
     return row
 
 
+def ensure_imported(session: Session, name: str) -> t.Student:
+    """Return the student that an import names: the one that an import brought under this name, which may have another
+    name by now, else the one of the name; where there is none a new one, without weights."""
+    uid = uuid5(NAMESPACE_URL, f"imported student {name}").hex
+    for own in (t.Student.uid == uid, t.Student.name == name):
+        if (row := session.exec(select(t.Student).where(own)).first()) is not None:
+            return row
+    row = t.Student(uid=uid, name=name, base=name)
+    session.add(row)
+    session.flush()
+    return row
+
+
 def _base(path: Path | None, hub: str | None) -> str:
     if path is not None and hub is not None:
         raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")

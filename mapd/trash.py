@@ -20,17 +20,25 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import exam as exams
 from mapd import jobs
 from mapd.errors import BadInput, NotFound
 from mapd.models.prices import dollars
 from mapd.people import Person, Right, require
+from mapd.questions import sets
 from mapd.store import queries, removal
 from mapd.store import tables as t
 from mapd.store.removal import Ids, PutBack
 
 FOLDER = "trash"
-PROJECT = ("question_set", "student", "policy", "guidelines", "saved_view", "job")  # with all that hangs on these
+PROJECT = (
+    "question_set",
+    "student",
+    "policy",
+    "guidelines",
+    "saved_view",
+    "saved_mapping",
+    "job",
+)  # with all that hangs on these
 WORDS = {  # of the tables whose rows are counted
     "exam": "exams",
     "question_set": "question sets",
@@ -45,6 +53,7 @@ WORDS = {  # of the tables whose rows are counted
     "policy": "policies",
     "guidelines": "guidelines",
     "saved_view": "views",
+    "saved_mapping": "mappings",
     "job": "jobs",
 }
 
@@ -87,7 +96,8 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 
 def of_exam(session: Session, ref: str | int) -> Removal:
-    """Return what goes with an exam. An import's questions go along, unless another exam asks them.
+    """Return what goes with an exam. An import's questions go along, unless another exam asks them; and so does a
+    student that came in with its answers.
 
     Raises: NotFound.
     """
@@ -96,7 +106,8 @@ def of_exam(session: Session, ref: str | int) -> Removal:
     seeds: Ids = {"exam": {info.id}}
     alone = session.exec(select(func.count()).select_from(t.Exam).where(t.Exam.set_id == row.set_id)).one() == 1
     if info.graded_by == "import" and alone:
-        seeds |= {"question_set": {row.set_id}} | _student_of_import(session, row)
+        seeds |= {"question_set": {row.set_id}}
+    seeds |= _student_of_import(session, row)
     rows = removal.closure(session, seeds)
     stays = [*_ledger(session, rows), *_tuned(session, rows), *_files(rows)]
     if "question_set" not in seeds:
@@ -114,7 +125,7 @@ def of_questions(session: Session, ref: str | int) -> Removal:
 
     Raises: NotFound.
     """
-    row = exams.question_set_of(session, ref)
+    row = sets.get(session, ref)
     rows = removal.closure(session, {"question_set": {queries.identity(row)}})
     stays = (*_ledger(session, rows), *_tuned(session, rows), *_files(rows))
     return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays)

@@ -14,7 +14,7 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.models.base import Completion, Finish, Request
 from mapd.people import owner
-from mapd.questions import files, generated
+from mapd.questions import generated, sets
 from mapd.store import db, queries
 from mapd.store import tables as t
 
@@ -56,8 +56,8 @@ def finetune(
 def go_round(engine: sa.Engine) -> None:
     """Fill the project; the tuned student is right every second time, the untuned one every fourth."""
     with db.writing(engine) as session:
-        rows = files.made(generated.draw(generated.FAMILIES, QUESTIONS, seed=1))
-        questions = files.add(session, SET, rows, source="generated", simulated=True, by=owner("ann")).name
+        rows = sets.made(generated.draw(generated.FAMILIES, QUESTIONS, seed=1))
+        questions = sets.add(session, SET, rows, source="generated", simulated=True, by=owner("ann")).name
         before = t.Student(name="small", base="path:/nowhere")
         session.add(before)
         session.flush()

@@ -18,7 +18,8 @@ from mapd.errors import BadInput, NotFound
 from mapd.models import local
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
-from mapd.questions import files, generated
+from mapd.questions import generated, sets
+from mapd.questions.rows import Row
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -46,7 +47,7 @@ class Scripted:
 def prepare(session: Session, count: int = 5) -> None:
     """A student, and a set of three families with `count` dev questions each."""
     drawn = generated.draw(generated.FAMILIES, {"train": 1, "dev": count, "test": 2}, 0)
-    files.add(session, "demo", files.made(drawn), source="generated", simulated=True, by=owner("ann"))
+    sets.add(session, "demo", sets.made(drawn), source="generated", simulated=True, by=owner("ann"))
     students.add(session, "s", by=owner("ann"))
 
 
@@ -268,8 +269,8 @@ def test_what_is_not_there_is_named(store: sa.Engine) -> None:
     with pytest.raises(NotFound, match="unknown question set: d; the project's question sets: demo"):
         sit(store, Scripted(), question_set="d")
     with db.writing(store) as session:
-        row = files.Row("1", "dev", generated.generate("chain_sum", 1, 9)[0].task, "2 + 2?", "4")
-        files.add(session, "small", [row], source="mine", simulated=False, by=owner("ann"))
+        row = Row("1", "dev", generated.generate("chain_sum", 1, 9)[0].task, "2 + 2?", "4")
+        sets.add(session, "small", [row], source="mine", simulated=False, by=owner("ann"))
     with pytest.raises(BadInput, match=r"has no train questions; its splits: dev \(1\)"):
         sit(store, Scripted(), question_set="small", split="train")
 

@@ -18,6 +18,16 @@ PURE = (
     "questions/grading.py",
     "questions/corrections.py",
     "questions/generated.py",
+    "questions/values.py",
+    "questions/options.py",
+    "questions/golds.py",
+    "questions/mapping.py",
+    "questions/rows.py",
+    "questions/tables.py",
+    "questions/drafts.py",
+    "questions/imports.py",
+    "questions/formats/__init__.py",
+    "questions/formats/format.py",
     "mistakes.py",
     "curation/queues.py",
     "curation/suspicion.py",
@@ -67,6 +77,13 @@ def test_the_sdks_stay_behind_the_models(path: Path) -> None:
         assert not [m for m in imports(path) if m.split(".")[0] in ("openai", "anthropic")]
         lazily = {"mapd.models.openai", "mapd.models.anthropic", "mapd.models.served", "genai_prices"}
         assert not lazily & set(imports(path, top=True))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_tables_load_their_libraries_late(path: Path) -> None:
+    libraries = {m.split(".")[0] for m in imports(path)} & {"datasets", "pyarrow"}
+    assert not libraries or name(path) in ("questions/sources.py", "questions/tables.py")
+    assert not {m.split(".")[0] for m in imports(path, top=True)} & {"datasets", "pyarrow"}
 
 
 @pytest.mark.parametrize("rule", PURE)

@@ -13,11 +13,11 @@ from mapd import committee, exam, jobs, loop, names, people, students, teachers,
 from mapd.curation import bulk, guidelines, judging, policies, repairing, sharing, snapshots, views
 from mapd.curation.judging import Target
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import authors, recorded
+from mapd.exchange import attempts, authors, recorded
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import READER, Person, Right, Role, owner
-from mapd.questions import files, generated
+from mapd.questions import generated, mapping, saved_mappings, sets
 from mapd.settings import Settings
 from mapd.store import archive, db, queries
 from mapd.store import tables as t
@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
+NO_ANSWERS = attempts.Parsed((), (), "x", "train")
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
@@ -55,7 +56,9 @@ FOR_OWNERS: dict[str, Write] = {
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
     "teaching.answered": lambda s, by: teaching.answered("gpt", by=by),
     "students.add": lambda s, by: students.add(s, "x", by=by),
-    "files.add": lambda s, by: files.add(s, "x", [], source="", simulated=False, by=by),
+    "sets.add": lambda s, by: sets.add(s, "x", [], source="", simulated=False, by=by),
+    "saved_mappings.save": lambda s, by: saved_mappings.save(s, "m", mapping.parse("question=Body"), by=by),
+    "exam.unseal": lambda s, by: exam.unseal(s, s.get_one(t.Exam, 1), "to see it", by=by),
     "exam.run": lambda s, by: exam.run(_engine(s), Scripted(1), student="x", question_set="x", split="dev", by=by),
     "collecting.collect": lambda s, by: committee.collect(_engine(s), exam=1, teachers=["gpt"], models={}, by=by),
     "run.run": lambda s, by: finetuning.run(
@@ -64,6 +67,7 @@ FOR_OWNERS: dict[str, Write] = {
     "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.Plan(), by=by),
     "archive.export": lambda s, by: archive.export(s, HERE, HERE, by=by),
     "archive.load": lambda s, by: archive.load(s, archive.Archive("x", "x", {}), HERE, by=by),
+    "attempts.store": lambda s, by: attempts.store(s, NO_ANSWERS, s.get_one(t.QuestionSet, 1), by=by),
     "authors.store": lambda s, by: authors.store(s, None, by=by),  # type: ignore[arg-type]
     "names.rename": lambda s, by: names.rename(s, "teacher", "gpt", "GPT-4", by=by),
     "names.rename_project": lambda s, by: names.rename_project(s, "a pilot", by=by),
@@ -117,7 +121,7 @@ def question_set(session: Session) -> str:
     """A dev and a test question for a student named x."""
     drawn = generated.draw(generated.FAMILIES[:1], {"dev": 1, "test": 1}, seed=0)
     session.add(t.Student(name="x", base="x"))
-    return files.add(session, "x", files.made(drawn), source="generated", simulated=True, by=owner("ann")).name
+    return sets.add(session, "x", sets.made(drawn), source="generated", simulated=True, by=owner("ann")).name
 
 
 @pytest.mark.parametrize("write", FOR_OWNERS.values(), ids=FOR_OWNERS)

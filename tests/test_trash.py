@@ -15,12 +15,13 @@ from mapd.curation.curated import summary
 from mapd.curation.judging import Target
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
+from mapd.questions import mapping, saved_mappings
 from mapd.store import archive, db, listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Wanted
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
-from tests import looped, samples
+from tests import choices, looped, samples
 from tests.conftest import import_files
 from tests.counting import Count
 
@@ -177,6 +178,25 @@ def test_asked_for_again_an_exam_costs_nothing_and_takes_its_old_words_back(roun
         assert number(session, t.Explanation) == texts, "the same texts under other uids are the same"
         (row,) = queries.judgements(session, queries.exam(session, asked).id)
         assert (row.judged.person, row.judged.decision) == ("ann", Act.REJECT)
+
+
+def test_answers_from_elsewhere_go_with_their_student_and_come_back(session: Session, home: Path) -> None:
+    exam = choices.fill(session)
+    saved_mappings.save(session, "rocks", mapping.parse("answer=Key"), by=owner("ann"))
+    before = content(session, home)
+    removed = trash.of_exam(session, exam.id)
+    assert removed.gone == {"exams": 1, "attempts": 4, "students": 1, "feedback": 4}
+    assert "the question set rocks with the 4 rationales on its questions" in removed.stays
+    file = trash.delete(session, home, removed, by=owner("ann")).name
+    assert number(session, t.Student) == 0
+    trash.restore(session, home, file, by=owner("ann"))
+    assert content(session, home) == before
+    everything = trash.of_project(session, "pilot")
+    assert everything.gone["mappings"] == 1
+    file = trash.delete(session, home, everything, by=owner("ann")).name
+    assert not saved_mappings.listed(session)
+    trash.restore(session, home, file, by=owner("ann"))
+    assert list(saved_mappings.listed(session)) == ["rocks"]
 
 
 def test_another_exam_over_the_same_questions_is_as_it_was(session: Session, judged: ExamInfo, home: Path) -> None:

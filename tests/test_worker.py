@@ -18,7 +18,7 @@ from sqlmodel import col, func, select
 from mapd import exam, jobs, teachers
 from mapd.models.base import Completion, Finish, Request
 from mapd.people import owner
-from mapd.questions import files, generated
+from mapd.questions import generated, sets
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -59,8 +59,8 @@ def collect_job(provider: Provider) -> tuple[sa.Engine, str]:
     """An exam whose every answer is a mistake, and the queued collect of it."""
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        made = files.made(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
-        files.add(session, "q", made, source="generated", simulated=False, by=owner("ann"))
+        made = sets.made(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
+        sets.add(session, "q", made, source="generated", simulated=False, by=owner("ann"))
         session.add(t.Student(name="small", base="path:/nowhere"))
         for name in NAMES:
             url = f"{provider.url}/v1"

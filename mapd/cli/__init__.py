@@ -20,6 +20,7 @@ from typer.exceptions import Abort, TyperException
 from mapd import doctor as checkup
 from mapd.cli import (
     archive,
+    attempts,
     committee,
     curation,
     demo,
@@ -42,6 +43,7 @@ from mapd.trash import of_exam, of_questions
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(questions.questioning, name="questions")
+curation.importing.command("attempts")(attempts.import_attempts)
 app.add_typer(curation.importing, name="import")
 app.add_typer(curation.curating, name="curate")
 app.command("judge")(judging.judge)
@@ -55,6 +57,7 @@ app.add_typer(committee.teaching, name="teachers")
 app.command("collect")(committee.collect)
 app.command("finetune")(finetuning.finetune)
 app.add_typer(exams.learning, name="students")
+exams.examining.command("export")(attempts.export_attempts)
 app.add_typer(exams.examining, name="exam")
 app.add_typer(trash.naming, name="project")
 app.add_typer(trash.binning, name="trash")

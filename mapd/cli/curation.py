@@ -99,7 +99,7 @@ def _item(mistake: Mistake, x: Explained) -> dict[str, Any]:
         "teacher": x.text.teacher,
         "verdict": x.verdict.value,
         "mean": None if x.committee.mean is None else float(x.committee.mean),
-        "answer": x.answer,
+        "answer": mistake.show(x.answer),
         "matches_gold": _three_states(x.states.matches_gold),
         "false_steps": x.checks.false_steps,
         "shows_work": _three_states(x.states.shows_work),

@@ -1,52 +1,211 @@
-"""`mapd questions …`: bring in a set, make one, list them."""
+"""`mapd questions …`: bring in a set, look at it, make one, list them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from mapd.cli.shared import AsJson, PersonName, console, one_of, person_of, reading, show, writing
+from mapd.cli.shared import (
+    AsJson,
+    PersonName,
+    SkipBad,
+    console,
+    line,
+    one_of,
+    person_of,
+    reading,
+    show,
+    write_bad,
+    writing,
+)
 from mapd.errors import BadInput
-from mapd.questions import files, generated, gym
+from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
 from mapd.questions.grading import Task
+from mapd.questions.mapping import FieldMapping
+from mapd.questions.options import Key
+from mapd.questions.rows import SHARES, SPLITS, Row, Shares
+from mapd.questions.values import printable
 
-questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add a file, make one, list them.")
+questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, look at them, make one, list them.")
 
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="The set's name in this project.")]
 SharesText = Annotated[str | None, typer.Option("--shares", metavar="A,B,C", help="Parts of 1: train, dev, test.")]
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
+Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help="Files, or folders that datasets saved.")]
+
+
+def _of_split(split: str) -> Any:
+    return typer.Option(f"--{split}", metavar="FILE", help=f"A file of the {split} split; may be given several times.")
 
 
 @questioning.command("add")
 def add_questions(
     name: SetName,
-    file: Annotated[
-        Path, typer.Argument(help='JSONL: {"question": …, "answer": …} a line; see mapd/questions/files.py')
-    ],
-    task: Annotated[str, typer.Option(help="numeric, boolean, choice or text.")],
+    paths: Files = None,
+    train: Annotated[list[Path] | None, _of_split("train")] = None,
+    dev: Annotated[list[Path] | None, _of_split("dev")] = None,
+    test: Annotated[list[Path] | None, _of_split("test")] = None,
+    hub: Annotated[str | None, typer.Option(metavar="ORG/NAME[:CONFIG]", help="A set on the hub.")] = None,
+    format_: Annotated[str | None, typer.Option("--format", help=f"One of {', '.join(formats.FORMATS)}.")] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="PART=FIELD,…", help=f"Such as {mapping.EXAMPLE}; @NAME is one that was kept."),
+    ] = None,
+    save_map: Annotated[str | None, typer.Option(metavar="NAME", help="Keep the --map under a name.")] = None,
+    task: Annotated[str | None, typer.Option(help="numeric, boolean, choice or text, where it can't be told.")] = None,
+    answers: Annotated[str | None, typer.Option(help="What a key is: label, index0, index1 or text.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="FIELD", help="Leave a long field out.")] = None,
     split: Annotated[str | None, typer.Option(help="Put all into train, dev or test.")] = None,
     shares: SharesText = None,
     seed: Seed = 0,
+    skip_bad: SkipBad = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the first questions; store nothing.")] = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a file as an immutable set. Without splits in the file they are drawn: 0.6, 0.2, 0.2."""
-    kind = Task(one_of("--task", task, [t.value for t in Task]))
+    """Add files, folders or a set of the hub as one immutable set. Where they have no splits, these are drawn."""
+    contents = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
+    if any((train, dev, test)) and (split, shares) != (None, None):
+        raise BadInput("--train, --dev and --test give each file its split; leave out --split and --shares")
+    instructions = imports.Instructions(
+        format=format_,
+        mapping=_mapping(map_ or []),
+        task=None if task is None else Task(one_of("--task", task, list(Task))),
+        answers=None if answers is None else Key(one_of("--answers", answers, list(Key))),
+        ignore=frozenset(ignore or ()),
+        split=None if split is None else one_of("--split", split, SPLITS),
+        shares=_shares(shares, split),
+        seed=seed,
+    )
+    imported = imports.read(contents, instructions)
+    imported.refuse_unread()
+    if skip_bad is None or not imported.rows:
+        imported.refuse_bad()
+    if dry_run:
+        _show_preview(name, imported, as_json)
+        return
+    if skip_bad is not None and imported.bad:
+        write_bad(skip_bad, imported.bad)
+    if save_map is not None:
+        with writing() as session:
+            saved_mappings.save(session, save_map, instructions.mapping, by=person_of(by))
+    source, summary = _source_name(contents), _summary(imported)
+    _store(name, imported.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
+
+
+def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.Table]:
+    """Every table that the command names, those of a split marked so."""
+    contents = [table for path in paths for table in sources.read_path(path, formats.headings)]
+    for split, of_split in by_split.items():
+        for path in of_split or ():
+            contents += (replace(table, split=split) for table in sources.read_path(path, formats.headings))
+    if hub is not None:
+        contents += sources.read_hub(hub)
+    if not contents:
+        raise BadInput("there is nothing to add; name a file or a folder, or a set on the hub with --hub ORG/NAME")
+    return contents
+
+
+def _mapping(written: Sequence[str]) -> FieldMapping:
+    """What `--map` says, kept mappings in the place of their names."""
+    fields = FieldMapping()
+    for text in written:
+        if text.startswith("@"):
+            with reading() as session:
+                fields = saved_mappings.get(session, text[1:]).over(fields)
+        else:
+            fields = mapping.parse(text).over(fields)
+    return fields
+
+
+def _shares(text: str | None, split: str | None = None) -> Shares | None:
+    if text is None:
+        return None
     if split is not None:
-        one_of("--split", split, files.SPLITS)
-    if split is not None and shares is not None:
         raise BadInput("--split puts all questions into one split, --shares draws them: give one of the two")
     try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
-    rows = files.parse(file.name, content, kind, split=split, shares=_shares(shares), seed=seed)
-    _store(name, rows, source=file.name, simulated=False, by=by, as_json=as_json)
+        train, dev, test = map(float, text.split(","))
+    except ValueError as error:
+        raise BadInput(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
+    return train, dev, test
+
+
+def _source_name(contents: Sequence[tables.Table]) -> str:
+    """Where the questions come from, as the set says it."""
+    origin = contents[0].origin
+    if origin:
+        return f"hub {origin['hub']} at {origin['commit']}"
+    return ", ".join(dict.fromkeys(table.name for table in contents))[:200]
+
+
+def _summary(imported: imports.Import) -> dict[str, Any]:
+    """What a command says of an import, beside the splits."""
+    summary: dict[str, Any] = {"format": imported.format, "tasks": imported.tasks}
+    if imported.answers is not None:
+        summary["answers"] = imported.answers.value
+    return summary | {"not_read": imported.not_read, "skipped": len(imported.bad)}
+
+
+PREVIEWED = 5
+
+
+def _show_preview(name: str, imported: imports.Import, as_json: bool) -> None:
+    sizes = {split: sum(row.split == split for row in imported.rows) for split in SPLITS}
+    summary = {"dry_run": name, "n": len(imported.rows), **sizes, "mapping": str(imported.mapping)}
+    summary |= _summary(imported)
+    _show_rows(summary, imported.rows[:PREVIEWED], as_json, "nothing was stored")
+
+
+def _show_rows(summary: dict[str, Any], rows: Sequence[Row], as_json: bool, title: str) -> None:
+    """Print what is said of a set, and questions as a person looks at them."""
+    questions = imports.preview(rows)
+    if as_json:
+        show(summary | {"rows": questions}, as_json, "")
+        return
+    show(summary, as_json, title)
+    for row in questions:
+        line("")
+        line(printable(" · ".join(row[key] for key in ("id", "split", "task", "family") if key in row)))
+        for key in ("context", "question", "options", "gold", "note"):
+            parts = row.get(key, [])
+            for number, part in enumerate(parts if isinstance(parts, list) else parts.split("\n")):
+                line(f"  {'' if number else key:<9} {printable(part)}")
+
+
+@questioning.command("show")
+def show_questions(
+    name: SetName,
+    split: Annotated[str | None, typer.Option(help="Of train, dev or test alone.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = PREVIEWED,
+    as_json: AsJson = False,
+) -> None:
+    """Show the first questions of a set as they are stored, the gold answer of a choice with its text."""
+    if split is not None:
+        one_of("--split", split, SPLITS)
+    with reading() as session:
+        questions = sets.get(session, name)
+        [listed_set] = sets.listed(session, questions.name)
+        rows = sets.rows_of(session, questions, split, limit)
+    sizes = {"train": listed_set.train, "dev": listed_set.dev, "test": listed_set.test}
+    summary = {"questions": listed_set.name, "source": listed_set.source, "n": sum(sizes.values()), **sizes}
+    _show_rows(summary, rows, as_json, "question set")
+
+
+@questioning.command("maps")
+def list_mappings(as_json: AsJson = False) -> None:
+    """List the mappings that --save-map kept."""
+    with reading() as session:
+        mappings = {name: str(fields) for name, fields in saved_mappings.listed(session).items()}
+    if as_json:
+        show({"maps": mappings}, as_json, "")
+        return
+    for name, text in mappings.items():
+        line(f"{name:<24} {text}")
 
 
 @questioning.command("gym")
@@ -60,7 +219,7 @@ def gym_questions(
     as_json: AsJson = False,
 ) -> None:
     """Make a set of reasoning-gym's questions; needs pip install 'mapd-studio[gym]'."""
-    rows = gym.rows(task, count, shares=_shares(shares) or files.SHARES, seed=seed)
+    rows = gym.rows(task, count, shares=_shares(shares) or SHARES, seed=seed)
     _store(name, rows, source=f"reasoning-gym {task}, seed {seed}", simulated=False, by=by, as_json=as_json)
 
 
@@ -78,43 +237,40 @@ def generate_questions(
     if train + dev + test == 0:
         raise BadInput("a set of no questions is refused; give --train, --dev or --test a number")
     drawn = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
-    _store(name, files.made(drawn), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
+    _store(name, sets.made(drawn), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
 
 
 @questioning.command("list")
 def list_questions(as_json: AsJson = False) -> None:
     """List every set with its splits, and how often its test split was opened."""
     with reading() as session:
-        sets = files.listed(session)
+        known = sets.listed(session)
     if as_json:
-        show({"sets": [asdict(one) for one in sets]}, as_json, "")
+        show({"sets": [asdict(one) for one in known]}, as_json, "")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("set", "source"):
         table.add_column(column)
     for column in ("train", "dev", "test", "test opened"):
         table.add_column(column, justify="right")
-    for one in sets:
+    for one in known:
         source = f"{one.source} (simulated)" if one.simulated else one.source
         table.add_row(*map(Text, (one.name, source, *map(str, (one.train, one.dev, one.test, one.openings)))))
     console.print(table)
 
 
-def _shares(text: str | None) -> files.Shares | None:
-    if text is None:
-        return None
-    try:
-        train, dev, test = map(float, text.split(","))
-    except ValueError as error:
-        raise BadInput(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
-    return train, dev, test
-
-
 def _store(
-    name: str, rows: Sequence[files.Row], *, source: str, simulated: bool, by: str | None, as_json: bool
+    name: str,
+    rows: Sequence[Row],
+    *,
+    source: str,
+    simulated: bool,
+    by: str | None,
+    as_json: bool,
+    summary: dict[str, Any] | None = None,
 ) -> None:
     with writing() as session:
-        kept = files.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
-        [one] = files.listed(session, kept.name)
+        kept = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
+        [one] = sets.listed(session, kept.name)
     sizes = {"n": one.train + one.dev + one.test, "train": one.train, "dev": one.dev, "test": one.test}
-    show({"questions": one.name, **sizes}, as_json, "question set")
+    show({"questions": one.name, **sizes, **(summary or {})}, as_json, "question set")

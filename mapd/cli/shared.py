@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mapd.errors import BadInput
 from mapd.people import Person, machine_user, owner
+from mapd.questions.imports import BadRow
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -24,6 +25,10 @@ PersonName = Annotated[
     str | None, typer.Option("--by", envvar=PERSON, help="Who does it; by default the machine's user.")
 ]
 JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, help="Who judges; nobody does by default.")]
+
+SkipBad = Annotated[
+    Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
+]
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
 errors = Console(stderr=True, highlight=False)
@@ -64,6 +69,26 @@ def written(file: Path) -> str:
         raise BadInput(f"the file can't be read: {file} ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"the text is not UTF-8: {file} ({error.reason} at byte {error.start:,})") from error
+
+
+def write_bad(path: Path, bad: Sequence[BadRow]) -> None:
+    """Write each bad row with its faults as a line of JSON; a file that is there stays."""
+    content = "".join(f"{_bad_line(row)}\n" for row in bad)
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") != content:
+            raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
+        path.write_text(content, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the bad rows can't be written to {path} ({error}); give --skip-bad another name") from error
+
+
+def _bad_line(row: BadRow) -> str:
+    faults = [{"field": name, "what": what} for name, what in row.faults]
+    place = {"file": row.file, row.unit: row.number, "faults": faults}
+    try:
+        return json.dumps(place | {"row": row.written}, default=repr)
+    except RecursionError:
+        return json.dumps(place | {"row": "nested too deeply to be written"})
 
 
 def show(result: Mapping[str, Any], as_json: bool, title: str) -> None:

@@ -93,7 +93,7 @@ def mistakes(session: Session, exam_id: int) -> tuple[Mistake, ...]:
         of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
         gold = or_corrected(question.gold, of_question)
         if of_question.decision is not Act.REJECT and is_mistake(attempt, question, gold, of_attempt):
-            found.append(Mistake(attempt.id, question.id, gold, question.id not in seen))
+            found.append(Mistake(attempt.id, question.id, question.show(gold), question.id not in seen))
             seen.add(question.id)
     return tuple(found)
 

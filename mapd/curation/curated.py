@@ -121,6 +121,15 @@ class Mistake:
     taken_back: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
 
     @property
+    def shown_gold(self) -> str:
+        """The gold answer as people and models read it: of a choice with its text."""
+        return self.question.show(self.gold)
+
+    def show(self, answer: str | None) -> str | None:
+        """Return an answer to its question as `shown_gold` is; None where there is none."""
+        return None if answer is None else self.question.show(answer)
+
+    @property
     def texts(self) -> tuple[Explained, ...]:
         """Rationales, then feedback."""
         return self.rationales + self.feedback

@@ -30,6 +30,7 @@ from mapd.curation.curated import Curated, Explained, Mistake, own_answer, summa
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.questions.grading import Task
+from mapd.questions.options import read_shown
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
@@ -119,8 +120,9 @@ def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judg
 
 
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
-    question, text = pair["question"], pair["rationale"]["text"]
-    own = own_answer(text, question["gold"], Task(question["task"]), question["options"], reading)
+    question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
+    gold = read_shown(question["gold"], task, options)
+    own = own_answer(pair["rationale"]["text"], gold, task, options, reading)
     return own.matches_gold is State.FAILS
 
 
@@ -191,8 +193,8 @@ def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[st
     question = {"uid": q.uid, "source_id": q.source_id, "task": q.task.value, "text": q.text, "context": q.context}
     return {
         "mistake": a.uid,
-        "question": question | {"options": list(q.options), "family": q.family, "gold": mistake.gold},
-        "attempt": {"uid": a.uid, "text": a.text, "answer": mistake.answer},
+        "question": question | {"options": list(q.options), "family": q.family, "gold": mistake.shown_gold},
+        "attempt": {"uid": a.uid, "text": a.text, "answer": mistake.show(mistake.answer)},
         "rationale": _text(rationale, mistake),
         "feedback": _text(feedback, mistake),
     }

@@ -7,7 +7,8 @@ One row of their SVAMP rationale file (shortened):
      "mistral_rationale": […], "correct_rationale": ["To find out …", …]}
 
 A teacher's two scores are by the other teachers, in their order. Other benchmarks differ in the gold answer alone:
-StrategyQA "false.\\t<facts>", GSM8K a worked solution ending in "#### 18", LogiQA an index into `options`.
+StrategyQA "false.\\t<facts>", GSM8K a worked solution ending in "#### 18", LogiQA an index into `options`, which is
+kept as the option's letter.
 `parse` is pure; `store` writes a parsed import in the caller's transaction.
 """
 
@@ -19,15 +20,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from mapd import students
 from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
-from mapd.questions.grading import Outcome, Task, grade, parse_number
+from mapd.questions.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
+from mapd.questions.values import as_whole_number
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale, vote
@@ -399,7 +402,18 @@ def _with_gold(row: Row, task: Task) -> Row:
     gold = gold.strip()
     if task is Task.BOOLEAN:
         gold = gold.rstrip(".").lower()
+    if task is Task.CHOICE:
+        answer = None if row.answer is None else _as_letter(row.answer, row.options)
+        return replace(row, gold=_as_letter(gold, row.options), answer=answer, gold_note=note or None)
     return replace(row, gold=gold, gold_note=note or None)
+
+
+def _as_letter(answer: str, options: tuple[str, ...]) -> str:
+    """The letter of the option at an index, or of the one that is named; what names none stays as it is."""
+    index = as_whole_number(answer)
+    if index is not None and 0 <= index < min(len(options), len(LETTERS)):
+        return LETTERS[index]
+    return option_letter(answer, options) or answer
 
 
 def _differs(row: Row) -> int:
@@ -459,9 +473,6 @@ def _imported(parsed: Parsed, exam: str, *, new: bool) -> Imported:
     )
 
 
-Named = TypeVar("Named", t.Teacher, t.Student)
-
-
 class _Writer:
     """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
 
@@ -476,7 +487,7 @@ class _Writer:
     def _teacher(self, name: str) -> int:
         for shown in (name, f"{name} (imported)"):
             uid = uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex
-            found = self._existing(t.Teacher, uid, shown)
+            found = self._present_teacher(uid, shown)
             if found is None:
                 found = t.Teacher(uid=uid, name=shown, kind="imported")
                 self.session.add(found)
@@ -485,10 +496,10 @@ class _Writer:
                 return queries.identity(found)
         raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
 
-    def _existing(self, table: type[Named], uid: str, name: str) -> Named | None:
-        """Return the row of this uid, which may have been renamed since, else the one of this name."""
-        for own in (col(table.uid) == uid, col(table.name) == name):
-            if (row := self.session.exec(select(table).where(own)).first()) is not None:
+    def _present_teacher(self, uid: str, name: str) -> t.Teacher | None:
+        """Return the teacher of this uid, who may have been renamed since, else the one of this name."""
+        for own in (t.Teacher.uid == uid, t.Teacher.name == name):
+            if (row := self.session.exec(select(t.Teacher).where(own)).first()) is not None:
                 return row
         return None
 
@@ -499,15 +510,14 @@ class _Writer:
     def exam(self) -> t.Exam:
         """The exam with its student and question set."""
         p = self.parsed
-        uid = uuid5(NAMESPACE_URL, f"imported student {p.student}").hex
-        student = self._existing(t.Student, uid, p.student) or t.Student(uid=uid, name=p.student, base=p.student)
+        student = students.ensure_imported(self.session, p.student)
         questions = t.QuestionSet(
             uid=self.uid("set"),
             name=self._free_name(t.QuestionSet.name, p.dataset),
             source="the authors' files",
             sha256=p.sha256,
         )
-        self.session.add_all([student, questions])
+        self.session.add(questions)
         if self.session.get(t.Prompt, UNKNOWN_PROMPT) is None:
             self.session.add(t.Prompt(sha256=UNKNOWN_PROMPT, kind="imported", text=""))
         self.session.flush()

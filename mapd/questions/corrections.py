@@ -11,10 +11,10 @@ bare digit may mean an option's place, counted from 0 or from 1, or its text.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from string import ascii_uppercase
 
 from mapd.errors import BadInput
-from mapd.questions.grading import Task, answers_equal, number_text, parse_number
+from mapd.questions.grading import LETTERS, Task, answers_equal, number_text, option_letter, parse_number
+from mapd.questions.options import read_shown
 
 LONGEST = 500  # characters of a corrected answer
 EXPRESSION = re.compile(r"\\(?:sqrt|pi|[dt]?frac)|[√π^]")  # a numeric answer that is no plain number: "2√3"
@@ -39,7 +39,7 @@ def read_correction(value: str, task: Task, options: Sequence[str] = ()) -> str:
 def _answered_by(task: Task, options: Sequence[str]) -> str:
     """Return in words what an answer is."""
     if task is Task.CHOICE:
-        return f"an option's letter (A to {ascii_uppercase[len(options) - 1]}) or its words" if options else "an option"
+        return f"an option's letter (A to {LETTERS[len(options) - 1]}) or its words" if options else "an option"
     return {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false"}.get(task, "words or a number")
 
 
@@ -57,14 +57,16 @@ def _read_truth(words: str, _: Sequence[str]) -> str | None:
 
 def _read_choice(words: str, options: Sequence[str]) -> str | None:
     """Return the letter that the words are, else that of the one option that they name."""
-    letters = ascii_uppercase[: len(options)]
-    letter = words.strip("().:").upper()
-    if len(letter) == 1 and letter in letters:
+    if not options:
+        return None
+    shown = read_shown(words, Task.CHOICE, options)
+    letter = shown.strip("().:").upper()
+    if len(letter) == 1 and letter in LETTERS[: len(options)]:
         return letter
     named = [n for n, option in enumerate(options) if words.casefold() == " ".join(option.split()).casefold()]
-    if not named and not words.isdigit():
-        named = [n for n in range(len(options)) if answers_equal(words, str(n), Task.CHOICE, options)]
-    return letters[named[0]] if len(named) == 1 and named[0] < len(letters) else None
+    if named or words.isdigit():
+        return LETTERS[named[0]] if len(named) == 1 else None
+    return option_letter(words, options)
 
 
 def _read_text(words: str, _: Sequence[str]) -> str | None:

@@ -68,7 +68,7 @@ def extract_answer(text: str, task: Task, options: Sequence[str] = ()) -> str | 
     """The text's final answer, or None where it states none or is ambiguous.
 
     numeric: canonical ("10,011 flowers" -> "10011"; an expression only from `\\boxed{…}`, as it stands);
-    boolean: "true" or "false"; choice: the option's 0-based index ("2"); text: the words as they stand.
+    boolean: "true" or "false"; choice: the option's letter ("C"); text: the words as they stand.
     """
     if len(text) > MAX_TEXT or not text.strip():
         return None
@@ -89,8 +89,7 @@ def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = (
         left, right = _truth(answer), _truth(gold)
         return left is not None and left == right
     if task is Task.CHOICE:
-        index = _option_index(answer, options)
-        return index is not None and index == _option_index(gold, options)
+        return _same_option(answer, gold, tuple(options))
     left_number, right_number = parse_number(answer), _gold_number(gold, task)
     if left_number is not None and right_number is not None:
         # "Room 3" and "3" are two texts, and one number
@@ -771,9 +770,10 @@ def _only_truth(text: str) -> str | None:
 
 # --- Choice -----------------------------------------------------------------------------------------------------------
 
+LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their order
 _LETTER_FIRST = re.compile(
-    r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])[.):](?=\s|$)|([A-Ja-j])\s*$"
-    r"|([A-J])(?=\s*(?:[,;-]|because\b|since\b|as\b|is\b)))",
+    r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])[.):](?=\s|$)|([A-J])[.):](?=\w)"
+    r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;-]|because\b|since\b|as\b|is\b)))",
 )
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
 _TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|/|&|,)\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
@@ -787,19 +787,34 @@ _CORRECT_IS = re.compile(
 )
 
 
-def _option_index(answer: str, options: Sequence[str]) -> int | None:
-    """The 0-based index behind an answer that is already an index ("2"), a letter ("C") or an option's full text."""
+def option_letter(answer: str, options: Sequence[str]) -> str | None:
+    """Return the letter of the one option that a short answer names: "c", "(C)", "C. moss" and "moss" -> "C"."""
+    index = _short_choice(answer, tuple(options))
+    return None if index is None else LETTERS[index]
+
+
+def _same_option(answer: str, gold: str, options: tuple[str, ...]) -> bool:
+    """Whether both name one option, or two with the same text: real sets hold options twice."""
+    index, of_gold = _short_choice(answer, options), _short_choice(gold, options)
+    if index is None or of_gold is None:
+        return False
+    return _first_alike(index, options) == _first_alike(of_gold, options)
+
+
+def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
+    """The place of the option that is a bare letter, an option's whole text, or named as a response names it."""
     bare = answer.strip()
-    if bare.isascii() and bare.isdigit() and len(bare) <= 3:
-        index = int(bare)
-        return index if index < (len(options) or 1000) else None
-    return _option_in(answer, tuple(options))
+    if len(bare) == 1 and bare.upper() in LETTERS:
+        return _option_index(bare, options)
+    texts = [" ".join(option.split()) for option in options]
+    spaced = " ".join(bare.split())
+    return texts.index(spaced) if spaced in texts else _option_in(_without_latex(bare), options)
 
 
 def _choice_answer(text: str, options: tuple[str, ...]) -> str | None:
-    marked = [_option_in(m, options) for m in _marked(text)]
+    marked = [_option_in(_without_latex(m), options) for m in _marked(text)]
     if marked:
-        return _index_text(set(marked))
+        return _letter_of(set(marked))
     plain = blank_markup_but_letters(text)
     sentences = split_sentences(plain)
     if not sentences:
@@ -807,10 +822,10 @@ def _choice_answer(text: str, options: tuple[str, ...]) -> str | None:
     zones = [s.text for s in _statements(plain, sentences)]
     zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in _CORRECT_IS.finditer(plain)]
     found = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
-    found |= {_letter(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
+    found |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
     if not found:
         found = _unstated_options(plain, sentences, options)
-    return _index_text(found)
+    return _letter_of(found)
 
 
 def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str, ...]) -> set[int | None]:
@@ -822,16 +837,23 @@ def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str,
     return {index for index in (first, last_line) if index is not None}
 
 
-def _index_text(found: set[int | None]) -> str | None:
+def _letter_of(found: set[int | None]) -> str | None:
     if len(found) != 1:
         return None
     index = next(iter(found))
-    return None if index is None else str(index)
+    return None if index is None else LETTERS[index]
 
 
-def _letter(letter: str, options: tuple[str, ...]) -> int | None:
-    index = ord(letter.upper()) - ord("A")
-    return index if index < (len(options) or 10) else None
+def _option_index(letter: str, options: tuple[str, ...]) -> int | None:
+    """The place of a letter's option; None where the question has no such option."""
+    index = LETTERS.index(letter.upper())
+    return index if index < (len(options) or len(LETTERS)) else None
+
+
+def _first_alike(index: int, options: Sequence[str]) -> int:
+    """The place of the first option with the same text."""
+    texts = [" ".join(option.split()) for option in options]
+    return texts.index(texts[index]) if texts else index
 
 
 def blank_markup_but_letters(text: str) -> str:
@@ -840,23 +862,36 @@ def blank_markup_but_letters(text: str) -> str:
     return plain.translate(_SAME_LENGTH)
 
 
+def _without_latex(text: str) -> str:
+    """A short answer without LaTeX's wrapping: `\\text{B}` -> `B`."""
+    return _LATEX.sub(_plain_latex, text).translate(_LATEX_LEFT).strip() if "\\" in text else text
+
+
 def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
     """The one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
     if _TWO_LETTERS.search(zone):
         return None
-    found: set[int | None] = set()
+    letters: list[int | None] = []
     if match := _LETTER_FIRST.match(zone):
-        found.add(_letter(next(group for group in match.groups() if group), options))
-    found |= {_letter(m[1] or m[2], options) for m in _LETTER_NAMED.finditer(zone)}
-    found |= _options_by_text(zone, options)
-    return found.pop() if len(found) == 1 else None
+        letters.append(_option_index(next(group for group in match.groups() if group), options))
+    letters += [_option_index(m[1] or m[2], options) for m in _LETTER_NAMED.finditer(zone)]
+    texts = _options_by_text(zone, options)
+    if letters:  # where the options are letters themselves ("A. B"), what stands there is read as the letter
+        texts = [index for index in texts if not _is_letter(options[index])]
+    named = [*letters, *texts]
+    alike = {index if index is None else _first_alike(index, options) for index in named}
+    return named[0] if len(alike) == 1 else None
 
 
-def _options_by_text(zone: str, options: tuple[str, ...]) -> set[int | None]:
+def _is_letter(option: str) -> bool:
+    return option.strip().upper() in tuple(LETTERS)
+
+
+def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
     """Options whose whole text stands in the zone; "Only Ann" inside "Only Ann and Bob" doesn't count."""
     words = f" {_words(zone)} "
     inside = {i: f" {norm} " for i, option in enumerate(options) if (norm := _words(option)) and f" {norm} " in words}
-    return {i for i, norm in inside.items() if not any(norm in other and norm != other for other in inside.values())}
+    return [i for i, norm in inside.items() if not any(norm in other and norm != other for other in inside.values())]
 
 
 # --- Text -------------------------------------------------------------------------------------------------------------

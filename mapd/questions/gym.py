@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mapd.errors import BadInput
-from mapd.questions.files import SHARES, Row, Shares, draw
 from mapd.questions.grading import Task
+from mapd.questions.rows import SHARES, Row, Shares, draw
 
 TRIES = 20  # how many questions are made, at most, for each that is wanted: small tasks repeat themselves
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+|[eE][-+]?[0-9]+)?")

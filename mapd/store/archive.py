@@ -58,6 +58,7 @@ MOVES: Mapping[str, frozenset[str]] = {
     ),
     "finetune": frozenset({"student_id"}),
     "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "created_at", "kind", "person"},
+    "saved_mapping": frozenset({"text", "person"}),
     "saved_view": frozenset({"address", "person"}),
     "teacher": frozenset({"limits", "price", "disabled", "key_env"}),
 }

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd.errors import NotFound, Stale
 from mapd.questions.grading import Task
+from mapd.questions.options import show_answer
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
@@ -59,6 +60,10 @@ class Item:
     gold: str
     gold_note: str | None
     family: str | None
+
+    def show(self, answer: str) -> str:
+        """Return an answer to it as people and models read it: of a choice "D. moss"."""
+        return show_answer(answer, self.task, self.options)
 
 
 @dataclass(frozen=True, slots=True)

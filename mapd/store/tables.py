@@ -415,6 +415,15 @@ class SavedView(Travelling, table=True):
     person: str
 
 
+class SavedMapping(Travelling, table=True):
+    """Which field of a question file is what, under a name: "question=Body+Question,answer=Answer"."""
+
+    __tablename__ = "saved_mapping"
+    name: str = Field(unique=True)
+    text: str
+    person: str
+
+
 class Lease(Table, table=True):
     """A mistake that a person has in front of them, renewed while it is shown: the queues give it to nobody else."""
 

@@ -40,9 +40,9 @@ class Shown:
     right: str = "–"  # how many of the answers are
 
 
-def answer(word: str, response: Response) -> Answer:
+def answer(word: str, question: Item, response: Response) -> Answer:
     """A response as it was recorded."""
-    return Answer(word, response, chip(response.outcome, response.answer))
+    return Answer(word, response, chip(response.outcome, response.answer and question.show(response.answer)))
 
 
 def chip(outcome: str, answer: str | None, word: str | None = None) -> str:
@@ -112,7 +112,7 @@ def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[s
         "no": no,
         "family": escape(one_line((q.family or "–").replace("_", " "), 24)),
         "question": "".join(foreign_line_html(line, 240, found) for line in lines),
-        "gold": f"{gold_html(q.gold, 24)}{said}",
+        "gold": f"{gold_html(q.show(q.gold), 24)}{said}",
         **{word: one.chip for word, one in zip(words, own, strict=True)},
         "right": shown.right,
         "people": shown.said or "–",
@@ -125,24 +125,24 @@ def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[s
 def _fold(shown: Shown, found: str) -> str:
     q = shown.question
     block = prompts.question_block(q.text, q.context, q.options)
-    gold = f'<div class="mapd-note">gold {gold_html(q.gold, 200)}</div>'
+    gold = f'<div class="mapd-note">gold {gold_html(q.show(q.gold), 200)}</div>'
     parts = [figures.titled("question", foreign_html(block, hits(block, found), LONGEST) + gold)]
     if shown.said:
         parts.append(figures.titled("people", shown.said))
     for one in shown.answers:
         response = one.response
         text = foreign_html(response.text, hits(response.text, found), LONGEST)
-        parts.append(figures.titled(one.word, f"{one.chip}{text}{_ours(response)}"))
+        parts.append(figures.titled(one.word, f"{one.chip}{text}{_ours(q, response)}"))
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 
-def _ours(response: Response) -> str:
+def _ours(question: Item, response: Response) -> str:
     """Our own reading, where the file that was imported says otherwise."""
     if response.our_outcome == response.outcome:
         return ""
     theirs = look.LOOKS[response.outcome].word
     ours = look.LOOKS[response.our_outcome].word
-    read = f" {escape(one_line(response.our_answer, 40))}" if response.our_answer else ""
+    read = f" {escape(one_line(question.show(response.our_answer), 40))}" if response.our_answer else ""
     return f'<span class="mapd-note">the file calls it {theirs}; as we read the answer{read}: {ours}</span>'
 
 

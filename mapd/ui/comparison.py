@@ -161,7 +161,8 @@ def _shown(told: Results, change: Change) -> list[Shown]:
     second = {a.question_id: a for a in after.attempts if a.sample == 0}
     questions = (q for q in before.questions.values() if q.uid in uids)
     return [
-        Shown(q, (attempts.answer("before", first[q.id]), attempts.answer("after", second[q.id]))) for q in questions
+        Shown(q, (attempts.answer("before", q, first[q.id]), attempts.answer("after", q, second[q.id])))
+        for q in questions
     ]
 
 

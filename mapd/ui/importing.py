@@ -18,6 +18,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Kind, Parsed, Row
+from mapd.questions.grading import Task
+from mapd.questions.options import show_answer
 from mapd.store import db, holdings, queries
 from mapd.ui import acting, current, figures, look, text
 from mapd.verdicts import VoteStatus, vote
@@ -214,7 +216,7 @@ def preview(parsed: Parsed) -> None:
     st.subheader(f"The first {min(FIRST, len(parsed.rows))} of {len(parsed.rows):,} mistakes")
     for column, row in zip(st.columns(FIRST), parsed.rows, strict=False):
         with column.container(border=True, height="stretch"):
-            st.html(_mistake(row))
+            st.html(_mistake(row, parsed.task))
 
 
 def _teachers(parsed: Parsed) -> str:
@@ -246,12 +248,14 @@ def _no_votes(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
                     yield {key: text.one_line(value, 40) for key, value in names.items()}
 
 
-def _mistake(row: Row) -> str:
+def _mistake(row: Row, task: Task) -> str:
     """One mistake as a card: question, gold, the student's answer, and how many teachers speak of it."""
-    answer = look.chip("incorrect", text.one_line(row.answer, 24)) if row.answer is not None else look.chip("no_answer")
+    gold, answer = show_answer(row.gold, task, row.options), look.chip("no_answer")
+    if row.answer is not None:
+        answer = look.chip("incorrect", text.one_line(show_answer(row.answer, task, row.options), 24))
     return (
         figures.titled(f"Question {text.one_line(row.source_id, 24)}", text.foreign_html(row.question, max_chars=500))
-        + figures.titled("Gold answer", text.foreign_line_html(row.gold))
+        + figures.titled("Gold answer", text.foreign_line_html(gold))
         + figures.titled("Student answered", answer + text.foreign_html(row.response, max_chars=300))
         + figures.titled("Explanations", f"{len(row.feedback)} feedback, {len(row.rationales)} rationales")
     )

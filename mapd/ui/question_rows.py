@@ -44,22 +44,24 @@ def _shown(item: Item, attempt_id: int, taken: Sequence[Response], said: Said) -
     wrong = {r.id for r in taken if is_mistake(r, item, gold, of_answers[r.id])}
     ordered = sorted(taken, key=lambda response: response.id != attempt_id)  # the others behind the one of the row
     answers = [
-        attempts.Answer("another answer" if n else "answer", r, _chip(r, bad, r.id in wrong, of_answers[r.id]))
+        attempts.Answer("another answer" if n else "answer", r, _chip(item, r, bad, r.id in wrong, of_answers[r.id]))
         for n, r in enumerate(ordered)
     ]
     right = "–" if bad else f"{len(taken) - len(wrong)} of {len(taken)}"
-    return attempts.Shown(replace(item, gold=gold), tuple(answers), _people(of_question, of_answers.values()), right)
+    people = _people(item, of_question, of_answers.values())
+    return attempts.Shown(replace(item, gold=gold), tuple(answers), people, right)
 
 
-def _people(of_question: Ruling, of_answers: Iterable[Ruling]) -> str:
+def _people(item: Item, of_question: Ruling, of_answers: Iterable[Ruling]) -> str:
     """What people say of the question and of the answers, as HTML."""
     rulings = [("question", of_question), *(("attempt", people) for people in of_answers)]
-    return "<br>".join(f"{about}: {rows.said(people, about)}" for about, people in rulings if people.by)
+    return "<br>".join(f"{about}: {rows.said(people, item, about)}" for about, people in rulings if people.by)
 
 
-def _chip(response: Response, bad: bool, wrong: bool, people: Ruling) -> str:
+def _chip(question: Item, response: Response, bad: bool, wrong: bool, people: Ruling) -> str:
     """What the answer comes to, as people have it."""
-    answer = or_corrected(response.answer, people)
+    read = or_corrected(response.answer, people)
+    answer = read and question.show(read)
     if bad:
         return attempts.chip("nothing", answer, word="taken out")
     if not wrong:

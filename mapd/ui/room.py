@@ -116,7 +116,7 @@ def _count(uid: str, to: str, reveal: bool) -> None:
 def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
     """The room beside the committee, people, the checks, and the truth."""
     accept, reject = st.session_state[HANDS][x.text.uid]
-    people = f'<div class="mapd-checks">{cards.labelled("people")}{_people(x)}</div>' if x.judged else ""
+    people = f'<div class="mapd-checks">{cards.labelled("people")}{_people(x, mistake)}</div>' if x.judged else ""
     st.html(
         '<div class="mapd-room-answer" tabindex="0" role="region" aria-label="the answer">'
         + _room(accept, reject, x)
@@ -125,18 +125,18 @@ def _answer(mistake: Mistake, x: Explained, curated: Curated) -> None:
         + people
         + cards.votes(x, curated)
         + (f'<div class="mapd-checks">{cards.labelled("")}{rows.SCORES_ALONE}</div>' if rows.scores_alone(x) else "")
-        + cards.checks(x, mistake.gold)
+        + cards.checks(x, mistake)
         + f'<div class="mapd-checks">{cards.labelled("truth")}<span>gold answer '
-        f"<b>{text.gold_html(mistake.gold, 80)}</b></span>"
+        f"<b>{text.gold_html(mistake.shown_gold, 80)}</b></span>"
         f"<span>written by {cards.small_chip(x.text.teacher, curated)}</span></div></div>"
     )
 
 
-def _people(x: Explained) -> str:
+def _people(x: Explained, mistake: Mistake) -> str:
     """What people decided, and what counts by it."""
     counts = look.chip("conflict") if x.people.conflict else look.chip(x.verdict.value)
     differ = " otherwise than the committee, and it counts" if x.overridden and not x.people.conflict else ""
-    return f"{counts}<span>{rows.said(x.people)}{differ}</span>"
+    return f"{counts}<span>{rows.said(x.people, mistake.question)}{differ}</span>"
 
 
 def _room(accept: int, reject: int, x: Explained) -> str:

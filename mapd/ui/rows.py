@@ -18,6 +18,7 @@ import streamlit as st
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.questions.options import lettered
 from mapd.store import listing
 from mapd.store.queries import Item, Text
 from mapd.ui import current
@@ -173,14 +174,14 @@ def text_cells(
         "no": number_cell(mistake.question),
         "teacher": _cell(_author(x.text, colours)),
         "text": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
-        "answer": _cell(_answer(x.states.matches_gold, x.answer, mistake.gold, x.text.kind)),
+        "answer": _cell(_answer(x.states.matches_gold, mistake.show(x.answer), mistake.shown_gold, x.text.kind)),
         "votes": _cell(votes or "–", one_line(said_by or "no votes", 300)),
         "mean": _cell("–" if mean is None else f"{float(mean):.2f}"),
         "spread": _cell(str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
         "verdict": _cell(_verdict(x)),
         "change": _cell(_change(was or x.verdict, x)),
         "checks": _cell("".join(_state(check, getattr(x.states, check)) for check in CHECKS)),
-        "people": _cell(said(x.people) if x.judged else "–"),
+        "people": _cell(said(x.people, mistake.question) if x.judged else "–"),
         "task": _cell(mistake.question.task.value),
         "length": _cell(f"{len(x.text.text.split()):,}"),
     }
@@ -238,7 +239,7 @@ def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
         "question": foreign_html(question, found(question, words), LONGEST),
         "votes": "<br>".join(_votes(x)) or "none",
         "committee": f"{LOOKS[x.committee.verdict.value].word}: {escape(x.committee.why)}",
-        "people": said(x.people),
+        "people": said(x.people, mistake.question),
         "checks": "<br>".join(checks),
         "student": foreign_html(student, found(student, words), LONGEST),
     }
@@ -253,8 +254,7 @@ def _states(x: Explained) -> list[tuple[str, State]]:
 
 def _question(mistake: Mistake) -> str:
     q = mistake.question
-    options = "\n".join(f"{letter}. {option}" for letter, option in zip("ABCDEFGHIJ", q.options, strict=False))
-    return "\n\n".join(part for part in (q.context, q.text, options) if part)
+    return "\n\n".join(part for part in (q.context, q.text, "\n".join(lettered(q.options))) if part)
 
 
 def _votes(x: Explained) -> list[str]:
@@ -273,8 +273,8 @@ def scores_alone(x: Explained) -> bool:
     return bool(x.text.votes) and not any(v.text for v in x.text.votes)
 
 
-def said(people: Ruling, about: str = "text") -> str:
-    """What people decided of a text, an attempt or a question, as HTML."""
+def said(people: Ruling, question: Item, about: str = "text") -> str:
+    """What people decided of a text, an attempt or a question, as HTML. `question`: whose answer they may correct."""
     who = escape(one_line(" and ".join(people.by), 200))
     if people.conflict:
         return f"{who} differ: an adjudicator decides"
@@ -282,7 +282,7 @@ def said(people: Ruling, about: str = "text") -> str:
         return "nobody has judged it"
     word = word_of(people.decision, about)
     if people.decision is Act.CORRECT:
-        word += f" {escape(one_line(people.value or '', 60))}"
+        word += f" {escape(one_line(question.show(people.value or ''), 60))}"
     reason = f": {escape(people.reason.replace('_', ' '))}" if people.reason else ""
     return f"{word} by {who}{reason}"
 
@@ -301,7 +301,7 @@ def mistake_cells(mistake: Mistake, colours: Mapping[str, str], words: str = "")
     return {
         "no": number_cell(mistake.question),
         "question": _cell("".join(foreign_line_html(line, 240, words) for line in lines)),
-        "answer": _cell(_answer(answer, mistake.answer, mistake.gold, "attempt")),
+        "answer": _cell(_answer(answer, mistake.show(mistake.answer), mistake.shown_gold, "attempt")),
         "rationales": _cell("".join(_brief(x, colours) for x in mistake.rationales) or "none"),
         "feedback": _cell(f"{standing} of {len(mistake.feedback)}", "feedback that stands"),
         "pair": _cell(f"{_sign('holds' if pair else 'nothing')} {why}"),
@@ -329,7 +329,7 @@ def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") 
     question, student = _question(mistake), mistake.attempt.text
     facts = {
         "question": foreign_html(question, found(question, words), LONGEST),
-        "gold": gold_html(mistake.gold, 200),
+        "gold": gold_html(mistake.shown_gold, 200),
         "student": foreign_html(student, found(student, words), LONGEST),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'

@@ -81,7 +81,7 @@ def asked_how(row: t.Exam, sat: Sat) -> None:
     ]
     settings += [("seed", str(row.seed))] if row.seed is not None else []
     st.html(figures.table(("asked", ""), settings, words=2))
-    if row.graded_by == "ours":
+    if "prompt" in row.decoding:  # not where the student was asked elsewhere
         with st.expander("The prompt"):
             st.code(prompts.EXAM.text, language=None, wrap_lines=True)
 
@@ -119,5 +119,6 @@ def listed(material: Material) -> None:
         st.caption("No attempt is among these.")
         return
     page = attempts.pages(len(found))
-    shown = [Shown(material.questions[a.question_id], (attempts.answer("the student's response", a),)) for a in found]
+    asked = [(material.questions[a.question_id], a) for a in found]
+    shown = [Shown(q, (attempts.answer("the student's response", q, a),)) for q, a in asked]
     attempts.draw(attempts.part(shown, page), ("answer",), judge=material.exam.split == "train")

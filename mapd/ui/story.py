@@ -106,9 +106,10 @@ def _note(words: str) -> str:
 
 
 def _asked(m: Mistake) -> str:
-    answer = look.chip("no_answer") if m.answer is None else look.chip("incorrect", text.one_line(m.answer, 24))
-    known = bool(m.gold.strip())
-    gold = look.chip("correct" if known else "nothing", text.one_line(m.gold, 40), word="gold" if known else "no gold")
+    read = m.show(m.answer)
+    answer = look.chip("no_answer") if read is None else look.chip("incorrect", text.one_line(read, 24))
+    known, shown = bool(m.gold.strip()), text.one_line(m.shown_gold, 40)
+    gold = look.chip("correct" if known else "nothing", shown, word="gold" if known else "no gold")
     return (
         text.foreign_html(m.question.text, max_chars=500)
         + f"<div>{answer}{gold}</div>"
@@ -118,13 +119,13 @@ def _asked(m: Mistake) -> str:
 
 def _explained(m: Mistake, places: Places) -> str:
     known = bool(m.gold.strip())
-    rows = "".join(_rationale(x, places, known=known) for x in m.rationales) or _note("no rationale")
+    rows = "".join(_rationale(m, x, places, known=known) for x in m.rationales) or _note("no rationale")
     standing = sum(x.verdict is Verdict.ACCEPTED for x in m.feedback)
     feedback = f"and {len(m.feedback)} feedback, of which {standing} {'stands' if standing == 1 else 'stand'}"
     return f"{rows}{_note(feedback)}"
 
 
-def _rationale(x: Explained, places: Places, *, known: bool) -> str:
+def _rationale(m: Mistake, x: Explained, places: Places, *, known: bool) -> str:
     """Who, the verdict with its mean, the votes, the rationale's own answer, and its first line."""
     mean = "" if x.committee.mean is None or x.overridden else f"{float(x.committee.mean):.1f}"  # it is no reason then
     votes = " · ".join(
@@ -135,7 +136,7 @@ def _rationale(x: Explained, places: Places, *, known: bool) -> str:
     )
     chips += look.chip("overridden") if x.overridden else ""
     outcome = ANSWERS[x.states.matches_gold] if known or x.answer is None else "nothing"
-    answer = look.chip(outcome, text.one_line(x.answer or "", 20))
+    answer = look.chip(outcome, text.one_line(m.show(x.answer) or "", 20))
     line = text.foreign_line_html(x.text.text, 200)
     return f'<div class="mapd-said"><div>{chips}{answer}<span class="mapd-note">{votes}</span></div>{line}</div>'
 
@@ -150,7 +151,7 @@ def _stopped(m: Mistake, places: Places) -> str:
     scores = "".join(look.score_dots(v.score) for v in counted(x.text.votes))
     found = []
     if x.states.matches_gold is State.FAILS:
-        found.append(f"its answer {x.answer} is not the gold answer {m.gold}")
+        found.append(f"its answer {m.show(x.answer)} is not the gold answer {m.shown_gold}")
     if x.states.equations_true is State.FAILS:
         found.append("an equation is false")
     return (
@@ -208,7 +209,7 @@ def _sibling(exam: ExamInfo, m: Mistake) -> str:
     parts = [text.foreign_html(question.text, max_chars=400)]
     for word, material in (("before", before), ("after", after)):
         response = next(a for a in material.attempts if a.question_id == question.id)
-        chip = look.chip(response.outcome, text.one_line(response.answer or "", 20))
+        chip = look.chip(response.outcome, text.one_line(question.show(response.answer or ""), 20))
         quote = f'<blockquote class="mapd-quote">{text.foreign_html(response.text, max_chars=300)}</blockquote>'
         parts.append(figures.titled(word, chip + quote))
     overall = told.overall

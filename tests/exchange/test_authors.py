@@ -266,7 +266,7 @@ def other_shape(gold: str, **more: object) -> Rows:
         ("false.\tCats are mammals. Fish aren't.", {}, Task.BOOLEAN, "false", "Cats are mammals. Fish aren't."),
         ("True\t", {}, Task.BOOLEAN, "true", None),
         ("48/2 = 24\n48+24 = 72\n#### 72", {}, Task.NUMERIC, "72", "48/2 = 24\n48+24 = 72\n"),
-        ("1", {"options": ["red", "blue"], "context": "Ann likes blue."}, Task.CHOICE, "1", None),
+        ("1", {"options": ["red", "blue"], "context": "Ann likes blue."}, Task.CHOICE, "B", None),
         ("Paris", {}, Task.TEXT, "Paris", None),
         ("3.50", {}, Task.NUMERIC, "3.50", None),
     ],

@@ -22,6 +22,7 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import Act, Check, Policy
+from tests import choices
 from tests.counting import Count
 from tests.pages.running import open_page, shown
 
@@ -131,10 +132,22 @@ def asked_again(session: Session) -> None:
     ask_again(session)
 
 
+def of_choices(session: Session) -> None:
+    """With a second exam, of choices that were answered elsewhere and corrected here."""
+    second = choices.fill(session).id
+    mistakes = judging.curated_set(session, second).mistakes
+    for kind, row, value in (
+        ("rationale", mistakes[1].rationales[0].text.id, "granite 1"),
+        ("question", mistakes[0].question.id, "C"),
+        ("attempt", mistakes[2].attempt.id, "moss 2"),
+    ):
+        judging.judge(session, Target(kind, row), Act.CORRECT, by=owner("ann"), value=value)
+
+
 KINDS: dict[str, Callable[[Session], None]] = {
-    make.__name__: make for make in (imported, lived_in, under_gold, of_our_own, several, asked_again)
+    make.__name__: make for make in (imported, lived_in, under_gold, of_our_own, several, asked_again, of_choices)
 }
-EXAMS = [(name, 1) for name in KINDS] + [("asked_again", 2), ("demo", 1), ("demo", 2)]
+EXAMS = [(name, 1) for name in KINDS] + [("asked_again", 2), ("of_choices", 2), ("demo", 1), ("demo", 2)]
 
 
 @pytest.fixture(scope="session")

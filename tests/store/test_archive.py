@@ -46,7 +46,8 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     policy = t.Policy(name="mine", threshold_hundredths=350, checks=["shows_work"], person="ann")
     guidelines = t.Guidelines(text="# Accept\nwhat is right", person="ann")
     view = t.SavedView(name="wrong", address={"gold": "fails"}, person="ann")
-    session.add_all([tuned, job, teacher, policy, guidelines, view])
+    fields = t.SavedMapping(name="stories", text="question=Body,answer=Answer", person="ann")
+    session.add_all([tuned, job, teacher, policy, guidelines, view, fields])
     session.flush()
     training = t.Finetune(
         parent_id=tuned.parent_id or 0, snapshot_id=frozen.id or 0, student_id=tuned.id, alpha=0.5, seed=1

@@ -8,7 +8,7 @@ from mapd.curation import repairing
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.suspicion import suspicion
-from mapd.store.queries import JudgementRow, Text, Vote
+from mapd.store.queries import Item, JudgementRow, Text, Vote
 from mapd.ui import times
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip, word_of
 from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
@@ -78,14 +78,16 @@ def question(mistake: Mistake, *, worked: bool = True) -> str:
 
 def gold(mistake: Mistake, *, covered: bool) -> str:
     """The gold answer, as corrected; the one that was given beside it, unless what people say is `covered`."""
-    given = mistake.question.gold
-    was = "" if covered or given == mistake.gold else f' <s class="mapd-note">{gold_html(given, 40)}</s> corrected'
-    return f'{labelled("gold")} <b class="mapd-answer">{gold_html(mistake.gold, 60)}</b>{was}'
+    was = ""
+    if not covered and mistake.question.gold != mistake.gold:
+        given = gold_html(mistake.question.show(mistake.question.gold), 40)
+        was = f' <s class="mapd-note">{given}</s> corrected'
+    return f'{labelled("gold")} <b class="mapd-answer">{gold_html(mistake.shown_gold, 60)}</b>{was}'
 
 
 def answered(mistake: Mistake, *, covered: bool) -> str:
     """The student's own answer beside the gold; `covered`, without what people and our own reading say of it."""
-    if mistake.answer is None:
+    if (answer := mistake.show(mistake.answer)) is None:
         return f"{labelled('student')} {chip('no_answer')}"
     look = LOOKS["incorrect"]
     read = (
@@ -93,12 +95,12 @@ def answered(mistake: Mistake, *, covered: bool) -> str:
         if covered or mistake.answer == mistake.attempt.answer
         else ' <span class="mapd-note">as people read it</span>'
     )
-    ours = mistake.attempt.our_answer
+    ours = mistake.show(mistake.attempt.our_answer)
     doubt = ""
     if mistake.possibly_not and ours and not covered:
         doubt = f' <span class="mapd-note">possibly not a mistake: we read {escape(one_line(ours, 30))}</span>'
     return (
-        f'{labelled("student")} <b class="mapd-answer">{escape(one_line(mistake.answer, 40))}</b> '
+        f'{labelled("student")} <b class="mapd-answer">{escape(one_line(answer, 40))}</b> '
         f'<span class="mapd-sign" style="--c:{look.colour}" role="img" aria-label="wrong" '
         f'title="not the gold answer">{look.sign}</span>'
         f"{read}{doubt}"
@@ -127,17 +129,17 @@ MARKS = {
 }
 
 
-def text_line(x: Explained, curated: Curated, mark: str = "") -> str:
+def text_line(x: Explained, mistake: Mistake, curated: Curated, mark: str = "") -> str:
     """One text on one line: teacher, its answer against the gold, mean, verdict, and whether it was decided or waits.
 
     `mark`: what is said of it where nobody has decided.
     """
     if isinstance(x.checks, FeedbackChecks):
         said = f'<span class="mapd-note">{STATES_GOLD[x.states.matches_gold]}</span> {sign(x.states.matches_gold)}'
-    elif x.answer is None:
+    elif (answer := mistake.show(x.answer)) is None:
         said = '<span class="mapd-note">answer can’t be read</span>'
     else:
-        said = f'<span class="mapd-answer">{escape(one_line(x.answer, 24))}</span> {sign(x.states.matches_gold)}'
+        said = f'<span class="mapd-answer">{escape(one_line(answer, 24))}</span> {sign(x.states.matches_gold)}'
     step = '<span class="mapd-note">false step</span>' if x.states.equations_true is State.FAILS else ""
     mean = "–" if x.committee.mean is None else f"{float(x.committee.mean):.1f}"
     who = small_chip(x.text.teacher, curated, f"✎ {x.text.teacher}" * bool(x.text.repairs_id), x.text.by)
@@ -223,7 +225,7 @@ def _named(x: Explained) -> list[tuple[Mark, str]]:
     return [(Mark(*span, f"{who} calls this step wrong", "named"), who) for span, who in found if span]
 
 
-def checks(x: Explained, gold_answer: str) -> str:
+def checks(x: Explained, mistake: Mistake) -> str:
     """What the checks found, in one line."""
     equations = x.checks.equations
     true = sum(e.true for e in equations)
@@ -231,9 +233,9 @@ def checks(x: Explained, gold_answer: str) -> str:
     if isinstance(x.checks, FeedbackChecks):
         found = [(STATES_GOLD[x.states.matches_gold], x.states.matches_gold)]
     else:
-        shown = "can’t be read" if x.answer is None else escape(one_line(x.answer, 30))
+        shown = "can’t be read" if x.answer is None else escape(one_line(mistake.question.show(x.answer), 30))
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(x.states.matches_gold)
-        gold_shown = f" {relation} gold {escape(one_line(gold_answer, 30))}" if relation else ""
+        gold_shown = f" {relation} gold {escape(one_line(mistake.shown_gold, 30))}" if relation else ""
         found = [(f"answer {shown}{gold_shown}", x.states.matches_gold)]
     found.append((counted_, x.states.equations_true))
     if x.text.kind == "rationale":
@@ -284,35 +286,35 @@ def _says(j: Judged) -> str:
     return f"{chip('accepted' if j.decision is Act.ACCEPT else 'rejected')}{escape(one_line(j.person, 30))}{role}"
 
 
-def differing(rows: Sequence[JudgementRow], person: str) -> str:
+def differing(rows: Sequence[JudgementRow], question: Item, person: str) -> str:
     """What people say of one target that waits for the last word, each with reason and note, for whom decides now."""
     by_id = {row.judged.id: row for row in rows}
     of_text = rows[0].target in ("rationale", "feedback")
     said = heard((row.judged for row in rows), VERDICT if of_text else ANYTHING)
-    lines = "".join(_differs(by_id[j.id], of_text) for j in said)
+    lines = "".join(_differs(by_id[j.id], question, of_text) for j in said)
     own = "You are one of them: better that somebody else decides. " if person in {j.person for j in said} else ""
     word = f"{own}What you decide here is the adjudicator’s word: it counts, and theirs stay on record."
     title = "people disagree" if len({(j.decision, j.value) for j in said}) > 1 else "people decided"
     return f'{labelled(title)}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{word}</p>'
 
 
-def explained(row: JudgementRow, own: Act | None) -> str:
+def explained(row: JudgementRow, question: Item, own: Act | None) -> str:
     """What the adjudicator said of a practice text, beside what one said oneself."""
     same = "You said the same." if own is row.judged.decision else "You said otherwise."
-    lines = _differs(row, of_text=True)
+    lines = _differs(row, question, of_text=True)
     return f'{labelled("practice · explained")}<ul class="mapd-history">{lines}</ul><p class="mapd-note">{same}</p>'
 
 
-def _differs(row: JudgementRow, of_text: bool) -> str:
+def _differs(row: JudgementRow, question: Item, of_text: bool) -> str:
     j = row.judged
-    who = _says(j) if of_text else f"<b>{escape(one_line(j.person, 30))}</b> {escape(_said(row))}"
+    who = _says(j) if of_text else f"<b>{escape(one_line(j.person, 30))}</b> {escape(_said(row, question))}"
     how = "" if row.revealed or not of_text else '<span class="mapd-note">judged first</span>'
     why = f"<b>{escape(words(j.reason))}</b>" if j.reason and of_text else ""
     note = f"“{escape(one_line(row.note, 500))}”" if row.note else ""
     return f"<li>{' · '.join(filter(None, (who, why, note, how)))}</li>"
 
 
-def history(rows: Sequence[JudgementRow], *, covered: bool, taken_back: Sequence[Text] = ()) -> str:
+def history(rows: Sequence[JudgementRow], question: Item, *, covered: bool, taken_back: Sequence[Text] = ()) -> str:
     """Every judgement on what is shown, oldest first: who, what, when, why, and what the committee said then.
 
     What was undone is struck out, and each undo and redo has a line of its own.
@@ -325,7 +327,7 @@ def history(rows: Sequence[JudgementRow], *, covered: bool, taken_back: Sequence
     for row in rows:
         verb, about = _about(row, by_id)
         on = f"{row.target}: " if row.target in ("attempt", "question") else ""
-        what = escape(f"{on}{_said(about)}")
+        what = escape(f"{on}{_said(about, question)}")
         said = [what if verb or row.judged.id in standing else f"<s>{what}</s>"]
         if not verb:
             said += [escape(one_line(row.note, 500))] if row.note else []
@@ -349,10 +351,14 @@ def _about(row: JudgementRow, by_id: Mapping[int, JudgementRow]) -> tuple[str, J
     return verb, about
 
 
-def _said(row: JudgementRow) -> str:
+def _said(row: JudgementRow, question: Item | None = None) -> str:
+    """What a judgement says; a corrected answer as its `question` shows it, where that is at hand."""
     if row.judged.decision is Act.SKIP:
         return "note" if row.judged.only_notes else "skipped"
-    detail = row.judged.value if row.judged.decision is Act.CORRECT else words(row.judged.reason)
+    detail = words(row.judged.reason)
+    if row.judged.decision is Act.CORRECT:
+        detail = row.judged.value or ""
+        detail = question.show(detail) if question is not None else detail
     return f"{word_of(row.judged.decision, row.target)} {one_line(detail or '', 60)}".strip()
 
 

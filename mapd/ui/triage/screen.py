@@ -177,8 +177,8 @@ def _text_lines(scene: Scene, texts: Sequence[Explained], first: int) -> None:
         name = f"mapd_text_{'focus' if in_focus else 'line'}_{number}"
         with st.container(key=name, horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
             _press(str(number), "", scene.version, go, scene.at(x))
-            covered = x.text.id in scene.hidden
-            st.html(cards.covered_line(x) if covered else cards.text_line(x, scene.curated, _mark(scene, x)))
+            line = cards.text_line(x, scene.mistake, scene.curated, _mark(scene, x))
+            st.html(cards.covered_line(x) if x.text.id in scene.hidden else line)
 
 
 def _mark(scene: Scene, x: Explained) -> str:
@@ -233,7 +233,7 @@ def focus(scene: Scene) -> None:
             return
         _read(scene, x, cards.head(x, scene.mistake, scene.curated, scene.line.queue.name))
         with _line("checks"):
-            st.html(cards.checks(x, scene.mistake.gold))
+            st.html(cards.checks(x, scene.mistake))
             _about_answer(scene)
         st.html(cards.votes(x, scene.curated))
         st.html(cards.why(x, _rows_on(scene, x)))
@@ -247,7 +247,7 @@ def _read(scene: Scene, x: Explained, head: str) -> None:
     if not scene.covered:
         _disagreement(scene, scene.item)
         if scene.explained is not None:
-            st.html(cards.explained(scene.explained, scene.own))
+            st.html(cards.explained(scene.explained, scene.mistake.question, scene.own))
     if asked:
         rendered.draw(x.text.text, "focus")
     else:
@@ -265,7 +265,7 @@ def _rows(scene: Scene, target: Target) -> list[JudgementRow]:
 def _disagreement(scene: Scene, item: Item) -> None:
     """What people say, where this person settles it."""
     if item.role == ADJUDICATOR:
-        st.html(cards.differing(_rows(scene, item.target), scene.person))
+        st.html(cards.differing(_rows(scene, item.target), scene.mistake.question, scene.person))
 
 
 # -- the actions ------------------------------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ def _history(scene: Scene) -> None:
     gone = [x for x in scene.mistake.taken_back if x.repairs_id == focus]
     with _panel("h", f"history · {len(rows)}", scene.version):
         st.html(
-            cards.history(rows, covered=scene.covered, taken_back=gone)
+            cards.history(rows, scene.mistake.question, covered=scene.covered, taken_back=gone)
             if rows
             else '<p class="mapd-note">Nobody has judged this yet.</p>'
         )

@@ -1,0 +1,69 @@
+"""`mapd import attempts`, `mapd exam export`: a model's answers, in and out as files."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from mapd.cli.shared import AsJson, PersonName, SkipBad, errors, one_of, person_of, reading, show, write_bad, writing
+from mapd.errors import BadInput
+from mapd.exchange import attempts
+from mapd.questions import sets, sources
+from mapd.questions.rows import SPLITS
+from mapd.store import queries
+
+
+def import_attempts(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON Lines, or samples_….jsonl of lm-eval.")],
+    questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
+    split: Annotated[str | None, typer.Option(help="train, dev or test, where the answers are of several.")] = None,
+    student: Annotated[str | None, typer.Option(metavar="NAME", help="By default from the rows or the file.")] = None,
+    open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
+    skip_bad: SkipBad = None,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import answers that a model gave elsewhere as an exam, graded here. The same content again is the same exam."""
+    if split is not None:
+        one_of("--split", split, SPLITS)
+    tables = [table for path in paths for table in sources.read_path(path)]
+    with (
+        writing() as session,
+        Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
+    ):
+        question_set = sets.get(session, questions)
+        parsed = attempts.parse(session, tables, question_set, split=split, student=student)
+        if skip_bad is None or not parsed.answers:
+            parsed.refuse_bad()
+        elif parsed.bad:
+            write_bad(skip_bad, parsed.bad)
+        task = bar.add_task("grading", total=len(parsed.answers))
+        outcome = attempts.store(
+            session,
+            parsed,
+            question_set,
+            by=person_of(by),
+            open_test=open_test,
+            progress=lambda n, _: bar.update(task, completed=n),
+        )
+    result = asdict(outcome) | {"skipped": len(parsed.bad)}
+    new = result.pop("new")
+    show(result, as_json, "imported" if new else "these answers are imported already")
+
+
+def export_attempts(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Is written as JSON Lines.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write an exam's answers to a file, which `mapd import attempts` reads."""
+    with reading() as session:
+        rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
+    try:
+        path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"the answers can't be written to {path} ({error.strerror}); choose another place") from error
+    show({"path": str(path), "answers": len(rows)}, as_json, "exported")

@@ -1,0 +1,385 @@
+"""Answers that a model gave elsewhere, as an exam that is graded here; and an exam's answers as such a file.
+
+    {"question_id": "chal-1", "response": "76 - 25 = 51\\nAnswer: 51"}                         plain
+    {"question_id": "chal-1", "sample": 0, "response": "…", "student": "smollm2", …}           as `lines` writes it
+    {"doc_id": 0, "doc": {"ID": "chal-1", "Body": …}, "resps": [["76 - 25 = 51"]], "filter": "strict-match", …}
+
+The last is a line of lm-evaluation-harness's samples_….jsonl: its `doc` is the row of the question set, and is read as
+question files are. Several rows of one question are samples. A row is matched by its id, else by its question's text;
+an id whose question has another text is refused, because other files number their questions from 0, too.
+"""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd import exam as stage
+from mapd import students
+from mapd.errors import BadInput, BadRows, Undecided
+from mapd.people import Person, Right, require
+from mapd.questions import formats
+from mapd.questions.drafts import Draft, Source, drafts_of
+from mapd.questions.grading import Task, grade
+from mapd.questions.imports import BadRow
+from mapd.questions.options import show_answer
+from mapd.questions.rows import LONGEST_NAME, UNSTORABLE, Row, asked
+from mapd.questions.tables import Record, Table
+from mapd.questions.values import as_text, is_blank, short, without_zeros
+from mapd.store import queries
+from mapd.store import tables as t
+
+IDS = ("question_id", "id", "question_uid")  # under which a plain row names its question
+NO_TEXTS = "no texts but the likelihoods of options; take the samples of a task that generates (generate_until)"
+BLOCK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response to one question of the set."""
+
+    question: t.Question
+    sample: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A file's answers, matched to a set's questions; nothing written yet."""
+
+    answers: tuple[Answer, ...]
+    bad: tuple[BadRow, ...]
+    student: str
+    split: str
+
+    def refuse_bad(self) -> None:
+        """Refuse a file with rows that can't be matched or read.
+
+        Raises: BadRows.
+        """
+        if self.bad:
+            faults = [(row.file, row.number, name, what) for row in self.bad for name, what in row.faults]
+            cure = "--skip-bad FILE imports the rest" if self.answers else ""
+            raise BadRows(faults, self.bad[0].unit, cure=cure)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import gave."""
+
+    exam: str
+    student: str
+    split: str
+    questions: int
+    n: int
+    correct: int
+    mistakes: int
+    no_answer: int
+    new: bool
+
+
+# --- Rows of a file ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Reply:
+    """What a row says: which question it answers, and with which texts."""
+
+    table: Table
+    number: int
+    written: Mapping[str, Any]
+    name: str | None = None
+    asked: list[tuple[str, ...]] = field(default_factory=list)  # what the question may be: context, text, options
+    texts: list[str] = field(default_factory=list)
+    sample: int | None = None
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_bad(self) -> BadRow:
+        """Return the row with what is wrong with it."""
+        return BadRow(self.table.name, self.table.unit, self.number, tuple(self.faults), self.written)
+
+
+def parse(
+    session: Session, tables: Sequence[Table], questions: t.QuestionSet, *, split: str | None, student: str | None
+) -> Parsed:
+    """Read files of answers and match them to a set's questions.
+
+    Raises: BadInput where a file holds no answers; Undecided where they are of several splits and none is asked for.
+    """
+    index = _Index(session.exec(select(t.Question).where(t.Question.set_id == questions.id)).all())
+    pairs: list[tuple[_Reply, t.Question]] = []
+    bad: list[BadRow] = []
+    for table in tables:
+        replies = _replies(table)
+        for reply in replies:
+            question = None if reply.faults else index.find(reply)
+            if question is not None and split is not None and question.split != split:
+                reply.faults.append(("question", f"is in split {question.split}, not {split}"))
+            if question is not None and not reply.faults:
+                pairs.append((reply, question))
+        bad += (reply.as_bad() for reply in replies if reply.faults)
+        bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
+    splits = Counter(question.split for _, question in pairs)
+    if len(splits) > 1:
+        counts = ", ".join(f"{name} ({n:,})" for name, n in sorted(splits.items()))
+        raise Undecided(
+            f"the answers are to questions of several splits: {counts}; an exam has one: say which with --split",
+            "split",
+            tuple(splits),
+        )
+    name = student or _student_of(tables)
+    answers, repetitions = _samples(pairs)
+    return Parsed(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
+
+
+def _replies(table: Table) -> list[_Reply]:
+    """What each row of a file says. A harness writes one for each of its filters: the same texts count once."""
+    if table.is_text or not table.records:
+        raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}')
+    asked_by = _docs(table)
+    replies = []
+    first_filters: dict[tuple[Any, ...], str] = {}
+    for record in table.records:
+        if not record.fields.keys() & {"doc", "resps"}:
+            replies.append(_plain_reply(table, record))
+            continue
+        reply = _harness_reply(table, record, *asked_by.get(record.number, (None, [])))
+        content, name = (reply.name, *reply.asked, *reply.texts), str(record.fields.get("filter"))
+        if first_filters.setdefault(content, name) == name or reply.faults:
+            replies.append(reply)
+    return replies
+
+
+def _docs(table: Table) -> dict[int, tuple[str | None, list[tuple[str, ...]]]]:
+    """The questions that a harness wrote beside its answers, by row: the id, and what may have been asked.
+
+    They are read as question files are; where no format knows them, each of their texts may be the question.
+    """
+    records = tuple(Record(r.number, r.fields["doc"]) for r in table.records if isinstance(r.fields.get("doc"), dict))
+    if not records:
+        return {}
+    try:
+        format_, shape = formats.recognise(table.name, [record.fields for record in records])
+    except BadInput:
+        return {n: (None, [_alone(v) for v in doc.values() if isinstance(v, str)]) for n, doc in records}
+    source = Source(Table(table.name, table.unit, records), format_, shape, shape.mapping)
+    return {draft.number: (draft.read_name("id"), _asked_of(draft)) for draft in drafts_of(source)}
+
+
+def _asked_of(doc: Draft) -> list[tuple[str, ...]]:
+    text, context = as_text(doc.values["question"]) or "", as_text(doc.values["context"])
+    return [asked(Row("", "", doc.task, text, "", context=context, options=doc.offered.texts)), _alone(text)]
+
+
+def _alone(text: str) -> tuple[str, ...]:
+    """A question's text without passage and options."""
+    return asked(Row("", "", Task.TEXT, text, ""))
+
+
+def _harness_reply(table: Table, record: Record, name: str | None, asked_by: list[tuple[str, ...]]) -> _Reply:
+    reply = _Reply(table, record.number, record.fields, name, asked_by)
+    if not isinstance(record.fields.get("doc"), dict):
+        reply.faults.append(("doc", "missing; it tells which question was asked"))
+        return reply
+    responses = record.fields.get("resps", record.fields.get("filtered_resps"))
+    if "resps" in record.fields and isinstance(responses, list) and len(responses) == 1:
+        responses = responses[0]  # one request, its samples
+    if not isinstance(responses, list) or not all(isinstance(text, str) for text in responses) or not responses:
+        reply.faults.append(("resps", f"{short(record.fields.get('resps'))}: {NO_TEXTS}"))
+        return reply
+    reply.texts = responses
+    return reply
+
+
+def _plain_reply(table: Table, record: Record) -> _Reply:
+    fields = record.fields
+    reply = _Reply(table, record.number, fields)
+    names = [as_text(fields[key]) for key in IDS if not is_blank(fields.get(key))]
+    reply.name = without_zeros(names[0]) if names and names[0] is not None else None
+    if isinstance(question := fields.get("question"), str):
+        reply.asked = [_alone(question)]
+    if reply.name is None and not reply.asked:
+        reply.faults.append(("question_id", "missing; a row names its question"))
+    text = as_text(fields.get("response"))
+    if text is None:
+        reply.faults.append(("response", "missing" if fields.get("response") is None else "no text"))
+    else:
+        reply.texts = [text]
+    sample = fields.get("sample")
+    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < 10_000):
+        reply.faults.append(("sample", f"{short(sample)} is no number of a sample, from 0"))
+    elif sample is not None:
+        reply.sample = sample
+    return reply
+
+
+class _Index:
+    """A set's questions, by id and by what was asked."""
+
+    def __init__(self, questions: Sequence[t.Question]) -> None:
+        self.by_name = {name: q for q in questions for name in (q.uid, q.source_id)}
+        self.by_asked: dict[tuple[str, ...], list[t.Question]] = defaultdict(list)
+        for q in questions:
+            whole = asked(Row("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options)))
+            self.by_asked[whole].append(q)
+            if whole != _alone(q.text):
+                self.by_asked[_alone(q.text)].append(q)
+
+    def find(self, reply: _Reply) -> t.Question | None:
+        """Return the question that a row answers; where there is none, note why."""
+        by_text = next((self.by_asked[key] for key in reply.asked if key in self.by_asked), [])
+        by_name = self.by_name.get(reply.name) if reply.name is not None else None
+        if by_name is not None and (not reply.asked or any(q is by_name for q in by_text)):
+            return by_name
+        if len(by_text) == 1:
+            return by_text[0]
+        reply.faults.append(("question", self._why_not(reply, by_name, by_text)))
+        return None
+
+    def _why_not(self, reply: _Reply, by_name: t.Question | None, by_text: Sequence[t.Question]) -> str:
+        text = reply.asked[-1][1] if reply.asked else ""
+        if by_text:
+            return f"{short(text)} is the text of {len(by_text)} questions of the set; name it by its id"
+        if by_name is not None:
+            return f"{short(reply.name)} is another question in the set: {short(by_name.text)}"
+        return f"{short(reply.name or text)} is no question of the set"
+
+
+def _samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], list[BadRow]]:
+    """The answers with their sample numbers: as a row says, else in the order of the rows."""
+    answers, repetitions = [], []
+    taken: dict[str, set[int]] = defaultdict(set)
+    for reply, question in pairs:
+        for text in reply.texts:
+            sample = len(taken[question.uid]) if reply.sample is None else reply.sample
+            if sample in taken[question.uid]:
+                reply.faults.append(("sample", f"{sample} of this question stands in the file twice"))
+                repetitions.append(reply.as_bad())
+                continue
+            taken[question.uid].add(sample)
+            answers.append(Answer(question, sample, UNSTORABLE.sub("\ufffd", text)))
+    answers.sort(key=lambda answer: (answer.question.position, answer.sample))
+    return answers, repetitions
+
+
+def _student_of(tables: Sequence[Table]) -> str:
+    """Who answered: as the rows say where they agree, else the file's name."""
+    names = {str(record.fields.get("student") or "") for table in tables for record in table.records}
+    if len(names) == 1 and (name := names.pop().strip()):
+        return name
+    return PurePath(tables[0].name.removesuffix(".gz")).stem or "imported"
+
+
+# --- The exam ---------------------------------------------------------------------------------------------------------
+
+
+def store(
+    session: Session,
+    parsed: Parsed,
+    questions: t.QuestionSet,
+    *,
+    by: Person,
+    open_test: str | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Imported:
+    """Write the answers as one exam, graded by us; the same content again returns the exam that is there.
+
+    Raises: Forbidden; BadInput where there are none, the student's name can't be used, or a sealed test split isn't
+    opened.
+    """
+    person, name = require(by, Right.IMPORT), parsed.student.strip()
+    if not parsed.answers:
+        raise BadInput("the file has no answer to any question of the set; nothing was imported")
+    if not 0 < len(name) <= LONGEST_NAME or UNSTORABLE.search(name) or not name.isprintable():
+        raise BadInput(f"a student's name has 1 to {LONGEST_NAME} characters, not {short(name)}; give --student NAME")
+    content = [[answer.question.uid, answer.sample, answer.text] for answer in parsed.answers]
+    words = json.dumps([name, questions.uid, parsed.split, content], sort_keys=True)
+    sha256 = hashlib.sha256(words.encode()).hexdigest()
+    exam = session.exec(select(t.Exam).where(t.Exam.sha256 == sha256)).first()
+    is_new = exam is None
+    if exam is None:
+        exam = _new_exam(session, parsed, questions, name, sha256)
+        if parsed.split == "test":
+            stage.unseal(session, exam, open_test, by=by)
+        for start in range(0, len(parsed.answers), BLOCK):
+            block = parsed.answers[start : start + BLOCK]
+            session.execute(sa.insert(t.Attempt), [_attempt(exam, answer) for answer in block])
+            progress(start + len(block), len(parsed.answers))
+        queries.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(parsed.answers))
+    counts = stage.result(session, exam.uid)
+    return Imported(
+        exam=exam.uid,
+        student=session.get_one(t.Student, exam.student_id).name,
+        split=parsed.split,
+        questions=len({answer.question.uid for answer in parsed.answers}),
+        n=counts.n,
+        correct=counts.correct,
+        mistakes=counts.mistakes,
+        no_answer=counts.no_answer,
+        new=is_new,
+    )
+
+
+def _new_exam(session: Session, parsed: Parsed, questions: t.QuestionSet, name: str, sha256: str) -> t.Exam:
+    """The exam's row, and the student's where it isn't there."""
+    student = students.ensure_imported(session, name)
+    title = f"{questions.name} · {student.name} · {parsed.split} · round {student.round} · answered elsewhere"
+    exam = t.Exam(
+        uid=uuid5(NAMESPACE_URL, f"attempts {sha256}").hex,
+        name=stage.free_name(session, title),
+        student_id=queries.identity(student),
+        set_id=queries.identity(questions),
+        split=parsed.split,
+        round=student.round,
+        decoding={"samples": 1 + max(answer.sample for answer in parsed.answers)},
+        graded_by="ours",
+        sha256=sha256,
+    )
+    session.add(exam)
+    session.flush()
+    return exam
+
+
+def _attempt(exam: t.Exam, answer: Answer) -> dict[str, Any]:
+    q = answer.question
+    graded = grade(answer.text, q.gold, Task(q.task), tuple(q.options))
+    return {
+        "uid": uuid5(NAMESPACE_URL, f"attempt {exam.uid} {q.uid} {answer.sample} {answer.text}").hex,
+        "exam_id": exam.id,
+        "question_id": q.id,
+        "sample": answer.sample,
+        "text": answer.text,
+        "answer": graded.answer,
+        "outcome": graded.outcome,
+        "our_answer": graded.answer,
+        "our_outcome": graded.outcome,
+    }
+
+
+def lines(session: Session, exam: queries.ExamInfo) -> Iterator[dict[str, Any]]:
+    """Return each answer of an exam as a line that `parse` reads; of a choice with its text."""
+    query = (
+        select(t.Attempt, t.Question)
+        .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+        .where(t.Attempt.exam_id == exam.id)
+        .order_by(col(t.Question.position), col(t.Attempt.sample))
+    )
+    for attempt, q in session.exec(query):
+        task, options = Task(q.task), tuple(q.options)
+        yield {
+            "question_id": q.source_id,
+            "question_uid": q.uid,
+            "sample": attempt.sample,
+            "response": attempt.text,
+            "student": exam.student,
+            "answer": None if attempt.answer is None else show_answer(attempt.answer, task, options),
+            "outcome": attempt.outcome,
+            "gold": show_answer(q.gold, task, options),
+        }

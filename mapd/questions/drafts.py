@@ -1,0 +1,222 @@
+"""A row on its way to a question: what the mapping finds in it, read part by part, each fault noted at its field. Pure.
+
+    {"Body": "Ann has 3 pens.", "Question": "How many?", "Answer": 3.0} under question=Body+Question,answer=Answer
+    -> read_text("question") "Ann has 3 pens. How many?", and after read_answers gold "3"
+
+Answers are read for all the rows of a file together, because what a key means is one thing for the whole file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mapd.errors import Undecided
+from mapd.questions import golds, mapping, options
+from mapd.questions.formats.format import Format, Shape
+from mapd.questions.grading import LETTERS, Task, extract_answer
+from mapd.questions.mapping import FieldMapping
+from mapd.questions.options import Key, Keyed, Offered
+from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS, UNSTORABLE
+from mapd.questions.tables import Table
+from mapd.questions.values import as_text, as_texts, is_blank, short, without_zeros
+
+FILE = "@file"  # in a mapping: the file's name without its split, such as MMLU's subject
+NO_OPTIONS = Offered(())
+NO_ANSWER = "no answer (a test split?)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A table, the format that it is read as, and which of its fields is what."""
+
+    table: Table
+    format: Format
+    shape: Shape
+    mapping: FieldMapping
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A row: the values that the mapping finds, what was read from them, and what is wrong."""
+
+    source: Source
+    number: int
+    written: dict[str, Any]
+    values: dict[str, Any]
+    task: Task = Task.TEXT
+    offered: Offered = NO_OPTIONS
+    gold: str = ""
+    note: str | None = None  # the solution that the gold was read from
+    faults: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """Its file and line, in words."""
+        return f"{self.source.table.name} {self.source.table.unit} {self.number}"
+
+    def fault(self, part: str, what: str) -> None:
+        """Note what is wrong, under the name that the file has for it."""
+        self.faults.append(("+".join(self.source.mapping.paths(part)) or part, what))
+
+    def read_text(self, part: str) -> str | None:
+        """Return a part as text; None where there is none."""
+        value = self.values[part]
+        if is_blank(value):
+            return None
+        text = as_text(value)
+        if text is None:
+            self.fault(part, f"{short(value)} is no text")
+        elif unstorable := UNSTORABLE.search(text):
+            code, place = ord(unstorable[0]), unstorable.start()
+            self.fault(part, f"U+{code:04X} at character {place} can't be stored; take it out")
+        return text
+
+    def read_name(self, part: str) -> str | None:
+        """Return a text of at most LONGEST_NAME characters: an id, or a family."""
+        text = self.read_text(part)
+        if text is not None and len(text) > LONGEST_NAME:
+            self.fault(part, f"{short(text)} has more than {LONGEST_NAME} characters")
+        return None if text is None else without_zeros(text)
+
+    def read_split(self) -> str:
+        """Return the row's own split, by any of its names."""
+        split = SPLIT_WORDS.get(str(self.values["split"]).strip().lower())
+        if split is None:
+            self.fault("split", f"{short(self.values['split'])} is not one of {', '.join(SPLITS)}")
+        return split or SPLITS[0]
+
+
+def drafts_of(source: Source) -> list[Draft]:
+    """Return a draft for each row of a table, its options read."""
+    family = _family_of_file(source.table.name)
+    drafts = []
+    for record in source.table.records:
+        values = {part: _value(record.fields, part, source.mapping.paths(part), family) for part in mapping.PARTS}
+        draft = Draft(source, record.number, record.fields, values)
+        if values["options"] is not None:
+            _read_options(draft)
+        drafts.append(draft)
+    return drafts
+
+
+def _value(fields: Mapping[str, Any], part: str, paths: Sequence[str], family: str | None) -> Any:
+    """What a part's fields hold: one value as it stands, or several put together; None where there is nothing."""
+    values = [family if path == FILE else mapping.find(fields, path) for path in paths]
+    values = [None if value is mapping.MISSING or is_blank(value) or value in ([], {}) else value for value in values]
+    if part == "options" and len(values) > 1:
+        while values and values[-1] is None:  # four options where a table has room for five
+            values.pop()
+        return values or None
+    values = [value for value in values if value is not None]
+    if not values or (len(values) == 1 and (isinstance(values[0], str) or part in ("options", "answer", "question"))):
+        return values[0] if values else None
+    texts = [_joinable(value) for value in values]
+    return values if None in texts else mapping.JOINS.get(part, " ").join(text for text in texts if text)
+
+
+def _joinable(value: Any) -> str | None:
+    """A text, a number, a list of texts (a line each), or what is true in {"Categorical Reasoning": true}."""
+    if isinstance(value, dict) and value and all(isinstance(truth, bool) for truth in value.values()):
+        return ", ".join(name for name, truth in value.items() if truth)
+    texts = as_texts(value)
+    return None if texts is None else "\n".join(texts)
+
+
+def _family_of_file(name: str) -> str | None:
+    """ "test/abstract_algebra_test.csv" -> "abstract_algebra"."""
+    stem = name.lower().removesuffix(".gz").rpartition("/")[2].rpartition(".")[0]
+    return "_".join(word for word in stem.split("_") if word not in SPLIT_WORDS) or None
+
+
+def _read_options(draft: Draft) -> None:
+    try:
+        draft.offered = options.read_options(draft.values["options"])
+    except ValueError as error:
+        draft.fault("options", f"{short(draft.values['options'])}: {error}")
+        return
+    if alike := options.twins(draft.offered.texts):
+        draft.fault("options", alike)
+    if UNSTORABLE.search("".join(draft.offered.texts)):
+        draft.fault("options", "hold a character that can't be stored; take it out")
+
+
+# --- Answers ----------------------------------------------------------------------------------------------------------
+
+
+def read_answers(shape: Shape, drafts: Sequence[Draft], task: Task | None, key: Key | None) -> Key | None:
+    """Read the gold answers of all rows of one shape; without a task each has its own. Return what a choice's keys are.
+
+    Raises: Undecided where the keys can be read in several ways.
+    """
+    for draft in drafts:
+        if draft.values["answer"] is None:
+            draft.fault("answer", NO_ANSWER)
+    with_answer = [draft for draft in drafts if draft.values["answer"] is not None]
+    if task is Task.CHOICE:
+        return _read_keys(shape, with_answer, key)
+    for draft in with_answer:
+        _read_gold(draft, task, solved=shape.solved)
+    return None
+
+
+def _read_gold(draft: Draft, task: Task | None, *, solved: bool) -> None:
+    if draft.offered.texts:
+        draft.fault("options", f"a {task} question has none; with options it is --task choice")
+    try:
+        gold = golds.read_gold(draft.values["answer"], task, solved=solved)
+    except ValueError as error:
+        draft.fault("answer", str(error))
+        return
+    draft.gold, draft.task, draft.note = gold.answer, gold.task, gold.note
+    if UNSTORABLE.search(gold.answer):
+        draft.fault("answer", "holds a character that can't be stored; take it out")
+
+
+def _read_keys(shape: Shape, drafts: Sequence[Draft], key: Key | None) -> Key | None:
+    """The letter of each gold answer, all of a file's keys read alike."""
+    rows: dict[Draft, Keyed] = {}
+    for draft in drafts:
+        draft.task = Task.CHOICE
+        if draft.offered.texts:
+            answer = _key(draft)
+            readings = options.key_readings(answer, draft.offered)
+            rows[draft] = Keyed(answer, draft.offered, draft.where, readings)
+        elif draft.values["options"] is None:
+            draft.fault("options", "missing; a choice needs them")
+    if not rows:
+        return key
+    key = _choose_key(shape.answers, list(rows.values()), key)
+    for draft, row in rows.items():
+        place = options.place_of(row, key)
+        if place is None:
+            draft.fault("answer", options.describe_misfit(row, key))
+        else:
+            draft.gold = options.letter(place)
+    return key
+
+
+def _key(draft: Draft) -> object:
+    """The key; of a worked solution ("… Answer is A.") the letter that it comes to."""
+    value = draft.values["answer"]
+    if not isinstance(value, str) or not golds.states_answer(value) or options.key_readings(value, draft.offered):
+        return value
+    if (answer := extract_answer(value, Task.CHOICE, draft.offered.texts)) is None:
+        return value
+    draft.note = value
+    return draft.offered.labels[LETTERS.index(answer)] if draft.offered.labels else answer
+
+
+def _choose_key(usual: Key | None, rows: Sequence[Keyed], key: Key | None) -> Key:
+    """What the keys are: as a person says, as all rows can be read, or in doubt as the format has them."""
+    if key is not None:
+        return key
+    keys = options.possible_keys(rows)
+    if usual in keys and all(usual in row.readings for row in rows if row.readings):
+        return usual
+    if len(keys) == 1 and (usual is None or keys == [Key.LABEL]):
+        return keys[0]
+    if not keys:
+        return usual or Key.LABEL
+    choices = list(dict.fromkeys((*([usual] if usual else []), *keys)))
+    doubt = options.describe_doubt(rows, choices)
+    raise Undecided(f"{doubt}; say which with --answers {' or '.join(choices)}", "answers", tuple(choices))

@@ -1,0 +1,74 @@
+"""What a format is: how its rows are recognised, and which of their fields is what. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mapd.questions import mapping
+from mapd.questions.grading import Task
+from mapd.questions.mapping import MISSING, FieldMapping
+from mapd.questions.options import Key
+from mapd.questions.rows import Shares
+
+Rows = Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """One way in which a benchmark is published: its own release, or a copy on the hub.
+
+    `fields`: those that it is recognised by. `when`: what must hold of their values, too. `answers`: what its keys are
+    where they could be read in two ways. `solved`: its answers are worked solutions, which must mark their answer.
+    """
+
+    mapping: FieldMapping
+    fields: tuple[str, ...]
+    when: Callable[[Rows], bool] | None = None
+    answers: Key | None = None
+    solved: bool = False
+
+    def fits(self, rows: Rows, *, by_fields_alone: bool = False) -> bool:
+        """Whether most of the rows have its fields, and values that are its own."""
+        most = len(rows) / 2
+        has_fields = all(sum(mapping.find(row, path) is not MISSING for row in rows) > most for path in self.fields)
+        return has_fields and (by_fields_alone or self.when is None or self.when(rows))
+
+    def is_within(self, other: "Shape") -> bool:
+        """Whether the other shape says more of a row than this one."""
+        if set(self.fields) == set(other.fields):
+            return self.when is None and other.when is not None
+        return set(self.fields) < set(other.fields)
+
+
+def shape(
+    written: str,
+    fields: str,
+    *,
+    when: Callable[[Rows], bool] | None = None,
+    answers: Key | None = None,
+    solved: bool = False,
+) -> Shape:
+    """Return a shape from its mapping as `--map` writes it, and the fields that it is known by, between blanks."""
+    return Shape(mapping.parse(written), tuple(fields.split()), when, answers, solved)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A benchmark's shapes, the task of its questions, and how one file of all of them is split.
+
+    `task` is None where the answers tell it; `is_mixed`: where each question has its own. `left_out`: fields that are
+    left out on purpose.
+    """
+
+    name: str
+    task: Task | None
+    shapes: tuple[Shape, ...]
+    shares: Shares | None = None
+    left_out: tuple[str, ...] = ()
+    is_mixed: bool = False
+
+
+def sizes(train: int, dev: int, test: int) -> Shares:
+    """Return the shares that give splits of these sizes."""
+    whole = train + dev + test
+    return train / whole, dev / whole, test / whole

@@ -1,0 +1,84 @@
+"""LogiQA: a passage, a question about it, four options. The first release is text, eight lines a question:
+
+    <empty>
+    c
+    Some Cantonese don't like chili, so some southerners don't like chili.
+    Which of the following can guarantee the above argument?
+    A.Some Cantonese love chili.
+    B.Some people who like peppers are southerners.
+    C.All Cantonese are southerners.
+    D.Some Cantonese like neither peppers nor sweets.
+
+LogiQA 2 is JSON Lines, in files named .txt; its answers count from 0:
+
+    {"id": 10471, "answer": 0, "text": "The medieval Arabs had many manuscripts …", "type": {"Sufficient Conditional
+     Reasoning": true}, "question": "Which of the following …?", "options": ["Some medieval …", …]}
+
+Copies on the hub have {"context", "query", "options", "correct_option": 0} or {"label": "a", "context", "question",
+"options"}.
+"""
+
+from mapd.errors import BadInput
+from mapd.questions.formats.format import Format, shape, sizes
+from mapd.questions.grading import Task
+from mapd.questions.options import Key
+from mapd.questions.tables import Bad, Record, Table
+from mapd.questions.values import short
+
+LINES = 7  # of a question, without the empty one before it
+
+LOGIQA = Format(
+    "logiqa",
+    Task.CHOICE,
+    (
+        shape(
+            "question=query,context=context,options=options,answer=correct_option,id=id",
+            fields="context query options",
+            answers=Key.INDEX0,
+        ),
+        shape(
+            "question=question,context=context,options=options,answer=label,id=id",
+            fields="context question options label",
+        ),
+        shape(
+            "question=question,context=text,options=options,answer=answer,id=id,family=type",
+            fields="text question options",
+            answers=Key.INDEX0,
+        ),
+    ),
+    shares=sizes(7376, 0, 651),
+)
+
+
+def from_lines(table: Table) -> Table:
+    """Read the first release's text: each question's lines as the fields that the hub's copy has.
+
+    Raises: BadInput where the text isn't of this kind at all.
+    """
+    block: list[Record] = []
+    records: list[Record] = []
+    bad: list[Bad] = []
+    for line in (*table.records, Record(0, {"line": ""})):
+        text = line.fields["line"].strip()
+        if text:
+            block.append(line)
+        elif block:
+            _read_block(block, records, bad)
+            block = []
+    if not records:
+        first = next(record for record in table.records if record.fields["line"].strip())
+        raise BadInput(
+            f"{table.name} is no table of questions: it begins with {short(first.fields['line'])}; known are JSON, "
+            "JSON Lines, CSV, TSV, Parquet, and LogiQA's own text of 8 lines a question"
+        )
+    return Table(table.name, table.unit, tuple(records), tuple(bad), table.split)
+
+
+def _read_block(block: list[Record], records: list[Record], bad: list[Bad]) -> None:
+    number, lines = block[0].number, [record.fields["line"].strip() for record in block]
+    if len(lines) != LINES or lines[0].lower() not in ("a", "b", "c", "d"):
+        why = f"{short(lines[0])} begins no question of 7 lines: letter, passage, question, four options"
+        bad.append(Bad(number, why, "\n".join(lines)))
+        return
+    key, context, query, *options = lines
+    records.append(Record(number, {"context": context, "query": query, "options": options, "correct_option": key}))

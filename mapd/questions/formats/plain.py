@@ -1,0 +1,20 @@
+"""The plain format: question and answer, and what else there is.
+
+    {"question": "Ann has 3 pens and gets 4. How many now?", "answer": 7, "id": "pens-1", "split": "train",
+     "family": "pens", "context": "…", "options": ["…", "…"], "note": "3 + 4 = 7"}
+
+All but question and answer may be missing.
+"""
+
+from mapd.questions.formats.format import Format, shape
+
+PLAIN = Format(
+    "plain",
+    None,
+    (
+        shape(
+            "question=question,answer=answer,context=context,options=options,id=id,family=family,note=note,split=split",
+            fields="question",
+        ),
+    ),
+)

@@ -1,0 +1,136 @@
+"""A gold answer as files give it, read for its task: a value, or a worked solution that ends in it. Pure.
+
+    read_gold("48 / 2 = 24 …\\n#### 72", Task.NUMERIC)    -> Gold("72", Task.NUMERIC, note="48 / 2 = 24 …")
+    read_gold("… so it is $\\boxed{\\frac{1}{2}}$.", None)  -> Gold("\\frac{1}{2}", Task.NUMERIC, note="… so it is …")
+    read_gold("perhaps", Task.BOOLEAN)                     -> ValueError: "perhaps" can't be read as true or false
+
+The answers of a choice question are read in options.py, over the whole file.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mapd.questions.grading import Task, answers_equal, extract_answer, parse_number
+from mapd.questions.values import as_text, short, without_zeros
+
+LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution
+LONGEST_TRUTH = 80  # characters
+_TRUTHS = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
+_TRUTH_FIRST = re.compile(r"\s*(true|yes|false|no)\s*(?:[.,:;\t\n]\s*(?P<note>.+))?[.!]?\s*", re.IGNORECASE | re.DOTALL)
+_NUMBER = re.compile(r"\s*[-+−]?[$€£¥₹]?\s?[0-9][0-9,]*(?:\.[0-9]*)?(?:/[0-9]+|[eE][-+]?[0-9]+)?\s?%?\s*")
+_BOX = re.compile(r"(?P<box>\\f?box(?:ed)?\s*(?:\{|(?P<bare>[^\s{}$]+)))|[{}]")
+_FRACTION = re.compile(r"\\[dt]?frac\s?\{\s*([0-9]+)\s*\}\s?\{\s*([0-9]+)\s*\}")
+_UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\^\{?[0-9]\}?)?\s*$")
+_STATES = re.compile(r"\banswer\b|####|\\f?box", re.IGNORECASE)
+_MARKS = "#### and no \\boxed{…}"
+_READABLE = {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false", Task.TEXT: "an answer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """A gold answer, the task that it answers, and the solution that it was read from."""
+
+    answer: str
+    task: Task
+    note: str | None = None
+
+
+def read_gold(value: object, task: Task | None, *, solved: bool = False) -> Gold:
+    """Read a gold answer; without a task a number is one, and anything else is text.
+
+    `solved`: it is a worked solution, and one that marks no answer is refused.
+
+    Raises: ValueError, which says what can't be read.
+    """
+    if task is Task.BOOLEAN:
+        return _truth(value)
+    text = as_text(value)
+    if text is None:
+        raise ValueError(f"{short(value)} can't be read as {_READABLE[task or Task.TEXT]}")
+    answer, note = _answer_of(text.strip(), task)
+    if solved and note is None and not is_number(answer):
+        raise ValueError(f"{short(text)} is a solution without an answer: it has no {_MARKS}")
+    if is_number(answer):
+        answer = without_zeros(_plain(answer))
+    if task is None:
+        task = Task.NUMERIC if is_number(answer) else Task.TEXT
+    if parse_number(answer) is None if task is Task.NUMERIC else not answers_equal(answer, answer, task):
+        what = f"the answer of its solution, {short(answer)}," if note else short(text)
+        raise ValueError(f"{what} can't be read as {_READABLE[task]}")
+    return Gold(answer, task, note)
+
+
+def _truth(value: object) -> Gold:
+    if isinstance(value, bool):
+        return Gold(str(value).lower(), Task.BOOLEAN)
+    text = (as_text(value) or "").strip()
+    if (word := _TRUTHS.get(without_zeros(text).lower())) is not None:
+        return Gold(word, Task.BOOLEAN)
+    if match := _TRUTH_FIRST.fullmatch(text):
+        return Gold(_TRUTHS[match[1].lower()], Task.BOOLEAN, match["note"])
+    answer = extract_answer(text, Task.BOOLEAN) if len(text) > LONGEST_TRUTH else None
+    if answer is None:
+        raise ValueError(f"{short(value)} can't be read as {_READABLE[Task.BOOLEAN]}")
+    return Gold(answer, Task.BOOLEAN, text)
+
+
+def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
+    """The answer and the solution around it; the text as it stands where it is an answer by itself."""
+    if "####" in text:
+        note, _, answer = text.rpartition("####")
+        return answer.strip(), note.strip() or None
+    if (boxed := last_boxed(text)) is not None:
+        return boxed, text
+    if task is Task.NUMERIC and (len(text.split()) > LONGEST_NUMBER or states_answer(text)):
+        answer = extract_answer(text, Task.NUMERIC) or ""
+        if not answer:
+            raise ValueError(f"{short(text)} is a solution without an answer: it has no {_MARKS}, no Answer: …")
+        return answer, text
+    return text, None
+
+
+def states_answer(text: str) -> bool:
+    """Whether a text is a solution that says what its answer is, not an answer by itself."""
+    return _STATES.search(text) is not None
+
+
+def last_boxed(text: str) -> str | None:
+    """Return what stands in the last `\\boxed{…}` of a solution that is closed. One pass, whatever the braces."""
+    answer = None
+    opened: list[int | None] = []  # where the text of each open box begins; None for another brace
+    for match in _BOX.finditer(text):
+        if match["bare"] is not None:
+            answer = match["bare"].rstrip(".,")
+        elif match["box"]:
+            opened.append(match.end())
+        elif match[0] == "{":
+            opened.append(None)
+        elif opened and (start := opened.pop()) is not None:
+            answer = text[start : match.start()].strip()
+    return answer or None
+
+
+def guess_task(values: Sequence[object]) -> Task | None:
+    """Return the task that most of the answers fit: truths, or numbers; None where they are words."""
+    truths = sum(isinstance(value, bool) or str(value).strip().lower().rstrip(".") in _WORDS for value in values)
+    if truths > len(values) / 2:
+        return Task.BOOLEAN
+    answers = (as_text(value) or "" for value in values)
+    numbers = sum(is_number(_answer_of(answer.rpartition("####")[2].strip(), None)[0]) for answer in answers)
+    return Task.NUMERIC if numbers > len(values) / 2 else None
+
+
+_WORDS = {"true", "false", "yes", "no"}
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is one number and nothing else but its currency, unit or LaTeX: "$1,450", "\\frac{3}{4}"."""
+    return _NUMBER.fullmatch(_FRACTION.sub(r"\1/\2", _UNIT.sub("", _plain(text)))) is not None
+
+
+def _plain(text: str) -> str:
+    """A number without LaTeX's way to write thousands, money and percent: "1{,}450\\%" -> "1,450%"."""
+    for latex, plain in (("{,}", ","), ("\\!", ""), ("\\,", ""), ("\\$", "$"), ("\\%", "%")):
+        text = text.replace(latex, plain)
+    return text

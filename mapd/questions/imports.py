@@ -1,0 +1,348 @@
+"""An import of questions: tables of any format become questions, or each row says why not. Pure.
+
+    read([Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))], Instructions())
+    -> Import(rows=(Row("0", "train", Task.NUMERIC, "1 + 1?", "2"),), bad=(), format="plain", …)
+
+Nothing is decided row by row that the whole file has to decide (the task, what a key means), and nothing is dropped in
+silence: `bad` holds the rows that can't be read, `unread` the fields that aren't. A command refuses both; a page shows
+them beside the rows that came out.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Any
+
+from mapd.errors import BadInput, BadRows, Undecided
+from mapd.questions import formats, golds, options
+from mapd.questions.drafts import FILE, Draft, Source, drafts_of, read_answers
+from mapd.questions.formats.logiqa import from_lines
+from mapd.questions.formats.plain import PLAIN
+from mapd.questions.grading import Task
+from mapd.questions.mapping import FieldMapping
+from mapd.questions.options import Key
+from mapd.questions.rows import SHARES, Row, Shares, asked, draw
+from mapd.questions.tables import MOST_ROWS, Table
+from mapd.questions.values import as_texts, is_blank, short, text_length
+
+FIRST = 200  # rows of a file whose fields a page offers
+LONG = 80  # characters: a field whose texts are longer is not left out without a word
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """What a person says of files. What is left open is read from the files themselves."""
+
+    format: str | None = None
+    mapping: FieldMapping = field(default_factory=FieldMapping)
+    task: Task | None = None
+    answers: Key | None = None
+    ignore: frozenset[str] = frozenset()
+    split: str | None = None
+    shares: Shares | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that gave no question: where it stands, what is wrong (field, what), and the row as it was."""
+
+    file: str
+    unit: str
+    number: int
+    faults: tuple[tuple[str, str], ...]
+    written: object
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose."""
+
+    name: str
+    file: str
+    is_long: bool
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What files gave."""
+
+    rows: tuple[Row, ...]
+    bad: tuple[BadRow, ...]
+    format: str
+    mapping: FieldMapping
+    answers: Key | None
+    unread: tuple[Unread, ...]
+    unanswered: tuple[str, ...] = ()  # files without an answer in any row
+
+    @property
+    def not_read(self) -> list[str]:
+        """The names of all fields that aren't read."""
+        return list(dict.fromkeys(field.name for field in self.unread))
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks of the questions, the most common first."""
+        return [task.value for task, _ in Counter(row.task for row in self.rows).most_common()]
+
+    def refuse_unread(self) -> None:
+        """Refuse an import that leaves out a long text which nobody left out on purpose.
+
+        Raises: BadInput.
+        """
+        if long := next((field for field in self.unread if field.is_long), None):
+            raise BadInput(
+                f"{long.file}: the field {long.name} isn't read, and is long ({long.example}): say what it is, such as "
+                f"--map context={long.name} or --map note={long.name}, or leave it out with --ignore {long.name}"
+            )
+
+    def refuse_bad(self) -> None:
+        """Refuse an import with bad rows.
+
+        Raises: BadInput where a whole file has no answers, else BadRows.
+        """
+        cure = "--skip-bad FILE imports the rest" if self.rows else ""
+        if self.unanswered:
+            raise BadInput(
+                f"{self.unanswered[0]} has no answer in any of its rows (a test split without its key?): leave it out, "
+                f"or name the field with --map answer=FIELD{cure and f'; {cure}'}"
+            )
+        if self.bad:
+            faults = [(row.file, row.number, name, what) for row in self.bad for name, what in row.faults]
+            unit = "line" if all(row.unit == "line" for row in self.bad) else "row"
+            raise BadRows(faults, unit, cure)
+
+
+def preview(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return questions as a person looks at them: options and gold answer lettered, empty parts left out."""
+    questions = (
+        {
+            "id": row.source_id,
+            "split": row.split,
+            "task": row.task.value,
+            "family": row.family,
+            "context": row.context,
+            "question": row.text,
+            "options": options.lettered(row.options),
+            "gold": options.show_answer(row.gold, row.task, row.options),
+            "note": row.gold_note,
+        }
+        for row in rows
+    )
+    return [{key: value for key, value in question.items() if value} for question in questions]
+
+
+def read(tables: Sequence[Table], instructions: Instructions) -> Import:
+    """Read tables as one set of questions.
+
+    Raises: BadInput where a file as a whole can't be read so; Undecided where a person has to say how.
+    """
+    sources = [_source(table, instructions) for table in tables]
+    if len(names := list(dict.fromkeys(source.format.name for source in sources))) > 1:
+        raise BadInput(f"the files are of different formats, {' and '.join(names)}: add them as sets of their own")
+    if sum(len(source.table.records) for source in sources) > MOST_ROWS:
+        raise BadInput(f"the files hold more than {MOST_ROWS:,} rows; split them into several sets")
+    of_files = [drafts_of(source) for source in sources]
+    drafts = [draft for file_drafts in of_files for draft in file_drafts]
+    task = _task(sources[0], drafts, instructions)
+    if instructions.answers is not None and task is not Task.CHOICE:
+        raise BadInput(f"--answers {instructions.answers} is about the keys of options; these questions have none")
+    shapes = list(dict.fromkeys(source.shape for source in sources))
+    of_shapes = [[draft for draft in drafts if draft.source.shape is shape] for shape in shapes]
+    keys = [read_answers(*both, task, instructions.answers) for both in zip(shapes, of_shapes, strict=True)]
+    splits = _own_splits(sources, drafts, instructions)
+    rows = [_row(draft, name) for draft, name in zip(drafts, _names(sources, of_files), strict=True)]
+    _refuse_twins(drafts, rows)
+    good = [place for place, draft in enumerate(drafts) if not draft.faults]
+    if splits is None:
+        shares = instructions.shares or sources[0].format.shares or SHARES
+        row_splits = draw([str(rows[place].family) for place in good], shares, instructions.seed)
+    else:
+        row_splits = [splits[place] for place in good]
+    return Import(
+        rows=tuple(replace(rows[place], split=split) for place, split in zip(good, row_splits, strict=True)),
+        bad=tuple(_bad_rows(sources, of_files)),
+        format=sources[0].format.name,
+        mapping=sources[0].mapping,
+        answers=next((key for key in keys if key is not None), None),
+        unread=tuple(_unread(sources, instructions.ignore)),
+        unanswered=tuple(
+            source.table.name
+            for source, file_drafts in zip(sources, of_files, strict=True)
+            if all(draft.values["answer"] is None for draft in file_drafts)
+        ),
+    )
+
+
+def _source(table: Table, instructions: Instructions) -> Source:
+    table = from_lines(table) if table.is_text else table
+    if not table.records:
+        raise BadInput(f"{table.name} {table.unit} {table.bad[0].number}: {table.bad[0].why}; no row can be read")
+    override = instructions.mapping
+    if instructions.format is None and override.paths("question") and override.paths("answer"):
+        format_, shape = PLAIN, PLAIN.shapes[0]
+    else:
+        rows = [record.fields for record in table.records]
+        format_, shape = formats.recognise(table.name, rows, instructions.format)
+    return Source(table, format_, shape, override.over(shape.mapping))
+
+
+def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -> Task | None:
+    """The task of all questions; None where each has its own."""
+    if (task := instructions.task or source.format.task) is not None or source.format.is_mixed:
+        return task
+    if sum(draft.values["options"] is not None for draft in drafts) > len(drafts) / 2:
+        return Task.CHOICE
+    answers = [draft.values["answer"] for draft in drafts if draft.values["answer"] is not None]
+    if answers and (task := golds.guess_task(answers)) is None:
+        raise Undecided(
+            f"{source.table.name}: the task can't be told from answers such as {short(answers[0])}; say it with "
+            "--task text (or numeric, boolean, choice)",
+            "task",
+            tuple(Task),
+        )
+    return task
+
+
+def _own_splits(sources: Sequence[Source], drafts: Sequence[Draft], instructions: Instructions) -> list[str] | None:
+    """Each row's split, as files or rows have it; None where they are drawn."""
+    of_files = {source.table.split for source in sources}
+    is_asked_for = instructions.split is not None or instructions.shares is not None
+    # A lone "train" parts nothing: it may be drawn.
+    if of_files != {None} and not (is_asked_for and len(of_files) == 1):
+        if is_asked_for:
+            raise BadInput("the files have splits of their own; leave out --split and --shares, or give one of them")
+        if without := next((source.table.name for source in sources if source.table.split is None), None):
+            raise BadInput(f"{without} has no split, and other files have one; give it with --train, --dev or --test")
+        return [str(draft.source.table.split) for draft in drafts]
+    if any(not is_blank(draft.values["split"]) for draft in drafts):
+        if is_asked_for:
+            raise BadInput(
+                f"{sources[0].table.name} has splits of its own; leave out --split and --shares, or take them out of "
+                "the file"
+            )
+        return [draft.read_split() for draft in drafts]
+    return None if instructions.split is None else [instructions.split] * len(drafts)
+
+
+def _names(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[str]:
+    """Each row's id: its own, else its place. Ids that files share get the file's split, or its number, before them."""
+    ids = [[draft.read_name("id") for draft in drafts] for drafts in of_files]
+    files_with = Counter(name for names in ids for name in set(names) if name is not None)
+    is_shared = any(files > 1 for files in files_with.values())
+    splits = [source.table.split for source in sources]
+    labels = splits if None not in splits and len(set(splits)) == len(splits) else range(1, len(sources) + 1)
+    place = 0
+    for label, names in zip(labels, ids, strict=True):
+        for name in names:
+            if name is None:
+                yield f"row-{place}" if files_with else str(place)
+            else:
+                yield f"{label}-{name}" if is_shared else name
+            place += 1
+
+
+def _row(draft: Draft, name: str) -> Row:
+    """The question, in no split yet; where the draft has faults, with empty texts in their place."""
+    if is_blank(draft.values["question"]):
+        draft.fault("question", "missing")
+    notes = [note for note in (draft.read_text("note"), draft.note) if note]
+    return Row(
+        source_id=name,
+        split="",
+        task=draft.task,
+        text=draft.read_text("question") or "",
+        gold=draft.gold,
+        family=draft.read_name("family"),
+        context=draft.read_text("context"),
+        options=draft.offered.texts if draft.task is Task.CHOICE else (),
+        gold_note="\n".join(dict.fromkeys(notes)) or None,
+    )
+
+
+def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[Row]) -> None:
+    """Note ids and questions that stand twice among good rows: splits are disjoint by text, whatever files say."""
+    ids: dict[str, Draft] = {}
+    texts: dict[tuple[str, ...], Draft] = {}
+    for draft, row in zip(drafts, rows, strict=True):
+        if draft.faults:
+            continue  # it is left out anyway, and must not keep out a good one
+        if (first := ids.setdefault(row.source_id, draft)) is not draft:
+            draft.fault("id", f"{short(row.source_id)} stands in {first.where} too")
+        if (first := texts.setdefault(asked(row), draft)) is not draft:
+            draft.fault("question", f"{short(row.text)} stands in {first.where} too")
+
+
+def _bad_rows(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[BadRow]:
+    for source, drafts in zip(sources, of_files, strict=True):
+        table = source.table
+        bad = [BadRow(table.name, table.unit, d.number, tuple(d.faults), d.written) for d in drafts if d.faults]
+        bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
+        yield from sorted(bad, key=lambda row: row.number)
+
+
+# --- What isn't read --------------------------------------------------------------------------------------------------
+
+
+def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unread]:
+    """The fields that hold something and aren't read, each once."""
+    values: dict[str, list[tuple[Source, Any]]] = {}
+    for source in sources:
+        paths = {path for path in source.mapping.all_paths if path != FILE}
+        for record in source.table.records:
+            for name, value in _leaves(record.fields, paths):
+                values.setdefault(name, []).append((source, value))
+    names = {*values, *(path for source in sources for path in source.mapping.all_paths)}
+    if strange := next((name for name in sorted(ignore) if name not in names), None):
+        raise BadInput(f"--ignore {strange}: there is no such field; not read are {', '.join(values) or 'none'}")
+    for name, uses in values.items():
+        source, example = uses[0]
+        is_meant = name in ignore or name in source.format.left_out
+        is_list = all(_is_list_of_texts(value) for _, value in uses)
+        is_long = is_list or median(text_length(value) for _, value in uses) > LONG
+        yield Unread(_printable(name), source.table.name, is_long and not is_meant, short(example, 60))
+
+
+def field_names(tables: Sequence[Table]) -> list[str]:
+    """Return the names that a mapping can use, those inside a field with a dot: what a page offers to choose from."""
+    names: dict[str, None] = {}
+    for record in (record for table in tables for record in table.records[:FIRST]):
+        for key, value in record.fields.items():
+            names[key] = None
+            names |= dict.fromkeys(f"{key}.{inner}" for inner in value) if isinstance(value, Mapping) else {}
+    return list(names)
+
+
+def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields that no path reads, those inside a field that is read in part by their dotted name."""
+    for key, value in fields.items():
+        name = f"{prefix}{key}"
+        if is_blank(value) or value in ([], {}):
+            continue
+        if name in paths:
+            yield from _beside_options(name, value)
+            continue
+        if isinstance(value, Mapping) and any(path.startswith(f"{name}.") for path in paths):
+            yield from _leaves(value, paths, f"{name}.")
+        else:
+            yield name, value
+
+
+def _beside_options(name: str, value: object) -> Iterator[tuple[str, Any]]:
+    """What stands in labelled options beside label and text."""
+    if isinstance(value, list) and value and isinstance(value[0], Mapping) and "text" in value[0]:
+        for option in value:
+            for key in option.keys() - {"label", "text"} if isinstance(option, Mapping) else ():
+                yield f"{name}.{key}", option[key]
+
+
+def _is_list_of_texts(value: object) -> bool:
+    """Whether a value may be the options of a choice."""
+    return isinstance(value, list) and len(value) > 1 and as_texts(value) is not None
+
+
+def _printable(name: str) -> str:
+    """A field's name as it can be printed: it is foreign text."""
+    return name if name.isprintable() and len(name) <= LONG else short(name, LONG).strip('"')

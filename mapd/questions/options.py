@@ -1,0 +1,246 @@
+"""The options of a choice question, the letters they are known by, and the keys that files name them with. Pure.
+
+    read_options({"label": ["1", "2"], "text": ["oak", "granite"]})  -> Offered(("oak", "granite"), labels=("1", "2"))
+    read_options(["A)125", "B)150"])                                 -> Offered(("125", "150"), labels=("A", "B"))
+    key_readings("2", Offered(("oak", "granite", "trout")))          -> {INDEX0: 2, INDEX1: 1}
+    show_answer("B", Task.CHOICE, ("oak", "granite"))                -> "B. granite"; `read_shown` reads it back
+
+A stored gold answer is always a letter. What a bare digit in a file means is decided over the whole file
+(`possible_keys`), or asked for, never guessed row by row.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mapd.questions.grading import LETTERS, Task, option_letter
+from mapd.questions.values import as_text, as_whole_number, short
+
+MOST_OPTIONS = len(LETTERS)
+LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
+_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:[.):]|\)\.)\s*(?=\S)")
+_SHORT_KEY = re.compile(r"\(?([A-Za-z]|[0-9]{1,2})[.):]{0,2}")
+
+
+class Key(StrEnum):
+    """What an answer in a file may be: the option's label, its place counted from 0 or from 1, or its text."""
+
+    LABEL = "label"
+    INDEX0 = "index0"
+    INDEX1 = "index1"
+    TEXT = "text"
+
+
+KEY_WORDS = {
+    Key.LABEL: "a label",
+    Key.INDEX0: "an index from 0",
+    Key.INDEX1: "an index from 1",
+    Key.TEXT: "an option's text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A question's options without their labels, and the labels that the file gives them, if it does."""
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+
+
+def letter(index: int) -> str:
+    """Return the letter of the option at a place: 0 -> "A"."""
+    return LETTERS[index]
+
+
+def lettered(options: Sequence[str]) -> list[str]:
+    """Return the options as they are shown: "A. oak", "B. granite"."""
+    return [f"{mark}. {option}" for mark, option in zip(LETTERS, options, strict=False)]
+
+
+def show_answer(answer: str, task: Task, options: Sequence[str]) -> str:
+    """Return an answer as people and models read it: of a choice the letter and its text, else the answer itself."""
+    mark = option_letter(answer, options) if task is Task.CHOICE and options else None
+    return answer if mark is None else f"{mark}. {options[LETTERS.index(mark)]}"
+
+
+def read_shown(shown: str, task: Task, options: Sequence[str]) -> str:
+    """Return the answer that `show_answer` shows so: an option's text may name other options, its letter stands first.
+
+    read_shown("D. both A and B", Task.CHOICE, ("oak", "moss", "none", "both A and B"))  -> "D"
+    """
+    lines = lettered(options) if task is Task.CHOICE else []
+    return LETTERS[lines.index(shown)] if shown in lines else shown
+
+
+def read_options(value: object) -> Offered:
+    """Read the options that a field holds: texts, {label, text} objects, two lists of them, or letters with texts.
+
+    Raises: ValueError, which says what is wrong with them.
+    """
+    labels, texts = _labels_and_texts(_unwritten(value))
+    if not all(text and text.strip() for text in texts):
+        raise ValueError("one of them is empty or no text")
+    offered = [text.strip() for text in texts if text is not None]
+    if not 2 <= len(offered) <= MOST_OPTIONS:
+        raise ValueError(f"{len(offered)} of them; a choice has 2 to {MOST_OPTIONS}")
+    if not labels:
+        labels, offered = _own_labels(offered)
+    marks = [as_text(label) or "" for label in labels]
+    if labels and (len(marks) != len(offered) or len(set(marks)) != len(marks) or not all(marks)):
+        raise ValueError(f"their labels {', '.join(marks)} are not one of its own for each")
+    return Offered(tuple(offered), tuple(marks))
+
+
+def twins(options: Sequence[str]) -> str | None:
+    """Return which options have the same text, in words; None where all differ."""
+    places: dict[str, list[str]] = {}
+    for mark, option in zip(LETTERS, options, strict=False):
+        places.setdefault(" ".join(option.split()), []).append(mark)
+    alike = [" and ".join(marks) for marks in places.values() if len(marks) > 1]
+    return f"{', '.join(alike)} are the same text" if alike else None
+
+
+def _unwritten(value: object) -> object:
+    """The list behind a text that was written from one: JSON's or Python's notation."""
+    if not isinstance(value, str) or not value.strip().startswith(("[", "{")) or len(value) > LONGEST_LIST:
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return value
+
+
+def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
+    if isinstance(value, Mapping):
+        if {"label", "text"} <= value.keys():
+            labels, texts = value["label"], value["text"]
+            if isinstance(labels, list) and isinstance(texts, list):
+                return labels, [as_text(text) for text in texts]
+            raise ValueError("label and text are no lists")
+        if not all(isinstance(mark, str) and _SHORT_KEY.fullmatch(mark) for mark in value):
+            raise ValueError(f"their keys {', '.join(map(str, value))[:60]} are no labels")
+        marks = sorted(value, key=lambda mark: (len(mark), mark))  # labelled texts have no order of their own
+        return marks, [as_text(value[mark]) for mark in marks if value[mark] is not None]
+    if not isinstance(value, list | tuple):
+        raise ValueError("no list of texts")
+    if value and all(isinstance(option, Mapping) and {"label", "text"} <= option.keys() for option in value):
+        return [option["label"] for option in value], [as_text(option["text"]) for option in value]
+    return [], [as_text(option) for option in value]
+
+
+def _own_labels(texts: list[str]) -> tuple[list[str], list[str]]:
+    """ "A)125", "B)150" -> labels and texts, where every option begins with the label that is its turn."""
+    matches = [_OWN_LABEL.match(text) for text in texts]
+    marks = [match[1].upper() if match else "" for match in matches]
+    for alphabet in (list(LETTERS), [str(n) for n in range(1, MOST_OPTIONS + 1)]):
+        if marks == alphabet[: len(texts)]:
+            if alphabet[0] == "1" and not all(re.match(r"\(?\d+(?:\)|[.:]\s)", text) for text in texts):
+                break  # "1.5", "2.5" are numbers, not options 1 and 2
+            rests = [text[match.end() :] for text, match in zip(texts, matches, strict=True) if match]
+            return marks, rests
+    return [], texts
+
+
+# --- What a key names -------------------------------------------------------------------------------------------------
+
+
+def key_readings(key: object, offered: Offered) -> dict[Key, int]:
+    """Return the place of the option that a key names, for each way it can be read."""
+    text, number, size = (as_text(key) or "").strip(), as_whole_number(key), len(offered.texts)
+    readings = {}
+    if (place := _by_label(text, number, offered)) is not None:
+        readings[Key.LABEL] = place
+    if number is not None and 0 <= number < size:
+        readings[Key.INDEX0] = number
+    if number is not None and 1 <= number <= size:
+        readings[Key.INDEX1] = number - 1
+    if (place := _by_text(text, offered)) is not None:
+        readings[Key.TEXT] = place
+    return readings
+
+
+def _by_label(text: str, number: int | None, offered: Offered) -> int | None:
+    """The option with this label: "B", "(b)", "B. granite"; of labels that are digits also 2 and 2.0."""
+    labels = [label.casefold() for label in offered.labels or LETTERS[: len(offered.texts)]]
+    short = _SHORT_KEY.fullmatch(text)
+    mark = str(number) if number is not None else short[1].casefold() if short else ""
+    if mark in labels:
+        return labels.index(mark)
+    match = _OWN_LABEL.match(text)
+    if match and match[1].casefold() in labels:
+        place = labels.index(match[1].casefold())
+        return place if _spaced(text[match.end() :]) == _spaced(offered.texts[place]) else None
+    return labels.index(text.casefold()) if text.casefold() in labels else None
+
+
+def _by_text(text: str, offered: Offered) -> int | None:
+    """The option with this text; of several with the same text the first, which is the same answer."""
+    texts = [_spaced(option) for option in offered.texts]
+    return texts.index(_spaced(text)) if text and _spaced(text) in texts else None
+
+
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A row's key, its options, where it stands in words, and the option that it names for each way to read it."""
+
+    key: object
+    offered: Offered
+    where: str
+    readings: Mapping[Key, int]
+
+
+def possible_keys(rows: Sequence[Keyed]) -> list[Key]:
+    """Return the ways to read the keys of a whole file: one where that is decided, several where a person must say.
+
+    A row's own labels decide, and a letter beats an option that is that letter. Without them a reading must fit all the
+    rows that can be read at all; where none does, all that fit some are returned. A float is what a library makes of an
+    index in a column with gaps, and libraries count from 0.
+    """
+    if all(row.offered.labels for row in rows) and any(Key.LABEL in row.readings for row in rows):
+        return [Key.LABEL]
+    readings = [row.readings for row in rows if row.readings]
+    candidates = [key for key in Key if all(key in places for places in readings)]
+    if Key.LABEL in candidates:
+        return [Key.LABEL]
+    if not candidates:
+        return [key for key in Key if any(key in places for places in readings)]
+    if Key.INDEX0 in candidates and all(isinstance(row.key, float) for row in rows):
+        return [Key.INDEX0]
+    is_decided = all(len({places[key] for key in candidates}) == 1 for places in readings)
+    return candidates[:1] if is_decided else candidates
+
+
+def describe_doubt(rows: Sequence[Keyed], keys: Sequence[Key]) -> str:
+    """Return in words why the keys can be read in these ways."""
+    counts = {key: sum(key in row.readings for row in rows) for key in keys}
+    if min(counts.values()) < sum(bool(row.readings) for row in rows):
+        return "no one reading fits all rows: " + ", ".join(f"{KEY_WORDS[key]} fits {n:,}" for key, n in counts.items())
+    row = next(row for row in rows if len({row.readings[key] for key in keys if key in row.readings}) > 1)
+    meanings = " or ".join(f"{KEY_WORDS[key]} ({short(row.offered.texts[row.readings[key]])})" for key in keys)
+    return f"{row.where}: the answer {short(row.key)} may be {meanings}"
+
+
+def describe_misfit(row: Keyed, key: Key) -> str:
+    """Return in words why a row's key names no option when it is read so."""
+    if key is Key.LABEL and row.offered.labels:
+        return f"{short(row.key)} is none of its labels {', '.join(row.offered.labels)}"
+    return f"{short(row.key)} is not {KEY_WORDS[key]} of its {len(row.offered.texts)} options"
+
+
+def place_of(row: Keyed, key: Key) -> int | None:
+    """Return the option that a row's key names when it is read so; a digit may be the label of options without any."""
+    if key is Key.LABEL and not row.offered.labels:
+        return row.readings.get(Key.LABEL, row.readings.get(Key.INDEX1))
+    return row.readings.get(key)

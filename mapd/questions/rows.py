@@ -1,0 +1,82 @@
+"""The rows of a set of questions, as they will be stored. Pure.
+
+    Row("chal-1", "train", Task.NUMERIC, "Each pack of dvds costs 76 dollars. …", "51", family="Subtraction")
+    draw(["pens"] * 10, (0.6, 0.2, 0.2), seed=0)    -> six times "train", twice "dev", twice "test", in some order
+
+The gold answer of a choice question is the letter of its option.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mapd.errors import BadInput
+from mapd.questions.grading import Task
+
+SPLITS = ("train", "dev", "test")
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "val", "valid", "validation", "eval"), "dev"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+Shares = tuple[float, float, float]  # of train, dev and test; together 1
+SHARES: Shares = (0.6, 0.2, 0.2)
+LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, but in no database's text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A question as it will be stored. A set's name is the sha256 of its rows, so every field counts."""
+
+    source_id: str
+    split: str
+    task: Task
+    text: str
+    gold: str
+    family: str | None = None
+    context: str | None = None
+    options: tuple[str, ...] = ()
+    gold_note: str | None = None
+
+
+def split_named(name: str) -> str | None:
+    """Return the split that a file's or a split's name says: "data/validation-00000-of-00001.parquet" -> "dev"."""
+    for part in reversed(name.lower().split("/")):
+        splits = {SPLIT_WORDS[word] for word in re.split(r"[^a-z]+", part) if word in SPLIT_WORDS}
+        if splits:
+            return splits.pop() if len(splits) == 1 else None
+    return None
+
+
+def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
+    """Draw a split for each row, each family shared out alike; the same for the same seed.
+
+    What rounding leaves over in one family is carried on to the next, so that the splits have the sizes that are asked
+    for, whatever the families' sizes.
+
+    Raises: BadInput for shares that are not three parts of 1.
+    """
+    if min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
+        raise BadInput(f"--shares are three parts of 1 for train, dev and test, not {','.join(map(str, shares))}")
+    places: dict[str, list[int]] = {}
+    for place, family in enumerate(families):
+        places.setdefault(family, []).append(place)
+    splits = [SPLITS[0]] * len(families)
+    of_rest = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
+    places_before = rest_before = 0
+    for family, members in places.items():
+        random.Random(f"{seed} {family}").shuffle(members)
+        train = round((places_before + len(members)) * shares[0]) - round(places_before * shares[0])
+        rest = len(members) - train
+        dev = round((rest_before + rest) * of_rest) - round(rest_before * of_rest)
+        places_before, rest_before = places_before + len(members), rest_before + rest
+        for rank, place in enumerate(members):
+            splits[place] = SPLITS[(rank >= train) + (rank >= train + dev)]
+    return splits
+
+
+def asked(row: Row) -> tuple[str, ...]:
+    """Return what two rows must not share: context, text and options, however they are spaced."""
+    return tuple(" ".join(part.split()) for part in (row.context or "", row.text, *row.options))

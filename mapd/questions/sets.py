@@ -1,0 +1,124 @@
+"""Sets of questions: rows are stored once as an immutable set, and listed.
+
+    add(session, "pens", [Row("0", "train", Task.NUMERIC, "Ann has 3 pens …", "7")], source="pens.jsonl", …)
+
+A set is named by the sha256 of its content. Its rows come from files (imports.py), or are made (generated.py, gym.py).
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from mapd.errors import BadInput, NotFound
+from mapd.people import Person, Right, require
+from mapd.questions.generated import Drawn
+from mapd.questions.grading import Task
+from mapd.questions.rows import LONGEST_NAME, SPLITS, Row
+from mapd.questions.values import short
+from mapd.store import queries
+from mapd.store import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A set with the size of each split, and how often its test split was opened."""
+
+    name: str
+    source: str
+    simulated: bool
+    train: int
+    dev: int
+    test: int
+    openings: int
+
+
+def made(drawn: Sequence[Drawn]) -> tuple[Row, ...]:
+    """Rows of generated questions. Their facts aren't kept: generated.py reads them back from the text."""
+    return tuple(
+        Row(f"{m.family}-{number}", split, m.task, m.text, m.gold, family=m.family)
+        for number, (split, m) in enumerate(drawn)
+    )
+
+
+def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simulated: bool, by: Person) -> t.QuestionSet:
+    """Write an immutable set; the same content again returns the set that is there, under the name it has.
+
+    Raises: Forbidden; BadInput where there are no rows, the name can't be used, or it is that of a set with other
+    content.
+    """
+    person, name = require(by, Right.ADD_QUESTIONS), name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise BadInput(f"a question set's name has 1 to {LONGEST_NAME} characters, not {short(name)}")
+    if not rows:
+        raise BadInput(f"question set {name} would be empty; it needs at least one question")
+    content = [asdict(row) for row in rows]
+    sha256 = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    found = session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
+    if found is not None:
+        return found
+    if session.exec(select(t.QuestionSet.id).where(t.QuestionSet.name == name)).first() is not None:
+        raise BadInput(f"there is a question set named {name} with other content; a set never changes: choose another")
+    uid = uuid5(NAMESPACE_URL, f"questions {sha256}")
+    kept = t.QuestionSet(uid=uid.hex, name=name, source=source, sha256=sha256, simulated=simulated)
+    session.add(kept)
+    session.flush()
+    place = {"set_id": queries.identity(kept)}
+    values = [
+        row | place | {"position": position, "uid": uuid5(uid, row["source_id"]).hex}
+        for position, row in enumerate(content)
+    ]
+    session.execute(sa.insert(t.Question), values)
+    queries.audit(session, person, "add questions", f"question_set {kept.uid}", name=name, questions=len(rows))
+    return kept
+
+
+def get(session: Session, ref: str | int) -> t.QuestionSet:
+    """Return the set by name, uid or id.
+
+    Raises: NotFound, naming those that are there.
+    """
+    ref = str(ref)
+    number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
+    for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):
+        if value is not None and (found := session.exec(select(t.QuestionSet).where(column == value)).first()):
+            return found
+    names = session.exec(select(t.QuestionSet.name).order_by(col(t.QuestionSet.id).desc()).limit(5)).all()
+    known = ", ".join(names) or "none yet, `mapd questions add NAME FILE` adds one"
+    raise NotFound(f"unknown question set: {ref}; the project's question sets: {known}")
+
+
+def rows_of(
+    session: Session, questions: t.QuestionSet, split: str | None = None, limit: int | None = None
+) -> list[Row]:
+    """Return the first rows of a set, or of one of its splits, as they are stored."""
+    query = select(t.Question).where(t.Question.set_id == questions.id).order_by(col(t.Question.position)).limit(limit)
+    if split is not None:
+        query = query.where(t.Question.split == split)
+    return [
+        Row(q.source_id, q.split, Task(q.task), q.text, q.gold, q.family, q.context, tuple(q.options), q.gold_note)
+        for q in session.exec(query).all()
+    ]
+
+
+def listed(session: Session, name: str | None = None) -> list[Listed]:
+    """Every set (or the one of that name), the newest first."""
+    by_split = select(t.Question.set_id, t.Question.split, func.count())
+    by_split = by_split.group_by(col(t.Question.set_id), col(t.Question.split))
+    sizes = {(set_id, split): n for set_id, split, n in session.exec(by_split).all()}
+    opened = dict(session.exec(select(t.Opening.set_id, func.count()).group_by(col(t.Opening.set_id))).all())
+    return [
+        Listed(
+            name=q.name,
+            source=q.source,
+            simulated=q.simulated,
+            **{split: sizes.get((queries.identity(q), split), 0) for split in SPLITS},
+            openings=opened.get(queries.identity(q), 0),
+        )
+        for q in session.exec(select(t.QuestionSet).order_by(col(t.QuestionSet.id).desc())).all()
+        if name in (None, q.name)
+    ]

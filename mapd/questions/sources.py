@@ -1,0 +1,150 @@
+"""Where tables come from: a file, a folder, the hub.
+
+    read_path(Path("gsm8k"))              -> a table for each file under gsm8k/, or for each split that datasets saved
+    read_hub("openai/gsm8k:main")         -> a table for each split, with the commit that it came from
+
+A folder is one that `datasets` saved, or it holds plain files, as on the hub: their names tell the split
+("data/validation-00000-of-00001.parquet" -> dev). No code that lies in a folder or on the hub is ever run: `datasets`
+has no loading scripts any more, and a folder's files are read by tables.py.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mapd.errors import BadInput
+from mapd.questions import tables
+from mapd.questions.rows import split_named
+from mapd.questions.tables import MOST_BYTES, MOST_ROWS, File, Headings, Record, Table, first_line, too_large
+
+DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
+BESIDE_DATA = ("dataset_info.json", "dataset_infos.json", "readme.txt", "license.txt")
+HUB_TIMEOUT = 20.0  # seconds
+HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[\w.-]{1,96}))?", re.ASCII)
+
+
+def read_path(path: Path, headings: Headings | None = None) -> list[Table]:
+    """Read a file, or all of a folder.
+
+    Raises: BadInput where there is nothing that can be read.
+    """
+    try:
+        if path.is_dir():
+            return _folder(path, headings)
+        if not path.exists():
+            raise BadInput(f"there is no file {path}; check the path")
+        if not path.is_file():
+            raise BadInput(f"{path} is neither a file nor a folder")
+        if path.stat().st_size > MOST_BYTES:
+            raise BadInput(too_large(path.name))
+        return [tables.read(File(path.name, path.read_bytes()), headings)]
+    except OSError as error:
+        raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
+
+
+def _folder(path: Path, headings: Headings | None) -> list[Table]:
+    if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
+        return _saved(path)
+    files = sorted(file for file in path.rglob("*") if _is_data(file.relative_to(path)) and file.is_file())
+    if not files:
+        scripts = ", ".join(file.name for file in sorted(path.glob("*.py"))[:3])
+        note = f" ({scripts}: code in a folder is never run)" if scripts else ""
+        raise BadInput(f"{path} holds no file of questions{note}; known are {', '.join(DATA)}, each also as .gz")
+    _refuse_several_sets(path, files)
+    if sum(file.stat().st_size for file in files) > MOST_BYTES:
+        raise BadInput(too_large(path.name))
+    contents = []
+    for file in files:
+        inside = file.relative_to(path).as_posix()
+        contents.append(replace(tables.read(File(inside, file.read_bytes()), headings), split=split_named(inside)))
+    return _problem_files(contents)
+
+
+def _is_data(path: Path) -> bool:
+    name = path.name.lower().removesuffix(".gz")
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    return name.endswith(DATA) and name not in BESIDE_DATA and not is_hidden
+
+
+def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
+    """Refuse a folder of the hub that holds several sets (configurations), each with splits of its own."""
+    sets = {parts[0] for file in files if len(parts := file.relative_to(path).parts) > 1 and split_named(parts[-1])}
+    names = sorted(name for name in sets if split_named(name) is None)
+    if len(names) > 1:
+        raise BadInput(
+            f"{path} holds several sets: {', '.join(names[:6])}; give the folder of one, such as {path / names[0]}"
+        )
+
+
+def _problem_files(files: Sequence[Table]) -> list[Table]:
+    """One row a file, as MATH is published: the files of a split become one table, its rows numbered."""
+    if len(files) < 2 or not all(
+        table.name.endswith(".json") and len(table.records) == 1 and not table.bad for table in files
+    ):
+        return list(files)
+    problems = []
+    for split in dict.fromkeys(table.split for table in files):
+        of_split = [table for table in files if table.split == split]
+        records = tuple(Record(number, table.records[0].fields) for number, table in enumerate(of_split, 1))
+        problems.append(Table(str(Path(of_split[0].name).parent), "row", records, split=split))
+    return problems
+
+
+def _saved(path: Path) -> list[Table]:
+    """A folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
+    import datasets
+    import pyarrow as pa
+
+    try:
+        dataset = datasets.load_from_disk(str(path))
+        return _tables_of(path.name, dataset, {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        why = f"{type(error).__name__}: {first_line(error)}"
+        raise BadInput(f"{path} can't be read as a folder that datasets saved ({why})") from error
+
+
+def _tables_of(name: str, dataset: Any, origin: dict[str, str]) -> list[Table]:
+    """A Dataset, or each of a DatasetDict's, as tables."""
+    if not isinstance(dataset, dict):
+        return [_dataset_table(name, dataset, None, origin)]
+    splits = {key: split_named(key) for key in dataset}
+    if unknown := [key for key, split in splits.items() if split is None]:
+        raise BadInput(
+            f"{name} has a split {unknown[0]}, which is none of train, validation and test; give each split by itself, "
+            f"such as --train {name}/{unknown[0]}"
+        )
+    return [_dataset_table(f"{name}/{key}", dataset[key], split, origin) for key, split in splits.items()]
+
+
+def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str, str]) -> Table:
+    if len(dataset) > MOST_ROWS:
+        raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+    batches = dataset.with_format("arrow").iter(batch_size=tables.BATCH)
+    return Table(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
+
+
+def read_hub(ref: str) -> list[Table]:
+    """Read a set of the hub, ORG/NAME or ORG/NAME:CONFIG, at the commit that its main branch has now.
+
+    Raises: BadInput where the hub can't be reached or doesn't give it.
+    """
+    match = HUB_NAME.fullmatch(ref)
+    if match is None:
+        raise BadInput(f"a set on the hub is named ORG/NAME or ORG/NAME:CONFIG, not {ref!r}")
+    import datasets
+    from datasets.exceptions import DatasetsError
+    from httpx2 import HTTPError
+    from huggingface_hub import HfApi
+
+    datasets.disable_progress_bars()
+    try:
+        # Fails at once where there is no network, which load_dataset tries for half a minute.
+        commit = HfApi().dataset_info(match["name"], timeout=HUB_TIMEOUT).sha
+        dataset = datasets.load_dataset(match["name"], match["config"], revision=commit)
+        return _tables_of(ref, dataset, {"hub": ref, "commit": commit or ""})
+    except (OSError, ValueError, RuntimeError, HTTPError, DatasetsError) as error:
+        raise BadInput(
+            f"the hub doesn't give the set: {ref} ({first_line(error)}); check the name and the network, or give files"
+        ) from error

@@ -1,0 +1,364 @@
+"""Tables: any file of questions or answers as rows with their numbers, whatever stands in the rows.
+
+    read(File("q.jsonl", b'{"question": "1 + 1?", "answer": 2}'))
+    -> Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))
+
+JSON and CSV are read by the standard library, because it tells the line of each row; Parquet by pyarrow. What no row
+can be made of is a `Bad` row, so that the rest can be imported. Folders and the hub: sources.py.
+"""
+
+import csv
+import gzip
+import io
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mapd.errors import BadInput
+from mapd.questions.values import short
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_BYTES = 256 * 2**20  # of one file, unpacked
+MOST_ROWS = 1_000_000
+BATCH = 256  # rows that are taken out of an Arrow file at a time: a short file may hold very long texts
+Fields = dict[str, Any]
+Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
+
+
+class File(NamedTuple):
+    """A file by its name, as messages show it, and its bytes."""
+
+    name: str
+    content: bytes
+
+
+class Record(NamedTuple):
+    """One row: the number of its line, or of the row, from 1; and its fields."""
+
+    number: int
+    fields: Fields
+
+
+class Bad(NamedTuple):
+    """What no row can be made of: where it stands, why, and as it was written."""
+
+    number: int
+    why: str
+    written: object
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file's rows. `unit`: what their numbers count. `is_text`: the rows are lines of text that no table is in."""
+
+    name: str
+    unit: str
+    records: tuple[Record, ...]
+    bad: tuple[Bad, ...] = ()
+    split: str | None = None
+    is_text: bool = False
+    origin: dict[str, str] = field(default_factory=dict)  # of the hub: repository and commit
+
+
+# --- Files ------------------------------------------------------------------------------------------------------------
+
+
+def read(file: File, headings: Headings | None = None) -> Table:
+    """Read one file by its content; its name says only whether it is CSV or TSV.
+
+    Raises: BadInput where it can't be read as a table at all.
+    """
+    name, content = file.name, file.content
+    if len(content) > MOST_BYTES:
+        raise BadInput(too_large(name))
+    if content[:2] == b"\x1f\x8b":
+        content = _unpacked(name, content)
+    inner = name.lower().removesuffix(".gz")
+    if content[:4] == b"PAR1" or inner.endswith(".parquet"):
+        return _parquet(name, content)
+    if content[:4] == b"PK\x03\x04":
+        raise BadInput(f"{name} is a ZIP archive or an Excel file; unpack it, or save it as CSV or JSON Lines")
+    text = _decoded(name, content)
+    if not text.strip():
+        raise BadInput(f"{name} is empty: it holds no rows")
+    if inner.endswith((".csv", ".tsv")):
+        return _csv(name, text, "\t" if inner.endswith(".tsv") else ",", headings)
+    if text.lstrip()[0] in "{[":
+        return _json(name, text)
+    if inner.endswith((".json", ".jsonl", ".ndjson")):
+        line = next(line for line in text.split("\n") if line.strip())
+        raise BadInput(f'{name} is no JSON: it begins with {short(line.strip())}; a row is {{"question": "…", …}}')
+    lines = enumerate(text.split("\n"), 1)
+    return Table(name, "line", tuple(Record(n, {"line": line}) for n, line in lines), is_text=True)
+
+
+def too_large(name: str) -> str:
+    """Return what is said of a file that is too large."""
+    return f"{name} holds more than {MOST_BYTES // 2**20} MB; split it: several files can be added as one set"
+
+
+def _unpacked(name: str, content: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            text = packed.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{name} can't be unpacked ({error}); was it cut off?") from error
+    if len(text) > MOST_BYTES:
+        raise BadInput(too_large(name))
+    return text
+
+
+def _decoded(name: str, content: bytes) -> str:
+    """The text without byte order marks, which also stand in the middle where files were joined."""
+    try:
+        return content.decode("utf-8-sig").replace("\n\ufeff", "\n")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{name} is not UTF-8 text at byte {error.start:,}; save it as UTF-8") from error
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+class _AmbiguousError(ValueError):
+    """JSON that Python reads and that says two things."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _AmbiguousError(f"the field {short(next(key for key in keys if keys.count(key) > 1))} stands in it twice")
+    return fields
+
+
+def _constant(word: str) -> float | None:
+    return None if word == "NaN" else float(word.replace("Infinity", "inf"))  # pandas writes NaN where nothing is
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
+def _json_fault(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"no whole JSON at line {error.lineno} column {error.colno} ({error.msg})"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error) if isinstance(error, _AmbiguousError) else "holds a number of more than 4,300 digits"
+
+
+def _json(name: str, text: str) -> Table:
+    """JSON Lines, or one JSON value. A value that ends before the text does is the first of many lines."""
+    try:
+        value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
+        if text[end:].strip():
+            return _json_lines(name, text)
+    except (ValueError, RecursionError) as error:
+        if "\n" in text.strip() and text.lstrip().startswith("{"):
+            return _json_lines(name, text, error)
+        raise BadInput(f"{name} can't be read: {_json_fault(error)}") from error
+    rows = _rows_inside(name, value) if isinstance(value, dict) else value
+    if rows is None:  # one row
+        return Table(name, "line" if "\n" not in text.strip() else "row", (Record(1, value),))
+    return _json_rows(name, rows)
+
+
+def _json_lines(name: str, text: str, whole: ValueError | RecursionError | None = None) -> Table:
+    records: list[Record] = []
+    bad: list[Bad] = []
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a text may hold U+2028
+        bare = line.strip().lstrip("\ufeff")
+        if not bare:
+            continue
+        if len(records) + len(bad) == MOST_ROWS:
+            raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+        try:
+            value = _DECODER.decode(bare)
+        except (ValueError, RecursionError) as error:
+            bad.append(Bad(number, _line_fault(bare, error), line))
+            continue
+        if isinstance(value, dict):
+            records.append(Record(number, value))
+        else:
+            bad.append(Bad(number, f"{short(bare)} is no JSON object; a line holds one row", line))
+    if not records and whole is not None:  # neither lines nor one value: the fault of the whole says more
+        raise BadInput(f"{name} can't be read: {_json_fault(whole)}")
+    return Table(name, "line", tuple(records), tuple(bad))
+
+
+def _line_fault(line: str, error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{short(line)} is no JSON object ({error.msg} at column {error.colno}); a line holds one row"
+    return f"{short(line)}: {_json_fault(error)}"
+
+
+def _json_rows(name: str, rows: Any) -> Table:
+    if not isinstance(rows, list) or not rows:
+        raise BadInput(f"{name} holds no rows: it is {short(rows)}, not a list of objects")
+    if len(rows) > MOST_ROWS:
+        raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+    records = (Record(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
+    why = "{} is no JSON object; a row is one"
+    bad = (Bad(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
+    return Table(name, "row", tuple(records), tuple(bad))
+
+
+def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
+    """The rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
+    for rows in (_columns(value), _listed(value), _keyed(value)):
+        if rows is not None:
+            return rows
+    sizes = {key: len(column) for key, column in value.items() if isinstance(column, list)}
+    if 1 < len(sizes) == len(value):
+        lengths = ", ".join(f"{short(key)} {size:,}" for key, size in sizes.items())
+        raise BadInput(f"{name} has columns of different lengths: {lengths[:200]}; was one cut off?")
+    return None
+
+
+def _columns(value: dict[str, Any]) -> list[Any] | None:
+    """{"question": ["…", …], "answer": [1, …]}, or as pandas writes it: {"question": {"0": "…", …}, …}."""
+    columns = list(value.values())
+    if len(columns) < 2:
+        return None
+    if all(isinstance(column, list) for column in columns):
+        if len({len(column) for column in columns}) > 1:
+            return None
+        return [dict(zip(value, row, strict=True)) for row in zip(*columns, strict=True)]
+    if all(isinstance(column, dict) and column.keys() == columns[0].keys() for column in columns):
+        places = list(columns[0])
+        if places and all(place.isdigit() for place in places):
+            return [{name: column[place] for name, column in value.items()} for place in places]
+    return None
+
+
+def _listed(value: dict[str, Any]) -> list[Any] | None:
+    """{"version": 1, "data": [{…}, …]}: the one list of objects in it."""
+    lists = [v for v in value.values() if isinstance(v, list) and v and all(isinstance(row, dict) for row in v)]
+    return lists[0] if len(lists) == 1 and not {"question", "problem"} & value.keys() else None
+
+
+def _keyed(value: dict[str, Any]) -> list[Any] | None:
+    """{"q1": {"question": "…", …}, "q2": {…}}: rows under their ids."""
+    rows = list(value.values())
+    if len(rows) < 2 or not all(isinstance(row, dict) and len(row) > 1 for row in rows):
+        return None
+    if not all(row.keys() == rows[0].keys() for row in rows):
+        return None
+    return [row if "id" in row else {"id": key} | row for key, row in value.items()]
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Table:
+    """A table with a heading, or with the names that `headings` knows for one without."""
+    lines = _csv_lines(name, text, _delimiter(text, delimiter))
+    first_number, first = next(lines, (1, []))
+    names = headings(first) if headings else None
+    rows: Iterable[tuple[int, list[str]]] = lines if names is None else _before((first_number, first), lines)
+    names = [cell.strip() or f"column {place}" for place, cell in enumerate(first, 1)] if names is None else names
+    if len(set(names)) < len(names):
+        twice = next(column for column in names if list(names).count(column) > 1)
+        raise BadInput(f"{name} has two columns named {short(twice)}; rename one")
+    records: list[Record] = []
+    bad: list[Bad] = []
+    for number, cells in rows:
+        if cells == list(first) and number != first_number and headings is not None and headings(first) is None:
+            continue  # the heading again, where files were joined
+        if len(records) + len(bad) == MOST_ROWS:
+            raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+        if len(cells) == len(names):
+            records.append(Record(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
+        else:
+            why = (
+                f"has {len(cells)} cells where the heading has {len(names)}; a comma or a quote is missing, or too many"
+            )
+            bad.append(Bad(number, why, cells))
+    if not records and not bad:
+        raise BadInput(f"{name} holds no rows behind its heading")
+    return Table(name, "line", tuple(records), tuple(bad))
+
+
+def _before(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    yield first
+    yield from rest
+
+
+def _delimiter(text: str, usual: str) -> str:
+    """The usual one, or where the heading has none of it a semicolon or a tab, which some spreadsheets write."""
+    heading = next(line for line in text.split("\n") if line.strip())
+    if usual in heading:
+        return usual
+    return next((other for other in (",", ";", "\t") if other in heading), usual)
+
+
+def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(MOST_BYTES)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number = 1
+    try:
+        for cells in reader:
+            if cells:
+                yield number, cells
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise BadInput(f"{name} line {number:,} can't be read as CSV ({error}): a quote there is not closed") from error
+
+
+# --- Parquet and Arrow ------------------------------------------------------------------------------------------------
+
+
+def _parquet(name: str, content: bytes) -> Table:
+    import pyarrow as pa  # slow to load, and few files need it
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(pa.BufferReader(content))
+        if file.metadata.num_rows > MOST_ROWS:
+            raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+        records = arrow_records(name, file.iter_batches(batch_size=BATCH))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput(f"{name} can't be read as Parquet ({first_line(error)})") from error
+    return Table(name, "row", records)
+
+
+def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[Record, ...]:
+    """Return the rows of Arrow's batches as plain values.
+
+    Raises: BadInput where they are none, or too large.
+    """
+    records: list[Record] = []
+    size = 0
+    for batch in map(_decoded_columns, batches):
+        size += batch.nbytes
+        if size > MOST_BYTES:
+            raise BadInput(too_large(name))
+        records += (Record(number, _plain(row)) for number, row in enumerate(batch.to_pylist(), len(records) + 1))
+    if not records:
+        raise BadInput(f"{name} holds no rows")
+    return tuple(records)
+
+
+def _decoded_columns(batch: Any) -> Any:
+    """The batch with each text in its row: one that is written once and meant by many rows counts as often."""
+    import pyarrow as pa
+
+    for place, column in enumerate(batch.columns):
+        if pa.types.is_dictionary(column.type):
+            plain = column.cast(column.type.value_type)
+            batch = batch.set_column(place, batch.schema.names[place], plain)
+    return batch
+
+
+def _plain(row: Fields) -> Fields:
+    """The row with None where pandas wrote NaN."""
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library says, or the error's name."""
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__
