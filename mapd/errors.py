@@ -17,6 +17,10 @@ class Stale(MapdError):  # noqa: N818
     """Somebody else (or another tab) decided first; nothing was changed, the page reloads."""
 
 
+class Busy(MapdError):  # noqa: N818
+    """The database can't be used just now: locked, away, starting, or without room. It passes; nothing was changed."""
+
+
 class BadRows(BadInput):
     """A file refused because of its rows: each fault as (file, row index, field, what), the first few in the line."""
 

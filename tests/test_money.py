@@ -370,10 +370,11 @@ def test_a_job_that_stops_at_its_budget_says_so(mapd: Mapd, tmp_path: Path) -> N
         given = work.Collect(exam="1", teachers=NAMES, budget=0.1)
         with db.writing(engine) as session:
             ref = Ref(jobs.start(session, "collect", given.model_dump(mode="json"), by="ann").uid, 1)
+            jobs.take(session, "w", calls=True)
         assert child.do(ref, "w") == 0
     with db.reading(engine) as session:
         job = jobs.get(session, ref.uid)
-        assert (job.status, jobs.state(job), job.error) == ("done", "stopped", None)
+        assert (job.status, jobs.state(job, db.clock(session)), job.error) == ("done", "stopped", None)
         assert job.outcome["stopped"].startswith("stopped at the budget of $0.10")
         assert (job.done, job.total) == (len(server.asked), ALL), "not as if it were whole"
         assert " of $0.10" in job.message

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -49,7 +50,8 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
 def list_jobs(as_json: AsJson = False) -> None:
     """List the jobs, the newest first, and the workers that are there."""
     with reading() as session:
-        found = [_told(job) for job in jobs.listed(session)]
+        at = db.clock(session)
+        found = [_told(job, at) for job in jobs.listed(session)]
         there = jobs.workers(session)
     if as_json:
         show({"jobs": found, "workers": there}, as_json, "")
@@ -64,7 +66,8 @@ def show_job(ref: JobRef, as_json: AsJson = False) -> None:
     """Show a job: how far it is, what came of it, the last lines of its log."""
     with reading() as session:
         job = jobs.get(session, ref)
-        told = _told(job) | {"parameters": job.parameters, "outcome": job.outcome, "log": job.log.splitlines()}
+        more = {"parameters": job.parameters, "outcome": job.outcome, "log": job.log.splitlines()}
+        told = _told(job, db.clock(session)) | more
     show(told, as_json, told["title"])
 
 
@@ -82,16 +85,16 @@ def resume_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> N
 
 def _change(act: Callable[..., t.Job], ref: str, by: str | None, as_json: bool) -> None:
     with writing() as session:
-        told = _told(act(session, ref, by=by or this_person()))
+        told = _told(act(session, ref, by=by or this_person()), db.clock(session))
     show(told, as_json, told["title"])
 
 
-def _told(job: t.Job) -> dict[str, Any]:
+def _told(job: t.Job, at: datetime) -> dict[str, Any]:
     return {
         "job": job.uid,
         "kind": job.kind,
         "title": work.title(job),
-        "state": jobs.state(job),
+        "state": jobs.state(job, at),
         "attempt": job.attempt,
         "worker": job.worker,
         "stage": job.stage,
