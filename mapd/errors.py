@@ -36,7 +36,11 @@ class BadRows(BadInput):
 
 
 class Stopped(MapdError):  # noqa: N818
-    """The work was told to stop, and did: what came is kept, and the same work started again goes on from there."""
+    """The work was told to stop, and did: what came is kept, and the same work started again goes on from there.
 
-    def __init__(self, done: int, total: int) -> None:
-        super().__init__(f"stopped at {done} of {total}; what came is kept: started again it goes on from there")
+    `given_up`: calls that were in flight, and gave no reply in time.
+    """
+
+    def __init__(self, done: int, total: int, given_up: int = 0) -> None:
+        lost = f", {given_up} calls in flight gave no reply in time" if given_up else ""
+        super().__init__(f"stopped at {done} of {total}{lost}; what came is kept: started again it goes on from there")

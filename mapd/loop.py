@@ -150,7 +150,7 @@ def demo(
     with stages("exam before"):
         before = _examine(engine, home, student, questions, "dev", plan, by, stages)
     with stages("committee"):
-        _collect(engine, taught, by, stages)
+        _collect(engine, home, taught, by, stages)
     with stages("curation"):
         curated = {name: _curated(engine, taught, arm.policy) for name, arm in arms.items()}
         if plan.arms:
@@ -212,13 +212,14 @@ def _examine(
         seed=plan.seed,
         progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
         stopping=stages.stopping,
+        home=home,
     )
     if done.failed:
         raise BadInput(f"{done.failed} questions got no answer ({done.reason}); start again, only they are asked")
     return done.exam
 
 
-def _collect(engine: sa.Engine, exam_uid: str, by: str, stages: _Stages) -> None:
+def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: str, stages: _Stages) -> None:
     with db.writing(engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
         models = {row.name: teachers.opened(row) for row in rows}
@@ -230,6 +231,7 @@ def _collect(engine: sa.Engine, exam_uid: str, by: str, stages: _Stages) -> None
         by=by,
         progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
         stopping=stages.stopping,
+        home=home,
     )
 
 

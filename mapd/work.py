@@ -111,16 +111,19 @@ class Exam(Work):
             samples=self.samples,
             open_test=self.open_test,
             batch_size=self.batch_size,
-            progress=lambda p: run.tell(
-                Progress("exam", p.done, p.total, f"{p.questions_per_s:.1f} questions/s", p.seconds_left)
-            ),
+            progress=lambda p: run.tell(Progress("exam", p.done, p.total, _pace(p), p.seconds_left)),
             stopping=run.stopping,
+            home=run.home,
         )
         result = asdict(done)
         failed, reason = result.pop("failed"), result.pop("reason")
         if failed:
             raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
         return result
+
+
+def _pace(p: exam.Progress) -> str:
+    return "waits for another process that asks the same" if p.elsewhere else f"{p.questions_per_s:.1f} questions/s"
 
 
 class Collect(Work):
@@ -160,14 +163,18 @@ class Collect(Work):
             concurrency=self.concurrency,
             budget=self.budget,
             unknown_price=self.unknown_price,
-            progress=lambda p: run.tell(Progress("committee", p.done, p.total, self._said(p), p.seconds_left)),
+            progress=lambda p: run.tell(
+                Progress("committee", p.done, p.total, self._said(p), p.seconds_left, p.in_flight)
+            ),
             stopping=run.stopping,
+            home=run.home,
         )
         return asdict(done) | ({"stopped": self._stopped(done)} if done.not_made else {})
 
     def _said(self, p: committee.Progress) -> str:
         of_budget = "" if self.budget is None else f", {dollars(p.spent_usd or 0)} of {dollars(self.budget)}"
-        return f"{p.calls_per_s:.1f} calls/s{of_budget}"
+        elsewhere = f", {p.elsewhere:,} calls are in flight elsewhere" if p.elsewhere else ""
+        return f"{p.calls_per_s:.1f} calls/s{of_budget}{elsewhere}"
 
     def _stopped(self, done: committee.Collected) -> str:
         return (
@@ -223,6 +230,7 @@ class Finetune(Work):
             progress=lambda step: run.tell(
                 Progress("finetune", step.step, step.total, _losses(step), step.seconds_left)
             ),
+            waits=lambda: run.tell(Progress("waits for another process that does the same")),
             stopping=run.stopping,
         )
         return asdict(done)
