@@ -13,6 +13,7 @@ from sqlmodel import Session
 from mapd.committee import ledger
 from mapd.committee.budget import Purse, at_most
 from mapd.committee.plan import Planned
+from mapd.models.base import Finish
 from mapd.store import claims
 
 
@@ -52,12 +53,15 @@ def claim(
     `foreign`: those of them that were another run's when they were last looked at.
     """
     claims.lock(session)
-    open_calls = ledger.reuse(session, wanted)
+    tries = ledger.tries(session, {p.key for p in wanted})
+    has_reply = {key for key, of_key in tries.items() if any(x.outcome == Finish.OK for x in of_key)}
+    claimed = Claimed(purse, answered=[p for p in wanted if p.key in has_reply])
+    ledger.reuse(session, claimed.answered)
+    open_calls = [p for p in wanted if p.key not in has_reply]
     left = {p.key for p in open_calls}
-    claimed = Claimed(purse, answered=[p for p in wanted if p.key not in left])
-    tries, free = ledger.tries(session, left), claims.free(session, run, left)
+    free = claims.free(session, run, left)
     if purse.budget is not None:
-        purse.spent, purse.put_by = ledger.spent(session, exam_id), claims.put_by(session, exam_id, but=left)
+        purse.spent, purse.put_by = ledger.spent(session, exam_id), claims.put_by(session, exam_id, but=free)
     usd: dict[str, float] = {}
     for planned in open_calls:
         key, outcomes = planned.key, [x.outcome for x in tries.get(planned.key, ())]

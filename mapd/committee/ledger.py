@@ -65,6 +65,8 @@ def keep_prompts(session: Session) -> None:
 
 def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
     """Write the rows whose calls were answered before, for whichever exam; return what is still to be asked."""
+    if not wanted:
+        return []
     query = select(t.Call.key, t.Call.reply).where(
         col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK
     )

@@ -22,6 +22,7 @@ from types import TracebackType
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, Busy
@@ -80,12 +81,12 @@ class Run:
             self._lock.release()
             self._file(self.folder, self.name).unlink(missing_ok=True)
 
-    def may_take(self, claim: t.Claim, at: datetime) -> bool:
-        """Whether the claim of another run may be taken over at this time of the database's."""
-        if self._is_dead(claim.run):
+    def may_take(self, run: str, until: datetime, at: datetime) -> bool:
+        """Whether a claim of another run may be taken over, at this time of the database's."""
+        if self._is_dead(run):
             return True
         # A claim that ends later than any can was made before the clock was set back.
-        expired = claim.until < at or claim.until > at + timedelta(seconds=LEASE_S)
+        expired = until < at or until > at + timedelta(seconds=LEASE_S)
         # While the database was away nobody could renew anything: everybody gets the time to.
         return expired and time.monotonic() - self.alert_since > 2 * RENEW_S
 
@@ -131,17 +132,19 @@ class Run:
 def free(session: Session, run: Run, keys: Collection[str]) -> set[str]:
     """Return those of the keys that the run may claim, or has. The caller holds the `lock`."""
     at = db.clock(session)
-    others = session.exec(select(t.Claim).where(col(t.Claim.key).in_(keys), t.Claim.run != run.name)).all()
-    return set(keys) - {other.key for other in others if not run.may_take(other, at)}
+    columns = select(t.Claim.key, t.Claim.run, t.Claim.until)
+    others = session.exec(columns.where(col(t.Claim.key).in_(keys), t.Claim.run != run.name)).all()
+    return set(keys) - {key for key, other, until in others if not run.may_take(other, until, at)}
 
 
 def put(session: Session, run: Run, usd: Mapping[str, float], exam_id: int | None = None) -> None:
     """Claim these keys, which are `free`; each with what it may cost."""
     if usd:
-        session.execute(sa.delete(t.Claim).where(col(t.Claim.key).in_(usd)))
+        insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(t.Claim)
+        moved = {name: insert.excluded[name] for name in ("run", "until", "exam_id", "usd")}
         until = db.clock(session) + timedelta(seconds=LEASE_S)
         rows = [{"key": k, "run": run.name, "until": until, "exam_id": exam_id, "usd": usd[k]} for k in usd]
-        session.execute(sa.insert(t.Claim), rows)
+        session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=moved), rows)
 
 
 def release(session: Session, run: Run, keys: Collection[str]) -> None:

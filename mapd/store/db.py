@@ -192,10 +192,11 @@ def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
 
 def clock(session: Session) -> datetime:
     """Return the database's own time."""
-    if session.get_bind().dialect.name == "postgresql":
-        moment: datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return moment.astimezone(UTC)
-    text = session.execute(sa.select(sa.func.strftime("%Y-%m-%d %H:%M:%f", "now"))).scalar_one()
+    text = connection.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
