@@ -24,6 +24,7 @@ from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.jobs import Progress
 from mapd.questions import files, generated
 from mapd.results import Results
 from mapd.store import db, queries
@@ -100,7 +101,7 @@ class Told:
 
 
 STAGES = ("questions", "exam", "exam before", "committee", "curation", "finetune", "exam after", "results")
-Watch = Callable[[str, int, int, float | None], None]  # stage, done, total, seconds left
+Watch = Callable[[Progress], None]
 
 
 @dataclass(slots=True)
@@ -116,13 +117,13 @@ class _Stages:
     def __call__(self, name: str) -> Iterator[None]:
         """Run a stage; a stage that runs again adds to its time."""
         self.name, started = name, time.monotonic()
-        self.watch(name, 0, 0, None)
+        self.watch(Progress(name))
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
-    def tell(self, done: int, total: int, left: float | None) -> None:
-        """How far the stage is."""
-        self.watch(self.name, done, total, left)
+    def tell(self, done: int, total: int, left: float | None, in_flight: int = 0) -> None:
+        """Say how far the stage is."""
+        self.watch(Progress(self.name, done, total, "", left, in_flight))
 
 
 def demo(
@@ -131,7 +132,7 @@ def demo(
     plan: Plan,
     *,
     by: str,
-    watch: Watch = lambda *_: None,
+    watch: Watch = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Told:
     """Run the loop once, in this process; with arms once for each from the finetune on.
@@ -229,7 +230,7 @@ def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: str, stages: _Sta
         teachers=list(TEACHERS),
         models=models,
         by=by,
-        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left, p.in_flight),
         stopping=stages.stopping,
         home=home,
     )

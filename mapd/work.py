@@ -46,6 +46,7 @@ class Work(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
     unit: ClassVar[str]  # what its progress counts
+    awaits: ClassVar[str]  # what is awaited where it is stopped
 
     @property
     @abstractmethod
@@ -74,6 +75,7 @@ class Exam(Work):
 
     kind: ClassVar[str] = "exam"
     unit: ClassVar[str] = "questions"
+    awaits: ClassVar[str] = "the questions in work are answered, and kept"
     student: str
     questions: str
     split: str
@@ -131,6 +133,7 @@ class Collect(Work):
 
     kind: ClassVar[str] = "collect"
     unit: ClassVar[str] = "calls"
+    awaits: ClassVar[str] = "nothing is in flight"
     exam: str
     teachers: tuple[str, ...]
     samples: int = 1
@@ -188,6 +191,7 @@ class Finetune(Work):
 
     kind: ClassVar[str] = "finetune"
     unit: ClassVar[str] = "steps"
+    awaits: ClassVar[str] = "the step in work is finished, and kept as a checkpoint"
     snapshot: str
     student: str | None = None
     arm: str | None = None
@@ -247,6 +251,7 @@ class Demo(Work):
 
     kind: ClassVar[str] = "demo"
     unit: ClassVar[str] = "stages"
+    awaits: ClassVar[str] = "what is in work is finished, and kept"
     questions: int = STANDARD.questions
     held_out: int = STANDARD.held_out
     alpha: float = STANDARD.alpha
@@ -275,7 +280,7 @@ class Demo(Work):
             run.home,
             self.plan,
             by=run.by,
-            watch=lambda stage, done, total, left: run.tell(Progress(stage, done, total, "", left)),
+            watch=run.tell,
             stopping=run.stopping,
         )
         first = told.outcomes[0]

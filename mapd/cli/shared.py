@@ -2,15 +2,18 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mapd.cli import interrupts
 from mapd.errors import BadInput
 from mapd.settings import Settings
 from mapd.store import db
@@ -30,14 +33,34 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
     return value
 
 
+def opened(seconds: float = 60) -> sa.Engine:
+    """Return the project's database; where it can't be used just now it is waited for, for so long, with a line."""
+    return db.open_store(Settings(), db.Patience(seconds, _Waits()))
+
+
+class _Waits:
+    """Says that the database is waited for: as that begins, and each ten seconds."""
+
+    EVERY_S = 10.0
+
+    def __init__(self) -> None:
+        self.told_at = float("-inf")
+
+    def __call__(self, words: str) -> None:
+        """Say it, unless it was said just now."""
+        if time.monotonic() - self.told_at > self.EVERY_S:
+            self.told_at = time.monotonic()
+            interrupts.say(words)
+
+
 def reading() -> Any:
     """A session to read the project with."""
-    return db.reading(db.open_store(Settings()))
+    return db.reading(opened())
 
 
 def writing() -> Any:
     """A session that commits at the end."""
-    return db.writing(db.open_store(Settings()))
+    return db.writing(opened())
 
 
 def written(file: Path) -> str:
