@@ -220,10 +220,10 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
         stop.wait(LOOK_S)
     if worker.children:
         log.info(
-            "stopping: %d jobs are told to, and awaited for up to %.0f s; once more ends at once; they go on with the "
-            "next worker",
-            len(worker.children),
+            "stopping: what its jobs have in flight is awaited for up to %.0f s; press Ctrl+C again to end at once; "
+            "the jobs (%d) go on with the next worker",
             GRACE_S,
+            len(worker.children),
         )
     with suppress(Busy):  # then they fall silent, and the next worker takes them over all the same
         worker.stop(hurry)

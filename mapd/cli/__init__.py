@@ -1,15 +1,12 @@
 """`mapd …`: what the pages do, for terminals and scripts.
 
-    commands.py      every command, and what an error comes to
-    interrupts.py    what Ctrl+C comes to, from the first moment on
-
-The commands take a second to import, so `main` listens for Ctrl+C before it imports them.
+The commands take a second to import, so `main` listens for Ctrl+C before it imports them (commands.py).
 """
 
 import sys
 from typing import NoReturn
 
-from mapd.cli import interrupts
+from mapd import interrupts
 
 
 def main() -> NoReturn:

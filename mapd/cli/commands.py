@@ -18,6 +18,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
+from mapd import interrupts
 from mapd.cli import (
     archive,
     committee,
@@ -26,7 +27,6 @@ from mapd.cli import (
     exams,
     finetuning,
     guidelines,
-    interrupts,
     jobs,
     judging,
     people,
@@ -79,7 +79,7 @@ def run_app(
     home = str(Settings().home.resolve())  # streamlit reads its configuration from the folder it starts in
     os.chdir(script.parent)
     os.environ["MAPD_HOME"] = home
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"])
+    os.execv(sys.executable, [sys.executable, "-m", "mapd.ui.server", str(script), str(port)])
 
 
 @app.command("doctor")

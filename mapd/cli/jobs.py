@@ -11,8 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.text import Text
 
-from mapd import committee, jobs, work, worker
-from mapd.cli import interrupts
+from mapd import committee, interrupts, jobs, work, worker
 from mapd.cli.shared import AsJson, PersonName, errors, line, opened, reading, show, writing
 from mapd.people import this_person
 from mapd.settings import Settings

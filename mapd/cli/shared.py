@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mapd.cli import interrupts
+from mapd import interrupts
 from mapd.errors import BadInput
 from mapd.settings import Settings
 from mapd.store import db
