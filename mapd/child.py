@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NoReturn
 
 import sqlalchemy as sa
@@ -45,7 +45,7 @@ class Reporter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line of the log."""
-        self.lines.append(f"{datetime.now():%H:%M:%S} {record.getMessage()}")
+        self.lines.append(f"{datetime.now(UTC):%H:%M:%S} {record.getMessage()}")
 
     def tell(self, progress: Progress) -> None:
         """Keep the work's progress; a new stage is a line of the log too."""

@@ -81,7 +81,7 @@ def judge_all(
 
     Raises: BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
     """
-    token = token_of(chosen, decision, by)
+    token, at = token_of(chosen, decision, by), queries.moment(session)
     with session.no_autoflush:  # all are written at once
         rows = [
             judge(
@@ -95,6 +95,7 @@ def judge_all(
                 seen=one.seen,
                 circumstances=Circumstances(queue=QUEUE, committee=one.committee),
                 follow=False,
+                at=at,
             )
             for one in chosen
         ]
@@ -104,6 +105,7 @@ def judge_all(
 
 def take_back(session: Session, rows: Sequence[JudgementRow], *, by: str) -> list[t.Judgement]:
     """Undo (or redo) what was one act. The undo is one act too."""
+    at = queries.moment(session)
     with session.no_autoflush:
         undos = [
             undo(
@@ -112,6 +114,7 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: str) -> lis
                 by=by,
                 token=f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}",
                 follow=False,
+                at=at,
             )
             for row in rows
         ]

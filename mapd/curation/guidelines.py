@@ -55,7 +55,7 @@ def save(session: Session, text: str, *, by: str, seen: str | None) -> t.Guideli
         return last
     if last is not None and last.uid != seen:
         raise Stale(f"{last.person} saved another version in the meantime; nothing was saved: put yours beside theirs")
-    row = t.Guidelines(text=words, person=person)
+    row = t.Guidelines(created_at=queries.moment(session), text=words, person=person)
     session.add(row)
     queries.audit(session, person, "save guidelines", f"guidelines {row.uid}")
     session.flush()

@@ -4,6 +4,7 @@ judge(session, Target("rationale", 12), Act.REJECT, by="ann", reason="false_step
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlmodel import Session, col, select
@@ -73,12 +74,14 @@ def judge(
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
     follow: bool = True,
+    at: datetime | None = None,
 ) -> t.Judgement:
     """Record one person's decision on one target.
 
     `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
     the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
-    aggregate follows later, for many at once: standing.after_judgements.
+    aggregate follows later, for many at once: standing.after_judgements. `at`: the moment of an act that has many
+    judgements (queries.moment).
 
     Raises: BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
     """
@@ -91,6 +94,7 @@ def judge(
     uid = _uid(session, target)
     _check_seen(session, target, seen, seen_of)
     row = t.Judgement(
+        created_at=at or queries.moment(session),
         target=target.kind,
         person=person,
         role=role,
@@ -114,8 +118,18 @@ def judge(
     return row
 
 
-def undo(session: Session, judgement_id: int, *, by: str, token: str | None = None, follow: bool = True) -> t.Judgement:
-    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo). `follow`: as above.
+def undo(
+    session: Session,
+    judgement_id: int,
+    *,
+    by: str,
+    token: str | None = None,
+    follow: bool = True,
+    at: datetime | None = None,
+) -> t.Judgement:
+    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo).
+
+    `follow`, `at`: as above.
 
     Raises: NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
@@ -132,6 +146,7 @@ def undo(session: Session, judgement_id: int, *, by: str, token: str | None = No
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0
     target = Target(row.target, target_id)
     back = t.Judgement(
+        created_at=at or queries.moment(session),
         target=row.target,
         person=person,
         role=row.role,

@@ -65,6 +65,7 @@ def freeze(
         return found
     person = person_name(by)
     row = t.Snapshot(
+        created_at=queries.moment(session),
         uid=sha256[:32],
         sha256=sha256,
         exam_id=curated.exam.id,

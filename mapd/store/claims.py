@@ -85,8 +85,8 @@ class Run:
         """Whether a claim of another run may be taken over, at this time of the database's."""
         if self._is_dead(run):
             return True
-        # A claim that ends later than any can was made before the clock was set back.
-        expired = until < at or until > at + timedelta(seconds=LEASE_S)
+        # A claim that ends much later than any can was made before the clock was set back.
+        expired = not at <= until <= at + timedelta(seconds=2 * LEASE_S)
         # While the database was away nobody could renew anything: everybody gets the time to.
         return expired and time.monotonic() - self.alert_since > 2 * RENEW_S
 
@@ -155,7 +155,7 @@ def release(session: Session, run: Run, keys: Collection[str]) -> None:
 def put_by(session: Session, exam_id: int, but: Collection[str] = ()) -> float:
     """Return the US dollars that an exam's calls in flight may cost, whoever sent them; without those of some keys."""
     at = db.clock(session)
-    lasting = col(t.Claim.until).between(at, at + timedelta(seconds=LEASE_S))
+    lasting = col(t.Claim.until).between(at, at + timedelta(seconds=2 * LEASE_S))
     query = select(sa.func.sum(t.Claim.usd)).where(t.Claim.exam_id == exam_id, lasting, col(t.Claim.key).not_in(but))
     return float(session.exec(query).one() or 0)
 

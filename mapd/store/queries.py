@@ -9,7 +9,7 @@ One `Text` of an imported exam, as the rules and the pages see it:
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd.errors import NotFound
 from mapd.questions.grading import Task
+from mapd.store import db
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
@@ -491,6 +492,19 @@ TARGET_COLUMN = {
 def history(session: Session, target: str, target_id: int) -> list[JudgementRow]:
     """Every judgement on one target, undone ones too, oldest first."""
     return _judgements(session, col(TARGET_COLUMN[target]) == target_id)
+
+
+def moment(session: Session) -> datetime:
+    """Return the time of an act that comes behind all acts before it, whatever the clock says.
+
+    It is the database's, and where that was set back a microsecond behind the latest: judgements stand in the order of
+    their times (their ids tell none after a merged archive), and which guidelines were current, or what came behind a
+    snapshot, their times tell too.
+    """
+    tables = (t.Judgement, t.Guidelines, t.Snapshot)
+    latest = session.execute(sa.select(*(select(func.max(x.created_at)).scalar_subquery() for x in tables))).one()
+    behind = max((at for at in latest if at is not None), default=datetime.min.replace(tzinfo=UTC))
+    return max(db.clock(session), behind + timedelta(microseconds=1))
 
 
 RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows

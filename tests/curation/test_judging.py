@@ -1,9 +1,12 @@
 """What people do: once, by whom, undone by whom, and with a row in the audit."""
 
+from datetime import timedelta
+
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd.curation import policies
+from mapd.curation import bulk, guidelines, judging, policies, snapshots
 from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput, MapdError, NotFound, Stale
 from mapd.store import queries
@@ -48,6 +51,46 @@ def test_undo_and_redo_leave_every_row(session: Session, target: Target) -> None
     undo(session, queries.identity(back), by="ann")
     assert len(decisions(session, target)) == 4
     assert first.person == "ann"
+
+
+def set_the_clock_back(session: Session) -> None:
+    """What was said by now was said by a clock that is two hours ahead of the one from now on."""
+    ahead = t.now() + timedelta(hours=2)
+    for table in (t.Judgement, t.Guidelines, t.Snapshot):
+        session.execute(sa.update(table).values(created_at=ahead))
+
+
+def test_with_the_clock_set_back_the_new_decision_is_in_force(session: Session, target: Target) -> None:
+    judge(session, target, Act.ACCEPT, by="ann")
+    set_the_clock_back(session)
+    second = judge(session, target, Act.REJECT, by="ann", reason="unclear")
+    assert decisions(session, target) == ["accept", "reject"]
+    undo(session, queries.identity(second), by="ann")
+    assert decisions(session, target) == ["accept", "reject", "withdraw"]
+
+
+def test_with_the_clock_set_back_undo_takes_back_the_latest_act_on_whatever_text(
+    session: Session, exam: ExamInfo
+) -> None:
+    targets = [Target(x.kind, x.id) for x in queries.material(session, exam.id).texts[:2]]
+    judge(session, targets[0], Act.ACCEPT, by="ann")
+    set_the_clock_back(session)
+    last = judge(session, targets[1], Act.ACCEPT, by="ann")
+    found = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    assert [row.judged.id for row in found] == [last.id]
+
+
+def test_with_the_clock_set_back_what_is_newer_is_newer(session: Session, exam: ExamInfo, target: Target) -> None:
+    guidelines.save(session, "# One", by="ann", seen=None)
+    snapshot = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    set_the_clock_back(session)
+    row = judge(session, target, Act.ACCEPT, by="ann")
+    assert row.created_at > snapshot.created_at
+    first = guidelines.current(session)
+    assert first is not None
+    guidelines.save(session, "# Two", by="ann", seen=first.uid)
+    assert [(v.number, v.judged) for v in guidelines.versions(session)] == [(2, 0), (1, 1)]
+    assert getattr(guidelines.current(session), "text", "") == "# Two"
 
 
 @pytest.mark.parametrize(
