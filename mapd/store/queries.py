@@ -267,19 +267,16 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:
     """The id of each teacher that wrote or reviewed a text of the exam, by name, in the order of the ids."""
-    mine = {"exam": exam_id}
-    text = (
-        "explanation x JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
+    of_exam = (
+        "JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
         " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
     )
-    rows = session.execute(
-        sa.text(
-            f"SELECT t.name, t.id FROM teacher t WHERE EXISTS (SELECT 1 FROM {text} WHERE x.author_id = t.id)"
-            f" OR EXISTS (SELECT 1 FROM review r JOIN {text} AND x.id = r.explanation_id WHERE r.reviewer_id = t.id)"
-            " ORDER BY t.id"
-        ),
-        mine,
+    wrote = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
+    reviewed = (
+        f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam} WHERE r.reviewer_id = t.id"
     )
+    query = f"SELECT t.name, t.id FROM teacher t WHERE EXISTS ({wrote}) OR EXISTS ({reviewed}) ORDER BY t.id"
+    rows = session.execute(sa.text(query), {"exam": exam_id})
     return {name: int(id_) for name, id_ in rows}
 
 

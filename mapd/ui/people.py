@@ -15,7 +15,7 @@ from mapd.curation.reviewing import Share
 from mapd.curation.sharing import Held
 from mapd.results import wilson
 from mapd.store import db
-from mapd.ui import current, figures, rows, text
+from mapd.ui import current, figures, rows, telling, text
 from mapd.ui.figures import Cell, Html
 from mapd.ui.rows import Found
 
@@ -50,6 +50,7 @@ def wanted(curated: Curated) -> None:
         st.caption("One person judges each text: with two or more, agreement between people can be measured.")
 
 
+@telling.in_next_run
 def _want(exam_id: int, name: str, key: str) -> None:
     number, person = int(st.session_state[key]), current.current_person()
     with db.writing(current.engine()) as session:

@@ -12,10 +12,10 @@ import streamlit as st
 from pydantic import ValidationError
 
 from mapd import jobs, work
-from mapd.errors import BadInput, MapdError
+from mapd.errors import MapdError
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import current, figures, look, text
+from mapd.ui import current, figures, look, telling, text
 from mapd.ui.figures import Cell, Html
 from mapd.work import Work
 
@@ -116,6 +116,7 @@ def follow(uid: str) -> None:
 
 
 @st.fragment(run_every=EVERY_S)
+@telling.in_place
 def _live(uid: str) -> None:
     job, at = _read(uid)
     before = st.session_state.get(f"stage_{uid}")
@@ -190,7 +191,7 @@ def _act(change: Callable[..., t.Job], uid: str) -> None:
     try:
         with db.writing(current.engine()) as session:
             change(session, uid, by=current.current_person())
-    except BadInput as error:  # it ended meanwhile
+    except MapdError as error:  # it ended meanwhile, or the database is busy
         text.complain(str(error))
         return
     st.rerun()

@@ -6,6 +6,7 @@ scene.item.target, scene.item.seen, scene.item.token       -> one decision on th
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -16,10 +17,11 @@ from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.judging import Target
 from mapd.curation.lines import Line, Spot
 from mapd.curation.queues import Entry, most_doubtful
+from mapd.errors import Busy
 from mapd.store import db
 from mapd.store.queries import JudgementRow
 from mapd.store.tables import new_uid
-from mapd.ui.current import engine
+from mapd.ui.current import engine, impatient
 from mapd.ui.triage import turns
 from mapd.ui.triage.place import JUDGE, Place, Stop
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, ANYTHING, VERDICT, Act, heard, ruling
@@ -195,9 +197,9 @@ def _opened(person: str, mistake: Mistake, hidden: frozenset[int]) -> set[int]:
     noted: set[tuple[str, int]] = st.session_state.setdefault(OPEN, set())
     open_now = {x.text.id for x in mistake.texts} - hidden
     if fresh := {text for text in open_now if (person, text) not in noted}:
-        with db.writing(engine()) as session:
+        with suppress(Busy), db.writing(impatient()) as session:  # the next run makes up for it
             seen.note(session, person, fresh)
-        noted |= {(person, text) for text in fresh}
+            noted |= {(person, text) for text in fresh}
     if not hidden:
         return open_now
     with db.reading(engine()) as session:
