@@ -111,7 +111,7 @@ def get(session: Session, ref: str | int) -> t.Job:
 
     Raises: NotFound.
     """
-    text = str(ref)
+    text = str(ref).lower()
     if text.isascii() and text.isalnum() and len(text) >= 4:
         found = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()
         if len(found) == 1:

@@ -14,7 +14,6 @@ A call is claimed before it is sent (store/claims.py), by one run; the claim end
 reply. Each transaction here bears being done twice.
 """
 
-import re
 from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
@@ -25,12 +24,11 @@ from sqlmodel import Session, col, func, select
 from mapd import prompts
 from mapd.committee.plan import Planned
 from mapd.models.base import Completion, Finish
-from mapd.store import claims
+from mapd.store import claims, db
 from mapd.store import tables as t
 from mapd.teachers import cost_usd, may_answer_otherwise
 from mapd.verdicts import parse_score
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
@@ -126,7 +124,7 @@ def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
 
 
 def _storable(text: str) -> str:
-    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return db.UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str, Any]:

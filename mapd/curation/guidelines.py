@@ -15,11 +15,12 @@ from sqlmodel import Session, col, func, select
 
 from mapd.errors import BadInput, Stale
 from mapd.people import person_name
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import Act
 
 LONGEST = 20_000  # characters
+LOCK = 0x6775696465  # any number of ours: PostgreSQL's advisory lock for "somebody saves guidelines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def save(session: Session, text: str, *, by: str, seen: str | None) -> t.Guideli
 
     Raises: BadInput (nothing, or too much), Stale (somebody saved another one since).
     """
+    db.lock(session, LOCK)
     person, words, last = person_name(by), text.strip(), current(session)
     if not 0 < len(words) <= LONGEST:
         raise BadInput(f"guidelines have 1 to {LONGEST:,} characters, not {len(words):,}")

@@ -36,6 +36,9 @@ TABLES: dict[str, type[t.Travelling]] = {
 }
 
 
+ONE_AT_A_TIME = {"key_share": True}  # of PostgreSQL's transactions: SQLite has but one writer anyway
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What is judged: `kind` is rationale, feedback, attempt or question; `id` its row's."""
@@ -85,13 +88,13 @@ def judge(
 
     Raises: BadInput (a reason or value that doesn't fit), NotFound, Stale (somebody decided since `seen`).
     """
+    uid = _uid(session, target)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
     person = person_name(by)
     _check_decision(target.kind, decision, reason, value)
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
-    uid = _uid(session, target)
     _check_seen(session, target, seen, seen_of)
     row = t.Judgement(
         created_at=at or queries.moment(session),
@@ -133,10 +136,10 @@ def undo(
 
     Raises: NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
+    row = session.get(t.Judgement, judgement_id, with_for_update=ONE_AT_A_TIME)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
     person = person_name(by)
-    row = session.get(t.Judgement, judgement_id)
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
     if row.person != person:
@@ -182,7 +185,8 @@ def _check_decision(kind: str, decision: Act, reason: str | None, value: str | N
 
 
 def _uid(session: Session, target: Target) -> str:
-    row = session.get(TABLES[target.kind], target.id)
+    """Return the uid of what is judged; the next who judges it waits until this transaction has ended."""
+    row = session.get(TABLES[target.kind], target.id, with_for_update=ONE_AT_A_TIME)
     if row is None or (isinstance(row, t.Explanation) and row.kind != target.kind):
         raise NotFound(f"unknown {target.kind}: {target.id}")
     return row.uid

@@ -145,9 +145,8 @@ def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
 
 
 def _lock(session: Session) -> None:
-    """One writer at a time. SQLite has no other anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK})
+    """One writer at a time."""
+    db.lock(session, LOCK)
 
 
 def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:

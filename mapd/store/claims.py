@@ -38,9 +38,8 @@ log = logging.getLogger("mapd.claims")
 
 
 def lock(session: Session) -> None:
-    """Let one transaction at a time write claims, and what they are for. SQLite has no second writer anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK})
+    """Let one transaction at a time write claims, and what they are for."""
+    db.lock(session, LOCK)
 
 
 class Run:

@@ -11,6 +11,7 @@ whose clocks differ agree on it.
 """
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,13 +27,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
-from mapd.errors import BadInput, Busy
+from mapd.errors import BadInput, Busy, Stale
 from mapd.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
 LOCK_WAIT_MS = 1000  # SQLite's own wait for a lock; between two of them we can say that it waits
 BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # in no text of PostgreSQL's, or in no UTF-8 at all
 UNTOLD_S = 2.0  # a wait as short as this is nothing to tell
 T = TypeVar("T")
 
@@ -54,6 +56,7 @@ POSTGRES_FAULTS = {  # by class of SQLSTATE
     "55": Fault.BUSY,
     "57": Fault.AWAY,
 }
+POSTGRES_UNIQUE = "23505"
 LASTING = ("authentication", "does not exist", "pg_hba", "resolve", "translate host")  # in a failed connection's words
 
 
@@ -166,12 +169,25 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
 def writing(engine: sa.Engine) -> Iterator[Session]:
     """Open a session that commits at the end, or rolls all of it back on an error.
 
-    Raises: Busy.
+    Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment.
     """
     with _saying_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
         _begin(session)
         yield session
         session.commit()
+
+
+@sa.event.listens_for(Session, "before_flush")
+def refuse_unstorable(session: Session, *_: object) -> None:
+    """See that each text of a new row is one that both databases can hold, though SQLite takes more.
+
+    Raises: BadInput.
+    """
+    for row in session.new:
+        for name, value in vars(row).items():
+            if isinstance(value, str) and (bad := UNSTORABLE.search(value)):
+                code = f"U+{ord(bad[0]):04X}"
+                raise BadInput(f"{name} holds {code} at character {bad.start()}, which can't be stored; take it out")
 
 
 def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
@@ -188,6 +204,12 @@ def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
             return work(session)
 
     return _attempts(_patience(engine))(once)
+
+
+def lock(session: Session, number: int) -> None:
+    """Let one transaction at a time go on that locks this number. SQLite has but one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
 
 
 def clock(session: Session) -> datetime:
@@ -245,6 +267,8 @@ def _saying_busy(what: str) -> Iterator[None]:
     try:
         yield
     except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRES_UNIQUE:  # on SQLite nobody can be first
+            raise Stale("somebody else saved the same at the same moment; nothing was saved: try again") from error
         if (fault := fault_of(error)) is None:
             raise
         cure = "make room on the disk, then try again" if fault is Fault.FULL else "try again"

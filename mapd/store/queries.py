@@ -251,7 +251,8 @@ def snapshot(session: Session, sha256: str) -> t.Snapshot:
 
     Raises: NotFound, also where the beginning fits several.
     """
-    found = session.exec(select(t.Snapshot).where(col(t.Snapshot.sha256).startswith(sha256, autoescape=True))).all()
+    begins = col(t.Snapshot.sha256).startswith(sha256.lower(), autoescape=True)
+    found = session.exec(select(t.Snapshot).where(begins)).all()
     if len(found) != 1:
         raise NotFound(f"{'no' if not found else 'more than one'} snapshot begins with {sha256!r}")
     return found[0]

@@ -110,3 +110,10 @@ def test_times_come_back_aware(session: Session) -> None:
     session.flush()
     session.expire_all()
     assert session.exec(select(t.Student)).one().created_at.utcoffset() is not None
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_a_text_that_postgresql_can_not_hold_is_refused_on_both(engine: sa.Engine, character: str) -> None:
+    words = r"^text holds U\+[0D]\d00 at character 3, which can't be stored; take it out$"
+    with pytest.raises(BadInput, match=words), db.writing(engine) as session:
+        session.add(t.Guidelines(text=f"# A{character}", person="ann"))
