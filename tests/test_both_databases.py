@@ -27,6 +27,7 @@ from tests import looped, samples
 from tests.conftest import ReadyMade, import_files
 from tests.finetune import tiny
 from tests.pages.running import ROOT, errors
+from tests.pages.test_busy import locked
 from tests.pages.test_odd_stores import PAGES
 from tests.pages.test_triage import button
 
@@ -253,3 +254,12 @@ def test_every_command(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
     for line in (*READING, *WRITING):
         scribe.run(line)
     assert scribe.run("questions list")["sets"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_no_command_takes_the_lock_to_read(scribe: Scribe, home: Path) -> None:
+    for line in READING:
+        scribe.run(line)  # what is derived once is derived
+    with locked(home):
+        for line in READING:
+            scribe.run(line)
