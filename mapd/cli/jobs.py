@@ -40,7 +40,7 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
             line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(given.awaits) as stop:
-        run = work.Run(opened(WORK_WAITS_S), Settings().make_home(), person, bar.tell, stopping=stop.is_set)
+        run = work.Run(opened(WORK_WAITS_S, bar.say), Settings().make_home(), person, bar.tell, stopping=stop.is_set)
         return given.run(run)
 
 
@@ -84,13 +84,14 @@ class Bar:
             kept = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
             return f"{calls}{kept}; the same command goes on from there"
 
-        return interrupts.stopping(awaited, lost, self._say)
+        return interrupts.stopping(awaited, lost, self.say)
 
-    def _say(self, words: str) -> None:
+    def say(self, words: str) -> None:
+        """Write a line, above the bar."""
         if self.bar.disable:
             interrupts.say(words)
         else:
-            self.bar.console.print(Text(f"mapd: {words}"), soft_wrap=True)  # above the bar
+            self.bar.console.print(Text(f"mapd: {words}"), soft_wrap=True)
 
 
 @handling.command("list")

@@ -85,7 +85,8 @@ def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
         _attempts(patience, unless=() if math.isinf(patience.seconds) else (Fault.AWAY, Fault.FULL))(migrate, engine)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
         if (fault := fault_of(error)) in (Fault.BUSY, Fault.STARTING):
-            raise Busy(f"the database {fault} ({_reason(error)}): it can't be opened; try again") from error
+            reason = _reason(error)
+            raise Busy(f"the database {fault} ({reason}): it can't be opened; try again", reason) from error
         shown = "MAPD_DATABASE_URL" if settings.database_url else settings.url
         cure = "make room on the disk" if "disk" in _reason(error) else "check the path or the URL"
         raise BadInput(f"the database can't be opened: {shown} ({_reason(error)}); {cure}") from error
@@ -272,7 +273,8 @@ def _saying_busy(what: str) -> Iterator[None]:
         if (fault := fault_of(error)) is None:
             raise
         cure = "make room on the disk, then try again" if fault is Fault.FULL else "try again"
-        raise Busy(f"the database {fault} ({_reason(error)}): {what}; {cure}") from error
+        reason = _reason(error)
+        raise Busy(f"the database {fault} ({reason}): {what}; {cure}", reason) from error
 
 
 def fault_of(error: BaseException) -> Fault | None:
@@ -296,4 +298,7 @@ def fault_of(error: BaseException) -> Fault | None:
 
 
 def _reason(error: BaseException) -> str:
+    """Return the database's own words, of the error itself or of what it was made into."""
+    if isinstance(error, Busy):
+        return error.reason
     return str(getattr(error, "orig", None) or error).splitlines()[0]
