@@ -28,6 +28,7 @@ SILENT_S = 15.0  # without a sign of life for so long, a job's process is taken 
 OWN_SILENT_S = 3.0  # the same of a job that this very worker had before it was started again
 TRIES = 3  # of a process that dies and comes no further than those before, until the job has failed
 LOG_LINES = 40
+LOCK = 0x6A6F6273  # any number of ours: PostgreSQL's advisory lock for "somebody starts a job"
 ACTIVE = ("queued", "running", "cancelling")
 AT_WORK = ("running", "cancelling")
 CALLS = ("collect",)  # kinds that wait for other machines; all else computes here
@@ -95,6 +96,7 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: str
     Raises: BadInput where the same work is queued or running already.
     """
     person = person_name(by)
+    db.lock(session, LOCK)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
     for other in session.exec(active).all():
         if other.parameters == dict(parameters):

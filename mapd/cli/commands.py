@@ -4,7 +4,7 @@
     {"exam": "5e…", "mistakes": 387, "feedback": 1161, "rationales": 1161, "reviews": 2322, "no_vote": 2, …}
 
 With `--json` one line of JSON is all that standard output gets. An error is one line on standard error: exit 1, or 2
-where the command itself was wrong.
+where the command itself was wrong, 130 where Ctrl+C or SIGTERM ended it.
 """
 
 import os
@@ -33,7 +33,7 @@ from mapd.cli import (
     questions,
     results,
 )
-from mapd.cli.shared import AsJson, console, line, show, writing
+from mapd.cli.shared import AsJson, console, line, reading, show, writing
 from mapd.errors import BadInput, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.people import this_person
@@ -68,7 +68,7 @@ def run_app(
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
-    with writing() as session:  # a home or database that can't be used is said here, before a server starts
+    with writing() if with_demo else reading() as session:  # what can't be used is said before a server starts
         if with_demo and recorded.load(session, Settings().home, by=this_person()):
             console.print("the recorded demo is loaded: its teachers are simulated")
     script = Path(__file__).parents[2] / "app.py"

@@ -121,7 +121,7 @@ def collect(
         ledger.keep_prompts(session)
         act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
         queries.audit(session, person, "collect", f"exam {info.uid}", **act)
-    with ThreadPoolExecutor(max_workers=1) as store, claims.Run(engine, home) as claimer:
+    with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [_Stream(x, models[x.name]) for x in made.teachers]
         limits = _Limits(concurrency, budget, unknown_price)
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)

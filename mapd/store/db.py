@@ -12,12 +12,13 @@ whose clocks differ agree on it.
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -48,7 +49,8 @@ class Fault(StrEnum):
     AWAY = "is away"
 
 
-SQLITE_FAULTS = {5: Fault.BUSY, 6: Fault.BUSY, 10: Fault.FULL, 13: Fault.FULL}  # BUSY, LOCKED, IOERR, FULL
+SQLITE_FAULTS = {5: Fault.BUSY, 6: Fault.BUSY, 13: Fault.FULL}  # BUSY, LOCKED, FULL
+SQLITE_FULL = (778, 1034, 1546, 4874)  # IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a full disk, beside its database
 POSTGRES_FAULTS = {  # by class of SQLSTATE
     "08": Fault.AWAY,
     "40": Fault.BUSY,  # a deadlock
@@ -69,12 +71,13 @@ class Patience:
 
 
 USUAL = Patience()
+OPENING = {Fault.AWAY: 10.0, Fault.FULL: 0.0}  # seconds that these are waited for, where nothing was ever read yet
 
 
 def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
     """Return the project's engine, its folder made and its schema brought up to date.
 
-    A server that doesn't answer at all is waited for by the endlessly patient alone: to others the URL may be wrong.
+    A server that doesn't answer at all is waited for a short while, but by the endlessly patient: the URL may be wrong.
 
     Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version;
     Busy where it is locked, or still starting, for longer than the patience lasts.
@@ -82,7 +85,7 @@ def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
     settings.make_home()
     try:
         engine = connect(settings.url, patience)
-        _attempts(patience, unless=() if math.isinf(patience.seconds) else (Fault.AWAY, Fault.FULL))(migrate, engine)
+        _attempts(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
         if (fault := fault_of(error)) in (Fault.BUSY, Fault.STARTING):
             reason = _reason(error)
@@ -241,11 +244,20 @@ def _begin(session: Session) -> None:
     _attempts(_patience(session.get_bind()))(connect)
 
 
-def _attempts(patience: Patience, *, unless: Collection[Fault] = ()) -> tenacity.Retrying:
-    """Return the attempts at a piece of work: as many as the patience allows, if what goes wrong may pass."""
+def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingProxyType({})) -> tenacity.Retrying:
+    """Return the attempts at a piece of work: as many as the patience allows, if what goes wrong may pass.
+
+    `shorter`: faults that are waited for less long.
+    """
 
     def passes(error: BaseException) -> bool:
-        return isinstance(error, Busy) or fault_of(error) not in (None, *unless)
+        return isinstance(error, Busy) or fault_of(error) is not None
+
+    def lasts(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        fault = None if error is None else fault_of(error)
+        limit = patience.seconds if fault is None else min(patience.seconds, shorter.get(fault, patience.seconds))
+        return (state.seconds_since_start or 0) >= limit
 
     def tell(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -256,7 +268,7 @@ def _attempts(patience: Patience, *, unless: Collection[Fault] = ()) -> tenacity
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(passes),
         wait=BETWEEN_TRIES,
-        stop=tenacity.stop_after_delay(patience.seconds),
+        stop=lasts,
         before_sleep=tell,
         reraise=True,
     )
@@ -287,7 +299,7 @@ def fault_of(error: BaseException) -> Fault | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)
     if code is not None:
-        return SQLITE_FAULTS.get(code & 0xFF)
+        return Fault.FULL if code in SQLITE_FULL else SQLITE_FAULTS.get(code & 0xFF)
     if state is not None:
         return POSTGRES_FAULTS.get(state[:2])
     if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):

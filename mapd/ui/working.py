@@ -167,8 +167,8 @@ def _standing(job: t.Job, state: str) -> None:
     if state == "silent":
         since = f" since {job.beat_at:%H:%M:%S} UTC" if job.beat_at else ""
         st.caption(
-            f"No sign of life{since}: its worker is gone. It goes on by itself with the next worker; nothing is done "
-            "twice."
+            f"No sign of life{since}: its worker is gone, or waits for the database. It goes on by itself; nothing is "
+            "done twice."
         )
 
 

@@ -93,7 +93,7 @@ def test_a_file_that_is_no_database_gets_one_clear_line(tmp_path: Path) -> None:
 def test_a_url_with_a_password_is_not_shown(tmp_path: Path) -> None:
     for url in ("postgresql://ann:hush@127.0.0.1:1/nowhere", "nonsense://ann:hush@x"):
         with pytest.raises(BadInput) as error:
-            db.open_store(Settings(home=tmp_path, database_url=url))
+            db.open_store(Settings(home=tmp_path, database_url=url), db.Patience(0))
         assert "MAPD_DATABASE_URL" in str(error.value)
         assert "hush" not in str(error.value)
 
