@@ -237,6 +237,8 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
         )
     with suppress(Busy):  # then they fall silent, and the next worker takes them over all the same
         worker.stop(hurry)
+    if hurry.is_set():
+        log.info("ended at once: what its jobs had in flight is given up; what was written is kept")
 
 
 # --- Beside the app ---------------------------------------------------------------------------------------------------
