@@ -213,8 +213,9 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
     def hear(*_: object) -> None:
         (hurry if stop.is_set() else stop).set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, hear)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, hear)
     log.info("worker %s is there", name)
     away_since, told_at = None, -FOREVER
     while not stop.is_set():

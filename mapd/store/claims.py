@@ -11,7 +11,6 @@ A claim expires by the database's clock where its run stops renewing it: its pro
 On this machine that is known at once: a run holds a lock on a file of its own, which the system lets go with it.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -34,7 +33,6 @@ RENEW_S = 5.0  # between two renewals
 LOOK_S = 1.0  # between two looks at what another run has
 KEPT_S = 24 * 3600  # the files of dead runs
 LOCK = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes claims, or the ledger"
-log = logging.getLogger("mapd.claims")
 
 
 def lock(session: Session) -> None:
@@ -71,14 +69,12 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._ended.set()
         self._thread.join()
-        try:
-            with db.writing(self._impatient) as session:
-                session.execute(sa.delete(t.Claim).where(col(t.Claim.run) == self.name))
-        except Busy as busy:  # they expire, or the next run here finds this one dead
-            log.warning("claims stay until they expire: %s", busy)
         if self.folder is not None:
             self._lock.release()
-            self._file(self.folder, self.name).unlink(missing_ok=True)
+        with suppress(Busy), db.writing(self._impatient) as session:
+            session.execute(sa.delete(t.Claim).where(col(t.Claim.run) == self.name))
+            if self.folder is not None:  # where the claims stay, the file tells that nobody has them any more
+                self._file(self.folder, self.name).unlink(missing_ok=True)
 
     def may_take(self, run: str, until: datetime, at: datetime) -> bool:
         """Whether a claim of another run may be taken over, at this time of the database's."""
