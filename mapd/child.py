@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -83,25 +82,10 @@ class Reporter(logging.Handler):
         self.beat()
 
 
-class Waits:
-    """Says in the job's log that the database is waited for: as it begins, and each half minute."""
-
-    EVERY_S = 30.0
-
-    def __init__(self) -> None:
-        self.said_at = -FOREVER
-
-    def __call__(self, line: str) -> None:
-        """Say it, unless that was said just now."""
-        if time.monotonic() - self.said_at > self.EVERY_S:
-            self.said_at = time.monotonic()
-            log.info(line)
-
-
 def do(ref: Ref, worker: str) -> int:
     """Do the attempt, if it is still to be done; return the process's exit code."""
     settings = Settings()
-    engine = db.open_store(settings, db.Patience(FOREVER, Waits()))
+    engine = db.open_store(settings, db.Patience(FOREVER, log.info))
     with db.reading(engine) as session:
         job = jobs.begin(session, ref)
         if job is None:

@@ -171,8 +171,9 @@ class Worker:
             if hurry.wait(0.1):
                 break
         for child in self.children.values():
-            child.kill()
-            child.process.wait()
+            if child.process.poll() is None:
+                child.kill()
+                child.process.wait()
         with db.writing(self.engine) as session:
             for ref in self.children:
                 jobs.put_off(session, ref)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,22 +34,7 @@ def one_of(name: str, value: str, known: Iterable[str]) -> str:
 
 def opened(seconds: float = 60, say: Callable[[str], None] = interrupts.say) -> sa.Engine:
     """Return the project's database; where it can't be used just now it is waited for, for so long, with a line."""
-    return db.open_store(Settings(), db.Patience(seconds, _Waits(say)))
-
-
-class _Waits:
-    """Says that the database is waited for: as that begins, and each ten seconds."""
-
-    EVERY_S = 10.0
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say, self.told_at = say, float("-inf")
-
-    def __call__(self, words: str) -> None:
-        """Say it, unless it was said just now."""
-        if time.monotonic() - self.told_at > self.EVERY_S:
-            self.told_at = time.monotonic()
-            self.say(words)
+    return db.open_store(Settings(), db.Patience(seconds, say))
 
 
 def reading() -> Any:

@@ -259,10 +259,14 @@ def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingPro
         limit = patience.seconds if fault is None else min(patience.seconds, shorter.get(fault, patience.seconds))
         return (state.seconds_since_start or 0) >= limit
 
+    next_line_at = UNTOLD_S
+
     def tell(state: tenacity.RetryCallState) -> None:
+        nonlocal next_line_at
         error = state.outcome.exception() if state.outcome else None
         seconds = state.seconds_since_start or 0
-        if error is not None and seconds >= UNTOLD_S:
+        if error is not None and seconds >= next_line_at:
+            next_line_at = 2 * seconds  # few lines, however long it takes
             patience.tell(f"waits for the database: {_reason(error)}, {seconds:.0f} s")
 
     return tenacity.Retrying(
