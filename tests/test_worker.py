@@ -120,26 +120,41 @@ def below(process: subprocess.Popen[bytes], words: str) -> list[psutil.Process]:
     return []
 
 
+class Watching:
+    """How far the job was each time that one looked: it never goes back."""
+
+    def __init__(self, engine: sa.Engine, uid: str) -> None:
+        self.engine, self.uid, self.done = engine, uid, [0]
+
+    def is_done(self) -> bool:
+        job = row(self.engine, self.uid)
+        assert job.done >= self.done[-1], (self.done, job.status, job.stage, job.message)
+        self.done.append(job.done)
+        return job.status == "done"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["child", "worker", "app"])
 def test_killed_at_random_moments_each_call_is_made_once(
     victim: str, provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
 ) -> None:
+    """The app starts a worker that was killed again, and a worker a job's process."""
     engine, uid = collect_job(provider)
-    words = ("app", "--port", str(free_port())) if victim == "app" else ("worker", "--name", "w")
-    process = run(*words)
-    lost = 0
+    words = ("worker", "--name", "w") if victim == "child" else ("app", "--port", str(free_port()))
+    process, killed = run(*words), {"child": "mapd.child", "worker": "mapd.cli worker"}
+    watching, lost = Watching(engine, uid), 0
     for third in (0.0, 0.2, 0.4):
         moment = (third + random.uniform(0.05, 0.2)) * CALLS
         until(lambda moment=moment: committed(engine) >= moment)
         there = below(process, "mapd.child" if victim == "child" else "mapd.c")  # mapd.child, the app's mapd.cli worker
-        os.kill(there[0].pid if victim == "child" else process.pid, signal.SIGKILL)
+        os.kill(process.pid if victim == "app" else below(process, killed[victim])[0].pid, signal.SIGKILL)
         process.poll()
         until(lambda there=there: not any(p.is_running() for p in there), 45)
         lost += len(provider.tries) - committed(engine)  # in flight, or answered and not written yet
-        if victim != "child":
+        if victim == "app":
             process = run(*words)
-    until(lambda: row(engine, uid).status == "done")
+        watching.is_done()
+    until(watching.is_done)
     assert row(engine, uid).outcome["failed"] == 0
     with db.reading(engine) as session:
         ok = session.exec(select(t.Call.key).where(t.Call.outcome == "ok")).all()
@@ -148,6 +163,8 @@ def test_killed_at_random_moments_each_call_is_made_once(
     assert lost <= 3 * AT_ONCE * 2
     # Each call that was not written was sent again; were one that was written, there would be more.
     assert sum(provider.tries.values()) - CALLS <= lost
+    again = "the worker was killed by signal 9; it is started again in "
+    assert (home.parent / "log").read_text().count(again) == (3 if victim == "worker" else 0)
 
 
 def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
@@ -165,32 +182,6 @@ def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
         jobs.resume(session, uid, by="ann")
     until(lambda: row(engine, uid).status == "done")
     assert sum(provider.tries.values()) == CALLS
-
-
-class Watching:
-    """How far the job was each time that one looked: it never goes back."""
-
-    def __init__(self, engine: sa.Engine, uid: str) -> None:
-        self.engine, self.uid, self.done = engine, uid, [0]
-
-    def is_done(self) -> bool:
-        job = row(self.engine, self.uid)
-        assert job.done >= self.done[-1], (self.done, job.status, job.stage, job.message)
-        self.done.append(job.done)
-        return job.status == "done"
-
-
-def test_the_app_starts_its_worker_again_and_the_job_goes_on(
-    provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
-) -> None:
-    engine, uid = collect_job(provider)
-    app = run("app", "--port", str(free_port()))
-    until(lambda: committed(engine) > 60)
-    (worker, *_) = below(app, "mapd.cli worker")
-    worker.kill()
-    until(Watching(engine, uid).is_done)
-    assert committed(engine) == CALLS
-    assert "the worker was killed by signal 9; it is started again in 1 s" in (home.parent / "log").read_text()
 
 
 def test_a_locked_sqlite_is_waited_for(
