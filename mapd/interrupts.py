@@ -48,11 +48,11 @@ class Stop:
 
 
 class _State:
-    """What is under way: imports (may it be raised?), a short command, long work."""
+    """What is under way in this process."""
 
     heard = False
-    may_raise = False
-    work: Stop | None = None
+    may_raise = False  # what is imported is there: an interrupt may be raised
+    work: Stop | None = None  # long work, which is stopped instead
 
 
 def listen() -> None:

@@ -264,15 +264,27 @@ async def _keep_one() -> None:
     delay = SHORTEST_DELAY_S
     while True:
         started = time.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "mapd.cli", "worker", "--wait", "--with-parent"),
-            stdin=asyncio.subprocess.PIPE,  # where it ends, with the app, the worker stops; its jobs go on later
-            start_new_session=True,  # Ctrl+C is the app's alone
-        )
-        code = await process.wait()
+        try:
+            how = await _run_one()
+        except OSError as error:
+            how = f"can't be started ({error})"
         if time.monotonic() - started > LONGEST_DELAY_S:
             delay = SHORTEST_DELAY_S
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
         sys.stderr.write(f"mapd: the worker {how}; it is started again in {delay:.0f} s\n")
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_DELAY_S)
+
+
+async def _run_one() -> str:
+    """Run a worker to its end; return how that came, in words."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mapd.cli", "worker", "--wait", "--with-parent"),
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl+C is the app's alone
+    )
+    assert process.stdin is not None
+    try:
+        code = await process.wait()
+    finally:
+        process.stdin.close()  # with the app the worker stops; its jobs go on with the next one
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
