@@ -4,7 +4,7 @@
 
 A thread writes the row each second, and reads there whether the job is to stop; another waits for the end of standard
 input, which comes when the worker has died, even of kill -9: then this process group is killed, so that nothing works
-on without a worker that knows of it.
+on without a worker that knows of it. A database that is away is waited for, however long that takes.
 """
 
 import logging
@@ -17,52 +17,56 @@ from typing import NoReturn
 import sqlalchemy as sa
 
 from mapd import jobs, work
-from mapd.errors import MapdError, Stopped
-from mapd.jobs import Progress, Ref
+from mapd.errors import Busy, MapdError, Stopped
+from mapd.jobs import Onward, Progress, Ref
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 
 INTERRUPTED = 75  # the shell's "try again later"
+LOST = 74  # the shell's "input/output error": the database was lost in the middle of a piece of work
 BEAT_S = 1.0
+FOREVER = float("inf")
+log = logging.getLogger("mapd.job")
 
 
 class Reporter(logging.Handler):
     """Keeps the row up to date: progress, the log's lines, and back from it whether to stop."""
 
-    def __init__(self, engine: sa.Engine, ref: Ref) -> None:
+    def __init__(self, engine: sa.Engine, ref: Ref, reached: Progress) -> None:
         super().__init__(logging.INFO)
-        self.engine, self.ref = engine, ref
+        self.engine, self.ref, self.onward = engine.execution_options(patience=db.Patience(0)), ref, Onward(reached)
+        self.stage = ""
         self.progress: Progress | None = None
         self.lines: list[str] = []
-        self.stop, self.done = threading.Event(), threading.Event()
+        self.stop, self.ended = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self._beat_on, daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """A line of the log."""
+        """Keep a line of the log."""
         self.lines.append(f"{t.now().isoformat(timespec='seconds')} {record.getMessage()}")
 
     def tell(self, progress: Progress) -> None:
-        """The work's progress; a new stage is a line of the log too."""
-        if self.progress is None or self.progress.stage != progress.stage:
-            logging.getLogger("mapd.job").info(progress.stage)
-        self.progress = progress
+        """Keep the work's progress; a new stage is a line of the log too."""
+        if self.stage != progress.stage:
+            log.info(progress.stage)
+        self.stage, self.progress = progress.stage, self.onward(progress)
 
     def beat(self) -> None:
         """Write once."""
         lines, self.lines = self.lines, []
         try:
             with db.writing(self.engine) as session:
-                go_on = jobs.beat(session, self.ref, self.progress, lines)
-        except sa.exc.OperationalError:  # a database that is busy, away or full: the next beat tells all of it
+                goes_on = jobs.beat(session, self.ref, self.progress, lines)
+        except Busy:  # the next beat tells all of it
             self.lines = lines + self.lines
             return
-        if not go_on:
+        if not goes_on:
             self.stop.set()
 
     def _beat_on(self) -> None:
-        while not self.done.wait(BEAT_S):
+        while not self.ended.wait(BEAT_S):
             self.beat()
 
     def __enter__(self) -> "Reporter":
@@ -74,42 +78,43 @@ class Reporter(logging.Handler):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.done.set()
+        self.ended.set()
         self.thread.join()
         self.beat()
 
 
 def do(ref: Ref, worker: str) -> int:
-    """Do the attempt, if it is still to be done; the process's exit code."""
+    """Do the attempt, if it is still to be done; return the process's exit code."""
     settings = Settings()
-    engine = db.open_store(settings)
-    with db.writing(engine) as session:
-        job = jobs.claim(session, ref, worker)
+    engine = db.open_store(settings, db.Patience(FOREVER, log.info))
+    with db.reading(engine) as session:
+        job = jobs.begin(session, ref)
         if job is None:
             return 0
-        session.flush()
         session.expunge_all()
     outcome, error = {}, ""
     try:
-        with Reporter(engine, ref) as report:
-            given = work.of(job)
-            logging.getLogger("mapd.job").info("%s, attempt %d on %s", given.title, ref.attempt, worker)
+        with Reporter(engine, ref, Progress(job.stage, job.done, job.total or 0)) as report:
+            task = work.of(job)
+            log.info("%s, attempt %d on %s", task.title, ref.attempt, worker)
             starter = owner(job.person)  # whose right to start it was asked when they did
-            outcome = given.run(
+            outcome = task.run(
                 work.Run(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
             if report.progress is not None and "stopped" not in outcome:
                 report.progress = _whole(report.progress)
-        ended = "done"
+        status = "done"
     except Stopped as stopped:
         with db.reading(engine) as session:
-            if jobs.standing(session, ref)[0] == "running":
-                return INTERRUPTED  # the worker goes, and this attempt goes on when it is back
-        ended, error = "cancelled", str(stopped)
+            if jobs.status_of(session, ref) == "running":
+                return INTERRUPTED  # the worker goes, and the job goes on with the next one
+        status, error = "cancelled", str(stopped)
+    except Busy as busy:
+        sys.stderr.write(f"{busy}\n")  # the worker lets the job go on: what is wrong passes
+        return LOST
     except MapdError as wrong:
-        ended, error = "failed", str(wrong)
-    with db.writing(engine) as session:
-        jobs.end(session, ref, ended, outcome=outcome, error=error)
+        status, error = "failed", str(wrong)
+    db.transact(engine, lambda session: jobs.end(session, ref, status, outcome=outcome, error=error))
     return 0
 
 

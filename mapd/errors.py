@@ -29,6 +29,17 @@ class Undecided(BadInput):
         super().__init__(message)
 
 
+class Busy(MapdError):  # noqa: N818
+    """The database can't be used just now: locked, away, starting, or without room. It passes; nothing was changed.
+
+    `reason`: the database's own words.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class BadRows(BadInput):
     """A file refused because of its rows: each fault as (file, row, field, what), the first few in the line.
 
@@ -49,7 +60,11 @@ class BadRows(BadInput):
 
 
 class Stopped(MapdError):  # noqa: N818
-    """The work was told to stop, and did: what came is kept, and the same work started again goes on from there."""
+    """The work was told to stop, and did: what came is kept, and the same work started again goes on from there.
 
-    def __init__(self, done: int, total: int) -> None:
-        super().__init__(f"stopped at {done} of {total}; what came is kept: started again it goes on from there")
+    `given_up`: calls that were in flight, and gave no reply in time.
+    """
+
+    def __init__(self, done: int, total: int, given_up: int = 0) -> None:
+        lost = f", {given_up} calls in flight gave no reply in time" if given_up else ""
+        super().__init__(f"stopped at {done} of {total}{lost}; what came is kept: started again it goes on from there")

@@ -5,7 +5,8 @@
 
 The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. It
 asks in groups that depend on the questions alone, sorted by length, and keeps each group whole, so that an exam that
-was killed and goes on gets the same answers, bit for bit, on the same machine.
+was killed and goes on gets the same answers, bit for bit, on the same machine. One run at a time is at an exam: a
+second one waits, and has nothing left to ask.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
@@ -25,7 +28,7 @@ from mapd.models.base import Completion, Finish, Model, Request, Sampling, strea
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.questions.grading import Outcome, Task, grade
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 GREEDY = Sampling(max_tokens=64)  # SmolLM2 answers the demo's questions in 4 to 40 tokens; one in sixteen runs on
@@ -33,12 +36,16 @@ GREEDY = Sampling(max_tokens=64)  # SmolLM2 answers the demo's questions in 4 to
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where an exam is: answers kept of all, those of earlier starts too; the rate is this start's."""
+    """Where an exam is: answers kept of all, those of earlier starts too; the rate is this start's.
+
+    `elsewhere`: another run is at it, and is waited for.
+    """
 
     done: int
     total: int
-    questions_per_s: float
-    seconds_left: float
+    questions_per_s: float = 0.0
+    seconds_left: float | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +87,16 @@ def run(
     samples: int = 1,
     open_test: str | None = None,
     batch_size: int = 32,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
+    home: Path | None = None,
 ) -> ExamResult:
     """Examine the student (`model` is what `students.opened` gave) until every answer is there.
 
     Each of the `samples` answers to a question draws with a seed of its own, which follows from `seed`. `open_test`
     says what a sealed test split is opened for. `batch_size` questions are asked, and kept, at a time; before each
-    batch `stopping` is asked.
+    batch `stopping` is asked. `home`: the project's folder, by which it is known at once whether another run on this
+    machine was killed.
 
     Raises: Forbidden; NotFound (student, question set), BadInput (no such split, a sealed one, samples without a
     temperature), Stopped.
@@ -104,7 +113,8 @@ def run(
             unseal(session, exam, open_test, by=by)
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
-    failures = asyncio.run(_answer(engine, model, exam_id, uid, groups, len(asked), progress, stopping))
+    sitting = _Sitting(engine, exam_id, uid, asked, batch_size, progress, stopping)
+    failures = sitting.hold(model, home) if groups else []
     with db.reading(engine) as session:
         return replace(result(session, uid), failed=len(failures), reason=next(iter(failures), None))
 
@@ -235,39 +245,64 @@ def _taken(session: Session, exam_id: int) -> set[tuple[int, int]]:
     return set(session.exec(query).all())
 
 
-async def _answer(
-    engine: sa.Engine,
-    model: Model,
-    exam_id: int,
-    uid: str,
-    groups: Sequence[Sequence[_Asked]],
-    total: int,
-    progress: Callable[[Progress], None] | None,
-    stopping: Callable[[], bool],
-) -> list[str]:
-    """Ask group by group and keep each at once; the reasons of what failed."""
-    failures: list[str] = []
-    started, asked, before = time.perf_counter(), 0, total - sum(map(len, groups))
-    for group in groups:
-        if stopping():
-            raise Stopped(before + asked, total)
-        completions = [c async for c in model.generate(stream(a.request for a in group))]
-        failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
-        with db.writing(engine) as session:
-            _keep(session, exam_id, uid, group, [c for c in completions if c.finish is not Finish.FAILED])
-        asked += len(group)
-        if progress is not None:
+@dataclass(frozen=True, slots=True)
+class _Sitting:
+    """One run over what an exam still lacks."""
+
+    engine: sa.Engine
+    exam_id: int
+    uid: str
+    asked: Sequence[_Asked]
+    batch_size: int
+    progress: Callable[[Progress], None]
+    stopping: Callable[[], bool]
+
+    def hold(self, model: Model, home: Path | None) -> list[str]:
+        """Ask what is missing once no other run is at it; return the reasons of what failed."""
+        with claims.Run(self.engine, home) as claimer:
+            claims.hold(claimer, f"exam {self.uid}", self._wait)
+            with db.reading(self.engine) as session:
+                groups = _missing(session, self.exam_id, self.asked, self.batch_size)
+            return asyncio.run(self._answer(model, groups))
+
+    def _wait(self) -> None:
+        """Say how far the other run is.
+
+        Raises: Stopped.
+        """
+        with db.reading(self.engine) as session:
+            kept = len(_taken(session, self.exam_id))
+        if self.stopping():
+            raise Stopped(kept, len(self.asked))
+        self.progress(Progress(kept, len(self.asked), elsewhere=True))
+
+    async def _answer(self, model: Model, groups: Sequence[Sequence[_Asked]]) -> list[str]:
+        """Ask group by group and keep each at once; return the reasons of what failed.
+
+        Raises: Stopped.
+        """
+        failures: list[str] = []
+        total = len(self.asked)
+        started, asked, before = time.perf_counter(), 0, total - sum(map(len, groups))
+        for group in groups:
+            if self.stopping():
+                raise Stopped(before + asked, total)
+            completions = [c async for c in model.generate(stream(a.request for a in group))]
+            failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
+            answers = [c for c in completions if c.finish is not Finish.FAILED]
+            db.transact(self.engine, partial(_keep, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers))
+            asked += len(group)
             rate = asked / (time.perf_counter() - started)
-            progress(Progress(before + asked, total, rate, (total - before - asked) / rate))
-    return failures
+            self.progress(Progress(before + asked, total, rate, (total - before - asked) / rate))
+        return failures
 
 
-def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Asked], completions: Sequence[Completion]) -> None:
+def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Asked], answers: Sequence[Completion]) -> None:
     """Grade and store the group's answers; those that another process kept meanwhile stand."""
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
     taken = _taken(session, exam_id)
     asked = {a.request.key: a for a in group}
-    for completion in completions:
+    for completion in answers:
         a = asked[completion.key]
         if (a.question_id, a.sample) in taken:
             continue

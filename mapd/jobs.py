@@ -1,15 +1,17 @@
-"""Jobs: the row of a recorded execution, which is the truth. A worker's process does it and writes here how far it is.
+"""Jobs: the row of a recorded execution. It is the queue, too: workers take rows, and their processes keep them alive.
 
     job = start(session, "exam", {"student": "smollm2", "questions": "demo", "split": "dev"}, by=owner("ann"))
     job.status, job.done, job.total, job.message    -> "running", 96, 210, "4.1 questions/s"
 
-    queued -> running -> done | failed | cancelling -> cancelled           resume: cancelled, failed, silent -> queued
+    queued -> running -> done | failed | cancelling -> cancelled           resume: cancelled, failed -> queued
+                running, and silent: its process or its worker died -> queued, by itself, as the next attempt
 
 Whatever happens to its process, nothing is lost and nothing is done twice: every kind of work knows what it has.
+Times are the database's: workers whose clocks differ agree on who is silent.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
@@ -19,17 +21,22 @@ from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 
-SILENT_S = 15  # without a sign of life for so long, a job's process is taken for dead; it gives one a second
+SILENT_S = 15.0  # without a sign of life for so long, a job's process is taken for dead; it gives one a second
+OWN_SILENT_S = 3.0  # the same of a job that this very worker had before it was started again
+TRIES = 3  # of a process that dies and comes no further than those before, until the job has failed
 LOG_LINES = 40
+LOCK = 0x6A6F6273  # any number of ours: PostgreSQL's advisory lock for "somebody starts a job"
 ACTIVE = ("queued", "running", "cancelling")
+AT_WORK = ("running", "cancelling")
+CALLS = ("collect",)  # kinds that wait for other machines; all else computes here
 PACE_OF = 5  # the latest jobs of a kind, which tell its usual speed
 
 
 class Ref(NamedTuple):
-    """One attempt of a job, as the queue knows it: "5e…:2"."""
+    """One attempt of a job, as its process is told: "5e…:2"."""
 
     uid: str
     attempt: int
@@ -39,20 +46,45 @@ class Ref(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Ref":
-        """The attempt that the queue names."""
+        """Return the attempt that the text names."""
         uid, _, attempt = text.partition(":")
         return cls(uid, int(attempt))
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is. `total` 0 is not known yet; `said` is its speed in words."""
+    """How far a job is. `total` 0 is not known yet; `said` is its speed in words, `in_flight` what is sent and open."""
 
     stage: str
     done: int = 0
     total: int = 0
     said: str = ""
     seconds_left: float | None = None
+    in_flight: int = 0
+
+
+class Onward:
+    """Progress that never goes back: an attempt that goes on is shown where the last one was, until it comes further.
+
+    Onward(Progress("exam", 96, 210))(Progress("loading the student"))
+    -> Progress("exam", 96, 210, "goes on: loading the student")
+    """
+
+    def __init__(self, reached: Progress) -> None:
+        self.reached: Progress | None = reached if reached.total else None
+        self.is_back = False  # at the stage that had been reached
+
+    def __call__(self, progress: Progress) -> Progress:
+        """Return what to show of this progress."""
+        if self.reached is None:
+            return progress
+        at_stage = progress.stage == self.reached.stage
+        if (at_stage and progress.done >= self.reached.done) or (self.is_back and not at_stage):
+            self.reached = None
+            return progress
+        self.is_back = at_stage
+        words = ", ".join(filter(None, (progress.stage, progress.said)))
+        return replace(self.reached, said=f"goes on: {words}", in_flight=progress.in_flight)
 
 
 # --- What people do ---------------------------------------------------------------------------------------------------
@@ -64,6 +96,7 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
     Raises: Forbidden; BadInput where the same work is queued or running already.
     """
     person = require(by, Right.RUN_JOBS)
+    db.lock(session, LOCK)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
     for other in session.exec(active).all():
         if other.parameters == dict(parameters):
@@ -80,7 +113,7 @@ def get(session: Session, ref: str | int) -> t.Job:
 
     Raises: NotFound.
     """
-    text = str(ref)
+    text = str(ref).lower()
     if text.isascii() and text.isalnum() and len(text) >= 4:
         found = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()
         if len(found) == 1:
@@ -100,11 +133,11 @@ def cancel(session: Session, ref: str | int, *, by: Person) -> t.Job:
 
     Raises: Forbidden; NotFound; BadInput where it has ended already.
     """
-    person, job = require(by, Right.RUN_JOBS), get(session, ref)
+    person, job, at = require(by, Right.RUN_JOBS), get(session, ref), db.clock(session)
     if job.status not in ACTIVE:
         raise BadInput(f"job {job.uid[:8]} has ended already: it is {job.status}")
-    if job.status == "queued" or is_silent(job):
-        job.status, job.ended_at = "cancelled", t.now()
+    if job.status == "queued" or is_silent(job, at):
+        job.status, job.ended_at = "cancelled", at
     else:
         job.status = "cancelling"
     session.add(job)
@@ -121,27 +154,33 @@ def resume(session: Session, ref: str | int, *, by: Person) -> t.Job:
     person, job = require(by, Right.RUN_JOBS), get(session, ref)
     if job.status == "done":
         raise BadInput(f"job {job.uid[:8]} is done; start another one")
-    if job.status in ACTIVE and not is_silent(job):
+    if job.status in ACTIVE and not is_silent(job, db.clock(session)):
         raise BadInput(f"job {job.uid[:8]} is {job.status}: nothing to resume")
-    job.status, job.attempt = "queued", job.attempt + 1
-    job.error = job.ended_at = job.beat_at = job.worker = job.seconds_left = None
-    job.message = ""
+    job.error = job.ended_at = None
+    _queue_again(job)
     session.add(job)
     queries.audit(session, person, "resume job", f"job {job.uid}", attempt=job.attempt)
     session.flush()
     return job
 
 
-def is_silent(job: t.Job, at: datetime | None = None) -> bool:
-    """Whether the job should be running, and nothing is heard of its process."""
-    if job.status not in ("running", "cancelling"):
+def _queue_again(job: t.Job) -> None:
+    """Let the job wait for a worker, as a new attempt; it stays as far as it came."""
+    job.status, job.attempt, job.tries, job.message = "queued", job.attempt + 1, 0, ""
+    job.worker = job.beat_at = job.seconds_left = None
+
+
+def is_silent(job: t.Job, at: datetime) -> bool:
+    """Whether the job should be running, and nothing is heard of its process. `at`: the database's time (db.clock)."""
+    if job.status not in AT_WORK:
         return False
-    return job.beat_at is None or (at or t.now()) - job.beat_at > timedelta(seconds=SILENT_S)
+    # A beat that lies ahead is no later sign of life: the clock was set back since.
+    return job.beat_at is None or abs(at - job.beat_at) > timedelta(seconds=SILENT_S)
 
 
-def state(job: t.Job) -> str:
-    """The job's status, or what it comes to: "silent", or "stopped" where it is done before its end by a rule."""
-    if is_silent(job):
+def state(job: t.Job, at: datetime) -> str:
+    """Return the job's status, or what it comes to: "silent", or "stopped" where a rule ended it before its end."""
+    if is_silent(job, at):
         return "silent"
     return "stopped" if "stopped" in job.outcome else job.status
 
@@ -171,63 +210,119 @@ def pace(session: Session, kind: str) -> float | None:
     return median(paces) if paces else None
 
 
-# --- What workers and their processes do ------------------------------------------------------------------------------
+# --- What workers do --------------------------------------------------------------------------------------------------
 
 
-def waiting(session: Session) -> list[tuple[Ref, str]]:
-    """The queued jobs and their kinds, the oldest first."""
-    query = select(t.Job).where(t.Job.status == "queued").order_by(col(t.Job.id))
-    return [(Ref(job.uid, job.attempt), job.kind) for job in session.exec(query).all()]
+def waits(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> bool:
+    """Whether `take` would find a job. It only reads: an idle worker takes no lock."""
+    return session.exec(_waiting(db.clock(session), worker, calls, own)).first() is not None
 
 
-def claim(session: Session, ref: Ref, worker: str) -> t.Job | None:
-    """Take the job: it runs from now on. None where it was cancelled, or resumed as a later attempt.
+def take(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> Ref | None:
+    """Take the oldest job that waits, or whose process is silent; it runs from now on. None where there is none.
 
-    One that was running already, of the same attempt, goes on: its worker, or its process, had died.
+    `calls`: one that makes calls, or one that computes. `own`: the uids of what this worker has running.
     """
-    job = _mine(session, ref)
-    if job is None or job.status not in ACTIVE:
-        return None
-    if job.status == "queued":
-        job.status, job.started_at = "running", t.now()
-    job.worker, job.beat_at = worker, t.now()
-    session.add(job)
-    session.flush()
-    return job
+    at = db.clock(session)
+    query = _waiting(at, worker, calls, own).with_for_update(skip_locked=True)
+    while (job := session.exec(query).first()) is not None:
+        if job.status != "queued":
+            _go_on(job, at, "its worker was gone")
+        if job.status == "queued":
+            job.status, job.worker, job.beat_at, job.tries = "running", worker, at, job.tries + 1
+            job.started_at = job.started_at or at
+            session.flush()
+            return Ref(job.uid, job.attempt)
+        session.flush()
+    return None
+
+
+def _waiting(at: datetime, worker: str, calls: bool, own: Collection[str]) -> Any:
+    """Select the oldest job that is there to be taken."""
+    job = t.Job
+    of_kind = col(job.kind).in_(CALLS) if calls else col(job.kind).not_in(CALLS)
+    silent = _silent(at, SILENT_S) | (_silent(at, OWN_SILENT_S) & (col(job.worker) == worker))
+    taken_over = col(job.status).in_(AT_WORK) & silent & col(job.uid).not_in(own)
+    return select(job).where(of_kind, (col(job.status) == "queued") | taken_over).order_by(col(job.id)).limit(1)
+
+
+def _silent(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
+    beat, span = col(t.Job.beat_at), timedelta(seconds=seconds)
+    return beat.is_(None) | (beat < at - span) | (beat > at + span)
+
+
+def give_back(session: Session, ref: Ref, why: str) -> None:
+    """Let a job whose process has ended before its end go on, or fail where it came no further so often."""
+    job = _attempt(session, ref)
+    if job is not None and job.status in AT_WORK:
+        _go_on(job, db.clock(session), why)
+
+
+def put_off(session: Session, ref: Ref) -> None:
+    """Let a job that was stopped for its worker's end wait for the next worker."""
+    job = _attempt(session, ref)
+    if job is not None and job.status == "running":
+        _queue_again(job)
+
+
+def _go_on(job: t.Job, at: datetime, why: str) -> None:
+    tries = job.tries
+    if job.status == "cancelling":  # it was killed, for it didn't stop
+        job.status, job.ended_at = "cancelled", at
+    elif tries >= TRIES:
+        job.status, job.ended_at = "failed", at
+        job.error = f"its process ended {tries} times and came no further ({why}); resume goes on"
+    else:
+        _queue_again(job)
+        job.tries = tries
+        _write_log(job, [f"{at:%H:%M:%S} its process ended ({why}); it goes on"])
+
+
+# --- What a job's process does ----------------------------------------------------------------------------------------
+
+
+def begin(session: Session, ref: Ref) -> t.Job | None:
+    """Return the job, where this attempt is to run; None where it was cancelled, or a later attempt has it."""
+    job = _attempt(session, ref)
+    return job if job is not None and job.status in AT_WORK else None
 
 
 def beat(session: Session, ref: Ref, progress: Progress | None, log: Sequence[str]) -> bool:
-    """Write how far it is and the new lines of its log; whether the job is to go on."""
-    job = _mine(session, ref)
-    if job is None or job.status not in ("running", "cancelling"):
+    """Write how far it is and the new lines of its log; return whether the job is to go on."""
+    job = _attempt(session, ref)
+    if job is None or job.status not in AT_WORK:
         return False
-    job.beat_at = t.now()
+    job.beat_at = db.clock(session)
     if progress is not None:
+        if (progress.stage, progress.done) != (job.stage, job.done):
+            job.tries = 0
         job.stage, job.done, job.total = progress.stage, progress.done, progress.total or None
         job.message, job.seconds_left = progress.said, progress.seconds_left
-    if log:
-        job.log = "\n".join([*job.log.splitlines(), *log][-LOG_LINES:])
-    session.add(job)
+    _write_log(job, log)
     return job.status == "running"
+
+
+def _write_log(job: t.Job, lines: Sequence[str]) -> None:
+    if lines:
+        job.log = "\n".join([*job.log.splitlines(), *lines][-LOG_LINES:])
 
 
 def end(session: Session, ref: Ref, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = "") -> None:
     """Write how the attempt ended; an earlier attempt has no say."""
-    job = _mine(session, ref)
-    if job is None or job.status not in ("running", "cancelling"):
+    job = _attempt(session, ref)
+    if job is None or job.status not in AT_WORK:
         return
     job.status, job.outcome, job.error = status, dict(outcome or {}), error or None
-    job.ended_at, job.seconds_left = t.now(), None
-    session.add(job)
+    job.ended_at, job.seconds_left = db.clock(session), None
 
 
-def standing(session: Session, ref: Ref) -> tuple[str | None, int]:
-    """The attempt's status, None where a later one has taken over, and how much is done."""
-    job = _mine(session, ref)
-    return (None, 0) if job is None else (job.status, job.done)
+def status_of(session: Session, ref: Ref) -> str | None:
+    """Return the attempt's status; None where a later one has taken over."""
+    query = select(t.Job.status).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
+    return session.exec(query).first()
 
 
-def _mine(session: Session, ref: Ref) -> t.Job | None:
+def _attempt(session: Session, ref: Ref) -> t.Job | None:
     query = select(t.Job).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
     return session.exec(query.with_for_update()).first()
 
@@ -236,19 +331,20 @@ def _mine(session: Session, ref: Ref) -> t.Job | None:
 
 
 def seen(session: Session, worker: str) -> None:
-    """The worker is there."""
+    """Write that the worker is there."""
     row = session.exec(select(t.Worker).where(t.Worker.name == worker)).first() or t.Worker(name=worker)
-    row.seen_at, row.ended_at = t.now(), None
+    row.seen_at, row.ended_at = db.clock(session), None
     session.add(row)
 
 
 def gone(session: Session, worker: str) -> None:
-    """The worker has ended."""
-    session.execute(sa.update(t.Worker).where(col(t.Worker.name) == worker).values(ended_at=t.now()))
+    """Write that the worker has ended."""
+    ended = sa.update(t.Worker).where(col(t.Worker.name) == worker)
+    session.execute(ended.values(ended_at=db.clock(session)))
 
 
 def workers(session: Session) -> list[str]:
-    """The names of the workers that are there."""
-    since = t.now() - timedelta(seconds=SILENT_S)
-    query = select(t.Worker.name).where(col(t.Worker.seen_at) > since, col(t.Worker.ended_at).is_(None))
-    return list(session.exec(query.order_by(t.Worker.name)).all())
+    """Return the names of the workers that are there."""
+    at, span, seen_at = db.clock(session), timedelta(seconds=SILENT_S), col(t.Worker.seen_at)
+    there = seen_at.between(at - span, at + span), col(t.Worker.ended_at).is_(None)
+    return list(session.exec(select(t.Worker.name).where(*there).order_by(t.Worker.name)).all())

@@ -24,6 +24,7 @@ from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
+from mapd.jobs import Progress
 from mapd.people import Person
 from mapd.questions import generated, sets
 from mapd.results import Results
@@ -101,7 +102,7 @@ class Told:
 
 
 STAGES = ("questions", "exam", "exam before", "committee", "curation", "finetune", "exam after", "results")
-Watch = Callable[[str, int, int, float | None], None]  # stage, done, total, seconds left
+Watch = Callable[[Progress], None]
 
 
 @dataclass(slots=True)
@@ -117,13 +118,13 @@ class _Stages:
     def __call__(self, name: str) -> Iterator[None]:
         """Run a stage; a stage that runs again adds to its time."""
         self.name, started = name, time.monotonic()
-        self.watch(name, 0, 0, None)
+        self.watch(Progress(name))
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
-    def tell(self, done: int, total: int, left: float | None) -> None:
-        """How far the stage is."""
-        self.watch(self.name, done, total, left)
+    def tell(self, done: int, total: int, left: float | None, in_flight: int = 0) -> None:
+        """Say how far the stage is."""
+        self.watch(Progress(self.name, done, total, "", left, in_flight))
 
 
 def demo(
@@ -132,7 +133,7 @@ def demo(
     plan: Plan,
     *,
     by: Person,
-    watch: Watch = lambda *_: None,
+    watch: Watch = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Told:
     """Run the loop once, in this process; with arms once for each from the finetune on.
@@ -151,7 +152,7 @@ def demo(
     with stages("exam before"):
         before = _examine(engine, home, student, questions, "dev", plan, by, stages)
     with stages("committee"):
-        _collect(engine, taught, by, stages)
+        _collect(engine, home, taught, by, stages)
     with stages("curation"):
         curated = {name: _curated(engine, taught, arm.policy) for name, arm in arms.items()}
         if plan.arms:
@@ -214,13 +215,14 @@ def _examine(
         seed=plan.seed,
         progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
         stopping=stages.stopping,
+        home=home,
     )
     if done.failed:
         raise BadInput(f"{done.failed} questions got no answer ({done.reason}); start again, only they are asked")
     return done.exam
 
 
-def _collect(engine: sa.Engine, exam_uid: str, by: Person, stages: _Stages) -> None:
+def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _Stages) -> None:
     with db.writing(engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
         models = {row.name: teachers.opened(row) for row in rows}
@@ -230,8 +232,9 @@ def _collect(engine: sa.Engine, exam_uid: str, by: Person, stages: _Stages) -> N
         teachers=list(TEACHERS),
         models=models,
         by=by,
-        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left, p.in_flight),
         stopping=stages.stopping,
+        home=home,
     )
 
 

@@ -47,6 +47,7 @@ class Work(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]
     unit: ClassVar[str]  # what its progress counts
+    awaits: ClassVar[str]  # what is awaited where it is stopped
 
     @property
     @abstractmethod
@@ -75,6 +76,7 @@ class Exam(Work):
 
     kind: ClassVar[str] = "exam"
     unit: ClassVar[str] = "questions"
+    awaits: ClassVar[str] = "the questions in work are answered, and kept"
     student: str
     questions: str
     split: str
@@ -112,10 +114,9 @@ class Exam(Work):
             samples=self.samples,
             open_test=self.open_test,
             batch_size=self.batch_size,
-            progress=lambda p: run.tell(
-                Progress("exam", p.done, p.total, f"{p.questions_per_s:.1f} questions/s", p.seconds_left)
-            ),
+            progress=lambda p: run.tell(Progress("exam", p.done, p.total, _pace(p), p.seconds_left)),
             stopping=run.stopping,
+            home=run.home,
         )
         result = asdict(done)
         failed, reason = result.pop("failed"), result.pop("reason")
@@ -124,11 +125,16 @@ class Exam(Work):
         return result
 
 
+def _pace(p: exam.Progress) -> str:
+    return "waits for another process that asks the same" if p.elsewhere else f"{p.questions_per_s:.1f} questions/s"
+
+
 class Collect(Work):
     """The committee's work on an exam's mistakes."""
 
     kind: ClassVar[str] = "collect"
     unit: ClassVar[str] = "calls"
+    awaits: ClassVar[str] = "nothing is in flight"
     exam: str
     teachers: tuple[str, ...]
     samples: int = 1
@@ -161,14 +167,18 @@ class Collect(Work):
             concurrency=self.concurrency,
             budget=self.budget,
             unknown_price=self.unknown_price,
-            progress=lambda p: run.tell(Progress("committee", p.done, p.total, self._said(p), p.seconds_left)),
+            progress=lambda p: run.tell(
+                Progress("committee", p.done, p.total, self._said(p), p.seconds_left, p.in_flight)
+            ),
             stopping=run.stopping,
+            home=run.home,
         )
         return asdict(done) | ({"stopped": self._stopped(done)} if done.not_made else {})
 
     def _said(self, p: committee.Progress) -> str:
         of_budget = "" if self.budget is None else f", {dollars(p.spent_usd or 0)} of {dollars(self.budget)}"
-        return f"{p.calls_per_s:.1f} calls/s{of_budget}"
+        elsewhere = f", {p.elsewhere:,} calls are in flight elsewhere" if p.elsewhere else ""
+        return f"{p.calls_per_s:.1f} calls/s{of_budget}{elsewhere}"
 
     def _stopped(self, done: committee.Collected) -> str:
         return (
@@ -182,6 +192,7 @@ class Finetune(Work):
 
     kind: ClassVar[str] = "finetune"
     unit: ClassVar[str] = "steps"
+    awaits: ClassVar[str] = "the step in work is finished, and kept as a checkpoint"
     snapshot: str
     student: str | None = None
     arm: str | None = None
@@ -224,6 +235,7 @@ class Finetune(Work):
             progress=lambda step: run.tell(
                 Progress("finetune", step.step, step.total, _losses(step), step.seconds_left)
             ),
+            waits=lambda: run.tell(Progress("waits for another process that does the same")),
             stopping=run.stopping,
         )
         return asdict(done)
@@ -240,6 +252,7 @@ class Demo(Work):
 
     kind: ClassVar[str] = "demo"
     unit: ClassVar[str] = "stages"
+    awaits: ClassVar[str] = "what is in work is finished, and kept"
     questions: int = STANDARD.questions
     held_out: int = STANDARD.held_out
     alpha: float = STANDARD.alpha
@@ -268,7 +281,7 @@ class Demo(Work):
             run.home,
             self.plan,
             by=run.by,
-            watch=lambda stage, done, total, left: run.tell(Progress(stage, done, total, "", left)),
+            watch=run.tell,
             stopping=run.stopping,
         )
         first = told.outcomes[0]

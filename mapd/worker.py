@@ -1,11 +1,9 @@
-"""The worker: takes queued jobs, and does each in a process of its own. DBOS is the durable queue.
+"""The worker: takes jobs that wait, and does each in a process of its own.
 
-    mapd worker [--name NAME]        one name a machine; the app starts one by itself
+    mapd worker [--name NAME]        one name a machine; the app starts one by itself, again and again if need be
 
-A job's row comes first and is the truth. Each second the worker hands to DBOS the queued attempts that it lacks, one
-workflow each, named "UID:ATTEMPT" like its only argument. A worker that was killed finds its workflows again under its
-name; on PostgreSQL several workers share the queues. DBOS's own tables lie in `jobs.db` beside the project's database,
-or on PostgreSQL in a schema of their own.
+The jobs' rows are the queue (jobs.py). Several workers share it, on PostgreSQL over several machines. A worker that is
+killed takes its jobs' processes with it; the jobs go on with the next worker that finds them silent.
 """
 
 import asyncio
@@ -17,138 +15,169 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
+from sqlmodel import Session
 
 from mapd import jobs
-from mapd.errors import BadInput
+from mapd.child import INTERRUPTED
+from mapd.errors import BadInput, Busy
 from mapd.jobs import Ref
 from mapd.settings import Settings
 from mapd.store import db
 
-QUEUES: Mapping[str, int] = {"local": 1, "calls": 4}  # how many jobs of each at once on a worker
-QUEUE_OF = {"collect": "calls"}  # it waits for other machines; all else computes here
-VERSION = "mapd-1"  # DBOS's own would be a hash of the source: an edited comment would orphan what waits
-SWEEP_S = 1.0
-GRACE_S = 30.0  # from "stop" until a job's process is killed: what is in flight comes in, a checkpoint is written
-TRIES = 3  # of a process that dies and came no further than those before, until the job has failed
+PLACES: Mapping[bool, int] = {True: 4, False: 1}  # jobs at once on a worker: of those that make calls, of the others
+LOOK_S = 0.5  # between two looks for jobs
+TOLD_EVERY_S = 10.0  # that the database is waited for
+SEEN_S = 5.0  # between two signs of the worker's own
+GRACE_S = 75.0  # from "stop" until a job's process is killed: what is in flight comes in, a checkpoint is written
+SHORTEST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0  # until a worker that ended is started again
+IMPATIENT = db.Patience(seconds=0)
+FOREVER = float("inf")
 log = logging.getLogger("mapd.worker")
 
 
 def default_name() -> str:
-    """This machine's."""
+    """Return this machine's name."""
     return socket.gethostname() or "worker"
 
 
-class Children:
-    """The processes of this worker's jobs."""
+@dataclass
+class Child:
+    """A job's process."""
+
+    process: subprocess.Popen[bytes]
+    calls: bool
+    log: Path
+    stops_since: float | None = None  # when it was first seen to be cancelled
+
+    def why_it_ended(self) -> str:
+        """Return the signal that killed it, or the end of what it wrote."""
+        if (code := self.process.returncode) < 0:
+            return f"killed by signal {-code}; 9 is often a lack of memory"
+        lines = self.log.read_text("utf-8", "replace").split("\n") if self.log.exists() else []
+        words = [line.strip() for line in lines if line.strip()]
+        return f"exit code {code}: {words[-1][:300] if words else 'it wrote nothing'}"
+
+    def kill(self) -> None:
+        """Kill it, and all that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Worker:
+    """One worker with its jobs' processes."""
 
     def __init__(self, engine: sa.Engine, home: Path, name: str) -> None:
         self.engine, self.home, self.name = engine, home, name
-        self.running: dict[Ref, asyncio.subprocess.Process] = {}
-        self.told: dict[Ref, float] = {}  # when each was told to stop
-        self.closing = False
+        self.children: dict[Ref, Child] = {}
+        self.seen_at = self.away_at = -FOREVER  # when it last gave a sign of its own, when the database was last away
 
-    async def do(self, ref: Ref) -> None:
-        """Do one attempt of a job to its end, whatever that is."""
-        tries = reached = 0
-        while tries < TRIES:
-            code = await self._process(ref)
-            if code == 0:
-                return
-            if self.closing:
-                await asyncio.Event().wait()  # for ever: the workflow stays pending, and goes on with the next worker
-            status, done = self._standing(ref)
-            if status == "cancelling":  # killed because it didn't stop
-                self._end(ref, "cancelled", "")
-                return
-            tries, reached = (0, done) if done > reached else (tries + 1, reached)
-        why = self._why(ref, code)
-        self._end(ref, "failed", f"its process ended {TRIES} times and came no further ({why}); resume goes on")
+    def look(self) -> None:
+        """Do once what there is to do: take what waits, see after the processes.
 
-    async def _process(self, ref: Ref) -> int:
-        path = self._log(ref)
+        Raises: Busy.
+        """
+        if time.monotonic() - self.seen_at > SEEN_S:
+            with db.writing(self.engine) as session:
+                jobs.seen(session, self.name)
+            self.seen_at = time.monotonic()
+        self._reap()
+        self._kill_what_does_not_stop()
+        # While the database was away no process could give a sign of life: none is silent until it had the time to.
+        if time.monotonic() - self.away_at > jobs.SILENT_S:
+            self._take()
+
+    def _take(self) -> None:
+        own = [ref.uid for ref in self.children]
+        for calls, places in PLACES.items():
+            taken = sum(child.calls == calls for child in self.children.values())
+            for _ in range(places - taken):
+                with db.reading(self.engine) as session:
+                    if not jobs.waits(session, self.name, calls=calls, own=own):
+                        break
+                with db.writing(self.engine) as session:
+                    ref = jobs.take(session, self.name, calls=calls, own=own)
+                if ref is not None:
+                    self._start(ref, calls)
+                    own.append(ref.uid)
+
+    def _start(self, ref: Ref, calls: bool) -> None:
+        try:
+            self.children[ref] = self._begin(ref, calls)
+        except OSError as error:
+            with db.writing(self.engine) as session:
+                jobs.give_back(session, ref, f"no process can be started: {error}")
+
+    def _begin(self, ref: Ref, calls: bool) -> Child:
+        folder = self.home / "jobs"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{ref.uid}-{ref.attempt}.log"
         with path.open("wb") as errors:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "mapd.child", str(ref), self.name),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mapd.child", str(ref), self.name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
                 stderr=errors,
                 start_new_session=True,  # a group of its own, which can be killed as a whole
             )
-        self.running[ref] = process
-        try:
-            return await process.wait()
-        finally:
-            del self.running[ref]
-            self.told.pop(ref, None)
-            if path.stat().st_size == 0:
-                path.unlink()
+        return Child(process, calls, path)
 
-    def _log(self, ref: Ref) -> Path:
-        folder = self.home / "jobs"
-        folder.mkdir(exist_ok=True)
-        return folder / f"{ref.uid}-{ref.attempt}.log"
+    def _reap(self) -> None:
+        """See after the processes that have ended."""
+        for ref, child in list(self.children.items()):
+            if child.process.poll() is not None:
+                with db.writing(self.engine) as session:
+                    self._settle(session, ref, child)
+                assert child.process.stdin is not None
+                child.process.stdin.close()
+                del self.children[ref]
+                if child.log.exists() and child.log.stat().st_size == 0:
+                    child.log.unlink()
 
-    def _why(self, ref: Ref, code: int) -> str:
-        """The end of what it wrote, or the signal that killed it."""
-        if code < 0:
-            return f"killed by signal {-code}; 9 is often a lack of memory"
-        path = self._log(ref)
-        lines = path.read_text("utf-8", "replace").split("\n") if path.exists() else []
-        said = [line.strip() for line in lines if line.strip()]
-        return f"exit code {code}: {said[-1][:300] if said else 'it said nothing'}"
+    def _settle(self, session: Session, ref: Ref, child: Child) -> None:
+        """Let a job go on whose process has ended before its end. One that has ended changes no more."""
+        if child.process.returncode == INTERRUPTED:
+            jobs.put_off(session, ref)
+        else:
+            jobs.give_back(session, ref, child.why_it_ended())
 
-    def _standing(self, ref: Ref) -> tuple[str | None, int]:
-        with db.reading(self.engine) as session:
-            return jobs.standing(session, ref)
-
-    def _end(self, ref: Ref, status: str, error: str) -> None:
-        with db.writing(self.engine) as session:
-            jobs.end(session, ref, status, error=error)
-
-    def kill_what_does_not_stop(self) -> None:
+    def _kill_what_does_not_stop(self) -> None:
         """Kill the process of a cancelled job whose grace is over."""
-        for ref, process in list(self.running.items()):
-            if self._standing(ref)[0] == "cancelling":
-                since = self.told.setdefault(ref, time.monotonic())
-                if time.monotonic() - since > GRACE_S:
-                    _kill(process)
+        if not self.children:
+            return
+        with db.reading(self.engine) as session:
+            cancelled = [ref for ref in self.children if jobs.status_of(session, ref) == "cancelling"]
+        for child in map(self.children.__getitem__, cancelled):
+            child.stops_since = child.stops_since or time.monotonic()
+            if time.monotonic() - child.stops_since > GRACE_S:
+                child.kill()
 
-    def stop(self) -> None:
-        """Tell all to stop for now, wait for them as long as the grace is, then kill them."""
-        self.closing = True
-        for process in list(self.running.values()):
+    def stop(self, hurry: threading.Event) -> None:
+        """Stop all processes for now, wait for them as long as the grace is, or until there is a hurry; kill the rest.
+
+        Raises: Busy.
+        """
+        for child in self.children.values():
             with suppress(ProcessLookupError):
-                process.terminate()
+                child.process.terminate()
         until = time.monotonic() + GRACE_S
-        while self.running and time.monotonic() < until:
-            time.sleep(0.1)
-        for process in list(self.running.values()):
-            _kill(process)
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-@asynccontextmanager
-async def beside(_app: object) -> AsyncIterator[None]:
-    """A worker in a process beside the app, as long as the app is there. MAPD_WORKER=0 leaves it to `mapd worker`."""
-    if not Settings().worker:
-        yield
-        return
-    command = [sys.executable, "-m", "mapd.cli", "worker", "--wait", "--with-parent"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # Ctrl+C is the app's alone
-    yield
-    assert process.stdin is not None
-    process.stdin.close()  # it stops, with its jobs; they go on with the next worker
+        while any(c.process.poll() is None for c in self.children.values()) and time.monotonic() < until:
+            if hurry.wait(0.1):
+                break
+        for child in self.children.values():
+            if child.process.poll() is None:
+                child.kill()
+                child.process.wait()
+        with db.writing(self.engine) as session:
+            for ref in self.children:
+                jobs.put_off(session, ref)
+            jobs.gone(session, self.name)
 
 
 def serve(settings: Settings, name: str, *, wait: bool = False, with_parent: bool = False) -> None:
@@ -178,54 +207,84 @@ def _stop_with_the_parent() -> None:
 
 
 def _serve(settings: Settings, home: Path, name: str) -> None:
-    from dbos import DBOS, DBOSConfig  # it takes a second to import, and waits for the lock above
+    engine = db.open_store(settings, db.Patience(FOREVER, log.warning))
+    worker = Worker(engine.execution_options(patience=IMPATIENT), home, name)
+    stop, hurry = threading.Event(), threading.Event()
 
-    engine = db.open_store(settings)
-    children = Children(engine, home, name)
-    url = settings.url if settings.database_url else f"sqlite:///{home / 'jobs.db'}"
-    config: DBOSConfig = {
-        "name": "mapd",
-        "system_database_url": url,
-        "executor_id": name,
-        "application_version": VERSION,
-        "log_level": "CRITICAL",
-    }
-    DBOS(config=config)
+    def hear(*_: object) -> None:
+        (hurry if stop.is_set() else stop).set()
 
-    @DBOS.step(name="process")
-    async def process(ref: str) -> None:
-        await children.do(Ref.of(ref))
-
-    @DBOS.workflow(name="job")
-    async def job(ref: str) -> None:
-        await process(ref)
-
-    stopped: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, _: stopped.append(got))
-    DBOS.launch()
-    for queue, at_once in QUEUES.items():
-        DBOS.register_queue(queue, worker_concurrency=at_once, polling_interval_sec=0.5)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, hear)
     log.info("worker %s is there", name)
-    while not stopped:
+    away_since, told_at = None, -FOREVER
+    while not stop.is_set():
         try:
-            _sweep(engine, name, DBOS.enqueue_workflow_with_options)
-            children.kill_what_does_not_stop()
-        except sa.exc.OperationalError as error:  # a database that is away for a while
-            log.warning("worker %s waits for the database: %s", name, str(error.orig).splitlines()[0])
-        time.sleep(SWEEP_S)
-    children.stop()
-    with db.writing(engine) as session:
-        jobs.gone(session, name)
-    os._exit(0)  # without DBOS's own end, which would wait for the workflows that are to stay pending
+            worker.look()
+            away_since = None
+        except Busy as busy:
+            worker.away_at = time.monotonic()
+            away_since = away_since or worker.away_at
+            if worker.away_at - told_at > TOLD_EVERY_S:
+                told_at = worker.away_at
+                log.warning("waits for the database: %s, %.0f s", busy.reason, told_at - away_since)
+        stop.wait(LOOK_S)
+    if worker.children:
+        log.info(
+            "stopping: what its jobs have in flight is awaited for up to %.0f s; press Ctrl+C again to end at once; "
+            "the jobs (%d) go on with the next worker",
+            GRACE_S,
+            len(worker.children),
+        )
+    with suppress(Busy):  # then they fall silent, and the next worker takes them over all the same
+        worker.stop(hurry)
+    if hurry.is_set():
+        log.info("ended at once: what its jobs had in flight is given up; what was written is kept")
 
 
-def _sweep(engine: sa.Engine, name: str, enqueue: Callable[[Any, str], Any]) -> None:
-    """Say that the worker is there, and hand over what waits; what the queue has already it ignores."""
-    with db.writing(engine) as session:
-        jobs.seen(session, name)
-        found = jobs.waiting(session)
-    for ref, kind in found:
-        queue = QUEUE_OF.get(kind, "local")
-        workflow = {"workflow_name": "job", "queue_name": queue, "workflow_id": str(ref), "app_version": VERSION}
-        enqueue(workflow, str(ref))
+# --- Beside the app ---------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def beside(_app: object) -> AsyncIterator[None]:
+    """Keep a worker in a process beside the app while the app is there. MAPD_WORKER=0 leaves it to `mapd worker`."""
+    if not Settings().worker:
+        yield
+        return
+    keeper = asyncio.create_task(_keep_one())
+    yield
+    keeper.cancel()
+    with suppress(asyncio.CancelledError):
+        await keeper
+
+
+async def _keep_one() -> None:
+    """Start the worker, and start it again where it ends: sooner or later, as long as it lasted."""
+    delay = SHORTEST_DELAY_S
+    while True:
+        started = time.monotonic()
+        try:
+            how = await _run_one()
+        except OSError as error:
+            how = f"can't be started ({error})"
+        if time.monotonic() - started > LONGEST_DELAY_S:
+            delay = SHORTEST_DELAY_S
+        sys.stderr.write(f"mapd: the worker {how}; it is started again in {delay:.0f} s\n")
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, LONGEST_DELAY_S)
+
+
+async def _run_one() -> str:
+    """Run a worker to its end; return how that came, in words."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mapd.cli", "worker", "--wait", "--with-parent"),
+        stdin=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl+C is the app's alone
+    )
+    assert process.stdin is not None
+    try:
+        code = await process.wait()
+    finally:
+        process.stdin.close()  # with the app the worker stops; its jobs go on with the next one
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"

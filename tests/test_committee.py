@@ -2,12 +2,15 @@
 
 import asyncio
 import hashlib
+import itertools
 import json
+import math
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
@@ -544,25 +547,79 @@ def test_a_model_that_ends_early_is_said(engine: sa.Engine, exam: str, reading: 
     assert outcomes(reading)["ok"] >= 1
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(
-    collect: Collect, reading: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class FullError(Exception):
+    """What SQLite's driver raises."""
+
+    sqlite_errorcode = 13
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch, tries: float) -> list[int]:
+    """Let the disk be full for so many tries of writing, once something was written; return how many came each time."""
     from mapd.committee import ledger
 
-    record, groups = ledger.record, []
+    record, groups = ledger.record, list[int]()
 
-    def full(session: Session, arrived: Any, exam_id: int) -> list[bool]:
+    def write(session: Session, run: Any, arrived: Any, exam_id: int) -> Any:
         groups.append(len(arrived))
-        gave = record(session, arrived, exam_id)
-        if len(groups) > 1:  # there are two: reviews come after their rationales
-            raise sa.exc.OperationalError("INSERT", {}, Exception("database or disk is full"))
+        gave = record(session, run, arrived, exam_id)
+        if 1 < len(groups) <= 1 + tries:  # there are two groups at least: reviews come after their rationales
+            raise sa.exc.OperationalError("INSERT", {}, FullError("database or disk is full"))
         return gave
 
-    monkeypatch.setattr(ledger, "record", full)
-    with pytest.raises(MapdError, match=r"can't be written \(database or disk is full\); those before are kept"):
-        collect()
+    monkeypatch.setattr(ledger, "record", write)
+    return groups
+
+
+def test_a_disk_that_stays_full_is_one_line_and_loses_nothing(
+    engine: sa.Engine, exam: str, reading: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = fill_the_disk(monkeypatch, math.inf)
+    patient = engine.execution_options(patience=db.Patience(0.3))
+    models = {name: Scripted(name) for name in NAMES}
+    with pytest.raises(
+        MapdError, match=r"the database has no room \(database or disk is full\).*those before are kept"
+    ):
+        committee.collect(patient, exam=exam, teachers=NAMES, models=models, by=owner("ann"))
     monkeypatch.undo()
     assert outcomes(reading) == {"ok": groups[0]}
+
+
+def test_a_disk_that_is_full_for_a_while_is_waited_for(
+    engine: sa.Engine, exam: str, reading: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_the_disk(monkeypatch, 5)
+    monkeypatch.setattr(db, "UNTOLD_S", 0)
+    lines = list[str]()
+    patient = engine.execution_options(patience=db.Patience(60, lines.append))
+    models = {name: Scripted(name) for name in NAMES}
+    done = committee.collect(patient, exam=exam, teachers=NAMES, models=models, by=owner("ann"))
+    assert (done.calls_made, done.failed) == (ALL, 0)
+    assert outcomes(reading) == {"ok": ALL}
+    assert lines[0].startswith("waits for the database: database or disk is full, ")
+
+
+def test_a_commit_whose_answer_was_lost_is_not_written_twice(
+    engine: sa.Engine, exam: str, reading: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is lost behind each commit: it was committed, and nobody knows."""
+    commits = itertools.count()
+
+    def lose(session: Session) -> None:
+        if threading.current_thread() is not threading.main_thread() and next(commits) % 2 == 0:
+            raise sa.exc.OperationalError("COMMIT", {}, AwayError("server closed the connection unexpectedly"))
+
+    class AwayError(Exception):
+        sqlstate = "57P01"
+
+    sa.event.listen(Session, "after_commit", lose)
+    try:
+        models = {name: Scripted(name, grumbling(1)) for name in NAMES}
+        done = committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"))
+    finally:
+        sa.event.remove(Session, "after_commit", lose)
+    assert next(commits) > 10
+    assert (done.calls_made, done.failed) == (ALL, 0)
+    assert outcomes(reading) == {"ok": ALL}
 
 
 @given(st.dictionaries(st.sampled_from("abc"), st.integers()), st.integers(0, 9), st.text(max_size=9))
@@ -645,7 +702,8 @@ class Logging(Scripted):
 def child(exam: str) -> None:
     """What the killed process does, in a MAPD_HOME and a working folder of its own."""
     models = {name: Logging(name) for name in NAMES}
-    committee.collect(db.open_store(Settings()), exam=exam, teachers=NAMES, models=models, by=owner("ann"))
+    engine, home = db.open_store(Settings()), Settings().home
+    committee.collect(engine, exam=exam, teachers=NAMES, models=models, by=owner("ann"), home=home)
 
 
 def start(home: Path, exam: str) -> subprocess.Popen[bytes]:

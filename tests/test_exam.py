@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,14 +15,14 @@ from sqlmodel import Session, select
 from mapd import cli, exam, prompts, students
 from mapd.curation import judging
 from mapd.curation.curated import summary
-from mapd.errors import BadInput, NotFound
+from mapd.errors import BadInput, NotFound, Stopped
 from mapd.models import local
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
 from mapd.questions import generated, sets
 from mapd.questions.rows import Row
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 Rows = list[tuple[str, str, int, str, str | None, str]]
@@ -219,15 +220,51 @@ def test_a_killed_exam_goes_on_to_the_same_end(home: Path) -> None:
 
     if (child := os.fork()) == 0:
         try:
-            sit(db.open_store(Settings()), Scripted(dies))
+            sit(db.open_store(Settings()), Scripted(dies), home=home)
         finally:
             os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert len(attempts(engine)) == 4
     rest = Scripted()
-    assert sit(engine, rest).n == 15
+    assert sit(engine, rest, home=home).n == 15
     assert len(rest.asked) == 11
     assert len({row[0] for row in attempts(engine)}) == 15
+
+
+def test_of_two_runs_at_once_one_asks_and_the_other_waits(store: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "LOOK_S", 0.01)
+    told, results = list[exam.Progress](), list[exam.ExamResult]()
+    waits, second = threading.Event(), Scripted()
+
+    def tell(p: exam.Progress) -> None:
+        told.append(p)
+        waits.set()
+
+    def run() -> None:
+        results.append(sit(store, second, progress=tell))
+
+    other = threading.Thread(target=run)
+
+    def start_another(asked: int) -> None:
+        if asked == 5:
+            other.start()
+            assert waits.wait(60)
+
+    first = Scripted(start_another)
+    results.append(sit(store, first))
+    other.join()
+    assert results[0] == results[1]
+    assert (len(first.asked), len(second.asked)) == (15, 0)
+    assert (told[0].done, told[0].elsewhere) == (4, True)
+
+
+def test_one_that_waits_can_be_stopped(store: sa.Engine) -> None:
+    def start_another(asked: int) -> None:
+        if asked == 5:
+            with pytest.raises(Stopped, match=r"^stopped at 4 of 15"):
+                sit(store, Scripted(), stopping=lambda: True)
+
+    assert sit(store, Scripted(start_another)).n == 15
 
 
 def test_progress_counts_what_was_there_before(store: sa.Engine) -> None:

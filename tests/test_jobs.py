@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from mapd import jobs, work
 from mapd.errors import BadInput, NotFound
-from mapd.jobs import Progress, Ref
+from mapd.jobs import Onward, Progress, Ref
 from mapd.people import owner
+from mapd.store import db
 from mapd.store import tables as t
 
 WORDS = {"student": "smollm2", "questions": "demo", "split": "dev"}
@@ -19,18 +20,33 @@ def started(session: Session) -> Ref:
     return Ref(job.uid, job.attempt)
 
 
+def take(session: Session, worker: str = "w", *, own: tuple[str, ...] = (), calls: bool = False) -> Ref | None:
+    """Take a job; what only looks finds the same."""
+    waits = jobs.waits(session, worker, calls=calls, own=own)
+    ref = jobs.take(session, worker, calls=calls, own=own)
+    assert waits or ref is None
+    return ref
+
+
+def fall_silent(session: Session, ref: Ref, seconds: float = jobs.SILENT_S + 1) -> t.Job:
+    job = jobs.get(session, ref.uid)
+    job.beat_at = db.clock(session) - timedelta(seconds=seconds)
+    session.flush()
+    return job
+
+
 def test_the_same_work_is_queued_once(session: Session) -> None:
     ref = started(session)
     with pytest.raises(BadInput, match=f"this exam is queued already, as job {ref.uid[:8]}"):
         jobs.start(session, "exam", WORDS, by=owner("bob"))
-    jobs.start(session, "exam", WORDS | {"split": "train"}, by=owner("bob"))
-    assert next(r.uid for r, _ in jobs.waiting(session)) == ref.uid
-    assert len(jobs.waiting(session)) == 2
+    later = jobs.start(session, "exam", WORDS | {"split": "train"}, by=owner("bob"))
+    assert [take(session), take(session), take(session)] == [ref, Ref(later.uid, 1), None]
 
 
 def test_a_job_runs_and_ends(session: Session) -> None:
     ref = started(session)
-    assert jobs.claim(session, ref, "w") is not None
+    assert take(session) == ref
+    assert jobs.begin(session, ref) is not None
     assert jobs.beat(session, ref, Progress("exam", 3, 10, "2.0 questions/s", 3.5), ["12:00:00 exam"])
     job = jobs.get(session, ref.uid[:6])
     assert (job.status, job.worker, job.done, job.total, job.seconds_left) == ("running", "w", 3, 10, 3.5)
@@ -45,48 +61,130 @@ def test_a_job_runs_and_ends(session: Session) -> None:
 def test_one_that_waits_is_cancelled_at_once_and_never_runs(session: Session) -> None:
     ref = started(session)
     assert jobs.cancel(session, ref.uid, by=owner("ann")).status == "cancelled"
-    assert jobs.claim(session, ref, "w") is None
+    assert take(session) is None
+    assert jobs.begin(session, ref) is None
 
 
 def test_one_that_runs_hears_of_its_cancelling_at_the_next_beat(session: Session) -> None:
     ref = started(session)
-    jobs.claim(session, ref, "w")
+    take(session)
     assert jobs.cancel(session, ref.uid, by=owner("ann")).status == "cancelling"
     assert not jobs.beat(session, ref, None, [])
     jobs.end(session, ref, "cancelled", error="stopped at 3 of 10")
     assert jobs.resume(session, ref.uid, by=owner("ann")).attempt == 2
 
 
-def test_an_earlier_attempt_has_no_say(session: Session) -> None:
+def test_calls_and_what_computes_here_have_places_of_their_own(session: Session) -> None:
     ref = started(session)
-    job = jobs.claim(session, ref, "away")
-    assert job is not None
+    asks = jobs.start(session, "collect", {"exam": "a", "teachers": ["b"]}, by=owner("ann"))
+    assert take(session, calls=True) == Ref(asks.uid, 1)
+    assert take(session, calls=True) is None
+    assert take(session) == ref
+
+
+def test_a_silent_job_goes_on_with_whoever_comes_and_its_earlier_attempt_has_no_say(session: Session) -> None:
+    ref = started(session)
+    take(session, "away")
+    jobs.beat(session, ref, Progress("exam", 3, 10), [])
     with pytest.raises(BadInput, match="is running: nothing to resume"):
         jobs.resume(session, ref.uid, by=owner("ann"))
-    job.beat_at = t.now() - timedelta(seconds=jobs.SILENT_S + 1)
-    assert jobs.is_silent(job)
-    jobs.resume(session, ref.uid, by=owner("ann"))
+    assert take(session, "here") is None
+    job = fall_silent(session, ref)
+    assert take(session, "away", own=(ref.uid,)) is None, "it is its own worker's, whose database was away"
     later = Ref(ref.uid, 2)
-    assert jobs.claim(session, ref, "away") is None
-    assert jobs.claim(session, later, "here") is not None
+    assert take(session, "here") == later
+    assert jobs.begin(session, ref) is None
     assert not jobs.beat(session, ref, Progress("exam", 9, 10), ["old"])
     jobs.end(session, ref, "failed", error="old")
-    assert (job.status, job.done, job.error, job.log) == ("running", 0, None, "")
+    jobs.give_back(session, ref, "old")
+    jobs.put_off(session, ref)
+    assert (job.status, job.worker, job.done, job.error) == ("running", "here", 3, None)
+    assert job.log.endswith("its process ended (its worker was gone); it goes on")
 
 
-def test_the_same_attempt_goes_on_where_its_worker_died(session: Session) -> None:
+def test_a_worker_that_is_back_goes_on_with_its_own_at_once(session: Session) -> None:
     ref = started(session)
-    first = jobs.claim(session, ref, "w")
-    assert first is not None
-    begun = first.started_at
-    again = jobs.claim(session, ref, "w")
-    assert again is not None
-    assert again.started_at == begun
+    take(session, "w")
+    fall_silent(session, ref, jobs.OWN_SILENT_S + 1)
+    assert take(session, "other") is None
+    assert take(session, "w") == Ref(ref.uid, 2)
+
+
+def test_the_clock_may_be_set_back(session: Session) -> None:
+    ref = started(session)
+    take(session)
+    job = fall_silent(session, ref, -7200)
+    assert jobs.is_silent(job, db.clock(session))
+    assert take(session, "other") == Ref(ref.uid, 2)
+    jobs.seen(session, "w")
+    session.flush()
+    assert jobs.workers(session) == ["w"]
+    for worker in (-7200, 7200):
+        row = session.exec(select(t.Worker)).one()
+        row.seen_at = db.clock(session) - timedelta(seconds=worker)
+        assert jobs.workers(session) == []
+
+
+def test_a_cancelled_job_whose_process_is_gone_is_cancelled(session: Session) -> None:
+    ref = started(session)
+    take(session)
+    jobs.cancel(session, ref.uid, by=owner("ann"))
+    job = fall_silent(session, ref)
+    assert take(session) is None
+    assert job.status == "cancelled"
+
+
+def test_a_process_that_comes_no_further_fails_after_three_tries(session: Session) -> None:
+    ref = started(session)
+    for tried in range(jobs.TRIES + 1):
+        taken = take(session)
+        assert taken is not None
+        if tried == 0:
+            jobs.beat(session, taken, Progress("exam", 3, 10), [])
+        jobs.beat(session, taken, Progress("exam", 3, 10), [])
+        jobs.give_back(session, taken, "killed by signal 9")
+    job = jobs.get(session, ref.uid)
+    assert (job.status, take(session)) == ("failed", None)
+    assert job.error == "its process ended 3 times and came no further (killed by signal 9); resume goes on"
+    jobs.resume(session, ref.uid, by=owner("ann"))
+    assert take(session) is not None
+
+
+def test_one_that_comes_further_each_time_goes_on_for_ever(session: Session) -> None:
+    started(session)
+    for done in range(2 * jobs.TRIES):
+        ref = take(session)
+        assert ref is not None
+        jobs.beat(session, ref, Progress("exam", done, 10), [])
+        jobs.give_back(session, ref, "killed by signal 9")
+
+
+def test_put_off_for_its_workers_end_it_waits_for_the_next(session: Session) -> None:
+    ref = started(session)
+    take(session, "w")
+    jobs.put_off(session, ref)
+    assert take(session, "other") == Ref(ref.uid, 2)
+
+
+def test_progress_never_goes_back() -> None:
+    onward = Onward(Progress("finetune", 14, 54))
+    held = onward(Progress("loading the student"))
+    assert (held.stage, held.done, held.total, held.said) == ("finetune", 14, 54, "goes on: loading the student")
+    assert onward(Progress("exam", 81, 81)).done == 14
+    assert onward(Progress("finetune", 11, 54)).done == 14, "behind its checkpoint"
+    assert onward(Progress("finetune", 14, 54)).said == ""
+    assert onward(Progress("exam after", 0, 210)) == Progress("exam after", 0, 210)
+
+
+def test_a_stage_that_ends_before_it_was_is_over_all_the_same() -> None:
+    onward = Onward(Progress("committee", 100, 100))
+    assert onward(Progress("committee", 90, 90)).done == 100
+    assert onward(Progress("curation", 0, 0)).stage == "curation"
 
 
 def test_the_log_keeps_its_last_lines(session: Session) -> None:
     ref = started(session)
-    jobs.claim(session, ref, "w")
+    take(session)
     for n in range(30):
         jobs.beat(session, ref, None, [f"a {n}", f"b {n}"])
     assert jobs.get(session, ref.uid).log.splitlines()[0] == "a 10"
@@ -123,10 +221,9 @@ def test_a_job_of_another_version_gets_one_clear_line(kind: str, parameters: dic
 def test_the_pace_is_that_of_the_latest(session: Session) -> None:
     assert jobs.pace(session, "exam") is None
     ref = started(session)
-    job = jobs.claim(session, ref, "w")
-    assert job is not None
+    take(session)
     jobs.beat(session, ref, Progress("exam", 100, 100), [])
     jobs.end(session, ref, "done")
-    job.started_at = t.now() - timedelta(seconds=50)
+    jobs.get(session, ref.uid).started_at = db.clock(session) - timedelta(seconds=50)
     session.flush()
     assert jobs.pace(session, "exam") == pytest.approx(2, rel=0.05)

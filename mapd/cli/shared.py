@@ -2,16 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import sqlalchemy as sa
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mapd import interrupts
 from mapd.errors import BadInput
 from mapd.people import Person, machine_user, owner
 from mapd.questions.imports import BadRow
@@ -51,14 +53,19 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S%z}"
 
 
+def opened(seconds: float = 60, say: Callable[[str], None] = interrupts.say) -> sa.Engine:
+    """Return the project's database; where it can't be used just now it is waited for, for so long, with a line."""
+    return db.open_store(Settings(), db.Patience(seconds, say))
+
+
 def reading() -> Any:
     """A session to read the project with."""
-    return db.reading(db.open_store(Settings()))
+    return db.reading(opened())
 
 
 def writing() -> Any:
     """A session that commits at the end."""
-    return db.writing(db.open_store(Settings()))
+    return db.writing(opened())
 
 
 def written(file: Path) -> str:

@@ -4,14 +4,27 @@
         -> Collected(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0, failed=0,
                      spent_usd=0.83, not_made=0)
 
-`plan.py` says which calls there are, `ledger.py` writes what came back, `collecting.py` runs both at once.
+`plan.py` says which calls there are, `claiming.py` which of them this run sends, `ledger.py` writes what came back,
+`collecting.py` runs all at once.
 `estimate.py` says before what it may cost, `budget.py` holds it to that, `again.py` says what to ask again.
 """
 
 from mapd.committee.again import Again, again
 from mapd.committee.budget import agreed
-from mapd.committee.collecting import Collected, Progress, calls, collect
+from mapd.committee.collecting import AWAIT_S, Collected, Progress, calls, collect
 from mapd.committee.estimate import Estimate, Reckoned
 from mapd.committee.estimate import of as estimate
 
-__all__ = ["Again", "Collected", "Estimate", "Progress", "Reckoned", "again", "agreed", "calls", "collect", "estimate"]
+__all__ = [
+    "AWAIT_S",
+    "Again",
+    "Collected",
+    "Estimate",
+    "Progress",
+    "Reckoned",
+    "again",
+    "agreed",
+    "calls",
+    "collect",
+    "estimate",
+]

@@ -1,18 +1,17 @@
 """The budget of an exam's committee, in US dollars: a call is sent only if its worst case still fits in.
 
-    purse = Purse(budget=1.0, spent=0.97)
-    purse.reserve(mini, request)       -> True: its worst case is put by until its cost is in the ledger
-    purse.reserve(mini, another)       -> False: what is spent, what is put by and this one may come to more than 1.0
-    purse.settle(["3f…"], 0.974)       -> the ledger's sum is 0.974 now, and what was put by for "3f…" is free again
+    purse = Purse(budget=1.0, spent=0.9, put_by=0.07)
+    purse.reserve(0.02)       -> True: its worst case is put by until its cost is in the ledger
+    purse.reserve(0.02)       -> False: what is spent, what is put by and this one may come to more than 1.0
 
-It counts all that the ledger has of the exam, whichever run it was, so it holds over a restart. What the ledger doesn't
-know it can't count: what a provider charges for a try that broke off, or for calls in flight at a kill. Two runs over
-one exam at the same time see what the other has spent, and not what it has in flight.
+Spent is all that the ledger has of the exam, whichever run it was; put by is what the calls may cost that any run has
+claimed and not recorded yet. So the budget holds over a restart, and over runs at the same time. What the ledger
+doesn't know it can't count: what a provider charges for a try that broke off, or for calls in flight at a kill.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mapd.errors import BadInput, MapdError
 from mapd.models.base import Completion, Finish, Message, Request
@@ -22,37 +21,29 @@ from mapd.teachers import Price, cost_usd, price
 
 @dataclass
 class Purse:
-    """What is spent, and what is put by for the calls in flight. A teacher without a known price isn't held by it."""
+    """What there is of a budget: spent, put by for calls in flight, and free. Without a budget all fits in."""
 
-    budget: float
-    spent: float
-    unknown_price: bool = False  # somebody said yes to calls that can't be counted
-    reserved: dict[str, float] = field(default_factory=dict)  # by the call's key
+    budget: float | None
+    spent: float = 0.0
+    put_by: float = 0.0
 
-    def reserve(self, teacher: t.Teacher, request: Request) -> bool:
-        """Put the call's worst case by; False where it doesn't fit in. What is free always does."""
-        usd = at_most(teacher, request)
-        if usd and self.spent + sum(self.reserved.values()) + usd > self.budget:
+    def reserve(self, usd: float) -> bool:
+        """Put a call's worst case by; False where it doesn't fit in. What is free always does."""
+        if usd and self.budget is not None and self.spent + self.put_by + usd > self.budget:
             return False
-        if usd:
-            self.reserved[request.key] = usd
+        self.put_by += usd
         return True
 
-    def settle(self, keys: Iterable[str], spent: float) -> None:
-        """These calls are in the ledger, whose sum is `spent` now."""
-        self.spent = spent
-        for key in keys:
-            self.reserved.pop(key, None)
 
-    def uncounted(self, teacher: t.Teacher, completion: Completion) -> MapdError | None:
-        """What is wrong with a reply that cost something and doesn't tell how much."""
-        told = completion.tokens_in is not None and completion.tokens_out is not None
-        if told or self.unknown_price or completion.finish is Finish.FAILED or cost_usd(teacher, 1, 1) is None:
-            return None
-        return MapdError(
-            f"teacher {teacher.name} doesn't tell how many tokens a call took, so no budget can hold it; what came is "
-            "kept: start again without a budget, or with --unknown-price, and its calls count as nothing"
-        )
+def uncounted(teacher: t.Teacher, completion: Completion) -> MapdError | None:
+    """Return what is wrong with a reply that cost something and doesn't tell how much."""
+    tells = completion.tokens_in is not None and completion.tokens_out is not None
+    if tells or completion.finish is Finish.FAILED or cost_usd(teacher, 1, 1) is None:
+        return None
+    return MapdError(
+        f"teacher {teacher.name} doesn't tell how many tokens a call took, so no budget can hold it; what came is "
+        "kept: start again without a budget, or with --unknown-price, and its calls count as nothing"
+    )
 
 
 def at_most(teacher: t.Teacher, request: Request) -> float:

@@ -8,8 +8,11 @@ no kind waits for another. A stream ends when no rationale can come any more. Th
 thread does all work with the database, in order, and what waits for a model is a page of the plan a teacher, however
 large the exam is.
 
+A call is claimed just before it is sent, some at a time. What another run has claimed is not sent: its reply is waited
+for, and used here too, or it is taken over where that run was killed.
+
 When it is told to stop, a model breaks, or the budget has no room for a further call, nothing new is sent; what is in
-flight is awaited and written.
+flight is awaited for AWAIT_S, and written.
 """
 
 import asyncio
@@ -17,26 +20,31 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
-from mapd.committee import estimate, ledger, plan
-from mapd.committee.budget import Purse, agreed
+from mapd.committee import claiming, estimate, ledger, plan
+from mapd.committee.budget import Purse, agreed, uncounted
+from mapd.committee.claiming import Claimed, Foreign
 from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
-from mapd.errors import BadInput, MapdError, Stopped
+from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 TOGETHER = 8  # rationales that are looked at for reviews in one go, while there is other work
 GATHER_S = 0.05  # what arrives within it is committed together
 GROUP = 256  # completions that wait for the writer at most; then the streams wait
 WINDOW = 256  # requests of a teacher without an answer at most, however many its model would take
+CHUNK = 16  # calls of a teacher that are claimed together, and sent as soon as its model takes them
 POLL_S = 0.1  # between two looks at whether to stop
+AWAIT_S = 60.0  # from "stop" until what is in flight is given up
 
 T = TypeVar("T")
 
@@ -68,6 +76,8 @@ class Progress:
     calls_per_s: float
     seconds_left: float | None  # None before the first reply
     spent_usd: float | None = None  # of the budget, where there is one
+    in_flight: int = 0
+    elsewhere: int = 0  # in flight of other runs, whose replies are waited for
 
 
 def collect(
@@ -83,6 +93,7 @@ def collect(
     unknown_price: bool = False,
     progress: Callable[[Progress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
+    home: Path | None = None,
 ) -> Collected:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
@@ -91,7 +102,8 @@ def collect(
     started again; only what is missing is asked for, failed calls too. One teacher alone is asked for its texts, which
     nobody reviews. `stopping` is looked at all the time. `budget`: US dollars that all of the exam's calls may cost,
     those of earlier runs too; where the next one may not fit in, it ends, and says how many were not made.
-    `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them.
+    `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them. `home`: the project's
+    folder, by which it is known at once whether another run on this machine was killed.
 
     Raises: Forbidden; BadInput for an exam over dev or test, or a price that is unknown without a yes to that; NotFound
     for an unknown teacher; MapdError where a reply can't be written (a full disk), a model breaks or ends before its
@@ -105,14 +117,15 @@ def collect(
     if concurrency is not None and concurrency < 1:
         raise BadInput(f"at least 1 request must be in flight, not {concurrency}")
     agreed(made.teachers, budget, unknown_price)
-    purse = None if budget is None else Purse(budget, spent, unknown_price)
     with db.writing(engine) as session:
         ledger.keep_prompts(session)
         act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
         queries.audit(session, person, "collect", f"exam {info.uid}", **act)
-    with ThreadPoolExecutor(max_workers=1) as store:
+    with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [_Stream(x, models[x.name]) for x in made.teachers]
-        run = _Run(engine, store, made, streams, concurrency, purse, progress, stopping)
+        limits = _Limits(concurrency, budget, unknown_price)
+        run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
+        run.spent = spent
         try:
             asyncio.run(run.everything())
         except ExceptionGroup as several:  # the first error ended the rest
@@ -136,6 +149,15 @@ def calls(session: Session, exam: str | int, teachers: Sequence[str], samples: i
     return plan.made(session, queries.exam(session, exam), teachers, samples).total
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What holds a run back."""
+
+    concurrency: int | None
+    budget: float | None
+    unknown_price: bool
+
+
 @dataclass
 class _Stream:
     """One teacher's stream of calls: what is planned of it, and how far its work has been read."""
@@ -144,12 +166,25 @@ class _Stream:
     model: Model
     own: deque[Planned] = field(default_factory=deque)
     reviews: deque[Planned] = field(default_factory=deque)
+    ready: deque[Planned] = field(default_factory=deque)  # claimed
+    elsewhere: dict[str, Foreign] = field(default_factory=dict)  # by key, sent by other runs
+    claims: int = 0  # under way
     read: int = 0  # so many of the mistakes
     reviewed: int = 0  # the id of the last rationale that was looked at
     heard: int = -1  # the run's `news` at that time
     unanswered: int = 0
     unwritten: int = 0  # reviews that may have to be asked for once more
     ended: bool = False
+
+    def take(self, number: int) -> list[Planned]:
+        """Take the next calls, reviews first, to claim them."""
+        waiting = [deck for deck in (self.reviews, self.own) for _ in range(len(deck))][:number]
+        return [deck.popleft() for deck in waiting]
+
+    def put_back(self, planned: Sequence[Planned]) -> None:
+        """Put calls back where they were taken."""
+        for p in reversed(planned):
+            (self.reviews if p.kind == "review" else self.own).appendleft(p)
 
 
 class _Run:
@@ -159,15 +194,17 @@ class _Run:
         self,
         engine: sa.Engine,
         store: ThreadPoolExecutor,
+        claimer: claims.Run,
         plan: Plan,
         streams: Sequence[_Stream],
-        concurrency: int | None,
-        purse: Purse | None,
+        limits: _Limits,
         progress: Callable[[Progress], None],
         stopping: Callable[[], bool],
     ) -> None:
-        self.engine, self.store, self.plan, self.streams = engine, store, plan, streams
-        self.concurrency, self.purse, self.progress, self.stopping = concurrency, purse, progress, stopping
+        self.engine, self.store, self.claimer, self.plan, self.streams = engine, store, claimer, plan, streams
+        self.limits, self.progress, self.stopping = limits, progress, stopping
+        self.spent = 0.0  # what the ledger knew when the last reply was written; of interest where there is a budget
+        self.chunk = min(CHUNK, limits.concurrency or CHUNK)
         self.flights: dict[str, list[Planned]] = {}  # by key, from planned until committed: whose rows wait for it
         self.arrived: list[Completion] = []  # not committed yet
         self.rationales_to_come = 0  # of these flights
@@ -188,24 +225,29 @@ class _Run:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
-                watcher = group.create_task(self._watch())
+                others = [group.create_task(self._watch()), group.create_task(self._look_elsewhere())]
                 await self._until_heard(listeners)
-                watcher.cancel()
+                for task in others:
+                    task.cancel()
                 self.listening = False
                 self.some.set()
         finally:
             for listener in listeners:
                 listener.cancel()
             await asyncio.gather(*listeners, return_exceptions=True)
-            await self._commit()  # what had come before an error or Ctrl+C
+            await self._commit()  # what had come before an error
         if self.fault is not None:
             raise self.fault
         if self.stopped and not self.at_budget and self._done < self.total:
-            raise Stopped(self._done, self.total)
+            raise Stopped(self._done, self.total, self.in_flight)
 
     async def _watch(self) -> None:
+        told = self.in_flight
         while not self.stopping():
             await asyncio.sleep(POLL_S)
+            if self.in_flight != told:  # whoever says "stop" is told what is in flight
+                told = self.in_flight
+                self._report()
         self._stop()
 
     def _stop(self, fault: Exception | None = None) -> None:
@@ -214,23 +256,26 @@ class _Run:
         self._wake()
 
     async def _until_heard(self, listeners: Sequence[asyncio.Task[None]]) -> None:
-        """Wait for all streams; the first one that breaks stops the others."""
-        waiting = set(listeners)
-        while waiting:
-            heard, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        """Wait for all streams; the first one that breaks stops the others. Once stopped, wait for AWAIT_S at most."""
+        waiting, until = set(listeners), None
+        while waiting and (until is None or time.monotonic() < until):
+            heard, waiting = await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
             for listener in heard:
                 error = listener.exception()  # a model may raise anything
                 if error is not None:
                     self._stop(_said(error, self.streams[listeners.index(listener)].teacher.name))
+            if self.stopped and until is None:
+                until = time.monotonic() + AWAIT_S
 
     # --- From the plan to the models ----------------------------------------------------------------------------------
 
     async def _listen(self, stream: _Stream) -> None:
+        counts = self.limits.budget is not None and not self.limits.unknown_price
         async for completion in stream.model.generate(self._requests(stream)):
             stream.unanswered -= 1
             self.in_flight -= 1
             self.arrived.append(completion)
-            if self.purse is not None and (fault := self.purse.uncounted(stream.teacher, completion)):
+            if counts and (fault := uncounted(stream.teacher, completion)):
                 self._stop(fault)
             self.some.set()
             self._wake()
@@ -250,35 +295,82 @@ class _Run:
                 return
             if stream.unanswered >= WINDOW:
                 await self.changed.wait()
-            elif not stream.reviews and self.news - stream.heard >= (TOGETHER if stream.own else 1):
+            elif not stream.reviews and self.news - stream.heard >= (TOGETHER if stream.own or stream.ready else 1):
                 await self._read_reviews(stream)
-            elif waiting := stream.reviews or stream.own:
-                if self.concurrency is not None and self.in_flight >= self.concurrency:
+            elif stream.ready:
+                if self.limits.concurrency is not None and self.in_flight >= self.limits.concurrency:
                     await self.changed.wait()
                     continue
-                if self.purse is not None and not self.purse.reserve(stream.teacher, waiting[0].request):
-                    if self.purse.reserved:  # what comes in may cost less than was put by
-                        await self.changed.wait()
-                    else:
-                        self.at_budget = True
-                        self._stop()
-                    continue
-                planned = waiting.popleft()
+                planned = stream.ready.popleft()
                 stream.unanswered += 1
                 stream.unwritten += planned.kind == "review"
                 self.in_flight += 1
                 yield planned.request
+            elif stream.reviews or stream.own:
+                await self._claim_next(stream)
             elif stream.read < len(self.plan.mistakes):
                 await self._read_own(stream)
-            elif (
-                self.rationales_to_come
-                or stream.unwritten
-                or any(s.read < len(self.plan.mistakes) for s in self.streams)
-            ):
+            elif self._may_come(stream):
                 await self.changed.wait()
             else:
                 stream.ended = True
                 return
+
+    def _may_come(self, stream: _Stream) -> bool:
+        """Whether there may be a further call for a stream that has none."""
+        own = stream.claims or stream.elsewhere or stream.unwritten
+        return bool(own or self.rationales_to_come) or any(s.read < len(self.plan.mistakes) for s in self.streams)
+
+    async def _claim_next(self, stream: _Stream) -> None:
+        """Claim the stream's next calls. Where the budget has no room, wait for what is in flight, or end the run."""
+        claimed = await self._claim_now(stream, stream.take(self.chunk))
+        if claimed.too_dear and not claimed.own:
+            if claimed.purse.put_by:  # what comes in may cost less than was put by, of this run and of others
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.changed.wait(), claims.LOOK_S)
+            else:
+                self.at_budget = True
+                self._stop()
+
+    async def _claim_now(self, stream: _Stream, wanted: Sequence[Planned]) -> Claimed:
+        stream.claims += 1
+        claimed = await self._in_store(lambda session: self._claim(session, stream, wanted))
+        await self._settle(stream, claimed)
+        return claimed
+
+    def _claim(self, session: Session, stream: _Stream, wanted: Sequence[Planned]) -> Claimed:
+        purse = Purse(self.limits.budget)
+        return claiming.claim(session, self.claimer, self.plan.exam_id, wanted, purse, stream.elsewhere)
+
+    async def _settle(self, stream: _Stream, claimed: Claimed) -> None:
+        """Send what was claimed; of the rest note what became of it."""
+        stream.claims -= 1
+        stream.ready += claimed.own
+        stream.put_back(claimed.too_dear)
+        for planned in (*claimed.own, *claimed.too_dear, *claimed.answered, *claimed.failed):
+            stream.elsewhere.pop(planned.key, None)
+        stream.elsewhere |= claimed.elsewhere
+        late = []
+        for planned in claimed.answered:
+            rows = self.flights.pop(planned.key)
+            late += rows[1:]  # the same call in other places
+            self.reused += len(rows)
+            self._note_rationale(rows, came=True)
+        if late:
+            await self._in_store(lambda session: ledger.reuse(session, late))
+        for planned in claimed.failed:
+            rows = self.flights.pop(planned.key)
+            self.given_up += len(rows)
+            self._note_rationale(rows, came=False)
+        self._advance()
+
+    async def _look_elsewhere(self) -> None:
+        """See what became of the calls that other runs have sent: answered, failed, or to be taken over."""
+        while True:
+            await asyncio.sleep(claims.LOOK_S)
+            for stream in self.streams:
+                if stream.elsewhere and not self.stopped:
+                    await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])
 
     async def _read_own(self, stream: _Stream) -> None:
         page = self.plan.mistakes[stream.read : stream.read + PAGE]
@@ -289,7 +381,7 @@ class _Run:
             return left, there + len(missing) - len(left)
 
         left, reused = await self._in_store(read)
-        stream.own += self._claimed(left)
+        stream.own += self._fresh(left)
         stream.read += len(page)
         self.news += reused > 0  # rationales may be among them
         self._advance(reused)
@@ -303,14 +395,14 @@ class _Run:
             return left, page.given + len(page.missing) - len(left), page
 
         left, reused, page = await self._in_store(read)
-        stream.reviews += self._claimed(left)
+        stream.reviews += self._fresh(left)
         stream.reviewed = page.last
         if not page.more:
             stream.heard = news
         self._advance(reused)
 
-    def _claimed(self, planned: Sequence[Planned]) -> list[Planned]:
-        """Those that are to be sent. The others wait for the same call's reply."""
+    def _fresh(self, planned: Sequence[Planned]) -> list[Planned]:
+        """Those that nobody here has planned yet. The others wait for the same call's reply."""
         fresh = []
         for p in planned:
             if p.key in self.flights:
@@ -331,22 +423,32 @@ class _Run:
             await self._commit()
 
     async def _commit(self) -> None:
-        """Write what has arrived, in one transaction, and tell the streams."""
+        """Write what has arrived and claim what is sent next, in one transaction, and tell the streams."""
         completions, self.arrived = self.arrived, []
         self.some.clear()
         if not completions:
             return
-        group = [ledger.Arrived(tuple(self.flights[c.key]), c) for c in completions]
-        gave = await self._in_store(lambda session: ledger.record(session, group, self.plan.exam_id))
-        if self.purse is not None:
-            spent = await self._in_store(lambda session: ledger.spent(session, self.plan.exam_id))
-            self.purse.settle((c.key for c in completions), spent)
+        group = [ledger.Arrived(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
+        short = [] if self.stopped else [s for s in self.streams if len(s.ready) < self.chunk // 2]
+        next_calls = [(stream, wanted) for stream in short if (wanted := stream.take(self.chunk))]
+        for stream, _ in next_calls:
+            stream.claims += 1
+
+        def write(session: Session) -> tuple[list[ledger.Gave], list[Claimed], float]:
+            gave = ledger.record(session, self.claimer, group, self.plan.exam_id)
+            claimed = [self._claim(session, stream, wanted) for stream, wanted in next_calls]
+            spent = 0.0 if self.limits.budget is None else ledger.spent(session, self.plan.exam_id)
+            return gave, claimed, spent
+
+        gave, claimed, self.spent = await self._in_store(write)
         waiting = [self.flights.pop(c.key) for c in completions]
         late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
         if late:  # planned while their call's reply was being written
             await self._in_store(lambda session: ledger.reuse(session, late))
         for rows, what in zip(waiting, gave, strict=True):
             self._count(rows, what)
+        for (stream, _), result in zip(next_calls, claimed, strict=True):
+            await self._settle(stream, result)
         self._advance()
 
     def _count(self, rows: Sequence[Planned], gave: ledger.Gave) -> None:
@@ -355,26 +457,34 @@ class _Run:
         stream.unwritten -= rows[0].kind == "review"
         if gave is ledger.Gave.ASK_AGAIN:
             self.total += 1
-            stream.reviews.extendleft(self._claimed(rows))
+            stream.reviews.extendleft(self._fresh(rows))
         elif gave is ledger.Gave.ROWS:
             self.reused += len(rows) - 1
         else:
             self.failed += 1
             self.given_up += len(rows) - 1  # they waited for a call that failed
+        self._note_rationale(rows, came=gave is ledger.Gave.ROWS)
+
+    def _note_rationale(self, rows: Sequence[Planned], *, came: bool) -> None:
+        """Note, of a rationale's call that is over, that there is something to review, or that there won't be."""
         if rows[0].kind == "rationale":
             self.rationales_to_come -= 1
-            self.news += gave is ledger.Gave.ROWS
-            if gave is ledger.Gave.NOTHING:
-                self.total -= len(rows) * (len(self.streams) - 1)  # reviews that can't come
+            self.news += came
+            if not came:
+                self.total -= len(rows) * (len(self.streams) - 1)
 
     def _advance(self, reused: int = 0) -> None:
         """Count what was there already, wake the streams that wait, and report."""
         self.reused += reused
         self._wake()
+        self._report()
+
+    def _report(self) -> None:
         speed = self.made / max(time.monotonic() - self.started, 1e-6)
         left = (self.total - self._done) / speed if speed else None
-        spent = None if self.purse is None else self.purse.spent
-        self.progress(Progress(self._done, self.total, speed, left, spent))
+        spent = None if self.limits.budget is None else self.spent
+        elsewhere = sum(len(stream.elsewhere) for stream in self.streams)
+        self.progress(Progress(self._done, self.total, speed, left, spent, self.in_flight, elsewhere))
 
     @property
     def _done(self) -> int:
@@ -388,16 +498,14 @@ class _Run:
         """Do the work in one transaction, behind all that was asked before."""
 
         def transaction() -> T:
-            with db.writing(self.engine) as session:
-                return work(session)
+            return db.transact(self.engine, work)
 
         try:  # shielded: what was begun is finished, also where the run is being ended
             return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.store, transaction))
-        except sa.exc.OperationalError as error:
-            reason = str(error.orig).splitlines()[0]
+        except Busy as busy:
             raise MapdError(
-                f"replies can't be written ({reason}); those before are kept: make room, then run the same again"
-            ) from error
+                f"replies can't be written: {busy}; those before are kept, and the same again does the rest"
+            ) from busy
 
 
 def _said(error: BaseException, teacher: str) -> MapdError:

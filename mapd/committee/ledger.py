@@ -9,35 +9,43 @@ A failed, empty, refused or cut-off call has its row and its reason and gives no
 A review that was cut off behind its score counts. One without a readable score is asked for once more where the model
 may answer otherwise (its first try is "unreadable", word for word); then it stands as no vote. What came back is kept
 word for word, but for characters that no database's text can hold.
+
+A call is claimed before it is sent (store/claims.py), by one run; the claim ends in the transaction that writes its
+reply. Each transaction here bears being done twice.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts
 from mapd.committee.plan import Planned
 from mapd.models.base import Completion, Finish
+from mapd.store import claims, db
 from mapd.store import tables as t
 from mapd.teachers import cost_usd, may_answer_otherwise
 from mapd.verdicts import parse_score
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-WRITING = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes the ledger"
 UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
 
 class Arrived(NamedTuple):
-    """A completion, and the rows that wait for it: a question that is there twice is asked once."""
+    """A completion, and the rows that wait for it: a question that is there twice is asked once. `uid` is its try's."""
 
     planned: Sequence[Planned]
     completion: Completion
+    uid: str
+
+
+class Try(NamedTuple):
+    """One try of a call as the ledger has it."""
+
+    uid: str
+    outcome: str
 
 
 class Gave(Enum):
@@ -55,11 +63,15 @@ def keep_prompts(session: Session) -> None:
 
 def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
     """Write the rows whose calls were answered before, for whichever exam; return what is still to be asked."""
+    if not wanted:
+        return []
     query = select(t.Call.key, t.Call.reply).where(
         col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK
     )
     replies = dict(session.exec(query).all())
-    _keep(session, [_row(p, replies[p.key], Finish.OK) for p in wanted if p.key in replies])
+    if replies:
+        claims.lock(session)  # rows are written in one order by all runs, and get their ids in it
+        _keep(session, [_row(p, replies[p.key], Finish.OK) for p in wanted if p.key in replies])
     return [p for p in wanted if p.key not in replies]
 
 
@@ -69,27 +81,30 @@ def spent(session: Session, exam_id: int) -> float:
     return float(session.exec(query).one() or 0)
 
 
-def record(session: Session, arrived: Sequence[Arrived], exam_id: int) -> list[Gave]:
-    """Write each completion as a try, with the rows that it gives; for each, what it came to."""
-    if session.get_bind().dialect.name == "postgresql":  # on SQLite a writing transaction is alone anyway
-        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": WRITING})
-    tries = _tries(session, {a.completion.key for a in arrived})
+def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_id: int) -> list[Gave]:
+    """Write each completion as a try, with the rows that it gives, and end its claim; for each, what it came to."""
+    claims.lock(session)
+    by_key = tries(session, {a.completion.key for a in arrived})
     calls, rows, gave = [], [], []
-    for planned, completion in arrived:
-        before, reply, error = tries.setdefault(completion.key, []), _storable(completion.text), completion.error
+    for planned, completion, uid in arrived:
+        before = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
+        is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))  # by a transaction that seemed lost
+        reply, error = _storable(completion.text), completion.error
         outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not reply.strip() else completion.finish
         given = [row for p in planned if (row := _row(p, reply, outcome))]
         if outcome == Finish.OK and Finish.OK in before:  # at most one try of a key is ok
             outcome, error = Finish.FAILED, "another process had the reply to this call first"
         elif outcome == Finish.OK and _asks_again(planned[0], given, before):
             outcome, error, given = UNREADABLE, f"{given[0][1]['status']}: asked once more", []
-        before.append(outcome)
-        ending = {"reply": reply, "outcome": outcome, "error": error and _storable(error)}
-        calls.append(_call(planned[0], completion, len(before)) | ending | {"exam_id": exam_id})
+        if not is_written:
+            ending = {"uid": uid, "reply": reply, "outcome": outcome, "error": error and _storable(error)}
+            calls.append(_call(planned[0], completion, len(before) + 1) | ending | {"exam_id": exam_id})
         rows += given
         gave.append(Gave.ASK_AGAIN if outcome == UNREADABLE else Gave.ROWS if given else Gave.NOTHING)
     _insert(session, t.Call, calls)
     _keep(session, rows)
+    keys = [a.completion.key for a, what in zip(arrived, gave, strict=True) if what is not Gave.ASK_AGAIN]
+    claims.release(session, run, keys)  # of one that is asked again at once the claim goes on
     return gave
 
 
@@ -99,23 +114,22 @@ def _asks_again(planned: Planned, given: Sequence["Made"], before: Sequence[str]
     return no_vote and UNREADABLE not in before and may_answer_otherwise(planned.teacher)
 
 
-def _tries(session: Session, keys: set[str]) -> dict[str, list[str]]:
-    """How each try of a key ended, in order."""
-    query = select(t.Call.key, t.Call.outcome).where(col(t.Call.key).in_(keys)).order_by(col(t.Call.try_number))
-    tries: dict[str, list[str]] = {}
-    for key, outcome in session.exec(query):
-        tries.setdefault(key, []).append(outcome)
-    return tries
+def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
+    """Return each key's tries, in order."""
+    query = select(t.Call.key, t.Call.uid, t.Call.outcome).where(col(t.Call.key).in_(keys))
+    by_key: dict[str, list[Try]] = {}
+    for key, uid, outcome in session.exec(query.order_by(col(t.Call.try_number))):
+        by_key.setdefault(key, []).append(Try(uid, outcome))
+    return by_key
 
 
 def _storable(text: str) -> str:
-    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return db.UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str, Any]:
     who = planned.teacher
     return {
-        "uid": t.new_uid(),
         "key": planned.key,
         "try_number": try_number,
         "kind": planned.kind,

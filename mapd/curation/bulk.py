@@ -109,7 +109,7 @@ def judge_class(
 
     Raises: as `judge_all`.
     """
-    token = token_of(chosen, decision, by.name)
+    token, at = token_of(chosen, decision, by.name), queries.moment(session)
     with session.no_autoflush:  # all are written at once
         rows = [
             judge(
@@ -123,6 +123,7 @@ def judge_class(
                 seen=one.seen,
                 circumstances=Circumstances(queue=QUEUE, committee=one.committee),
                 follow=False,
+                at=at,
             )
             for one in chosen
         ]
@@ -147,7 +148,7 @@ def accept_rest(
     Raises: Forbidden; BadInput (one of them doesn't wait, or the note belongs to none of them), NotFound, Stale
     (somebody decided on one of them since).
     """
-    person = require(by, Right.JUDGE)
+    person, at = require(by, Right.JUDGE), queries.moment(session)
     if note is not None and note.target not in [text.target for text in rest]:
         raise BadInput(f"the note is on {note.target.kind} {note.target.id}, which doesn't wait; save it by itself")
     for text in rest:
@@ -164,6 +165,7 @@ def accept_rest(
             seen_of=seen_of,
             circumstances=replace(circumstances, committee=text.committee),
             follow=False,
+            at=at,
         )
         for text in rest
     ]
@@ -189,6 +191,7 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> 
 
     Raises: as `judging.undo`.
     """
+    at = queries.moment(session)
     with session.no_autoflush:
         undos = [
             undo(
@@ -197,6 +200,7 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> 
                 by=by,
                 token=f"{row.uid}-undo" if len(rows) == 1 else f"{row.batch}-undo/{row.target_id}",
                 follow=False,
+                at=at,
             )
             for row in rows
         ]

@@ -15,11 +15,12 @@ from sqlmodel import Session, col, func, select
 
 from mapd.errors import BadInput, Stale
 from mapd.people import Person, Right, require
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import Act
 
 LONGEST = 20_000  # characters
+LOCK = 0x6775696465  # any number of ours: PostgreSQL's advisory lock for "somebody saves guidelines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def save(session: Session, text: str, *, by: Person, seen: str | None) -> t.Guid
 
     Raises: Forbidden; BadInput (nothing, or too much), Stale (somebody saved another one since).
     """
+    db.lock(session, LOCK)
     person, words, last = require(by, Right.WRITE_GUIDELINES), text.strip(), current(session)
     if not 0 < len(words) <= LONGEST:
         raise BadInput(f"guidelines have 1 to {LONGEST:,} characters, not {len(words):,}")
@@ -55,7 +57,7 @@ def save(session: Session, text: str, *, by: Person, seen: str | None) -> t.Guid
         return last
     if last is not None and last.uid != seen:
         raise Stale(f"{last.person} saved another version in the meantime; nothing was saved: put yours beside theirs")
-    row = t.Guidelines(text=words, person=person)
+    row = t.Guidelines(created_at=queries.moment(session), text=words, person=person)
     session.add(row)
     queries.audit(session, person, "save guidelines", f"guidelines {row.uid}")
     session.flush()

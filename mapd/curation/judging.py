@@ -4,6 +4,7 @@ judge(session, Target("rationale", 12), Act.REJECT, by=owner("ann"), reason="fal
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlmodel import Session, col, select
@@ -35,6 +36,9 @@ TABLES: dict[str, type[t.Travelling]] = {
     "attempt": t.Attempt,
     "question": t.Question,
 }
+
+
+ONE_AT_A_TIME = {"key_share": True}  # of PostgreSQL's transactions: SQLite has but one writer anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +79,31 @@ def judge(
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
     follow: bool = True,
+    at: datetime | None = None,
 ) -> t.Judgement:
     """Record one person's decision on one target.
 
     `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
     the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
-    aggregate follows later, for many at once: standing.after_judgements.
+    aggregate follows later, for many at once: standing.after_judgements. `at`: the moment of an act that has many
+    judgements (queries.moment).
 
     A corrected value is kept as the question's task reads it (questions/corrections.py).
 
     Raises: Forbidden; BadInput (a reason or value that doesn't fit, a withdrawal of nothing), NotFound, Stale (somebody
     decided since `seen`).
     """
-    person = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE)
+    person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
     _check_decision(target.kind, decision, reason, value)
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
-    judged = _judged_row(session, target)
     _check_seen(session, target, seen, seen_of)
     if decision is Act.WITHDRAW:
         _check_said(session, target, person, role)
     row = t.Judgement(
+        created_at=at or queries.moment(session),
         target=target.kind,
         person=person,
         role=role,
@@ -123,16 +129,24 @@ def judge(
 
 
 def undo(
-    session: Session, judgement_id: int, *, by: Person, token: str | None = None, follow: bool = True
+    session: Session,
+    judgement_id: int,
+    *,
+    by: Person,
+    token: str | None = None,
+    follow: bool = True,
+    at: datetime | None = None,
 ) -> t.Judgement:
-    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo). `follow`: as above.
+    """Take one judgement back by a new row that cancels it; undoing that row brings it back (redo).
+
+    `follow`, `at`: as above.
 
     Raises: Forbidden; NotFound; Stale where it was undone already; BadInput where it is another person's.
     """
     person = require(by, Right.JUDGE)
+    row = session.get(t.Judgement, judgement_id, with_for_update=ONE_AT_A_TIME)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
-    row = session.get(t.Judgement, judgement_id)
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
     if row.person != person:
@@ -144,6 +158,7 @@ def undo(
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0
     target = Target(row.target, target_id)
     back = t.Judgement(
+        created_at=at or queries.moment(session),
         target=row.target,
         person=person,
         role=row.role,
@@ -180,7 +195,8 @@ def _check_decision(kind: str, decision: Act, reason: str | None, value: str | N
 
 
 def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
-    row = session.get(TABLES[target.kind], target.id)
+    """Return what is judged; the next who judges it waits until this transaction has ended."""
+    row = session.get(TABLES[target.kind], target.id, with_for_update=ONE_AT_A_TIME)
     if isinstance(row, t.Attempt | t.Question) or (isinstance(row, t.Explanation) and row.kind == target.kind):
         return row
     raise NotFound(f"unknown {target.kind}: {target.id}")

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 
 LEASE = timedelta(minutes=3)
@@ -43,10 +43,15 @@ def held(session: Session, exam_id: int) -> list[Held]:
     query = (
         select(t.Lease)
         .join(t.Attempt, col(t.Lease.attempt_id) == t.Attempt.id)
-        .where(t.Attempt.exam_id == exam_id, col(t.Lease.until) > t.now())
+        .where(t.Attempt.exam_id == exam_id, ~_over(db.clock(session)))
         .order_by(col(t.Lease.id))
     )
     return [Held(row.attempt_id, row.person, row.until) for row in session.exec(query).all()]
+
+
+def _over(at: datetime) -> sa.ColumnElement[bool]:
+    """Whether a lease has run out, at this time of the database's; or was taken before its clock was set back."""
+    return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))  # it may have been renewed just now
 
 
 def take(session: Session, attempt_id: int, person: str, *, places: int = 1, leaving: int | None = None) -> bool:
@@ -54,10 +59,10 @@ def take(session: Session, attempt_id: int, person: str, *, places: int = 1, lea
 
     The mistake that they are `leaving` is released, and so is the oldest where they have more than TABS.
     """
-    moment, lease = t.now(), t.Lease
     # One at a time: on PostgreSQL the next one waits here for the first; SQLite has but one writer anyway.
     session.exec(select(t.Attempt.id).where(t.Attempt.id == attempt_id).with_for_update(key_share=True)).one()
-    over, mine = col(lease.until) <= moment, col(lease.person) == person
+    moment, lease = db.clock(session), t.Lease
+    over, mine = _over(moment), col(lease.person) == person
     gone = (col(lease.attempt_id) == attempt_id) & over
     left = mine & (over | (col(lease.attempt_id) == leaving)) & (col(lease.attempt_id) != attempt_id)
     session.execute(sa.delete(lease).where(gone | left))

@@ -72,6 +72,7 @@ def freeze(
     if found is not None:
         return found
     row = t.Snapshot(
+        created_at=queries.moment(session),
         uid=sha256[:32],
         sha256=sha256,
         exam_id=curated.exam.id,

@@ -77,6 +77,13 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
             derive(session, exam_id)
 
 
+def is_derived(engine: sa.Engine, exam_id: int) -> bool:
+    """Whether the aggregate holds the exam by its rules, though marks may wait to be worked off."""
+    with db.reading(engine) as session:
+        held, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
+        return held is not None and held.rules == _rules(policies.exam_policy(session, info), info.wanted)
+
+
 def work_off(session: Session) -> None:
     """Derive again what has a mark, in every exam that the aggregate holds."""
     _lock(session)
@@ -138,9 +145,8 @@ def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
 
 
 def _lock(session: Session) -> None:
-    """One writer at a time. SQLite has no other anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": LOCK})
+    """One writer at a time."""
+    db.lock(session, LOCK)
 
 
 def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:

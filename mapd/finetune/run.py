@@ -4,7 +4,8 @@
         -> Finetuned(student="9c1e…", name="smollm2-9c1e04", pairs=144, steps=54, seconds=298.4, cut=0, left_out=0)
 
 The same student, snapshot, hyper-parameters and arm are the same finetune: its uid is made of them. Started again it
-goes on from its last checkpoint, and a complete one is only returned. Its files lie under home/finetunes/UID.
+goes on from its last checkpoint, and a complete one is only returned. Its files lie under home/finetunes/UID. One run
+at a time is at a finetune: a second one waits, and is given what the first one made.
 """
 
 import hashlib
@@ -14,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from mapd import students
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Busy, Stopped
 from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, Step
 from mapd.people import Person, Right, require
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 
@@ -49,19 +49,45 @@ def run(
     by: Person,
     home: Path,
     progress: Callable[[Step], None] = lambda _: None,
+    waits: Callable[[], None] = lambda: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Finetuned:
     """Finetune a student (by default the one whose exam the snapshot is of) on a snapshot; `progress` hears each step,
-    and `stopping` is asked after it.
+    and `stopping` is asked after it. `waits` is called each second that another run is at the same finetune.
 
-    Raises: Forbidden; NotFound; BadInput where the snapshot or the student can't be used, the same finetune is running,
-    or the disk is full; Stopped. What was trained until then is kept.
+    Raises: Forbidden; NotFound; BadInput where the snapshot or the student can't be used, another project's folder got
+    the adapter meanwhile, or the disk is full; Stopped. What was trained until then is kept.
     """
-    from mapd.finetune.train import train  # torch takes seconds to import
-
     person = require(by, Right.RUN_JOBS)
     snapshot, parent = _given(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
+    row = _row(parent, snapshot, hyperparameters, arm)
+
+    def wait() -> None:
+        waits()
+        if stopping():
+            raise Stopped(0, hyperparameters.steps(snapshot.pairs))
+
+    with claims.Run(engine, home) as claimer:
+        if claims.hold(claimer, f"finetune {row.uid}", wait):
+            _refuse_without_adapter(engine, row, home)
+        return _train(engine, parent, snapshot, row, hyperparameters, person, home, progress, stopping)
+
+
+def _train(
+    engine: sa.Engine,
+    parent: t.Student,
+    snapshot: t.Snapshot,
+    row: t.Finetune,
+    hyperparameters: Hyperparameters,
+    person: str,
+    home: Path,
+    progress: Callable[[Step], None],
+    stopping: Callable[[], bool],
+) -> Finetuned:
+    """Do the steps that are missing, and put the new student in."""
+    from mapd.finetune.train import train  # torch takes seconds to import
+
     model, tokenizer = students.loaded(parent, home)
     given = examples(
         snapshot.manifest,
@@ -70,28 +96,35 @@ def run(
         alpha=hyperparameters.alpha,
         max_length=hyperparameters.max_length,
     )
-    row = _row(parent, snapshot, hyperparameters, arm)
     folder = home / "finetunes" / row.uid
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
-            finetune_id = _begin(engine, row)
+        finetune_id = _begin(engine, row)
 
-            def on_step(step: Step) -> None:
-                _record(engine, finetune_id, step)
-                progress(step)
+        def on_step(step: Step) -> None:
+            db.transact(engine, lambda session: _record(session, finetune_id, step))
+            progress(step)
 
-            train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-            return _end(engine, finetune_id, parent, snapshot.sha256, given, person)
-    except Timeout as error:
-        raise BadInput(f"the finetune {row.uid} is running already: wait for it, or end the other one") from error
+        train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
+        return db.transact(engine, lambda session: _end(session, finetune_id, parent, snapshot.sha256, given, person))
     except OSError as error:
         raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
-    except sa.exc.OperationalError as error:
-        reason = str(error.orig).splitlines()[0]
-        raise BadInput(
-            f"a step can't be recorded ({reason}); free some space and start again: it goes on from its last checkpoint"
-        ) from error
+    except Busy as busy:
+        raise BadInput(f"a step can't be recorded: {busy}; started again it goes on from its last checkpoint") from busy
+
+
+def _refuse_without_adapter(engine: sa.Engine, row: t.Finetune, home: Path) -> None:
+    """See that what another run made while this one waited lies in this folder, too.
+
+    Raises: BadInput.
+    """
+    with db.reading(engine) as session:
+        new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
+        if new is not None and not students.is_here(new, home):
+            raise BadInput(
+                f"another machine made student {new.name} meanwhile, and its adapter is there; the same command again "
+                "makes it here, too"
+            )
 
 
 def made(
@@ -141,45 +174,43 @@ def _begin(engine: sa.Engine, row: t.Finetune) -> int:
         return queries.identity(found or row)
 
 
-def _record(engine: sa.Engine, finetune_id: int, step: Step) -> None:
-    """The step's row, committed. Behind a checkpoint a step is done again, to the same losses: its row stays."""
-    with db.writing(engine) as session:
-        if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
-            session.add(
-                t.FinetuneStep(
-                    finetune_id=finetune_id,
-                    step=step.step,
-                    loss_feedback=step.loss_feedback,
-                    loss_rationale=step.loss_rationale,
-                    learning_rate=step.learning_rate,
-                    tokens_per_s=step.tokens_per_s,
-                    seconds=step.seconds,
-                )
+def _record(session: Session, finetune_id: int, step: Step) -> None:
+    """Put the step's row in. Behind a checkpoint a step is done again, to the same losses: its row stays."""
+    if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
+        session.add(
+            t.FinetuneStep(
+                finetune_id=finetune_id,
+                step=step.step,
+                loss_feedback=step.loss_feedback,
+                loss_rationale=step.loss_rationale,
+                learning_rate=step.learning_rate,
+                tokens_per_s=step.tokens_per_s,
+                seconds=step.seconds,
             )
+        )
 
 
-def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, made: Examples, person: str) -> Finetuned:
+def _end(session: Session, finetune_id: int, parent: t.Student, sha256: str, made: Examples, person: str) -> Finetuned:
     """Put the new student in, and tell what was done. Ended before, it is only told."""
-    with db.writing(engine) as session:
-        row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
-        steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
-        done = {"pairs": len(made.items), "steps": len(steps), "cut": made.cut, "left_out": made.left_out}
-        new = session.get(t.Student, row.student_id) if row.student_id is not None else None
-        if new is None:  # it may have stayed where the finetune was deleted with its exam
-            new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
-            row.student_id = None if new is None else new.id
-        if new is None:
-            new = t.Student(
-                uid=row.uid,
-                name=f"{parent.name}-{row.uid[:6]}",
-                base=parent.base,
-                parent_id=parent.id,
-                snapshot_sha256=sha256,
-                adapter=f"finetunes/{row.uid}/adapter",
-                round=parent.round + 1,
-            )
-            session.add(new)
-            session.flush()
-            row.student_id = new.id
-            queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **done)
-        return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **done)
+    row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
+    steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
+    done = {"pairs": len(made.items), "steps": len(steps), "cut": made.cut, "left_out": made.left_out}
+    new = session.get(t.Student, row.student_id) if row.student_id is not None else None
+    if new is None:  # it may have stayed where the finetune was deleted with its exam
+        new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
+        row.student_id = None if new is None else new.id
+    if new is None:
+        new = t.Student(
+            uid=row.uid,
+            name=f"{parent.name}-{row.uid[:6]}",
+            base=parent.base,
+            parent_id=parent.id,
+            snapshot_sha256=sha256,
+            adapter=f"finetunes/{row.uid}/adapter",
+            round=parent.round + 1,
+        )
+        session.add(new)
+        session.flush()
+        row.student_id = new.id
+        queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **done)
+    return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **done)

@@ -2,54 +2,113 @@
 
 engine = db.open_store(Settings())
 with db.reading(engine) as session: ...
-with db.writing(engine) as session: ...     # one transaction: all of it or nothing
+with db.writing(engine) as session: ...             # one transaction: all of it or nothing
+db.transact(engine, lambda session: ...)            # the same, done again where the database was lost on the way
+
+A database that is locked, away, starting up or full is waited for, as long as the engine's `Patience` says; whoever
+waits is told so in a line. What lasts longer is raised as `Busy`. `clock` is the database's own time: two machines
+whose clocks differ agree on it.
 """
 
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import tenacity
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Busy, Stale
 from mapd.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
+LOCK_WAIT_MS = 1000  # SQLite's own wait for a lock; between two of them we can say that it waits
+BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # in no text of PostgreSQL's, or in no UTF-8 at all
+UNTOLD_S = 2.0  # a wait as short as this is nothing to tell
+T = TypeVar("T")
 
 
-def open_store(settings: Settings) -> sa.Engine:
-    """The project's engine, its folder made and its schema brought up to date.
+class Fault(StrEnum):
+    """What can be wrong with a database for a while."""
 
-    Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version.
+    BUSY = "is busy"
+    FULL = "has no room"
+    STARTING = "is starting"
+    AWAY = "is away"
+
+
+SQLITE_FAULTS = {5: Fault.BUSY, 6: Fault.BUSY, 13: Fault.FULL}  # BUSY, LOCKED, FULL
+SQLITE_FULL = (778, 1034, 1546, 4874)  # IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a full disk, beside its database
+POSTGRES_FAULTS = {  # by class of SQLSTATE
+    "08": Fault.AWAY,
+    "40": Fault.BUSY,  # a deadlock
+    "53": Fault.FULL,
+    "55": Fault.BUSY,
+    "57": Fault.AWAY,
+}
+POSTGRES_UNIQUE = "23505"
+LASTING = ("authentication", "does not exist", "pg_hba", "resolve", "translate host")  # in a failed connection's words
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a database that can't be used just now is waited for, and who is told so."""
+
+    seconds: float = 30
+    tell: Callable[[str], None] = lambda _: None
+
+
+USUAL = Patience()
+OPENING = {Fault.AWAY: 10.0, Fault.FULL: 0.0}  # seconds that these are waited for, where nothing was ever read yet
+
+
+def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
+    """Return the project's engine, its folder made and its schema brought up to date.
+
+    A server that doesn't answer at all is waited for a short while, but by the endlessly patient: the URL may be wrong.
+
+    Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version;
+    Busy where it is locked, or still starting, for longer than the patience lasts.
     """
     settings.make_home()
     try:
-        engine = connect(settings.url)
-        migrate(engine)
+        engine = connect(settings.url, patience)
+        _attempts(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        if (fault := fault_of(error)) in (Fault.BUSY, Fault.STARTING):
+            reason = _reason(error)
+            raise Busy(f"the database {fault} ({reason}): it can't be opened; try again", reason) from error
         shown = "MAPD_DATABASE_URL" if settings.database_url else settings.url
-        cure = "make room on the disk" if "disk" in reason else "check the path or the URL"
-        raise BadInput(f"the database can't be opened: {shown} ({reason}); {cure}") from error
+        cure = "make room on the disk" if "disk" in _reason(error) else "check the path or the URL"
+        raise BadInput(f"the database can't be opened: {shown} ({_reason(error)}); {cure}") from error
     return engine
 
 
-def connect(url: str) -> sa.Engine:
-    """An engine; on SQLite each connection gets WAL, a 30 s wait for locks, and foreign keys."""
+def connect(url: str, patience: Patience = USUAL) -> sa.Engine:
+    """Return an engine; on SQLite each connection gets WAL, a wait for locks, and foreign keys."""
+    options = {"patience": patience}
     if not url.startswith("sqlite"):
-        return sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return sa.create_engine(url, pool_pre_ping=True, execution_options=options)
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False}, execution_options=options)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # we send BEGIN ourselves, below: sqlite3's own comes too late for reads
-        for pragma in ("journal_mode = WAL", "busy_timeout = 30000", "synchronous = NORMAL", "foreign_keys = ON"):
+        wait = f"busy_timeout = {LOCK_WAIT_MS}"
+        for pragma in (wait, "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")
@@ -61,18 +120,24 @@ def connect(url: str) -> sa.Engine:
     return engine
 
 
+# --- The schema -------------------------------------------------------------------------------------------------------
+
+
 def migrate(engine: sa.Engine) -> None:
-    """Bring the schema to this code's version, one process at a time.
+    """Bring the schema to this code's version, one process at a time. Where it is, nothing but its number is read.
 
     Raises: BadInput where the database is of a version this code doesn't know.
     """
     config = Config(attributes={})
     config.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        if current_version(connection) == scripts.get_current_head():
+            return
     with engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
-        version = current_version(connection)
+        version = current_version(connection)  # another process may have been first
         if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
             raise BadInput(
                 f"the database is of a newer version: {version}; this mapd knows up to {scripts.get_current_head()}; "
@@ -84,21 +149,172 @@ def migrate(engine: sa.Engine) -> None:
 
 
 def current_version(connection: sa.Connection) -> str | None:
-    """The schema's version as the database has it; none in a new one."""
+    """Return the schema's version as the database has it; none in a new one."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
+# --- Transactions -----------------------------------------------------------------------------------------------------
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[Session]:
-    """A session to read with; it sees one moment of the database."""
-    with Session(engine) as session:
+    """Open a session to read with; it sees one moment of the database.
+
+    Raises: Busy.
+    """
+    with _saying_busy("it can't be read"), Session(engine) as session:
+        _begin(session)
         yield session
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[Session]:
-    """A session that commits at the end, or rolls all of it back on an error."""
-    with Session(engine.execution_options(writes=True)) as session, session.begin():
+    """Open a session that commits at the end, or rolls all of it back on an error.
+
+    Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment.
+    """
+    with _saying_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
+        _begin(session)
         yield session
+        session.commit()
+
+
+@sa.event.listens_for(Session, "before_flush")
+def refuse_unstorable(session: Session, *_: object) -> None:
+    """See that each text of a new row is one that both databases can hold, though SQLite takes more.
+
+    Raises: BadInput.
+    """
+    for row in session.new:
+        for name, value in vars(row).items():
+            if isinstance(value, str) and (bad := UNSTORABLE.search(value)):
+                code = f"U+{ord(bad[0]):04X}"
+                raise BadInput(f"{name} holds {code} at character {bad.start()}, which can't be stored; take it out")
+
+
+def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
+    """Do the work in one transaction, and again from its beginning where the database was lost on the way.
+
+    A transaction that was lost may have been committed all the same, so the work must bear being done twice.
+
+    Raises: Busy.
+    """
+    impatient = engine.execution_options(patience=Patience(0))
+
+    def once() -> T:
+        with writing(impatient) as session:
+            return work(session)
+
+    return _attempts(_patience(engine))(once)
+
+
+def lock(session: Session, number: int) -> None:
+    """Let one transaction at a time go on that locks this number. SQLite has but one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
+
+
+def clock(session: Session) -> datetime:
+    """Return the database's own time."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return moment.astimezone(UTC)
+    text = connection.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _patience(engine: sa.Engine | sa.Connection) -> Patience:
+    found: Patience = engine.get_execution_options().get("patience", Patience())
+    return found
+
+
+def _begin(session: Session) -> None:
+    """Begin the session's transaction, as soon as the database can."""
+
+    def connect() -> None:
+        try:
+            session.connection()
+        except BaseException:
+            session.rollback()
+            raise
+
+    _attempts(_patience(session.get_bind()))(connect)
+
+
+def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingProxyType({})) -> tenacity.Retrying:
+    """Return the attempts at a piece of work: as many as the patience allows, if what goes wrong may pass.
+
+    `shorter`: faults that are waited for less long.
+    """
+
+    def passes(error: BaseException) -> bool:
+        return isinstance(error, Busy) or fault_of(error) is not None
+
+    def lasts(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        fault = None if error is None else fault_of(error)
+        limit = patience.seconds if fault is None else min(patience.seconds, shorter.get(fault, patience.seconds))
+        return (state.seconds_since_start or 0) >= limit
+
+    next_line_at = UNTOLD_S
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        nonlocal next_line_at
+        error = state.outcome.exception() if state.outcome else None
+        seconds = state.seconds_since_start or 0
+        if error is not None and seconds >= next_line_at:
+            next_line_at = 2 * seconds  # few lines, however long it takes
+            patience.tell(f"waits for the database: {_reason(error)}, {seconds:.0f} s")
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(passes),
+        wait=BETWEEN_TRIES,
+        stop=lasts,
+        before_sleep=tell,
+        reraise=True,
+    )
+
+
+@contextmanager
+def _saying_busy(what: str) -> Iterator[None]:
+    """Say in one line what passes."""
+    try:
+        yield
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRES_UNIQUE:  # on SQLite nobody can be first
+            raise Stale("somebody else saved the same at the same moment; nothing was saved: try again") from error
+        if (fault := fault_of(error)) is None:
+            raise
+        cure = "make room on the disk, then try again" if fault is Fault.FULL else "try again"
+        reason = _reason(error)
+        raise Busy(f"the database {fault} ({reason}): {what}; {cure}", reason) from error
+
+
+def fault_of(error: BaseException) -> Fault | None:
+    """Return what is wrong with the database; None where the error is another one."""
+    if isinstance(error, sa.exc.TimeoutError):  # all connections of the pool are in use
+        return Fault.BUSY
+    if not isinstance(error, sa.exc.DBAPIError):
+        return None
+    text = str(error.orig).lower()
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    state = getattr(error.orig, "sqlstate", None)
+    if code is not None:
+        return Fault.FULL if code in SQLITE_FULL else SQLITE_FAULTS.get(code & 0xFF)
+    if state is not None:
+        return POSTGRES_FAULTS.get(state[:2])
+    if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
+        return None
+    if "starting up" in text or "shutting down" in text or "recovery" in text:
+        return Fault.STARTING
+    return None if any(words in text for words in LASTING) else Fault.AWAY
+
+
+def _reason(error: BaseException) -> str:
+    """Return the database's own words, of the error itself or of what it was made into."""
+    if isinstance(error, Busy):
+        return error.reason
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

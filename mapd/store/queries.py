@@ -9,7 +9,7 @@ One `Text` of an imported exam, as the rules and the pages see it:
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -19,6 +19,7 @@ from sqlmodel import Session, col, func, select
 from mapd.errors import NotFound, Stale
 from mapd.questions.grading import Task
 from mapd.questions.options import show_answer
+from mapd.store import db
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
@@ -262,7 +263,8 @@ def snapshot(session: Session, sha256: str) -> t.Snapshot:
 
     Raises: NotFound, also where the beginning fits several.
     """
-    found = session.exec(select(t.Snapshot).where(col(t.Snapshot.sha256).startswith(sha256, autoescape=True))).all()
+    begins = col(t.Snapshot.sha256).startswith(sha256.lower(), autoescape=True)
+    found = session.exec(select(t.Snapshot).where(begins)).all()
     if len(found) != 1:
         raise NotFound(f"{'no' if not found else 'more than one'} snapshot begins with {sha256!r}")
     return found[0]
@@ -278,19 +280,16 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:
     """The id of each teacher that wrote or reviewed a text of the exam, by name, in the order of the ids."""
-    mine = {"exam": exam_id}
-    text = (
-        "explanation x JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
+    of_exam = (
+        "JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
         " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
     )
-    rows = session.execute(
-        sa.text(
-            f"SELECT t.name, t.id FROM teacher t WHERE EXISTS (SELECT 1 FROM {text} WHERE x.author_id = t.id)"
-            f" OR EXISTS (SELECT 1 FROM review r JOIN {text} AND x.id = r.explanation_id WHERE r.reviewer_id = t.id)"
-            " ORDER BY t.id"
-        ),
-        mine,
+    wrote = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
+    reviewed = (
+        f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam} WHERE r.reviewer_id = t.id"
     )
+    query = f"SELECT t.name, t.id FROM teacher t WHERE EXISTS ({wrote}) OR EXISTS ({reviewed}) ORDER BY t.id"
+    rows = session.execute(sa.text(query), {"exam": exam_id})
     return {name: int(id_) for name, id_ in rows}
 
 
@@ -514,6 +513,19 @@ TARGET_COLUMN = {
 def history(session: Session, target: str, target_id: int) -> list[JudgementRow]:
     """Every judgement on one target, undone ones too, oldest first."""
     return _judgements(session, col(TARGET_COLUMN[target]) == target_id)
+
+
+def moment(session: Session) -> datetime:
+    """Return the time of an act that comes behind all acts before it, whatever the clock says.
+
+    It is the database's, and where that was set back a microsecond behind the latest: judgements stand in the order of
+    their times (their ids tell none after a merged archive), and which guidelines were current, or what came behind a
+    snapshot, their times tell too.
+    """
+    tables = (t.Judgement, t.Guidelines, t.Snapshot)
+    latest = session.execute(sa.select(*(select(func.max(x.created_at)).scalar_subquery() for x in tables))).one()
+    behind = max((at for at in latest if at is not None), default=datetime.min.replace(tzinfo=UTC))
+    return max(db.clock(session), behind + timedelta(microseconds=1))
 
 
 RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows

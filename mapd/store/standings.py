@@ -145,7 +145,7 @@ def figures(session: Session, exam_id: int) -> dict[tuple[str, int, int], int]:
     rows = session.execute(
         sa.text(
             "SELECT name, low, high, number FROM band WHERE exam_id = :exam AND number > 0"
-            " AND name >= 'figure:' AND name < 'figure;'"
+            " AND name LIKE 'figure:%'"  # no range: what lies between two words depends on a database's locale
         ),
         {"exam": exam_id},
     )

@@ -283,6 +283,7 @@ class Judgement(Travelling, table=True):
             " WHEN explanation_id IS NULL AND attempt_id IS NULL AND question_id IS NOT NULL THEN 'question' END",
             name="one_target",
         ),
+        sa.Index("ix_judgement_created_at", "created_at"),
     )
 
 
@@ -336,9 +337,9 @@ class Opening(Travelling, table=True):
 
 
 class Job(Travelling, table=True):
-    """One recorded execution. The row is the truth; the queue only wakes it.
+    """One recorded execution, and the queue: a worker takes the oldest that waits.
 
-    `attempt` grows with each resume: what still runs of an earlier one has no say any more.
+    `attempt` grows each time it goes on: what still runs of an earlier one has no say any more.
     """
 
     __tablename__ = "job"
@@ -346,6 +347,7 @@ class Job(Travelling, table=True):
     parameters: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     status: str = Field(default="queued", index=True)
     attempt: int = 1
+    tries: int = 0  # how often its process was started since it last came further
     worker: str | None = None  # the one that has it
     beat_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # its process's last sign of life
     stage: str = ""
@@ -396,6 +398,22 @@ class Call(Travelling, table=True):
         sa.UniqueConstraint("key", "try_number"),
         unique_where("uq_call_ok", "outcome = 'ok'", "key"),
     )
+
+
+class Claim(Table, table=True):
+    """A piece of work that one run does, so that no other run does it too. It expires, by the database's clock.
+
+    `key` is the ledger's key of a call that is sent, or "exam UID", "finetune UID". `usd` is what a call may cost at
+    most: a budget of its exam counts it until the reply is in the ledger.
+    """
+
+    __tablename__ = "claim"
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)
+    run: str = Field(index=True)
+    until: datetime = Field(sa_type=UtcDateTime)
+    exam_id: int | None = None
+    usd: float = 0.0
 
 
 class Guidelines(Travelling, table=True):

@@ -31,6 +31,7 @@ BEGINNINGS = (  # by the page's address
 )
 NAME = "person"  # session state: the name that was given in this session
 VIEWS = ("judging", "all")  # how much the sidebar shows
+PATIENCE = db.Patience(seconds=5)  # somebody waits: what takes longer is said
 VIEW = "view"  # session state: which of them
 PICK = "exam_pick"  # the selector's widget key; "exam_uid" and "exam_id" hold what was settled
 
@@ -52,7 +53,12 @@ def engine() -> sa.Engine:
 
 @st.cache_resource(show_spinner=False)
 def _open(url: str, _settings: Settings) -> sa.Engine:  # noqa: ARG001 - the url is the cache's key
-    return db.open_store(_settings)
+    return db.open_store(_settings, PATIENCE)
+
+
+def impatient() -> sa.Engine:
+    """The same for what a page writes on its own account: it doesn't wait, and does without."""
+    return engine().execution_options(patience=db.Patience(0))
 
 
 def project() -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from mapd.errors import MapdError
-from mapd.ui import address, current, history, signing_in, text, working
+from mapd.ui import address, current, history, signing_in, telling, text, working
 
 STYLE = Path(__file__).parent / "style.css"
 ABOUT = "**MAPD Studio**: a student's mistakes, a committee of teachers, and people who judge."
@@ -47,13 +47,14 @@ def show(sections: Mapping[str, Sequence[Page]]) -> None:
                 f"this address asks for an exam that the project doesn't hold: {wrong}; choose or import another"
             )
         _band()
+        telling.show()
         address.turn_to(page.url_path)
         if current.owns() or page.url_path in JUDGING:
             page.run()
         else:
             text.complain(f"{page.title} is for this project's owners; what you need to judge is in the sidebar")
     except MapdError as error:
-        text.complain(str(error))
+        telling.line(error)
 
 
 def _lead(page: Page, sections: Mapping[str, Sequence[Page]]) -> None:

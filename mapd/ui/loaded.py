@@ -20,9 +20,11 @@ from mapd.curation.afresh import Kept, decide
 from mapd.curation.curated import Curated, curate
 from mapd.curation.lines import Line
 from mapd.curation.queues import Queue
+from mapd.errors import Busy
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material
+from mapd.ui import text
 from mapd.ui.current import engine
 from mapd.verdicts import Policy
 
@@ -90,7 +92,12 @@ def load_line(exam_id: int, queue: Queue, person: str, held: Mapping[int, int], 
 def catch_up(exam_id: int) -> None:
     """Bring the aggregate up to date before something is read of it."""
     with st.spinner("Reading the exam …"):
-        standing.catch_up(engine(), exam_id)
+        try:
+            standing.catch_up(engine(), exam_id)
+        except Busy:
+            if not standing.is_derived(engine(), exam_id):
+                raise
+            text.complain("the database is busy: until it is free, what just came in isn't in queues and filters yet")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -17,7 +17,7 @@ from mapd.curation.sharing import Held
 from mapd.errors import MapdError
 from mapd.results import wilson
 from mapd.store import db
-from mapd.ui import acting, current, figures, rows, text
+from mapd.ui import acting, current, figures, rows, telling, text
 from mapd.ui.figures import Cell, Html
 from mapd.ui.rows import Found
 
@@ -57,6 +57,7 @@ def wanted(curated: Curated) -> None:
         st.caption("One person judges each text: with two or more, agreement between people can be measured.")
 
 
+@telling.in_next_run
 def _want(exam_id: int, name: str, key: str) -> None:
     number = int(st.session_state[key])
     try:

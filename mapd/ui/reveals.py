@@ -5,25 +5,28 @@ note("", {17, 18})         # to one who has given no name yet: kept in this tab,
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 
 import streamlit as st
 
 from mapd.curation import seen
+from mapd.errors import Busy
 from mapd.store import db
-from mapd.ui.current import engine
+from mapd.ui.current import engine, impatient
 
 NOTED = "reveals_noted"  # session state: whom this tab has shown which texts
 
 
 def note(person: str, texts: Collection[int]) -> None:
-    """Note that these texts are shown to this person."""
+    """Note that these texts are shown to this person. Where the database is busy the page's next run does it."""
     noted: set[tuple[str, int]] = st.session_state.setdefault(NOTED, set())
     unnamed = {text for name, text in noted if not name}
     fresh = {text for text in {*texts, *unnamed} if (person, text) not in noted}
-    if person and fresh:
-        with db.reading(engine()) as session:
-            unknown = fresh - seen.of(session, person, fresh)
-        if unknown:
-            with db.writing(engine()) as session:
-                seen.note(session, person, unknown)
-    noted |= {(person, text) for text in fresh}
+    with suppress(Busy):
+        if person and fresh:
+            with db.reading(engine()) as session:
+                unknown = fresh - seen.of(session, person, fresh)
+            if unknown:
+                with db.writing(impatient()) as session:
+                    seen.note(session, person, unknown)
+        noted |= {(person, text) for text in fresh}

@@ -7,7 +7,7 @@ import streamlit as st
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.store import db, finetunes
 from mapd.store.finetunes import Training
-from mapd.ui import charts, current, figures, text
+from mapd.ui import charts, current, figures, telling, text
 from mapd.ui.figures import Cell, Html
 from mapd.ui.look import FIGURE_CONFIG
 
@@ -66,6 +66,7 @@ def curves(one: Training, *, live: bool) -> None:
 
 
 @st.fragment(run_every=LIVE_S)
+@telling.in_place
 def _live_curves(uid: str) -> None:
     current.leave_if_shut()
     one = next(training for training in trainings() if training.uid == uid)

@@ -15,7 +15,7 @@ from mapd import jobs, work
 from mapd.errors import MapdError
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.ui import acting, current, figures, look, text, times
+from mapd.ui import acting, current, figures, look, telling, text, times
 from mapd.ui.figures import Cell, Html
 from mapd.work import Work
 
@@ -84,9 +84,10 @@ def no_worker() -> None:
 def follow_active(kind: str, **parameters: Any) -> None:
     """Draw each job of a kind, with these parameters, that has not ended; and the latest if it ended badly, or now."""
     with db.reading(current.engine()) as session:
+        at = db.clock(session)
         found = [j for j in jobs.listed(session) if j.kind == kind and _has(j, parameters)]
         uids = [job.uid for job in found if job.status in jobs.ACTIVE]
-        uids += [job.uid for job in found[:1] if jobs.state(job) in ENDED_EARLY or _just_done(job)]
+        uids += [job.uid for job in found[:1] if jobs.state(job, at) in ENDED_EARLY or _just_done(job, at)]
     for uid in uids:
         follow(uid)
 
@@ -97,8 +98,8 @@ def is_active(*kinds: str) -> bool:
         return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.listed(session))
 
 
-def _just_done(job: t.Job) -> bool:
-    return job.status == "done" and job.ended_at is not None and t.now() - job.ended_at < JUST
+def _just_done(job: t.Job, at: datetime) -> bool:
+    return job.status == "done" and job.ended_at is not None and at - job.ended_at < JUST
 
 
 def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
@@ -107,32 +108,35 @@ def _has(job: t.Job, parameters: dict[str, Any]) -> bool:
 
 def follow(uid: str) -> None:
     """Draw one job: live as long as it is at work."""
-    if _read(uid).status in jobs.ACTIVE:
+    job, at = _read(uid)
+    if job.status in jobs.ACTIVE:
         _live(uid)
     else:
-        _card(_read(uid))
+        _card(job, at)
 
 
 @st.fragment(run_every=EVERY_S)
+@telling.in_place
 def _live(uid: str) -> None:
     current.leave_if_shut()
-    job = _read(uid)
+    job, at = _read(uid)
     before = st.session_state.get(f"stage_{uid}")
     st.session_state[f"stage_{uid}"] = job.stage
     if job.status not in jobs.ACTIVE or before not in (None, job.stage):
         st.rerun()  # what it made belongs to the whole page
-    _card(job)
+    _card(job, at)
 
 
-def _read(uid: str) -> t.Job:
+def _read(uid: str) -> tuple[t.Job, datetime]:
+    """The job, and the database's time."""
     with db.reading(current.engine()) as session:
         job = jobs.get(session, uid)
         session.expunge(job)
-        return job
+        return job, db.clock(session)
 
 
-def _card(job: t.Job) -> None:
-    state = jobs.state(job)
+def _card(job: t.Job, at: datetime) -> None:
+    state = jobs.state(job, at)
     with st.container(border=True, key=f"job_{job.uid}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.html(f"{_chip(state)}<b>{text.escape(text.one_line(work.title(job), 120))}</b>", width="stretch")
@@ -151,13 +155,14 @@ def _log_line(line: tuple[datetime | None, str]) -> str:
 
 def _standing(job: t.Job, state: str) -> None:
     """How far it is, in a bar and words; where nothing is known yet, in words."""
+    counted = f"{job.done:,} of {job.total:,}" if job.total else ""
     if state == "queued":
         with db.reading(current.engine()) as session:
             there = jobs.workers(session)
-        st.caption(f"Waits for a free place on {', '.join(map(text.label, there))}.") if there else no_worker()
+        so_far = f" It came to {counted}, and goes on from there." if counted else ""
+        st.caption(f"Waits for a free place on {', '.join(map(text.label, there))}.{so_far}") if there else no_worker()
         return
     left = f"{duration(job.seconds_left)} left" if job.seconds_left else ""
-    counted = f"{job.done:,} of {job.total:,}" if job.total else ""
     said = " · ".join(filter(None, (text.label(job.stage), counted, text.label(job.message), left)))
     if state == "done":
         st.caption(said)
@@ -166,10 +171,10 @@ def _standing(job: t.Job, state: str) -> None:
     if state == "stopped":
         st.html(f'<div class="mapd-note">{text.escape(text.one_line(job.outcome["stopped"], 300))}</div>')
     if state == "silent":
-        since = times.moment(job.beat_at, times.CLOCK) if job.beat_at else "it was taken"
+        since = f" since {times.moment(job.beat_at, times.CLOCK)}" if job.beat_at else ""
         st.caption(
-            f"No sign of life since {since}: its worker is gone. It goes on when that worker is "
-            "back; Resume gives it to another one. Nothing is done twice."
+            f"No sign of life{since}: its worker is gone, or waits for the database. It goes on by itself; nothing is "
+            "done twice."
         )
 
 
@@ -192,7 +197,7 @@ def _act(change: Callable[..., t.Job], uid: str) -> None:
     try:
         with db.writing(current.engine()) as session:
             change(session, uid, by=current.acting_person())
-    except MapdError as error:  # it ended meanwhile
+    except MapdError as error:  # it ended meanwhile, or the database is busy
         text.complain(str(error))
         return
     st.rerun()
@@ -226,7 +231,8 @@ def active_and_failed() -> tuple[int, bool]:
 def listed() -> None:
     """Every job in a line, the newest first, and the workers."""
     with db.reading(current.engine()) as session:
-        rows = [_row(job) for job in jobs.listed(session)]
+        at = db.clock(session)
+        rows = [_row(job, at) for job in jobs.listed(session)]
         there = jobs.workers(session)
     if not rows:
         with st.container(border=True):
@@ -240,9 +246,9 @@ def listed() -> None:
     st.caption(f"Workers: {shown}") if there else no_worker()
 
 
-def _row(job: t.Job) -> tuple[Cell, ...]:
-    state = jobs.state(job)
-    ended = job.ended_at or (t.now() if state == "running" else None)
+def _row(job: t.Job, at: datetime) -> tuple[Cell, ...]:
+    state = jobs.state(job, at)
+    ended = job.ended_at or (at if state == "running" else None)
     name = figures.linked(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid))
     why = f'<div class="mapd-note">{text.escape(text.one_line(job.error, 160))}</div>' if job.error else ""
     return (

@@ -1,16 +1,24 @@
 """What people do: once, by whom, undone by whom, and with a row in the audit."""
 
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd.curation import policies
+from mapd.curation import bulk, guidelines, judging, policies, snapshots
 from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput, MapdError, NotFound, Stale
 from mapd.people import owner
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, PAPER, Act, Check, Policy
+from tests import samples
+from tests.conftest import import_files
 
 
 @pytest.fixture
@@ -49,6 +57,118 @@ def test_undo_and_redo_leave_every_row(session: Session, target: Target) -> None
     undo(session, queries.identity(back), by=owner("ann"))
     assert len(decisions(session, target)) == 4
     assert first.person == "ann"
+
+
+class Second:
+    """What a second transaction does beside a first one that is not committed yet."""
+
+    def __init__(self, engine: sa.Engine, act: Callable[[Session], object]) -> None:
+        self.engine, self.act = engine, act
+        self.error: MapdError | None = None
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+        self.thread.join(0.3)  # on either database it waits for the first
+
+    def _run(self) -> None:
+        try:
+            with db.writing(self.engine) as session:
+                self.act(session)
+        except MapdError as error:
+            self.error = error
+
+    def end(self) -> MapdError | None:
+        self.thread.join()
+        return self.error
+
+
+@pytest.fixture
+def text(engine: sa.Engine, tmp_path: Path) -> Target:
+    """A text of an exam that is committed."""
+    with db.writing(engine) as session:
+        found = queries.exams(session) or [queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)]
+        first = queries.material(session, found[0].id).texts[0]
+        return Target(first.kind, first.id)
+
+
+def test_of_two_who_decide_at_the_same_moment_the_second_is_told(engine: sa.Engine, text: Target) -> None:
+    with db.writing(engine) as session:
+        judge(session, text, Act.ACCEPT, by=owner("ann"), seen=0)
+        second = Second(engine, lambda s: judge(s, text, Act.REJECT, by=owner("bob"), seen=0))
+    assert isinstance(second.end(), Stale)
+
+
+def test_a_press_that_comes_twice_at_the_same_moment_decides_once(engine: sa.Engine, text: Target) -> None:
+    with db.writing(engine) as session:
+        judge(session, text, Act.ACCEPT, by=owner("ann"), token="x")
+        second = Second(engine, lambda s: judge(s, text, Act.ACCEPT, by=owner("ann"), token="x"))
+    assert second.end() is None
+    with db.reading(engine) as session:
+        assert decisions(session, text) == ["accept"]
+
+
+def test_an_undo_that_comes_twice_at_the_same_moment_is_told(engine: sa.Engine, text: Target) -> None:
+    with db.writing(engine) as session:
+        row = queries.identity(judge(session, text, Act.ACCEPT, by=owner("ann")))
+        session.flush()
+    with db.writing(engine) as session:
+        undo(session, row, by=owner("ann"))
+        second = Second(engine, lambda s: undo(s, row, by=owner("ann")))
+    assert isinstance(second.end(), Stale)
+
+
+def test_what_two_save_at_the_same_moment_is_saved_once(engine: sa.Engine) -> None:
+    def save_policy(session: Session) -> None:
+        policies.save_policy(session, Policy("mine", 3.5), by=owner("ann"))
+
+    with db.writing(engine) as session:
+        guidelines.save(session, "# One", by=owner("ann"), seen=None)
+        second = Second(engine, lambda s: guidelines.save(s, "# Two", by=owner("bob"), seen=None))
+    assert isinstance(second.end(), Stale)
+    with db.writing(engine) as session:
+        save_policy(session)
+        session.flush()
+        third = Second(engine, save_policy)
+    assert isinstance(third.end(), Stale | None)
+
+
+def set_the_clock_back(session: Session) -> None:
+    """What was said by now was said by a clock that is two hours ahead of the one from now on."""
+    ahead = t.now() + timedelta(hours=2)
+    for table in (t.Judgement, t.Guidelines, t.Snapshot):
+        session.execute(sa.update(table).values(created_at=ahead))
+
+
+def test_with_the_clock_set_back_the_new_decision_is_in_force(session: Session, target: Target) -> None:
+    judge(session, target, Act.ACCEPT, by=owner("ann"))
+    set_the_clock_back(session)
+    second = judge(session, target, Act.REJECT, by=owner("ann"), reason="unclear")
+    assert decisions(session, target) == ["accept", "reject"]
+    undo(session, queries.identity(second), by=owner("ann"))
+    assert decisions(session, target) == ["accept", "reject", "withdraw"]
+
+
+def test_with_the_clock_set_back_undo_takes_back_the_latest_act_on_whatever_text(
+    session: Session, exam: ExamInfo
+) -> None:
+    targets = [Target(x.kind, x.id) for x in queries.material(session, exam.id).texts[:2]]
+    judge(session, targets[0], Act.ACCEPT, by=owner("ann"))
+    set_the_clock_back(session)
+    last = judge(session, targets[1], Act.ACCEPT, by=owner("ann"))
+    found = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    assert [row.judged.id for row in found] == [last.id]
+
+
+def test_with_the_clock_set_back_what_is_newer_is_newer(session: Session, exam: ExamInfo, target: Target) -> None:
+    guidelines.save(session, "# One", by=owner("ann"), seen=None)
+    snapshot = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
+    set_the_clock_back(session)
+    row = judge(session, target, Act.ACCEPT, by=owner("ann"))
+    assert row.created_at > snapshot.created_at
+    first = guidelines.current(session)
+    assert first is not None
+    guidelines.save(session, "# Two", by=owner("ann"), seen=first.uid)
+    assert [(v.number, v.judged) for v in guidelines.versions(session)] == [(2, 0), (1, 1)]
+    assert getattr(guidelines.current(session), "text", "") == "# Two"
 
 
 @pytest.mark.parametrize(

@@ -55,14 +55,23 @@ def test_what_nobody_renews_runs_out(
 ) -> None:
     began = t.now()
     sharing.take(session, attempts[0], "ann")
-    monkeypatch.setattr(t, "now", lambda: began + sharing.LEASE / 2)
+    monkeypatch.setattr(db, "clock", lambda _: began + sharing.LEASE / 2)
     sharing.take(session, attempts[0], "ann")
-    monkeypatch.setattr(t, "now", lambda: began + sharing.LEASE * 1.2)
+    monkeypatch.setattr(db, "clock", lambda _: began + sharing.LEASE * 1.2)
     assert not sharing.take(session, attempts[0], "bob"), "it was renewed"
-    monkeypatch.setattr(t, "now", lambda: began + sharing.LEASE * 2)
+    monkeypatch.setattr(db, "clock", lambda _: began + sharing.LEASE * 2)
     assert who(session, exam) == []
     assert sharing.take(session, attempts[0], "bob")
     assert [row.person for row in session.exec(select(t.Lease)).all()] == ["bob"], "nothing old is left lying about"
+
+
+def test_with_the_clock_set_back_what_is_left_from_before_has_run_out(
+    session: Session, exam: ExamInfo, attempts: list[int]
+) -> None:
+    assert sharing.take(session, attempts[0], "ann")
+    session.execute(sa.update(t.Lease).values(until=db.clock(session) + timedelta(hours=2)))
+    assert sharing.held(session, exam.id) == []
+    assert sharing.take(session, attempts[0], "bob")
 
 
 def test_one_person_has_two_at_once_and_a_third_lets_the_oldest_go(
@@ -71,7 +80,7 @@ def test_one_person_has_two_at_once_and_a_third_lets_the_oldest_go(
     began, (one, two, three, four) = t.now(), attempts[:4]
     taken = [(one, "ann"), (two, "ann"), (four, "bob"), (one, "ann"), (three, "ann")]
     for second, (attempt, person) in enumerate(taken):
-        monkeypatch.setattr(t, "now", lambda second=second: began + timedelta(seconds=second))
+        monkeypatch.setattr(db, "clock", lambda _, second=second: began + timedelta(seconds=second))
         assert sharing.take(session, attempt, person)
     assert sorted(who(session, exam)) == sorted([(one, "ann"), (three, "ann"), (four, "bob")]), "one was renewed"
     assert sharing.take(session, two, "bob"), "nobody waits for what a reload left behind"

@@ -1,5 +1,6 @@
 """A finetune in the project: one row, a row a step, a new student; broken off and started again, all of it once."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters, Step
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
@@ -146,12 +147,50 @@ def test_what_cannot_be_is_refused_and_leaves_no_row(engine: sa.Engine, sha256: 
         assert session.exec(select(t.Finetune)).all() == []
 
 
-def test_two_at_once_are_one(engine: sa.Engine, sha256: str) -> None:
-    def again(step: Step) -> None:
-        with pytest.raises(BadInput, match="is running already"):
-            run(engine, sha256)
+def test_of_two_at_once_one_trains_and_the_other_waits(
+    engine: sa.Engine, sha256: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "LOOK_S", 0.01)
+    waits, heard, results = threading.Event(), list[Step](), list[finetune.Finetuned]()
 
-    run(engine, sha256, progress=again)
+    def wait() -> None:
+        results.append(run(engine, sha256, waits=waits.set, progress=heard.append))
+
+    other = threading.Thread(target=wait)
+
+    def start_another(step: Step) -> None:
+        if step.step == 1:
+            other.start()
+            assert waits.wait(60)
+
+    results.append(run(engine, sha256, progress=start_another))
+    other.join()
+    assert results[0] == results[1]
+    assert heard == [], "each step once"
+
+
+def test_what_another_machine_made_meanwhile_is_said(
+    engine: sa.Engine, sha256: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "LOOK_S", 0.01)
+    waits, said = threading.Event(), list[str]()
+    (tmp_path / "elsewhere").mkdir()
+
+    def wait() -> None:
+        with pytest.raises(BadInput) as error:
+            run(engine, sha256, home=tmp_path / "elsewhere", waits=waits.set)
+        said.append(str(error.value))
+
+    other = threading.Thread(target=wait)
+
+    def start_another(step: Step) -> None:
+        if step.step == 1:
+            other.start()
+            assert waits.wait(60)
+
+    done = run(engine, sha256, progress=start_another)
+    other.join()
+    assert [line.partition(",")[0] for line in said] == [f"another machine made student {done.name} meanwhile"]
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # PostgreSQL can't be told its size
@@ -165,5 +204,5 @@ def test_a_database_that_takes_no_step_is_one_line(engine: sa.Engine, sha256: st
             queries.audit(session, "ann", "fill", "x" * 500_000)
 
     engine.dispose()
-    with pytest.raises(BadInput, match=r"a step can't be recorded .*full.*goes on from its last checkpoint"):
+    with pytest.raises(BadInput, match=r"a step can't be recorded: .*full.*goes on from its last checkpoint"):
         run(engine, sha256, progress=fill)

@@ -113,7 +113,7 @@ def test_a_job_that_stopped_at_its_budget_shows_it(full_home: Path) -> None:
         exam = session.exec(select(t.Exam.uid)).one()
         job = jobs.start(session, "collect", {"exam": exam, "teachers": ["mini"], "budget": 0.1}, by=owner("ann"))
         ref = Ref(job.uid, 1)
-        jobs.claim(session, ref, "w")
+        jobs.take(session, "w", calls=True)
         jobs.end(session, ref, "done", outcome={"stopped": line, "not_made": 12})
     for page in (COMMITTEE, "pages/loop/jobs.py"):
         app = open_page(page, job=ref.uid)

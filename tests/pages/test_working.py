@@ -65,7 +65,7 @@ def test_what_was_begun_is_watched_cancelled_and_resumed(looped_home: Path) -> N
     with write() as session:
         job = jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by=owner("ann"))
         ref = Ref(job.uid, 1)
-        jobs.claim(session, ref, "w")
+        jobs.take(session, "w", calls=False)
         jobs.beat(session, ref, Progress("exam", 5, 12, "2.0 questions/s", 3.5), ["12:00:00 exam"])
     app = open_page("pages/loop/jobs.py", job=ref.uid)
     assert "running" in shown(app)
@@ -84,7 +84,7 @@ def test_what_was_begun_is_watched_cancelled_and_resumed(looped_home: Path) -> N
 def test_a_silent_job_says_that_its_worker_is_gone(looped_home: Path) -> None:
     with write() as session:
         job = jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by=owner("ann"))
-        jobs.claim(session, Ref(job.uid, 1), "w")
+        jobs.take(session, "w", calls=False)
         job.beat_at = t.now() - timedelta(minutes=1)
         uid = job.uid
     app = open_page("pages/loop/jobs.py", job=uid)

@@ -118,6 +118,7 @@ def test_every_travelling_table_has_a_row_in_the_test(packed: bytes) -> None:
     derived = {"standing", "band", "queued", "passed", "standing_exam", "stale"}
     assert {table.name for table in t.metadata.sorted_tables} - rows(packed).keys() == {
         "audit",
+        "claim",
         "lease",
         "seen",
         "ended_sign_in",

@@ -1,6 +1,7 @@
 """The engine and its migrations, on both databases."""
 
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlmodel import Session, col, select
 
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Busy
 from mapd.settings import Settings
 from mapd.store import db, removal
 from mapd.store import tables as t
+from tests.pages.test_busy import locked
 
 
 def test_the_migrations_make_the_tables_of_the_code(engine: sa.Engine) -> None:
@@ -104,7 +106,7 @@ def test_a_file_that_is_no_database_gets_one_clear_line(tmp_path: Path) -> None:
 def test_a_url_with_a_password_is_not_shown(tmp_path: Path) -> None:
     for url in ("postgresql://ann:hush@127.0.0.1:1/nowhere", "nonsense://ann:hush@x"):
         with pytest.raises(BadInput) as error:
-            db.open_store(Settings(home=tmp_path, database_url=url))
+            db.open_store(Settings(home=tmp_path, database_url=url), db.Patience(0))
         assert "MAPD_DATABASE_URL" in str(error.value)
         assert "hush" not in str(error.value)
 
@@ -121,3 +123,63 @@ def test_times_come_back_aware(session: Session) -> None:
     session.flush()
     session.expire_all()
     assert session.exec(select(t.Student)).one().created_at.utcoffset() is not None
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_a_text_that_postgresql_can_not_hold_is_refused_on_both(engine: sa.Engine, character: str) -> None:
+    words = r"^text holds U\+[0D]\d00 at character 3, which can't be stored; take it out$"
+    with pytest.raises(BadInput, match=words), db.writing(engine) as session:
+        session.add(t.Guidelines(text=f"# A{character}", person="ann"))
+
+
+def test_a_locked_database_is_read_and_says_that_nothing_was_saved(home: Path) -> None:
+    engine = db.open_store(Settings(), db.Patience(0))
+    with locked(home):
+        assert db.open_store(Settings()), "opening takes no lock"
+        with db.reading(engine) as session:
+            assert session.exec(select(t.Student)).all() == []
+        words = r"^the database is busy \(database is locked\): nothing was saved; try again$"
+        with pytest.raises(Busy, match=words), db.writing(engine) as session:
+            session.add(t.Student(name="a", base="a"))
+
+
+def test_what_passes_is_waited_for_and_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "UNTOLD_S", 0.01)
+    lines = list[str]()
+    engine = db.open_store(Settings(), db.Patience(60, lines.append))
+    with ThreadPoolExecutor() as aside:
+        with locked(home):
+            other = aside.submit(db.transact, engine, lambda session: session.add(t.Student(name="a", base="a")))
+            while not lines:
+                assert not other.done()
+        other.result(60)
+    assert lines[0].startswith("waits for the database: database is locked, ")
+    assert len(lines) < 10, "each wait twice as long as the last one"
+
+
+def test_a_connection_that_is_lost_on_the_way_is_taken_up_again(engine: sa.Engine) -> None:
+    """On PostgreSQL the server ends it, as at a restart; on SQLite the disk is full for a moment."""
+    tries = 0
+
+    def add(session: Session) -> None:
+        nonlocal tries
+        tries += 1
+        session.add(t.Student(name="a", base="a"))
+        session.flush()
+        if tries == 1 and engine.dialect.name == "postgresql":
+            ours = session.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+            with engine.connect() as other:
+                other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": ours})
+        elif tries == 1:
+            connection = session.connection()
+            connection.exec_driver_sql("PRAGMA max_page_count = 1")  # as large as it is now
+            try:
+                connection.execute(sa.insert(t.Guidelines), {"text": "a" * 500_000, "person": "ann"})
+            finally:
+                connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        session.execute(sa.text("SELECT 1"))
+
+    db.transact(engine, add)
+    assert tries == 2
+    with db.reading(engine) as session:
+        assert session.exec(select(t.Student.name)).all() == ["a"]

@@ -1,5 +1,7 @@
 """The app's frame, run as streamlit runs it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store.tables import Exam, Job, QuestionSet, Student
+from mapd.ui import server
 from mapd.ui.current import settle
 from tests.pages.running import open_page
 
@@ -49,6 +52,15 @@ def shown(app):
 
 def errors(app):
     return [element.proto.body for element in app.get("html") if 'class="mapd-error"' in element.proto.body]
+
+
+def test_streamlit_looks_at_no_files(home):
+    asked = "from streamlit import config; print(config.get_option('server.fileWatcherType'))"
+    told = subprocess.run(
+        [sys.executable, "-c", asked], cwd=Path(APP).parent, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "none"
+    assert "--server.fileWatcherType=none" in server.OPTIONS
 
 
 def test_an_empty_project_says_what_to_do_first(home):

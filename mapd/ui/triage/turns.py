@@ -7,6 +7,7 @@ keep(line, found, since)                # on the page, as long as it is open
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -17,10 +18,11 @@ from mapd.curation.lines import Line, Spot
 from mapd.curation.queues import Entry
 from mapd.curation.records import PRACTICE, TextKey
 from mapd.curation.sharing import LEASE, Held
+from mapd.errors import Busy
 from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
-from mapd.ui import current
-from mapd.ui.current import engine
+from mapd.ui import current, text
+from mapd.ui.current import engine, impatient
 from mapd.ui.loaded import load_part
 from mapd.ui.text import one_line
 from mapd.ui.triage.place import JUDGE, Stop
@@ -134,7 +136,7 @@ def leave() -> None:
     """Let go of what this tab has."""
     mine = st.session_state.pop(MINE, None)
     if mine is not None:
-        with db.writing(engine()) as session:
+        with suppress(Busy), db.writing(impatient()) as session:  # it runs out
             sharing.release(session, mine[0], mine[1])
 
 
@@ -159,8 +161,12 @@ def _take(attempt: int, person: str, places: int) -> bool:
     if mine is not None and mine[:2] == (attempt, person) and moment - mine[2] < BEAT / 2:
         return True
     leaving = mine[0] if mine is not None and mine[1] == person else None
-    with db.writing(engine()) as session:
-        taken = sharing.take(session, attempt, person, places=places, leaving=leaving)
+    try:
+        with db.writing(impatient()) as session:
+            taken = sharing.take(session, attempt, person, places=places, leaving=leaving)
+    except Busy:
+        text.complain("the database is busy: until it is free, others may be given this mistake, too")
+        return True
     if taken:
         st.session_state[MINE] = (attempt, person, moment)
     else:

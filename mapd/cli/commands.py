@@ -1,0 +1,140 @@
+"""`mapd …`: what the pages do, for terminals and scripts.
+
+    $ mapd import authors --feedback F.json --rationales R.json --json
+    {"exam": "5e…", "mistakes": 387, "feedback": 1161, "rationales": 1161, "reviews": 2322, "no_vote": 2, …}
+
+With `--json` one line of JSON is all that standard output gets. An error is one line on standard error: exit 1, or 2
+where the command itself was wrong, 130 where Ctrl+C or SIGTERM ended it.
+"""
+
+import os
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from mapd import doctor as checkup
+from mapd import interrupts
+from mapd.cli import (
+    archive,
+    attempts,
+    committee,
+    curation,
+    demo,
+    exams,
+    finetuning,
+    guidelines,
+    jobs,
+    judging,
+    people,
+    questions,
+    results,
+    trash,
+)
+from mapd.cli.shared import AsJson, console, line, person_of, reading, show, writing
+from mapd.errors import BadInput, MapdError, Stopped
+from mapd.exchange import recorded
+from mapd.settings import Settings
+from mapd.store import queries
+from mapd.trash import of_exam, of_questions
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(questions.questioning, name="questions")
+curation.importing.command("attempts")(attempts.import_attempts)
+app.add_typer(curation.importing, name="import")
+app.add_typer(curation.curating, name="curate")
+app.command("judge")(judging.judge)
+app.command("judge-all")(judging.judge_all)
+app.command("repair")(judging.repair)
+app.command("undo")(judging.undo)
+app.command("redo")(judging.redo)
+app.add_typer(people.sharing_out, name="people")
+app.add_typer(guidelines.guiding, name="guidelines")
+app.add_typer(committee.teaching, name="teachers")
+app.command("collect")(committee.collect)
+app.command("finetune")(finetuning.finetune)
+app.add_typer(exams.learning, name="students")
+exams.examining.command("export")(attempts.export_attempts)
+app.add_typer(exams.examining, name="exam")
+app.add_typer(trash.naming, name="project")
+app.add_typer(trash.binning, name="trash")
+app.command("restore")(trash.restore)
+for group, kind in (
+    (exams.examining, "exam"),
+    (questions.questioning, "question set"),
+    (exams.learning, "student"),
+    (committee.teaching, "teacher"),
+):
+    group.command("rename")(trash.rename(kind))
+exams.examining.command("delete")(trash.delete("exam", of_exam))
+questions.questioning.command("delete")(trash.delete("question set", of_questions))
+app.add_typer(archive.archiving, name="archive")
+app.command("results")(results.compare)
+app.command("demo")(demo.demo)
+app.add_typer(jobs.handling, name="jobs")
+app.command("worker")(jobs.run_worker)
+
+
+@app.command("app")
+def run_app(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
+) -> None:
+    """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
+    with writing() if with_demo else reading() as session:  # what can't be used is said before a server starts
+        if with_demo and recorded.load(session, Settings().home, by=person_of(None)):
+            console.print("the recorded demo is loaded: its teachers are simulated")
+        project = queries.project_name(session) or Settings().project
+    script = Path(__file__).parents[2] / "app.py"
+    if not script.is_file():
+        raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
+    console.print(f"MAPD Studio: http://127.0.0.1:{port}   project {project}   (Ctrl+C ends it)")
+    sys.stdout.flush()
+    home = str(Settings().home.resolve())  # streamlit reads its configuration from the folder it starts in
+    os.chdir(script.parent)
+    os.environ["MAPD_HOME"] = home
+    os.execv(sys.executable, [sys.executable, "-m", "mapd.ui.server", str(script), str(port)])
+
+
+@app.command("doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """Look at this machine and project: what works, what doesn't, and the cure."""
+    findings = checkup.examine(Settings())
+    if as_json:
+        show({"ok": all(f.ok for f in findings), "findings": [asdict(f) for f in findings]}, as_json, "")
+    else:
+        for finding in findings:
+            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.what}: {finding.found}")
+    if bad := [f for f in findings if not f.ok]:
+        raise BadInput("; ".join(f"{f.what}: {f.cure}" for f in bad))
+
+
+def run() -> int:
+    """Run the command of this process; return its exit code. Every error is one line on standard error."""
+    try:
+        outcome = app(standalone_mode=False)
+        sys.stdout.flush()
+        if outcome == interrupts.CODE and interrupts.was_heard():  # which typer makes of a KeyboardInterrupt
+            return _complain(interrupts.HALF, interrupts.CODE)
+        return outcome if isinstance(outcome, int) else 0
+    except Stopped as stopped:
+        return _complain(str(stopped), interrupts.CODE)
+    except MapdError as error:
+        return _complain(str(error), 1)
+    except TyperException as error:
+        given = shlex.join(sys.argv[1:])[:200]  # typer's own message leaves the value out
+        return _complain(f"{error.format_message()} (in: mapd {given}; see mapd --help)", error.exit_code)
+    except (Abort, KeyboardInterrupt):
+        return _complain(interrupts.HALF, interrupts.CODE)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a shell says of a program whose reader went away
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write("mapd: " + " ".join(message.split()) + "\n")
+    return code

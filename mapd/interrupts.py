@@ -1,0 +1,135 @@
+"""What Ctrl+C comes to, and SIGTERM, and a terminal that is closed: a line and code 130, whatever the moment.
+
+    listen()                                   # imports: nothing is under way, so it ends at once
+    allow()                                    # a short command: its transaction is rolled back, its files are cleared
+    with stopping(awaits, lost) as stop:       # long work: the first one stops it in good order, the second at once
+        work(stopping=stop.is_set)
+
+Nothing is imported here that takes time.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn
+
+CODE = 130  # as a shell says of a program that Ctrl+C ended
+NOTHING = "interrupted before anything was begun"
+HALF = "interrupted: what was finished is kept, and nothing half-done"
+
+
+def say(line: str) -> None:
+    """Write one line to standard error, also where nobody reads it any more."""
+    with suppress(OSError):
+        os.write(2, f"mapd: {line}\n".encode(errors="replace"))
+
+
+class Stop:
+    """The end of a piece of long work, in good order."""
+
+    def __init__(self, awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None]) -> None:
+        self.awaits, self.lost, self.tell = awaits, lost, tell
+        self.wanted = False
+
+    def is_set(self) -> bool:
+        """Whether the work is to stop."""
+        return self.wanted
+
+    def hear(self) -> None:
+        """Stop the work the first time; end it the second time."""
+        if self.wanted:
+            _end(f"ended at once: {self.lost()}")
+        self.wanted = True
+        self.tell(f"stopping: {self.awaits()}; press Ctrl+C again to end at once")
+
+
+class _State:
+    """What is under way in this process."""
+
+    heard = False
+    may_raise = False  # what is imported is there: an interrupt may be raised
+    work: Stop | None = None  # long work, which is stopped instead
+
+
+def listen() -> None:
+    """Take the signals, but those that whoever started this process had it ignore."""
+    _State.heard, _State.may_raise, _State.work = False, False, None
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _hear)
+    sys.excepthook, sys.unraisablehook, threading.excepthook = _unless_heard, _unless_raised, _unless_heard_in_thread
+
+
+def allow() -> None:
+    """Let an interrupt be raised from now on, where the work at hand takes it as an error."""
+    _State.may_raise = True
+
+
+def was_heard() -> bool:
+    """Whether there was an interrupt."""
+    return _State.heard
+
+
+def leave() -> None:
+    """Let the system end the process at a signal: all is done."""
+    for name in ("SIGINT", "SIGTERM"):
+        if signal.getsignal(getattr(signal, name)) is _hear:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+@contextmanager
+def stopping(awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None] = say) -> Iterator[Stop]:
+    """Let the first interrupt stop a piece of work in good order, and the second end it at once.
+
+    `awaits` says what is awaited, `lost` what an end at once comes to, both at that moment.
+    """
+    _State.work = Stop(awaits, lost, tell)
+    try:
+        yield _State.work
+    finally:
+        _State.work = None
+
+
+def _hear(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
+    again, _State.heard = _State.heard, True
+    if _State.work is not None:
+        _State.work.hear()
+    elif again or not _State.may_raise:
+        _end(HALF if _State.may_raise else NOTHING)
+    else:
+        raise KeyboardInterrupt
+
+
+def _end(line: str) -> NoReturn:
+    """End the process here and now: the database rolls back what was not committed."""
+    if sys.stderr.isatty():
+        with suppress(OSError):
+            os.write(2, b"\r\x1b[2K\x1b[?25h")  # a progress bar hides the cursor
+    say(line)
+    os._exit(CODE)
+
+
+# Ctrl+C can be raised in the middle of anything: in an import, which makes another error of it, or in a callback whose
+# errors Python only prints. It comes to the same line.
+
+
+def _unless_heard(kind: type[BaseException], error: BaseException, at: Any) -> None:
+    if _State.heard:
+        _end(HALF)
+    sys.__excepthook__(kind, error, at)
+
+
+def _unless_raised(unraisable: Any) -> None:
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        _end(HALF)
+    sys.__unraisablehook__(unraisable)
+
+
+def _unless_heard_in_thread(error: Any) -> None:
+    if not _State.heard:
+        threading.__excepthook__(error)

@@ -1,0 +1,266 @@
+"""Every page, of an empty project and of a full one, and every command once: on SQLite and on PostgreSQL alike."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import typer
+from sqlmodel import col, select
+from streamlit.testing.v1 import AppTest
+
+from mapd import cli, students
+from mapd.cli import commands
+from mapd.curation import judging
+from mapd.curation.queues import QUEUES
+from mapd.finetune import run as finetuning
+from mapd.people import owner
+from mapd.settings import Settings
+from mapd.store import db, queries
+from mapd.store import tables as t
+from mapd.store.listing import OF_QUESTIONS, OF_TEXTS
+from mapd.ui.triage import acts
+from mapd.verdicts import Act
+from tests import looped, samples
+from tests.conftest import ReadyMade, import_files
+from tests.finetune import tiny
+from tests.pages.running import ROOT, errors
+from tests.pages.test_busy import locked
+from tests.pages.test_odd_stores import PAGES
+from tests.pages.test_triage import button
+
+TRIAGE, BROWSE = "pages/review/triage.py", "pages/review/browse.py"
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory, ready_made: ReadyMade) -> Path:
+    """A SQLite project that went once round the loop, and holds an exam of the authors' shape beside."""
+    folder = tmp_path_factory.mktemp("full")
+    engine = db.open_store(Settings(home=folder, database_url=None))
+    looped.go_round(engine)
+    with db.writing(engine) as session:
+        import_files(session, *samples.files(folder))
+    engine.dispose()
+    return folder / "mapd.db"
+
+
+@pytest.fixture
+def project(engine: sa.Engine, home: Path, full: Path) -> sa.Engine:
+    """The full project on either database."""
+    copy(db.connect(f"sqlite:///{full}"), engine)
+    return engine
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A press counts as soon as its button is there."""
+    monkeypatch.setattr(acts, "DWELL", 0)
+
+
+def copy(source: sa.Engine, target: sa.Engine) -> None:
+    """Copy every row; on PostgreSQL the sequences go on behind them."""
+    with db.reading(source) as rows, db.writing(target) as session:
+        for table in t.metadata.sorted_tables:
+            if found := [dict(row) for row in rows.execute(sa.select(table)).mappings()]:
+                session.execute(sa.insert(table), found)
+            if target.dialect.name == "postgresql" and "id" in table.c:
+                last = f"coalesce((SELECT max(id) FROM {table.name}), 0) + 1"
+                move = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {last}, false)"
+                session.execute(sa.text(move))
+
+
+# --- Pages ------------------------------------------------------------------------------------------------------------
+
+
+def draws(app: AppTest, where: object) -> None:
+    """A page is drawn without an error, or says in a line what it can't do yet."""
+    assert not app.exception, (where, app.exception)
+    assert [e for e in errors(app) if "nothing to freeze" not in e] == [], where
+
+
+def opened(**params: str) -> AppTest:
+    """The app, not run yet, at an address."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in params.items():
+        app.query_params[name] = value
+    return app
+
+
+def test_every_page_of_an_empty_project(engine: sa.Engine) -> None:
+    app = opened()
+    for path in PAGES:
+        draws(app.switch_page(path).run(), path)
+
+
+def test_every_page_and_queue_of_a_full_project(project: sa.Engine) -> None:
+    with db.reading(project) as session:
+        exams = [info.uid for info in queries.exams(session)]
+    for exam in exams:
+        app = opened(exam=exam)
+        for path in PAGES:
+            draws(app.switch_page(path).run(), (path, exam))
+    for queue in QUEUES:
+        draws(opened(queue=queue).switch_page(TRIAGE).run(), queue)
+
+
+FILTERS: tuple[dict[str, str], ...] = (
+    *({"order": order, "verdict": "accepted", "gold": "fails"} for order in OF_TEXTS),
+    *({"show": "questions", "question_order": order, "q": "pens 3"} for order in OF_QUESTIONS),
+    {"show": "mistakes", "people": "judged", "by": "ann", "q": '"pens at first"', "order": "most doubtful"},
+    {"show": "feedback", "low": "1", "high": "5", "apart": "1", "task": "numeric"},
+    {"equations": "fails", "work": "holds", "people": "overridden"},
+)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_presses_and_filters(project: sa.Engine) -> None:
+    app = opened().switch_page(TRIAGE).run()
+    for key in ("a", "u", "y", "s"):
+        draws(button(app, key).click().run(), key)
+    with db.reading(project) as session:
+        rows = session.exec(select(t.Judgement.decision).order_by(col(t.Judgement.id))).all()
+        assert rows[:1] == ["accept"]
+        assert "withdraw" in rows
+        assert session.exec(select(t.Lease)).first() is not None
+    with db.writing(project) as session:
+        text = session.exec(select(t.Explanation.id).where(t.Explanation.kind == "rationale")).first()
+        judging.judge(session, judging.Target("rationale", text or 0), Act.ACCEPT, by=owner("ann"))
+    for filters in FILTERS:
+        draws(opened(**filters).switch_page(BROWSE).run(), filters)
+
+
+# --- Commands ---------------------------------------------------------------------------------------------------------
+
+
+def every_command(group: Any = None, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of each command there is."""
+    group = group or typer.main.get_command(commands.app)
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from every_command(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+READING = (  # in the order of the help; {…} is filled in from the project
+    "questions list",
+    "curate show --exam {taught} --items",
+    "judge-all --exam {taught} --by ann --decision reject --reason wrong_answer --verdict accepted --gold fails",
+    "judge-all --exam {taught} --by ann --decision accept --kind feedback --equations holds",
+    "people show --exam {taught}",
+    "guidelines show",
+    "teachers list",
+    "teachers test sound",
+    "collect --exam {taught} --teachers sound,slips --estimate",
+    "students list",
+    "exam list",
+    "results --before {before} --after {after} --questions",
+    "jobs list",
+    "jobs show {job}",
+    "doctor",
+)
+WRITING = (
+    "questions add more {folder}/more.jsonl --task numeric",
+    "questions generate made --train 3 --dev 3",
+    "import authors --feedback {feedback} --rationales {rationales}",
+    "curate snapshot --exam {taught}",
+    "judge rationale {rationale} --by ann --decision reject --reason unclear",
+    "judge question {question} --by ann --decision correct --value 7",
+    "judge-all --exam {taught} --by ann --decision reject --reason no_work --verdict accepted --yes",
+    "repair rationale {rationale} --by ann --file {folder}/repair.txt",
+    "undo --exam {taught} --by ann",
+    "redo --exam {taught} --by ann",
+    "people want --exam {taught} --judgements 2",
+    "guidelines set {folder}/how.md",
+    "teachers add careful --kind simulated --model sound",
+    "teachers disable careful",
+    "teachers enable careful",
+    "students add packaged",
+    "students add tiny --path {tiny}",
+    "exam run --student small --questions made --split train",
+    "collect --exam {taught} --teachers sound,slips,careful --samples 2",
+    "collect --exam {taught} --teachers sound --samples 3 --detach",
+    "finetune --snapshot {snapshot} --student tiny --epochs 1 --rank 2 --max-length 2000",
+    "demo --questions 3 --held-out 3",
+    "jobs cancel {queued}",
+    "jobs resume {queued}",
+    "archive export {folder}/project.zip",
+    "archive import {folder}/project.zip",
+)
+ELSEWHERE = {"app", "worker", "questions gym"}  # they serve, or need a compiler: tests of their own
+
+
+def test_each_command_is_among_those_that_are_tried() -> None:
+    tried = {line.split(" --")[0] for line in (*READING, *WRITING)}
+    missing = {" ".join(c) for c in every_command()} - ELSEWHERE
+    assert {c for c in missing if not any(line == c or line.startswith(f"{c} ") for line in tried)} == set()
+
+
+class Scribe:
+    """Runs commands as `mapd` does, in this process, with what is there filled in."""
+
+    def __init__(self, engine: sa.Engine, folder: Path, patch: pytest.MonkeyPatch, capsys: Any) -> None:
+        self.patch, self.capsys = patch, capsys
+        feedback, rationales = samples.files(folder, start=100)
+        (folder / "more.jsonl").write_text('{"question": "2 + 2?", "answer": "4"}\n')
+        (folder / "repair.txt").write_text("Another text. So it is 7.")
+        (folder / "how.md").write_text("# Accept\nwhat is right")
+        self.words = {"folder": str(folder), "feedback": str(feedback), "rationales": str(rationales)}
+        self.words["tiny"] = str(tiny.save(folder / "tiny"))
+        with db.writing(engine) as session:
+            infos = {(info.split, info.student): info.uid for info in queries.exams(session)}
+            taught = queries.exam(session, infos["train", "small"])
+            text = queries.material(session, taught.id).texts[0]
+            job = t.Job(kind="exam", parameters={"student": "small"}, person="ann", status="failed", error="no")
+            session.add_all([job, t.Guidelines(text="# Accept", person="ann")])
+            session.flush()
+            self.words |= {
+                "taught": taught.uid,
+                "before": infos["dev", "small"],
+                "after": infos["dev", "small-tuned"],
+                "rationale": text.uid,
+                "question": queries.questions(session, taught.id)[text.question_id].uid,
+                "snapshot": queries.snapshots(session)[0].sha256,
+                "job": job.uid,
+            }
+
+    def run(self, line: str) -> Any:
+        """One command with --json; what it told."""
+        if line.startswith("demo"):  # whose student takes minutes
+            self.patch.setattr(finetuning, "run", looped.finetune)
+        words = [word.format(**self.words) for word in line.split()]
+        self.patch.setattr(sys, "argv", ["mapd", *words, "--json"])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        out, err = self.capsys.readouterr()
+        assert end.value.code == 0, (line, err)
+        told = json.loads(out)
+        if "--detach" in line:
+            self.words["queued"] = told["job"]
+        return told
+
+
+@pytest.fixture
+def scribe(
+    project: sa.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Scribe:
+    return Scribe(project, tmp_path, monkeypatch, capsys)
+
+
+def test_every_command(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(students, "opened", lambda student, *_: looped.Scripted(2 if student.adapter else 4))
+    for line in (*READING, *WRITING):
+        scribe.run(line)
+    assert scribe.run("questions list")["sets"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_no_command_takes_the_lock_to_read(scribe: Scribe, home: Path) -> None:
+    for line in READING:
+        scribe.run(line)  # what is derived once is derived
+    with locked(home):
+        for line in READING:
+            scribe.run(line)
