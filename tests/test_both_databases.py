@@ -82,8 +82,9 @@ def draws(app: AppTest, where: object) -> None:
 
 
 def opened(**params: str) -> AppTest:
-    """The app, not run yet, at an address."""
+    """The app, not run yet, at an address; somebody gave a name."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state["person"] = "me"
     for name, value in params.items():
         app.query_params[name] = value
     return app
@@ -146,7 +147,10 @@ def every_command(group: Any = None, before: tuple[str, ...] = ()) -> Iterator[t
 
 
 READING = (  # in the order of the help; {…} is filled in from the project
+    "project show",
     "questions list",
+    "questions show demo --split train",
+    "questions maps",
     "curate show --exam {taught} --items",
     "judge-all --exam {taught} --by ann --decision reject --reason wrong_answer --verdict accepted --gold fails",
     "judge-all --exam {taught} --by ann --decision accept --kind feedback --equations holds",
@@ -158,6 +162,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "students list",
     "exam list",
     "results --before {before} --after {after} --questions",
+    "trash list",
     "jobs list",
     "jobs show {job}",
     "doctor",
@@ -189,6 +194,19 @@ WRITING = (
     "jobs resume {queued}",
     "archive export {folder}/project.zip",
     "archive import {folder}/project.zip",
+    "exam export {taught} {folder}/answers.jsonl",
+    "import attempts {folder}/answers.jsonl --questions demo --split train --student elsewhere",
+    "project rename lab",
+    "students rename small smaller",
+    "teachers rename careful more-careful",
+    "questions rename made drawn",
+    "exam rename {taught} taught",
+    "jobs cancel {queued}",
+    "exam delete taught --yes",
+    "restore {trashed}",
+    "questions delete drawn --yes",
+    "trash forget {trashed}",
+    "project delete --yes",
 )
 ELSEWHERE = {"app", "worker", "questions gym"}  # they serve, or need a compiler: tests of their own
 
@@ -240,6 +258,8 @@ class Scribe:
         told = json.loads(out)
         if "--detach" in line:
             self.words["queued"] = told["job"]
+        if "--yes" in line and told.get("file"):
+            self.words["trashed"] = told["file"]
         return told
 
 
@@ -254,7 +274,7 @@ def test_every_command(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(students, "opened", lambda student, *_: looped.Scripted(2 if student.adapter else 4))
     for line in (*READING, *WRITING):
         scribe.run(line)
-    assert scribe.run("questions list")["sets"]
+    assert len(scribe.run("trash list")["trash"]) == 1
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
