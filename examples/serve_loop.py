@@ -217,7 +217,7 @@ def _examine(engine: sa.Engine, home: Path, student: str, questions: str, split:
 
 def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.Collected:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(teachers.get(session, name)) for name in TEACHERS}
+        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in TEACHERS}
     heard = 0
 
     def tell(p: committee.Progress) -> None:

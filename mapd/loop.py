@@ -221,7 +221,7 @@ def _examine(
 def _collect(engine: sa.Engine, exam_uid: str, by: str, stages: _Stages) -> None:
     with db.writing(engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
-        models = {row.name: teachers.opened(row) for row in rows}
+        models = {row.name: teachers.opened(engine, row) for row in rows}
     committee.collect(
         engine,
         exam=exam_uid,

@@ -148,7 +148,7 @@ class Collect(Work):
     def run(self, run: Run) -> dict[str, Any]:
         """Make the calls that are missing."""
         with db.reading(run.engine) as session:
-            models = {name: teachers.opened(teachers.get(session, name)) for name in self.teachers}
+            models = {name: teachers.opened(run.engine, teachers.get(session, name)) for name in self.teachers}
 
         done = committee.collect(
             run.engine,

@@ -60,7 +60,7 @@ def go_round(engine: sa.Engine) -> None:
         session.add(before)
         session.flush()
         asked = [teachers.add(session, n, kind="simulated", model=n, by="ann") for n in ("sound", "slips", "lucky")]
-        models = {row.name: teachers.opened(row) for row in asked}
+        models = {row.name: teachers.opened(engine, row) for row in asked}
         names = list(models)
     taught = exam.run(engine, Scripted(9), student="small", question_set=questions, split="train", by="ann").exam
     exam.run(engine, Scripted(4), student="small", question_set=questions, split="dev", by="ann")

@@ -43,8 +43,10 @@ def upgrade() -> None:
         batch.add_column(sa.Column("counts", sa.Boolean(), nullable=False, server_default=sa.true()))
         batch.add_column(sa.Column("origin", sa.String(), nullable=True))
         batch.drop_constraint("uq_judgement_undoes_id", type_="unique")
-    condition = {"sqlite_where": sa.text("counts"), "postgresql_where": sa.text("counts")}
-    op.create_index("uq_judgement_undone", "judgement", ["undoes_id"], unique=True, **condition)
+    counts = sa.text("counts")
+    op.create_index(
+        "uq_judgement_undone", "judgement", ["undoes_id"], unique=True, sqlite_where=counts, postgresql_where=counts
+    )
     _watch_again()
 
 
