@@ -105,6 +105,8 @@ def add(
     key to another server.
     """
     row, person = checked(name, kind, model, base_url, key_env, sampling, limits, price), person_name(by)
+    if kind == "local":
+        row.model = weights.named(row.model)
     if row.key_env is not None:
         approve_key(session, row.key_env, approvals.server(kind, row.base_url), by=person, approved=approved)
     there = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
@@ -147,7 +149,7 @@ def checked(
     return t.Teacher(
         name=name,
         kind=kind,
-        model=weights.named(model) if kind == "local" else model,
+        model=model,
         base_url=None if base_url is None else approvals.checked_address(base_url),
         key_env=None if variable is None else keys.checked_name(variable),
         sampling=_settings(kind, model, sampling or {}),

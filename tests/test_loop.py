@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from mapd import loop
+from mapd import loop, teachers
 from mapd.errors import BadInput
+from mapd.exchange import archive
 from mapd.loop import Plan
 from mapd.settings import Settings
-from mapd.store import archive, db, queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 
 
@@ -49,12 +50,14 @@ def test_an_imported_demo_says_in_one_line_that_its_adapter_stayed_behind(home: 
     engine, plan = db.open_store(Settings()), Plan(questions=6, held_out=6)
     told = loop.demo(engine, home, plan, by="ann").outcomes
     assert told == loop.demo(engine, home, plan, by="ann").outcomes
-    with db.writing(engine) as session:
-        archive.export(session, tmp_path / "demo.zip", home, by="ann")
+    archive.export(engine, tmp_path / "demo.zip", home, by="ann")
     there = tmp_path / "there"
     other = db.open_store(Settings(home=there))
+    with (tmp_path / "demo.zip").open("rb") as file, archive.staged("demo.zip", file) as staged:
+        archive.load(other, staged, there, by="ben")
     with db.writing(other) as session:
-        archive.load(session, archive.read("demo.zip", (tmp_path / "demo.zip").read_bytes()), there, by="ben")
+        for name in loop.TEACHERS:
+            teachers.enable(session, name, "ben")
     with pytest.raises(BadInput) as refused:
         loop.demo(other, there, plan, by="ben")
     said = str(refused.value)

@@ -32,11 +32,12 @@ from mapd.cli import (
     questions,
     results,
 )
-from mapd.cli.shared import AsJson, console, line, show, writing
+from mapd.cli.shared import AsJson, console, line, show
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
 from mapd.people import this_person
 from mapd.settings import Settings
+from mapd.store import db
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(questions.questioning, name="questions")
@@ -67,9 +68,9 @@ def run_app(
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
-    with writing() as session:  # a home or database that can't be used is said here, before a server starts
-        if with_demo and recorded.load(session, Settings().home, by=this_person()):
-            console.print("the recorded demo is loaded: its teachers are simulated")
+    engine = db.open_store(Settings())  # a home or database that can't be used is said here, before a server starts
+    if with_demo and recorded.load(engine, Settings().home, by=this_person()):
+        console.print("the recorded demo is loaded: its teachers are simulated")
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")

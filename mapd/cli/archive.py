@@ -1,39 +1,92 @@
-"""`mapd archive export FILE`, `mapd archive import FILE`: a project as one file."""
+"""`mapd archive export FILE`, `mapd archive show FILE`, `mapd archive import FILE`: a project as one file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
-from mapd.cli.shared import AsJson, PersonName, show, writing
+from mapd.cli.shared import AsJson, PersonName, errors, show
 from mapd.errors import BadInput
+from mapd.exchange import archive
+from mapd.exchange.archive import Contents, Staged
 from mapd.people import this_person
 from mapd.settings import Settings
-from mapd.store import archive
+from mapd.store import db
 
-archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file, without weights: out and in.")
+archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file, without weights: out, a look, in.")
 
 ArchiveFile = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, such as project.zip.")]
+Count = Annotated[
+    bool, typer.Option("--count-judgements", help="Its people's judgements count here, too; else they are history.")
+]
 
 
 @archiving.command("export")
 def export_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = False) -> None:
     """Write the project to one file. The same project gives the same bytes."""
-    with writing() as session:
-        saved = archive.export(session, file, Settings().home, by=by or this_person())
+    settings = Settings()
+    saved = archive.export(db.open_store(settings), file, settings.home, by=by or this_person())
     show(asdict(saved), as_json, "archived")
 
 
+@archiving.command("show")
+def show_archive(file: ArchiveFile, as_json: AsJson = False) -> None:
+    """Say what an archive would bring into this project. Nothing is written."""
+    settings = Settings()
+    engine = db.open_store(settings)
+    with _staged(file, as_json) as staged:
+        _show(archive.preview(engine, staged, settings.home), as_json)
+
+
 @archiving.command("import")
-def import_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Bring an archive's rows into this project, all or none. Rows that are here already stay as they are."""
+def import_archive(
+    file: ArchiveFile, count_judgements: Count = False, by: PersonName = None, as_json: AsJson = False
+) -> None:
+    """Bring an archive's rows into this project, as history. Rows that are here already stay as they are.
+
+    It says first what the archive brings. Jobs come in as ended, teachers disabled and without a key; judgements count
+    only with --count-judgements, also later: the same import again, with it, lets them count.
+    """
+    settings = Settings()
+    engine = db.open_store(settings)
+    with _staged(file, as_json) as staged:
+        if not as_json:
+            _show(archive.preview(engine, staged, settings.home), as_json)
+        with _bar("importing", as_json) as tell:
+            loaded = archive.load(
+                engine,
+                staged,
+                settings.home,
+                by=by or this_person(),
+                count_judgements=count_judgements,
+                progress=tell,
+            )
+    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(loaded).items()}
+    done = loaded.rows_new or loaded.judgements_counted
+    show(result, as_json, "imported" if done else "nothing new: all of it is here already")
+
+
+@contextmanager
+def _staged(file: Path, as_json: bool) -> Iterator[Staged]:
     try:
-        content = file.read_bytes()
+        opened = file.open("rb")
     except OSError as error:
         raise BadInput(f"the archive can't be read: {file} ({error.strerror}); check the path") from error
-    read = archive.read(file.name, content)
-    with writing() as session:
-        loaded = archive.load(session, read, Settings().home, by=by or this_person())
-    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(loaded).items()}
-    show(result, as_json, "imported" if loaded.rows_new else "nothing new: all of it is here already")
+    with opened, _bar("reading", as_json) as tell, archive.staged(file.name, opened, tell) as staged:
+        yield staged
+
+
+@contextmanager
+def _bar(what: str, as_json: bool) -> Iterator[archive.Progress]:
+    with Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _show(contents: Contents, as_json: bool) -> None:
+    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(contents).items()}
+    show(result, as_json, f"{contents.name} holds")

@@ -10,7 +10,6 @@ A text that a person repaired carries `"by_person": true` and, as `"repairs"`, t
 times and no local ids are in it, so the same input gives the same name on every machine.
 """
 
-import hashlib
 import json
 import os
 import random
@@ -27,9 +26,9 @@ from mapd.people import person_name
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
+from mapd.store.snapshots import FORMAT, check, manifest_text, sha256
 from mapd.verdicts import READING, VERDICT, Verdict, heard
 
-FORMAT = 1
 Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
 
 
@@ -47,7 +46,7 @@ def freeze(
     Per covered mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one
     pair for each accepted rationale. `limit`: so many of the pairs, drawn too, to compare curated sets at one size.
 
-    Raises: BadInput where no pair can be made, or fewer than `limit`.
+    Raises: BadInput where no pair can be made, or fewer than `limit`; where the one that is there is damaged.
     """
     pairs = draw(curated, seed=seed, everything=everything, limit=limit)
     if not pairs:
@@ -59,14 +58,15 @@ def freeze(
     drawn = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
     drawn |= {} if limit is None else {"limit": limit}
     manifest = _manifest(curated, pairs, lines, drawn)
-    sha256 = _sha256(manifest_text(manifest))
-    found = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == sha256)).first()
-    if found is not None:
-        return found
+    name = sha256(manifest_text(manifest))
+    there = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == name)).first()
+    if there is not None:
+        check(there)
+        return there
     person = person_name(by)
     row = t.Snapshot(
-        uid=sha256[:32],
-        sha256=sha256,
+        uid=name[:32],
+        sha256=name,
         exam_id=curated.exam.id,
         pairs=len(pairs),
         lines=lines,
@@ -74,7 +74,7 @@ def freeze(
         person=person,
     )
     session.add(row)
-    queries.audit(session, person, "freeze", f"snapshot {sha256}", pairs=len(pairs))
+    queries.audit(session, person, "freeze", f"snapshot {name}", pairs=len(pairs))
     session.flush()
     return row
 
@@ -92,8 +92,10 @@ def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: in
 def write(snapshot: t.Snapshot, home: Path) -> Path:
     """Put the snapshot's two files under `home`/snapshots/SHA and return that folder. What is there is left as it is.
 
-    Raises: BadInput where the folder can't be written, or holds other content under this name.
+    Raises: BadInput where the folder can't be written, or holds other content under this name, or the snapshot is
+    damaged.
     """
+    check(snapshot)
     folder = home / "snapshots" / snapshot.sha256
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -203,7 +205,7 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, 
             "pairs_by_teacher": dict(sorted(Counter(r.text.teacher for _, r, _ in pairs).items())),
         }
         | _repairs(pairs),
-        "lines_sha256": _sha256(lines),
+        "lines_sha256": sha256(lines),
     }
 
 
@@ -230,25 +232,5 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
     return sorted(said, key=_canonical)
 
 
-def manifest_text(manifest: dict[str, Any]) -> str:
-    """The manifest's file, byte for byte: its sha256 is the snapshot's name (`sha256sum manifest.json`)."""
-    return json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-
-
-def lines_of(text: str) -> list[str]:
-    """The lines of pairs.jsonl; splitlines() would split inside texts too, at U+2028 or U+0085."""
-    return [line for line in text.split("\n") if line]
-
-
-def read_line(line: str) -> dict[str, Any]:
-    """A line of pairs.jsonl as `line` made it."""
-    pair: dict[str, Any] = json.loads(line)
-    return pair
-
-
 def _canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -18,6 +18,7 @@ from sqlmodel import Session, col, func, select
 from mapd.errors import NotFound
 from mapd.questions.grading import Task
 from mapd.store import tables as t
+from mapd.store.snapshots import check as check_snapshot
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
 
@@ -246,13 +247,14 @@ def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> in
 
 
 def snapshot(session: Session, sha256: str) -> t.Snapshot:
-    """The snapshot by its sha256, or by the beginning of it.
+    """The snapshot by its sha256, or by the beginning of it; its lines and manifest are those that its name stands for.
 
-    Raises: NotFound, also where the beginning fits several.
+    Raises: NotFound, also where the beginning fits several; BadInput where it is damaged.
     """
     found = session.exec(select(t.Snapshot).where(col(t.Snapshot.sha256).startswith(sha256, autoescape=True))).all()
     if len(found) != 1:
         raise NotFound(f"{'no' if not found else 'more than one'} snapshot begins with {sha256!r}")
+    check_snapshot(found[0])
     return found[0]
 
 
@@ -491,6 +493,19 @@ TARGET_COLUMN = {
 def history(session: Session, target: str, target_id: int) -> list[JudgementRow]:
     """Every judgement on one target, undone ones too, oldest first."""
     return _judgements(session, col(TARGET_COLUMN[target]) == target_id)
+
+
+def mark_stale(session: Session, judgements: Sequence[int]) -> None:
+    """Mark the questions that these judgements are about, so that they are derived again before they are read."""
+    about = sa.func.coalesce(t.Judgement.question_id, t.Explanation.question_id, t.Attempt.question_id)
+    questions = (
+        sa.select(about, sa.false())
+        .select_from(t.Judgement)
+        .outerjoin(t.Explanation, col(t.Judgement.explanation_id) == t.Explanation.id)
+        .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
+        .where(col(t.Judgement.id).in_(judgements))
+    )
+    session.execute(sa.insert(t.Stale).from_select(["question_id", "voted"], questions))
 
 
 RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows

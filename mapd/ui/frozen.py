@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mapd.curation import snapshots
+from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated, summary
-from mapd.store import db, queries
+from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
 from mapd.ui import current, figures, text
 from mapd.ui.lab import describe
@@ -59,8 +59,8 @@ def make(curated: Curated) -> None:
 def _freeze(curated: Curated, seed: int, every: bool) -> None:
     with db.writing(current.engine()) as session:
         known = {row.sha256 for row in queries.snapshots(session)}
-        row = snapshots.freeze(session, curated, by=current.current_person(), seed=seed, everything=every)
-        snapshots.write(row, current.settings().home)
+        row = freezing.freeze(session, curated, by=current.current_person(), seed=seed, everything=every)
+        freezing.write(row, current.settings().home)
         sha256, pairs = row.sha256, row.pairs
     again = (
         "is there already: the same input gives the same snapshot" if sha256 in known else f"frozen: {pairs:,} pairs"
@@ -84,12 +84,17 @@ def listed(rows: Sequence[t.Snapshot], chosen: str | None) -> None:
 
 
 def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
-    m, policy = row.manifest, row.manifest["policy"]
     short = figures.linked(row.sha256[:SHORT], current.address("snapshots", snapshot=row.sha256))
-    return [
+    made = [
         figures.Html(f"<b>{short}</b>") if row.sha256 == chosen else short,
         f"{row.created_at:%Y-%m-%d %H:%M}",
         text.one_line(row.person, 30),
+    ]
+    if not snapshots.is_named(row):
+        return [*made, "damaged", None, None, None, None, None]
+    m, policy = row.manifest, row.manifest["policy"]
+    return [
+        *made,
         f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
         f"{m['draw']['pairs']}, seed {m['draw']['seed']}",
         row.pairs,

@@ -9,7 +9,7 @@ from mapd import students
 from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
 from mapd.curation.overview import Frozen, funnel, people, teachers
-from mapd.store import db, queries
+from mapd.store import db, queries, snapshots
 from mapd.ui import current, figures, look, starting, text
 from mapd.ui.figures import Html
 
@@ -59,8 +59,11 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
     with db.reading(current.engine()) as session:
         found = queries.snapshots(session, exam_id)
         taught = {student.snapshot_sha256 for student in students.listed(session)}
-        newest = [Frozen(s.sha256, s.pairs, s.created_at, s.manifest["policy"], s.sha256 in taught) for s in found[:1]]
-        return (newest[0] if newest else None), len(found)
+        newest = next(filter(snapshots.is_named, found), None)
+        if newest is None:
+            return None, len(found)
+        policy, used = newest.manifest["policy"], newest.sha256 in taught
+        return Frozen(newest.sha256, newest.pairs, newest.created_at, policy, used), len(found)
 
 
 def show_next_step(step: NextStep) -> None:

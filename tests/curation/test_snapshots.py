@@ -12,6 +12,7 @@ from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput
 from mapd.settings import Settings
 from mapd.store import db, queries
+from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import PAPER, Act, Verdict
@@ -121,12 +122,12 @@ def test_a_snapshot_read_back_from_the_database_is_the_same(session: Session, ex
     sha256 = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann").sha256
     session.expire_all()
     read = queries.snapshot(session, sha256[:12])
-    assert hashlib.sha256(snapshots.manifest_text(read.manifest).encode()).hexdigest() == sha256
+    assert hashlib.sha256(stored.manifest_text(read.manifest).encode()).hexdigest() == sha256
 
 
 def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> None:
     frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
-    manifest = snapshots.manifest_text(frozen.manifest)
+    manifest = stored.manifest_text(frozen.manifest)
     assert "/" not in manifest.replace("·", "")
     assert "created" not in manifest
     assert "### " not in frozen.lines  # structured fields, never a rendered prompt
@@ -134,4 +135,4 @@ def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> N
 
 def test_a_line_is_a_pair_whatever_its_texts_hold():
     lines = "".join(json.dumps({"text": f"{c} x"}, ensure_ascii=False) + "\n" for c in ("\u2028", "\x85", "plain"))
-    assert [snapshots.read_line(line)["text"][0] for line in snapshots.lines_of(lines)] == ["\u2028", "\x85", "p"]
+    assert [stored.read_line(line)["text"][0] for line in stored.lines_of(lines)] == ["\u2028", "\x85", "p"]

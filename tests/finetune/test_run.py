@@ -15,6 +15,7 @@ from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters, Step
 from mapd.settings import Settings
 from mapd.store import db, queries
+from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
@@ -133,8 +134,9 @@ def test_what_cannot_be_is_refused_and_leaves_no_row(engine: sa.Engine, sha256: 
     with db.writing(engine) as session:
         row = queries.snapshot(session, sha256)
         row.manifest = row.manifest | {"format": 7}
+        row.sha256 = newer = stored.sha256(stored.manifest_text(row.manifest))
     with pytest.raises(BadInput, match="of format 7"):
-        run(engine, sha256)
+        run(engine, newer)
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
 

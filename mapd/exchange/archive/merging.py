@@ -1,0 +1,364 @@
+"""An archive's rows into a project: those that are there stay as they are, the others come in as history.
+
+    Merge(engine, archive, home).look()                          -> what is new, known, renamed; nothing is written
+    Merge(engine, archive, home, counting=True).write("ann")     -> the same, written
+
+Looking comes first, and says what can't stand in the project. Then the rows come in block by block, each in a
+transaction of its own, so that nobody waits longer than for one block; whoever looks meanwhile sees a part. Killed in
+between, the same import goes on where it was, for a row is known by its uid.
+
+What comes in acts on nothing: jobs have ended, teachers are disabled and name no key, judgements count only where the
+importer says so, a reply answers no call here, guidelines stand behind the project's own, and a policy or another name
+that the project has gets a number.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd.errors import BadInput
+from mapd.exchange.archive.outgoing import masked, masks_of
+from mapd.exchange.archive.shapes import Record, carried, referred, stays, travelling
+from mapd.exchange.archive.staging import Progress, Staged
+from mapd.people import person_name
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+BEGUN, DONE = "begin archive import", "archive import"  # the audit's words; the first without the second was cut off
+OWN_PROJECT = "import it into a project of its own, with MAPD_HOME=FOLDER"
+ABSENT = -1  # the id of a row that isn't in the project yet
+UNASKED = ("imported", "person")  # kinds of teachers that nobody can ask: there is nothing to disable
+
+# What people set, what work moves on, and what was measured: the project's own value stands, it is no conflict.
+MOVES: Mapping[str, frozenset[str]] = {
+    "attempt": frozenset({"our_answer", "our_outcome"}),
+    "call": frozenset({"try_number"}),
+    "exam": frozenset(
+        {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every"}
+    ),
+    "explanation": frozenset({"sample"}),
+    "finetune": frozenset({"student_id"}),
+    "finetune_step": frozenset({"loss_feedback", "loss_rationale", "tokens_per_s", "seconds"}),
+    "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "kind", "parameters", "person"},
+    "judgement": frozenset({"counts"}),
+    "question_set": frozenset({"source"}),
+    "review": frozenset({"sample"}),
+    "saved_view": frozenset({"address", "person"}),
+    "snapshot": frozenset({"person"}),
+    "student": frozenset({"adapter", "adapter_sha256"}),
+    "teacher": frozenset({"limits", "price"}),
+}
+ALWAYS_MOVE = frozenset({"name", "created_at"})  # a name may have got a number here
+# What no two rows of a project may share beside their uid.
+UNIQUE: Mapping[str, tuple[str, ...]] = {
+    "attempt": ("exam_id", "question_id", "sample"),
+    "exam": ("sha256",),
+    "judgement": ("token",),
+    "question": ("set_id", "source_id"),
+    "question_set": ("sha256",),
+    "snapshot": ("sha256",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Rows that a number tells apart: two texts of one author on one thing are two samples of it.
+
+    `same`: the columns by which two of them are one row after all; none where they never are.
+    """
+
+    group: tuple[str, ...]
+    number: str
+    same: tuple[str, ...]
+
+
+NUMBERED: Mapping[str, Numbered] = {
+    "call": Numbered(("key",), "try_number", ()),
+    "explanation": Numbered(
+        ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256"), "sample", ("text", "repairs_id")
+    ),
+    "review": Numbered(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an import comes to. `new`: rows by table; `counted`: judgements that count from now on."""
+
+    new: Counter[str] = field(default_factory=Counter)
+    known: int = 0
+    counted: int = 0
+    renamed: list[str] = field(default_factory=list)  # "student a -> a (2)"
+    exams: list[str] = field(default_factory=list)  # the archive's, by the names they have here
+    differing: int = 0
+    difference: str = ""  # the first one
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.new or self.counted)
+
+    def differ(self, table: str, uid: str, column: str) -> None:
+        """Note a row that the project has otherwise."""
+        self.differing += 1
+        self.difference = self.difference or f"{table} {uid}, {column}"
+
+
+class Merge:
+    """Puts an archive's rows beside a project's. `counting`: its judgements count here."""
+
+    def __init__(self, engine: sa.Engine, archive: Staged, home: Path, *, counting: bool = False) -> None:
+        self.engine, self.archive, self.counting = engine, archive, counting
+        with db.reading(engine) as session:
+            self.masks = masks_of(session, home)
+
+    def look(self) -> Outcome:
+        """Compare every row with the project's; nothing is written.
+
+        Raises: BadInput where rows of the same uid have another content, or rows can't stand beside the project's.
+        """
+        outcome = self._pass(write=False)
+        if outcome.differing:
+            raise BadInput(
+                f"{outcome.differing:,} rows of {self.archive.name} are in this project with another content (the "
+                f"first: {outcome.difference}); nothing was imported: {OWN_PROJECT}"
+            )
+        return outcome
+
+    def write(self, by: str, progress: Progress = lambda *_: None) -> Outcome:
+        """Bring in what is new, a block a transaction. What was looked at before may come in.
+
+        Raises: BadInput where the project changed since so that a row can't stand there; what came in stays.
+        """
+        person = person_name(by)
+        self._note(person, BEGUN)
+        try:
+            outcome = self._pass(write=True, progress=progress)
+        except sa.exc.IntegrityError as error:
+            reason = str(error.orig or error).splitlines()[0]
+            raise BadInput(
+                f"{self.archive.name} holds rows that can't stand beside what the project has got since ({reason}); "
+                f"what came in stays: {OWN_PROJECT}"
+            ) from error
+        if outcome.differing:
+            raise BadInput(
+                f"the project has changed while {self.archive.name} came in ({outcome.difference}); what came in "
+                f"stays: {OWN_PROJECT}"
+            )
+        self._note(person, DONE, rows=outcome.new.total(), judgements_count=self.counting)
+        return outcome
+
+    def _note(self, person: str, act: str, **detail: Any) -> None:
+        with db.writing(self.engine) as session:
+            queries.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
+
+    def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> Outcome:
+        """Go through the archive once, block by block."""
+        outcome, policies = Outcome(), dict[str, str]()
+        self.archive.forget()
+        opened, done = (db.writing if write else db.reading), 0
+        for table in travelling():
+            for rows in self.archive.blocks(table):
+                with opened(self.engine) as session:
+                    block = _Block(self, session, table, outcome, policies)
+                    block.take(rows, write=write)
+                done += len(rows)
+                progress(done, self.archive.total)
+        return outcome
+
+
+@dataclass(slots=True)
+class _Block:
+    """Some rows of one table, in one transaction. `policies`: the archive's names that are others here."""
+
+    merge: Merge
+    session: Session
+    table: sa.Table
+    outcome: Outcome
+    policies: dict[str, str]
+
+    def take(self, rows: Sequence[Record], *, write: bool) -> None:
+        """Compare the rows that are known; bring in the others."""
+        records = self._resolved(rows)
+        there = self._known(records)
+        places: dict[int, int] = {}  # the ids here by the archive's
+        new: list[tuple[int, Record]] = []
+        for row, record in zip(rows, records, strict=True):
+            known = there.get(self._key(record))
+            if known is None:
+                new.append((row.get("id", 0), record))
+                continue
+            places[row.get("id", 0)] = known.get("id", 0)
+            self._compare(record, known)
+            if self.table.name == "exam":
+                self.outcome.exams.append(known["name"])
+        new = self._numbered(new, places)
+        self._find_clashes([record for _, record in new])
+        self.outcome.known += len(rows) - len(new)
+        self.outcome.new.update({self.table.name: len(new)} if new else {})
+        values = [self._as_history(record) for _, record in self._named(new)]
+        self._count_judgements(records, there, values, write=write)
+        if write and values:
+            places |= dict(zip((id_ for id_, _ in new), self._insert(values), strict=True))
+        if "id" in self.table.c:
+            self.merge.archive.place(self.table.name, places)
+
+    def _resolved(self, rows: Sequence[Record]) -> list[Record]:
+        """The rows with this project's ids where they refer to others."""
+        records = [{column.name: row[column.name] for column in carried(self.table)} for row in rows]
+        for column in carried(self.table):
+            if (of := referred(column)) is not None:
+                places = self.merge.archive.places(of, {r[column.name] for r in records if r[column.name] is not None})
+                for record in records:
+                    if record[column.name] is not None:
+                        record[column.name] = places.get(record[column.name], ABSENT)
+        return records
+
+    @property
+    def _keys(self) -> list[str]:
+        """What makes it the same row in every project."""
+        return ["uid"] if "uid" in self.table.c else [column.name for column in self.table.primary_key.columns]
+
+    def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(record[name] for name in self._keys)
+
+    def _known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
+        """The project's rows among these, by what makes them the same."""
+        return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
+
+    def _rows(self, names: Sequence[str], values: Any) -> list[Record]:
+        """The project's rows with one of the values in these columns."""
+        columns = [self.table.c[name] for name in names]
+        wanted = [value for value in dict.fromkeys(values) if ABSENT not in value]
+        if not wanted:
+            return []
+        if len(columns) == 1:
+            where: Any = columns[0].in_([value for (value,) in wanted])
+        else:
+            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in wanted))
+        return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
+
+    def _compare(self, record: Record, known: Record) -> None:
+        """Note the first column that differs, of those that never move."""
+        moves = MOVES.get(self.table.name, frozenset()) | ALWAYS_MOVE
+        for name, value in record.items():
+            if name not in moves and value != known[name] and value != masked(known[name], self.merge.masks):
+                self.outcome.differ(self.table.name, record.get("uid", ""), name)
+                return
+
+    def _find_clashes(self, records: Sequence[Record]) -> None:
+        """Note the rows whose place another row of the project has."""
+        names = UNIQUE.get(self.table.name)
+        if names is None:
+            return
+        taken = {tuple(row[name] for name in names) for row in self._rows(names, self._filled(names, records))}
+        for record in records:
+            if tuple(record[name] for name in names) in taken:
+                self.outcome.differ(self.table.name, record["uid"], names[-1])
+
+    def _filled(self, names: Sequence[str], records: Sequence[Record]) -> list[tuple[Any, ...]]:
+        values = [tuple(record[name] for name in names) for record in records]
+        return [value for value in values if None not in value]
+
+    def _numbered(self, new: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
+        """The rows that are new after all, each with a number that is free in its group."""
+        how = NUMBERED.get(self.table.name)
+        if how is None:
+            return list(new)
+        groups: dict[tuple[Any, ...], list[Record]] = {}
+        wanted = [tuple(record[name] for name in how.group) for _, record in new]
+        for row in self._rows(how.group, wanted):
+            groups.setdefault(tuple(row[name] for name in how.group), []).append(row)
+        rest = []
+        for id_, record in new:
+            group = groups.setdefault(tuple(record[name] for name in how.group), [])
+            twins = (row for row in group if "id" in row and all(row[name] == record[name] for name in how.same))
+            if how.same and (twin := next(twins, None)) is not None:
+                places[id_] = twin["id"]
+                continue
+            taken = {row[how.number] for row in group}
+            if record[how.number] in taken:
+                record[how.number] = max(taken) + 1
+            group.append(record)
+            rest.append((id_, record))
+        return rest
+
+    def _named(self, new: Sequence[tuple[int, Record]]) -> list[tuple[int, Record]]:
+        """The rows under names that are free where names must differ."""
+        name = self.table.c.get("name")
+        if name is None or not (name.unique or self.table.name == "policy") or not new:
+            return list(new)
+        taken = set(self.session.execute(sa.select(name)).scalars())
+        for _, record in new:
+            before = record["name"]
+            if self.table.name == "policy":  # all its versions go under one name; the project's own stays what it was
+                record["name"] = self.policies.setdefault(before, _free(before, taken))
+            else:
+                record["name"] = _free(before, taken)
+                taken.add(record["name"])
+            renamed = f"{self.table.name} {before} -> {record['name']}"
+            if record["name"] != before and renamed not in self.outcome.renamed:
+                self.outcome.renamed.append(renamed)
+            if self.table.name == "exam":
+                self.outcome.exams.append(record["name"])
+        return list(new)
+
+    def _as_history(self, record: Record) -> Record:
+        """The row as it comes in: what belongs to one project alone isn't the sender's to say."""
+        own: Record = {column.name: None for column in self.table.c if stays(column) and column.nullable}
+        if "origin" in self.table.c:
+            own["origin"] = self.merge.archive.sha256
+        if self.table.name == "teacher":
+            own["disabled"] = record["kind"] not in UNASKED
+        elif self.table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
+            own["status"] = "cancelled"
+        elif self.table.name == "judgement":
+            own["counts"] = record["counts"] and self.merge.counting
+        elif self.table.name == "exam":
+            own["policy"] = self.policies.get(record["policy"], record["policy"])
+        return record | own
+
+    def _count_judgements(
+        self, records: Sequence[Record], there: Mapping[Any, Record], values: list[Record], *, write: bool
+    ) -> None:
+        """Let those count that came in before without; an undo of what is undone here already counts for nothing."""
+        if self.table.name != "judgement" or not self.merge.counting:
+            return
+        known = [(record, there[self._key(record)]) for record in records if self._key(record) in there]
+        silent = [row for record, row in known if record["counts"] and not row["counts"] and row["origin"] is not None]
+        undoing = {row["undoes_id"] for row in (*values, *silent)} - {None, ABSENT}
+        undone = select(t.Judgement.undoes_id).where(t.Judgement.counts, col(t.Judgement.undoes_id).in_(undoing))
+        already = set(self.session.exec(undone).all())
+        for row in values:
+            row["counts"] = row["counts"] and row["undoes_id"] not in already
+        silent = [row for row in silent if row["undoes_id"] not in already]
+        self.outcome.counted += len(silent) + sum(row["counts"] for row in values)
+        if write and silent:
+            ids = [row["id"] for row in silent]
+            self.session.execute(sa.update(t.Judgement).where(col(t.Judgement.id).in_(ids)).values(counts=True))
+            queries.mark_stale(self.session, ids)
+
+    def _insert(self, values: list[Record]) -> list[int]:
+        """The ids that the rows get here, in their order: "the latest" is the highest id in many a query."""
+        if "id" not in self.table.c:
+            self.session.execute(sa.insert(self.table), values)
+            return [0] * len(values)
+        insert = sa.insert(self.table).returning(self.table.c.id, sort_by_parameter_order=True)
+        return list(self.session.execute(insert, values).scalars())
+
+
+def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:
+    return column.is_(None) if value is None else column == value
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or with a number behind it where it is taken."""
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name} ({number})", number + 1
+    return free

@@ -1,0 +1,164 @@
+"""A project into one file, row by row: nothing is held in memory but a block of rows. `mapd archive export FILE`
+
+The file is a zip: a JSONL of each table, a row a line, and last a manifest with their sha256. One line of
+attempt.jsonl (shortened):
+
+    {"uid": "9c…", "exam_id": "5e…", "question_id": "a0…", "created_at": "2026-01-01T10:00:00+00:00",
+     "outcome": "incorrect", "sample": 0, "text": "87 / 93 = 0.92", …}
+
+Where a column holds another row's id, the line has that row's uid; ids are given anew on import. All of this follows
+from tables.py: a new column or table travels by itself, unless it says that it stays. What travels is every table whose
+rows can be told apart without a local id; so the audit, the log of one project's acts, stays. Weights and adapters are
+no rows, they stay too. The same project gives the same bytes.
+"""
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from mapd import keys
+from mapd.errors import BadInput
+from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, file_of
+from mapd.exchange.archive.shapes import carried, referred, travelling
+from mapd.people import person_name
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+BLOCK = 500  # rows that are read at once
+SHORTEST_KEY = 16  # characters: "ollama" is no secret, and a word in many texts
+Masks = Mapping[str, str]  # what no archive holds, as patterns, and what stands for it
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What an export wrote."""
+
+    path: str
+    rows: int
+    sha256: str
+
+
+def export(engine: sa.Engine, path: Path, home: Path, *, by: str) -> Saved:
+    """Write the project to `path`, whole or not at all; a file that is there is replaced.
+
+    It sees one moment of the project, and keeps nobody from writing meanwhile.
+
+    Raises: BadInput where the file can't be written, or a row is larger than an archive may hold.
+    """
+    person = person_name(by)
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
+    try:
+        with one_moment(engine) as session, temporary.open("wb") as file:
+            rows = _pack(session, file, masks_of(session, home))
+        with temporary.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        temporary.replace(path)
+    except OSError as error:
+        raise BadInput(f"the archive can't be written to {path} ({error.strerror}); choose another place") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    with db.writing(engine) as session:
+        queries.audit(session, person, "archive export", f"archive {sha256}", rows=rows)
+    return Saved(str(path), rows, sha256)
+
+
+def one_moment(engine: sa.Engine) -> Session:
+    """Return a session whose reads all see one moment of the database; SQLite's always do."""
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    return Session(engine)
+
+
+def _pack(session: Session, file: Any, masks: Masks) -> int:
+    """Write every table's lines, then the manifest; return the number of rows. No times, no order but the rows' own."""
+    tables: dict[str, dict[str, Any]] = {}
+    with zipfile.ZipFile(file, "w") as packed:
+        for table in sorted(travelling(), key=lambda table: table.name):
+            digest, rows = hashlib.sha256(), 0
+            with packed.open(_entry(file_of(table.name)), "w", force_zip64=True) as out:
+                for record in records(session, table, masks):
+                    line = canonical(record)
+                    if len(line) > LONGEST_LINE:
+                        raise BadInput(
+                            f"a row of {table.name} is too large for an archive: {len(line):,} bytes, of "
+                            f"{LONGEST_LINE:,}; freeze smaller snapshots"
+                        )
+                    digest.update(line)
+                    out.write(line)
+                    rows += 1
+            tables[table.name] = {"rows": rows, "sha256": digest.hexdigest()}
+        schema = str(db.current_version(session.connection()))
+        manifest = {"format": FORMAT, "schema": schema, "tables": tables}
+        packed.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    return sum(int(entry["rows"]) for entry in tables.values())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file in the zip, dated 1980 so that the same project gives the same bytes."""
+    entry = zipfile.ZipInfo(name)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    return entry
+
+
+def records(session: Session, table: sa.Table, masks: Masks) -> Iterator[dict[str, Any]]:
+    """Yield the table's rows as lines have them, in the order of the ids, which is the order in which they came in.
+
+    Work that is under way is written as cancelled. Where a text names the project's folder, the person's, or holds a
+    key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
+    """
+    source: Any = table
+    values: list[sa.ColumnElement[Any]] = []
+    for column in carried(table):
+        if (of := referred(column)) is not None:
+            other = t.metadata.tables[of].alias()
+            source = source.outerjoin(other, column == other.c.id)
+            values.append(other.c.uid.label(column.name))
+        else:
+            values.append(column)
+    query = sa.select(*values).select_from(source).order_by(*table.primary_key.columns)
+    for row in session.execute(query.execution_options(yield_per=BLOCK)).mappings():
+        record = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+        if table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
+            record["status"] = "cancelled"
+        yield masked(record, masks)
+
+
+def masks_of(session: Session, home: Path) -> Masks:
+    """Return what no archive holds: keys, which an error may repeat, and this machine's folders."""
+    names = [*session.exec(select(t.Teacher.key_env)).all(), *session.exec(select(t.KeyApproval.key_env)).all()]
+    held = {name: keys.key(name) for name in names if name}
+    masks = {re.escape(key): f"${name}" for name, key in sorted(held.items()) if len(key) >= SHORTEST_KEY}
+    for folder, stands in ((home, "$MAPD_HOME"), (Path.home(), "~")):
+        for spelled in (folder.resolve(), folder.absolute()):
+            if spelled != Path(spelled.anchor):
+                masks.setdefault(rf"(?<![\w/.-]){re.escape(str(spelled))}(?![\w-])", stands)
+    return masks
+
+
+def masked(value: Any, masks: Masks) -> Any:
+    """Return the value, a text of it or in it without what no archive holds."""
+    if isinstance(value, dict):
+        return {key: masked(inner, masks) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [masked(inner, masks) for inner in value]
+    if isinstance(value, str):
+        for pattern, stands in masks.items():
+            value = re.sub(pattern, stands, value)
+    return value
+
+
+def canonical(record: Mapping[str, Any]) -> bytes:
+    """Return the record's line: the same record has one spelling."""
+    return (json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()
