@@ -29,6 +29,7 @@ from mapd.verdicts import parse_score
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 WRITING = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes the ledger"
+FOREIGN = "of an archive"
 UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
@@ -54,9 +55,9 @@ def keep_prompts(session: Session) -> None:
 
 
 def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
-    """Write the rows whose calls were answered before, for whichever exam; return what is still to be asked."""
+    """Write the rows whose calls were answered here before, for whichever exam; return what is still to be asked."""
     query = select(t.Call.key, t.Call.reply).where(
-        col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK
+        col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
     )
     replies = dict(session.exec(query).all())
     _keep(session, [_row(p, replies[p.key], Finish.OK) for p in wanted if p.key in replies])
@@ -100,11 +101,11 @@ def _asks_again(planned: Planned, given: Sequence["Made"], before: Sequence[str]
 
 
 def _tries(session: Session, keys: set[str]) -> dict[str, list[str]]:
-    """How each try of a key ended, in order."""
-    query = select(t.Call.key, t.Call.outcome).where(col(t.Call.key).in_(keys)).order_by(col(t.Call.try_number))
+    """How each try of a key ended, in order. One that came with an archive has its place, and answers nothing."""
+    query = select(t.Call.key, t.Call.outcome, t.Call.origin).where(col(t.Call.key).in_(keys))
     tries: dict[str, list[str]] = {}
-    for key, outcome in session.exec(query):
-        tries.setdefault(key, []).append(outcome)
+    for key, outcome, origin in session.exec(query.order_by(col(t.Call.try_number))):
+        tries.setdefault(key, []).append(outcome if origin is None else FOREIGN)
     return tries
 
 

@@ -125,9 +125,12 @@ def undo(session: Session, judgement_id: int, *, by: str, token: str | None = No
     row = session.get(t.Judgement, judgement_id)
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
+    if not row.counts:
+        raise BadInput(f"judgement {judgement_id} came with an archive and doesn't count: there is nothing to undo")
     if row.person != person:
         raise BadInput(f"judgement {judgement_id} is {row.person}'s: only the one who made it can undo it")
-    if session.exec(select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id)).first() is not None:
+    undone = select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id, t.Judgement.counts)
+    if session.exec(undone).first() is not None:
         raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0
     target = Target(row.target, target_id)
@@ -177,7 +180,7 @@ def _check_seen(session: Session, target: Target, seen: int | None, seen_of: str
     if seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
-    query = select(t.Judgement).where(column == target.id).order_by(col(t.Judgement.id).desc())
+    query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
     if seen_of is not None:
         query = query.where(t.Judgement.person == seen_of)
     latest = session.exec(query).first()

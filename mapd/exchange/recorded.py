@@ -28,8 +28,8 @@ MADE_WITH = ("mapd-studio", "torch", "transformers", "peft")
 
 
 def is_fresh(session: Session) -> bool:
-    """Whether the project holds no exam yet."""
-    return not queries.exams(session)
+    """Whether the project holds no exam yet, or but a part of the recording: loading it was cut off."""
+    return not queries.exams(session) or any(PROJECT in begun for begun in archive.unfinished(session))
 
 
 def record(

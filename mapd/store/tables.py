@@ -310,6 +310,12 @@ class Judgement(Travelling, table=True):
     origin: str | None = origin()
     __table_args__ = (
         unique_where("uq_judgement_undone", "counts", "undoes_id"),
+        sa.Index(
+            "ix_judgement_brought",
+            "person",
+            sqlite_where=sa.text("origin IS NOT NULL"),
+            postgresql_where=sa.text("origin IS NOT NULL"),
+        ),
         one_of("target", "rationale", "feedback", "attempt", "question"),
         one_of("role", "annotator", "adjudicator"),
         one_of("decision", "accept", "reject", "skip", "withdraw", "correct"),

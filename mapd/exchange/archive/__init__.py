@@ -15,11 +15,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mapd.exchange.archive.contents import Contents, contents_of
-from mapd.exchange.archive.merging import BEGUN, DONE, Merge
+from mapd.exchange.archive.merging import Merge, unfinished
 from mapd.exchange.archive.outgoing import Saved, export
 from mapd.exchange.archive.staging import Progress, Staged, staged
 
-__all__ = ["BEGUN", "DONE", "Contents", "Loaded", "Progress", "Saved", "Staged", "export", "load", "preview", "staged"]
+__all__ = ["Contents", "Loaded", "Progress", "Saved", "Staged", "export", "load", "preview", "staged", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True)

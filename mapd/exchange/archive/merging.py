@@ -12,8 +12,9 @@ importer says so, a reply answers no call here, guidelines stand behind the proj
 that the project has gets a number.
 """
 
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,14 @@ class Outcome:
         self.difference = self.difference or f"{table} {uid}, {column}"
 
 
+def unfinished(session: Session) -> list[str]:
+    """Return the archives, "archive SHA (NAME)", whose import was begun and not ended: the same import goes on."""
+    begun, done = t.Audit, sa.orm.aliased(t.Audit)
+    ended = sa.exists().where(col(done.action) == DONE, col(done.target) == begun.target, col(done.id) > begun.id)
+    query = select(begun).where(begun.action == BEGUN, ~ended).order_by(col(begun.id))
+    return list(dict.fromkeys(f"{row.target} ({row.detail.get('name', '')})" for row in session.exec(query)))
+
+
 class Merge:
     """Puts an archive's rows beside a project's. `counting`: its judgements count here."""
 
@@ -164,11 +173,13 @@ class Merge:
         opened, done = (db.writing if write else db.reading), 0
         for table in travelling():
             for rows in self.archive.blocks(table):
+                started = time.monotonic()
                 with opened(self.engine) as session:
-                    block = _Block(self, session, table, outcome, policies)
-                    block.take(rows, write=write)
+                    _Block(self, session, table, outcome, policies).take(rows, write=write)
                 done += len(rows)
                 progress(done, self.archive.total)
+                if write and self.engine.dialect.name == "sqlite":  # its writers wait by looking in now and then
+                    time.sleep(time.monotonic() - started)
         return outcome
 
 
@@ -181,6 +192,7 @@ class _Block:
     table: sa.Table
     outcome: Outcome
     policies: dict[str, str]
+    fresh: dict[str, set[int]] = field(default_factory=dict)  # by column, ids that nothing of the project refers to
 
     def take(self, rows: Sequence[Record], *, write: bool) -> None:
         """Compare the rows that are known; bring in the others."""
@@ -203,20 +215,22 @@ class _Block:
         self.outcome.new.update({self.table.name: len(new)} if new else {})
         values = [self._as_history(record) for _, record in self._named(new)]
         self._count_judgements(records, there, values, write=write)
-        if write and values:
-            places |= dict(zip((id_ for id_, _ in new), self._insert(values), strict=True))
+        ids = self._insert(values) if write and values else []
         if "id" in self.table.c:
-            self.merge.archive.place(self.table.name, places)
+            self.merge.archive.place(self.table.name, places, new=False)
+            self.merge.archive.place(self.table.name, dict(zip((id_ for id_, _ in new), ids, strict=False)), new=True)
 
     def _resolved(self, rows: Sequence[Record]) -> list[Record]:
         """The rows with this project's ids where they refer to others."""
         records = [{column.name: row[column.name] for column in carried(self.table)} for row in rows]
         for column in carried(self.table):
-            if (of := referred(column)) is not None:
-                places = self.merge.archive.places(of, {r[column.name] for r in records if r[column.name] is not None})
-                for record in records:
-                    if record[column.name] is not None:
-                        record[column.name] = places.get(record[column.name], ABSENT)
+            if (of := referred(column)) is None:
+                continue
+            places = self.merge.archive.places(of, {r[column.name] for r in records if r[column.name] is not None})
+            self.fresh[column.name] = {place for place, new in places.values() if new} | {ABSENT}
+            for record in records:
+                if record[column.name] is not None:
+                    record[column.name] = places.get(record[column.name], (ABSENT, True))[0]
         return records
 
     @property
@@ -231,10 +245,10 @@ class _Block:
         """The project's rows among these, by what makes them the same."""
         return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
 
-    def _rows(self, names: Sequence[str], values: Any) -> list[Record]:
+    def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
         """The project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
-        wanted = [value for value in dict.fromkeys(values) if ABSENT not in value]
+        wanted = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
         if not wanted:
             return []
         if len(columns) == 1:
@@ -242,6 +256,10 @@ class _Block:
         else:
             where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in wanted))
         return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
+
+    def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
+        """Whether the values refer to a row that came in just now: the project has nothing that goes with it."""
+        return any(part in self.fresh.get(name, ()) for name, part in zip(names, value, strict=True))
 
     def _compare(self, record: Record, known: Record) -> None:
         """Note the first column that differs, of those that never move."""
@@ -276,7 +294,11 @@ class _Block:
             groups.setdefault(tuple(row[name] for name in how.group), []).append(row)
         rest = []
         for id_, record in new:
-            group = groups.setdefault(tuple(record[name] for name in how.group), [])
+            value = tuple(record[name] for name in how.group)
+            if self._is_fresh(how.group, value):
+                rest.append((id_, record))
+                continue
+            group = groups.setdefault(value, [])
             twins = (row for row in group if "id" in row and all(row[name] == record[name] for name in how.same))
             if how.same and (twin := next(twins, None)) is not None:
                 places[id_] = twin["id"]
@@ -345,11 +367,13 @@ class _Block:
 
     def _insert(self, values: list[Record]) -> list[int]:
         """The ids that the rows get here, in their order: "the latest" is the highest id in many a query."""
+        self.session.connection().execute(sa.insert(self.table), values)
         if "id" not in self.table.c:
-            self.session.execute(sa.insert(self.table), values)
-            return [0] * len(values)
-        insert = sa.insert(self.table).returning(self.table.c.id, sort_by_parameter_order=True)
-        return list(self.session.execute(insert, values).scalars())
+            return []
+        uid, id_ = self.table.c.uid, self.table.c.id
+        query = sa.select(uid, id_).where(uid.in_([value["uid"] for value in values]))
+        ids = dict(self.session.execute(query).all())
+        return [ids[value["uid"]] for value in values]
 
 
 def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:

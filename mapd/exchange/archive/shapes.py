@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import pydantic
 import sqlalchemy as sa
@@ -38,6 +38,7 @@ def travelling() -> list[sa.Table]:
     return [table for table in t.metadata.sorted_tables if "uid" in table.c or "id" not in table.c]
 
 
+@cache
 def carried(table: sa.Table) -> list[sa.Column[Any]]:
     """Return the columns that a line has: all but the local id, and what belongs to one project alone."""
     return [column for column in table.c if column.name != "id" and not stays(column)]
@@ -214,8 +215,8 @@ def _kind(table: str, column: str, annotation: Any) -> Any:
     narrower = NARROWER.get(f"{table}.{column}", NARROWER.get(column))
     if narrower is not None:
         return narrower
-    plain = next(kind for kind in (*getattr(annotation, "__args__", ()), annotation) if kind in KINDS)
-    return KINDS[plain]
+    of_union = annotation if annotation in KINDS else next(kind for kind in get_args(annotation) if kind in KINDS)
+    return KINDS[of_union]
 
 
 def _check_teacher(values: Record) -> None:

@@ -39,6 +39,7 @@ PLACED = sa.Table(  # the ids in a project of rows, by table and by their ids in
     sa.Column("of", sa.String, primary_key=True),
     sa.Column("row", sa.Integer, primary_key=True),
     sa.Column("place", sa.Integer),
+    sa.Column("new", sa.Boolean),  # it came in just now: nothing in the project refers to it yet
 )
 Progress = Callable[[int, int], None]  # rows read, rows in all
 
@@ -86,16 +87,17 @@ class Staged:
         """Forget where in a project the rows are."""
         self.connection.execute(PLACED.delete())
 
-    def place(self, table: str, places: Mapping[int, int]) -> None:
+    def place(self, table: str, places: Mapping[int, int], *, new: bool) -> None:
         """Remember which ids in the project rows of a table have, by their ids here."""
-        rows = [{"of": table, "row": row, "place": place} for row, place in places.items()]
+        rows = [{"of": table, "row": row, "place": place, "new": new} for row, place in places.items()]
         if rows:
             self.connection.execute(PLACED.insert(), rows)
 
-    def places(self, table: str, rows: set[int]) -> dict[int, int]:
-        """Return the ids in the project of those rows that are there."""
-        query = sa.select(PLACED.c.row, PLACED.c.place).where(PLACED.c.of == table, PLACED.c.row.in_(rows))
-        return dict(self.connection.execute(query).tuples().all())
+    def places(self, table: str, rows: set[int]) -> dict[int, tuple[int, bool]]:
+        """Return the ids in the project of those rows that are there, and whether they are new."""
+        columns = (PLACED.c.row, PLACED.c.place, PLACED.c.new)
+        query = sa.select(*columns).where(PLACED.c.of == table, PLACED.c.row.in_(rows))
+        return {row: (place, new) for row, place, new in self.connection.execute(query)}
 
 
 @contextmanager
@@ -185,7 +187,7 @@ class _Writer:
         named = {record[column] for record in block if record[column] is not None}
         other = t.metadata.tables[of]
         query = sa.select(other.c.uid, other.c.id).where(other.c.uid.in_(named))
-        ids = dict(self.connection.execute(query).tuples().all())
+        ids = dict(self.connection.execute(query).all())
         if missing := named - ids.keys():
             raise damaged(
                 self.packed.name, f"a row of {table.name} refers to {of} {min(missing)}, which isn't there before it"
