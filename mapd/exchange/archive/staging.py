@@ -174,8 +174,9 @@ class _Writer:
         for column in carried(table):
             if (of := referred(column)) is not None:
                 self._refer(table, column.name, of, block)
+        foreign = {"origin": self.packed.sha256} if "origin" in table.c else {}
         try:
-            self.connection.execute(sa.insert(table), block)
+            self.connection.execute(sa.insert(table), [record | foreign for record in block])
         except sa.exc.IntegrityError as error:
             where = f"{table.name}.jsonl up to line {number}"
             raise damaged(self.packed.name, f"{where}: {error.orig}") from error
