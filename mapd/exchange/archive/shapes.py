@@ -64,9 +64,15 @@ def _storable(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable() or not text.strip():
-        raise ValueError("a name is one line of signs that can be printed")
+    if not text.isprintable():
+        raise ValueError("it is one line of signs that can be printed")
     return text
+
+
+def _named(text: str) -> str:
+    if not text.strip():
+        raise ValueError("a name has at least one sign")
+    return _printable(text)
 
 
 def _person(name: str) -> str:
@@ -107,7 +113,8 @@ def _tree(value: Any, depth: int = 0) -> Any:
 
 
 Text = Annotated[str, AfterValidator(_storable)]
-Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_storable), AfterValidator(_printable)]
+Line = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_storable), AfterValidator(_printable)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_storable), AfterValidator(_named)]
 Person = Annotated[str, AfterValidator(_person)]
 Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -142,7 +149,8 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
     "teacher.sampling": dict[Name, Plain],
     "teacher.limits": dict[Name, Plain],
     "teacher.price": dict[Name, Plain],
-    "teacher.model": Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_storable)],
+    "teacher.model": Line,
+    "student.base": Line,
     "finetune.seed": Whole,
     "finetune.hyperparameters": dict[Name, Plain],
     "snapshot.manifest": Annotated[dict[str, Any], AfterValidator(_tree), AfterValidator(snapshots.check_manifest)],
