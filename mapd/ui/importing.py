@@ -19,7 +19,7 @@ from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Parsed, Row
 from mapd.store import db, holdings
-from mapd.ui import current, figures, look, text
+from mapd.ui import current, figures, look, text, uploads
 from mapd.verdicts import VoteStatus, vote
 
 KINDS = (
@@ -28,6 +28,8 @@ KINDS = (
     ("mistakes", "Mistakes (optional)", "…_false_round0.json"),
 )
 FIRST = 3  # mistakes shown in the preview
+MEGABYTES = 50  # of a file; the authors' largest has 2
+KEPT = "15m"  # how long what was read of files is kept, for whoever only looks at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,11 @@ def choose() -> Upload:
     files = {}
     for column, (kind, label, example) in zip(st.columns(3), KINDS, strict=True):
         file = column.file_uploader(
-            label, type="json", key=f"{kind}_{turn}", help=f"In the authors' repository: {example}"
+            label,
+            type="json",
+            key=f"{kind}_{turn}",
+            help=f"In the authors' repository: {example}",
+            max_upload_size=MEGABYTES,
         )
         if file is not None:
             files[kind] = file
@@ -68,8 +74,10 @@ def choose() -> Upload:
     return Upload(files, digest.hexdigest())
 
 
-def choose_others() -> None:
-    """Empty the uploaders from the next run on."""
+def choose_others(upload: Upload) -> None:
+    """Empty the uploaders from the next run on, and give back what they held."""
+    uploads.give_back(upload.files.values())
+    _read.clear(upload.sha256, upload)
     st.session_state["upload_turn"] = st.session_state.get("upload_turn", 0) + 1
 
 
@@ -84,7 +92,7 @@ def read(upload: Upload) -> Parsed | Refused:
     return _read(upload.sha256, upload)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the files …")
+@st.cache_resource(max_entries=2, ttl=KEPT, show_spinner="Reading the files …")
 def _read(sha256: str, _upload: Upload) -> Parsed | Refused:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: File(file.name, file.getvalue()) for kind, file in _upload.files.items()}
     try:

@@ -202,7 +202,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         ).all():
             row = judging.judge(session, judging.Target("rationale", text or 0), Act.REJECT, by="ann", reason="unclear")
             judging.undo(session, queries.identity(row), by="ann")
-        snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+        frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+        parent = {"parent_id": session.scalars(sa.select(t.Student.id)).one(), "snapshot_id": frozen.id}
+        session.add(t.Finetune(alpha=0.5, seed=1, **parent))
         rows = (
             files.Row("1", "train", Task.NUMERIC, "2 + 2?", "4"),
             files.Row("2", "train", Task.NUMERIC, "2 + 3?", "5"),
@@ -347,6 +349,9 @@ ROWS: dict[str, Callable[[Lines], object]] = {
     "an adapter elsewhere": set_to("student", "adapter", "../../etc"),
     "an adapter at the root": set_to("student", "adapter", "/etc/passwd"),
     "an adapter between dots": set_to("student", "adapter", "finetunes/../../x"),
+    "a finetune with what it can't be done with": set_to("finetune", "hyperparameters", {"charm": 1}),
+    "a finetune of no end": set_to("finetune", "hyperparameters", {"epochs": 10**6}),
+    "a finetune of words": set_to("finetune", "hyperparameters", {"epochs": "many"}),
     "a view no object": set_to("saved_view", "address", ["x"]),
     "a view of trees": set_to("saved_view", "address", {"gold": {"a": {"b": 1}}}),
     "a job's parameters no object": set_to("job", "parameters", [1]),

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from mapd import teachers
 from mapd.errors import BadInput
+from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import person_name
 from mapd.store import snapshots
 from mapd.store import tables as t
@@ -181,6 +182,8 @@ def row(table: sa.Table, line: bytes) -> Record:
         values = {column.name: getattr(checked, column.name) for column in carried(table)}
         if table.name == "teacher":
             _check_teacher(values)
+        elif table.name == "finetune":
+            _check_hyperparameters(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))[:80]}: {first['msg']}") from error
@@ -225,6 +228,14 @@ def _kind(table: str, column: str, annotation: Any) -> Any:
         return narrower
     of_union = annotation if annotation in KINDS else next(kind for kind in get_args(annotation) if kind in KINDS)
     return KINDS[of_union]
+
+
+def _check_hyperparameters(values: Record) -> None:
+    """See that a finetune was done with what one is done with."""
+    try:
+        Hyperparameters(alpha=values["alpha"], seed=values["seed"], **values["hyperparameters"])
+    except TypeError as error:
+        raise ValueError(f"hyperparameters: {error}") from error
 
 
 def _check_teacher(values: Record) -> None:
