@@ -201,7 +201,7 @@ def _examine(
 ) -> str:
     """One exam; returns its uid."""
     with db.reading(engine) as session:
-        model = students.opened(students.get(session, student), home)
+        model = students.opened(engine, students.get(session, student), home)
     done = exam.run(
         engine,
         model,

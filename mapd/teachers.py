@@ -15,13 +15,14 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import approvals, keys, prompts
+from mapd import approvals, fingerprints, keys, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import prices, weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
@@ -107,8 +108,12 @@ def add(
     row, person = checked(name, kind, model, base_url, key_env, sampling, limits, price), person_name(by)
     if kind == "local":
         row.model = weights.named(row.model)
+    source = fingerprints.source_of(row.model) if kind == "local" else ""
+    sha256 = fingerprints.look(Path(row.model)) if source.startswith("path:") else None
     if row.key_env is not None:
         approve_key(session, row.key_env, approvals.server(kind, row.base_url), by=person, approved=approved)
+    if sha256 is not None:
+        fingerprints.record(session, source, sha256)
     there = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
     if there is not None:
         return _changed(session, there, row, person, limited=limits is not None)
@@ -394,10 +399,10 @@ def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -
     if teacher.kind == "simulated":
         return SimulatedTeacher.of(model=teacher.model, settings=teacher.sampling)
     if teacher.kind == "local":
-        from mapd.models.local import LocalModel, convert, load  # torch takes seconds to import
+        folder = fingerprints.folder_of(engine, fingerprints.source_of(teacher.model), Settings().make_home())
+        from mapd.models.local import LocalModel, load  # torch takes seconds to import
 
-        source = convert(Settings().make_home()) if teacher.model == weights.PACKAGED else teacher.model
-        return LocalModel(teacher.model, *load(source))
+        return LocalModel(teacher.model, *load(folder))
     if teacher.kind in KEY_VARIABLES:
         return _served(engine, teacher, tries)
     raise BadInput(

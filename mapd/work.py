@@ -98,7 +98,7 @@ class Exam(Work):
         """Ask what has no answer yet."""
         run.tell(Progress("loading the student"))
         with db.reading(run.engine) as session:
-            model = students.opened(students.get(session, self.student), run.home, self.batch_size)
+            model = students.opened(run.engine, students.get(session, self.student), run.home, self.batch_size)
         done = exam.run(
             run.engine,
             model,

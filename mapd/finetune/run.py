@@ -21,6 +21,7 @@ from mapd import students
 from mapd.errors import BadInput
 from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.models import weights
 from mapd.people import person_name
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -37,6 +38,15 @@ class Finetuned:
     seconds: float
     cut: int  # explanations that lost their end to the length limit
     left_out: int  # pairs that had no room at all
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a training gave: its adapter's fingerprint, whether it is a new one, and what it was taught."""
+
+    sha256: str
+    trained_now: bool
+    examples: Examples
 
 
 def run(
@@ -62,7 +72,7 @@ def run(
     person = person_name(by)
     snapshot, parent = _given(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
-    model, tokenizer = students.loaded(parent, home)
+    model, tokenizer = students.loaded(engine, parent, home)
     given = examples(
         snapshot.manifest,
         snapshot.lines,
@@ -81,8 +91,10 @@ def run(
                 _record(engine, finetune_id, step)
                 progress(step)
 
-            train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-            return _end(engine, finetune_id, parent, snapshot.sha256, given, person)
+            trained_now = not (folder / "adapter").is_dir()
+            adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
+            made = Made(weights.fingerprint(adapter), trained_now, given)
+            return _end(engine, finetune_id, parent, snapshot.sha256, made, person)
     except Timeout as error:
         raise BadInput(f"the finetune {row.uid} is running already: wait for it, or end the other one") from error
     except OSError as error:
@@ -158,12 +170,16 @@ def _record(engine: sa.Engine, finetune_id: int, step: Step) -> None:
             )
 
 
-def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, made: Examples, by: str) -> Finetuned:
-    """Put the new student in, and tell what was done. Ended before, it is only told."""
+def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, made: Made, by: str) -> Finetuned:
+    """Put the new student in, and tell what was done. Ended before, it is only told.
+
+    Raises: BadInput where the adapter that was there isn't the one that the student's row names.
+    """
     with db.writing(engine) as session:
         row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
         steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
-        done = {"pairs": len(made.items), "steps": len(steps), "cut": made.cut, "left_out": made.left_out}
+        given = made.examples
+        done = {"pairs": len(given.items), "steps": len(steps), "cut": given.cut, "left_out": given.left_out}
         new = session.get(t.Student, row.student_id) if row.student_id is not None else None
         if new is None:
             new = t.Student(
@@ -173,10 +189,18 @@ def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, ma
                 parent_id=parent.id,
                 snapshot_sha256=sha256,
                 adapter=f"finetunes/{row.uid}/adapter",
+                adapter_sha256=made.sha256,
                 round=parent.round + 1,
             )
             session.add(new)
             session.flush()
             row.student_id = new.id
             queries.audit(session, by, "finetune", f"student {new.uid}", finetune=row.uid, **done)
+        elif made.trained_now:  # its row came with an archive, or its folder was removed
+            new.adapter_sha256 = made.sha256
+        elif new.adapter_sha256 != made.sha256:
+            raise BadInput(
+                f"the adapter of student {new.name} is not the one that its finetune wrote: {new.adapter}; put the "
+                "files back, or remove the folder and start again"
+            )
         return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **done)
