@@ -41,7 +41,7 @@ def check(folder: Path) -> None:
 
     Raises: BadInput where it can't, or takes too long or too much.
     """
-    weights.check_files(folder)
+    weights.check_files(weights.require_model(folder))
     answer = _checked(folder)
     if "fault" in answer:
         raise BadInput(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,49 @@ def test_a_snapshot_read_back_from_the_database_is_the_same(session: Session, ex
     session.expire_all()
     read = queries.snapshot(session, sha256[:12])
     assert hashlib.sha256(stored.manifest_text(read.manifest).encode()).hexdigest() == sha256
+
+
+@pytest.mark.parametrize("column", ["lines", "manifest", "pairs", "sha256"])
+def test_nothing_is_read_of_a_snapshot_that_is_not_what_its_name_says(
+    session: Session, exam: ExamInfo, tmp_path: Path, column: str
+) -> None:
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
+    changed = {
+        "lines": frozen.lines.replace("pens", "guns", 1),
+        "manifest": frozen.manifest | {"judgements": []} | {"note": "x"},
+        "pairs": 3,
+        "sha256": "f" * 64,
+    }
+    setattr(frozen, column, changed[column])
+    session.add(frozen)
+    session.flush()
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: queries.snapshot(session, frozen.sha256),
+        lambda: snapshots.write(frozen, tmp_path),
+        *([] if column == "sha256" else [lambda: snapshots.freeze(session, curated, by="ann")]),
+    )
+    curated = judging.curated_set(session, exam.id)
+    for read in reads:
+        with pytest.raises(BadInput, match="can't be read: ") as refused:
+            read()
+        assert "\n" not in str(refused.value)
+    assert not (tmp_path / "snapshots").exists()
+
+
+def test_the_lines_are_read_in_one_place() -> None:
+    """Whoever reads a snapshot's lines has it from queries.snapshot, which checks them."""
+    root = Path(__file__).parents[2]
+    readers = {
+        path.relative_to(root).as_posix()
+        for folder in ("mapd", "pages")
+        for path in (root / folder).rglob("*.py")
+        if "select(t.Snapshot)" in path.read_text() and "migrations" not in path.parts
+    }
+    assert readers == {
+        "mapd/store/queries.py",
+        "mapd/curation/snapshots.py",  # the one that is there already is checked as well
+        "mapd/exchange/archive/staging.py",  # an archive's are checked before they come in
+    }
 
 
 def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> None:
