@@ -13,6 +13,10 @@ class BadInput(MapdError):  # noqa: N818
     """A file, a value or a request that can't be used; nothing was changed."""
 
 
+class Damaged(MapdError):  # noqa: N818
+    """A database that isn't what it should be: damaged, cut off, another program's, or without a table."""
+
+
 class Stale(MapdError):  # noqa: N818
     """Somebody else (or another tab) decided first; nothing was changed, the page reloads."""
 

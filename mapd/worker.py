@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from mapd import jobs
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Damaged
 from mapd.jobs import Ref
 from mapd.settings import Settings
 from mapd.store import db
@@ -156,7 +156,7 @@ def serve(settings: Settings, name: str, *, wait: bool = False, with_parent: boo
 
     `with_parent`: stop where standard input ends, which it does when the parent is gone, even by kill -9.
 
-    Raises: BadInput where another worker of this name is there.
+    Raises: BadInput where another worker of this name is there; Damaged where its queue can't be read.
     """
     if with_parent:
         threading.Thread(target=_stop_with_the_parent, daemon=True).start()
@@ -181,6 +181,11 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
     from dbos import DBOS, DBOSConfig  # it takes a second to import, and waits for the lock above
 
     engine = db.open_store(settings)
+    if (home / "jobs.db").is_file() and (fault := db.fault_of(home / "jobs.db")) is not None:
+        raise Damaged(
+            f"the queue of jobs is damaged: {home / 'jobs.db'} ({fault}); remove the file: it is made again of the "
+            "jobs that wait"
+        )
     children = Children(engine, home, name)
     url = settings.url if settings.database_url else f"sqlite:///{home / 'jobs.db'}"
     config: DBOSConfig = {

@@ -144,13 +144,21 @@ def _row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparamete
 
 
 def _begin(engine: sa.Engine, row: t.Finetune) -> int:
-    """The id of the row, put in unless it is there."""
+    """The id of the row, put in unless it is there.
+
+    Raises: BadInput where the one that is there is of another student or snapshot.
+    """
     with db.writing(engine) as session:
-        found = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
-        if found is None:
+        there = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
+        if there is None:
             session.add(row)
             session.flush()
-        return queries.identity(found or row)
+        elif (there.parent_id, there.snapshot_id) != (row.parent_id, row.snapshot_id):
+            raise BadInput(
+                f"the finetune {row.uid[:12]} has the name of this one and is another: it came with an archive; "
+                "finetune in a project of its own, with MAPD_HOME=FOLDER"
+            )
+        return queries.identity(there or row)
 
 
 def _record(engine: sa.Engine, finetune_id: int, step: Step) -> None:

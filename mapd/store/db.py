@@ -3,10 +3,16 @@
 engine = db.open_store(Settings())
 with db.reading(engine) as session: ...
 with db.writing(engine) as session: ...     # one transaction: all of it or nothing
+
+A database that is damaged, cut off, another program's or without a table is told in one line, with a cure that fits,
+wherever it is found out: here, or in the middle of a read.
 """
 
+import re
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +22,43 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Damaged
 from mapd.settings import Settings
+from mapd.store import tables as t
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
+COPY = "restore it from a copy"
+NEW_S = 10  # so old at least is an empty file that nobody is about to fill
+TWIN = re.compile(r"UNIQUE constraint failed: (\w+)\.uid$|unique constraint \"uq_(\w+)_uid\"")
+UNDEFINED = ("UndefinedTable", "UndefinedColumn")  # psycopg's errors, by name: it takes a while to import
+CORRUPTED = ("DataCorrupted", "IndexCorrupted")
+LACKING = re.compile(r"no such (table|column): (\S+)|(?:relation|column) \"?([\w.]+)\"? does not exist")
+CURES = {  # by what SQLite says of a file that can't be opened or written
+    "readonly": "make the file and its folder writable for you",
+    "full": "make room on the disk",
+    "disk": "make room on the disk, or look at the disk itself",
+}
 
 
 def open_store(settings: Settings) -> sa.Engine:
     """The project's engine, its folder made and its schema brought up to date.
 
-    Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version.
+    Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version;
+    Damaged where it isn't what it should be.
     """
     settings.make_home()
     try:
         engine = connect(settings.url)
+        if engine.dialect.name == "sqlite":
+            _check_file(Path(engine.url.database or ""))
         migrate(engine)
+        with engine.connect() as connection:
+            check_tables(connection)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         shown = "MAPD_DATABASE_URL" if settings.database_url else settings.url
-        cure = "make room on the disk" if "disk" in reason else "check the path or the URL"
+        cure = next((cure for word, cure in CURES.items() if word in reason), "check the path or the URL")
         raise BadInput(f"the database can't be opened: {shown} ({reason}); {cure}") from error
     return engine
 
@@ -43,8 +66,12 @@ def open_store(settings: Settings) -> sa.Engine:
 def connect(url: str) -> sa.Engine:
     """An engine; on SQLite each connection gets WAL, a 30 s wait for locks, and foreign keys."""
     if not url.startswith("sqlite"):
-        return sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+        engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+        sa.event.listen(engine, "handle_error", _tell_damage)
+        return engine
     engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    sa.event.listen(engine, "handle_error", _tell_damage)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -73,6 +100,11 @@ def migrate(engine: sa.Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
         version = current_version(connection)
+        if version is None and sa.inspect(connection).get_table_names():
+            raise Damaged(
+                f"the database has tables and no version of ours: {place_of(engine)}; it is another program's, or was "
+                f"damaged: name another one, or {COPY}"
+            )
         if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
             raise BadInput(
                 f"the database is of a newer version: {version}; this mapd knows up to {scripts.get_current_head()}; "
@@ -87,7 +119,87 @@ def current_version(connection: sa.Connection) -> str | None:
     """The schema's version as the database has it; none in a new one."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    version: str | None = connection.execute(sa.text("SELECT max(version_num) FROM alembic_version")).scalar_one()
+    return version
+
+
+# --- What it should be ------------------------------------------------------------------------------------------------
+
+
+def place_of(engine: sa.Engine) -> str:
+    """Return where the database is; a URL may hold a password."""
+    return str(engine.url.database) if engine.dialect.name == "sqlite" else "MAPD_DATABASE_URL"
+
+
+def _check_file(path: Path) -> None:
+    """See that SQLite's file isn't an empty one, of which SQLite makes a new database without a word.
+
+    Raises: Damaged.
+    """
+    if path.is_file() and path.stat().st_size == 0 and time.time() - path.stat().st_mtime > NEW_S:
+        raise Damaged(f"the database is empty: {path} has 0 bytes; {COPY}, or remove the file to begin anew")
+
+
+def fault_of(file: Path) -> str | None:
+    """Return what SQLite finds wrong with a file that isn't the project's database; None where nothing is."""
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+            said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    return None if said == "ok" else said
+
+
+def lacking(connection: sa.Connection) -> list[str]:
+    """Return the tables and columns that the database should have and hasn't: "attempt", "exam.policy"."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+    else:
+        query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    there: dict[str, set[str]] = {}
+    for table, column in connection.execute(sa.text(query)):
+        there.setdefault(table, set()).add(column)
+    missing = [name for name in ("words", *t.metadata.tables) if name not in there]
+    for name, table in t.metadata.tables.items():
+        missing += [f"{name}.{column.name}" for column in table.c if column.name not in there.get(name, table.c)]
+    return missing
+
+
+def check_tables(connection: sa.Connection) -> None:
+    """See that every table and column is there.
+
+    Raises: Damaged, naming them.
+    """
+    if missing := lacking(connection):
+        raise Damaged(
+            f"the database lacks {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}: "
+            f"{place_of(connection.engine)}; {COPY}"
+        )
+
+
+def _tell_damage(context: sa.engine.ExceptionContext) -> None:
+    """Say of an error that it means a damaged database, or a row that an archive had planted, wherever it came up."""
+    error, engine = context.original_exception, context.engine
+    place = place_of(engine) if engine is not None else "its file"
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if (missing := LACKING.search(said)) is not None and (
+        isinstance(error, sqlite3.OperationalError) or type(error).__name__ in UNDEFINED
+    ):
+        raise Damaged(
+            f"the database lacks {next(filter(None, missing.groups()[1:]))}: {place}; {COPY} (`mapd doctor` says what "
+            "else it lacks)"
+        ) from error
+    if type(error) is sqlite3.DatabaseError or type(error).__name__ in CORRUPTED:
+        if "not a database" in said:
+            raise Damaged(f"the file is no database: {place}; move it away to begin anew, or {COPY}") from error
+        raise Damaged(f"the database is damaged: {place} ({said}); {COPY}: `mapd doctor` looks at all of it") from error
+    if (twin := TWIN.search(said)) is not None:
+        raise BadInput(
+            f"another {next(filter(None, twin.groups()))} has the uid of this one: one of them came with an archive; "
+            "begin a project of its own, with MAPD_HOME=FOLDER"
+        ) from error
+    if isinstance(error, sqlite3.OperationalError) and "malformed database schema" in said:
+        raise Damaged(f"the database is damaged: {place} ({said}); {COPY}") from error
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Parsed, Row
-from mapd.store import db, holdings
+from mapd.store import db
 from mapd.ui import current, figures, look, text, uploads
 from mapd.verdicts import VoteStatus, vote
 
@@ -216,9 +216,13 @@ def _mistake(row: Row) -> str:
 
 
 def imported_as(parsed: Parsed) -> tuple[str, str] | None:
-    """The uid and name of the exam that holds this content already."""
+    """The uid and name of the exam that holds this content already.
+
+    Raises: BadInput where the exam of that name holds another.
+    """
     with db.reading(current.engine()) as session:
-        return holdings.exam_with(session, parsed.sha256)
+        exam = authors.exam_of(session, parsed)
+        return None if exam is None else (exam.uid, exam.name)
 
 
 def run(parsed: Parsed) -> authors.Imported:

@@ -1,6 +1,6 @@
 """Two projects that share students, questions or a past become one, and what comes in acts on nothing."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -301,6 +301,72 @@ def test_guidelines_of_an_archive_stand_behind_the_projects_own(one: Project, tw
             (2, "Ours.", False),
             (1, "Accept all.", True),
         ]
+
+
+# --- What it says under another's name --------------------------------------------------------------------------------
+
+
+def plant(one: Project, two: Project, change: Callable[[Lines], object]) -> None:
+    bring_in(one.engine, one.home, changed(two.pack(), change))
+
+
+def test_a_planted_import_is_not_taken_for_the_files(one: Project, two: Project, tmp_path: Path) -> None:
+    with db.writing(two.engine) as session:
+        import_files(session, *samples.files(tmp_path))
+
+    def praise(lines: Lines) -> None:
+        for row in lines["review"]:
+            row |= {"score": 5}
+
+    plant(one, two, praise)
+    with (
+        db.writing(one.engine) as session,
+        pytest.raises(BadInput, match="has the name of this content and holds anot"),
+    ):
+        import_files(session, *samples.files(tmp_path))
+    with db.writing(two.engine) as session:
+        import_files(session, *samples.files(tmp_path))  # what was imported is known as before
+
+
+def test_planted_questions_are_not_taken_for_a_file(one: Project, two: Project) -> None:
+    with db.writing(two.engine) as session:
+        questions(session)
+
+    def other(lines: Lines) -> None:
+        lines["question"][0]["gold"] = "666"
+        old, lines["question_set"][0]["uid"] = lines["question_set"][0]["uid"], "as if of the authors".replace(" ", "-")
+        for row in lines["question"]:
+            row["set_id"] = lines["question_set"][0]["uid"] if row["set_id"] == old else row["set_id"]
+
+    plant(one, two, other)
+    with (
+        db.writing(one.engine) as session,
+        pytest.raises(BadInput, match="has the name of this content and holds other"),
+    ):
+        questions(session)
+
+
+def test_a_planted_exam_is_not_gone_on_with(one: Project, two: Project) -> None:
+    taught = examine(two)
+
+    def other(lines: Lines) -> None:
+        lines["student"].append(lines["student"][0] | {"uid": "other", "name": "other", "base": "path:/evil"})
+        lines["exam"][0]["student_id"] = "other"
+        lines["attempt"] = []
+
+    plant(one, two, other)
+    with pytest.raises(BadInput, match="has the name of this one and is another"):
+        examine(one)
+    assert taught
+
+
+def test_a_planted_student_is_told_in_one_line(one: Project, two: Project) -> None:
+    with db.writing(two.engine) as session:
+        students.add(session, "small", by="mallory")
+    plant(one, two, lambda lines: lines["student"][0].update(name="other", base="path:/evil"))
+    with db.writing(one.engine) as session, pytest.raises(BadInput, match="another student has the uid of") as refused:
+        students.add(session, "small", by="ann")
+    assert "\n" not in str(refused.value)
 
 
 # --- Judgements -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlmodel import Session, col, select
 
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Damaged
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -86,7 +86,7 @@ def test_a_home_that_is_a_file_gets_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_gets_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "mapd.db").write_text("this is no database, " * 100)
-    with pytest.raises(BadInput, match="the database can't be opened"):
+    with pytest.raises(Damaged, match="the file is no database"):
         db.open_store(Settings(home=tmp_path))
 
 
