@@ -31,8 +31,8 @@ def checked_name(variable: str) -> str:
         )
     if variable in OURS or not (variable.endswith("_KEY") or variable.startswith("MAPD_")):
         raise BadInput(
-            f"{variable} is no name of a key: one ends in _KEY or begins with MAPD_, and is no setting of MAPD's own; "
-            "put the key under such a name"
+            "a key's name ends in _KEY or begins with MAPD_, and is no setting of MAPD's own; put the key under such a "
+            "name: what was given is not kept"
         )
     return variable
 

@@ -49,7 +49,7 @@ def agree(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise BadInput(f"{question}: nothing was done, for nobody is at a terminal to say yes; --yes says it")
-    if not typer.confirm(f"{question}. Yes?"):
+    if not typer.confirm(f"{question}. Yes?", err=True):
         raise BadInput("nothing was done: the answer was no")
 
 

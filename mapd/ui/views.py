@@ -16,6 +16,7 @@ from mapd.ui import current, text, turning
 
 TOLD = "views_told"  # session state: why the last press changed nothing
 REFUSED = "views_refused"  # session state: the field of a name that can't be, which gets its old one back
+NUMBERS = ("low", "high", "apart")  # the filters that are numbers
 GONE = "views_gone"  # session state: the view that was deleted last, name and filters
 
 
@@ -88,7 +89,20 @@ def _open(address: views.Address, defaults: Mapping[str, Any]) -> None:
     turning.begin()
     for key, default in defaults.items():
         value = address.get(key, default)
+        if not _fits(key, value, default):  # a view may have come with an archive
+            value = default
         st.session_state[key] = [] if value == "" and isinstance(default, list) else value
+
+
+def _fits(key: str, value: object, default: object) -> bool:
+    """Whether the filter can hold this at all; what it can't be is told where it is drawn."""
+    if value is None or value == "":
+        return True
+    if isinstance(default, list):
+        return isinstance(value, list)
+    if key in NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, str)
 
 
 def _save(name: str, address: views.Address) -> None:

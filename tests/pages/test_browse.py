@@ -13,6 +13,7 @@ from mapd.curation.judging import Target
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.ui import browsing
 from mapd.verdicts import Act, Reason
 from tests.pages.running import errors, open_page, shown
 
@@ -158,6 +159,16 @@ def test_a_view_with_a_word_of_before_is_opened_where_the_filters_are_drawn(full
     next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
     assert not app.exception
     assert "<b>6</b> of 36 rationales" in shown(app)
+
+
+@pytest.mark.parametrize("value", [5, True, ["x"], 1e300, "\u202e", ""])
+def test_a_view_of_an_archive_may_hold_anything(full_home: Path, value: object) -> None:
+    every = dict.fromkeys(browsing.DEFAULTS, value)
+    with db.writing(db.open_store(Settings())) as session:
+        views.save(session, "odd", every, by="mallory")
+    app = browse()
+    next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
+    assert not app.exception
 
 
 def test_another_exam_begins_at_its_first_row(full_home: Path, other_exam: str) -> None:

@@ -32,6 +32,7 @@ from mapd.store import tables as t
 
 BEGUN, DONE = "begin archive import", "archive import"  # the audit's words; the first without the second was cut off
 OWN_PROJECT = "import it into a project of its own, with MAPD_HOME=FOLDER"
+LONGEST_PAUSE_S = 0.2  # behind a block
 ABSENT = -1  # the id of a row that isn't in the project yet
 UNASKED = ("imported", "person")  # kinds of teachers that nobody can ask: there is nothing to disable
 
@@ -148,11 +149,15 @@ class Merge:
         self._note(person, BEGUN)
         try:
             outcome = self._pass(write=True, progress=progress)
-        except sa.exc.IntegrityError as error:
-            reason = str(error.orig or error).splitlines()[0]
+        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
             raise BadInput(
-                f"{self.archive.name} holds rows that can't stand beside what the project has got since ({reason}); "
-                f"what came in stays: {OWN_PROJECT}"
+                f"{self.archive.name} holds rows that can't stand beside what the project has got since "
+                f"({_first_line(error)}); what came in stays: {OWN_PROJECT}"
+            ) from error
+        except sa.exc.OperationalError as error:  # a full disk, a database that is away
+            raise BadInput(
+                f"{self.archive.name} came in in part ({_first_line(error)}); mend that, and import it again: it goes "
+                "on where it was"
             ) from error
         if outcome.differing:
             raise BadInput(
@@ -179,7 +184,7 @@ class Merge:
                 done += len(rows)
                 progress(done, self.archive.total)
                 if write and self.engine.dialect.name == "sqlite":  # its writers wait by looking in now and then
-                    time.sleep(time.monotonic() - started)
+                    time.sleep(min(time.monotonic() - started, LONGEST_PAUSE_S))
         return outcome
 
 
@@ -374,6 +379,10 @@ class _Block:
         query = sa.select(uid, id_).where(uid.in_([value["uid"] for value in values]))
         ids = dict(self.session.execute(query).all())
         return [ids[value["uid"]] for value in values]
+
+
+def _first_line(error: sa.exc.DBAPIError) -> str:
+    return str(error.orig or error).splitlines()[0]
 
 
 def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:

@@ -10,6 +10,7 @@ column may hold follows from tables.py; what is narrower than its type stands he
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -30,7 +31,9 @@ from mapd.verdicts import Check
 DEEPEST = 12  # of a value that is a tree
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, but in no database's text
 LARGEST = 2**31 - 1  # PostgreSQL's integer
-LONGEST_NAME = 400  # characters; an exam's is made of its set's and its student's
+LONGEST_NAME = 500  # characters; an exam's is made of its set's and its student's
+LONGEST_ID = 200  # characters of a question's own id: PostgreSQL indexes no key much longer
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # what follows runs the other way
 Record = dict[str, Any]  # a line's columns
 
 
@@ -65,8 +68,8 @@ def _storable(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("it is one line of signs that can be printed")
+    if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") or sign in TURNING for sign in text):
+        raise ValueError("it is one line, of signs that can be printed")
     return text
 
 
@@ -140,6 +143,9 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
     "student.adapter": Adapter,
     "student.adapter_sha256": Sha256,
     "question.options": list[Text],
+    "question.source_id": Annotated[str, Field(max_length=LONGEST_ID), AfterValidator(_storable)],
+    "question_set.sha256": Line,
+    "exam.sha256": Line,
     "policy.threshold_hundredths": Threshold,
     "policy.min_votes": Annotated[int, Field(ge=1, le=1000)],
     "policy.checks": list[Annotated[str, Field(pattern=f"^(?:{'|'.join(Check)})$")]],
@@ -212,7 +218,7 @@ def _model(table: str) -> type[pydantic.BaseModel]:
         field = of.model_fields[column.name]
         kind = Uid if referred(column) else _kind(table, column.name, field.annotation)
         optional = kind | None if column.nullable else kind
-        needed = column.name in ("uid", "created_at") or (field.is_required() and not column.nullable)
+        needed = column.name in ("uid", "created_at", "token") or (field.is_required() and not column.nullable)
         fields[column.name] = (optional, ... if needed else field.get_default(call_default_factory=True))
     return pydantic.create_model(f"{table}_line", __config__=ConfigDict(strict=True, extra="forbid"), **fields)
 
