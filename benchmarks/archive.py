@@ -2,7 +2,7 @@
 
     python benchmarks/archive.py --rows 1000000
 
-A second process writes into the project every 20 ms while the archive comes in; the longest wait of its is printed.
+A second connection writes into the project every 20 ms while the archive comes in; its longest wait is printed.
 """
 
 import argparse
