@@ -20,7 +20,7 @@ from mapd.errors import MapdError
 from mapd.exchange import archive
 from mapd.models import weights
 from mapd.settings import Settings
-from mapd.store import db, queries, snapshots
+from mapd.store import db, queries
 from mapd.store import tables as t
 
 ENOUGH_BYTES = 1 << 30
@@ -121,7 +121,12 @@ def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
         learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.listed(session)]
         known = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
         begun = archive.unfinished(session)
-    yield _all_well("snapshots", len(frozen), list(_snapshot_faults(engine, frozen)), "freeze it again")
+    yield _all_well(
+        "snapshots",
+        len(frozen),
+        list(_snapshot_faults(engine, frozen)),
+        "freeze the same set again, or restore the database from a copy",
+    )
     faults = [fault for learner in learners if (fault := _student_fault(home, known, *learner)) is not None]
     yield _all_well("students", len(learners), faults, "put the files back, or add or finetune it again")
     if begun:
@@ -138,8 +143,7 @@ def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
     for sha256 in frozen:
         try:
             with db.reading(engine) as session:
-                row = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == sha256)).one()
-                snapshots.check(row)
+                queries.snapshot(session, sha256)
         except MapdError as error:
             yield str(error).partition(";")[0]
 

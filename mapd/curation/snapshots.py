@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from mapd.curation.curated import Curated, Explained, Mistake, summary
 from mapd.errors import BadInput
@@ -26,7 +26,7 @@ from mapd.people import person_name
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
-from mapd.store.snapshots import FORMAT, check, manifest_text, sha256
+from mapd.store.snapshots import FORMAT, check, fault, manifest_text, sha256
 from mapd.verdicts import READING, VERDICT, Verdict, heard
 
 Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
@@ -41,12 +41,12 @@ def freeze(
     everything: bool = False,
     limit: int | None = None,
 ) -> t.Snapshot:
-    """Make the snapshot of the curated set; the same input returns the one that is there.
+    """Make the snapshot of the curated set; the same input returns the one that is there, mended where it is damaged.
 
     Per covered mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one
     pair for each accepted rationale. `limit`: so many of the pairs, drawn too, to compare curated sets at one size.
 
-    Raises: BadInput where no pair can be made, or fewer than `limit`; where the one that is there is damaged.
+    Raises: BadInput where no pair can be made, or fewer than `limit`.
     """
     pairs = draw(curated, seed=seed, everything=everything, limit=limit)
     if not pairs:
@@ -59,24 +59,26 @@ def freeze(
     drawn |= {} if limit is None else {"limit": limit}
     manifest = _manifest(curated, pairs, lines, drawn)
     name = sha256(manifest_text(manifest))
-    there = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == name)).first()
-    if there is not None:
-        check(there)
-        return there
     person = person_name(by)
-    row = t.Snapshot(
-        uid=name[:32],
-        sha256=name,
-        exam_id=curated.exam.id,
-        pairs=len(pairs),
-        lines=lines,
-        manifest=manifest,
-        person=person,
-    )
+    row, act = _stored(session, name), "freeze"
+    content: dict[str, Any] = {"sha256": name, "pairs": len(pairs), "lines": lines, "manifest": manifest}
+    if row is None:
+        row = t.Snapshot(uid=name[:32], exam_id=curated.exam.id, person=person, **content)
+    elif fault(row) is None:
+        return row
+    else:
+        act = "freeze again"
+        row.sqlmodel_update(content)
     session.add(row)
-    queries.audit(session, person, "freeze", f"snapshot {name}", pairs=len(pairs))
+    queries.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
     session.flush()
     return row
+
+
+def _stored(session: Session, name: str) -> t.Snapshot | None:
+    """The row of this name, also where the name itself was changed: its uid still holds the beginning of it."""
+    query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
+    return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
 
 def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: int | None = None) -> list[Pair]:

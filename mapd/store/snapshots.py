@@ -119,14 +119,15 @@ def check(snapshot: t.Snapshot) -> None:
 
     Raises: BadInput.
     """
-    if (fault := _fault(snapshot)) is not None:
+    if (what := fault(snapshot)) is not None:
         raise BadInput(
-            f"snapshot {snapshot.sha256[:12]} can't be read: {fault}; freeze the set again, or restore the database "
+            f"snapshot {snapshot.sha256[:12]} can't be read: {what}; freeze the set again, or restore the database "
             "from a copy"
         )
 
 
-def _fault(snapshot: t.Snapshot) -> str | None:
+def fault(snapshot: t.Snapshot) -> str | None:
+    """Return what keeps the snapshot from being what its name stands for; None where nothing does."""
     if not is_named(snapshot):
         return "its manifest is not the one that its name is the sha256 of"
     if (made := snapshot.manifest.get("format")) != FORMAT:

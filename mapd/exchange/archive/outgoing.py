@@ -32,7 +32,7 @@ from mapd.errors import BadInput
 from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, file_of
 from mapd.exchange.archive.shapes import carried, referred, travelling
 from mapd.people import person_name
-from mapd.store import db, queries
+from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
 
 BLOCK = 500  # rows that are read at once
@@ -54,12 +54,16 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: str) -> Saved:
 
     It sees one moment of the project, and keeps nobody from writing meanwhile.
 
-    Raises: BadInput where the file can't be written, or a row is larger than an archive may hold.
+    Raises: BadInput where the file can't be written, a row is larger than an archive may hold, or a snapshot is
+    damaged: nobody could import it.
     """
     person = person_name(by)
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
         with one_moment(engine) as session, temporary.open("wb") as file:
+            for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
+                snapshots.check(snapshot)
+                session.expunge(snapshot)
             rows = _pack(session, file, masks_of(session, home))
         with temporary.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
