@@ -44,26 +44,26 @@ def tables(count: int) -> dict[str, Iterable[dict[str, Any]]]:
     def text(words: int) -> str:
         return " ".join(draw.choice(WORDS) for _ in range(words))
 
-    wrong = {"answer": "2", "outcome": "incorrect", "our_outcome": "incorrect"}
-    asked = {"set_id": "set", "split": "train", "task": "numeric", "gold": "1"}
-    voted = {"prompt_sha256": PROMPT, "score": 4, "raw_score": "4", "status": "ok", "saw_gold": True}
-    three = range(3)
+    answer = {"answer": "2", "outcome": "incorrect", "our_outcome": "incorrect"}
+    question = {"set_id": "set", "split": "train", "task": "numeric", "gold": "1"}
+    vote = {"prompt_sha256": PROMPT, "score": 4, "raw_score": "4", "status": "ok", "saw_gold": True}
+    numbers = range(3)
     return {
         "prompt": [{"sha256": PROMPT, "kind": "imported", "text": ""}],
         "question_set": [{"uid": "set", "name": "large", "source": "made", "sha256": "b" * 64} | STAMP],
         "student": [{"uid": "student", "name": "large", "base": "x"} | STAMP],
-        "teacher": [{"uid": f"t{n}", "name": f"large {n}", "kind": "imported"} | STAMP for n in three],
+        "teacher": [{"uid": f"t{n}", "name": f"large {n}", "kind": "imported"} | STAMP for n in numbers],
         "exam": [
             {"uid": "exam", "name": "large", "student_id": "student", "set_id": "set", "split": "train"}
             | {"graded_by": "import"}
             | STAMP
         ],
         "question": (
-            {"uid": uid("q", n), "source_id": str(n), "position": n, "text": text(25)} | asked | STAMP
+            {"uid": uid("q", n), "source_id": str(n), "position": n, "text": text(25)} | question | STAMP
             for n in range(count)
         ),
         "attempt": (
-            {"uid": uid("a", n), "exam_id": "exam", "question_id": uid("q", n), "text": text(20)} | wrong | STAMP
+            {"uid": uid("a", n), "exam_id": "exam", "question_id": uid("q", n), "text": text(20)} | answer | STAMP
             for n in range(count)
         ),
         "explanation": (
@@ -71,13 +71,13 @@ def tables(count: int) -> dict[str, Iterable[dict[str, Any]]]:
             | {"prompt_sha256": PROMPT, "text": text(30)}
             | STAMP
             for n in range(count)
-            for by in three
+            for by in numbers
         ),
         "review": (
-            {"uid": uid("r", n, by, of), "explanation_id": uid("x", n, by), "reviewer_id": f"t{of}"} | voted | STAMP
+            {"uid": uid("r", n, by, of), "explanation_id": uid("x", n, by), "reviewer_id": f"t{of}"} | vote | STAMP
             for n in range(count)
-            for by in three
-            for of in three
+            for by in numbers
+            for of in numbers
             if by != of
         ),
     }
@@ -85,37 +85,37 @@ def tables(count: int) -> dict[str, Iterable[dict[str, Any]]]:
 
 def write(path: Path, count: int) -> None:
     """The archive, row by row."""
-    listed = {}
+    entries = {}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for table, rows in tables(count).items():
             digest, number = hashlib.sha256(), 0
-            with packed.open(f"{table}.jsonl", "w", force_zip64=True) as out:
+            with packed.open(f"{table}.jsonl", "w", force_zip64=True) as stream:
                 for row in rows:
                     line = json.dumps(row).encode() + b"\n"
                     digest.update(line)
-                    out.write(line)
+                    stream.write(line)
                     number += 1
-            listed[table] = {"rows": number, "sha256": digest.hexdigest()}
-        packed.writestr("manifest.json", json.dumps({"format": 1, "schema": "0013", "tables": listed}))
+            entries[table] = {"rows": number, "sha256": digest.hexdigest()}
+        packed.writestr("manifest.json", json.dumps({"format": 1, "schema": "0013", "tables": entries}))
 
 
 @contextmanager
 def waiting(file: Path) -> Iterator[list[float]]:
     """Write into the project now and then; how long each waited for its turn."""
-    waits, done = [0.0], threading.Event()
+    waiting_times, stop = [0.0], threading.Event()
 
     def write_on() -> None:
         connection = sqlite3.connect(file, timeout=120, isolation_level=None)
-        while not done.wait(0.02):
+        while not stop.wait(0.02):
             started = time.perf_counter()
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("COMMIT")
-            waits.append(time.perf_counter() - started)
+            waiting_times.append(time.perf_counter() - started)
 
     thread = threading.Thread(target=write_on)
     thread.start()
-    yield waits
-    done.set()
+    yield waiting_times
+    stop.set()
     thread.join()
 
 
@@ -123,28 +123,29 @@ def main() -> None:
     """Measure once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home, file = Path(folder) / "home", Path(folder) / "large.zip"
-        write(file, given.rows // A_QUESTION)
+        write(file, arguments.rows // A_QUESTION)
         engine = db.open_store(Settings(home=home, database_url=None))
         clock = [time.perf_counter()]
 
-        def took(what: str) -> None:
+        def report(stage: str) -> None:
             clock.append(time.perf_counter())
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-            print(f"{what:<24} {clock[-1] - clock[-2]:8.1f} s, memory up to {peak} MB", flush=True)
+            print(f"{stage:<24} {clock[-1] - clock[-2]:8.1f} s, memory up to {peak} MB", flush=True)
 
-        with file.open("rb") as opened, archive.staged(file.name, opened) as staged:
-            took("read and checked")
-            archive.preview(engine, staged, home)
-            took("compared")
-            with waiting(home / "mapd.db") as waits:
-                loaded = archive.load(engine, staged, home, by="bench")
-            took("compared and brought in")
+        with file.open("rb") as stream, archive.stage(file.name, stream) as staging:
+            report("read and checked")
+            archive.preview(engine, staging, home)
+            report("compared")
+            with waiting(home / "mapd.db") as waiting_times:
+                result = archive.load(engine, staging, home, by="bench")
+            report("compared and brought in")
         archive.export(engine, home / "out.zip", home, by="bench")
-        took("exported")
-        print(f"{loaded.rows_new:,} rows; of {len(waits):,} writes meanwhile the longest waited {max(waits):.2f} s")
+        report("exported")
+        longest = f"of {len(waiting_times):,} writes meanwhile the longest waited {max(waiting_times):.2f} s"
+        print(f"{result.rows_new:,} rows; {longest}")
 
 
 if __name__ == "__main__":

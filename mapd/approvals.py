@@ -63,16 +63,16 @@ def server(kind: str, base_url: str | None) -> str:
 def servers(session: Session, variable: str) -> list[str]:
     """Return the servers that the key under this name may be sent to."""
     query = select(t.KeyApproval.server).where(t.KeyApproval.key_env == variable).order_by(col(t.KeyApproval.id))
-    own = [server(OF_PROVIDERS[variable], None)] if variable in OF_PROVIDERS else []
-    return [*own, *session.exec(query).all()]
+    homes = [server(OF_PROVIDERS[variable], None)] if variable in OF_PROVIDERS else []
+    return [*homes, *session.exec(query).all()]
 
 
 def doubt(session: Session, variable: str, to: str) -> str | None:
     """Return why sending the key to this server needs a yes of its own: it is a key for another one. Else None."""
-    known = servers(session, variable)
-    if not known or to in known:
+    destinations = servers(session, variable)
+    if not destinations or to in destinations:
         return None
-    return f"{variable} is a key for {', '.join(known)}, not for {to}"
+    return f"{variable} is a key for {', '.join(destinations)}, not for {to}"
 
 
 def approve(session: Session, variable: str, to: str, *, by: str) -> None:
@@ -89,7 +89,7 @@ def require(session: Session, variable: str, to: str) -> None:
 
     Raises: BadInput where nobody approved that.
     """
-    known = servers(session, variable)
-    if to not in known:
-        meant = f"it is approved for {', '.join(known)}" if known else "it is approved for no server"
-        raise BadInput(f"the key {variable} is not sent to {to}: {meant}; `mapd teachers enable` shows both and asks")
+    destinations = servers(session, variable)
+    if to not in destinations:
+        reason = f"it is approved for {', '.join(destinations)}" if destinations else "it is approved for no server"
+        raise BadInput(f"the key {variable} is not sent to {to}: {reason}; `mapd teachers enable` shows both and asks")

@@ -80,9 +80,9 @@ def _database(engine: sa.Engine) -> Finding:
         version = db.current_version(connection)
         exams = session.exec(select(func.count()).select_from(t.Exam)).one()
         faults = [*_damage(connection), *_differences(connection)]
-    said = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
-    found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {said}"
-    return Finding("database", not faults, found, f"{db.COPY}: what is read of it may be wrong ({said})")
+    summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
+    found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
+    return Finding("database", not faults, found, f"{db.COPY}: what is read of it may be wrong ({summary})")
 
 
 def _damage(connection: sa.Connection) -> Iterator[str]:
@@ -96,13 +96,13 @@ def _damage(connection: sa.Connection) -> Iterator[str]:
 
 def _differences(connection: sa.Connection) -> Iterator[str]:
     """How the schema differs from the one that this code has."""
-    ours = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
-    for change in compare_metadata(MigrationContext.configure(connection, opts=ours), t.metadata):
+    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
+    for change in compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata):
         act, *about = change if isinstance(change, tuple) else change[0]
-        named = next((part for part in reversed(about) if hasattr(part, "name")), None)
-        table = getattr(getattr(named, "table", None), "name", "")
+        subject = next((part for part in reversed(about) if hasattr(part, "name")), None)
+        table = getattr(getattr(subject, "table", None), "name", "")
         if act.startswith("add_"):  # so it would be mended
-            yield f"no {act.removeprefix('add_')} {table} {getattr(named, 'name', '')}".replace("  ", " ")
+            yield f"no {act.removeprefix('add_')} {table} {getattr(subject, 'name', '')}".replace("  ", " ")
         elif act.startswith("modify_"):
             yield f"another {act.removeprefix('modify_')} of {about[1]}.{about[2]}"
     kind = {"sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'"}
@@ -119,24 +119,24 @@ def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
     with db.reading(engine) as session:
         frozen = [row.sha256 for row in queries.snapshots(session)]
         learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.listed(session)]
-        known = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
-        begun = archive.unfinished(session)
+        sha256_of_source = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
+        unfinished = archive.list_unfinished(session)
     yield _all_well(
         "snapshots",
         len(frozen),
         list(_snapshot_faults(engine, frozen)),
         "freeze the same set again, or restore the database from a copy",
     )
-    faults = [fault for learner in learners if (fault := _student_fault(home, known, *learner)) is not None]
+    faults = [fault for learner in learners if (fault := _student_fault(home, sha256_of_source, *learner)) is not None]
     yield _all_well("students", len(learners), faults, "put the files back, or add or finetune it again")
-    if begun:
+    if unfinished:
         cure = "import the same file again: it goes on where it was"
-        yield Finding("archives", False, f"cut off while it came in: {'; '.join(begun)}", cure)
+        yield Finding("archives", False, f"cut off while it came in: {'; '.join(unfinished)}", cure)
 
 
-def _all_well(what: str, number: int, faults: list[str], cure: str) -> Finding:
-    found = f"{number:,} {what if number != 1 else what[:-1]}, {'; '.join(faults[:MOST_NAMED]) or 'ok'}"
-    return Finding(what, not faults, found, f"{'; '.join(faults[:MOST_NAMED])}: {cure}" if faults else "")
+def _all_well(subject: str, number: int, faults: list[str], cure: str) -> Finding:
+    result = f"{number:,} {subject if number != 1 else subject[:-1]}, {'; '.join(faults[:MOST_NAMED]) or 'ok'}"
+    return Finding(subject, not faults, result, f"{'; '.join(faults[:MOST_NAMED])}: {cure}" if faults else "")
 
 
 def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
@@ -149,7 +149,7 @@ def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
 
 
 def _student_fault(
-    home: Path, known: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
+    home: Path, sha256_of_source: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
 ) -> str | None:
     """What keeps a student whose files are here from being asked; None where they are well, or elsewhere."""
     kind, _, where = base.partition(":")
@@ -157,7 +157,7 @@ def _student_fault(
     try:
         if kind in ("package", "path") and folder.is_dir():
             weights.check_files(weights.require_model(folder))
-            if known.get(base, "") not in ("", weights.fingerprint(folder)):
+            if sha256_of_source.get(base, "") not in ("", weights.fingerprint(folder)):
                 return f"{name}: the model's files in {folder} are others than before"
         if adapter is not None and (home / adapter).is_dir() and weights.fingerprint(home / adapter) != sha256:
             return f"{name}: the files of its adapter are not those that its finetune wrote"
@@ -169,6 +169,6 @@ def _student_fault(
 def _queue(home: Path) -> Iterator[Finding]:
     """The worker's queue: SQLite's, where it is a file."""
     if (home / "jobs.db").is_file():
-        said = db.fault_of(home / "jobs.db") or "ok"
+        state = db.fault_of(home / "jobs.db") or "ok"
         cure = f"end the worker and remove {home / 'jobs.db'}: it is made again of the jobs that wait"
-        yield Finding("queue of jobs", said == "ok", f"check {said}", cure)
+        yield Finding("queue of jobs", state == "ok", f"check {state}", cure)

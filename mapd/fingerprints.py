@@ -40,11 +40,11 @@ def record(session: Session, source: str, sha256: str) -> None:
 
     Raises: BadInput where it had another before.
     """
-    known = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
-    if known is None:
+    first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
+    if first_sha256 is None:
         session.add(t.Fingerprint(source=source, sha256=sha256))
         session.flush()
-    elif known != sha256:
+    elif first_sha256 != sha256:
         raise _changed(source)
 
 
@@ -64,12 +64,12 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
         folder = weights.require_model(fetch(where))
     sha256 = weights.fingerprint(folder)
     with db.reading(engine) as session:
-        known = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
-    if known is None:
+        first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
+    if first_sha256 is None:
         sandbox.check(folder)
         with db.writing(engine) as session:
             record(session, source, sha256)
-    elif known != sha256:
+    elif first_sha256 != sha256:
         raise _changed(source)
     return folder
 
@@ -78,14 +78,14 @@ def _packaged(engine: sa.Engine, home: Path) -> Path:
     """The packaged model's folder. One that is made now is what it is; its files are not foreign."""
     from mapd.models.local import convert
 
-    made = weights.converted(home).is_dir()
+    is_converted = weights.converted(home).is_dir()
     folder = convert(home)
     sha256 = weights.fingerprint(folder)
     with db.writing(engine) as session:
         row = session.exec(select(t.Fingerprint).where(t.Fingerprint.source == weights.PACKAGED)).first()
         if row is None:
             session.add(t.Fingerprint(source=weights.PACKAGED, sha256=sha256))
-        elif not made:
+        elif not is_converted:
             session.execute(sa.update(t.Fingerprint).where(col(t.Fingerprint.id) == row.id).values(sha256=sha256))
         elif row.sha256 != sha256:
             raise BadInput(

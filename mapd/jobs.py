@@ -150,8 +150,8 @@ def state(job: t.Job) -> str:
 
 def pace(session: Session, kind: str) -> float | None:
     """How many a second (questions, calls, steps) the latest jobs of a kind did; None where none has run here."""
-    here = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
-    ended = select(t.Job).where(*here, col(t.Job.started_at).is_not(None))
+    own_jobs = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
+    ended = select(t.Job).where(*own_jobs, col(t.Job.started_at).is_not(None))
     paces = []
     for job in session.exec(ended.order_by(col(t.Job.id).desc()).limit(PACE_OF)).all():
         if job.started_at and job.ended_at and job.done and job.attempt == 1:

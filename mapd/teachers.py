@@ -114,9 +114,9 @@ def add(
         approve_key(session, row.key_env, approvals.server(kind, row.base_url), by=person, approved=approved)
     if sha256 is not None:
         fingerprints.record(session, source, sha256)
-    there = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
-    if there is not None:
-        return _changed(session, there, row, person, limited=limits is not None)
+    namesake = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
+    if namesake is not None:
+        return _changed(session, namesake, row, person, limited=limits is not None)
     session.add(row)
     queries.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
     session.flush()
@@ -174,22 +174,24 @@ def approve_key(session: Session, variable: str, server: str, *, by: str, approv
     approvals.approve(session, variable, server, by=by)
 
 
-def _changed(session: Session, there: t.Teacher, row: t.Teacher, person: str, limited: bool) -> t.Teacher:
+def _changed(session: Session, namesake: t.Teacher, row: t.Teacher, person: str, limited: bool) -> t.Teacher:
     """The teacher that is there, with what may change of it."""
-    if _content(there) != _content(row):
-        raise BadInput(f"there is another teacher named {row.name}: {there.kind} {there.model}; choose another name")
+    if _content(namesake) != _content(row):
+        raise BadInput(
+            f"there is another teacher named {row.name}: {namesake.kind} {namesake.model}; choose another name"
+        )
     now = {
-        "limits": row.limits if limited else there.limits,
-        "price": row.price or there.price,
-        "key_env": row.key_env or there.key_env,
+        "limits": row.limits if limited else namesake.limits,
+        "price": row.price or namesake.price,
+        "key_env": row.key_env or namesake.key_env,
     }
-    if any(getattr(there, name) != value for name, value in now.items()):
+    if any(getattr(namesake, name) != value for name, value in now.items()):
         for name, value in now.items():
-            setattr(there, name, value)
-        session.add(there)
+            setattr(namesake, name, value)
+        session.add(namesake)
         queries.audit(session, person, "change teacher", f"teacher {row.name}", **now)
         session.flush()
-    return there
+    return namesake
 
 
 def _settings(kind: str, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,9 +265,9 @@ def enabling(session: Session, name: str, key_env: str | None = None) -> Enablin
     if key_env is not None and server is None:
         raise BadInput(f"a teacher of kind {row.kind} works on this machine: it takes no key")
     variable = key_env or row.key_env
-    unknown = variable is not None and server not in approvals.servers(session, keys.checked_name(variable))
-    foreign = row.origin is not None and row.kind != "simulated"
-    return Enabling(row.name, row.model, server, variable, needs_yes=unknown or foreign)
+    is_new = variable is not None and server not in approvals.servers(session, keys.checked_name(variable))
+    is_foreign = row.origin is not None and row.kind != "simulated"
+    return Enabling(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
 
 
 def enable(session: Session, name: str, by: str, *, key_env: str | None = None, approved: bool = False) -> t.Teacher:
@@ -273,19 +275,18 @@ def enable(session: Session, name: str, by: str, *, key_env: str | None = None, 
 
     Raises: NotFound for an unknown one; BadInput where it isn't approved, or the key's name is none.
     """
-    what, row, person = enabling(session, name, key_env), get(session, name), person_name(by)
-    if what.needs_yes and not approved:
+    effect, row, person = enabling(session, name, key_env), get(session, name), person_name(by)
+    if effect.needs_yes and not approved:
         raise BadInput(
-            f"{what.in_words}: nobody here has said yes to that; say it with --yes, on the page with its box"
+            f"{effect.in_words}: nobody here has said yes to that; say it with --yes, on the page with its box"
         )
-    if what.key_env is not None and what.server is not None:
-        approvals.approve(session, what.key_env, what.server, by=person)
-    if row.disabled or row.origin is not None or row.key_env != what.key_env:
-        row.disabled, row.origin, row.key_env = False, None, what.key_env
+    if effect.key_env is not None and effect.server is not None:
+        approvals.approve(session, effect.key_env, effect.server, by=person)
+    if row.disabled or row.origin is not None or row.key_env != effect.key_env:
+        row.disabled, row.origin, row.key_env = False, None, effect.key_env
         session.add(row)
-        queries.audit(
-            session, person, "enable teacher", f"teacher {name}", server=what.server, model=row.model, key=what.key_env
-        )
+        detail = {"server": effect.server, "model": row.model, "key": effect.key_env}
+        queries.audit(session, person, "enable teacher", f"teacher {name}", **detail)
         session.flush()
     return row
 

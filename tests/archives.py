@@ -32,12 +32,12 @@ def packed(lines: Lines, schema: str = "0013") -> bytes:
 def zipped(files: dict[str, bytes], rows: dict[str, int], schema: str = "0013") -> bytes:
     """An archive of these bytes, whatever they are."""
     tables = {name: {"rows": rows[name], "sha256": hashlib.sha256(body).hexdigest()} for name, body in files.items()}
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive_:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive_:
         for name, body in files.items():
             archive_.writestr(f"{name}.jsonl", body)
         archive_.writestr(MANIFEST, json.dumps({"format": 1, "schema": schema, "tables": tables}))
-    return out.getvalue()
+    return stream.getvalue()
 
 
 def changed(content: bytes, change: Callable[[Lines], object], schema: str = "0013") -> bytes:
@@ -57,11 +57,11 @@ def exported(engine: sa.Engine, home: Path, folder: Path) -> bytes:
 
 def bring_in(engine: sa.Engine, home: Path, content: bytes, *, count: bool = False) -> archive.Loaded:
     """Import it."""
-    with archive.staged("in.zip", io.BytesIO(content)) as staged:
-        return archive.load(engine, staged, home, by="ben", count_judgements=count)
+    with archive.stage("in.zip", io.BytesIO(content)) as staging:
+        return archive.load(engine, staging, home, by="ben", count_judgements=count)
 
 
 def preview(engine: sa.Engine, home: Path, content: bytes) -> archive.Contents:
     """What it would bring."""
-    with archive.staged("in.zip", io.BytesIO(content)) as staged:
-        return archive.preview(engine, staged, home)
+    with archive.stage("in.zip", io.BytesIO(content)) as staging:
+        return archive.preview(engine, staging, home)

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def checked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders that were looked into, in no process of its own: that takes seconds."""
     folders: list[Path] = []
     monkeypatch.setattr(sandbox, "check", folders.append)
@@ -35,18 +35,18 @@ def kept(engine: sa.Engine) -> dict[str, str]:
 
 
 def test_a_folder_is_looked_into_once_and_hashed_each_time(
-    engine: sa.Engine, home: Path, folder: Path, checked: list[Path]
+    engine: sa.Engine, home: Path, folder: Path, checks: list[Path]
 ) -> None:
     with db.writing(engine) as session:
         student = students.add(session, "tiny", path=folder, by="ann")
         teacher = teachers.add(session, "small", kind="local", model=str(folder), by="ann")
         session.expunge_all()
     assert kept(engine) == {f"path:{folder}": weights.fingerprint(folder)}
-    assert len(checked) == 2
+    assert len(checks) == 2
     (folder / "README.md").write_text("what no loader reads")
     assert students.opened(engine, student, home)
     assert teachers.opened(engine, teacher)
-    assert len(checked) == 2, "it is known"
+    assert len(checks) == 2, "it is known"
     config = folder / "config.json"
     config.write_text(config.read_text() + "\n")
     for ask in (lambda: students.opened(engine, student, home), lambda: teachers.opened(engine, teacher)):
@@ -74,19 +74,19 @@ def test_every_file_that_is_read_counts(folder: Path, file: str) -> None:
 
 
 def test_what_the_hub_gives_is_what_it_gave(
-    engine: sa.Engine, home: Path, folder: Path, checked: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, home: Path, folder: Path, checks: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "fetch", lambda name: folder)
     for _ in range(2):
         assert fingerprints.folder_of(engine, "hub:org/name", home) == folder
-    assert checked == [folder]
+    assert checks == [folder]
     (folder / "chat_template.jinja").write_text("another")
     with pytest.raises(BadInput, match="others than when it was first named here: hub:org/name"):
         fingerprints.folder_of(engine, "hub:org/name", home)
 
 
 def test_the_packaged_model_is_as_it_was_made(
-    engine: sa.Engine, home: Path, checked: list[Path], monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, home: Path, checks: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def convert(home: Path) -> Path:
         place = weights.converted(home)
@@ -102,7 +102,7 @@ def test_the_packaged_model_is_as_it_was_made(
         file.unlink()
     place.rmdir()
     assert fingerprints.folder_of(engine, weights.PACKAGED, home) == place
-    assert checked == []
+    assert checks == []
 
 
 def test_the_command_says_it_in_one_line(
@@ -118,8 +118,8 @@ def test_the_command_says_it_in_one_line(
 
     assert run("students", "add", "tiny", "--path", folder) == (0, "")
     (folder / "config.json").write_text("[]")
-    code, said = run("students", "add", "other", "--path", folder)
-    assert (code, said.count("\n")) == (1, 1)
-    assert "config.json holds no JSON object" in said
+    code, line = run("students", "add", "other", "--path", folder)
+    assert (code, line.count("\n")) == (1, 1)
+    assert "config.json holds no JSON object" in line
     with db.reading(db.open_store(Settings())) as session:
         assert [row.name for row in students.listed(session)] == ["tiny"]

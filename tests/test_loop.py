@@ -53,7 +53,7 @@ def test_an_imported_demo_says_in_one_line_that_its_adapter_stayed_behind(home: 
     archive.export(engine, tmp_path / "demo.zip", home, by="ann")
     there = tmp_path / "there"
     other = db.open_store(Settings(home=there))
-    with (tmp_path / "demo.zip").open("rb") as file, archive.staged("demo.zip", file) as staged:
+    with (tmp_path / "demo.zip").open("rb") as file, archive.stage("demo.zip", file) as staged:
         archive.load(other, staged, there, by="ben")
     with db.writing(other) as session:
         for name in loop.TEACHERS:

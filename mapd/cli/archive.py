@@ -12,7 +12,7 @@ from rich.progress import Progress
 from mapd.cli.shared import AsJson, PersonName, errors, show
 from mapd.errors import BadInput
 from mapd.exchange import archive
-from mapd.exchange.archive import Contents, Staged
+from mapd.exchange.archive import Contents, Staging
 from mapd.people import this_person
 from mapd.settings import Settings
 from mapd.store import db
@@ -38,8 +38,8 @@ def show_archive(file: ArchiveFile, as_json: AsJson = False) -> None:
     """Say what an archive would bring into this project. Nothing is written."""
     settings = Settings()
     engine = db.open_store(settings)
-    with _staged(file, as_json) as staged:
-        _show(archive.preview(engine, staged, settings.home), as_json)
+    with _stage(file, as_json) as staging:
+        _show(archive.preview(engine, staging, settings.home), as_json)
 
 
 @archiving.command("import")
@@ -53,38 +53,38 @@ def import_archive(
     """
     settings = Settings()
     engine = db.open_store(settings)
-    with _staged(file, as_json) as staged:
+    with _stage(file, as_json) as staging:
         if not as_json:
-            _show(archive.preview(engine, staged, settings.home), as_json)
+            _show(archive.preview(engine, staging, settings.home), as_json)
         with _bar("importing", as_json) as tell:
-            loaded = archive.load(
+            outcome = archive.load(
                 engine,
-                staged,
+                staging,
                 settings.home,
                 by=by or this_person(),
                 count_judgements=count_judgements,
                 progress=tell,
             )
-    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(loaded).items()}
-    done = loaded.rows_new or loaded.judgements_counted
-    show(result, as_json, "imported" if done else "nothing new: all of it is here already")
+    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(outcome).items()}
+    change = outcome.rows_new or outcome.judgements_counted
+    show(result, as_json, "imported" if change else "nothing new: all of it is here already")
 
 
 @contextmanager
-def _staged(file: Path, as_json: bool) -> Iterator[Staged]:
+def _stage(file: Path, as_json: bool) -> Iterator[Staging]:
     try:
-        opened = file.open("rb")
+        stream = file.open("rb")
     except OSError as error:
         raise BadInput(f"the archive can't be read: {file} ({error.strerror}); check the path") from error
-    with opened, _bar("reading", as_json) as tell, archive.staged(file.name, opened, tell) as staged:
-        yield staged
+    with stream, _bar("reading", as_json) as tell, archive.stage(file.name, stream, tell) as staging:
+        yield staging
 
 
 @contextmanager
-def _bar(what: str, as_json: bool) -> Iterator[archive.Progress]:
+def _bar(title: str, as_json: bool) -> Iterator[archive.Progress]:
     with Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(title, total=None)
+        yield lambda rows, total: bar.update(task, completed=rows, total=total)
 
 
 def _show(contents: Contents, as_json: bool) -> None:

@@ -160,9 +160,9 @@ def enable_teacher(
 ) -> None:
     """Ask a teacher again. For one that came with an archive it shows server, model and key, and asks first."""
     with reading() as session:
-        what = teachers.enabling(session, name, key_env)
-    if what.needs_yes:
-        agree(what.in_words, yes)
+        effect = teachers.enabling(session, name, key_env)
+    if effect.needs_yes:
+        agree(effect.in_words, yes)
     with writing() as session:
         result = _described(teachers.enable(session, name, by or this_person(), key_env=key_env, approved=True))
     show(result, as_json, "enabled")

@@ -27,7 +27,7 @@ LONGEST = 20_000  # characters
 class Version:
     """One version, from when on until when it was the current one, and how many verdicts were given by it.
 
-    `foreign`: it came with an archive. It is current only where the project has none of its own.
+    `from_archive`: it came with an archive. It is current only where the project has none of its own.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Version:
     since: datetime
     until: datetime | None
     judged: int
-    foreign: bool = False
+    from_archive: bool = False
 
 
 def current(session: Session) -> t.Guidelines | None:

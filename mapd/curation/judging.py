@@ -129,8 +129,8 @@ def undo(session: Session, judgement_id: int, *, by: str, token: str | None = No
         raise BadInput(f"judgement {judgement_id} came with an archive and doesn't count: there is nothing to undo")
     if row.person != person:
         raise BadInput(f"judgement {judgement_id} is {row.person}'s: only the one who made it can undo it")
-    undone = select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id, t.Judgement.counts)
-    if session.exec(undone).first() is not None:
+    earlier_undo = select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id, t.Judgement.counts)
+    if session.exec(earlier_undo).first() is not None:
         raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0
     target = Target(row.target, target_id)

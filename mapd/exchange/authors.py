@@ -370,9 +370,9 @@ def store(
         if not 0 < len(name.strip()) <= LONGEST_NAME or UNSTORABLE.search(name):
             limits = f"1 to {LONGEST_NAME} characters of text"
             raise BadInput(f"a dataset or student can't be named {_short(name)}: {limits}")
-    there = exam_of(session, parsed)
-    if there is not None:
-        return _imported(parsed, there.uid, new=False)
+    namesake = exam_of(session, parsed)
+    if namesake is not None:
+        return _imported(parsed, namesake.uid, new=False)
     writer = _Writer(session, parsed)
     exam = writer.exam()
     for start in range(0, len(parsed.rows), BLOCK):
@@ -400,32 +400,35 @@ def exam_of(session: Session, parsed: Parsed) -> t.Exam | None:
     return exam
 
 
+Votes = dict[str, tuple[int | None, str | None]]  # by uid: the score, and what it was read from
+
+
 def _holds(session: Session, parsed: Parsed) -> bool:
     """Whether the project has every text and vote of the import as the files have it."""
     for start in range(0, len(parsed.rows), BLOCK):
-        texts, votes = _told(parsed, parsed.rows[start : start + BLOCK])
+        texts, votes = _read_content(parsed, parsed.rows[start : start + BLOCK])
         attempts = session.exec(select(t.Attempt.uid, t.Attempt.text).where(col(t.Attempt.uid).in_(texts))).all()
         explained = select(t.Explanation.uid, t.Explanation.text).where(col(t.Explanation.uid).in_(texts))
-        given = select(t.Review.uid, t.Review.score, t.Review.raw_score).where(col(t.Review.uid).in_(votes))
+        reviews = select(t.Review.uid, t.Review.score, t.Review.raw_score).where(col(t.Review.uid).in_(votes))
         if dict([*attempts, *session.exec(explained).all()]) != texts:
             return False
-        if {uid: (score, raw) for uid, score, raw in session.exec(given).all()} != votes:
+        if {uid: (score, raw) for uid, score, raw in session.exec(reviews).all()} != votes:
             return False
     return True
 
 
-def _told(parsed: Parsed, rows: Sequence[Row]) -> tuple[dict[str, str], dict[str, tuple[int | None, str | None]]]:
+def _read_content(parsed: Parsed, rows: Sequence[Row]) -> tuple[dict[str, str], Votes]:
     """What the files say in these rows, by uid: the texts, and each vote with what it was read from."""
     texts: dict[str, str] = {}
-    votes: dict[str, tuple[int | None, str | None]] = {}
+    votes: Votes = {}
     for row in rows:
         texts[_uid(parsed, "attempt", row.source_id)] = row.response
         texts |= {_uid(parsed, "feedback", row.source_id, who): text for who, text in row.feedback.items()}
         for who, (text, scores) in row.rationales.items():
             texts[_uid(parsed, "rationale", row.source_id, who)] = text
             for by, number in scores:
-                read = vote(number)
-                votes[_uid(parsed, "review", row.source_id, who, by)] = (read.score, read.raw)
+                ballot = vote(number)
+                votes[_uid(parsed, "review", row.source_id, who, by)] = (ballot.score, ballot.raw)
     return texts, votes
 
 

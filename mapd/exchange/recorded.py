@@ -29,7 +29,7 @@ MADE_WITH = ("mapd-studio", "torch", "transformers", "peft")
 
 def is_fresh(session: Session) -> bool:
     """Whether the project holds no exam yet, or but a part of the recording: loading it was cut off."""
-    return not queries.exams(session) or any(PROJECT in begun for begun in archive.unfinished(session))
+    return not queries.exams(session) or any(PROJECT in name for name in archive.list_unfinished(session))
 
 
 def record(
@@ -67,11 +67,11 @@ def load(engine: sa.Engine, home: Path, *, by: str, folder: Path = FOLDER) -> bo
     """
     file = folder / PROJECT
     with db.reading(engine) as session:
-        fresh = is_fresh(session)
-    if not fresh or not file.is_file():
+        is_new = is_fresh(session)
+    if not is_new or not file.is_file():
         return False
-    with file.open("rb") as opened, archive.staged(file.name, opened) as staged:
-        archive.load(engine, staged, home, by=by, count_judgements=True)
+    with file.open("rb") as stream, archive.stage(file.name, stream) as staging:
+        archive.load(engine, staging, home, by=by, count_judgements=True)
     with db.writing(engine) as session:
         for teacher in teachers.listed(session):
             if teacher.simulated and teacher.origin is not None:

@@ -41,7 +41,7 @@ class Finetuned:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Training:
     """What a training gave: its adapter's fingerprint, whether it is a new one, and what it was taught."""
 
     sha256: str
@@ -93,8 +93,8 @@ def run(
 
             trained_now = not (folder / "adapter").is_dir()
             adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-            made = Made(weights.fingerprint(adapter), trained_now, given)
-            return _end(engine, finetune_id, parent, snapshot.sha256, made, person)
+            training = Training(weights.fingerprint(adapter), trained_now, given)
+            return _end(engine, finetune_id, parent, snapshot.sha256, training, person)
     except Timeout as error:
         raise BadInput(f"the finetune {row.uid} is running already: wait for it, or end the other one") from error
     except OSError as error:
@@ -149,16 +149,16 @@ def _begin(engine: sa.Engine, row: t.Finetune) -> int:
     Raises: BadInput where the one that is there is of another student or snapshot.
     """
     with db.writing(engine) as session:
-        there = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
-        if there is None:
+        namesake = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
+        if namesake is None:
             session.add(row)
             session.flush()
-        elif (there.parent_id, there.snapshot_id) != (row.parent_id, row.snapshot_id):
+        elif (namesake.parent_id, namesake.snapshot_id) != (row.parent_id, row.snapshot_id):
             raise BadInput(
                 f"the finetune {row.uid[:12]} has the name of this one and is another: it came with an archive; "
                 "finetune in a project of its own, with MAPD_HOME=FOLDER"
             )
-        return queries.identity(there or row)
+        return queries.identity(namesake or row)
 
 
 def _record(engine: sa.Engine, finetune_id: int, step: Step) -> None:
@@ -178,7 +178,7 @@ def _record(engine: sa.Engine, finetune_id: int, step: Step) -> None:
             )
 
 
-def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, made: Made, by: str) -> Finetuned:
+def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, training: Training, by: str) -> Finetuned:
     """Put the new student in, and tell what was done. Ended before, it is only told.
 
     Raises: BadInput where the adapter that was there isn't the one that the student's row names.
@@ -186,8 +186,8 @@ def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, ma
     with db.writing(engine) as session:
         row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
         steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
-        given = made.examples
-        done = {"pairs": len(given.items), "steps": len(steps), "cut": given.cut, "left_out": given.left_out}
+        given = training.examples
+        counts = {"pairs": len(given.items), "steps": len(steps), "cut": given.cut, "left_out": given.left_out}
         new = session.get(t.Student, row.student_id) if row.student_id is not None else None
         if new is None:
             new = t.Student(
@@ -197,18 +197,18 @@ def _end(engine: sa.Engine, finetune_id: int, parent: t.Student, sha256: str, ma
                 parent_id=parent.id,
                 snapshot_sha256=sha256,
                 adapter=f"finetunes/{row.uid}/adapter",
-                adapter_sha256=made.sha256,
+                adapter_sha256=training.sha256,
                 round=parent.round + 1,
             )
             session.add(new)
             session.flush()
             row.student_id = new.id
-            queries.audit(session, by, "finetune", f"student {new.uid}", finetune=row.uid, **done)
-        elif made.trained_now:  # its row came with an archive, or its folder was removed
-            new.adapter_sha256 = made.sha256
-        elif new.adapter_sha256 != made.sha256:
+            queries.audit(session, by, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
+        elif training.trained_now:  # its row came with an archive, or its folder was removed
+            new.adapter_sha256 = training.sha256
+        elif new.adapter_sha256 != training.sha256:
             raise BadInput(
                 f"the adapter of student {new.name} is not the one that its finetune wrote: {new.adapter}; put the "
                 "files back, or remove the folder and start again"
             )
-        return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **done)
+        return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **counts)

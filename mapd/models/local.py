@@ -115,19 +115,19 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
     Raises: BadInput where it is no folder of a model, or its weights are not all of the model's.
     """
     weights.check_files(weights.require_model(folder))
-    read: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, **read)
-        read |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
-        made: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **read)
-        model, told = made
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
+        options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
+        made: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
+        model, report = made
     except Exception as error:  # a foreign folder makes a library raise what it likes
         raise BadInput(f"the model can't be loaded: {folder} ({in_a_line(error)}); check the folder") from error
-    wrong = sorted(map(str, (*told["missing_keys"], *told["mismatched_keys"])))
-    if wrong:  # transformers would draw them at random
+    bad_tensors = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
+    if bad_tensors:  # transformers would draw them at random
         raise BadInput(
-            f"the model's weights lack {len(wrong)} of its tensors, or have them in another size: {folder} "
-            f"({wrong[0][:80]} …); take a whole copy"
+            f"the model's weights lack {len(bad_tensors)} of its tensors, or have them in another size: {folder} "
+            f"({bad_tensors[0][:80]} …); take a whole copy"
         )
     if not tokenizer.chat_template:
         raise BadInput(f"the model has no chat template: {folder}; take an instruct model")
@@ -167,17 +167,17 @@ def _lora(path: Path) -> LoraConfig:
     Raises: BadInput.
     """
     try:
-        said = json.loads(path.read_bytes())
-        rank, alpha, modules = said["r"], said["lora_alpha"], said["target_modules"]
+        content = json.loads(path.read_bytes())
+        rank, alpha, modules = content["r"], content["lora_alpha"], content["target_modules"]
         config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(modules), task_type="CAUSAL_LM")
-        usual = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
+        defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
-    odd = [name for name, value in said.items() if name not in OWN and value != usual.get(name) and value]
-    plain = type(rank) is int and 0 < rank <= MOST_RANK and type(alpha) in (int, float)
-    if odd or not plain or not all(isinstance(name, str) for name in modules):
-        what = odd[0] if odd else "its rank, alpha or modules"
-        raise BadInput(f"the adapter is none of ours: {path} has another {what!a}; finetune again")
+    deviations = [name for name, value in content.items() if name not in OWN and value != defaults.get(name) and value]
+    is_plain = type(rank) is int and 0 < rank <= MOST_RANK and type(alpha) in (int, float)
+    if deviations or not is_plain or not all(isinstance(name, str) for name in modules):
+        part = deviations[0] if deviations else "its rank, alpha or modules"
+        raise BadInput(f"the adapter is none of ours: {path} has another {part!a}; finetune again")
     return config
 
 

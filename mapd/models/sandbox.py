@@ -42,7 +42,7 @@ def check(folder: Path) -> None:
     Raises: BadInput where it can't, or takes too long or too much.
     """
     weights.check_files(weights.require_model(folder))
-    answer = _checked(folder)
+    answer = _run_check(folder)
     if "fault" in answer:
         raise BadInput(
             f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
@@ -50,20 +50,20 @@ def check(folder: Path) -> None:
     Template(answer["template"], answer["special_tokens"]).render(SAMPLE, add_generation_prompt=True)
 
 
-def _checked(folder: Path) -> dict[str, Any]:
+def _run_check(folder: Path) -> dict[str, Any]:
     """What a process of its own says of the folder: its template, or what is wrong with it."""
     command = [sys.executable, "-m", "mapd.models.sandbox", "check", str(folder)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=PATIENCE_S
         )
     except subprocess.TimeoutExpired:
         return {"fault": f"reading it takes more than {PATIENCE_S} s"}
-    last = done.stdout.decode("utf-8", "replace").strip().split("\n")[-1]
-    if not last.startswith("{"):
+    last_line = process.stdout.decode("utf-8", "replace").strip().split("\n")[-1]
+    if not last_line.startswith("{"):
         return {"fault": f"reading it takes more than {CHECK_S} s of a processor, or {CHECK_BYTES >> 30} GB"}
-    answer: dict[str, Any] = json.loads(last)
+    answer: dict[str, Any] = json.loads(last_line)
     return answer
 
 
@@ -71,7 +71,7 @@ class Template:
     """A model's chat template, rendered by a process of its own. Several threads may ask; one is answered at a time."""
 
     def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
-        self.given = {"chat_template": source, **special_tokens}
+        self.fields = {"chat_template": source, **special_tokens}
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -80,11 +80,11 @@ class Template:
 
         Raises: BadInput where the template fails, takes too long, or writes too much.
         """
-        asked = self.given | {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
+        question = self.fields | {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
         with self.lock:
             if self.process is None or self.process.poll() is not None:
                 self.process = _start_rendering(self)
-            answer = _ask(self.process, asked)
+            answer = _ask(self.process, question)
         if "text" not in answer:
             raise BadInput(f"the model's chat template can't be used ({answer['fault']}); take another model")
         return answer["text"]
@@ -101,12 +101,12 @@ def _start_rendering(template: Template) -> subprocess.Popen[bytes]:
     return process
 
 
-def _ask(process: subprocess.Popen[bytes], asked: Mapping[str, Any]) -> dict[str, str]:
+def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[str, str]:
     """The process's answer: a text, or a fault, also where it died over it."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(json.dumps(asked).encode() + b"\n")
+        process.stdin.write(json.dumps(question).encode() + b"\n")
         process.stdin.flush()
         line = process.stdout.readline()
     except BrokenPipeError:
@@ -128,10 +128,10 @@ def _render_on() -> None:
     from transformers.utils.chat_template_utils import render_jinja_template
 
     for line in sys.stdin.buffer:
-        asked = json.loads(line)
+        question = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, RENDER_S)
         try:
-            rendered: Any = render_jinja_template(**asked)
+            rendered: Any = render_jinja_template(**question)
             text = rendered[0][0]
             answer = {"text": text} if len(text) <= LONGEST_RENDERED else {"fault": "it writes too much"}
         except Exception as error:  # noqa: BLE001 - a foreign program raises what it likes
@@ -146,26 +146,26 @@ def _check(folder: Path) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:
-        return _read(folder)
+        return _inspect(folder)
     except Exception as error:  # noqa: BLE001 - a foreign folder makes a library raise what it likes
         code = "contains custom code" in str(error)
         return {"fault": "it needs code that it brings along, which is not run here" if code else in_a_line(error)}
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def _inspect(folder: Path) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-    read: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
-    config = AutoConfig.from_pretrained(folder, **read)
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    config = AutoConfig.from_pretrained(folder, **options)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    wanted, held = sum(p.numel() for p in model.parameters()), sum(weights.tensors(folder))
-    if wanted > TIMES * held:
-        return {"fault": f"its config asks for {wanted:,} numbers, its weights hold {held:,}"}
+    config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.tensors(folder))
+    if config_numbers > TIMES * held_numbers:
+        return {"fault": f"its config asks for {config_numbers:,} numbers, its weights hold {held_numbers:,}"}
     if (folder / "generation_config.json").is_file():
         GenerationConfig.from_pretrained(folder, local_files_only=True)
-    tokenizer = AutoTokenizer.from_pretrained(folder, **read)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
     if not tokenizer.chat_template:
         return {"fault": "it has no chat template; an instruct model has one"}
     return {"template": tokenizer.get_chat_template(), "special_tokens": tokenizer.special_tokens_map}

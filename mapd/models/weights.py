@@ -120,15 +120,15 @@ def fingerprint(folder: Path) -> str:
 
     Raises: BadInput where a file can't be read.
     """
-    whole = hashlib.sha256()
+    total = hashlib.sha256()
     try:
         for path in files(folder):
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            whole.update(f"{path.relative_to(folder).as_posix()}\n{digest}\n".encode())
+            total.update(f"{path.relative_to(folder).as_posix()}\n{digest}\n".encode())
     except OSError as error:
         raise BadInput(f"the model's files can't be read: {folder} ({error.strerror}); check the folder") from error
-    return whole.hexdigest()
+    return total.hexdigest()
 
 
 def check_files(folder: Path) -> None:
@@ -162,19 +162,19 @@ def _fault(path: Path) -> str | None:
         return "holds no JSON object"
     if path.name == INDEX:
         return _index_fault(path.parent, content)
-    strange = next((key for key in ATTENTION if "/" in str(content.get(key, ""))), None)
-    if strange is not None:
-        return f"asks for code from elsewhere: {strange} {str(content[strange])[:80]!a}"
+    foreign_key = next((key for key in ATTENTION if "/" in str(content.get(key, ""))), None)
+    if foreign_key is not None:
+        return f"asks for code from elsewhere: {foreign_key} {str(content[foreign_key])[:80]!a}"
     return _layers_fault(content, sum(1 for _ in tensors(path.parent))) if path.name == "config.json" else None
 
 
-def _layers_fault(config: dict[str, Any], held: int) -> str | None:
+def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
     """What is wrong with its layers: each has a tensor of its own at least, so there can't be more of them."""
     for key, value in config.items():
-        if isinstance(value, dict) and (fault := _layers_fault(value, held)) is not None:
+        if isinstance(value, dict) and (fault := _layers_fault(value, tensor_count)) is not None:
             return fault
-        if LAYERS.search(key) and isinstance(value, int) and value > max(held, FEW_LAYERS):
-            return f"asks for {value:,} layers ({key}), its weights are {held:,} tensors"
+        if LAYERS.search(key) and isinstance(value, int) and value > max(tensor_count, FEW_LAYERS):
+            return f"asks for {value:,} layers ({key}), its weights are {tensor_count:,} tensors"
     return None
 
 
@@ -210,9 +210,9 @@ def tensors_of(path: Path) -> list[int]:
         entries = [entry for name, entry in header.items() if name != "__metadata__"]
         sizes = [math.prod(entry["shape"]) for entry in entries]
         end = max((entry["data_offsets"][1] for entry in entries), default=0)
-        whole = path.stat().st_size == 8 + length + end
+        is_whole = path.stat().st_size == 8 + length + end
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        whole, sizes = False, []
-    if not whole:
+        is_whole, sizes = False, []
+    if not is_whole:
         raise BadInput(f"the model can't be loaded: {path} is no safetensors file, or was cut off; take a whole copy")
     return sizes

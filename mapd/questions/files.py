@@ -272,10 +272,10 @@ def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simula
     if not rows:
         raise BadInput(f"question set {name} would be empty; it needs at least one question")
     sha256 = sha256_of(rows)
-    there = session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
-    if there is not None:
-        _check_content(session, there)
-        return there
+    namesake = session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
+    if namesake is not None:
+        _check_content(session, namesake)
+        return namesake
     if session.exec(select(t.QuestionSet.id).where(t.QuestionSet.name == name)).first() is not None:
         raise BadInput(f"there is a question set named {name} with other content; a set never changes: choose another")
     uid = uuid5(NAMESPACE_URL, f"questions {sha256}")

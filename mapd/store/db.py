@@ -144,24 +144,24 @@ def fault_of(file: Path) -> str | None:
     """Return what SQLite finds wrong with a file that isn't the project's database; None where nothing is."""
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            said = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+            verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
-        said = str(error)
-    return None if said == "ok" else said
+        verdict = str(error)
+    return None if verdict == "ok" else verdict
 
 
-def lacking(connection: sa.Connection) -> list[str]:
+def find_lacking(connection: sa.Connection) -> list[str]:
     """Return the tables and columns that the database should have and hasn't: "attempt", "exam.policy"."""
     if connection.dialect.name == "sqlite":
         query = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
     else:
         query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
-    there: dict[str, set[str]] = {}
+    columns: dict[str, set[str]] = {}
     for table, column in connection.execute(sa.text(query)):
-        there.setdefault(table, set()).add(column)
-    missing = [name for name in ("words", *t.metadata.tables) if name not in there]
+        columns.setdefault(table, set()).add(column)
+    missing = [name for name in ("words", *t.metadata.tables) if name not in columns]
     for name, table in t.metadata.tables.items():
-        missing += [f"{name}.{column.name}" for column in table.c if column.name not in there.get(name, table.c)]
+        missing += [f"{name}.{column.name}" for column in table.c if column.name not in columns.get(name, table.c)]
     return missing
 
 
@@ -170,7 +170,7 @@ def check_tables(connection: sa.Connection) -> None:
 
     Raises: Damaged, naming them.
     """
-    if missing := lacking(connection):
+    if missing := find_lacking(connection):
         raise Damaged(
             f"the database lacks {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}: "
             f"{place_of(connection.engine)}; {COPY}"
@@ -181,8 +181,8 @@ def _tell_damage(context: sa.engine.ExceptionContext) -> None:
     """Say of an error that it means a damaged database, or a row that an archive had planted, wherever it came up."""
     error, engine = context.original_exception, context.engine
     place = place_of(engine) if engine is not None else "its file"
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if (missing := LACKING.search(said)) is not None and (
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if (missing := LACKING.search(reason)) is not None and (
         isinstance(error, sqlite3.OperationalError) or type(error).__name__ in UNDEFINED
     ):
         raise Damaged(
@@ -190,16 +190,18 @@ def _tell_damage(context: sa.engine.ExceptionContext) -> None:
             "else it lacks)"
         ) from error
     if type(error) is sqlite3.DatabaseError or type(error).__name__ in CORRUPTED:
-        if "not a database" in said:
+        if "not a database" in reason:
             raise Damaged(f"the file is no database: {place}; move it away to begin anew, or {COPY}") from error
-        raise Damaged(f"the database is damaged: {place} ({said}); {COPY}: `mapd doctor` looks at all of it") from error
-    if (twin := TWIN.search(said)) is not None:
+        raise Damaged(
+            f"the database is damaged: {place} ({reason}); {COPY}: `mapd doctor` looks at all of it"
+        ) from error
+    if (twin := TWIN.search(reason)) is not None:
         raise BadInput(
             f"another {next(filter(None, twin.groups()))} has the uid of this one: one of them came with an archive; "
             "begin a project of its own, with MAPD_HOME=FOLDER"
         ) from error
-    if isinstance(error, sqlite3.OperationalError) and "malformed database schema" in said:
-        raise Damaged(f"the database is damaged: {place} ({said}); {COPY}") from error
+    if isinstance(error, sqlite3.OperationalError) and "malformed database schema" in reason:
+        raise Damaged(f"the database is damaged: {place} ({reason}); {COPY}") from error
 
 
 @contextmanager

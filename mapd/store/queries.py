@@ -502,7 +502,7 @@ def history(session: Session, *targets: tuple[str, int]) -> list[JudgementRow]:
     return _judgements(session, where, all_of_them=True)
 
 
-def brought(session: Session, person: str) -> int:
+def count_brought(session: Session, person: str) -> int:
     """How many judgements of this person came with an archive and count."""
     query = select(func.count()).select_from(t.Judgement)
     came = col(t.Judgement.origin).is_not(None) & col(t.Judgement.counts)

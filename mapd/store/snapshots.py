@@ -119,9 +119,9 @@ def check(snapshot: t.Snapshot) -> None:
 
     Raises: BadInput.
     """
-    if (what := fault(snapshot)) is not None:
+    if (reason := fault(snapshot)) is not None:
         raise BadInput(
-            f"snapshot {snapshot.sha256[:12]} can't be read: {what}; freeze the set again, or restore the database "
+            f"snapshot {snapshot.sha256[:12]} can't be read: {reason}; freeze the set again, or restore the database "
             "from a copy"
         )
 
@@ -130,8 +130,8 @@ def fault(snapshot: t.Snapshot) -> str | None:
     """Return what keeps the snapshot from being what its name stands for; None where nothing does."""
     if not is_named(snapshot):
         return "its manifest is not the one that its name is the sha256 of"
-    if (made := snapshot.manifest.get("format")) != FORMAT:
-        return f"it is of format {made}, this mapd reads {FORMAT}"
+    if (version := snapshot.manifest.get("format")) != FORMAT:
+        return f"it is of format {version}, this mapd reads {FORMAT}"
     try:
         manifest = _Manifest.model_validate(snapshot.manifest)
         if sha256(snapshot.lines) != manifest.lines_sha256:
@@ -140,8 +140,8 @@ def fault(snapshot: t.Snapshot) -> str | None:
         for line in lines:
             _Line.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))[:80]}: {first['msg']}"
+        detail = error.errors()[0]
+        return f"{'.'.join(map(str, detail['loc']))[:80]}: {detail['msg']}"
     if not len(lines) == snapshot.pairs == manifest.counts.pairs:
         return f"it holds {len(lines)} pairs, not {snapshot.pairs}"
     return None

@@ -31,8 +31,8 @@ def offer() -> None:
         file = st.file_uploader("Archive", type="zip", key=key, max_upload_size=MEGABYTES)
         if file is not None:
             st.session_state.pop(TOLD, None)
-        elif (told := st.session_state.get(TOLD)) is not None:
-            st.success(text.label(told, 300), icon=":material/check:")
+        elif (message := st.session_state.get(TOLD)) is not None:
+            st.success(text.label(message, 300), icon=":material/check:")
         if file is None:
             st.caption("Made by `mapd archive export FILE`. You see what it brings before anything is written.")
             return
@@ -46,25 +46,25 @@ def offer() -> None:
 
 def _contents(file: UploadedFile) -> Contents | str:
     """What the file would bring, looked at once; or why it can't be imported."""
-    seen: tuple[str, Contents | str] | None = st.session_state.get(SEEN)
-    if seen is None or seen[0] != file.file_id:
+    looked_at: tuple[str, Contents | str] | None = st.session_state.get(SEEN)
+    if looked_at is None or looked_at[0] != file.file_id:
         with st.spinner("Reading the archive …"):
             try:
-                with archive.staged(text.one_line(file.name, 120), file) as staged:
-                    found: Contents | str = archive.preview(current.engine(), staged, current.settings().home)
+                with archive.stage(text.one_line(file.name, 120), file) as staging:
+                    contents: Contents | str = archive.preview(current.engine(), staging, current.settings().home)
             except BadInput as error:
-                found = str(error)
-        st.session_state[SEEN] = seen = (file.file_id, found)
-    return seen[1]
+                contents = str(error)
+        st.session_state[SEEN] = looked_at = (file.file_id, contents)
+    return looked_at[1]
 
 
 def _draw(contents: Contents) -> None:
-    st.html(figures.row([(contents.new.get(table, 0), word) for table, word in TABLES.items()]))
-    known = sum(contents.rows.values()) - sum(contents.new.values())
+    st.html(figures.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
+    known_rows = sum(contents.rows.values()) - sum(contents.new_rows.values())
     st.html(
         figures.facts(
             [
-                ("known here already", f"{known:,} rows"),
+                ("known here already", f"{known_rows:,} rows"),
                 ("exams", _lines(contents.exams)),
                 ("teachers, disabled and without a key", _lines(contents.teachers)),
                 ("jobs, as ended", _lines(contents.jobs)),
@@ -86,34 +86,34 @@ def _import(file: UploadedFile, contents: Contents) -> None:
         key=f"archive_count_{file.file_id}",
         help="Else the history alone shows them. The same archive imported again with this lets them count later.",
     )
-    if not contents.new and not count:
+    if not contents.new_rows and not count:
         st.caption("All of it is here already.")
     elif st.button("Import as history", type="primary", icon=":material/archive:", key=f"archive_{file.file_id}"):
-        loaded = _load(file, contents.name, count)
+        result = _load(file, contents.name, count)
         uploads.give_back([file])
         del st.session_state[SEEN]
         st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
-        st.session_state[TOLD] = f"Imported {contents.name}: {loaded.rows_new:,} rows"
+        st.session_state[TOLD] = f"Imported {contents.name}: {result.rows_new:,} rows"
         st.rerun()
 
 
 def _load(file: UploadedFile, name: str, count: bool) -> Loaded:
     """Import with a progress bar. The work has a thread of its own: a click meanwhile ends this run, but not it."""
     engine, home, person = current.engine(), current.settings().home, current.current_person()
-    done = (0, 1)
+    progress = (0, 1)
 
     def note(rows: int, total: int) -> None:
-        nonlocal done
-        done = (rows, total)
+        nonlocal progress
+        progress = (rows, total)
 
     def write() -> Loaded:
-        with archive.staged(name, file) as staged:
-            return archive.load(engine, staged, home, by=person, count_judgements=count, progress=note)
+        with archive.stage(name, file) as staging:
+            return archive.load(engine, staging, home, by=person, count_judgements=count, progress=note)
 
     bar = st.progress(0.0, "Importing …")
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(write)
         while not future.done():
             wait([future], timeout=0.1)
-            bar.progress(done[0] / done[1], f"{done[0]:,} of {done[1]:,} rows")
+            bar.progress(progress[0] / progress[1], f"{progress[0]:,} of {progress[1]:,} rows")
         return future.result()

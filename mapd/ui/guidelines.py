@@ -101,5 +101,5 @@ def listed(found: Sequence[Version]) -> None:
 
 def _line(version: Version) -> tuple[Cell, ...]:
     number = figures.linked(str(version.number), current.address("guidelines", version=version.number))
-    who = f"{text.one_line(version.person, 40)}{', with an archive' if version.foreign else ''}"
+    who = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
     return number, who, f"{version.since:%Y-%m-%d %H:%M}", version.judged

@@ -62,7 +62,7 @@ def load_own(exam_id: int, person: str) -> Sequence[JudgementRow]:
     cache = _own(exam_id, person, str(engine().url))
     kept = {row.judged.id: row for row in cache.get("rows", ())}
     with db.reading(engine()) as session:
-        brought = queries.brought(session, person)
+        brought = queries.count_brought(session, person)
         if cache.get("brought", 0) != brought:  # they came with an archive, and count since a later word on it
             kept = {}
         fresh = queries.judgements_by(session, exam_id, person, since=max(kept, default=0) - LATE)

@@ -138,17 +138,17 @@ def _enable(row: t.Teacher) -> None:
     with st.popover("Enable", icon=":material/play_arrow:", type="tertiary", key=f"ask_{row.uid}"):
         variable = None
         if row.kind in KEY_VARIABLES:
-            given = st.text_input("Key's variable", row.key_env or "", key=f"key_of_{row.uid}", placeholder="no key")
-            variable = given.strip() or None
+            name = st.text_input("Key's variable", row.key_env or "", key=f"key_of_{row.uid}", placeholder="no key")
+            variable = name.strip() or None
         try:
             with db.reading(current.engine()) as session:
-                what = teachers.enabling(session, row.name, variable)
+                effect = teachers.enabling(session, row.name, variable)
         except BadInput as error:
             text.complain(str(error))
             return
-        st.html(f"<p>{text.escape(text.one_line(what.in_words, 400))}.</p>")
-        box = f"yes_{row.uid}_{what.server}_{what.key_env}"
-        yes = not what.needs_yes or st.checkbox("Yes, ask it there: prompts, and the key, go there", key=box)
+        st.html(f"<p>{text.escape(text.one_line(effect.in_words, 400))}.</p>")
+        box = f"yes_{row.uid}_{effect.server}_{effect.key_env}"
+        yes = not effect.needs_yes or st.checkbox("Yes, ask it there: prompts, and the key, go there", key=box)
         if st.button("Enable", key=f"turn_{row.uid}", type="primary", disabled=not yes):
             with db.writing(current.engine()) as session:
                 by = current.current_person()
@@ -325,8 +325,8 @@ def _server(kind: str, turn: int) -> dict[str, Any]:
         "The key itself stays in the environment, or in .streamlit/secrets.toml; this stores the name alone, and to "
         f"which server it may go. Left empty: {text.label(KEY_VARIABLES[kind])}, or no key where a base URL is given."
     )
-    given = {"base_url": address.strip() or None, "key_env": variable.strip() or None}
-    return given | {"approved": _approved(kind, **given)}
+    server = {"base_url": address.strip() or None, "key_env": variable.strip() or None}
+    return server | {"approved": _approved(kind, **server)}
 
 
 def _approved(kind: str, base_url: str | None, key_env: str | None) -> bool:

@@ -48,7 +48,7 @@ def give_back(files: Iterable[UploadedFile]) -> None:
             context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
-def held() -> int:
+def held_bytes() -> int:
     """Return how many bytes of uploads the server holds."""
     manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
     if not isinstance(manager, MemoryUploadedFileManager):
@@ -81,7 +81,7 @@ class Gate:
             return PlainTextResponse("only a page that takes files lets you upload: sign in, and open it", 403)
         if not (size.isascii() and size.isdigit()):
             return PlainTextResponse("say how long the file is", 411)
-        if held() + self.coming + int(size) > MOST_BYTES:
+        if held_bytes() + self.coming + int(size) > MOST_BYTES:
             return PlainTextResponse("the server holds enough of others' files: try again once they are read", 413)
         return None
 

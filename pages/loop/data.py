@@ -24,9 +24,9 @@ def offer(parsed: Parsed, upload: Upload) -> None:
     importing.in_a_terminal(upload, named)
 
 
-def lead_on(said: str, uid: str, name: str) -> None:
+def lead_on(message: str, uid: str, name: str) -> None:
     """Say that the exam is in the project, and lead to it."""
-    st.success(f"{said}: {text.label(name, 200)}", icon=":material/check:")
+    st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
             current.link("pages/loop/overview.py", "See the overview", icon=":material/sync:", exam=uid)

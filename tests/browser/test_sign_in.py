@@ -84,17 +84,17 @@ def test_one_who_judges_is_led_to_triage_and_a_stranger_away(page: Page, guarded
 
 def session_of(page: Page, url: str) -> str:
     """The session that the server has for a page, as it tells the browser."""
-    told: list[str] = []
+    session_ids: list[str] = []
 
-    def read(payload: str | bytes) -> None:
+    def read_message(payload: str | bytes) -> None:
         message = ForwardMsg()
         message.ParseFromString(payload if isinstance(payload, bytes) else payload.encode())
         if message.WhichOneof("type") == "new_session":
-            told.append(message.new_session.initialize.session_id)
+            session_ids.append(message.new_session.initialize.session_id)
 
-    page.on("websocket", lambda socket: socket.on("framereceived", read))
+    page.on("websocket", lambda socket: socket.on("framereceived", read_message))
     resting.load(page, url)
-    return told[-1]
+    return session_ids[-1]
 
 
 PUT = """async (address) => (await fetch(address, {method: 'PUT', body: (() => {

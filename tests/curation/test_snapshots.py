@@ -131,7 +131,7 @@ def test_nothing_is_read_of_a_snapshot_that_is_not_what_its_name_says(
     session: Session, exam: ExamInfo, tmp_path: Path, column: str
 ) -> None:
     frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")
-    whole = {"lines": frozen.lines, "manifest": frozen.manifest, "pairs": frozen.pairs, "sha256": frozen.sha256}
+    content = {"lines": frozen.lines, "manifest": frozen.manifest, "pairs": frozen.pairs, "sha256": frozen.sha256}
     changed = {
         "lines": frozen.lines.replace("pens", "guns", 1),
         "manifest": frozen.manifest | {"judgements": []} | {"note": "x"},
@@ -145,14 +145,14 @@ def test_nothing_is_read_of_a_snapshot_that_is_not_what_its_name_says(
         lambda: queries.snapshot(session, frozen.sha256),
         lambda: snapshots.write(frozen, tmp_path),
     )
-    for read in reads:
+    for reader in reads:
         with pytest.raises(BadInput, match="can't be read: ") as refused:
-            read()
+            reader()
         assert "\n" not in str(refused.value)
     assert not (tmp_path / "snapshots").exists()
     again = snapshots.freeze(session, judging.curated_set(session, exam.id), by="ann")  # the cure that is named
     assert again.id == frozen.id
-    assert {"lines": again.lines, "manifest": again.manifest, "pairs": again.pairs, "sha256": again.sha256} == whole
+    assert {"lines": again.lines, "manifest": again.manifest, "pairs": again.pairs, "sha256": again.sha256} == content
     assert snapshots.write(again, tmp_path).is_dir()
 
 
@@ -169,6 +169,7 @@ def test_the_lines_are_read_in_one_place() -> None:
         "mapd/store/queries.py",
         "mapd/curation/snapshots.py",  # the one that is there already is checked, and mended
         "mapd/exchange/archive/staging.py",  # an archive's are checked before they come in
+        "mapd/exchange/archive/outgoing.py",  # and before they go out
     }
 
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, func, select
 from mapd import cli
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput
-from mapd.exchange.archive.shapes import travelling
+from mapd.exchange.archive.shapes import travelling_tables
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -67,7 +67,7 @@ def fill(session: Session, folder: Path, home: Path) -> None:
 
 
 @pytest.fixture
-def full(engine: sa.Engine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
+def full_pack(engine: sa.Engine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """The archive of a full project on each database."""
     monkeypatch.setenv("ORACLE_KEY", KEY)
     with db.writing(engine) as session:
@@ -91,10 +91,10 @@ def other(request: pytest.FixtureRequest, engine: sa.Engine, tmp_path: Path) -> 
     made.dispose()
 
 
-def test_every_travelling_table_has_a_row_in_the_test(full: bytes) -> None:
-    assert {name for name, found in unpacked(full).items() if not found} == set()
+def test_every_travelling_table_has_a_row_in_the_test(full_pack: bytes) -> None:
+    assert {name for name, found in unpacked(full_pack).items() if not found} == set()
     derived = {"standing", "band", "queued", "passed", "standing_exam", "stale"}
-    assert {table.name for table in t.metadata.sorted_tables} - unpacked(full).keys() == {
+    assert {table.name for table in t.metadata.sorted_tables} - unpacked(full_pack).keys() == {
         "audit",
         "fingerprint",
         "key_approval",
@@ -105,31 +105,33 @@ def test_every_travelling_table_has_a_row_in_the_test(full: bytes) -> None:
 
 
 def test_out_and_in_and_out_is_the_same_file(
-    full: bytes, engine: sa.Engine, other: sa.Engine, home: Path, tmp_path: Path
+    full_pack: bytes, engine: sa.Engine, other: sa.Engine, home: Path, tmp_path: Path
 ) -> None:
-    assert exported(engine, home, tmp_path) == full  # and an export changes nothing
-    loaded = bring_in(other, tmp_path / "other", full, count=True)
-    assert loaded.rows_new == sum(map(len, unpacked(full).values()))
+    assert exported(engine, home, tmp_path) == full_pack  # and an export changes nothing
+    loaded = bring_in(other, tmp_path / "other", full_pack, count=True)
+    assert loaded.rows_new == sum(map(len, unpacked(full_pack).values()))
     assert (loaded.rows_known, loaded.renamed, len(loaded.exams)) == (0, (), 1)
-    assert loaded.judgements_counted == len(unpacked(full)["judgement"])
-    assert exported(other, tmp_path / "other", tmp_path) == full
+    assert loaded.judgements_counted == len(unpacked(full_pack)["judgement"])
+    assert exported(other, tmp_path / "other", tmp_path) == full_pack
 
 
-def test_twice_changes_nothing(full: bytes, engine: sa.Engine, other: sa.Engine, tmp_path: Path, home: Path) -> None:
-    first = bring_in(other, tmp_path / "other", full)
+def test_twice_changes_nothing(
+    full_pack: bytes, engine: sa.Engine, other: sa.Engine, tmp_path: Path, home: Path
+) -> None:
+    first = bring_in(other, tmp_path / "other", full_pack)
     for target in (other, engine):  # also in the project that it came from
         with db.reading(target) as session:
             before = session.exec(select(func.count()).select_from(t.Audit)).one()
-        again = bring_in(target, home if target is engine else tmp_path / "other", full)
+        again = bring_in(target, home if target is engine else tmp_path / "other", full_pack)
         assert (again.rows_new, again.rows_known, again.exams) == (0, first.rows_new, first.exams)
         with db.reading(target) as session:
             assert session.exec(select(func.count()).select_from(t.Audit)).one() == before
 
 
 def test_what_came_in_is_the_same_to_the_rules(
-    full: bytes, engine: sa.Engine, other: sa.Engine, tmp_path: Path
+    full_pack: bytes, engine: sa.Engine, other: sa.Engine, tmp_path: Path
 ) -> None:
-    name = bring_in(other, tmp_path / "other", full, count=True).exams[0]
+    name = bring_in(other, tmp_path / "other", full_pack, count=True).exams[0]
     told = []
     for source in (engine, other):
         with db.reading(source) as session:
@@ -142,55 +144,67 @@ def test_what_came_in_is_the_same_to_the_rules(
     assert len(told[0][0]) == 4
 
 
-def test_what_is_written_after_an_import_gets_ids_of_its_own(full: bytes, other: sa.Engine, tmp_path: Path) -> None:
-    bring_in(other, tmp_path / "other", full)
+def test_what_is_written_after_an_import_gets_ids_of_its_own(
+    full_pack: bytes, other: sa.Engine, tmp_path: Path
+) -> None:
+    bring_in(other, tmp_path / "other", full_pack)
     with db.writing(other) as session:
         session.add(t.Student(name="one more", base="x"))
 
 
-def test_a_note_in_an_archive_of_old_says_that_it_is_one(full: bytes, other: sa.Engine, tmp_path: Path) -> None:
+def test_a_note_in_an_archive_of_old_says_that_it_is_one(full_pack: bytes, other: sa.Engine, tmp_path: Path) -> None:
     for number, (schema, reason) in enumerate((("0010", "note"), ("0011", None))):
 
         def change(lines: Lines, number: int = number) -> None:
             lines["judgement"] = [row for row in lines["judgement"] if row["decision"] == "reject"][number:][:1]
             lines["judgement"][0] |= {"decision": "skip", "reason": None, "note": "look again"}
 
-        bring_in(other, tmp_path / "other", changed(full, change, schema))
+        bring_in(other, tmp_path / "other", changed(full_pack, change, schema))
         with db.reading(other) as session:
             assert session.exec(select(t.Judgement.reason).order_by(col(t.Judgement.id))).all()[-1] == reason
 
 
-def test_no_key_and_no_folder_of_this_machine_is_in_it(full: bytes, home: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(full)) as opened:
+def test_no_key_and_no_folder_of_this_machine_is_in_it(full_pack: bytes, home: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(full_pack)) as opened:
         text = "".join(opened.read(name).decode() for name in opened.namelist())
     for secret in (KEY, str(home), str(home.resolve()), str(Path.home()) + "/"):
         assert secret not in text
-    assert unpacked(full)["call"][0]["error"] == "bad key $ORACLE_KEY in ~/.env"
-    assert unpacked(full)["student"][1]["base"] == "path:$MAPD_HOME/models/x"
+    assert unpacked(full_pack)["call"][0]["error"] == "bad key $ORACLE_KEY in ~/.env"
+    assert unpacked(full_pack)["student"][1]["base"] == "path:$MAPD_HOME/models/x"
 
 
-def test_work_under_way_is_not_begun_again_elsewhere(full: bytes) -> None:
-    assert [(job["status"], job["message"]) for job in unpacked(full)["job"]] == [
+@pytest.mark.usefixtures("full_pack")
+def test_a_damaged_snapshot_is_told_and_not_sent(engine: sa.Engine, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.zip").unlink()
+    with db.writing(engine) as session:
+        session.exec(select(t.Snapshot)).one().lines += "x"
+    with pytest.raises(BadInput, match="its lines are not those that its manifest names; freeze the set again"):
+        exported(engine, home, tmp_path)
+    assert not [path for path in tmp_path.iterdir() if "out.zip" in path.name]
+
+
+def test_work_under_way_is_not_begun_again_elsewhere(full_pack: bytes) -> None:
+    assert [(job["status"], job["message"]) for job in unpacked(full_pack)["job"]] == [
         ("cancelled", "writing $MAPD_HOME/a.")
     ]
 
 
-def test_a_name_of_another_row_gets_a_number(full: bytes, other: sa.Engine, tmp_path: Path) -> None:
+def test_a_name_of_another_row_gets_a_number(full_pack: bytes, other: sa.Engine, tmp_path: Path) -> None:
     with db.writing(other) as session:
         session.add(t.Student(name="tuned", base="another"))
         session.add(t.Student(name="tuned (2)", base="another"))
     for _ in range(2):
-        loaded = bring_in(other, tmp_path / "other", full)
+        loaded = bring_in(other, tmp_path / "other", full_pack)
         with db.reading(other) as session:
             names = session.exec(select(t.Student.name).order_by(col(t.Student.id))).all()
         assert names == ["tuned", "tuned (2)", "Tiny-1b", "tuned (3)"]
     assert loaded.rows_new == 0
 
 
-def test_what_people_moved_since_stays_moved(full: bytes, engine: sa.Engine, home: Path) -> None:
+def test_what_people_moved_since_stays_moved(full_pack: bytes, engine: sa.Engine, home: Path) -> None:
     with db.writing(engine) as session:
         session.exec(select(t.Exam)).one().threshold_hundredths = 450
-    assert bring_in(engine, home, full).rows_new == 0
+    assert bring_in(engine, home, full_pack).rows_new == 0
     with db.reading(engine) as session:
         assert session.exec(select(t.Exam.threshold_hundredths)).one() == 450
 
@@ -223,12 +237,12 @@ def test_after_a_merge_the_latest_judgement_is_the_latest_in_time(
 
 def untouched(engine: sa.Engine) -> bool:
     with engine.connect() as connection:
-        return not any(connection.execute(sa.select(table).limit(1)).first() for table in travelling())
+        return not any(connection.execute(sa.select(table).limit(1)).first() for table in travelling_tables())
 
 
-def test_another_content_under_the_same_uid_is_refused(full: bytes, other: sa.Engine, tmp_path: Path) -> None:
-    bring_in(other, tmp_path / "other", full)
-    uid = unpacked(full)["attempt"][0]["uid"]
+def test_another_content_under_the_same_uid_is_refused(full_pack: bytes, other: sa.Engine, tmp_path: Path) -> None:
+    bring_in(other, tmp_path / "other", full_pack)
+    uid = unpacked(full_pack)["attempt"][0]["uid"]
 
     def change(records: Lines) -> None:
         records["attempt"][0]["text"] = "other"
@@ -236,13 +250,13 @@ def test_another_content_under_the_same_uid_is_refused(full: bytes, other: sa.En
         records["student"].append({**records["student"][0], "uid": "new", "name": "new"})
 
     with pytest.raises(BadInput, match=rf"2 rows .* another content \(the first: attempt {uid}, text\)"):
-        bring_in(other, tmp_path / "other", changed(full, change))
+        bring_in(other, tmp_path / "other", changed(full_pack, change))
     with db.reading(other) as session:
         assert session.exec(select(t.Student.id).where(t.Student.uid == "new")).first() is None
 
 
 def test_an_answer_that_the_project_has_otherwise_is_refused_before_anything_is_written(
-    full: bytes, other: sa.Engine, tmp_path: Path
+    full_pack: bytes, other: sa.Engine, tmp_path: Path
 ) -> None:
     def change(lines: Lines) -> None:
         lines["attempt"][0]["uid"] = "another"
@@ -251,9 +265,9 @@ def test_an_answer_that_the_project_has_otherwise_is_refused_before_anything_is_
         lines["explanation"] = [row for row in lines["explanation"] if row["kind"] == "rationale"]
         lines["review"], lines["judgement"] = [], []
 
-    bring_in(other, tmp_path / "other", full)
+    bring_in(other, tmp_path / "other", full_pack)
     with pytest.raises(BadInput, match="another content") as refused:
-        bring_in(other, tmp_path / "other", changed(full, change))
+        bring_in(other, tmp_path / "other", changed(full_pack, change))
     assert "\n" not in str(refused.value)
 
 
@@ -276,14 +290,14 @@ NO_ROWS: tuple[tuple[str, str, object], ...] = (
 )
 
 
-def test_rows_that_are_none_are_refused_whole(full: bytes, other: sa.Engine, tmp_path: Path) -> None:
+def test_rows_that_are_none_are_refused_whole(full_pack: bytes, other: sa.Engine, tmp_path: Path) -> None:
     for table, column, value in NO_ROWS:
 
         def change(records: Lines, row: tuple[str, str, object] = (table, column, value)) -> None:
             records[row[0]][0][row[1]] = row[2]
 
         with pytest.raises(BadInput) as refused:
-            bring_in(other, tmp_path / "other", changed(full, change))
+            bring_in(other, tmp_path / "other", changed(full_pack, change))
         assert "\n" not in str(refused.value), (table, column, value)
         assert untouched(other), (table, column, value)
 
@@ -304,8 +318,8 @@ def test_the_commands(
     saved = json.loads(mapd("export", file, "--json")[1])
     assert saved == {"path": str(file), "rows": saved["rows"], "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     monkeypatch.setenv("MAPD_HOME", str(tmp_path / "fresh"))
-    shown = json.loads(mapd("show", file, "--json")[1])
-    assert (sum(shown["new"].values()), shown["exams"]) == (saved["rows"], ["pens · Tiny-1b · round 0"])
+    contents = json.loads(mapd("show", file, "--json")[1])
+    assert (sum(contents["new_rows"].values()), contents["exams"]) == (saved["rows"], ["pens · Tiny-1b · round 0"])
     first, second = (json.loads(mapd("import", file, "--json")[1]) for _ in range(2))
     assert first == {
         "rows_new": saved["rows"],

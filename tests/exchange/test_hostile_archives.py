@@ -22,7 +22,7 @@ from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import container
 from mapd.exchange.archive.container import MANIFEST
-from mapd.exchange.archive.shapes import travelling
+from mapd.exchange.archive.shapes import travelling_tables
 from mapd.questions import files
 from mapd.questions.grading import Task
 from mapd.settings import Settings
@@ -40,43 +40,43 @@ SMALL = packed({"student": [STUDENT]})
 
 def refused(content: bytes) -> str:
     """The line that it is refused with."""
-    with pytest.raises(BadInput) as error, archive.staged("p.zip", io.BytesIO(content)):
+    with pytest.raises(BadInput) as error, archive.stage("p.zip", io.BytesIO(content)):
         pass
-    said = str(error.value)
-    assert "\n" not in said
-    assert said.isprintable()
-    assert len(said) < 700
-    return said
+    line = str(error.value)
+    assert "\n" not in line
+    assert line.isprintable()
+    assert len(line) < 700
+    return line
 
 
 # --- The file ---------------------------------------------------------------------------------------------------------
 
 
-def rezipped(change: Callable[[zipfile.ZipFile], object], **more: Any) -> bytes:
+def rezipped(change: Callable[[zipfile.ZipFile], object], **options: Any) -> bytes:
     """The small archive with something more in it."""
-    out = io.BytesIO(SMALL)
-    with zipfile.ZipFile(out, "a", **more) as opened:
-        change(opened)
-    return out.getvalue()
+    stream = io.BytesIO(SMALL)
+    with zipfile.ZipFile(stream, "a", **options) as file:
+        change(file)
+    return stream.getvalue()
 
 
 def with_manifest(body: bytes | str) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(SMALL)) as old, zipfile.ZipFile(out, "w") as new:
-        for name in old.namelist():
-            new.writestr(name, body if name == MANIFEST else old.read(name))
-    return out.getvalue()
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(SMALL)) as source, zipfile.ZipFile(stream, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, body if name == MANIFEST else source.read(name))
+    return stream.getvalue()
 
 
-def changed_manifest(**more: object) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(SMALL)) as opened:
-        return with_manifest(json.dumps(json.loads(opened.read(MANIFEST)) | more))
+def changed_manifest(**values: object) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(SMALL)) as file:
+        return with_manifest(json.dumps(json.loads(file.read(MANIFEST)) | values))
 
 
-def link(opened: zipfile.ZipFile) -> None:
+def link(file: zipfile.ZipFile) -> None:
     entry = zipfile.ZipInfo("passwd")
     entry.external_attr = 0o120777 << 16
-    opened.writestr(entry, "/etc/passwd")
+    file.writestr(entry, "/etc/passwd")
 
 
 def bomb(size: int) -> bytes:
@@ -99,11 +99,11 @@ def encrypted() -> bytes:
 
 
 def many_files() -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as opened:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
         for number in range(70_000):
-            opened.writestr(str(number), b"")
-    return out.getvalue()
+            file.writestr(str(number), b"")
+    return stream.getvalue()
 
 
 DEEP = "[" * 100_000
@@ -159,11 +159,11 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
 
 @pytest.mark.parametrize("case", FILES)
 def test_a_file_that_is_no_archive_gets_one_line_and_is_not_unpacked(case: str) -> None:
-    made, said = FILES[case]
-    content = made if isinstance(made, bytes) else made()
+    source, words = FILES[case]
+    content = source if isinstance(source, bytes) else source()
     tracemalloc.start()
     try:
-        assert said in refused(content)
+        assert words in refused(content)
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
@@ -174,8 +174,8 @@ def test_a_file_that_is_no_archive_gets_one_line_and_is_not_unpacked(case: str) 
 def test_damage_is_noticed_or_harmless(place: int, flip: int, cut: bool) -> None:
     content = SMALL[:place] if cut else SMALL[:place] + bytes([SMALL[place] ^ flip]) + SMALL[place + 1 :]
     try:
-        with archive.staged("p.zip", io.BytesIO(content)) as staged:
-            (row,) = next(staged.blocks(t.metadata.tables["student"]))
+        with archive.stage("p.zip", io.BytesIO(content)) as staging:
+            (row,) = next(staging.blocks(t.metadata.tables["student"]))
     except BadInput:
         return
     assert (row["uid"], row["name"], row["base"]) == ("u", "a", "b")
@@ -191,7 +191,7 @@ def test_a_line_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The archive of a project with a row of nearly everything."""
     home = tmp_path_factory.mktemp("sender") / "home"
     engine = db.open_store(Settings(home=home, database_url=None))
@@ -243,10 +243,10 @@ def renamed(frozen: dict[str, Any], body: str) -> None:
 
 def odd_pair(lines: Lines) -> None:
     frozen = lines["snapshot"][0]
-    first, *rest = frozen["lines"].split("\n")
-    pair = json.loads(first)
+    first_line, *other_lines_of_it = frozen["lines"].split("\n")
+    pair = json.loads(first_line)
     pair["rationale"] = "a text"
-    renamed(frozen, "\n".join([json.dumps(pair), *rest]))
+    renamed(frozen, "\n".join([json.dumps(pair), *other_lines_of_it]))
 
 
 def odd_manifest(lines: Lines) -> None:
@@ -255,8 +255,8 @@ def odd_manifest(lines: Lines) -> None:
 
 
 def other_questions(lines: Lines) -> None:
-    made = next(row["uid"] for row in lines["question_set"] if row["name"] == "sums")
-    next(row for row in lines["question"] if row["set_id"] == made)["gold"] = "666"
+    set_uid = next(row["uid"] for row in lines["question_set"] if row["name"] == "sums")
+    next(row for row in lines["question"] if row["set_id"] == set_uid)["gold"] = "666"
 
 
 def undo_in_a_circle(lines: Lines) -> None:
@@ -282,8 +282,8 @@ def without(table: str, column: str) -> Callable[[Lines], None]:
     return lambda lines: lines[table][0].pop(column)
 
 
-def twin(table: str, **more: object) -> Callable[[Lines], None]:
-    return lambda lines: lines[table].append(lines[table][0] | more)
+def twin(table: str, **values: object) -> Callable[[Lines], None]:
+    return lambda lines: lines[table].append(lines[table][0] | values)
 
 
 ROWS: dict[str, Callable[[Lines], object]] = {
@@ -382,14 +382,14 @@ ROWS: dict[str, Callable[[Lines], object]] = {
 
 
 @pytest.mark.parametrize("case", ROWS)
-def test_rows_that_are_none_are_refused_before_anything_is_written(full: bytes, case: str) -> None:
-    said = refused(changed(full, ROWS[case]))
+def test_rows_that_are_none_are_refused_before_anything_is_written(full_pack: bytes, case: str) -> None:
+    said = refused(changed(full_pack, ROWS[case]))
     assert said.startswith("p.zip is damaged: ")
     assert said.endswith("; take a whole copy of it")
 
 
-def test_the_archive_that_these_are_made_of_is_taken(full: bytes, home: Path) -> None:
-    assert bring_in(db.open_store(Settings()), home, full).rows_new == sum(map(len, unpacked(full).values()))
+def test_the_archive_that_these_are_made_of_is_taken(full_pack: bytes, home: Path) -> None:
+    assert bring_in(db.open_store(Settings()), home, full_pack).rows_new == sum(map(len, unpacked(full_pack).values()))
 
 
 LINES: dict[str, bytes] = {
@@ -413,13 +413,17 @@ def test_a_line_that_is_no_row_gets_one_line(case: str) -> None:
 
 
 def test_the_commands_refuse_it_and_leave_the_project_as_it_was(
-    full_home: Path, tmp_path: Path, full: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    full_home: Path,
+    tmp_path: Path,
+    full_pack: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = tmp_path / "p.zip"
-    file.write_bytes(changed(full, other_lines))
-    engine = db.open_store(Settings())
+    file.write_bytes(changed(full_pack, other_lines))
+    engine, tables = db.open_store(Settings()), (*travelling_tables(), t.metadata.tables["audit"])
     with engine.connect() as connection:
-        before = [connection.execute(sa.select(table)).all() for table in (*travelling(), t.metadata.tables["audit"])]
+        rows_before = [connection.execute(sa.select(table)).all() for table in tables]
     for words in (("show", file), ("import", file), ("import", file, "--json")):
         monkeypatch.setattr(sys, "argv", ["mapd", "archive", *map(str, words)])
         with pytest.raises(SystemExit) as end:
@@ -428,5 +432,4 @@ def test_the_commands_refuse_it_and_leave_the_project_as_it_was(
         assert (end.value.code, out, err.count("\n")) == (1, "", 1)
         assert "its lines are not those that its manifest names" in err
     with engine.connect() as connection:
-        after = [connection.execute(sa.select(table)).all() for table in (*travelling(), t.metadata.tables["audit"])]
-    assert after == before
+        assert [connection.execute(sa.select(table)).all() for table in tables] == rows_before

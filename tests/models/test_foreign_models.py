@@ -73,12 +73,12 @@ def test_code_that_a_model_brings_is_not_run_and_nobody_is_asked(folder: Path, m
     with pytest.raises(BadInput, match="it needs code that it brings along, which is not run here") as refused:
         sandbox.check(folder)
     assert "\n" not in str(refused.value)
-    loaded = "import sys; from pathlib import Path; from mapd.models import local; local.load(Path(sys.argv[1]))"
-    words = [sys.executable, "-c", loaded, str(folder)]
-    done = subprocess.run(words, input=b"y\n" * 9, capture_output=True, cwd=ROOT, timeout=240)  # a yes runs nothing
-    assert done.returncode == 1
-    assert b"BadInput" in done.stderr
-    assert b"[y/N]" not in done.stdout + done.stderr
+    program = "import sys; from pathlib import Path; from mapd.models import local; local.load(Path(sys.argv[1]))"
+    words = [sys.executable, "-c", program, str(folder)]
+    process = subprocess.run(words, input=b"y\n" * 9, capture_output=True, cwd=ROOT, timeout=240)  # a yes runs nothing
+    assert process.returncode == 1
+    assert b"BadInput" in process.stderr
+    assert b"[y/N]" not in process.stdout + process.stderr
 
 
 def test_a_model_that_can_do_without_its_code_does(folder: Path, marker: Path) -> None:
@@ -99,12 +99,12 @@ class Evil:
 
 
 def test_pickles_are_no_weights(folder: Path, marker: Path) -> None:
-    held = load_file(folder / "model.safetensors")
+    tensors = load_file(folder / "model.safetensors")
     (folder / "evil.bin").write_bytes(pickle.dumps(Evil(marker)))
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Evil(marker)))
     (folder / "model.safetensors").rename(folder / "z.safetensors")
-    listed = {"metadata": {}, "weight_map": dict.fromkeys(held, "evil.bin")}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(listed))
+    index = {"metadata": {}, "weight_map": dict.fromkeys(tensors, "evil.bin")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     for load in (sandbox.check, local.load):
         with pytest.raises(BadInput, match=r"names weights that are no safetensors beside it: 'evil\.bin'"):
             load(folder)
@@ -116,10 +116,10 @@ def test_pickles_are_no_weights(folder: Path, marker: Path) -> None:
 
 
 def test_weights_lie_in_the_folder(folder: Path, tmp_path: Path) -> None:
-    held = load_file(folder / "model.safetensors")
+    tensors = load_file(folder / "model.safetensors")
     shutil.copy(folder / "model.safetensors", tmp_path / "outside.safetensors")
-    listed = {"metadata": {}, "weight_map": dict.fromkeys(held, "../outside.safetensors")}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(listed))
+    index = {"metadata": {}, "weight_map": dict.fromkeys(tensors, "../outside.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(BadInput, match="no safetensors beside it"):
         local.load(folder)
 
@@ -167,11 +167,11 @@ QUICKLY: dict[str, tuple[Callable[[Path], object], str]] = {  # without a proces
 
 @pytest.mark.parametrize("case", QUICKLY)
 def test_a_file_that_cannot_be_is_one_line(folder: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    spoil, said = QUICKLY[case]
+    spoil, line = QUICKLY[case]
     spoil(folder)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("no process is needed"))
     for load in (sandbox.check, local.load):
-        with pytest.raises(BadInput, match=said) as refused:
+        with pytest.raises(BadInput, match=line) as refused:
             load(weights.require_model(folder))
         assert "\n" not in str(refused.value)
         assert str(folder) in str(refused.value)
@@ -195,20 +195,20 @@ SLOWLY: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", SLOWLY)
 def test_what_a_library_stumbles_over_is_one_line(folder: Path, case: str) -> None:
-    spoil, said = SLOWLY[case]
+    spoil, line = SLOWLY[case]
     spoil(folder)
-    with pytest.raises(BadInput, match=said) as refused:
+    with pytest.raises(BadInput, match=line) as refused:
         sandbox.check(folder)
     assert "\n" not in str(refused.value)
 
 
 def test_weights_that_lack_something_are_not_drawn_at_random(folder: Path) -> None:
-    held = load_file(folder / "model.safetensors")
-    first = min(held)
-    save_file({k: v for k, v in held.items() if k != first}, folder / "model.safetensors", metadata={"format": "pt"})
+    tensors = load_file(folder / "model.safetensors")
+    name = min(tensors)
+    save_file({k: v for k, v in tensors.items() if k != name}, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BadInput, match="the model's weights lack 1 of its tensors"):
         local.load(folder)
-    save_file(held | {first: torch.zeros(3, 3)}, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(tensors | {name: torch.zeros(3, 3)}, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BadInput, match="or have them in another size"):
         local.load(folder)
 
@@ -217,16 +217,16 @@ def test_weights_that_lack_something_are_not_drawn_at_random(folder: Path) -> No
 
 
 def test_a_dialogue_reads_as_the_library_writes_it(good: Path) -> None:
-    plain = tiny.tokenizer()
+    original = tiny.tokenizer()
     bounded = local.load(good)[1]
     for turns in (TURNS, [{"role": "system", "content": "é \u2028 <|im_end|> {{ 1 }}"}, *TURNS]):
-        for more in (True, False):
-            expected = plain.apply_chat_template(turns, tokenize=False, add_generation_prompt=more)
-            assert bounded.apply_chat_template(turns, tokenize=False, add_generation_prompt=more) == expected
+        for prompt in (True, False):
+            expected = original.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt)
+            assert bounded.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt) == expected
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "line"),
     [
         (
             "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
@@ -244,9 +244,9 @@ def test_a_dialogue_reads_as_the_library_writes_it(good: Path) -> None:
         ("{{ messages[0].content.__class__.__mro__ }}{{ ''.__class__.__base__.__subclasses__() }}", "unsafe"),
     ],
 )
-def test_a_template_that_does_not_end_is_ended(source: str, said: str) -> None:
+def test_a_template_that_does_not_end_is_ended(source: str, line: str) -> None:
     template = sandbox.Template(source, {})
-    with pytest.raises(BadInput, match=f"the model's chat template can't be used .*{said}") as refused:
+    with pytest.raises(BadInput, match=f"the model's chat template can't be used .*{line}") as refused:
         template.render(TURNS, add_generation_prompt=True)
     assert str(refused.value).isprintable()
 
@@ -257,20 +257,20 @@ def test_a_template_is_ended_in_a_thread_too_and_rendered_again() -> None:
         "{% endfor %}{% endfor %}{% endif %}{{ messages[0].content }}",
         {},
     )
-    told: list[str] = []
+    answers: list[str] = []
 
     def ask(word: str) -> None:
         try:
-            told.append(template.render([{"role": "user", "content": word}], add_generation_prompt=True))
+            answers.append(template.render([{"role": "user", "content": word}], add_generation_prompt=True))
         except BadInput as error:
-            told.append(str(error)[:20])
+            answers.append(str(error)[:20])
 
     threads = [threading.Thread(target=ask, args=(word,)) for word in ("a", "x", "b")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == ["a", "b", "the model's chat tem"]
+    assert sorted(answers) == ["a", "b", "the model's chat tem"]
 
 
 def test_no_process_is_left_of_a_template() -> None:
@@ -309,8 +309,8 @@ def test_an_adapter_is_one_that_a_finetune_writes(folder: Path, tmp_path: Path, 
     from mapd.finetune.train import train
 
     model, _ = local.load(folder)
-    given = Hyperparameters(epochs=1, rank=4)
-    adapter = train(model, tiny.examples(2), given, tmp_path / "finetune", lambda _: None)
+    hyperparameters = Hyperparameters(epochs=1, rank=4)
+    adapter = train(model, tiny.examples(2), hyperparameters, tmp_path / "finetune", lambda _: None)
     assert local.load(folder, adapter)
     change(adapter, "adapter_config.json", **{field: value})
     with pytest.raises(BadInput, match=r"adapter is none of ours|adapter can't be loaded") as refused:

@@ -45,9 +45,9 @@ def settle(home: Path) -> Path:
 
 
 def overwrite(file: Path, place: int, content: bytes) -> None:
-    with file.open("r+b") as opened:
-        opened.seek(place)
-        opened.write(content)
+    with file.open("r+b") as stream:
+        stream.seek(place)
+        stream.write(content)
 
 
 def garble(file: Path) -> None:
@@ -59,8 +59,8 @@ def garble(file: Path) -> None:
 def empty(file: Path) -> None:
     """An hour ago all of it was lost."""
     file.write_bytes(b"")
-    old = time.time() - 3600
-    os.utime(file, (old, old))
+    moment = time.time() - 3600
+    os.utime(file, (moment, moment))
 
 
 def run_sql(*statements: str) -> Callable[[Path], None]:
@@ -100,9 +100,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.fixture(params=DAMAGE)
 def damaged(request: pytest.FixtureRequest, full_home: Path) -> str:
     """What is said of a damaged project that was full before."""
-    damage, said = DAMAGE[request.param]
+    damage, line = DAMAGE[request.param]
     damage(settle(full_home))
-    return said
+    return line
 
 
 def test_the_store_says_what_it_is_and_a_cure(damaged: str) -> None:
@@ -197,16 +197,16 @@ def test_a_whole_project_is_well(full_home: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "line"),
     [
         ("DROP INDEX ix_attempt_question_id", "no index attempt ix_attempt_question_id"),
         ("DROP TRIGGER attempt_words", "no trigger attempt_words"),
         ("UPDATE attempt SET question_id = 999 WHERE id = 1", "a row of attempt refers to one that isn't there"),
     ],
 )
-def test_doctor_sees_what_nothing_stumbles_over(full_home: Path, change: str, said: str) -> None:
+def test_doctor_sees_what_nothing_stumbles_over(full_home: Path, change: str, line: str) -> None:
     run_sql("PRAGMA foreign_keys = OFF", change)(settle(full_home))
-    assert said in findings()["database"].found
+    assert line in findings()["database"].found
     assert not findings()["database"].ok
 
 
@@ -221,11 +221,11 @@ def test_doctor_sees_a_snapshot_a_student_and_a_queue(full_home: Path) -> None:
         freeze(session)
     (full_home / "finetunes" / "a" / "adapter").mkdir(parents=True)
     shutil.copyfile(__file__, full_home / "jobs.db")
-    found = findings()
-    assert "its lines are not those that its manifest names" in found["snapshots"].found
-    assert "tuned: the files of its adapter are not those" in found["students"].found
-    assert "file is not a database" in found["queue of jobs"].found
-    assert not any(found[what].ok for what in ("snapshots", "students", "queue of jobs"))
+    finding_of = findings()
+    assert "its lines are not those that its manifest names" in finding_of["snapshots"].found
+    assert "tuned: the files of its adapter are not those" in finding_of["students"].found
+    assert "file is not a database" in finding_of["queue of jobs"].found
+    assert not any(finding_of[subject].ok for subject in ("snapshots", "students", "queue of jobs"))
 
 
 def test_a_worker_says_that_its_queue_is_damaged(full_home: Path) -> None:

@@ -21,11 +21,11 @@ def put(
     gate: uploads.Gate, session: str, size: str | None, *, prefix: str = "", method: str = "PUT"
 ) -> tuple[int, int]:
     """The status, and how often a part of the body was asked for."""
-    status, read = 0, 0
+    status, reads = 0, 0
 
     async def receive() -> dict[str, Any]:
-        nonlocal read
-        read += 1
+        nonlocal reads
+        reads += 1
         return {"type": "http.request", "body": b"x" * 1000, "more_body": True}
 
     async def send(message: Any) -> None:
@@ -35,7 +35,7 @@ def put(
     headers = [] if size is None else [(b"content-length", size.encode())]
     path = f"{prefix}/_stcore/upload_file/{session}/file"
     asyncio.run(gate({"type": "http", "method": method, "path": path, "headers": headers}, receive, send))
-    return status, read
+    return status, reads
 
 
 async def take(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,10 +59,10 @@ def test_a_tab_uploads_once_a_page_lets_it(prefix: str) -> None:
 def test_all_tabs_together_hold_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = uploads.Gate(take)
     uploads.allowed.add("s1")
-    monkeypatch.setattr(uploads, "held", lambda: uploads.MOST_BYTES - 100)
+    monkeypatch.setattr(uploads, "held_bytes", lambda: uploads.MOST_BYTES - 100)
     assert put(gate, "s1", "100") == (204, 1)
     assert put(gate, "s1", "101") == (413, 0)
-    monkeypatch.setattr(uploads, "held", lambda: 0)
+    monkeypatch.setattr(uploads, "held_bytes", lambda: 0)
     for size in (None, "", "-1", "many", "1_0", "0x10"):
         assert put(gate, "s1", size) == (411, 0)
 

@@ -1,7 +1,7 @@
 """A whole project as one file, and back: lossless, idempotent by uid. `mapd archive export FILE`, `… import FILE`
 
     export(engine, Path("p.zip"), home, by="ann")    -> Saved(path="p.zip", rows=2950, sha256="3f…")
-    with staged("p.zip", file) as archive:
+    with stage("p.zip", file) as archive:
         preview(engine, archive, home)               -> what it would bring; nothing is written
         load(engine, archive, home, by="ben")        -> Loaded(rows_new=2950, exams=("pens · Tiny-1b · round 0",), …)
 
@@ -15,11 +15,22 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from mapd.exchange.archive.contents import Contents, contents_of
-from mapd.exchange.archive.merging import Merge, unfinished
+from mapd.exchange.archive.merging import Merge, list_unfinished
 from mapd.exchange.archive.outgoing import Saved, export
-from mapd.exchange.archive.staging import Progress, Staged, staged
+from mapd.exchange.archive.staging import Progress, Staging, stage
 
-__all__ = ["Contents", "Loaded", "Progress", "Saved", "Staged", "export", "load", "preview", "staged", "unfinished"]
+__all__ = [
+    "Contents",
+    "Loaded",
+    "Progress",
+    "Saved",
+    "Staging",
+    "export",
+    "list_unfinished",
+    "load",
+    "preview",
+    "stage",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class Loaded:
     judgements_counted: int
 
 
-def preview(engine: sa.Engine, archive: Staged, home: Path) -> Contents:
+def preview(engine: sa.Engine, archive: Staging, home: Path) -> Contents:
     """Return what the archive would bring into the project; nothing is written.
 
     Raises: BadInput where it can't be imported.
@@ -43,7 +54,7 @@ def preview(engine: sa.Engine, archive: Staged, home: Path) -> Contents:
 
 def load(
     engine: sa.Engine,
-    archive: Staged,
+    archive: Staging,
     home: Path,
     *,
     by: str,
@@ -61,4 +72,10 @@ def load(
     outcome = merge.look()
     if outcome.changes:
         outcome = merge.write(by, progress)
-    return Loaded(outcome.new.total(), outcome.known, tuple(outcome.exams), tuple(outcome.renamed), outcome.counted)
+    return Loaded(
+        rows_new=outcome.new_rows.total(),
+        rows_known=outcome.known_rows,
+        exams=tuple(outcome.exams),
+        renamed=tuple(outcome.renamed),
+        judgements_counted=outcome.counted_judgements,
+    )

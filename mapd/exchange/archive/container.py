@@ -22,7 +22,7 @@ from alembic.script import ScriptDirectory
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mapd.errors import BadInput
-from mapd.exchange.archive.shapes import travelling
+from mapd.exchange.archive.shapes import travelling_tables
 from mapd.store import db
 
 FORMAT = 1
@@ -141,12 +141,14 @@ def _check_directory(name: str, file: IO[bytes]) -> None:
 
 def _check_entries(name: str, packed: zipfile.ZipFile, size: int) -> None:
     """See that every file in it is one of an archive's, packed as exports pack, and of a size that can be."""
-    known = {MANIFEST, *(file_of(table.name) for table in travelling())}
+    file_names = {MANIFEST, *(file_of(table.name) for table in travelling_tables())}
     entries = packed.infolist()
     names = [entry.filename for entry in entries]
-    strange = next((file for file in names if file not in known or names.count(file) > 1), None)
-    if strange is not None:
-        raise BadInput(f"{name} holds a file that no archive has, or has it twice: {ascii(strange)[:80]}; leave it out")
+    stranger = next((file for file in names if file not in file_names or names.count(file) > 1), None)
+    if stranger is not None:
+        raise BadInput(
+            f"{name} holds a file that no archive has, or has it twice: {ascii(stranger)[:80]}; leave it out"
+        )
     for entry in entries:
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BadInput(f"{name} has {entry.filename} packed as no export packs it; unpack it, and export anew")
@@ -166,10 +168,10 @@ def _manifest(name: str, packed: zipfile.ZipFile) -> Manifest:
             raise ValueError("it is too large")
         manifest = Manifest.model_validate_json(packed.read(MANIFEST))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
+        detail = error.errors()[0]
+        where = ".".join(map(str, detail["loc"])) or "it"
         raise BadInput(
-            f"{name} has no manifest of a MAPD archive ({where[:80]}: {first['msg']}); "
+            f"{name} has no manifest of a MAPD archive ({where[:80]}: {detail['msg']}); "
             "make one with `mapd archive export FILE`"
         ) from error
     except (KeyError, ValueError) as error:
@@ -182,8 +184,8 @@ def _manifest(name: str, packed: zipfile.ZipFile) -> Manifest:
     if manifest.schema_ not in {script.revision for script in scripts.walk_revisions()}:
         head = scripts.get_current_head()
         raise BadInput(f"{name} is of a newer schema, {manifest.schema_!a}; this mapd knows up to {head}; upgrade mapd")
-    untold = set(packed.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
-    unknown = manifest.tables.keys() - {table.name for table in travelling()}
-    if untold or unknown:
-        raise damaged(name, f"its manifest and its files differ: {ascii(min(untold or unknown))[:80]}")
+    unlisted_files = set(packed.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
+    unknown_tables = manifest.tables.keys() - {table.name for table in travelling_tables()}
+    if unlisted_files or unknown_tables:
+        raise damaged(name, f"its manifest and its files differ: {ascii(min(unlisted_files or unknown_tables))[:80]}")
     return manifest

@@ -23,9 +23,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.errors import BadInput
-from mapd.exchange.archive.outgoing import masked, masks_of
-from mapd.exchange.archive.shapes import Record, carried, referred, stays, travelling
-from mapd.exchange.archive.staging import Progress, Staged
+from mapd.exchange.archive.outgoing import find_masks, mask
+from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, stays, travelling_tables
+from mapd.exchange.archive.staging import Progress, Staging
 from mapd.people import person_name
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -90,42 +90,43 @@ NUMBERED: Mapping[str, Numbered] = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What an import comes to. `new`: rows by table; `counted`: judgements that count from now on."""
+    """What an import comes to. `counted_judgements`: those that count from now on."""
 
-    new: Counter[str] = field(default_factory=Counter)
-    known: int = 0
-    counted: int = 0
+    new_rows: Counter[str] = field(default_factory=Counter)  # by table
+    known_rows: int = 0
+    counted_judgements: int = 0
     renamed: list[str] = field(default_factory=list)  # "student a -> a (2)"
     exams: list[str] = field(default_factory=list)  # the archive's, by the names they have here
-    differing: int = 0
-    difference: str = ""  # the first one
+    conflicts: int = 0
+    first_conflict: str = ""  # the first one
 
     @property
     def changes(self) -> bool:
         """Whether anything is to be written."""
-        return bool(self.new or self.counted)
+        return bool(self.new_rows or self.counted_judgements)
 
-    def differ(self, table: str, uid: str, column: str) -> None:
+    def note_conflict(self, table: str, uid: str, column: str) -> None:
         """Note a row that the project has otherwise."""
-        self.differing += 1
-        self.difference = self.difference or f"{table} {uid}, {column}"
+        self.conflicts += 1
+        self.first_conflict = self.first_conflict or f"{table} {uid}, {column}"
 
 
-def unfinished(session: Session) -> list[str]:
+def list_unfinished(session: Session) -> list[str]:
     """Return the archives, "archive SHA (NAME)", whose import was begun and not ended: the same import goes on."""
-    begun, done = t.Audit, sa.orm.aliased(t.Audit)
-    ended = sa.exists().where(col(done.action) == DONE, col(done.target) == begun.target, col(done.id) > begun.id)
-    query = select(begun).where(begun.action == BEGUN, ~ended).order_by(col(begun.id))
+    beginning, end = t.Audit, sa.orm.aliased(t.Audit)
+    later = (col(end.target) == beginning.target, col(end.id) > beginning.id)
+    has_ended = sa.exists().where(col(end.action) == DONE, *later)
+    query = select(beginning).where(beginning.action == BEGUN, ~has_ended).order_by(col(beginning.id))
     return list(dict.fromkeys(f"{row.target} ({row.detail.get('name', '')})" for row in session.exec(query)))
 
 
 class Merge:
     """Puts an archive's rows beside a project's. `counting`: its judgements count here."""
 
-    def __init__(self, engine: sa.Engine, archive: Staged, home: Path, *, counting: bool = False) -> None:
+    def __init__(self, engine: sa.Engine, archive: Staging, home: Path, *, counting: bool = False) -> None:
         self.engine, self.archive, self.counting = engine, archive, counting
         with db.reading(engine) as session:
-            self.masks = masks_of(session, home)
+            self.masks = find_masks(session, home)
 
     def look(self) -> Outcome:
         """Compare every row with the project's; nothing is written.
@@ -133,10 +134,10 @@ class Merge:
         Raises: BadInput where rows of the same uid have another content, or rows can't stand beside the project's.
         """
         outcome = self._pass(write=False)
-        if outcome.differing:
+        if outcome.conflicts:
             raise BadInput(
-                f"{outcome.differing:,} rows of {self.archive.name} are in this project with another content (the "
-                f"first: {outcome.difference}); nothing was imported: {OWN_PROJECT}"
+                f"{outcome.conflicts:,} rows of {self.archive.name} are in this project with another content (the "
+                f"first: {outcome.first_conflict}); nothing was imported: {OWN_PROJECT}"
             )
         return outcome
 
@@ -159,12 +160,12 @@ class Merge:
                 f"{self.archive.name} came in in part ({_first_line(error)}); mend that, and import it again: it goes "
                 "on where it was"
             ) from error
-        if outcome.differing:
+        if outcome.conflicts:
             raise BadInput(
-                f"the project has changed while {self.archive.name} came in ({outcome.difference}); what came in "
+                f"the project has changed while {self.archive.name} came in ({outcome.first_conflict}); what came in "
                 f"stays: {OWN_PROJECT}"
             )
-        self._note(person, DONE, rows=outcome.new.total(), judgements_count=self.counting)
+        self._note(person, DONE, rows=outcome.new_rows.total(), judgements_count=self.counting)
         return outcome
 
     def _note(self, person: str, act: str, **detail: Any) -> None:
@@ -175,14 +176,14 @@ class Merge:
         """Go through the archive once, block by block."""
         outcome, policies = Outcome(), dict[str, str]()
         self.archive.forget()
-        opened, done = (db.writing if write else db.reading), 0
-        for table in travelling():
+        transaction, row_count = (db.writing if write else db.reading), 0
+        for table in travelling_tables():
             for rows in self.archive.blocks(table):
                 started = time.monotonic()
-                with opened(self.engine) as session:
+                with transaction(self.engine) as session:
                     _Block(self, session, table, outcome, policies).take(rows, write=write)
-                done += len(rows)
-                progress(done, self.archive.total)
+                row_count += len(rows)
+                progress(row_count, self.archive.total)
                 if write and self.engine.dialect.name == "sqlite":  # its writers wait by looking in now and then
                     time.sleep(min(time.monotonic() - started, LONGEST_PAUSE_S))
         return outcome
@@ -197,42 +198,43 @@ class _Block:
     table: sa.Table
     outcome: Outcome
     policies: dict[str, str]
-    fresh: dict[str, set[int]] = field(default_factory=dict)  # by column, ids that nothing of the project refers to
+    fresh_ids: dict[str, set[int]] = field(default_factory=dict)  # by column, ids that nothing of the project refers to
 
     def take(self, rows: Sequence[Record], *, write: bool) -> None:
         """Compare the rows that are known; bring in the others."""
-        records = self._resolved(rows)
-        there = self._known(records)
+        records = self._resolve(rows)
+        known_rows = self._find_known(records)
         places: dict[int, int] = {}  # the ids here by the archive's
-        new: list[tuple[int, Record]] = []
+        new_records: list[tuple[int, Record]] = []
         for row, record in zip(rows, records, strict=True):
-            known = there.get(self._key(record))
-            if known is None:
-                new.append((row.get("id", 0), record))
+            known_row = known_rows.get(self._key(record))
+            if known_row is None:
+                new_records.append((row.get("id", 0), record))
                 continue
-            places[row.get("id", 0)] = known.get("id", 0)
-            self._compare(record, known)
+            places[row.get("id", 0)] = known_row.get("id", 0)
+            self._compare(record, known_row)
             if self.table.name == "exam":
-                self.outcome.exams.append(known["name"])
-        new = self._numbered(new, places)
-        self._find_clashes([record for _, record in new])
-        self.outcome.known += len(rows) - len(new)
-        self.outcome.new.update({self.table.name: len(new)} if new else {})
-        values = [self._as_history(record) for _, record in self._named(new)]
-        self._count_judgements(records, there, values, write=write)
+                self.outcome.exams.append(known_row["name"])
+        new_records = self._assign_numbers(new_records, places)
+        self._find_clashes([record for _, record in new_records])
+        self.outcome.known_rows += len(rows) - len(new_records)
+        self.outcome.new_rows.update({self.table.name: len(new_records)} if new_records else {})
+        values = [self._make_history(record) for _, record in self._assign_names(new_records)]
+        self._count_judgements(records, known_rows, values, write=write)
         ids = self._insert(values) if write and values else []
         if "id" in self.table.c:
-            self.merge.archive.place(self.table.name, places, new=False)
-            self.merge.archive.place(self.table.name, dict(zip((id_ for id_, _ in new), ids, strict=False)), new=True)
+            new_places = dict(zip((id_ for id_, _ in new_records), ids, strict=False))
+            self.merge.archive.place(self.table.name, places, is_new=False)
+            self.merge.archive.place(self.table.name, new_places, is_new=True)
 
-    def _resolved(self, rows: Sequence[Record]) -> list[Record]:
+    def _resolve(self, rows: Sequence[Record]) -> list[Record]:
         """The rows with this project's ids where they refer to others."""
-        records = [{column.name: row[column.name] for column in carried(self.table)} for row in rows]
-        for column in carried(self.table):
-            if (of := referred(column)) is None:
+        records = [{column.name: row[column.name] for column in carried_columns(self.table)} for row in rows]
+        for column in carried_columns(self.table):
+            if (of := referred_table(column)) is None:
                 continue
             places = self.merge.archive.places(of, {r[column.name] for r in records if r[column.name] is not None})
-            self.fresh[column.name] = {place for place, new in places.values() if new} | {ABSENT}
+            self.fresh_ids[column.name] = {place for place, is_new in places.values() if is_new} | {ABSENT}
             for record in records:
                 if record[column.name] is not None:
                     record[column.name] = places.get(record[column.name], (ABSENT, True))[0]
@@ -246,32 +248,32 @@ class _Block:
     def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(record[name] for name in self._keys)
 
-    def _known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
+    def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
         """The project's rows among these, by what makes them the same."""
         return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
 
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
         """The project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
-        wanted = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
-        if not wanted:
+        searched = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
+        if not searched:
             return []
         if len(columns) == 1:
-            where: Any = columns[0].in_([value for (value,) in wanted])
+            where: Any = columns[0].in_([value for (value,) in searched])
         else:
-            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in wanted))
+            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in searched))
         return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
 
     def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
         """Whether the values refer to a row that came in just now: the project has nothing that goes with it."""
-        return any(part in self.fresh.get(name, ()) for name, part in zip(names, value, strict=True))
+        return any(part in self.fresh_ids.get(name, ()) for name, part in zip(names, value, strict=True))
 
-    def _compare(self, record: Record, known: Record) -> None:
+    def _compare(self, record: Record, known_row: Record) -> None:
         """Note the first column that differs, of those that never move."""
         moves = MOVES.get(self.table.name, frozenset()) | ALWAYS_MOVE
         for name, value in record.items():
-            if name not in moves and value != known[name] and value != masked(known[name], self.merge.masks):
-                self.outcome.differ(self.table.name, record.get("uid", ""), name)
+            if name not in moves and value != known_row[name] and value != mask(known_row[name], self.merge.masks):
+                self.outcome.note_conflict(self.table.name, record.get("uid", ""), name)
                 return
 
     def _find_clashes(self, records: Sequence[Record]) -> None:
@@ -279,94 +281,97 @@ class _Block:
         names = UNIQUE.get(self.table.name)
         if names is None:
             return
-        taken = {tuple(row[name] for name in names) for row in self._rows(names, self._filled(names, records))}
+        rows = self._rows(names, self._list_complete(names, records))
+        taken_values = {tuple(row[name] for name in names) for row in rows}
         for record in records:
-            if tuple(record[name] for name in names) in taken:
-                self.outcome.differ(self.table.name, record["uid"], names[-1])
+            if tuple(record[name] for name in names) in taken_values:
+                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
 
-    def _filled(self, names: Sequence[str], records: Sequence[Record]) -> list[tuple[Any, ...]]:
+    def _list_complete(self, names: Sequence[str], records: Sequence[Record]) -> list[tuple[Any, ...]]:
         values = [tuple(record[name] for name in names) for record in records]
         return [value for value in values if None not in value]
 
-    def _numbered(self, new: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
+    def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
         """The rows that are new after all, each with a number that is free in its group."""
-        how = NUMBERED.get(self.table.name)
-        if how is None:
-            return list(new)
+        numbering = NUMBERED.get(self.table.name)
+        if numbering is None:
+            return list(rows)
         groups: dict[tuple[Any, ...], list[Record]] = {}
-        wanted = [tuple(record[name] for name in how.group) for _, record in new]
-        for row in self._rows(how.group, wanted):
-            groups.setdefault(tuple(row[name] for name in how.group), []).append(row)
-        rest = []
-        for id_, record in new:
-            value = tuple(record[name] for name in how.group)
-            if self._is_fresh(how.group, value):
-                rest.append((id_, record))
+        groups_searched = [tuple(record[name] for name in numbering.group) for _, record in rows]
+        for row in self._rows(numbering.group, groups_searched):
+            groups.setdefault(tuple(row[name] for name in numbering.group), []).append(row)
+        new_records = []
+        for id_, record in rows:
+            value = tuple(record[name] for name in numbering.group)
+            if self._is_fresh(numbering.group, value):
+                new_records.append((id_, record))
                 continue
             group = groups.setdefault(value, [])
-            twins = (row for row in group if "id" in row and all(row[name] == record[name] for name in how.same))
-            if how.same and (twin := next(twins, None)) is not None:
+            twins = (row for row in group if "id" in row and all(row[name] == record[name] for name in numbering.same))
+            if numbering.same and (twin := next(twins, None)) is not None:
                 places[id_] = twin["id"]
                 continue
-            taken = {row[how.number] for row in group}
-            if record[how.number] in taken:
-                record[how.number] = max(taken) + 1
+            numbers = {row[numbering.number] for row in group}
+            if record[numbering.number] in numbers:
+                record[numbering.number] = max(numbers) + 1
             group.append(record)
-            rest.append((id_, record))
-        return rest
+            new_records.append((id_, record))
+        return new_records
 
-    def _named(self, new: Sequence[tuple[int, Record]]) -> list[tuple[int, Record]]:
+    def _assign_names(self, rows: Sequence[tuple[int, Record]]) -> list[tuple[int, Record]]:
         """The rows under names that are free where names must differ."""
         name = self.table.c.get("name")
-        if name is None or not (name.unique or self.table.name == "policy") or not new:
-            return list(new)
-        taken = set(self.session.execute(sa.select(name)).scalars())
-        for _, record in new:
-            before = record["name"]
+        if name is None or not (name.unique or self.table.name == "policy") or not rows:
+            return list(rows)
+        taken_names = set(self.session.execute(sa.select(name)).scalars())
+        for _, record in rows:
+            archive_name = record["name"]
             if self.table.name == "policy":  # all its versions go under one name; the project's own stays what it was
-                record["name"] = self.policies.setdefault(before, _free(before, taken))
+                record["name"] = self.policies.setdefault(archive_name, _find_free(archive_name, taken_names))
             else:
-                record["name"] = _free(before, taken)
-                taken.add(record["name"])
-            renamed = f"{self.table.name} {before} -> {record['name']}"
-            if record["name"] != before and renamed not in self.outcome.renamed:
+                record["name"] = _find_free(archive_name, taken_names)
+                taken_names.add(record["name"])
+            renamed = f"{self.table.name} {archive_name} -> {record['name']}"
+            if record["name"] != archive_name and renamed not in self.outcome.renamed:
                 self.outcome.renamed.append(renamed)
             if self.table.name == "exam":
                 self.outcome.exams.append(record["name"])
-        return list(new)
+        return list(rows)
 
-    def _as_history(self, record: Record) -> Record:
+    def _make_history(self, record: Record) -> Record:
         """The row as it comes in: what belongs to one project alone isn't the sender's to say."""
-        own: Record = {column.name: None for column in self.table.c if stays(column) and column.nullable}
+        history_values: Record = {column.name: None for column in self.table.c if stays(column) and column.nullable}
         if "origin" in self.table.c:
-            own["origin"] = self.merge.archive.sha256
+            history_values["origin"] = self.merge.archive.sha256
         if self.table.name == "teacher":
-            own["disabled"] = record["kind"] not in UNASKED
+            history_values["disabled"] = record["kind"] not in UNASKED
         elif self.table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
-            own["status"] = "cancelled"
+            history_values["status"] = "cancelled"
         elif self.table.name == "judgement":
-            own["counts"] = record["counts"] and self.merge.counting
+            history_values["counts"] = record["counts"] and self.merge.counting
         elif self.table.name == "exam":
-            own["policy"] = self.policies.get(record["policy"], record["policy"])
-        return record | own
+            history_values["policy"] = self.policies.get(record["policy"], record["policy"])
+        return record | history_values
 
     def _count_judgements(
-        self, records: Sequence[Record], there: Mapping[Any, Record], values: list[Record], *, write: bool
+        self, records: Sequence[Record], known_rows: Mapping[Any, Record], values: list[Record], *, write: bool
     ) -> None:
         """Let those count that came in before without; an undo of what is undone here already counts for nothing."""
         if self.table.name != "judgement" or not self.merge.counting:
             return
-        known = [(record, there[self._key(record)]) for record in records if self._key(record) in there]
-        silent = [row for record, row in known if record["counts"] and not row["counts"] and row["origin"] is not None]
-        undoing = {row["undoes_id"] for row in (*values, *silent)} - {None, ABSENT}
-        undone = select(t.Judgement.undoes_id).where(t.Judgement.counts, col(t.Judgement.undoes_id).in_(undoing))
-        already = set(self.session.exec(undone).all())
+        pairs = [(record, known_rows[self._key(record)]) for record in records if self._key(record) in known_rows]
+        silent_rows = [
+            row for record, row in pairs if record["counts"] and not row["counts"] and row["origin"] is not None
+        ]
+        undoing = {row["undoes_id"] for row in (*values, *silent_rows)} - {None, ABSENT}
+        undone_query = select(t.Judgement.undoes_id).where(t.Judgement.counts, col(t.Judgement.undoes_id).in_(undoing))
+        undone_ids = set(self.session.exec(undone_query).all())
         for row in values:
-            row["counts"] = row["counts"] and row["undoes_id"] not in already
-        silent = [row for row in silent if row["undoes_id"] not in already]
-        self.outcome.counted += len(silent) + sum(row["counts"] for row in values)
-        if write and silent:
-            ids = [row["id"] for row in silent]
+            row["counts"] = row["counts"] and row["undoes_id"] not in undone_ids
+        silent_rows = [row for row in silent_rows if row["undoes_id"] not in undone_ids]
+        self.outcome.counted_judgements += len(silent_rows) + sum(row["counts"] for row in values)
+        if write and silent_rows:
+            ids = [row["id"] for row in silent_rows]
             self.session.execute(sa.update(t.Judgement).where(col(t.Judgement.id).in_(ids)).values(counts=True))
             queries.mark_stale(self.session, ids)
 
@@ -389,9 +394,9 @@ def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:
     return column.is_(None) if value is None else column == value
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _find_free(name: str, taken_names: set[str]) -> str:
     """The name, or with a number behind it where it is taken."""
-    free, number = name, 2
-    while free in taken:
-        free, number = f"{name} ({number})", number + 1
-    return free
+    candidate, number = name, 2
+    while candidate in taken_names:
+        candidate, number = f"{name} ({number})", number + 1
+    return candidate

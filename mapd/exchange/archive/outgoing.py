@@ -30,7 +30,7 @@ from sqlmodel import Session, select
 from mapd import keys
 from mapd.errors import BadInput
 from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, file_of
-from mapd.exchange.archive.shapes import carried, referred, travelling
+from mapd.exchange.archive.shapes import carried_columns, referred_table, travelling_tables
 from mapd.people import person_name
 from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
@@ -64,7 +64,7 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: str) -> Saved:
             for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
                 snapshots.check(snapshot)
                 session.expunge(snapshot)
-            rows = _pack(session, file, masks_of(session, home))
+            rows = _pack(session, file, find_masks(session, home))
         with temporary.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         temporary.replace(path)
@@ -89,18 +89,18 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
     """Write every table's lines, then the manifest; return the number of rows. No times, no order but the rows' own."""
     tables: dict[str, dict[str, Any]] = {}
     with zipfile.ZipFile(file, "w") as packed:
-        for table in sorted(travelling(), key=lambda table: table.name):
+        for table in sorted(travelling_tables(), key=lambda table: table.name):
             digest, rows = hashlib.sha256(), 0
-            with packed.open(_entry(file_of(table.name)), "w", force_zip64=True) as out:
-                for record in records(session, table, masks):
-                    line = canonical(record)
+            with packed.open(_entry(file_of(table.name)), "w", force_zip64=True) as stream:
+                for record in read_records(session, table, masks):
+                    line = write_line(record)
                     if len(line) > LONGEST_LINE:
                         raise BadInput(
                             f"a row of {table.name} is too large for an archive: {len(line):,} bytes, of "
                             f"{LONGEST_LINE:,}; freeze smaller snapshots"
                         )
                     digest.update(line)
-                    out.write(line)
+                    stream.write(line)
                     rows += 1
             tables[table.name] = {"rows": rows, "sha256": digest.hexdigest()}
         schema = str(db.current_version(session.connection()))
@@ -116,7 +116,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def records(session: Session, table: sa.Table, masks: Masks) -> Iterator[dict[str, Any]]:
+def read_records(session: Session, table: sa.Table, masks: Masks) -> Iterator[dict[str, Any]]:
     """Yield the table's rows as lines have them, in the order of the ids, which is the order in which they came in.
 
     Work that is under way is written as cancelled. Where a text names the project's folder, the person's, or holds a
@@ -124,11 +124,11 @@ def records(session: Session, table: sa.Table, masks: Masks) -> Iterator[dict[st
     """
     source: Any = table
     values: list[sa.ColumnElement[Any]] = []
-    for column in carried(table):
-        if (of := referred(column)) is not None:
-            other = t.metadata.tables[of].alias()
-            source = source.outerjoin(other, column == other.c.id)
-            values.append(other.c.uid.label(column.name))
+    for column in carried_columns(table):
+        if (of := referred_table(column)) is not None:
+            target = t.metadata.tables[of].alias()
+            source = source.outerjoin(target, column == target.c.id)
+            values.append(target.c.uid.label(column.name))
         else:
             values.append(column)
     query = sa.select(*values).select_from(source).order_by(*table.primary_key.columns)
@@ -136,33 +136,33 @@ def records(session: Session, table: sa.Table, masks: Masks) -> Iterator[dict[st
         record = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
         if table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
             record["status"] = "cancelled"
-        yield masked(record, masks)
+        yield mask(record, masks)
 
 
-def masks_of(session: Session, home: Path) -> Masks:
+def find_masks(session: Session, home: Path) -> Masks:
     """Return what no archive holds: keys, which an error may repeat, and this machine's folders."""
     names = [*session.exec(select(t.Teacher.key_env)).all(), *session.exec(select(t.KeyApproval.key_env)).all()]
-    held = {name: keys.key(name) for name in names if name}
-    masks = {re.escape(key): f"${name}" for name, key in sorted(held.items()) if len(key) >= SHORTEST_KEY}
-    for folder, stands in ((home, "$MAPD_HOME"), (Path.home(), "~")):
-        for spelled in (folder.resolve(), folder.absolute()):
-            if spelled != Path(spelled.anchor):
-                masks.setdefault(rf"(?<![\w/.-]){re.escape(str(spelled))}(?![\w-])", stands)
+    key_of_name = {name: keys.key(name) for name in names if name}
+    masks = {re.escape(key): f"${name}" for name, key in sorted(key_of_name.items()) if len(key) >= SHORTEST_KEY}
+    for folder, placeholder in ((home, "$MAPD_HOME"), (Path.home(), "~")):
+        for spelling in (folder.resolve(), folder.absolute()):
+            if spelling != Path(spelling.anchor):
+                masks.setdefault(rf"(?<![\w/.-]){re.escape(str(spelling))}(?![\w-])", placeholder)
     return masks
 
 
-def masked(value: Any, masks: Masks) -> Any:
+def mask(value: Any, masks: Masks) -> Any:
     """Return the value, a text of it or in it without what no archive holds."""
     if isinstance(value, dict):
-        return {key: masked(inner, masks) for key, inner in value.items()}
+        return {key: mask(inner, masks) for key, inner in value.items()}
     if isinstance(value, list):
-        return [masked(inner, masks) for inner in value]
+        return [mask(inner, masks) for inner in value]
     if isinstance(value, str):
-        for pattern, stands in masks.items():
-            value = re.sub(pattern, stands, value)
+        for pattern, placeholder in masks.items():
+            value = re.sub(pattern, placeholder, value)
     return value
 
 
-def canonical(record: Mapping[str, Any]) -> bytes:
+def write_line(record: Mapping[str, Any]) -> bytes:
     """Return the record's line: the same record has one spelling."""
     return (json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()

@@ -37,13 +37,13 @@ TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  #
 Record = dict[str, Any]  # a line's columns
 
 
-def travelling() -> list[sa.Table]:
+def travelling_tables() -> list[sa.Table]:
     """Return the tables that travel, each behind those it refers to."""
     return [table for table in t.metadata.sorted_tables if "uid" in table.c or "id" not in table.c]
 
 
 @cache
-def carried(table: sa.Table) -> list[sa.Column[Any]]:
+def carried_columns(table: sa.Table) -> list[sa.Column[Any]]:
     """Return the columns that a line has: all but the local id, and what belongs to one project alone."""
     return [column for column in table.c if column.name != "id" and not stays(column)]
 
@@ -53,7 +53,7 @@ def stays(column: sa.Column[Any]) -> bool:
     return bool(column.info.get("stays"))
 
 
-def referred(column: sa.Column[Any]) -> str | None:
+def referred_table(column: sa.Column[Any]) -> str | None:
     """Return the table whose id the column holds. A key that is no local id, such as a sha256, travels as it is."""
     return next((key.column.table.name for key in column.foreign_keys if key.column.name == "id"), None)
 
@@ -61,75 +61,75 @@ def referred(column: sa.Column[Any]) -> str | None:
 # --- Types ------------------------------------------------------------------------------------------------------------
 
 
-def _storable(text: str) -> str:
+def _check_storable(text: str) -> str:
     if (bad := UNSTORABLE.search(text)) is not None:
         raise ValueError(f"U+{ord(bad[0]):04X} can't be stored in a text")
     return text
 
 
-def _printable(text: str) -> str:
+def _check_printable(text: str) -> str:
     if any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") or sign in TURNING for sign in text):
         raise ValueError("it is one line, of signs that can be printed")
     return text
 
 
-def _named(text: str) -> str:
+def _check_name(text: str) -> str:
     if not text.strip():
         raise ValueError("a name has at least one sign")
-    return _printable(text)
+    return _check_printable(text)
 
 
-def _person(name: str) -> str:
+def _check_person(name: str) -> str:
     if person_name(name) != name:
         raise ValueError("a person's name is one line in lower case")
     return name
 
 
-def _moment(text: object) -> datetime:
+def _read_moment(text: object) -> datetime:
     moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     if moment is None or moment.tzinfo is None or not 2000 <= moment.year <= 2200:
         raise ValueError("a time is written as 2026-01-01T10:00:00+00:00")
     return moment.astimezone(UTC)
 
 
-def _finite(number: float) -> float:
+def _check_finite(number: float) -> float:
     if not math.isfinite(number):
         raise ValueError("a number has an end")
     return number
 
 
-def _tree(value: Any, depth: int = 0) -> Any:
+def _check_tree(value: Any, depth: int = 0) -> Any:
     """See that a value is plain: no text that can't be stored, no number without end, not too deep."""
     if depth > DEEPEST:
         raise ValueError(f"it is nested more than {DEEPEST} deep")
     if isinstance(value, str):
-        _storable(value)
+        _check_storable(value)
     elif isinstance(value, float):
-        _finite(value)
+        _check_finite(value)
     elif isinstance(value, dict):
         for key, inner in value.items():
-            _tree(key, depth + 1)
-            _tree(inner, depth + 1)
+            _check_tree(key, depth + 1)
+            _check_tree(inner, depth + 1)
     elif isinstance(value, list):
         for inner in value:
-            _tree(inner, depth + 1)
+            _check_tree(inner, depth + 1)
     return value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_storable), AfterValidator(_printable)]
-Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_storable), AfterValidator(_named)]
-Person = Annotated[str, AfterValidator(_person)]
+Text = Annotated[str, AfterValidator(_check_storable)]
+Line = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_check_storable), AfterValidator(_check_printable)]
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(_check_storable), AfterValidator(_check_name)]
+Person = Annotated[str, AfterValidator(_check_person)]
 Uid = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Number = Annotated[float, AfterValidator(_finite)]
-Amount = Annotated[float, AfterValidator(_finite), Field(ge=0)]
+Moment = Annotated[datetime, BeforeValidator(_read_moment)]
+Number = Annotated[float, AfterValidator(_check_finite)]
+Amount = Annotated[float, AfterValidator(_check_finite), Field(ge=0)]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Whole = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 Threshold = Annotated[int, Field(ge=0, le=500)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Tree = Annotated[dict[str, Any], AfterValidator(_tree)]
+Tree = Annotated[dict[str, Any], AfterValidator(_check_tree)]
 Plain = Text | bool | Whole | Number | None
 Adapter = Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/){0,6}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
@@ -143,7 +143,7 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
     "student.adapter": Adapter,
     "student.adapter_sha256": Sha256,
     "question.options": list[Text],
-    "question.source_id": Annotated[str, Field(max_length=LONGEST_ID), AfterValidator(_storable)],
+    "question.source_id": Annotated[str, Field(max_length=LONGEST_ID), AfterValidator(_check_storable)],
     "question_set.sha256": Line,
     "exam.sha256": Line,
     "policy.threshold_hundredths": Threshold,
@@ -160,7 +160,7 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
     "student.base": Line,
     "finetune.seed": Whole,
     "finetune.hyperparameters": dict[Name, Plain],
-    "snapshot.manifest": Annotated[dict[str, Any], AfterValidator(_tree), AfterValidator(snapshots.check_manifest)],
+    "snapshot.manifest": Annotated[Tree, AfterValidator(snapshots.check_manifest)],
     "saved_view.address": dict[Name, Plain | list[Text]],
     "judgement.sampling_chance": Share,
     "judgement.queue": Name,
@@ -181,18 +181,18 @@ def row(table: sa.Table, line: bytes) -> Record:
     Raises: ValueError, its text one line.
     """
     try:
-        record = json.loads(line, parse_constant=_no_number)
+        record = json.loads(line, parse_constant=_refuse_constant)
         if not isinstance(record, dict):
             raise ValueError("it is no row")
-        checked = _model(table.name).model_validate(record)
-        values = {column.name: getattr(checked, column.name) for column in carried(table)}
+        fields = _model(table.name).model_validate(record)
+        values = {column.name: getattr(fields, column.name) for column in carried_columns(table)}
         if table.name == "teacher":
             _check_teacher(values)
         elif table.name == "finetune":
             _check_hyperparameters(values)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))[:80]}: {first['msg']}") from error
+        detail = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, detail['loc']))[:80]}: {detail['msg']}") from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     except BadInput as error:
@@ -200,7 +200,7 @@ def row(table: sa.Table, line: bytes) -> Record:
     return values
 
 
-def _no_number(word: str) -> None:
+def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number")
 
 
@@ -216,7 +216,7 @@ def _model(table: str) -> type[pydantic.BaseModel]:
             fields[column.name] = (Any, None)  # what another project has there is left out
             continue
         field = of.model_fields[column.name]
-        kind = Uid if referred(column) else _kind(table, column.name, field.annotation)
+        kind = Uid if referred_table(column) else _kind(table, column.name, field.annotation)
         optional = kind | None if column.nullable else kind
         needed = column.name in ("uid", "created_at", "token") or (field.is_required() and not column.nullable)
         fields[column.name] = (optional, ... if needed else field.get_default(call_default_factory=True))
@@ -247,9 +247,9 @@ def _check_hyperparameters(values: Record) -> None:
 def _check_teacher(values: Record) -> None:
     """See that a teacher who can be asked has settings that it could have been added with."""
     if values["kind"] in teachers.KINDS:
-        given = {name: values[name] for name in ("name", "kind", "model", "base_url", "limits", "price")}
+        settings = {name: values[name] for name in ("name", "kind", "model", "base_url", "limits", "price")}
         sampling = {name: value for name, value in values["sampling"].items() if value is not None}
-        teachers.checked(**given, sampling=sampling, key_env=None)
+        teachers.checked(**settings, sampling=sampling, key_env=None)
         if values["simulated"] != (values["kind"] == "simulated"):
             raise ValueError("simulated: it is no word of the kind's")
     elif values["kind"] in ("imported", "person") and (values["base_url"] or values["limits"] or values["price"]):

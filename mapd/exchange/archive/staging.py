@@ -1,6 +1,6 @@
 """An archive's rows in a database of their own, which nobody sees: what can't stand there by itself is refused.
 
-    with staged("p.zip", file) as archive:
+    with stage("p.zip", file) as archive:
         archive.blocks(table)            -> rows by blocks, in the order of the file, each with its id there
         archive.sha256, archive.rows     -> the file's sha256; {"attempt": 387, "teacher": 3, …}
 
@@ -24,7 +24,7 @@ from sqlmodel import select
 from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
 from mapd.exchange.archive.container import Container, damaged
-from mapd.exchange.archive.shapes import Record, carried, referred, travelling
+from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
 from mapd.questions import files
 from mapd.store import snapshots
 from mapd.store import tables as t
@@ -39,13 +39,13 @@ PLACED = sa.Table(  # the ids in a project of rows, by table and by their ids in
     sa.Column("of", sa.String, primary_key=True),
     sa.Column("row", sa.Integer, primary_key=True),
     sa.Column("place", sa.Integer),
-    sa.Column("new", sa.Boolean),  # it came in just now: nothing in the project refers to it yet
+    sa.Column("is_new", sa.Boolean),  # it came in just now: nothing in the project refers to it yet
 )
 Progress = Callable[[int, int], None]  # rows read, rows in all
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class Staging:
     """An archive that holds nothing but rows that can stand by themselves."""
 
     name: str
@@ -65,43 +65,44 @@ class Staged:
         A block ends before a row that refers to one of it.
         """
         keys = list(table.primary_key.columns)
-        own = [column.name for column in carried(table) if referred(column) == table.name]
-        after: tuple[Any, ...] | None = None
+        self_references = [column.name for column in carried_columns(table) if referred_table(column) == table.name]
+        last_key: tuple[Any, ...] | None = None
         while True:
             query = sa.select(table).order_by(*keys).limit(BLOCK)
-            if after is not None:
-                query = query.where(sa.tuple_(*keys) > sa.tuple_(*after))
+            if last_key is not None:
+                query = query.where(sa.tuple_(*keys) > sa.tuple_(*last_key))
             block: list[Record] = []
             size = 0
             for row in self.connection.execute(query.execution_options(yield_per=16)).mappings():
-                if size > BLOCK_BYTES or (block and any((row[name] or 0) >= block[0]["id"] for name in own)):
+                refers = block and any((row[name] or 0) >= block[0]["id"] for name in self_references)
+                if size > BLOCK_BYTES or refers:
                     break
                 block.append(dict(row))
                 size += sum(len(value) for value in row.values() if isinstance(value, str))
             if not block:
                 return
             yield block
-            after = tuple(block[-1][key.name] for key in keys)
+            last_key = tuple(block[-1][key.name] for key in keys)
 
     def forget(self) -> None:
         """Forget where in a project the rows are."""
         self.connection.execute(PLACED.delete())
 
-    def place(self, table: str, places: Mapping[int, int], *, new: bool) -> None:
+    def place(self, table: str, places: Mapping[int, int], *, is_new: bool) -> None:
         """Remember which ids in the project rows of a table have, by their ids here."""
-        rows = [{"of": table, "row": row, "place": place, "new": new} for row, place in places.items()]
+        rows = [{"of": table, "row": row, "place": place, "is_new": is_new} for row, place in places.items()]
         if rows:
             self.connection.execute(PLACED.insert(), rows)
 
     def places(self, table: str, rows: set[int]) -> dict[int, tuple[int, bool]]:
         """Return the ids in the project of those rows that are there, and whether they are new."""
-        columns = (PLACED.c.row, PLACED.c.place, PLACED.c.new)
+        columns = (PLACED.c.row, PLACED.c.place, PLACED.c.is_new)
         query = sa.select(*columns).where(PLACED.c.of == table, PLACED.c.row.in_(rows))
-        return {row: (place, new) for row, place, new in self.connection.execute(query)}
+        return {row: (place, is_new) for row, place, is_new in self.connection.execute(query)}
 
 
 @contextmanager
-def staged(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> Iterator[Staged]:
+def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> Iterator[Staging]:
     """Read an archive into a database of its own, and check all that can be checked without a project.
 
     Raises: BadInput.
@@ -110,11 +111,11 @@ def staged(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> 
     try:
         with container.open_file(name, file) as packed, engine.connect() as connection:
             try:
-                t.metadata.create_all(connection, tables=travelling())
+                t.metadata.create_all(connection, tables=travelling_tables())
                 PLACED.create(connection)
                 connection.exec_driver_sql("BEGIN")
                 writer = _Writer(packed, connection, progress)
-                for table in travelling():
+                for table in travelling_tables():
                     if table.name in packed.tables:
                         writer.table(table)
                 _check_meaning(name, connection)
@@ -123,7 +124,7 @@ def staged(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> 
                     f"{name} can't be unpacked ({error.orig}); make room in the folder for temporary files"
                 ) from error
             rows = {table: entry.rows for table, entry in packed.tables.items()}
-            yield Staged(name, packed.sha256, packed.manifest.schema_, rows, connection)
+            yield Staging(name, packed.sha256, packed.manifest.schema_, rows, connection)
     finally:
         engine.dispose()
 
@@ -141,17 +142,17 @@ class _Writer:
 
     def __init__(self, packed: Container, connection: sa.Connection, progress: Progress) -> None:
         self.packed, self.connection, self.progress = packed, connection, progress
-        self.done, self.total = 0, sum(entry.rows for entry in packed.tables.values())
+        self.row_count, self.total = 0, sum(entry.rows for entry in packed.tables.values())
 
     def table(self, table: sa.Table) -> None:
         """Read a table's lines. A block ends before a row that refers to one of it: a judgement that undoes another."""
-        own = [column.name for column in carried(table) if referred(column) == table.name]
+        self_references = [column.name for column in carried_columns(table) if referred_table(column) == table.name]
         block: list[Record] = []
         size, uids = 0, set[str]()
         for number, line in enumerate(self.packed.lines(table.name), start=1):
             record = self._row(table, number, line)
-            full = len(block) == BLOCK or size > BLOCK_BYTES
-            if full or any(record[column] in uids for column in own):
+            is_full = len(block) == BLOCK or size > BLOCK_BYTES
+            if is_full or any(record[column] in uids for column in self_references):
                 self._insert(table, block, number)
                 block, size, uids = [], 0, set()
             block.append(record)
@@ -171,25 +172,25 @@ class _Writer:
     def _insert(self, table: sa.Table, block: list[Record], number: int) -> None:
         if not block:
             return
-        for column in carried(table):
-            if (of := referred(column)) is not None:
+        for column in carried_columns(table):
+            if (of := referred_table(column)) is not None:
                 self._refer(table, column.name, of, block)
-        foreign = {"origin": self.packed.sha256} if "origin" in table.c else {}
+        mark = {"origin": self.packed.sha256} if "origin" in table.c else {}
         try:
-            self.connection.execute(sa.insert(table), [record | foreign for record in block])
+            self.connection.execute(sa.insert(table), [record | mark for record in block])
         except sa.exc.IntegrityError as error:
             where = f"{table.name}.jsonl up to line {number}"
             raise damaged(self.packed.name, f"{where}: {error.orig}") from error
-        self.done += len(block)
-        self.progress(self.done, self.total)
+        self.row_count += len(block)
+        self.progress(self.row_count, self.total)
 
     def _refer(self, table: sa.Table, column: str, of: str, block: list[Record]) -> None:
         """Put ids in place of the uids that the column has."""
-        named = {record[column] for record in block if record[column] is not None}
-        other = t.metadata.tables[of]
-        query = sa.select(other.c.uid, other.c.id).where(other.c.uid.in_(named))
+        uids = {record[column] for record in block if record[column] is not None}
+        target = t.metadata.tables[of]
+        query = sa.select(target.c.uid, target.c.id).where(target.c.uid.in_(uids))
         ids = dict(self.connection.execute(query).all())
-        if missing := named - ids.keys():
+        if missing := uids - ids.keys():
             raise damaged(
                 self.packed.name, f"a row of {table.name} refers to {of} {min(missing)}, which isn't there before it"
             )
@@ -231,9 +232,9 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
     for fault, query in FAULTS.items():
         if (uid := connection.execute(sa.text(f"{query} LIMIT 1")).scalar()) is not None:
             raise damaged(name, f"{fault}: {uid}")
-    known = {*PRESETS, *connection.scalars(sa.select(t.metadata.tables["policy"].c.name))}
+    policies = {*PRESETS, *connection.scalars(sa.select(t.metadata.tables["policy"].c.name))}
     for exam, policy in connection.execute(sa.text("SELECT name, policy FROM exam")):
-        if policy not in known:
+        if policy not in policies:
             raise damaged(name, f"exam {exam} has a policy that isn't there: {policy!a}")
     with Session(connection) as session:
         for prompt in session.scalars(select(t.Prompt)):
@@ -251,6 +252,6 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
 
 def _check_questions(name: str, session: Session, questions: t.QuestionSet) -> None:
     """See that a set that was made of questions is named by their content; the authors' files name theirs otherwise."""
-    made = questions.uid == uuid5(NAMESPACE_URL, f"questions {questions.sha256}").hex
-    if made and not files.is_named(session, questions):
+    is_made_here = questions.uid == uuid5(NAMESPACE_URL, f"questions {questions.sha256}").hex
+    if is_made_here and not files.is_named(session, questions):
         raise damaged(name, f"question set {questions.name} holds other questions than its sha256 names")

@@ -43,11 +43,13 @@ def upgrade() -> None:
         batch.add_column(sa.Column("counts", sa.Boolean(), nullable=False, server_default=sa.true()))
         batch.add_column(sa.Column("origin", sa.String(), nullable=True))
         batch.drop_constraint("uq_judgement_undoes_id", type_="unique")
-    counts, brought = sa.text("counts"), sa.text("origin IS NOT NULL")
+    counts, from_archive = sa.text("counts"), sa.text("origin IS NOT NULL")
     op.create_index(
         "uq_judgement_undone", "judgement", ["undoes_id"], unique=True, sqlite_where=counts, postgresql_where=counts
     )
-    op.create_index("ix_judgement_brought", "judgement", ["person"], sqlite_where=brought, postgresql_where=brought)
+    op.create_index(
+        "ix_judgement_brought", "judgement", ["person"], sqlite_where=from_archive, postgresql_where=from_archive
+    )
     _watch_again()
 
 
