@@ -51,6 +51,41 @@ def test_a_note_of_old_is_a_note_and_a_skip_a_skip(engine: sa.Engine) -> None:
     assert found == [("look again", "note"), (None, None)]
 
 
+def test_judgements_of_old_count_and_are_watched_again(engine: sa.Engine) -> None:
+    with db.writing(engine) as session:
+        questions = t.QuestionSet(name="a", source="made", sha256="a")
+        session.add(questions)
+        session.flush()
+        content = {"source_id": "1", "position": 0, "split": "train", "task": "numeric", "text": "?", "gold": "7"}
+        question = t.Question(set_id=questions.id or 0, **content)
+        session.add(question)
+        session.flush()
+        judgement = {"target": "question", "person": "ann", "question_id": question.id}
+        skip = t.Judgement(decision="skip", **judgement)
+        session.add(skip)
+        session.flush()
+        undo = judgement | {"decision": "withdraw", "undoes_id": skip.id}
+        session.add(t.Judgement(**undo))
+        session.exec(sa.delete(t.Stale))
+    revision = ScriptDirectory(str(db.MIGRATIONS)).get_revision("0013")
+    writing = engine.execution_options(writes=True).begin()
+    with writing as connection, Operations.context(MigrationContext.configure(connection)):
+        revision.module.downgrade()
+        revision.module.upgrade()
+    with db.writing(engine) as session:
+        rows = session.exec(select(t.Judgement).order_by(col(t.Judgement.id))).all()
+        assert [(row.undoes_id, row.counts, row.origin) for row in rows] == [
+            (None, True, None),
+            (undo["undoes_id"], True, None),
+        ]
+        assert session.exec(select(t.Stale)).all() == []
+        session.add(t.Judgement(decision="skip", **judgement))
+        session.flush()
+        assert [row.question_id for row in session.exec(select(t.Stale))] == [judgement["question_id"]]
+    with pytest.raises(sa.exc.IntegrityError), db.writing(engine) as session:
+        session.add(t.Judgement(**undo))
+
+
 def test_a_newer_database_is_left_alone(engine: sa.Engine) -> None:
     with engine.execution_options(writes=True).begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))

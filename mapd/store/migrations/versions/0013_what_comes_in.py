@@ -4,6 +4,9 @@ Revision ID: 0013
 Revises: 0012
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -39,7 +42,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.String(), nullable=False) for name in ("source", "sha256")),
         sa.UniqueConstraint("source", name=op.f("uq_fingerprint_source")),
     )
-    with op.batch_alter_table("judgement") as batch:
+    with _undos_aside(), op.batch_alter_table("judgement") as batch:
         batch.add_column(sa.Column("counts", sa.Boolean(), nullable=False, server_default=sa.true()))
         batch.add_column(sa.Column("origin", sa.String(), nullable=True))
         batch.drop_constraint("uq_judgement_undoes_id", type_="unique")
@@ -57,7 +60,7 @@ def downgrade() -> None:
     op.drop_index("ix_judgement_brought", "judgement")
     op.drop_index("uq_judgement_undone", "judgement")
     op.execute("DELETE FROM judgement WHERE NOT counts")
-    with op.batch_alter_table("judgement") as batch:
+    with _undos_aside(), op.batch_alter_table("judgement") as batch:
         batch.create_unique_constraint("uq_judgement_undoes_id", ["undoes_id"])
         batch.drop_column("origin")
         batch.drop_column("counts")
@@ -75,6 +78,19 @@ def _index_ok(condition: str) -> None:
     op.drop_index("uq_call_ok", "call")
     where = sa.text(condition)
     op.create_index("uq_call_ok", "call", ["key"], unique=True, sqlite_where=where, postgresql_where=where)
+
+
+@contextmanager
+def _undos_aside() -> Iterator[None]:
+    """Keep apart which judgement undoes which while SQLite copies the table: the copy would refer to the old one."""
+    if op.get_bind().dialect.name != "sqlite":
+        yield
+        return
+    op.execute("CREATE TEMP TABLE undo AS SELECT id, undoes_id FROM judgement WHERE undoes_id IS NOT NULL")
+    op.execute("UPDATE judgement SET undoes_id = NULL WHERE undoes_id IS NOT NULL")
+    yield
+    op.execute("UPDATE judgement SET undoes_id = undo.undoes_id FROM undo WHERE undo.id = judgement.id")
+    op.execute("DROP TABLE undo")
 
 
 def _watch_again() -> None:
