@@ -8,12 +8,16 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from mapd import worker
-from mapd.ui import frame, gate, headers, stray
+from mapd.ui import frame, gate, headers, stray, uploads
 
 # st.navigation says this too, but only in a first visit: until then a deep link opens under "Page not found".
 PagesManager.uses_pages_directory = False
 
-app = st.App("app.py", middleware=[headers.SECURITY_HEADERS, gate.GATE, stray.TO_ITS_PAGE], lifespan=worker.beside)
+app = st.App(
+    "app.py",
+    middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.TO_ITS_PAGE],
+    lifespan=worker.beside,
+)
 
 if __name__ == "__main__":
     frame.configure()

@@ -87,7 +87,7 @@ def _fill(session: Session, questions: t.QuestionSet, count: int) -> None:
 def opened(engine: sa.Engine) -> dict[str, Any]:
     """The teachers' models."""
     with db.reading(engine) as session:
-        return {name: teachers.opened(teachers.get(session, name)) for name in NAMES}
+        return {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES}
 
 
 def reference(engine: sa.Engine, calls: int) -> float:

@@ -209,7 +209,7 @@ def _begin(engine: sa.Engine, base_url: str, model: str, given: argparse.Namespa
 
 def _examine(engine: sa.Engine, home: Path, student: str, questions: str, split: str, told: Told) -> exam.ExamResult:
     with db.reading(engine) as session:
-        model = students.opened(students.get(session, student), home)
+        model = students.opened(engine, students.get(session, student), home)
     done = exam.run(engine, model, student=student, question_set=questions, split=split, by=told.by)
     told.say(f"  {student} on {split}: {done.correct} of {done.n} correct, {done.no_answer} without an answer")
     return done
@@ -217,7 +217,7 @@ def _examine(engine: sa.Engine, home: Path, student: str, questions: str, split:
 
 def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.Collected:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(teachers.get(session, name)) for name in TEACHERS}
+        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in TEACHERS}
     heard = 0
 
     def tell(p: committee.Progress) -> None:

@@ -1,21 +1,35 @@
-"""What `mapd doctor` looks at: Python, the weights, the home, the database. Each finding names itself and the cure."""
+"""What `mapd doctor` looks at: Python, the home, the database and what lies beside it. Each names itself and the cure.
+
+examine(Settings())[4]  -> Finding("database", True, "sqlite, schema 0013, 2 exams, check ok", "")
+"""
 
 import platform
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlmodel import Session, func, select
 
+from mapd import students
 from mapd.errors import MapdError
+from mapd.exchange import archive
 from mapd.models import weights
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import damage, db, queries
 from mapd.store import tables as t
 
 ENOUGH_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
+TRIGGERS = frozenset(  # 0004, 0016
+    [f"{table}_stale" for table in ("attempt", "explanation", "review", "judgement")]
+    + [f"{table}_{event}" for table in ("attempt", "explanation", "question") for event in ("words", "words_gone")]
+)
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +57,11 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("disk", free > ENOUGH_BYTES, f"{free / (1 << 30):.1f} GiB free", "free at least 1 GiB"),
     ]
     try:
-        findings.append(_database(db.open_store(settings)))
+        engine = db.open_store(settings)
+        findings.append(_database(engine))
+        findings += _contents(engine, home)
     except MapdError as error:
-        findings.append(Finding("database", False, "can't be opened", str(error)))
+        findings.append(Finding("database", False, "can't be read", str(error)))
     return findings
 
 
@@ -55,12 +71,96 @@ def _weights() -> Finding:
     return Finding("the demo's student", file is not None, found, weights.GET_PACKAGE)
 
 
+# --- The database -----------------------------------------------------------------------------------------------------
+
+
 def _database(engine: sa.Engine) -> Finding:
     with Session(engine) as session:
-        version = db.current_version(session.connection())
+        connection = session.connection()
+        version = db.current_version(connection)
         exams = session.exec(select(func.count()).select_from(t.Exam)).one()
-        said = "ok"
-        if engine.dialect.name == "sqlite":
-            said = str(session.connection().exec_driver_sql("PRAGMA quick_check").scalar_one())
-    found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {said}"
-    return Finding("database", said == "ok", found, "restore the database from a copy: SQLite finds it damaged")
+        faults = [*_damage(connection), *_differences(connection)]
+    summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
+    found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
+    return Finding("database", not faults, found, f"{damage.COPY}: what is read of it may be wrong ({summary})")
+
+
+def _damage(connection: sa.Connection) -> Iterator[str]:
+    """What SQLite finds wrong with its file, every page and index of it."""
+    if connection.dialect.name != "sqlite":
+        return
+    yield from (row for (row,) in connection.exec_driver_sql("PRAGMA integrity_check(5)") if row != "ok")
+    for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST_NAMED):
+        yield f"a row of {table} refers to one that isn't there"
+
+
+def _differences(connection: sa.Connection) -> Iterator[str]:
+    """How the schema differs from the one that this code has."""
+    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
+    for change in compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata):
+        act, *about = change if isinstance(change, tuple) else change[0]
+        subject = next((part for part in reversed(about) if hasattr(part, "name")), None)
+        table = getattr(getattr(subject, "table", None), "name", "")
+        if act.startswith("add_"):  # so it would be mended
+            yield f"no {act.removeprefix('add_')} {table} {getattr(subject, 'name', '')}".replace("  ", " ")
+        elif act.startswith("modify_"):
+            yield f"another {act.removeprefix('modify_')} of {about[1]}.{about[2]}"
+    kind = {"sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'"}
+    query = kind.get(connection.dialect.name, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")
+    if missing := TRIGGERS - set(connection.scalars(sa.text(query))):
+        yield f"no trigger {', '.join(sorted(missing))}"
+
+
+# --- What lies in it, and beside it -----------------------------------------------------------------------------------
+
+
+def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
+    """Snapshots, students and archives that can't be used as they are."""
+    with db.reading(engine) as session:
+        frozen = [row.sha256 for row in queries.snapshots(session)]
+        learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.listed(session)]
+        sha256_of_source = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
+        unfinished = archive.list_unfinished(session)
+    yield _all_well(
+        "snapshots",
+        len(frozen),
+        list(_snapshot_faults(engine, frozen)),
+        "freeze the same set again, or restore the database from a copy",
+    )
+    faults = [fault for learner in learners if (fault := _student_fault(home, sha256_of_source, *learner)) is not None]
+    yield _all_well("students", len(learners), faults, "put the files back, or add or finetune it again")
+    if unfinished:
+        cure = "import the same file again: it goes on where it was"
+        yield Finding("archives", False, f"cut off while it came in: {'; '.join(unfinished)}", cure)
+
+
+def _all_well(subject: str, number: int, faults: list[str], cure: str) -> Finding:
+    result = f"{number:,} {subject if number != 1 else subject[:-1]}, {'; '.join(faults[:MOST_NAMED]) or 'ok'}"
+    return Finding(subject, not faults, result, f"{'; '.join(faults[:MOST_NAMED])}: {cure}" if faults else "")
+
+
+def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
+    for sha256 in frozen:
+        try:
+            with db.reading(engine) as session:
+                queries.snapshot(session, sha256)
+        except MapdError as error:
+            yield str(error).partition(";")[0]
+
+
+def _student_fault(
+    home: Path, sha256_of_source: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
+) -> str | None:
+    """What keeps a student whose files are here from being asked; None where they are well, or elsewhere."""
+    kind, _, where = base.partition(":")
+    folder = weights.converted(home) if kind == "package" else Path(where)
+    try:
+        if kind in ("package", "path") and folder.is_dir():
+            weights.check_files(weights.require_model(folder))
+            if sha256_of_source.get(base, "") not in ("", weights.fingerprint(folder)):
+                return f"{name}: the model's files in {folder} are others than before"
+        if adapter is not None and (home / adapter).is_dir() and weights.fingerprint(home / adapter) != sha256:
+            return f"{name}: the files of its adapter are not those that its finetune wrote"
+    except MapdError as error:
+        return f"{name}: {str(error).partition(';')[0]}"
+    return None

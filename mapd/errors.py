@@ -17,6 +17,10 @@ class Forbidden(MapdError):  # noqa: N818
     """An act that the person may not do; nothing was changed."""
 
 
+class Damaged(MapdError):  # noqa: N818
+    """A database that isn't what it should be: damaged, cut off, another program's, or without a table."""
+
+
 class Stale(MapdError):  # noqa: N818
     """Somebody else (or another tab) decided first; nothing was changed, the page reloads."""
 

@@ -161,9 +161,14 @@ def _exam(
     how |= {"samples": samples, "prompt": prompts.EXAM.sha256}
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, how], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
-    found = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
-    if found is not None:
-        return found
+    namesake = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
+    if namesake is not None:
+        if (namesake.student_id, namesake.set_id, namesake.split) != (learner.id, questions.id, split):
+            raise BadInput(
+                f"the exam {namesake.name} has the name of this one and is another: it came with an archive; examine "
+                "in a project of its own, with MAPD_HOME=FOLDER"
+            )
+        return namesake
     if session.get(t.Prompt, prompts.EXAM.sha256) is None:
         session.add(t.Prompt(sha256=prompts.EXAM.sha256, kind=prompts.EXAM.kind, text=prompts.EXAM.text))
     drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""

@@ -149,9 +149,11 @@ def cancel(session: Session, ref: str | int, *, by: Person) -> t.Job:
 def resume(session: Session, ref: str | int, *, by: Person) -> t.Job:
     """Queue a job again: one that was cancelled, has failed, or whose process is silent. It does what is missing.
 
-    Raises: Forbidden; NotFound; BadInput where it is done, or at work.
+    Raises: Forbidden; NotFound; BadInput where it is done, at work, or came with an archive.
     """
     person, job = require(by, Right.RUN_JOBS), get(session, ref)
+    if job.origin is not None:
+        raise BadInput(f"job {job.uid[:8]} came with an archive: it was another project's; start one of your own")
     if job.status == "done":
         raise BadInput(f"job {job.uid[:8]} is done; start another one")
     if job.status in ACTIVE and not is_silent(job, db.clock(session)):
@@ -202,7 +204,8 @@ def _timed(line: str) -> tuple[datetime | None, str]:
 
 def pace(session: Session, kind: str) -> float | None:
     """How many a second (questions, calls, steps) the latest jobs of a kind did; None where none has run here."""
-    ended = select(t.Job).where(t.Job.kind == kind, t.Job.status == "done", col(t.Job.started_at).is_not(None))
+    own_jobs = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
+    ended = select(t.Job).where(*own_jobs, col(t.Job.started_at).is_not(None))
     paces = []
     for job in session.exec(ended.order_by(col(t.Job.id).desc()).limit(PACE_OF)).all():
         if job.started_at and job.ended_at and job.done and job.attempt == 1:

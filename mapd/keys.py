@@ -2,16 +2,39 @@
 
     OPENAI_API_KEY = "sk-…"        such a line at the top of that file (git-ignored), in the folder where `mapd` runs
 
-This is the only place that reads one. A key goes to its provider alone, never into a row, a log or an archive.
+This is the only place that reads one. A key goes to the servers that it was approved for (approvals.py), never into a
+row, a log or an archive.
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
 from mapd.errors import BadInput
+from mapd.settings import Settings
 
+NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
+OURS = frozenset(f"MAPD_{setting.upper()}" for setting in Settings.model_fields)  # MAPD_DATABASE_URL holds a password
 SECRETS = Path(".streamlit/secrets.toml")  # streamlit's own file, in the folder that the process runs in
+
+
+def checked_name(variable: str) -> str:
+    """Return the name of a key's variable, if it looks like one: MISTRAL_API_KEY, MY_KEY, MAPD_TEACHER.
+
+    Raises: BadInput where it doesn't. What isn't a name isn't shown: it may be the key itself.
+    """
+    if not NAME.fullmatch(variable):
+        raise BadInput(
+            "key_env takes the NAME of the variable that holds the key (capitals, digits and _, such as "
+            "OPENAI_API_KEY), never the key itself; what was given is not kept"
+        )
+    if variable in OURS or not (variable.endswith("_KEY") or variable.startswith("MAPD_")):
+        raise BadInput(
+            "a key's name ends in _KEY or begins with MAPD_, and is no setting of MAPD's own; put the key under such a "
+            "name: what was given is not kept"
+        )
+    return variable
 
 
 def key(variable: str) -> str:

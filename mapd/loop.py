@@ -204,7 +204,7 @@ def _examine(
 ) -> str:
     """One exam; returns its uid."""
     with db.reading(engine) as session:
-        model = students.opened(students.get(session, student), home)
+        model = students.opened(engine, students.get(session, student), home)
     done = exam.run(
         engine,
         model,
@@ -225,7 +225,7 @@ def _examine(
 def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _Stages) -> None:
     with db.writing(engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
-        models = {row.name: teachers.opened(row) for row in rows}
+        models = {row.name: teachers.opened(engine, row) for row in rows}
     committee.collect(
         engine,
         exam=exam_uid,

@@ -2,25 +2,27 @@
 
     add(session, "brook", kind="simulated", model="slips", sampling={"seed": 3}, by=owner("ann"))
     add(session, "mini", kind="openai", model="gpt-4o-mini", sampling={"temperature": 0.7}, by=owner("ann"))
-    test(get(session, "mini"))       -> Tested(ok=True, text="2 + 2 + 2 = 6. Answer: 6", latency_s=0.7, tokens_in=58, …)
-    opened(get(session, "brook"))    -> the Model; what it writes is marked as simulated wherever it is shown
+    test(engine, get(session, "mini"))     -> Tested(ok=True, text="2 + 2 + 2 = 6. Answer: 6", latency_s=0.7, …)
+    opened(engine, get(session, "brook"))  -> the Model; what it writes is marked as simulated wherever it is shown
 
-A served teacher's row has the name of the variable that holds its key, never the key. What it costs is what its row
-states (US dollars a million tokens), else what the price list says; a teacher on this machine is free.
+A served teacher's row has the name of the variable that holds its key, never the key, and the key is only read to be
+sent to a server that it is approved for (approvals.py). What a teacher costs is what its row states (US dollars a
+million tokens), else what the price list says; a teacher on this machine is free.
 """
 
 import asyncio
 import ipaddress
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import keys, prompts
+from mapd import approvals, fingerprints, keys, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import prices, weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
@@ -28,7 +30,7 @@ from mapd.models.simulated import SimulatedTeacher
 from mapd.people import Person, Right, require
 from mapd.questions.grading import Task
 from mapd.settings import Settings
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}  # of those behind an API
@@ -86,6 +88,7 @@ def add(
     sampling: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
     price: Mapping[str, Any] | None = None,
+    approved: bool = False,
 ) -> t.Teacher:
     """Add a teacher; the same one again returns the one that is there, with limits, price and key's variable of now.
 
@@ -97,10 +100,45 @@ def add(
     of its own. `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars a million tokens, as
     {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
 
-    Raises: Forbidden; BadInput where the kind, the name or a setting can't be used, or the name belongs to another
-    teacher.
+    Naming a key beside a server approves the key for it, unless it is a key for another one: that has to be `approved`.
+
+    Raises: Forbidden; BadInput where the kind, the name or a setting can't be used, the name belongs to another
+    teacher, or the key to another server.
     """
-    person, name = require(by, Right.MANAGE_TEACHERS), name.strip()
+    person = require(by, Right.MANAGE_TEACHERS)
+    row = checked(name, kind, model, base_url, key_env, sampling, limits, price)
+    if kind == "local":
+        row.model = weights.named(row.model)
+    source = fingerprints.source_of(row.model) if kind == "local" else ""
+    sha256 = fingerprints.look(Path(row.model)) if source.startswith("path:") else None
+    if row.key_env is not None:
+        approve_key(session, row.key_env, approvals.server(kind, row.base_url), by=by, approved=approved)
+    if sha256 is not None:
+        fingerprints.record(session, source, sha256)
+    namesake = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
+    if namesake is not None:
+        return _changed(session, namesake, row, person, limited=limits is not None)
+    session.add(row)
+    queries.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
+    session.flush()
+    return row
+
+
+def checked(
+    name: str,
+    kind: str,
+    model: str,
+    base_url: str | None,
+    key_env: str | None,
+    sampling: Mapping[str, Any] | None,
+    limits: Mapping[str, Any] | None,
+    price: Mapping[str, Any] | None,
+) -> t.Teacher:
+    """Return the teacher's row, all of it checked, not yet in the database.
+
+    Raises: BadInput.
+    """
+    name, model = name.strip(), model.strip()
     if not 0 < len(name) <= LONGEST_NAME or "," in name or not name.isprintable():
         raise BadInput(f"a teacher's name has 1 to {LONGEST_NAME} characters and no comma, not {name[:LONGEST_NAME]!r}")
     if kind not in KINDS:
@@ -111,76 +149,50 @@ def add(
         )
     if price and len(price) < len(_PRICE):
         raise BadInput("a price has two parts, of tokens that go in and of tokens that come out; give both")
-    model = model.strip()
     if not model:
         raise BadInput("a teacher needs a model; name it as its provider does")
-    if kind == "local":
-        model = weights.named(model)
-    row = t.Teacher(
+    variable = key_env or (None if base_url else KEY_VARIABLES.get(kind))
+    return t.Teacher(
         name=name,
         kind=kind,
         model=model,
-        base_url=_address(base_url),
-        key_env=key_variable(key_env or (None if base_url else KEY_VARIABLES.get(kind))),
+        base_url=None if base_url is None else approvals.checked_address(base_url),
+        key_env=None if variable is None else keys.checked_name(variable),
         sampling=_settings(kind, model, sampling or {}),
         limits=_checked(f"a teacher of kind {kind}", "limit", limits or {}, _LIMITS),
         price=_checked(f"a teacher of kind {kind}", "price", price or {}, _PRICE),
         simulated=kind == "simulated",
     )
-    found = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
-    if found is not None:
-        return _changed(session, found, row, person, limited=limits is not None)
-    session.add(row)
-    queries.audit(session, person, "add teacher", f"teacher {name}", kind=kind, model=model)
-    session.flush()
-    return row
 
 
-def _changed(session: Session, found: t.Teacher, row: t.Teacher, person: str, limited: bool) -> t.Teacher:
+def approve_key(session: Session, variable: str, server: str, *, by: Person, approved: bool) -> None:
+    """Let the key under this name be sent to the server; one that is another server's only if that is `approved`.
+
+    Raises: BadInput.
+    """
+    if not approved and (doubt := approvals.doubt(session, variable, server)) is not None:
+        raise BadInput(f"{doubt}; nothing was changed: name another key, or say yes (--yes; on the page its box)")
+    approvals.approve(session, variable, server, by=by)
+
+
+def _changed(session: Session, namesake: t.Teacher, row: t.Teacher, person: str, limited: bool) -> t.Teacher:
     """The teacher that is there, with what may change of it."""
-    if _content(found) != _content(row):
-        raise BadInput(f"there is another teacher named {row.name}: {found.kind} {found.model}; choose another name")
+    if _content(namesake) != _content(row):
+        raise BadInput(
+            f"there is another teacher named {row.name}: {namesake.kind} {namesake.model}; choose another name"
+        )
     now = {
-        "limits": row.limits if limited else found.limits,
-        "price": row.price or found.price,
-        "key_env": row.key_env or found.key_env,
+        "limits": row.limits if limited else namesake.limits,
+        "price": row.price or namesake.price,
+        "key_env": row.key_env or namesake.key_env,
     }
-    if any(getattr(found, name) != value for name, value in now.items()):
+    if any(getattr(namesake, name) != value for name, value in now.items()):
         for name, value in now.items():
-            setattr(found, name, value)
-        session.add(found)
+            setattr(namesake, name, value)
+        session.add(namesake)
         queries.audit(session, person, "change teacher", f"teacher {row.name}", **now)
         session.flush()
-    return found
-
-
-def _address(base_url: str | None) -> str | None:
-    """A server's address as it is kept; what is wrong with it is said without it: it may hold a password."""
-    if base_url is None:
-        return None
-    try:
-        parts = urlsplit(base_url.strip())
-        parts.port  # noqa: B018 - raises where it is no number
-    except ValueError as error:
-        raise BadInput("the base_url can't be read; write it as http://HOST:PORT/v1") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput("the base_url must begin with http:// or https:// and a host; write it as http://HOST:PORT/v1")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise BadInput("the base_url may hold no user, password, ? or #; a key belongs into a variable, see --key-env")
-    return base_url.strip().rstrip("/")
-
-
-def key_variable(key_env: str | None) -> str | None:
-    """The name of a key's variable, as it may be stored. What isn't one isn't shown: it may be the key itself.
-
-    Raises: BadInput where it is no such name.
-    """
-    if key_env is not None and not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", key_env):
-        raise BadInput(
-            "key_env takes the NAME of the variable that holds the key (capitals, digits and _, such as "
-            "OPENAI_API_KEY), never the key itself; what was given is not kept"
-        )
-    return key_env
+    return namesake
 
 
 def _settings(kind: str, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,23 +229,66 @@ def disable(session: Session, name: str, by: Person) -> t.Teacher:
 
     Raises: Forbidden; NotFound for an unknown one.
     """
-    return _turn(session, name, by, disabled=True)
-
-
-def enable(session: Session, name: str, by: Person) -> t.Teacher:
-    """Ask this teacher again.
-
-    Raises: Forbidden; NotFound for an unknown one.
-    """
-    return _turn(session, name, by, disabled=False)
-
-
-def _turn(session: Session, name: str, by: Person, *, disabled: bool) -> t.Teacher:
     person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
-    if row.disabled != disabled:
-        row.disabled = disabled
+    if not row.disabled:
+        row.disabled = True
         session.add(row)
-        queries.audit(session, person, "disable teacher" if disabled else "enable teacher", f"teacher {name}")
+        queries.audit(session, person, "disable teacher", f"teacher {name}")
+        session.flush()
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Enabling:
+    """What enabling a teacher lets happen, to be shown first. `needs_yes`: nobody here has agreed to it yet."""
+
+    teacher: str
+    model: str
+    server: str | None  # none: it works on this machine
+    key_env: str | None
+    needs_yes: bool
+
+    @property
+    def in_words(self) -> str:
+        """All of it in one line: "teacher own asks the model m at https://…, with the key in MY_KEY"."""
+        where = "on this machine" if self.server is None else f"at {self.server}"
+        key = f"with the key in {self.key_env}" if self.key_env else "without a key"
+        return f"teacher {self.teacher} asks the model {self.model} {where}, {key}"
+
+
+def enabling(session: Session, name: str, key_env: str | None = None) -> Enabling:
+    """Return what enabling the teacher would let happen; `key_env`: the name of the key that it is to use.
+
+    Raises: NotFound for an unknown teacher; BadInput where the name is no key's, or its address can't be used.
+    """
+    row = get(session, name)
+    server = approvals.server(row.kind, row.base_url) if row.kind in KEY_VARIABLES else None
+    if key_env is not None and server is None:
+        raise BadInput(f"a teacher of kind {row.kind} works on this machine: it takes no key")
+    variable = key_env or row.key_env
+    is_new = variable is not None and server not in approvals.servers(session, keys.checked_name(variable))
+    is_foreign = row.origin is not None and row.kind != "simulated"
+    return Enabling(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
+
+
+def enable(session: Session, name: str, by: Person, *, key_env: str | None = None, approved: bool = False) -> t.Teacher:
+    """Ask this teacher again. One that came with an archive, or a key that goes to a new server, has to be `approved`.
+
+    Raises: Forbidden; NotFound for an unknown one; BadInput where it isn't approved, or the key's name is none.
+    """
+    person = require(by, Right.MANAGE_TEACHERS)
+    effect, row = enabling(session, name, key_env), get(session, name)
+    if effect.needs_yes and not approved:
+        raise BadInput(
+            f"{effect.in_words}: nobody here has said yes to that; say it with --yes, on the page with its box"
+        )
+    if effect.key_env is not None and effect.server is not None:
+        approvals.approve(session, effect.key_env, effect.server, by=by)
+    if row.disabled or row.origin is not None or row.key_env != effect.key_env:
+        row.disabled, row.origin, row.key_env = False, None, effect.key_env
+        session.add(row)
+        detail = {"server": effect.server, "model": row.model, "key": effect.key_env}
+        queries.audit(session, person, "enable teacher", f"teacher {name}", **detail)
         session.flush()
     return row
 
@@ -312,13 +367,16 @@ def key_is_set(teacher: t.Teacher) -> bool | None:
     return None if teacher.key_env is None else bool(keys.key(teacher.key_env))
 
 
-def _key(teacher: t.Teacher) -> str | None:
-    """The teacher's key.
+def _key(engine: sa.Engine, teacher: t.Teacher) -> str | None:
+    """The teacher's key, for the server that its row names now.
 
-    Raises: BadInput where it isn't there, or is no key.
+    Raises: BadInput where it isn't approved for that server, isn't there, or is no key.
     """
     if teacher.key_env is None:
         return None
+    with db.reading(engine) as session:
+        server = approvals.server(teacher.kind, teacher.base_url)
+        approvals.require(session, keys.checked_name(teacher.key_env), server)
     key = keys.key(teacher.key_env)
     if not key:
         raise BadInput(
@@ -333,32 +391,33 @@ def _key(teacher: t.Teacher) -> str | None:
     return key
 
 
-def opened(teacher: t.Teacher, *, tries: int | None = None) -> Model:
+def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -> Model:
     """The model behind the teacher, ready to be asked; `tries`: how often a served one may try a call.
 
-    Raises: BadInput where it can't be: an imported teacher, a person, a disabled one, one whose key is missing.
+    Raises: BadInput where it can't be: an imported teacher, a person, a disabled one, one whose key is missing or is
+    approved for another server.
     """
     if teacher.disabled:
         raise BadInput(f"teacher {teacher.name} is disabled; `mapd teachers enable` turns it on, or name another one")
     if teacher.kind == "simulated":
         return SimulatedTeacher.of(model=teacher.model, settings=teacher.sampling)
     if teacher.kind == "local":
-        from mapd.models.local import LocalModel, convert, load  # torch takes seconds to import
+        folder = fingerprints.folder_of(engine, fingerprints.source_of(teacher.model), Settings().make_home())
+        from mapd.models.local import LocalModel, load  # torch takes seconds to import
 
-        source = convert(Settings().make_home()) if teacher.model == weights.PACKAGED else teacher.model
-        return LocalModel(teacher.model, *load(source))
+        return LocalModel(teacher.model, *load(folder))
     if teacher.kind in KEY_VARIABLES:
-        return _served(teacher, tries)
+        return _served(engine, teacher, tries)
     raise BadInput(
         f"teacher {teacher.name} is of kind {teacher.kind}, which nobody can ask; "
         f"`mapd teachers add` adds one of kind {' or '.join(KINDS)}"
     )
 
 
-def _served(teacher: t.Teacher, tries: int | None) -> Model:
+def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
     given: dict[str, Any] = {
-        "base_url": teacher.base_url,
-        "key": _key(teacher),
+        "base_url": teacher.base_url and approvals.checked_address(teacher.base_url),
+        "key": _key(engine, teacher),
         "limits": Limits(**teacher.limits),
     } | ({} if tries is None else {"tries": tries})
     if teacher.kind == "openai":
@@ -370,12 +429,12 @@ def _served(teacher: t.Teacher, tries: int | None) -> Model:
     return AnthropicModel(teacher.model, **given)
 
 
-def test(teacher: t.Teacher) -> Tested:
+def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
     """Ask the teacher for a small sum, once, as it is asked for a rationale.
 
     Raises: BadInput where it can't be asked at all.
     """
-    model = opened(teacher, tries=1)
+    model = opened(engine, teacher, tries=1)
     request = Request("test", prompts.rationale("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
 
     async def reply() -> Completion:

@@ -101,7 +101,7 @@ class Exam(Work):
         """Ask what has no answer yet."""
         run.tell(Progress("loading the student"))
         with db.reading(run.engine) as session:
-            model = students.opened(students.get(session, self.student), run.home, self.batch_size)
+            model = students.opened(run.engine, students.get(session, self.student), run.home, self.batch_size)
         done = exam.run(
             run.engine,
             model,
@@ -155,7 +155,7 @@ class Collect(Work):
     def run(self, run: Run) -> dict[str, Any]:
         """Make the calls that are missing."""
         with db.reading(run.engine) as session:
-            models = {name: teachers.opened(teachers.get(session, name)) for name in self.teachers}
+            models = {name: teachers.opened(run.engine, teachers.get(session, name)) for name in self.teachers}
 
         done = committee.collect(
             run.engine,

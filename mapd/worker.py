@@ -185,7 +185,7 @@ def serve(settings: Settings, name: str, *, wait: bool = False, with_parent: boo
 
     `with_parent`: stop where standard input ends, which it does when the parent is gone, even by kill -9.
 
-    Raises: BadInput where another worker of this name is there.
+    Raises: BadInput where another worker of this name is there; Damaged where its queue can't be read.
     """
     if with_parent:
         threading.Thread(target=_stop_with_the_parent, daemon=True).start()

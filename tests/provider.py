@@ -34,6 +34,7 @@ class Asked:
     body: dict[str, Any]
     key: str
     tries: int
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -138,7 +139,7 @@ class Provider:
         name = hashlib.sha256(path.encode() + body).digest()
         self.tries[name] += 1
         key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
-        asked = Asked(path, json.loads(body), key, self.tries[name])
+        asked = Asked(path, json.loads(body), key, self.tries[name], headers)
         self.asked.append(asked)
         said = self.script(asked)
         if said == "hang":

@@ -193,6 +193,7 @@ WRITING = (
     "jobs cancel {queued}",
     "jobs resume {queued}",
     "archive export {folder}/project.zip",
+    "archive show {folder}/project.zip",
     "archive import {folder}/project.zip",
     "exam export {taught} {folder}/answers.jsonl",
     "import attempts {folder}/answers.jsonl --questions demo --split train --student elsewhere",
@@ -271,7 +272,7 @@ def scribe(
 
 
 def test_every_command(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(students, "opened", lambda student, *_: looped.Scripted(2 if student.adapter else 4))
+    monkeypatch.setattr(students, "opened", lambda _, student, *__: looped.Scripted(2 if student.adapter else 4))
     for line in (*READING, *WRITING):
         scribe.run(line)
     assert len(scribe.run("trash list")["trash"]) == 1

@@ -64,11 +64,17 @@ def test_only_ui_knows_streamlit(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)
-def test_torch_stays_in_four_modules(path: Path) -> None:
-    if name(path) not in ("models/local.py", "finetune/loss.py", "finetune/merged.py", "finetune/train.py"):
+def test_torch_stays_in_five_modules(path: Path) -> None:
+    own = ("models/local.py", "models/sandbox.py", "finetune/loss.py", "finetune/merged.py", "finetune/train.py")
+    if name(path) not in own:
         assert not [m for m in imports(path) if m.split(".")[0] in ("torch", "transformers", "peft")]
         lazily = {"mapd.models.local", "mapd.finetune.loss", "mapd.finetune.merged", "mapd.finetune.train"}
         assert not lazily & set(imports(path, top=True))
+
+
+def test_the_sandbox_loads_torch_in_its_own_process_alone() -> None:
+    top = set(imports(ROOT / "mapd" / "models" / "sandbox.py", top=True))
+    assert not [m for m in top if m.split(".")[0] in ("torch", "transformers", "peft")]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)

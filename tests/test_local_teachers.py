@@ -80,7 +80,7 @@ def test_a_test_is_a_real_call(folder: Path, run: Run, capsys: pytest.CaptureFix
     told = json.loads(capsys.readouterr().out)
     assert (told["name"], told["tokens_in"] > 20, told["tokens_out"] > 0) == ("small", True, True)
     for file, content, said in (
-        ("model.safetensors", "no weights", f"the model can't be loaded: {folder} ("),
+        ("model.safetensors", "no weights", f"others than when it was first named here: path:{folder}"),
         ("model.safetensors", None, f"no model at {folder}: it has no weights in safetensors; name a folder"),
         ("config.json", None, f"no model at {folder}: it has no config.json; name a folder"),
     ):

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from mapd import loop
+from mapd import loop, teachers
 from mapd.errors import BadInput
+from mapd.exchange import archive
 from mapd.loop import Plan
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import archive, db, queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 
 
@@ -52,12 +53,14 @@ def test_an_imported_demo_says_in_one_line_that_its_adapter_stayed_behind(home: 
     engine, plan = db.open_store(Settings()), Plan(questions=6, held_out=6)
     told = loop.demo(engine, home, plan, by=owner("ann")).outcomes
     assert told == loop.demo(engine, home, plan, by=owner("ann")).outcomes
-    with db.writing(engine) as session:
-        archive.export(session, tmp_path / "demo.zip", home, by=owner("ann"))
+    archive.export(engine, tmp_path / "demo.zip", home, by=owner("ann"))
     there = tmp_path / "there"
     other = db.open_store(Settings(home=there))
+    with (tmp_path / "demo.zip").open("rb") as file, archive.stage("demo.zip", file) as staged:
+        archive.load(other, staged, there, by=owner("ben"))
     with db.writing(other) as session:
-        archive.load(session, archive.read("demo.zip", (tmp_path / "demo.zip").read_bytes()), there, by=owner("ben"))
+        for name in loop.TEACHERS:
+            teachers.enable(session, name, owner("ben"))
     with pytest.raises(BadInput) as refused:
         loop.demo(other, there, plan, by=owner("ben"))
     said = str(refused.value)

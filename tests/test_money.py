@@ -148,7 +148,7 @@ def make_project(folder: Path, url: str, **given: Any) -> sa.Engine:
 
 def collect(engine: sa.Engine, **given: Any) -> committee.Collected:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(teachers.get(session, name)) for name in NAMES}
+        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
@@ -263,7 +263,7 @@ def test_the_estimate_counts_what_is_missing(home: Path, tmp_path: Path) -> None
         assert first.in_words == "144 calls missing (36 rationales, 36 feedback, 72 reviews): free (on this machine)"
         assert [x.calls for x in first.teachers] == [{"rationale": 12, "feedback": 12, "review": 24}] * 3
         with db.reading(engine) as session:
-            models = {name: teachers.opened(teachers.get(session, name)) for name in NAMES[:2]}
+            models = {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES[:2]}
         committee.collect(engine, exam=1, teachers=NAMES[:2], models=models, by=owner("ann"))
         assert [x.calls["review"] for x in estimated(engine).teachers] == [12, 12, 24]
         collect(engine)

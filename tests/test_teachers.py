@@ -3,12 +3,14 @@
 import sys
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import cli, teachers
+from mapd import approvals, cli, teachers
 from mapd.errors import BadInput, NotFound
 from mapd.models.base import Sampling
 from mapd.people import owner
+from mapd.store import db
 from mapd.store import tables as t
 
 PASTED = "sk-proj-0123456789abcdef"  # a key where none belongs
@@ -18,12 +20,12 @@ def add(session: Session, name: str = "brook", **given: object) -> t.Teacher:
     return teachers.add(session, name, **({"kind": "simulated", "model": "slips", "by": owner("Ann")} | given))  # type: ignore[arg-type]
 
 
-def test_a_simulated_teacher_is_marked_and_keeps_all_its_settings(session: Session) -> None:
+def test_a_simulated_teacher_is_marked_and_keeps_all_its_settings(engine: sa.Engine, session: Session) -> None:
     row = add(session, sampling={"flaw_share": 0.4})
     assert row.simulated
     assert row.sampling["flaw_share"] == 0.4
     assert {"leniency", "noise", "reviewer_quality", "seed"} < set(row.sampling)  # another default changes no teacher
-    assert teachers.opened(row).profile.flaw_share == 0.4  # type: ignore[attr-defined]
+    assert teachers.opened(engine, row).profile.flaw_share == 0.4  # type: ignore[attr-defined]
     assert session.exec(select(t.Audit.person, t.Audit.action)).all() == [("ann", "add teacher")]
 
 
@@ -106,9 +108,9 @@ def test_an_unknown_teacher_is_answered_with_the_known_ones(session: Session) ->
         (t.Teacher(name="brook", kind="simulated", model="slips", disabled=True), "brook is disabled"),
     ],
 )
-def test_who_cannot_be_asked_is_said(row: t.Teacher, what: str) -> None:
+def test_who_cannot_be_asked_is_said(engine: sa.Engine, row: t.Teacher, what: str) -> None:
     with pytest.raises(BadInput, match=what):
-        teachers.opened(row)
+        teachers.opened(engine, row)
 
 
 def test_each_sample_draws_by_a_seed_of_its_own(session: Session) -> None:
@@ -135,18 +137,18 @@ def test_limits_may_change_and_the_rest_may_not(session: Session) -> None:
     assert (row.uid, row.limits, row.key_env) == (uid, {"concurrency": 32}, "OTHER_KEY")
     assert add(session, kind="openai", model="m").limits == {"concurrency": 32}  # none are given: none change
     acts = session.exec(select(t.Audit.action)).all()
-    assert acts == ["add teacher", "change teacher", "change teacher"]
+    assert acts == ["add teacher", "approve key", "change teacher", "change teacher"]
     with pytest.raises(BadInput, match="another teacher named brook"):
         add(session, kind="openai", model="m", sampling={"max_tokens": 9})
 
 
-def test_a_disabled_teacher_is_not_asked_until_it_is_enabled(session: Session) -> None:
+def test_a_disabled_teacher_is_not_asked_until_it_is_enabled(engine: sa.Engine, session: Session) -> None:
     add(session)
     assert teachers.disable(session, "brook", owner("ann")).disabled
     with pytest.raises(BadInput, match="brook is disabled; `mapd teachers enable`"):
-        teachers.opened(teachers.get(session, "brook"))
+        teachers.opened(engine, teachers.get(session, "brook"))
     assert not teachers.enable(session, "brook", owner("ann")).disabled
-    assert teachers.opened(teachers.get(session, "brook"))
+    assert teachers.opened(engine, teachers.get(session, "brook"))
     acts = session.exec(select(t.Audit.action)).all()
     assert acts == ["add teacher", "disable teacher", "enable teacher"]
 
@@ -162,13 +164,15 @@ def test_a_disabled_teacher_is_not_asked_until_it_is_enabled(session: Session) -
     ],
 )
 def test_a_key_that_is_none_is_said_before_any_call(
-    value: str | None, what: str, monkeypatch: pytest.MonkeyPatch
+    engine: sa.Engine, value: str | None, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with db.writing(engine) as session:
+        approvals.approve(session, "A_KEY", "https://api.openai.com", by=owner("ann"))
     monkeypatch.delenv("A_KEY", raising=False)
     if value is not None:
         monkeypatch.setenv("A_KEY", value)
     with pytest.raises(BadInput) as refused:
-        teachers.opened(t.Teacher(name="gpt", kind="openai", model="m", key_env="A_KEY"))
+        teachers.opened(engine, t.Teacher(name="gpt", kind="openai", model="m", key_env="A_KEY"))
     assert what in str(refused.value)
     assert "schlüssel" not in str(refused.value)
 
@@ -188,8 +192,8 @@ def test_who_may_answer_otherwise(kind: str, sampling: dict[str, object], may: b
     assert teachers.may_answer_otherwise(t.Teacher(name="x", kind=kind, sampling=sampling)) is may
 
 
-def test_a_simulated_teacher_is_tested_as_any_other(session: Session) -> None:
-    tested = teachers.test(add(session, model="sound"))
+def test_a_simulated_teacher_is_tested_as_any_other(engine: sa.Engine, session: Session) -> None:
+    tested = teachers.test(engine, add(session, model="sound"))
     assert tested.ok
     assert tested.text.endswith("Answer: 6")
 

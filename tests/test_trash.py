@@ -14,9 +14,11 @@ from mapd.curation import bulk, judging, policies, repairing, sharing, snapshots
 from mapd.curation.curated import summary
 from mapd.curation.judging import Target
 from mapd.errors import BadInput, NotFound
+from mapd.exchange.archive.outgoing import find_masks, read_records
+from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.questions import mapping, saved_mappings
-from mapd.store import archive, db, listing, queries
+from mapd.store import db, listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Wanted
 from mapd.store.queries import ExamInfo
@@ -29,7 +31,8 @@ from tests.counting import Count
 def content(session: Session, home: Path) -> dict[str, list[dict[str, Any]]]:
     """All that travels, by its uids, in no order: ids are given anew."""
     session.expire_all()
-    rows = archive.dump(session, home)
+    masks = find_masks(session, home)
+    rows = {table.name: read_records(session, table, masks) for table in travelling_tables()}
     return {name: sorted(records, key=lambda r: str(sorted(r.items()))) for name, records in rows.items()}
 
 
@@ -168,7 +171,7 @@ def test_asked_for_again_an_exam_costs_nothing_and_takes_its_old_words_back(roun
     asked = looped.train(round_)
     assert asked == exam.uid
     with db.reading(round_) as session:
-        models = {row.name: teachers.opened(row) for row in teachers.listed(session)}
+        models = {row.name: teachers.opened(round_, row) for row in teachers.listed(session)}
     done = committee.collect(round_, exam=asked, teachers=list(models), models=models, by=owner("ann"))
     assert (done.calls_made, done.failed) == (0, 0)
     assert done.calls_reused > 0

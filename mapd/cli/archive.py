@@ -1,38 +1,87 @@
-"""`mapd archive export FILE`, `mapd archive import FILE`: a project as one file."""
+"""`mapd archive export FILE`, `mapd archive show FILE`, `mapd archive import FILE`: a project as one file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
-from mapd.cli.shared import AsJson, PersonName, person_of, show, writing
+from mapd.cli.shared import AsJson, PersonName, errors, opened, person_of, show
 from mapd.errors import BadInput
+from mapd.exchange import archive
+from mapd.exchange.archive import Contents, Staging
 from mapd.settings import Settings
-from mapd.store import archive
 
-archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file, without weights: out and in.")
+archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file, without weights: out, a look, in.")
 
 ArchiveFile = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, such as project.zip.")]
+Count = Annotated[
+    bool, typer.Option("--count-judgements", help="Its people's judgements count here, too; else they are history.")
+]
 
 
 @archiving.command("export")
 def export_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = False) -> None:
     """Write the project to one file. The same project gives the same bytes."""
-    with writing() as session:
-        saved = archive.export(session, file, Settings().home, by=person_of(by))
+    saved = archive.export(opened(), file, Settings().home, by=person_of(by))
     show(asdict(saved), as_json, "archived")
 
 
+@archiving.command("show")
+def show_archive(file: ArchiveFile, as_json: AsJson = False) -> None:
+    """Say what an archive would bring into this project. Nothing is written."""
+    engine, home = opened(), Settings().home
+    with _stage(file, as_json) as staging:
+        _show(archive.preview(engine, staging, home), as_json)
+
+
 @archiving.command("import")
-def import_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Bring an archive's rows into this project, all or none. Rows that are here already stay as they are."""
+def import_archive(
+    file: ArchiveFile, count_judgements: Count = False, by: PersonName = None, as_json: AsJson = False
+) -> None:
+    """Bring an archive's rows into this project, as history. Rows that are here already stay as they are.
+
+    It says first what the archive brings. Jobs come in as ended, teachers disabled and without a key; judgements count
+    only with --count-judgements, also later: the same import again, with it, lets them count.
+    """
+    engine, home = opened(), Settings().home
+    with _stage(file, as_json) as staging:
+        if not as_json:
+            _show(archive.preview(engine, staging, home), as_json)
+        with _bar("importing", as_json) as tell:
+            outcome = archive.load(
+                engine,
+                staging,
+                home,
+                by=person_of(by),
+                count_judgements=count_judgements,
+                progress=tell,
+            )
+    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(outcome).items()}
+    change = outcome.rows_new or outcome.judgements_counted
+    show(result, as_json, "imported" if change else "nothing new: all of it is here already")
+
+
+@contextmanager
+def _stage(file: Path, as_json: bool) -> Iterator[Staging]:
     try:
-        content = file.read_bytes()
+        stream = file.open("rb")
     except OSError as error:
         raise BadInput(f"the archive can't be read: {file} ({error.strerror}); check the path") from error
-    read = archive.read(file.name, content)
-    with writing() as session:
-        loaded = archive.load(session, read, Settings().home, by=person_of(by))
-    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(loaded).items()}
-    show(result, as_json, "imported" if loaded.rows_new else "nothing new: all of it is here already")
+    with stream, _bar("reading", as_json) as tell, archive.stage(file.name, stream, tell) as staging:
+        yield staging
+
+
+@contextmanager
+def _bar(title: str, as_json: bool) -> Iterator[archive.Progress]:
+    with Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda rows, total: bar.update(task, completed=rows, total=total)
+
+
+def _show(contents: Contents, as_json: bool) -> None:
+    result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(contents).items()}
+    show(result, as_json, f"{contents.name} holds")

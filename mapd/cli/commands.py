@@ -35,11 +35,11 @@ from mapd.cli import (
     results,
     trash,
 )
-from mapd.cli.shared import AsJson, console, line, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, console, line, opened, person_of, show
 from mapd.errors import BadInput, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.trash import of_exam, of_questions
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -85,9 +85,10 @@ def run_app(
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
-    with writing() if with_demo else reading() as session:  # what can't be used is said before a server starts
-        if with_demo and recorded.load(session, Settings().home, by=person_of(None)):
-            console.print("the recorded demo is loaded: its teachers are simulated")
+    engine = opened()  # what can't be used is said before a server starts
+    if with_demo and recorded.load(engine, Settings().home, by=person_of(None)):
+        console.print("the recorded demo is loaded: its teachers are simulated")
+    with db.reading(engine) as session:
         project = queries.project_name(session) or Settings().project
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():

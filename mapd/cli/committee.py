@@ -12,13 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd import committee, teachers, work
+from mapd import approvals, committee, teachers, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, agree, line, person_of, reading, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.models.prices import dollars
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
+from mapd.store import db
 from mapd.store import tables as t
 
 teaching = typer.Typer(no_args_is_help=True, help="The teachers: add one, list, test, disable, enable them.")
@@ -28,6 +29,7 @@ Pairs = list[str] | None
 PRICE = "US dollars a million tokens that go {}, where the list doesn't know it."
 BUDGET = "What all calls of this exam may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variable that holds its key, never the key.")
+Yes = Annotated[bool, typer.Option("--yes", help="Yes: the key may go to that server. Else it is asked.")]
 
 
 @teaching.command("add")
@@ -43,11 +45,21 @@ def add_teacher(
     limits: Annotated[Pairs, typer.Option("--limit", metavar="KEY=VALUE", help="concurrency, per_minute …")] = None,
     price_in: Annotated[float | None, typer.Option("--price-in", metavar="USD", help=PRICE.format("in"))] = None,
     price_out: Annotated[float | None, typer.Option("--price-out", metavar="USD", help=PRICE.format("out"))] = None,
+    yes: Yes = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a teacher. The same one again may change its limits and price; other settings need another name."""
+    """Add a teacher. The same one again may change its limits and price; other settings need another name.
+
+    A key that is named here is approved for the server that stands beside it; one that is another server's is asked
+    about first.
+    """
     price = {"usd_in": price_in, "usd_out": price_out}
+    if key_env is not None and kind in teachers.KEY_VARIABLES:
+        with reading() as session:
+            doubt = approvals.doubt(session, key_env, approvals.server(kind, base_url))
+        if doubt is not None:
+            agree(f"{doubt}: the key would be sent there", yes)
     with writing() as session:
         row = teachers.add(
             session,
@@ -59,6 +71,7 @@ def add_teacher(
             sampling=_pairs("--set", settings or ()),
             limits=None if limits is None else _pairs("--limit", limits),
             price={name: usd for name, usd in price.items() if usd is not None},
+            approved=True,  # it was asked above
             by=person_of(by),
         )
         result = _described(row)
@@ -87,6 +100,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
         "limits": row.limits,
         "price": teachers.price_in_words(row),
         "disabled": row.disabled,
+        "origin": row.origin,
     }
 
 
@@ -102,7 +116,7 @@ def list_teachers(as_json: AsJson = False) -> None:
 
 
 def _words(row: dict[str, Any]) -> list[str]:
-    state = ["disabled"] if row["disabled"] else []
+    state = [f"disabled{', from an archive' if row['origin'] else ''}"] if row["disabled"] else []
     where = [f"at {row['base_url']}"] if row["base_url"] else []
     key = [f"key in {row['key_env']} ({'set' if row['key_is_set'] else 'not set'})"] if row["key_env"] else []
     numbers = (row["sampling"] | row["limits"]).items()
@@ -113,9 +127,10 @@ def _words(row: dict[str, Any]) -> list[str]:
 @teaching.command("test")
 def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
     """Ask a teacher for a small sum: one real call, and what came back."""
-    with reading() as session:
+    engine = db.open_store(Settings())
+    with db.reading(engine) as session:
         row = teachers.get(session, name)
-    tested = teachers.test(row)
+    tested = teachers.test(engine, row)
     if as_json or tested.ok:
         show({"name": name, **asdict(tested)}, as_json, "tested")
     if not tested.ok:
@@ -135,10 +150,20 @@ def disable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = 
 
 
 @teaching.command("enable")
-def enable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Ask a teacher again."""
+def enable_teacher(
+    name: TeacherName,
+    key_env: Annotated[str | None, KeyEnv] = None,
+    yes: Yes = False,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a teacher again. For one that came with an archive it shows server, model and key, and asks first."""
+    with reading() as session:
+        effect = teachers.enabling(session, name, key_env)
+    if effect.needs_yes:
+        agree(effect.in_words, yes)
     with writing() as session:
-        result = _described(teachers.enable(session, name, person_of(by)))
+        result = _described(teachers.enable(session, name, person_of(by), key_env=key_env, approved=True))
     show(result, as_json, "enabled")
 
 

@@ -52,8 +52,7 @@ def demo(
     result = as_result(told)
     if record:
         command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])
-        with db.writing(engine) as session:
-            recorded.record(session, settings.home, command, result, by=person_of(by))
+        recorded.record(engine, settings.home, command, result, by=person_of(by))
     if as_json:
         show(result, as_json, "")
     else:

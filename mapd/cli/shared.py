@@ -68,6 +68,19 @@ def writing() -> Any:
     return db.writing(opened())
 
 
+def agree(question: str, yes: bool) -> None:
+    """Ask the question at the terminal, unless --yes has said it.
+
+    Raises: BadInput where the answer is no, or nobody is there to give one.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadInput(f"{question}: nothing was done, for nobody is at a terminal to say yes; --yes says it")
+    if not typer.confirm(f"{question}. Yes?", err=True):
+        raise BadInput("nothing was done: the answer was no")
+
+
 def written(file: Path) -> str:
     """The text of a file, or of standard input where it is "-"."""
     try:

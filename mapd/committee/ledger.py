@@ -29,6 +29,7 @@ from mapd.store import tables as t
 from mapd.teachers import cost_usd, may_answer_otherwise
 from mapd.verdicts import parse_score
 
+FOREIGN = "of an archive"  # a try that came with one: it has its place, and answers nothing here
 UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
@@ -62,11 +63,11 @@ def keep_prompts(session: Session) -> None:
 
 
 def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
-    """Write the rows whose calls were answered before, for whichever exam; return what is still to be asked."""
+    """Write the rows whose calls were answered here before, for whichever exam; return what is still to be asked."""
     if not wanted:
         return []
     query = select(t.Call.key, t.Call.reply).where(
-        col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK
+        col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
     )
     replies = dict(session.exec(query).all())
     if replies:
@@ -115,11 +116,11 @@ def _asks_again(planned: Planned, given: Sequence["Made"], before: Sequence[str]
 
 
 def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
-    """Return each key's tries, in order."""
-    query = select(t.Call.key, t.Call.uid, t.Call.outcome).where(col(t.Call.key).in_(keys))
+    """Return each key's tries, in order. One that came with an archive has its place, and answers nothing."""
+    query = select(t.Call.key, t.Call.uid, t.Call.outcome, t.Call.origin).where(col(t.Call.key).in_(keys))
     by_key: dict[str, list[Try]] = {}
-    for key, uid, outcome in session.exec(query.order_by(col(t.Call.try_number))):
-        by_key.setdefault(key, []).append(Try(uid, outcome))
+    for key, uid, outcome, origin in session.exec(query.order_by(col(t.Call.try_number))):
+        by_key.setdefault(key, []).append(Try(uid, outcome if origin is None else FOREIGN))
     return by_key
 
 

@@ -178,7 +178,7 @@ def _check_waits(session: Session, target: Target, person: str, seen_of: str | N
 
     The same press again is no fault: its own judgement stands there then.
     """
-    rows = queries.history(session, target.kind, target.id)
+    rows = [row for row in queries.history(session, (target.kind, target.id)) if row.counts]
     if any(row.batch == token for row in rows):
         return
     decided = heard((row.judged for row in rows if seen_of in (None, row.judged.person)), VERDICT)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.errors import BadInput, Stale
@@ -25,7 +26,10 @@ LOCK = 0x6775696465  # any number of ours: PostgreSQL's advisory lock for "someb
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version, from when on until when it was the current one, and how many verdicts were given by it."""
+    """One version, from when on until when it was the current one, and how many verdicts were given by it.
+
+    `from_archive`: it came with an archive. It is current only where the project has none of its own.
+    """
 
     number: int
     uid: str
@@ -34,6 +38,7 @@ class Version:
     since: datetime
     until: datetime | None
     judged: int
+    from_archive: bool = False
 
 
 def current(session: Session) -> t.Guidelines | None:
@@ -41,7 +46,8 @@ def current(session: Session) -> t.Guidelines | None:
     return session.exec(select(t.Guidelines).order_by(*_NEWEST).limit(1)).first()
 
 
-_NEWEST = (col(t.Guidelines.created_at).desc(), col(t.Guidelines.id).desc())
+_OWN_FIRST = sa.case((col(t.Guidelines.origin).is_(None), 0), else_=1)
+_NEWEST = (_OWN_FIRST, col(t.Guidelines.created_at).desc(), col(t.Guidelines.id).desc())
 
 
 def save(session: Session, text: str, *, by: Person, seen: str | None) -> t.Guidelines:
@@ -68,9 +74,9 @@ def versions(session: Session) -> list[Version]:
     """Every version, the newest first."""
     rows = session.exec(select(t.Guidelines).order_by(*_NEWEST)).all()[::-1]
     moments: list[datetime | None] = [*(row.created_at for row in rows), None]
-    judged = [after - so_far for so_far, after in pairwise(_verdicts(session, moment) for moment in moments)]
+    judged = [max(0, after - so_far) for so_far, after in pairwise(_verdicts(session, moment) for moment in moments)]
     found = [
-        Version(n, row.uid, row.text, row.person, row.created_at, end, count)
+        Version(n, row.uid, row.text, row.person, row.created_at, end, count, row.origin is not None)
         for n, (row, end, count) in enumerate(zip(rows, moments[1:], judged, strict=True), 1)
     ]
     return found[::-1]
@@ -78,5 +84,6 @@ def versions(session: Session) -> list[Version]:
 
 def _verdicts(session: Session, before: datetime | None) -> int:
     """How many verdicts people gave before this moment, or so far."""
-    query = select(func.count()).select_from(t.Judgement).where(col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT)))
+    verdicts = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT)) & col(t.Judgement.counts)
+    query = select(func.count()).select_from(t.Judgement).where(verdicts)
     return session.exec(query if before is None else query.where(col(t.Judgement.created_at) < before)).one()

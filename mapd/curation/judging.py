@@ -147,11 +147,14 @@ def undo(
         return done
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
+    if not row.counts:
+        raise BadInput(f"judgement {judgement_id} came with an archive and doesn't count: there is nothing to undo")
     if row.person != person:
         raise BadInput(f"judgement {judgement_id} is {row.person}'s: only the one who made it can undo it")
     if row.role == ADJUDICATOR:
         require(by, Right.ADJUDICATE)
-    if session.exec(select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id)).first() is not None:
+    earlier_undo = select(t.Judgement.id).where(t.Judgement.undoes_id == judgement_id, t.Judgement.counts)
+    if session.exec(earlier_undo).first() is not None:
         raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0
     target = Target(row.target, target_id)
@@ -214,7 +217,7 @@ def _check_said(session: Session, target: Target, person: str, role: str) -> Non
     Of a text it ends the verdict; how its answer is read stays, and is taken back by an undo.
     """
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
-    history = (row.judged for row in queries.history(session, target.kind, target.id))
+    history = (row.judged for row in queries.history(session, (target.kind, target.id)) if row.counts)
     own = [j for j in in_force(history) if (j.person, j.role) == (person, role) and j.decision in about]
     if not (spoken := [j for j in own if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
         words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
@@ -225,7 +228,7 @@ def _check_seen(session: Session, target: Target, seen: int | None, seen_of: str
     if seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
-    query = select(t.Judgement).where(column == target.id).order_by(col(t.Judgement.id).desc())
+    query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
     if seen_of is not None:
         query = query.where(t.Judgement.person == seen_of)
     latest = session.exec(query).first()

@@ -12,7 +12,6 @@ A text that a person repaired carries `"by_person": true` and, as `"repairs"`, t
 times and no local ids are in it, so the same input gives the same name on every machine.
 """
 
-import hashlib
 import json
 import os
 import random
@@ -23,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake, own_answer, summary
@@ -34,9 +33,9 @@ from mapd.questions.options import read_shown
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
+from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
 from mapd.verdicts import READING, VERDICT, Act, Judged, Ruling, Verdict, heard, ruling
 
-FORMAT = 1
 Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
 
 
@@ -49,7 +48,7 @@ def freeze(
     everything: bool = False,
     limit: int | None = None,
 ) -> t.Snapshot:
-    """Make the snapshot of the curated set; the same input returns the one that is there.
+    """Make the snapshot of the curated set; the same input returns the one that is there, mended where it is damaged.
 
     Per covered mistake one accepted rationale and one feedback that stands, drawn with `seed`; with `everything` one
     pair for each accepted rationale. `limit`: so many of the pairs, drawn too, to compare curated sets at one size.
@@ -67,24 +66,27 @@ def freeze(
     drawn = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
     drawn |= {} if limit is None else {"limit": limit}
     manifest = _manifest(curated, pairs, lines, drawn)
-    sha256 = _sha256(manifest_text(manifest))
-    found = session.exec(select(t.Snapshot).where(t.Snapshot.sha256 == sha256)).first()
-    if found is not None:
-        return found
-    row = t.Snapshot(
-        created_at=queries.moment(session),
-        uid=sha256[:32],
-        sha256=sha256,
-        exam_id=curated.exam.id,
-        pairs=len(pairs),
-        lines=lines,
-        manifest=manifest,
-        person=person,
-    )
+    name = sha256(manifest_text(manifest))
+    row, act = _stored(session, name), "freeze"
+    content: dict[str, Any] = {"sha256": name, "pairs": len(pairs), "lines": lines, "manifest": manifest}
+    if row is None:
+        moment = queries.moment(session)
+        row = t.Snapshot(created_at=moment, uid=name[:32], exam_id=curated.exam.id, person=person, **content)
+    elif fault(row) is None:
+        return row
+    else:
+        act = "freeze again"
+        row.sqlmodel_update(content)
     session.add(row)
-    queries.audit(session, person, "freeze", f"snapshot {sha256}", pairs=len(pairs))
+    queries.audit(session, person, act, f"snapshot {name}", pairs=len(pairs))
     session.flush()
     return row
+
+
+def _stored(session: Session, name: str) -> t.Snapshot | None:
+    """The row of this name, also where the name itself was changed: its uid still holds the beginning of it."""
+    query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
+    return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,10 @@ def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: in
 def write(snapshot: t.Snapshot, home: Path) -> Path:
     """Put the snapshot's two files under `home`/snapshots/SHA and return that folder. What is there is left as it is.
 
-    Raises: BadInput where the folder can't be written, or holds other content under this name.
+    Raises: BadInput where the folder can't be written, or holds other content under this name, or the snapshot is
+    damaged.
     """
+    check(snapshot)
     folder = home / "snapshots" / snapshot.sha256
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -256,7 +260,7 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, 
             "pairs_by_teacher": dict(sorted(Counter(r.text.teacher for _, r, _ in pairs).items())),
         }
         | _repairs(pairs),
-        "lines_sha256": _sha256(lines),
+        "lines_sha256": sha256(lines),
     }
 
 
@@ -283,25 +287,5 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
     return sorted(said, key=_canonical)
 
 
-def manifest_text(manifest: dict[str, Any]) -> str:
-    """The manifest's file, byte for byte: its sha256 is the snapshot's name (`sha256sum manifest.json`)."""
-    return json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-
-
-def lines_of(text: str) -> list[str]:
-    """The lines of pairs.jsonl; splitlines() would split inside texts too, at U+2028 or U+0085."""
-    return [line for line in text.split("\n") if line]
-
-
-def read_line(line: str) -> dict[str, Any]:
-    """A line of pairs.jsonl as `line` made it."""
-    pair: dict[str, Any] = json.loads(line)
-    return pair
-
-
 def _canonical(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()

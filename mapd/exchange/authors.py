@@ -442,9 +442,9 @@ def store(
         if not 0 < len(name.strip()) <= LONGEST_NAME or UNSTORABLE.search(name):
             limits = f"1 to {LONGEST_NAME} characters of text"
             raise BadInput(f"a dataset or student can't be named {_short(name)}: {limits}")
-    found = session.exec(select(t.Exam).where(t.Exam.sha256 == parsed.sha256)).first()
-    if found is not None:
-        return _imported(parsed, found.uid, new=False)
+    namesake = exam_of(session, parsed)
+    if namesake is not None:
+        return _imported(parsed, namesake.uid, new=False)
     writer = _Writer(session, parsed)
     exam = writer.exam()
     for start in range(0, len(parsed.rows), BLOCK):
@@ -456,6 +456,57 @@ def store(
 
 
 BLOCK = 50
+
+
+def exam_of(session: Session, parsed: Parsed) -> t.Exam | None:
+    """Return the exam that this content was imported as; None where it wasn't.
+
+    Raises: BadInput where the exam of that name holds other texts or votes.
+    """
+    exam = session.exec(select(t.Exam).where(t.Exam.sha256 == parsed.sha256)).first()
+    if exam is not None and not _holds(session, parsed):
+        raise BadInput(
+            f"exam {exam.name} has the name of this content and holds another: it came with an archive, or was changed "
+            "by hand; import these files into a project of its own, with MAPD_HOME=FOLDER"
+        )
+    return exam
+
+
+Votes = dict[str, tuple[int | None, str | None]]  # by uid: the score, and what it was read from
+
+
+def _holds(session: Session, parsed: Parsed) -> bool:
+    """Whether the project has every text and vote of the import as the files have it."""
+    for start in range(0, len(parsed.rows), BLOCK):
+        texts, votes = _read_content(parsed, parsed.rows[start : start + BLOCK])
+        attempts = session.exec(select(t.Attempt.uid, t.Attempt.text).where(col(t.Attempt.uid).in_(texts))).all()
+        explained = select(t.Explanation.uid, t.Explanation.text).where(col(t.Explanation.uid).in_(texts))
+        reviews = select(t.Review.uid, t.Review.score, t.Review.raw_score).where(col(t.Review.uid).in_(votes))
+        if dict([*attempts, *session.exec(explained).all()]) != texts:
+            return False
+        if {uid: (score, raw) for uid, score, raw in session.exec(reviews).all()} != votes:
+            return False
+    return True
+
+
+def _read_content(parsed: Parsed, rows: Sequence[Row]) -> tuple[dict[str, str], Votes]:
+    """What the files say in these rows, by uid: the texts, and each vote with what it was read from."""
+    texts: dict[str, str] = {}
+    votes: Votes = {}
+    for row in rows:
+        texts[_uid(parsed, "attempt", row.source_id)] = row.response
+        texts |= {_uid(parsed, "feedback", row.source_id, who): text for who, text in row.feedback.items()}
+        for who, (text, scores) in row.rationales.items():
+            texts[_uid(parsed, "rationale", row.source_id, who)] = text
+            for by, number in scores:
+                ballot = vote(number)
+                votes[_uid(parsed, "review", row.source_id, who, by)] = (ballot.score, ballot.raw)
+    return texts, votes
+
+
+def _uid(parsed: Parsed, *parts: str) -> str:
+    """The uid of the thing that `parts` name within this import."""
+    return uuid5(NAMESPACE_URL, "\n".join((parsed.sha256, *parts))).hex
 
 
 def _imported(parsed: Parsed, exam: str, *, new: bool) -> Imported:
@@ -482,7 +533,7 @@ class _Writer:
 
     def uid(self, *parts: str) -> str:
         """The uid of the thing that `parts` name within this import."""
-        return uuid5(NAMESPACE_URL, "\n".join((self.parsed.sha256, *parts))).hex
+        return _uid(self.parsed, *parts)
 
     def _teacher(self, name: str) -> int:
         for shown in (name, f"{name} (imported)"):

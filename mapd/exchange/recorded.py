@@ -13,11 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Session
 
+from mapd import teachers
 from mapd.errors import BadInput
+from mapd.exchange import archive
 from mapd.people import Person, Right, require
-from mapd.store import archive, queries
+from mapd.store import db, queries
 
 FOLDER = Path(__file__).parents[2] / "data" / "demo"
 PROJECT, HOW = "project.zip", "how.json"
@@ -25,12 +28,12 @@ MADE_WITH = ("mapd-studio", "torch", "transformers", "peft")
 
 
 def is_fresh(session: Session) -> bool:
-    """Whether the project holds no exam yet."""
-    return not queries.exams(session)
+    """Whether the project holds no exam yet, or but a part of the recording: loading it was cut off."""
+    return not queries.exams(session) or any(PROJECT in name for name in archive.list_unfinished(session))
 
 
 def record(
-    session: Session, home: Path, command: str, result: Mapping[str, Any], *, by: Person, folder: Path = FOLDER
+    engine: sa.Engine, home: Path, command: str, result: Mapping[str, Any], *, by: Person, folder: Path = FOLDER
 ) -> Path:
     """Keep the project as the recorded demo. `result` is what the run printed, word for word.
 
@@ -38,7 +41,7 @@ def record(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        saved = archive.export(session, folder / PROJECT, home, by=by)
+        saved = archive.export(engine, folder / PROJECT, home, by=by)
         how = {
             "command": command,
             "result": result,
@@ -55,14 +58,23 @@ def record(
     return folder
 
 
-def load(session: Session, home: Path, *, by: Person, folder: Path = FOLDER) -> bool:
+def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) -> bool:
     """Bring the recorded demo into a fresh project; returns whether it did. A project with an exam is left alone.
+
+    It is our own archive: its judgements count, and its teachers, which are simulated, can be asked at once.
 
     Raises: Forbidden; BadInput where the recording can't be read.
     """
-    file = folder / PROJECT
-    if not is_fresh(session) or not file.is_file():
+    person, file = require(by, Right.IMPORT), folder / PROJECT
+    with db.reading(engine) as session:
+        is_new = is_fresh(session)
+    if not is_new or not file.is_file():
         return False
-    archive.load(session, archive.read(file.name, file.read_bytes()), home, by=by)
-    queries.audit(session, require(by, Right.IMPORT), queries.RECORDED_DEMO, f"archive {file.name}")
+    with file.open("rb") as stream, archive.stage(file.name, stream) as staging:
+        archive.load(engine, staging, home, by=by, count_judgements=True)
+    with db.writing(engine) as session:
+        for teacher in teachers.listed(session):
+            if teacher.simulated and teacher.origin is not None:
+                teachers.enable(session, teacher.name, by)
+        queries.audit(session, person, queries.RECORDED_DEMO, f"archive {file.name}")
     return True

@@ -19,8 +19,7 @@ from mapd import prompts
 from mapd.errors import BadInput
 from mapd.models.base import Message
 from mapd.questions.grading import Task
-
-FORMAT = 1  # of the snapshots that are read here
+from mapd.store.snapshots import FORMAT
 
 
 class Tokenizer(Protocol):

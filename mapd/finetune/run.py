@@ -21,6 +21,7 @@ from mapd import students
 from mapd.errors import BadInput, Busy, Stopped
 from mapd.finetune.examples import Examples, check_format, examples
 from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.models import weights
 from mapd.people import Person, Right, require
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -37,6 +38,15 @@ class Finetuned:
     seconds: float
     cut: int  # explanations that lost their end to the length limit
     left_out: int  # pairs that had no room at all
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a training gave: its adapter's fingerprint, whether it is a new one, and what it was taught."""
+
+    sha256: str
+    trained_now: bool
+    examples: Examples
 
 
 def run(
@@ -88,7 +98,7 @@ def _train(
     """Do the steps that are missing, and put the new student in."""
     from mapd.finetune.train import train  # torch takes seconds to import
 
-    model, tokenizer = students.loaded(parent, home)
+    model, tokenizer = students.loaded(engine, parent, home)
     given = examples(
         snapshot.manifest,
         snapshot.lines,
@@ -105,8 +115,10 @@ def _train(
             db.transact(engine, lambda session: _record(session, finetune_id, step))
             progress(step)
 
-        train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-        return db.transact(engine, lambda session: _end(session, finetune_id, parent, snapshot.sha256, given, person))
+        trained_now = not (folder / "adapter").is_dir()
+        adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
+        training, sha256 = Training(weights.fingerprint(adapter), trained_now, given), snapshot.sha256
+        return db.transact(engine, lambda session: _end(session, finetune_id, parent, sha256, training, person))
     except OSError as error:
         raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
     except Busy as busy:
@@ -165,13 +177,21 @@ def _row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparamete
 
 
 def _begin(engine: sa.Engine, row: t.Finetune) -> int:
-    """The id of the row, put in unless it is there."""
+    """The id of the row, put in unless it is there.
+
+    Raises: BadInput where the one that is there is of another student or snapshot.
+    """
     with db.writing(engine) as session:
-        found = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
-        if found is None:
+        namesake = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
+        if namesake is None:
             session.add(row)
             session.flush()
-        return queries.identity(found or row)
+        elif (namesake.parent_id, namesake.snapshot_id) != (row.parent_id, row.snapshot_id):
+            raise BadInput(
+                f"the finetune {row.uid[:12]} has the name of this one and is another: it came with an archive; "
+                "finetune in a project of its own, with MAPD_HOME=FOLDER"
+            )
+        return queries.identity(namesake or row)
 
 
 def _record(session: Session, finetune_id: int, step: Step) -> None:
@@ -190,11 +210,17 @@ def _record(session: Session, finetune_id: int, step: Step) -> None:
         )
 
 
-def _end(session: Session, finetune_id: int, parent: t.Student, sha256: str, made: Examples, person: str) -> Finetuned:
-    """Put the new student in, and tell what was done. Ended before, it is only told."""
+def _end(
+    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: Training, person: str
+) -> Finetuned:
+    """Put the new student in, and tell what was done. Ended before, it is only told.
+
+    Raises: BadInput where the adapter that was there isn't the one that the student's row names.
+    """
     row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
     steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
-    done = {"pairs": len(made.items), "steps": len(steps), "cut": made.cut, "left_out": made.left_out}
+    given = training.examples
+    counts = {"pairs": len(given.items), "steps": len(steps), "cut": given.cut, "left_out": given.left_out}
     new = session.get(t.Student, row.student_id) if row.student_id is not None else None
     if new is None:  # it may have stayed where the finetune was deleted with its exam
         new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
@@ -207,10 +233,18 @@ def _end(session: Session, finetune_id: int, parent: t.Student, sha256: str, mad
             parent_id=parent.id,
             snapshot_sha256=sha256,
             adapter=f"finetunes/{row.uid}/adapter",
+            adapter_sha256=training.sha256,
             round=parent.round + 1,
         )
         session.add(new)
         session.flush()
         row.student_id = new.id
-        queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **done)
-    return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **done)
+        queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
+    elif training.trained_now:  # its row came with an archive, or its folder was removed
+        new.adapter_sha256 = training.sha256
+    elif new.adapter_sha256 != training.sha256:
+        raise BadInput(
+            f"the adapter of student {new.name} is not the one that its finetune wrote: {new.adapter}; put the files "
+            "back, or remove the folder and start again"
+        )
+    return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **counts)

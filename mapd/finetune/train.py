@@ -1,6 +1,6 @@
 """Training: examples and a student's model make an adapter. It knows files, no database.
 
-    FOLDER/checkpoints/000015/   adapter_model.safetensors, adapter_config.json, optimizer.pt
+    FOLDER/checkpoints/000015/   adapter_model.safetensors, adapter_config.json, optimizer.pt, SHA256SUMS of them
     FOLDER/adapter/              the result: the same two adapter files
 
 Killed at any moment and started again it gives the adapter that an unbroken run gives. Nothing but the adapter's and
@@ -8,6 +8,7 @@ the optimizer's numbers is carried from step to step: order and learning rate ar
 is no dropout, so after LoRA's first numbers nothing is drawn.
 """
 
+import hashlib
 import io
 import math
 import shutil
@@ -29,6 +30,7 @@ from mapd.finetune.examples import Example
 from mapd.finetune.hyperparameters import Hyperparameters, Step
 
 CHECKPOINT_EVERY = 5  # steps: some 60 MB, a tenth of a second
+SUMS = "SHA256SUMS"
 
 
 def train(
@@ -148,6 +150,7 @@ def _keep(folder: Path, name: str, learner: Any, optimizer: torch.optim.Optimize
                 state = io.BytesIO()  # torch tells of a full disk in words of its own
                 torch.save(optimizer.state_dict(), state)
                 (partial / "optimizer.pt").write_bytes(state.getvalue())
+                (partial / SUMS).write_text(_sums(partial))
             partial.rename(folder / name)
     except (OSError, SafetensorError) as error:
         raise BadInput(
@@ -157,13 +160,27 @@ def _keep(folder: Path, name: str, learner: Any, optimizer: torch.optim.Optimize
 
 
 def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int:
-    """Put the last checkpoint's numbers back; return its step, 0 where there is none."""
+    """Put the last checkpoint's numbers back; return its step, 0 where there is none.
+
+    Raises: BadInput where its files aren't those that were written.
+    """
     kept = sorted((folder / "checkpoints").glob("[0-9]*"))
     if not kept:
         return 0
+    if not (kept[-1] / SUMS).is_file() or (kept[-1] / SUMS).read_text() != _sums(kept[-1]):
+        raise BadInput(
+            f"the checkpoint was cut off or changed: {kept[-1]}; remove the folder {kept[-1].parent}, and the training "
+            "begins anew"
+        )
     set_peft_model_state_dict(learner, load_file(kept[-1] / "adapter_model.safetensors"))
     optimizer.load_state_dict(torch.load(kept[-1] / "optimizer.pt", weights_only=True))
     return int(kept[-1].name)
+
+
+def _sums(folder: Path) -> str:
+    """The sha256 of each file in a checkpoint."""
+    files = sorted(path for path in folder.iterdir() if path.name != SUMS)
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 
 
 def _forget(folder: Path, but: int) -> None:

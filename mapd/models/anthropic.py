@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import anthropic
 from pydantic import BaseModel
 
-from mapd.models.base import Request
+from mapd.models.base import HOMES, Request
 from mapd.models.served import Reply, ServedModel, finish_of
 
 
@@ -36,7 +36,7 @@ class AnthropicModel(ServedModel):
     """Messages; what the house calls a system message stands apart there."""
 
     sdk: ClassVar[ModuleType] = anthropic
-    home: ClassVar[str] = "https://api.anthropic.com"
+    home: ClassVar[str] = HOMES["anthropic"]
 
     def _client(self) -> AbstractAsyncContextManager[Any]:
         return anthropic.AsyncAnthropic(

@@ -7,10 +7,15 @@ A stream, so that a caller may ask for more while answers come (a review as soon
 may work as suits it: a local one in batches of what waits, a served one with so many calls in flight.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
+
+HOMES: Mapping[str, str] = {  # where each provider itself is
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+}
 
 
 class Message(NamedTuple):

@@ -11,6 +11,7 @@ another batch, so whoever must have the same answers bit for bit asks in the sam
 
 import asyncio
 import io
+import json
 import random
 import shutil
 import time
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +27,22 @@ import torch
 import transformers
 from filelock import FileLock
 from huggingface_hub import snapshot_download
-from peft import PeftModel
+from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GgufConfig
 
 from mapd.errors import BadInput
 from mapd.models import weights
 from mapd.models.base import Completion, Finish, Request, Sampling
+from mapd.models.sandbox import Template, in_a_line
 
 CONVERTED_BYTES = 700 << 20  # 538 MB of fp32 weights, the tokenizer, and some room
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+MOST_RANK = 1024  # of an adapter
 
 transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # standard error is ours
 transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")  # said to peft, of whose making it is
-
-UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)  # what a foreign folder raises
 
 
 # --- Weights ----------------------------------------------------------------------------------------------------------
@@ -53,7 +55,7 @@ def convert(home: Path) -> Path:
 
     Raises: BadInput where the package isn't installed, or the folder can't be written.
     """
-    folder = home / "weights" / "smollm2-135m-instruct"
+    folder = weights.converted(home)
     if folder.is_dir():
         return folder
     source = weights.require_packaged()
@@ -74,7 +76,7 @@ def _convert(source: Path, folder: Path) -> None:
         raise OSError("the disk is full")
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
-    where: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True}
+    where: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True, "trust_remote_code": False}
     with redirect_stderr(io.StringIO()):  # a bar of its own, which the setting above doesn't reach
         model = AutoModelForCausalLM.from_pretrained(
             source.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **where
@@ -90,58 +92,99 @@ def _convert(source: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def load(source: str | Path, adapter: Path | None = None) -> tuple[Any, Any]:
-    """A transformers model and its tokenizer, from a folder or a hub's "org/name"; with `adapter`, a peft model.
+def fetch(name: str) -> Path:
+    """Return the folder of a hub's "org/name": fetched, or from the cache; no code, no pickles.
 
-    fp32 on a CPU, where half precision is slower; bf16 or fp16 on CUDA. Only safetensors are read, and no code.
-
-    Raises: BadInput where it is no folder of a model, or the hub can't be reached or doesn't have it.
+    Raises: BadInput where the hub can't be reached or doesn't have it.
     """
-    named = isinstance(source, str) and weights.is_hub_name(source) and not Path(source).is_dir()
-    folder = weights.require_model(_from_hub(str(source)) if named else Path(source))
+    try:  # here: transformers' own retries take half a minute
+        return Path(snapshot_download(name, allow_patterns=list(weights.PATTERNS)))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"the hub doesn't give the model: {name} ({in_a_line(error)}); check the name and the network, "
+            "or take a folder with --path"
+        ) from error
+
+
+def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
+    """A transformers model and its tokenizer, from a folder; with `adapter`, a peft model.
+
+    fp32 on a CPU, where half precision is slower; bf16 or fp16 on CUDA. Only safetensors are read, and no code. A
+    foreign folder has been through `sandbox.check`; its chat template is rendered in a process of its own.
+
+    Raises: BadInput where it is no folder of a model, or its weights are not all of the model's.
+    """
+    weights.check_files(weights.require_model(folder))
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=_dtype(), use_safetensors=True, local_files_only=True
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
+        options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
+        made: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
+        model, report = made
+    except Exception as error:  # a foreign folder makes a library raise what it likes
+        raise BadInput(f"the model can't be loaded: {folder} ({in_a_line(error)}); check the folder") from error
+    bad_tensors = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
+    if bad_tensors:  # transformers would draw them at random
+        raise BadInput(
+            f"the model's weights lack {len(bad_tensors)} of its tensors, or have them in another size: {folder} "
+            f"({bad_tensors[0][:80]} …); take a whole copy"
         )
-    except UNLOADABLE as error:
-        raise BadInput(f"the model can't be loaded: {folder} ({_first_line(error)}); check the folder") from error
     if not tokenizer.chat_template:
         raise BadInput(f"the model has no chat template: {folder}; take an instruct model")
+    template = Template(tokenizer.get_chat_template(), tokenizer.special_tokens_map)
+    tokenizer.apply_chat_template = partial(_render, template)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model.to(DEVICE).eval()  # type: ignore[arg-type]
+    model.to(DEVICE).eval()
     return (model if adapter is None else _with_adapter(model, adapter)), tokenizer
 
 
-def _from_hub(name: str) -> Path:
-    """The model's files from the hub, or from its cache. Fetched here: transformers' own retries take half a minute."""
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]))
-    except (OSError, ValueError) as error:
-        raise BadInput(
-            f"the hub doesn't give the model: {name} ({_first_line(error)}); check the name and the network, "
-            "or take a folder with --path"
-        ) from error
+def _render(
+    template: Template, conversation: Any, *, tokenize: bool = False, add_generation_prompt: bool = False
+) -> str:
+    """In place of the tokenizer's own, which may never end."""
+    assert not tokenize, "a dialogue is rendered as text, and encoded by itself"
+    return template.render(conversation, add_generation_prompt=add_generation_prompt)
 
 
 def _with_adapter(model: Any, adapter: Path) -> Any:
     if not (adapter / "adapter_model.safetensors").is_file():
         raise BadInput(f"the student's adapter is missing: {adapter}; finetune again, or put the folder back")
+    weights.check_files(adapter)
+    config = _lora(adapter / "adapter_config.json")
     try:
-        return PeftModel.from_pretrained(model, str(adapter), local_files_only=True).eval()
-    except UNLOADABLE as error:
-        raise BadInput(f"the adapter can't be loaded: {adapter} ({_first_line(error)}); finetune again") from error
+        return PeftModel.from_pretrained(model, str(adapter), config=config, local_files_only=True).eval()
+    except Exception as error:  # as above
+        raise BadInput(f"the adapter can't be loaded: {adapter} ({in_a_line(error)}); finetune again") from error
+
+
+OWN = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version")  # what differs from finetune to finetune
+
+
+def _lora(path: Path) -> LoraConfig:
+    """What an adapter is, if it is one that a finetune here writes: peft would also import what it names.
+
+    Raises: BadInput.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        rank, alpha, modules = content["r"], content["lora_alpha"], content["target_modules"]
+        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(modules), task_type="CAUSAL_LM")
+        defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
+    deviations = [name for name, value in content.items() if name not in OWN and value != defaults.get(name) and value]
+    is_plain = type(rank) is int and 0 < rank <= MOST_RANK and type(alpha) in (int, float)
+    if deviations or not is_plain or not all(isinstance(name, str) for name in modules):
+        part = deviations[0] if deviations else "its rank, alpha or modules"
+        raise BadInput(f"the adapter is none of ours: {path} has another {part!a}; finetune again")
+    return config
 
 
 def _dtype() -> torch.dtype:
     if DEVICE == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
 
 
 # --- Decoding ---------------------------------------------------------------------------------------------------------
@@ -172,7 +215,8 @@ class LocalModel:
         self._model = _quick(model.merge_and_unload() if isinstance(model, PeftModel) else model)
         self._tokenizer = tokenizer
         ends = self._model.generation_config.eos_token_id
-        self._ends = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+        ends = ends if isinstance(ends, list) else [ends]
+        self._ends = {tokenizer.eos_token_id, *(end for end in ends if isinstance(end, int))}
 
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, `batch_size` at a time: the one that waits longest, and those nearest in length."""
@@ -213,7 +257,7 @@ class LocalModel:
         try:
             self._decode(rows)
         except (RuntimeError, MemoryError) as error:  # torch's way to say that memory ran out
-            reason = _first_line(error)
+            reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
             return [Completion(row.request.key, "", Finish.FAILED, error=reason) for row in rows]
         return [self._completion(row) for row in rows]
 

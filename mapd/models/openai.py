@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import openai
 from pydantic import BaseModel, Field
 
-from mapd.models.base import Request
+from mapd.models.base import HOMES, Request
 from mapd.models.served import Reply, ServedModel, finish_of
 
 
@@ -44,7 +44,7 @@ class OpenAIModel(ServedModel):
     """Chat completions."""
 
     sdk: ClassVar[ModuleType] = openai
-    home: ClassVar[str] = "https://api.openai.com/v1"
+    home: ClassVar[str] = HOMES["openai"]
 
     def _client(self) -> AbstractAsyncContextManager[Any]:
         return openai.AsyncOpenAI(

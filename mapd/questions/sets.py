@@ -7,7 +7,7 @@ A set is named by the sha256 of its content. Its rows come from files (imports.p
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from uuid import NAMESPACE_URL, uuid5
 
@@ -49,18 +49,18 @@ def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simula
     """Write an immutable set; the same content again returns the set that is there, under the name it has.
 
     Raises: Forbidden; BadInput where there are no rows, the name can't be used, or it is that of a set with other
-    content.
+    content; where the set that is there isn't what its sha256 says.
     """
     person, name = require(by, Right.ADD_QUESTIONS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a question set's name has 1 to {LONGEST_NAME} characters, not {short(name)}")
     if not rows:
         raise BadInput(f"question set {name} would be empty; it needs at least one question")
-    content = [asdict(row) for row in rows]
-    sha256 = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    found = session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
-    if found is not None:
-        return found
+    sha256 = sha256_of(rows)
+    namesake = session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
+    if namesake is not None:
+        _check_content(session, namesake)
+        return namesake
     if session.exec(select(t.QuestionSet.id).where(t.QuestionSet.name == name)).first() is not None:
         raise BadInput(f"there is a question set named {name} with other content; a set never changes: choose another")
     uid = uuid5(NAMESPACE_URL, f"questions {sha256}")
@@ -69,12 +69,41 @@ def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simula
     session.flush()
     place = {"set_id": queries.identity(kept)}
     values = [
-        row | place | {"position": position, "uid": uuid5(uid, row["source_id"]).hex}
-        for position, row in enumerate(content)
+        asdict(row) | place | {"position": position, "uid": uuid5(uid, row.source_id).hex}
+        for position, row in enumerate(rows)
     ]
     session.execute(sa.insert(t.Question), values)
     queries.audit(session, person, "add questions", f"question_set {kept.uid}", name=name, questions=len(rows))
     return kept
+
+
+def sha256_of(rows: Iterable[Row]) -> str:
+    """Return the name of a set with these rows: every field of every row counts."""
+    digest = hashlib.sha256()
+    for number, row in enumerate(rows):
+        digest.update(f"{', ' if number else '['}{json.dumps(asdict(row), sort_keys=True)}".encode())
+    digest.update(b"]")
+    return digest.hexdigest()
+
+
+def is_named(session: sa.orm.Session, questions: t.QuestionSet) -> bool:
+    """Whether the set's sha256 is that of its questions. The authors' files name a set otherwise: it is theirs."""
+    query = sa.select(t.Question).where(col(t.Question.set_id) == questions.id).order_by(col(t.Question.position))
+    rows = session.scalars(query.execution_options(yield_per=500))
+    return sha256_of(map(_row_of, rows)) == questions.sha256
+
+
+def _row_of(q: t.Question) -> Row:
+    options = tuple(q.options)
+    return Row(q.source_id, q.split, Task(q.task), q.text, q.gold, q.family, q.context, options, q.gold_note)
+
+
+def _check_content(session: Session, questions: t.QuestionSet) -> None:
+    if not is_named(session, questions):
+        raise BadInput(
+            f"question set {questions.name} has the name of this content and holds other questions: it came with an "
+            "archive, or was changed by hand; add these to a project of their own, with MAPD_HOME=FOLDER"
+        )
 
 
 def get(session: Session, ref: str | int) -> t.QuestionSet:
@@ -99,10 +128,7 @@ def rows_of(
     query = select(t.Question).where(t.Question.set_id == questions.id).order_by(col(t.Question.position)).limit(limit)
     if split is not None:
         query = query.where(t.Question.split == split)
-    return [
-        Row(q.source_id, q.split, Task(q.task), q.text, q.gold, q.family, q.context, tuple(q.options), q.gold_note)
-        for q in session.exec(query).all()
-    ]
+    return [_row_of(question) for question in session.exec(query).all()]
 
 
 def listed(session: Session, name: str | None = None) -> list[Listed]:

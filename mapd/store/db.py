@@ -7,7 +7,7 @@ db.transact(engine, lambda session: ...)            # the same, done again where
 
 A database that is locked, away, starting up or full is waited for, as long as the engine's `Patience` says; whoever
 waits is told so in a line. What lasts longer is raised as `Busy`. `clock` is the database's own time: two machines
-whose clocks differ agree on it.
+whose clocks differ agree on it. A database that isn't what it should be is raised as `Damaged` (damage.py).
 """
 
 import math
@@ -28,14 +28,20 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
-from mapd.errors import BadInput, Busy, Stale
+from mapd.errors import BadInput, Busy, Damaged, Stale
 from mapd.settings import Settings
+from mapd.store import damage
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
 LOCK_WAIT_MS = 1000  # SQLite's own wait for a lock; between two of them we can say that it waits
 BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # in no text of PostgreSQL's, or in no UTF-8 at all
+CURES = {  # by what SQLite says of a file that can't be opened or written
+    "readonly": "make the file and its folder writable for you",
+    "full": "make room on the disk",
+    "disk": "make room on the disk, or look at the disk itself",
+}
 UNTOLD_S = 2.0  # a wait as short as this is nothing to tell
 T = TypeVar("T")
 
@@ -80,19 +86,22 @@ def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
     A server that doesn't answer at all is waited for a short while, but by the endlessly patient: the URL may be wrong.
 
     Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version;
-    Busy where it is locked, or still starting, for longer than the patience lasts.
+    Busy where it is locked, or still starting, for longer than the patience lasts; Damaged where it isn't what it
+    should be.
     """
     settings.make_home()
     try:
         engine = connect(settings.url, patience)
+        if engine.dialect.name == "sqlite":
+            damage.check_file(Path(engine.url.database or ""))
         _attempts(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        reason = _reason(error)
         if (fault := fault_of(error)) in (Fault.BUSY, Fault.STARTING):
-            reason = _reason(error)
             raise Busy(f"the database {fault} ({reason}): it can't be opened; try again", reason) from error
         shown = "MAPD_DATABASE_URL" if settings.database_url else settings.url
-        cure = "make room on the disk" if "disk" in _reason(error) else "check the path or the URL"
-        raise BadInput(f"the database can't be opened: {shown} ({_reason(error)}); {cure}") from error
+        cure = next((cure for word, cure in CURES.items() if word in reason), "check the path or the URL")
+        raise BadInput(f"the database can't be opened: {shown} ({reason}); {cure}") from error
     return engine
 
 
@@ -101,8 +110,16 @@ def connect(url: str, patience: Patience = USUAL) -> sa.Engine:
     options = {"patience": patience}
     if not url.startswith("sqlite"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
-        return sa.create_engine(url, pool_pre_ping=True, execution_options=options)
-    engine = sa.create_engine(url, connect_args={"check_same_thread": False}, execution_options=options)
+        engine = sa.create_engine(url, pool_pre_ping=True, execution_options=options)
+        sa.event.listen(engine, "handle_error", damage.tell)
+        return engine
+    engine = sa.create_engine(
+        url,
+        connect_args={"check_same_thread": False},
+        execution_options=options,
+        json_deserializer=damage.json_reader(str(sa.make_url(url).database)),
+    )
+    sa.event.listen(engine, "handle_error", damage.tell)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
@@ -124,20 +141,27 @@ def connect(url: str, patience: Patience = USUAL) -> sa.Engine:
 
 
 def migrate(engine: sa.Engine) -> None:
-    """Bring the schema to this code's version, one process at a time. Where it is, nothing but its number is read.
+    """Bring the schema to this code's version, one process at a time. Where it is, it is only looked at.
 
-    Raises: BadInput where the database is of a version this code doesn't know.
+    Raises: BadInput where the database is of a version this code doesn't know; Damaged where tables are missing, or
+    it is another program's.
     """
     config = Config(attributes={})
     config.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
         if current_version(connection) == scripts.get_current_head():
+            damage.check_tables(connection)
             return
     with engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
         version = current_version(connection)  # another process may have been first
+        if version is None and sa.inspect(connection).get_table_names():
+            raise Damaged(
+                f"the database has tables and no version of ours: {damage.place_of(engine)}; it is another program's, "
+                f"or was damaged: name another one, or {damage.COPY}"
+            )
         if version is not None and version not in {script.revision for script in scripts.walk_revisions()}:
             raise BadInput(
                 f"the database is of a newer version: {version}; this mapd knows up to {scripts.get_current_head()}; "
@@ -146,13 +170,15 @@ def migrate(engine: sa.Engine) -> None:
         if version != scripts.get_current_head():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+        damage.check_tables(connection)
 
 
 def current_version(connection: sa.Connection) -> str | None:
     """Return the schema's version as the database has it; none in a new one."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    version: str | None = connection.execute(sa.text("SELECT max(version_num) FROM alembic_version")).scalar_one()
+    return version
 
 
 # --- Transactions -----------------------------------------------------------------------------------------------------

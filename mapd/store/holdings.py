@@ -89,8 +89,3 @@ def imports(session: Session) -> list[Import]:
         )
         for a in session.exec(query).all()
     ]
-
-
-def exam_with(session: Session, sha256: str) -> tuple[str, str] | None:
-    """The uid and name of the exam that an import of this content gave, if there is one."""
-    return session.exec(select(t.Exam.uid, t.Exam.name).where(t.Exam.sha256 == sha256)).first()

@@ -251,7 +251,7 @@ class _Query:
 
     def texts(self, number: int) -> list[Said]:
         """The texts of the rows."""
-        latest = "(SELECT max(j.id) FROM judgement j WHERE j.explanation_id = s.explanation_id)"
+        latest = "(SELECT max(j.id) FROM judgement j WHERE j.explanation_id = s.explanation_id AND j.counts)"
         query = (
             f"{self.begin}SELECT DISTINCT s.explanation_id, s.committee_undecided, s.committee_cut > :at,"
             f" s.judged_by, {latest} FROM {self.source} WHERE {' AND '.join(self.where)} ORDER BY 1 LIMIT :number"

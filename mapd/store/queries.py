@@ -21,6 +21,7 @@ from mapd.questions.grading import Task
 from mapd.questions.options import show_answer
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.store.snapshots import check as check_snapshot
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
 
@@ -148,6 +149,8 @@ class JudgementRow:
     revealed: bool
     batch: str  # what was done in one act has one, and is taken back in one
     seconds: float | None = None  # it took
+    counts: bool = True
+    origin: str | None = None  # the archive that it came with
 
 
 _EXAM = (
@@ -259,14 +262,15 @@ def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> in
 
 
 def snapshot(session: Session, sha256: str) -> t.Snapshot:
-    """The snapshot by its sha256, or by the beginning of it.
+    """The snapshot by its sha256, or by the beginning of it; its lines and manifest are those that its name stands for.
 
-    Raises: NotFound, also where the beginning fits several.
+    Raises: NotFound, also where the beginning fits several; BadInput where it is damaged.
     """
     begins = col(t.Snapshot.sha256).startswith(sha256.lower(), autoescape=True)
     found = session.exec(select(t.Snapshot).where(begins)).all()
     if len(found) != 1:
         raise NotFound(f"{'no' if not found else 'more than one'} snapshot begins with {sha256!r}")
+    check_snapshot(found[0])
     return found[0]
 
 
@@ -294,8 +298,8 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
 
 
 def judges(session: Session) -> list[str]:
-    """Everybody who ever decided on something in this project: who only skipped or noted is not among them."""
-    decided = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT, Act.CORRECT))
+    """Everybody who ever decided on something that counts here: who only skipped or noted is not among them."""
+    decided = col(t.Judgement.counts) & col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT, Act.CORRECT))
     return list(session.exec(select(t.Judgement.person).where(decided).distinct().order_by(t.Judgement.person)).all())
 
 
@@ -434,7 +438,7 @@ def votes_given(session: Session, exam_id: int) -> Iterator[tuple[int, str, int 
 
 
 def judgements(session: Session, exam_id: int, only: Only = None) -> list[JudgementRow]:
-    """Every judgement on the exam's explanations, attempts and questions, oldest first."""
+    """Every judgement that counts on the exam's explanations, attempts and questions, oldest first."""
     texts = sa.select(col(t.Explanation.id)).where(_of_exam(exam_id, only))
     attempts = sa.select(col(t.Attempt.id)).where(_asked(exam_id, only))
     questions = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
@@ -447,15 +451,15 @@ def judgements(session: Session, exam_id: int, only: Only = None) -> list[Judgem
 
 
 def judgements_by(session: Session, exam_id: int, person: str, *, since: int = 0) -> list[JudgementRow]:
-    """Every judgement of one person on the exam, oldest first; `since`: those alone with a higher id."""
+    """Every judgement of one person on the exam that counts, oldest first; `since`: those alone with a higher id."""
     mine = (col(t.Judgement.person) == person) & (col(t.Judgement.id) > since)
     return _judgements(session, mine & _on_exam(exam_id))
 
 
 def judgements_settled(session: Session, exam_id: int) -> list[JudgementRow]:
-    """Every judgement on those texts of the exam that an adjudicator has judged, oldest first."""
+    """Every judgement that counts on those texts of the exam that an adjudicator has judged, oldest first."""
     settled = sa.select(col(t.Judgement.explanation_id)).where(
-        col(t.Judgement.role) == ADJUDICATOR, col(t.Judgement.explanation_id).is_not(None)
+        col(t.Judgement.role) == ADJUDICATOR, col(t.Judgement.explanation_id).is_not(None), col(t.Judgement.counts)
     )
     return _judgements(session, col(t.Judgement.explanation_id).in_(settled) & _on_exam(exam_id))
 
@@ -468,14 +472,15 @@ def _on_exam(exam_id: int) -> sa.ColumnElement[bool]:
     return sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
 
 
-def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[JudgementRow]:
+def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them: bool = False) -> list[JudgementRow]:
+    """The judgements, oldest first; those alone that count, unless all are asked for."""
     uid = sa.func.coalesce(t.Explanation.uid, t.Attempt.uid, t.Question.uid)
     query = (
         select(t.Judgement, uid)
         .outerjoin(t.Explanation, col(t.Judgement.explanation_id) == t.Explanation.id)
         .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
         .outerjoin(t.Question, col(t.Judgement.question_id) == t.Question.id)
-        .where(where)
+        .where(where, sa.true() if all_of_them else col(t.Judgement.counts))
         .order_by(col(t.Judgement.created_at), col(t.Judgement.id))  # ids alone tell when a merged archive came in
     )
     return [
@@ -492,6 +497,8 @@ def _judgements(session: Session, where: sa.ColumnElement[bool]) -> list[Judgeme
             revealed=j.revealed,
             batch=batch_of(j.token),
             seconds=j.seconds,
+            counts=j.counts,
+            origin=j.origin,
         )
         for j, target_uid in session.exec(query).all()
     ]
@@ -510,9 +517,30 @@ TARGET_COLUMN = {
 }
 
 
-def history(session: Session, target: str, target_id: int) -> list[JudgementRow]:
-    """Every judgement on one target, undone ones too, oldest first."""
-    return _judgements(session, col(TARGET_COLUMN[target]) == target_id)
+def history(session: Session, *targets: tuple[str, int]) -> list[JudgementRow]:
+    """Every judgement on these targets, oldest first: undone ones, and those of archives that don't count, too."""
+    where = sa.or_(*(col(TARGET_COLUMN[target]) == target_id for target, target_id in targets))
+    return _judgements(session, where, all_of_them=True)
+
+
+def count_brought(session: Session, person: str) -> int:
+    """How many judgements of this person came with an archive and count."""
+    query = select(func.count()).select_from(t.Judgement)
+    came = col(t.Judgement.origin).is_not(None) & col(t.Judgement.counts)
+    return session.exec(query.where(t.Judgement.person == person, came)).one()
+
+
+def mark_stale(session: Session, judgements: Sequence[int]) -> None:
+    """Mark the questions that these judgements are about, so that they are derived again before they are read."""
+    about = sa.func.coalesce(t.Judgement.question_id, t.Explanation.question_id, t.Attempt.question_id)
+    questions = (
+        sa.select(about, sa.false())
+        .select_from(t.Judgement)
+        .outerjoin(t.Explanation, col(t.Judgement.explanation_id) == t.Explanation.id)
+        .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
+        .where(col(t.Judgement.id).in_(judgements))
+    )
+    session.execute(sa.insert(t.Stale).from_select(["question_id", "voted"], questions))
 
 
 def moment(session: Session) -> datetime:

@@ -46,6 +46,14 @@ def new_uid() -> str:
     return uuid4().hex
 
 
+STAYS: Mapping[str, Any] = {"info": {"stays": True}}  # a column that belongs to this project: no archive carries it
+
+
+def origin() -> Any:
+    """The column that names the archive (by its sha256) that a row came with; none where it was made here."""
+    return Field(default=None, sa_column_kwargs=STAYS)
+
+
 def one_of(column: str, *values: str) -> sa.CheckConstraint:
     """A CHECK that the column holds one of the words. SQLModel doesn't validate tables, so the database does."""
     return sa.CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=f"{column}_words")
@@ -126,6 +134,7 @@ class Student(Travelling, table=True):
     parent_id: int | None = Field(default=None, foreign_key="student.id")
     snapshot_sha256: str | None = None  # by name, not by key: snapshot -> exam -> student must not run in a circle
     adapter: str | None = None
+    adapter_sha256: str | None = None  # of its bytes, as they were written
     round: int = 0
 
 
@@ -185,20 +194,42 @@ class Attempt(Travelling, table=True):
 
 
 class Teacher(Travelling, table=True):
-    """An author of explanations. A key's variable is named, the key itself never stored."""
+    """An author of explanations. A key's variable is named, the key itself never stored.
+
+    One that came with an archive is disabled and names no key until somebody here enables it: `origin` ends then.
+    """
 
     __tablename__ = "teacher"
     name: str = Field(unique=True)
     kind: str
     model: str = ""
     base_url: str | None = None
-    key_env: str | None = None
+    key_env: str | None = Field(default=None, sa_column_kwargs=STAYS)
     sampling: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     limits: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     price: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     simulated: bool = False
-    disabled: bool = False
+    disabled: bool = Field(default=False, sa_column_kwargs=STAYS)
+    origin: str | None = origin()
     __table_args__ = (one_of("kind", "imported", "person", "openai", "anthropic", "local", "simulated"),)
+
+
+class KeyApproval(Row, table=True):
+    """A server that a person here lets a key be sent to: "MY_KEY", "https://llm.example.org"."""
+
+    __tablename__ = "key_approval"
+    key_env: str
+    server: str
+    person: str
+    __table_args__ = (sa.UniqueConstraint("key_env", "server"),)
+
+
+class Fingerprint(Row, table=True):
+    """The sha256 of a model's files when they were first named here, by its source: "path:/models/mine"."""
+
+    __tablename__ = "fingerprint"
+    source: str = Field(unique=True)
+    sha256: str
 
 
 class Prompt(Table, table=True):
@@ -252,7 +283,10 @@ class Review(Travelling, table=True):
 
 
 class Judgement(Travelling, table=True):
-    """One person's decision on one target; insert-only. `undoes_id` cancels an earlier judgement (undo, redo)."""
+    """One person's decision on one target; insert-only. `undoes_id` cancels an earlier judgement (undo, redo).
+
+    One that came with an archive `counts` only where the importer says so; the history shows it all the same.
+    """
 
     __tablename__ = "judgement"
     target: str
@@ -265,14 +299,23 @@ class Judgement(Travelling, table=True):
     reason: str | None = None
     value: str | None = None
     note: str | None = None
-    undoes_id: int | None = Field(default=None, foreign_key="judgement.id", unique=True)
+    undoes_id: int | None = Field(default=None, foreign_key="judgement.id")
     committee: str | None = None  # the committee's verdict at that moment, for the history
     queue: str | None = None
     sampling_chance: float | None = None
     revealed: bool = True
     seconds: float | None = None
     token: str = Field(default_factory=new_uid, unique=True)
+    counts: bool = True
+    origin: str | None = origin()
     __table_args__ = (
+        unique_where("uq_judgement_undone", "counts", "undoes_id"),
+        sa.Index(
+            "ix_judgement_brought",
+            "person",
+            sqlite_where=sa.text("origin IS NOT NULL"),
+            postgresql_where=sa.text("origin IS NOT NULL"),
+        ),
         one_of("target", "rationale", "feedback", "attempt", "question"),
         one_of("role", "annotator", "adjudicator"),
         one_of("decision", "accept", "reject", "skip", "withdraw", "correct"),
@@ -347,9 +390,9 @@ class Job(Travelling, table=True):
     parameters: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     status: str = Field(default="queued", index=True)
     attempt: int = 1
-    tries: int = 0  # how often its process was started since it last came further
-    worker: str | None = None  # the one that has it
-    beat_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # its process's last sign of life
+    tries: int = Field(default=0, sa_column_kwargs=STAYS)  # of its process, since the work last came further
+    worker: str | None = Field(default=None, sa_column_kwargs=STAYS)  # the one that has it
+    beat_at: datetime | None = Field(default=None, sa_type=UtcDateTime, sa_column_kwargs=STAYS)  # its last sign of life
     stage: str = ""
     done: int = 0
     total: int | None = None
@@ -361,6 +404,7 @@ class Job(Travelling, table=True):
     person: str
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    origin: str | None = origin()
     __table_args__ = (one_of("status", "queued", "running", "cancelling", "cancelled", "failed", "done"),)
 
 
@@ -376,7 +420,7 @@ class Worker(Row, table=True):
 class Call(Travelling, table=True):
     """The ledger: one row a try. At most one try of a key is ok; `reply` is what came back, word for word.
 
-    `exam_id` is the exam that the call was made, and paid, for.
+    `exam_id` is the exam that the call was made, and paid, for. A reply that came with an archive answers no call here.
     """
 
     __tablename__ = "call"
@@ -394,9 +438,10 @@ class Call(Travelling, table=True):
     tokens_out: int | None = None
     cost_usd: float | None = None
     latency_s: float | None = None
+    origin: str | None = origin()
     __table_args__ = (
         sa.UniqueConstraint("key", "try_number"),
-        unique_where("uq_call_ok", "outcome = 'ok'", "key"),
+        unique_where("uq_call_ok", "outcome = 'ok' AND origin IS NULL", "key"),
     )
 
 
@@ -422,6 +467,7 @@ class Guidelines(Travelling, table=True):
     __tablename__ = "guidelines"
     text: str
     person: str
+    origin: str | None = origin()
 
 
 class SavedView(Travelling, table=True):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mapd.curation import snapshots
+from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated, summary
 from mapd.curation.snapshots import Contents, Pair
-from mapd.store import db, queries
+from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
 from mapd.ui import acting, current, figures, text, times
 from mapd.ui.lab import describe
@@ -35,7 +35,7 @@ def make(curated: Curated) -> None:
             _freeze(curated, seed, every)
         st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
         current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
-    headline.html(_headline(curated, snapshots.draw(curated, seed=seed, everything=every)))
+    headline.html(_headline(curated, freezing.draw(curated, seed=seed, everything=every)))
     if not counts.pairs:
         cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
         text.complain(
@@ -52,7 +52,7 @@ def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
     return figures.row(
         [
             (len(pairs), "training pairs"),
-            (snapshots.wrong_pairs(pairs) if gold else None, "of them wrong"),
+            (freezing.wrong_pairs(pairs) if gold else None, "of them wrong"),
             (counts.pairs, "mistakes in them"),
             (counts.mistakes - counts.mistakes_covered, "left out: nothing accepted"),
             (counts.mistakes_covered - counts.pairs, "left out: no feedback stands"),
@@ -66,8 +66,8 @@ def _headline(curated: Curated, pairs: Sequence[Pair]) -> str:
 def _freeze(curated: Curated, seed: int, every: bool) -> None:
     with db.writing(current.engine()) as session:
         known = {row.sha256 for row in queries.snapshots(session)}
-        row = snapshots.freeze(session, curated, by=current.acting_person(), seed=seed, everything=every)
-        snapshots.write(row, current.settings().home)
+        row = freezing.freeze(session, curated, by=current.acting_person(), seed=seed, everything=every)
+        freezing.write(row, current.settings().home)
         sha256, pairs = row.sha256, row.pairs
     again = (
         "is there already: the same input gives the same snapshot" if sha256 in known else f"frozen: {pairs:,} pairs"
@@ -98,16 +98,21 @@ def own_pairs(row: t.Snapshot) -> Contents:
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _own_pairs(sha256: str, _row: t.Snapshot) -> Contents:  # noqa: ARG001 - the cache's key
-    return snapshots.contents(_row.lines, _row.manifest)
+    return freezing.contents(_row.lines, _row.manifest)
 
 
 def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
-    m, policy = row.manifest, row.manifest["policy"]
     short = figures.linked(row.sha256[:SHORT], current.address("snapshots", snapshot=row.sha256))
-    return [
+    made = [
         figures.Html(f"<b>{short}</b>") if row.sha256 == chosen else short,
         times.cell(row.created_at),
         text.one_line(row.person, 30),
+    ]
+    if not snapshots.is_named(row):
+        return [*made, "damaged", None, None, None, None, None]
+    m, policy = row.manifest, row.manifest["policy"]
+    return [
+        *made,
         f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
         f"{m['draw']['pairs']}, seed {m['draw']['seed']}",
         own_pairs(row).pairs,

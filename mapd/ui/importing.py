@@ -20,8 +20,8 @@ from mapd.exchange import authors
 from mapd.exchange.authors import File, Kind, Parsed, Row
 from mapd.questions.grading import Task
 from mapd.questions.options import show_answer
-from mapd.store import db, holdings, queries
-from mapd.ui import acting, current, figures, look, text
+from mapd.store import db, queries
+from mapd.ui import acting, current, figures, look, text, uploads
 from mapd.verdicts import VoteStatus, vote
 
 KINDS = (
@@ -31,6 +31,8 @@ KINDS = (
 )
 SWAP = "upload_swapped"  # session state: the turn of the uploaders whose first two files are taken the other way round
 FIRST = 3  # mistakes shown in the preview
+MEGABYTES = 50  # of a file; the authors' largest has 2
+KEPT = "15m"  # how long what was read of files is kept, for whoever only looks at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,11 @@ def choose() -> Upload:
     files, columns = {}, st.columns(3)
     for column, (kind, label, example) in zip(columns, KINDS, strict=True):
         file = column.file_uploader(
-            label, type="json", key=f"{kind}_{turn}", help=f"In the authors' repository: {example}"
+            label,
+            type="json",
+            key=f"{kind}_{turn}",
+            help=f"In the authors' repository: {example}",
+            max_upload_size=MEGABYTES,
         )
         if file is not None:
             files[kind] = file
@@ -100,8 +106,10 @@ def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[Kind], int] |
         return None  # `read` says why
 
 
-def choose_others() -> None:
-    """Empty the uploaders from the next run on."""
+def choose_others(upload: Upload) -> None:
+    """Empty the uploaders from the next run on, and give back what they held."""
+    uploads.give_back(upload.files.values())
+    _read.clear(upload.sha256, upload)
     st.session_state["upload_turn"] = st.session_state.get("upload_turn", 0) + 1
 
 
@@ -116,7 +124,7 @@ def read(upload: Upload) -> Parsed | Refused:
     return _read(upload.sha256, upload)
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the files …")
+@st.cache_resource(max_entries=2, ttl=KEPT, show_spinner="Reading the files …")
 def _read(sha256: str, _upload: Upload) -> Parsed | Refused:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: File(file.name, file.getvalue()) for kind, file in _upload.files.items()}
     try:
@@ -262,9 +270,13 @@ def _mistake(row: Row, task: Task) -> str:
 
 
 def imported_as(parsed: Parsed) -> tuple[str, str] | None:
-    """The uid and name of the exam that holds this content already."""
+    """The uid and name of the exam that holds this content already.
+
+    Raises: BadInput where the exam of that name holds another.
+    """
     with db.reading(current.engine()) as session:
-        return holdings.exam_with(session, parsed.sha256)
+        exam = authors.exam_of(session, parsed)
+        return None if exam is None else (exam.uid, exam.name)
 
 
 def run(parsed: Parsed) -> authors.Imported:

@@ -9,7 +9,7 @@ from mapd import students
 from mapd.curation.curated import Curated
 from mapd.curation.next_step import NextStep
 from mapd.curation.overview import Frozen, funnel, people, teachers
-from mapd.store import db, queries
+from mapd.store import db, queries, snapshots
 from mapd.ui import current, figures, frozen, look, starting, text
 from mapd.ui.figures import Html
 
@@ -58,9 +58,10 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
     """The exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
         found = queries.snapshots(session, exam_id)
-        if not found:
-            return None, 0
-        row, taught = found[0], {student.snapshot_sha256 for student in students.listed(session)}
+        taught = {student.snapshot_sha256 for student in students.listed(session)}
+        row = next(filter(snapshots.is_named, found), None)
+        if row is None:
+            return None, len(found)
         own, policy = frozen.own_pairs(row), row.manifest["policy"]
         newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes)
         return newest, len(found)

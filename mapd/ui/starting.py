@@ -125,7 +125,7 @@ def finetune(*, opened: bool) -> None:
     """A frozen snapshot, and what the student is taught with."""
     with st.expander("Teach a student", expanded=opened):
         with db.reading(current.engine()) as session:
-            rows = session.exec(select(t.Snapshot).order_by(col(t.Snapshot.id).desc())).all()
+            rows = queries.snapshots(session)
             frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 import streamlit as st
 
 from mapd.checks import State
-from mapd.curation import snapshots
 from mapd.curation.curated import Curated, Explained, Mistake, counted
-from mapd.errors import MapdError
+from mapd.errors import BadInput, MapdError
 from mapd.results import Change, Results
-from mapd.store import db, queries
+from mapd.store import db, queries, snapshots
 from mapd.store.queries import ExamInfo
 from mapd.ui import comparison, current, figures, look, text
 from mapd.ui.loaded import load_material
@@ -172,7 +171,10 @@ def _by_whom(x: Explained) -> str:
 
 def _taught(curated: Curated, m: Mistake) -> str:
     """The pair of the newest snapshot that this mistake gave."""
-    pair = _frozen_pair(curated.exam.id, m.attempt.uid)
+    try:
+        pair = _frozen_pair(curated.exam.id, m.attempt.uid)
+    except BadInput as error:
+        return _note(str(error))
     if pair is None:
         return _note("This mistake is in no snapshot yet.")
     sha256, frozen = pair
@@ -190,7 +192,8 @@ def _taught(curated: Curated, m: Mistake) -> str:
 def _frozen_pair(exam_id: int, mistake: str) -> tuple[str, dict[str, dict[str, str]]] | None:
     with db.reading(current.engine()) as session:
         for row in queries.snapshots(session, exam_id)[:1]:
-            line = next((line for line in snapshots.lines_of(row.lines) if mistake in line), None)
+            whole = queries.snapshot(session, row.sha256)
+            line = next((line for line in snapshots.lines_of(whole.lines) if mistake in line), None)
             return None if line is None else (row.sha256, snapshots.read_line(line))
     return None
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd import teachers
+from mapd import approvals, keys, teachers
 from mapd.errors import BadInput, MapdError
 from mapd.models.base import Limits, Sampling
 from mapd.models.simulated import PROFILES
@@ -74,6 +74,8 @@ def listed(rows: Sequence[t.Teacher]) -> None:
 
 def _head(row: t.Teacher) -> str:
     state = look.sign_chip("■", "disabled", look.GREY) if row.disabled else look.sign_chip("✓", "enabled", look.GREEN)
+    if row.origin is not None:
+        state += '<span class="mapd-note">came with an archive</span>'
     name = f'<b class="mapd-name">{text.escape(text.one_line(row.name, LONGEST_NAME))}</b>'
     return f'<div class="mapd-who">{name}<span class="mapd-note">{text.escape(row.kind)}</span>{state}</div>'
 
@@ -121,12 +123,38 @@ def _buttons(row: t.Teacher) -> None:
         with st.spinner("Asking …", width="content"):
             tested = answered(row.name, by=current.acting_person())
         st.session_state[f"tested_{row.uid}"] = tested
+    if row.disabled and (row.origin is not None or row.key_env is not None):
+        _enable(row)
+        return
     word, icon = ("Enable", ":material/play_arrow:") if row.disabled else ("Disable", ":material/block:")
     if acting.button(word, key=f"turn_{row.uid}", icon=icon, type="tertiary"):
         turn = teachers.enable if row.disabled else teachers.disable
         with db.writing(current.engine()) as session:
             turn(session, row.name, by=current.acting_person())
         st.rerun()
+
+
+def _enable(row: t.Teacher) -> None:
+    """Show what enabling lets happen: which model is asked where, and which key goes there; then ask."""
+    with st.popover("Enable", icon=":material/play_arrow:", type="tertiary", key=f"ask_{row.uid}"):
+        variable = None
+        if row.kind in KEY_VARIABLES:
+            name = st.text_input("Key's variable", row.key_env or "", key=f"key_of_{row.uid}", placeholder="no key")
+            variable = name.strip() or None
+        try:
+            with db.reading(current.engine()) as session:
+                effect = teachers.enabling(session, row.name, variable)
+        except BadInput as error:
+            text.complain(str(error))
+            return
+        st.html(f"<p>{text.escape(text.one_line(effect.in_words, 400))}.</p>")
+        box = f"yes_{row.uid}_{effect.server}_{effect.key_env}"
+        yes = not effect.needs_yes or st.checkbox("Yes, ask it there: prompts, and the key, go there", key=box)
+        if st.button("Enable", key=f"turn_{row.uid}", type="primary", disabled=not yes):
+            with db.writing(current.engine()) as session:
+                by = current.current_person()
+                teachers.enable(session, row.name, by, key_env=variable, approved=True)
+            st.rerun()
 
 
 def others(rows: Sequence[t.Teacher]) -> None:
@@ -299,10 +327,24 @@ def _server(kind: str, turn: int) -> dict[str, Any]:
     address = left.text_input("Base URL", placeholder=f"{SERVERS[kind]} if left empty", key=f"teacher_url_{turn}")
     variable = right.text_input("Key's variable", placeholder=KEY_VARIABLES[kind], key=f"teacher_key_{turn}_{field}")
     st.caption(
-        "The key itself stays in the environment, or in .streamlit/secrets.toml; this stores the name alone. "
-        f"Left empty: {text.label(KEY_VARIABLES[kind])}, or no key where a base URL is given."
+        "The key itself stays in the environment, or in .streamlit/secrets.toml; this stores the name alone, and to "
+        f"which server it may go. Left empty: {text.label(KEY_VARIABLES[kind])}, or no key where a base URL is given."
     )
-    return {"base_url": address.strip() or None, "key_env": variable.strip() or None}
+    server = {"base_url": address.strip() or None, "key_env": variable.strip() or None}
+    return server | {"approved": _approved(kind, **server)}
+
+
+def _approved(kind: str, base_url: str | None, key_env: str | None) -> bool:
+    """Ask where the key is another server's: a box for this key and this server."""
+    try:
+        to = approvals.server(kind, base_url)
+        with db.reading(current.engine()) as session:
+            doubt = None if key_env is None else approvals.doubt(session, keys.checked_name(key_env), to)
+    except BadInput:
+        return False  # the form's button says what is wrong
+    if doubt is None:
+        return False
+    return st.checkbox(text.label(f"Yes, send it there: {doubt}", 300), key=f"teacher_yes_{key_env}_{to}")
 
 
 def _given(**settings: Any) -> dict[str, Any]:
@@ -312,7 +354,8 @@ def _given(**settings: Any) -> dict[str, Any]:
 def _add(kind: str, given: Mapping[str, Any]) -> str | None:
     """Add it, and begin the form anew; else the reason."""
     try:
-        teachers.key_variable(given.get("key_env"))
+        if (variable := given.get("key_env")) is not None:
+            keys.checked_name(variable)
     except BadInput as error:
         st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1  # it may be a key: it doesn't stay
         return str(error)

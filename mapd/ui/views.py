@@ -21,6 +21,7 @@ REFUSED = "views_refused"  # session state: the field of a name that can't be, w
 TAKEN = "views_taken"  # session state: the name that the last press wanted to save under, which a view has
 GONE = "views_gone"  # session state: the view that was deleted last
 NAME = "view_name"  # the field's key
+NUMBERS = ("low", "high", "apart")  # the filters that are numbers
 
 
 def popover(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -93,7 +94,20 @@ def _open(address: views.Address, defaults: Mapping[str, Any]) -> None:
     turning.begin()
     for key, default in defaults.items():
         value = address.get(key, default)
+        if not _fits(key, value, default):  # a view may have come with an archive
+            value = default
         st.session_state[key] = [] if value == "" and isinstance(default, list) else value
+
+
+def _fits(key: str, value: object, default: object) -> bool:
+    """Whether the filter can hold this at all; what it can't be is told where it is drawn."""
+    if value is None or value == "":
+        return True
+    if isinstance(default, list):
+        return isinstance(value, list)
+    if key in NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, str)
 
 
 def _save_typed(address: views.Address) -> None:

@@ -185,7 +185,9 @@ def _acts(job: t.Job, state: str) -> None:
         "Cancel", key=f"cancel_{job.uid}", icon=":material/stop:", type="tertiary"
     ):
         _act(jobs.cancel, job.uid)
-    if state in ("silent", "failed", "cancelled") and acting.button(
+    if job.origin is not None:
+        st.html('<span class="mapd-note">came with an archive</span>')
+    elif state in ("silent", "failed", "cancelled") and acting.button(
         "Resume", key=f"resume_{job.uid}", icon=":material/play_arrow:", type="tertiary"
     ):
         _act(jobs.resume, job.uid)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mapd.errors import NotFound
+from mapd.errors import BadInput, NotFound
 from mapd.store import db, queries
 from mapd.ui import current, figures, frozen, rows, text
 from mapd.ui.loaded import load_curated
@@ -20,7 +20,7 @@ def page(exam_id: int) -> None:
             return
         try:
             chosen = queries.snapshot(session, asked) if asked else None
-        except NotFound as error:
+        except (NotFound, BadInput) as error:
             text.complain(str(error))
             chosen = None
         if chosen is not None and chosen.exam_id != exam_id:

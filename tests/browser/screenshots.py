@@ -63,8 +63,8 @@ def main(folder: Path) -> None:
 def fill() -> str:
     """A project with the recorded demo; returns the uid of the exam that was taught from."""
     engine = db.open_store(Settings())
-    with db.writing(engine) as session:
-        recorded.load(session, Settings().home, by=owner("ann"))
+    recorded.load(engine, Settings().home, by=owner("ann"))
+    with db.reading(engine) as session:
         taught = next(exam.uid for exam in queries.exams(session) if exam.split == "train")
     engine.dispose()
     return taught

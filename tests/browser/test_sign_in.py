@@ -8,6 +8,7 @@ import pytest
 from oidc_provider_mock import User, run_server_in_thread
 from playwright.sync_api import Page, expect
 from sqlmodel import select
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from mapd.settings import Settings
 from mapd.store import db
@@ -93,3 +94,43 @@ def test_one_who_judges_is_led_to_triage_and_a_stranger_away(page: Page, guarded
     sign_in(page, "eve")
     expect(page.locator(".mapd-error")).to_contain_text("doesn't say that 'ann@x.org' is verified")
     expect(page.locator(".stSidebar")).to_have_count(0)
+
+
+def session_of(page: Page, url: str) -> str:
+    """The session that the server has for a page, as it tells the browser."""
+    session_ids: list[str] = []
+
+    def read_message(payload: str | bytes) -> None:
+        message = ForwardMsg()
+        message.ParseFromString(payload if isinstance(payload, bytes) else payload.encode())
+        if message.WhichOneof("type") == "new_session":
+            session_ids.append(message.new_session.initialize.session_id)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", read_message))
+    resting.load(page, url)
+    return session_ids[-1]
+
+
+PUT = """async (address) => (await fetch(address, {method: 'PUT', body: (() => {
+  const form = new FormData(); form.append('file', new Blob(['x'.repeat(1000)]), 'x.json'); return form })(),
+  headers: {'X-Xsrftoken': (document.cookie.match(/_streamlit_xsrf=([^;]+)/) || [])[1] || ''}})).status"""
+
+
+def test_nobody_uploads_before_signing_in(page: Page, guarded: App) -> None:
+    session = session_of(page, guarded.url)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert page.evaluate(PUT, f"/_stcore/upload_file/{session}/x") == 403
+
+
+def test_who_only_judges_uploads_nothing(page: Page, guarded: App) -> None:
+    resting.load(page, guarded.url)
+    sign_in(page, "bob")
+    session = session_of(page, f"{guarded.url}/data")
+    assert page.evaluate(PUT, f"/_stcore/upload_file/{session}/x") == 403
+
+
+def test_an_owner_uploads_where_files_are_taken(page: Page, guarded: App) -> None:
+    resting.load(page, guarded.url)
+    sign_in(page, "Ann")
+    session = session_of(page, f"{guarded.url}/data")
+    assert page.evaluate(PUT, f"/_stcore/upload_file/{session}/x") == 204

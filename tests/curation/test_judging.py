@@ -28,7 +28,7 @@ def target(session: Session, exam: ExamInfo) -> Target:
 
 
 def decisions(session: Session, target: Target) -> list[str]:
-    return [row.judged.decision for row in queries.history(session, target.kind, target.id)]
+    return [row.judged.decision for row in queries.history(session, (target.kind, target.id))]
 
 
 def test_the_same_token_decides_once(session: Session, target: Target) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mapd.errors import BadInput
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
+from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import PAPER, Act, Verdict
@@ -122,12 +124,59 @@ def test_a_snapshot_read_back_from_the_database_is_the_same(session: Session, ex
     sha256 = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann")).sha256
     session.expire_all()
     read = queries.snapshot(session, sha256[:12])
-    assert hashlib.sha256(snapshots.manifest_text(read.manifest).encode()).hexdigest() == sha256
+    assert hashlib.sha256(stored.manifest_text(read.manifest).encode()).hexdigest() == sha256
+
+
+@pytest.mark.parametrize("column", ["lines", "manifest", "pairs", "sha256"])
+def test_nothing_is_read_of_a_snapshot_that_is_not_what_its_name_says(
+    session: Session, exam: ExamInfo, tmp_path: Path, column: str
+) -> None:
+    frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
+    content = {"lines": frozen.lines, "manifest": frozen.manifest, "pairs": frozen.pairs, "sha256": frozen.sha256}
+    changed = {
+        "lines": frozen.lines.replace("pens", "guns", 1),
+        "manifest": frozen.manifest | {"judgements": []} | {"note": "x"},
+        "pairs": 3,
+        "sha256": "f" * 64,
+    }
+    setattr(frozen, column, changed[column])
+    session.add(frozen)
+    session.flush()
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: queries.snapshot(session, frozen.sha256),
+        lambda: snapshots.write(frozen, tmp_path),
+    )
+    for reader in reads:
+        with pytest.raises(BadInput, match="can't be read: ") as refused:
+            reader()
+        assert "\n" not in str(refused.value)
+    assert not (tmp_path / "snapshots").exists()
+    again = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))  # the cure that is named
+    assert again.id == frozen.id
+    assert {"lines": again.lines, "manifest": again.manifest, "pairs": again.pairs, "sha256": again.sha256} == content
+    assert snapshots.write(again, tmp_path).is_dir()
+
+
+def test_the_lines_are_read_in_one_place() -> None:
+    """Whoever reads a snapshot's lines has it from queries.snapshot, which checks them."""
+    root = Path(__file__).parents[2]
+    readers = {
+        path.relative_to(root).as_posix()
+        for folder in ("mapd", "pages")
+        for path in (root / folder).rglob("*.py")
+        if "select(t.Snapshot)" in path.read_text() and "migrations" not in path.parts
+    }
+    assert readers == {
+        "mapd/store/queries.py",
+        "mapd/curation/snapshots.py",  # the one that is there already is checked, and mended
+        "mapd/exchange/archive/staging.py",  # an archive's are checked before they come in
+        "mapd/exchange/archive/outgoing.py",  # and before they go out
+    }
 
 
 def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> None:
     frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
-    manifest = snapshots.manifest_text(frozen.manifest)
+    manifest = stored.manifest_text(frozen.manifest)
     assert "/" not in manifest.replace("·", "")
     assert "created" not in manifest
     assert "### " not in frozen.lines  # structured fields, never a rendered prompt
@@ -135,4 +184,4 @@ def test_nothing_of_this_machine_is_in_it(session: Session, exam: ExamInfo) -> N
 
 def test_a_line_is_a_pair_whatever_its_texts_hold():
     lines = "".join(json.dumps({"text": f"{c} x"}, ensure_ascii=False) + "\n" for c in ("\u2028", "\x85", "plain"))
-    assert [snapshots.read_line(line)["text"][0] for line in snapshots.lines_of(lines)] == ["\u2028", "\x85", "p"]
+    assert [stored.read_line(line)["text"][0] for line in stored.lines_of(lines)] == ["\u2028", "\x85", "p"]

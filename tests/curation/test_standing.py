@@ -150,7 +150,7 @@ class Story:
             own = (made.kind, queries.identity(made))
             self.texts.append(own)
             for of in ((target.kind, target.id), own):
-                self.judged.append(queries.history(session, *of)[-1].judged.id)
+                self.judged.append(queries.history(session, of)[-1].judged.id)
 
     def _attempt(self, session: Session, at: int, who: str, act: Act) -> None:
         self._said(session, Target("attempt", self.attempts[at]), who, act)

@@ -1,5 +1,6 @@
 """A finetune in the project: one row, a row a step, a new student; broken off and started again, all of it once."""
 
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ import sqlalchemy as sa
 from safetensors.torch import load_file
 from sqlmodel import col, select
 
-from mapd import students
+from mapd import students, work
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput, NotFound
 from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.models import weights
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import claims, db, queries
+from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
@@ -141,8 +144,83 @@ def test_what_cannot_be_is_refused_and_leaves_no_row(engine: sa.Engine, sha256: 
     with db.writing(engine) as session:
         row = queries.snapshot(session, sha256)
         row.manifest = row.manifest | {"format": 7}
+        row.sha256 = newer = stored.sha256(stored.manifest_text(row.manifest))
     with pytest.raises(BadInput, match="of format 7"):
+        run(engine, newer)
+    with db.reading(engine) as session:
+        assert session.exec(select(t.Finetune)).all() == []
+
+
+def test_an_adapter_is_the_one_that_its_finetune_wrote(engine: sa.Engine, sha256: str) -> None:
+    done, home = run(engine, sha256), Settings().home
+    with db.reading(engine) as session:
+        student = students.get(session, done.student)
+    assert student.adapter_sha256 == weights.fingerprint(home / str(student.adapter))
+    assert students.opened(engine, student, home)
+    file = home / str(student.adapter) / "adapter_model.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-4] + bytes(4))
+    refused = "is not the one that its finetune wrote"
+    with pytest.raises(BadInput, match=refused):
+        students.opened(engine, student, home)
+    with pytest.raises(BadInput, match=refused):
+        run(engine, sha256, student=student.name)  # the next round
+    with pytest.raises(BadInput, match=refused):
         run(engine, sha256)
+    given = work.Exam(student=student.name, questions="pens", split="train")
+    with pytest.raises(BadInput, match=refused) as said:
+        given.run(work.Run(engine, home, owner("ann")))
+    assert "\n" not in str(said.value)
+    shutil.rmtree(file.parent)
+    with pytest.raises(BadInput, match="adapter is missing"):
+        students.opened(engine, student, home)
+    assert run(engine, sha256).student == done.student
+    file.write_bytes(whole)
+    with db.reading(engine) as session:
+        assert students.opened(engine, students.get(session, done.student), home), "the same training, the same bytes"
+
+
+def test_a_student_of_an_archive_is_trained_here_under_its_own_bytes(engine: sa.Engine, sha256: str) -> None:
+    done, home = run(engine, sha256), Settings().home
+    with db.writing(engine) as session:
+        student = students.get(session, done.student)
+        student.adapter_sha256 = None  # as from an archive of old
+        session.add(student)
+    shutil.rmtree(home / "finetunes")
+    assert run(engine, sha256).student == done.student
+    with db.reading(engine) as session:
+        assert students.opened(engine, students.get(session, done.student), home)
+
+
+def test_a_checkpoint_that_was_changed_is_one_line(engine: sa.Engine, sha256: str) -> None:
+    def break_off(step: Step) -> None:
+        if step.step == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, sha256, progress=break_off)
+    (kept,) = (Settings().home / "finetunes").glob("*/checkpoints/0*")
+    for name in ("optimizer.pt", "adapter_model.safetensors", "SHA256SUMS"):
+        whole = (kept / name).read_bytes()
+        (kept / name).write_bytes(whole[:-7])
+        with pytest.raises(BadInput, match="the checkpoint was cut off or changed") as said:
+            run(engine, sha256)
+        assert "\n" not in str(said.value)
+        (kept / name).write_bytes(whole)
+    shutil.rmtree(kept.parent)
+    assert run(engine, sha256).steps == GIVEN.steps(run(engine, sha256).pairs)
+
+
+def test_lines_under_a_genuine_name_are_not_trained_on(engine: sa.Engine, sha256: str) -> None:
+    with db.writing(engine) as session:
+        row = queries.snapshot(session, sha256)
+        row.lines = row.lines.replace("pens", "guns", 1)
+        session.add(row)
+    with pytest.raises(BadInput, match="its lines are not those that its manifest names") as said:
+        run(engine, sha256)
+    assert "\n" not in str(said.value)
+    with pytest.raises(BadInput, match="its lines are not those"):
+        work.Finetune(snapshot=sha256, student="tiny").run(work.Run(engine, Settings().home, owner("ann")))
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
 

@@ -14,6 +14,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.ui import browsing
 from mapd.verdicts import Act, Reason
 from tests.pages.running import errors, open_page, shown
 
@@ -166,7 +167,7 @@ def other_exam(full_home: Path) -> str:
 
 
 def test_in_another_exam_what_is_not_there_is_refused(full_home: Path, other_exam: str) -> None:
-    app = browse(exam=uid_of_the_first(), teacher="gpt", by="ann")
+    app = browse(exam=uid_of_the_first(), teacher="gpt", by=owner("ann"))
     app.selectbox(key="exam_pick").set_value(other_exam).run()
     assert not app.exception
     assert "teacher gpt, which can&#x27;t be: there is none yet" in errors(app)[0]
@@ -181,6 +182,16 @@ def test_a_view_with_a_word_of_before_is_opened_where_the_filters_are_drawn(full
     next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
     assert not app.exception
     assert "<b>6</b> of 36 rationales" in shown(app)
+
+
+@pytest.mark.parametrize("value", [5, True, ["x"], 1e300, "\u202e", ""])
+def test_a_view_of_an_archive_may_hold_anything(full_home: Path, value: object) -> None:
+    every = dict.fromkeys(browsing.DEFAULTS, value)
+    with db.writing(db.open_store(Settings())) as session:
+        views.save(session, "odd", every, by=owner("mallory"))
+    app = browse()
+    next(b for b in app.button if b.key and b.key.endswith("_open")).click().run()
+    assert not app.exception
 
 
 def test_another_exam_begins_at_its_first_row(full_home: Path, other_exam: str) -> None:
@@ -315,7 +326,7 @@ def test_no_columns_are_columns_too(full_home: Path) -> None:
 
 
 def test_what_nothing_can_be_is_said_in_words(full_home: Path) -> None:
-    assert "by nobody, which can&#x27;t be: there is none yet" in errors(browse(by="nobody"))[0]
+    assert "by nobody, which can&#x27;t be: there is none yet" in errors(browse(by=owner("nobody")))[0]
     assert "apart 2.9, which can&#x27;t be: a whole number from 1 to 4" in errors(browse(apart="2.9"))[0]
     assert "no mean is from 5 up to 2" in errors(browse(low="5", high="2"))[0]
     app = browse(show="questions", question_order="lowest mean")

@@ -2,13 +2,22 @@
 
 from pathlib import Path
 
+import pytest
 from sqlmodel import select
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
+from mapd import teachers
+from mapd.curation import judging
+from mapd.exchange import archive
+from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.ui import importing
+from mapd.verdicts import Act
 from tests import samples
+from tests.conftest import import_files
 from tests.pages.running import errors, open_page, shown
 
 
@@ -81,6 +90,47 @@ def test_a_file_that_is_not_what_it_was_chosen_as_is_named(home: Path, tmp_path:
     app = upload(open_page("pages/loop/data.py"), feedback, twice)
     assert "copy.json was chosen as the rationales file and holds feedback" in errors(app)[0]
     assert not [b for b in app.button if b.label in ("Import", "Take them the other way round")]
+
+
+def test_what_was_read_is_given_back(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[str] = []
+    manager = MemoryUploadedFileManager
+    monkeypatch.setattr(manager, "remove_file", lambda self, session_id, file_id: freed.append(file_id))
+    app = upload(open_page("pages/loop/data.py"), *samples.files(tmp_path))
+    importing._read.clear()
+    app.run()
+    next(b for b in app.button if b.label == "Import").click().run()
+    assert len(freed) == 2
+    assert all(field.value is None for field in app.file_uploader), "the fields are empty"
+
+
+def test_an_archive_is_shown_before_it_comes_in_and_its_judgements_count_by_a_word(home: Path, tmp_path: Path) -> None:
+    sender = db.open_store(Settings(home=tmp_path / "sender", database_url=None))
+    with db.writing(sender) as session:
+        exam = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
+        text = judging.curated_set(session, exam.id).mistakes[0].rationales[0].text.id
+        judging.judge(session, judging.Target("rationale", text), Act.REJECT, by=owner("mallory"), role="adjudicator")
+        teachers.add(
+            session, "own", kind="openai", model="m", base_url="https://llm.example.org/v1", by=owner("mallory")
+        )
+    archive.export(sender, tmp_path / "p.zip", tmp_path / "sender", by=owner("mallory"))
+    app = open_page("pages/loop/data.py")
+    content = (tmp_path / "p.zip").read_bytes()
+    app.file_uploader[3].set_value(("p.zip", content, "application/zip")).run()
+    assert errors(app) == []
+    for told in ("own: openai m at https://llm.example.org/v1", "mallory, adjudicator: 1", "pens · Tiny-1b · round 0"):
+        assert told in shown(app)
+    with db.reading(db.open_store(Settings())) as session:
+        assert queries.exams(session) == []
+    next(box for box in app.checkbox if "judgements count" in box.label).check().run()
+    next(b for b in app.button if b.label == "Import as history").click().run()
+    assert errors(app) == []
+    assert any("rows" in s.value for s in app.success)
+    with db.reading(db.open_store(Settings())) as session:
+        assert session.exec(select(t.Judgement.counts)).all() == [True]
+        assert teachers.get(session, "own").disabled
+    app.file_uploader[3].set_value(("p.zip", content[:-50], "application/zip")).run()
+    assert ["p.zip is no archive, or was cut off" in e for e in errors(app)] == [True]
 
 
 def test_bad_rows_are_a_table_and_nothing_is_written(home: Path, tmp_path: Path) -> None:

@@ -3,9 +3,14 @@
 import hashlib
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.running import open_page, shown
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from tests.pages.running import errors, open_page, shown
 
 
 def page(**params: str) -> AppTest:
@@ -58,3 +63,20 @@ def test_an_unknown_snapshot_is_one_line(full_home: Path) -> None:
     freeze(page())
     app = page(snapshot="feed")
     assert "no snapshot begins with" in shown(app)
+
+
+@pytest.mark.parametrize("column", ["lines", "manifest"])
+def test_a_damaged_one_is_one_line_and_the_others_are_listed(full_home: Path, column: str) -> None:
+    app = freeze(page())
+    damaged = app.query_params["snapshot"]
+    app.number_input(key="seed").set_value(7).run()
+    whole = freeze(app).query_params["snapshot"]
+    value = {"lines": t.Snapshot.lines + " ", "manifest": {"note": "x"}}[column]
+    with db.writing(db.open_store(Settings())) as session:
+        session.execute(sa.update(t.Snapshot).where(t.Snapshot.sha256 == damaged).values({column: value}))
+    app = page(snapshot=damaged)
+    assert [f"snapshot {damaged[:12]} can&#x27;t be read" in error for error in errors(app)] == [True]
+    assert whole[:12] in shown(app)
+    assert 'class="mapd-pair"' not in shown(app)
+    for other in ("pages/loop/overview.py", "pages/train/finetune.py"):
+        assert not open_page(other).exception

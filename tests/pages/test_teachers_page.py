@@ -163,3 +163,36 @@ def test_a_teacher_that_never_answers_is_given_up(home: Path, monkeypatch: pytes
 def test_the_committee_page_leads_to_the_teachers(full_home: Path) -> None:
     app = open_page("pages/loop/committee.py")
     assert any(link.proto.page == "teachers" for link in app.main.get("page_link"))
+
+
+def test_a_teacher_of_an_archive_is_shown_and_asked_about_before_it_is_enabled(home: Path) -> None:
+    uid = add("own", kind="openai", model="m", base_url="https://llm.example.org/v1")
+    with write() as session:
+        row = teachers.get(session, "own")
+        row.disabled, row.origin = True, "a" * 64
+        session.add(row)
+    app = open_page(PAGE)
+    assert "came with an archive" in shown(app)
+    assert app.button(key=f"turn_{uid}").disabled
+    app.text_input(key=f"key_of_{uid}").set_value("PLANTED_KEY").run()
+    assert "asks the model m at https://llm.example.org, with the key in PLANTED_KEY" in shown(app)
+    app.checkbox(key=f"yes_{uid}_https://llm.example.org_PLANTED_KEY").check().run()
+    app.button(key=f"turn_{uid}").click().run()
+    assert errors(app) == []
+    assert [(row.disabled, row.origin, row.key_env) for row in kept()] == [(False, None, "PLANTED_KEY")]
+
+
+def test_another_servers_key_needs_its_box(home: Path) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("own")
+    app.text_input(key="teacher_model_0").set_value("m")
+    app.text_input(key="teacher_url_0").set_value("https://llm.example.org/v1")
+    app.text_input(key="teacher_key_0_0").set_value("OPENAI_API_KEY").run()
+    app.button(key="add_teacher").click().run()
+    assert ["OPENAI_API_KEY is a key for https://api.openai.com" in e for e in errors(app)] == [True]
+    assert kept() == []
+    app.checkbox(key="teacher_yes_OPENAI_API_KEY_https://llm.example.org").check().run()
+    app.button(key="add_teacher").click().run()
+    assert errors(app) == []
+    assert [row.key_env for row in kept()] == ["OPENAI_API_KEY"]

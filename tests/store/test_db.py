@@ -12,7 +12,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlmodel import Session, col, select
 
-from mapd.errors import BadInput, Busy
+from mapd.errors import BadInput, Busy, Damaged, Stale
 from mapd.settings import Settings
 from mapd.store import db, removal
 from mapd.store import tables as t
@@ -64,6 +64,41 @@ def test_a_note_of_old_is_a_note_and_a_skip_a_skip(engine: sa.Engine) -> None:
     assert found == [("look again", "note"), (None, None)]
 
 
+def test_judgements_of_old_count_and_are_watched_again(engine: sa.Engine) -> None:
+    with db.writing(engine) as session:
+        questions = t.QuestionSet(name="a", source="made", sha256="a")
+        session.add(questions)
+        session.flush()
+        content = {"source_id": "1", "position": 0, "split": "train", "task": "numeric", "text": "?", "gold": "7"}
+        question = t.Question(set_id=questions.id or 0, **content)
+        session.add(question)
+        session.flush()
+        judgement = {"target": "question", "person": "ann", "question_id": question.id}
+        skip = t.Judgement(decision="skip", **judgement)
+        session.add(skip)
+        session.flush()
+        undo = judgement | {"decision": "withdraw", "undoes_id": skip.id}
+        session.add(t.Judgement(**undo))
+        session.exec(sa.delete(t.Stale))
+    revision = ScriptDirectory(str(db.MIGRATIONS)).get_revision("0013")
+    writing = engine.execution_options(writes=True).begin()
+    with writing as connection, Operations.context(MigrationContext.configure(connection)):
+        revision.module.downgrade()
+        revision.module.upgrade()
+    with db.writing(engine) as session:
+        rows = session.exec(select(t.Judgement).order_by(col(t.Judgement.id))).all()
+        assert [(row.undoes_id, row.counts, row.origin) for row in rows] == [
+            (None, True, None),
+            (undo["undoes_id"], True, None),
+        ]
+        assert session.exec(select(t.Stale)).all() == []
+        session.add(t.Judgement(decision="skip", **judgement))
+        session.flush()
+        assert [row.question_id for row in session.exec(select(t.Stale))] == [judgement["question_id"]]
+    with pytest.raises((sa.exc.IntegrityError, Stale)), db.writing(engine) as session:
+        session.add(t.Judgement(**undo))
+
+
 def test_a_newer_database_is_left_alone(engine: sa.Engine) -> None:
     with engine.execution_options(writes=True).begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
@@ -99,7 +134,7 @@ def test_a_home_that_is_a_file_gets_one_clear_line(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_gets_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "mapd.db").write_text("this is no database, " * 100)
-    with pytest.raises(BadInput, match="the database can't be opened"):
+    with pytest.raises(Damaged, match="the file is no database"):
         db.open_store(Settings(home=tmp_path))
 
 

@@ -317,11 +317,12 @@ def _differs(row: JudgementRow, question: Item, of_text: bool) -> str:
 def history(rows: Sequence[JudgementRow], question: Item, *, covered: bool, taken_back: Sequence[Text] = ()) -> str:
     """Every judgement on what is shown, oldest first: who, what, when, why, and what the committee said then.
 
-    What was undone is struck out, and each undo and redo has a line of its own.
+    What was undone is struck out, and so is what came with an archive and doesn't count; each undo and redo has a line
+    of its own.
     `covered`: without the committee, and without the queue, whose name may tell.
     `taken_back`: repairs of it that were undone.
     """
-    standing = {j.id for j in in_force(row.judged for row in rows)}
+    standing = {j.id for j in in_force(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
     items = []
     for row in rows:
@@ -335,6 +336,8 @@ def history(rows: Sequence[JudgementRow], question: Item, *, covered: bool, take
             said += [f"queue {escape(one_line(row.queue, 30))}"] if row.queue and not covered else []
             said += [] if row.revealed else ["judged first"]
             said += [f"the committee said {escape(row.committee)}"] if row.committee and not covered else []
+        if row.origin is not None:
+            said += ["came with an archive" if row.counts else "came with an archive, doesn’t count"]
         when = f'<span class="mapd-note">{times.cell(row.created_at)}</span>'
         who = f"<b>{escape(one_line(row.judged.person, 30))}</b>"
         items.append(f"<li>{when} {who} {verb and f'{verb}: '}{' · '.join(said)}</li>")

@@ -94,9 +94,12 @@ class Scene:
 
     @property
     def rows(self) -> list[JudgementRow]:
-        """The judgements that this person can see here."""
+        """The judgements that count and that this person can see here."""
+        return self.visible(self.curated.judgements)
+
+    def visible(self, rows: Sequence[JudgementRow]) -> list[JudgementRow]:
+        """Those of the judgements that this person can see here."""
         of_texts = {("rationale", n) for n in self.unsaid} | {("feedback", n) for n in self.unsaid}
-        rows = self.curated.judgements
         return [row for row in rows if row.judged.person == self.person or (row.target, row.target_id) not in of_texts]
 
     @property

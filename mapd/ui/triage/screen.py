@@ -16,8 +16,9 @@ from mapd.curation.curated import Explained, Mistake
 from mapd.curation.judging import QuestionReason, Target
 from mapd.curation.lines import Line
 from mapd.curation.queues import QUEUES
+from mapd.store import db, queries
 from mapd.store.queries import JudgementRow
-from mapd.ui import acting, figures, guidelines, hotkeys, rendered, unsaved
+from mapd.ui import acting, current, figures, guidelines, hotkeys, rendered, unsaved
 from mapd.ui.triage import acts, cards, drafts, place, whole
 from mapd.ui.triage.place import JUDGE, Place, Stop, go
 from mapd.ui.triage.scene import Item, Scene, home_of, nowhere
@@ -400,7 +401,8 @@ def back(mine: Sequence[JudgementRow], stop: Stop, person: str) -> None:
 
 def _history(scene: Scene) -> None:
     targets = {(i.target.kind, i.target.id) for i in (scene.item, scene.attempt, scene.question)}
-    rows = [row for row in scene.rows if (row.target, row.target_id) in targets]
+    with db.reading(current.engine()) as session:
+        rows = scene.visible(queries.history(session, *sorted(targets)))
     if scene.covered:
         rows = [row for row in rows if row.judged.person == scene.person and not scene.repeats]
     focus = None if scene.text is None or scene.covered else scene.text.text.id

@@ -1,0 +1,405 @@
+"""An archive's rows into a project: those that are there stay as they are, the others come in as history.
+
+    Merge(engine, archive, home).look()                          -> what is new, known, renamed; nothing is written
+    Merge(engine, archive, home, counting=True).write("ann")     -> the same, written
+
+Looking comes first, and says what can't stand in the project. Then the rows come in block by block, each in a
+transaction of its own, so that nobody waits longer than for one block; whoever looks meanwhile sees a part. Killed in
+between, the same import goes on where it was, for a row is known by its uid.
+
+What comes in acts on nothing: jobs have ended, teachers are disabled and name no key, judgements count only where the
+importer says so, a reply answers no call here, guidelines stand behind the project's own, and a policy or another name
+that the project has gets a number.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd.errors import BadInput, Busy, Stale
+from mapd.exchange.archive.outgoing import find_masks, mask
+from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, stays, travelling_tables
+from mapd.exchange.archive.staging import Progress, Staging
+from mapd.store import db, queries
+from mapd.store import tables as t
+
+BEGUN, DONE = "begin archive import", "archive import"  # the audit's words; the first without the second was cut off
+OWN_PROJECT = "import it into a project of its own, with MAPD_HOME=FOLDER"
+LONGEST_PAUSE_S = 0.2  # behind a block
+ABSENT = -1  # the id of a row that isn't in the project yet
+UNASKED = ("imported", "person")  # kinds of teachers that nobody can ask: there is nothing to disable
+
+# What people set, what work moves on, and what was measured: the project's own value stands, it is no conflict.
+MOVES: Mapping[str, frozenset[str]] = {
+    "attempt": frozenset({"our_answer", "our_outcome"}),
+    "call": frozenset({"try_number"}),
+    "exam": frozenset(
+        {"policy", "threshold_hundredths", "judgements_wanted", "practice", "check_every", "repeat_every"}
+    ),
+    "explanation": frozenset({"sample"}),
+    "finetune": frozenset({"student_id"}),
+    "finetune_step": frozenset({"loss_feedback", "loss_rationale", "tokens_per_s", "seconds"}),
+    "job": frozenset(t.metadata.tables["job"].c.keys()) - {"uid", "kind", "person"},
+    "judgement": frozenset({"counts"}),
+    "question_set": frozenset({"source"}),
+    "review": frozenset({"sample"}),
+    "saved_mapping": frozenset({"text", "person"}),
+    "saved_view": frozenset({"address", "person"}),
+    "snapshot": frozenset({"person"}),
+    "student": frozenset({"adapter", "adapter_sha256"}),
+    "teacher": frozenset({"limits", "price"}),
+}
+ALWAYS_MOVE = frozenset({"name", "created_at"})  # a name may have got a number here
+# What no two rows of a project may share beside their uid.
+UNIQUE: Mapping[str, tuple[str, ...]] = {
+    "attempt": ("exam_id", "question_id", "sample"),
+    "exam": ("sha256",),
+    "judgement": ("token",),
+    "question": ("set_id", "source_id"),
+    "question_set": ("sha256",),
+    "snapshot": ("sha256",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Rows that a number tells apart: two texts of one author on one thing are two samples of it.
+
+    `same`: the columns by which two of them are one row after all; none where they never are.
+    """
+
+    group: tuple[str, ...]
+    number: str
+    same: tuple[str, ...]
+
+
+NUMBERED: Mapping[str, Numbered] = {
+    "call": Numbered(("key",), "try_number", ()),
+    "explanation": Numbered(
+        ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256"), "sample", ("text", "repairs_id")
+    ),
+    "review": Numbered(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an import comes to. `counted_judgements`: those that count from now on."""
+
+    new_rows: Counter[str] = field(default_factory=Counter)  # by table
+    known_rows: int = 0
+    counted_judgements: int = 0
+    renamed: list[str] = field(default_factory=list)  # "student a -> a (2)"
+    exams: list[str] = field(default_factory=list)  # the archive's, by the names they have here
+    conflicts: int = 0
+    first_conflict: str = ""  # the first one
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.new_rows or self.counted_judgements)
+
+    def note_conflict(self, table: str, uid: str, column: str) -> None:
+        """Note a row that the project has otherwise."""
+        self.conflicts += 1
+        self.first_conflict = self.first_conflict or f"{table} {uid}, {column}"
+
+
+def list_unfinished(session: Session) -> list[str]:
+    """Return the archives, "archive SHA (NAME)", whose import was begun and not ended: the same import goes on."""
+    beginning, end = t.Audit, sa.orm.aliased(t.Audit)
+    later = (col(end.target) == beginning.target, col(end.id) > beginning.id)
+    has_ended = sa.exists().where(col(end.action) == DONE, *later)
+    query = select(beginning).where(beginning.action == BEGUN, ~has_ended).order_by(col(beginning.id))
+    return list(dict.fromkeys(f"{row.target} ({row.detail.get('name', '')})" for row in session.exec(query)))
+
+
+class Merge:
+    """Puts an archive's rows beside a project's. `counting`: its judgements count here."""
+
+    def __init__(self, engine: sa.Engine, archive: Staging, home: Path, *, counting: bool = False) -> None:
+        self.engine, self.archive, self.counting = engine, archive, counting
+        with db.reading(engine) as session:
+            self.masks, self.moment = find_masks(session, home), db.clock(session)
+
+    def look(self) -> Outcome:
+        """Compare every row with the project's; nothing is written.
+
+        Raises: BadInput where rows of the same uid have another content, or rows can't stand beside the project's.
+        """
+        outcome = self._pass(write=False)
+        if outcome.conflicts:
+            raise BadInput(
+                f"{outcome.conflicts:,} rows of {self.archive.name} are in this project with another content (the "
+                f"first: {outcome.first_conflict}); nothing was imported: {OWN_PROJECT}"
+            )
+        return outcome
+
+    def write(self, person: str, progress: Progress = lambda *_: None) -> Outcome:
+        """Bring in what is new, a block a transaction. What was looked at before may come in.
+
+        Raises: BadInput where the project changed since so that a row can't stand there; what came in stays.
+        """
+        self._note(person, BEGUN)
+        try:
+            outcome = self._pass(write=True, progress=progress)
+        except (sa.exc.IntegrityError, sa.exc.DataError, Stale) as error:
+            raise BadInput(
+                f"{self.archive.name} holds rows that can't stand beside what the project has got since "
+                f"({_first_line(error)}); what came in stays: {OWN_PROJECT}"
+            ) from error
+        except (sa.exc.OperationalError, Busy) as error:  # a full disk, a database that is away
+            raise BadInput(
+                f"{self.archive.name} came in in part ({_first_line(error)}); mend that, and import it again: it goes "
+                "on where it was"
+            ) from error
+        if outcome.conflicts:
+            raise BadInput(
+                f"the project has changed while {self.archive.name} came in ({outcome.first_conflict}); what came in "
+                f"stays: {OWN_PROJECT}"
+            )
+        self._note(person, DONE, rows=outcome.new_rows.total(), judgements_count=self.counting)
+        return outcome
+
+    def _note(self, person: str, act: str, **detail: Any) -> None:
+        with db.writing(self.engine) as session:
+            queries.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
+
+    def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> Outcome:
+        """Go through the archive once, block by block."""
+        outcome, policies = Outcome(), dict[str, str]()
+        self.archive.forget()
+        transaction, row_count = (db.writing if write else db.reading), 0
+        for table in travelling_tables():
+            for rows in self.archive.blocks(table):
+                started = time.monotonic()
+                with transaction(self.engine) as session:
+                    _Block(self, session, table, outcome, policies).take(rows, write=write)
+                row_count += len(rows)
+                progress(row_count, self.archive.total)
+                if write and self.engine.dialect.name == "sqlite":  # its writers wait by looking in now and then
+                    time.sleep(min(time.monotonic() - started, LONGEST_PAUSE_S))
+        return outcome
+
+
+@dataclass(slots=True)
+class _Block:
+    """Some rows of one table, in one transaction. `policies`: the archive's names that are others here."""
+
+    merge: Merge
+    session: Session
+    table: sa.Table
+    outcome: Outcome
+    policies: dict[str, str]
+    fresh_ids: dict[str, set[int]] = field(default_factory=dict)  # by column, ids that nothing of the project refers to
+
+    def take(self, rows: Sequence[Record], *, write: bool) -> None:
+        """Compare the rows that are known; bring in the others."""
+        records = self._resolve(rows)
+        known_rows = self._find_known(records)
+        places: dict[int, int] = {}  # the ids here by the archive's
+        new_records: list[tuple[int, Record]] = []
+        for row, record in zip(rows, records, strict=True):
+            known_row = known_rows.get(self._key(record))
+            if known_row is None:
+                new_records.append((row.get("id", 0), record))
+                continue
+            places[row.get("id", 0)] = known_row.get("id", 0)
+            self._compare(record, known_row)
+            if self.table.name == "exam":
+                self.outcome.exams.append(known_row["name"])
+        new_records = self._assign_numbers(new_records, places)
+        self._find_clashes([record for _, record in new_records])
+        self.outcome.known_rows += len(rows) - len(new_records)
+        self.outcome.new_rows.update({self.table.name: len(new_records)} if new_records else {})
+        values = [self._make_history(record) for _, record in self._assign_names(new_records)]
+        self._count_judgements(records, known_rows, values, write=write)
+        ids = self._insert(values) if write and values else []
+        if "id" in self.table.c:
+            new_places = dict(zip((id_ for id_, _ in new_records), ids, strict=False))
+            self.merge.archive.place(self.table.name, places, is_new=False)
+            self.merge.archive.place(self.table.name, new_places, is_new=True)
+
+    def _resolve(self, rows: Sequence[Record]) -> list[Record]:
+        """The rows with this project's ids where they refer to others."""
+        records = [{column.name: row[column.name] for column in carried_columns(self.table)} for row in rows]
+        for column in carried_columns(self.table):
+            if (of := referred_table(column)) is None:
+                continue
+            places = self.merge.archive.places(of, {r[column.name] for r in records if r[column.name] is not None})
+            self.fresh_ids[column.name] = {place for place, is_new in places.values() if is_new} | {ABSENT}
+            for record in records:
+                if record[column.name] is not None:
+                    record[column.name] = places.get(record[column.name], (ABSENT, True))[0]
+        return records
+
+    @property
+    def _keys(self) -> list[str]:
+        """What makes it the same row in every project."""
+        return ["uid"] if "uid" in self.table.c else [column.name for column in self.table.primary_key.columns]
+
+    def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(record[name] for name in self._keys)
+
+    def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
+        """The project's rows among these, by what makes them the same."""
+        return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
+
+    def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
+        """The project's rows with one of the values in these columns."""
+        columns = [self.table.c[name] for name in names]
+        searched = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
+        if not searched:
+            return []
+        if len(columns) == 1:
+            where: Any = columns[0].in_([value for (value,) in searched])
+        else:
+            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in searched))
+        return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
+
+    def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
+        """Whether the values refer to a row that came in just now: the project has nothing that goes with it."""
+        return any(part in self.fresh_ids.get(name, ()) for name, part in zip(names, value, strict=True))
+
+    def _compare(self, record: Record, known_row: Record) -> None:
+        """Note the first column that differs, of those that never move."""
+        moves = MOVES.get(self.table.name, frozenset()) | ALWAYS_MOVE
+        for name, value in record.items():
+            if name not in moves and value != known_row[name] and value != mask(known_row[name], self.merge.masks):
+                self.outcome.note_conflict(self.table.name, record.get("uid", ""), name)
+                return
+
+    def _find_clashes(self, records: Sequence[Record]) -> None:
+        """Note the rows whose place another row of the project has."""
+        names = UNIQUE.get(self.table.name)
+        if names is None:
+            return
+        rows = self._rows(names, self._list_complete(names, records))
+        taken_values = {tuple(row[name] for name in names) for row in rows}
+        for record in records:
+            if tuple(record[name] for name in names) in taken_values:
+                self.outcome.note_conflict(self.table.name, record["uid"], names[-1])
+
+    def _list_complete(self, names: Sequence[str], records: Sequence[Record]) -> list[tuple[Any, ...]]:
+        values = [tuple(record[name] for name in names) for record in records]
+        return [value for value in values if None not in value]
+
+    def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
+        """The rows that are new after all, each with a number that is free in its group."""
+        numbering = NUMBERED.get(self.table.name)
+        if numbering is None:
+            return list(rows)
+        groups: dict[tuple[Any, ...], list[Record]] = {}
+        groups_searched = [tuple(record[name] for name in numbering.group) for _, record in rows]
+        for row in self._rows(numbering.group, groups_searched):
+            groups.setdefault(tuple(row[name] for name in numbering.group), []).append(row)
+        new_records = []
+        for id_, record in rows:
+            value = tuple(record[name] for name in numbering.group)
+            if self._is_fresh(numbering.group, value):
+                new_records.append((id_, record))
+                continue
+            group = groups.setdefault(value, [])
+            twins = (row for row in group if "id" in row and all(row[name] == record[name] for name in numbering.same))
+            if numbering.same and (twin := next(twins, None)) is not None:
+                places[id_] = twin["id"]
+                continue
+            numbers = {row[numbering.number] for row in group}
+            if record[numbering.number] in numbers:
+                record[numbering.number] = max(numbers) + 1
+            group.append(record)
+            new_records.append((id_, record))
+        return new_records
+
+    def _assign_names(self, rows: Sequence[tuple[int, Record]]) -> list[tuple[int, Record]]:
+        """The rows under names that are free where names must differ."""
+        name = self.table.c.get("name")
+        if name is None or not (name.unique or self.table.name == "policy") or not rows:
+            return list(rows)
+        taken_names = set(self.session.execute(sa.select(name)).scalars())
+        for _, record in rows:
+            archive_name = record["name"]
+            if self.table.name == "policy":  # all its versions go under one name; the project's own stays what it was
+                record["name"] = self.policies.setdefault(archive_name, _find_free(archive_name, taken_names))
+            else:
+                record["name"] = _find_free(archive_name, taken_names)
+                taken_names.add(record["name"])
+            renamed = f"{self.table.name} {archive_name} -> {record['name']}"
+            if record["name"] != archive_name and renamed not in self.outcome.renamed:
+                self.outcome.renamed.append(renamed)
+            if self.table.name == "exam":
+                self.outcome.exams.append(record["name"])
+        return list(rows)
+
+    def _make_history(self, record: Record) -> Record:
+        """The row as it comes in: what belongs to one project alone isn't the sender's to say."""
+        history_values: Record = {column.name: None for column in self.table.c if stays(column) and column.nullable}
+        if "origin" in self.table.c:
+            history_values["origin"] = self.merge.archive.sha256
+        if self.table.name == "teacher":
+            history_values["disabled"] = record["kind"] not in UNASKED
+        elif self.table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
+            history_values["status"] = "cancelled"
+        elif self.table.name == "judgement":
+            history_values["counts"] = record["counts"] and self.merge.counting
+        elif self.table.name == "exam":
+            history_values["policy"] = self.policies.get(record["policy"], record["policy"])
+        if "created_at" in record:  # what is said here from now on comes behind it
+            history_values["created_at"] = min(record["created_at"], self.merge.moment)
+        return record | history_values
+
+    def _count_judgements(
+        self, records: Sequence[Record], known_rows: Mapping[Any, Record], values: list[Record], *, write: bool
+    ) -> None:
+        """Let those count that came in before without; an undo of what is undone here already counts for nothing."""
+        if self.table.name != "judgement" or not self.merge.counting:
+            return
+        pairs = [(record, known_rows[self._key(record)]) for record in records if self._key(record) in known_rows]
+        silent_rows = [
+            row for record, row in pairs if record["counts"] and not row["counts"] and row["origin"] is not None
+        ]
+        undoing = {row["undoes_id"] for row in (*values, *silent_rows)} - {None, ABSENT}
+        undone_query = select(t.Judgement.undoes_id).where(t.Judgement.counts, col(t.Judgement.undoes_id).in_(undoing))
+        undone_ids = set(self.session.exec(undone_query).all())
+        for row in values:
+            row["counts"] = row["counts"] and row["undoes_id"] not in undone_ids
+        silent_rows = [row for row in silent_rows if row["undoes_id"] not in undone_ids]
+        self.outcome.counted_judgements += len(silent_rows) + sum(row["counts"] for row in values)
+        if write and silent_rows:
+            ids = [row["id"] for row in silent_rows]
+            self.session.execute(sa.update(t.Judgement).where(col(t.Judgement.id).in_(ids)).values(counts=True))
+            queries.mark_stale(self.session, ids)
+
+    def _insert(self, values: list[Record]) -> list[int]:
+        """The ids that the rows get here, in their order: "the latest" is the highest id in many a query."""
+        self.session.connection().execute(sa.insert(self.table), values)
+        if "id" not in self.table.c:
+            return []
+        uid, id_ = self.table.c.uid, self.table.c.id
+        query = sa.select(uid, id_).where(uid.in_([value["uid"] for value in values]))
+        ids = dict(self.session.execute(query).all())
+        return [ids[value["uid"]] for value in values]
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, Busy):
+        return error.reason
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
+
+
+def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:
+    return column.is_(None) if value is None else column == value
+
+
+def _find_free(name: str, taken_names: set[str]) -> str:
+    """The name, or with a number behind it where it is taken."""
+    candidate, number = name, 2
+    while candidate in taken_names:
+        candidate, number = f"{name} ({number})", number + 1
+    return candidate

@@ -1,0 +1,184 @@
+"""Processes of their own, with little time and memory, for what a foreign model's files make a library do.
+
+    check(Path("models/mine"))                  raises where the folder's files can't be loaded in that time and memory
+    template = Template("{% for m in messages %}…", {"eos_token": "<|im_end|>"})
+    template.render([{"role": "user", "content": "2 + 2?"}], add_generation_prompt=True)
+        -> "<|im_start|>user\\n2 + 2?<|im_end|>\\n<|im_start|>assistant\\n"
+
+A config.json may name 100,000,000 layers, and a chat template is a program that may never end. Neither can be stopped
+in a thread; a process can, by its own clock. A template is rendered by the library's own function, so it reads as it
+would anywhere.
+
+    python -m mapd.models.sandbox check FOLDER      says in a line of JSON what is wrong
+    python -m mapd.models.sandbox render            reads a dialogue a line, writes a text a line
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mapd.errors import BadInput
+from mapd.models import weights
+
+CHECK_S, CHECK_BYTES = 30, 16 << 30  # of a processor's time; of address space, most of which torch only reserves
+RENDER_S, RENDER_BYTES = 2, 4 << 30
+PATIENCE_S = 600  # by the clock on the wall, on a machine that is busy
+LONGEST_RENDERED = 2_000_000  # characters of a dialogue
+TIMES = 10  # how many more numbers a config may ask for than the weights hold: a packed one is eight
+SAMPLE = ({"role": "user", "content": "2 + 2?"},)
+
+
+def check(folder: Path) -> None:
+    """See that a model's folder can be loaded: its config and tokenizer are read, and a model without numbers is made.
+
+    Raises: BadInput where it can't, or takes too long or too much.
+    """
+    weights.check_files(weights.require_model(folder))
+    answer = _run_check(folder)
+    if "fault" in answer:
+        raise BadInput(
+            f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
+        )
+    Template(answer["template"], answer["special_tokens"]).render(SAMPLE, add_generation_prompt=True)
+
+
+def _run_check(folder: Path) -> dict[str, Any]:
+    """What a process of its own says of the folder: its template, or what is wrong with it."""
+    command = [sys.executable, "-m", "mapd.models.sandbox", "check", str(folder)]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    try:
+        process = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=PATIENCE_S
+        )
+    except subprocess.TimeoutExpired:
+        return {"fault": f"reading it takes more than {PATIENCE_S} s"}
+    last_line = process.stdout.decode("utf-8", "replace").strip().split("\n")[-1]
+    if not last_line.startswith("{"):
+        return {"fault": f"reading it takes more than {CHECK_S} s of a processor, or {CHECK_BYTES >> 30} GB"}
+    answer: dict[str, Any] = json.loads(last_line)
+    return answer
+
+
+class Template:
+    """A model's chat template, rendered by a process of its own. Several threads may ask; one is answered at a time."""
+
+    def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
+        self.fields = {"chat_template": source, **special_tokens}
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def render(self, conversation: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:
+        """Return the dialogue as the model reads it.
+
+        Raises: BadInput where the template fails, takes too long, or writes too much.
+        """
+        question = self.fields | {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
+        with self.lock:
+            if self.process is None or self.process.poll() is not None:
+                self.process = _start_rendering(self)
+            answer = _ask(self.process, question)
+        if "text" not in answer:
+            raise BadInput(f"the model's chat template can't be used ({answer['fault']}); take another model")
+        return answer["text"]
+
+
+def _start_rendering(template: Template) -> subprocess.Popen[bytes]:
+    """The process; it ends with the template, or with this process."""
+    command = [sys.executable, "-m", "mapd.models.sandbox", "render"]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    assert process.stdin is not None
+    weakref.finalize(template, process.kill)
+    return process
+
+
+def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[str, str]:
+    """The process's answer: a text, or a fault, also where it died over it."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(question).encode() + b"\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+    except BrokenPipeError:
+        line = b""
+    if not line.endswith(b"\n"):
+        process.kill()
+        process.wait()
+        return {"fault": f"it takes more than {RENDER_S} s of a processor, or {RENDER_BYTES >> 30} GB"}
+    answer: dict[str, str] = json.loads(line)
+    return answer
+
+
+# --- In the process of its own ----------------------------------------------------------------------------------------
+
+
+def _render_on() -> None:
+    """Answer dialogue after dialogue. The clock kills the process: what it interrupts need not listen."""
+    resource.setrlimit(resource.RLIMIT_AS, (RENDER_BYTES, RENDER_BYTES))
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    for line in sys.stdin.buffer:
+        question = json.loads(line)
+        signal.setitimer(signal.ITIMER_PROF, RENDER_S)
+        try:
+            rendered: Any = render_jinja_template(**question)
+            text = rendered[0][0]
+            answer = {"text": text} if len(text) <= LONGEST_RENDERED else {"fault": "it writes too much"}
+        except Exception as error:  # noqa: BLE001 - a foreign program raises what it likes
+            answer = {"fault": in_a_line(error)}
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _check(folder: Path) -> dict[str, Any]:
+    """The folder's template, or what is wrong with it."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
+    resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
+    try:
+        return _inspect(folder)
+    except Exception as error:  # noqa: BLE001 - a foreign folder makes a library raise what it likes
+        code = "contains custom code" in str(error)
+        return {"fault": "it needs code that it brings along, which is not run here" if code else in_a_line(error)}
+
+
+def _inspect(folder: Path) -> dict[str, Any]:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    config = AutoConfig.from_pretrained(folder, **options)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.tensors(folder))
+    if config_numbers > TIMES * held_numbers:
+        return {"fault": f"its config asks for {config_numbers:,} numbers, its weights hold {held_numbers:,}"}
+    if (folder / "generation_config.json").is_file():
+        GenerationConfig.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    if not tokenizer.chat_template:
+        return {"fault": "it has no chat template; an instruct model has one"}
+    return {"template": tokenizer.get_chat_template(), "special_tokens": tokenizer.special_tokens_map}
+
+
+def in_a_line(error: Exception) -> str:
+    """Return what an error says, or its beginning, in one line that can be printed."""
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in str(error)).split())
+    return words[:200] or type(error).__name__
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "render":
+        _render_on()
+    else:
+        sys.stdout.write("\n" + json.dumps(_check(Path(sys.argv[2]))) + "\n")

@@ -1,0 +1,147 @@
+"""What a snapshot's row holds, and the check that all who read it go through: the lines and the manifest are those that
+its name stands for.
+
+    check(row)                           raises where they aren't: nothing is shown, written out or trained on
+    lines_of(row.lines)[0]               -> '{"mistake": "5f…", "question": {"text": "There are 87 oranges …", …}, …}'
+
+The sha256 of manifest.json is the snapshot's name, and in the manifest stands the sha256 of pairs.jsonl.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mapd.errors import BadInput
+from mapd.questions.grading import Task
+from mapd.store import tables as t
+
+FORMAT = 1
+
+
+class _Shape(BaseModel):
+    """Part of a snapshot's JSON. What it holds beside what is read of it may be anything."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Policy(_Shape):
+    name: str
+    threshold: float
+
+
+class _Draw(_Shape):
+    seed: int
+    pairs: str
+
+
+class _Counts(_Shape):
+    covered: int
+    accepted_wrong_answer: int
+    pairs: int
+
+
+class _Manifest(_Shape):
+    format: int
+    policy: _Policy
+    draw: _Draw
+    counts: _Counts
+    judgements: list[dict[str, Any]]
+    teachers: dict[str, dict[str, Any]]
+    lines_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Question(_Shape):
+    text: str
+    context: str | None
+    options: list[str]
+    gold: str
+    task: Annotated[str, Field(pattern=f"^(?:{'|'.join(Task)})$")]
+
+
+class _Attempt(_Shape):
+    text: str
+
+
+class _Text(_Shape):
+    uid: str
+    teacher: str
+    text: str
+    simulated: bool
+
+
+class _Line(_Shape):
+    mistake: str
+    question: _Question
+    attempt: _Attempt
+    rationale: _Text
+    feedback: _Text
+
+
+def manifest_text(manifest: dict[str, Any]) -> str:
+    """Return the manifest's file, byte for byte: its sha256 is the snapshot's name (`sha256sum manifest.json`)."""
+    return json.dumps(manifest, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of pairs.jsonl; splitlines() would split inside texts too, at U+2028 or U+0085."""
+    return [line for line in text.split("\n") if line]
+
+
+def read_line(line: str) -> dict[str, Any]:
+    """Return a line of pairs.jsonl as it was made."""
+    pair: dict[str, Any] = json.loads(line)
+    return pair
+
+
+def sha256(text: str) -> str:
+    """Return the sha256 of a text's UTF-8."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest, if it has all that is read of one.
+
+    Raises: pydantic.ValidationError, a ValueError.
+    """
+    _Manifest.model_validate(manifest)
+    return manifest
+
+
+def is_named(snapshot: t.Snapshot) -> bool:
+    """Whether the manifest is the one that the snapshot's name stands for. Its lines are not looked at."""
+    return sha256(manifest_text(snapshot.manifest)) == snapshot.sha256
+
+
+def check(snapshot: t.Snapshot) -> None:
+    """See that lines and manifest are those that the snapshot's name stands for, and hold what is read of them.
+
+    Raises: BadInput.
+    """
+    if (reason := fault(snapshot)) is not None:
+        raise BadInput(
+            f"snapshot {snapshot.sha256[:12]} can't be read: {reason}; freeze the set again, or restore the database "
+            "from a copy"
+        )
+
+
+def fault(snapshot: t.Snapshot) -> str | None:
+    """Return what keeps the snapshot from being what its name stands for; None where nothing does."""
+    if not is_named(snapshot):
+        return "its manifest is not the one that its name is the sha256 of"
+    if (version := snapshot.manifest.get("format")) != FORMAT:
+        return f"it is of format {version}, this mapd reads {FORMAT}"
+    try:
+        manifest = _Manifest.model_validate(snapshot.manifest)
+        if sha256(snapshot.lines) != manifest.lines_sha256:
+            return "its lines are not those that its manifest names"
+        lines = lines_of(snapshot.lines)
+        for line in lines:
+            _Line.model_validate_json(line)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        return f"{'.'.join(map(str, detail['loc']))[:80]}: {detail['msg']}"
+    if not len(lines) == snapshot.pairs == manifest.counts.pairs:
+        return f"it holds {len(lines)} pairs, not {snapshot.pairs}"
+    return None

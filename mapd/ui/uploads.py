@@ -1,0 +1,98 @@
+"""Who may upload, how much the server holds of it, and giving it back.
+
+    app = st.App("app.py", middleware=[…, uploads.GATE])
+    uploads.allow()                  # a page that draws an uploader, for somebody who may use it
+    uploads.give_back([file])        # once it is read
+
+Streamlit keeps an upload in memory until its tab is closed, and takes one of every visitor, also of one who has yet to
+sign in. Here a tab may upload once a page has drawn an uploader in it, and all tabs together hold so much.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+MOST_BYTES = 500 << 20  # of all tabs together
+ADDRESS = re.compile(r"/_stcore/upload_file/(?P<session>[^/]+)/[^/]+/?$")
+allowed: set[str] = set()  # the sessions that a page has let upload
+
+
+def allow() -> None:
+    """Let the tab that this runs for upload, until it is closed."""
+    context = get_script_run_ctx()
+    if context is not None:
+        if runtime.exists():
+            allowed.intersection_update([id_ for id_ in allowed if runtime.get_instance().is_active_session(id_)])
+        allowed.add(context.session_id)
+
+
+def forbid(session_id: str) -> None:
+    """Let a tab upload no more: whoever sat there has signed out."""
+    allowed.discard(session_id)
+
+
+def give_back(files: Iterable[UploadedFile]) -> None:
+    """Free the memory of files of this tab that were read. Their uploader is to be drawn under another key."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def held_bytes() -> int:
+    """Return how many bytes of uploads the server holds."""
+    manager = runtime.get_instance().uploaded_file_mgr if runtime.exists() else None
+    if not isinstance(manager, MemoryUploadedFileManager):
+        return 0
+    return sum(len(file.data) for files in list(manager.file_storage.values()) for file in list(files.values()))
+
+
+class Gate:
+    """ASGI middleware that refuses an upload before its first byte is read."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.coming = app, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, unless it is an upload that may not be."""
+        address = ADDRESS.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if address is None:
+            await self.app(scope, receive, send)
+            return
+        size = Headers(scope=scope).get("content-length", "")
+        refusal = self._refusal(address["session"], size)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        with self._counted(int(size)):
+            await self.app(scope, receive, send)
+
+    def _refusal(self, session_id: str, size: str) -> PlainTextResponse | None:
+        if session_id not in allowed:
+            return PlainTextResponse("only a page that takes files lets you upload: sign in, and open it", 403)
+        if not (size.isascii() and size.isdigit()):
+            return PlainTextResponse("say how long the file is", 411)
+        if held_bytes() + self.coming + int(size) > MOST_BYTES:
+            return PlainTextResponse("the server holds enough of others' files: try again once they are read", 413)
+        return None
+
+    @contextmanager
+    def _counted(self, size: int) -> Iterator[None]:
+        """Count what is on its way."""
+        self.coming += size
+        try:
+            yield
+        finally:
+            self.coming -= size
+
+
+GATE = Middleware(Gate)

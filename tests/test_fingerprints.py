@@ -1,0 +1,126 @@
+"""A model is the one that was named here: other bytes under its name are refused before anything is asked of it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import select
+
+from mapd import cli, fingerprints, students, teachers
+from mapd.errors import BadInput
+from mapd.models import local, sandbox, weights
+from mapd.people import owner
+from mapd.settings import Settings
+from mapd.store import db
+from mapd.store import tables as t
+from tests.finetune import tiny
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny.save(tmp_path / "model")
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that were looked into, in no process of its own: that takes seconds."""
+    folders: list[Path] = []
+    monkeypatch.setattr(sandbox, "check", folders.append)
+    return folders
+
+
+def kept(engine: sa.Engine) -> dict[str, str]:
+    with db.reading(engine) as session:
+        return dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
+
+
+def test_a_folder_is_looked_into_once_and_hashed_each_time(
+    engine: sa.Engine, home: Path, folder: Path, checks: list[Path]
+) -> None:
+    with db.writing(engine) as session:
+        student = students.add(session, "tiny", path=folder, by=owner("ann"))
+        teacher = teachers.add(session, "small", kind="local", model=str(folder), by=owner("ann"))
+        session.expunge_all()
+    assert kept(engine) == {f"path:{folder}": weights.fingerprint(folder)}
+    assert len(checks) == 2
+    (folder / "README.md").write_text("what no loader reads")
+    assert students.opened(engine, student, home)
+    assert teachers.opened(engine, teacher)
+    assert len(checks) == 2, "it is known"
+    config = folder / "config.json"
+    config.write_text(config.read_text() + "\n")
+    for ask in (lambda: students.opened(engine, student, home), lambda: teachers.opened(engine, teacher)):
+        with pytest.raises(BadInput, match="others than when it was first named here") as refused:
+            ask()
+        assert "\n" not in str(refused.value)
+    for add in (
+        lambda session: students.add(session, "again", path=folder, by=owner("ann")),
+        lambda session: students.add(session, "tiny", path=folder, by=owner("ann")),
+        lambda session: teachers.add(session, "again", kind="local", model=str(folder), by=owner("ann")),
+    ):
+        with db.writing(engine) as session, pytest.raises(BadInput, match="under another name"):
+            add(session)
+
+
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "tokenizer.json", "chat_template.jinja", "generation_config.json"]
+)
+def test_every_file_that_is_read_counts(folder: Path, file: str) -> None:
+    before = weights.fingerprint(folder)
+    (folder / file).write_bytes((folder / file).read_bytes() + b" ")
+    assert weights.fingerprint(folder) != before
+    (folder / file).unlink()
+    assert weights.fingerprint(folder) != before
+
+
+def test_what_the_hub_gives_is_what_it_gave(
+    engine: sa.Engine, home: Path, folder: Path, checks: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "fetch", lambda name: folder)
+    for _ in range(2):
+        assert fingerprints.folder_of(engine, "hub:org/name", home) == folder
+    assert checks == [folder]
+    (folder / "chat_template.jinja").write_text("another")
+    with pytest.raises(BadInput, match="others than when it was first named here: hub:org/name"):
+        fingerprints.folder_of(engine, "hub:org/name", home)
+
+
+def test_the_packaged_model_is_as_it_was_made(
+    engine: sa.Engine, home: Path, checks: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def convert(home: Path) -> Path:
+        place = weights.converted(home)
+        return place if place.is_dir() else tiny.save(place)
+
+    monkeypatch.setattr(local, "convert", convert)
+    place = fingerprints.folder_of(engine, weights.PACKAGED, home)
+    assert fingerprints.folder_of(engine, weights.PACKAGED, home) == place
+    (place / "chat_template.jinja").write_text("another")
+    with pytest.raises(BadInput, match="remove the folder: it is made again"):
+        fingerprints.folder_of(engine, weights.PACKAGED, home)
+    for file in place.iterdir():
+        file.unlink()
+    place.rmdir()
+    assert fingerprints.folder_of(engine, weights.PACKAGED, home) == place
+    assert checks == []
+
+
+def test_the_command_says_it_in_one_line(
+    home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the process of its own that looks into a folder."""
+
+    def run(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["mapd", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0), capsys.readouterr().err
+
+    assert run("students", "add", "tiny", "--path", folder) == (0, "")
+    (folder / "config.json").write_text("[]")
+    code, line = run("students", "add", "other", "--path", folder)
+    assert (code, line.count("\n")) == (1, 1)
+    assert "config.json holds no JSON object" in line
+    with db.reading(db.open_store(Settings())) as session:
+        assert [row.name for row in students.listed(session)] == ["tiny"]
