@@ -498,6 +498,16 @@ def test_the_preview_says_all_of_it_before_anything_is_written(receiver: Project
     assert contents.renamed == ("student small -> small (2)",)
 
 
+def test_the_preview_counts_what_is_weighed_with_the_projects_own(receiver: Project, copy: bytes) -> None:
+    def praise(lines: Lines) -> None:
+        vote = lines["review"][0]
+        lines["review"].append(vote | {"uid": "vote", "sample": 1, "score": 5, "raw_score": "5", "text": "Fine."})
+        lines["explanation"].append(lines["explanation"][0] | {"uid": "text", "sample": 7, "text": "Another."})
+
+    assert preview(receiver.engine, receiver.home, copy).on_own == {}
+    assert preview(receiver.engine, receiver.home, changed(copy, praise)).on_own == {"explanation": 1, "review": 1}
+
+
 # --- Cut off ----------------------------------------------------------------------------------------------------------
 
 
