@@ -8,6 +8,7 @@ A database that is damaged, cut off, another program's or without a table is tol
 wherever it is found out: here, or in the middle of a read.
 """
 
+import json
 import re
 import sqlite3
 import time
@@ -25,6 +26,7 @@ from sqlmodel import Session
 from mapd.errors import BadInput, Damaged
 from mapd.settings import Settings
 from mapd.store import tables as t
+from mapd.store import values
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
@@ -32,6 +34,7 @@ COPY = "restore it from a copy"
 NEW_S = 10  # so old at least is an empty file that nobody is about to fill
 TWIN = re.compile(r"UNIQUE constraint failed: (\w+)\.uid$|unique constraint \"uq_(\w+)_uid\"")
 UNDEFINED = ("UndefinedTable", "UndefinedColumn")  # psycopg's errors, by name: it takes a while to import
+SPOILED = ("malformed database schema", "Could not decode to UTF-8")  # SQLite's words
 CORRUPTED = ("DataCorrupted", "IndexCorrupted")
 LACKING = re.compile(r"no such (table|column): (\S+)|(?:relation|column) \"?([\w.]+)\"? does not exist")
 CURES = {  # by what SQLite says of a file that can't be opened or written
@@ -69,7 +72,19 @@ def connect(url: str) -> sa.Engine:
         engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
         sa.event.listen(engine, "handle_error", _tell_damage)
         return engine
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    def read_json(text: str) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Damaged(
+                f"the database is damaged: {place_of(engine)} (it has {str(text)[:40]!a} where JSON stands); {COPY}: "
+                "`mapd doctor` names the table"
+            ) from error
+
+    engine = sa.create_engine(
+        url, connect_args={"timeout": 30, "check_same_thread": False}, json_deserializer=read_json
+    )
 
     sa.event.listen(engine, "handle_error", _tell_damage)
 
@@ -200,19 +215,49 @@ def _tell_damage(context: sa.engine.ExceptionContext) -> None:
             f"another {next(filter(None, twin.groups()))} has the uid of this one: one of them came with an archive; "
             "begin a project of its own, with MAPD_HOME=FOLDER"
         ) from error
-    if isinstance(error, sqlite3.OperationalError) and "malformed database schema" in reason:
+    if isinstance(error, sqlite3.OperationalError) and any(words in reason for words in SPOILED):
+        reason = ascii(reason.partition(" with text")[0])[1:-1]
         raise Damaged(f"the database is damaged: {place} ({reason}); {COPY}") from error
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[Session]:
-    """A session to read with; it sees one moment of the database."""
-    with Session(engine) as session:
+    """A session to read with; it sees one moment of the database.
+
+    Raises: Damaged where what was read of a damaged database is what the code stumbled over.
+    """
+    with Session(engine) as session, _telling_spoiled(engine):
         yield session
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[Session]:
-    """A session that commits at the end, or rolls all of it back on an error."""
-    with Session(engine.execution_options(writes=True)) as session, session.begin():
+    """A session that commits at the end, or rolls all of it back on an error.
+
+    Raises: Damaged, as `reading`.
+    """
+    with (
+        _telling_spoiled(engine),
+        Session(engine.execution_options(writes=True)) as session,
+        session.begin(),
+    ):
         yield session
+
+
+@contextmanager
+def _telling_spoiled(engine: sa.Engine) -> Iterator[None]:
+    """Say of an error over a value of another kind that the database is damaged, if it is; else let it be.
+
+    SQLite keeps what it is given, and to look at each value that is read would take as long as reading it.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if engine.dialect.name != "sqlite":
+            raise
+        with engine.connect() as connection:
+            verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+            fault = verdict if verdict != "ok" else next(values.find_spoiled(connection), None)
+        if fault is None:
+            raise
+        raise Damaged(f"the database is damaged: {place_of(engine)} ({fault}); {COPY}") from error
