@@ -15,12 +15,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlmodel import Session, func, select
 
-from mapd import students
+from mapd import fingerprints, students, teachers
 from mapd.errors import MapdError
 from mapd.exchange import archive
 from mapd.models import weights
 from mapd.settings import Settings
-from mapd.store import damage, db, queries
+from mapd.store import damage, db, queries, values
 from mapd.store import tables as t
 
 ENOUGH_BYTES = 1 << 30
@@ -79,7 +79,7 @@ def _database(engine: sa.Engine) -> Finding:
         connection = session.connection()
         version = db.current_version(connection)
         exams = session.exec(select(func.count()).select_from(t.Exam)).one()
-        faults = [*_damage(connection), *_differences(connection)]
+        faults = [*_damage(connection), *_differences(connection), *values.find_spoiled(connection)]
     summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
     found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
     return Finding("database", not faults, found, f"{damage.COPY}: what is read of it may be wrong ({summary})")
@@ -89,7 +89,8 @@ def _damage(connection: sa.Connection) -> Iterator[str]:
     """What SQLite finds wrong with its file, every page and index of it."""
     if connection.dialect.name != "sqlite":
         return
-    yield from (row for (row,) in connection.exec_driver_sql("PRAGMA integrity_check(5)") if row != "ok")
+    rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars()
+    yield from dict.fromkeys(row for row in rows if row != "ok")
     for table, *_ in connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(MOST_NAMED):
         yield f"a row of {table} refers to one that isn't there"
 
@@ -115,10 +116,15 @@ def _differences(connection: sa.Connection) -> Iterator[str]:
 
 
 def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
-    """Snapshots, students and archives that can't be used as they are."""
+    """Snapshots, students, local teachers and archives that can't be used as they are."""
     with db.reading(engine) as session:
         frozen = [row.sha256 for row in queries.snapshots(session)]
         learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.listed(session)]
+        local_teachers = [
+            (f"teacher {row.name}", fingerprints.source_of(row.model), None, None)
+            for row in teachers.listed(session)
+            if row.kind == "local"
+        ]
         sha256_of_source = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
         unfinished = archive.list_unfinished(session)
     yield _all_well(
@@ -127,8 +133,10 @@ def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
         list(_snapshot_faults(engine, frozen)),
         "freeze the same set again, or restore the database from a copy",
     )
-    faults = [fault for learner in learners if (fault := _student_fault(home, sha256_of_source, *learner)) is not None]
-    yield _all_well("students", len(learners), faults, "put the files back, or add or finetune it again")
+    for subject, models in (("students", learners), ("local teachers", local_teachers)):
+        faults = [fault for model in models if (fault := _model_fault(home, sha256_of_source, *model)) is not None]
+        if models or subject == "students":
+            yield _all_well(subject, len(models), faults, "put the files back, or add or finetune it again")
     if unfinished:
         cure = "import the same file again: it goes on where it was"
         yield Finding("archives", False, f"cut off while it came in: {'; '.join(unfinished)}", cure)
@@ -148,10 +156,10 @@ def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
             yield str(error).partition(";")[0]
 
 
-def _student_fault(
+def _model_fault(
     home: Path, sha256_of_source: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
 ) -> str | None:
-    """What keeps a student whose files are here from being asked; None where they are well, or elsewhere."""
+    """What keeps a model whose files are here from being asked; None where they are well, or elsewhere."""
     kind, _, where = base.partition(":")
     folder = weights.converted(home) if kind == "package" else Path(where)
     try:

@@ -243,8 +243,11 @@ def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> Decision:
 
 
 def made_with(judged: Iterable["Judged"]) -> list["Judged"]:
-    """The judgement that a repair was made with: the first on it. `judged`: oldest first."""
-    return list(judged)[:1]
+    """The judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
+
+    None where that came with an archive and doesn't count: then a rejection may be the first, and makes no repair.
+    """
+    return [first for first in list(judged)[:1] if first.decision is Act.ACCEPT]
 
 
 def taken_back(judged: Sequence["Judged"]) -> bool:

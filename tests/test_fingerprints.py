@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd import cli, fingerprints, students, teachers
+from mapd import cli, doctor, fingerprints, students, teachers
 from mapd.errors import BadInput
 from mapd.models import local, sandbox, weights
 from mapd.people import owner
@@ -104,6 +104,22 @@ def test_the_packaged_model_is_as_it_was_made(
     place.rmdir()
     assert fingerprints.folder_of(engine, weights.PACKAGED, home) == place
     assert checks == []
+
+
+def test_doctor_names_a_student_and_a_local_teacher_of_other_bytes(
+    home: Path, folder: Path, checks: list[Path]
+) -> None:
+    engine = db.open_store(Settings())
+    with db.writing(engine) as session:
+        students.add(session, "tiny", path=folder, by=owner("ann"))
+        teachers.add(session, "near", kind="local", model=str(folder), by=owner("ann"))
+    assert checks
+    subjects = ("students", "local teachers")
+    assert all(finding.ok for finding in doctor.examine(Settings()) if finding.what in subjects)
+    (folder / "chat_template.jinja").write_text("{{ 'other' }}")
+    faults = {finding.what: finding.found for finding in doctor.examine(Settings()) if not finding.ok}
+    assert "tiny: the model's files in" in faults["students"]
+    assert "teacher near: the model's files in" in faults["local teachers"]
 
 
 def test_the_command_says_it_in_one_line(

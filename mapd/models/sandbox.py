@@ -33,6 +33,8 @@ RENDER_S, RENDER_BYTES = 2, 4 << 30
 PATIENCE_S = 600  # by the clock on the wall, on a machine that is busy
 LONGEST_RENDERED = 2_000_000  # characters of a dialogue
 TIMES = 10  # how many more numbers a config may ask for than the weights hold: a packed one is eight
+MOST_TOKENS = 8  # a byte of text; one of bytes has one
+PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40  # a regex may stumble over any
 SAMPLE = ({"role": "user", "content": "2 + 2?"},)
 
 
@@ -147,7 +149,7 @@ def _check(folder: Path) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:
         return _inspect(folder)
-    except Exception as error:  # noqa: BLE001 - a foreign folder makes a library raise what it likes
+    except BaseException as error:  # noqa: BLE001 - a library raises what it likes; the tokenizer's panic is no Exception
         code = "contains custom code" in str(error)
         return {"fault": "it needs code that it brings along, which is not run here" if code else in_a_line(error)}
 
@@ -166,12 +168,15 @@ def _inspect(folder: Path) -> dict[str, Any]:
     if (folder / "generation_config.json").is_file():
         GenerationConfig.from_pretrained(folder, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    token_count = len(tokenizer(PROBE, add_special_tokens=False)["input_ids"])
+    if token_count > MOST_TOKENS * len(PROBE.encode()):
+        return {"fault": f"its tokenizer makes {token_count:,} tokens of {len(PROBE):,} characters"}
     if not tokenizer.chat_template:
         return {"fault": "it has no chat template; an instruct model has one"}
     return {"template": tokenizer.get_chat_template(), "special_tokens": tokenizer.special_tokens_map}
 
 
-def in_a_line(error: Exception) -> str:
+def in_a_line(error: BaseException) -> str:
     """Return what an error says, or its beginning, in one line that can be printed."""
     words = " ".join("".join(sign if sign.isprintable() else " " for sign in str(error)).split())
     return words[:200] or type(error).__name__

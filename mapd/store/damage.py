@@ -9,8 +9,8 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from mapd.errors import BadInput, Damaged
 from mapd.store import tables as t
+from mapd.store import values
 
 COPY = "restore it from a copy"
 NEW_S = 10  # so old at least is an empty file that nobody is about to fill
@@ -123,3 +124,24 @@ def tell(context: sa.engine.ExceptionContext) -> None:
     if isinstance(error, sqlite3.OperationalError) and any(words in reason for words in SPOILED):
         reason = ascii(reason.partition(" with text")[0])[1:-1]
         raise Damaged(f"the database is damaged: {place} ({reason}); {COPY}") from error
+
+
+@contextmanager
+def telling_spoiled(engine: sa.Engine) -> Iterator[None]:
+    """Say of an error over a value of another kind that the database is damaged, if it is; else let it be.
+
+    SQLite keeps what it is given, and to look at each value that is read would take as long as reading it.
+
+    Raises: Damaged.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        if engine.dialect.name != "sqlite":
+            raise
+        with engine.connect() as connection:
+            verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+            fault = verdict if verdict != "ok" else next(values.find_spoiled(connection), None)
+        if fault is None:
+            raise
+        raise Damaged(f"the database is damaged: {place_of(engine)} ({fault}); {COPY}") from error

@@ -188,9 +188,9 @@ def current_version(connection: sa.Connection) -> str | None:
 def reading(engine: sa.Engine) -> Iterator[Session]:
     """Open a session to read with; it sees one moment of the database.
 
-    Raises: Busy.
+    Raises: Busy; Damaged where what was read of a damaged database is what the code stumbled over.
     """
-    with _saying_busy("it can't be read"), Session(engine) as session:
+    with _saying_busy("it can't be read"), Session(engine) as session, damage.telling_spoiled(engine):
         _begin(session)
         yield session
 
@@ -199,9 +199,14 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
 def writing(engine: sa.Engine) -> Iterator[Session]:
     """Open a session that commits at the end, or rolls all of it back on an error.
 
-    Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment.
+    Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment;
+    Damaged, as `reading`.
     """
-    with _saying_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
+    with (
+        _saying_busy("nothing was saved"),
+        damage.telling_spoiled(engine),
+        Session(engine.execution_options(writes=True)) as session,
+    ):
         _begin(session)
         yield session
         session.commit()

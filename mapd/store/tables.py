@@ -13,7 +13,7 @@ A `uid` stands on every row that travels: imports and archives derive it from th
 same uid in every project.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -21,6 +21,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
+
+from mapd.errors import Damaged
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -34,6 +36,23 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """Return what reads a value; what SQLite kept may be no time. Raises: Damaged."""
+        read = super().result_processor(dialect, coltype)
+        if read is None:
+            return None
+
+        def read_moment(value: Any) -> datetime | None:
+            try:
+                return read(value)
+            except (ValueError, TypeError) as error:
+                raise Damaged(
+                    f"the database is damaged: it has {str(value)[:40]!a} where a time stands; restore it from a copy: "
+                    "`mapd doctor` names the table"
+                ) from error
+
+        return read_moment
 
 
 def now() -> datetime:

@@ -61,6 +61,7 @@ def _contents(file: UploadedFile) -> Contents | str:
 def _draw(contents: Contents) -> None:
     st.html(figures.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
     known_rows = sum(contents.rows.values()) - sum(contents.new_rows.values())
+    on_own = tuple(f"{number:,} {TABLES[table]}" for table, number in contents.on_own.items())
     st.html(
         figures.facts(
             [
@@ -70,6 +71,7 @@ def _draw(contents: Contents) -> None:
                 ("jobs, as ended", _lines(contents.jobs)),
                 ("judgements", _lines(contents.judgements)),
                 ("of them taking back another's", f"{contents.undoing_others:,}" if contents.undoing_others else None),
+                ("on what is here, and weighed with it", _lines(on_own)),
                 ("renamed", _lines(contents.renamed)),
             ]
         )

@@ -466,6 +466,33 @@ def test_an_undo_of_what_is_undone_already_counts_for_nothing(receiver: Project,
     assert bring_in(receiver.engine, receiver.home, copy, count=True).judgements_counted == 2
 
 
+def test_a_repair_of_an_archive_stands_only_where_its_makers_word_counts(receiver: Project, copy: bytes) -> None:
+    def repair(lines: Lines) -> None:
+        broken = next(row for row in lines["explanation"] if row["kind"] == "rationale")
+        stamp = {"created_at": broken["created_at"]}
+        lines["teacher"].append({"uid": "mallory", "name": "mallory", "kind": "person", "model": "", **stamp})
+        whole = {"uid": "whole", "author_id": "mallory", "repairs_id": broken["uid"], "text": "It is so."}
+        lines["explanation"].append(broken | whole)
+        word = next(row for row in lines["judgement"] if row["role"] == "annotator" and not row["undoes_id"])
+        maker = {"person": "mallory", "decision": "accept", "explanation_id": "whole"}
+        lines["judgement"].append(word | maker | {"uid": "word", "token": "word"})
+
+    def read_verdicts() -> list[str]:
+        with db.reading(receiver.engine) as session:
+            curated = judging.curated_set(session, queries.exams(session)[0].id)
+            return [x.verdict for m in curated.mistakes for x in m.texts if x.text.uid == "whole"]
+
+    content = changed(copy, repair)
+    bring_in(receiver.engine, receiver.home, content)
+    assert read_verdicts() == []
+    with db.writing(receiver.engine) as session:
+        whole = session.exec(select(t.Explanation.id).where(t.Explanation.uid == "whole")).one() or 0
+        judging.judge(session, Target("rationale", whole), Act.REJECT, by=owner("ann"))
+    assert read_verdicts() == [], "a rejection is no maker's word"
+    bring_in(receiver.engine, receiver.home, content, count=True)
+    assert read_verdicts() == ["rejected"]
+
+
 def test_the_aggregate_follows_what_counts(receiver: Project, copy: bytes) -> None:
     from mapd.curation import standing
 
@@ -502,6 +529,16 @@ def test_the_preview_says_all_of_it_before_anything_is_written(receiver: Project
     assert contents.judgements == ("ann, annotator: 1", "mallory, adjudicator: 1", "mallory, annotator: 2")
     assert contents.undoing_others == 1
     assert contents.renamed == ("student small -> small (2)",)
+
+
+def test_the_preview_counts_what_is_weighed_with_the_projects_own(receiver: Project, copy: bytes) -> None:
+    def praise(lines: Lines) -> None:
+        vote = lines["review"][0]
+        lines["review"].append(vote | {"uid": "vote", "sample": 1, "score": 5, "raw_score": "5", "text": "Fine."})
+        lines["explanation"].append(lines["explanation"][0] | {"uid": "text", "sample": 7, "text": "Another."})
+
+    assert preview(receiver.engine, receiver.home, copy).on_own == {}
+    assert preview(receiver.engine, receiver.home, changed(copy, praise)).on_own == {"explanation": 1, "review": 1}
 
 
 # --- Cut off ----------------------------------------------------------------------------------------------------------

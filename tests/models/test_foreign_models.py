@@ -181,6 +181,10 @@ SLOWLY: dict[str, tuple[Callable[[Path], object], str]] = {
     "a wide config": (lambda f: change(f, "config.json", hidden_size=10**9), "its config asks for 1,"),
     "a deep tokenizer": (lambda f: (f / "tokenizer.json").write_text(DEEP), "recursion"),
     "a tokenizer that is a list": (lambda f: (f / "tokenizer.json").write_text("[]"), "can't be loaded"),
+    "a tokenizer that writes much": (
+        lambda f: change(f, "tokenizer.json", normalizer={"type": "Prepend", "prepend": "x" * 10**6}),
+        "its tokenizer makes 1,0",
+    ),
     "no template": (lambda f: (f / "chat_template.jinja").unlink(), "it has no chat template"),
     "a template that fails": (lambda f: (f / "chat_template.jinja").write_text("{% for %}"), "chat template can't be"),
     "a template that never ends": (

@@ -240,3 +240,53 @@ def test_a_file_that_may_not_be_written_has_its_own_cure(full_home: Path, monkey
     monkeypatch.setattr(db, "migrate", readonly)
     with pytest.raises(BadInput, match="make the file and its folder writable for you"):
         db.open_store(Settings())
+
+
+# --- Values of another kind -------------------------------------------------------------------------------------------
+
+SPOILED: dict[str, tuple[str, tuple[str, ...], str]] = {  # the change, a command that reads it, what doctor says
+    "JSON": (
+        "UPDATE question SET options = '[1'",
+        ("curate", "show", "--exam", "1"),
+        "question.options are no JSON",
+    ),
+    "a time": ("UPDATE exam SET created_at = 'yesterday'", ("exam", "list"), "exam.created_at are no time"),
+    "UTF-8": ("UPDATE exam SET name = CAST(x'ff41' AS TEXT)", ("exam", "list"), "a text of exam is no UTF-8"),
+    "a number": (
+        "UPDATE exam SET threshold_hundredths = 'x'",
+        ("exam", "list"),
+        "exam.threshold_hundredths are no whole number",
+    ),
+    "a word": (
+        "PRAGMA ignore_check_constraints = ON; UPDATE question SET task = 'x'",
+        ("curate", "show", "--exam", "1"),
+        "CHECK constraint failed in question",
+    ),
+    "bytes": ("UPDATE exam SET name = x'ff41'", ("archive", "export", "out.zip"), "exam.name are no text"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_a_value_of_another_kind_is_one_line_and_doctor_names_it(
+    case: str, full_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change, words, verdict = SPOILED[case]
+    run_sql(*change.split("; "))(settle(full_home))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["mapd", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, err = capsys.readouterr()
+    assert (end.value.code, out, err.count("\n")) == (1, "", 1)
+    assert "the database is damaged" in err
+    assert damage.COPY in err
+    assert err.strip().isprintable()
+    assert verdict in findings()["database"].found
+    assert not findings()["database"].ok
+
+
+def test_an_error_of_ours_is_not_taken_for_damage(full_home: Path) -> None:
+    engine = db.open_store(Settings())
+    for session_of in (db.reading, db.writing):
+        with pytest.raises(ValueError, match="ours"), session_of(engine):
+            raise ValueError("ours")

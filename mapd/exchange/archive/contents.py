@@ -2,7 +2,8 @@
 
 contents_of(archive, outcome) -> Contents(rows={"attempt": 387, …}, new_rows={"attempt": 387, …},
     teachers=("own: openai m at https://llm.example.org/v1",), jobs=("collect, cancelled, by mallory: 1",),
-    judgements=("ann, annotator: 40", "mallory, adjudicator: 3"), undoing_others=2, renamed=("student a -> a (2)",))
+    judgements=("ann, annotator: 40", "mallory, adjudicator: 3"), on_own={"review": 3}, undoing_others=2,
+    renamed=("student a -> a (2)",))
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ class Contents:
     teachers: tuple[str, ...]
     jobs: tuple[str, ...]
     judgements: tuple[str, ...]
+    on_own: Mapping[str, int]  # new texts and votes, by table, on answers and texts of the project
     undoing_others: int  # judgements that take back another person's
     renamed: tuple[str, ...]
 
@@ -55,6 +57,7 @@ def contents_of(archive: Staging, outcome: Outcome) -> Contents:
             archive,
             "SELECT person || ', ' || role || ': ' || count(*) FROM judgement GROUP BY person, role ORDER BY 1",
         ),
+        on_own=dict(outcome.on_own),
         undoing_others=int(archive.connection.execute(sa.text(query)).scalar_one()),
         renamed=tuple(outcome.renamed),
     )

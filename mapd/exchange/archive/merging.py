@@ -94,6 +94,7 @@ class Outcome:
 
     new_rows: Counter[str] = field(default_factory=Counter)  # by table
     known_rows: int = 0
+    on_own: Counter[str] = field(default_factory=Counter)  # new texts and votes, by table, on what the project has
     counted_judgements: int = 0
     renamed: list[str] = field(default_factory=list)  # "student a -> a (2)"
     exams: list[str] = field(default_factory=list)  # the archive's, by the names they have here
@@ -218,6 +219,8 @@ class _Block:
         self._find_clashes([record for _, record in new_records])
         self.outcome.known_rows += len(rows) - len(new_records)
         self.outcome.new_rows.update({self.table.name: len(new_records)} if new_records else {})
+        if on_own := sum(self._is_on_own(record) for _, record in new_records):
+            self.outcome.on_own[self.table.name] += on_own
         values = [self._make_history(record) for _, record in self._assign_names(new_records)]
         self._count_judgements(records, known_rows, values, write=write)
         ids = self._insert(values) if write and values else []
@@ -266,6 +269,13 @@ class _Block:
     def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
         """Whether the values refer to a row that came in just now: the project has nothing that goes with it."""
         return any(part in self.fresh_ids.get(name, ()) for name, part in zip(names, value, strict=True))
+
+    def _is_on_own(self, record: Record) -> bool:
+        """Whether it is a text or a vote on what the project has: it will be weighed there with the others."""
+        if self.table.name not in ("explanation", "review"):
+            return False
+        subject = next(n for n in ("explanation_id", "attempt_id", "question_id") if record.get(n) is not None)
+        return not self._is_fresh((subject,), (record[subject],))
 
     def _compare(self, record: Record, known_row: Record) -> None:
         """Note the first column that differs, of those that never move."""

@@ -28,11 +28,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from mapd import keys
-from mapd.errors import BadInput
+from mapd.errors import BadInput, Damaged
 from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, file_of
 from mapd.exchange.archive.shapes import carried_columns, referred_table, travelling_tables
 from mapd.people import Person, Right, require
-from mapd.store import db, queries, snapshots
+from mapd.store import damage, db, queries, snapshots, values
 from mapd.store import tables as t
 
 BLOCK = 500  # rows that are read at once
@@ -55,12 +55,14 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
     It sees one moment of the project, and keeps nobody from writing meanwhile.
 
     Raises: Forbidden; BadInput where the file can't be written, a row is larger than an archive may hold, or a snapshot
-    is damaged: nobody could import it.
+    is damaged: nobody could import it. Damaged where a value of the database is.
     """
     person = require(by, Right.EXPORT)
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
         with one_moment(engine) as session, temporary.open("wb") as file:
+            if (fault := next(values.find_spoiled(session.connection()), None)) is not None:
+                raise Damaged(f"the database is damaged: {damage.place_of(engine)} ({fault}); {damage.COPY}")
             for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
                 snapshots.check(snapshot)
                 session.expunge(snapshot)
@@ -123,15 +125,15 @@ def read_records(session: Session, table: sa.Table, masks: Masks) -> Iterator[di
     key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
     """
     source: Any = table
-    values: list[sa.ColumnElement[Any]] = []
+    selected: list[sa.ColumnElement[Any]] = []
     for column in carried_columns(table):
         if (of := referred_table(column)) is not None:
             target = t.metadata.tables[of].alias()
             source = source.outerjoin(target, column == target.c.id)
-            values.append(target.c.uid.label(column.name))
+            selected.append(target.c.uid.label(column.name))
         else:
-            values.append(column)
-    query = sa.select(*values).select_from(source).order_by(*table.primary_key.columns)
+            selected.append(column)
+    query = sa.select(*selected).select_from(source).order_by(*table.primary_key.columns)
     for row in session.execute(query.execution_options(yield_per=BLOCK)).mappings():
         record = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
         if table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
