@@ -18,6 +18,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
+from mapd.characters import visible
 from mapd.cli import (
     archive,
     committee,
@@ -32,7 +33,7 @@ from mapd.cli import (
     questions,
     results,
 )
-from mapd.cli.shared import AsJson, console, line, show, writing
+from mapd.cli.shared import AsJson, line, show, writing
 from mapd.errors import BadInput, MapdError
 from mapd.exchange import recorded
 from mapd.people import this_person
@@ -69,11 +70,11 @@ def run_app(
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
     with writing() as session:  # a home or database that can't be used is said here, before a server starts
         if with_demo and recorded.load(session, Settings().home, by=this_person()):
-            console.print("the recorded demo is loaded: its teachers are simulated")
+            line("the recorded demo is loaded: its teachers are simulated")
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
-    console.print(f"MAPD Studio: http://127.0.0.1:{port}   project {Settings().project}   (Ctrl+C ends it)")
+    line(f"MAPD Studio: http://127.0.0.1:{port}   project {Settings().project}   (Ctrl+C ends it)")
     sys.stdout.flush()
     home = str(Settings().home.resolve())  # streamlit reads its configuration from the folder it starts in
     os.chdir(script.parent)
@@ -113,5 +114,5 @@ def main() -> NoReturn:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write("mapd: " + " ".join(message.split()) + "\n")
+    sys.stderr.write(f"mapd: {visible(' '.join(message.split()))}\n")
     return code

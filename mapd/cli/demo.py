@@ -9,7 +9,6 @@ import sqlalchemy as sa
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
-from rich.text import Text
 
 from mapd import loop, results, work
 from mapd.cli import jobs
@@ -75,7 +74,7 @@ def _refuse_unless_fresh(engine: sa.Engine) -> None:
 def _watching(*, quiet: bool) -> Iterator[loop.Watch]:
     """A bar a stage on a terminal; elsewhere nothing."""
     columns = (
-        TextColumn("{task.description:<14}"),
+        TextColumn("{task.description:<14}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[left]}"),
@@ -160,7 +159,7 @@ def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult
     for name, family in (*by_family.items(), ("all", overall)):
         cells = (*_cells(family.before), *_cells(family.after), f"{family.mcnemar_p:.2g}")
         unread = f"{family.before.no_answer} → {family.after.no_answer}"
-        table.add_row(*map(Text, (name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")))
+        table.add_row(name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")
     return table
 
 

@@ -1,7 +1,5 @@
 """`mapd jobs …`, `mapd worker`: what runs, and who runs it."""
 
-import logging
-import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -9,7 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from mapd import jobs, work, worker
-from mapd.cli.shared import AsJson, PersonName, errors, line, reading, show, writing
+from mapd.cli.shared import AsJson, PersonName, errors, line, log_to_terminal, reading, show, writing
 from mapd.people import this_person
 from mapd.settings import Settings
 from mapd.store import db
@@ -33,7 +31,8 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
         if not queued["workers"] and not as_json:
             line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
+    stage, said = (TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[said]"))
+    columns = (stage, BarColumn(), MofNCompleteColumn(), said)
     with Progress(*columns, console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
         task = bar.add_task(given.kind, total=None, said="")
 
@@ -114,6 +113,5 @@ def run_worker(
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Take jobs and do them, until Ctrl+C. The app starts one by itself."""
-    logging.basicConfig(stream=sys.stderr, format="mapd: %(message)s")
-    logging.getLogger("mapd").setLevel(logging.INFO)
+    log_to_terminal()
     worker.serve(Settings(), name or worker.default_name(), wait=wait, with_parent=with_parent)
