@@ -23,9 +23,9 @@ from sqlmodel import Session, col, func, select
 from mapd import prompts
 from mapd.committee.plan import Planned
 from mapd.models.base import Completion, Finish
+from mapd.scores import parse_score
 from mapd.store import tables as t
 from mapd.teachers import cost_usd, may_answer_otherwise
-from mapd.verdicts import parse_score
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 WRITING = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes the ledger"
@@ -142,7 +142,7 @@ def _row(planned: Planned, reply: str, outcome: str) -> Made | None:
             "author_id": planned.teacher.id,
         }
         return (t.Explanation, common | explanation) if outcome == Finish.OK else None
-    parsed = parse_score(reply, planned.question)
+    parsed = parse_score(reply, planned.question, planned.solution)
     if outcome != Finish.OK and (outcome != Finish.CUT_OFF or parsed.score is None):
         return None
     review = {

@@ -27,9 +27,10 @@ from sqlmodel import Session, col, select
 from mapd.errors import BadInput, BadRows
 from mapd.people import person_name
 from mapd.questions.grading import Outcome, Task, grade, parse_number
+from mapd.scores import vote
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale, vote
+from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
 AUTHORS_ORDER = ("gpt", "gemini", "mistral")  # the order behind their score columns, whatever a file's keys say

@@ -30,7 +30,8 @@ from mapd.models.base import Completion, Finish, Message, Request
 from mapd.questions import generated
 from mapd.questions.generated import Edge, Herd, Inference, Kinship, Legs, Made, Sum
 from mapd.questions.grading import answers_equal, extract_answer, parse_number
-from mapd.verdicts import mean, parse_score
+from mapd.scores import parse_score
+from mapd.verdicts import mean
 
 
 class Flaw(StrEnum):
@@ -493,7 +494,7 @@ def measure(
             text, flawed = author.rationale(made, author.rng("measure", made.text))
             peers = [reviewer for reviewer in reviewers if reviewer is not author]
             said = [peer.review(made, text, made.gold, peer.rng("measure", made.text, text)) for peer in peers]
-            average = mean(parse_score(words, made.text).score for words in said)
+            average = mean(parse_score(words, made.text, text).score for words in said)
             count[flawed, average is not None and average > 3] += bool(peers)
     flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
     return Measured(flaws, count[True, True], rights, count[False, True])

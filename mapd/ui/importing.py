@@ -18,9 +18,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Parsed, Row
+from mapd.scores import VoteStatus, vote
 from mapd.store import db, holdings
 from mapd.ui import current, figures, look, text
-from mapd.verdicts import VoteStatus, vote
 
 KINDS = (
     ("feedback", "Feedback", "…_feedback_round0.json"),
