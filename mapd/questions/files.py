@@ -24,7 +24,7 @@ from sqlmodel import Session, col, func, select
 from mapd.errors import BadInput, BadRows
 from mapd.people import person_name
 from mapd.questions.generated import Drawn
-from mapd.questions.grading import Task, answers_equal, parse_number
+from mapd.questions.grading import MOST_OPTIONS, Task, answers_equal, parse_number
 from mapd.store import queries
 from mapd.store import tables as t
 
@@ -128,8 +128,10 @@ def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
     if min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
         raise BadInput(f"--shares are three parts of 1 for train, dev and test, not {','.join(map(str, shares))}")
     splits = [SPLITS[0]] * len(families)
-    for family in dict.fromkeys(families):
-        places = [place for place, own in enumerate(families) if own == family]
+    by_family: dict[str, list[int]] = {}
+    for place, family in enumerate(families):
+        by_family.setdefault(family, []).append(place)
+    for family, places in by_family.items():
         random.Random(f"{seed} {family}").shuffle(places)
         dev, test = (round(len(places) * end) for end in (shares[0], shares[0] + shares[1]))
         for rank, place in enumerate(places):
@@ -203,8 +205,8 @@ class _Reader:
             self.fault("options", f"a {task} question has none; with options it is --task choice")
         elif not isinstance(options, list) or not all(isinstance(o, str) and o.strip() for o in options):
             self.fault("options", f"{_short(options)} is no list of texts, which a choice needs")
-        elif len(set(options)) != len(options) or len(options) < 2:
-            self.fault("options", f"{_short(options)} are not at least two, all different")
+        elif len(set(options)) != len(options) or not 2 <= len(options) <= MOST_OPTIONS:
+            self.fault("options", f"{_short(options)} are not two to {MOST_OPTIONS}, all different")
         elif UNSTORABLE.search("".join(options)):
             self.fault("options", "hold a character that can't be stored; take it out")
         else:
