@@ -352,7 +352,7 @@ def _is_quoted(plain: str, equation: Equation) -> bool:
 
 _NUM, _WORD, _OP, _LP, _RP, _EQ, _PCT, _BOUND, _BAD = "num", "word", "op", "(", ")", "=", "%", "|", "bad"
 _NOTE = "note"  # words in parentheses: "12 tickets (used)"
-MAX_TOKENS = 10_000  # words, numbers and signs of a text's lines that hold an equals sign
+MAX_TOKENS = 8_000  # words, numbers and signs of a text's lines that hold an equals sign
 _MAX_SIDE = 60  # tokens of one side
 _MAX_DEPTH = 12
 _MAX_BITS = 512
