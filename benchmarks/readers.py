@@ -66,6 +66,7 @@ REPEATED = {
     "currency": "$", "money": "$5 ", "currencies": "€£¥", "maths": "$x$ ", "maths of one": "$1$ ", "display": "$$x$$ ",
     "money and words": "$5 and ", "quotes": '"', "curly quotes": "“", "quoted": '"a b c" is wrong. ',
     "half quoted": '"ab ', "backticks": "`", "spaced backticks": "` ", "fences": "```\n", "apostrophes": "n't ",
+    "initials": "A.B.",
     "colons": ":", "commas": ", ", "sentences": "a. ", "long sentences": "It is a long day. ", "exclamations": "!",
     "labels": "a: b\n", "scores": "[5] ", "different scores": "[1] [2] [3] ", "score": "score ",
     "score labels": "Score: 5 ", "score this": "score this a b ", "ranges": "1-5 ", "bracketed ranges": "[1-5] ",

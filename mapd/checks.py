@@ -136,6 +136,7 @@ def _summed_up(equations_: tuple[Equation, ...], limit: str) -> tuple[State, int
 # --- Shows work ------------------------------------------------------------------------------------------------------
 
 _SENTENCE = re.compile(r"[^.!?\n]++(?:\.[0-9][^.!?\n]*+)*+")
+_SHORTEST = len("a b c d")  # a sentence of four words
 _LETTER = re.compile(r"[^\W\d_]")
 _ALPHANUMERIC = re.compile(r"[^\W_]")
 _CALCULATION = re.compile(
@@ -171,6 +172,8 @@ def _whole_sentences(plain: str) -> Iterator[str]:
     """Return the sentences of four words or more; a decimal point ends none, and what has no letter begins none."""
     for match in _SENTENCE.finditer(plain):
         start, end = match.span()
+        if end - start < _SHORTEST:
+            continue
         letter = _LETTER.search(plain, start, end)
         if letter is None:
             continue

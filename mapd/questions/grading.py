@@ -933,8 +933,8 @@ def _text_answer(text: str) -> str | None:
 _COMMANDS = "dfrac tfrac frac sqrt cdot times div pi infty pm left right text mathrm circ degree".split()
 _UNSAFE = re.compile(
     rf"!|\\(?!(?:{'|'.join(_COMMANDS)})(?![A-Za-z])|[^A-Za-z])"
-    r"|[0-9]{10}|\*\*|[=<>|]|\^\s*\{?[^}]*\^"
-    r"|\^(?!\s*(?:[0-9A-Za-z](?![0-9])|[{(]\s*-?(?:[0-9]{1,2}(?:/[0-9])?|[A-Za-z])\s*[})]|[{(]?\\circ\b"
+    r"|[0-9]{14}|\*\*|[=<>|]|\^\s*\{?[^}]*\^"
+    r"|\^(?!\s*(?:(?:[0-9]{1,2}|[A-Za-z])(?![0-9])|[{(]\s*-?(?:[0-9]{1,2}(?:/[0-9])?|[A-Za-z])\s*[})]|[{(]?\\circ\b"
     r"|\{\s*\\[dt]?frac\s*\{[0-9]\}\s*\{[0-9]\}\s*\}))"
     r"|(?<![0-9])\s*\^\s*[{(]?\s*-?[0-9]{2}|[0-9]{4}\s*\^\s*[{(]?\s*-?[0-9]{2}"
 )
@@ -944,6 +944,7 @@ _FORMULA_PART = re.compile(r"\\[A-Za-z]++|[A-Za-z]|[0-9][0-9.,]*+|[^\s\w{}]")
 _POWER = re.compile(r"[^0-9\s]\s*\^\s*[{(]?\s*-?([0-9])")
 _ROOT = re.compile(r"\^\s*[{(]\s*-?(?:[0-9]+/|\\)")
 _NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")  # sympy looks for the factors of what is under a root
+_LONG_NUMBER = re.compile(r"[0-9]{10}")  # not beside letters: there sympy looks for its factors, too
 _MAX_FORMULA = 100  # characters of an expression that sympy may compute
 _MAX_FORMULA_PARTS = 24  # its numbers, letters, commands and signs
 _MAX_FORMULA_DEPTH = 3  # of its braces and parentheses
@@ -971,6 +972,8 @@ def _is_simple(side: str) -> bool:
     parts = _FORMULA_PART.findall(side)
     roots = parts.count("\\sqrt") + parts.count("√") + len(_ROOT.findall(side))
     if len(parts) > _MAX_FORMULA_PARTS or roots > _MAX_ROOTS or (roots and _NO_SMALL_NUMBER.search(side)):
+        return False
+    if _LONG_NUMBER.search(side) and _LETTERS.search(side):
         return False
     if sum(map(int, _POWER.findall(side))) > _MAX_DEGREE:
         return False
