@@ -10,15 +10,18 @@ false alarm costs more trust than a silent one. Nothing is evaluated but by the 
 within bounds."""
 
 import re
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import islice, takewhile
+from typing import NamedTuple
 
 from mapd.questions.grading import (
     CONCLUDES,
-    MAX_TEXT,
     Number,
     Reading,
     Sentence,
@@ -26,6 +29,7 @@ from mapd.questions.grading import (
     answers_equal,
     blank_markup,
     extract_answer,
+    name_limit,
     numbers,
     parse_number,
     read_numbers,
@@ -54,7 +58,7 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class RationaleChecks:
-    """A rationale's own final answer and what the checks say about it."""
+    """A rationale's own final answer and what the checks say about it; `limit`: why something was not read."""
 
     answer: str | None
     matches_gold: State
@@ -62,16 +66,18 @@ class RationaleChecks:
     false_steps: int
     shows_work: State
     equations: tuple[Equation, ...]
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackChecks:
-    """What the checks say about a feedback."""
+    """What the checks say about a feedback; `limit`: why something was not read."""
 
     states_gold: State
     equations_true: State
     false_steps: int
     equations: tuple[Equation, ...]
+    limit: str = ""
 
 
 # --- The checks ------------------------------------------------------------------------------------------------------
@@ -79,7 +85,8 @@ class FeedbackChecks:
 
 def check_rationale(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> RationaleChecks:
     """Its own answer equals the gold (unreadable: nothing to check), its equations are true, it shows work. Cached."""
-    return _check_rationale(text, gold, task, tuple(options))
+    check = _check_rationale if len(text) <= SHORT else _check_long_rationale
+    return check(text, gold, task, tuple(options))
 
 
 def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> FeedbackChecks:
@@ -87,7 +94,11 @@ def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()
 
     A false step that the text quotes from the student ("the student incorrectly wrote 2 + 2 = 5") is not its own.
     """
-    return _check_feedback(text, gold, task, tuple(options))
+    check = _check_feedback if len(text) <= SHORT else _check_long_feedback
+    return check(text, gold, task, tuple(options))
+
+
+SHORT = 20_000  # characters; of longer texts fewer checks are kept, for a cache holds the texts themselves
 
 
 @lru_cache(maxsize=16_384)
@@ -96,31 +107,40 @@ def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...])
     matches = State.NOTHING
     if answer is not None:
         matches = State.HOLDS if answers_equal(answer, gold, task, options) else State.FAILS
-    found = equations(text)
-    state, false_steps = _summed_up(found)
-    return RationaleChecks(answer, matches, state, false_steps, _shows_work(text, task), found)
+    equations_, limit = read_equations(text)
+    state, false_steps = _summed_up(equations_, limit)
+    return RationaleChecks(answer, matches, state, false_steps, _shows_work(text, task), equations_, limit)
 
 
 @lru_cache(maxsize=16_384)
 def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) -> FeedbackChecks:
-    plain = blank_markup(text) if len(text) <= MAX_TEXT else ""
-    found = tuple(e for e in equations(text) if e.true or not _is_quoted(plain, e))
-    state, false_steps = _summed_up(found)
-    return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, found)
+    everything, limit = read_equations(text)
+    plain = blank_markup(text) if everything else ""
+    own = tuple(e for e in everything if e.true or not _is_quoted(plain, e))
+    state, false_steps = _summed_up(own, limit)
+    return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, own, limit)
 
 
-def _summed_up(found: tuple[Equation, ...]) -> tuple[State, int]:
-    false_steps = sum(not equation.true for equation in found)
-    if not found:
-        return State.NOTHING, 0
-    return (State.FAILS if false_steps else State.HOLDS), false_steps
+_check_long_rationale = lru_cache(maxsize=64)(_check_rationale.__wrapped__)
+_check_long_feedback = lru_cache(maxsize=64)(_check_feedback.__wrapped__)
+
+
+def _summed_up(equations_: tuple[Equation, ...], limit: str) -> tuple[State, int]:
+    """Tell the state; a false step counts even where the rest was not read, true ones don't."""
+    false_steps = sum(not equation.true for equation in equations_)
+    if false_steps:
+        return State.FAILS, false_steps
+    return (State.HOLDS if equations_ and not limit else State.NOTHING), 0
 
 
 # --- Shows work ------------------------------------------------------------------------------------------------------
 
-_SENTENCE = re.compile(r"[^.!?\n]*[^\W\d_][^.!?\n]*(?:\.[0-9][^.!?\n]*)*")
+_SENTENCE = re.compile(r"[^.!?\n]++(?:\.[0-9][^.!?\n]*+)*+")
+_SHORTEST = len("a b c d")  # a sentence of four words
+_LETTER = re.compile(r"[^\W\d_]")
+_ALPHANUMERIC = re.compile(r"[^\W_]")
 _CALCULATION = re.compile(
-    r"[0-9)%][ ]*(?:[^\W\d_][\w'/-]{0,30}[ ]+){0,6}(?:\([^()=0-9\n]{0,60}\)[ ]*)?"
+    r"[0-9)%][ ]*+(?:[^\W\d_][\w'/-]{0,30}+[ ]++){0,6}(?:\([^()=0-9\n]{0,60}+\)[ ]*+)?"
     r"(?:[-+*/]|[xX]|times|plus|minus|(?:divided|multiplied) (?:by|into))[ ]*[0-9(]"
 )
 _REASONS = re.compile(
@@ -134,18 +154,32 @@ _GIVES_REASON = re.compile(r"\b(?:because|since|as|if|given)\b", re.IGNORECASE)
 
 def _shows_work(text: str, task: Task) -> State:
     """Working is a calculation, or reasoning in sentences beside the one that states the answer."""
-    if len(text) > MAX_TEXT or not any(c.isalnum() for c in text):
+    if name_limit(text) or not _ALPHANUMERIC.search(text):
         return State.NOTHING
     plain = blank_markup(text)
     if task is Task.NUMERIC and _CALCULATION.search(plain):
         return State.HOLDS
-    sentences = [s for s in _SENTENCE.findall(plain) if len(s.split()) >= 4]
+    sentences = list(islice(_whole_sentences(plain), 3))
     if task is not Task.NUMERIC:
         return State.HOLDS if len(sentences) >= 2 or _reasons_in_one(sentences) else State.FAILS
     if len(sentences) == 1:  # "Since she has 20 marbles, she can make 5 groups of 4": two givens and what follows
         reasons = _GIVES_REASON.search(sentences[0]) and len(list(numbers(plain))) >= 3
         return State.HOLDS if reasons else State.FAILS
     return State.HOLDS if len(sentences) >= 3 or any(map(_REASONS.search, sentences)) else State.FAILS
+
+
+def _whole_sentences(plain: str) -> Iterator[str]:
+    """Return the sentences of four words or more; a decimal point ends none, and what has no letter begins none."""
+    for match in _SENTENCE.finditer(plain):
+        start, end = match.span()
+        if end - start < _SHORTEST:
+            continue
+        letter = _LETTER.search(plain, start, end)
+        if letter is None:
+            continue
+        sentence = plain[plain.rfind(".", start, letter.start()) + 1 or start : end]
+        if len(sentence.split(maxsplit=4)) >= 4:
+            yield sentence
 
 
 def _reasons_in_one(sentences: list[str]) -> bool:
@@ -161,8 +195,7 @@ _OTHERS_ANSWER = re.compile(
 )
 _CORRECT_ANSWER = re.compile(
     r"\b(?:(?:correct(?:ed)?|right|actual|final|true|accurate|proper)\s+(?:final\s+)?(?:answer|solution|result)"
-    r"(?:\s+(?:to|for|in|given|provided|stated)\b[^.\n=,]{0,100}?)?\s*(?:\bis\b|\bshould\b|\bwould\b"
-    r"|\bwas\b|\bof\b|\bas\b|:)"
+    r"(?:\s{1,9}(?:to|for|in|given|provided|stated)\b[^.\n=,]{0,100}?)?\s{0,9}(?:\b(?:is|should|would|was|of|as)\b|:)"
     r"|answer\s+(?:to [^.\n0-9]{0,40} )?(?:should|would|must)\b)",
     re.IGNORECASE,
 )
@@ -179,6 +212,15 @@ _REJECTED = re.compile(
     r"|(?:student's|students'|your|their)\s+(?:\w+\s+){0,3}(?:is|was|of|being)\b[^,.;:0-9]{0,15})$",
     re.IGNORECASE,
 )
+# The words that the two patterns above may begin with: each is tried there alone, not at every character.
+_RIGHT_HEAD = re.compile(
+    r"[=≈]|\b(?:equal|result|giv|to get|yield|which|that|find|mak|total|add|leav|should|is indeed"
+    r"|correct|exact|actual)",
+    re.IGNORECASE,
+)
+_REJECTED_HEAD = re.compile(
+    r"\b(?:not|instead|rather|answer|wrote|concluded|claimed|got|student's|students'|your|their)", re.IGNORECASE
+)
 _MAX_MARKS = 50
 _BLAMES = re.compile(r"\b(?:incorrect\w*|mistake\w*|wrong\w*|error\w*|misunder\w*)\b", re.IGNORECASE)
 _SPEAKS_OF_STUDENT = re.compile(r"\b(?:(?:the|this|that) student|student's|you|your|they|their)\b", re.IGNORECASE)
@@ -191,7 +233,7 @@ _EXPLAINING_CLAUSE = re.compile(
 
 
 def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> State:
-    if len(text) > MAX_TEXT:
+    if name_limit(text):
         return State.NOTHING
     value = parse_number(gold) if task is Task.NUMERIC else None
     if value is not None:
@@ -205,13 +247,15 @@ def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> 
 def _states_number(plain: str, gold: Fraction) -> State:
     """First what it calls correct, then what it concludes, then what it calculates; never what it rejects."""
     reading, sentences = read_numbers(plain), split_sentences(plain)
-    kept = [n for s in sentences for n in _not_rejected(plain, reading, s)]
-    marks = list(_CORRECT_ANSWER.finditer(plain))[-_MAX_MARKS:]
+    rejected = _Leads(plain, _REJECTED, _REJECTED_HEAD, 80)
+    kept = [n for s in sentences for n in _not_rejected(reading, s, rejected)]
+    marks = deque(_CORRECT_ANSWER.finditer(plain), _MAX_MARKS)
     called = {value for m in marks for value in _called_correct(plain, m.end(), kept)}
     headings = [m for m in marks if _is_heading(plain, m.end())]
     called |= _under_heading(plain[headings[-1].end() :]) if headings else set()
     concluded, at = _concluded(sentences, reading)
-    given = {n.value for n in kept if n.start > at and _RIGHT_VALUE.search(plain, max(0, n.start - 120), n.start)}
+    right = _Leads(plain, _RIGHT_VALUE, _RIGHT_HEAD, 120)
+    given = {n.value for n in kept if n.start > at and right.to(n)}
     if gold in called | given | {concluded, _last_word(sentences, reading)}:
         return State.HOLDS
     return State.FAILS if called or given or concluded is not None else State.NOTHING
@@ -236,7 +280,8 @@ def _called_correct(plain: str, at: int, kept: list[Number]) -> list[Fraction | 
     if _is_heading(plain, at):
         return []
     stop = min(len(plain), at + 300)
-    found = [n for n in kept if at <= n.start and n.end <= stop]
+    first = bisect_left(kept, at, key=lambda n: n.start)
+    found = list(takewhile(lambda n: n.end <= stop, kept[first:]))
     for clause in _EXPLAINING_CLAUSE.finditer(plain, at, stop):
         if clause[0].strip(" .;") == "" or any(n.end <= clause.start() for n in found):
             found = [n for n in found if n.end <= clause.start()]
@@ -268,19 +313,41 @@ def _concluded(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | 
     return None, -1
 
 
-def _not_rejected(plain: str, reading: Reading, sentence: Sentence) -> list[Number]:
+class _Leads:
+    """What leads up to a number: a pattern that ends right before it. Numbers are asked about in their order.
+
+    `head`: how the pattern begins. So no character is looked at twice, however many numbers there are.
+    """
+
+    def __init__(self, plain: str, pattern: re.Pattern[str], head: re.Pattern[str], reach: int) -> None:
+        self.plain, self.pattern, self.head, self.reach = plain, pattern, head, reach
+        self.heads: list[int] = []
+        self.read = 0
+
+    def to(self, number: Number, first: int = 0) -> bool:
+        """Whether the pattern stands before the number, no farther than its reach and not before `first`."""
+        first = max(first, number.start - self.reach)
+        unread = self.head.finditer(self.plain, max(first, self.read), number.start)
+        self.heads += [match.start() for match in unread]
+        self.read = number.start
+        near = self.heads[bisect_left(self.heads, first) :]
+        return any(self.pattern.match(self.plain, at, number.start) for at in near)
+
+
+def _not_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> list[Number]:
     """A sentence's numbers without "not 72", "the student's answer of 72", "the student incorrectly added 7 and 65"."""
     inside = reading.inside(sentence.start, sentence.end)
     if inside and _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
         turn = _TURNS.search(sentence.text)
         inside = [n for n in inside if turn is not None and n.start >= sentence.start + turn.start()]
-    return [n for n in inside if not _REJECTED.search(plain, max(sentence.start, n.start - 80), n.start)]
+    return [n for n in inside if not rejected.to(n, sentence.start)]
 
 
 def _is_quoted(plain: str, equation: Equation) -> bool:
     """Whether a false step is told of the student; behind "but the correct calculation is" it is the text's own."""
-    start = max(plain.rfind(". ", 0, equation.start), plain.rfind("\n", 0, equation.start)) + 1
-    before = plain[max(start, equation.start - 500) : equation.start]
+    first = max(0, equation.start - 500)
+    start = max(plain.rfind(end, first, equation.start) for end in (". ", "\n")) + 1
+    before = plain[max(start, first) : equation.start]
     return bool(_SPEAKS_OF_STUDENT.search(before)) and not _TURNS.search(before)
 
 
@@ -288,33 +355,35 @@ def _is_quoted(plain: str, equation: Equation) -> bool:
 
 _NUM, _WORD, _OP, _LP, _RP, _EQ, _PCT, _BOUND, _BAD = "num", "word", "op", "(", ")", "=", "%", "|", "bad"
 _NOTE = "note"  # words in parentheses: "12 tickets (used)"
-_MAX_TOKENS = 60  # of one side
+MAX_TOKENS = 8_000  # words, numbers and signs of a text's lines that hold an equals sign
+_MAX_SIDE = 60  # tokens of one side
 _MAX_DEPTH = 12
-_MAX_BITS = 2_048
+_MAX_BITS = 512
 _TOKEN = re.compile(
-    r"(?P<num>\.?[0-9][0-9.,:]*)"
+    r"\s*+(?:(?P<num>\.?[0-9][0-9.,:]*+)"
     r"|(?P<note>\((?=[^()=]{1,80}\))[^\W\d][^()=0-9\n]*\))"
-    r"|(?P<word>[^\W\d_][^\W\d]*(?:['/-][^\W\d_]+)*)"
+    r"|(?P<word>[^\W\d_][^\W\d]*+(?:['/-][^\W\d_]++)*+)"
     r"|(?P<eq>(?<![<>!=])=(?![>=])|==|≈)"
     r"|(?P<op>\*\*|[-+*/^²³])"
-    r"|(?P<lp>[(\[])|(?P<rp>[)\]])|(?P<pct>%)|(?P<space>\s+)"
+    r"|(?P<lp>[(\[])|(?P<rp>[)\]])|(?P<pct>%)"
     r"|(?P<bound><<|>>|=>|<=|>=|!=|[.,:;?!|\"“”→⇒≠<>≤≥—…])"
-    r"|(?P<bad>.)",
+    r"|(?P<bad>.))",
     re.DOTALL,
 )
+_KINDS = {"num": _NUM, "note": _NOTE, "word": _WORD, "eq": _EQ, "op": _OP, "lp": _LP, "rp": _RP, "pct": _PCT}
 _PLAIN_NUMBER = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+")
 _WORD_OPERATORS = {"times": "*", "plus": "+", "minus": "-", "x": "*"}
 _TWO_WORD_OPERATORS = {"divided": "/", "multiplied": "*"}
 _UNITS = frozenset("km cm mm dm kg mg ml dl lb lbs oz ft hr hrs in yd".split())
 _LETTER_UNITS = frozenset("gmlhs")  # "3 m" may be three of a variable as well: doubtful
 _LETTER_WORDS = _LETTER_UNITS | {"a", "i"}
-_OPERAND_NEXT = re.compile(r"\s*[0-9(.]")
+_OPERAND_NEXT = re.compile(r"\s*+[0-9(.]")
+_BY_NEXT = re.compile(r" by(?=\s*+[0-9(])")
 _ATTACHED_LETTERS = re.compile(r"[^\W\d_]+")
 _CONTINUED = re.compile(r"\n(?=[ ]*[=≈][^=])|(?<=[=≈])\n|(?<=[=≈] )\n")
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     text: str
     start: int
@@ -322,29 +391,23 @@ class _Token:
     glued: bool  # nothing stands between it and the token before
 
 
-def _tokens(line: str, offset: int) -> list[_Token]:
-    """A line's tokens; positions are the text's."""
+def _tokens(line: str, offset: int, most: int) -> list[_Token]:
+    """Return a line's tokens, no more than `most`; positions are the text's."""
     out: list[_Token] = []
-    position = 0
-    while position < len(line):
-        match = _TOKEN.match(line, position)
-        if match is None:  # never: the last branch takes any character
-            break
-        kind, text, end = match.lastgroup or "bad", match[0], match.end()
-        if kind == "space":
-            position = end
-            continue
-        if kind == "num":
-            kind, end = _number_kind(line, position, end)
-            text = line[position:end]
-        elif kind == "word":
+    end = 0
+    while len(out) < most and (match := _TOKEN.match(line, end)):
+        group = match.lastgroup or ""
+        start, before, text = match.start(group), end, match[group]
+        kind, end = _KINDS.get(group, group), match.end()
+        if kind == _NUM:
+            kind, end = _number_kind(line, start, end)
+            text = line[start:end]
+        elif kind == _WORD:
             kind, text, end = _word_kind(line, text, end, out)
-        glued = bool(out) and out[-1].end == position + offset
-        kind = {"lp": _LP, "rp": _RP, "eq": _EQ, "pct": _PCT, "bound": _BOUND}.get(kind, kind)
+        glued = bool(out) and before == start
         if glued and kind == _NUM and out[-1].kind == _WORD:
             kind = _BAD  # "A1", "CO2"
-        out.append(_Token(kind, text, position + offset, end + offset, glued))
-        position = end
+        out.append(_Token(kind, text, start + offset, end + offset, glued))
     return out
 
 
@@ -369,7 +432,7 @@ def _word_kind(line: str, text: str, end: int, before: list[_Token]) -> tuple[st
     """A word, an operator in words ("5 times 3", "5 x 3"), or a variable."""
     word = text.lower()
     after_operand = bool(before) and before[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
-    if word in _TWO_WORD_OPERATORS and (by := re.compile(r" by(?=\s*[0-9(])").match(line, end)):
+    if word in _TWO_WORD_OPERATORS and (by := _BY_NEXT.match(line, end)):
         return _OP, _TWO_WORD_OPERATORS[word], by.end()
     if word in _WORD_OPERATORS and after_operand and _OPERAND_NEXT.match(line, end):
         return _OP, _WORD_OPERATORS[word], end
@@ -606,26 +669,19 @@ class _Parser:
         return whole + numerator / denominator
 
     def skip_units(self) -> None:
-        words = 0
+        words = clauses = 0
         while (token := self.peek()) is not None and token.kind in (_WORD, _NOTE):
             if token.kind == _WORD:
                 word = token.text.lower()
                 if word == "of" and (following := self.peek(1)) is not None and following.kind in (_NUM, _LP):
                     break
                 words += 1
+                clauses += word in _CLAUSE_WORDS and word not in _HARMLESS
                 self.side.doubts |= word in _LETTER_UNITS
                 self.side.units |= {part.rstrip("s") for part in re.split(r"[/-]", word)} & _MEASURES_SINGULAR
-                self.side.doubts |= (
-                    word in _CLAUSE_WORDS and word not in _HARMLESS and self.operator_ahead()
-                ) or words > 8
             self.at += 1
-
-    def operator_ahead(self) -> bool:
-        """Whether the words lead up to an operator: only there they could hide a boundary of the expression."""
-        at = self.at
-        while at < self.stop and self.tokens[at].kind in (_WORD, _NOTE):
-            at += 1
-        return at < self.stop and self.tokens[at].kind == _OP
+        # Only where the words lead up to an operator could they hide a boundary of the expression.
+        self.side.doubts |= words > 8 or (clauses > 0 and token is not None and token.kind == _OP)
 
     def bounded(self, value: Fraction) -> Fraction:
         if value.numerator.bit_length() > _MAX_BITS or value.denominator.bit_length() > _MAX_BITS:
@@ -657,23 +713,37 @@ _BEFORE_LONE = frozenset("so thus therefore then and since because as is means h
 
 
 def _left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_Side, int] | None:
-    """The longest closed expression that ends right before the sign, and where it starts."""
-    lowest = max(0, equals - _MAX_TOKENS)
-    for at in range(equals - 1, lowest - 1, -1):
-        if tokens[at].kind in (_EQ, _BOUND):
-            lowest = at + 1
-            break
-    for at in range(lowest, equals):
+    """Return the longest closed expression that ends right before the sign, and where it starts.
+
+    Each token is read once: what ends before the sign, or breaks off, is nowhere the beginning of what reaches it.
+    """
+    at = lowest = _first_of_side(tokens, equals)
+    while at < equals:
         token = tokens[at]
         if token.kind not in (_NUM, _LP) and not (token.kind == _OP and token.text == "-" and _is_sign(tokens, at)):
+            at += 1
             continue
+        parser = _Parser(tokens, at, equals, percent)
         try:
-            side = _Parser(tokens, at, equals, percent).read()
+            side = parser.read()
         except _UnreadableError:
+            at = max(at + 1, parser.at)
             continue
         if side.stop == equals:
             return (side, at) if _closed_on_the_left(tokens, at, lowest, side) else None
+        at = max(at + 1, side.stop)
     return None
+
+
+def _first_of_side(tokens: list[_Token], equals: int) -> int:
+    """Return where the left side may begin: behind what no expression runs across, an open parenthesis among it."""
+    lowest, depth = max(0, equals - _MAX_SIDE), 0
+    for at in range(equals - 1, lowest - 1, -1):
+        kind = tokens[at].kind
+        depth += (kind == _RP) - (kind == _LP)
+        if kind in (_EQ, _BOUND, _BAD) or depth < 0:
+            return at + 1
+    return lowest
 
 
 def _is_sign(tokens: list[_Token], at: int) -> bool:
@@ -724,7 +794,7 @@ def _right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side |
         at += 1
     if at < len(tokens) and tokens[at].text == "≈":  # "= ~5"
         about, at = True, at + 1
-    stop = min(len(tokens), at + _MAX_TOKENS)
+    stop = min(len(tokens), at + _MAX_SIDE)
     try:
         side = _Parser(tokens, at, stop, percent).read()
     except _UnreadableError:
@@ -745,14 +815,14 @@ _ROUNDS = re.compile(
 )
 
 
-def _is_true(left: _Side, right: _Side, line: str) -> bool | None:
+def _is_true(left: _Side, right: _Side, rounds: bool) -> bool | None:
     """True, false, or None where nobody can be sure."""
     if left.value == right.value:
         return True
     if left.operators and right.literal is not None:
-        close = _rounded(left, right, line)
+        close = _rounded(left, right, rounds)
     elif right.operators and left.literal is not None:
-        close = _rounded(right, left, line)
+        close = _rounded(right, left, rounds)
     else:
         inexact = "/" in left.operators + right.operators or right.about
         close = None if inexact and abs(left.value - right.value) <= abs(left.value) * _CENT * 2 else False
@@ -764,8 +834,8 @@ def _is_true(left: _Side, right: _Side, line: str) -> bool | None:
     return None if doubtful or runs_on or converted else False
 
 
-def _rounded(side: _Side, shown: _Side, line: str) -> bool | None:
-    """Whether a literal is the side's value, rounded to the digits that it shows."""
+def _rounded(side: _Side, shown: _Side, rounds: bool) -> bool | None:
+    """Whether a literal is the side's value, rounded to the digits that it shows; `rounds`: the line says so."""
     digits = (shown.literal or "").replace(",", "")
     places = len(digits.partition(".")[2])
     unit = Fraction(1, 10**places)
@@ -776,7 +846,7 @@ def _rounded(side: _Side, shown: _Side, line: str) -> bool | None:
     if about:
         return off < unit
     if "/" in side.operators:
-        if places or _ROUNDS.search(line):
+        if places or rounds:
             return off < unit
         if off < unit:  # 290 / 3 = 97 is rounding; 5 / 2 = 3 may be meant so
             return True if off <= unit / 2 and off <= abs(side.value) / 20 else None
@@ -786,7 +856,7 @@ def _rounded(side: _Side, shown: _Side, line: str) -> bool | None:
     return False
 
 
-def _with_remainder(tokens: list[_Token], left: _Side, right: _Side) -> bool | None:
+def _with_remainder(tokens: list[_Token], equals: int, left: _Side, right: _Side) -> bool | None:
     """`17 / 5 = 3 R 2`: None if there is no remainder."""
     at = right.stop
     words = 0
@@ -804,26 +874,26 @@ def _with_remainder(tokens: list[_Token], left: _Side, right: _Side) -> bool | N
     if not later or left.operators != "/" or right.literal is None:
         return None
     rest = _literal(later[0])
-    divisor = next((_literal(t) for t in reversed(tokens) if t.kind == _NUM and t.end == left.end), None)
+    divisor = next((_literal(t) for t in reversed(tokens[:equals]) if t.kind == _NUM and t.end == left.end), None)
     if divisor is None or not divisor:
         return None
     return 0 <= rest < divisor and left.value == right.value + rest / divisor
 
 
-def _judge(tokens: list[_Token], equals: int, line: str) -> tuple[int, int, bool] | None:
+def _judge(tokens: list[_Token], equals: int, line: "_Line") -> tuple[int, int, bool] | None:
     """The equation at one sign: start, end, truth; None if it isn't closed arithmetic or not sure."""
-    left = _left_side(tokens, equals, _CENT)
     right = _right_side(tokens, equals, _CENT)
+    left = None if right is None else _left_side(tokens, equals, _CENT)
     if left is None or right is None or not (left[0].operators or right.operators):
         return None
     start = tokens[left[1]].start
-    verdict = _with_remainder(tokens, left[0], right)
+    verdict = _with_remainder(tokens, equals, left[0], right)
     if verdict is None:
-        verdict = _is_true(left[0], right, line)
+        verdict = _is_true(left[0], right, line.rounds)
     if verdict is False and (left[0].percent or right.percent):  # 5 / 20 * 100 = 25%
         for other in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
             again_left, again_right = _left_side(tokens, equals, other[0]), _right_side(tokens, equals, other[1])
-            if again_left and again_right and _is_true(again_left[0], again_right, line):
+            if again_left and again_right and _is_true(again_left[0], again_right, line.rounds):
                 verdict = True
     return None if verdict is None else (start, right.end, verdict)
 
@@ -831,24 +901,50 @@ def _judge(tokens: list[_Token], equals: int, line: str) -> tuple[int, int, bool
 # --- Equations: the text ----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Line:
+    text: str
+
+    @cached_property
+    def rounds(self) -> bool:
+        """Whether the line speaks of rounding, or of what remains."""
+        return _ROUNDS.search(self.text) is not None
+
+
 def equations(text: str) -> tuple[Equation, ...]:
     """The closed equations of a text, in order; spans are the text's own, markup included.
 
-    "Cost: $5 × 3 = $16" -> (Equation(7, 18, "5 × 3 = $16", False),). Empty for texts over 50,000 characters.
+    "Cost: $5 × 3 = $16" -> (Equation(7, 18, "5 × 3 = $16", False),). What `read_equations` doesn't read has none.
     """
-    if len(text) > MAX_TEXT or not any(sign in text for sign in ("=", "≈", "equal", "\\approx")):
-        return ()
+    return read_equations(text)[0]
+
+
+def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
+    """Return a text's equations, and in words the limit where it, or the rest of it, was not read."""
+    if limit := name_limit(text):
+        return (), limit
+    if not any(sign in text for sign in _SIGNS):
+        return (), ""
     plain = _CONTINUED.sub(" ", blank_markup(text))
-    found = [Equation(start, end, text[start:end], true) for start, end, true in _found(plain)]
-    return tuple(found)
-
-
-def _found(plain: str) -> Iterator[tuple[int, int, bool]]:
-    offset = 0
+    out: list[Equation] = []
+    offset, left = 0, MAX_TOKENS
     for line in plain.split("\n"):
         if "=" in line or "≈" in line:
-            tokens = _tokens(line, offset)
-            for at, token in enumerate(tokens):
-                if token.kind == _EQ and (judged := _judge(tokens, at, line)) is not None:
-                    yield judged
+            tokens = _tokens(line, offset, left + 1)
+            left -= len(tokens)
+            if left < 0:
+                return tuple(
+                    out
+                ), f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"
+            out += [Equation(start, end, text[start:end], true) for start, end, true in _judged(tokens, _Line(line))]
         offset += len(line) + 1
+    return tuple(out), ""
+
+
+_SIGNS = ("=", "≈", "equal", "\\approx")
+
+
+def _judged(tokens: list[_Token], line: _Line) -> Iterator[tuple[int, int, bool]]:
+    for at, token in enumerate(tokens):
+        if token.kind == _EQ and (judged := _judge(tokens, at, line)) is not None:
+            yield judged

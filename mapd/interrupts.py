@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+from mapd.characters import visible
+
 CODE = 130  # as a shell says of a program that Ctrl+C ended
 NOTHING = "interrupted before anything was begun"
 HALF = "interrupted: what was finished is kept, and nothing half-done"
@@ -25,7 +27,7 @@ HALF = "interrupted: what was finished is kept, and nothing half-done"
 def say(line: str) -> None:
     """Write one line to standard error, also where nobody reads it any more."""
     with suppress(OSError):
-        os.write(2, f"mapd: {line}\n".encode(errors="replace"))
+        os.write(2, f"mapd: {visible(line)}\n".encode(errors="replace"))
 
 
 class Stop:

@@ -4,13 +4,17 @@
     REVIEW.sha256   -> names this wording in every review that was asked for with it
 
 What comes from elsewhere stands between tags (<question> … </question>), so that a teacher can tell it from the task.
-In substance the prompts are the released code's (facts/paper.md); the words are ours.
+No text can close its own: where one holds something that looks like a tag of ours, all tags of that prompt carry a
+number that stands in none of its texts (<question-5e0c91d2>). The number is made from the texts, so the same content
+gives the same prompt. In substance the prompts are the released code's; the words are ours.
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from mapd.characters import HIDDEN
 from mapd.models.base import Message
 from mapd.questions.grading import Task
 from mapd.questions.options import lettered
@@ -42,8 +46,46 @@ class Prompt:
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
     def fill(self, **fields: str) -> tuple[Message, ...]:
-        """The messages to send. A field's text is put in once and never read for further fields."""
-        return Message("system", self.system), Message("user", self.user.format(**fields))
+        """Return the messages to send. A field's text is put in once and never read for further fields."""
+        wording = _TAG.sub(rf"\1\2{_number(fields.values())}>", self.user)
+        return Message("system", self.system), Message("user", wording.format(**fields))
+
+
+QUESTION, ANSWER, SOLUTION, GOLD = TAGS = ("question", "student_answer", "solution", "correct_answer")
+_TAG = re.compile(rf"(</?)({'|'.join(TAGS)})>")
+_OPENING = re.compile(rf"<{QUESTION}(-[0-9a-f]+)?>\n")
+_LOOKS_LIKE_ONE = re.compile(rf"(?:<|&lt;?|&#)[^\w\n]{{0,9}}(?:{'|'.join(tag.replace('_', '.?') for tag in TAGS)})")
+
+
+def _number(texts: Collection[str]) -> str:
+    """Return what the tags around these texts carry: nothing, or a number that none of the texts holds."""
+    if not any(_LOOKS_LIKE_ONE.search(_as_it_looks(text)) for text in texts):
+        return ""
+    digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    while any(digest[:8] in text.casefold() for text in texts):
+        digest = hashlib.sha256(digest.encode()).hexdigest()
+    return f"-{digest[:8]}"
+
+
+def _as_it_looks(text: str) -> str:
+    """Return a text as a reader may take it: small letters, wide signs as narrow ones, nothing that can't be seen."""
+    return HIDDEN.sub("", text).translate(_NARROW).lower()
+
+
+_NARROW = {0xFEE0 + sign: sign for sign in range(0x21, 0x7F)} | dict.fromkeys(map(ord, "‹〈⟨《«˂﹤"), "<")
+
+
+def read(content: str) -> dict[str, str]:
+    """Return the texts of a filled prompt by their tag, as a teacher finds them; empty where it asks nothing."""
+    opening = _OPENING.search(content)
+    number = (opening[1] or "") if opening else ""
+    fields = {}
+    for tag in TAGS:
+        _, opened, behind = content.partition(f"<{tag}{number}>\n")
+        text, closed, _ = behind.partition(f"\n</{tag}{number}>")
+        if opened and closed:
+            fields[tag] = text
+    return fields if QUESTION in fields else {}
 
 
 EXAM = Prompt("exam", "You solve questions step by step.", "{question}\n{form}")

@@ -1,6 +1,5 @@
-"""The rules of the committee and of people: scores, means, policies, verdicts, judgements. Pure, no I/O.
+"""The rules of the committee and of people: means, policies, verdicts, judgements. Pure, no I/O.
 
-    parse_score("… The steps are sound. Score: [4]")              -> Vote 4
     decide_rationale([5, None], PAPER, checks)                    -> accepted, mean 5
     decide_rationale([5, None], STRICT, checks)                   -> undecided: 1 valid vote, 2 needed
     ruling([accept by ann, reject by bob])                        -> conflict
@@ -9,7 +8,6 @@ Source: arXiv 2410.03663, section 3; the rule "mean > 3, strictly" is the releas
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -17,94 +15,6 @@ from fractions import Fraction
 
 from mapd.checks import State
 from mapd.errors import BadInput
-
-
-class VoteStatus(StrEnum):
-    """What was found where a score was looked for: a vote, or the reason why there is none."""
-
-    OK = "ok"
-    EMPTY = "empty text"
-    NOTHING = "no score found"
-    SEVERAL = "two different scores"
-    OUTSIDE = "outside 1-5"
-    FRACTION = "not a whole number"
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedScore:
-    """A score of 1-5, or None with the reason; `raw` is what was read, word for word."""
-
-    score: int | None
-    status: VoteStatus
-    raw: str | None = None
-
-
-_NUMBER = r"[-−+]?\d+(?:[.,]\d+)?"
-_SCALE = r"(?:\s*(?:/|out\s+of|of)\s*(?P<scale>\d+))?"
-_LABEL = r"(?:final\s+)?(?:score|rating|grade|verdict|evaluation|mark)"
-# "[5]", "[4/5]", "[Score: 4]", "\boxed{4}", "[[5]]"; not "[1-5]", which echoes the scale, nor "[4]2", a formula
-_BRACKETED = re.compile(
-    rf"(?:\[|\\boxed\{{)\s*(?:{_LABEL}\s*[:=]?\s*)?\**(?P<n>{_NUMBER}){_SCALE}\**\s*(?:\]|\}})(?!\d)", re.IGNORECASE
-)
-# "Score: 4", "Rating (1-5): **4**", "score is 4/5", "I would score this rationale a 4", "a score of 4 out of 5"
-_LABELLED = re.compile(
-    rf"\b{_LABEL}\b\s*(?:\(\s*1\s*[-–to]+\s*5\s*\))?[\s*_]*"
-    rf"(?::|=|-|is|of|would\s+be|(?:this|the|it)(?:\s+\w+){{0,2}}\s+(?:a|an|as|at))?[\s*_]*(?P<n>{_NUMBER})(?!\w){_SCALE}",
-    re.IGNORECASE,
-)
-# "4 out of 5" and "4/5 stars"; "4 out of 5 apples" speaks of the question
-_OUT_OF = re.compile(
-    rf"(?P<n>{_NUMBER})\s*(?:(?P<scale>5)\s*stars|(?:/|out\s+of)\s*(?P<five>5))(?=\s*(?:stars?|points?)?\s*(?:[.!,;:)\]*]|$))",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
-def parse_score(text: str, question: str = "") -> ParsedScore:
-    """The reviewer's score in its text: bracketed if there is one, else labelled, else "4 out of 5".
-
-    A number that merely stands in the text is never a score (the released code took 83, a number of the question's,
-    for one), nor is a phrase that stands in `question`, nor one that a calculation arrives at ("= [145]").
-    """
-    if not text.strip():
-        return ParsedScore(None, VoteStatus.EMPTY)
-    for pattern in (_BRACKETED, _LABELLED, _OUT_OF):
-        found = [m for m in pattern.finditer(text) if not _belongs_to_the_question(m, text, question)]
-        if found:
-            return _one_score(found)
-    return ParsedScore(None, VoteStatus.NOTHING)
-
-
-def _belongs_to_the_question(match: re.Match[str], text: str, question: str) -> bool:
-    if text[: match.start()].rstrip().endswith(("=", "≈")):
-        return True  # a step of a calculation
-    phrase = match.group().strip()
-    return len(phrase) > 2 and not phrase.isdigit() and phrase.casefold() in question.casefold()
-
-
-def _one_score(found: Sequence[re.Match[str]]) -> ParsedScore:
-    """The one score that all matches agree on."""
-    parsed = {_as_score(m): None for m in found}  # an ordered set
-    if len({(p.score, p.raw if p.score is None else None) for p in parsed}) > 1:
-        return ParsedScore(None, VoteStatus.SEVERAL, " and ".join(str(p.raw) for p in parsed))
-    return next(iter(parsed))
-
-
-def _as_score(match: re.Match[str]) -> ParsedScore:
-    groups = match.groupdict()
-    raw, scale = match["n"], groups.get("scale") or groups.get("five")
-    value = Fraction(raw.replace("−", "-").replace(",", "."))
-    shown = f"{raw}/{scale}" if scale else raw
-    if value.denominator != 1:
-        return ParsedScore(None, VoteStatus.FRACTION, shown)
-    if scale not in (None, "5"):
-        return ParsedScore(None, VoteStatus.OUTSIDE, shown)
-    return vote(int(value), shown)
-
-
-def vote(value: int, raw: str | None = None) -> ParsedScore:
-    """An integer as a vote: 1-5, else no vote with its reason (a file's 0 or 83 is kept, and counted)."""
-    raw = str(value) if raw is None else raw
-    return ParsedScore(value, VoteStatus.OK, raw) if 1 <= value <= 5 else ParsedScore(None, VoteStatus.OUTSIDE, raw)
 
 
 def mean(scores: Iterable[int | Fraction | None]) -> Fraction | None:

@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "mapd").rglob("*.py"))
 PURE = (
+    "characters.py",
+    "scores.py",
     "verdicts.py",
     "checks.py",
     "questions/grading.py",
@@ -33,6 +35,7 @@ PURE = (
     "curation/suspicion.py",
     "curation/places.py",
     "curation/first.py",
+    "curation/named.py",
     "curation/practice.py",
     "curation/records.py",
     "curation/figures.py",

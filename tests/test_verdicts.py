@@ -1,4 +1,4 @@
-"""The rules: scores, means, policies, verdicts, judgements."""
+"""The rules: means, policies, verdicts, judgements."""
 
 from fractions import Fraction
 
@@ -22,7 +22,6 @@ from mapd.verdicts import (
     Policy,
     Ruling,
     Verdict,
-    VoteStatus,
     decide_feedback,
     decide_rationale,
     final_verdict,
@@ -30,109 +29,10 @@ from mapd.verdicts import (
     in_force,
     leniency,
     mean,
-    parse_score,
     ruling,
-    vote,
 )
 
 SOUND = CheckStates(State.HOLDS, State.HOLDS, State.HOLDS)
-
-SCORES = [
-    ("[5]", 5),
-    ("The rationale is correct and sound. Final answer: [5]", 5),
-    ("[4/5]", 4),
-    ("[ 3 ]", 3),
-    ("[[4]]", 4),
-    ("**[2]**", 2),
-    ("[**2**]", 2),
-    ("[Score: 4]", 4),
-    ("\\boxed{4}", 4),
-    ("Score: 4", 4),
-    ("Score: 4.", 4),
-    ("Score - 4", 4),
-    ("Score: **4**", 4),
-    ("**Score:** 4", 4),
-    ("Score (1-5): 4", 4),
-    ("Score (1 to 5): 4", 4),
-    ("Score: 4/5", 4),
-    ("Final score is 4 out of 5.", 4),
-    ("My rating: 3", 3),
-    ("I would rate it as good. Rating is 2", 2),
-    ("I give a score of 4.", 4),
-    ("The rationale is sound: 4 out of 5.", 4),
-    ("I give it 4/5", 4),
-    ("On a scale of [1-5] I say [4].", 4),
-    ("The scale is 1-5. Score: 5. As said, the score is 5", 5),
-    ("[5] because each step is right. [5]", 5),
-    ("290 / 2 = [145], as the rationale says. [5]", 5),
-    ("It reaches 3 + 2 = [5] pens by guessing. Score: [2]", 2),
-]
-
-NO_VOTES = [
-    ("", VoteStatus.EMPTY),
-    (" \n ", VoteStatus.EMPTY),
-    ("The rationale is correct.", VoteStatus.NOTHING),
-    ("There are 83 apples, so the answer of 83 is right.", VoteStatus.NOTHING),
-    ("The student has 4 apples and 5 pears.", VoteStatus.NOTHING),
-    ("Step 4 is wrong.", VoteStatus.NOTHING),
-    ("4 out of 5 apples are red, so it is right.", VoteStatus.NOTHING),
-    ("290 / 2 = [145]", VoteStatus.NOTHING),
-    ("By the identity [4]2 is actually (4*2)*4.", VoteStatus.NOTHING),
-    ("[1-5]", VoteStatus.NOTHING),
-    ("[0]", VoteStatus.OUTSIDE),
-    ("[6]", VoteStatus.OUTSIDE),
-    ("[83]", VoteStatus.OUTSIDE),
-    ("[-4]", VoteStatus.OUTSIDE),
-    ("Score: 83", VoteStatus.OUTSIDE),
-    ("Score: 8/10", VoteStatus.OUTSIDE),
-    ("[4/10]", VoteStatus.OUTSIDE),
-    ("[4.5]", VoteStatus.FRACTION),
-    ("Score: 4.5", VoteStatus.FRACTION),
-    ("[4] or perhaps [3]", VoteStatus.SEVERAL),
-    ("[5] for correctness, [3] for soundness", VoteStatus.SEVERAL),
-    ("[145] is right, so [5]", VoteStatus.SEVERAL),
-    ("Score: 4. On reflection, score: 2.", VoteStatus.SEVERAL),
-]
-
-
-@pytest.mark.parametrize(("text", "score"), SCORES)
-def test_a_score_is_read(text: str, score: int) -> None:
-    assert parse_score(text).score == score
-
-
-@pytest.mark.parametrize(("text", "status"), NO_VOTES)
-def test_what_is_no_score_is_no_vote_with_its_reason(text: str, status: VoteStatus) -> None:
-    parsed = parse_score(text)
-    assert (parsed.score, parsed.status) == (None, status)
-
-
-def test_a_phrase_of_the_question_is_never_a_score() -> None:
-    question = "Ann answers 4 out of 5. How many are left?"
-    assert parse_score("It repeats that Ann answers 4 out of 5.", question).score is None
-    assert parse_score("It repeats that Ann answers 4 out of 5.").score == 4  # without the question it can't be known
-
-
-@given(st.integers(1, 5), st.sampled_from(["[{}]", "Score: {}", "score: {}/5", "I give it {} out of 5.", "[[{}]]"]))
-def test_every_score_in_every_style(score: int, style: str) -> None:
-    assert parse_score("Each step is right. " + style.format(score)).score == score
-
-
-@given(st.integers().filter(lambda n: not 1 <= n <= 5))
-def test_nothing_outside_1_to_5_is_a_vote(number: int) -> None:
-    assert parse_score(f"[{number}]").score is None
-    assert (vote(number).score, vote(number).status, vote(number).raw) == (None, VoteStatus.OUTSIDE, str(number))
-
-
-@given(st.text(max_size=300))
-def test_any_text_gives_a_vote_or_a_reason(text: str) -> None:
-    parsed = parse_score(text)
-    assert (parsed.score is not None) == (parsed.status is VoteStatus.OK)
-    assert parsed.score is None or 1 <= parsed.score <= 5
-
-
-def test_a_megabyte_of_brackets_comes_to_an_end() -> None:
-    assert parse_score("[" * 1_000_000).score is None
-    assert parse_score("score " * 200_000).score is None
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(1, 5))))

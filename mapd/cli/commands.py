@@ -19,6 +19,7 @@ from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
 from mapd import interrupts
+from mapd.characters import visible
 from mapd.cli import (
     archive,
     attempts,
@@ -35,7 +36,7 @@ from mapd.cli import (
     results,
     trash,
 )
-from mapd.cli.shared import AsJson, console, line, opened, person_of, show
+from mapd.cli.shared import AsJson, line, opened, person_of, show
 from mapd.errors import BadInput, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
@@ -87,13 +88,13 @@ def run_app(
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
     engine = opened()  # what can't be used is said before a server starts
     if with_demo and recorded.load(engine, Settings().home, by=person_of(None)):
-        console.print("the recorded demo is loaded: its teachers are simulated")
+        line("the recorded demo is loaded: its teachers are simulated")
     with db.reading(engine) as session:
         project = queries.project_name(session) or Settings().project
     script = Path(__file__).parents[2] / "app.py"
     if not script.is_file():
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
-    console.print(f"MAPD Studio: http://127.0.0.1:{port}   project {project}   (Ctrl+C ends it)")
+    line(f"MAPD Studio: http://127.0.0.1:{port}   project {project}   (Ctrl+C ends it)")
     sys.stdout.flush()
     home = str(Settings().home.resolve())  # streamlit reads its configuration from the folder it starts in
     os.chdir(script.parent)
@@ -137,5 +138,5 @@ def run() -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    sys.stderr.write("mapd: " + " ".join(message.split()) + "\n")
+    sys.stderr.write(f"mapd: {visible(' '.join(message.split()))}\n")
     return code

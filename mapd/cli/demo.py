@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from mapd import loop, results, work
 from mapd.cli import jobs
@@ -135,7 +134,7 @@ def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult
     for name, family in (*by_family.items(), ("all", overall)):
         cells = (*_cells(family.before), *_cells(family.after), f"{family.mcnemar_p:.2g}")
         unread = f"{family.before.no_answer} → {family.after.no_answer}"
-        table.add_row(*map(Text, (name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")))
+        table.add_row(name.replace("_", " "), *cells, unread, f"{family.majority:.1%}")
     return table
 
 

@@ -1,7 +1,5 @@
 """`mapd jobs …`, `mapd worker`: what runs, and who runs it."""
 
-import logging
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -12,7 +10,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.text import Text
 
 from mapd import committee, interrupts, jobs, work, worker
-from mapd.cli.shared import AsJson, PersonName, errors, line, moment, opened, person_of, reading, show, writing
+from mapd.cli.shared import (
+    AsJson,
+    PersonName,
+    errors,
+    line,
+    log_to_terminal,
+    moment,
+    opened,
+    person_of,
+    reading,
+    show,
+    writing,
+)
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -168,7 +178,6 @@ def run_worker(
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Take jobs and do them, until Ctrl+C. The app starts one by itself."""
-    logging.basicConfig(stream=sys.stderr, format="mapd: %(message)s")
-    logging.getLogger("mapd").setLevel(logging.INFO)
+    log_to_terminal()
     worker.serve(Settings(), name or worker.default_name(), wait=wait, with_parent=with_parent)
     raise typer.Exit(interrupts.CODE)

@@ -117,6 +117,8 @@ def judge_all(
         one_of("--verdict", verdict, list(Verdict))
     if people is not None:
         one_of("--people", people, listing.PEOPLE)
+    if len(words) > listing.LONGEST_SEARCH:
+        raise BadInput(f"--words takes at most {listing.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
     if words and not listing.phrases_of(words):
         raise BadInput(f"--words looks for words, and there is none in: {words}")
     with reading() as session:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from mapd.cli.shared import (
     AsJson,
@@ -255,7 +254,7 @@ def list_questions(as_json: AsJson = False) -> None:
         table.add_column(column, justify="right")
     for one in known:
         source = f"{one.source} (simulated)" if one.simulated else one.source
-        table.add_row(*map(Text, (one.name, source, *map(str, (one.train, one.dev, one.test, one.openings)))))
+        table.add_row(one.name, source, *map(str, (one.train, one.dev, one.test, one.openings)))
     console.print(table)
 
 

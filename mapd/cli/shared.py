@@ -1,19 +1,26 @@
-"""What every command shares: its options, the store, and how a result is printed."""
+"""What every command shares: its options, the store, and how a result is printed.
 
-import json
+Names and texts are foreign: a terminal shows their control characters, in ⟨U+001B⟩, and never gets them. All that a
+command prints passes here: a result and a line (`show`, `line`, a table), a bar, an error, a line of the log.
+"""
+
+import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from mapd import interrupts
+from mapd.characters import HIDDEN, as_json, visible
 from mapd.errors import BadInput
 from mapd.people import Person, machine_user, owner
 from mapd.questions.imports import BadRow
@@ -32,8 +39,39 @@ SkipBad = Annotated[
     Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
 ]
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
-errors = Console(stderr=True, highlight=False)
+
+class Terminal(Console):
+    """A console to which text is only text: no markup, no emoji, no control character but those that rich makes."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Make the text of a string; rich would leave some control characters out, and send the others."""
+        return super().render_str(visible(text.replace("\r\n", "\n")), **settings)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render anything else, a bar's columns among it; a segment of rich's own control characters says so."""
+        for segment in super().render(renderable, options):
+            acts = segment.control is None and HIDDEN.search(segment.text)
+            yield Segment(visible(segment.text), segment.style) if acts else segment
+
+
+console = Terminal(width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
+errors = Terminal(stderr=True)
+
+
+class _LogLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
+def log_to_terminal() -> None:
+    """Print what this process logs, a line each, on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LogLines("mapd: %(message)s"))
+    logging.basicConfig(handlers=[handler])
+    logging.getLogger("mapd").setLevel(logging.INFO)
 
 
 def one_of(name: str, value: str, known: Iterable[str]) -> str:
@@ -106,15 +144,15 @@ def _bad_line(row: BadRow) -> str:
     faults = [{"field": name, "what": what} for name, what in row.faults]
     place = {"file": row.file, row.unit: row.number, "faults": faults}
     try:
-        return json.dumps(place | {"row": row.written}, default=repr)
+        return dumps(place | {"row": row.written}, default=repr)
     except RecursionError:
-        return json.dumps(place | {"row": "nested too deeply to be written"})
+        return dumps(place | {"row": "nested too deeply to be written"})
 
 
-def show(result: Mapping[str, Any], as_json: bool, title: str) -> None:
+def show(result: Mapping[str, Any], json: bool, title: str) -> None:
     """Print a result: one line of JSON, or the title and a line a value."""
-    if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    if json:
+        sys.stdout.write(as_json(result) + "\n")
         return
     line(title)
     for key, value in result.items():
@@ -132,7 +170,7 @@ def show(result: Mapping[str, Any], as_json: bool, title: str) -> None:
 
 def line(text: str) -> None:
     """Print one line as text."""
-    console.print(Text(text), soft_wrap=True)  # as text: nothing in a name is markup
+    console.print(text, soft_wrap=True)
 
 
 def _print_items(items: list[dict[str, Any]]) -> None:
@@ -143,5 +181,5 @@ def _print_items(items: list[dict[str, Any]]) -> None:
     words = {True: "yes", False: "no", None: "–"}
     for item in items:
         shown = (words[v] if v is None or isinstance(v, bool) else str(v) for v in map(item.get, columns))
-        table.add_row(*map(Text, shown))
+        table.add_row(*shown)
     console.print(table)

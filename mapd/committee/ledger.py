@@ -24,10 +24,10 @@ from sqlmodel import Session, col, func, select
 from mapd import prompts
 from mapd.committee.plan import Planned
 from mapd.models.base import Completion, Finish
+from mapd.scores import parse_score
 from mapd.store import claims, db
 from mapd.store import tables as t
 from mapd.teachers import cost_usd, may_answer_otherwise
-from mapd.verdicts import parse_score
 
 FOREIGN = "of an archive"  # a try that came with one: it has its place, and answers nothing here
 UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
@@ -157,7 +157,7 @@ def _row(planned: Planned, reply: str, outcome: str) -> Made | None:
             "author_id": planned.teacher.id,
         }
         return (t.Explanation, common | explanation) if outcome == Finish.OK else None
-    parsed = parse_score(reply, planned.question)
+    parsed = parse_score(reply, planned.question, planned.solution)
     if outcome != Finish.OK and (outcome != Finish.CUT_OFF or parsed.score is None):
         return None
     review = {

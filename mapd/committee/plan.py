@@ -52,7 +52,8 @@ class Planned:
     question_id: int
     attempt_id: int | None = None  # of a feedback
     explanation_id: int | None = None  # of a review: the rationale that it judges
-    question: str = ""  # of a review: what its text may quote
+    question: str = ""  # of a review: what it read, and may quote
+    solution: str = ""
 
     @property
     def key(self) -> str:
@@ -248,8 +249,9 @@ class Plan:
         )
 
     def _review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> Planned:
-        messages = prompts.review(block(question), x.text, self.golds[x.question_id])
-        return planned("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, question=question.text)
+        asked, gold = block(question), self.golds[x.question_id]
+        messages, read = prompts.review(asked, x.text, gold), {"question": asked, "solution": x.text}
+        return planned("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **read)
 
 
 def block(question: t.Question) -> str:

@@ -8,6 +8,9 @@ left out: nothing is guessed.
 """
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
 
 _WRONG = re.compile(
     r"(?<!not )(?<!no )(?<!isn't )\b(?:false|wrong|incorrect|errors?|mistakes?|mistaken|invalid|untrue)\b"
@@ -15,19 +18,27 @@ _WRONG = re.compile(
     re.IGNORECASE,
 )
 _QUOTED = re.compile(r"[“\"«`]([^“”\"«»`\n]{3,300})[”\"»`]")
-_NUMBERED = re.compile(r"\bstep\s*#?(\d{1,2})\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"\bstep\s{0,9}#?([0-9]{1,2})\b", re.IGNORECASE)
+_BLANK = re.compile(r"\s")
 BEFORE, BEHIND = 40, 60  # characters beside a step's name in which the word has to stand
+LONGEST = 100_000  # characters of a text, and of its review, that are read
+MOST = 50  # names of steps in a review that are looked at, and of them wrong ones that are looked for
 
 
 def first_wrong(text: str, review: str) -> tuple[int, int] | None:
     """Where the step stands in `text` that `review` calls wrong first; None where it names none."""
-    named = sorted([*_QUOTED.finditer(review), *_NUMBERED.finditer(review)], key=lambda m: m.start())
-    for match in named:
-        if _called_wrong(review, match):
-            found = _numbered(text, match[1]) if match.re is _NUMBERED else _quoted(text, match[1])
-            if found:
-                return found
+    steps = sorted((*_first(_QUOTED, review), *_first(_NUMBERED, review)), key=lambda m: m.start())
+    wrong = [match for match in steps if _called_wrong(review, match)]
+    quotable = _Quotable(text[:LONGEST])
+    for match in wrong[:MOST]:
+        step = _numbered(quotable.text, match[1]) if match.re is _NUMBERED else quotable.find(match[1])
+        if step:
+            return step
     return None
+
+
+def _first(pattern: re.Pattern[str], review: str) -> Iterator[re.Match[str]]:
+    return islice(pattern.finditer(review, 0, LONGEST), MOST)
 
 
 def _called_wrong(review: str, match: re.Match[str]) -> bool:
@@ -37,14 +48,29 @@ def _called_wrong(review: str, match: re.Match[str]) -> bool:
     return bool(_WRONG.search(behind) or _WRONG.search(before))
 
 
-def _quoted(text: str, quote: str) -> tuple[int, int] | None:
-    """The quoted words in the text, whatever its spaces; a quote that was cut ends in …"""
-    words = quote.strip(" .,;:…").removesuffix("...").split()
-    found = re.search(r"\s+".join(map(re.escape, words)), text, re.IGNORECASE) if words else None
-    return found.span() if found else None
+class _Quotable:
+    """A text in which quoted words are found whatever its spaces and capitals are."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def _plain(self) -> tuple[str, list[int]]:
+        """The text in small letters with single spaces, and where each of its characters stands."""
+        lower = self.text.lower() if len(self.text.lower()) == len(self.text) else self.text
+        spaced = _BLANK.sub(" ", lower)
+        places = [at for at, sign in enumerate(spaced) if sign != " " or spaced[at - 1 : at] != " "]
+        return "".join(map(spaced.__getitem__, places)), places
+
+    def find(self, quote: str) -> tuple[int, int] | None:
+        """Where the quoted words stand; a quote that was cut ends in …"""
+        words = " ".join(quote.lower().strip(" .,;:…").removesuffix("...").split())
+        plain, places = self._plain
+        at = plain.find(words) if words else -1
+        return None if at < 0 else (places[at], places[at + len(words) - 1] + 1)
 
 
 def _numbered(text: str, number: str) -> tuple[int, int] | None:
     """The line that carries this number."""
-    found = re.search(rf"^[ \t]*(?:step\s*)?{number}\s*[.):].*$", text, re.IGNORECASE | re.MULTILINE)
-    return found.span() if found else None
+    line = re.search(rf"^[ \t]*+(?:step\s{{0,9}})?{number}\s{{0,9}}[.):].*$", text, re.IGNORECASE | re.MULTILINE)
+    return line.span() if line else None

@@ -31,9 +31,10 @@ from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
 from mapd.questions.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
 from mapd.questions.values import as_whole_number
+from mapd.scores import vote
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale, vote
+from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
 AUTHORS_ORDER = ("gpt", "gemini", "mistral")  # the order behind their score columns, whatever a file's keys say

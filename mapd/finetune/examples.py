@@ -11,12 +11,12 @@ prompt + rationale is one dialogue, prompt + correction + feedback the other.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mapd import prompts
 from mapd.errors import BadInput
+from mapd.models import dialogue
 from mapd.models.base import Message
 from mapd.questions.grading import Task
 from mapd.store.snapshots import FORMAT
@@ -26,6 +26,7 @@ class Tokenizer(Protocol):
     """What is asked of a student's tokenizer (transformers' has more)."""
 
     eos_token_id: int
+    all_special_tokens: list[str]
 
     def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> list[int]:
         """Text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
@@ -110,25 +111,17 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer) -> Example:
     *corrected, feedback = prompts.feedback_dialogue(
         question, task, pair["attempt"]["text"], q["gold"], pair["feedback"]["text"]
     )
-    prompt, longer = _rendered(asked, tokenizer), _rendered(corrected, tokenizer)
+    marks = dialogue.mark(corrected, tokenizer)
+    prompt, longer = (dialogue.render(turns, tokenizer, marks) for turns in (asked, corrected))
     if not longer.startswith(prompt):
         raise BadInput("the student's chat template changes earlier turns: two dialogues can't share their prompt")
     # Each part is encoded alone, as at an exam, where the student goes on behind a prompt that is encoded already.
     return Example(
-        prompt=_ids(prompt, tokenizer),
+        prompt=tuple(dialogue.encode(prompt, tokenizer, marks)),
         rationale=_completion(rationale, tokenizer),
-        correction=_ids(longer[len(prompt) :], tokenizer),
+        correction=tuple(dialogue.encode(longer[len(prompt) :], tokenizer, marks)),
         feedback=_completion(feedback, tokenizer),
     )
-
-
-def _rendered(turns: Sequence[Message], tokenizer: Tokenizer) -> str:
-    conversation = [turn._asdict() for turn in turns]
-    return tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
-
-
-def _ids(text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
-    return tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:

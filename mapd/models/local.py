@@ -32,7 +32,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GgufConfig
 
 from mapd.errors import BadInput
-from mapd.models import weights
+from mapd.models import dialogue, weights
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.models.sandbox import Template, in_a_line
 
@@ -244,9 +244,9 @@ class LocalModel:
     async def _read(self, requests: AsyncIterable[Request], arriving: asyncio.Queue[_Row | None]) -> None:
         try:
             async for request in requests:
-                turns = [turn._asdict() for turn in request.messages]
-                text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-                prompt = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+                marks = dialogue.mark(request.messages, self._tokenizer)
+                text = dialogue.render(request.messages, self._tokenizer, marks)
+                prompt = dialogue.encode(text, self._tokenizer, marks)
                 seed = request.sampling.seed
                 draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
                 arriving.put_nowait(_Row(request, prompt, draw))

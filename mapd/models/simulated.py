@@ -24,13 +24,15 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from mapd import prompts
 from mapd.checks import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.questions import generated
 from mapd.questions.generated import Edge, Herd, Inference, Kinship, Legs, Made, Sum
 from mapd.questions.grading import answers_equal, extract_answer, parse_number
-from mapd.verdicts import mean, parse_score
+from mapd.scores import parse_score
+from mapd.verdicts import mean
 
 
 class Flaw(StrEnum):
@@ -145,9 +147,9 @@ class SimulatedTeacher:
         return Completion(request.key, self._write(asked, made, rng), Finish.OK)
 
     def _write(self, asked: "_Asked", made: Made, rng: random.Random) -> str:
-        if asked.kind == "solution":
+        if asked.kind == prompts.SOLUTION:
             return self.review(made, asked.text, asked.gold, rng)
-        if asked.kind == "student_answer":
+        if asked.kind == prompts.ANSWER:
             return self.feedback(made, asked.text, asked.gold, rng).text
         return self.rationale(made, rng).text
 
@@ -176,22 +178,12 @@ class _Asked(NamedTuple):
     gold: str
 
 
-# The foreign text in the middle is read greedily, the rest anchored: tags inside it are its own
-_ABOUT_A_TEXT = re.compile(
-    r"<question>\n(.*?)\n</question>\n\n<(solution|student_answer)>\n(.*)\n</\2>\n\n"
-    r"<correct_answer>\n(.*?)\n</correct_answer>\s*\Z",
-    re.DOTALL,
-)
-_ABOUT_A_QUESTION = re.compile(r"<question>\n(.*?)\n</question>", re.DOTALL)
-
-
 def _read_prompt(messages: Sequence[Message]) -> _Asked | None:
-    prompt = messages[-1].content if messages else ""
-    if match := _ABOUT_A_TEXT.search(prompt):
-        return _Asked(match[2], match[1].strip(), match[3], match[4].strip())
-    if match := _ABOUT_A_QUESTION.search(prompt):
-        return _Asked("", match[1].strip(), "", "")
-    return None
+    fields = prompts.read(messages[-1].content) if messages else {}
+    if not fields:
+        return None
+    kind = next((tag for tag in (prompts.SOLUTION, prompts.ANSWER) if tag in fields), "")
+    return _Asked(kind, fields[prompts.QUESTION].strip(), fields.get(kind, ""), fields.get(prompts.GOLD, "").strip())
 
 
 # --- Solving: the steps, with or without a flaw, and the words -------------------------------------------------------
@@ -493,7 +485,7 @@ def measure(
             text, flawed = author.rationale(made, author.rng("measure", made.text))
             peers = [reviewer for reviewer in reviewers if reviewer is not author]
             said = [peer.review(made, text, made.gold, peer.rng("measure", made.text, text)) for peer in peers]
-            average = mean(parse_score(words, made.text).score for words in said)
+            average = mean(parse_score(words, made.text, text).score for words in said)
             count[flawed, average is not None and average > 3] += bool(peers)
     flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
     return Measured(flaws, count[True, True], rights, count[False, True])

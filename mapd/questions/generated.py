@@ -271,9 +271,9 @@ def _kinship_gold(facts: Kinship) -> str:
 
 # --- Reading a question back ----------------------------------------------------------------------------------------
 
-_HERDS = re.compile(r"\b([0-9]+) ([a-z]+?)s? and ([0-9]+) ([a-z]+?)s?\b")
-_SUM = re.compile(r"[0-9](?: [+-] [0-9])+")
-_EDGES = re.compile(r"(\w+) is (?:the (\w+) of (\w+)|(\w+)'s (\w+))\.")
+_HERDS = re.compile(r"\b([0-9]{1,3}) ([a-z]{1,20}?)s? and ([0-9]{1,3}) ([a-z]{1,20}?)s?\b")
+_SUM = re.compile(r"[0-9](?: [+-] [0-9]){1,20}")
+_EDGES = re.compile(r"\b(\w{1,20}+) is (?:the (\w{1,20}) of (\w{1,20})|(\w{1,20})'s (\w{1,20}))\.")
 
 
 def _read_legs(text: str) -> Legs | None:

@@ -13,21 +13,27 @@ matter. math-verify compares only an extracted expression that is not a plain nu
 import logging
 import re
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 # It warns about the time-outs that are left out on purpose, below: a script's standard error is ours.
 logging.getLogger("math_verify").setLevel(logging.ERROR)
 
-# Longer texts are not read: 512 tokens, the longest reply that the loop asks for, are about 3,000 characters.
-MAX_TEXT = 50_000
+# What is read of a text at most. A teacher's longest reply by default is 2,048 tokens: about 8,000 characters.
+MAX_TEXT = 100_000  # characters
+MAX_NUMBERS = 1_500  # numbers and equals signs
+MAX_SENTENCES = 5_000  # sentences and lines
 _MAX_DIGITS = 100
 _MAX_EXPRESSION = 200
-_MAX_STATEMENTS = 50
+_MAX_MARKS = 20  # marks, and statements of the answer: the last ones of a text
+_MAX_STATEMENT = 1_000  # characters behind "the answer is"
+_MAX_OF_SENTENCE = 100  # numbers and equals signs of a sentence that is asked for one number
 
 
 class Task(StrEnum):
@@ -70,7 +76,7 @@ def extract_answer(text: str, task: Task, options: Sequence[str] = ()) -> str | 
     numeric: canonical ("10,011 flowers" -> "10011"; an expression only from `\\boxed{…}`, as it stands);
     boolean: "true" or "false"; choice: the option's letter ("C"); text: the words as they stand.
     """
-    if len(text) > MAX_TEXT or not text.strip():
+    if name_limit(text) or not text.strip():
         return None
     if task is Task.NUMERIC:
         return _numeric_answer(text)
@@ -79,6 +85,27 @@ def extract_answer(text: str, task: Task, options: Sequence[str] = ()) -> str | 
     if task is Task.CHOICE:
         return _choice_answer(text, tuple(options))
     return _text_answer(text)
+
+
+@lru_cache(maxsize=64)
+def name_limit(text: str) -> str:
+    """Return the limit that a text exceeds, in words; empty where it is read.
+
+    name_limit(120_000 * "a")   -> "too long to check: 120,000 characters, 100,000 are read"
+    """
+    if len(text) > MAX_TEXT:
+        return f"too long to check: {len(text):,} characters, {MAX_TEXT:,} are read"
+    plain = blank_markup(text)
+    if (parts := count_parts(plain)) > MAX_NUMBERS:
+        return f"too much to check: {parts:,} numbers and equals signs, {MAX_NUMBERS:,} are read"
+    if (sentences := sum(1 for _ in _SENTENCE.finditer(plain))) > MAX_SENTENCES:
+        return f"too much to check: {sentences:,} sentences and lines, {MAX_SENTENCES:,} are read"
+    return ""
+
+
+def count_parts(plain: str) -> int:
+    """Count the numbers and equals signs of a blanked text."""
+    return sum(1 for _ in _PART.finditer(plain))
 
 
 def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = ()) -> bool:
@@ -102,7 +129,7 @@ def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = (
 def _gold_number(gold: str, task: Task) -> Fraction | None:
     number = parse_number(gold)
     if number is None and task is Task.NUMERIC:  # GSM8K's gold is a worked solution that ends in "#### 18"
-        answer = _numeric_answer(gold)
+        answer = extract_answer(gold, task)
         return None if answer is None else parse_number(answer)
     return number
 
@@ -117,25 +144,15 @@ _SAME_LENGTH = str.maketrans(
     | dict.fromkeys(_CURRENCY, " ")
 )
 _LATEX_WORDS = {"times": "*", "cdot": "*", "ast": "*", "div": "/", "approx": "≈", "simeq": "≈", "sim": "≈"}
-_LATEX_BLANKS = {
-    "left",
-    "right",
-    "text",
-    "textbf",
-    "mathrm",
-    "mathbf",
-    "boxed",
-    "fbox",
-    "displaystyle",
-    "quad",
-    "qquad",
-}
+_LATEX_BLANKS = "left right text textbf mathrm mathbf boxed fbox displaystyle quad qquad".split()
 _LATEX_LEFT = str.maketrans("&{}", "   ")
-_LATEX = re.compile(r"\\(?:([A-Za-z]{1,20})|(.))", re.DOTALL)
-_FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}\n]{1,60})\}\s?\{([^{}\n]{1,60})\}")
+_LATEX_WORD = re.compile(rf"\\({'|'.join([*_LATEX_WORDS, *_LATEX_BLANKS])})(?![A-Za-z])")
+_LATEX_KEPT_SIGN = re.compile(r"\\([%*])")
+_LATEX_SIGN = re.compile(r"\\[^A-Za-z]")
+_FRACTION = re.compile(r"\\[dt]?frac\s?\{([^{}\n]{1,60}+)\}\s?\{([^{}\n]{1,60}+)\}")
 _THOUSANDS_SPACE = re.compile(r"(?<=[0-9])[\u00a0\u202f\u2009](?=[0-9]{3}(?![0-9]))")
 _SIGNED_MONEY = re.compile(rf"([-−–])([{_CURRENCY}])(?=\s?[0-9])")
-_BOLD = re.compile(r"(?<=[0-9)])\*\*(?=[0-9(])|(?<=[0-9)] )\*\*(?= [0-9(])|(\*\*|__)")
+_BOLD = re.compile(r"__|(?!(?<=[0-9)])\*\*[0-9(])(?!(?<=[0-9)] )\*\* [0-9(])\*\*")  # not the power of "5**3"
 _ITALIC = re.compile(r"(?<![\w*)])\*(?=[^\W\d_])([^*\n]{1,200})\*(?![\w*(])")
 _EQUALS = re.compile(r"\b(?:is equal to|are equal to|equals to|equals)\b(?=[^.\n]{0,30}[0-9])", re.IGNORECASE)
 _BULLET = re.compile(r"^[ ]*(?:[-*•●▪>]|#{1,6}|\(?[a-zA-Z][.)])(?=[ ]+\S)", re.MULTILINE)
@@ -153,9 +170,8 @@ def blank_markup(text: str) -> str:
     out = _SIGNED_MONEY.sub(r" \1", out)
     if "\\" in out:
         out = _FRACTION.sub(_plain_fraction, out)
-        out = _LATEX.sub(_plain_latex, out)
-        out = out.translate(_LATEX_LEFT)
-    out = _BOLD.sub(lambda m: "  " if m[1] else m[0], out)
+        out = _plain_latex(out).translate(_LATEX_LEFT)
+    out = _BOLD.sub("  ", out)
     out = out.translate(_SAME_LENGTH)
     if "equal" in out:
         out = _EQUALS.sub(lambda m: "=".ljust(len(m[0])), out)
@@ -171,17 +187,11 @@ def _plain_fraction(match: re.Match[str]) -> str:
     return "((" + " " * (len(match[0]) - len(short)) + short[2:]
 
 
-def _plain_latex(match: re.Match[str]) -> str:
-    word, sign = match[1], match[2]
-    if word in _LATEX_WORDS:
-        return _LATEX_WORDS[word].ljust(len(match[0]))
-    if word in _LATEX_BLANKS:
-        return " " * len(match[0])
-    if word is not None:
-        return match[0]
-    if sign in "%*":
-        return " " + sign
-    return "\n " if sign == "\\" else "  "
+def _plain_latex(text: str) -> str:
+    """Put LaTeX's words and signs plainly. Two backslashes go first: in "\\\\%" the sign is no LaTeX."""
+    out = text.replace("\\\\", "\n ")
+    out = _LATEX_WORD.sub(lambda m: _LATEX_WORDS.get(m[1], "").ljust(len(m[0])), out)
+    return _LATEX_SIGN.sub("  ", _LATEX_KEPT_SIGN.sub(r" \1", out))
 
 
 # --- Numbers ---------------------------------------------------------------------------------------------------------
@@ -189,10 +199,13 @@ def _plain_latex(match: re.Match[str]) -> str:
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅖": (2, 5), "⅗": (3, 5)} | {
     "⅘": (4, 5), "⅙": (1, 6), "⅚": (5, 6), "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8)
 }  # fmt: skip
-_RUN = re.compile(rf"(?:(?<![0-9A-Za-z])\.)?[0-9][0-9.,:/]*|[{''.join(_VULGAR)}]")
+_SIGNS = "".join(_VULGAR)
+# Both begin with a set of characters: then the search for the next one runs in C.
+_RUN = re.compile(rf"[0-9.{_SIGNS}](?:(?<=[0-9])[0-9.,:/]*+|(?<=[{_SIGNS}])|(?<=\.)(?<![0-9A-Za-z].)[0-9][0-9.,:/]*+)")
+_PART = re.compile(rf"[0-9{_SIGNS}=≈](?:(?<=[0-9])[0-9.,:/]*+)?")
 _PLAIN = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,2})(?![\w.])")
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"[^\W\d_]{1,30}+")
 _MIXED = re.compile(r"(?: and)? +([0-9]{1,6})/([0-9]{1,6})(?![0-9/.,]*[0-9])")
 _AND_A_HALF = re.compile(r" and (?:a|one)[ -]half\b", re.IGNORECASE)
 _SCALE = re.compile(r"[ -](hundred|thousand|million|billion|trillion|dozens?)\b", re.IGNORECASE)
@@ -325,7 +338,7 @@ def parse_number(text: str) -> Fraction | None:
     plain = _SPACED_RATIO.sub(r"\1/\2", plain) if _SPACED_RATIO.fullmatch(plain) else plain
     found = list(numbers(plain))
     if not found:
-        return None if any(c.isdigit() for c in plain) else _word_number(plain)
+        return None if any(map(str.isdigit, plain)) else _word_number(plain)
     for left, right in pairwise(found):
         if _OPERATOR_BETWEEN.fullmatch(plain, left.end, right.start):
             return None
@@ -359,13 +372,15 @@ def number_text(value: Fraction) -> str:
 
 _HASHES = re.compile(r"^[ \t]*####[ \t]*([-+−$€£¥₹.0-9][^\n]{0,200})$", re.MULTILINE)
 _BOXED = re.compile(r"\\f?box(?:ed)?\s?\{")
+_BRACE = re.compile(r"[{}]")
 _STATED = re.compile(
     r"\banswer(?: to (?:the|this|your) (?:\w+ ){0,2}(?:question|problem))?\s{0,3}"
     r"(?:(?:is|was|should be|would be|must be|will be)\b[ ]*[:=]?|[:=])(?!=)[ ]*",
     re.IGNORECASE,
 )
 _NOT_THE_ANSWER = re.compile(r"(?:not|n't|incorrect|wrong|correct|right|unclear|ambiguous)\b", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?](?=[\s)\]\"'*]|$)|\n(?![ ]*[=≈])")
+_SENTENCE = re.compile(r"(?:[^.!?\n]++|[.!?](?![\s)\]\"'*]|$)|\n(?=[ ]*+[=≈]))++")
+_ALPHANUMERIC = re.compile(r"[^\W_]")
 _EXPLAINS = re.compile(
     r"[\s\W]*(?:here(?:'s| is| are)|(?:my |detailed )?(?:explanation|solution|reason(?:ing)?"
     r"|justification|rationale)|because|this is because|to (?:find|get) this"
@@ -388,8 +403,7 @@ _REFUSES = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """A sentence or a line of a blanked text, and where it stands."""
 
     text: str
@@ -399,26 +413,34 @@ class Sentence:
 
 def split_sentences(plain: str) -> list[Sentence]:
     """The sentences and lines of a blanked text that hold letter or digit; "145.5" and "\\n= 145" don't part them."""
-    out: list[Sentence] = []
-    start = 0
-    for match in _SENTENCE_END.finditer(plain):
-        out.append(Sentence(plain[start : match.start()], start, match.start()))
-        start = match.end()
-    out.append(Sentence(plain[start:], start, len(plain)))
-    return [sentence for sentence in out if any(c.isalnum() for c in sentence.text)]
+    runs = (match.span() for match in _SENTENCE.finditer(plain))
+    return [Sentence(plain[start:end], start, end) for start, end in runs if _ALPHANUMERIC.search(plain, start, end)]
 
 
 def _marked(text: str) -> list[str]:
-    """What stands in `\\boxed{…}` and behind `####`: nobody writes these but to mark the answer."""
-    found = [match[1].strip() for match in _HASHES.finditer(text)]
-    for match in _BOXED.finditer(text):
-        depth, stop = 1, min(len(text), match.end() + _MAX_EXPRESSION)
-        for at in range(match.end(), stop):
-            depth += {"{": 1, "}": -1}.get(text[at], 0)
-            if not depth:
-                found.append(text[match.end() : at].strip())
-                break
-    return found
+    """Return what stands behind `####` and in `\\boxed{…}`: nobody writes these but to mark the answer.
+
+    Each mark once, where it stands last; of more than 20 different ones the last 20.
+    """
+    marks = [match[1].strip() for match in _HASHES.finditer(text)]
+    boxes = {match.end() for match in _BOXED.finditer(text)}
+    closings = _closing_braces(text) if boxes else {}
+    for start in sorted(boxes & closings.keys()):
+        if closings[start] - start < _MAX_EXPRESSION:
+            marks.append(text[start : closings[start]].strip())
+    return list(dict.fromkeys(reversed(marks)))[_MAX_MARKS - 1 :: -1]
+
+
+def _closing_braces(text: str) -> dict[int, int]:
+    """Return the place of each closing brace by the place behind its opening one."""
+    opened: list[int] = []
+    closings = {}
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.end())
+        elif opened:
+            closings[opened.pop()] = brace.start()
+    return closings
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,21 +454,19 @@ class _Statement:
 
 def _statements(plain: str, sentences: list[Sentence]) -> list[_Statement]:
     out = []
-    for match in list(_STATED.finditer(plain))[-_MAX_STATEMENTS:]:
+    for match in deque(_STATED.finditer(plain), _MAX_MARKS):
         if _NOT_THE_ANSWER.match(plain, match.end()):
             continue
         index = bisect_right(sentences, match.end(), key=lambda s: s.end)
         if index == len(sentences):
             continue
         inline = plain[match.end() : sentences[index].end] if sentences[index].start <= match.end() else ""
-        if not any(
-            c.isalnum() for c in inline
-        ):  # "Answer:" is a heading: read on if what follows is one short statement
+        if not _ALPHANUMERIC.search(inline):  # "Answer:" is a heading: read on if what follows is one short statement
             index += bool(sentences[index].start <= match.end())
             if index >= len(sentences) or not _alone(sentences, index):
                 continue
             inline = sentences[index].text
-        out.append(_Statement(inline, match.start(), index >= len(sentences) - 1))
+        out.append(_Statement(inline[:_MAX_STATEMENT], match.start(), index >= len(sentences) - 1))
     return out
 
 
@@ -462,7 +482,7 @@ def _alone(sentences: list[Sentence], index: int) -> bool:
 
 _RESULT_BEFORE = re.compile(r"[=≈][ ]*(?:(?:about|approximately|roughly|only|a total of)[ ]+)?$")
 _GOES_ON = re.compile(
-    r"[ ]*(?:[^\W\d_][\w'/-]{0,30}[ ]+){0,6}(?:\([^()=0-9\n]{0,60}\)[ ]*)?(?:[-+*/^]|x(?=[ ]?[0-9(]))[ ]*[0-9(]"
+    r"[ ]*+(?:[^\W\d_][\w'/-]{0,30}+[ ]++){0,6}(?:\([^()=0-9\n]{0,60}+\)[ ]*+)?(?:[-+*/^]|x(?=[ ]?[0-9(]))[ ]*+[0-9(]"
 )
 _ASIDE = re.compile(r"\([^()\n]{0,200}\)")
 _SUBORDINATE = re.compile(
@@ -479,7 +499,7 @@ _COMPARES = re.compile(
 )
 _COORDINATED = re.compile(r"[^0-9]{0,80}\band (?:the )?$", re.IGNORECASE)
 _ENDS_IN_TOTAL = re.compile(
-    r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*[^0-9]*$", re.IGNORECASE
+    r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*+[^0-9]*+$", re.IGNORECASE
 )
 _CONDITION = re.compile(
     r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|although"
@@ -589,6 +609,8 @@ def _one_of_marked(marked: list[str]) -> str | None:
 
 def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
     """The number that a sentence gives as the answer, None if there are several and nothing tells which."""
+    if count_parts(sentence) > _MAX_OF_SENTENCE:
+        return None
     if "=" in sentence or "≈" in sentence:
         own = read_numbers(sentence)
         value = own.results[-1].value if own.results else None
@@ -596,7 +618,7 @@ def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
     aside = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)
     found = list(numbers(aside)) or list(numbers(sentence))
     if not found:
-        return None if any(c.isdigit() for c in sentence) else _counted_in_words(sentence)
+        return None if any(map(str.isdigit, sentence)) else _counted_in_words(sentence)
     if any(_OPERATOR_BETWEEN.fullmatch(aside, a.end, b.start) for a, b in pairwise(found)):
         return None
     if (condition := _CONDITION.match(aside)) and not any(n.start >= condition.end() for n in found):
@@ -643,7 +665,7 @@ def _rounded_in(values: set[Fraction | None], result: Fraction | None) -> Fracti
 
 
 def _counted_in_words(sentence: str) -> Fraction | None:
-    value = _word_number(sentence)
+    value = _word_number(sentence) if len(sentence) <= _MAX_STATEMENT else None
     # "one of the boys" counts nothing
     return None if value == 1 and len(sentence.split()) > 3 else value
 
@@ -670,9 +692,7 @@ def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fractio
 
 
 def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
-    index = len(sentences) - 1
-    while index and not reading.inside(sentences[index].start, sentences[index].end):
-        index -= 1
+    index = _last_with_number(reading, sentences)
     last = sentences[index]
     value = value_of(last.text, reading)
     if CONCLUDES.match(last.text):
@@ -682,10 +702,18 @@ def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
     return _Conclusion(value, False, index)
 
 
+def _last_with_number(reading: Reading, sentences: list[Sentence]) -> int:
+    """Return the index of the last sentence that holds a number; 0 where none does."""
+    for number in reversed(reading.numbers):
+        index = bisect_right(sentences, number.start, key=lambda s: s.start) - 1
+        if index >= 0 and number.end <= sentences[index].end:  # else the sentence's "!" was read as a factorial
+            return index
+    return 0
+
+
 def _is_final(reading: Reading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
     """Whether a last sentence without a "therefore" gives the answer all the same."""
-    others = [s for s in sentences if s is not last and reading.inside(s.start, s.end)]
-    if not others and (len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0])):
+    if len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0]):
         return True
     if _COMPARES.search(last.text.rpartition("=")[2]) and (
         "=" in last.text or _is_calculated(value, reading.before(last.start))
@@ -771,6 +799,7 @@ def _only_truth(text: str) -> str | None:
 # --- Choice -----------------------------------------------------------------------------------------------------------
 
 LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their order
+MOST_OPTIONS = len(LETTERS)
 _LETTER_FIRST = re.compile(
     r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])[.):](?=\s|$)|([A-J])[.):](?=\w)"
     r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;-]|because\b|since\b|as\b|is\b)))",
@@ -820,7 +849,8 @@ def _choice_answer(text: str, options: tuple[str, ...]) -> str | None:
     if not sentences:
         return None
     zones = [s.text for s in _statements(plain, sentences)]
-    zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in _CORRECT_IS.finditer(plain)]
+    named = deque(_CORRECT_IS.finditer(plain), _MAX_MARKS)
+    zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in named]
     found = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
     found |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
     if not found:
@@ -833,7 +863,8 @@ def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str,
     first = _option_in(lines[0], options)
     if len(lines) == 1 and len(sentences) <= 2:
         return {first}
-    last_line = _option_in(lines[-1], options) if CONCLUDES.match(sentences[-1].text) or len(lines[-1]) < 120 else None
+    ends_so = CONCLUDES.match(sentences[-1].text) or len(lines[-1]) < 120
+    last_line = (first if len(lines) == 1 else _option_in(lines[-1], options)) if ends_so else None
     return {index for index in (first, last_line) if index is not None}
 
 
@@ -858,13 +889,12 @@ def _first_alike(index: int, options: Sequence[str]) -> int:
 
 def blank_markup_but_letters(text: str) -> str:
     """As `blank_markup`, but "C) Only two" keeps its letter, which there is a bullet."""
-    plain = _BOLD.sub(lambda m: "  " if m[1] else m[0], text)
-    return plain.translate(_SAME_LENGTH)
+    return _BOLD.sub("  ", text).translate(_SAME_LENGTH)
 
 
 def _without_latex(text: str) -> str:
     """A short answer without LaTeX's wrapping: `\\text{B}` -> `B`."""
-    return _LATEX.sub(_plain_latex, text).translate(_LATEX_LEFT).strip() if "\\" in text else text
+    return _plain_latex(text).translate(_LATEX_LEFT).strip() if "\\" in text else text
 
 
 def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
@@ -890,7 +920,8 @@ def _is_letter(option: str) -> bool:
 def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
     """Options whose whole text stands in the zone; "Only Ann" inside "Only Ann and Bob" doesn't count."""
     words = f" {_words(zone)} "
-    inside = {i: f" {norm} " for i, option in enumerate(options) if (norm := _words(option)) and f" {norm} " in words}
+    read = options[:MOST_OPTIONS]
+    inside = {i: f" {norm} " for i, option in enumerate(read) if (norm := _words(option)) and f" {norm} " in words}
     return [i for i, norm in inside.items() if not any(norm in other and norm != other for other in inside.values())]
 
 
@@ -933,19 +964,67 @@ def _text_answer(text: str) -> str | None:
 
 # --- Expressions ------------------------------------------------------------------------------------------------------
 
+# sympy computes what it is given. It gets short expressions alone: no tower, no sum to a high power, no root of a root.
+_COMMANDS = "dfrac tfrac frac sqrt cdot times div pi infty pm left right text mathrm circ degree".split()
 _UNSAFE = re.compile(
-    r"!|\\(?:sum|prod|int|lim|binom|input|begin)|[0-9]{16}|\^\s*\{?[^}]*\^|\*\*|\^\s*[{(]?\s*-?[0-9]{3}"
+    rf"!|\\(?!(?:{'|'.join(_COMMANDS)})(?![A-Za-z])|[^A-Za-z])"
+    r"|[0-9]{14}|\*\*|[=<>|]|\^\s*\{?[^}]*\^"
+    r"|\^(?!\s*(?:(?:[0-9]{1,2}|[A-Za-z])(?![0-9])|[{(]\s*-?(?:[0-9]{1,2}(?:/[0-9])?|[A-Za-z])\s*[})]|[{(]?\\circ\b"
+    r"|\{\s*\\[dt]?frac\s*\{[0-9]\}\s*\{[0-9]\}\s*\}))"
+    r"|(?<![0-9])\s*\^\s*[{(]?\s*-?[0-9]{2}|[0-9]{4}\s*\^\s*[{(]?\s*-?[0-9]{2}"
 )
+_NAME = re.compile(r"\s{0,9}([A-Za-z](?:\([A-Za-z]\))?)\s{0,9}=")
 _MATHEMATICAL = re.compile(r"[0-9\\π√^]|\be\b")  # a word with an e in it is no expression
+_FORMULA_PART = re.compile(r"\\[A-Za-z]++|[A-Za-z]|[0-9][0-9.,]*+|[^\s\w{}]")
+_POWER = re.compile(r"[^0-9\s]\s*\^\s*[{(]?\s*-?([0-9])")
+_ROOT = re.compile(r"\^\s*[{(]\s*-?(?:[0-9]+/|\\)")
+_NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")  # sympy looks for the factors of what is under a root
+_LONG_NUMBER = re.compile(r"[0-9]{10}")  # not beside letters: there sympy looks for its factors, too
+_MAX_FORMULA = 100  # characters of an expression that sympy may compute
+_MAX_FORMULA_PARTS = 24  # its numbers, letters, commands and signs
+_MAX_FORMULA_DEPTH = 3  # of its braces and parentheses
+_MAX_ROOTS = 3
+_MAX_DEGREE = 5  # its powers of anything but a number, added up
 
 
 def _same_expression(answer: str, gold: str) -> bool:
-    """Whether two expressions are equal for math-verify, which imports sympy: only here, and only for short ones."""
-    for side in (answer, gold):
-        if not 0 < len(side) <= _MAX_EXPRESSION or not _MATHEMATICAL.search(side) or _UNSAFE.search(side):
-            return False
-        if side.count("^") > 3 or (parse_number(side) is None and len(side.split()) > 12):
-            return False
+    """Whether two expressions are equal for math-verify, which imports sympy: only here, and only for simple ones."""
+    (first, left), (second, right) = _without_name(answer), _without_name(gold)
+    return (
+        (not first or not second or first == second) and _is_simple(left) and _is_simple(right) and _verify(left, right)
+    )
+
+
+def _without_name(side: str) -> tuple[str, str]:
+    """ "y = 2x + 1" -> ("y", "2x + 1")."""
+    name = _NAME.match(side)
+    return (name[1], side[name.end() :]) if name else ("", side)
+
+
+def _is_simple(side: str) -> bool:
+    if not 0 < len(side) <= _MAX_FORMULA or not _MATHEMATICAL.search(side) or _UNSAFE.search(side):
+        return False
+    parts = _FORMULA_PART.findall(side)
+    roots = parts.count("\\sqrt") + parts.count("√") + len(_ROOT.findall(side))
+    if len(parts) > _MAX_FORMULA_PARTS or roots > _MAX_ROOTS or (roots and _NO_SMALL_NUMBER.search(side)):
+        return False
+    if _LONG_NUMBER.search(side) and _LETTERS.search(side):
+        return False
+    if sum(map(int, _POWER.findall(side))) > _MAX_DEGREE:
+        return False
+    return _depth(side) <= _MAX_FORMULA_DEPTH and (parse_number(side) is not None or len(side.split()) <= 12)
+
+
+def _depth(side: str) -> int:
+    depth = deepest = 0
+    for sign in side:
+        depth += (sign in "{[(") - (sign in "}])")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+@lru_cache(maxsize=4_096)
+def _verify(answer: str, gold: str) -> bool:
     from math_verify import parse, verify
 
     try:  # pages are threads, where its own timeouts raise

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mapd.questions.grading import LETTERS, Task, option_letter
+from mapd.questions.grading import LETTERS, MOST_OPTIONS, Task, option_letter
 from mapd.questions.values import as_text, as_whole_number, short
 
-MOST_OPTIONS = len(LETTERS)
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
 _OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:[.):]|\)\.)\s*(?=\S)")
 _SHORT_KEY = re.compile(r"\(?([A-Za-z]|[0-9]{1,2})[.):]{0,2}")

@@ -21,6 +21,7 @@ from sqlmodel import Session
 from mapd.store.tables import NO_MEAN
 
 PAGE = 25
+LONGEST_SEARCH = 300  # characters of what is searched for
 FEW = 2_000  # hits of a search: fewer are sorted; of more the order is walked until the page is full
 
 
@@ -393,9 +394,11 @@ class Phrase:
 def phrases_of(words: str) -> list[Phrase]:
     """What is searched for: each word (`3.5` is two, side by side), and what stands in "quotes" as it stands there.
 
-    The last word may be the beginning of one, as long as it isn't a number: 5 is the number 5, not every 50.
+    The last word may be the beginning of one, as long as it isn't a number: 5 is the number 5, not every 50. What is
+    longer than `LONGEST_SEARCH` the page and the command refuse before.
     """
-    found = [(tokens, not quoted) for quoted, chunk in CHUNKS.findall(words) if (tokens := _tokens(quoted or chunk))]
+    chunks = CHUNKS.findall(words[:LONGEST_SEARCH])
+    found = [(tokens, not quoted) for quoted, chunk in chunks if (tokens := _tokens(quoted or chunk))]
     last = len(found) - 1
     return [
         Phrase(tokens, loose and n == last and any(map(str.isalpha, tokens[-1])))
@@ -409,4 +412,6 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 def plain(text: str) -> str:
     """The text without accents and capitals, each character in its place."""
+    if text.isascii():
+        return text.lower()
     return "".join(c.lower() if c.isascii() else unicodedata.normalize("NFD", c)[0].lower()[0] for c in text)

@@ -64,7 +64,8 @@ def refuse(key: str, fits: Callable[[str], bool], wanted: str, default: Any = No
             state[key] = default  # the address of a widget that has been drawn is streamlit's own to change
         else:
             st.query_params.pop(key, None)
-        text.complain(f"this address asks for {key} {wrong[0] or '(nothing)'}, which can't be: {wanted}")
+        value = text.one_line(wrong[0]) or "(nothing)"
+        text.complain(f"this address asks for {key} {value}, which can't be: {wanted}")
 
 
 def refuse_unknown(key: str, known: Collection[str], default: str | None = None) -> None:

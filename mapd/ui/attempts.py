@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from mapd import prompts
+from mapd.questions.grading import name_limit
 from mapd.store.queries import Item, Response
 from mapd.ui import figures, look, rows
 from mapd.ui.rows import Column
@@ -132,7 +133,9 @@ def _fold(shown: Shown, found: str) -> str:
     for one in shown.answers:
         response = one.response
         text = foreign_html(response.text, hits(response.text, found), LONGEST)
-        parts.append(figures.titled(one.word, f"{one.chip}{text}{_ours(q, response)}"))
+        limit = name_limit(response.text)
+        why = f'<span class="mapd-note">{limit}</span>' if limit else ""
+        parts.append(figures.titled(one.word, f"{one.chip}{why}{text}{_ours(q, response)}"))
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
 
 

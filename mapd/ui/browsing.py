@@ -155,6 +155,8 @@ def _refuse(known: Mapping[str, Sequence[str]]) -> None:
             if key not in st.session_state:  # the address of a widget that has been drawn is streamlit's own to change
                 st.query_params[key] = nothing
             st.session_state[key] = nothing
+    fits = f"a search of at most {listing.LONGEST_SEARCH} characters"
+    address.refuse("q", lambda words: len(words) <= listing.LONGEST_SEARCH, fits, "")
     for key, options in known.items():
         address.refuse_unknown(key, options, DEFAULTS[key])
     for key in ("low", "high"):
@@ -267,7 +269,10 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
         st.segmented_control("Show", known["show"], key="show", required=True, default=DEFAULTS["show"], **bound)
         or Show.RATIONALES
     )
-    st.text_input("Words", key="q", placeholder="in question or text", width=170, help=SEARCH, **bound)
+    longest = listing.LONGEST_SEARCH
+    st.text_input(
+        "Words", key="q", placeholder="in question or text", width=170, help=SEARCH, max_chars=longest, **bound
+    )
     st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER, **bound)
     of_texts = show is not Show.QUESTIONS
     if of_texts:

@@ -20,9 +20,9 @@ from mapd.exchange import authors
 from mapd.exchange.authors import File, Kind, Parsed, Row
 from mapd.questions.grading import Task
 from mapd.questions.options import show_answer
+from mapd.scores import VoteStatus, vote
 from mapd.store import db, queries
 from mapd.ui import acting, current, figures, look, text, uploads
-from mapd.verdicts import VoteStatus, vote
 
 KINDS = (
     (Kind.FEEDBACK, "Feedback", "…_feedback_round0.json"),

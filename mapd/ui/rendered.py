@@ -32,12 +32,13 @@ from markdown_it.token import Token
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from mapd.characters import visible
 from mapd.ui import hotkeys
-from mapd.ui.text import visible
 
 ASKED = "rendered"  # session state: the uid of the text that is shown rendered
-LONGEST = 20_000  # characters that are rendered
+LONGEST = 8_000  # characters that are rendered: a teacher's longest reply by default
 LONGEST_FORMULA = 1000
+MOST_MATHS = 3_000  # characters of formulas in a text that are rendered; the others stay as they were written
 DEEPEST = 40  # braces in each other
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; font-src 'self'"
 FONTS = tuple(  # the app's own, as streamlit serves them
@@ -156,8 +157,10 @@ def _brackets(state: StateInline, silent: bool) -> bool:
     r"""\( … \) and \[ … \]."""
     opening = state.src[state.pos : state.pos + 2]
     closing = {"\\(": "\\)", "\\[": "\\]"}.get(opening)
-    end = state.src.find(closing, state.pos + 2) if closing else -1
-    if closing is None or end < 0:
+    if closing is None or state.pos > _last(state.src, closing):
+        return False
+    end = state.src.find(closing, state.pos + 2)
+    if end < 0:
         return False
     if not silent:
         kind = "math_inline" if opening == "\\(" else "math_inline_double"
@@ -167,15 +170,26 @@ def _brackets(state: StateInline, silent: bool) -> bool:
     return True
 
 
+@lru_cache(maxsize=8)
+def _last(text: str, closing: str) -> int:
+    """Where the last closing stands: behind it no opening one looks through the rest of the text."""
+    return text.rfind(closing)
+
+
 def _rule(display: str) -> Callable[..., str]:
-    def render(_: RendererHTML, tokens: list[Token], at: int, *__: object) -> str:
+    def render(_: RendererHTML, tokens: list[Token], at: int, __: object, env: dict[str, int]) -> str:
         token = tokens[at]
         written = token.content if token.type == "amsmath" else _written(token)
         if token.markup == "$" and _is_money(token.content):
             return html.escape(written)
-        return formula(token.content, display) or f'<span class="raw">{html.escape(written)}</span>'
+        env[MATHS] = env.get(MATHS, 0) + len(token.content)
+        made = formula(token.content, display) if env[MATHS] <= MOST_MATHS else None
+        return made or f'<span class="raw">{html.escape(written)}</span>'
 
     return render
+
+
+MATHS = "characters of formulas"  # what a rendering counts in its environment
 
 
 def _is_money(content: str) -> bool:

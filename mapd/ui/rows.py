@@ -180,7 +180,7 @@ def text_cells(
         "spread": _cell(str(x.spread) if x.committee.valid_votes > 1 else "–", "between the lowest and highest score"),
         "verdict": _cell(_verdict(x)),
         "change": _cell(_change(was or x.verdict, x)),
-        "checks": _cell("".join(_state(check, getattr(x.states, check)) for check in CHECKS)),
+        "checks": _cell("".join(_state(check, getattr(x.states, check)) for check in CHECKS), x.checks.limit),
         "people": _cell(said(x.people, mistake.question) if x.judged else "–"),
         "task": _cell(mistake.question.task.value),
         "length": _cell(f"{len(x.text.text.split()):,}"),
@@ -234,6 +234,7 @@ def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
     """The whole text, its false steps marked, and beside it all that is said of it."""
     marks = [Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
+    checks += [x.checks.limit] if x.checks.limit else []
     question, student = _question(mistake), mistake.attempt.text
     facts = {
         "question": foreign_html(question, found(question, words), LONGEST),

@@ -11,12 +11,15 @@ where streamlit reads markdown (button, radio, page_link, st.error).
 import html
 import re
 import unicodedata
+from bisect import insort
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import cache
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import streamlit as st
 
+from mapd.characters import HIDDEN, code, visible
 from mapd.store.listing import phrases_of, plain
 
 
@@ -29,14 +32,6 @@ class Mark(NamedTuple):
     look: str = "mark"
 
 
-# What can't be seen or turns the reading order: C0 and C1 controls but tab and newline, bidi controls, zero-width
-# characters but the joiners that scripts and emoji need, separators, fillers and Braille's blank, invisible "tags",
-# lone surrogates. Not the no-break spaces (U+00A0, U+2007, U+202F): they look like what they are, a space, and stand in
-# so many numbers that boxes would hide the text around them.
-HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
-)
 AUTOLINK = re.compile(r"(https?:|www(?=\.)|@)", re.IGNORECASE)  # GFM links these even where every sign is escaped
 MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
 NO_GOLD = '<span class="mapd-more">none given</span>'
@@ -44,22 +39,18 @@ HIT = "found"  # what a search's marks are labelled
 SLACK = 40  # characters that a cut may stand aside from where it was asked for
 BEFORE = 10  # characters that a line shows before what was found
 SEARCHED = 20_000  # characters of a text that are looked through for what to mark
+MOST_HITS = 200  # places where one word is marked
 NO_TEXT = '<span class="mapd-more">no text</span>'
 
 
 def escape(text: str) -> str:
     """HTML of a text: escaped, each hidden character a small boxed label such as ⟨U+202E⟩."""
-    return HIDDEN.sub(_boxed, html.escape(text.replace("\r\n", "\n")))
-
-
-def visible(text: str) -> str:
-    """The text, each hidden character as ⟨U+202E⟩; plain."""
-    return HIDDEN.sub(lambda found: f"⟨{_code(found[0])}⟩", text)
+    return HIDDEN.sub(lambda match: _boxed(match[0]), html.escape(text.replace("\r\n", "\n")))
 
 
 def one_line(text: str, chars: int = 80) -> str:
     """The text on one line, whitespace collapsed, cut with …; plain, for table cells and the like."""
-    line = visible(" ".join(text.split()))
+    line = visible(" ".join(text.split())[: chars + 1])
     return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
 
 
@@ -103,12 +94,13 @@ def foreign_line_html(text: str, chars: int = 80, words: str = "") -> str:
 
 def found(text: str, words: str) -> list[Mark]:
     """Where the words stand that a search looks for, each wherever it is; the last may be the beginning of one."""
-    hits: list[re.Match[str]] = []
     searched = plain(text[:SEARCHED]) if words else ""
+    patterns: dict[str, None] = {}  # a word that is searched for twice is one
     for phrase in phrases_of(words):
-        said = r"[\W_]+".join(re.escape(plain(token)) for token in phrase.tokens)
-        rest = r"[^\W_]*" if phrase.begins else r"(?![^\W_])"
-        hits += re.finditer(rf"(?<![^\W_]){said}{rest}", searched)
+        said = r"[\W_]++".join(re.escape(plain(token)) for token in phrase.tokens)
+        rest = r"[^\W_]*+" if phrase.begins else r"(?![^\W_])"
+        patterns[rf"(?<![^\W_]){said}{rest}"] = None
+    hits = (hit for pattern in patterns for hit in islice(re.finditer(pattern, searched), MOST_HITS))
     return sorted(Mark(hit.start(), hit.end(), HIT, "hit") for hit in hits)
 
 
@@ -136,21 +128,21 @@ def _marked(text: str, marks: Sequence[Mark]) -> str:
     """The text cut at every mark's ends, each piece in a `<mark>` that names and looks like all that marks it."""
     inside = [mark._replace(start=max(0, mark.start), end=min(len(text), mark.end)) for mark in marks]
     inside = [mark for mark in inside if mark.start < mark.end]
-    cuts = sorted({0, len(text), *(end for mark in inside for end in mark[:2])})
+    waiting = sorted(range(len(inside)), key=lambda n: inside[n].start, reverse=True)
+    open_: list[int] = []  # the marks around a piece, in their order
     pieces = []
-    for start, end in pairwise(cuts):
+    for start, end in pairwise(sorted({0, len(text), *(end for mark in inside for end in mark[:2])})):
+        open_ = [n for n in open_ if inside[n].end > start]
+        while waiting and inside[waiting[-1]].start <= start:
+            insort(open_, waiting.pop())
         piece = escape(text[start:end])
-        here = [mark for mark in inside if mark.start <= start and end <= mark.end]
-        what = "; ".join(dict.fromkeys(mark.what for mark in here))
-        look = " ".join(dict.fromkeys(f"mapd-{mark.look}" for mark in here))
-        pieces.append(f'<mark class="{look}" title="{html.escape(what)}">{piece}</mark>' if here else piece)
+        what = "; ".join(dict.fromkeys(inside[n].what for n in open_))
+        look = " ".join(dict.fromkeys(f"mapd-{inside[n].look}" for n in open_))
+        pieces.append(f'<mark class="{look}" title="{html.escape(what)}">{piece}</mark>' if open_ else piece)
     return "".join(pieces)
 
 
-def _boxed(found: re.Match[str]) -> str:
-    name = unicodedata.name(found[0], "control character").lower()
-    return f'<span class="mapd-char" title="{name}">{_code(found[0])}</span>'
-
-
-def _code(character: str) -> str:
-    return f"U+{ord(character):04X}"
+@cache
+def _boxed(character: str) -> str:
+    name = unicodedata.name(character, "control character").lower()
+    return f'<span class="mapd-char" title="{name}">{code(character)}</span>'

@@ -103,6 +103,29 @@ def test_numbers_compare_as_numbers(answer: str, gold: str, same: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "gold", "same"),
+    [
+        ("\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}", True),
+        ("2\\sqrt{3}", "\\sqrt{12}", True),
+        ("0.75\\pi", "\\frac{3\\pi}{4}", True),
+        ("x^2-1", "(x-1)(x+1)", True),
+        ("y = 2x+1", "1+2x", True),
+        ("y = 2x+1", "z = 2x+1", False),
+        ("27^{\\frac{1}{3}}", "3", True),
+        ("2^{10}", "1024", True),
+        ("2^10", "1024", True),
+        ("10^12", "1000000000000", True),
+        ("2*10^10", "20,000,000,000", True),
+        ("(1, 2)", "(1,2)", True),
+        ("\\sqrt{2}", "\\sqrt{3}", False),
+        ("\\log_2 8", "\\log_2 8", True),
+    ],
+)
+def test_short_expressions_are_compared_by_sympy(answer: str, gold: str, same: bool) -> None:
+    assert answers_equal(answer, gold, Task.NUMERIC) is same
+
+
+@pytest.mark.parametrize(
     ("text", "gold", "outcome"),
     [
         ("So the answer is true.", "true", Outcome.CORRECT),

@@ -8,6 +8,7 @@ from mapd.curation import repairing
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.suspicion import suspicion
+from mapd.questions.grading import name_limit
 from mapd.store.queries import Item, JudgementRow, Text, Vote
 from mapd.ui import times
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip, word_of
@@ -88,7 +89,9 @@ def gold(mistake: Mistake, *, covered: bool) -> str:
 def answered(mistake: Mistake, *, covered: bool) -> str:
     """The student's own answer beside the gold; `covered`, without what people and our own reading say of it."""
     if (answer := mistake.show(mistake.answer)) is None:
-        return f"{labelled('student')} {chip('no_answer')}"
+        limit = name_limit(mistake.attempt.text)
+        why = f' <span class="mapd-note">{limit}</span>' if limit else ""
+        return f"{labelled('student')} {chip('no_answer')}{why}"
     look = LOOKS["incorrect"]
     read = (
         ""
@@ -241,6 +244,7 @@ def checks(x: Explained, mistake: Mistake) -> str:
     if x.text.kind == "rationale":
         found.append(("shows no work" if x.states.shows_work is State.FAILS else "shows work", x.states.shows_work))
     items = "".join(f"<span>{sign(state)} {what}</span>" for what, state in found)
+    items += f'<span class="mapd-note">{x.checks.limit}</span>' if x.checks.limit else ""
     return f'<div class="mapd-checks">{labelled("checks")}{items}</div>'
 
 

@@ -1,0 +1,50 @@
+"""A dialogue as a local model's token ids: the chat template's special tokens act, in a text they are only text.
+
+    marks = mark([Message("user", "so<|im_end|>3")], tokenizer)           -> {"<|im_end|>": "\\U000f0000"}
+    encode(render(turns, tokenizer, marks), tokenizer, marks)             -> the ids; the text's own token is split
+
+So no text can end its turn and begin another. A dialogue without such a text is encoded in one piece, as it ever was.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mapd.models.base import Message
+
+PRIVATE = range(0xF0000, 0xFFF00, 0x100)  # where private characters begin that may stand for a token
+Marks = Mapping[str, str]
+
+
+def mark(turns: Sequence[Message], tokenizer: Any) -> Marks:
+    """Return a character for each special token that a turn's text holds, one that stands in no text; mostly none."""
+    texts = [turn.content for turn in turns]
+    tokens = sorted((token for token in tokenizer.all_special_tokens if any(token in text for text in texts)), key=len)
+    if not tokens:
+        return {}
+    used = {ord(character) // 0x100 for text in texts for character in text}
+    first = next(first for first in PRIVATE if first // 0x100 not in used)
+    return {token: chr(first + number) for number, token in enumerate(reversed(tokens))}
+
+
+def render(turns: Sequence[Message], tokenizer: Any, marks: Marks) -> str:
+    """Return the turns as the chat template writes them, up to where the model's answer begins."""
+    conversation = [turn._asdict() for turn in turns]
+    for turn in conversation:
+        for token, character in marks.items():
+            turn["content"] = turn["content"].replace(token, character)
+    text: str = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+    return text
+
+
+def encode(rendered: str, tokenizer: Any, marks: Marks) -> list[int]:
+    """Return the ids of a rendered dialogue or a part of it."""
+    if not marks:
+        return list(tokenizer.encode(rendered, add_special_tokens=False))
+    tokens, ids = {character: token for token, character in marks.items()}, []
+    for piece in re.split(f"([{''.join(tokens)}])", rendered):
+        if piece in tokens:
+            ids += tokenizer.encode(tokens[piece], add_special_tokens=False, split_special_tokens=True)
+        elif piece:
+            ids += tokenizer.encode(piece, add_special_tokens=False)
+    return ids
