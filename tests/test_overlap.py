@@ -18,6 +18,7 @@ from mapd import committee
 from mapd.committee import claiming, ledger, plan
 from mapd.committee.budget import Purse
 from mapd.models.base import Completion, Finish, Request
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -71,7 +72,13 @@ class Several:
 
         def run(models: dict[str, Scripted]) -> None:
             start.wait()
-            words = {"exam": exam, "teachers": NAMES, "models": models, "by": "ann", "progress": self.told.append}
+            words = {
+                "exam": exam,
+                "teachers": NAMES,
+                "models": models,
+                "by": owner("ann"),
+                "progress": self.told.append,
+            }
             self.results.append(committee.collect(engine, **(words | given)))
 
         threads = [threading.Thread(target=run, args=(models,)) for models in self.models]

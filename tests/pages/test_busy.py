@@ -41,7 +41,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened() -> AppTest:
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state["person"] = "me"
+    return app
 
 
 @pytest.mark.parametrize("store", ["full_home", "looped_home", "home"])
