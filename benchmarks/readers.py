@@ -20,7 +20,7 @@ from mapd.characters import as_json, visible
 from mapd.curation.named import first_wrong
 from mapd.errors import MapdError
 from mapd.models import simulated
-from mapd.questions import files, generated, grading
+from mapd.questions import generated, grading, imports, tables
 from mapd.questions.grading import Task
 from mapd.scores import parse_score
 from mapd.store.listing import phrases_of
@@ -230,7 +230,8 @@ def _file(task: Task) -> Callable[[str], object]:
         row: dict[str, Any] = {"question": text, "answer": text, "id": text}
         row |= {"options": [text, "b"]} if task is Task.CHOICE else {}
         try:
-            return files.parse("x.jsonl", json.dumps(row).encode(), task, split="train")
+            table = tables.read(tables.File("x.jsonl", json.dumps(row).encode()))
+            return imports.read([table], imports.Instructions(task=task, split="train"))
         except MapdError as refused:
             return str(refused)
 
