@@ -326,7 +326,7 @@ def test_no_columns_are_columns_too(full_home: Path) -> None:
 
 
 def test_what_nothing_can_be_is_said_in_words(full_home: Path) -> None:
-    assert "by nobody, which can&#x27;t be: there is none yet" in errors(browse(by=owner("nobody")))[0]
+    assert "by nobody, which can&#x27;t be: there is none yet" in errors(browse(by="nobody"))[0]
     assert "apart 2.9, which can&#x27;t be: a whole number from 1 to 4" in errors(browse(apart="2.9"))[0]
     assert "no mean is from 5 up to 2" in errors(browse(low="5", high="2"))[0]
     app = browse(show="questions", question_order="lowest mean")

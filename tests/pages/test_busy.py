@@ -121,13 +121,13 @@ def test_a_database_that_is_away_is_a_line_on_every_page(
     def refuse(*_: object) -> None:
         raise sa.exc.OperationalError("SELECT 1", {}, AwayError("connection refused"))
 
-    monkeypatch.setattr(db.Session, "connection", refuse)
-    for path in PAGES:
-        app.switch_page(path).run()
-        assert not app.exception, path
-        assert "the database is away (connection refused): it can" in errors(app)[0], path
-        assert app.button(key="try_again")
-    monkeypatch.undo()
+    with monkeypatch.context() as away:
+        away.setattr(db.Session, "connection", refuse)
+        for path in PAGES:
+            app.switch_page(path).run()
+            assert not app.exception, path
+            assert "the database is away (connection refused): it can" in errors(app)[0], path
+            assert app.button(key="try_again")
     app.button(key="try_again").click().run()
     assert errors(app) == []
 

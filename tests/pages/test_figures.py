@@ -167,8 +167,11 @@ def exam(
         if name == "demo":
             store.unlink()
         engine = db.open_store(Settings())
+        if name == "demo":
+            recorded.load(engine, full_home, by=owner("ann"))
         with db.writing(engine) as session:
-            recorded.load(session, full_home, by=owner("ann")) if name == "demo" else KINDS[name](session)
+            if name != "demo":
+                KINDS[name](session)
             for every in (False, True):
                 curated = judging.curated_set(session, 1)
                 snapshots.freeze(session, curated, by=owner("ann"), seed=3, everything=every)
