@@ -6,8 +6,11 @@ The one who is measured sits at a real Chromium: from `a` (accept) going down un
 The others are sessions of the same server over its websocket, as a browser speaks it, each a person of its own: they
 accept a text, wait for the next one to be drawn, read for `READS` seconds, and so on. Twenty browsers would measure
 Chromium on this machine, not the server.
+
+    python benchmarks/reviewers.py --home HOME --seconds 300      # twenty at work: is every press a row, once?
 """
 
+import argparse
 import asyncio
 import itertools
 import os
@@ -24,10 +27,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 import websockets
 from playwright.sync_api import Page, sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from mapd.settings import Settings
+from mapd.store import db
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests know how to drive a browser
 
@@ -167,3 +174,60 @@ def _rerun(query: str, pressed: str | None = None) -> bytes:
     if pressed is not None:
         message.rerun_script.widget_states.widgets.add(id=pressed, trigger_value=True)
     return message.SerializeToString()
+
+
+# -- every press is a row, once ---------------------------------------------------------------------------------------
+
+
+def count_presses(home: Path, seconds: float, number: int = 20) -> dict[str, tuple[int, int]]:
+    """By reviewer, how many presses were answered by the next page, and how many rows say so."""
+    with served(home) as port:
+        presses = asyncio.run(_all_press(port, number, seconds))
+    query = sa.text("SELECT person, count(*) FROM judgement WHERE person LIKE 'reviewer-%' GROUP BY person")
+    with db.open_store(Settings(home=home)).connect() as connection:
+        rows = dict(connection.execute(query).all())
+    return {name: (number, rows.get(name, 0)) for name, number in presses.items()}
+
+
+async def _all_press(port: int, number: int, seconds: float) -> dict[str, int]:
+    end = time.monotonic() + seconds
+    counts = await asyncio.gather(*(_press_until(port, n, end) for n in range(number)))
+    return {f"reviewer-{n}": count for n, count in enumerate(counts)}
+
+
+async def _press_until(port: int, number: int, end: float) -> int:
+    """Accept text after text until then; return how many presses were answered."""
+    await asyncio.sleep(number / 4)
+    count, query = 0, "queue=everything"
+    async with websockets.connect(
+        f"ws://127.0.0.1:{port}/_stcore/stream",
+        origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
+        subprotocols=["streamlit"],  # type: ignore[list-item]
+        additional_headers={"Cookie": f"mapd_person=reviewer-{number}"},
+        max_size=None,
+    ) as socket:
+        await socket.send(_rerun(query))
+        accept, query = await _drawn(socket, query)
+        while time.monotonic() < end and accept is not None:
+            await asyncio.sleep(READS)
+            await socket.send(_rerun(query, accept))
+            accept, query = await _drawn(socket, query)
+            count += 1
+    return count
+
+
+def main() -> None:
+    """Print each reviewer's presses and rows, and exit with 1 where they differ."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--home", type=Path, required=True, help="a project with an exam; it gets judgements")
+    parser.add_argument("--seconds", type=float, default=300)
+    arguments = parser.parse_args()
+    counts = count_presses(arguments.home, arguments.seconds)
+    for name, (presses, rows) in counts.items():
+        print(f"{name:<12} {presses:>6} presses {rows:>6} rows")
+    print(f"in all {sum(p for p, _ in counts.values()):,} presses, {sum(r for _, r in counts.values()):,} rows")
+    sys.exit(any(presses != rows for presses, rows in counts.values()))
+
+
+if __name__ == "__main__":
+    main()
