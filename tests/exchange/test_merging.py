@@ -459,6 +459,21 @@ def test_they_count_where_the_importer_says_so_also_later(receiver: Project, cop
     assert bring_in(receiver.engine, receiver.home, copy, count=True).judgements_counted == 0
 
 
+def test_a_judgement_of_times_to_come_is_no_later_than_the_next_one_here(receiver: Project, copy: bytes) -> None:
+    def date_ahead(lines: Lines) -> None:
+        for row in lines["judgement"]:
+            if row["person"] == "mallory":
+                row["created_at"] = "2199-01-01T00:00:00+00:00"
+
+    bring_in(receiver.engine, receiver.home, changed(copy, date_ahead), count=True)
+    judge(receiver, "ann", Act.ACCEPT)
+    with db.reading(receiver.engine) as session:
+        now = db.clock(session)
+        rows = session.exec(select(t.Judgement).order_by(t.Judgement.created_at, col(t.Judgement.id))).all()
+        assert (rows[-1].person, rows[-1].decision) == ("ann", "accept")
+        assert all(row.created_at <= now for row in rows)
+
+
 def test_an_undo_of_what_is_undone_already_counts_for_nothing(receiver: Project, copy: bytes) -> None:
     with db.writing(receiver.engine) as session:
         (anns,) = session.exec(select(t.Judgement.id).where(t.Judgement.person == "ann"))
