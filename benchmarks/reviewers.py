@@ -42,6 +42,7 @@ from tests.browser.conftest import CHROMIUM, FLAGS, free_port
 
 READS = 3.0  # seconds
 ACCEPT = re.compile(r"-hot_a_")
+COMPLAINT = 'class="mapd-error"'  # in a page's HTML
 # The button's own class holds the text that is shown: another class, another text.
 PRESS = """() => new Promise(done => {
   const shown = () => document.querySelector('[class*="st-key-hot_a_"]')?.className.match(/st-key-hot_a_\\S+/)[0];
@@ -154,17 +155,25 @@ async def _session(port: int, number: int, stop: threading.Event, decided: Itera
 
 async def _drawn(socket: Any, query: str) -> tuple[str | None, str]:
     """Wait until a run of the page has ended; the button to accept what it shows, and its address."""
-    accept = None
+    accept, query, _ = await _drawn_with_lines(socket, query)
+    return accept, query
+
+
+async def _drawn_with_lines(socket: Any, query: str) -> tuple[str | None, str, list[str]]:
+    """The same, and what the page complains of."""
+    accept, complaints = None, list[str]()
     async for raw in socket:
         message = ForwardMsg.FromString(raw)
         if message.HasField("page_info_changed"):
             query = message.page_info_changed.query_string
+        html = message.delta.new_element.html.body
+        complaints += [html] if COMPLAINT in html else []
         button = message.delta.new_element.button
         if ACCEPT.search(button.id):
             accept = button.id
         if message.WhichOneof("type") == "script_finished" and message.script_finished == 0:
             break
-    return accept, query
+    return accept, query, complaints
 
 
 def _rerun(query: str, pressed: str | None = None) -> bytes:
@@ -179,26 +188,26 @@ def _rerun(query: str, pressed: str | None = None) -> bytes:
 # -- every press is a row, once ---------------------------------------------------------------------------------------
 
 
-def count_presses(home: Path, seconds: float, number: int = 20) -> dict[str, tuple[int, int]]:
-    """By reviewer, how many presses were answered by the next page, and how many rows say so."""
+def count_presses(home: Path, seconds: float, number: int = 20) -> dict[str, tuple[int, int, int]]:
+    """By reviewer, how many presses a page answered, how many it refused with a line, and how many rows there are."""
     with served(home) as port:
         presses = asyncio.run(_all_press(port, number, seconds))
     query = sa.text("SELECT person, count(*) FROM judgement WHERE person LIKE 'reviewer-%' GROUP BY person")
     with db.open_store(Settings(home=home)).connect() as connection:
         rows = dict(connection.execute(query).all())
-    return {name: (number, rows.get(name, 0)) for name, number in presses.items()}
+    return {name: (*answered, rows.get(name, 0)) for name, answered in presses.items()}
 
 
-async def _all_press(port: int, number: int, seconds: float) -> dict[str, int]:
+async def _all_press(port: int, number: int, seconds: float) -> dict[str, tuple[int, int]]:
     end = time.monotonic() + seconds
     counts = await asyncio.gather(*(_press_until(port, n, end) for n in range(number)))
     return {f"reviewer-{n}": count for n, count in enumerate(counts)}
 
 
-async def _press_until(port: int, number: int, end: float) -> int:
-    """Accept text after text until then; return how many presses were answered."""
+async def _press_until(port: int, number: int, end: float) -> tuple[int, int]:
+    """Accept text after text until then; return how many presses were answered, and how many of them refused."""
     await asyncio.sleep(number / 4)
-    count, query = 0, "queue=everything"
+    presses, refused, query = 0, 0, "queue=everything&judge=assisted"  # judging first, every second press only leads on
     async with websockets.connect(
         f"ws://127.0.0.1:{port}/_stcore/stream",
         origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
@@ -211,9 +220,10 @@ async def _press_until(port: int, number: int, end: float) -> int:
         while time.monotonic() < end and accept is not None:
             await asyncio.sleep(READS)
             await socket.send(_rerun(query, accept))
-            accept, query = await _drawn(socket, query)
-            count += 1
-    return count
+            accept, query, complaints = await _drawn_with_lines(socket, query)
+            refused += bool(complaints)
+            presses += 1
+    return presses, refused
 
 
 def main() -> None:
@@ -223,10 +233,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300)
     arguments = parser.parse_args()
     counts = count_presses(arguments.home, arguments.seconds)
-    for name, (presses, rows) in counts.items():
-        print(f"{name:<12} {presses:>6} presses {rows:>6} rows")
-    print(f"in all {sum(p for p, _ in counts.values()):,} presses, {sum(r for _, r in counts.values()):,} rows")
-    sys.exit(any(presses != rows for presses, rows in counts.values()))
+    for name, (presses, refused, rows) in counts.items():
+        print(f"{name:<12} {presses:>6} presses {refused:>6} refused with a line {rows:>6} rows")
+    presses, refused, rows = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
+    print(f"in all {presses:,} presses, {refused:,} refused with a line, {rows:,} rows")
+    sys.exit(any(presses - refused != rows for presses, refused, rows in counts.values()))
 
 
 if __name__ == "__main__":
