@@ -30,7 +30,7 @@ from sqlmodel import Session
 
 from mapd.errors import BadInput, Busy, Damaged, Stale
 from mapd.settings import Settings
-from mapd.store import damage
+from mapd.store import columns, damage
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
@@ -117,8 +117,9 @@ def connect(url: str, patience: Patience = USUAL) -> sa.Engine:
         url,
         connect_args={"check_same_thread": False},
         execution_options=options,
-        json_deserializer=damage.json_reader(str(sa.make_url(url).database)),
+        json_deserializer=damage.read_json,
     )
+    columns.check_on_sqlite(engine)
     sa.event.listen(engine, "handle_error", damage.tell)
 
     @sa.event.listens_for(engine, "connect")
@@ -188,9 +189,9 @@ def current_version(connection: sa.Connection) -> str | None:
 def reading(engine: sa.Engine) -> Iterator[Session]:
     """Open a session to read with; it sees one moment of the database.
 
-    Raises: Busy; Damaged where what was read of a damaged database is what the code stumbled over.
+    Raises: Busy; Damaged where a value that is read isn't of its column's kind.
     """
-    with _saying_busy("it can't be read"), Session(engine) as session, damage.telling_spoiled(engine):
+    with _saying_busy("it can't be read"), Session(engine) as session:
         _begin(session)
         yield session
 
@@ -202,11 +203,7 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
     Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment;
     Damaged, as `reading`.
     """
-    with (
-        _saying_busy("nothing was saved"),
-        damage.telling_spoiled(engine),
-        Session(engine.execution_options(writes=True)) as session,
-    ):
+    with _saying_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
         _begin(session)
         yield session
         session.commit()

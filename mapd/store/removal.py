@@ -30,6 +30,7 @@ from sqlmodel import Session
 
 from mapd.errors import BadInput
 from mapd.store import tables as t
+from mapd.store.columns import UtcDateTime
 
 FORMAT = 1
 MANIFEST, LINKS = "manifest.json", "links.jsonl"
@@ -326,7 +327,7 @@ class _Writer:
         column, parent = table.c[name], references(table).get(name)
         if value is not None and parent is not None:
             return self._id(parent, value)
-        if value is not None and isinstance(column.type, t.UtcDateTime):
+        if value is not None and isinstance(column.type, UtcDateTime):
             return datetime.fromisoformat(value)
         return value
 

@@ -32,7 +32,7 @@ from mapd.errors import BadInput, Damaged
 from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, file_of
 from mapd.exchange.archive.shapes import carried_columns, referred_table, travelling_tables
 from mapd.people import Person, Right, require
-from mapd.store import damage, db, queries, snapshots, values
+from mapd.store import damage, db, queries, snapshots
 from mapd.store import tables as t
 
 BLOCK = 500  # rows that are read at once
@@ -61,7 +61,7 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
         with one_moment(engine) as session, temporary.open("wb") as file:
-            if (fault := next(values.find_spoiled(session.connection()), None)) is not None:
+            if (fault := next(damage.find_spoiled(session.connection()), None)) is not None:
                 raise Damaged(f"the database is damaged: {damage.place_of(engine)} ({fault}); {damage.COPY}")
             for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
                 snapshots.check(snapshot)
