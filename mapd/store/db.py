@@ -11,7 +11,6 @@ whose clocks differ agree on it. A database that isn't what it should be is rais
 """
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
+from mapd.characters import find_unstorable
 from mapd.errors import BadInput, Busy, Damaged, Stale
 from mapd.settings import Settings
 from mapd.store import columns, damage
@@ -36,7 +36,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
 LOCK_WAIT_MS = 1000  # SQLite's own wait for a lock; between two of them we can say that it waits
 BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # in no text of PostgreSQL's, or in no UTF-8 at all
 CURES = {  # by what SQLite says of a file that can't be opened or written
     "readonly": "make the file and its folder writable for you",
     "full": "make room on the disk",
@@ -217,9 +216,8 @@ def refuse_unstorable(session: Session, *_: object) -> None:
     """
     for row in session.new:
         for name, value in vars(row).items():
-            if isinstance(value, str) and (bad := UNSTORABLE.search(value)):
-                code = f"U+{ord(bad[0]):04X}"
-                raise BadInput(f"{name} holds {code} at character {bad.start()}, which can't be stored; take it out")
+            if isinstance(value, str) and (bad := find_unstorable(value)) is not None:
+                raise BadInput(f"{name} holds {bad}, which can't be stored; take it out")
 
 
 def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
