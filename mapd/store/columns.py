@@ -18,13 +18,15 @@ import sqlalchemy as sa
 
 from mapd.errors import Damaged
 
+# Of JSON, as people call it, and as the databases do.
+SHAPES: Mapping[type, tuple[str, str]] = {list: ("list", "array"), dict: ("map", "object")}
 RESTORE = "restore it from a copy: `mapd doctor` names the table"
 
 
 def spoiled(value: object, kind: str) -> Damaged:
     """Return the refusal of a value that isn't of its column's kind."""
-    quoted = ascii(value if isinstance(value, str) else repr(value))[1:-1][:40]
-    return Damaged(f"the database is damaged: it has {quoted!r} where {kind} stands; {RESTORE}")
+    quoted = ascii(value[:40] if isinstance(value, str | bytes) else value)[:80]
+    return Damaged(f"the database is damaged: it has {quoted} where {kind} stands; {RESTORE}")
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -84,7 +86,7 @@ class Json(sa.types.TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
         """The list or the map. Raises: Damaged."""
         if value is not None and not isinstance(value, self.shape):
-            raise spoiled(value, f"a {self.shape.__name__} as JSON")
+            raise spoiled(value, f"a JSON {SHAPES[self.shape][0]}")
         return value
 
 

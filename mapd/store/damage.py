@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from mapd.errors import BadInput, Damaged
 from mapd.store import tables as t
-from mapd.store.columns import Json, UtcDateTime, spoiled
+from mapd.store.columns import SHAPES, Json, UtcDateTime, spoiled
 
 COPY = "restore it from a copy"
 NEW_S = 10  # so old at least is an empty file that nobody is about to fill
@@ -37,10 +37,6 @@ TYPES_OF_KIND: Mapping[str, tuple[str, ...]] = {  # what a column holds: what SQ
     "JSON map": ("text",),
 }
 KINDS = {UtcDateTime: "time", sa.Boolean: "truth", sa.Integer: "whole number", sa.Float: "number"}
-SHAPES = {
-    list: ("JSON list", "array"),
-    dict: ("JSON map", "object"),
-}  # of JSON, as people and SQLite's json_type() call it
 LACKING = re.compile(r"no such (table|column): (\S+)|(?:relation|column) \"?([\w.]+)\"? does not exist")
 
 
@@ -155,7 +151,7 @@ def find_spoiled(connection: sa.Connection) -> Iterator[str]:
 def _kind(column: sa.Column[Any]) -> str:
     """What a column holds, as people call it."""
     if isinstance(column.type, Json):
-        return SHAPES[column.type.shape][0]
+        return f"JSON {SHAPES[column.type.shape][0]}"
     return next((kind for type_, kind in KINDS.items() if isinstance(column.type, type_)), "text")
 
 

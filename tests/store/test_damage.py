@@ -308,7 +308,7 @@ def test_a_value_of_another_kind_is_one_line_and_doctor_names_it(
 def test_json_of_another_shape_is_told_on_both_databases(engine: sa.Engine) -> None:
     with db.writing(engine) as session:
         session.execute(sa.insert(t.Audit).values(person="ann", action="x", target="y", detail=["a list"]))
-    with db.reading(engine) as session, pytest.raises(Damaged, match="where a dict as JSON stands; restore it"):
+    with db.reading(engine) as session, pytest.raises(Damaged, match="where a JSON map stands; restore it"):
         session.exec(select(t.Audit)).all()
     with engine.connect() as connection:
         assert list(damage.find_spoiled(connection)) == ["1 of audit.detail are no JSON map"]
