@@ -1,6 +1,7 @@
 """Characters that can't be seen or that act, and how a text with them is shown. Pure.
 
 visible("ann\\x1b[2J")      -> "ann⟨U+001B⟩[2J"          for a terminal, a table cell, one line
+find_unstorable("a\\x00")   -> "U+0000 at character 1"  in no text of PostgreSQL's, or in no UTF-8 at all
 as_json({"name": "\\x9b"})  -> '{"name": "\\\\u009b"}'     for a script: the same value, and nothing that acts
 """
 
@@ -16,6 +17,19 @@ HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e"
     "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, and SQLite takes some
+
+
+def find_unstorable(text: str) -> str | None:
+    """Return the first character that no database's text can hold, and its place; None where there is none."""
+    bad = UNSTORABLE.search(text)
+    return None if bad is None else f"{code(bad[0])} at character {bad.start()}"
+
+
+def storable(text: str) -> str:
+    """Return the text with U+FFFD in place of each character that no database's text can hold."""
+    return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def visible(text: str) -> str:

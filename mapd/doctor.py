@@ -20,7 +20,7 @@ from mapd.errors import MapdError
 from mapd.exchange import archive
 from mapd.models import weights
 from mapd.settings import Settings
-from mapd.store import damage, db, queries, values
+from mapd.store import damage, db, queries
 from mapd.store import tables as t
 
 ENOUGH_BYTES = 1 << 30
@@ -58,8 +58,8 @@ def examine(settings: Settings) -> list[Finding]:
     ]
     try:
         engine = db.open_store(settings)
-        findings.append(_database(engine))
-        findings += _contents(engine, home)
+        findings.append(database := _database(engine))
+        findings += _contents(engine, home) if database.ok else ()  # of a damaged one nothing else is sure
     except MapdError as error:
         findings.append(Finding("database", False, "can't be read", str(error)))
     return findings
@@ -79,7 +79,7 @@ def _database(engine: sa.Engine) -> Finding:
         connection = session.connection()
         version = db.current_version(connection)
         exams = session.exec(select(func.count()).select_from(t.Exam)).one()
-        faults = [*_damage(connection), *_differences(connection), *values.find_spoiled(connection)]
+        faults = [*_damage(connection), *_differences(connection), *damage.find_spoiled(connection)]
     summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
     found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
     return Finding("database", not faults, found, f"{damage.COPY}: what is read of it may be wrong ({summary})")

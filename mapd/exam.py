@@ -201,9 +201,7 @@ def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
 
 def free_name(session: Session, name: str) -> str:
     """Return the name, or with a number behind it where another exam has it."""
-    taken = set(session.exec(select(t.Exam.name).where(col(t.Exam.name).startswith(name, autoescape=True))).all())
-    numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
-    return name if name not in taken else next(other for other in numbered if other not in taken)
+    return queries.free_name(name, queries.names_like(session, t.Exam.name, name))
 
 
 def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -> None:

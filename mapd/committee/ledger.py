@@ -22,10 +22,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts
+from mapd.characters import storable
 from mapd.committee.plan import Planned
 from mapd.models.base import Completion, Finish
 from mapd.scores import parse_score
-from mapd.store import claims, db
+from mapd.store import claims
 from mapd.store import tables as t
 from mapd.teachers import cost_usd, may_answer_otherwise
 
@@ -90,7 +91,7 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_i
     for planned, completion, uid in arrived:
         before = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
         is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))  # by a transaction that seemed lost
-        reply, error = _storable(completion.text), completion.error
+        reply, error = storable(completion.text), completion.error
         outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not reply.strip() else completion.finish
         given = [row for p in planned if (row := _row(p, reply, outcome))]
         if outcome == Finish.OK and Finish.OK in before:  # at most one try of a key is ok
@@ -98,7 +99,7 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_i
         elif outcome == Finish.OK and _asks_again(planned[0], given, before):
             outcome, error, given = UNREADABLE, f"{given[0][1]['status']}: asked once more", []
         if not is_written:
-            ending = {"uid": uid, "reply": reply, "outcome": outcome, "error": error and _storable(error)}
+            ending = {"uid": uid, "reply": reply, "outcome": outcome, "error": error and storable(error)}
             calls.append(_call(planned[0], completion, len(before) + 1) | ending | {"exam_id": exam_id})
         rows += given
         gave.append(Gave.ASK_AGAIN if outcome == UNREADABLE else Gave.ROWS if given else Gave.NOTHING)
@@ -122,10 +123,6 @@ def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
     for key, uid, outcome, origin in session.exec(query.order_by(col(t.Call.try_number))):
         by_key.setdefault(key, []).append(Try(uid, outcome if origin is None else FOREIGN))
     return by_key
-
-
-def _storable(text: str) -> str:
-    return db.UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str, Any]:

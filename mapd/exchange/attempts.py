@@ -23,6 +23,7 @@ from sqlmodel import Session, col, select
 
 from mapd import exam as stage
 from mapd import students
+from mapd.characters import find_unstorable, storable
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.people import Person, Right, require
 from mapd.questions import formats
@@ -30,7 +31,7 @@ from mapd.questions.drafts import Draft, Source, drafts_of
 from mapd.questions.grading import Task, grade
 from mapd.questions.imports import BadRow
 from mapd.questions.options import show_answer
-from mapd.questions.rows import LONGEST_NAME, UNSTORABLE, Row, asked
+from mapd.questions.rows import LONGEST_NAME, Row, asked
 from mapd.questions.tables import Record, Table
 from mapd.questions.values import as_text, is_blank, short, without_zeros
 from mapd.store import queries
@@ -264,7 +265,7 @@ def _samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], 
                 repetitions.append(reply.as_bad())
                 continue
             taken[question.uid].add(sample)
-            answers.append(Answer(question, sample, UNSTORABLE.sub("\ufffd", text)))
+            answers.append(Answer(question, sample, storable(text)))
     answers.sort(key=lambda answer: (answer.question.position, answer.sample))
     return answers, repetitions
 
@@ -297,7 +298,7 @@ def store(
     person, name = require(by, Right.IMPORT), parsed.student.strip()
     if not parsed.answers:
         raise BadInput("the file has no answer to any question of the set; nothing was imported")
-    if not 0 < len(name) <= LONGEST_NAME or UNSTORABLE.search(name) or not name.isprintable():
+    if not 0 < len(name) <= LONGEST_NAME or find_unstorable(name) or not name.isprintable():
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} characters, not {short(name)}; give --student NAME")
     content = [[answer.question.uid, answer.sample, answer.text] for answer in parsed.answers]
     words = json.dumps([name, questions.uid, parsed.split, content], sort_keys=True)

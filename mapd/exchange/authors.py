@@ -27,6 +27,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import students
+from mapd.characters import find_unstorable
 from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
 from mapd.questions.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
@@ -41,7 +42,6 @@ AUTHORS_ORDER = ("gpt", "gemini", "mistral")  # the order behind their score col
 NO_ANSWER = "absolute_wrong_final_ans"
 UNKNOWN_PROMPT = hashlib.sha256(b"").hexdigest()
 FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|rationale)_round(?P<round>\d{1,4})$")
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, but in no database's text
 LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
 STORED = ("id", "question", "gold_answer", "context", "options", "student_wrong_pred", "student_wrong_final_answer")
 
@@ -256,8 +256,8 @@ def _unstorable(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _bad_character(text: object) -> str | None:
-    found = UNSTORABLE.search(text) if isinstance(text, str) else None
-    return found and f"U+{ord(found[0]):04X} at character {found.start()} can't be stored in a text; take it out"
+    bad = find_unstorable(text) if isinstance(text, str) else None
+    return bad and f"{bad} can't be stored in a text; take it out"
 
 
 def _joined(
@@ -440,7 +440,7 @@ def store(
     """
     person = require(by, Right.IMPORT)
     for name in (parsed.dataset, parsed.student):
-        if not 0 < len(name.strip()) <= LONGEST_NAME or UNSTORABLE.search(name):
+        if not 0 < len(name.strip()) <= LONGEST_NAME or find_unstorable(name):
             limits = f"1 to {LONGEST_NAME} characters of text"
             raise BadInput(f"a dataset or student can't be named {_short(name)}: {limits}")
     namesake = exam_of(session, parsed)
@@ -556,8 +556,7 @@ class _Writer:
         return None
 
     def _free_name(self, column: Any, name: str) -> str:
-        taken = set(self.session.exec(select(column).where(col(column).startswith(name, autoescape=True))).all())
-        return next(n for n in _numbered(name) if n not in taken)
+        return queries.free_name(name, queries.names_like(self.session, column, name))
 
     def exam(self) -> t.Exam:
         """The exam with its student and question set."""
@@ -667,11 +666,3 @@ class _Writer:
                     "saw_gold": True,
                     "text": "",
                 }
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name} ({number})"
-        number += 1

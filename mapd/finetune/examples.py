@@ -126,7 +126,7 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer) -> Example:
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
     """What the student learns to say, and that it ends there. A teacher's text holds no special token, only text."""
-    ids = tokenizer.encode(turn.content.strip(), add_special_tokens=False, split_special_tokens=True)
+    ids = dialogue.encode_text(turn.content.strip(), tokenizer)
     return (*ids, tokenizer.eos_token_id)
 
 

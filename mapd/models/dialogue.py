@@ -7,10 +7,13 @@ So no text can end its turn and begin another. A dialogue without such a text is
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from mapd.errors import BadInput
 from mapd.models.base import Message
+from mapd.models.sandbox import in_a_line
 
 PRIVATE = range(0xF0000, 0xFFF00, 0x100)  # where private characters begin that may stand for a token
 Marks = Mapping[str, str]
@@ -38,13 +41,49 @@ def render(turns: Sequence[Message], tokenizer: Any, marks: Marks) -> str:
 
 
 def encode(rendered: str, tokenizer: Any, marks: Marks) -> list[int]:
-    """Return the ids of a rendered dialogue or a part of it."""
+    """Return the ids of a rendered dialogue or a part of it.
+
+    Raises: BadInput where the tokenizer fails over it.
+    """
     if not marks:
-        return list(tokenizer.encode(rendered, add_special_tokens=False))
+        return encode_text(rendered, tokenizer, special=True)
     tokens, ids = {character: token for token, character in marks.items()}, []
     for piece in re.split(f"([{''.join(tokens)}])", rendered):
-        if piece in tokens:
-            ids += tokenizer.encode(tokens[piece], add_special_tokens=False, split_special_tokens=True)
-        elif piece:
-            ids += tokenizer.encode(piece, add_special_tokens=False)
+        if piece:
+            ids += encode_text(tokens.get(piece, piece), tokenizer, special=piece not in tokens)
     return ids
+
+
+def encode_text(text: str, tokenizer: Any, *, special: bool = False) -> list[int]:
+    """Return the ids of a text; `special`: the special tokens in it act.
+
+    Raises: BadInput, as `encode`.
+    """
+    with _telling_panics():
+        return list(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special))
+
+
+def decode(ids: Sequence[int], tokenizer: Any) -> str:
+    """Return the text of an answer's ids.
+
+    Raises: BadInput where the tokenizer fails over them.
+    """
+    with _telling_panics():
+        text: str = tokenizer.decode(ids, skip_special_tokens=True)
+    return text.strip()
+
+
+@contextmanager
+def _telling_panics() -> Iterator[None]:
+    """Say in one line that a foreign tokenizer's pattern went on for too long over a text.
+
+    Raises: BadInput.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise BadInput(
+            f"the model's tokenizer fails over a text ({in_a_line(error)}); what came is kept: take another model"
+        ) from error

@@ -262,7 +262,7 @@ class LocalModel:
         return [self._completion(row) for row in rows]
 
     def _completion(self, row: _Row) -> Completion:
-        text = self._tokenizer.decode(row.answer, skip_special_tokens=True).strip()
+        text = dialogue.decode(row.answer, self._tokenizer)
         finish = Finish.CUT_OFF if not row.ended else Finish.OK if text else Finish.EMPTY
         return Completion(
             key=row.request.key,

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mapd.characters import find_unstorable
 from mapd.errors import Undecided
 from mapd.questions import golds, mapping, options
 from mapd.questions.formats.format import Format, Shape
 from mapd.questions.grading import LETTERS, Task, extract_answer
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key, Keyed, Offered
-from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS, UNSTORABLE
+from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS
 from mapd.questions.tables import Table
 from mapd.questions.values import as_text, as_texts, is_blank, short, without_zeros
 
@@ -66,9 +67,8 @@ class Draft:
         text = as_text(value)
         if text is None:
             self.fault(part, f"{short(value)} is no text")
-        elif unstorable := UNSTORABLE.search(text):
-            code, place = ord(unstorable[0]), unstorable.start()
-            self.fault(part, f"U+{code:04X} at character {place} can't be stored; take it out")
+        elif (bad := find_unstorable(text)) is not None:
+            self.fault(part, f"{bad} can't be stored; take it out")
         return text
 
     def read_name(self, part: str) -> str | None:
@@ -136,7 +136,7 @@ def _read_options(draft: Draft) -> None:
         return
     if alike := options.twins(draft.offered.texts):
         draft.fault("options", alike)
-    if UNSTORABLE.search("".join(draft.offered.texts)):
+    if find_unstorable("".join(draft.offered.texts)):
         draft.fault("options", "hold a character that can't be stored; take it out")
 
 
@@ -168,7 +168,7 @@ def _read_gold(draft: Draft, task: Task | None, *, solved: bool) -> None:
         draft.fault("answer", str(error))
         return
     draft.gold, draft.task, draft.note = gold.answer, gold.task, gold.note
-    if UNSTORABLE.search(gold.answer):
+    if find_unstorable(gold.answer):
         draft.fault("answer", "holds a character that can't be stored; take it out")
 
 

@@ -23,7 +23,6 @@ SPLIT_WORDS = {
 Shares = tuple[float, float, float]  # of train, dev and test; together 1
 SHARES: Shares = (0.6, 0.2, 0.2)
 LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, but in no database's text
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 check_file(Path("mapd.db"))          -> Damaged: "the database is empty: mapd.db has 0 bytes; …"
 find_lacking(connection)             -> ["attempt", "exam.policy"], the tables and columns that it hasn't
+find_spoiled(connection)             -> "1 of teacher.sampling are no JSON map", "a text of exam is no UTF-8"
 sa.event.listen(engine, "handle_error", tell)     # in the middle of a read
 """
 
@@ -9,8 +10,8 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from mapd.errors import BadInput, Damaged
 from mapd.store import tables as t
-from mapd.store import values
+from mapd.store.columns import SHAPES, Json, UtcDateTime, spoiled
 
 COPY = "restore it from a copy"
 NEW_S = 10  # so old at least is an empty file that nobody is about to fill
@@ -26,6 +27,16 @@ TWIN = re.compile(r"UNIQUE constraint failed: (\w+)\.uid$")  # SQLite's; on Post
 UNDEFINED = ("UndefinedTable", "UndefinedColumn")  # psycopg's errors, by name: it takes a while to import
 SPOILED = ("malformed database schema", "Could not decode to UTF-8")  # SQLite's words
 CORRUPTED = ("DataCorrupted", "IndexCorrupted")
+TYPES_OF_KIND: Mapping[str, tuple[str, ...]] = {  # what a column holds: what SQLite's typeof() may say of its values
+    "text": ("text",),
+    "whole number": ("integer",),
+    "number": ("integer", "real"),
+    "truth": ("integer",),
+    "time": ("text",),
+    "JSON list": ("text",),
+    "JSON map": ("text",),
+}
+KINDS = {UtcDateTime: "time", sa.Boolean: "truth", sa.Integer: "whole number", sa.Float: "number"}
 LACKING = re.compile(r"no such (table|column): (\S+)|(?:relation|column) \"?([\w.]+)\"? does not exist")
 
 
@@ -34,19 +45,15 @@ def place_of(engine: sa.Engine) -> str:
     return str(engine.url.database) if engine.dialect.name == "sqlite" else "MAPD_DATABASE_URL"
 
 
-def json_reader(place: str) -> Callable[[str], Any]:
-    """Return what reads a column of JSON, for a database at this place. It raises Damaged where it holds none."""
+def read_json(text: str) -> Any:
+    """Return the value of a column of JSON on SQLite.
 
-    def read(text: str) -> Any:
-        try:
-            return json.loads(text)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise Damaged(
-                f"the database is damaged: {place} (it has {str(text)[:40]!a} where JSON stands); {COPY}: "
-                "`mapd doctor` names the table"
-            ) from error
-
-    return read
+    Raises: Damaged where it holds none.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise spoiled(text, "JSON") from error
 
 
 def check_file(path: Path) -> None:
@@ -126,22 +133,54 @@ def tell(context: sa.engine.ExceptionContext) -> None:
         raise Damaged(f"the database is damaged: {place} ({reason}); {COPY}") from error
 
 
-@contextmanager
-def telling_spoiled(engine: sa.Engine) -> Iterator[None]:
-    """Say of an error over a value of another kind that the database is damaged, if it is; else let it be.
+# --- Values that are of another kind than their column ----------------------------------------------------------------
 
-    SQLite keeps what it is given, and to look at each value that is read would take as long as reading it.
 
-    Raises: Damaged.
-    """
+def find_spoiled(connection: sa.Connection) -> Iterator[str]:
+    """Yield what is wrong with the values of each table. All rows of SQLite's are read."""
+    for table in t.metadata.sorted_tables:
+        for column in table.c:
+            if (is_spoiled := _is_spoiled(column, connection.dialect.name)) is not None:
+                query = sa.select(sa.func.count()).select_from(table).where(is_spoiled)
+                if number := connection.execute(query).scalar_one():
+                    yield f"{number:,} of {table.name}.{column.name} are no {_kind(column)}"
+        if connection.dialect.name == "sqlite":
+            yield from _find_undecodable(connection, table)
+
+
+def _kind(column: sa.Column[Any]) -> str:
+    """What a column holds, as people call it."""
+    if isinstance(column.type, Json):
+        return f"JSON {SHAPES[column.type.shape][0]}"
+    return next((kind for type_, kind in KINDS.items() if isinstance(column.type, type_)), "text")
+
+
+def _is_spoiled(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[bool] | None:
+    """The condition that a value of the column can't be read as what it is; None where the database sees to that."""
+    value = sa.type_coerce(column, sa.types.NullType())
+    shape = SHAPES[column.type.shape][1] if isinstance(column.type, Json) else ""
+    if dialect != "sqlite":
+        return sa.func.json_typeof(value) != shape if shape else None
+    kind = _kind(column)
+    is_right: sa.ColumnElement[bool] = sa.func.typeof(value).in_(TYPES_OF_KIND[kind])
+    if shape:
+        is_right = sa.case((is_right & sa.func.json_valid(value), sa.func.json_type(value) == shape), else_=sa.false())
+    elif kind == "time":
+        is_right &= sa.func.datetime(value).is_not(None)
+    elif kind == "truth":
+        is_right = value.in_((0, 1))
+    return value.is_not(None) & ~is_right
+
+
+def _find_undecodable(connection: sa.Connection, table: sa.Table) -> Iterator[str]:
+    """Say of a table that a text of it is no UTF-8: SQLite itself never looks."""
+    texts = [
+        sa.type_coerce(column, sa.types.NullType()) for column in table.c if "text" in TYPES_OF_KIND[_kind(column)]
+    ]
+    if not texts:
+        return
     try:
-        yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        if engine.dialect.name != "sqlite":
-            raise
-        with engine.connect() as connection:
-            verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
-            fault = verdict if verdict != "ok" else next(values.find_spoiled(connection), None)
-        if fault is None:
-            raise
-        raise Damaged(f"the database is damaged: {place_of(engine)} ({fault}); {COPY}") from error
+        for _ in connection.execute(sa.select(*texts).execution_options(yield_per=100)):
+            pass
+    except Damaged:
+        yield f"a text of {table.name} is no UTF-8"

@@ -11,7 +11,6 @@ whose clocks differ agree on it. A database that isn't what it should be is rais
 """
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,15 +27,15 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
+from mapd.characters import find_unstorable
 from mapd.errors import BadInput, Busy, Damaged, Stale
 from mapd.settings import Settings
-from mapd.store import damage
+from mapd.store import columns, damage
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
 LOCK_WAIT_MS = 1000  # SQLite's own wait for a lock; between two of them we can say that it waits
 BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # in no text of PostgreSQL's, or in no UTF-8 at all
 CURES = {  # by what SQLite says of a file that can't be opened or written
     "readonly": "make the file and its folder writable for you",
     "full": "make room on the disk",
@@ -117,8 +116,9 @@ def connect(url: str, patience: Patience = USUAL) -> sa.Engine:
         url,
         connect_args={"check_same_thread": False},
         execution_options=options,
-        json_deserializer=damage.json_reader(str(sa.make_url(url).database)),
+        json_deserializer=damage.read_json,
     )
+    columns.check_on_sqlite(engine)
     sa.event.listen(engine, "handle_error", damage.tell)
 
     @sa.event.listens_for(engine, "connect")
@@ -188,9 +188,9 @@ def current_version(connection: sa.Connection) -> str | None:
 def reading(engine: sa.Engine) -> Iterator[Session]:
     """Open a session to read with; it sees one moment of the database.
 
-    Raises: Busy; Damaged where what was read of a damaged database is what the code stumbled over.
+    Raises: Busy; Damaged where a value that is read isn't of its column's kind.
     """
-    with _saying_busy("it can't be read"), Session(engine) as session, damage.telling_spoiled(engine):
+    with _saying_busy("it can't be read"), Session(engine) as session:
         _begin(session)
         yield session
 
@@ -202,11 +202,7 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
     Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment;
     Damaged, as `reading`.
     """
-    with (
-        _saying_busy("nothing was saved"),
-        damage.telling_spoiled(engine),
-        Session(engine.execution_options(writes=True)) as session,
-    ):
+    with _saying_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
         _begin(session)
         yield session
         session.commit()
@@ -220,9 +216,8 @@ def refuse_unstorable(session: Session, *_: object) -> None:
     """
     for row in session.new:
         for name, value in vars(row).items():
-            if isinstance(value, str) and (bad := UNSTORABLE.search(value)):
-                code = f"U+{ord(bad[0]):04X}"
-                raise BadInput(f"{name} holds {code} at character {bad.start()}, which can't be stored; take it out")
+            if isinstance(value, str) and (bad := find_unstorable(value)) is not None:
+                raise BadInput(f"{name} holds {bad}, which can't be stored; take it out")
 
 
 def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:

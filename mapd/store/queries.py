@@ -7,7 +7,7 @@ One `Text` of an imported exam, as the rules and the pages see it:
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -575,6 +575,17 @@ def check_ids(session: Session, edition_: int) -> None:
     """
     if edition(session, DELETED) != edition_:
         raise Stale("something was deleted from the project in the meantime; it was reloaded, nothing was saved")
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return the name, or with a number behind it where it is taken: "smollm2 (2)"."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
+
+
+def names_like(session: Session, column: Any, name: str) -> set[str]:
+    """Return what of a column begins as the name does: those that one with a number behind it may meet."""
+    return set(session.exec(select(column).where(col(column).startswith(name, autoescape=True))).all())
 
 
 def project_name(session: Session) -> str | None:

@@ -29,7 +29,9 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from mapd.errors import BadInput
+from mapd.store import queries
 from mapd.store import tables as t
+from mapd.store.columns import UtcDateTime
 
 FORMAT = 1
 MANIFEST, LINKS = "manifest.json", "links.jsonl"
@@ -326,7 +328,7 @@ class _Writer:
         column, parent = table.c[name], references(table).get(name)
         if value is not None and parent is not None:
             return self._id(parent, value)
-        if value is not None and isinstance(column.type, t.UtcDateTime):
+        if value is not None and isinstance(column.type, UtcDateTime):
             return datetime.fromisoformat(value)
         return value
 
@@ -357,10 +359,8 @@ class _Writer:
         """Return the row under a name that is free, where names must differ."""
         if "name" not in table.c or not table.c.name.unique:
             return values
-        query = sa.select(table.c.name).where(table.c.name.startswith(values["name"], autoescape=True))
-        others, name, number = set(self.session.scalars(query)), values["name"], 2
-        while name in others:
-            name, number = f"{values['name']} ({number})", number + 1
+        taken = queries.names_like(self.session, table.c.name, values["name"])
+        name = queries.free_name(values["name"], taken)
         if name != values["name"]:
             self.renamed.append(f"{table.name} {values['name']} -> {name}")
         return values | {"name": name}

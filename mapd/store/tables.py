@@ -13,7 +13,7 @@ A `uid` stands on every row that travels: imports and archives derive it from th
 same uid in every project.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -22,37 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from mapd.errors import Damaged
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """A UTC time that stays aware: SQLite forgets the zone, so it is put back on reading."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware UTC, whatever the database gave."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        """Return what reads a value; what SQLite kept may be no time. Raises: Damaged."""
-        read = super().result_processor(dialect, coltype)
-        if read is None:
-            return None
-
-        def read_moment(value: Any) -> datetime | None:
-            try:
-                return read(value)
-            except (ValueError, TypeError) as error:
-                raise Damaged(
-                    f"the database is damaged: it has {str(value)[:40]!a} where a time stands; restore it from a copy: "
-                    "`mapd doctor` names the table"
-                ) from error
-
-        return read_moment
+from mapd.store.columns import Json, UtcDateTime, Word
 
 
 def now() -> datetime:
@@ -73,9 +43,15 @@ def origin() -> Any:
     return Field(default=None, sa_column_kwargs=STAYS)
 
 
-def one_of(column: str, *values: str) -> sa.CheckConstraint:
+def one_of(column: str, *words: str) -> sa.CheckConstraint:
     """A CHECK that the column holds one of the words. SQLModel doesn't validate tables, so the database does."""
-    return sa.CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=f"{column}_words")
+    check = sa.CheckConstraint(f"{column} IN ({', '.join(map(repr, words))})", name=f"{column}_words")
+
+    @sa.event.listens_for(check, "after_parent_attach")
+    def narrow(_: sa.CheckConstraint, table: sa.Table) -> None:
+        table.c[column].type = Word(words)
+
+    return check
 
 
 def unique_where(name: str, condition: str, *columns: str) -> sa.Index:
@@ -134,7 +110,7 @@ class Question(Travelling, table=True):
     task: str
     text: str
     context: str | None = None
-    options: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    options: list[str] = Field(default_factory=list, sa_type=Json(list))
     gold: str
     gold_note: str | None = None  # what came with the gold: StrategyQA's facts, GSM8K's worked solution
     __table_args__ = (
@@ -165,7 +141,7 @@ class Policy(Travelling, table=True):
     version: int = 1
     threshold_hundredths: int
     min_votes: int = 1
-    checks: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    checks: list[str] = Field(default_factory=list, sa_type=Json(list))
     leniency_adjusted: bool = False
     person: str
     __table_args__ = (sa.UniqueConstraint("name", "version"),)
@@ -180,7 +156,7 @@ class Exam(Travelling, table=True):
     set_id: int = Field(foreign_key="question_set.id", index=True)
     split: str
     round: int = 0
-    decoding: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    decoding: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     seed: int | None = None
     graded_by: str
     policy: str = "paper"  # the exam's current policy: a preset's or a saved policy's name
@@ -224,9 +200,9 @@ class Teacher(Travelling, table=True):
     model: str = ""
     base_url: str | None = None
     key_env: str | None = Field(default=None, sa_column_kwargs=STAYS)
-    sampling: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
-    limits: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
-    price: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    sampling: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    limits: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    price: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     simulated: bool = False
     disabled: bool = Field(default=False, sa_column_kwargs=STAYS)
     origin: str | None = origin()
@@ -357,7 +333,7 @@ class Snapshot(Travelling, table=True):
     exam_id: int = Field(foreign_key="exam.id", index=True)
     pairs: int
     lines: str
-    manifest: dict[str, Any] = Field(sa_type=sa.JSON)
+    manifest: dict[str, Any] = Field(sa_type=Json(dict))
     person: str
 
 
@@ -371,7 +347,7 @@ class Finetune(Travelling, table=True):
     arm: str | None = None
     alpha: float
     seed: int
-    hyperparameters: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    hyperparameters: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     __table_args__ = (sa.CheckConstraint("alpha BETWEEN 0 AND 1", name="alpha_0_to_1"),)
 
 
@@ -406,7 +382,7 @@ class Job(Travelling, table=True):
 
     __tablename__ = "job"
     kind: str
-    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     status: str = Field(default="queued", index=True)
     attempt: int = 1
     tries: int = Field(default=0, sa_column_kwargs=STAYS)  # of its process, since the work last came further
@@ -418,7 +394,7 @@ class Job(Travelling, table=True):
     message: str = ""  # its speed in words, "4.1 questions/s"
     seconds_left: float | None = None
     log: str = ""  # its last lines
-    outcome: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    outcome: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     error: str | None = None
     person: str
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -494,7 +470,7 @@ class SavedView(Travelling, table=True):
 
     __tablename__ = "saved_view"
     name: str = Field(unique=True)
-    address: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    address: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     person: str
 
 
@@ -544,7 +520,7 @@ class Audit(Row, table=True):
     person: str = Field(index=True)
     action: str = Field(index=True)
     target: str
-    detail: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
 
 
 # --- The aggregate: what curation/standing.py derives from the rows above ---------------------------------------------
@@ -645,7 +621,7 @@ class StandingExam(Table, table=True):
     __tablename__ = "standing_exam"
     id: int | None = Field(default=None, primary_key=True)  # the exam's
     rules: str
-    leniency: dict[str, str] = Field(default_factory=dict, sa_type=sa.JSON)  # by reviewer, exact: "7/12"
+    leniency: dict[str, str] = Field(default_factory=dict, sa_type=Json(dict))  # by reviewer, exact: "7/12"
     votes: int  # that it was measured over
     votes_since: int = 0
 

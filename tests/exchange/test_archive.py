@@ -15,6 +15,7 @@ from sqlmodel import Session, col, func, select
 from mapd import cli
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput
+from mapd.exchange.archive import outgoing
 from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.settings import Settings
@@ -187,6 +188,16 @@ def test_a_damaged_snapshot_is_told_and_not_sent(engine: sa.Engine, home: Path, 
     with pytest.raises(BadInput, match="its lines are not those that its manifest names; freeze the set again"):
         exported(engine, home, tmp_path)
     assert not [path for path in tmp_path.iterdir() if "out.zip" in path.name]
+
+
+@pytest.mark.parametrize("bound", ["MOST_BYTES", "MOST_PACKED"])
+def test_what_nobody_could_import_is_not_written(
+    engine: sa.Engine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(outgoing, bound, -1)
+    with pytest.raises(BadInput, match="the project is too large for an archive"):
+        exported(engine, home, tmp_path)
+    assert list(tmp_path.glob("*out.zip*")) == []
 
 
 def test_work_under_way_is_not_begun_again_elsewhere(full_pack: bytes) -> None:

@@ -183,6 +183,19 @@ def test_damage_is_noticed_or_harmless(place: int, flip: int, cut: bool) -> None
     assert (row["uid"], row["name"], row["base"]) == ("u", "a", "b")
 
 
+def test_a_file_above_4_gib_is_refused_as_what_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "big.zip"
+    with zipfile.ZipFile(file, "w") as packed_:
+        assert packed_.fp is not None
+        packed_.start_dir = packed_.fp.seek(5 << 30)  # a hole, which takes no room on the disk
+        packed_.writestr(container.MANIFEST, "{}")
+    with (
+        file.open("rb") as stream,
+        pytest.raises(BadInput, match=r"has 5,368,\d{3},\d{3} bytes, of 4,293,918,720 that"),
+    ):
+        archive.stage("big.zip", stream).__enter__()
+
+
 def test_a_line_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(container, "LONGEST_LINE", 1000)
     content = packed({"student": [STUDENT | {"base": "x" * 2000}]})

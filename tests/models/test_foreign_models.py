@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mapd.errors import BadInput
-from mapd.models import local, sandbox, weights
+from mapd.models import dialogue, local, sandbox, weights
 from tests.finetune import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -320,3 +320,39 @@ def test_an_adapter_is_one_that_a_finetune_writes(folder: Path, tmp_path: Path, 
     with pytest.raises(BadInput, match=r"adapter is none of ours|adapter can't be loaded") as refused:
         local.load(folder, adapter)
     assert "\n" not in str(refused.value)
+
+
+# --- A pattern that fails over some texts only ------------------------------------------------------------------------
+
+ENDLESS = {"Regex": "(é+é+)+z"}  # over "éééé…!" the library gives up, and panics
+
+
+def split_endlessly(folder: Path) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    splitting = {"type": "Split", "pattern": ENDLESS, "behavior": "Isolated", "invert": False}
+    both = {"type": "Sequence", "pretokenizers": [splitting, tokenizer["pre_tokenizer"]]}
+    change(folder, "tokenizer.json", pre_tokenizer=both)
+
+
+def replace_endlessly(folder: Path) -> None:
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    replacing = {"type": "Replace", "pattern": ENDLESS, "content": ""}
+    both = {"type": "Sequence", "decoders": [tokenizer["decoder"], {"type": "Fuse"}, replacing]}
+    change(folder, "tokenizer.json", decoder=both)
+
+
+def test_a_tokenizer_that_fails_over_a_text_is_told_in_one_line(folder: Path) -> None:
+    text = "é" * 4000 + "!"
+    split_endlessly(folder)
+    sandbox.check(folder)
+    with pytest.raises(BadInput, match=r"the model's tokenizer fails over a text \(Onig: ") as refused:
+        dialogue.encode(text, local.load(folder)[1], {})
+    assert "\n" not in str(refused.value)
+
+
+def test_a_tokenizer_that_fails_over_an_answer_is_told_in_one_line(folder: Path) -> None:
+    replace_endlessly(folder)
+    sandbox.check(folder)
+    tokenizer = local.load(folder)[1]
+    with pytest.raises(BadInput, match=r"the model's tokenizer fails over a text \("):
+        dialogue.decode(dialogue.encode("é" * 4000 + "!", tokenizer, {}), tokenizer)

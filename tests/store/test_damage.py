@@ -248,7 +248,17 @@ SPOILED: dict[str, tuple[str, tuple[str, ...], str]] = {  # the change, a comman
     "JSON": (
         "UPDATE question SET options = '[1'",
         ("curate", "show", "--exam", "1"),
-        "question.options are no JSON",
+        "question.options are no JSON list",
+    ),
+    "JSON of another shape": (
+        """UPDATE question SET options = '{"A": "1"}'""",
+        ("curate", "show", "--exam", "1"),
+        "question.options are no JSON list",
+    ),
+    "JSON's null": (
+        "UPDATE exam SET decoding = 'null'",
+        ("archive", "export", "out.zip"),
+        "exam.decoding are no JSON map",
     ),
     "a time": ("UPDATE exam SET created_at = 'yesterday'", ("exam", "list"), "exam.created_at are no time"),
     "UTF-8": ("UPDATE exam SET name = CAST(x'ff41' AS TEXT)", ("exam", "list"), "a text of exam is no UTF-8"),
@@ -263,6 +273,16 @@ SPOILED: dict[str, tuple[str, tuple[str, ...], str]] = {  # the change, a comman
         "CHECK constraint failed in question",
     ),
     "bytes": ("UPDATE exam SET name = x'ff41'", ("archive", "export", "out.zip"), "exam.name are no text"),
+    "bytes that are listed": (
+        "UPDATE exam SET policy = x'ff41'",
+        ("exam", "list", "--json"),
+        "exam.policy are no text",
+    ),
+    "a truth": (
+        "UPDATE teacher SET disabled = 'perhaps'",
+        ("teachers", "list"),
+        "teacher.disabled are no truth",
+    ),
 }
 
 
@@ -285,8 +305,10 @@ def test_a_value_of_another_kind_is_one_line_and_doctor_names_it(
     assert not findings()["database"].ok
 
 
-def test_an_error_of_ours_is_not_taken_for_damage(full_home: Path) -> None:
-    engine = db.open_store(Settings())
-    for session_of in (db.reading, db.writing):
-        with pytest.raises(ValueError, match="ours"), session_of(engine):
-            raise ValueError("ours")
+def test_json_of_another_shape_is_told_on_both_databases(engine: sa.Engine) -> None:
+    with db.writing(engine) as session:
+        session.execute(sa.insert(t.Audit).values(person="ann", action="x", target="y", detail=["a list"]))
+    with db.reading(engine) as session, pytest.raises(Damaged, match="where a JSON map stands; restore it"):
+        session.exec(select(t.Audit)).all()
+    with engine.connect() as connection:
+        assert list(damage.find_spoiled(connection)) == ["1 of audit.detail are no JSON map"]

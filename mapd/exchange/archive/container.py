@@ -29,6 +29,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 LONGEST_LINE = 64 << 20  # bytes: a snapshot of twenty thousand pairs is one line
 MOST_BYTES = 8 << 30  # unpacked
+MOST_PACKED = (4 << 30) - (1 << 20)  # bytes: a larger zip has its list of files elsewhere
 MOST_RATIO = 100  # unpacked to packed; exports come to 3 to 25
 FREE_OF_RATIO = 1 << 20  # bytes: a small file may be packed as it likes
 MOST_MANIFEST = 1 << 20
@@ -126,6 +127,8 @@ def _check_directory(name: str, file: IO[bytes]) -> None:
     """See that the zip's own list of files is short: reading a long one takes a thousand times its bytes."""
     end = struct.Struct("<4s4H2LH")  # the record at the end, "PK\5\6"
     size = file.seek(0, io.SEEK_END)
+    if size > MOST_PACKED:
+        raise BadInput(f"{name} is refused: it has {size:,} bytes, of {MOST_PACKED:,} that an archive may have")
     file.seek(max(0, size - end.size - (1 << 16)))
     tail = file.read()
     place = len(tail) - end.size

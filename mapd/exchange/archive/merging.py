@@ -336,9 +336,9 @@ class _Block:
         for _, record in rows:
             archive_name = record["name"]
             if self.table.name == "policy":  # all its versions go under one name; the project's own stays what it was
-                record["name"] = self.policies.setdefault(archive_name, _find_free(archive_name, taken_names))
+                record["name"] = self.policies.setdefault(archive_name, queries.free_name(archive_name, taken_names))
             else:
-                record["name"] = _find_free(archive_name, taken_names)
+                record["name"] = queries.free_name(archive_name, taken_names)
                 taken_names.add(record["name"])
             renamed = f"{self.table.name} {archive_name} -> {record['name']}"
             if record["name"] != archive_name and renamed not in self.outcome.renamed:
@@ -405,11 +405,3 @@ def _first_line(error: Exception) -> str:
 
 def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:
     return column.is_(None) if value is None else column == value
-
-
-def _find_free(name: str, taken_names: set[str]) -> str:
-    """The name, or with a number behind it where it is taken."""
-    candidate, number = name, 2
-    while candidate in taken_names:
-        candidate, number = f"{name} ({number})", number + 1
-    return candidate

@@ -29,10 +29,10 @@ from sqlmodel import Session, select
 
 from mapd import keys
 from mapd.errors import BadInput, Damaged
-from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, file_of
+from mapd.exchange.archive.container import FORMAT, LONGEST_LINE, MANIFEST, MOST_BYTES, MOST_PACKED, file_of
 from mapd.exchange.archive.shapes import carried_columns, referred_table, travelling_tables
 from mapd.people import Person, Right, require
-from mapd.store import damage, db, queries, snapshots, values
+from mapd.store import damage, db, queries, snapshots
 from mapd.store import tables as t
 
 BLOCK = 500  # rows that are read at once
@@ -54,14 +54,14 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
 
     It sees one moment of the project, and keeps nobody from writing meanwhile.
 
-    Raises: Forbidden; BadInput where the file can't be written, a row is larger than an archive may hold, or a snapshot
-    is damaged: nobody could import it. Damaged where a value of the database is.
+    Raises: Forbidden; BadInput where the file can't be written, a row or the whole is larger than an archive may be, or
+    a snapshot is damaged: nobody could import it. Damaged where a value of the database is.
     """
     person = require(by, Right.EXPORT)
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
         with one_moment(engine) as session, temporary.open("wb") as file:
-            if (fault := next(values.find_spoiled(session.connection()), None)) is not None:
+            if (fault := next(damage.find_spoiled(session.connection()), None)) is not None:
                 raise Damaged(f"the database is damaged: {damage.place_of(engine)} ({fault}); {damage.COPY}")
             for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
                 snapshots.check(snapshot)
@@ -105,6 +105,11 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
                     stream.write(line)
                     rows += 1
             tables[table.name] = {"rows": rows, "sha256": digest.hexdigest()}
+        if sum(entry.file_size for entry in packed.infolist()) > MOST_BYTES or file.tell() > MOST_PACKED:
+            raise BadInput(
+                f"the project is too large for an archive, which has {MOST_BYTES:,} bytes at most, {MOST_PACKED:,} "
+                "packed; delete what isn't needed (`mapd exam delete`), or copy the database as it is"
+            )
         schema = str(db.current_version(session.connection()))
         manifest = {"format": FORMAT, "schema": schema, "tables": tables}
         packed.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")

@@ -9,7 +9,6 @@ column may hold follows from tables.py; what is narrower than its type stands he
 
 import json
 import math
-import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from mapd import teachers
+from mapd.characters import find_unstorable
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.people import person_name
@@ -29,7 +29,6 @@ from mapd.store import tables as t
 from mapd.verdicts import Check
 
 DEEPEST = 12  # of a value that is a tree
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, but in no database's text
 LARGEST = 2**31 - 1  # PostgreSQL's integer
 LONGEST_NAME = 500  # characters; an exam's is made of its set's and its student's
 LONGEST_ID = 200  # characters of a question's own id: PostgreSQL indexes no key much longer
@@ -62,8 +61,8 @@ def referred_table(column: sa.Column[Any]) -> str | None:
 
 
 def _check_storable(text: str) -> str:
-    if (bad := UNSTORABLE.search(text)) is not None:
-        raise ValueError(f"U+{ord(bad[0]):04X} can't be stored in a text")
+    if (bad := find_unstorable(text)) is not None:
+        raise ValueError(f"{bad} can't be stored in a text")
     return text
 
 

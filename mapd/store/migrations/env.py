@@ -7,14 +7,17 @@ from alembic import context
 
 from mapd.settings import Settings
 from mapd.store import db
-from mapd.store.tables import UtcDateTime, metadata
+from mapd.store.columns import Json, UtcDateTime
+from mapd.store.tables import metadata
 
 
 def plain_type(kind: str, item: Any, _: object) -> str | Literal[False]:
     """Write our types and SQLModel's as SQLAlchemy's own, so that a migration stands without today's classes."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
-    if kind == "type" and type(item).__name__ == "AutoString":
+    if kind == "type" and isinstance(item, Json):
+        return "sa.JSON()"
+    if kind == "type" and type(item).__name__ in ("AutoString", "Word"):
         return "sa.String()"
     return False
 
