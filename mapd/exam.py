@@ -35,7 +35,7 @@ GREEDY = Sampling(max_tokens=64)  # SmolLM2 answers the demo's questions in 4 to
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ExamProgress:
     """Where an exam is: answers kept of all, those of earlier starts too; the rate is this start's.
 
     `elsewhere`: another run is at it, and is waited for.
@@ -46,6 +46,11 @@ class Progress:
     questions_per_s: float = 0.0
     seconds_left: float | None = None
     elsewhere: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """Its speed, or what it waits for."""
+        return claims.WAITS if self.elsewhere else f"{self.questions_per_s:.1f} questions/s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def run(
     samples: int = 1,
     open_test: str | None = None,
     batch_size: int = 32,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[ExamProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
 ) -> ExamResult:
@@ -259,7 +264,7 @@ class _Sitting:
     uid: str
     asked: Sequence[_Asked]
     batch_size: int
-    progress: Callable[[Progress], None]
+    progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
 
     def hold(self, model: Model, home: Path | None) -> list[str]:
@@ -279,7 +284,7 @@ class _Sitting:
             kept = len(_taken(session, self.exam_id))
         if self.stopping():
             raise Stopped(kept, len(self.asked))
-        self.progress(Progress(kept, len(self.asked), elsewhere=True))
+        self.progress(ExamProgress(kept, len(self.asked), elsewhere=True))
 
     async def _answer(self, model: Model, groups: Sequence[Sequence[_Asked]]) -> list[str]:
         """Ask group by group and keep each at once; return the reasons of what failed.
@@ -298,7 +303,7 @@ class _Sitting:
             db.transact(self.engine, partial(_keep, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers))
             asked += len(group)
             rate = asked / (time.perf_counter() - started)
-            self.progress(Progress(before + asked, total, rate, (total - before - asked) / rate))
+            self.progress(ExamProgress(before + asked, total, rate, (total - before - asked) / rate))
         return failures
 
 

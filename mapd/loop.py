@@ -28,7 +28,7 @@ from mapd.jobs import Progress
 from mapd.people import Person
 from mapd.questions import generated, sets
 from mapd.results import Results
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.verdicts import PAPER, STRICT, Check, Policy
 
 TEACHERS = ("sound", "slips", "lucky")  # each named for the profile it has
@@ -122,9 +122,13 @@ class _Stages:
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
-    def tell(self, done: int, total: int, left: float | None, in_flight: int = 0) -> None:
+    def tell(self, done: int, total: int, words: str, left: float | None, in_flight: int = 0) -> None:
         """Say how far the stage is."""
-        self.watch(Progress(self.name, done, total, "", left, in_flight))
+        self.watch(Progress(self.name, done, total, words, left, in_flight))
+
+    def wait(self) -> None:
+        """Say that another process is at the stage."""
+        self.watch(Progress(self.name, said=claims.WAITS))
 
 
 def demo(
@@ -213,7 +217,7 @@ def _examine(
         split=split,
         by=by,
         seed=plan.seed,
-        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left),
         stopping=stages.stopping,
         home=home,
     )
@@ -232,7 +236,7 @@ def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _
         teachers=list(TEACHERS),
         models=models,
         by=by,
-        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left, p.in_flight),
+        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left, p.in_flight),
         stopping=stages.stopping,
         home=home,
     )
@@ -278,7 +282,8 @@ def _finetune(
         arm=arm,
         by=by,
         home=home,
-        progress=lambda s: stages.tell(s.step, s.total, s.seconds_left),
+        progress=lambda s: stages.tell(s.step, s.total, s.in_words, s.seconds_left),
+        waits=stages.wait,
         stopping=stages.stopping,
     ).name
 

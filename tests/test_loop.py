@@ -1,6 +1,8 @@
 """The whole loop with scripted students, its arms, and what a plan refuses."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -8,10 +10,11 @@ from sqlmodel import select
 from mapd import loop, teachers
 from mapd.errors import BadInput
 from mapd.exchange import archive
+from mapd.finetune import run as finetuning
 from mapd.loop import Plan
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 
@@ -34,6 +37,32 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
     assert again.outcomes == told.outcomes
     with db.reading(engine) as session:
         assert ([exam.uid for exam in queries.exams(session)], len(session.exec(select(t.Call)).all())) == before
+
+
+@pytest.mark.usefixtures("scripted")
+def test_a_demo_says_that_it_waits_for_another_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold, finetune = claims.hold, finetuning.run
+
+    def wait_and_hold(run: claims.Run, key: str, waits: Callable[[], None]) -> bool:
+        waits()
+        return hold(run, key, waits)
+
+    def wait_and_finetune(*args: Any, waits: Callable[[], None], **options: Any) -> Any:
+        waits()
+        return finetune(*args, **options)
+
+    monkeypatch.setattr(claims, "hold", wait_and_hold)
+    monkeypatch.setattr(finetuning, "run", wait_and_finetune)
+    messages = set[tuple[str, str]]()
+    loop.demo(
+        db.open_store(Settings()),
+        home,
+        Plan(questions=6, held_out=6),
+        by=owner("ann"),
+        watch=lambda p: messages.add((p.stage, p.said)),
+    )
+    stages = {stage for stage, words in messages if words == claims.WAITS}
+    assert stages == {"exam", "exam before", "finetune", "exam after"}
 
 
 @pytest.mark.usefixtures("scripted")

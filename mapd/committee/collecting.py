@@ -34,6 +34,7 @@ from mapd.committee.claiming import Claimed, Foreign
 from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
 from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
+from mapd.models.prices import dollars
 from mapd.people import Person, Right, require
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -68,7 +69,7 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CommitteeProgress:
     """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
 
     done: int
@@ -78,6 +79,14 @@ class Progress:
     spent_usd: float | None = None  # of the budget, where there is one
     in_flight: int = 0
     elsewhere: int = 0  # in flight of other runs, whose replies are waited for
+    budget: float | None = None
+
+    @property
+    def in_words(self) -> str:
+        """Its speed, what is spent of the budget, and what it waits for."""
+        of_budget = "" if self.budget is None else f", {dollars(self.spent_usd or 0)} of {dollars(self.budget)}"
+        elsewhere = f", {self.elsewhere:,} calls are in flight elsewhere" if self.elsewhere else ""
+        return f"{self.calls_per_s:.1f} calls/s{of_budget}{elsewhere}"
 
 
 def collect(
@@ -91,7 +100,7 @@ def collect(
     concurrency: int | None = None,
     budget: float | None = None,
     unknown_price: bool = False,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[CommitteeProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
 ) -> Collected:
@@ -198,7 +207,7 @@ class _Run:
         plan: Plan,
         streams: Sequence[_Stream],
         limits: _Limits,
-        progress: Callable[[Progress], None],
+        progress: Callable[[CommitteeProgress], None],
         stopping: Callable[[], bool],
     ) -> None:
         self.engine, self.store, self.claimer, self.plan, self.streams = engine, store, claimer, plan, streams
@@ -482,9 +491,10 @@ class _Run:
     def _report(self) -> None:
         speed = self.made / max(time.monotonic() - self.started, 1e-6)
         left = (self.total - self._done) / speed if speed else None
-        spent = None if self.limits.budget is None else self.spent
+        budget = self.limits.budget
+        spent = None if budget is None else self.spent
         elsewhere = sum(len(stream.elsewhere) for stream in self.streams)
-        self.progress(Progress(self._done, self.total, speed, left, spent, self.in_flight, elsewhere))
+        self.progress(CommitteeProgress(self._done, self.total, speed, left, spent, self.in_flight, elsewhere, budget))
 
     @property
     def _done(self) -> int:

@@ -20,7 +20,7 @@ from sqlmodel import Session, select
 from mapd import students
 from mapd.errors import BadInput, Busy, Stopped
 from mapd.finetune.examples import Examples, check_format, examples
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 from mapd.people import Person, Right, require
 from mapd.store import claims, db, queries
@@ -58,7 +58,7 @@ def run(
     arm: str | None = None,
     by: Person,
     home: Path,
-    progress: Callable[[Step], None] = lambda _: None,
+    progress: Callable[[TrainingStep], None] = lambda _: None,
     waits: Callable[[], None] = lambda: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Finetuned:
@@ -92,7 +92,7 @@ def _train(
     hyperparameters: Hyperparameters,
     person: str,
     home: Path,
-    progress: Callable[[Step], None],
+    progress: Callable[[TrainingStep], None],
     stopping: Callable[[], bool],
 ) -> Finetuned:
     """Do the steps that are missing, and put the new student in."""
@@ -111,7 +111,7 @@ def _train(
         folder.mkdir(parents=True, exist_ok=True)
         finetune_id = _begin(engine, row)
 
-        def on_step(step: Step) -> None:
+        def on_step(step: TrainingStep) -> None:
             db.transact(engine, lambda session: _record(session, finetune_id, step))
             progress(step)
 
@@ -194,7 +194,7 @@ def _begin(engine: sa.Engine, row: t.Finetune) -> int:
         return queries.identity(namesake or row)
 
 
-def _record(session: Session, finetune_id: int, step: Step) -> None:
+def _record(session: Session, finetune_id: int, step: TrainingStep) -> None:
     """Put the step's row in. Behind a checkpoint a step is done again, to the same losses: its row stays."""
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
         session.add(
