@@ -67,7 +67,7 @@ class ExamResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Inquiry:
     """One answer to come: whose attempt it is, what grades it, what is sent."""
 
     question_id: int
@@ -228,7 +228,7 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
 # --- Questions and answers --------------------------------------------------------------------------------------------
 
 
-def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Asked]:
+def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
     """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
@@ -238,11 +238,11 @@ def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, sample
         messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task)
         for sample, own_seed in enumerate(seeds):
             request = Request(f"{id_} {sample}", messages, replace(decoding, seed=own_seed))
-            asked.append(_Asked(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
+            asked.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
     return sorted(asked, key=lambda a: len(a.request.messages[-1].content))
 
 
-def _missing(session: Session, exam_id: int, asked: Sequence[_Asked], size: int) -> list[list[_Asked]]:
+def _missing(session: Session, exam_id: int, asked: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
     """What has no attempt yet, in the groups that an unbroken exam asks in."""
     taken = _taken(session, exam_id)
     groups = [asked[start : start + size] for start in range(0, len(asked), size)]
@@ -262,7 +262,7 @@ class _Sitting:
     engine: sa.Engine
     exam_id: int
     uid: str
-    asked: Sequence[_Asked]
+    asked: Sequence[_Inquiry]
     batch_size: int
     progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
@@ -286,7 +286,7 @@ class _Sitting:
             raise Stopped(kept, len(self.asked))
         self.progress(ExamProgress(kept, len(self.asked), elsewhere=True))
 
-    async def _answer(self, model: Model, groups: Sequence[Sequence[_Asked]]) -> list[str]:
+    async def _answer(self, model: Model, groups: Sequence[Sequence[_Inquiry]]) -> list[str]:
         """Ask group by group and keep each at once; return the reasons of what failed.
 
         Raises: Stopped.
@@ -307,7 +307,7 @@ class _Sitting:
         return failures
 
 
-def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Asked], answers: Sequence[Completion]) -> None:
+def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]) -> None:
     """Grade and store the group's answers; those that another process kept meanwhile stand."""
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
     taken = _taken(session, exam_id)

@@ -27,7 +27,7 @@ from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 DEFAULT = Hyperparameters()
-STANDARD = loop.Plan()
+STANDARD = loop.DemoPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +250,9 @@ class Demo(Work):
         return f"Demo: {self.questions} questions, {self.held_out} held out, seed {self.seed}"
 
     @property
-    def plan(self) -> loop.Plan:
+    def plan(self) -> loop.DemoPlan:
         """The loop's plan."""
-        return loop.Plan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
+        return loop.DemoPlan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
 
     def size(self, session: Session) -> int:  # noqa: ARG002
         """Its stages."""
@@ -261,7 +261,7 @@ class Demo(Work):
 
     def run(self, run: Run) -> dict[str, Any]:
         """Go once round."""
-        told = loop.demo(
+        summary = loop.demo(
             run.engine,
             run.home,
             self.plan,
@@ -269,9 +269,9 @@ class Demo(Work):
             watch=run.tell,
             stopping=run.stopping,
         )
-        first = told.outcomes[0]
+        first = summary.outcomes[0]
         return {
-            "exam": told.exam,
+            "exam": summary.exam,
             "student": first.student,
             "snapshot": first.snapshot,
             "before": first.results.before.uid,

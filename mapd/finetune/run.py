@@ -41,7 +41,7 @@ class Finetuned:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainedAdapter:
     """What a training gave: its adapter's fingerprint, whether it is a new one, and what it was taught."""
 
     sha256: str
@@ -117,7 +117,7 @@ def _train(
 
         trained_now = not (folder / "adapter").is_dir()
         adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-        training, sha256 = Training(weights.fingerprint(adapter), trained_now, given), snapshot.sha256
+        training, sha256 = TrainedAdapter(weights.fingerprint(adapter), trained_now, given), snapshot.sha256
         return db.transact(engine, lambda session: _end(session, finetune_id, parent, sha256, training, person))
     except OSError as error:
         raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
@@ -211,7 +211,7 @@ def _record(session: Session, finetune_id: int, step: TrainingStep) -> None:
 
 
 def _end(
-    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: Training, person: str
+    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainedAdapter, person: str
 ) -> Finetuned:
     """Put the new student in, and tell what was done. Ended before, it is only told.
 
