@@ -116,7 +116,7 @@ def ours(engine: sa.Engine) -> dict[str, float]:
     models = opened(engine)
     started, cpu = time.perf_counter(), time.process_time()
 
-    def watch(progress: committee.Progress) -> None:
+    def watch(progress: committee.CommitteeProgress) -> None:
         told.append((time.perf_counter() - started, progress.done))
 
     done = committee.collect(

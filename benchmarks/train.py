@@ -23,7 +23,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from mapd.finetune.examples import Example, example
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.finetune.train import train
 from mapd.models.local import convert, load
 from mapd.models.simulated import SimulatedTeacher
@@ -60,7 +60,7 @@ Report = Callable[[float, float], None]  # a step's loss and seconds; returns wh
 def ours(model: Any, examples: Sequence[Example], given: Hyperparameters, report: Report) -> None:
     """As `mapd finetune` does it."""
 
-    def on_step(step: Step) -> None:
+    def on_step(step: TrainingStep) -> None:
         parts = ((given.alpha, step.loss_feedback), (1 - given.alpha, step.loss_rationale))
         report(sum(weight * loss for weight, loss in parts if loss is not None), step.seconds)
 

@@ -220,7 +220,7 @@ def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.Collected:
         models = {name: teachers.opened(engine, teachers.get(session, name)) for name in TEACHERS}
     heard = 0
 
-    def tell(p: committee.Progress) -> None:
+    def tell(p: committee.CommitteeProgress) -> None:
         nonlocal heard
         if p.done >= heard + 10:
             heard = p.done

@@ -35,7 +35,7 @@ GREEDY = Sampling(max_tokens=64)  # SmolLM2 answers the demo's questions in 4 to
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ExamProgress:
     """Where an exam is: answers kept of all, those of earlier starts too; the rate is this start's.
 
     `elsewhere`: another run is at it, and is waited for.
@@ -46,6 +46,11 @@ class Progress:
     questions_per_s: float = 0.0
     seconds_left: float | None = None
     elsewhere: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """Its speed, or what it waits for."""
+        return claims.WAITS if self.elsewhere else f"{self.questions_per_s:.1f} questions/s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class ExamResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Inquiry:
     """One answer to come: whose attempt it is, what grades it, what is sent."""
 
     question_id: int
@@ -87,7 +92,7 @@ def run(
     samples: int = 1,
     open_test: str | None = None,
     batch_size: int = 32,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[ExamProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
 ) -> ExamResult:
@@ -221,7 +226,7 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
 # --- Questions and answers --------------------------------------------------------------------------------------------
 
 
-def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Asked]:
+def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
     """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
@@ -231,11 +236,11 @@ def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, sample
         messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task)
         for sample, own_seed in enumerate(seeds):
             request = Request(f"{id_} {sample}", messages, replace(decoding, seed=own_seed))
-            asked.append(_Asked(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
+            asked.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
     return sorted(asked, key=lambda a: len(a.request.messages[-1].content))
 
 
-def _missing(session: Session, exam_id: int, asked: Sequence[_Asked], size: int) -> list[list[_Asked]]:
+def _missing(session: Session, exam_id: int, asked: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
     """What has no attempt yet, in the groups that an unbroken exam asks in."""
     taken = _taken(session, exam_id)
     groups = [asked[start : start + size] for start in range(0, len(asked), size)]
@@ -255,9 +260,9 @@ class _Sitting:
     engine: sa.Engine
     exam_id: int
     uid: str
-    asked: Sequence[_Asked]
+    asked: Sequence[_Inquiry]
     batch_size: int
-    progress: Callable[[Progress], None]
+    progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
 
     def hold(self, model: Model, home: Path | None) -> list[str]:
@@ -277,9 +282,9 @@ class _Sitting:
             kept = len(_taken(session, self.exam_id))
         if self.stopping():
             raise Stopped(kept, len(self.asked))
-        self.progress(Progress(kept, len(self.asked), elsewhere=True))
+        self.progress(ExamProgress(kept, len(self.asked), elsewhere=True))
 
-    async def _answer(self, model: Model, groups: Sequence[Sequence[_Asked]]) -> list[str]:
+    async def _answer(self, model: Model, groups: Sequence[Sequence[_Inquiry]]) -> list[str]:
         """Ask group by group and keep each at once; return the reasons of what failed.
 
         Raises: Stopped.
@@ -296,11 +301,11 @@ class _Sitting:
             db.transact(self.engine, partial(_keep, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers))
             asked += len(group)
             rate = asked / (time.perf_counter() - started)
-            self.progress(Progress(before + asked, total, rate, (total - before - asked) / rate))
+            self.progress(ExamProgress(before + asked, total, rate, (total - before - asked) / rate))
         return failures
 
 
-def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Asked], answers: Sequence[Completion]) -> None:
+def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]) -> None:
     """Grade and store the group's answers; those that another process kept meanwhile stand."""
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
     taken = _taken(session, exam_id)

@@ -5,7 +5,8 @@
     with stopping(awaits, lost) as stop:       # long work: the first one stops it in good order, the second at once
         work(stopping=stop.is_set)
 
-Nothing is imported here that takes time.
+Nothing is imported here that takes time. While Python itself starts, `listen` has not been called yet: Ctrl+C in that
+moment shows Python's own traceback, and no code of ours can change that. Nothing was begun then.
 """
 
 import os

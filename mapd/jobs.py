@@ -333,14 +333,14 @@ def _attempt(session: Session, ref: Ref) -> t.Job | None:
 # --- Workers ----------------------------------------------------------------------------------------------------------
 
 
-def seen(session: Session, worker: str) -> None:
+def sign_on(session: Session, worker: str) -> None:
     """Write that the worker is there."""
     row = session.exec(select(t.Worker).where(t.Worker.name == worker)).first() or t.Worker(name=worker)
     row.seen_at, row.ended_at = db.clock(session), None
     session.add(row)
 
 
-def gone(session: Session, worker: str) -> None:
+def sign_off(session: Session, worker: str) -> None:
     """Write that the worker has ended."""
     ended = sa.update(t.Worker).where(col(t.Worker.name) == worker)
     session.execute(ended.values(ended_at=db.clock(session)))

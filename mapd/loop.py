@@ -1,7 +1,7 @@
 """The whole loop in one process: exam, committee, curation, finetune, exam again. The only module that calls stages.
 
-    demo(engine, home, Plan(questions=81, seed=0), by=owner("ann"))
-    -> Told(mistakes=81, outcomes=(6/210 before, 79/210 after, of 79 pairs), seconds={"exam": 64.6, …, "total": 616.7})
+    demo(engine, home, DemoPlan(questions=81, seed=0), by=owner("ann"))
+    -> DemoSummary(mistakes=81, outcomes=(6/210 before, 79/210 after, of 79 pairs), seconds={…, "total": 616.7})
 
 The demo's student is SmolLM2-135M-Instruct, its questions are generated, its teachers simulated: each fails by design,
 in a stated share of its texts (models/simulated.py), and is marked so wherever it is shown.
@@ -28,7 +28,7 @@ from mapd.jobs import Progress
 from mapd.people import Person
 from mapd.questions import generated, sets
 from mapd.results import Results
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.verdicts import PAPER, STRICT, Check, Policy
 
 TEACHERS = ("sound", "slips", "lucky")  # each named for the profile it has
@@ -54,7 +54,7 @@ ARMS: Mapping[str, Arm] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoPlan:
     """What a demo does. `questions` are taught from, `held_out` are examined before and after; both over all families.
 
     Raises: BadInput for an arm that isn't known or a number that can't be.
@@ -78,7 +78,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ArmOutcome:
     """One arm: what it was trained on, and how its student did. `wrong`: pairs whose rationale a check refutes."""
 
     arm: str
@@ -91,13 +91,13 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DemoSummary:
     """What a demo came to; `outcomes` has an entry an arm. Seconds by stage."""
 
     mistakes: int
     exam: str
     reviewers: tuple[Reviewer, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ArmOutcome, ...]
     seconds: Mapping[str, float]
 
 
@@ -122,20 +122,24 @@ class _Stages:
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
-    def tell(self, done: int, total: int, left: float | None, in_flight: int = 0) -> None:
+    def tell(self, done: int, total: int, words: str, left: float | None, in_flight: int = 0) -> None:
         """Say how far the stage is."""
-        self.watch(Progress(self.name, done, total, "", left, in_flight))
+        self.watch(Progress(self.name, done, total, words, left, in_flight))
+
+    def wait(self) -> None:
+        """Say that another process is at the stage."""
+        self.watch(Progress(self.name, said=claims.WAITS))
 
 
 def demo(
     engine: sa.Engine,
     home: Path,
-    plan: Plan,
+    plan: DemoPlan,
     *,
     by: Person,
     watch: Watch = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
-) -> Told:
+) -> DemoSummary:
     """Run the loop once, in this process; with arms once for each from the finetune on.
 
     Stopped or killed, and started again with the same plan, it goes on where it was: every stage knows what it has.
@@ -169,21 +173,21 @@ def demo(
         with stages("exam after"):
             after = _examine(engine, home, tuned, questions, "dev", plan, by, stages)
         with stages("results"), db.reading(engine) as session:
-            told = results.compare(results.load(session, before), results.load(session, after))
-        outcomes.append(Outcome(name, tuned, snapshot, alpha, len(pairs), sum(map(_is_wrong, pairs)), told))
+            comparison = results.compare(results.load(session, before), results.load(session, after))
+        outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pairs), sum(map(_is_wrong, pairs)), comparison))
     some = next(iter(curated.values()))
     seconds = stages.seconds | {"total": round(sum(stages.seconds.values()), 1)}
-    return Told(len(some.mistakes), taught, tuple(reviewers(some)), tuple(outcomes), seconds)
+    return DemoSummary(len(some.mistakes), taught, tuple(reviewers(some)), tuple(outcomes), seconds)
 
 
-def _arms(engine: sa.Engine, plan: Plan) -> dict[str, Arm]:
+def _arms(engine: sa.Engine, plan: DemoPlan) -> dict[str, Arm]:
     if plan.arms:
         return {name: ARMS[name] for name in plan.arms}
     with db.reading(engine) as session:
         return {plan.policy: Arm(policies.policy_named(session, plan.policy))}
 
 
-def _questions(engine: sa.Engine, plan: Plan, by: Person) -> str:
+def _questions(engine: sa.Engine, plan: DemoPlan, by: Person) -> str:
     """The plan's questions, in equal parts of every family; returns the set's name."""
     of = len(generated.FAMILIES)
     drawn = generated.draw(
@@ -200,7 +204,7 @@ def _student(engine: sa.Engine, by: Person) -> str:
 
 
 def _examine(
-    engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: Plan, by: Person, stages: _Stages
+    engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: DemoPlan, by: Person, stages: _Stages
 ) -> str:
     """One exam; returns its uid."""
     with db.reading(engine) as session:
@@ -213,7 +217,7 @@ def _examine(
         split=split,
         by=by,
         seed=plan.seed,
-        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left),
+        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left),
         stopping=stages.stopping,
         home=home,
     )
@@ -232,7 +236,7 @@ def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _
         teachers=list(TEACHERS),
         models=models,
         by=by,
-        progress=lambda p: stages.tell(p.done, p.total, p.seconds_left, p.in_flight),
+        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left, p.in_flight),
         stopping=stages.stopping,
         home=home,
     )
@@ -278,7 +282,8 @@ def _finetune(
         arm=arm,
         by=by,
         home=home,
-        progress=lambda s: stages.tell(s.step, s.total, s.seconds_left),
+        progress=lambda s: stages.tell(s.step, s.total, s.in_words, s.seconds_left),
+        waits=stages.wait,
         stopping=stages.stopping,
     ).name
 

@@ -19,15 +19,15 @@ from sqlmodel import Session
 from mapd import committee, exam, loop, students, teachers
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import Progress
 from mapd.models.prices import dollars
 from mapd.people import Person
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 DEFAULT = Hyperparameters()
-STANDARD = loop.Plan()
+STANDARD = loop.DemoPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Exam(Work):
             samples=self.samples,
             open_test=self.open_test,
             batch_size=self.batch_size,
-            progress=lambda p: run.tell(Progress("exam", p.done, p.total, _pace(p), p.seconds_left)),
+            progress=lambda p: run.tell(Progress("exam", p.done, p.total, p.in_words, p.seconds_left)),
             stopping=run.stopping,
             home=run.home,
         )
@@ -123,10 +123,6 @@ class Exam(Work):
         if failed:
             raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
         return result
-
-
-def _pace(p: exam.Progress) -> str:
-    return "waits for another process that asks the same" if p.elsewhere else f"{p.questions_per_s:.1f} questions/s"
 
 
 class Collect(Work):
@@ -168,17 +164,12 @@ class Collect(Work):
             budget=self.budget,
             unknown_price=self.unknown_price,
             progress=lambda p: run.tell(
-                Progress("committee", p.done, p.total, self._said(p), p.seconds_left, p.in_flight)
+                Progress("committee", p.done, p.total, p.in_words, p.seconds_left, p.in_flight)
             ),
             stopping=run.stopping,
             home=run.home,
         )
         return asdict(done) | ({"stopped": self._stopped(done)} if done.not_made else {})
-
-    def _said(self, p: committee.Progress) -> str:
-        of_budget = "" if self.budget is None else f", {dollars(p.spent_usd or 0)} of {dollars(self.budget)}"
-        elsewhere = f", {p.elsewhere:,} calls are in flight elsewhere" if p.elsewhere else ""
-        return f"{p.calls_per_s:.1f} calls/s{of_budget}{elsewhere}"
 
     def _stopped(self, done: committee.Collected) -> str:
         return (
@@ -233,18 +224,12 @@ class Finetune(Work):
             by=run.by,
             home=run.home,
             progress=lambda step: run.tell(
-                Progress("finetune", step.step, step.total, _losses(step), step.seconds_left)
+                Progress("finetune", step.step, step.total, step.in_words, step.seconds_left)
             ),
-            waits=lambda: run.tell(Progress("waits for another process that does the same")),
+            waits=lambda: run.tell(Progress("finetune", said=claims.WAITS)),
             stopping=run.stopping,
         )
         return asdict(done)
-
-
-def _losses(step: Step) -> str:
-    losses = {"feedback": step.loss_feedback, "rationale": step.loss_rationale}
-    shown = ", ".join(f"{kind} {loss:.3f}" for kind, loss in losses.items() if loss is not None)
-    return f"loss: {shown}, {step.tokens_per_s:.0f} tokens/s"
 
 
 class Demo(Work):
@@ -265,9 +250,9 @@ class Demo(Work):
         return f"Demo: {self.questions} questions, {self.held_out} held out, seed {self.seed}"
 
     @property
-    def plan(self) -> loop.Plan:
+    def plan(self) -> loop.DemoPlan:
         """The loop's plan."""
-        return loop.Plan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
+        return loop.DemoPlan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
 
     def size(self, session: Session) -> int:  # noqa: ARG002
         """Its stages."""
@@ -276,7 +261,7 @@ class Demo(Work):
 
     def run(self, run: Run) -> dict[str, Any]:
         """Go once round."""
-        told = loop.demo(
+        summary = loop.demo(
             run.engine,
             run.home,
             self.plan,
@@ -284,9 +269,9 @@ class Demo(Work):
             watch=run.tell,
             stopping=run.stopping,
         )
-        first = told.outcomes[0]
+        first = summary.outcomes[0]
         return {
-            "exam": told.exam,
+            "exam": summary.exam,
             "student": first.student,
             "snapshot": first.snapshot,
             "before": first.results.before.uid,

@@ -85,7 +85,7 @@ class Worker:
         """
         if time.monotonic() - self.seen_at > SEEN_S:
             with db.writing(self.engine) as session:
-                jobs.seen(session, self.name)
+                jobs.sign_on(session, self.name)
             self.seen_at = time.monotonic()
         self._reap()
         self._kill_what_does_not_stop()
@@ -177,7 +177,7 @@ class Worker:
         with db.writing(self.engine) as session:
             for ref in self.children:
                 jobs.put_off(session, ref)
-            jobs.gone(session, self.name)
+            jobs.sign_off(session, self.name)
 
 
 def serve(settings: Settings, name: str, *, wait: bool = False, with_parent: bool = False) -> None:

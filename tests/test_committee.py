@@ -417,7 +417,7 @@ def test_told_to_stop_it_writes_what_is_in_flight_and_goes_on_later(
 
 
 def test_told_to_stop_at_its_end_it_is_done(collect: Collect) -> None:
-    told: list[committee.Progress] = []
+    told: list[committee.CommitteeProgress] = []
     done, _ = collect(progress=told.append, stopping=lambda: bool(told) and told[-1].done == ALL)
     assert done.calls_made == ALL
 
@@ -447,7 +447,7 @@ def grumbling(times: int) -> Callable[[str, Request], Completion]:
 
 @pytest.mark.usefixtures("free")
 def test_a_vote_that_cannot_be_read_is_asked_for_once_more(collect: Collect, reading: Session) -> None:
-    told: list[committee.Progress] = []
+    told: list[committee.CommitteeProgress] = []
     done, models = collect(grumbling(1), progress=told.append)
     assert (done.reviews, done.no_vote, done.failed, done.calls_made) == (72, 0, 0, ALL + 24)
     assert told[-1].done == told[-1].total == ALL + 24
@@ -489,7 +489,7 @@ def test_stopped_between_the_two_tries_it_asks_only_once_more(collect: Collect, 
 
 
 def test_progress_is_told_while_it_runs(collect: Collect) -> None:
-    told: list[committee.Progress] = []
+    told: list[committee.CommitteeProgress] = []
     collect(progress=told.append)
     assert [p.done for p in told] == sorted(p.done for p in told)
     assert {p.total for p in told} == {ALL}
@@ -498,7 +498,7 @@ def test_progress_is_told_while_it_runs(collect: Collect) -> None:
 
 
 def test_progress_ends_at_what_can_come(collect: Collect) -> None:
-    told: list[committee.Progress] = []
+    told: list[committee.CommitteeProgress] = []
 
     def mute(name: str, request: Request) -> Completion:
         return Completion(request.key, "", Finish.EMPTY) if name == "ash" else answer(name, request)

@@ -233,10 +233,10 @@ def test_a_killed_exam_goes_on_to_the_same_end(home: Path) -> None:
 
 def test_of_two_runs_at_once_one_asks_and_the_other_waits(store: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "LOOK_S", 0.01)
-    told, results = list[exam.Progress](), list[exam.ExamResult]()
+    told, results = list[exam.ExamProgress](), list[exam.ExamResult]()
     waits, second = threading.Event(), Scripted()
 
-    def tell(p: exam.Progress) -> None:
+    def tell(p: exam.ExamProgress) -> None:
         told.append(p)
         waits.set()
 
@@ -274,7 +274,7 @@ def test_progress_counts_what_was_there_before(store: sa.Engine) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         sit(store, Scripted(stop))
-    told: list[exam.Progress] = []
+    told: list[exam.ExamProgress] = []
     sit(store, Scripted(), progress=told.append)
     assert [(p.done, p.total) for p in told] == [(8, 15), (12, 15), (15, 15)]
     assert told[-1].seconds_left == 0

@@ -116,7 +116,7 @@ def test_the_clock_may_be_set_back(session: Session) -> None:
     job = fall_silent(session, ref, -7200)
     assert jobs.is_silent(job, db.clock(session))
     assert take(session, "other") == Ref(ref.uid, 2)
-    jobs.seen(session, "w")
+    jobs.sign_on(session, "w")
     session.flush()
     assert jobs.workers(session) == ["w"]
     for worker in (-7200, 7200):
@@ -198,9 +198,9 @@ def test_an_unknown_job_gets_one_clear_line(session: Session) -> None:
 
 
 def test_workers_that_are_there(session: Session) -> None:
-    jobs.seen(session, "a")
-    jobs.seen(session, "b")
-    jobs.gone(session, "b")
+    jobs.sign_on(session, "a")
+    jobs.sign_on(session, "b")
+    jobs.sign_off(session, "b")
     session.flush()
     assert jobs.workers(session) == ["a"]
 

@@ -1,6 +1,8 @@
 """The whole loop with scripted students, its arms, and what a plan refuses."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -8,10 +10,11 @@ from sqlmodel import select
 from mapd import loop, teachers
 from mapd.errors import BadInput
 from mapd.exchange import archive
-from mapd.loop import Plan
+from mapd.finetune import run as finetuning
+from mapd.loop import DemoPlan
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db, queries
+from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
 
@@ -19,7 +22,7 @@ from mapd.store import tables as t
 def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
     """With the real student it runs in tests/browser/test_jobs.py."""
     engine = db.open_store(Settings())
-    plan = Plan(questions=6, held_out=6, seed=3)
+    plan = DemoPlan(questions=6, held_out=6, seed=3)
     stages: list[str] = []
     told = loop.demo(engine, home, plan, by=owner("ann"), watch=lambda p: stages.append(p.stage))
     assert list(dict.fromkeys(stages))[:5] == ["questions", "exam", "exam before", "committee", "curation"]
@@ -37,10 +40,36 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("scripted")
+def test_a_demo_says_that_it_waits_for_another_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold, finetune = claims.hold, finetuning.run
+
+    def wait_and_hold(run: claims.Run, key: str, waits: Callable[[], None]) -> bool:
+        waits()
+        return hold(run, key, waits)
+
+    def wait_and_finetune(*args: Any, waits: Callable[[], None], **options: Any) -> Any:
+        waits()
+        return finetune(*args, **options)
+
+    monkeypatch.setattr(claims, "hold", wait_and_hold)
+    monkeypatch.setattr(finetuning, "run", wait_and_finetune)
+    messages = set[tuple[str, str]]()
+    loop.demo(
+        db.open_store(Settings()),
+        home,
+        DemoPlan(questions=6, held_out=6),
+        by=owner("ann"),
+        watch=lambda p: messages.add((p.stage, p.said)),
+    )
+    stages = {stage for stage, words in messages if words == claims.WAITS}
+    assert stages == {"exam", "exam before", "finetune", "exam after"}
+
+
+@pytest.mark.usefixtures("scripted")
 def test_arms_are_compared_at_one_size(home: Path) -> None:
     engine = db.open_store(Settings())
     told = loop.demo(
-        engine, home, Plan(questions=6, held_out=6, arms=("no-review", "paper-no-feedback")), by=owner("ann")
+        engine, home, DemoPlan(questions=6, held_out=6, arms=("no-review", "paper-no-feedback")), by=owner("ann")
     )
     plain, reviewed = told.outcomes
     assert plain.pairs == reviewed.pairs > 0
@@ -50,7 +79,7 @@ def test_arms_are_compared_at_one_size(home: Path) -> None:
 
 @pytest.mark.usefixtures("scripted")
 def test_an_imported_demo_says_in_one_line_that_its_adapter_stayed_behind(home: Path, tmp_path: Path) -> None:
-    engine, plan = db.open_store(Settings()), Plan(questions=6, held_out=6)
+    engine, plan = db.open_store(Settings()), DemoPlan(questions=6, held_out=6)
     told = loop.demo(engine, home, plan, by=owner("ann")).outcomes
     assert told == loop.demo(engine, home, plan, by=owner("ann")).outcomes
     archive.export(engine, tmp_path / "demo.zip", home, by=owner("ann"))
@@ -71,8 +100,8 @@ def test_an_imported_demo_says_in_one_line_that_its_adapter_stayed_behind(home: 
 
 def test_a_plan_refuses_what_can_t_be() -> None:
     with pytest.raises(BadInput, match="alpha is a number from 0 to 1, not 2"):
-        Plan(alpha=2)
+        DemoPlan(alpha=2)
     with pytest.raises(BadInput, match="unknown arm: lottery; known: no-review"):
-        Plan(arms=("lottery",))
+        DemoPlan(arms=("lottery",))
     with pytest.raises(BadInput, match="at least 3 questions"):
-        Plan(questions=2)
+        DemoPlan(questions=2)

@@ -174,7 +174,7 @@ def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 
 
 def test_a_collect_stops_at_its_budget_and_goes_on_when_it_is_raised(home: Path, tmp_path: Path) -> None:
-    told: list[committee.Progress] = []
+    told: list[committee.CommitteeProgress] = []
     with Provider() as server:
         engine = make_project(tmp_path, server.url, price=DEAR)
         done = collect(engine, budget=0.1, concurrency=8, progress=told.append)

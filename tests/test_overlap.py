@@ -67,7 +67,7 @@ class Several:
 
     def __init__(self, engine: sa.Engine, exam: str, number: int, reply: Any = answer, **given: Any) -> None:
         self.models = [{name: Slow(name, reply) for name in NAMES} for _ in range(number)]
-        self.results, self.told = list[committee.Collected](), list[committee.Progress]()
+        self.results, self.told = list[committee.Collected](), list[committee.CommitteeProgress]()
         start = threading.Barrier(number)
 
         def run(models: dict[str, Scripted]) -> None:

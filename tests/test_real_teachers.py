@@ -112,7 +112,7 @@ def test_a_vote_without_a_score_is_asked_for_once_more(tmp_path: Path) -> None:
 
 def test_a_bad_day_ends_by_itself_with_a_row_for_every_call(home: Path, tmp_path: Path) -> None:
     """2,004 planned calls, one try in five fails at random: each planned call is a row with its outcome."""
-    told: list[committee.Progress] = []
+    told: list[committee.CommitteeProgress] = []
     with Provider(provider.failing(0.2, seed=1), delay=0.002) as server:
         engine = make_project(tmp_path, server, mistakes=167, concurrency=16, timeout_s=2)
         done = collect(engine, concurrency=32, progress=told.append)

@@ -64,7 +64,7 @@ FOR_OWNERS: dict[str, Write] = {
     "run.run": lambda s, by: finetuning.run(
         _engine(s), snapshot_sha="x", hyperparameters=Hyperparameters(), by=by, home=HERE
     ),
-    "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.Plan(), by=by),
+    "loop.demo": lambda s, by: loop.demo(_engine(s), HERE, loop.DemoPlan(), by=by),
     "teachers.approve_key": lambda s, by: teachers.approve_key(s, "A_KEY", "https://x.org", by=by, approved=True),
     "approvals.approve": lambda s, by: approvals.approve(s, "A_KEY", "https://x.org", by=by),
     "outgoing.export": lambda s, by: archive.export(_engine(s), HERE, HERE, by=by),

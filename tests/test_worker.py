@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,59 +15,32 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import col, func, select
 
-from mapd import exam, jobs, teachers
-from mapd.models.base import Completion, Finish, Request
+from benchmarks import overlap
+from benchmarks.overlap import AT_ONCE, CALLS
+from mapd import jobs
 from mapd.people import owner
-from mapd.questions import generated, sets
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.work import Collect
 from tests.browser.conftest import free_port
 from tests.pages.test_busy import locked
-from tests.provider import Asked, Provider
+from tests.provider import Provider
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("one", "two", "three")
-QUESTIONS = 25
-CALLS = QUESTIONS * len(NAMES) * 4  # feedback, rationale, two reviews
-AT_ONCE = 8
-
-
-class Wrong:
-    """A student that is always wrong."""
-
-    name = "wrong"
-
-    async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
-        async for request in requests:
-            yield Completion(request.key, "Answer: 987654", Finish.OK)
-
-
-def in_own_words(asked: Asked) -> str:
-    """Another text for every model: two alike would be reviewed by one call."""
-    return "Read. [4]" if "square brackets" in asked.text else f"{asked.body['model']} says: Answer: 7"
 
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
     """Three hundred calls take it some six seconds."""
-    with Provider(in_own_words, delay=0.15) as running:
+    with Provider(overlap.reply, overlap.DELAY_S) as running:
         yield running
 
 
 def collect_job(provider: Provider) -> tuple[sa.Engine, str]:
     """An exam whose every answer is a mistake, and the queued collect of it."""
-    engine = db.open_store(Settings())
-    with db.writing(engine) as session:
-        made = sets.made(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
-        sets.add(session, "q", made, source="generated", simulated=False, by=owner("ann"))
-        session.add(t.Student(name="small", base="path:/nowhere"))
-        for name in NAMES:
-            url = f"{provider.url}/v1"
-            teachers.add(session, name, kind="openai", model=name, base_url=url, key_env="A_KEY", by=owner("ann"))
-    uid = exam.run(engine, Wrong(), student="small", question_set="q", split="train", by=owner("ann")).exam
-    given = Collect(exam=uid, teachers=NAMES, concurrency=AT_ONCE)
+    engine, uid = overlap.project(Settings(), provider.url)
+    given = Collect(exam=uid, teachers=overlap.NAMES, concurrency=AT_ONCE)
     with db.writing(engine) as session:
         assert given.size(session) == CALLS
         return engine, jobs.start(session, given.kind, given.model_dump(mode="json"), by=owner("ann")).uid

@@ -13,12 +13,12 @@ from mapd.cli import jobs
 from mapd.cli.shared import AsJson, PersonName, console, line, opened, person_of, show
 from mapd.errors import BadInput
 from mapd.exchange import recorded
-from mapd.loop import Outcome, Plan, Told
+from mapd.loop import ArmOutcome, DemoPlan, DemoSummary
 from mapd.results import FamilyResult, Score
 from mapd.settings import Settings
 from mapd.store import db
 
-STANDARD = Plan()
+STANDARD = DemoPlan()
 
 
 def demo(
@@ -35,7 +35,7 @@ def demo(
 ) -> None:
     """Run the whole loop here: a small student, simulated teachers, before and after. Killed, it goes on when rerun."""
     named = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
-    plan = Plan(questions, held_out, alpha, seed, policy, named)
+    plan = DemoPlan(questions, held_out, alpha, seed, policy, named)
     if detach:
         if named or record:
             raise BadInput("--arms and --record run here, not as a job: leave --detach out")
@@ -47,15 +47,15 @@ def demo(
         _refuse_unless_fresh(engine)
     with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.Demo.awaits) as stop:
         home = settings.home.resolve()
-        told = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
-    result = as_result(told)
+        summary = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
+    result = as_result(summary)
     if record:
         command = " ".join(["mapd demo", *(word for word in sys.argv[2:] if word != "--json")])
         recorded.record(engine, settings.home, command, result, by=person_of(by))
     if as_json:
         show(result, as_json, "")
     else:
-        _print(told)
+        _print(summary)
 
 
 def _refuse_unless_fresh(engine: sa.Engine) -> None:
@@ -66,25 +66,25 @@ def _refuse_unless_fresh(engine: sa.Engine) -> None:
             )
 
 
-def as_result(told: Told) -> dict[str, Any]:
+def as_result(summary: DemoSummary) -> dict[str, Any]:
     """The demo's line of JSON; with arms their outcomes beside the first one's."""
-    first = told.outcomes[0]
+    first = summary.outcomes[0]
     result: dict[str, Any] = {
         "untuned": score(first.results.overall.before),
         "tuned": score(first.results.overall.after),
-        "mistakes": told.mistakes,
+        "mistakes": summary.mistakes,
         "pairs": first.pairs,
         "fixed": first.results.fixed,
         "broken": first.results.broken,
         "mcnemar_p": first.results.overall.mcnemar_p,
         "reviewers": {
             r.name: {"caught": [r.caught.count, r.caught.of], "passed": [r.passed.count, r.passed.of]}
-            for r in told.reviewers
+            for r in summary.reviewers
         },
-        "seconds": dict(told.seconds),
+        "seconds": dict(summary.seconds),
     }
-    if len(told.outcomes) > 1:
-        result["arms"] = {outcome.arm: _arm(outcome) for outcome in told.outcomes}
+    if len(summary.outcomes) > 1:
+        result["arms"] = {outcome.arm: _arm(outcome) for outcome in summary.outcomes}
     return result
 
 
@@ -100,7 +100,7 @@ def score(counted: Score) -> dict[str, float]:
     }
 
 
-def _arm(outcome: Outcome) -> dict[str, Any]:
+def _arm(outcome: ArmOutcome) -> dict[str, Any]:
     families = {name: score(family.after) for name, family in outcome.results.by_family.items()}
     return {
         "student": outcome.student,
@@ -113,17 +113,17 @@ def _arm(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _print(told: Told) -> None:
-    for outcome in told.outcomes:
+def _print(summary: DemoSummary) -> None:
+    for outcome in summary.outcomes:
         line(
             f"\n{outcome.arm}: student {outcome.student}, {outcome.pairs} pairs, "
             f"{outcome.wrong} of them wrong by the checks"
         )
         console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
     line("\nWhat this doesn't show")
-    for said in results.caveats(told.outcomes[0].results):
+    for said in results.caveats(summary.outcomes[0].results):
         line(f"  {said}")
-    line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in told.seconds.items()))
+    line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))
 
 
 def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult]) -> Table:

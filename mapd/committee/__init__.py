@@ -11,7 +11,7 @@
 
 from mapd.committee.again import Again, again
 from mapd.committee.budget import agreed
-from mapd.committee.collecting import AWAIT_S, Collected, Progress, calls, collect
+from mapd.committee.collecting import AWAIT_S, Collected, CommitteeProgress, calls, collect
 from mapd.committee.estimate import Estimate, Reckoned
 from mapd.committee.estimate import of as estimate
 
@@ -19,8 +19,8 @@ __all__ = [
     "AWAIT_S",
     "Again",
     "Collected",
+    "CommitteeProgress",
     "Estimate",
-    "Progress",
     "Reckoned",
     "again",
     "agreed",

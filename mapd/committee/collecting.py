@@ -34,6 +34,7 @@ from mapd.committee.claiming import Claimed, Foreign
 from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
 from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
+from mapd.models.prices import dollars
 from mapd.people import Person, Right, require
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -68,7 +69,7 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class CommitteeProgress:
     """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
 
     done: int
@@ -78,6 +79,14 @@ class Progress:
     spent_usd: float | None = None  # of the budget, where there is one
     in_flight: int = 0
     elsewhere: int = 0  # in flight of other runs, whose replies are waited for
+    budget: float | None = None
+
+    @property
+    def in_words(self) -> str:
+        """Its speed, what is spent of the budget, and what it waits for."""
+        of_budget = "" if self.budget is None else f", {dollars(self.spent_usd or 0)} of {dollars(self.budget)}"
+        elsewhere = f", {self.elsewhere:,} calls are in flight elsewhere" if self.elsewhere else ""
+        return f"{self.calls_per_s:.1f} calls/s{of_budget}{elsewhere}"
 
 
 def collect(
@@ -91,7 +100,7 @@ def collect(
     concurrency: int | None = None,
     budget: float | None = None,
     unknown_price: bool = False,
-    progress: Callable[[Progress], None] = lambda _: None,
+    progress: Callable[[CommitteeProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
 ) -> Collected:
@@ -122,7 +131,7 @@ def collect(
         act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
         queries.audit(session, person, "collect", f"exam {info.uid}", **act)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
-        streams = [_Stream(x, models[x.name]) for x in made.teachers]
+        streams = [_TeacherStream(x, models[x.name]) for x in made.teachers]
         limits = _Limits(concurrency, budget, unknown_price)
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
         run.spent = spent
@@ -159,7 +168,7 @@ class _Limits:
 
 
 @dataclass
-class _Stream:
+class _TeacherStream:
     """One teacher's stream of calls: what is planned of it, and how far its work has been read."""
 
     teacher: t.Teacher
@@ -196,9 +205,9 @@ class _Run:
         store: ThreadPoolExecutor,
         claimer: claims.Run,
         plan: Plan,
-        streams: Sequence[_Stream],
+        streams: Sequence[_TeacherStream],
         limits: _Limits,
-        progress: Callable[[Progress], None],
+        progress: Callable[[CommitteeProgress], None],
         stopping: Callable[[], bool],
     ) -> None:
         self.engine, self.store, self.claimer, self.plan, self.streams = engine, store, claimer, plan, streams
@@ -269,7 +278,7 @@ class _Run:
 
     # --- From the plan to the models ----------------------------------------------------------------------------------
 
-    async def _listen(self, stream: _Stream) -> None:
+    async def _listen(self, stream: _TeacherStream) -> None:
         counts = self.limits.budget is not None and not self.limits.unknown_price
         async for completion in stream.model.generate(self._requests(stream)):
             stream.unanswered -= 1
@@ -287,7 +296,7 @@ class _Run:
                 "what came is kept: run it again"
             )
 
-    async def _requests(self, stream: _Stream) -> AsyncIterator[Request]:
+    async def _requests(self, stream: _TeacherStream) -> AsyncIterator[Request]:
         """A teacher's calls, reviews first; it ends when none can come any more."""
         while True:
             if self.stopped:
@@ -316,12 +325,12 @@ class _Run:
                 stream.ended = True
                 return
 
-    def _may_come(self, stream: _Stream) -> bool:
+    def _may_come(self, stream: _TeacherStream) -> bool:
         """Whether there may be a further call for a stream that has none."""
         own = stream.claims or stream.elsewhere or stream.unwritten
         return bool(own or self.rationales_to_come) or any(s.read < len(self.plan.mistakes) for s in self.streams)
 
-    async def _claim_next(self, stream: _Stream) -> None:
+    async def _claim_next(self, stream: _TeacherStream) -> None:
         """Claim the stream's next calls. Where the budget has no room, wait for what is in flight, or end the run."""
         claimed = await self._claim_now(stream, stream.take(self.chunk))
         if claimed.too_dear and not claimed.own:
@@ -332,17 +341,17 @@ class _Run:
                 self.at_budget = True
                 self._stop()
 
-    async def _claim_now(self, stream: _Stream, wanted: Sequence[Planned]) -> Claimed:
+    async def _claim_now(self, stream: _TeacherStream, wanted: Sequence[Planned]) -> Claimed:
         stream.claims += 1
         claimed = await self._in_store(lambda session: self._claim(session, stream, wanted))
         await self._settle(stream, claimed)
         return claimed
 
-    def _claim(self, session: Session, stream: _Stream, wanted: Sequence[Planned]) -> Claimed:
+    def _claim(self, session: Session, stream: _TeacherStream, wanted: Sequence[Planned]) -> Claimed:
         purse = Purse(self.limits.budget)
         return claiming.claim(session, self.claimer, self.plan.exam_id, wanted, purse, stream.elsewhere)
 
-    async def _settle(self, stream: _Stream, claimed: Claimed) -> None:
+    async def _settle(self, stream: _TeacherStream, claimed: Claimed) -> None:
         """Send what was claimed; of the rest note what became of it."""
         stream.claims -= 1
         stream.ready += claimed.own
@@ -372,7 +381,7 @@ class _Run:
                 if stream.elsewhere and not self.stopped:
                     await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])
 
-    async def _read_own(self, stream: _Stream) -> None:
+    async def _read_own(self, stream: _TeacherStream) -> None:
         page = self.plan.mistakes[stream.read : stream.read + PAGE]
 
         def read(session: Session) -> tuple[list[Planned], int]:
@@ -386,7 +395,7 @@ class _Run:
         self.news += reused > 0  # rationales may be among them
         self._advance(reused)
 
-    async def _read_reviews(self, stream: _Stream) -> None:
+    async def _read_reviews(self, stream: _TeacherStream) -> None:
         news = self.news
 
         def read(session: Session) -> tuple[list[Planned], int, Reviews]:
@@ -482,9 +491,10 @@ class _Run:
     def _report(self) -> None:
         speed = self.made / max(time.monotonic() - self.started, 1e-6)
         left = (self.total - self._done) / speed if speed else None
-        spent = None if self.limits.budget is None else self.spent
+        budget = self.limits.budget
+        spent = None if budget is None else self.spent
         elsewhere = sum(len(stream.elsewhere) for stream in self.streams)
-        self.progress(Progress(self._done, self.total, speed, left, spent, self.in_flight, elsewhere))
+        self.progress(CommitteeProgress(self._done, self.total, speed, left, spent, self.in_flight, elsewhere, budget))
 
     @property
     def _done(self) -> int:

@@ -32,7 +32,7 @@ PAGE = 32  # mistakes, or rationales, that are planned at a time: so many texts 
 BLOCK = 500  # mistakes that are counted in one query
 
 
-class Mistake(NamedTuple):
+class TaughtMistake(NamedTuple):
     """A mistake to be taught; `gold` as corrected by people."""
 
     attempt_id: int
@@ -83,7 +83,7 @@ def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> 
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-def mistakes(session: Session, exam_id: int) -> tuple[Mistake, ...]:
+def mistakes(session: Session, exam_id: int) -> tuple[TaughtMistake, ...]:
     """The exam's mistakes after people's corrections, without those on questions that people took out."""
     said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in queries.judgements(session, exam_id):
@@ -94,7 +94,7 @@ def mistakes(session: Session, exam_id: int) -> tuple[Mistake, ...]:
         of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
         gold = or_corrected(question.gold, of_question)
         if of_question.decision is not Act.REJECT and is_mistake(attempt, question, gold, of_attempt):
-            found.append(Mistake(attempt.id, question.id, question.show(gold), question.id not in seen))
+            found.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in seen))
             seen.add(question.id)
     return tuple(found)
 
@@ -133,7 +133,7 @@ class Plan:
     """All calls of one exam's committee."""
 
     exam_id: int
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[TaughtMistake, ...]
     teachers: tuple[t.Teacher, ...]
     samples: int
 
@@ -148,7 +148,9 @@ class Plan:
         questions, teachers = len(self.golds), len(self.teachers)
         return teachers * self.samples * (len(self.mistakes) + questions + questions * (teachers - 1))
 
-    def own_work(self, session: Session, teacher: t.Teacher, page: Sequence[Mistake]) -> tuple[list[Planned], int]:
+    def own_work(
+        self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]
+    ) -> tuple[list[Planned], int]:
         """The rationales and feedback of a page of mistakes that a teacher has not written, and how many it has."""
         asked = self.asked(session, page)
         there, missing, all_of_it = self._written(session, teacher, page), [], 0
@@ -161,7 +163,7 @@ class Plan:
                     missing.append(planned(kind, teacher, messages, sample, question_id, attempt_id=attempt_id))
         return missing, all_of_it - len(missing)
 
-    def asked(self, session: Session, page: Sequence[Mistake]) -> dict[int, dict[str, tuple[Message, ...]]]:
+    def asked(self, session: Session, page: Sequence[TaughtMistake]) -> dict[int, dict[str, tuple[Message, ...]]]:
         """What a teacher is asked about each of the mistakes, by attempt and kind; a review without its solution."""
         golds = {m.attempt_id: m.gold for m in page}
         query = (
@@ -179,7 +181,7 @@ class Plan:
             }
         return found
 
-    def _own(self, m: Mistake) -> Iterator[Own]:
+    def _own(self, m: TaughtMistake) -> Iterator[Own]:
         """The texts that each teacher is to write of a mistake."""
         for sample in range(self.samples):
             if m.first:
@@ -203,7 +205,7 @@ class Plan:
         found["review"] = self.samples * len(self.golds) * (len(self.teachers) - 1) - there_are
         return found
 
-    def _written(self, session: Session, teacher: t.Teacher, page: Sequence[Mistake]) -> set[Own]:
+    def _written(self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]) -> set[Own]:
         x = t.Explanation
         wordings = (prompts.RATIONALE.sha256, prompts.FEEDBACK.sha256)
         query = (

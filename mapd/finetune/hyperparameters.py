@@ -71,7 +71,7 @@ class Hyperparameters:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TrainingStep:
     """One optimizer step, done. A loss is None where it isn't taught (alpha 0 or 1); tokens are the rows'."""
 
     step: int
@@ -82,6 +82,13 @@ class Step:
     tokens_per_s: float
     seconds: float
     seconds_left: float
+
+    @property
+    def in_words(self) -> str:
+        """Its losses, and its speed."""
+        losses = {"feedback": self.loss_feedback, "rationale": self.loss_rationale}
+        taught = ", ".join(f"{kind} {loss:.3f}" for kind, loss in losses.items() if loss is not None)
+        return f"loss: {taught}, {self.tokens_per_s:.0f} tokens/s"
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -20,7 +20,7 @@ from sqlmodel import Session, select
 from mapd import students
 from mapd.errors import BadInput, Busy, Stopped
 from mapd.finetune.examples import Examples, check_format, examples
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 from mapd.people import Person, Right, require
 from mapd.store import claims, db, queries
@@ -41,7 +41,7 @@ class Finetuned:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class TrainedAdapter:
     """What a training gave: its adapter's fingerprint, whether it is a new one, and what it was taught."""
 
     sha256: str
@@ -58,7 +58,7 @@ def run(
     arm: str | None = None,
     by: Person,
     home: Path,
-    progress: Callable[[Step], None] = lambda _: None,
+    progress: Callable[[TrainingStep], None] = lambda _: None,
     waits: Callable[[], None] = lambda: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Finetuned:
@@ -92,7 +92,7 @@ def _train(
     hyperparameters: Hyperparameters,
     person: str,
     home: Path,
-    progress: Callable[[Step], None],
+    progress: Callable[[TrainingStep], None],
     stopping: Callable[[], bool],
 ) -> Finetuned:
     """Do the steps that are missing, and put the new student in."""
@@ -111,13 +111,13 @@ def _train(
         folder.mkdir(parents=True, exist_ok=True)
         finetune_id = _begin(engine, row)
 
-        def on_step(step: Step) -> None:
+        def on_step(step: TrainingStep) -> None:
             db.transact(engine, lambda session: _record(session, finetune_id, step))
             progress(step)
 
         trained_now = not (folder / "adapter").is_dir()
         adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-        training, sha256 = Training(weights.fingerprint(adapter), trained_now, given), snapshot.sha256
+        training, sha256 = TrainedAdapter(weights.fingerprint(adapter), trained_now, given), snapshot.sha256
         return db.transact(engine, lambda session: _end(session, finetune_id, parent, sha256, training, person))
     except OSError as error:
         raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
@@ -194,7 +194,7 @@ def _begin(engine: sa.Engine, row: t.Finetune) -> int:
         return queries.identity(namesake or row)
 
 
-def _record(session: Session, finetune_id: int, step: Step) -> None:
+def _record(session: Session, finetune_id: int, step: TrainingStep) -> None:
     """Put the step's row in. Behind a checkpoint a step is done again, to the same losses: its row stays."""
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
         session.add(
@@ -211,7 +211,7 @@ def _record(session: Session, finetune_id: int, step: Step) -> None:
 
 
 def _end(
-    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: Training, person: str
+    session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainedAdapter, person: str
 ) -> Finetuned:
     """Put the new student in, and tell what was done. Ended before, it is only told.
 

@@ -27,7 +27,7 @@ from safetensors.torch import load_file, save_file
 from mapd.errors import BadInput, Stopped
 from mapd.finetune import loss
 from mapd.finetune.examples import Example
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 
 CHECKPOINT_EVERY = 5  # steps: some 60 MB, a tenth of a second
 SUMS = "SHA256SUMS"
@@ -38,7 +38,7 @@ def train(
     examples: Sequence[Example],
     hyperparameters: Hyperparameters,
     folder: Path,
-    on_step: Callable[[Step], None],
+    on_step: Callable[[TrainingStep], None],
     checkpoint_every: int = CHECKPOINT_EVERY,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Path:
@@ -69,7 +69,7 @@ def train(
         now = time.perf_counter()
         left = (now - began) / (step - first + 1) * (total - step)
         tokens_per_s = losses.tokens / (now - started)
-        on_step(Step(step, total, losses.feedback, losses.rationale, rate, tokens_per_s, now - started, left))
+        on_step(TrainingStep(step, total, losses.feedback, losses.rationale, rate, tokens_per_s, now - started, left))
         stop = step < total and stopping()
         if stop or (step % checkpoint_every == 0 and step < total):
             _keep(folder, f"checkpoints/{step:06}", learner, optimizer)

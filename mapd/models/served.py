@@ -54,7 +54,7 @@ for _name in ("openai", "anthropic", "httpx2", "httpcore2"):  # what they log ma
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
-class Fault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
+class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
     """A try that gave no reply: what happened, whether to try `again`, and the wait that the server asks for."""
 
     def __init__(self, what: str, again: bool, wait_s: float | None = None) -> None:
@@ -130,19 +130,19 @@ class ServedModel(ABC):
         tries = AsyncRetrying(
             stop=stop_after_attempt(self.tries),
             wait=_wait,
-            retry=retry_if_exception(lambda error: isinstance(error, Fault) and error.again),
+            retry=retry_if_exception(lambda error: isinstance(error, CallFault) and error.again),
             reraise=True,
         )
         try:
             completion: Completion = await tries(self._try, client, limiter, request)
-        except Fault as fault:
+        except CallFault as fault:
             count = tries.statistics["attempt_number"]
             reason = f"tried {count} times, the last: {fault}" if count > 1 else str(fault)
             completion = Completion(request.key, "", Finish.FAILED, reason)
         return self._without_key(completion)
 
     async def _try(self, client: Any, limiter: AsyncLimiter | None, request: Request) -> Completion:
-        """Send it once. All that an SDK raises, and all that can't be read, is said here as a Fault."""
+        """Send it once. All that an SDK raises, and all that can't be read, is said here as a CallFault."""
         if limiter is not None:
             await limiter.acquire()
         started = time.perf_counter()
@@ -150,14 +150,14 @@ class ServedModel(ABC):
             async with asyncio.timeout(self.limits.timeout_s):
                 reply = self._read(await self._send(client, request))
         except (TimeoutError, self.sdk.APITimeoutError) as error:
-            raise Fault(f"no answer within {self.limits.timeout_s:g} s", again=True) from error
+            raise CallFault(f"no answer within {self.limits.timeout_s:g} s", again=True) from error
         except self.sdk.APIStatusError as error:
             raise _refusal(error.response) from error
         except self.sdk.APIConnectionError as error:
             cause = error.__cause__ or error
-            raise Fault(f"the connection failed ({str(cause) or type(cause).__name__})", again=True) from error
+            raise CallFault(f"the connection failed ({str(cause) or type(cause).__name__})", again=True) from error
         except pydantic.ValidationError as error:
-            raise Fault(f"the reply can't be read ({error.errors()[0]['msg']})", again=True) from error
+            raise CallFault(f"the reply can't be read ({error.errors()[0]['msg']})", again=True) from error
         latency = round(time.perf_counter() - started, 4)
         return Completion(
             request.key, reply.text, reply.finish, reply.error, reply.tokens_in, reply.tokens_out, latency
@@ -224,15 +224,15 @@ def finish_of(text: str, *, refused: bool, cut_off: bool) -> Finish:
 def _wait(state: RetryCallState) -> float:
     """What the server asked for, or longer with each try."""
     fault = state.outcome.exception() if state.outcome else None
-    asked = fault.wait_s if isinstance(fault, Fault) else None
+    asked = fault.wait_s if isinstance(fault, CallFault) else None
     return BACKOFF(state) if asked is None else asked
 
 
-def _refusal(response: httpx2.Response) -> Fault:
+def _refusal(response: httpx2.Response) -> CallFault:
     """A reply whose status is not 200. An account without credit answers 429 for ever: that is not tried again."""
     status, said = response.status_code, _said(response)
     again = (status in AGAIN or status >= 500) and "insufficient_quota" not in response.text
-    return Fault(f"HTTP {status}: {said}", again, _asked_wait(response.headers))
+    return CallFault(f"HTTP {status}: {said}", again, _asked_wait(response.headers))
 
 
 def _said(response: httpx2.Response) -> str:

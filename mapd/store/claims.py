@@ -31,6 +31,7 @@ from mapd.store import tables as t
 LEASE_S = 30.0  # from the last renewal until a claim expires
 RENEW_S = 5.0  # between two renewals
 LOOK_S = 1.0  # between two looks at what another run has
+WAITS = "waits for another process that does the same"
 KEPT_S = 24 * 3600  # the files of dead runs
 LOCK = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes claims, or the ledger"
 

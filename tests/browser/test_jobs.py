@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlmodel import select
 
+from benchmarks import overlap
 from mapd import jobs
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -15,7 +16,7 @@ from mapd.store import tables as t
 from tests.browser import resting
 from tests.browser.conftest import App
 from tests.provider import Provider
-from tests.test_worker import CALLS, collect_job, committed, in_own_words, until
+from tests.test_worker import CALLS, collect_job, committed, until
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]  # they wait for real work, on a machine that may do more
 MINUTES = 6 * 60_000  # milliseconds; on a machine that does other things besides
@@ -67,7 +68,7 @@ def test_a_small_demo_is_started_watched_and_its_results_are_opened(
 def test_a_collect_is_cancelled_and_resumed_through_a_closed_tab_and_a_restart(
     home: Path, run_with_worker: Callable[[Path], App], page: Page
 ) -> None:
-    with Provider(in_own_words, delay=0.2) as provider:
+    with Provider(overlap.reply, delay=0.2) as provider:
         with ThreadPoolExecutor() as aside:  # Playwright keeps an event loop in this thread
             engine, uid = aside.submit(collect_job, provider).result()
         app = run_with_worker(home)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from mapd.finetune.examples import Example, example
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.finetune.train import train
 from mapd.models.local import load
 from mapd.models.simulated import SimulatedTeacher
@@ -37,7 +37,7 @@ def test_the_loss_falls_and_the_adapter_reloads(smollm2: Path, tmp_path: Path) -
     taught = pairs(tokenizer)
     model.requires_grad_(False).model.layers[0].requires_grad_(True)  # the gradient that comes the longest way
     assert_equal(model, taught[:1], 0.5, tokens_at_once=1000)
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     adapter = train(model, taught, Hyperparameters(batch=2, epochs=3), tmp_path, told.append)
     assert [step.step for step in told] == [1, 2, 3]
     for kind in ("loss_feedback", "loss_rationale"):

@@ -14,7 +14,7 @@ from mapd import students, work
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput, NotFound
 from mapd.finetune import run as finetune
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 from mapd.people import owner
 from mapd.settings import Settings
@@ -56,7 +56,7 @@ def adapter(student: t.Student) -> dict[str, Any]:
 
 
 def test_makes_a_student_with_its_history(engine: sa.Engine, sha256: str) -> None:
-    heard: list[Step] = []
+    heard: list[TrainingStep] = []
     done = run(engine, sha256, progress=heard.append, arm="paper")
     with db.reading(engine) as session:
         row = session.exec(select(t.Finetune)).one()
@@ -81,7 +81,7 @@ def test_makes_a_student_with_its_history(engine: sa.Engine, sha256: str) -> Non
 
 def test_the_same_finetune_is_done_once(engine: sa.Engine, sha256: str) -> None:
     done = run(engine, sha256)
-    heard: list[Step] = []
+    heard: list[TrainingStep] = []
     assert run(engine, sha256[:9], progress=heard.append, by=owner("bob")) == done
     assert heard == []
     others: list[dict[str, Any]] = [
@@ -102,7 +102,7 @@ def test_broken_off_and_started_again_each_step_is_there_once(engine: sa.Engine,
             session.exec(sa.delete(table))  # type: ignore[call-overload]
         session.delete(students.get(session, whole.student))
 
-    def break_off(step: Step) -> None:
+    def break_off(step: TrainingStep) -> None:
         if step.step == 6:  # the checkpoint is at 5
             raise KeyboardInterrupt
 
@@ -111,7 +111,7 @@ def test_broken_off_and_started_again_each_step_is_there_once(engine: sa.Engine,
     with db.reading(engine) as session:
         assert len(session.exec(select(t.FinetuneStep)).all()) == 6
         assert session.exec(select(t.Finetune)).one().student_id is None
-    heard: list[Step] = []
+    heard: list[TrainingStep] = []
     assert run(engine, sha256, progress=heard.append).student == whole.student
     assert heard[0].step == 6
     with db.reading(engine) as session:
@@ -193,7 +193,7 @@ def test_a_student_of_an_archive_is_trained_here_under_its_own_bytes(engine: sa.
 
 
 def test_a_checkpoint_that_was_changed_is_one_line(engine: sa.Engine, sha256: str) -> None:
-    def break_off(step: Step) -> None:
+    def break_off(step: TrainingStep) -> None:
         if step.step == 6:
             raise KeyboardInterrupt
 
@@ -229,14 +229,14 @@ def test_of_two_at_once_one_trains_and_the_other_waits(
     engine: sa.Engine, sha256: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "LOOK_S", 0.01)
-    waits, heard, results = threading.Event(), list[Step](), list[finetune.Finetuned]()
+    waits, heard, results = threading.Event(), list[TrainingStep](), list[finetune.Finetuned]()
 
     def wait() -> None:
         results.append(run(engine, sha256, waits=waits.set, progress=heard.append))
 
     other = threading.Thread(target=wait)
 
-    def start_another(step: Step) -> None:
+    def start_another(step: TrainingStep) -> None:
         if step.step == 1:
             other.start()
             assert waits.wait(60)
@@ -261,7 +261,7 @@ def test_what_another_machine_made_meanwhile_is_said(
 
     other = threading.Thread(target=wait)
 
-    def start_another(step: Step) -> None:
+    def start_another(step: TrainingStep) -> None:
         if step.step == 1:
             other.start()
             assert waits.wait(60)
@@ -277,7 +277,7 @@ def test_a_database_that_takes_no_step_is_one_line(engine: sa.Engine, sha256: st
     def no_growth(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA max_page_count = 1")  # as large as it is now: as on a full disk
 
-    def fill(step: Step) -> None:
+    def fill(step: TrainingStep) -> None:
         with db.writing(engine) as session:
             queries.audit(session, "ann", "fill", "x" * 500_000)
 

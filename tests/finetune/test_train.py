@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from mapd.errors import BadInput
-from mapd.finetune.hyperparameters import Hyperparameters, Step
+from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.finetune.train import train
 from mapd.models import local
 from tests.finetune import tiny
@@ -29,11 +29,13 @@ class BrokenOff(Exception):  # noqa: N818
     pass
 
 
-def finish(folder: Path, given: Hyperparameters = GIVEN, on_step: Callable[[Step], None] | None = None) -> list[Step]:
+def finish(
+    folder: Path, given: Hyperparameters = GIVEN, on_step: Callable[[TrainingStep], None] | None = None
+) -> list[TrainingStep]:
     """Train a fresh tiny student in `folder` to its end; the steps it told."""
-    told: list[Step] = []
+    told: list[TrainingStep] = []
 
-    def tell(step: Step) -> None:
+    def tell(step: TrainingStep) -> None:
         told.append(step)
         if on_step:
             on_step(step)
@@ -53,18 +55,18 @@ def assert_same(one: Path, other: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def losses(told: list[Step]) -> list[tuple[int, float | None, float | None]]:
+def losses(told: list[TrainingStep]) -> list[tuple[int, float | None, float | None]]:
     return [(step.step, step.loss_feedback, step.loss_rationale) for step in told]
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Step]]:
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[TrainingStep]]:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("unbroken")
     return folder, finish(folder)
 
 
-def test_the_loss_falls_and_every_step_is_told(unbroken: tuple[Path, list[Step]]) -> None:
+def test_the_loss_falls_and_every_step_is_told(unbroken: tuple[Path, list[TrainingStep]]) -> None:
     folder, told = unbroken
     assert [step.step for step in told] == list(range(1, 10))
     assert {step.total for step in told} == {9}
@@ -96,14 +98,14 @@ def test_a_student_that_cannot_be_packed_is_refused_at_an_alpha_between(tmp_path
 
 @pytest.mark.parametrize("alpha", [0, 1])
 def test_a_student_that_cannot_be_packed_learns_at_alpha_0_and_1(tmp_path: Path, alpha: float) -> None:
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     train(dragging(), EXAMPLES, Hyperparameters(alpha=alpha, epochs=1), tmp_path, told.append)
     assert len(told) == 2
     first = [EXAMPLES[place] for place in Hyperparameters().taught_at(1, len(EXAMPLES))]
     assert (told[0].loss_feedback, told[0].loss_rationale) == pytest.approx(plain(dragging(), first, alpha), abs=1e-5)
 
 
-def test_same_seed_same_adapter_another_seed_another(tmp_path: Path, unbroken: tuple[Path, list[Step]]) -> None:
+def test_same_seed_same_adapter_another_seed_another(tmp_path: Path, unbroken: tuple[Path, list[TrainingStep]]) -> None:
     torch.manual_seed(99)  # of no account
     assert losses(finish(tmp_path / "again")) == losses(unbroken[1])
     assert_same(tmp_path / "again", unbroken[0])
@@ -114,9 +116,9 @@ def test_same_seed_same_adapter_another_seed_another(tmp_path: Path, unbroken: t
 
 @pytest.mark.parametrize("at", [1, 2, 3, 6, 9])
 def test_broken_anywhere_it_goes_on_to_the_same_adapter(
-    tmp_path: Path, unbroken: tuple[Path, list[Step]], at: int
+    tmp_path: Path, unbroken: tuple[Path, list[TrainingStep]], at: int
 ) -> None:
-    def break_off(step: Step) -> None:
+    def break_off(step: TrainingStep) -> None:
         if step.step == at:
             raise BrokenOff
 
@@ -142,7 +144,9 @@ test_train.finish(Path(sys.argv[1]), on_step=tell)
 """
 
 
-def test_kill_9_and_started_again_gives_the_same_adapter(tmp_path: Path, unbroken: tuple[Path, list[Step]]) -> None:
+def test_kill_9_and_started_again_gives_the_same_adapter(
+    tmp_path: Path, unbroken: tuple[Path, list[TrainingStep]]
+) -> None:
     words = [sys.executable, "-c", VICTIM, str(tmp_path)]
     with subprocess.Popen(words, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as victim:
         assert victim.stdout is not None
@@ -170,7 +174,7 @@ def test_the_adapter_reloads_to_the_same_outputs_and_can_be_trained_on(tmp_path:
         torch.testing.assert_close(reloaded(input_ids=ids).logits, taught, atol=0, rtol=0)
     assert not torch.allclose(untaught, taught)
 
-    told: list[Step] = []  # the next round
+    told: list[TrainingStep] = []  # the next round
     second = train(reloaded, EXAMPLES, GIVEN, tmp_path / "second", told.append)
     both, _ = local.load(base, second)
     with torch.no_grad():
@@ -192,9 +196,9 @@ def full_disk() -> Iterator[None]:
 
 
 def test_a_full_disk_is_one_line_and_the_checkpoint_before_stands(
-    tmp_path: Path, unbroken: tuple[Path, list[Step]]
+    tmp_path: Path, unbroken: tuple[Path, list[TrainingStep]]
 ) -> None:
-    def fill(step: Step) -> None:
+    def fill(step: TrainingStep) -> None:
         if step.step == 4:
             limited.__enter__()
 
