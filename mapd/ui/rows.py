@@ -8,7 +8,6 @@ escaped here, by ui/text.py.
 """
 
 import html
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +72,7 @@ OF_CHANGE = ("no", "teacher", "text", "answer", "votes", "mean", "change", "chec
 OF_MISTAKE = ("no", "question", "answer", "rationales", "feedback", "pair")
 SCORES_ALONE = '<span class="mapd-note">only scores, no critique stored</span>'
 Cell = tuple[str, str]  # HTML, and the tooltip as text
-BREAKS = re.compile(r"(?<=[-_./: ])")
+NUMBER_SIGNS = 7  # that fit into the column of numbers
 CHECKS = {Check.MATCHES_GOLD: "gold", Check.EQUATIONS_TRUE: "equations", Check.SHOWS_WORK: "work"}
 
 
@@ -188,10 +187,13 @@ def text_cells(
 
 
 def number_cell(question: Item) -> Cell:
-    """The question's own number, which may break behind its signs, and its place in the set."""
-    number = "<wbr>".join(map(escape, BREAKS.split(one_line(question.source_id, 40))))
+    """The end of the question's own number, which tells it from the others, and all of it with its place in the set."""
     tooltip = one_line(f"question {question.source_id}, at place {question.position + 1:,} of its set", 300)
-    return _cell(f'<span class="mapd-id">{number}</span>', tooltip)
+    return _cell(f'<span class="mapd-id">{escape(one_line(_end_of(question.source_id)))}</span>', tooltip)
+
+
+def _end_of(number: str) -> str:
+    return number if len(number) <= NUMBER_SIGNS else f"…{number[1 - NUMBER_SIGNS :]}"
 
 
 def _author(x: Text, colours: Mapping[str, str]) -> str:

@@ -80,7 +80,7 @@ def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         st.code("mapd students add NAME --path FOLDER", language=None)
     if not sets:
         st.markdown("**No questions yet.** Add a file of them in a terminal, or run the demo from the overview.")
-        st.code("mapd questions add NAME FILE.jsonl --task numeric", language=None)
+        st.code("mapd questions add NAME FILE", language=None)
 
 
 def collect(curated: Curated, *, opened: bool) -> None:

@@ -240,6 +240,12 @@ def test_questions_have_columns_and_an_order_of_their_own(full_home: Path) -> No
     assert shown(browse(show="questions", question_columns="answer")).count('title="right"') == 2
 
 
+def test_of_long_numbers_the_end_is_shown_which_tells_them_apart(looped_home: Path) -> None:
+    app = open_page("pages/review/browse.py", show="questions")
+    assert 'class="mapd-id">…ting-' in shown(app)
+    assert 'title="question leg_counting-' in shown(app)
+
+
 def test_a_row_has_its_questions_own_number_which_can_be_searched(full_home: Path) -> None:
     everything = [str(2 * n) for n in range(12)]  # as the file has them
     for show, each in (("rationales", 3), ("feedback", 3), ("mistakes", 1), ("questions", 1)):

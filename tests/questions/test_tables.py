@@ -20,7 +20,8 @@ from mapd.questions import tables
 from mapd.questions.formats import headings
 from mapd.questions.tables import Bad, File, Record, Table, read
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1).filter(str.strip)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
+TEXT = TEXT.filter(lambda text: text.strip() and "\n\ufeff" not in text)  # where files were joined, that is a BOM
 ROWS = st.lists(st.fixed_dictionaries({"question": TEXT, "answer": TEXT}), min_size=2, max_size=6)
 
 
