@@ -10,7 +10,9 @@ gives the same prompt. In substance the prompts are the released code's; the wor
 """
 
 import hashlib
+import html
 import re
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -54,7 +56,9 @@ class Prompt:
 QUESTION, ANSWER, SOLUTION, GOLD = TAGS = ("question", "student_answer", "solution", "correct_answer")
 _TAG = re.compile(rf"(</?)({'|'.join(TAGS)})>")
 _OPENING = re.compile(rf"<{QUESTION}(-[0-9a-f]+)?>\n")
-_LOOKS_LIKE_ONE = re.compile(rf"(?:<|&lt;?|&#)[^\w\n]{{0,9}}(?:{'|'.join(tag.replace('_', '.?') for tag in TAGS)})")
+_SPACED = (re.sub("(?<=[a-z])_?(?=[a-z])", "[ _-]?", tag) for tag in TAGS)
+_LOOKS_LIKE_ONE = re.compile(rf"(?:[<\[]|%3c|\\u003c|\\x3c)(?:(?![<\[])[\W_]){{0,9}}(?:{'|'.join(_SPACED)})")
+_OPENS = re.compile("[<\\[&%\\\\‹〈⟨《«˂﹤❮❰⟪＜［]")
 
 
 def _number(texts: Collection[str]) -> str:
@@ -68,11 +72,21 @@ def _number(texts: Collection[str]) -> str:
 
 
 def _as_it_looks(text: str) -> str:
-    """Return a text as a reader may take it: small letters, wide signs as narrow ones, nothing that can't be seen."""
-    return HIDDEN.sub("", text).translate(_NARROW).lower()
+    """Return a text as a reader may take it: entities read, small plain letters, nothing that can't be seen.
+
+    Empty where nothing opens a tag.
+    """
+    if not _OPENS.search(text):
+        return ""
+    plain = html.unescape(text)
+    if plain.isascii():
+        return plain.lower()
+    bare = _UNSEEN.sub("", unicodedata.normalize("NFKD", HIDDEN.sub("", plain)))
+    return bare.lower().translate(_ALIKE)
 
 
-_NARROW = {0xFEE0 + sign: sign for sign in range(0x21, 0x7F)} | dict.fromkeys(map(ord, "‹〈⟨《«˂﹤"), "<")
+_UNSEEN = re.compile("[\u0300-\u036f\u200c\u200d\ufe00-\ufe0f]")  # accents, joiners, variation selectors
+_ALIKE = dict.fromkeys(map(ord, "‹〈⟨《«˂﹤❮❰⟪"), "<") | str.maketrans("асеіорԛѕтυοιτ", "aceiopqstuoit")
 
 
 def read(content: str) -> dict[str, str]:
