@@ -20,7 +20,7 @@ from mapd.models import local
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
 from mapd.questions import generated, sets
-from mapd.questions.rows import Row
+from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -306,7 +306,7 @@ def test_what_is_not_there_is_named(store: sa.Engine) -> None:
     with pytest.raises(NotFound, match="unknown question set: d; the project's question sets: demo"):
         sit(store, Scripted(), question_set="d")
     with db.writing(store) as session:
-        row = Row("1", "dev", generated.generate("chain_sum", 1, 9)[0].task, "2 + 2?", "4")
+        row = QuestionRow("1", "dev", generated.generate("chain_sum", 1, 9)[0].task, "2 + 2?", "4")
         sets.add(session, "small", [row], source="mine", simulated=False, by=owner("ann"))
     with pytest.raises(BadInput, match=r"has no train questions; its splits: dev \(1\)"):
         sit(store, Scripted(), question_set="small", split="train")

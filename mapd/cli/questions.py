@@ -26,8 +26,7 @@ from mapd.questions import formats, generated, gym, imports, mapping, saved_mapp
 from mapd.questions.grading import Task
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
-from mapd.questions.rows import SHARES, SPLITS, Row, Shares
-from mapd.questions.values import printable
+from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares
 
 questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, look at them, make one, list them.")
 
@@ -160,7 +159,7 @@ def _show_preview(name: str, imported: imports.Import, as_json: bool) -> None:
     _show_rows(summary, imported.rows[:PREVIEWED], as_json, "nothing was stored")
 
 
-def _show_rows(summary: dict[str, Any], rows: Sequence[Row], as_json: bool, title: str) -> None:
+def _show_rows(summary: dict[str, Any], rows: Sequence[QuestionRow], as_json: bool, title: str) -> None:
     """Print what is said of a set, and questions as a person looks at them."""
     questions = imports.preview(rows)
     if as_json:
@@ -169,11 +168,11 @@ def _show_rows(summary: dict[str, Any], rows: Sequence[Row], as_json: bool, titl
     show(summary, as_json, title)
     for row in questions:
         line("")
-        line(printable(" · ".join(row[key] for key in ("id", "split", "task", "family") if key in row)))
+        line(" · ".join(row[key] for key in ("id", "split", "task", "family") if key in row))
         for key in ("context", "question", "options", "gold", "note"):
             parts = row.get(key, [])
             for number, part in enumerate(parts if isinstance(parts, list) else parts.split("\n")):
-                line(f"  {'' if number else key:<9} {printable(part)}")
+                line(f"  {'' if number else key:<9} {part}")
 
 
 @questioning.command("show")
@@ -260,7 +259,7 @@ def list_questions(as_json: AsJson = False) -> None:
 
 def _store(
     name: str,
-    rows: Sequence[Row],
+    rows: Sequence[QuestionRow],
     *,
     source: str,
     simulated: bool,

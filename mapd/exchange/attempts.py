@@ -24,14 +24,14 @@ from sqlmodel import Session, col, select
 from mapd import exam as stage
 from mapd import students
 from mapd.characters import find_unstorable, storable
-from mapd.errors import BadInput, BadRows, Undecided
+from mapd.errors import BadInput, Undecided
 from mapd.people import Person, Right, require
 from mapd.questions import formats
 from mapd.questions.drafts import Draft, Source, drafts_of
 from mapd.questions.grading import Task, grade
-from mapd.questions.imports import BadRow
+from mapd.questions.imports import BadRow, refuse_rows, unreadable_rows
 from mapd.questions.options import show_answer
-from mapd.questions.rows import LONGEST_NAME, Row, asked
+from mapd.questions.rows import LONGEST_NAME, QuestionRow, asked
 from mapd.questions.tables import Record, Table
 from mapd.questions.values import as_text, is_blank, short, without_zeros
 from mapd.store import queries
@@ -65,10 +65,7 @@ class Parsed:
 
         Raises: BadRows.
         """
-        if self.bad:
-            faults = [(row.file, row.number, name, what) for row in self.bad for name, what in row.faults]
-            cure = "--skip-bad FILE imports the rest" if self.answers else ""
-            raise BadRows(faults, self.bad[0].unit, cure=cure)
+        refuse_rows(self.bad, are_others=bool(self.answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +123,7 @@ def parse(
             if question is not None and not reply.faults:
                 pairs.append((reply, question))
         bad += (reply.as_bad() for reply in replies if reply.faults)
-        bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
+        bad += unreadable_rows(table)
     splits = Counter(question.split for _, question in pairs)
     if len(splits) > 1:
         counts = ", ".join(f"{name} ({n:,})" for name, n in sorted(splits.items()))
@@ -176,12 +173,12 @@ def _docs(table: Table) -> dict[int, tuple[str | None, list[tuple[str, ...]]]]:
 
 def _asked_of(doc: Draft) -> list[tuple[str, ...]]:
     text, context = as_text(doc.values["question"]) or "", as_text(doc.values["context"])
-    return [asked(Row("", "", doc.task, text, "", context=context, options=doc.offered.texts)), _alone(text)]
+    return [asked(QuestionRow("", "", doc.task, text, "", context=context, options=doc.offered.texts)), _alone(text)]
 
 
 def _alone(text: str) -> tuple[str, ...]:
     """A question's text without passage and options."""
-    return asked(Row("", "", Task.TEXT, text, ""))
+    return asked(QuestionRow("", "", Task.TEXT, text, ""))
 
 
 def _harness_reply(table: Table, record: Record, name: str | None, asked_by: list[tuple[str, ...]]) -> _Reply:
@@ -228,7 +225,7 @@ class _Index:
         self.by_name = {name: q for q in questions for name in (q.uid, q.source_id)}
         self.by_asked: dict[tuple[str, ...], list[t.Question]] = defaultdict(list)
         for q in questions:
-            whole = asked(Row("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options)))
+            whole = asked(QuestionRow("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options)))
             self.by_asked[whole].append(q)
             if whole != _alone(q.text):
                 self.by_asked[_alone(q.text)].append(q)

@@ -1,7 +1,7 @@
 """Questions of any reasoning-gym task, an optional extra: `mapd questions gym NAME leg_counting --count 100`.
 
     rows("leg_counting", 1, seed=42)
-    -> (Row("leg_counting-0", "train", Task.NUMERIC, "How many legs are there in total if you have …?", "4", …),)
+    -> (QuestionRow("leg_counting-0", "train", Task.NUMERIC, "How many legs are there in total if …?", "4", …),)
 
 Answers are graded by our own rules (grading.py), not by the task's `score_answer`: a task whose answer is a number, a
 truth or a few words does well, one that has many right answers does not.
@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 
 from mapd.errors import BadInput
 from mapd.questions.grading import Task
-from mapd.questions.rows import SHARES, Row, Shares, draw
+from mapd.questions.rows import SHARES, QuestionRow, Shares, draw
 
 TRIES = 20  # how many questions are made, at most, for each that is wanted: small tasks repeat themselves
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+|[eE][-+]?[0-9]+)?")
 _TRUTHS = {"true", "false", "yes", "no"}
 
 
-def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tuple[Row, ...]:
+def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tuple[QuestionRow, ...]:
     """So many different questions of a task, shared out to the splits; the same for the same seed.
 
     Raises: BadInput where reasoning-gym is missing, doesn't know the task, or the task can't give so many.
@@ -36,7 +36,7 @@ def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tu
     kind = _task(gold for _, gold in found.values())
     splits = draw([task] * count, shares, seed)
     return tuple(
-        Row(f"{task}-{number}", split, kind, question, gold, family=task)
+        QuestionRow(f"{task}-{number}", split, kind, question, gold, family=task)
         for number, (split, (question, gold)) in enumerate(zip(splits, found.values(), strict=True))
     )
 

@@ -1,7 +1,7 @@
 """An import of questions: tables of any format become questions, or each row says why not. Pure.
 
     read([Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))], Instructions())
-    -> Import(rows=(Row("0", "train", Task.NUMERIC, "1 + 1?", "2"),), bad=(), format="plain", …)
+    -> Import(rows=(QuestionRow("0", "train", Task.NUMERIC, "1 + 1?", "2"),), bad=(), format="plain", …)
 
 Nothing is decided row by row that the whole file has to decide (the task, what a key means), and nothing is dropped in
 silence: `bad` holds the rows that can't be read, `unread` the fields that aren't. A command refuses both; a page shows
@@ -22,11 +22,12 @@ from mapd.questions.formats.plain import PLAIN
 from mapd.questions.grading import Task
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
-from mapd.questions.rows import SHARES, Row, Shares, asked, draw
+from mapd.questions.rows import SHARES, QuestionRow, Shares, asked, draw
 from mapd.questions.tables import MOST_ROWS, Table
 from mapd.questions.values import as_texts, is_blank, short, text_length
 
 FIRST = 200  # rows of a file whose fields a page offers
+SKIP = "--skip-bad FILE imports the rest"
 LONG = 80  # characters: a field whose texts are longer is not left out without a word
 
 
@@ -69,7 +70,7 @@ class Unread:
 class Import:
     """What files gave."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[QuestionRow, ...]
     bad: tuple[BadRow, ...]
     format: str
     mapping: FieldMapping
@@ -103,19 +104,32 @@ class Import:
 
         Raises: BadInput where a whole file has no answers, else BadRows.
         """
-        cure = "--skip-bad FILE imports the rest" if self.rows else ""
         if self.unanswered:
+            cure = f"; {SKIP}" if self.rows else ""
             raise BadInput(
                 f"{self.unanswered[0]} has no answer in any of its rows (a test split without its key?): leave it out, "
-                f"or name the field with --map answer=FIELD{cure and f'; {cure}'}"
+                f"or name the field with --map answer=FIELD{cure}"
             )
-        if self.bad:
-            faults = [(row.file, row.number, name, what) for row in self.bad for name, what in row.faults]
-            unit = "line" if all(row.unit == "line" for row in self.bad) else "row"
-            raise BadRows(faults, unit, cure)
+        refuse_rows(self.bad, are_others=bool(self.rows))
 
 
-def preview(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def refuse_rows(bad: Sequence[BadRow], *, are_others: bool) -> None:
+    """Refuse a file with bad rows; where there are others, those may be imported alone.
+
+    Raises: BadRows.
+    """
+    if bad:
+        faults = [(row.file, row.number, name, what) for row in bad for name, what in row.faults]
+        unit = "line" if all(row.unit == "line" for row in bad) else "row"
+        raise BadRows(faults, unit, SKIP if are_others else "")
+
+
+def unreadable_rows(table: Table) -> list[BadRow]:
+    """Return the rows of a table that couldn't be read at all."""
+    return [BadRow(table.name, table.unit, row.number, (("content", row.why),), row.written) for row in table.bad]
+
+
+def preview(rows: Sequence[QuestionRow]) -> list[dict[str, Any]]:
     """Return questions as a person looks at them: options and gold answer lettered, empty parts left out."""
     questions = (
         {
@@ -244,12 +258,12 @@ def _names(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> It
             place += 1
 
 
-def _row(draft: Draft, name: str) -> Row:
+def _row(draft: Draft, name: str) -> QuestionRow:
     """The question, in no split yet; where the draft has faults, with empty texts in their place."""
     if is_blank(draft.values["question"]):
         draft.fault("question", "missing")
     notes = [note for note in (draft.read_text("note"), draft.note) if note]
-    return Row(
+    return QuestionRow(
         source_id=name,
         split="",
         task=draft.task,
@@ -262,7 +276,7 @@ def _row(draft: Draft, name: str) -> Row:
     )
 
 
-def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[Row]) -> None:
+def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
     """Note ids and questions that stand twice among good rows: splits are disjoint by text, whatever files say."""
     ids: dict[str, Draft] = {}
     texts: dict[tuple[str, ...], Draft] = {}
@@ -279,8 +293,7 @@ def _bad_rows(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) ->
     for source, drafts in zip(sources, of_files, strict=True):
         table = source.table
         bad = [BadRow(table.name, table.unit, d.number, tuple(d.faults), d.written) for d in drafts if d.faults]
-        bad += (BadRow(table.name, table.unit, b.number, (("content", b.why),), b.written) for b in table.bad)
-        yield from sorted(bad, key=lambda row: row.number)
+        yield from sorted([*bad, *unreadable_rows(table)], key=lambda row: row.number)
 
 
 # --- What isn't read --------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The rows of a set of questions, as they will be stored. Pure.
 
-    Row("chal-1", "train", Task.NUMERIC, "Each pack of dvds costs 76 dollars. …", "51", family="Subtraction")
+    QuestionRow("chal-1", "train", Task.NUMERIC, "Each pack of dvds costs 76 dollars. …", "51", family="Subtraction")
     draw(["pens"] * 10, (0.6, 0.2, 0.2), seed=0)    -> six times "train", twice "dev", twice "test", in some order
 
 The gold answer of a choice question is the letter of its option.
@@ -26,7 +26,7 @@ LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key m
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QuestionRow:
     """A question as it will be stored. A set's name is the sha256 of its rows, so every field counts."""
 
     source_id: str
@@ -76,6 +76,6 @@ def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
     return splits
 
 
-def asked(row: Row) -> tuple[str, ...]:
+def asked(row: QuestionRow) -> tuple[str, ...]:
     """Return what two rows must not share: context, text and options, however they are spaced."""
     return tuple(" ".join(part.split()) for part in (row.context or "", row.text, *row.options))

@@ -1,6 +1,6 @@
 """Sets of questions: rows are stored once as an immutable set, and listed.
 
-    add(session, "pens", [Row("0", "train", Task.NUMERIC, "Ann has 3 pens …", "7")], source="pens.jsonl", …)
+    add(session, "pens", [QuestionRow("0", "train", Task.NUMERIC, "Ann has 3 pens …", "7")], source="pens.jsonl", …)
 
 A set is named by the sha256 of its content. Its rows come from files (imports.py), or are made (generated.py, gym.py).
 """
@@ -18,7 +18,7 @@ from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.questions.generated import Drawn
 from mapd.questions.grading import Task
-from mapd.questions.rows import LONGEST_NAME, SPLITS, Row
+from mapd.questions.rows import LONGEST_NAME, SPLITS, QuestionRow
 from mapd.questions.values import short
 from mapd.store import queries
 from mapd.store import tables as t
@@ -37,15 +37,17 @@ class Listed:
     openings: int
 
 
-def made(drawn: Sequence[Drawn]) -> tuple[Row, ...]:
+def made(drawn: Sequence[Drawn]) -> tuple[QuestionRow, ...]:
     """Rows of generated questions. Their facts aren't kept: generated.py reads them back from the text."""
     return tuple(
-        Row(f"{m.family}-{number}", split, m.task, m.text, m.gold, family=m.family)
+        QuestionRow(f"{m.family}-{number}", split, m.task, m.text, m.gold, family=m.family)
         for number, (split, m) in enumerate(drawn)
     )
 
 
-def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simulated: bool, by: Person) -> t.QuestionSet:
+def add(
+    session: Session, name: str, rows: Sequence[QuestionRow], *, source: str, simulated: bool, by: Person
+) -> t.QuestionSet:
     """Write an immutable set; the same content again returns the set that is there, under the name it has.
 
     Raises: Forbidden; BadInput where there are no rows, the name can't be used, or it is that of a set with other
@@ -77,7 +79,7 @@ def add(session: Session, name: str, rows: Sequence[Row], *, source: str, simula
     return kept
 
 
-def sha256_of(rows: Iterable[Row]) -> str:
+def sha256_of(rows: Iterable[QuestionRow]) -> str:
     """Return the name of a set with these rows: every field of every row counts."""
     digest = hashlib.sha256()
     for number, row in enumerate(rows):
@@ -93,9 +95,9 @@ def is_named(session: sa.orm.Session, questions: t.QuestionSet) -> bool:
     return sha256_of(map(_row_of, rows)) == questions.sha256
 
 
-def _row_of(q: t.Question) -> Row:
+def _row_of(q: t.Question) -> QuestionRow:
     options = tuple(q.options)
-    return Row(q.source_id, q.split, Task(q.task), q.text, q.gold, q.family, q.context, options, q.gold_note)
+    return QuestionRow(q.source_id, q.split, Task(q.task), q.text, q.gold, q.family, q.context, options, q.gold_note)
 
 
 def _check_content(session: Session, questions: t.QuestionSet) -> None:
@@ -123,7 +125,7 @@ def get(session: Session, ref: str | int) -> t.QuestionSet:
 
 def rows_of(
     session: Session, questions: t.QuestionSet, split: str | None = None, limit: int | None = None
-) -> list[Row]:
+) -> list[QuestionRow]:
     """Return the first rows of a set, or of one of its splits, as they are stored."""
     query = select(t.Question).where(t.Question.set_id == questions.id).order_by(col(t.Question.position)).limit(limit)
     if split is not None:

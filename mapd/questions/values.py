@@ -71,12 +71,6 @@ def text_length(value: object, depth: int = DEEPEST) -> int:
     return sum(text_length(part, depth - 1) for part in parts) if depth else 0
 
 
-def printable(text: str) -> str:
-    """Return a text without what a terminal would obey: "\x1b[31m" -> "\\x1b[31m". Line breaks and tabs stay."""
-    escaped = (c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
-    return "".join(escaped)
-
-
 def short(value: object, most: int = 40) -> str:
     """Return a value as a message quotes it, on one line."""
     try:

@@ -26,7 +26,7 @@ from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.questions import sets
 from mapd.questions.grading import Task
-from mapd.questions.rows import Row
+from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -223,8 +223,8 @@ def full_pack(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         parent = {"parent_id": session.scalars(sa.select(t.Student.id)).one(), "snapshot_id": frozen.id}
         session.add(t.Finetune(alpha=0.5, seed=1, **parent))
         rows = (
-            Row("1", "train", Task.NUMERIC, "2 + 2?", "4"),
-            Row("2", "train", Task.NUMERIC, "2 + 3?", "5"),
+            QuestionRow("1", "train", Task.NUMERIC, "2 + 2?", "4"),
+            QuestionRow("2", "train", Task.NUMERIC, "2 + 3?", "5"),
         )
         sets.add(session, "sums", rows, source="made", simulated=False, by=owner("ann"))
         session.add(t.Teacher(name="own", kind="openai", model="m", base_url="https://llm.example.org/v1"))

@@ -16,7 +16,7 @@ from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Request, Sampling
 from mapd.people import owner
 from mapd.questions import generated, sets
-from mapd.questions.rows import Row
+from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -64,7 +64,7 @@ def sender(tmp_path: Path) -> Project:
 
 
 def questions(session: Session, name: str = "sums") -> str:
-    rows: tuple[Row, ...] = sets.made(generated.draw(generated.FAMILIES, {"train": 2, "dev": 2}, seed=1))
+    rows: tuple[QuestionRow, ...] = sets.made(generated.draw(generated.FAMILIES, {"train": 2, "dev": 2}, seed=1))
     return sets.add(session, name, rows, source="generated", simulated=True, by=owner("ann")).name
 
 

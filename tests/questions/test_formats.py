@@ -14,7 +14,7 @@ from mapd.questions import imports
 from mapd.questions.formats import FORMATS, headings
 from mapd.questions.grading import Outcome, Task, grade
 from mapd.questions.imports import Instructions
-from mapd.questions.rows import Row
+from mapd.questions.rows import QuestionRow
 from mapd.questions.tables import File, read
 from tests.questions import shapes
 from tests.questions.shapes import SHAPES, Shape
@@ -76,7 +76,7 @@ def test_a_shape_reads_alike_from_every_kind_of_file(title: str) -> None:
 
 
 def test_what_goes_beside_a_question_is_kept() -> None:
-    def first(title: str) -> Row:
+    def first(title: str) -> QuestionRow:
         return imported(SHAPES[title]()).rows[0]
 
     assert first("gsm8k, its own release").gold_note == "2 * 12 = <<2*12=24>>24 pens.\n24 - 0 = <<...>>24 pens."

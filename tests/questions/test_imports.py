@@ -17,7 +17,7 @@ from mapd.questions.golds import last_boxed
 from mapd.questions.grading import Outcome, Task, grade
 from mapd.questions.imports import Import, Instructions
 from mapd.questions.options import Key, read_options, show_answer
-from mapd.questions.rows import SPLITS, Row, Shares, draw
+from mapd.questions.rows import SPLITS, QuestionRow, Shares, draw
 from mapd.questions.tables import File, Table, read
 
 
@@ -58,7 +58,9 @@ def test_a_row_keeps_all_it_was_given() -> None:
         **{"context": "Numbers.", "options": ["2", "three"], "note": "3 = 2 + 1"},
     }
     assert imported(row).rows == (
-        Row(*("7", "dev", Task.CHOICE, " Which is odd?\u2028 ", "B", "odd", "Numbers.", ("2", "three"), "3 = 2 + 1")),
+        QuestionRow(
+            *("7", "dev", Task.CHOICE, " Which is odd?\u2028 ", "B", "odd", "Numbers.", ("2", "three"), "3 = 2 + 1")
+        ),
     )
 
 

@@ -14,11 +14,11 @@ from mapd.errors import BadInput
 from mapd.people import owner
 from mapd.questions import generated, gym, sets
 from mapd.questions.grading import Task
-from mapd.questions.rows import Row
+from mapd.questions.rows import QuestionRow
 from mapd.store import tables as t
 
 ROWS = tuple(
-    Row(str(n), split, Task.NUMERIC, f"Ann has {n} pens and gets 4. How many now?", str(n + 4))
+    QuestionRow(str(n), split, Task.NUMERIC, f"Ann has {n} pens and gets 4. How many now?", str(n + 4))
     for n, split in enumerate(("train",) * 12 + ("dev",) * 4 + ("test",) * 4)
 )
 ROCKS = {"question": "Which is a rock?", "options": ["oak", "granite"], "answer": "B", "source": "mine"}
