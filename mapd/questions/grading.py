@@ -117,6 +117,8 @@ def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = (
         return left is not None and left == right
     if task is Task.CHOICE:
         return _same_option(answer, gold, tuple(options))
+    if _is_formula(answer) or _is_formula(gold):  # whose words, or numbers, don't say what it is: x + 1 is not x - 1
+        return _spelled(answer) == _spelled(gold) or _same_expression(answer, gold)
     left_number, right_number = parse_number(answer), _gold_number(gold, task)
     if left_number is not None and right_number is not None:
         # "Room 3" and "3" are two texts, and one number
@@ -973,10 +975,19 @@ _UNSAFE = re.compile(
     r"|\{\s*\\[dt]?frac\s*\{[0-9]\}\s*\{[0-9]\}\s*\}))"
     r"|(?<![0-9])\s*\^\s*[{(]?\s*-?[0-9]{2}|[0-9]{4}\s*\^\s*[{(]?\s*-?[0-9]{2}"
 )
+_VARIABLE = re.compile(r"(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])")
+_OF_FORMULA = re.compile(r"(?:\\[A-Za-z]++|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[0-9.,\s{}()\[\]+\-−*/^<>=_±≤≥$])++")
+_OPERATION = re.compile(r"[-−+^<>±≤≥]|\\(?:[dt]?frac|sqrt|pm|[gl]eq?)(?![A-Za-z])")
+_QUANTITY = re.compile(
+    r"\s*+[-+]?[0-9][0-9.,]*+\s*+[A-Za-z](?:\^-?[0-9])?(?:/[A-Za-z](?:\^-?[0-9])?)?\s*+"
+)  # 9.8 m/s^2
+_SCIENTIFIC = re.compile(r"(?<=[0-9])[eE][-+]?(?=[0-9])")
+_SPELLINGS = str.maketrans({"≥": "\\ge", "≤": "\\le", "−": "-", " ": "", "$": ""})
+_SPELLED_WORD = re.compile(r"\\(?:([gl]e)q|left|right|,|;|!)(?![A-Za-z])")
 _NAME = re.compile(r"\s{0,9}([A-Za-z](?:\([A-Za-z]\))?)\s{0,9}=")
 _MATHEMATICAL = re.compile(r"[0-9\\π√^]|\be\b")  # a word with an e in it is no expression
 _FORMULA_PART = re.compile(r"\\[A-Za-z]++|[A-Za-z]|[0-9][0-9.,]*+|[^\s\w{}]")
-_POWER = re.compile(r"[^0-9\s]\s*\^\s*[{(]?\s*-?([0-9])")
+_POWER = re.compile(r"([^0-9\s])\s*\^\s*[{(]?\s*-?([0-9])")
 _ROOT = re.compile(r"\^\s*[{(]\s*-?(?:[0-9]+/|\\)")
 _NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")  # sympy looks for the factors of what is under a root
 _LONG_NUMBER = re.compile(r"[0-9]{10}")  # not beside letters: there sympy looks for its factors, too
@@ -984,7 +995,8 @@ _MAX_FORMULA = 100  # characters of an expression that sympy may compute
 _MAX_FORMULA_PARTS = 24  # its numbers, letters, commands and signs
 _MAX_FORMULA_DEPTH = 3  # of its braces and parentheses
 _MAX_ROOTS = 3
-_MAX_DEGREE = 5  # its powers of anything but a number, added up
+_MAX_DEGREE = 5  # its powers of sums and roots, added up
+_MAX_DEGREE_OF_LETTERS = 18  # its powers of letters, added up
 
 
 def _same_expression(answer: str, gold: str) -> bool:
@@ -993,6 +1005,20 @@ def _same_expression(answer: str, gold: str) -> bool:
     return (
         (not first or not second or first == second) and _is_simple(left) and _is_simple(right) and _verify(left, right)
     )
+
+
+def _is_formula(side: str) -> bool:
+    """Whether it computes with letters: "x + 1" and "\\frac{a}{b}", not "well-known", "5 m/s" or "x = 5"."""
+    if len(side) > _MAX_EXPRESSION:
+        return False
+    formula = _SCIENTIFIC.sub("0", _without_name(side)[1])
+    is_computed = _VARIABLE.search(formula) and _OPERATION.search(formula) and _OF_FORMULA.fullmatch(formula)
+    return is_computed is not None and not _QUANTITY.fullmatch(formula)
+
+
+def _spelled(side: str) -> str:
+    """The expression in one spelling: "x \\geq 3" and "x≥3" -> "x\\ge3"."""
+    return _SPELLED_WORD.sub(lambda word: f"\\{word[1]}" if word[1] else "", side).translate(_SPELLINGS)
 
 
 def _without_name(side: str) -> tuple[str, str]:
@@ -1010,7 +1036,10 @@ def _is_simple(side: str) -> bool:
         return False
     if _LONG_NUMBER.search(side) and _LETTERS.search(side):
         return False
-    if sum(map(int, _POWER.findall(side))) > _MAX_DEGREE:
+    powers = [(base.isalpha(), int(power)) for base, power in _POWER.findall(side)]
+    if sum(power for is_letter, power in powers if not is_letter) > _MAX_DEGREE:
+        return False
+    if sum(power for _, power in powers) > _MAX_DEGREE_OF_LETTERS:
         return False
     return _depth(side) <= _MAX_FORMULA_DEPTH and (parse_number(side) is not None or len(side.split()) <= 12)
 

@@ -119,10 +119,23 @@ def test_numbers_compare_as_numbers(answer: str, gold: str, same: bool) -> None:
         ("(1, 2)", "(1,2)", True),
         ("\\sqrt{2}", "\\sqrt{3}", False),
         ("\\log_2 8", "\\log_2 8", True),
+        ("x+1", "x-1", False),
+        ("x+1", "1+x", True),
+        ("x-1", "1-x", False),
+        ("a-b", "b-a", False),
+        ("n+1", "1", False),
+        ("\\frac{a}{b}", "\\frac{b}{a}", False),
+        ("x^6+1", "1+x^6", True),
+        ("x^6+1", "x^6-1", False),
+        ("x \\ge 3", "x\\geq3", True),
+        ("x>3", "x \\ge 3", False),
+        ("5 m/s", "5", True),
+        ("x=-5", "-5", True),
     ],
 )
 def test_short_expressions_are_compared_by_sympy(answer: str, gold: str, same: bool) -> None:
     assert answers_equal(answer, gold, Task.NUMERIC) is same
+    assert same or not answers_equal(answer, gold, Task.TEXT)
 
 
 @pytest.mark.parametrize(
