@@ -98,11 +98,14 @@ def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()
     return check(text, gold, task, tuple(options))
 
 
+MAX_EXPLANATION = 80_000  # characters: it is read like an answer (grading.MAX_TEXT), and checked besides
 SHORT = 20_000  # characters; of longer texts fewer checks are kept, for a cache holds the texts themselves
 
 
 @lru_cache(maxsize=16_384)
 def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...]) -> RationaleChecks:
+    if limit := name_limit(text, MAX_EXPLANATION):
+        return RationaleChecks(None, State.NOTHING, State.NOTHING, 0, State.NOTHING, (), limit)
     answer = extract_answer(text, task, options)
     matches = State.NOTHING
     if answer is not None:
@@ -114,6 +117,8 @@ def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...])
 
 @lru_cache(maxsize=16_384)
 def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) -> FeedbackChecks:
+    if limit := name_limit(text, MAX_EXPLANATION):
+        return FeedbackChecks(State.NOTHING, State.NOTHING, 0, (), limit)
     everything, limit = read_equations(text)
     plain = blank_markup(text) if everything else ""
     own = tuple(e for e in everything if e.true or not _is_quoted(plain, e))
@@ -154,7 +159,7 @@ _GIVES_REASON = re.compile(r"\b(?:because|since|as|if|given)\b", re.IGNORECASE)
 
 def _shows_work(text: str, task: Task) -> State:
     """Working is a calculation, or reasoning in sentences beside the one that states the answer."""
-    if name_limit(text) or not _ALPHANUMERIC.search(text):
+    if not _ALPHANUMERIC.search(text):
         return State.NOTHING
     plain = blank_markup(text)
     if task is Task.NUMERIC and _CALCULATION.search(plain):
@@ -233,8 +238,6 @@ _EXPLAINING_CLAUSE = re.compile(
 
 
 def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> State:
-    if name_limit(text):
-        return State.NOTHING
     value = parse_number(gold) if task is Task.NUMERIC else None
     if value is not None:
         return _states_number(blank_markup(text), value)

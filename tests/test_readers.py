@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from benchmarks import readers
 from benchmarks.readers import KINDS, READERS, mixtures
-from mapd.checks import State, check_feedback, check_rationale, equations
+from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale, equations
 from mapd.exchange import authors
 from mapd.people import owner
 from mapd.questions.grading import MAX_NUMBERS, MAX_TEXT, Task, answers_equal, extract_answer, name_limit
@@ -49,7 +49,9 @@ def test_time_grows_with_the_length_and_no_faster(name: str) -> None:
 
 def test_a_text_up_to_the_limit_is_read_and_a_longer_one_says_why_not() -> None:
     text = "He adds the pens of both boxes. " * 4_000
-    longest = f"{text[: MAX_TEXT - 30]}\n2 + 3 = 5\nAnswer: 5"
+    assert extract_answer(f"{text[: MAX_TEXT - 30]}\nAnswer: 5", Task.NUMERIC) == "5"
+    assert extract_answer(f"{text}\nAnswer: 5", Task.NUMERIC) is None
+    longest = f"{text[: MAX_EXPLANATION - 30]}\n2 + 3 = 5\nAnswer: 5"
     checks = check_rationale(longest, "5", Task.NUMERIC)
     assert (checks.answer, checks.matches_gold, checks.equations_true, checks.limit) == (
         *("5", State.HOLDS, State.HOLDS),
@@ -58,7 +60,7 @@ def test_a_text_up_to_the_limit_is_read_and_a_longer_one_says_why_not() -> None:
     too_long = check_rationale(f"{text}Answer: 5", "5", Task.NUMERIC)
     states = {too_long.matches_gold, too_long.equations_true, too_long.shows_work}
     assert (too_long.answer, states) == (None, {State.NOTHING})
-    assert too_long.limit == "too long to check: 128,009 characters, 100,000 are read"
+    assert too_long.limit == "too long to check: 128,009 characters, 80,000 are read"
     assert check_feedback(f"{text}The correct answer is 5.", "5", Task.NUMERIC).states_gold is State.NOTHING
 
 
@@ -126,4 +128,4 @@ def test_a_page_says_what_was_not_read(home: Path, tmp_path: Path) -> None:
         ("pages/review/browse.py", {}),
     ):
         html = shown(open_page(page, **params))
-        assert "too long to check: 120,010 characters, 100,000 are read" in html, page
+        assert "too long to check: 120,010 characters, 80,000 are read" in html, page

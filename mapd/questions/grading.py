@@ -88,13 +88,13 @@ def extract_answer(text: str, task: Task, options: Sequence[str] = ()) -> str | 
 
 
 @lru_cache(maxsize=64)
-def name_limit(text: str) -> str:
-    """Return the limit that a text exceeds, in words; empty where it is read.
+def name_limit(text: str, longest: int = MAX_TEXT) -> str:
+    """Return the limit that a text exceeds, in words; empty where it is read. `longest`: so many characters are read.
 
     name_limit(120_000 * "a")   -> "too long to check: 120,000 characters, 100,000 are read"
     """
-    if len(text) > MAX_TEXT:
-        return f"too long to check: {len(text):,} characters, {MAX_TEXT:,} are read"
+    if len(text) > longest:
+        return f"too long to check: {len(text):,} characters, {longest:,} are read"
     plain = blank_markup(text)
     if (parts := count_parts(plain)) > MAX_NUMBERS:
         return f"too much to check: {parts:,} numbers and equals signs, {MAX_NUMBERS:,} are read"
