@@ -12,9 +12,9 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from mapd.answers.grading import Task
 from mapd.checks import State, check_feedback, check_rationale
 from mapd.exchange.authors import File, Row, parse
-from mapd.questions.grading import Task
 
 LABELS = Path(__file__).parents[1] / "docs" / "checks-labels.csv"
 

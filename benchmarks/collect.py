@@ -27,9 +27,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from mapd import committee, prompts, teachers
+from mapd.answers.grading import Task
 from mapd.models.base import Limits, Request, Sampling, stream
 from mapd.people import owner
-from mapd.questions.grading import Task
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t

@@ -18,12 +18,12 @@ import mapd.models  # noqa: F401  # isort: skip  - before torch, which reads the
 import torch
 
 from mapd import prompts
+from mapd.answers.grading import Outcome, grade
 from mapd.exam import GREEDY
 from mapd.models.base import Request, stream
 from mapd.models.local import DEVICE, LocalModel, convert, load
 from mapd.questions import generated
 from mapd.questions.generated import Made
-from mapd.questions.grading import Outcome, grade
 from mapd.settings import Settings
 
 Answers = list[list[int]]  # by question, the tokens of its answer

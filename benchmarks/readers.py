@@ -16,12 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mapd import checks, prompts
+from mapd.answers import grading
+from mapd.answers.grading import Task
 from mapd.characters import as_json, visible
 from mapd.curation.named import first_wrong
 from mapd.errors import MapdError
 from mapd.models import simulated
-from mapd.questions import generated, grading, imports, tables
-from mapd.questions.grading import Task
+from mapd.questions import generated, imports, tables
 from mapd.scores import parse_score
 from mapd.store.listing import phrases_of
 from mapd.ui import rendered

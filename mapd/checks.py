@@ -20,7 +20,7 @@ from functools import cached_property, lru_cache
 from itertools import islice, takewhile
 from typing import NamedTuple
 
-from mapd.questions.grading import (
+from mapd.answers.grading import (
     CONCLUDES,
     Number,
     Reading,

@@ -23,11 +23,11 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import prompts, students
+from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
 from mapd.people import Person, Right, require
 from mapd.questions import sets
-from mapd.questions.grading import Outcome, Task, grade
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
 

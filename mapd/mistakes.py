@@ -5,7 +5,7 @@ is_mistake(attempt, question, gold="145", people=Ruling(Act.REJECT))    -> False
 
 from typing import overload
 
-from mapd.questions.grading import Outcome, answers_equal
+from mapd.answers.grading import Outcome, answers_equal
 from mapd.store.queries import Item, Response
 from mapd.verdicts import Act, Ruling
 

@@ -16,9 +16,9 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from mapd.answers.grading import Task
 from mapd.characters import HIDDEN
 from mapd.models.base import Message
-from mapd.questions.grading import Task
 from mapd.questions.options import lettered
 
 ANSWER_FORM = {

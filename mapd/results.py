@@ -15,8 +15,8 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, func, select
 
+from mapd.answers.grading import Outcome
 from mapd.errors import BadInput
-from mapd.questions.grading import Outcome
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo

@@ -23,12 +23,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import approvals, fingerprints, keys, prompts
+from mapd.answers.grading import Task
 from mapd.errors import BadInput, NotFound
 from mapd.models import prices, weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
 from mapd.people import Person, Right, require
-from mapd.questions.grading import Task
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t

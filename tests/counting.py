@@ -15,8 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from mapd.answers.grading import Task, answers_equal
 from mapd.checks import check_feedback, check_rationale
-from mapd.questions.grading import Task, answers_equal
 from mapd.store import tables as t
 from mapd.verdicts import Policy
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapd.answers.grading import Task
 from mapd.checks import State, check_feedback, check_rationale, equations
-from mapd.questions.grading import Task
 
 
 def truth(text: str) -> list[bool]:

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import prompts, students
+from mapd.answers.grading import Task
 from mapd.committee import plan
 from mapd.curation import judging, snapshots
 from mapd.curation.judging import Target
 from mapd.models.base import Message
 from mapd.people import owner
-from mapd.questions.grading import Task
 from mapd.questions.options import read_shown, show_answer
 from mapd.settings import Settings
 from mapd.store import db

@@ -17,7 +17,7 @@ PURE = (
     "scores.py",
     "verdicts.py",
     "checks.py",
-    "questions/grading.py",
+    "answers/grading.py",
     "questions/corrections.py",
     "questions/generated.py",
     "questions/values.py",

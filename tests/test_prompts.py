@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd import prompts
+from mapd.answers.grading import Task
 from mapd.models.base import Message
-from mapd.questions.grading import Task
 
 OPENING = re.compile(r"<question(|-[0-9a-f]{8})>\n")
 CLOSINGS = (

@@ -11,10 +11,10 @@ from sqlmodel import select
 
 from benchmarks import readers
 from benchmarks.readers import KINDS, READERS, mixtures
+from mapd.answers.grading import MAX_NUMBERS, MAX_TEXT, Task, answers_equal, extract_answer, name_limit
 from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale, equations
 from mapd.exchange import authors
 from mapd.people import owner
-from mapd.questions.grading import MAX_NUMBERS, MAX_TEXT, Task, answers_equal, extract_answer, name_limit
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sqlmodel import Session, col, select
 
 from mapd import cli, results
+from mapd.answers.grading import Outcome
 from mapd.errors import BadInput
-from mapd.questions.grading import Outcome
 from mapd.results import Answered, Change, Sat, caveats, compare
 from mapd.settings import Settings
 from mapd.store import db

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from mapd.answers.grading import Task
 from mapd.cli.shared import (
     AsJson,
     PersonName,
@@ -23,7 +24,6 @@ from mapd.cli.shared import (
 )
 from mapd.errors import BadInput
 from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
-from mapd.questions.grading import Task
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
 from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares

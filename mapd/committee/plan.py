@@ -20,10 +20,10 @@ from sqlmodel import Session, col, func, select
 
 from mapd import prompts
 from mapd import teachers as named
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.mistakes import is_mistake, or_corrected
 from mapd.models.base import Message, Request
-from mapd.questions.grading import Task
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import Act, Judged, ruling

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.mistakes import is_mistake, or_corrected
-from mapd.questions.grading import Outcome, Task, answers_equal
 from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
 from mapd.verdicts import (
     ALWAYS,

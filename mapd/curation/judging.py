@@ -9,12 +9,12 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
+from mapd.answers.grading import Task
 from mapd.curation import policies, standing
 from mapd.curation.curated import Curated, Explained, curate
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.people import Person, Right, require
 from mapd.questions.corrections import read_correction
-from mapd.questions.grading import Task
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Policy, Reason, in_force

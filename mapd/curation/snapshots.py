@@ -24,11 +24,11 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake, own_answer, summary
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
-from mapd.questions.grading import Task
 from mapd.questions.options import read_shown
 from mapd.store import queries
 from mapd.store import tables as t

@@ -25,12 +25,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import checks, mistakes, verdicts
+from mapd.answers import grading
 from mapd.checks import State
 from mapd.curation import curated, figures, places, policies, queues, suspicion
 from mapd.curation.curated import Curated, Explained, Mistake, counted, curate
 from mapd.curation.figures import Figures
 from mapd.curation.places import Done, Stretch
-from mapd.questions import grading
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material, Vote

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mapd.answers.grading import Task, answers_equal
 from mapd.checks import State
 from mapd.curation.curated import Explained, Mistake
-from mapd.questions.grading import Task, answers_equal
 from mapd.verdicts import Verdict
 
 MISSED = 0.5  # what a rationale that is rejected wrongly counts beside one that is accepted wrongly

@@ -23,12 +23,12 @@ from sqlmodel import Session, col, select
 
 from mapd import exam as stage
 from mapd import students
+from mapd.answers.grading import Task, grade
 from mapd.characters import find_unstorable, storable
 from mapd.errors import BadInput, Undecided
 from mapd.people import Person, Right, require
 from mapd.questions import formats
 from mapd.questions.drafts import Draft, Source, drafts_of
-from mapd.questions.grading import Task, grade
 from mapd.questions.imports import BadRow, refuse_rows, unreadable_rows
 from mapd.questions.options import show_answer
 from mapd.questions.rows import LONGEST_NAME, QuestionRow, asked

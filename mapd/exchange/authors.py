@@ -27,10 +27,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import students
+from mapd.answers.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
-from mapd.questions.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
 from mapd.questions.values import as_whole_number
 from mapd.scores import vote
 from mapd.store import queries

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mapd import prompts
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.models import dialogue
 from mapd.models.base import Message
-from mapd.questions.grading import Task
 from mapd.store.snapshots import FORMAT
 
 

@@ -72,7 +72,10 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back for one request; a failure has its reason in `error`, never an exception of the stream."""
+    """What came back for one request; a failure has its reason in `error`, never an exception of the stream.
+
+    `thought`: what a thinking model wrote before its text, where the endpoint gives it apart.
+    """
 
     key: str
     text: str
@@ -81,6 +84,7 @@ class Completion:
     tokens_in: int | None = None
     tokens_out: int | None = None
     latency_s: float | None = None
+    thought: str | None = None
 
 
 class Model(Protocol):

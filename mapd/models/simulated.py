@@ -25,12 +25,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from mapd import prompts
+from mapd.answers.grading import answers_equal, extract_answer, parse_number
 from mapd.checks import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.questions import generated
 from mapd.questions.generated import Edge, Herd, Inference, Kinship, Legs, Made, Sum
-from mapd.questions.grading import answers_equal, extract_answer, parse_number
 from mapd.scores import parse_score
 from mapd.verdicts import mean
 

@@ -12,8 +12,8 @@ bare digit may mean an option's place, counted from 0 or from 1, or its text.
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from mapd.answers.grading import LETTERS, Task, answers_equal, number_text, option_letter, parse_number
 from mapd.errors import BadInput
-from mapd.questions.grading import LETTERS, Task, answers_equal, number_text, option_letter, parse_number
 from mapd.questions.options import read_shown
 
 LONGEST = 500  # characters of a corrected answer

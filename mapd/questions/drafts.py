@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mapd.answers.grading import LETTERS, Task, extract_answer
 from mapd.characters import find_unstorable
 from mapd.errors import Undecided
 from mapd.questions import golds, mapping, options
 from mapd.questions.formats.format import Format, Shape
-from mapd.questions.grading import LETTERS, Task, extract_answer
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key, Keyed, Offered
 from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS

@@ -22,8 +22,8 @@ from functools import lru_cache
 from itertools import combinations, permutations, product
 from typing import NamedTuple
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
-from mapd.questions.grading import Task
 
 ANIMALS: Mapping[str, int] = {
     "hen": 2,

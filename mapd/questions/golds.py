@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mapd.questions.grading import Task, answers_equal, extract_answer, parse_number
+from mapd.answers.grading import Task, answers_equal, extract_answer, parse_number
 from mapd.questions.values import as_text, short, without_zeros
 
 LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution

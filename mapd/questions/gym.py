@@ -10,8 +10,8 @@ truth or a few words does well, one that has many right answers does not.
 import re
 from collections.abc import Iterable, Iterator
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
-from mapd.questions.grading import Task
 from mapd.questions.rows import SHARES, QuestionRow, Shares, draw
 
 TRIES = 20  # how many questions are made, at most, for each that is wanted: small tasks repeat themselves

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import formats, golds, options
 from mapd.questions.drafts import FILE, Draft, Source, drafts_of, read_answers
 from mapd.questions.formats.logiqa import from_lines
 from mapd.questions.formats.plain import PLAIN
-from mapd.questions.grading import Task
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
 from mapd.questions.rows import SHARES, QuestionRow, Shares, asked, draw

@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
-from mapd.questions.grading import Task
 
 SPLITS = ("train", "dev", "test")
 SPLIT_WORDS = {

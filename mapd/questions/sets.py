@@ -14,10 +14,10 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.questions.generated import Drawn
-from mapd.questions.grading import Task
 from mapd.questions.rows import LONGEST_NAME, SPLITS, QuestionRow
 from mapd.questions.values import short
 from mapd.store import queries

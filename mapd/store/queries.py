@@ -16,8 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
+from mapd.answers.grading import Task
 from mapd.errors import NotFound, Stale
-from mapd.questions.grading import Task
 from mapd.questions.options import show_answer
 from mapd.store import db
 from mapd.store import tables as t

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
-from mapd.questions.grading import Task
 from mapd.store import tables as t
 
 FORMAT = 1

@@ -126,6 +126,7 @@ class Student(Travelling, table=True):
     __tablename__ = "student"
     name: str = Field(unique=True)
     base: str
+    revision: str | None = None  # of a base on the hub: the commit, the same from its first use on
     parent_id: int | None = Field(default=None, foreign_key="student.id")
     snapshot_sha256: str | None = None  # by name, not by key: snapshot -> exam -> student must not run in a circle
     adapter: str | None = None
@@ -170,13 +171,20 @@ class Exam(Travelling, table=True):
 
 
 class Attempt(Travelling, table=True):
-    """One response of the student. `answer` and `outcome` decide; our own reading stands beside an imported one."""
+    """One response of the student. `answer` and `outcome` decide; our own reading stands beside an imported one.
+
+    `finish` says how the response ended ("ok", "cut_off", …): none where the source of an import doesn't say.
+    """
 
     __tablename__ = "attempt"
     exam_id: int = Field(foreign_key="exam.id", index=True)
     question_id: int = Field(foreign_key="question.id", index=True)
     sample: int = 0
     text: str
+    thought: str | None = None  # what a thinking model wrote before: never graded, scored, reviewed or taught
+    finish: str | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
     answer: str | None = None
     outcome: str
     our_answer: str | None = None
@@ -203,6 +211,10 @@ class Teacher(Travelling, table=True):
     sampling: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     limits: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     price: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    # What its server refused and takes instead, learned from its first refusal: {"max_tokens": "max_completion_tokens"}
+    learned: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict), sa_column_kwargs=STAYS)
+    # Further headers, by the names of the variables that hold their values: {"x-team": "MAPD_TEAM"}
+    headers: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict), sa_column_kwargs=STAYS)
     simulated: bool = False
     disabled: bool = Field(default=False, sa_column_kwargs=STAYS)
     origin: str | None = origin()
@@ -249,6 +261,7 @@ class Explanation(Travelling, table=True):
     sample: int = 0
     repairs_id: int | None = Field(default=None, foreign_key="explanation.id", index=True)  # what it is a repair of
     text: str
+    thought: str | None = None
     __table_args__ = (
         one_of("kind", "feedback", "rationale"),
         sa.CheckConstraint("(kind = 'feedback') = (attempt_id IS NOT NULL)", name="attempt_of_feedback"),
@@ -270,6 +283,7 @@ class Review(Travelling, table=True):
     status: str
     saw_gold: bool
     text: str = ""
+    thought: str | None = None
     __table_args__ = (
         sa.UniqueConstraint("explanation_id", "reviewer_id", "prompt_sha256", "sample"),
         sa.CheckConstraint("score BETWEEN 1 AND 5", name="score_1_to_5"),
@@ -428,6 +442,7 @@ class Call(Travelling, table=True):
     exam_id: int | None = Field(default=None, foreign_key="exam.id", index=True)
     model: str
     reply: str = ""
+    thought: str | None = None  # what its endpoint gave apart from the reply
     error: str | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None

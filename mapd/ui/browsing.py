@@ -13,9 +13,9 @@ from typing import Any
 
 import streamlit as st
 
+from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation import first, policies
-from mapd.questions.grading import Task
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
 from mapd.ui import address, attempts, current, question_rows, reveals, rows, text, turning

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Kind, Parsed, Row
-from mapd.questions.grading import Task
 from mapd.questions.options import show_answer
 from mapd.scores import VoteStatus, vote
 from mapd.store import db, queries

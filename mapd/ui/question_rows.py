@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from mapd.answers.grading import Outcome
 from mapd.mistakes import is_mistake, or_corrected
-from mapd.questions.grading import Outcome
 from mapd.store import db, queries
 from mapd.store.listing import Row
 from mapd.store.queries import Item, Response

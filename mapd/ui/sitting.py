@@ -5,7 +5,7 @@ from enum import StrEnum
 import streamlit as st
 
 from mapd import prompts, results
-from mapd.questions.grading import Outcome
+from mapd.answers.grading import Outcome
 from mapd.results import Sat, Score
 from mapd.store import db
 from mapd.store import tables as t

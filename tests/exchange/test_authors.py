@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlmodel import Session, func, select
 
+from mapd.answers.grading import Task
 from mapd.curation import judging
 from mapd.curation.curated import curate, summary
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, parse, store
 from mapd.people import owner
-from mapd.questions.grading import Task
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import PAPER

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mapd import cli
+from mapd.answers.grading import Task
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput
 from mapd.exchange import archive
@@ -25,7 +26,6 @@ from mapd.exchange.archive.container import MANIFEST
 from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.questions import sets
-from mapd.questions.grading import Task
 from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db, queries

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapd import prompts
+from mapd.answers.grading import Task
 from mapd.curation import snapshots
 from mapd.errors import BadInput
 from mapd.finetune.examples import FORMAT, Example, example, examples
 from mapd.models.base import Message
 from mapd.models.dialogue import encode, mark, render
-from mapd.questions.grading import Task
 from tests.finetune import tiny
 
 TOKENIZER = tiny.tokenizer()

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapd.answers.grading import Task, answers_equal
 from mapd.errors import BadInput
 from mapd.questions.corrections import read_correction
-from mapd.questions.grading import Task, answers_equal
 
 ROCKS = ("oak", "granite", "trout", "moss")
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from mapd import cli
+from mapd.answers.grading import Outcome, Task, grade
 from mapd.questions import imports
 from mapd.questions.formats import FORMATS, headings
-from mapd.questions.grading import Outcome, Task, grade
 from mapd.questions.imports import Instructions
 from mapd.questions.rows import QuestionRow
 from mapd.questions.tables import File, read

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mapd.answers.grading import Task, answers_equal, extract_answer
 from mapd.errors import BadInput
 from mapd.questions import generated
-from mapd.questions.grading import Task, answers_equal, extract_answer
 
 SEEDS = st.integers(0, 10_000)
 FAMILY = st.sampled_from(generated.FAMILIES)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import imports, mapping
 from mapd.questions.formats import headings
 from mapd.questions.golds import last_boxed
-from mapd.questions.grading import Outcome, Task, grade
 from mapd.questions.imports import Import, Instructions
 from mapd.questions.options import Key, read_options, show_answer
 from mapd.questions.rows import SPLITS, QuestionRow, Shares, draw

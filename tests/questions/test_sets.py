@@ -10,10 +10,10 @@ import pytest
 from sqlmodel import Session, col, select
 
 from mapd import cli
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.people import owner
 from mapd.questions import generated, gym, sets
-from mapd.questions.grading import Task
 from mapd.questions.rows import QuestionRow
 from mapd.store import tables as t
 

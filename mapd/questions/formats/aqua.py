@@ -6,8 +6,8 @@
 The files are JSON Lines, though they are named .json.
 """
 
+from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, shape
-from mapd.questions.grading import Task
 
 AQUA = Format(
     "aqua",

@@ -6,8 +6,8 @@
 On the hub: {"id", "question", "choices": {"text": [...], "label": ["1", "2", "3", "4"]}, "answerKey": "3"}.
 """
 
+from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, shape
-from mapd.questions.grading import Task
 
 ARC = Format(
     "arc",

@@ -7,8 +7,8 @@ On the hub: {"id", "question", "question_concept", "choices": {"label": [...], "
 split has no key. The concept that a question was written from is left out: nearly every question has one of its own.
 """
 
+from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, shape
-from mapd.questions.grading import Task
 
 COMMONSENSEQA = Format(
     "commonsenseqa",

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mapd.answers.grading import Task
 from mapd.questions import mapping
-from mapd.questions.grading import Task
 from mapd.questions.mapping import MISSING, FieldMapping
 from mapd.questions.options import Key
 from mapd.questions.rows import Shares

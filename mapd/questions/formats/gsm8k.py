@@ -6,9 +6,9 @@
 What stands before the mark is kept beside the gold answer.
 """
 
+from mapd.answers.grading import Task
 from mapd.questions import mapping
 from mapd.questions.formats.format import Format, Rows, shape, sizes
-from mapd.questions.grading import Task
 
 
 def _is_solved(rows: Rows) -> bool:

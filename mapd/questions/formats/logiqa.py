@@ -18,9 +18,9 @@ Copies on the hub have {"context", "query", "options", "correct_option": 0} or {
 "options"}.
 """
 
+from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.questions.formats.format import Format, shape, sizes
-from mapd.questions.grading import Task
 from mapd.questions.options import Key
 from mapd.questions.tables import Bad, Record, Table
 from mapd.questions.values import short

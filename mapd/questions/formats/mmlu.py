@@ -7,8 +7,8 @@ On the hub: {"question", "subject": "anatomy", "choices": ["…", …], "answer"
 
 from collections.abc import Sequence
 
+from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, shape
-from mapd.questions.grading import Task
 from mapd.questions.options import Key
 
 COLUMNS = ("question", "A", "B", "C", "D", "answer")

@@ -10,8 +10,8 @@ files have ARC's fields, and the ids alone tell the two apart.
 
 import re
 
+from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, Rows, shape
-from mapd.questions.grading import Task
 
 _ID = re.compile(r"[0-9]+-[0-9]+")
 

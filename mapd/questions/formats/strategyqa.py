@@ -9,8 +9,8 @@ On the hub the facts are one text in some copies. The benchmark asks the questio
 how annotators took it apart are left out.
 """
 
+from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, shape, sizes
-from mapd.questions.grading import Task
 
 STRATEGYQA = Format(
     "strategyqa",

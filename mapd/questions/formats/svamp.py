@@ -6,8 +6,8 @@
 A copy on the hub has both joined once more, in `question_concat`.
 """
 
+from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, shape, sizes
-from mapd.questions.grading import Task
 
 SVAMP = Format(
     "svamp",

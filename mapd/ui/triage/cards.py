@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from mapd.answers.grading import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation import repairing
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.suspicion import suspicion
-from mapd.questions.grading import name_limit
 from mapd.store.queries import Item, JudgementRow, Text, Vote
 from mapd.ui import times
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip, word_of

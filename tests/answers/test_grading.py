@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapd.questions.grading import Grade, Outcome, Task, answers_equal, extract_answer, grade, parse_number
+from mapd.answers.grading import Grade, Outcome, Task, answers_equal, extract_answer, grade, parse_number
 
 
 @pytest.mark.parametrize(
