@@ -42,18 +42,43 @@ def due(
     if queue.again:
         return
     own = _verdicts(mine)
-    spoken = {_key(row) for row in own} | done_with(mine, person)
-    last = {text: row for text, row in last_words(settled).items() if row.judged.person != person}
-    real = any(row.queue != PRACTICE for row in own)
-    if not real and len({_key(row) for row in mine if row.queue == PRACTICE} & spoken) < exam.practice:
-        explained = [row for row in last.values() if row.note]
-        yield PRACTICE, _drawn(explained, spoken, "")
+    if practises(exam, mine):
+        yield PRACTICE, pool(PRACTICE, mine, settled, person)
     if judge_first and _due(own, CHECK, exam.check_every):
-        yield CHECK, _drawn(last.values(), spoken, f"{person} ")
+        yield CHECK, pool(CHECK, mine, settled, person)
     if judge_first and _due(own, REPEAT, exam.repeat_every):
+        yield REPEAT, pool(REPEAT, mine, settled, person)
+
+
+def practises(exam: ExamInfo, mine: Sequence[JudgementRow]) -> int:
+    """How many practice texts the person has before their first real one."""
+    if any(row.queue != PRACTICE for row in _verdicts(mine)):
+        return 0
+    practised = {_key(row) for row in mine if row.queue == PRACTICE} & _spoken(mine)
+    return max(0, exam.practice - len(practised))
+
+
+def pool(kind: str, mine: Sequence[JudgementRow], settled: Sequence[JudgementRow], person: str) -> list[TextKey]:
+    """The texts of which the first that can be had is given as practice, check or repeat."""
+    if kind == REPEAT:
+        own = _verdicts(mine)
         repeated = {_key(row) for row in own if row.queue == REPEAT}
         texts = dict.fromkeys(_key(row) for row in own if row.queue not in (PRACTICE, CHECK))
-        yield REPEAT, [text for text in list(texts)[:-GAP] if text not in repeated]
+        return [text for text in list(texts)[:-GAP] if text not in repeated]
+    last = {text: row for text, row in last_words(settled).items() if row.judged.person != person}
+    if kind == PRACTICE:
+        return _drawn([row for row in last.values() if row.note], _spoken(mine), "")
+    return _drawn(last.values(), _spoken(mine), f"{person} ")
+
+
+def judged(mine: Sequence[JudgementRow]) -> int:
+    """How many texts the person has judged, practice aside."""
+    return len({_key(row) for row in _verdicts(mine) if row.queue != PRACTICE})
+
+
+def dealt(mine: Sequence[JudgementRow], kind: str) -> int:
+    """How many verdicts of theirs are on checks, or on repeats."""
+    return sum(row.queue == kind for row in _verdicts(mine))
 
 
 def first(
@@ -76,14 +101,19 @@ def _verdicts(mine: Iterable[JudgementRow]) -> list[JudgementRow]:
     return [row for row in texts if row.judged.id in standing and row.judged.decision in verdicts]
 
 
+def _spoken(mine: Sequence[JudgementRow]) -> Set[TextKey]:
+    """The texts on which the person has a verdict, or a skip."""
+    people = {row.judged.person for row in mine}
+    return {_key(row) for row in _verdicts(mine)}.union(*(done_with(mine, person) for person in people))
+
+
 def _key(row: JudgementRow) -> TextKey:
     return row.target, row.target_id
 
 
 def _due(own: list[JudgementRow], kind: str, every: int) -> bool:
     """Whether fewer of the kind were judged than the number of texts asks for."""
-    texts = {_key(row) for row in own if row.queue != PRACTICE}
-    return every > 0 and sum(row.queue == kind for row in own) < len(texts) // every
+    return every > 0 and dealt(own, kind) < judged(own) // every
 
 
 def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:

@@ -196,6 +196,18 @@ def count(
     return sum(_Query(session, exam_id, wanted, threshold, order, s).count(turn, descending) for s in streams)
 
 
+def key_of(
+    session: Session, exam_id: int, show: Show, threshold: int, order: Order, attempt_id: int, text_id: int | None
+) -> tuple[int, ...] | None:
+    """The key of one text's row in an order, whatever it is filtered by; None where there is no such row."""
+    wanted = Wanted(show)
+    for stream in _streams(wanted, order):
+        query = _Query(session, exam_id, wanted, threshold, order, stream)
+        if (key := query.key_of(attempt_id, text_id)) is not None:
+            return key
+    return None
+
+
 def count_texts(session: Session, exam_id: int, wanted: Wanted, threshold: int) -> int:
     """Count the texts that are wanted, each once: several attempts at one question share its rationales."""
     (stream,) = _streams(wanted, Order.QUESTION)
@@ -242,6 +254,15 @@ class _Query:
         )
         found = self.session.execute(sa.text(query), self.values | {"number": number})
         return [Row(tuple(row[:-2]), row[-2], row[-4], row[-1]) for row in found]
+
+    def key_of(self, attempt_id: int, text_id: int | None) -> tuple[int, ...] | None:
+        """The key of one row, if it is of this stream."""
+        text = "s.explanation_id = :text" if text_id is not None else "s.explanation_id IS NULL"
+        where = [*self.where, *([self.stream.only] if self.stream.only else []), "s.attempt_id = :attempt", text]
+        query = f"SELECT {', '.join(self.stream.key())} FROM {self.source} WHERE {' AND '.join(where)}"
+        values = self.values | {"attempt": attempt_id, "text": text_id}
+        row = self.session.execute(sa.text(query), values).first()
+        return None if row is None else tuple(row)
 
     def count(self, turn: Turn | None, descending: bool, number: str = "") -> int:
         """How many rows, from where one turns; or another `number`, in SQL."""

@@ -151,6 +151,7 @@ class JudgementRow:
     seconds: float | None = None  # it took
     counts: bool = True
     origin: str | None = None  # the archive that it came with
+    marks: tuple[tuple[int, int], ...] = ()  # the false step: from, up to
 
 
 _EXAM = (
@@ -499,6 +500,7 @@ def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them:
             seconds=j.seconds,
             counts=j.counts,
             origin=j.origin,
+            marks=tuple((start, end) for start, end in j.marks),
         )
         for j, target_uid in session.exec(query).all()
     ]

@@ -8,7 +8,9 @@ Thresholds are hundredths. A queue's rows lie in bands, each in order: a page is
 threshold falls into, so it costs the same at any depth.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -105,6 +107,22 @@ def ahead(
     return [Place(Key(place, position, attempt), text, bool(waits)) for place, position, attempt, text, waits in rows]
 
 
+def waiting_among(
+    session: Session, exam_id: int, queue: str, threshold: int, person: str, attempts: Collection[int]
+) -> set[int]:
+    """Those of the mistakes that wait for this person in the queue."""
+    if not attempts:
+        return set()
+    query = sa.text(
+        "SELECT q.attempt_id FROM queued q JOIN band b ON b.id = q.band_id"
+        " WHERE q.question_id IN (SELECT question_id FROM attempt WHERE id IN :attempts) AND q.attempt_id IN :attempts"
+        " AND b.exam_id = :exam AND b.name = :queue AND b.low <= :at AND b.high > :at AND b.waits"
+        " AND NOT EXISTS (SELECT 1 FROM passed p WHERE p.person = :person AND p.queued_id = q.id)"
+    ).bindparams(sa.bindparam("attempts", expanding=True))
+    at = {"exam": exam_id, "queue": queue, "at": threshold, "person": person, "attempts": sorted(attempts)}
+    return set(session.execute(query, at).scalars())
+
+
 def place_of(session: Session, exam_id: int, queue: str, threshold: int, attempt_id: int) -> Place | None:
     """A mistake's own place in a queue."""
     row = session.execute(
@@ -138,6 +156,25 @@ def number_up_to(session: Session, exam_id: int, queue: str, threshold: int, key
         {"exam": exam_id, "queue": queue, "at": threshold} | key._asdict(),
     )
     return int(number.scalar_one())
+
+
+def numbers(session: Session, exam_id: int, queue: str, threshold: int, keys: Collection[Key]) -> dict[Key, int]:
+    """The numbers of these places in a queue, from 1: the first is counted, each other one from the one before."""
+    ordered = sorted(set(keys))
+    values: dict[str, object] = {"exam": exam_id, "queue": queue, "at": threshold}
+    counts = []
+    for at, key in enumerate(ordered):
+        behind = f" AND (n.place, n.position, n.attempt_id) > (:place{at - 1}, :position{at - 1}, :attempt{at - 1})"
+        counts.append(
+            f"SELECT {at}, count(*) FROM band b JOIN queued n ON n.band_id = b.id"
+            " WHERE b.exam_id = :exam AND b.name = :queue AND b.low <= :at AND b.high > :at AND b.number > 0"
+            f" AND (n.place, n.position, n.attempt_id) <= (:place{at}, :position{at}, :attempt{at}){behind * (at > 0)}"
+        )
+        values |= {f"place{at}": key.place, f"position{at}": key.position, f"attempt{at}": key.attempt_id}
+    rows = session.execute(sa.text(" UNION ALL ".join(counts)), values) if counts else ()
+    between = {int(at): int(number) for at, number in rows}
+    totals = accumulate(between[at] for at in range(len(ordered)))
+    return dict(zip(ordered, totals, strict=True))
 
 
 def figures(session: Session, exam_id: int) -> dict[tuple[str, int, int], int]:

@@ -308,6 +308,7 @@ class Judgement(Travelling, table=True):
     reason: str | None = None
     value: str | None = None
     note: str | None = None
+    marks: list[list[int]] = Field(default_factory=list, sa_type=Json(list))  # of the false step: [[from, up to], …]
     undoes_id: int | None = Field(default=None, foreign_key="judgement.id")
     committee: str | None = None  # the committee's verdict at that moment, for the history
     queue: str | None = None
@@ -504,7 +505,8 @@ class Lease(Table, table=True):
     __tablename__ = "lease"
     id: int | None = Field(default=None, primary_key=True)
     attempt_id: int = Field(foreign_key="attempt.id")
-    person: str
+    person: str = Field(index=True)
+    since: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     until: datetime = Field(sa_type=UtcDateTime)
     __table_args__ = (sa.UniqueConstraint("attempt_id", "person"),)
 
@@ -526,6 +528,36 @@ class EndedSignIn(Table, table=True):
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)
     ended_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class AccessToken(Table, table=True):
+    """What the triage page handed to its client, by its hash: it speaks for one person, in one role, on one exam."""
+
+    __tablename__ = "access_token"
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)
+    person: str = Field(index=True)
+    role: str
+    exam_id: int = Field(foreign_key="exam.id", index=True)
+    sign_in: str  # the sign-in's hash (store/sign_ins.py); empty where nobody signs in
+    until: datetime = Field(sa_type=UtcDateTime)
+
+
+class DealtCard(Table, table=True):
+    """A card that a person was dealt beside the queue. Its name alone says so: a check looks like any other card."""
+
+    __tablename__ = "dealt_card"
+    id: int | None = Field(default=None, primary_key=True)
+    card: str = Field(default_factory=new_uid, unique=True)
+    exam_id: int = Field(foreign_key="exam.id", index=True)
+    person: str
+    kind: str
+    attempt_id: int = Field(foreign_key="attempt.id", index=True)
+    explanation_id: int = Field(foreign_key="explanation.id", index=True)
+    __table_args__ = (
+        one_of("kind", "practice", "check", "repeat"),
+        sa.UniqueConstraint("exam_id", "person", "kind", "explanation_id"),
+    )
 
 
 class Audit(Row, table=True):

@@ -33,6 +33,7 @@ from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from mapd.characters import visible
+from mapd.review.passages import has_markup
 from mapd.ui import hotkeys
 
 ASKED = "rendered"  # session state: the uid of the text that is shown rendered
@@ -75,7 +76,6 @@ ATTRIBUTES = {
     "span": {"class"},
     "ol": {"start"},
 }
-MARKUP = re.compile(r"[*_`#$\\|~]|^ {0,3}(?:[-+>]|\d+[.)]) ", re.MULTILINE)
 AMOUNT = re.compile(r"\s?[-+−]?\d[^\\^_]*$")  # begins with one, and no LaTeX stands behind it
 TERM = re.compile(r"[-+−]?\d+(?:[.,]\d+)*\s?[a-zA-Z]?")
 CALCULATION = re.compile(r"[\da-zA-Z)%]\s*[-+−*/×÷·=<>≤≥≠:]\s*[-+−]?\s*[\da-zA-Z(]")
@@ -113,11 +113,6 @@ def draw(text: str, key: str, *, rem: float = 1) -> None:
     ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
     with st.container(key=f"mapd_rendered_{key}"):
         st.iframe(document(text, theme, ink, page, rem), height=340, alt="the text, rendered")
-
-
-def has_markup(text: str) -> bool:
-    """Whether rendering can change anything."""
-    return MARKUP.search(text) is not None
 
 
 def document(text: str, theme: str, ink: str, page: str, rem: float = 1) -> str:

@@ -1,0 +1,85 @@
+"""What a person may know of a mistake yet: which texts are covered, whose judgements may be told. Pure.
+
+    sight = look(part, mistake, "ann", QUEUES["audit"], judge_first=True)
+    sight.mistake.texts     -> in ann's own order, without what others said where that waits for hers
+    sight.hidden            -> {17, 18}: she has not decided on them
+    sight.visible(rows)     -> the judgements that she may know of
+
+The server alone decides this: what isn't told is not sent (cards.py).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from mapd.curation import first
+from mapd.curation.curated import Curated, Mistake
+from mapd.curation.queues import Queue
+from mapd.store.queries import JudgementRow
+
+TEXTS = ("rationale", "feedback")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A mistake as one person may see it."""
+
+    person: str
+    mistake: Mistake
+    judge_first: bool
+    hidden: frozenset[int]  # texts of which nothing is told until the person decides
+    unsaid: frozenset[int]  # texts that are shown, but for what others said of them
+
+    @property
+    def blind(self) -> bool:
+        """Whether any text is covered: then nothing is told that may point to it."""
+        return bool(self.hidden)
+
+    @property
+    def own_alone(self) -> bool:
+        """Whether the person knows of their own judgements alone, so that others' are no news to them yet."""
+        return bool(self.hidden or self.unsaid)
+
+    def visible(self, rows: Iterable[JudgementRow]) -> list[JudgementRow]:
+        """Return those of the judgements that the person may know of."""
+        return [row for row in rows if row.judged.person == self.person or not self._withheld(row)]
+
+    def _withheld(self, row: JudgementRow) -> bool:
+        if row.target in TEXTS:
+            return row.target_id in self.hidden or row.target_id in self.unsaid
+        return self.blind
+
+
+def look(
+    part: Curated,
+    mistake: Mistake,
+    person: str,
+    queue: Queue,
+    *,
+    judge_first: bool,
+    repeated: int | None = None,
+) -> Sight:
+    """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
+    seen = mistake if queue.again else first.seen_by(mistake, person, part.exam.wanted)
+    known = {x.text.id: x for x in mistake.texts}
+    unsaid = frozenset(x.text.id for x in seen.texts if x.people != known[x.text.id].people)
+    hidden: frozenset[int] = frozenset()
+    if judge_first:
+        hidden = first.hidden(part.judgements, mistake.texts, person)
+        hidden |= frozenset() if repeated is None else {repeated}
+        seen = replace(
+            seen,
+            rationales=first.shuffled(seen.rationales, person),
+            feedback=first.shuffled(seen.feedback, person),
+        )
+    return Sight(person, seen, judge_first, hidden, unsaid)
+
+
+def order_of(sight: Sight) -> tuple[str, ...]:
+    """Return the texts' uids as they stand, where they stand by lot."""
+    return tuple(x.text.uid for x in sight.mistake.texts) if sight.judge_first else ()
+
+
+def latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
+    """Return the latest judgement, of one person where that is asked for: the one that came in last, not in time."""
+    among = [row for row in rows if person in (None, row.judged.person)]
+    return max(among, key=lambda row: row.judged.id, default=None)

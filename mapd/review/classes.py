@@ -1,0 +1,117 @@
+"""A queue's class of texts decided at once, some of them a request, so that a person sees how far it is.
+
+    panel(session, setting, QUEUES["no-work"], ann)          -> ClassPanel(texts=728, takes=728, version="d41d…")
+    decide(session, setting, queue, Act.REJECT, by=ann, token="7f9c…", version="d41d…")   -> Progress(200, 728)
+    decide(… the same again …)                               -> Progress(400, 728)
+
+All of it has one token, so one undo takes all of it back. Which texts it is about is settled with the first request:
+the audit's row holds them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, func, select
+
+from mapd.curation import bulk, judging, standing
+from mapd.curation.bulk import Chosen
+from mapd.curation.judging import Circumstances
+from mapd.curation.queues import Queue, Whole
+from mapd.errors import BadInput, Stale
+from mapd.people import Person, Right, require
+from mapd.review.curated_part import Setting
+from mapd.review.messages import ClassPanel, ClassReject
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.verdicts import Act
+
+AT_ONCE = 100  # texts that one request decides
+ACTION = "judge class"  # the audit's word for it
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """So many texts of the class are decided, of all."""
+
+    decided: int
+    all: int
+
+
+def panel(session: Session, setting: Setting, queue: Queue, person: Person) -> ClassPanel | None:
+    """Return how many texts of the queue's class wait for this person; none where it has no class."""
+    if queue.whole is None or not person.name:
+        return None
+    waiting = _waiting(session, setting, queue.whole, person.name)
+    chosen = waiting[: bulk.MOST]
+    reject = ClassReject(reason=queue.whole.reason, words=queue.whole.words)
+    return ClassPanel(texts=len(waiting), takes=len(chosen), version=_version(chosen), reject=reject)
+
+
+def decide(
+    session: Session, setting: Setting, queue: Queue, decision: Act, *, by: Person, token: str, version: str
+) -> Progress:
+    """Decide the next texts of the class. `version`: the panel's, which the person saw.
+
+    Raises: Forbidden; BadInput where the queue has no class; Stale where other texts wait by now.
+    """
+    person = require(by, Right.JUDGE)
+    if queue.whole is None:
+        raise BadInput(f"the texts of this queue can't be decided at once: {queue.name}")
+    asked = _asked(session, token)
+    waiting = _waiting(session, setting, queue.whole, person)
+    if asked is None:
+        chosen = waiting[: bulk.MOST]
+        if _version(chosen) != version:
+            raise Stale(f"other texts wait in this class by now: {len(waiting):,}; nothing was saved: look again")
+        asked = {text.target.id for text in chosen}
+        queries.audit(session, person, ACTION, f"class {token}", queue=queue.name, texts=sorted(asked))
+    done = _number(session, token)
+    rest = [text for text in waiting if text.target.id in asked]
+    reason = queue.whole.reason if decision is Act.REJECT else None
+    rows = _judge(session, rest[:AT_ONCE], decision, reason, by, token, done)
+    standing.after_judgements(session, rows)
+    return Progress(done + len(rows), done + len(rest))
+
+
+def _judge(
+    session: Session, texts: Sequence[Chosen], decision: Act, reason: str | None, by: Person, token: str, number: int
+) -> list[t.Judgement]:
+    at = queries.moment(session)
+    with session.no_autoflush:  # all are written at once
+        return [
+            judging.judge(
+                session,
+                text.target,
+                decision,
+                by=by,
+                reason=reason,
+                token=f"{token}/{place}",
+                circumstances=Circumstances(queue=bulk.QUEUE, committee=text.committee),
+                follow=False,
+                at=at,
+            )
+            for place, text in enumerate(texts, number)
+        ]
+
+
+def _waiting(session: Session, setting: Setting, whole: Whole, person: str) -> list[Chosen]:
+    return bulk.waiting(session, setting.exam, whole, setting.threshold, person)
+
+
+def _version(texts: Sequence[Chosen]) -> str:
+    """The name of what waits: another judgement, or another text, gives another."""
+    return hashlib.sha256(repr([(text.target.id, text.seen) for text in texts]).encode()).hexdigest()[:32]
+
+
+def _asked(session: Session, token: str) -> set[int] | None:
+    """The texts that the act is about, as its first request settled them."""
+    audit = t.Audit
+    detail = session.exec(select(audit.detail).where(audit.action == ACTION, audit.target == f"class {token}")).first()
+    return None if detail is None else {int(text) for text in detail["texts"]}
+
+
+def _number(session: Session, token: str) -> int:
+    """How many judgements the act has so far."""
+    begins = col(t.Judgement.token).startswith(f"{token}/", autoescape=True)
+    return session.exec(select(func.count()).select_from(t.Judgement).where(begins)).one()

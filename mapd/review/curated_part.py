@@ -1,0 +1,57 @@
+"""The curated set of a few questions of an exam, read in so many statements however many they are.
+
+    part = load(session, setting, {12, 17})       # Curated, under the exam's own policy
+    setting.threshold                             -> 300, in hundredths
+
+The reviewers' leniency is that of the whole exam as the aggregate has it: standing.catch_up comes first.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from fractions import Fraction
+
+from sqlmodel import Session
+
+from mapd.curation import policies
+from mapd.curation.curated import Curated, curate
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.store.queries import ExamInfo, JudgementRow, Material
+from mapd.verdicts import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An exam with what its curated set rests on."""
+
+    exam: ExamInfo
+    policy: Policy
+    leniency: dict[str, Fraction]
+
+    @property
+    def threshold(self) -> int:
+        """The policy's threshold in hundredths."""
+        return round(self.policy.threshold * 100)
+
+
+def load_setting(session: Session, exam_id: int) -> Setting:
+    """Return the exam's setting.
+
+    Raises: NotFound.
+    """
+    exam = queries.exam(session, exam_id)
+    held = session.get_one(t.StandingExam, exam_id)
+    leniency = {name: Fraction(offset) for name, offset in held.leniency.items()}
+    return Setting(exam, policies.exam_policy(session, exam), leniency)
+
+
+def load(session: Session, setting: Setting, questions: Collection[int]) -> Curated:
+    """Return what the curated set has of these questions."""
+    asked = sorted(set(questions))
+    material = queries.material(session, setting.exam.id, asked)
+    return decide(setting, material, queries.judgements(session, setting.exam.id, asked))
+
+
+def decide(setting: Setting, material: Material, judgements: list[JudgementRow]) -> Curated:
+    """Return the curated set of this material, with these judgements."""
+    return curate(material, judgements, setting.policy, setting.exam, setting.leniency)

@@ -1,0 +1,101 @@
+"""What Browse's filters show, as a queue: one string that stands in triage's address, and the rows that it finds.
+
+    write(Wanted(verdict="accepted", checks={"matches_gold": "fails"}), Order.DOUBT, {"gpt": 1})
+        -> "verdict=accepted&matches_gold=fails&order=most+doubtful"
+    read("verdict=accepted&…", {"gpt": 1})   -> the same again
+
+A teacher goes by name. What can't be read is refused in one line: the string may have been typed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from mapd.checks import State
+from mapd.errors import BadInput
+from mapd.store.listing import CHECKS, COMMITTEE, LONGEST_SEARCH, OF_TEXTS, PEOPLE, VERDICTS, Order, Show, Wanted
+
+SHOWS = (Show.RATIONALES, Show.FEEDBACK, Show.MISTAKES)
+NUMBERS = ("mean_from", "mean_to", "spread")
+TEXTS = ("author", "verdict", "committee", "people", "judged_by", "reason", "task", "question", "words")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Rows of Browse and their order."""
+
+    wanted: Wanted
+    order: Order
+
+
+def write(wanted: Wanted, order: Order, voices: Mapping[str, int]) -> str:
+    """Return the filter as one string. `voices`: the teachers' ids by name.
+
+    Raises: BadInput where questions are shown: they are no cards.
+    """
+    if wanted.show not in SHOWS:
+        raise BadInput("questions are no mistakes to judge: show mistakes, rationales or feedback")
+    author = next((name for name, id_ in voices.items() if id_ == wanted.author_id), None)
+    values: dict[str, object] = {"show": wanted.show.value, "author": author, "order": order.value}
+    values |= {name: getattr(wanted, name) for name in TEXTS if name != "author"}
+    values |= dict(wanted.checks) | {"spread": wanted.spread or None}
+    if wanted.means is not None:
+        values |= {"mean_from": wanted.means[0], "mean_to": wanted.means[1]}
+    usual = {"show": Show.RATIONALES.value, "order": Order.QUESTION.value}
+    return urlencode({k: v for k, v in values.items() if v not in (None, "") and usual.get(k) != v})
+
+
+def read(text: str, voices: Mapping[str, int]) -> Filter:
+    """Return the filter that the string holds.
+
+    Raises: BadInput, naming what can't be.
+    """
+    values = dict(parse_qsl(text, keep_blank_values=False))
+    known = {"show", "order", *TEXTS, *CHECKS, *NUMBERS}
+    if unknown := sorted(values.keys() - known):
+        raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(known))}")
+    _check_words(values, voices)
+    low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
+    wanted = Wanted(
+        show=Show(values.get("show", Show.RATIONALES)),
+        author_id=voices.get(values.get("author", "")),
+        verdict=values.get("verdict"),
+        committee=values.get("committee"),
+        checks={check: values[check] for check in CHECKS if check in values},
+        people=values.get("people"),
+        judged_by=values.get("judged_by"),
+        reason=values.get("reason"),
+        means=None if low is None and high is None else (low or 100, high or 500),
+        spread=_number(values, "spread", 0, 4) or 0,
+        task=values.get("task"),
+        question=values.get("question"),
+        words=values.get("words", ""),
+    )
+    return Filter(wanted, Order(values.get("order", Order.QUESTION)))
+
+
+def _check_words(values: Mapping[str, str], voices: Mapping[str, int]) -> None:
+    states = [state.value for state in State]
+    allowed = {
+        "show": [show.value for show in SHOWS],
+        "order": [order.value for order in OF_TEXTS],
+        "author": list(voices),
+        "verdict": list(VERDICTS),
+        "committee": list(COMMITTEE),
+        "people": list(PEOPLE),
+        **dict.fromkeys(CHECKS, states),
+    }
+    for name, words in allowed.items():
+        if name in values and values[name] not in words:
+            raise BadInput(f"unknown {name} in the filter: {values[name][:60]}; one of {', '.join(words)[:400]}")
+    if len(values.get("words", "")) > LONGEST_SEARCH:
+        raise BadInput(f"a search has at most {LONGEST_SEARCH} characters, not {len(values['words'])}")
+
+
+def _number(values: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+    text = values.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and low <= int(text) <= high):
+        raise BadInput(f"{name} in the filter is a whole number from {low} to {high}, not {text[:20]}")
+    return int(text)

@@ -1,0 +1,115 @@
+"""Who has which mistake in front of them: the card that they see and the next one or two. It expires.
+
+    take(session, ann, {17: 1, 18: 1}, leave=[12])     -> [Held(17, "ann", since, until), Held(18, …)], []
+    take(session, bob, {17: 1})                        -> [], [17]; held(session, exam_id) says who has it, since when
+
+A lease is no lock: a link opens the mistake all the same, and decisions.py finds what is decided twice. What is
+prefetched behind the next two isn't held, so that nobody starves. `places`: so many people may have it at once.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd.curation.sharing import LEASE
+from mapd.people import Person, Right, require
+from mapd.review.messages import Holder, Other
+from mapd.review.passages import line
+from mapd.store import db
+from mapd.store import tables as t
+
+AT_ONCE = 3  # mistakes that one tab has: the one in front and the next two
+TABS = 2  # a page that is loaded again leaves a tab's leases behind
+SECONDS = int(LEASE.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A mistake that somebody has in front of them."""
+
+    attempt_id: int
+    person: str
+    since: datetime
+    until: datetime
+
+    @property
+    def holder(self) -> Holder:
+        """Who has it since when, for the browser."""
+        return Holder(person=line(self.person, 60), since=self.since)
+
+
+def held(session: Session, exam_id: int) -> list[Held]:
+    """Return all of the exam that is in front of somebody now."""
+    lease = t.Lease
+    query = (
+        select(lease)
+        .join(t.Attempt, col(lease.attempt_id) == t.Attempt.id)
+        .where(t.Attempt.exam_id == exam_id, ~_is_over(db.clock(session)))
+        .order_by(col(lease.id))
+    )
+    return [Held(row.attempt_id, row.person, row.since, row.until) for row in session.exec(query).all()]
+
+
+def others(rows: Iterable[Held], person: str, among: Collection[int] | None = None) -> list[Other]:
+    """Return who else has something in front of them (of these mistakes), since when, the earliest first."""
+    theirs: dict[str, list[datetime]] = {}
+    for row in rows:
+        if row.person != person and (among is None or row.attempt_id in among):
+            theirs.setdefault(row.person, []).append(row.since)
+    found = [Other(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in theirs.items()]
+    return sorted(found, key=lambda other: other.since)
+
+
+def take(
+    session: Session, by: Person, places: Mapping[int, int], leave: Collection[int] = ()
+) -> tuple[list[Held], list[int]]:
+    """Take or renew leases on these mistakes (by id, with their places), in this order; give back those that are left.
+
+    Returns what the person has of them now, and what they have not, because as many others do.
+
+    Raises: Forbidden, BadInput.
+    """
+    person = require(by, Right.JUDGE)
+    lease, asked = t.Lease, list(places)
+    # One at a time on each mistake: on PostgreSQL the next one waits here. SQLite has but one writer anyway.
+    rows = select(t.Attempt.id).where(col(t.Attempt.id).in_(asked)).order_by(col(t.Attempt.id))
+    session.exec(rows.with_for_update(key_share=True)).all()
+    moment = db.clock(session)
+    over, mine = _is_over(moment), col(lease.person) == person
+    gone = col(lease.attempt_id).in_(asked) & over
+    session.execute(sa.delete(lease).where(gone | (mine & (over | col(lease.attempt_id).in_(list(leave))))))
+    there = session.exec(select(lease).where(col(lease.attempt_id).in_(asked))).all()
+    having: dict[int, list[t.Lease]] = {attempt: [] for attempt in asked}
+    for row in there:
+        having[row.attempt_id].append(row)
+    taken, refused = [], []
+    for attempt, number in places.items():
+        own = next((row for row in having[attempt] if row.person == person), None)
+        if own is None and len(having[attempt]) >= number:
+            refused.append(attempt)
+            continue
+        own = own or lease(attempt_id=attempt, person=person, since=moment, until=moment)
+        own.until = moment + LEASE
+        session.add(own)
+        taken.append(Held(attempt, person, own.since, own.until))
+    session.flush()
+    _keep_latest(session, person, asked)
+    return taken, refused
+
+
+def _is_over(at: datetime) -> sa.ColumnElement[bool]:
+    """Whether a lease has run out, at this time of the database's; or was taken before its clock was set back."""
+    return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))  # it may have been renewed just now
+
+
+def _keep_latest(session: Session, person: str, asked: Collection[int]) -> None:
+    """Let go of what this person took longest ago, where they have more than their tabs can show."""
+    latest = (col(t.Lease.until).desc(), col(t.Lease.id).desc())
+    own = select(t.Lease.id).where(t.Lease.person == person, col(t.Lease.attempt_id).not_in(asked))
+    spare = max(0, TABS * AT_ONCE - len(asked))
+    gone = session.exec(own.order_by(*latest).offset(spare).with_for_update(skip_locked=True)).all()
+    if gone:
+        session.execute(sa.delete(t.Lease).where(col(t.Lease.id).in_(gone)))

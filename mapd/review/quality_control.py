@@ -1,0 +1,151 @@
+"""What a person is dealt beside the queue: practice before the first text, now and then a hidden check or a repeat.
+
+    hand = Hand.load(session, setting, "ann")      # what she was dealt and has not answered, what she has judged
+    hand.due(judged_then=25, judge_first=True)     -> ["check"]: one is due before the card behind her 25th text
+    deal(session, hand, "check", seat)             -> (DealtCard, its mistake, its text), kept under a name of its own
+
+The name is all that tells it from a card of the queue, and only this server knows it. A window is dealt ahead of time,
+so what is due is counted from the texts that will have been judged by then. Which text: curation/practice.py's rule.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlmodel import Session, col, select
+
+from mapd.curation import practice
+from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey
+from mapd.review import curated_part, own_judgements
+from mapd.review.cards import Seat, answers
+from mapd.review.curated_part import Setting
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.store.queries import JudgementRow
+
+AT_ONCE = 20  # texts that are looked through at once for one that can be had
+
+
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """A card beside the queue."""
+
+    card: str
+    kind: str
+    mistake: Mistake
+    text: Explained
+    part: Curated
+
+
+@dataclass(slots=True)
+class Hand:
+    """What a person has been dealt and judged of an exam so far; `deal` adds to it."""
+
+    setting: Setting
+    person: str
+    mine: Sequence[JudgementRow]
+    settled: Sequence[JudgementRow]
+    open: list[t.DealtCard]
+    dealt: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def load(cls, session: Session, setting: Setting, person: str) -> "Hand":
+        """Read it. What was dealt and answered is left out."""
+        mine = own_judgements.load(session, setting.exam.id, person)
+        settled = queries.judgements_settled(session, setting.exam.id)
+        card = t.DealtCard
+        rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
+        unanswered = [row for row in rows if not _is_answered(mine, row)]
+        if practice.practises(setting.exam, mine) == 0:
+            unanswered = [row for row in unanswered if row.kind != PRACTICE]
+        hand = cls(setting, person, mine, settled, unanswered)
+        hand.dealt.update(row.kind for row in unanswered)
+        hand.dealt.update({kind: practice.dealt(mine, kind) for kind in (CHECK, REPEAT)})
+        return hand
+
+    @property
+    def judged(self) -> int:
+        """How many texts the person has judged."""
+        return practice.judged(self.mine)
+
+    def due(self, judged_then: int, *, judge_first: bool) -> list[str]:
+        """Return as what texts are due once so many texts are judged."""
+        exam = self.setting.exam
+        missing = practice.practises(exam, self.mine) - self.dealt[PRACTICE]
+        kinds = [PRACTICE] * max(0, missing)
+        for kind, every in ((CHECK, exam.check_every), (REPEAT, exam.repeat_every)):
+            if judge_first and every > 0 and self.dealt[kind] < judged_then // every:
+                kinds.append(kind)
+        return kinds
+
+    def pool(self, kind: str) -> list[TextKey]:
+        """Return the texts of which the first that can be had is dealt; what was dealt already is none of them."""
+        there = {row.explanation_id for row in self.open if row.kind == kind}
+        texts = practice.pool(kind, self.mine, self.settled, self.person)
+        return [text for text in texts if text[1] not in there]
+
+
+def is_wanted(setting: Setting, seat: Seat) -> bool:
+    """Whether anything is dealt beside this queue."""
+    return bool(seat.person.name) and not seat.queue.again and practice.wanted(setting.exam)
+
+
+def deal(session: Session, hand: Hand, kind: str, seat: Seat) -> Dealing | None:
+    """Deal one card as practice, check or repeat; none where no text can be had.
+
+    A check and a repeat come from the queue's own texts: another would be seen to be none.
+    """
+    texts = hand.pool(kind)
+    for start in range(0, len(texts), AT_ONCE):
+        some = texts[start : start + AT_ONCE]
+        part = curated_part.load(session, hand.setting, _questions(session, [text for _, text in some]))
+        entries = ((m, seat.entry(part, m)) for m in part.mistakes)
+        among = ((m, m.texts if kind == PRACTICE else e.texts if e else ()) for m, e in entries)
+        if (found := practice.first(some, among)) is not None:
+            mistake, text = found
+            row = t.DealtCard(
+                exam_id=hand.setting.exam.id,
+                person=hand.person,
+                kind=kind,
+                attempt_id=mistake.attempt.id,
+                explanation_id=text.text.id,
+            )
+            session.add(row)
+            session.flush()
+            hand.open.append(row)
+            hand.dealt[kind] += 1
+            return Dealing(row.card, kind, mistake, text, part)
+    return None
+
+
+def still_open(session: Session, hand: Hand, *, judge_first: bool) -> list[Dealing]:
+    """Return what was dealt before and is not answered: after a reload it comes first."""
+    rows = [row for row in hand.open if judge_first or row.kind == PRACTICE]
+    if not rows:
+        return []
+    part = curated_part.load(session, hand.setting, _questions(session, [row.explanation_id for row in rows]))
+    by_attempt = {mistake.attempt.id: mistake for mistake in part.mistakes}
+    dealings = []
+    for row in rows:
+        mistake = by_attempt.get(row.attempt_id)
+        text = next((x for x in mistake.texts if x.text.id == row.explanation_id), None) if mistake else None
+        if mistake is not None and text is not None:
+            dealings.append(Dealing(row.card, row.kind, mistake, text, part))
+    return dealings
+
+
+def dealt_cards(session: Session, exam_id: int, person: str, cards: Iterable[str]) -> dict[str, t.DealtCard]:
+    """Return those of the cards that were dealt to this person beside the queue, by name."""
+    card = t.DealtCard
+    where = (card.exam_id == exam_id, card.person == person, col(card.card).in_(set(cards)))
+    return {row.card: row for row in session.exec(select(card).where(*where)).all()}
+
+
+def _questions(session: Session, texts: Sequence[int]) -> set[int]:
+    return set(session.exec(select(t.Explanation.question_id).where(col(t.Explanation.id).in_(texts))).all())
+
+
+def _is_answered(mine: Sequence[JudgementRow], row: t.DealtCard) -> bool:
+    texts = ("rationale", "feedback")
+    return answers((own for own in mine if own.target in texts and own.target_id == row.explanation_id), row.kind)

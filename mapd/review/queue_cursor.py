@@ -1,0 +1,77 @@
+"""Where a person is in a queue, and what comes next: reads of the queue index, so many statements at any depth.
+
+    cursor = QueueCursor(exam_id, QUEUES["disagree"], threshold=300, person="ann")
+    cursor.ahead(session, None, 12)           -> the first twelve places that wait for ann, and whether there are more
+    cursor.ahead(session, places[-1].key, 12) -> those behind; at the queue's end it goes on from the beginning
+    cursor.numbers(session, keys, total)      -> {key: 17, …}: the places' numbers from 1
+
+A queue by lot is begun somewhere else by each draw.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from mapd.curation import queues
+from mapd.curation.curated import Mistake
+from mapd.curation.queues import Queue
+from mapd.store import standings
+from mapd.store.standings import Key, Place
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCursor:
+    """A queue of an exam as a person goes along it. `threshold` in hundredths."""
+
+    exam_id: int
+    queue: Queue
+    threshold: int
+    person: str
+    draw: int = 1
+
+    @property
+    def start(self) -> Key | None:
+        """Behind what the draw begins; None is the beginning."""
+        drawn = self.queue.by_lot and self.draw > 1
+        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if drawn else None
+
+    def ahead(self, session: Session, after: Key | None, number: int) -> tuple[list[Place], bool]:
+        """Return the next places that wait for the person, behind a place or from the start; whether these are all."""
+        after = after or self.start
+        places = self._read(session, after, number)
+        if after is not None and len(places) < number:
+            places += [p for p in self._read(session, None, number - len(places)) if p.key < after]
+        return places, len(places) < number
+
+    def neighbours(self, session: Session, key: Key, number: int, *, backwards: bool) -> tuple[list[Place], bool]:
+        """Return the places before or behind one, those that wait for nobody too, the nearest first; if these are all.
+
+        They don't go on behind the end.
+        """
+        at = (session, self.exam_id, self.queue.name, self.threshold, self.person)
+        places = standings.ahead(*at, after=key, number=number, settled=True, backwards=backwards)
+        return places, len(places) < number
+
+    def key_of(self, mistake: Mistake) -> Key:
+        """Return a mistake's place, whether it is in the queue (any more) or not."""
+        return Key(*queues.key(self.queue, mistake, self.threshold / 100))
+
+    def place_of(self, session: Session, attempt_id: int) -> Key | None:
+        """Return a mistake's place if it is in the queue."""
+        place = standings.place_of(session, self.exam_id, self.queue.name, self.threshold, attempt_id)
+        return None if place is None else place.key
+
+    def numbers(self, session: Session, keys: Collection[Key], total: int) -> dict[Key, int]:
+        """Return the places' numbers from 1, counted from where the draw begins."""
+        start = self.start
+        asked = {*keys, *([start] if start else [])}
+        numbers = standings.numbers(session, self.exam_id, self.queue.name, self.threshold, asked)
+        if start is None:
+            return numbers
+        passed_over = numbers.pop(start)
+        return {key: (number - passed_over - 1) % total + 1 for key, number in numbers.items()}
+
+    def _read(self, session: Session, after: Key | None, number: int) -> list[Place]:
+        at = (session, self.exam_id, self.queue.name, self.threshold, self.person)
+        return standings.ahead(*at, after=after, number=number)
