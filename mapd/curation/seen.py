@@ -6,6 +6,7 @@ of(session, "ann", {17, 18, 19})     -> {17, 18}, in whatever tab and on whateve
 
 from collections.abc import Collection
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from mapd.store import tables as t
@@ -20,5 +21,8 @@ def of(session: Session, person: str, texts: Collection[int]) -> set[int]:
 def note(session: Session, person: str, texts: Collection[int]) -> None:
     """These are shown to this person with all that is known of them."""
     fresh = set(texts) - of(session, person, texts)
-    session.add_all(t.Seen(person=person, explanation_id=text) for text in sorted(fresh))
-    session.flush()
+    if not fresh:
+        return
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    rows = [{"person": person, "explanation_id": text} for text in sorted(fresh)]
+    session.execute(insert(t.Seen).values(rows).on_conflict_do_nothing())  # another tab may be first

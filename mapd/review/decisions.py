@@ -183,8 +183,8 @@ class _Desk:
         """Where the false step stands, counted in characters."""
         if decision.act is not DecisionAct.REJECT or aim.kind not in TEXTS:
             raise BadInput(f"a false step is marked with a rejection of a text, not with {decision.act}")
-        text = next((x.text for x in self.material.texts if x.id == aim.id), None)
-        return characters(text.text if text else "", [(mark.start, mark.end) for mark in decision.marks])
+        text = next((x.text for x in self.material.texts if x.id == aim.id), "")
+        return characters(text, [(mark.start, mark.end) for mark in decision.marks])
 
     def _accept_rest(self, decision: Decision) -> list[Word]:
         """Accept exactly these texts, each with the committee's verdict on it. A note goes to its own."""

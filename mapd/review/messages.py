@@ -554,7 +554,6 @@ class PastAct(Message):
     queue: str | None
     judge: JudgeMode
     undone: bool
-    undoes: str | None
     since: list[Word]
 
 

@@ -20,7 +20,7 @@ from mapd.curation.curated import Curated, Mistake
 from mapd.curation.judging import REASONS
 from mapd.curation.queues import DEFAULT, QUEUES, Queue
 from mapd.curation.records import PRACTICE
-from mapd.errors import BadInput
+from mapd.errors import BadInput, NotFound
 from mapd.people import Person
 from mapd.review import curated_part, filters, leases, messages, quality_control
 from mapd.review.cards import Deal, Seat, card
@@ -42,7 +42,7 @@ from mapd.store import tables as t
 from mapd.store.listing import Row, Turn
 from mapd.store.standings import Count, Key
 
-BROWSE = "browse"
+BROWSE, GUIDELINES = "browse", "guidelines"
 SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, tells=False)
 LINES = {
     "corrected": "this attempt counts as correct now: people found that it is not a mistake; go on with the next",
@@ -80,8 +80,24 @@ def load_window(session: Session, person: Person, exam_id: int, query: WindowQue
     setting = curated_part.load_setting(session, exam_id)
     dealer = _Dealer(session, setting, _seat(setting, person, query), query)
     dealer.check_address()
-    cards, end = dealer.cards()
+    cards, end = ([], True) if query.render is not None else dealer.cards()
     return dealer.window(cards, end)
+
+
+def text_of(session: Session, exam_id: int, uid: str) -> str:
+    """Return a text of the exam, or the guidelines, as it is written.
+
+    Raises: NotFound.
+    """
+    if uid == GUIDELINES:
+        row = guidelines.current(session)
+        return row.text if row else ""
+    x, attempt = t.Explanation, t.Attempt
+    asked = select(attempt.id).where(attempt.exam_id == exam_id, attempt.question_id == x.question_id)
+    text = session.exec(select(x.text).where(x.uid == uid, asked.exists())).first()
+    if text is None:
+        raise NotFound(f"unknown text: {line(uid, 70)}; it is none of this exam's, or was deleted")
+    return text
 
 
 def _seat(setting: Setting, person: Person, query: WindowQuery) -> Seat:

@@ -162,7 +162,9 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
     "snapshot.manifest": Annotated[Tree, AfterValidator(snapshots.check_manifest)],
     "saved_view.address": dict[Name, Plain | list[Text]],
     "judgement.sampling_chance": Share,
-    "judgement.marks": Annotated[list[Annotated[list[Count], Field(min_length=2, max_length=2)]], Field(max_length=100)],
+    "judgement.marks": Annotated[
+        list[Annotated[list[Count], Field(min_length=2, max_length=2)]], Field(max_length=100)
+    ],
     "judgement.queue": Name,
     "judgement.token": Annotated[str, Field(pattern=r"^[\w/.:-]{1,200}$")],
     "call.key": Annotated[str, Field(pattern=r"^[\w/.:-]{1,128}$")],

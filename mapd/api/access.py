@@ -1,0 +1,93 @@
+"""Who sends a request: the page hands its client a random token, and the database has its hash.
+
+    token = mint(session, Person("ann", Role.OWNER), exam_id, sign_in="")     # in the page
+    enter(session, token, Visitor(person, sign_in=""))                        # in a route -> Entry(ann, exam_id)
+
+The token speaks for one person in one role on one exam, for TWELVE hours, from the sign-in that it was handed to. It
+comes in a header of its own, never in a cookie, so that no other site can have a browser send it. What it says is asked
+again with each request: who signed out, lost the role, or sits where somebody else has signed in since, is refused.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from mapd.errors import MapdError
+from mapd.people import Person
+from mapd.store import tables as t
+
+HEADER = "X-Mapd-Token"
+LIFE = timedelta(hours=12)
+
+
+class Dead(MapdError):  # noqa: N818
+    """A token that opens nothing (any more): the page has to be loaded again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whom a request's cookies are of, in the role that they have now, and the hash of their sign-in.
+
+    Where nobody signs in the name and the hash are empty: the token alone says who it is.
+    """
+
+    person: Person
+    sign_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Who asks, and on which exam."""
+
+    person: Person
+    exam_id: int
+
+
+def mint(session: Session, person: Person, exam_id: int, sign_in: str) -> str:
+    """Return a new token for the person on the exam; those that have expired are forgotten."""
+    token = secrets.token_urlsafe(32)
+    session.execute(sa.delete(t.AccessToken).where(col(t.AccessToken.until) < t.now()))
+    session.add(
+        t.AccessToken(
+            key=_key(token),
+            person=person.name,
+            role=person.role,
+            exam_id=exam_id,
+            sign_in=sign_in,
+            until=t.now() + LIFE,
+        )
+    )
+    session.flush()
+    return token
+
+
+def enter(session: Session, token: str, visitor: Visitor | None) -> Entry:
+    """Return who asks. `visitor`: whom the request's cookies are of; None where the app isn't open to them.
+
+    Raises: Dead.
+    """
+    if visitor is None:
+        raise Dead("you are signed out here; sign in again, and reload the page: what isn't saved yet is kept")
+    row = session.exec(select(t.AccessToken).where(t.AccessToken.key == _key(token))).first()
+    if row is None or row.until < t.now():
+        raise Dead(
+            "this page was opened too long ago, or closed by the server; reload it: what isn't saved yet is kept"
+        )
+    if visitor.sign_in != row.sign_in or visitor.person.name not in ("", row.person):
+        raise Dead(f"this page is {row.person or 'nobody'}'s, and somebody else is signed in here now; reload it")
+    if visitor.person.role != row.role:
+        raise Dead(f"{row.person} is no longer {row.role} here; reload the page")
+    return Entry(Person(row.person, visitor.person.role), row.exam_id)
+
+
+def end(session: Session, person: str) -> None:
+    """End every token of the person: somebody else sits at their browser now."""
+    session.execute(sa.delete(t.AccessToken).where(col(t.AccessToken.person) == person))
+
+
+def _key(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

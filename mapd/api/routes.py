@@ -1,0 +1,245 @@
+"""The five routes. Each asks who it is (access.py), opens one session, and calls one function of review/.
+
+    make(house)            the application that app.py mounts
+    describe()             its OpenAPI description
+
+What is refused is answered in one line: {"error": {"code": "dead", "line": "… reload the page"}}.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mapd.api.access import HEADER, Dead, Entry, Visitor, enter
+from mapd.curation import standing
+from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
+from mapd.people import Right, may
+from mapd.review import counts, decisions, history, seats, window
+from mapd.review.messages import (
+    Answers,
+    Counts,
+    CountsQuery,
+    Decisions,
+    Failure,
+    Fault,
+    History,
+    HistoryQuery,
+    Leases,
+    LeaseWish,
+    Rendered,
+    Window,
+    WindowQuery,
+)
+from mapd.store import db, queries
+
+LARGEST_BODY = 1_000_000  # bytes
+TITLE = "MAPD Studio: triage"
+RETRY = {"Retry-After": "1"}
+
+
+class ForeignOrigin(MapdError):  # noqa: N818
+    """A request that a page of another site has sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the routes need of the app that they are part of.
+
+    `visitor`: whom a request's cookies are of. `origins`: of which pages requests are taken. `render`: a text as the
+    document of a sandboxed frame, in a theme.
+    """
+
+    engine: Callable[[], sa.Engine]
+    visitor: Callable[[Scope], Visitor | None]
+    origins: Callable[[Scope], Collection[str]]
+    render: Callable[[str, str], str]
+
+
+def make(house: House) -> FastAPI:
+    """Return the application: five routes, and no page that describes them."""
+    api = FastAPI(title=TITLE, version="1", openapi_url=None, docs_url=None, redoc_url=None)
+    api.add_middleware(BodyLimit)
+    for kind, (status, code) in FAULTS.items():
+        api.add_exception_handler(kind, _refusal(status, code))
+    api.add_exception_handler(RequestValidationError, _refuse_request)
+
+    def entered(request: Request, token: Annotated[str, Header(alias=HEADER)] = "") -> Entry:
+        _check_origin(request, house.origins(request.scope))
+        with db.reading(house.engine()) as session:
+            entry = enter(session, token, house.visitor(request.scope))
+        if not may(entry.person, Right.JUDGE):
+            raise Forbidden(f"{entry.person.name} may not {Right.JUDGE} here; an owner of the project can")
+        return entry
+
+    _add_routes(api, house, entered)
+    return api
+
+
+def _add_routes(api: FastAPI, house: House, entered: Callable[..., Entry]) -> None:
+    errors: dict[int | str, dict[str, Any]] = {
+        status: {"model": Failure} for status in sorted({status for status, _ in FAULTS.values()} | {413})
+    }
+
+    @api.get("/window", response_model=Window, responses=errors)
+    def read_window(query: Annotated[WindowQuery, Query()], entry: Annotated[Entry, Depends(entered)]) -> Response:
+        """Return the person's next cards of a queue, or the one that a link names."""
+        engine = house.engine()
+        _catch_up(engine, entry.exam_id)
+        with db.reading(engine) as session:
+            exam = queries.exam(session, entry.exam_id)
+            if query.render is not None:
+                text = window.text_of(session, exam.id, query.render)
+                document = house.render(text, query.theme)
+                drawn = window.load_window(session, entry.person, entry.exam_id, query)
+                rendered = Rendered(uid=query.render, document=document)
+                return _json(drawn.model_copy(update={"rendered": rendered}))
+            if not window.writes(exam):
+                return _json(window.load_window(session, entry.person, entry.exam_id, query))
+        with db.writing(engine) as session:
+            return _json(window.load_window(session, entry.person, entry.exam_id, query))
+
+    @api.post("/decisions", response_model=Answers, responses=errors)
+    def write_decisions(body: Decisions, entry: Annotated[Entry, Depends(entered)]) -> Response:
+        """Save decisions in the order in which they were made, and answer each."""
+        engine = house.engine()
+        _catch_up(engine, entry.exam_id)
+        with db.writing(engine) as session:
+            answers = decisions.apply(session, entry.person, entry.exam_id, body.decisions)
+        return _json(answers)
+
+    @api.post("/lease", response_model=Leases, responses=errors)
+    def write_lease(body: LeaseWish, entry: Annotated[Entry, Depends(entered)]) -> Response:
+        """Take, renew or give back what is in front of the person."""
+        engine = house.engine()
+        _catch_up(engine, entry.exam_id)
+        with db.writing(engine) as session:
+            leases = seats.sit(session, entry.person, entry.exam_id, body)
+        return _json(leases)
+
+    @api.get("/history", response_model=History, responses=errors)
+    def read_history(query: Annotated[HistoryQuery, Query()], entry: Annotated[Entry, Depends(entered)]) -> Response:
+        """Return what was said of a card; without one the person's last acts."""
+        engine = house.engine()
+        _catch_up(engine, entry.exam_id)
+        with db.reading(engine) as session:
+            if query.mistake is not None:
+                return _json(history.of_card(session, entry.person, entry.exam_id, query))
+            return _json(history.of_person(session, entry.person, entry.exam_id, query.acts))
+
+    @api.get("/counts", response_model=Counts, responses=errors)
+    def read_counts(query: Annotated[CountsQuery, Query()], entry: Annotated[Entry, Depends(entered)]) -> Response:
+        """Return every queue's counts, and a class's panel if that is asked for."""
+        engine = house.engine()
+        _catch_up(engine, entry.exam_id)
+        with db.reading(engine) as session:
+            return _json(counts.load_counts(session, entry.person, entry.exam_id, query))
+
+
+def describe() -> dict[str, Any]:
+    """Return the OpenAPI description of the routes."""
+
+    def nothing(*_: object) -> Any:
+        raise NotImplementedError("the description calls nothing")
+
+    return make(House(nothing, nothing, nothing, nothing)).openapi()
+
+
+# -- what every route does --------------------------------------------------------------------------------------------
+
+
+def _json(message: Window | Answers | Leases | History | Counts) -> Response:
+    """Return the message as it is: it was checked as it was made."""
+    headers = {"Cache-Control": "no-store"}
+    return Response(message.model_dump_json(by_alias=True), media_type="application/json", headers=headers)
+
+
+def _catch_up(engine: sa.Engine, exam_id: int) -> None:
+    """Bring the queue index up to date; where the database is busy, as it is."""
+    try:
+        standing.catch_up(engine, exam_id)
+    except Busy:
+        if not standing.is_derived(engine, exam_id):
+            raise
+
+
+def _check_origin(request: Request, own: Collection[str]) -> None:
+    """Refuse what a page of another site sends; what changes something has to say which page it comes from."""
+    origins = [origin.lower() for origin in request.headers.getlist("origin")]
+    foreign = any(origin not in own for origin in origins) or request.headers.get("sec-fetch-site") in (
+        "cross-site",
+        "same-site",
+    )
+    if foreign or (request.method != "GET" and len(origins) != 1):
+        raise ForeignOrigin(f"this app takes that from its own pages alone, at {', '.join(sorted(own))}")
+
+
+Handler = Callable[[Request, Exception], Response]
+FAULTS: dict[type[Exception], tuple[int, str]] = {
+    Dead: (401, "dead"),
+    ForeignOrigin: (403, "origin"),
+    Forbidden: (403, "forbidden"),
+    NotFound: (404, "unknown"),
+    BadInput: (400, "bad_request"),
+    Busy: (503, "busy"),
+    Stale: (503, "busy"),  # somebody wrote a row of the same name at the same moment: sent again, it is found
+    Damaged: (503, "busy"),
+}
+
+
+def _refusal(status: int, code: str) -> Handler:
+    def refuse(_: Request, error: Exception) -> Response:
+        return _failure(status, code, str(error))
+
+    return refuse
+
+
+def _refuse_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))[:100]
+    return _failure(400, "bad_request", f"{place}: {first['msg']}; reload the page"[:400])
+
+
+def _failure(status: int, code: str, line: str) -> Response:
+    body = Failure(error=Fault.model_validate({"code": code, "line": line}))
+    return JSONResponse(body.model_dump(), status, headers=RETRY if status == 503 else None)
+
+
+class BodyLimit:
+    """ASGI middleware that reads no body larger than LARGEST_BODY."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, its body once it is whole."""
+        if scope["type"] != "http" or scope["method"] == "GET":
+            await self.app(scope, receive, send)
+            return
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > LARGEST_BODY:
+                line = f"a request has at most {LARGEST_BODY:,} bytes; send fewer decisions at once"
+                await _failure(413, "too_large", line)(scope, receive, send)
+                return
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                break
+
+        sent = False
+
+        async def receive_whole() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self.app(scope, receive_whole, send)

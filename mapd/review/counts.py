@@ -1,0 +1,40 @@
+"""How much there is to do, and who is at it.
+
+counts = load_counts(session, ann, exam_id, CountsQuery(queue="no-work", panel=True))
+counts.queues[0].waiting, counts.class_.texts
+"""
+
+from sqlmodel import Session
+
+from mapd.curation import guidelines
+from mapd.people import Person
+from mapd.review import classes, curated_part, leases, own_judgements, window
+from mapd.review.messages import Counts, CountsQuery
+from mapd.store import standings
+from mapd.store.standings import Count
+from mapd.verdicts import Act, in_force
+
+DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
+
+
+def load_counts(session: Session, person: Person, exam_id: int, query: CountsQuery) -> Counts:
+    """Return the counts of every queue that the person may open.
+
+    Raises: NotFound; BadInput where a panel is asked for of no queue.
+    """
+    setting = curated_part.load_setting(session, exam_id)
+    filled = standings.counts(session, exam_id, setting.threshold, person.name)
+    named = window.queue_of(person, query.queue) if query.panel else None
+    panel = classes.panel(session, setting, named, person) if named and query.judge == "assisted" else None
+    mine = own_judgements.load(session, exam_id, person.name)
+    standing = [j for j in in_force(row.judged for row in mine) if j.decision in DECIDES]
+    current = guidelines.current(session)
+    return Counts(
+        queues=[
+            window.counts_of(queue, filled.get(name, Count(0, 0))) for name, queue in window.open_queues(person).items()
+        ],
+        others=leases.others(leases.held(session, exam_id), person.name),
+        class_=panel,
+        mine=len(standing),
+        guidelines=current.uid if current else None,
+    )

@@ -1,0 +1,73 @@
+"""What a person has in front of them, written down: the leases of their cards, and that their open texts were seen.
+
+sit(session, ann, exam_id, LeaseWish(front="9d2e…", next=["11aa…"], leave=["77cc…"]))
+    -> Leases(held=[…], refused=[…], others=[…], seconds=180)
+"""
+
+from sqlmodel import Session, col, select
+
+from mapd.curation import first, seen
+from mapd.curation.curated import Curated
+from mapd.people import Person, Right, require
+from mapd.review import curated_part, leases, window
+from mapd.review.cards import Seat
+from mapd.review.messages import HeldLease, Leases, LeaseWish, RefusedLease
+from mapd.store import tables as t
+
+EVERYBODY = 1_000  # people who may have one mistake before them where somebody settles what people decided
+
+
+def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
+    """Take, renew and give back leases as the person's client wishes. An unknown mistake is left out.
+
+    Raises: Forbidden; BadInput (no name, no such queue), NotFound.
+    """
+    person = require(by, Right.JUDGE)
+    setting = curated_part.load_setting(session, exam_id)
+    seat = Seat(by, window.queue_of(by, wish.queue), wish.judge == "first", setting.threshold)
+    asked = [*([wish.front] if wish.front else []), *wish.next]
+    attempt = t.Attempt
+    named = {*asked, *wish.leave, *wish.shown}
+    query = select(attempt.uid, attempt.id, attempt.question_id).where(
+        col(attempt.uid).in_(named), attempt.exam_id == exam_id
+    )
+    there = {uid: (id_, question) for uid, id_, question in session.exec(query).all() if id_ is not None}
+    ids = {uid: id_ for uid, (id_, _) in there.items()}
+    shown = [uid for uid in (wish.front, *wish.shown) if uid in there]
+    part = curated_part.load(session, setting, {there[uid][1] for uid in {*asked, *shown} if uid in there})
+    _note_seen(session, part, seat, {ids[uid] for uid in shown if uid is not None})
+    places = {ids[uid]: _places(part, seat, ids[uid]) for uid in asked if uid in ids}
+    taken, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
+    rows = leases.held(session, exam_id)
+    uids = {id_: uid for uid, id_ in ids.items()}
+    return Leases(
+        held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in taken],
+        refused=[
+            RefusedLease(
+                mistake=uids[id_],
+                people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person],
+            )
+            for id_ in refused
+        ],
+        others=leases.others(rows, person),
+        seconds=leases.SECONDS,
+    )
+
+
+def _places(part: Curated, seat: Seat, attempt_id: int) -> int:
+    """So many people may have this mistake in front of them at once."""
+    if seat.queue.settles is not None:
+        return EVERYBODY
+    mistake = next((m for m in part.mistakes if m.attempt.id == attempt_id), None)
+    entry = seat.entry(part, mistake) if mistake else None
+    return entry.places if entry else part.exam.wanted
+
+
+def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> None:
+    """Note the texts that were in front of the person with all that is known of them."""
+    texts: set[int] = set()
+    for mistake in part.mistakes:
+        if mistake.attempt.id in attempts:
+            hidden = first.hidden(part.judgements, mistake.texts, seat.person.name) if seat.judge_first else frozenset()
+            texts |= {x.text.id for x in mistake.texts} - hidden
+    seen.note(session, seat.person.name, texts)

@@ -1,0 +1,74 @@
+"""What the routes of api/ need of the running app, and the token that the triage page hands to its client.
+
+app = st.App("app.py", routes=[house.mount()])
+token = house.token(exam_id)      # on the page: the same for every run, until person, role or exam change
+"""
+
+import time
+
+import streamlit as st
+from starlette.routing import Mount
+from starlette.types import Scope
+from streamlit.auth_util import get_origin_from_redirect_uri
+
+from mapd.api import access, routes
+from mapd.api.access import Visitor
+from mapd.store import db, sign_ins
+from mapd.ui import current, gate, rendered, signing_in
+
+TOKEN = "triage_token"  # session state: for whom and what it was minted, when, and the token
+FRESH_S = access.LIFE.total_seconds() / 2  # an older one is replaced
+
+
+def token(exam_id: int) -> str:
+    """Return the token of this tab: a new one where another person, role or exam is here than it was minted for.
+
+    Raises: Forbidden where the app isn't open to this session any more.
+    """
+    person, sign_in = current.acting_person(), sign_in_key()
+    about = (person.name, person.role, exam_id, sign_in)
+    kept = st.session_state.get(TOKEN)
+    if kept is None or kept[0] != about or time.monotonic() - kept[1] > FRESH_S:
+        with db.writing(current.engine()) as session:
+            if kept is not None and kept[0][0] != person.name:
+                access.end(session, kept[0][0])
+            minted = access.mint(session, person, exam_id, sign_in)
+        kept = st.session_state[TOKEN] = (about, time.monotonic(), minted)
+    made: str = kept[2]
+    return made
+
+
+def sign_in_key() -> str:
+    """Return the hash of this session's sign-in; empty where nobody signs in."""
+    return sign_ins.key_of(st.user.to_dict()) if signing_in.needed() else ""
+
+
+def visitor(scope: Scope) -> Visitor | None:
+    """Return whom a request's cookies are of; None where the app isn't open to them."""
+    person = gate.visitor(scope)
+    if person is None:
+        return None
+    return Visitor(person, sign_ins.key_of(gate.cookie_claims(scope)) if signing_in.is_set_up() else "")
+
+
+def origins(scope: Scope) -> set[str]:
+    """Return the origins of this app's own pages, for a request."""
+    host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
+    public = get_origin_from_redirect_uri()
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    return gate.own_origins(host, public.lower() if public else None, scheme)
+
+
+def document(text: str, theme: str) -> str:
+    """Return the document of a sandboxed frame, in the colours of the theme."""
+    ink, page = (str(st.get_option(f"theme.{theme}.{name}Color")) for name in ("text", "background"))
+    return rendered.document(text, theme, ink, page)
+
+
+HOUSE = routes.House(current.engine, visitor, origins, document)
+
+
+def mount() -> Mount:
+    """Return the routes at their place below the app's root."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return Mount(f"/{base}/api" if base else "/api", routes.make(HOUSE))
