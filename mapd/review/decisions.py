@@ -46,7 +46,7 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
     Raises: Forbidden, BadInput (no name), NotFound (no such exam).
     """
     require(by, Right.JUDGE)
-    desk = _Desk.open(session, by, curated_part.load_setting(session, exam_id), decisions)
+    desk = _Desk._open(session, by, curated_part.load_setting(session, exam_id), decisions)
     replies = [desk.answer(decision) for decision in decisions]
     standing.after_judgements(session, desk.written)
     return desk.answers(replies)
@@ -87,7 +87,7 @@ class _Desk:
     chances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "_Desk":
+    def _open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "_Desk":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = _resolve(session, setting.exam.id, decisions)
         asked = sorted({aim.question_id for aim in aims.values()})

@@ -1,12 +1,10 @@
 """A browser's client of the routes, without a browser: it keeps a token, and sends what triage's client sends."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlmodel import Session
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
