@@ -1,0 +1,80 @@
+// The keys of a page: one table says what each key does, one listener performs it. The room vote uses it, too.
+//
+//   const release = listen((key, event) => act(key));    // "a", "ArrowLeft", "?", …: true where the key was taken
+//
+// It listens before streamlit does (capture, on window), which reruns the script on a bare "r".
+
+export const TRIAGE = [ // key, act, what the help says
+  ["1-9", "text", "read this text"],
+  ["f", "feedback", "feedback, and back to the text that you left"],
+  ["a", "accept", "accept, and go on"],
+  ["r", "reject", "reject: then a digit for the reason"],
+  ["Enter", "rest", "accept all texts that are marked “waiting”, and go on; after “judge first”: go on"],
+  ["s", "skip", "skip: not now, not by me"],
+  ["w", "class", "decide a whole class of texts at once, where a queue offers it"],
+  ["n", "note", "note: the next decision takes it along; Ctrl+Enter saves it alone"],
+  ["e", "repair", "repair: your corrected copy replaces the text"],
+  ["c", "answer", "the text’s own answer was misread"],
+  ["x", "attempt", "the student’s attempt: not a mistake, or another answer"],
+  ["g", "question", "the question or its gold answer is wrong"],
+  ["u", "undo", "undo"],
+  ["y", "redo", "redo"],
+  ["l", "acts", "your last ten decisions, to change one"],
+  ["h", "history", "what was said of this text"],
+  ["j", "judge", "judge first, or see everything"],
+  ["d", "draw", "random audit: another draw"],
+  ["ArrowLeft", "back", "the mistake before"],
+  ["ArrowRight", "ahead", "the next mistake"],
+  ["i", "guidelines", "guidelines beside the work"],
+  ["m", "render", "maths and markdown rendered, or as written"],
+  ["?", "help", "these keys"],
+];
+
+const NAMES = { ArrowLeft: "←", ArrowRight: "→" };
+const SCROLLS = ["PageUp", "PageDown", " ", "ArrowUp", "ArrowDown", "Home", "End"];
+const LINE = 40; // px that an arrow scrolls
+
+export const nameOf = (key) => NAMES[key] ?? key;
+
+// The act of a key; a digit is the act "text".
+export function actOf(key) {
+  if (/^[1-9]$/.test(key)) return "text";
+  return TRIAGE.find(([name]) => name === key)?.[1] ?? null;
+}
+
+export const keyOf = (act) => TRIAGE.find(([, name]) => name === act)[0];
+
+// A closed selectbox of streamlit keeps the focus after a choice, but nobody types there.
+function isTyping(node) {
+  const field = node.closest?.("input, textarea, select, [contenteditable=true]");
+  if (!field || (field.getAttribute("role") === "combobox" && field.getAttribute("aria-expanded") !== "true")) return false;
+  return !["button", "checkbox", "radio", "submit"].includes(field.type);
+}
+
+const PRESSED = "button, a, summary, [role=button], [role=option], [role=menuitem]";
+
+// Listens on the window, and in a frame's document if that is given; returns what ends it.
+export function listen(take, on = window) {
+  const hear = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key !== "Escape" && isTyping(event.target)) return;
+    if (["Enter", " "].includes(event.key) && event.target.closest?.(PRESSED)) return; // it presses what has the focus
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (!take(key, event)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  on.addEventListener("keydown", hear, true);
+  return () => on.removeEventListener("keydown", hear, true);
+}
+
+// With shift they select, but for the space bar, which goes back.
+export const scrolls = (key, event) => SCROLLS.includes(key) && (key === " " || !event.shiftKey);
+
+// Scrolls a box as the browser would if the box had the focus.
+export function scroll(box, key, event) {
+  const page = 0.9 * box.clientHeight;
+  const all = box.scrollHeight;
+  const by = { PageUp: -page, PageDown: page, ArrowUp: -LINE, ArrowDown: LINE, Home: -all, End: all };
+  box.scrollBy(0, by[key] ?? (event.shiftKey ? -page : page));
+}

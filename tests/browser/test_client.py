@@ -1,0 +1,412 @@
+"""Triage's client against a scripted server: what the real one can't be told to do, and what depends on the moment."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser import scripted
+from tests.browser.scripted import Server
+
+# What stands on the screen when a key arrives, noted before the client hears of the key.
+WATCH = """addEventListener("keydown", ({ key }) => {
+  const line = document.querySelector(".mapd-textline[aria-current]");
+  const texts = [...document.querySelectorAll(".mapd-textline:has(.mapd-waits)")].map(line => line.dataset.text);
+  const panel = document.querySelector(".mapd-panel:not([hidden])")?.dataset.panel ?? null;
+  (window.presses ??= []).push({ key, text: line?.dataset.text ?? null, texts, panel });
+}, true)"""
+SAVED = "✓ all saved"
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Start a script; it ends with the test."""
+    running: list[Any] = []
+
+    def start(number: int = 40, **more: Any) -> Server:
+        running.append(scripted.serve(number, **more))
+        return running[-1].__enter__()
+
+    yield start
+    for server in running:
+        server.__exit__(None, None, None)
+
+
+def open_triage(page: Page, server: Server, query: str = "") -> None:
+    page.add_init_script(WATCH)
+    page.goto(f"{server.url}{query}")
+    expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+
+
+def focus(page: Page) -> str:
+    return str(page.locator(".mapd-textline[aria-current]").get_attribute("data-text"))
+
+
+def type_keys(page: Page, keys: list[str], gap: int = 60) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+        page.wait_for_timeout(gap)
+
+
+def told(page: Page) -> str:
+    return page.locator(".mapd-told").inner_text()
+
+
+def meant(presses: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+    """What the presses meant, by what was on the screen: act and texts."""
+    acts = []
+    for press in presses:
+        match press["key"]:
+            case "a":
+                acts.append(("accept", (press["text"],)))
+            case "s":
+                acts.append(("skip", (press["text"],)))
+            case "Enter":
+                acts.append(("rest", tuple(press["texts"])))
+            case digit if digit.isdigit() and press["panel"] == "reject":
+                acts.append(("reject", (press["text"],)))
+            case "u":
+                acts.append(("undo", ()))
+    return acts
+
+
+def made(decisions: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
+    """What arrived, in the same form."""
+    return [
+        (d["act"], tuple(t["uid"] for t in d["texts"]) if d["act"] == "rest" else () if d["act"] == "undo" else (d["target"],))
+        for d in decisions
+    ]  # fmt: skip
+
+
+MIXED = ["a", "s", "r", "2", "a", "Enter", "r", "1", "u", "a"]  # 8 decisions
+
+
+def test_each_of_many_fast_presses_decides_the_text_on_the_screen(page: Page, serve) -> None:
+    server = serve(150)
+    open_triage(page, server)
+    type_keys(page, MIXED * 25)
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    acts = meant(page.evaluate("presses"))
+    assert len(acts) == 200
+    assert made(server.decisions) == acts
+    assert len({d["token"] for d in server.decisions}) == 200
+
+
+def test_the_network_may_be_cut_in_the_middle(page: Page, serve) -> None:
+    server = serve(60)
+    open_triage(page, server)
+    type_keys(page, MIXED * 2)
+    page.context.set_offline(True)
+    type_keys(page, MIXED * 2)
+    expect(page.locator(".mapd-saved")).to_contain_text("not saved yet, trying")
+    before = len(server.decisions)
+    page.context.set_offline(False)
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    acts = meant(page.evaluate("presses"))
+    assert len(acts) > before
+    assert made(server.decisions) == acts
+
+
+@pytest.mark.parametrize("fault", [503, "cut"])
+def test_an_answer_that_never_comes_doubles_and_loses_nothing(page: Page, serve, fault) -> None:
+    server = serve(60)
+    open_triage(page, server)
+    server.fault = fault
+    type_keys(page, ["a", "a", "Enter", "r", "3"])
+    expect(page.locator(".mapd-saved")).to_contain_text("4 not saved yet, trying")
+    server.fault = None
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert made(server.decisions) == meant(page.evaluate("presses"))
+
+
+def test_what_was_decided_in_a_closed_tab_is_sent_by_the_next(page: Page, context: BrowserContext, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    server.fault = 503
+    type_keys(page, ["a", "a", "r", "2"])
+    acts = meant(page.evaluate("presses"))
+    page.close()
+    assert server.decisions == []
+    other = context.new_page()
+    open_triage(other, server)
+    assert focus(other) == "r1-1", "what waits to be sent is decided here, too"
+    server.fault = None
+    expect(other.locator(".mapd-saved")).to_have_text(SAVED)
+    assert made(server.decisions) == acts
+
+
+def test_two_tabs_of_one_person_send_each_decision_once(page: Page, context: BrowserContext, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    other = context.new_page()
+    open_triage(other, server, "?mistake=m20")
+    server.fault = 503
+    for _ in range(4):
+        page.bring_to_front()
+        page.keyboard.press("a")
+        other.bring_to_front()
+        other.keyboard.press("a")
+    server.fault = None
+    for tab in (page, other):
+        expect(tab.locator(".mapd-saved")).to_have_text(SAVED)
+    acts = meant(page.evaluate("presses")) + meant(other.evaluate("presses"))
+    assert sorted(made(server.decisions)) == sorted(acts)
+
+
+def test_without_a_network_one_judges_what_was_fetched_and_is_told_so(page: Page, serve) -> None:
+    server = serve(60)
+    open_triage(page, server)
+    page.wait_for_timeout(500)
+    page.context.set_offline(True)
+    pressed = 0
+    while page.locator(".mapd-empty").is_hidden():
+        page.keyboard.press("Enter")
+        pressed += 1
+        assert pressed < 60
+    assert pressed >= 12
+    expect(page.locator(".mapd-empty")).to_contain_text("You have judged all that was fetched.")
+    expect(page.locator(".mapd-empty")).to_contain_text(f"{pressed} decisions of yours will be saved then")
+    page.keyboard.press("a")
+    assert "loading" in told(page) or "no mistake" in told(page)
+    page.context.set_offline(False)
+    expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert len(server.decisions) == pressed
+
+
+def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    server.fault = "stale"
+    page.keyboard.press("n")
+    page.keyboard.type("13 + 6 is 19")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    notice = page.locator(".mapd-notice")
+    expect(notice).to_contain_text("bob decided on this rationale in the meantime")
+    server.fault = None
+    notice.get_by_role("button", name="look at it").click()
+    assert focus(page) == "r0-1"
+    page.keyboard.press("n")
+    expect(page.locator(".mapd-field")).to_have_value("13 + 6 is 19")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    page.keyboard.press("2")
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert [(d["act"], d["note"]) for d in server.decisions] == [("reject", "13 + 6 is 19")]
+
+
+def test_a_dead_token_stops_the_sending_and_keeps_the_decisions(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    server.fault = 401
+    page.keyboard.press("a")
+    expect(page.locator(".mapd-saved")).to_contain_text("1 not saved: the script answers 401")
+    page.keyboard.press("a")
+    server.fault = None
+    page.get_by_role("button", name="reload").click()
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert len(server.decisions) == 2
+
+
+def test_undo_and_redo_come_at_once_and_lead_back(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    server.fault = 503  # nothing is sent
+    type_keys(page, ["a", "Enter"], 20)
+    assert focus(page) == "r1-1"
+    page.keyboard.press("u")
+    assert focus(page) == "r0-3"
+    expect(page.locator(".mapd-waits")).to_have_count(2)
+    page.keyboard.press("u")
+    assert focus(page) == "r0-1"
+    expect(page.locator(".mapd-waits")).to_have_count(3)
+    page.keyboard.press("y")
+    expect(page.locator(".mapd-waits")).to_have_count(2)
+    assert "redone: accepted · rationale 1" in told(page)
+    server.fault = None
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert [d["act"] for d in server.decisions] == ["accept", "rest", "undo", "undo", "undo"]
+    assert server.decisions[4]["undoes"] == server.decisions[3]["token"]
+    expect(page.locator(".mapd-waits")).to_have_count(2)
+
+
+def test_judged_first_nothing_is_known_before_and_the_reveal_is_read(page: Page, serve) -> None:
+    server = serve(judge="first")
+    received: list[str] = []
+    page.on("response", lambda response: received.append(response.text()) if "/api/" in response.url else None)
+    open_triage(page, server)
+    expect(page.locator(".mapd-right")).to_contain_text("Judge first")
+    assert not re.search("gpt|mistral|gemini", page.content().replace("mapd-triage", "").split('<div class="mapd-work"')[1])
+    assert not any(name in body for body in received for name in ("gpt", "mistral", "gemini"))
+    page.keyboard.press("a")
+    assert focus(page) == "r0-1"
+    expect(page.locator(".mapd-right")).to_contain_text("gpt")
+    page.keyboard.press("Enter")
+    assert focus(page) == "r0-2"
+    expect(page.locator(".mapd-right")).not_to_contain_text("mistral")
+    assert [d["act"] for d in server.decisions] == ["accept"]
+
+
+def test_what_is_typed_survives_a_reload_and_is_another_persons_secret(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    page.keyboard.press("n")
+    page.keyboard.type("the second step is not")
+    page.reload()
+    expect(page.locator('[data-act="note"]')).to_contain_text("not saved")
+    server.person = "bea"
+    page.reload()
+    expect(page.locator('[data-act="note"]')).to_be_visible()
+    expect(page.locator('[data-act="note"]')).not_to_contain_text("not saved")
+    server.person = "ann"
+    page.reload()
+    expect(page.locator('[data-act="note"]')).to_contain_text("not saved")
+    page.keyboard.press("a")
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert [d["note"] for d in server.decisions] == ["the second step is not"]
+
+
+def test_the_address_follows_and_back_and_a_reload_lead_to_it(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    expect(page).to_have_url(re.compile("mistake=m0&text=r0-1"))
+    page.wait_for_timeout(400)
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("mistake=m1"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("mistake=m0"))
+    expect(page.locator(".mapd-question")).to_contain_text("question 0")
+    page.goto(f"{server.url}?queue=smart&mistake=m7&text=f7-2")
+    expect(page.locator("h2")).to_have_text("feedback 2 of 3")
+    page.reload()
+    expect(page.locator("h2")).to_have_text("feedback 2 of 3")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".mapd-question")).to_contain_text("question 6")
+
+
+def test_what_a_key_cannot_do_is_said(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    for key, line in (("9", "there is no 9"), ("y", "nothing to redo"), ("u", "nothing to undo"), ("d", "random audit"), ("m", "no maths")):
+        page.keyboard.press(key)
+        assert line in told(page), key
+    page.keyboard.press("r")
+    page.keyboard.press("a")
+    assert "means nothing while this is open" in told(page)
+    page.keyboard.press("Escape")
+    assert server.decisions == []
+
+
+def test_feedback_is_left_for_the_text_that_one_came_from(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    page.keyboard.press("2")
+    page.keyboard.press("f")
+    assert focus(page) == "f0-1"
+    page.keyboard.press("f")
+    assert focus(page) == "r0-2"
+    page.keyboard.press("f")
+    type_keys(page, ["a", "a", "a"], 20)
+    assert focus(page) == "r0-2", "what the queue is about waits here"
+
+
+def test_a_false_step_is_marked_with_a_rejection(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server, "?mistake=m1")
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".mapd-chosen")).to_have_text(["We add the pens: ", "13 + 6 = 20", "."])
+    page.keyboard.press("2")
+    page.locator(".mapd-focus .mapd-text").select_text()
+    page.keyboard.press("r")
+    page.keyboard.press("2")
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    first, second = (d["marks"] for d in server.decisions)
+    whole = server.card(1)["texts"][1]["text"]["text"]
+    assert (first, second) == ([{"start": 0, "end": 29}], [{"start": 0, "end": len(whole)}])
+
+
+def test_a_long_text_is_read_by_keyboard_wherever_the_focus_is(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    scrolled = "document.querySelector('.mapd-focus').scrollTop"
+    for node in ("document.body", "document.querySelector('.mapd-textline')", "document.querySelector('[data-act=skip]')"):
+        page.evaluate(f"{node}.focus?.()")
+        page.keyboard.press("End")
+        assert page.evaluate(scrolled) > 100, node
+        page.keyboard.press("Home")
+        assert page.evaluate(scrolled) == 0, node
+        page.keyboard.press("PageDown")
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(scrolled) > 100, node
+        page.keyboard.press("Home")
+    page.locator(".mapd-response").click()
+    page.keyboard.press("Space")
+    assert page.evaluate(scrolled) > 100
+
+
+def test_an_attempt_is_decided_where_the_queue_is_about_it(page: Page, serve) -> None:
+    server = serve(about="attempt")
+    open_triage(page, server)
+    type_keys(page, ["a", "r", "s", "2", "a"], 30)
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert [(d["act"], d["kind"], d["target"]) for d in server.decisions] == [
+        ("accept", "attempt", "m0"), ("reject", "attempt", "m1"), ("skip", "attempt", "m2"), ("accept", "attempt", "m3"),
+    ]  # fmt: skip
+
+
+def test_a_mistake_that_others_took_meanwhile_is_passed_by(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    server.others = {"m2": "bea"}
+    type_keys(page, ["Enter"], 400)
+    type_keys(page, ["Enter"], 400)
+    assert focus(page) == "r3-1"
+    assert all(len(wish["next"]) <= 2 for wish in server.leases)
+
+
+def test_guidelines_and_a_rendered_text_stand_in_frames(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    page.keyboard.press("i")
+    frame = page.frame_locator(".mapd-beside iframe")
+    expect(frame.locator("h1")).to_have_text("Accept a rationale if")
+    frame.locator("h1").click()
+    page.keyboard.press("2")
+    assert focus(page) == "r0-2", "keys in the frame are the page's"
+    page.keyboard.press("m")
+    expect(page.frame_locator(".mapd-right iframe").locator("p")).to_be_visible()
+    page.keyboard.press("m")
+    expect(page.locator(".mapd-right iframe")).to_have_count(0)
+
+
+def test_a_class_is_decided_by_two_keys(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    page.keyboard.press("w")
+    expect(page.locator(".mapd-panel")).to_contain_text("7 texts of this class wait")
+    page.keyboard.press("1")
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert [(d["act"], d["value"], d["reason"], d["version"]) for d in server.decisions] == [("class", "reject", "no_work", "v1")]
+
+
+SMALL = """() => [...document.querySelectorAll("#mapd-triage :is(button, select, summary)")]
+  .filter(e => e.checkVisibility()).map(e => [e.innerText, e.getBoundingClientRect()])
+  .filter(([, { width, height }]) => width < 44 || height < 44).map(([words]) => words)"""
+
+
+def test_a_thumb_finds_each_button_and_the_bar_never_leaves(page: Page, serve) -> None:
+    server = serve()
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_triage(page, server)
+    assert page.evaluate(SMALL) == []
+    for name in ("accept", "reject", "skip", "undo"):
+        expect(page.locator(".mapd-foot").get_by_role("button", name=name, exact=True)).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth <= 390")
+    page.locator('[data-act="reject"]').click()
+    page.locator("[data-choice='2']").click()
+    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    assert [(d["act"], d["reason"]) for d in server.decisions] == [("reject", "false_step")]
