@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-NO_PAGES = ("_stcore", "app", "component", "media", "static")  # what streamlit itself serves lies below these
+NO_PAGES = ("_stcore", "api", "app", "client", "component", "media", "static")  # what is no page lies below these
 
 
 def page_of(path: str, base: str = "") -> str | None:

@@ -1,13 +1,14 @@
 """The browser's client of triage: ES modules without a build step, served as they stand, and the element they live in.
 
     st.html(element(token, exam.uid, "ann"), unsafe_allow_javascript=True)
-    st.App("app.py", routes=[client.ROUTE])
+    st.App("app.py", routes=[client.mount()])
 """
 
 import html
 import json
 from pathlib import Path
 
+import streamlit as st
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -29,7 +30,10 @@ class Modules(StaticFiles):
         return response
 
 
-ROUTE = Mount("/client", Modules(directory=FOLDER))
+def mount() -> Mount:
+    """Return the modules at their place below the app's root."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return Mount(f"/{base}/client" if base else "/client", Modules(directory=FOLDER))
 
 
 def element(token: str, exam: str, person: str) -> str:

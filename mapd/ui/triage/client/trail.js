@@ -13,15 +13,13 @@ export class Trail {
     this.#acts.push({ ...act, live: act.token, undo: null });
   }
 
-  // The acts of before this page was opened, as the server has them: newest first.
+  // The acts of before this page was opened, as the server has them, newest first; what it would undo and redo now.
   begin(acts, undo, redo) {
-    const known = new Set(this.#acts.map(({ token }) => token));
-    const done = acts.filter((act) => !act.undone && act.undoes === null && !known.has(act.act)).reverse();
-    const before = done.map((act) => ({ ...act, token: act.act, live: act.act, undo: null }));
-    if (before.length && undo && this.#acts.length === 0) before.at(-1).live = undo;
-    const undone = redo && acts.find(({ act }) => act === acts.find((other) => other.act === redo)?.undoes);
-    if (undone && this.#acts.length === 0) before.push({ ...undone, token: undone.act, live: null, undo: redo });
-    this.#acts.unshift(...before);
+    if (this.#acts.length) return; // something was done meanwhile
+    const standing = acts.filter(({ undone }) => !undone).reverse().map((act) => ({ ...act, live: act.token, undo: null }));
+    if (standing.length && undo) standing.at(-1).live = undo;
+    const undone = redo && acts.find((act) => act.undone);
+    this.#acts = undone ? [...standing, { ...undone, live: null, undo: redo }] : standing;
   }
 
   get undoable() { return this.#acts.findLast(({ live }) => live !== null) ?? null; }

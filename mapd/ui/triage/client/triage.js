@@ -275,11 +275,13 @@ export class Triage {
     this.#top();
   }
 
+  get isOneColumn() { return getComputedStyle(this.screen.work).display === "flex"; }
+
   // Each text begins at its top; where all is in one column, the card begins at the text.
   #top() {
     const { work, right } = this.screen;
     work.scrollTop = 0;
-    if (getComputedStyle(work).display === "block" && this.text) work.scrollTop = Math.max(0, right.offsetTop - work.clientHeight * 0.45);
+    if (this.isOneColumn && this.text) work.scrollTop = Math.max(0, right.offsetTop - work.clientHeight * 0.4);
   }
 
   #walk(place) {
@@ -404,7 +406,7 @@ export class Triage {
     if (event.target.matches?.(".mapd-scroll:focus-visible") && !event.target.matches(".mapd-focus")) return false; // the browser scrolls it
     if (event.target !== document.body && !this.root.contains(event.target) && event.target.ownerDocument === document) return false;
     const { work, right } = this.screen;
-    scroll(getComputedStyle(work).display === "block" ? work : right.querySelector(".mapd-focus") ?? work, key, event);
+    scroll(this.isOneColumn ? work : right.querySelector(".mapd-focus") ?? work, key, event);
     return true;
   }
 
@@ -826,9 +828,9 @@ export class Triage {
     try {
       const { acts, undo, redo } = await this.api.history({ acts: 10 });
       this.trail.begin(acts.map((act) => ({
-        ...act, words: `${decided(act, act.about, this.reasons)} · ${act.about}${act.number ? ` ${act.number}` : ""}`,
-        home: { mistake: act.mistake, text: act.text, queue: act.queue, judge: act.judge, question: act.question },
-        targets: [act.text], decision: null,
+        token: act.act, at: act.at, undone: act.undone, decision: null, targets: [act.text], trace: null,
+        words: `${decided(act, act.about, this.reasons)} · ${act.number > 1 ? `${count(act.number)} texts` : act.about}`,
+        home: { mistake: act.mistake, text: act.text, queue: act.queue, judge: act.judge, draw: 1, question: act.question },
       })), undo, redo);
       this.draw();
     } catch (error) {
