@@ -170,7 +170,7 @@ class Server:
             cards = [self.card(n) for n in reversed(range(int(query["before"][1:])))]
         else:
             named = query.get("mistake")
-            cards = [card for n in order if (card := self.card(n))["id"] not in has and (card["waits"] or card["mistake"] == named)]
+            cards = [card for n in order if (card := self.card(n))["mistake"] not in has and (card["waits"] or card["mistake"] == named)]
             cards = [card for card in cards if card["free"] or card["mistake"] == named]
         most = int(query.get("number", 12))
         return self._around(cards[:most]) | {"end": len(cards) <= most}

@@ -7,18 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser import scripted
+from tests.browser import presses, scripted
+from tests.browser.presses import Act, focus, meant, press, settle, told
 from tests.browser.scripted import Server
-
-# What stands on the screen when a key arrives, noted before the client hears of the key.
-WATCH = """addEventListener("keydown", ({ key }) => {
-  const line = document.querySelector(".mapd-textline[aria-current]");
-  const texts = [...document.querySelectorAll(".mapd-textline:has(.mapd-waits)")].map(line => line.dataset.text);
-  const panel = document.querySelector(".mapd-panel:not([hidden])")?.dataset.panel ?? null;
-  (window.presses ??= []).push({ key, text: line?.dataset.text ?? null, texts, panel });
-}, true)"""
-SAVED = "✓ all saved"
-
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
@@ -35,45 +26,11 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 
 def open_triage(page: Page, server: Server, query: str = "") -> None:
-    page.add_init_script(WATCH)
-    page.goto(f"{server.url}{query}")
-    expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+    presses.open_triage(page, server.url, query)
 
 
-def focus(page: Page) -> str:
-    return str(page.locator(".mapd-textline[aria-current]").get_attribute("data-text"))
-
-
-def type_keys(page: Page, keys: list[str], gap: int = 60) -> None:
-    for key in keys:
-        page.keyboard.press(key)
-        page.wait_for_timeout(gap)
-
-
-def told(page: Page) -> str:
-    return page.locator(".mapd-told").inner_text()
-
-
-def meant(presses: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
-    """What the presses meant, by what was on the screen: act and texts."""
-    acts = []
-    for press in presses:
-        match press["key"]:
-            case "a":
-                acts.append(("accept", (press["text"],)))
-            case "s":
-                acts.append(("skip", (press["text"],)))
-            case "Enter":
-                acts.append(("rest", tuple(press["texts"])))
-            case digit if digit.isdigit() and press["panel"] == "reject":
-                acts.append(("reject", (press["text"],)))
-            case "u":
-                acts.append(("undo", ()))
-    return acts
-
-
-def made(decisions: list[dict[str, Any]]) -> list[tuple[str, tuple[str, ...]]]:
-    """What arrived, in the same form."""
+def made(decisions: list[dict[str, Any]]) -> list[Act]:
+    """What arrived, as `meant` has it."""
     return [
         (d["act"], tuple(t["uid"] for t in d["texts"]) if d["act"] == "rest" else () if d["act"] == "undo" else (d["target"],))
         for d in decisions
@@ -86,9 +43,9 @@ MIXED = ["a", "s", "r", "2", "a", "Enter", "r", "1", "u", "a"]  # 8 decisions
 def test_each_of_many_fast_presses_decides_the_text_on_the_screen(page: Page, serve) -> None:
     server = serve(150)
     open_triage(page, server)
-    type_keys(page, MIXED * 25)
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
-    acts = meant(page.evaluate("presses"))
+    press(page, *MIXED * 25, gap=60)
+    settle(page)
+    acts = meant(page)
     assert len(acts) == 200
     assert made(server.decisions) == acts
     assert len({d["token"] for d in server.decisions}) == 200
@@ -97,14 +54,14 @@ def test_each_of_many_fast_presses_decides_the_text_on_the_screen(page: Page, se
 def test_the_network_may_be_cut_in_the_middle(page: Page, serve) -> None:
     server = serve(60)
     open_triage(page, server)
-    type_keys(page, MIXED * 2)
+    press(page, *MIXED * 2, gap=60)
     page.context.set_offline(True)
-    type_keys(page, MIXED * 2)
+    press(page, *MIXED * 2, gap=60)
     expect(page.locator(".mapd-saved")).to_contain_text("not saved yet, trying")
     before = len(server.decisions)
     page.context.set_offline(False)
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
-    acts = meant(page.evaluate("presses"))
+    settle(page)
+    acts = meant(page)
     assert len(acts) > before
     assert made(server.decisions) == acts
 
@@ -114,26 +71,26 @@ def test_an_answer_that_never_comes_doubles_and_loses_nothing(page: Page, serve,
     server = serve(60)
     open_triage(page, server)
     server.fault = fault
-    type_keys(page, ["a", "a", "Enter", "r", "3"])
+    press(page, "a", "a", "Enter", "r", "3", gap=60)
     expect(page.locator(".mapd-saved")).to_contain_text("4 not saved yet, trying")
     server.fault = None
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
-    assert made(server.decisions) == meant(page.evaluate("presses"))
+    settle(page)
+    assert made(server.decisions) == meant(page)
 
 
 def test_what_was_decided_in_a_closed_tab_is_sent_by_the_next(page: Page, context: BrowserContext, serve) -> None:
     server = serve()
     open_triage(page, server)
     server.fault = 503
-    type_keys(page, ["a", "a", "r", "2"])
-    acts = meant(page.evaluate("presses"))
+    press(page, "a", "a", "r", "2", gap=60)
+    acts = meant(page)
     page.close()
     assert server.decisions == []
     other = context.new_page()
     open_triage(other, server)
     assert focus(other) == "r1-1", "what waits to be sent is decided here, too"
     server.fault = None
-    expect(other.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(other)
     assert made(server.decisions) == acts
 
 
@@ -150,8 +107,8 @@ def test_two_tabs_of_one_person_send_each_decision_once(page: Page, context: Bro
         other.keyboard.press("a")
     server.fault = None
     for tab in (page, other):
-        expect(tab.locator(".mapd-saved")).to_have_text(SAVED)
-    acts = meant(page.evaluate("presses")) + meant(other.evaluate("presses"))
+        settle(tab)
+    acts = meant(page) + meant(other)
     assert sorted(made(server.decisions)) == sorted(acts)
 
 
@@ -172,7 +129,7 @@ def test_without_a_network_one_judges_what_was_fetched_and_is_told_so(page: Page
     assert "loading" in told(page) or "no mistake" in told(page)
     page.context.set_offline(False)
     expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     assert len(server.decisions) == pressed
 
 
@@ -194,7 +151,7 @@ def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page,
     page.keyboard.press("Escape")
     page.keyboard.press("r")
     page.keyboard.press("2")
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     assert [(d["act"], d["note"]) for d in server.decisions] == [("reject", "13 + 6 is 19")]
 
 
@@ -207,7 +164,7 @@ def test_a_dead_token_stops_the_sending_and_keeps_the_decisions(page: Page, serv
     page.keyboard.press("a")
     server.fault = None
     page.get_by_role("button", name="reload").click()
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     assert len(server.decisions) == 2
 
 
@@ -215,7 +172,7 @@ def test_undo_and_redo_come_at_once_and_lead_back(page: Page, serve) -> None:
     server = serve()
     open_triage(page, server)
     server.fault = 503  # nothing is sent
-    type_keys(page, ["a", "Enter"], 20)
+    press(page, "a", "Enter", gap=20)
     assert focus(page) == "r1-1"
     page.keyboard.press("u")
     assert focus(page) == "r0-3"
@@ -227,7 +184,7 @@ def test_undo_and_redo_come_at_once_and_lead_back(page: Page, serve) -> None:
     expect(page.locator(".mapd-waits")).to_have_count(2)
     assert "redone: accepted · rationale 1" in told(page)
     server.fault = None
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     assert [d["act"] for d in server.decisions] == ["accept", "rest", "undo", "undo", "undo"]
     assert server.decisions[4]["undoes"] == server.decisions[3]["token"]
     expect(page.locator(".mapd-waits")).to_have_count(2)
@@ -265,7 +222,7 @@ def test_what_is_typed_survives_a_reload_and_is_another_persons_secret(page: Pag
     page.reload()
     expect(page.locator('[data-act="note"]')).to_contain_text("not saved")
     page.keyboard.press("a")
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     assert [d["note"] for d in server.decisions] == ["the second step is not"]
 
 
@@ -309,7 +266,7 @@ def test_feedback_is_left_for_the_text_that_one_came_from(page: Page, serve) -> 
     page.keyboard.press("f")
     assert focus(page) == "r0-2"
     page.keyboard.press("f")
-    type_keys(page, ["a", "a", "a"], 20)
+    press(page, "a", "a", "a", gap=20)
     assert focus(page) == "r0-2", "what the queue is about waits here"
 
 
@@ -323,7 +280,7 @@ def test_a_false_step_is_marked_with_a_rejection(page: Page, serve) -> None:
     page.locator(".mapd-focus .mapd-text").select_text()
     page.keyboard.press("r")
     page.keyboard.press("2")
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     first, second = (d["marks"] for d in server.decisions)
     whole = server.card(1)["texts"][1]["text"]["text"]
     assert (first, second) == ([{"start": 0, "end": 29}], [{"start": 0, "end": len(whole)}])
@@ -351,8 +308,8 @@ def test_a_long_text_is_read_by_keyboard_wherever_the_focus_is(page: Page, serve
 def test_an_attempt_is_decided_where_the_queue_is_about_it(page: Page, serve) -> None:
     server = serve(about="attempt")
     open_triage(page, server)
-    type_keys(page, ["a", "r", "s", "2", "a"], 30)
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    press(page, "a", "r", "s", "2", "a", gap=30)
+    settle(page)
     assert [(d["act"], d["kind"], d["target"]) for d in server.decisions] == [
         ("accept", "attempt", "m0"), ("reject", "attempt", "m1"), ("skip", "attempt", "m2"), ("accept", "attempt", "m3"),
     ]  # fmt: skip
@@ -362,8 +319,8 @@ def test_a_mistake_that_others_took_meanwhile_is_passed_by(page: Page, serve) ->
     server = serve()
     open_triage(page, server)
     server.others = {"m2": "bea"}
-    type_keys(page, ["Enter"], 400)
-    type_keys(page, ["Enter"], 400)
+    press(page, "Enter", gap=400)
+    press(page, "Enter", gap=400)
     assert focus(page) == "r3-1"
     assert all(len(wish["next"]) <= 2 for wish in server.leases)
 
@@ -389,7 +346,7 @@ def test_a_class_is_decided_by_two_keys(page: Page, serve) -> None:
     page.keyboard.press("w")
     expect(page.locator(".mapd-panel")).to_contain_text("7 texts of this class wait")
     page.keyboard.press("1")
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     assert [(d["act"], d["value"], d["reason"], d["version"]) for d in server.decisions] == [("class", "reject", "no_work", "v1")]
 
 
@@ -408,5 +365,5 @@ def test_a_thumb_finds_each_button_and_the_bar_never_leaves(page: Page, serve) -
     assert page.evaluate("document.documentElement.scrollWidth <= 390")
     page.locator('[data-act="reject"]').click()
     page.locator("[data-choice='2']").click()
-    expect(page.locator(".mapd-saved")).to_have_text(SAVED)
+    settle(page)
     assert [(d["act"], d["reason"]) for d in server.decisions] == [("reject", "false_step")]

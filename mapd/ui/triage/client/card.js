@@ -135,6 +135,7 @@ export function drawFocus(card, text, view) {
   }
   return [
     drawHead(card, text, view),
+    card.beside === "practice" && !card.explained && note("Practice: decide first, then see what an adjudicator said and why."),
     !text.covered && drawDisagreement(text, text.kind, view),
     card.explained && !text.covered && drawExplained(card, text, view),
     view.rendered ?? drawBody(text, view),

@@ -56,7 +56,11 @@ export class Deck {
     this.#at = front ? this.#cards.indexOf(front) : this.#cards.length;
   }
 
-  find(mistake) { return this.#cards.findIndex((card) => card.mistake === mistake); }
+  // Where a card is, else another of the same mistake; -1: nowhere.
+  find(mistake, id = null) {
+    const at = this.#cards.findIndex((card) => card.id === id);
+    return at >= 0 ? at : this.#cards.findLastIndex((card) => card.mistake === mistake);
+  }
 
   go(at) {
     if (at < 0 || at >= this.#cards.length) return false;
@@ -73,9 +77,12 @@ export class Deck {
     return next >= 0;
   }
 
-  // The card as the server has it now; a card that isn't at hand is none of ours.
+  // The card as the server has it now. Its place in the queue isn't read anew.
   renew(card) {
-    this.#cards = this.#cards.map((old) => (old.id === card.id ? { ...card, number: card.number ?? old.number } : old));
+    this.#cards = this.#cards.map((old) => {
+      const { number, all, where, people_here, free } = old;
+      return old.id === card.id ? { ...card, number, all, where, people_here, free } : old;
+    });
   }
 
   // What was acknowledged and came without its card stays as it was decided.
@@ -86,15 +93,9 @@ export class Deck {
   // Others have these, or they are none any more; the one in front stays.
   drop(mistakes) {
     const front = this.#cards[this.#at];
-    const kept = this.#cards.filter((card, at) => at <= this.#at || !mistakes.includes(card.mistake));
-    this.#cards = kept;
-    this.#at = front ? kept.indexOf(front) : kept.length;
-  }
-
-  // Takes the cards ahead away: they were dealt another way.
-  dropAhead() {
-    this.#cards = this.#cards.slice(0, this.#at + 1);
-    this.end = false;
+    const isKept = (card) => card === front || !mistakes.includes(card.mistake);
+    this.#cards = this.#cards.filter(isKept);
+    this.#at = front ? this.#cards.indexOf(front) : this.#cards.length;
   }
 
   #now(card) { return this.#pending().filter((entry) => concerns(entry, card)).reduce(decide, card); }

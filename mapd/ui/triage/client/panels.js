@@ -133,7 +133,7 @@ export function stepBeside(text, step, by) {
 export function drawPanel({ title, choices, field, body }, { close, drafts, onkept }) {
   return [
     element("div", { class: "mapd-panel-head" }, element("b", {}, title),
-      element("button", { type: "button", class: "mapd-act", onclick: close, "aria-label": "close" }, element("kbd", {}, "Esc"))),
+      element("button", { type: "button", class: "mapd-act", onclick: close }, element("kbd", {}, "Esc"), element("span", {}, "close"))),
     choices.length > 0 && element("div", { class: "mapd-choices" }, choices.map(({ key, words, press }) => element("button", {
       type: "button", class: "mapd-act", "data-choice": key, onclick: press }, element("kbd", {}, key), element("span", {}, words)))),
     field && drawField(field, drafts, onkept),

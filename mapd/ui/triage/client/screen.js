@@ -11,7 +11,7 @@ const SEEN_LATE = 300; // ms: what is saved sooner needs no word
 const WIDE = ["repair", "note", "redo", "acts", "history"]; // behind “more” where the screen is narrow
 
 export class Screen {
-  #save = { timer: null, words: "" };
+  #late = null; // the timer that says how much isn’t saved yet
 
   constructor(root, triage) {
     this.triage = triage;
@@ -111,19 +111,19 @@ export class Screen {
     this.more.hidden = !card;
   }
 
-  // "all saved" at once; that something isn't, only where it takes long enough to be seen.
+  // What is saved sooner than it can be read is only "saving …".
   drawSaved(outbox) {
-    const words = saveLine(outbox);
     const isTrouble = Boolean(outbox.stop || outbox.fault);
-    this.#save.words = words;
-    const show = () => {
-      clearTimeout(this.#save.timer);
-      this.#save.timer = null;
-      fill(this.saved, element("span", { class: isTrouble ? "mapd-trouble" : "mapd-note" }, `${this.#save.words === "all saved" ? "✓ " : ""}${this.#save.words}`),
-        outbox.stop && element("button", { type: "button", class: "mapd-act", onclick: () => location.reload() }, "reload"));
-    };
-    if (words === "all saved" || isTrouble || this.saved.textContent.includes("not saved")) show();
-    else this.#save.timer ??= setTimeout(show, SEEN_LATE);
+    const show = (words) => fill(this.saved, element("span", { class: isTrouble ? "mapd-trouble" : "mapd-note" }, words),
+      outbox.stop && element("button", { type: "button", class: "mapd-act", onclick: () => location.reload() }, "reload"));
+    if (outbox.entries.length && !isTrouble && this.#late === null) {
+      show("saving …");
+      this.#late = setTimeout(() => show(saveLine(outbox)), SEEN_LATE);
+    } else if (isTrouble || !outbox.entries.length) {
+      clearTimeout(this.#late);
+      this.#late = null;
+      show(`${isTrouble || outbox.entries.length ? "" : "✓ "}${saveLine(outbox)}`);
+    }
   }
 
   drawNotices(notices, dismiss) {

@@ -176,7 +176,7 @@ export class Triage {
     const { queue, judge, draw, filter } = this.place;
     const reply = await this.#fetch({
       queue, judge, draw, filter, number: NUMBER, after: last?.mistake, after_text: queue === "browse" ? last?.enter : null,
-      has: held.map(({ id }) => id).slice(-200), ahead: held.reduce((sum, { open }) => sum + open.length, 0),
+      has: queue === "browse" ? [] : held.map(({ mistake }) => mistake).slice(-200), ahead: held.reduce((sum, { open }) => sum + open.length, 0),
     }, turn);
     this.#isFetching = false;
     if (!reply) return;
@@ -299,7 +299,7 @@ export class Triage {
   // A place from the list of acts, or the target of an undo.
   async visit(home) {
     const { queue, judge, draw } = this.place;
-    const at = this.deck.find(home.mistake);
+    const at = this.deck.find(home.mistake, home.card);
     if (at >= 0 && home.queue === queue && home.judge === judge && (home.draw ?? 1) === draw) {
       this.deck.go(at);
       this.#arrive(home.text);
@@ -789,8 +789,7 @@ export class Triage {
   #takeLeases({ refused, others }) {
     if (this.meta) this.meta.others = others;
     const { card } = this;
-    const taken = refused.map(({ mistake }) => mistake);
-    this.deck.drop(taken);
+    this.deck.drop(refused.map(({ mistake }) => mistake));
     const here = refused.find(({ mistake }) => mistake === card?.mistake);
     if (!here) return;
     const isNew = performance.now() - this.#since < FRESH && waits(card) && this.asked?.mistake !== card.mistake;
