@@ -8,15 +8,14 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from mapd import worker
-from mapd.ui import frame, gate, headers, house, stray, uploads
-from mapd.ui.triage import client
+from mapd.ui import frame, gate, headers, house, scripts, stray, uploads
 
 # st.navigation says this too, but only in a first visit: until then a deep link opens under "Page not found".
 PagesManager.uses_pages_directory = False
 
 app = st.App(
     "app.py",
-    routes=[house.mount(), client.mount()],
+    routes=[house.mount(), *scripts.mounts()],
     middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.TO_ITS_PAGE],
     lifespan=worker.beside,
 )

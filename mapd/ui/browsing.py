@@ -19,9 +19,9 @@ from mapd.curation import first, policies
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
 from mapd.ui import address, attempts, current, question_rows, reveals, rows, text, turning
+from mapd.ui.cards import words as in_words
 from mapd.ui.loaded import load_part
 from mapd.ui.look import LOOKS
-from mapd.ui.triage.cards import words as in_words
 from mapd.verdicts import Reason, Verdict
 
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}

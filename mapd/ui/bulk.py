@@ -16,8 +16,8 @@ from mapd.store import db, listing, queries
 from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
+from mapd.ui.cards import words
 from mapd.ui.loaded import load_own
-from mapd.ui.triage.cards import words
 from mapd.verdicts import Act, Reason
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing

@@ -1,19 +1,17 @@
 """What a browser keeps of a person: cookies, read when a session starts, set by one script.
 
-    keep(PERSON, "ann")      # on a page: from the next session on,
-    kept(PERSON)             # -> "ann" at this browser, "" at another one
-
-The Content-Security-Policy lets the script run by its hash (headers.py).
+keep(PERSON, "ann")      # on a page: from the next session on,
+kept(PERSON)             # -> "ann" at this browser, "" at another one
 """
 
 import html
-from pathlib import Path
 from urllib.parse import unquote
 
 import streamlit as st
 
+from mapd.ui import scripts
+
 PERSON, VIEW, WANTED = "mapd_person", "mapd_view", "mapd_wanted"
-SCRIPT = (Path(__file__).parent / "cookie.js").read_text(encoding="utf-8")
 
 
 def kept(name: str) -> str:
@@ -25,4 +23,4 @@ def keep(name: str, value: str) -> None:
     """Have the browser keep it."""
     with st.container(key=f"mapd_cookie_{name}"):
         said = f'<span data-mapd-keep="{name}" data-mapd-value="{html.escape(value)}"></span>'
-        st.html(f"{said}<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+        st.html(f"{said}{scripts.tag('cookie')}", unsafe_allow_javascript=True)

@@ -1,6 +1,5 @@
 """The guidelines on a page: rendered, without anything that leads or loads (an archive may have brought them).
 
-guidelines.beside("triage")      # in triage, where the key was pressed
 guidelines.edit(found)           # on their own page
 """
 
@@ -12,12 +11,10 @@ from mapd.curation import guidelines
 from mapd.curation.guidelines import Version
 from mapd.errors import MapdError
 from mapd.store import db
-from mapd.ui import acting, current, figures, hotkeys, rendered, text, times
+from mapd.ui import acting, current, figures, text, times
 from mapd.ui.figures import Cell
 
-OPEN = "guidelines_open"  # session state: whether they stand beside the work
 TOLD = "guidelines_told"  # session state: why the last save was none
-KEY = "i"
 EXAMPLE = """# Accept a rationale if
 - its own answer is the gold answer, and
 - each step follows from the one before.
@@ -30,36 +27,6 @@ def read() -> list[Version]:
     """Every version, the newest first."""
     with db.reading(current.engine()) as session:
         return guidelines.versions(session)
-
-
-# -- beside the work --------------------------------------------------------------------------------------------------
-
-
-def toggle() -> None:
-    """The button that shows and hides them; none where nobody wrote any."""
-    if _current() is not None:
-        opened = bool(st.session_state.get(OPEN))
-        words = f"guidelines {'◉ on' if opened else '○ off'}"
-        name = hotkeys.name(KEY, opened)
-        st.button(hotkeys.label(KEY, words), key=name, on_click=_turn, args=(not opened,), type="tertiary")
-
-
-def _turn(opened: bool) -> None:
-    st.session_state[OPEN] = opened
-
-
-def beside() -> None:
-    """Draw them, where they are shown."""
-    found = _current() if st.session_state.get(OPEN) else None
-    if found is not None:
-        with st.container(border=True, key="mapd_guidelines"):
-            rendered.draw(found, "beside", rem=0.92)
-
-
-def _current() -> str | None:
-    with db.reading(current.engine()) as session:
-        row = guidelines.current(session)
-        return None if row is None else row.text
 
 
 # -- their page -------------------------------------------------------------------------------------------------------

@@ -16,16 +16,13 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.auth_util import get_origin_from_redirect_uri
 
-from mapd.ui import cookie, history, hotkeys, unsaved
-
 HOST = re.compile(r"[\w.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def inline_script_hashes() -> str:
-    """The hashes of the inline scripts of streamlit's own index.html and of our four: no other inline script runs."""
+    """Return the hashes of the inline scripts of streamlit's own index.html: no other inline script runs."""
     page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    scripts += [hotkeys.SCRIPT, cookie.SCRIPT, unsaved.SCRIPT, history.SCRIPT]
     digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     return " ".join(f"'sha256-{digest}'" for digest in digests)
 

@@ -5,18 +5,15 @@
 Streamlit adds an entry whenever the server completes or corrects the address: a link to another page left three, the
 first of which nobody asked for. A filter set by hand left none. Here the first change of the address after a press is
 an entry, and what follows of itself completes that entry; so does what follows a load, or Back and Forward. Two presses
-within one run of the server share an entry. Another page of rows and another mistake begin at their top, too. The
-Content-Security-Policy lets the script run by its hash (headers.py).
+within one run of the server share an entry. Another page of rows and another mistake begin at their top, too.
 """
-
-from pathlib import Path
 
 import streamlit as st
 
-SCRIPT = (Path(__file__).parent / "history.js").read_text(encoding="utf-8")
+from mapd.ui import scripts
 
 
 def keep() -> None:
     """Keep this page's history."""
     with st.container(key="mapd_history"):
-        st.html(f"<script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+        scripts.run("history")

@@ -7,7 +7,7 @@ Everywhere else foreign text stays text (text.py); this is what a person asks fo
 markdown-it makes no HTML, link or image of it; nh3 lets formatting and MathML through, no address and no style; the
 frame's own policy forbids every script and every fetch but that of the app's own font; the app's policy (headers.py)
 holds in the frame, too. The frame's `sandbox` attribute is no wall: `st.iframe` gives every frame the same permissive
-one (scripts, same origin) and takes no other; and hotkeys.js reaches into the frame for its keys. An iframe it is
+one (scripts, same origin) and takes no other; and client/room.js reaches into the frame for its keys. An iframe it is
 because `st.html` drops MathML.
 
 `$` is money where what it encloses begins with an amount, unless that is a number, a term or a calculation alone:
@@ -34,7 +34,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from mapd.characters import visible
 from mapd.review.passages import has_markup
-from mapd.ui import hotkeys
+from mapd.ui import keys
 
 ASKED = "rendered"  # session state: the uid of the text that is shown rendered
 LONGEST = 8_000  # characters that are rendered: a teacher's longest reply by default
@@ -98,8 +98,8 @@ def toggle(text: str, uid: str) -> bool:
     asked: bool = st.session_state.get(ASKED) == uid
     if has_markup(text):
         words = "as written" if asked else "render"
-        key = hotkeys.name("m", uid, asked)
-        st.button(hotkeys.label("m", words), key=key, type="tertiary", on_click=_ask, args=(None if asked else uid,))
+        key = keys.name("m", uid, asked)
+        st.button(keys.label("m", words), key=key, type="tertiary", on_click=_ask, args=(None if asked else uid,))
     return asked
 
 

@@ -14,9 +14,8 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.ui import figures, hotkeys, look, rendered, rows, text
+from mapd.ui import cards, figures, keys, look, rendered, rows, text
 from mapd.ui.rows import Found
-from mapd.ui.triage import cards
 from mapd.verdicts import Verdict
 
 STYLE = Path(__file__).parent / "room.css"
@@ -77,7 +76,7 @@ def _hands(found: Sequence[Found], at: int, uid: str) -> None:
         for word, number in zip(("accept", "reject"), given, strict=True):
             st.html(f"<span>{word}</span>", width="content")
             first = word == "accept" and not revealed  # what one does here first is to type
-            with st.container(key=hotkeys.waiting(uid) if first else None, width="content"):
+            with st.container(key=keys.waiting(uid) if first else None, width="content"):
                 st.number_input(
                     f"Hands: {word}",
                     0,
@@ -88,12 +87,12 @@ def _hands(found: Sequence[Found], at: int, uid: str) -> None:
                     width=80,
                     label_visibility="collapsed",
                 )
-        words, name = hotkeys.label("enter", "reveal"), hotkeys.name("enter", uid)
+        words, name = keys.label("enter", "reveal"), keys.name("enter", uid)
         st.form_submit_button(words, key=name, type="primary", on_click=_count, args=(uid, uid, True))
         for key, place in (("left", at - 1), ("right", at + 1)):
             to = _uid(found[place]) if 0 <= place < len(found) else ""
-            name = hotkeys.name(key, uid)
-            st.form_submit_button(hotkeys.label(key), key=name, on_click=_count, args=(uid, to, False), disabled=not to)
+            name = keys.name(key, uid)
+            st.form_submit_button(keys.label(key), key=name, on_click=_count, args=(uid, to, False), disabled=not to)
         st.html(
             f'<span class="mapd-note">{at + 1:,} of {len(found):,}<i>, the most doubtful first · type the hands, Tab '
             "between the two, Enter reveals · nothing is stored: a show of hands is nobody’s judgement</i></span>"

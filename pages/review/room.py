@@ -5,7 +5,7 @@ import streamlit as st
 from mapd.curation import first
 from mapd.curation.curated import Explained, Mistake
 from mapd.curation.queues import doubt
-from mapd.ui import current, figures, hotkeys, room
+from mapd.ui import current, figures, room, scripts
 from mapd.ui.loaded import load_curated
 from mapd.ui.rows import Found
 
@@ -33,7 +33,7 @@ def main() -> None:
     assert x is not None, "a row of rationales has its text"
     room.ask(mistake, x)
     room.foot(found, at, curated)
-    hotkeys.listen()
+    scripts.run("room")
 
 
 def heading() -> None:

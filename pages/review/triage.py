@@ -4,7 +4,7 @@ import streamlit as st
 
 from mapd.store import db, queries
 from mapd.ui import acting, current, house
-from mapd.ui.triage import client
+from mapd.ui.triage import element
 
 
 def main() -> None:
@@ -13,13 +13,13 @@ def main() -> None:
         st.header("Triage", anchor=False)
         current.require_exam()
         return
-    st.html(client.STYLE)
+    st.html(element.STYLE)
     person = current.current_person().name
     if not person:
         acting.ask("triage", "Judge")
     with db.reading(current.engine()) as session:
         exam = queries.exam(session, exam_id).uid
-    st.html(client.element(house.token(exam_id), exam, person), unsafe_allow_javascript=True)
+    st.html(element.element(house.token(exam_id), exam, person), unsafe_allow_javascript=True)
 
 
 main()

@@ -1,9 +1,9 @@
 """What was pressed in triage, and what it meant: noted in the browser before the client hears of the key.
 
-    presses.open_triage(page, app.url, "?queue=smart")
-    page.keyboard.press("a")
-    presses.settle(page)             # all is saved
-    presses.meant(page)              # -> [("accept", ("a1b2…",))]: the text that was on the screen
+presses.open_triage(page, app.url, "?queue=smart")
+page.keyboard.press("a")
+presses.settle(page)             # all is saved
+presses.meant(page)              # -> [("accept", ("a1b2…",))]: the text that was on the screen
 """
 
 import re

@@ -20,13 +20,13 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
-from mapd.ui.triage import client
+from mapd.ui import scripts
+from mapd.ui.triage.element import STYLE, element
 
-UI = client.FOLDER.parents[1]
-STYLES = (UI / "style.css", UI / "figures.css", client.STYLE)
+UI = STYLE.parents[1]
+STYLES = (UI / "style.css", UI / "figures.css", STYLE)
 REASONS = ("wrong_answer", "false_step", "right_by_luck", "no_work", "contradicts_question", "unclear", "other")
 TEACHERS = ("gpt", "mistral", "gemini")
 NOW = "2026-11-29T09:12:44Z"
@@ -41,7 +41,10 @@ def passage(text: str, *ranges: tuple[int, int, str, str]) -> dict[str, Any]:
 def reasons() -> dict[str, list[dict[str, str]]]:
     """The reasons of every kind."""
     listed = [{"code": code, "words": code.replace("_", " "), "key": str(n)} for n, code in enumerate(REASONS, 1)]
-    question = [{"code": code, "words": code.replace("_", " "), "key": str(n)} for n, code in enumerate(("gold_wrong", "question_unclear", "other"), 1)]
+    question = [
+        {"code": code, "words": code.replace("_", " "), "key": str(n)}
+        for n, code in enumerate(("gold_wrong", "question_unclear", "other"), 1)
+    ]
     return {"rationale": listed, "feedback": listed, "attempt": [], "question": question}
 
 
@@ -126,15 +129,27 @@ class Server:
                 one["mark"] = "skipped" if act == "skip" else "judged"
                 one["seen"] = f"all:{word['token']}"
                 if act != "skip":
-                    one["said"] = {"decision": act, "reason": word.get("reason"), "note": word.get("note"), "value": word.get("value"), "act": word["token"]}
+                    one["said"] = {
+                        "decision": act,
+                        "reason": word.get("reason"),
+                        "note": word.get("note"),
+                        "value": word.get("value"),
+                        "act": word["token"],
+                    }
             if self.judge == "first" and not one["said"]:
-                one = {key: one[key] for key in COVERED} | {"covered": True, "mark": one["mark"] if one["mark"] == "skipped" else None}
+                one = {key: one[key] for key in COVERED} | {
+                    "covered": True,
+                    "mark": one["mark"] if one["mark"] == "skipped" else None,
+                }
             drawn.append(one)
         attempt = words.get(f"m{mistake}")
         about_texts = self.about == "texts"
         open_ = [one["uid"] for one in drawn[:3] if one["uid"] not in words] if about_texts else []
         covered = any(one["covered"] for one in drawn)
-        rest = {kind: [one["uid"] for one in drawn if one["kind"] == kind and one["uid"] not in words] for kind in ("rationale", "feedback")}
+        rest = {
+            kind: [one["uid"] for one in drawn if one["kind"] == kind and one["uid"] not in words]
+            for kind in ("rationale", "feedback")
+        }
         holder = self.others.get(f"m{mistake}")
         return {
             "id": f"c{mistake}", "mistake": f"m{mistake}", "queue": "smart", "judge": self.judge, "draw": 1, "number": mistake + 1, "all": self.number,
@@ -161,7 +176,12 @@ class Server:
         """The next cards."""
         if query.get("render"):
             style = f"<style>:root {{ color-scheme: {query.get('theme')} }} body {{ font: 15px sans-serif }}</style>"
-            return self._around([]) | {"rendered": {"uid": query["render"], "document": f"<!doctype html>{style}<h1>Accept a rationale if</h1><p>each step follows.</p>"}}
+            return self._around([]) | {
+                "rendered": {
+                    "uid": query["render"],
+                    "document": f"<!doctype html>{style}<h1>Accept a rationale if</h1><p>each step follows.</p>",
+                }
+            }
         has, start = set(query.getlist("has")), int((query.get("after") or "m-1")[1:]) + 1
         order = [*range(start, self.number), *range(start)]
         if query.get("mistake"):
@@ -170,7 +190,11 @@ class Server:
             cards = [self.card(n) for n in reversed(range(int(query["before"][1:])))]
         else:
             named = query.get("mistake")
-            cards = [card for n in order if (card := self.card(n))["mistake"] not in has and (card["waits"] or card["mistake"] == named)]
+            cards = [
+                card
+                for n in order
+                if (card := self.card(n))["mistake"] not in has and (card["waits"] or card["mistake"] == named)
+            ]
             cards = [card for card in cards if card["free"] or card["mistake"] == named]
         most = int(query.get("number", 12))
         return self._around(cards[:most]) | {"end": len(cards) <= most}
@@ -188,10 +212,22 @@ class Server:
         """Save what isn't saved yet."""
         saved, answers, cards = {d["token"] for d in self.decisions}, [], {}
         for decision in decisions:
-            answer = {"token": decision["token"], "status": "saved", "act": decision["token"], "line": None, "since": [], "decided": 1, "of": 1}
+            answer = {
+                "token": decision["token"],
+                "status": "saved",
+                "act": decision["token"],
+                "line": None,
+                "since": [],
+                "decided": 1,
+                "of": 1,
+            }
             stale = self.fault == "stale" and decision["token"] not in saved
             if stale:
-                answer |= {"status": "stale", "act": None, "line": "bob decided on this rationale in the meantime; nothing was saved: look at it again"}
+                answer |= {
+                    "status": "stale",
+                    "act": None,
+                    "line": "bob decided on this rationale in the meantime; nothing was saved: look at it again",
+                }
             elif decision["token"] not in saved:
                 self.decisions.append(decision)
             answers.append(answer)
@@ -205,7 +241,11 @@ class Server:
         self.leases.append(wish)
         wanted = [uid for uid in (wish["front"], *wish["next"]) if uid]
         held = [{"mistake": uid, "until": NOW} for uid in wanted if uid not in self.others]
-        refused = [{"mistake": uid, "people": [{"person": self.others[uid], "since": NOW}]} for uid in wanted if uid in self.others]
+        refused = [
+            {"mistake": uid, "people": [{"person": self.others[uid], "since": NOW}]}
+            for uid in wanted
+            if uid in self.others
+        ]
         return {"held": held, "refused": refused, "others": [], "seconds": 180}
 
     def past(self, query: Any) -> dict[str, Any]:
@@ -220,7 +260,15 @@ class Server:
         path = request.url.path.rsplit("/", 1)[-1]
         self.posts += path == "decisions"
         if isinstance(self.fault, int) and path == "decisions":
-            return JSONResponse({"error": {"code": "busy" if self.fault == 503 else "dead", "line": f"the script answers {self.fault}"}}, self.fault)
+            return JSONResponse(
+                {
+                    "error": {
+                        "code": "busy" if self.fault == 503 else "dead",
+                        "line": f"the script answers {self.fault}",
+                    }
+                },
+                self.fault,
+            )
         match path:
             case "window":
                 reply = self.window(request.query_params)
@@ -231,8 +279,19 @@ class Server:
             case "history":
                 reply = self.past(request.query_params)
             case _:
-                panel = {"texts": 7, "takes": 7, "version": "v1", "reject": {"reason": "no_work", "words": "no work shown"}}
-                reply = {"queues": [self.counts()], "others": [], "class": panel, "mine": len(self.decisions), "guidelines": "g1"}
+                panel = {
+                    "texts": 7,
+                    "takes": 7,
+                    "version": "v1",
+                    "reject": {"reason": "no_work", "words": "no work shown"},
+                }
+                reply = {
+                    "queues": [self.counts()],
+                    "others": [],
+                    "class": panel,
+                    "mine": len(self.decisions),
+                    "guidelines": "g1",
+                }
         if self.fault == "cut" and path == "decisions":
             return Response("", 502)
         return JSONResponse(reply)
@@ -248,12 +307,14 @@ class Server:
         scheme = request.query_params.get("theme", "light")
         ink, paper = ("#262420", "#fdfcfa") if scheme == "light" else ("#eae6df", "#1a1917")
         base = f"<style>body {{ margin: 0; font: 15px 'Source Sans', sans-serif }} .stApp {{ color-scheme: {scheme}; color: {ink}; background: {paper} }} .stMain {{ height: 100dvh; overflow: auto }}</style>"
-        body = client.element("token", "exam1", self.person)
+        body = element("token", "exam1", self.person)
         return HTMLResponse(
             f'<!doctype html><html lang="en"><head><title>Triage</title><meta name="viewport" content="width=device-width">{styles}{base}</head><body><div class="stApp"><main class="stMain" data-testid="stMain">'
             f'<div class="stMainBlockContainer"><div class="stVerticalBlock"><div class="st-key-mapd_header">project demo</div>'
             f'<div class="stElementContainer"><div class="stHtml">{body}</div></div></div></div></main></div></body></html>',
-            headers={"content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'"},
+            headers={
+                "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'"
+            },
         )
 
 
@@ -265,7 +326,7 @@ def serve(number: int = 40, **more: Any) -> Iterator[Server]:
         routes=[
             Route("/triage", script.page),
             Route("/api/{name}", script.route, methods=["GET", "POST"]),
-            Mount("/client", StaticFiles(directory=client.FOLDER)),
+            *scripts.mounts(),
         ]
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
@@ -280,5 +341,3 @@ def serve(number: int = 40, **more: Any) -> Iterator[Server]:
     finally:
         server.should_exit = True
         thread.join(5)
-
-

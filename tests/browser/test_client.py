@@ -11,6 +11,7 @@ from tests.browser import presses, scripted
 from tests.browser.presses import Act, focus, meant, press, settle, told
 from tests.browser.scripted import Server
 
+
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
     """Start a script; it ends with the test."""
@@ -196,7 +197,9 @@ def test_judged_first_nothing_is_known_before_and_the_reveal_is_read(page: Page,
     page.on("response", lambda response: received.append(response.text()) if "/api/" in response.url else None)
     open_triage(page, server)
     expect(page.locator(".mapd-right")).to_contain_text("Judge first")
-    assert not re.search("gpt|mistral|gemini", page.content().replace("mapd-triage", "").split('<div class="mapd-work"')[1])
+    assert not re.search(
+        "gpt|mistral|gemini", page.content().replace("mapd-triage", "").split('<div class="mapd-work"')[1]
+    )
     assert not any(name in body for body in received for name in ("gpt", "mistral", "gemini"))
     page.keyboard.press("a")
     assert focus(page) == "r0-1"
@@ -247,7 +250,13 @@ def test_the_address_follows_and_back_and_a_reload_lead_to_it(page: Page, serve)
 def test_what_a_key_cannot_do_is_said(page: Page, serve) -> None:
     server = serve()
     open_triage(page, server)
-    for key, line in (("9", "there is no 9"), ("y", "nothing to redo"), ("u", "nothing to undo"), ("d", "random audit"), ("m", "no maths")):
+    for key, line in (
+        ("9", "there is no 9"),
+        ("y", "nothing to redo"),
+        ("u", "nothing to undo"),
+        ("d", "random audit"),
+        ("m", "no maths"),
+    ):
         page.keyboard.press(key)
         assert line in told(page), key
     page.keyboard.press("r")
@@ -290,7 +299,11 @@ def test_a_long_text_is_read_by_keyboard_wherever_the_focus_is(page: Page, serve
     server = serve()
     open_triage(page, server)
     scrolled = "document.querySelector('.mapd-focus').scrollTop"
-    for node in ("document.body", "document.querySelector('.mapd-textline')", "document.querySelector('[data-act=skip]')"):
+    for node in (
+        "document.body",
+        "document.querySelector('.mapd-textline')",
+        "document.querySelector('[data-act=skip]')",
+    ):
         page.evaluate(f"{node}.focus?.()")
         page.keyboard.press("End")
         assert page.evaluate(scrolled) > 100, node
@@ -347,7 +360,9 @@ def test_a_class_is_decided_by_two_keys(page: Page, serve) -> None:
     expect(page.locator(".mapd-panel")).to_contain_text("7 texts of this class wait")
     page.keyboard.press("1")
     settle(page)
-    assert [(d["act"], d["value"], d["reason"], d["version"]) for d in server.decisions] == [("class", "reject", "no_work", "v1")]
+    assert [(d["act"], d["value"], d["reason"], d["version"]) for d in server.decisions] == [
+        ("class", "reject", "no_work", "v1")
+    ]
 
 
 SMALL = """() => [...document.querySelectorAll("#mapd-triage :is(button, select, summary)")]

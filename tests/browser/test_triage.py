@@ -36,7 +36,9 @@ def judged(engine: Any) -> Judged:
 
     def read(after: int = 0) -> list[t.Judgement]:
         with db.reading(engine) as session:
-            return list(session.exec(select(t.Judgement).where(col(t.Judgement.id) > after).order_by(col(t.Judgement.id))))
+            return list(
+                session.exec(select(t.Judgement).where(col(t.Judgement.id) > after).order_by(col(t.Judgement.id)))
+            )
 
     before = max((queries.identity(row) for row in read()), default=0)
     return lambda: read(before)
@@ -91,7 +93,9 @@ MIXED = ["a", "s", "r", "2", "a", "Enter", "r", "1", "u", "a"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mistakes", [70])
-def test_two_hundred_fast_presses_are_two_hundred_decisions(page: Page, app: App, engine: Any, judged: Judged, mistakes: int) -> None:
+def test_two_hundred_fast_presses_are_two_hundred_decisions(
+    page: Page, app: App, engine: Any, judged: Judged, mistakes: int
+) -> None:
     open_triage(page, app)
     press(page, *MIXED * 25, gap=60)
     settle(page)
@@ -102,7 +106,9 @@ def test_two_hundred_fast_presses_are_two_hundred_decisions(page: Page, app: App
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mistakes", [70])
-def test_a_server_that_is_killed_ten_times_loses_and_doubles_nothing(page: Page, app: App, engine: Any, judged: Judged, mistakes: int) -> None:
+def test_a_server_that_is_killed_ten_times_loses_and_doubles_nothing(
+    page: Page, app: App, engine: Any, judged: Judged, mistakes: int
+) -> None:
     open_triage(page, app)
     for _ in range(10):
         press(page, "a", "r", "3", "a", gap=60)
@@ -139,7 +145,11 @@ def test_two_tabs_on_one_text(page: Page, app: App, browser: Browser, judged: Ju
     press(page, "r", "2")
     settle(page)
     press(other, "a")
-    expect(other.locator(".mapd-notice", has_text="meanwhile").or_(other.locator(".mapd-notice", has_text="in the meantime"))).to_be_visible()
+    expect(
+        other.locator(".mapd-notice", has_text="meanwhile").or_(
+            other.locator(".mapd-notice", has_text="in the meantime")
+        )
+    ).to_be_visible()
     context.close()
 
 
@@ -216,7 +226,10 @@ def test_fields_are_typed_after_tab_and_never_taken_for_a_reason(page: Page, app
     page.keyboard.type("34")
     press(page, "Enter")
     settle(page)
-    assert [(j.target, j.decision, j.value) for j in judged()] == [("question", "correct", "12"), ("rationale", "correct", "34")]
+    assert [(j.target, j.decision, j.value) for j in judged()] == [
+        ("question", "correct", "12"),
+        ("rationale", "correct", "34"),
+    ]
 
 
 def test_a_repair_stands_in_for_the_text_and_is_taken_back(page: Page, app: App, judged: Judged) -> None:
@@ -279,14 +292,16 @@ def test_who_has_no_name_reads_and_is_asked_for_it(page: Page, app: App, judged:
     assert "give your name" in told(page)
     page.get_by_label("Your name").fill("ann")
     page.keyboard.press("Enter")
-    expect(page.locator('[data-act="accept"]')).to_be_visible()
+    expect(page.locator('#mapd-triage[data-person="ann"] [data-act="accept"]')).to_be_visible()
     press(page, "a")
     settle(page)
     assert [j.person for j in judged()] == ["ann"]
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["reloaded", "killed"])
-def test_what_was_typed_survives_and_is_seen_not_to_be_saved(page: Page, app: App, killed: bool, judged: Judged) -> None:
+def test_what_was_typed_survives_and_is_seen_not_to_be_saved(
+    page: Page, app: App, killed: bool, judged: Judged
+) -> None:
     open_triage(page, app)
     press(page, "n")
     page.keyboard.type("the second step is not")
@@ -311,7 +326,9 @@ def disagree(session: Session, uid: str) -> Target:
     return target
 
 
-def test_where_people_disagree_an_adjudicator_has_the_last_word(page: Page, app: App, engine: Any, judged: Judged) -> None:
+def test_where_people_disagree_an_adjudicator_has_the_last_word(
+    page: Page, app: App, engine: Any, judged: Judged
+) -> None:
     open_triage(page, app)
     with db.writing(engine) as session:
         disagree(session, focus(page))
@@ -374,7 +391,9 @@ def test_history_tells_who_said_what(page: Page, app: App, judged: Judged) -> No
     expect(page.locator(".mapd-panel")).to_contain_text("nothing decided yet")
 
 
-def test_guidelines_stand_beside_and_a_new_version_is_announced(page: Page, app: App, engine: Any, judged: Judged) -> None:
+def test_guidelines_stand_beside_and_a_new_version_is_announced(
+    page: Page, app: App, engine: Any, judged: Judged
+) -> None:
     def write(words: str) -> None:
         with db.writing(engine) as session:
             latest = guidelines.current(session)
@@ -394,7 +413,9 @@ def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> No
     open_triage(page, app)
     press(page, "f")
     page.wait_for_timeout(500)
-    assert [url for url in requests if not url.startswith((app.url, app.url.replace("http", "ws"), "data:", "blob:"))] == []
+    assert [
+        url for url in requests if not url.startswith((app.url, app.url.replace("http", "ws"), "data:", "blob:"))
+    ] == []
 
 
 # What of the bar overlaps, and what of a text's line is cut.

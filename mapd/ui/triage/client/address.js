@@ -22,13 +22,14 @@ export function write(search, place) {
 }
 
 export class Address {
-  #last = 0; #timer = null; #place = null; #walk; #shown = null;
+  #last = 0; #timer = null; #place = null; #walk; #shown = null; #page = location.pathname;
 
   // `open` is called with the place that Back or Forward lead to.
   constructor(open) {
     this.#walk = () => {
       clearTimeout(this.#timer);
       this.#place = null;
+      if (location.pathname !== this.#page) return; // to another page: streamlit takes the element away
       this.#shown = location.search;
       open(read(location.search));
     };
@@ -44,7 +45,7 @@ export class Address {
   }
 
   flush() {
-    if (this.#place === null) return;
+    if (this.#place === null || location.pathname !== this.#page) return;
     const search = write(location.search, this.#place);
     this.#place = null;
     if (search === location.search) return;

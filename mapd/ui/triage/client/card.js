@@ -8,7 +8,7 @@
 import { chip, dots, label, note, sign, teacherChip, verdictChips } from "./chips.js";
 import { textsOf } from "./decisions.js";
 import { element } from "./dom.js";
-import { keyOf, nameOf } from "./keys.js";
+import { keyOf, nameOf } from "../keys.js";
 import { drawPassage } from "./passage.js";
 import { day, decided, plural, reasonOf } from "./words.js";
 

@@ -1,7 +1,7 @@
 // Rendered documents (the guidelines, a text's maths) in frames that run nothing: the server makes and cleans them.
 
 import { element, fill } from "./dom.js";
-import { listen } from "./keys.js";
+import { listen } from "../keys.js";
 
 export class Frames {
   #api; #root; #documents = new Map(); #rendered = null; #take = null;

@@ -6,7 +6,7 @@ import { drawHistory } from "./card.js";
 import { note } from "./chips.js";
 import { stepsOf } from "./decisions.js";
 import { element } from "./dom.js";
-import { TRIAGE, nameOf } from "./keys.js";
+import { TRIAGE, nameOf } from "../keys.js";
 import { count, day, plural } from "./words.js";
 
 const withdrawal = (triage, kind, target) => ({ key: "w", words: "withdraw what I said", press: () => triage.decide("withdraw", { kind, target: target.uid }, true) });

@@ -4,7 +4,7 @@
 import { bar } from "./chips.js";
 import { element, fill } from "./dom.js";
 import { keyButton } from "./card.js";
-import { keyOf } from "./keys.js";
+import { keyOf } from "../keys.js";
 import { count, saveLine } from "./words.js";
 
 const SEEN_LATE = 300; // ms: what is saved sooner needs no word

@@ -11,7 +11,7 @@ import { Deck } from "./deck.js";
 import { element, fill } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { Frames } from "./frames.js";
-import { actOf, keyOf, listen, scroll, scrolls } from "./keys.js";
+import { actOf, keyOf, listen, scroll, scrolls } from "../keys.js";
 import { Leases } from "./leases.js";
 import { Outbox, newToken } from "./outbox.js";
 import { PANELS, drawPanel, stepBeside } from "./panels.js";
@@ -57,7 +57,6 @@ export class Triage {
   leave() {
     this.#release();
     this.#timers.forEach(clearInterval);
-    this.address.flush();
     this.address.leave();
     this.leases.leave();
     this.outbox.flush();

@@ -1,4 +1,4 @@
-// The keys of a page: one table says what each key does, one listener performs it. The room vote uses it, too.
+// The keys of a page: one table says what each key does in triage, one listener hears them there and in the room vote.
 //
 //   const release = listen((key, event) => act(key));    // "a", "ArrowLeft", "?", …: true where the key was taken
 //
@@ -53,11 +53,11 @@ function isTyping(node) {
 
 const PRESSED = "button, a, summary, [role=button], [role=option], [role=menuitem]";
 
-// Listens on the window, and in a frame's document if that is given; returns what ends it.
-export function listen(take, on = window) {
+// Listens on the window, or in a frame's; returns what ends it. `isOurs`: keys that are the page's in a field, too.
+export function listen(take, on = window, isOurs = () => false) {
   const hear = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.key !== "Escape" && isTyping(event.target)) return;
+    if (event.key !== "Escape" && isTyping(event.target) && !isOurs(event.key, event.target)) return;
     if (["Enter", " "].includes(event.key) && event.target.closest?.(PRESSED)) return; // it presses what has the focus
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (!take(key, event)) return;

@@ -1,0 +1,46 @@
+"""The scripts that the browser runs: ES modules without a build step, each a file of its own, served as it stands.
+
+    st.App("app.py", routes=[*scripts.mounts()])
+    scripts.run("room")                            # on a page: client/room.js
+
+They come from the app's own address, so that the Content-Security-Policy needs no exception for them (headers.py). A
+module's body runs once for each load of the page, however often it is drawn.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+FOLDER = Path(__file__).parent / "client"
+TRIAGE = Path(__file__).parent / "triage" / "client"
+
+
+class Modules(StaticFiles):
+    """A folder of modules; a browser asks each time whether one has changed, so that an update is never half there."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the file's response."""
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def mounts() -> list[Mount]:
+    """Return the folders at their places below the app's root."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    root = f"/{base}/client" if base else "/client"
+    return [Mount(f"{root}/triage", Modules(directory=TRIAGE)), Mount(root, Modules(directory=FOLDER))]
+
+
+def tag(name: str) -> str:
+    """Return the HTML that runs a module: "triage/entry"."""
+    return f'<script type="module" src="./client/{name}.js"></script>'
+
+
+def run(name: str) -> None:
+    """Run a module on this page."""
+    st.html(tag(name), unsafe_allow_javascript=True)
