@@ -166,6 +166,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "jobs list",
     "jobs show {job}",
     "doctor",
+    "openapi",
 )
 WRITING = (
     "questions add more {folder}/more.jsonl --task numeric",

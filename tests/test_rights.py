@@ -84,7 +84,11 @@ ELSEWHERE = {
     "views.remove",
     "bulk.take_back",
     "judging.undo",
-}  # below, or by the above
+    "decisions.apply",
+    "classes.decide",
+    "leases.take",
+    "seats.sit",
+}  # below, by the above, or in tests/api
 
 
 def _job(session: Session) -> str:

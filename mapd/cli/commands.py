@@ -34,6 +34,7 @@ from mapd.cli import (
     people,
     questions,
     results,
+    routes,
     trash,
 )
 from mapd.cli.shared import AsJson, line, opened, person_of, show
@@ -78,6 +79,7 @@ app.command("results")(results.compare)
 app.command("demo")(demo.demo)
 app.add_typer(jobs.handling, name="jobs")
 app.command("worker")(jobs.run_worker)
+app.command("openapi")(routes.describe_routes)
 
 
 @app.command("app")

@@ -247,13 +247,11 @@ class _Exam:
     def _take_out(self, asked: Sequence[int]) -> Counter[BandKey]:
         """Delete what is there; returns what it counted."""
         names = {band: key for key, band in self.bands.items()}
-        rows = self.session.execute(
-            sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(
-                col(t.Queued.question_id).in_(asked), col(t.Queued.band_id).in_(names)
-            )
-        ).all()
+        # Of several questions SQLite would take the index of the bands, or of the exam's order, and read all of it.
+        queued = sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(col(t.Queued.question_id).in_(asked))
+        rows = [row for row in self.session.execute(queued).all() if row.band_id in names]
         held = Counter(names[row.band_id] for row in rows)
-        standing = (col(t.Standing.question_id).in_(asked), col(t.Standing.exam_id) == self.id)
+        standing = (col(t.Standing.question_id).in_(asked), col(t.Standing.exam_id) + 0 == self.id)
         columns = [t.metadata.tables["standing"].c[name] for name in figures.COLUMNS]
         old = self.session.execute(sa.select(*columns).where(*standing)).mappings()
         held.update(_as_bands([dict(row) for row in old]))

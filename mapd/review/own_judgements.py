@@ -40,11 +40,14 @@ def load(session: Session, exam_id: int, person: str) -> Sequence[JudgementRow]:
         kept = _KEPT.get(key, _Kept((), 0))
     brought = queries.count_brought(session, person)
     known = {row.judged.id: row for row in kept.rows} if brought == kept.brought else {}
-    fresh = queries.judgements_by(session, exam_id, person, since=max(known, default=0) - LATE)
-    if any(row.judged.id not in known for row in fresh) or brought != kept.brought:
-        known |= {row.judged.id: row for row in fresh}
-        rows = tuple(sorted(known.values(), key=lambda row: (row.created_at, row.judged.id)))  # as a merge leaves them
-        kept = _Kept(rows, brought)
+    since = max(known, default=0) - LATE
+    fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person, since=since)}
+    if any(id_ > since and (id_ not in fresh or fresh[id_].uid != row.uid) for id_, row in known.items()):
+        known = {}  # another database stands at this address by now
+        fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person)}
+    if brought != kept.brought or fresh.keys() - known.keys() or len(known) != len(kept.rows):
+        rows = sorted((known | fresh).values(), key=lambda row: (row.created_at, row.judged.id))  # as a merge has them
+        kept = _Kept(tuple(rows), brought)
     with _LOCK:
         _KEPT[key] = kept
         _KEPT.move_to_end(key)

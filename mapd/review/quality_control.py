@@ -47,6 +47,7 @@ class Hand:
     mine: Sequence[JudgementRow]
     settled: Sequence[JudgementRow]
     open: list[t.DealtCard]
+    texts: set[tuple[str, int]]  # as what which texts were dealt, answered or not
     dealt: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -59,7 +60,8 @@ class Hand:
         unanswered = [row for row in rows if not _is_answered(mine, row)]
         if practice.practises(setting.exam, mine) == 0:
             unanswered = [row for row in unanswered if row.kind != PRACTICE]
-        hand = cls(setting, person, mine, settled, unanswered)
+        texts = {(row.kind, row.explanation_id) for row in rows}
+        hand = cls(setting, person, mine, settled, unanswered, texts)
         hand.dealt.update(row.kind for row in unanswered)
         hand.dealt.update({kind: practice.dealt(mine, kind) for kind in (CHECK, REPEAT)})
         return hand
@@ -81,9 +83,8 @@ class Hand:
 
     def pool(self, kind: str) -> list[TextKey]:
         """Return the texts of which the first that can be had is dealt; what was dealt already is none of them."""
-        there = {row.explanation_id for row in self.open if row.kind == kind}
         texts = practice.pool(kind, self.mine, self.settled, self.person)
-        return [text for text in texts if text[1] not in there]
+        return [text for text in texts if (kind, text[1]) not in self.texts]
 
 
 def is_wanted(setting: Setting, seat: Seat) -> bool:
@@ -113,7 +114,7 @@ def deal(session: Session, hand: Hand, kind: str, seat: Seat) -> Dealing | None:
             )
             session.add(row)
             session.flush()
-            hand.open.append(row)
+            hand.texts.add((kind, text.text.id))
             hand.dealt[kind] += 1
             return Dealing(row.card, kind, mistake, text, part)
     return None

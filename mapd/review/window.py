@@ -227,8 +227,8 @@ class _Dealer:
         key = self._row_key(query.after or query.before, query.after_text)
         turn = None if key is None else Turn(key, back=query.before is not None)
         start = self._row_key(query.mistake, query.text) if asked is not None else None
-        if turn is None and start is not None:
-            turn = Turn((*start[:-1], start[-1] - 1)) if order is not listing.Order.HIGHEST else None
+        if turn is None and start is not None:  # from that row on: a hair before it
+            turn = Turn((*start[:-1], start[-1] + (1 if order is listing.Order.HIGHEST else -1)))
         rows = listing.page(*at, turn, order=order, number=query.number)
         before = listing.count(*at, order=order, before=rows[0].key) if rows and turn is not None else 0
         stops = [_Stop(row.attempt_id, row=row, number=before + n) for n, row in enumerate(rows, 1)]
@@ -363,12 +363,14 @@ class _Dealer:
         return card(dealing.part, dealing.mistake, seat, deal)
 
     def _card(self, part: Curated, mistake: Mistake, stop: _Stop) -> Card:
+        of_row = stop.row.explanation_id if stop.row else None
+        first_text = next((x.text.uid for x in mistake.texts if x.text.id == of_row), None)
         deal = Deal(
             id=t.new_uid(),
             number=stop.number,
             all=self.count.all,
-            text=stop.row.explanation_id if stop.row and self._is_of_texts() else None,
-            enter=self.query.text if stop.asked else None,
+            text=of_row if self._is_of_texts() else None,
+            enter=self.query.text if stop.asked and self.query.text else first_text,
             holders=tuple(row.holder for row in self.held[mistake.attempt.id]),
         )
         return card(part, mistake, self.seat, deal)

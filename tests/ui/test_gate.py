@@ -21,8 +21,10 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from mapd.api import access
+from mapd.people import Person, Role
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, sign_ins
 from mapd.ui import gate
 from mapd.ui.gate import Need, need_of, own_origins
 from tests import samples
@@ -417,3 +419,47 @@ def test_a_stranger_says_little(guarded: App) -> None:
         socket_.send(long.SerializeToString())
         with pytest.raises(ConnectionClosed, match="1009"):
             drawn(socket_)
+
+
+# -- the routes of triage's client ------------------------------------------------------------------------------------
+
+
+def token_of(app: App, person: Person, sign_in: str) -> str:
+    """A token as the triage page mints it."""
+    engine = db.open_store(Settings(home=app.home, database_url=None))
+    with db.writing(engine) as session:
+        token = access.mint(session, person, 1, sign_in)
+    engine.dispose()
+    return token
+
+
+def test_a_route_answers_to_whom_the_page_gave_its_token(guarded: App) -> None:
+    claims = claims_of("ann@x.org")
+    cookie, key = cookie_of(guarded, claims), sign_ins.key_of(claims)
+    ann, bob = Person("ann@x.org", Role.OWNER), Person("bob@x.org", Role.ANNOTATOR)
+    token = token_of(guarded, ann, key)
+
+    def counts(**more: str) -> int:
+        return ask(guarded, "/api/counts", **{"Cookie": cookie, access.HEADER: token} | more)[0]
+
+    assert counts() == HTTPStatus.OK
+    assert counts(**{access.HEADER: ""}) == HTTPStatus.UNAUTHORIZED
+    assert counts(Cookie="") == HTTPStatus.UNAUTHORIZED
+    assert counts(Cookie=cookie_of(guarded, claims_of("bob@x.org"))) == HTTPStatus.UNAUTHORIZED
+    assert counts(Cookie=cookie_of(guarded, claims_of("ann@x.org"))) == HTTPStatus.UNAUTHORIZED, "of another sign-in"
+    assert counts(Cookie=cookie_of(guarded, claims, "another secret, as long as the first one")) == 401
+    assert counts(**{access.HEADER: token_of(guarded, bob, key)}) == HTTPStatus.UNAUTHORIZED
+    assert counts(Origin="http://evil.org") == HTTPStatus.FORBIDDEN
+    body = json.dumps({"front": None}).encode()
+    given = {"Cookie": cookie, access.HEADER: token, "Content-Type": "application/json"}
+    assert ask(guarded, "/api/lease", "POST", body=body, Origin=guarded.url, **given)[0] == HTTPStatus.OK
+    for origin in ({}, {"Origin": "http://evil.org"}, {"Origin": "null"}):
+        assert ask(guarded, "/api/lease", "POST", body=body, **given, **origin)[0] == HTTPStatus.FORBIDDEN
+    assert ask(guarded, "/auth/logout", Cookie=cookie)[0] in (HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT)
+    assert counts() == HTTPStatus.UNAUTHORIZED, "signed out, the token is dead"
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/other", "/api/openapi.json", "/api/docs", "/api/window/x"])
+def test_there_is_no_other_route(local: App, path: str) -> None:
+    status, text = ask(local, path)
+    assert status in (HTTPStatus.NOT_FOUND, HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.UNAUTHORIZED), text

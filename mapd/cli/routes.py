@@ -1,0 +1,10 @@
+"""`mapd openapi`: the routes that triage's client speaks to, described."""
+
+from mapd.cli.shared import AsJson, show
+
+
+def describe_routes(as_json: AsJson = False) -> None:
+    """Describe the app's routes in OpenAPI, as the code has them."""
+    from mapd.api import routes  # its library is not needed for the other commands
+
+    show(routes.describe(), as_json, "The routes below /api; --json prints all of it.")
