@@ -22,17 +22,16 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.store.listing import OF_QUESTIONS, OF_TEXTS
-from mapd.ui.triage import acts
 from mapd.verdicts import Act
 from tests import looped, samples
+from tests.api.client import decision, undo
 from tests.conftest import ReadyMade, import_files
 from tests.finetune import tiny
-from tests.pages.running import ROOT, errors
+from tests.pages.running import ROOT, errors, triage
 from tests.pages.test_busy import locked
 from tests.pages.test_odd_stores import PAGES
-from tests.pages.test_triage import button
 
-TRIAGE, BROWSE = "pages/review/triage.py", "pages/review/browse.py"
+BROWSE = "pages/review/browse.py"
 
 
 @pytest.fixture(scope="session")
@@ -52,12 +51,6 @@ def project(engine: sa.Engine, home: Path, full: Path) -> sa.Engine:
     """The full project on either database."""
     copy(db.connect(f"sqlite:///{full}"), engine)
     return engine
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A press counts as soon as its button is there."""
-    monkeypatch.setattr(acts, "DWELL", 0)
 
 
 def copy(source: sa.Engine, target: sa.Engine) -> None:
@@ -104,7 +97,7 @@ def test_every_page_and_queue_of_a_full_project(project: sa.Engine) -> None:
         for path in PAGES:
             draws(app.switch_page(path).run(), (path, exam))
     for queue in QUEUES:
-        draws(opened(queue=queue).switch_page(TRIAGE).run(), queue)
+        assert triage().window(queue=queue)["problems"] == [], queue
 
 
 FILTERS: tuple[dict[str, str], ...] = (
@@ -116,11 +109,14 @@ FILTERS: tuple[dict[str, str], ...] = (
 )
 
 
-@pytest.mark.usefixtures("at_once")
 def test_presses_and_filters(project: sa.Engine) -> None:
-    app = opened().switch_page(TRIAGE).run()
-    for key in ("a", "u", "y", "s"):
-        draws(button(app, key).click().run(), key)
+    client = triage()
+    first, second = client.window()["cards"][:2]
+    accepted = decision(first, "accept")
+    undone = undo(accepted)
+    answers = client.decide(accepted, undone, undo(undone), decision(second, "skip"))["answers"]
+    assert [answer["status"] for answer in answers] == ["saved"] * 4
+    assert client.post("lease", {"front": second["mistake"], "queue": second["queue"]})["held"]
     with db.reading(project) as session:
         rows = session.exec(select(t.Judgement.decision).order_by(col(t.Judgement.id))).all()
         assert rows[:1] == ["accept"]

@@ -21,7 +21,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.verdicts import Act
 from tests.choices import GOLDS, WRONG, fill
-from tests.pages.running import open_page, shown
+from tests.pages.running import open_page, shown, triage
 
 RAW = re.compile(r'(?:gold|answer)"?:? ?"?[0-2]"?[\s<,}]')  # an index where a letter belongs
 
@@ -56,7 +56,6 @@ def test_pages_show_letter_and_text(home: Path, monkeypatch: pytest.MonkeyPatch)
     engine.dispose()
     monkeypatch.setattr(students, "is_here", lambda *_: False)
     for page, show, places in (
-        ("review/triage", "", (r'mapd-answer">B. granite 0', r'mapd-answer">A. oak 0')),
         ("review/browse", "mistakes", (r'title="A. oak 0 [^"]*, gold B. granite 0"',)),
         ("review/browse", "rationales", (r'title="B. granite 0 [^"]*, gold B. granite 0"',)),
         ("review/browse", "questions", (r'c-gold"[^>]*>B. granite 0<', r'mapd-note">A. oak 0<')),
@@ -65,6 +64,8 @@ def test_pages_show_letter_and_text(home: Path, monkeypatch: pytest.MonkeyPatch)
     ):
         html = shown(open_page(f"pages/{page}.py", exam=uid, **({"show": show} if show else {})))
         assert all(re.search(place, html) for place in places), (page, show)
+    card = triage(exam=uid).window()["cards"][0]
+    assert (card["question"]["gold"], card["attempt"]["answer"]) == ("B. granite 0", "A. oak 0")
 
 
 def test_a_corrected_choice_is_kept_as_a_letter_and_shown_with_its_text(home: Path) -> None:
@@ -82,9 +83,10 @@ def test_a_corrected_choice_is_kept_as_a_letter_and_shown_with_its_text(home: Pa
         assert session.exec(select(t.Judgement.value).order_by(col(t.Judgement.id))).all() == list("BDCA")
         attempts = {m.question.source_id: m.attempt.uid for m in mistakes}
     for number, words in (("1", "B. granite 1"), ("2", "D. both A and B"), ("0", "C. moss 0")):
-        html = shown(open_page("pages/review/triage.py", exam=exam.uid, mistake=attempts[number]))
-        (history,) = re.findall(r'<ul class="mapd-history">.*?</ul>', html)
-        assert words in history, number
+        client = triage(exam=exam.uid)
+        (card, *_) = client.window(mistake=attempts[number])["cards"]
+        past = client.get("history", card=card["id"], mistake=card["mistake"], text=card["enter"])
+        assert words in [word["value"] for word in past["words"]], number
     rows = shown(open_page("pages/review/browse.py", exam=exam.uid, show="questions", people="judged"))
     assert "D. both A and B by ann" in rows
 

@@ -88,12 +88,6 @@ class Watched:
         resting.visit(self.page, path)
         self.unhurt(sidebar=sidebar)
 
-    def press(self, key: str) -> None:
-        """Press a key that makes the script run."""
-        with resting.after(self.page):
-            self.page.keyboard.press(key)
-        self.unhurt(sidebar=0)
-
     def unhurt(self, *, sidebar: int = 208) -> None:
         """What must hold on every page, as it comes and unfolded."""
         where = self.page.url
@@ -142,11 +136,11 @@ def in_triage(watched: Watched, mistakes: Sequence[str]) -> None:
     for number, uid in enumerate(mistakes):
         watched.visit(f"triage?mistake={uid}", sidebar=0)
         expect(page.locator(".mapd-question")).to_contain_text("marker-")
-        expect(page.locator(".st-key-mapd_triage_actions")).to_be_in_viewport()
+        expect(page.locator(".mapd-foot")).to_be_in_viewport()
         if number % 9 == 0:
-            watched.press("f")
+            page.keyboard.press("f")
             page.keyboard.press("h")
-            expect(page.locator('[class*="st-key-hotpanel_h"]')).to_be_visible()
+            expect(page.locator('.mapd-panel[data-panel="history"]')).to_be_visible()
             watched.unhurt(sidebar=0)
             page.keyboard.press("h")
 

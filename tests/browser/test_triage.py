@@ -293,9 +293,12 @@ def test_who_has_no_name_reads_and_is_asked_for_it(page: Page, app: App, judged:
     page.get_by_label("Your name").fill("ann")
     page.keyboard.press("Enter")
     expect(page.locator('#mapd-triage[data-person="ann"] [data-act="accept"]')).to_be_visible()
+    page.wait_for_timeout(500)  # what was read without a name is noted for ann
+    press(page, "j")
+    expect(page).to_have_url(re.compile("judge=first"))
     press(page, "a")
     settle(page)
-    assert [j.person for j in judged()] == ["ann"]
+    assert [(j.person, j.revealed) for j in judged()] == [("ann", True)]
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["reloaded", "killed"])

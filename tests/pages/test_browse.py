@@ -16,7 +16,7 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import browsing
 from mapd.verdicts import Act, Reason
-from tests.pages.running import errors, open_page, shown
+from tests.pages.running import errors, open_page, shown, triage
 
 
 def browse(**params: str) -> AppTest:
@@ -254,7 +254,7 @@ def test_a_row_has_its_questions_own_number_which_can_be_searched(full_home: Pat
         assert numbers(app) == ["8"] * each
         assert f"<b>{each}</b> of {12 * each} {show}" in shown(app)
         assert 'title="question 8, at place 5 of its set"' in shown(app)
-    assert "question 8<" in shown(open_page("pages/review/triage.py", mistake=mistake_of("8")))
+    assert triage().window(mistake=mistake_of("8"))["cards"][0]["question"]["number"] == "8"
     app = browse(no="7")
     assert any("Nothing fits" in i.value for i in app.info)
     app.text_input(key="no").set_value(" 22 ").run()
@@ -294,7 +294,6 @@ def test_the_first_repair_by_a_person_gives_no_teacher_another_colour(full_home:
         "loop/overview": {},
         "loop/committee": {},
         "curate/threshold": {},
-        "review/triage": {},
     }
     before = {page: colours(page, **params) for page, params in pages.items()}
     assert all(told.keys() >= {"gpt", "gemini", "mistral"} for told in before.values())

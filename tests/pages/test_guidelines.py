@@ -8,7 +8,7 @@ from mapd.curation import guidelines
 from mapd.people import Person, owner
 from mapd.settings import Settings
 from mapd.store import db
-from tests.pages.running import errors, open_page, shown
+from tests.pages.running import errors, open_page
 
 ANN = owner("ann")
 
@@ -60,20 +60,3 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(full_home: Path) 
     assert "bob saved another version" in errors(app)[0]
     with db.reading(db.open_store(Settings())) as session:
         assert [v.text for v in guidelines.versions(session)] == ["theirs", "one"]
-
-
-def test_in_triage_a_key_shows_and_hides_them(full_home: Path) -> None:
-    def key(app: AppTest) -> list:
-        return [b for b in app.button if b.key.startswith("hot_i_")]
-
-    assert not key(open_page("pages/review/triage.py")), "nothing was written yet"
-    save("count **each** step")
-    app = open_page("pages/review/triage.py")
-    assert "count" not in frames(app)
-    key(app)[0].click().run()
-    assert "strong" in frames(app)
-    next(b for b in app.button if b.key.startswith("hot_right_")).click().run()
-    assert "strong" in frames(app), "they stay as one moves on"
-    key(app)[0].click().run()
-    assert "strong" not in frames(app)
-    assert "guidelines" in shown(app)

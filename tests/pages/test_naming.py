@@ -13,7 +13,8 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from tests.pages.running import errors, open_page, shown
+from tests.api.client import decision
+from tests.pages.running import client_of, errors, open_page, shown
 
 
 def rows(table: type[t.Table]) -> list[t.Table]:
@@ -34,37 +35,17 @@ def give_name(app: AppTest, key: str, name: str) -> AppTest:
     return form.click().run()
 
 
-@pytest.fixture(autouse=True)
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mapd.ui.triage.acts.DWELL", 0)
-
-
 def test_one_reads_without_a_name_and_gives_one_to_judge(full_home: Path) -> None:
     app = open_page("pages/review/triage.py", name=None, queue="everything")
-    assert "How many" in shown(app), "the mistake can be read"
-    assert not [label for label in labels(app) if re.search("accept|reject|skip|repair|misread|bad", label)]
-    assert not rows(t.Lease)
-    assert not rows(t.Seen)
+    nobody = client_of(app)
+    (card, *_) = nobody.window()["cards"]
+    body = {"decisions": [decision(card, "accept")]}
+    refused = nobody.http.post("/api/decisions", json=body, headers=nobody.headers)
+    assert "give yours first" in refused.json()["error"]["line"], "it can be read, and no more"
     give_name(app, "triage", " Ann ")
-    next(b for b in app.button if "accept" in b.label).click().run()
+    assert client_of(app).decide(decision(card, "accept"))["answers"][0]["status"] == "saved"
     assert [row.person for row in rows(t.Judgement)] == ["ann"]
     assert 'data-mapd-keep="mapd_person" data-mapd-value="ann"' in shown(app), "this browser keeps it"
-
-
-def test_two_browsers_that_gave_no_name_are_nobody_not_one_person(full_home: Path) -> None:
-    for name in ("ann", "bob"):
-        app = open_page("pages/review/triage.py", name=None, queue="everything")
-        give_name(app, "triage", name)
-        next(b for b in app.button if "skip" in b.label).click().run()
-    assert [row.person for row in rows(t.Judgement)] == ["ann", "bob"]
-
-
-def test_what_was_seen_without_a_name_is_not_judged_first_afterwards(full_home: Path) -> None:
-    app = open_page("pages/review/triage.py", name=None, queue="everything", judge="assisted")
-    give_name(app, "triage", "ann")
-    next(b for b in app.button if "accept" in b.label).click().run()
-    assert [row.revealed for row in rows(t.Judgement)] == [True]
-    assert {row.person for row in rows(t.Seen)} == {"ann"}
 
 
 def test_others_judgements_that_browse_showed_without_a_name_are_noted_once_there_is_one(full_home: Path) -> None:

@@ -15,10 +15,9 @@ from mapd.store import db
 from mapd.store import tables as t
 from tests import samples
 from tests.conftest import import_files
-from tests.pages.running import ROOT, errors, shown
+from tests.pages.running import ROOT, errors, shown, triage
 
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "pages").rglob("*.py"))
-TRIAGE = "pages/review/triage.py"
 BROKEN = re.compile(r"\b(?:None(?! yet)|nan|NaN|inf|undefined|Traceback)\b|\d / 0\b|%\w|\{\w*\}")
 
 
@@ -64,7 +63,7 @@ def said(app: AppTest) -> str:
 
 
 SAYS = {  # store -> page or queue -> what it must say there
-    "every score is 5": {"disagree": "Nothing is in this queue", "pages/loop/committee.py": "0% (0 of 2)"},
+    "every score is 5": {"pages/loop/committee.py": "0% (0 of 2)"},
     "no score can be read": {
         "disagree": "No rationale of this exam has a valid vote yet",
         "pages/loop/committee.py": "4 no vote",
@@ -73,7 +72,6 @@ SAYS = {  # store -> page or queue -> what it must say there
     "no reviewer": {"accepted-wrong": "No rationale of this exam has a valid vote yet"},
     "no gold": {
         "accepted-wrong": "No question of this exam has a gold answer to compare with",
-        "everything": "gold none given",
         "pages/curate/snapshots.py": "– of them wrong",
         "pages/curate/threshold.py": "accepted, wrong answer – – – rejected, right answer – – –",
         "pages/loop/overview.py": "no gold",
@@ -87,11 +85,12 @@ def test_every_page_and_every_queue_says_something(odd: str) -> None:
     app, found = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60), {}
     for path in PAGES:
         found[path] = fine(app.switch_page(path).run(), path)
-    app.switch_page(TRIAGE).run()
     for queue in () if odd == "empty" else QUEUES:
-        chooser = next(box for box in app.selectbox if box.label == "Queue")
-        found[queue] = fine(chooser.set_value(queue).run(), queue)
-        assert re.search(r"1 / \d mistakes|Nothing is in this queue", found[queue]), queue
+        window = triage().window(queue=queue)
+        assert window["problems"] == [], queue
+        assert bool(window["cards"]) is (window["queue"]["all"] > 0), queue
+        found[queue] = str(window["lacking"])
+        assert all(card["question"]["gold"] == "" for card in window["cards"] if odd == "no gold")
     for where, words in SAYS[odd].items():
         assert words in found[where], (where, found[where])
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from mapd.settings import Settings
@@ -12,8 +11,7 @@ from tests.conftest import import_files
 from tests.pages.running import open_page, shown
 
 
-@pytest.mark.parametrize("place", ["triage", "room"])
-def test_one_text_is_rendered_and_as_it_was_written_again(place: str, home: Path, tmp_path: Path) -> None:
+def test_one_text_is_rendered_and_as_it_was_written_again(home: Path, tmp_path: Path) -> None:
     row = samples.row(0)
     for name in samples.TEACHERS:
         row[f"{name}_rationale"][0] += f" {name}: $\\frac{{1}}{{2}}$ for $5."
@@ -21,7 +19,7 @@ def test_one_text_is_rendered_and_as_it_was_written_again(place: str, home: Path
     with db.writing(engine) as session:
         import_files(session, *samples.write(tmp_path, [row]))
     engine.dispose()
-    app = open_page(f"pages/review/{place}.py")
+    app = open_page("pages/review/room.py")
     assert frames(app) == []
     assert "$\\frac" in shown(app)
     press(app)
@@ -33,7 +31,7 @@ def test_one_text_is_rendered_and_as_it_was_written_again(place: str, home: Path
 
 
 def test_what_has_nothing_to_render_has_no_button(full_home: Path) -> None:
-    app = open_page("pages/review/triage.py")
+    app = open_page("pages/review/room.py")
     assert not [button for button in app.button if button.key and button.key.startswith("hot_m_")]
 
 

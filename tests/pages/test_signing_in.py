@@ -19,7 +19,7 @@ from mapd.store import tables as t
 from mapd.ui import cookie
 from mapd.ui.signing_in import is_here, providers
 from mapd.verdicts import Act
-from tests.pages.running import ROOT, errors, shown
+from tests.pages.running import ROOT, errors, has_triage, shown
 
 PEOPLE = {"MAPD_OWNERS": "ann@x.org", "MAPD_ANNOTATORS": "bob@x.org"}
 PAGES = ("loop/data", "loop/exam", "curate/threshold", "train/results", "review/room")
@@ -43,10 +43,6 @@ def visit(page: str, email: str | None, wanted: str = "", **params: str) -> AppT
         app.switch_page(f"pages/{page}.py").run()
     assert not app.exception
     return app
-
-
-def in_triage(app: AppTest) -> bool:
-    return any(box.label == "Queue" for box in app.selectbox)
 
 
 def links(app: AppTest) -> list[str]:
@@ -83,17 +79,14 @@ def test_one_who_judges_sees_what_judging_needs(full_home: Path) -> None:
     assert "<b>bob@x.org</b>, who judges" in shown(app)
     assert "Save as a new version" not in [b.label for b in app.button]
     assert not visit("review/people", "bob@x.org").number_input
-    queues = visit("review/triage", "bob@x.org").selectbox
-    assert not [q for box in queues for q in box.options if "people disagree" in q]
-    assert "unknown queue: conflicts" in errors(visit("review/triage", "bob@x.org", queue="conflicts"))[0]
     for page in PAGES:
         (said,) = errors(visit(page, "bob@x.org"))
         assert "is for this project's owners" in said.replace("&#x27;", "'")
 
 
-def test_one_who_judges_begins_in_triage(full_home: Path) -> None:
+def test_one_who_judges_begins_has_triage(full_home: Path) -> None:
     app = visit("loop/overview", "bob@x.org", judge="first")
-    assert in_triage(app)
+    assert has_triage(app)
     assert app.query_params["judge"] == ["first"] or app.query_params["judge"] == "first", "what was asked is kept"
 
 
@@ -102,7 +95,7 @@ def test_who_signed_in_is_taken_to_what_they_had_asked_for(full_home: Path) -> N
     assert [h.value for h in app.header] == ["People"]
     assert app.query_params["record"] == "bob@x.org"
     for nowhere in ("nowhere?a=1", "//evil.org", "http://evil.org?", "%00"):
-        assert in_triage(visit("loop/overview", "bob@x.org", wanted=nowhere)), nowhere
+        assert has_triage(visit("loop/overview", "bob@x.org", wanted=nowhere)), nowhere
     assert [h.value for h in visit("review/people", "bob@x.org", wanted="browse?").header] == ["People"]
 
 
@@ -122,22 +115,18 @@ def reading(full_home: Path) -> Iterator[Session]:
 
 
 def press(app: AppTest, label: str) -> None:
-    """Press a button of a page that has been read for a while."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mapd.ui.triage.acts.DWELL", 0)
-        next(button for button in app.button if re.search(label, button.label)).click().run()
+    """Press a button of the page."""
+    next(button for button in app.button if re.search(label, button.label)).click().run()
     assert not app.exception
 
 
-def test_who_lost_their_role_does_nothing_more_on_a_page_that_is_open(
-    reading: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_lost_their_role_is_shown_nothing_more(full_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = visit("review/triage", "bob@x.org")
+    assert has_triage(app)
     monkeypatch.setenv("MAPD_ANNOTATORS", "")
-    press(app, "accept")
-    assert reading.exec(select(t.Judgement)).all() == []
+    app.run()
     assert "bob@x.org is none of this project" in errors(app)[0]
-    assert not in_triage(app)
+    assert not has_triage(app)
 
 
 def test_an_owner_who_only_judges_now_does_so_from_the_next_act_on(
@@ -152,15 +141,14 @@ def test_an_owner_who_only_judges_now_does_so_from_the_next_act_on(
     assert "<b>ann@x.org</b>, who judges" in shown(app)
 
 
-def test_who_signed_out_in_another_tab_does_nothing_more_here(reading: Session) -> None:
+def test_who_signed_out_in_another_tab_is_shown_nothing_more_here(full_home: Path) -> None:
     app = visit("review/triage", "bob@x.org")
     with db.writing(db.open_store(Settings())) as session:
         sign_ins.end(session, app.user)
-    press(app, "accept")
-    assert reading.exec(select(t.Judgement)).all() == []
+    app.run()
     assert [b.label for b in app.button] == ["Sign in"]
     assert any("You signed out" in m.value for m in app.markdown)
-    assert not in_triage(app)
+    assert not has_triage(app)
 
 
 def test_named_people_without_a_way_to_sign_in_shut_the_app(full_home: Path) -> None:

@@ -4,13 +4,20 @@
 //   leases.take({ front: "9d2e", next: ["11aa", "22bb"], queue: "smart", judge: "assisted" });
 
 const RENEWAL = 60_000; // ms
+const MOST = 50; // mistakes in a request
+const READ = "mapd read without a name";
 
 export class Leases {
-  #api; #onanswer; #wish = null; #asked = null; #until = new Map(); #shown = new Set(); #timer;
+  #api; #onanswer; #may; #wish = null; #asked = null; #until = new Map(); #shown; #timer;
 
-  constructor(api, onanswer) {
+  // `may`: whether there is somebody to have a lease. What nobody in particular has read is noted in this tab, and told
+  // for whoever gives a name here: what they say of it was not judged first.
+  constructor(api, onanswer, may) {
     this.#api = api;
     this.#onanswer = onanswer;
+    this.#may = may;
+    this.#shown = new Set(JSON.parse(sessionStorage.getItem(READ) ?? "[]"));
+    if (may) sessionStorage.removeItem(READ);
     this.#timer = setInterval(() => this.#ask(), RENEWAL);
   }
 
@@ -22,7 +29,8 @@ export class Leases {
     if (wish.front === this.#wish?.front && wish.next.join() === this.#wish.next.join()) return;
     if (wish.front) this.#shown.add(wish.front);
     this.#wish = wish;
-    this.#ask();
+    if (this.#may) this.#ask();
+    else sessionStorage.setItem(READ, JSON.stringify([...this.#shown]));
   }
 
   leave() {
@@ -33,13 +41,13 @@ export class Leases {
   }
 
   async #ask() {
-    if (this.#asked || !this.#wish) return;
+    if (this.#asked || !this.#wish || !this.#may) return;
     const wish = this.#asked = this.#wish;
     const wanted = [wish.front, ...wish.next];
     const leave = [...this.#until.keys()].filter((mistake) => !wanted.includes(mistake));
-    const shown = [...this.#shown];
+    const shown = [...this.#shown].slice(0, MOST);
     try {
-      const reply = await this.#api.lease({ ...wish, leave, shown: shown.slice(-50) });
+      const reply = await this.#api.lease({ ...wish, leave, shown });
       const until = performance.now() + reply.seconds * 1000; // the server's clock may differ
       this.#until = new Map(reply.held.map(({ mistake }) => [mistake, until]));
       for (const mistake of shown) this.#shown.delete(mistake);
@@ -49,6 +57,6 @@ export class Leases {
     } finally {
       this.#asked = null;
     }
-    if (this.#wish !== wish) this.#ask();
+    if (this.#wish !== wish || (this.#shown.size && this.#until.size)) this.#ask();
   }
 }

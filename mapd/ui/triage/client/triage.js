@@ -42,7 +42,7 @@ export class Triage {
       onchange: () => this.screen?.drawSaved(this.outbox), onanswer: (reply, sent) => this.#take(reply, sent),
     });
     this.deck = new Deck(() => this.outbox.entries);
-    this.leases = new Leases(this.api, (reply) => this.#takeLeases(reply));
+    this.leases = new Leases(this.api, (reply) => this.#takeLeases(reply), this.may);
     this.address = new Address((place) => this.#walk(place));
     this.frames = new Frames(this.api, root);
     this.screen = new Screen(root, this);
