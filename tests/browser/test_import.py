@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests import samples
 from tests.browser import resting
 from tests.browser.conftest import App
-from tests.browser.test_triage import READ, press
+from tests.browser.presses import press, settle, told
 
 
 def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
@@ -30,16 +30,14 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     page.get_by_role("button", name="Import").click(delay=50)
     expect(page.get_by_text("Imported:")).to_be_visible()
 
-    with resting.after(page, READ):
+    with resting.after(page):
         page.get_by_role("link", name="Begin to judge").click(delay=50)
-    press(page, "a")
-    press(page, "a")
-    page.keyboard.press("r")
-    expect(page.locator('[class*="st-key-hotpanel_r"]')).to_be_visible()
-    press(page, "4")
-    expect(page.locator(".mapd-saved")).to_contain_text("rejected no work")
+    expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+    press(page, "a", "a", "r", "4")
+    assert "rejected · no work" in told(page)
     press(page, "u")
-    expect(page.locator(".mapd-saved")).to_contain_text("undone")
+    assert "undone" in told(page)
+    settle(page)
 
     resting.load(page, f"{app.url}/threshold")
     slider = page.get_by_role("slider").first
@@ -64,10 +62,10 @@ def test_from_upload_to_a_snapshot(page: Page, shared: App, sample_files: tuple[
     with zipfile.ZipFile(download.value.path()) as archive:
         manifest, lines = archive.read("manifest.json"), archive.read("pairs.jsonl")
     assert f"snapshot={hashlib.sha256(manifest).hexdigest()}" in page.url
-    told = json.loads(manifest)
-    assert told["policy"]["threshold"] == 3.5
-    assert told["counts"]["pairs"] == len(lines.splitlines()) > 0
-    assert [j["decision"] for j in told["judgements"]] == ["accept", "accept"], "what was undone isn't in it"
+    frozen = json.loads(manifest)
+    assert frozen["policy"]["threshold"] == 3.5
+    assert frozen["counts"]["pairs"] == len(lines.splitlines()) > 0
+    assert [j["decision"] for j in frozen["judgements"]] == ["accept", "accept"], "what was undone isn't in it"
 
 
 def test_the_same_files_again_lead_to_the_same_exam(page: Page, shared: App, sample_files: tuple[Path, Path]) -> None:

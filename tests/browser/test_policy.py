@@ -12,7 +12,7 @@ from mapd.ui.rendered import TAGS, document
 from tests import hostile, samples
 from tests.browser import resting
 from tests.browser.conftest import STARTS, App
-from tests.browser.test_triage import open_triage, press
+from tests.browser.presses import open_triage, press
 from tests.conftest import import_files
 
 ELEMENTS = """() => [...document.querySelectorAll("iframe")].flatMap(
@@ -54,9 +54,9 @@ def written(shared: App, tmp_path: Path) -> App:
 def test_what_leaves_is_stopped_and_what_is_ours_is_not(page: Page, written: App, requests: list[str]) -> None:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
-    open_triage(page, written)
+    open_triage(page, f"{written.url}/triage")
     press(page, "m")
-    frame = page.frame_locator(".st-key-mapd_rendered_focus iframe")
+    frame = page.frame_locator(".mapd-right iframe")
     expect(frame.locator("mfrac")).to_be_visible()
     expect(frame.locator("body")).to_contain_text("for $5 and $3. ![x](http://evil.test/x.png)")
     frame.locator("body").click()

@@ -1,6 +1,6 @@
 // The five routes that triage asks, with the token of the page. A failure is one line, and says whether to try again.
 //
-//   const api = new Api("./api", token);
+//   const api = new Api("./api", token, (line) => …);
 //   await api.window({ queue: "smart", number: 12 });
 
 const PATIENCE = 20_000; // ms: a server that answers nothing for so long is asked again
@@ -15,9 +15,11 @@ export class ApiError extends Error {
 }
 
 export class Api {
-  constructor(base, token) {
+  // `ondead`: told once the token opens nothing any more: who sits here is to read and decide nothing more.
+  constructor(base, token, ondead) {
     this.base = base;
     this.token = token;
+    this.ondead = ondead;
   }
 
   window(query) { return this.#get("window", query); }
@@ -53,6 +55,7 @@ export class Api {
     }
     if (response.ok && body !== null) return body;
     const fault = body?.error ?? { code: "busy", line: `the server answered with ${response.status}: try again later` };
+    if (fault.code === "dead") this.ondead(fault.line);
     throw new ApiError(fault.code, fault.line, response.ok || TEMPORARY.includes(response.status));
   }
 }

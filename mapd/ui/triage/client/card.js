@@ -52,7 +52,7 @@ function drawQuestion({ question, blind }, view) {
     row(element("span", {}, label("gold answer"), " ",
       gold ? element("b", { class: "mapd-answer" }, gold) : element("span", { class: "mapd-more" }, "none given"),
       given && [" ", element("s", { class: "mapd-note" }, given), note(" corrected")], own(question, "question", view)),
-    view.may && keyButton(keyOf("question"), "wrong question or gold", () => view.act("question"), opens(view, "question"))),
+    view.may && keyButton(keyOf("question"), "wrong question or gold", () => view.act("question"), opens("question"))),
     drawDisagreement(question, "question", view),
     !blind && !question.adjudicate && drawWords(question.people, "question", view),
   ];
@@ -64,14 +64,14 @@ function drawAttempt({ attempt, blind }, view) {
     row(element("span", {}, label("student’s answer"), " ",
       answer === null ? [chip("no_answer"), limit && note(limit)] : [element("b", { class: "mapd-answer" }, answer), " ", sign("incorrect")],
       reread && note(" as people read it"), doubt && note(` possibly not a mistake: we read ${doubt}`), own(attempt, "attempt", view)),
-    view.may && keyButton(keyOf("attempt"), "not a mistake", () => view.act("attempt"), opens(view, "attempt"))),
+    view.may && keyButton(keyOf("attempt"), "not a mistake", () => view.act("attempt"), opens("attempt"))),
     drawDisagreement(attempt, "attempt", view),
     !blind && !attempt.adjudicate && drawWords(attempt.people, "attempt", view),
     scroller("mapd-response", "the student’s response", drawPassage(text)),
   ];
 }
 
-const opens = (view, panel) => ({ "aria-haspopup": "dialog", "aria-expanded": String(view.panel === panel) });
+const opens = (panel) => ({ "aria-haspopup": "dialog", "aria-expanded": "false", "data-opens": panel });
 
 function own({ said }, about, view) {
   return said && note(` · you: ${decided(said, about, view.reasons)}`);
@@ -177,7 +177,7 @@ function drawCovered(text, view) {
   return row(note(words), view.may && text.kind === "rationale" && misread(view));
 }
 
-const misread = (view) => keyButton(keyOf("answer"), "answer misread", () => view.act("answer"), opens(view, "answer"));
+const misread = (view) => keyButton(keyOf("answer"), "answer misread", () => view.act("answer"), opens("answer"));
 
 function drawFindings(text, view) {
   const { checks, limit, reviews, committee, people, kind } = text;

@@ -26,6 +26,9 @@ export class Frames {
     return known ? this.#frame(known, "the text, rendered") : element("p", { class: "mapd-note mapd-focus" }, "rendering …");
   }
 
+  // What tells one drawing of a text from another.
+  stateOf({ uid }) { return this.#rendered === uid ? [this.#key(uid), this.#documents.has(this.#key(uid))] : null; }
+
   async toggle({ uid }, draw) {
     this.#rendered = this.#rendered === uid ? null : uid;
     draw();

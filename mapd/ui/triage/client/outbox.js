@@ -75,6 +75,13 @@ export class Outbox {
     if (decisions.length && !this.stop) this.#send(decisions, true).catch(() => {});
   }
 
+  // Nothing is sent any more; what is here stays for the next time.
+  halt(line) {
+    clearTimeout(this.#timer);
+    this.stop = line;
+    this.#onchange();
+  }
+
   close() {
     clearTimeout(this.#timer);
     this.stop = "left";
@@ -88,7 +95,7 @@ export class Outbox {
     while (this.#again && !this.stop) {
       this.#again = false;
       await this.#lock(async () => {
-        this.#read(); // another tab may have sent some of it
+        this.read(); // another tab may have sent some of it
         while (this.#entries.length && !this.stop && await this.#sendSome());
       });
     }
@@ -106,8 +113,7 @@ export class Outbox {
     this.#tries = 0;
     this.#most = MOST;
     this.fault = null;
-    const done = reply.answers.filter(({ status, decided, of }) => status !== "saved" || decided >= of);
-    for (const { token } of done) this.#forget(token);
+    for (const token of settled(reply)) this.#forget(token);
     this.#channel.postMessage({ reply });
     this.#answer(reply, some);
     return true;
@@ -121,8 +127,8 @@ export class Outbox {
       return false;
     }
     if (!["bad_request", "too_large"].includes(error.code)) {
-      this.stop = error.message ?? String(error);
-      this.#onchange();
+      if (error.code === undefined) throw error;
+      this.halt(error.message);
       return false;
     }
     if (some.length > 1) { // one of them is at fault: ask for each by itself
@@ -152,11 +158,20 @@ export class Outbox {
 
   // -- other tabs -----------------------------------------------------------------------------------------------------
 
+  // What another tab said. The storage may show what it did only later.
   #hear({ reply }) {
     const known = this.#entries;
+    this.read();
+    if (!reply) return;
+    this.#entries = this.#entries.filter(({ decision }) => !settled(reply).includes(decision.token));
+    this.#answer(reply, known);
+  }
+
+  // Looks at the storage anew.
+  read() {
     this.#read();
-    if (reply) this.#answer(reply, known);
-    else this.#onchange();
+    if (!this.#entries.length) this.fault = null;
+    this.#onchange();
   }
 
   #read() {
@@ -165,6 +180,11 @@ export class Outbox {
     this.#entries = [...stored, ...this.#unstored].map(([key, entry]) => ({ ...entry, key }));
     this.#entries.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
+}
+
+// The decisions that need no other request. A class of thousands takes several.
+function settled({ answers }) {
+  return answers.filter(({ status, decided, of }) => status !== "saved" || decided >= of).map(({ token }) => token);
 }
 
 // A new token: a name for a decision that nobody else gives.

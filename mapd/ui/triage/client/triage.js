@@ -34,7 +34,7 @@ export class Triage {
 
   constructor(root, { token, base, exam, person }) {
     const owner = `exam ${exam} person ${person}`;
-    this.api = new Api(base, token);
+    this.api = new Api(base, token, (line) => this.#die(line));
     this.person = person;
     this.drafts = new Drafts(localStorage, owner);
     this.outbox = new Outbox({
@@ -63,9 +63,16 @@ export class Triage {
     this.outbox.close();
   }
 
+  // Signed out, or somebody else's by now: what is on the screen goes, what isn't saved stays in the storage.
+  #die(line) {
+    this.outbox.halt(line);
+    this.#close();
+    this.draw();
+  }
+
   // -- what is shown --------------------------------------------------------------------------------------------------
 
-  get card() { return this.isOpening ? null : this.deck.front; }
+  get card() { return this.isOpening || this.outbox.stop ? null : this.deck.front; }
   get text() { return this.card && this.focus ? textOf(this.card, this.focus) : null; }
   get reasons() { return this.meta?.reasons ?? {}; }
   get longest() { return this.meta?.longest ?? {}; }
@@ -99,6 +106,7 @@ export class Triage {
       unfolded: text?.kind === "feedback" || (card && textsOf(card, "rationale").length === 0),
       steps: step ? [{ ...step, kind: "chosen_step", label: "the false step" }] : [],
       rendered: text ? this.frames.of(text) : null,
+      rendering: text ? this.frames.stateOf(text) : null,
       act: (name, uid) => (name === "text" ? this.#enter(uid) : this.perform(name)),
     };
   }
@@ -110,10 +118,8 @@ export class Triage {
     const focused = this.#focused();
     screen.left.hidden = screen.right.hidden = !card;
     screen.empty.hidden = Boolean(card);
-    if (card) {
-      fill(screen.left, drawMistake(card, this.view));
-      fill(screen.right, drawFocus(card, text, this.view));
-    } else fill(screen.empty, this.#drawEmpty());
+    this.#drawCard(card, text);
+    if (!card) fill(screen.empty, this.#drawEmpty());
     screen.drawFoot({ card, text, may, isRevealed, subject, isAttempt: card?.about === "attempt", rest: this.rest.length, trail, drafts });
     screen.drawSaved(this.outbox);
     screen.drawNotices(this.notices, (notice) => {
@@ -122,6 +128,24 @@ export class Triage {
     });
     this.#refocus(focused);
   }
+
+  // Draws a side anew where it has changed alone: a selection, a fold and a place in a text stay as they are.
+  #drawCard(card, text) {
+    const { left, right, work } = this.screen;
+    const { view, panel } = this;
+    const sides = [[left, [view.unfolded], () => drawMistake(card, view)], [right, [view.steps, view.rendering], () => drawFocus(card, text, view)]];
+    for (const [box, more, drawSide] of sides) {
+      const state = JSON.stringify([card, view.focus, view.may, ...more]);
+      if (this.#drawn.get(box) === state) continue;
+      this.#drawn.set(box, state);
+      const isSame = box.dataset.shows === `${card?.id} ${view.focus}`;
+      box.dataset.shows = `${card?.id} ${view.focus}`;
+      keepReading(box, isSame, () => fill(box, card && drawSide()));
+    }
+    for (const button of work.querySelectorAll("[data-opens]")) button.setAttribute("aria-expanded", String(button.dataset.opens === panel));
+  }
+
+  #drawn = new Map();
 
   // Says what happened, or why nothing did; heard by a screen reader, too.
   say(words) { this.screen.told.textContent = words; }
@@ -345,7 +369,7 @@ export class Triage {
         this.leases.leave();
       }),
       on(window, "online", () => this.outbox.drain()),
-      on(window, "storage", () => this.draw()),
+      on(window, "storage", () => this.outbox.read()),
       on(document, "selectionchange", () => this.#select()),
       on(this.screen.right, "touchstart", ({ touches: [touch] }) => { this.#touch = [touch.clientX, touch.clientY]; }, { passive: true }),
       on(this.screen.right, "touchend", ({ changedTouches: [touch] }) => this.#swipe(touch)),
@@ -840,6 +864,7 @@ export class Triage {
 
   #drawEmpty() {
     const { meta, trouble, outbox } = this;
+    if (outbox.stop) return [element("h2", {}, "This page is closed."), element("p", {}, outbox.stop)];
     if (trouble) {
       const unsaved = outbox.entries.length ? ` ${plural(outbox.entries.length, "decision")} of yours will be saved then.` : "";
       return [element("h2", {}, this.trail.last.length && !this.isOpening ? "You have judged all that was fetched." : "The mistake can’t be read now."),
@@ -858,6 +883,17 @@ export class Triage {
       queues.length > 0 && [element("p", {}, "These queues wait:"), element("div", { class: "mapd-choices" }, queues.map(({ name, title, waiting }) => element("button", {
         type: "button", class: "mapd-act", onclick: () => this.chooseQueue(name) }, element("span", {}, `${title ?? name} · ${count(waiting)}`))))],
     ];
+  }
+}
+
+// Draws a box anew; where it shows the same text, what was unfolded and how far it was scrolled stays.
+function keepReading(box, isSame, draw) {
+  const folds = isSame ? Array.from(box.querySelectorAll("details[open] > summary"), ({ textContent }) => textContent) : [];
+  const places = isSame ? Array.from(box.querySelectorAll(".mapd-scroll"), ({ ariaLabel, scrollTop }) => [ariaLabel, scrollTop]) : [];
+  draw();
+  for (const summary of box.querySelectorAll("summary")) if (folds.includes(summary.textContent)) summary.parentNode.open = true;
+  for (const scroller of box.querySelectorAll(".mapd-scroll")) {
+    scroller.scrollTop = places.find(([title]) => title === scroller.ariaLabel)?.[1] ?? 0;
   }
 }
 
