@@ -5,10 +5,9 @@ be another's then); judgements are read each time, and what they are about is de
 
     curated = load_curated(exam_id)                    # under the exam's own policy
     curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
-    line = load_line(exam_id, QUEUES["smart"], "ann", {}, 1)  # a queue, of which no text is read
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -16,11 +15,9 @@ from typing import Any
 import streamlit as st
 from sqlmodel import Session, col, func, select
 
-from mapd.curation import lines, policies, standing
+from mapd.curation import policies, standing
 from mapd.curation.afresh import Kept, decide
 from mapd.curation.curated import Curated, curate
-from mapd.curation.lines import Line
-from mapd.curation.queues import Queue
 from mapd.errors import Busy
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -84,15 +81,6 @@ def _own(
     edition: int,  # noqa: ARG001
 ) -> dict[str, Any]:
     return {}
-
-
-def load_line(exam_id: int, queue: Queue, person: str, held: Mapping[int, int], draw: int) -> Line:
-    """A queue as this person finds it, under the exam's own policy. `held`: by attempt, how many others have it."""
-    catch_up(exam_id)
-    with db.reading(engine()) as session:
-        info = queries.exam(session, exam_id)
-        policy = policies.exam_policy(session, info)
-    return lines.line(engine(), info, round(policy.threshold * 100), queue, person, held, draw)
 
 
 def catch_up(exam_id: int) -> None:

@@ -2,6 +2,7 @@
 //
 //   { title, choices: [{ key, words, press }], field: { name, target, label, save }, body }
 
+import { decide, decideClass, reject } from "./acts.js";
 import { drawHistory } from "./card.js";
 import { note } from "./chips.js";
 import { stepsOf } from "./decisions.js";
@@ -9,7 +10,7 @@ import { element } from "./dom.js";
 import { TRIAGE, nameOf } from "../keys.js";
 import { count, day, plural } from "./words.js";
 
-const withdrawal = (triage, kind, target) => ({ key: "w", words: "withdraw what I said", press: () => triage.decide("withdraw", { kind, target: target.uid }, true) });
+const withdrawal = (triage, kind, target) => ({ key: "w", words: "withdraw what I said", press: () => decide(triage, "withdraw", { kind, target: target.uid }, true) });
 
 export const PANELS = {
   reject(triage) {
@@ -19,8 +20,8 @@ export const PANELS = {
     return {
       title: `reject this ${kind}: why?`,
       choices: [
-        ...reasons.map(({ key, words, code }) => ({ key, words, press: () => triage.reject(code) })),
-        { key: "0", words: "no reason", press: () => triage.reject(null) },
+        ...reasons.map(({ key, words, code }) => ({ key, words, press: () => reject(triage, code) })),
+        { key: "0", words: "no reason", press: () => reject(triage, null) },
       ],
       body: note(marked ? `False step: “${marked.slice(0, 120)}”` : "Select the false step in the text to mark it, or choose it with ← →."),
     };
@@ -30,8 +31,8 @@ export const PANELS = {
     return {
       title: "the student’s attempt",
       choices: [
-        { key: "1", words: "not a mistake: the student is right", press: () => triage.decide("reject", { kind: "attempt", target: attempt.uid }) },
-        { key: "2", words: "a mistake", press: () => triage.decide("accept", { kind: "attempt", target: attempt.uid }, triage.card.about !== "attempt") },
+        { key: "1", words: "not a mistake: the student is right", press: () => decide(triage, "reject", { kind: "attempt", target: attempt.uid }) },
+        { key: "2", words: "a mistake", press: () => decide(triage, "accept", { kind: "attempt", target: attempt.uid }, triage.card.about !== "attempt") },
         ...(attempt.said ? [withdrawal(triage, "attempt", attempt)] : []),
       ],
       field: value(triage, "attempt", attempt, "or type the answer that the student gave"),
@@ -43,7 +44,7 @@ export const PANELS = {
       title: "the question and its gold answer",
       choices: [
         ...triage.reasons.question.map(({ key, words, code }) => ({
-          key, words, press: () => triage.decide("reject", { kind: "question", target: question.uid, reason: code }),
+          key, words, press: () => decide(triage, "reject", { kind: "question", target: question.uid, reason: code }),
         })),
         ...(question.said ? [withdrawal(triage, "question", question)] : []),
       ],
@@ -62,7 +63,7 @@ export const PANELS = {
       choices: [],
       field: {
         name: "note", target: target.uid, label: "the next decision takes it along", rows: 4, longest: triage.longest.note ?? 2000,
-        save: "save the note alone", press: (words) => triage.decide("note", { kind, target: target.uid, note: words }, true),
+        save: "save the note alone", press: (words) => decide(triage, "note", { kind, target: target.uid, note: words }, true),
       },
     };
   },
@@ -74,14 +75,14 @@ export const PANELS = {
       choices: [],
       field: {
         name: "repair", target: uid, label: "it replaces the text, under your name; the old one is rejected", rows: 14, start: text.text,
-        longest: triage.longest.repair ?? 20_000, save: "save the copy", press: (words) => triage.decide("repair", { kind, target: uid, value: words }, true),
+        longest: triage.longest.repair ?? 20_000, save: "save the copy", press: (words) => decide(triage, "repair", { kind, target: uid, value: words }, true),
       },
     };
   },
   class(triage) {
     const counted = triage.classPanel;
     if (!counted) return { title: "the whole class", choices: [], body: note("counting …") };
-    const press = (word, reason) => () => triage.decideClass(word, reason, counted);
+    const press = (word, reason) => () => decideClass(triage, word, reason, counted);
     const rest = counted.takes < counted.texts ? ` One act takes the first ${count(counted.takes)}.` : "";
     return {
       title: `${plural(counted.texts, "text")} of this class ${counted.texts === 1 ? "waits" : "wait"}`,
@@ -118,7 +119,7 @@ export const PANELS = {
 function value(triage, kind, target, label) {
   return {
     name: "value", target: target.uid, label, longest: triage.longest.value ?? 200, save: "save", isLine: true,
-    press: (words) => triage.decide("correct", { kind, target: target.uid, value: words }, true),
+    press: (words) => decide(triage, "correct", { kind, target: target.uid, value: words }, true),
   };
 }
 

@@ -1,6 +1,7 @@
 // The page's fixed parts: a bar above, the card, a panel over it, the actions below. Made once, changed in place, so that
 // the focus and a finger stay where they are.
 
+import { chooseQueue, perform } from "./acts.js";
 import { bar } from "./chips.js";
 import { element, fill } from "./dom.js";
 import { keyButton } from "./card.js";
@@ -15,7 +16,7 @@ export class Screen {
 
   constructor(root, triage) {
     this.triage = triage;
-    this.select = element("select", { class: "mapd-queue", "aria-label": "queue", onchange: () => triage.chooseQueue(this.select.value) });
+    this.select = element("select", { class: "mapd-queue", "aria-label": "queue", onchange: () => chooseQueue(triage, this.select.value) });
     this.progress = element("div", { class: "mapd-progress" });
     this.tools = element("div", { class: "mapd-tools" });
     this.notices = element("div", { class: "mapd-notices", role: "alert" });
@@ -30,7 +31,7 @@ export class Screen {
     this.place = element("span", { class: "mapd-hidden", role: "status" });
     this.more = element("button", { type: "button", class: "mapd-act mapd-more-acts", "aria-expanded": "false", onclick: () => this.#unfold() }, "more");
     this.buttons = Object.fromEntries(["back", "ahead", "accept", "reject", "rest", "skip", "repair", "note", "undo", "redo", "acts", "history"]
-      .map((act) => [act, keyButton(keyOf(act), " ", () => triage.perform(act), { "data-act": act })]));
+      .map((act) => [act, keyButton(keyOf(act), " ", () => perform(triage, act), { "data-act": act })]));
     for (const name of WIDE) this.buttons[name].classList.add("mapd-rare");
     const { back, ahead, accept, reject, rest, skip, repair, note, undo, redo, acts, history } = this.buttons;
     this.foot = element("div", { class: "mapd-foot", role: "toolbar", "aria-label": "decide" },
@@ -57,7 +58,7 @@ export class Screen {
     const where = card ? WHERE[card.where](card) : "";
     fill(this.progress, where && element("b", {}, where), all > 0 && [bar(decided, all),
       element("span", { class: "mapd-note" }, [`${count(decided)} decided`, skipped && `${count(skipped)} skipped`, `${count(waiting)} left`].filter(Boolean).join(", "))]);
-    const toggle = (act, words, pressed) => keyButton(keyOf(act), words, () => this.triage.perform(act), { "aria-pressed": pressed === null ? null : String(pressed), "data-act": act });
+    const toggle = (act, words, pressed) => keyButton(keyOf(act), words, () => perform(this.triage, act), { "aria-pressed": pressed === null ? null : String(pressed), "data-act": act });
     fill(this.tools,
       byLot && toggle("draw", `draw ${draw}`, null),
       meta?.queue.class && may && toggle("class", "whole class", panel === "class"),
