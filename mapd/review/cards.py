@@ -19,7 +19,7 @@ from mapd.curation.suspicion import suspicion
 from mapd.people import Person
 from mapd.review import blinding, messages
 from mapd.review.blinding import Sight
-from mapd.review.messages import Card, CoveredText, Holder, JudgeMode, OpenText, OwnWord, TextKind, Word
+from mapd.review.messages import Card, CardWord, CoveredText, Holder, JudgeMode, OpenText, OwnWord, TextKind
 from mapd.review.passages import Span, has_markup, line, passage
 from mapd.store.queries import JudgementRow, Vote
 from mapd.verdicts import ANYTHING, VERDICT, Act, heard, in_force, ruling
@@ -119,9 +119,9 @@ def decides_last(seat: Seat, rows: Sequence[JudgementRow]) -> bool:
     return seat.queue.settles(people) or people.adjudicated
 
 
-def word(row: JudgementRow) -> Word:
+def word(row: JudgementRow) -> CardWord:
     """Return a judgement as what somebody says."""
-    return Word(
+    return CardWord(
         person=line(row.judged.person, 60),
         decision=row.judged.decision,
         reason=row.judged.reason,
@@ -219,11 +219,11 @@ class _Card:
 
     # -- question and attempt -----------------------------------------------------------------------------------------
 
-    def question(self) -> messages.Question:
+    def question(self) -> messages.CardQuestion:
         """The question with its gold."""
         q, mistake = self.mistake.question, self.mistake
         corrected = q.gold != mistake.gold and not self.sight.blind
-        return messages.Question(
+        return messages.CardQuestion(
             uid=q.uid,
             **self._target("question", q.id),
             number=line(q.source_id, 40),
@@ -237,11 +237,11 @@ class _Card:
             people=self._people("question", q.id),
         )
 
-    def attempt(self) -> messages.Attempt:
+    def attempt(self) -> messages.CardAttempt:
         """The student's response."""
         attempt, blind = self.mistake.attempt, self.sight.blind
         answer, ours = self.mistake.show(self.mistake.answer), self.mistake.show(attempt.our_answer)
-        return messages.Attempt(
+        return messages.CardAttempt(
             uid=attempt.uid,
             **self._target("attempt", attempt.id),
             text=passage(attempt.text),
@@ -278,7 +278,7 @@ class _Card:
             act=by_id[last.id].batch,
         )
 
-    def _people(self, kind: str, target: int) -> list[Word]:
+    def _people(self, kind: str, target: int) -> list[CardWord]:
         """What people say of it, as far as this person may know."""
         if self.sight.blind and kind not in blinding.TEXTS:
             return []
@@ -328,7 +328,7 @@ class _Card:
             words=len(x.text.text.split()),
             markup=has_markup(x.text.text),
             mark="overridden" if x.overridden else "judged" if x.judged else mark,
-            author=messages.Teacher(
+            author=messages.CardTeacher(
                 name=line(x.text.teacher, 60),
                 place=self.part.places.get(x.text.teacher),
                 person=x.text.teacher_kind == "person",
@@ -339,7 +339,7 @@ class _Card:
             checks=_checks(x, self.mistake),
             limit=x.checks.limit or None,
             reviews=[self._review(v, x) for v in x.text.votes],
-            committee=messages.Committee(
+            committee=messages.CardCommittee(
                 verdict=x.committee.verdict,
                 mean=None if x.committee.mean is None else round(float(x.committee.mean), 4),
                 why=x.committee.why,
@@ -357,9 +357,9 @@ class _Card:
         of = self.mistake.original(x.text)
         return messages.Repaired(uid=of and of.uid, author="another" if of is None else line(of.teacher, 60))
 
-    def _review(self, vote: Vote, x: Explained) -> messages.Review:
-        return messages.Review(
-            reviewer=messages.Teacher(name=line(vote.reviewer, 60), place=self.part.places.get(vote.reviewer)),
+    def _review(self, vote: Vote, x: Explained) -> messages.CardReview:
+        return messages.CardReview(
+            reviewer=messages.CardTeacher(name=line(vote.reviewer, 60), place=self.part.places.get(vote.reviewer)),
             score=vote.score,
             status=line(vote.status, 60),
             raw=line(vote.raw, 40) if vote.raw else None,
@@ -382,7 +382,7 @@ class _Card:
             for start, end in row.marks
         ]
 
-    def explained(self, deal: Deal) -> Word | None:
+    def explained(self, deal: Deal) -> CardWord | None:
         """What the adjudicator said of a practice text, once this person has decided."""
         x = next((x for x in self.mistake.texts if x.text.id == deal.text), None)
         if deal.kind != PRACTICE or x is None or x.text.id in self.sight.hidden:
@@ -402,7 +402,7 @@ def _kind(x: Explained) -> TextKind:
     return "feedback" if x.text.kind == "feedback" else "rationale"
 
 
-def _checks(x: Explained, mistake: Mistake) -> list[messages.Check]:
+def _checks(x: Explained, mistake: Mistake) -> list[messages.CardCheck]:
     """What the checks found, each in words."""
     equations, states = x.checks.equations, x.states
     true = sum(e.true for e in equations)
@@ -414,10 +414,10 @@ def _checks(x: Explained, mistake: Mistake) -> list[messages.Check]:
         answer = f"answer {shown}" + (f" {relation} gold {line(mistake.shown_gold, 60)}" if relation else "")
     words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     checks = [
-        messages.Check(name="matches_gold", state=states.matches_gold.value, words=answer),
-        messages.Check(name="equations_true", state=states.equations_true.value, words=words),
+        messages.CardCheck(name="matches_gold", state=states.matches_gold.value, words=answer),
+        messages.CardCheck(name="equations_true", state=states.equations_true.value, words=words),
     ]
     if x.text.kind == "rationale":
         work = "shows no work" if states.shows_work is State.FAILS else "shows work"
-        checks.append(messages.Check(name="shows_work", state=states.shows_work.value, words=work))
+        checks.append(messages.CardCheck(name="shows_work", state=states.shows_work.value, words=work))
     return checks

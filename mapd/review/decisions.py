@@ -28,7 +28,7 @@ from mapd.review import blinding, classes, curated_part, quality_control, window
 from mapd.review.blinding import TEXTS, Sight
 from mapd.review.cards import Deal, Seat, answers, card, decides_last, rows_on, word
 from mapd.review.curated_part import Setting
-from mapd.review.messages import LONGEST_VALUE, Answer, Answers, Card, Decision, DecisionAct, Missing, Word
+from mapd.review.messages import LONGEST_VALUE, Answer, Answers, Card, CardWord, Decision, DecisionAct, Missing
 from mapd.review.passages import characters
 from mapd.store import queries, standings
 from mapd.store import tables as t
@@ -36,7 +36,7 @@ from mapd.store.queries import JudgementRow, Material
 from mapd.store.standings import Count
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Judged, heard
 
-UNDOS_AT_ONCE = 250  # judgements that one request takes back: of a larger act the next ones follow
+UNDOS_AT_ONCE = 100  # judgements that one request takes back: of a larger act the next ones follow
 NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, DecisionAct.CORRECT, DecisionAct.REPAIR)
 
 
@@ -153,7 +153,7 @@ class _Desk:
                 since = self._judge(decision)
         return Answer(token=decision.token, status="saved", act=decision.token, since=since)
 
-    def _judge(self, decision: Decision) -> list[Word]:
+    def _judge(self, decision: Decision) -> list[CardWord]:
         """Accept, reject, skip, note, correct or withdraw; returns what was said since, if it was kept all the same."""
         aim = self._aim(decision.kind, decision.target)
         since = [] if decision.act is DecisionAct.NOTE else self._check(decision, aim, decision.seen, decision.after)
@@ -186,14 +186,14 @@ class _Desk:
         text = next((x.text for x in self.material.texts if x.id == aim.id), "")
         return characters(text, [(mark.start, mark.end) for mark in decision.marks])
 
-    def _accept_rest(self, decision: Decision) -> list[Word]:
+    def _accept_rest(self, decision: Decision) -> list[CardWord]:
         """Accept exactly these texts, each with the committee's verdict on it. A note goes to its own."""
         if not decision.texts:
             raise BadInput("no text is named that Enter is to accept; reload the page")
         aims = [self._aim(decision.kind, shown.uid) for shown in decision.texts]
         if decision.note and decision.target not in [aim.uid for aim in aims]:
             raise BadInput("the note is on a text that doesn't wait; save it by itself")
-        since: list[Word] = []
+        since: list[CardWord] = []
         for number, (shown, aim) in enumerate(zip(decision.texts, aims, strict=True)):
             since += self._check(decision, aim, shown.seen, shown.after)
             if not decision.offline:
@@ -225,7 +225,7 @@ class _Desk:
                 f"this {aim.kind} doesn't wait any more: it is decided, or you skipped it; nothing was saved"
             )
 
-    def _repair(self, decision: Decision) -> list[Word]:
+    def _repair(self, decision: Decision) -> list[CardWord]:
         """Keep the corrected copy as this person's own text."""
         aim = self._aim(decision.kind, decision.target)
         since = self._check(decision, aim, decision.seen, decision.after)
@@ -369,7 +369,7 @@ class _Desk:
         counts = standings.counts(self.session, exam, self.setting.threshold, self.by.name)
         return {name: counts.get(name, Count(0, 0)) for name in (*QUEUES, window.BROWSE)}
 
-    def _check(self, decision: Decision, aim: Aim, seen_uid: str | None, after: str | None) -> list[Word]:
+    def _check(self, decision: Decision, aim: Aim, seen_uid: str | None, after: str | None) -> list[CardWord]:
         """See that nobody decided on the target after what the person saw; returns what they said if it is kept.
 
         Raises: BadInput, Stale.
@@ -457,7 +457,7 @@ class _Desk:
 class _Overtaken(Stale):
     """Somebody decided after what the person saw: what they said, as far as it may be known."""
 
-    def __init__(self, message: str, words: list[Word]) -> None:
+    def __init__(self, message: str, words: list[CardWord]) -> None:
         self.words = words
         super().__init__(message)
 

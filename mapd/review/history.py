@@ -14,7 +14,7 @@ from mapd.errors import NotFound
 from mapd.people import Person
 from mapd.review import blinding, cards, curated_part, own_judgements, quality_control, window
 from mapd.review.blinding import TEXTS
-from mapd.review.messages import History, HistoryQuery, PastAct, PastWord, TakenBack, Word
+from mapd.review.messages import CardWord, History, HistoryQuery, PastAct, PastWord, TakenBack
 from mapd.review.passages import line, passage
 from mapd.store import queries
 from mapd.store import tables as t
@@ -143,7 +143,7 @@ def _act(
     )
 
 
-def _since(row: JudgementRow, others: Iterable[JudgementRow]) -> list[Word]:
+def _since(row: JudgementRow, others: Iterable[JudgementRow]) -> list[CardWord]:
     """What others said of the same target after this person did, which they know of since."""
     same = (other for other in others if (other.target, other.target_id) == (row.target, row.target_id))
     return [cards.word(other) for other in same if other.judged.id > row.judged.id]

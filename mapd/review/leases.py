@@ -1,7 +1,7 @@
 """Who has which mistake in front of them: the card that they see and the next one or two. It expires.
 
-    take(session, ann, {17: 1, 18: 1}, leave=[12])     -> [Held(17, "ann", since, until), Held(18, …)], []
-    take(session, bob, {17: 1})                        -> [], [17]; held(session, exam_id) says who has it, since when
+    take(session, ann, {17: 1, 18: 1}, leave=[12])   -> [MistakeLease(17, "ann", since, until), …], []
+    take(session, bob, {17: 1})                      -> [], [17]; held(session, exam_id) says who has it, since when
 
 A lease is no lock: a link opens the mistake all the same, and decisions.py finds what is decided twice. What is
 prefetched behind the next two isn't held, so that nobody starves. `places`: so many people may have it at once.
@@ -27,7 +27,7 @@ SECONDS = int(LEASE.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class MistakeLease:
     """A mistake that somebody has in front of them."""
 
     attempt_id: int
@@ -41,7 +41,7 @@ class Held:
         return Holder(person=line(self.person, 60), since=self.since)
 
 
-def held(session: Session, exam_id: int) -> list[Held]:
+def held(session: Session, exam_id: int) -> list[MistakeLease]:
     """Return all of the exam that is in front of somebody now."""
     lease = t.Lease
     query = (
@@ -50,10 +50,10 @@ def held(session: Session, exam_id: int) -> list[Held]:
         .where(t.Attempt.exam_id == exam_id, ~_is_over(db.clock(session)))
         .order_by(col(lease.id))
     )
-    return [Held(row.attempt_id, row.person, row.since, row.until) for row in session.exec(query).all()]
+    return [MistakeLease(row.attempt_id, row.person, row.since, row.until) for row in session.exec(query).all()]
 
 
-def others(rows: Iterable[Held], person: str, among: Collection[int] | None = None) -> list[Other]:
+def others(rows: Iterable[MistakeLease], person: str, among: Collection[int] | None = None) -> list[Other]:
     """Return who else has something in front of them (of these mistakes), since when, the earliest first."""
     theirs: dict[str, list[datetime]] = {}
     for row in rows:
@@ -65,7 +65,7 @@ def others(rows: Iterable[Held], person: str, among: Collection[int] | None = No
 
 def take(
     session: Session, by: Person, places: Mapping[int, int], leave: Collection[int] = ()
-) -> tuple[list[Held], list[int]]:
+) -> tuple[list[MistakeLease], list[int]]:
     """Take or renew leases on these mistakes (by id, with their places), in this order; give back those that are left.
 
     Returns what the person has of them now, and what they have not, because as many others do.
@@ -94,7 +94,7 @@ def take(
         own = own or lease(attempt_id=attempt, person=person, since=moment, until=moment)
         own.until = moment + LEASE
         session.add(own)
-        taken.append(Held(attempt, person, own.since, own.until))
+        taken.append(MistakeLease(attempt, person, own.since, own.until))
     session.flush()
     _keep_latest(session, person, asked)
     return taken, refused

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
 
-from mapd.curation import first, guidelines, lines, practice, queues
+from mapd.curation import first, guidelines, lines, practice, queues, reasons
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.judging import REASONS
 from mapd.curation.queues import DEFAULT, QUEUES, Queue
@@ -30,8 +30,8 @@ from mapd.review.messages import (
     ClassReject,
     GuidelinesVersion,
     Missing,
+    OfferedReason,
     QueueState,
-    RejectionReason,
     Window,
     WindowQuery,
 )
@@ -131,7 +131,7 @@ class _Dealer:
     query: WindowQuery
     problems: list[str] = field(default_factory=list)
     missing: Missing | None = None
-    held: dict[int, list[leases.Held]] = field(default_factory=lambda: defaultdict(list))
+    held: dict[int, list[leases.MistakeLease]] = field(default_factory=lambda: defaultdict(list))
     counts: Mapping[str, Count] = field(default_factory=dict)
     filter: filters.Filter | None = None
 
@@ -399,7 +399,7 @@ class _Dealer:
             others=self._others(),
             lacking=lacking,
             guidelines=_guidelines(session, self.query.guidelines),
-            reasons=reasons(),
+            reasons=rejection_reasons(session),
             longest={
                 "note": messages.LONGEST_NOTE,
                 "value": messages.LONGEST_VALUE,
@@ -454,14 +454,16 @@ def class_of(seat: Seat) -> ClassReject | None:
     return ClassReject(reason=whole.reason, words=whole.words)
 
 
-def reasons() -> dict[str, list[RejectionReason]]:
-    """Return the reasons for a rejection, by what is rejected, each with its digit."""
+def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
+    """Return the reasons for a rejection, by what is rejected; the first nine have a digit."""
+    of_texts = reasons.offered(session)
+    codes = {kind: [code.value for code in usual] for kind, usual in REASONS.items()}
     return {
         kind: [
-            RejectionReason(code=reason, words=reason.replace("_", " "), key=str(number))
-            for number, reason in enumerate(codes, 1)
+            OfferedReason(code=code, words=code.replace("_", " "), key=str(number) if number < 10 else "")
+            for number, code in enumerate(of_texts if kind in ("rationale", "feedback") else usual, 1)
         ]
-        for kind, codes in REASONS.items()
+        for kind, usual in codes.items()
     }
 
 
