@@ -14,7 +14,7 @@ from mapd.curation import first, queues
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.queues import Entry, Queue, done_with, most_doubtful, undecided
-from mapd.curation.records import PRACTICE, REPEAT, last_words
+from mapd.curation.records import CHECK, PRACTICE, REPEAT, last_words
 from mapd.curation.suspicion import suspicion
 from mapd.people import Person
 from mapd.review import blinding, messages
@@ -24,6 +24,7 @@ from mapd.review.passages import Span, has_markup, line, passage
 from mapd.store.queries import JudgementRow, Vote
 from mapd.verdicts import ANYTHING, VERDICT, Act, heard, in_force, ruling
 
+HIDDEN_KINDS = (CHECK, REPEAT)  # what is dealt beside the queue and may not be told from its cards
 STATES_GOLD = {
     State.HOLDS: "states the gold",
     State.FAILS: "doesn’t state the gold",
@@ -54,13 +55,14 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """How a card is dealt. `text`: the one that it is about alone, by id. `kind`: as what, if beside the queue."""
+    """How a card is dealt. `text`: the one that it is about, by id. `kind`: as what, if beside the queue."""
 
     id: str
     number: int | None = None
     all: int = 0
     kind: str = ""
     text: int | None = None
+    alone: bool = True  # its other texts are dealt on another card
     enter: str | None = None  # the uid of the text that a link names
     holders: tuple[Holder, ...] = ()
 
@@ -70,7 +72,8 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     repeated = deal.text if deal.kind == REPEAT and _is_open(part, mistake, seat, deal) else None
     sight = blinding.look(part, mistake, seat.person.name, seat.queue, judge_first=seat.judge_first, repeated=repeated)
     entry = seat.entry(part, mistake)
-    waiting, enter = _waiting(part, sight, entry, deal), _enter(sight, entry, seat, deal)
+    waiting = _waiting(part, sight, entry, deal)
+    enter = _enter(sight, entry, seat, deal, waiting)
     drawn = _Card(part, mistake, seat, sight, repeated)
     return Card(
         id=deal.id,
@@ -161,25 +164,32 @@ def _kinds() -> tuple[TextKind, TextKind]:
 
 def _waiting(part: Curated, sight: Sight, entry: Entry | None, deal: Deal) -> list[Explained]:
     """The texts that the queue is about and that wait, in the order in which to go through them."""
-    shown = {x.text.id: x for x in sight.mistake.texts}
     skipped = done_with(part.judgements, sight.person)
-    if deal.text is not None:
-        x = shown.get(deal.text)
-        waits = x is not None and (x.text.id in sight.hidden or not (x.judged or (x.text.kind, x.text.id) in skipped))
-        return [x] if x is not None and waits else []
-    waiting = [x for x in (entry.open if entry else ()) if x.text.id in shown]
+
+    def asks(x: Explained) -> bool:
+        return x.text.id in sight.hidden or not (x.judged or (x.text.kind, x.text.id) in skipped)
+
+    own = [x for x in sight.mistake.texts if x.text.id == deal.text and asks(x)]
+    if deal.text is not None and (deal.alone or deal.kind not in HIDDEN_KINDS):
+        return own
+    shown = {x.text.id: x for x in sight.mistake.texts}
+    ids = dict.fromkeys(x.text.id for x in (*(entry.open if entry else ()), *own))  # a check waits as one of them
+    waiting = [shown[id_] for id_ in ids if id_ in shown]
     return list(first.shuffled(waiting, sight.person)) if sight.judge_first else waiting
 
 
-def _enter(sight: Sight, entry: Entry | None, seat: Seat, deal: Deal) -> Explained | None:
+def _enter(sight: Sight, entry: Entry | None, seat: Seat, deal: Deal, waiting: Sequence[Explained]) -> Explained | None:
     """The text to begin with: the one that is asked for, else the queue's; judged first, in the person's own order."""
-    named = (x for x in sight.mistake.texts if x.text.uid == deal.enter or x.text.id == deal.text)
+    named = (x for x in sight.mistake.texts if x.text.uid == deal.enter)
     if (asked := next(named, None)) is not None:
         return asked
-    chosen = entry.enter if entry else most_doubtful(sight.mistake)
-    if not seat.judge_first or chosen is None:
+    if waiting and (sight.judge_first or deal.text is not None):
+        return waiting[0]
+    of_deal = next((x for x in sight.mistake.texts if x.text.id == deal.text), None)
+    chosen = of_deal or (entry.enter if entry else most_doubtful(sight.mistake))
+    if of_deal or not seat.judge_first or chosen is None:
         return chosen
-    alike = (entry.open or entry.texts) if entry else ()
+    alike = entry.texts if entry else ()
     alike = alike or (sight.mistake.feedback if chosen.text.kind == "feedback" else sight.mistake.rationales)
     return first.shuffled(alike, sight.person)[0]
 

@@ -443,6 +443,7 @@ class _Desk:
             id=decision.card or "",
             kind=dealt.kind if dealt else "",
             text=dealt.explanation_id if dealt else None,
+            alone=False,
             enter=decision.target,
         )
         return card(self.part, mistake, seat, deal)

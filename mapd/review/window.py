@@ -10,7 +10,7 @@ What others have in front of them isn't dealt; what they only prefetched is. The
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
@@ -344,14 +344,18 @@ class _Dealer:
         judged = hand.judged + self.query.ahead
         for place, drawn in enumerate(plain):
             for kind in hand.due(judged, judge_first=judge_first):
-                dealing = quality_control.deal(self.session, hand, kind, self.seat)
+                there = {*self.query.has, *(other.mistake for other in mixed)}
+                dealing = quality_control.deal(self.session, hand, kind, self.seat, there)
                 if dealing is not None:
-                    mixed.append(self._beside(dealing, plain, place))
-            mixed.append(drawn)
-            judged += len(drawn.open)
+                    mixed.append(self._beside(dealing, plain, place, there))
+            if all(drawn.mistake != other.mistake for other in mixed):  # else it comes again, once that is decided
+                mixed.append(drawn)
+                judged += len(drawn.open)
         return mixed
 
-    def _beside(self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int) -> Card:
+    def _beside(
+        self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int, there: Collection[str] = ()
+    ) -> Card:
         """A card beside the queue; it has the number of what waits behind it, so that nothing tells it from a card."""
         number = plain[place].number if place < len(plain) else None
         if number is None and dealing.kind != PRACTICE:
@@ -359,7 +363,15 @@ class _Dealer:
             number = self.cursor.numbers(self.session, [key], self.count.all)[key] if key else None
         seat = replace(self.seat, judge_first=True)
         holders = tuple(row.holder for row in self.held[dealing.mistake.attempt.id])
-        deal = Deal(dealing.card, number, self.count.all, dealing.kind, dealing.text.text.id, holders=holders)
+        deal = Deal(
+            dealing.card,
+            number,
+            self.count.all,
+            dealing.kind,
+            dealing.text.text.id,
+            alone=dealing.mistake.attempt.uid in there,
+            holders=holders,
+        )
         return card(dealing.part, dealing.mistake, seat, deal)
 
     def _card(self, part: Curated, mistake: Mistake, stop: _Stop) -> Card:
