@@ -49,8 +49,9 @@ class Seat:
 
     def entry(self, part: Curated, mistake: Mistake) -> Entry | None:
         """Return the mistake's entry in the queue, if it is in it."""
-        done, name = done_with(part.judgements, self.person.name), self.person.name
-        return queues.entry(self.queue, mistake, self.threshold / 100, done, name, part.exam.wanted)
+        name = self.person.name
+        settled = done_with(part.judgements, name)
+        return queues.entry(self.queue, mistake, self.threshold / 100, settled, name, part.exam.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     entry = seat.entry(part, mistake)
     waiting = _waiting(part, sight, entry, deal)
     enter = _enter(sight, entry, seat, deal, waiting)
-    drawn = _Card(part, mistake, seat, sight, repeated)
+    parts = _Card(part, mistake, seat, sight, repeated)
     return Card(
         id=deal.id,
         mistake=mistake.attempt.uid,
@@ -83,20 +84,20 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         draw=seat.draw,
         number=deal.number,
         all=deal.all,
-        where="queue" if deal.number is not None else "decided" if drawn.has_decided() else "outside",
+        where="queue" if deal.number is not None else "decided" if parts.has_decided() else "outside",
         waits=bool(waiting) or (entry is not None and seat.queue.of_attempt and not entry.settled),
         about="attempt" if seat.queue.of_attempt else "texts",
         beside="practice" if deal.kind == PRACTICE else None,
         blind=sight.blind,
         enter=enter.text.uid if enter else None,
         open=[x.text.uid for x in waiting],
-        rest={kind: [x.text.uid for x in drawn.rest(kind)] for kind in _kinds()},
-        question=drawn.question(),
-        attempt=drawn.attempt(),
-        texts=drawn.texts(),
+        rest={kind: [x.text.uid for x in parts.rest(kind)] for kind in _kinds()},
+        question=parts.question(),
+        attempt=parts.attempt(),
+        texts=parts.texts(),
         people_here=list(deal.holders),
         free=seat.queue.settles is not None or len(deal.holders) < (entry.places if entry else 1),
-        explained=drawn.explained(deal),
+        explained=parts.explained(deal),
     )
 
 
@@ -141,14 +142,14 @@ def answers(rows: Iterable[JudgementRow], kind: str) -> bool:
 
     A verdict or a skip does; on a repeat only one that was given as its answer.
     """
-    said = list(rows)
-    standing = {j.id for j in in_force(row.judged for row in said)}
+    judgements = list(rows)
+    standing = {j.id for j in in_force(row.judged for row in judgements)}
     return any(
         row.judged.id in standing
         and not row.judged.only_notes
         and row.judged.decision in (Act.ACCEPT, Act.REJECT, Act.SKIP)
         and (kind != REPEAT or row.queue == REPEAT)
-        for row in said
+        for row in judgements
     )
 
 
@@ -169,28 +170,28 @@ def _waiting(part: Curated, sight: Sight, entry: Entry | None, deal: Deal) -> li
     def asks(x: Explained) -> bool:
         return x.text.id in sight.hidden or not (x.judged or (x.text.kind, x.text.id) in skipped)
 
-    own = [x for x in sight.mistake.texts if x.text.id == deal.text and asks(x)]
+    of_deal = [x for x in sight.mistake.texts if x.text.id == deal.text and asks(x)]
     if deal.text is not None and (deal.alone or deal.kind not in HIDDEN_KINDS):
-        return own
-    shown = {x.text.id: x for x in sight.mistake.texts}
-    ids = dict.fromkeys(x.text.id for x in (*(entry.open if entry else ()), *own))  # a check waits as one of them
-    waiting = [shown[id_] for id_ in ids if id_ in shown]
+        return of_deal
+    texts = {x.text.id: x for x in sight.mistake.texts}
+    ids = dict.fromkeys(x.text.id for x in (*(entry.open if entry else ()), *of_deal))  # a check waits as one of them
+    waiting = [texts[id_] for id_ in ids if id_ in texts]
     return list(first.shuffled(waiting, sight.person)) if sight.judge_first else waiting
 
 
 def _enter(sight: Sight, entry: Entry | None, seat: Seat, deal: Deal, waiting: Sequence[Explained]) -> Explained | None:
     """The text to begin with: the one that is asked for, else the queue's; judged first, in the person's own order."""
-    named = (x for x in sight.mistake.texts if x.text.uid == deal.enter)
-    if (asked := next(named, None)) is not None:
-        return asked
+    of_link = next((x for x in sight.mistake.texts if x.text.uid == deal.enter), None)
+    if of_link is not None:
+        return of_link
     if waiting and (sight.judge_first or deal.text is not None):
         return waiting[0]
     of_deal = next((x for x in sight.mistake.texts if x.text.id == deal.text), None)
-    chosen = of_deal or (entry.enter if entry else most_doubtful(sight.mistake))
-    if of_deal or not seat.judge_first or chosen is None:
-        return chosen
+    doubtful = of_deal or (entry.enter if entry else most_doubtful(sight.mistake))
+    if of_deal or not seat.judge_first or doubtful is None:
+        return doubtful
     alike = entry.texts if entry else ()
-    alike = alike or (sight.mistake.feedback if chosen.text.kind == "feedback" else sight.mistake.rationales)
+    alike = alike or (sight.mistake.feedback if doubtful.text.kind == "feedback" else sight.mistake.rationales)
     return first.shuffled(alike, sight.person)[0]
 
 
@@ -199,7 +200,7 @@ class _Card:
     """A card's parts."""
 
     part: Curated
-    known: Mistake
+    full: Mistake
     seat: Seat
     sight: Sight
     repeated: int | None
@@ -214,12 +215,12 @@ class _Card:
 
     def has_decided(self) -> bool:
         """Whether the person has decided on anything here in this queue, so that it left the queue."""
-        here = {(x.text.kind, x.text.id) for x in self.mistake.texts}
-        here |= {("attempt", self.mistake.attempt.id), ("question", self.mistake.question.id)}
+        targets = {(x.text.kind, x.text.id) for x in self.mistake.texts}
+        targets |= {("attempt", self.mistake.attempt.id), ("question", self.mistake.question.id)}
         return any(
             row.judged.person == self.sight.person
             and row.queue == self.seat.queue.name
-            and (row.target, row.target_id) in here
+            and (row.target, row.target_id) in targets
             and row.judged.decision not in (Act.SKIP, Act.WITHDRAW)
             for row in self.part.judgements
         )
@@ -267,16 +268,16 @@ class _Card:
         """What every target has, but its uid."""
         rows = self.rows(kind, target)
         return {
-            "seen": seen(self.sight, rows),
+            "seen": version_of(self.sight, rows),
             "adjudicate": decides_last(self.seat, rows),
-            "said": None if kind in blinding.TEXTS and target == self.repeated else self._own(rows),
+            "said": None if kind in blinding.TEXTS and target == self.repeated else self._own_word(rows),
         }
 
-    def _own(self, rows: Sequence[JudgementRow]) -> OwnWord | None:
-        mine = [row for row in rows if row.judged.person == self.sight.person]
-        about = VERDICT if mine and mine[0].target in blinding.TEXTS else ANYTHING
-        by_id = {row.judged.id: row for row in mine}
-        last = next(reversed(heard((row.judged for row in mine), about)), None)
+    def _own_word(self, rows: Sequence[JudgementRow]) -> OwnWord | None:
+        words = [row for row in rows if row.judged.person == self.sight.person]
+        about = VERDICT if words and words[0].target in blinding.TEXTS else ANYTHING
+        by_id = {row.judged.id: row for row in words}
+        last = next(reversed(heard((row.judged for row in words), about)), None)
         if last is None:
             return None
         note = by_id[last.id].note
@@ -381,8 +382,8 @@ class _Card:
     def _spans(self, x: Explained) -> list[Span]:
         """What is marked in a text: by the checks, by reviewers, by people whose word on it may be known."""
         spans = [Span(e.start, e.end, "false_equation", "false equation") for e in x.checks.equations if not e.true]
-        named = ((first_wrong(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
-        spans += [Span(*span, "named_step", f"{who} calls this step wrong") for span, who in named if span]
+        wrong_steps = ((first_wrong(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
+        spans += [Span(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
         rows = self.sight.visible(self.rows(x.text.kind, x.text.id))
         standing = {j.id for j in heard((row.judged for row in rows), VERDICT)}
         return spans + [
@@ -397,12 +398,12 @@ class _Card:
         x = next((x for x in self.mistake.texts if x.text.id == deal.text), None)
         if deal.kind != PRACTICE or x is None or x.text.id in self.sight.hidden:
             return None
-        own = self._own(self.rows(x.text.kind, x.text.id))
+        answer = self._own_word(self.rows(x.text.kind, x.text.id))
         row = last_words(self.part.judgements).get((x.text.kind, x.text.id))
-        return None if own is None or row is None else word(row)
+        return None if answer is None or row is None else word(row)
 
 
-def seen(sight: Sight, rows: Sequence[JudgementRow]) -> str:
+def version_of(sight: Sight, rows: Sequence[JudgementRow]) -> str:
     """Return the latest judgement that the person sees, as it goes to the browser: "own:" or "all:", and its uid."""
     row = blinding.latest(rows, sight.person if sight.own_alone else None)
     return f"{'own' if sight.own_alone else 'all'}:{row.uid if row else ''}"
@@ -419,9 +420,9 @@ def _checks(x: Explained, mistake: Mistake) -> list[messages.CardCheck]:
     if isinstance(x.checks, FeedbackChecks):
         answer = STATES_GOLD[states.matches_gold]
     else:
-        shown = "can’t be read" if x.answer is None else line(mistake.question.show(x.answer), 60)
+        read = "can’t be read" if x.answer is None else line(mistake.question.show(x.answer), 60)
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(states.matches_gold)
-        answer = f"answer {shown}" + (f" {relation} gold {line(mistake.shown_gold, 60)}" if relation else "")
+        answer = f"answer {read}" + (f" {relation} gold {line(mistake.shown_gold, 60)}" if relation else "")
     words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     checks = [
         messages.CardCheck(name="matches_gold", state=states.matches_gold.value, words=answer),
