@@ -1,7 +1,7 @@
 """Decisions written: each is saved, stale or refused, and a decision that arrives twice is there once.
 
     apply(session, ann, exam_id, [Decision(token="7f9c…", act="reject", kind="rationale", target="a1b2…", …)])
-        -> Answers(answers=[Answer(token="7f9c…", status="saved")], cards={"c1f0…": the card as it may be seen now})
+        -> Answers(answers=[DecisionAnswer("7f9c…", "saved")], cards={"c1f0…": the card as it may be seen now})
 
 All of a list is one transaction of the caller's, each decision in a savepoint of its own, so that one that is refused
 holds up no other. `judgement.token` is the decision's token: the second arrival finds it. Stale is what somebody else
@@ -28,7 +28,7 @@ from mapd.review.aims import Aim, resolve, row_of
 from mapd.review.blinding import TEXTS, Sight
 from mapd.review.cards import Deal, Seat, answers, card, decides_last, rows_on, word
 from mapd.review.curated_part import Setting
-from mapd.review.messages import LONGEST_VALUE, Answer, Answers, Card, CardWord, Decision, DecisionAct, Missing
+from mapd.review.messages import LONGEST_VALUE, Answers, Card, CardWord, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
 from mapd.store import queries, standings
 from mapd.store import tables as t
@@ -69,7 +69,7 @@ class _Desk:
     moment: datetime
     written: list[t.Judgement] = field(default_factory=list)
     rewritten: bool = False  # a text was added
-    replies: dict[str, Answer] = field(default_factory=dict)
+    replies: dict[str, DecisionAnswer] = field(default_factory=dict)
     chances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
@@ -97,7 +97,7 @@ class _Desk:
 
     # -- one decision -------------------------------------------------------------------------------------------------
 
-    def answer(self, decision: Decision) -> Answer:
+    def answer(self, decision: Decision) -> DecisionAnswer:
         """Write one decision, or say why not."""
         if (reply := self.replies.get(decision.token)) is not None and reply.decided >= reply.of:
             return reply
@@ -108,24 +108,24 @@ class _Desk:
         except Busy:
             raise
         except _Overtaken as error:
-            reply = Answer(token=decision.token, status="stale", line=str(error), since=error.words, decided=0)
+            reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), since=error.words, decided=0)
         except Stale as error:
-            reply = Answer(token=decision.token, status="stale", line=str(error), decided=0)
+            reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), decided=0)
         except MapdError as error:
-            reply = Answer(token=decision.token, status="refused", line=str(error), decided=0)
+            reply = DecisionAnswer(token=decision.token, status="refused", line=str(error), decided=0)
         if reply.status != "saved":
             del self.written[written:]
             self.part = replace(self.part, judgements=judgements)
         self.replies[decision.token] = reply
         return reply
 
-    def _write(self, decision: Decision) -> Answer:
+    def _write(self, decision: Decision) -> DecisionAnswer:
         owner = self.owners.get(decision.token)
         if owner is not None and owner != self.by.name:
             raise BadInput(f"another decision has this token: {decision.token}; send it with one of its own")
         goes_on = decision.act in (DecisionAct.CLASS, DecisionAct.UNDO)
         if owner is not None and not goes_on:
-            return Answer(token=decision.token, status="saved", act=decision.token)
+            return DecisionAnswer(token=decision.token, status="saved", act=decision.token)
         match decision.act:
             case DecisionAct.REST:
                 since = self._accept_rest(decision)
@@ -137,7 +137,7 @@ class _Desk:
                 return self._undo(decision)
             case _:
                 since = self._judge(decision)
-        return Answer(token=decision.token, status="saved", act=decision.token, since=since)
+        return DecisionAnswer(token=decision.token, status="saved", act=decision.token, since=since)
 
     def _judge(self, decision: Decision) -> list[CardWord]:
         """Accept, reject, skip, note, correct or withdraw; returns what was said since, if it was kept all the same."""
@@ -229,7 +229,7 @@ class _Desk:
         self._read_again()
         return since
 
-    def _decide_class(self, decision: Decision) -> Answer:
+    def _decide_class(self, decision: Decision) -> DecisionAnswer:
         """Decide some of a queue's class; the same decision again decides the next ones."""
         queue = window.queue_of(self.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
@@ -237,11 +237,11 @@ class _Desk:
         progress = classes.decide(
             self.session, self.setting, queue, act, by=self.by, token=decision.token, version=decision.version or ""
         )
-        return Answer(
+        return DecisionAnswer(
             token=decision.token, status="saved", act=decision.token, decided=progress.decided, of=progress.all
         )
 
-    def _undo(self, decision: Decision) -> Answer:
+    def _undo(self, decision: Decision) -> DecisionAnswer:
         """Take an act back, or an undo: then it is redone. Of a large act the same decision takes the next ones."""
         if decision.undoes is None:
             raise BadInput("what is to be undone isn't named; reload the page")
@@ -259,7 +259,7 @@ class _Desk:
             self.session.flush()
             self._keep(back, self._aim_of(back))
         decided = len(undos) + min(len(rest), UNDOS_AT_ONCE)
-        return Answer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
+        return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
         """The judgements of one act of this person, oldest first."""
@@ -398,7 +398,7 @@ class _Desk:
         rows = queries.judgements(self.session, self.setting.exam.id, questions)
         self.part = curated_part.decide(self.setting, self.material, rows)
 
-    def answers(self, replies: list[Answer]) -> Answers:
+    def answers(self, replies: list[DecisionAnswer]) -> Answers:
         """The answers with the cards as they may be seen now."""
         self.part = curated_part.decide(self.setting, self.material, list(self.part.judgements))
         last = self.decisions[-1]

@@ -1,7 +1,7 @@
 """What the browser's client asks and is told: the requests and responses of api/, one model each.
 
     Decision(token="7f9c…", act="reject", kind="rationale", target="a1b2…", seen="all:", queue="smart", judge="first")
-    Answer(token="7f9c…", status="saved", act="7f9c…")
+    DecisionAnswer(token="7f9c…", status="saved", act="7f9c…")
 
 Places in a text are UTF-16 code units, as JavaScript counts. Rows go by their uids: no local id leaves the server.
 A field of a text that may not be known yet isn't in the JSON at all (`CoveredText`).
@@ -414,7 +414,7 @@ class Decisions(Message):
     decisions: list[Decision] = Field(min_length=1, max_length=MOST_DECISIONS)
 
 
-class Answer(Message):
+class DecisionAnswer(Message):
     """What became of a decision. `decided` of `of`: where it takes several requests, how far it is."""
 
     token: str
@@ -429,7 +429,7 @@ class Answer(Message):
 class Answers(Message):
     """An answer to each decision, and the cards that they were about as they may be seen now."""
 
-    answers: list[Answer]
+    answers: list[DecisionAnswer]
     cards: dict[str, Card]
     gone: dict[str, Missing]
     queue: QueueCounts

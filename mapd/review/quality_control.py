@@ -100,14 +100,14 @@ def deal(session: Session, hand: Hand, kind: str, seat: Seat, dealt: Collection[
     """
     texts = hand.pool(kind)
     for start in range(0, len(texts), AT_ONCE):
-        some = texts[start : start + AT_ONCE]
-        part = curated_part.load(session, hand.setting, _questions(session, [text for _, text in some]))
+        block = texts[start : start + AT_ONCE]
+        part = curated_part.load(session, hand.setting, _questions(session, [text for _, text in block]))
         entries = ((m, seat.entry(part, m)) for m in part.mistakes)
         among = ((m, m.texts if kind == PRACTICE else e.texts if e else ()) for m, e in entries)
         on = [(m, texts) for m, texts in among if texts]
         fresh = [(m, texts) for m, texts in on if m.attempt.uid not in dealt]
-        if (found := practice.first(some, fresh) or practice.first(some, on)) is not None:
-            mistake, text = found
+        if (first_text := practice.first(block, fresh) or practice.first(block, on)) is not None:
+            mistake, text = first_text
             row = t.DealtCard(
                 exam_id=hand.setting.exam.id,
                 person=hand.person,

@@ -225,19 +225,19 @@ class _Dealer:
             self._beside(d, plain, 0) for d in quality_control.still_open(self.session, hand, judge_first=judge_first)
         ]
         judged = hand.judged + self.query.ahead
-        for place, drawn in enumerate(plain):
+        for place, queue_card in enumerate(plain):
             for kind in hand.due(judged, judge_first=judge_first):
-                there = {*self.query.has, *(other.mistake for other in mixed)}
-                dealing = quality_control.deal(self.session, hand, kind, self.seat, there)
+                on_cards = {*self.query.has, *(other.mistake for other in mixed)}
+                dealing = quality_control.deal(self.session, hand, kind, self.seat, on_cards)
                 if dealing is not None:
-                    mixed.append(self._beside(dealing, plain, place, there))
-            if all(drawn.mistake != other.mistake for other in mixed):  # else it comes again, once that is decided
-                mixed.append(drawn)
-                judged += len(drawn.open)
+                    mixed.append(self._beside(dealing, plain, place, on_cards))
+            if all(queue_card.mistake != other.mistake for other in mixed):  # else it comes again, once that is decided
+                mixed.append(queue_card)
+                judged += len(queue_card.open)
         return mixed
 
     def _beside(
-        self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int, there: Collection[str] = ()
+        self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
     ) -> Card:
         """A card beside the queue; it has the number of what waits behind it, so that nothing tells it from a card."""
         number = plain[place].number if place < len(plain) else None
@@ -253,7 +253,7 @@ class _Dealer:
             self.count.all,
             dealing.kind,
             dealing.text.text.id,
-            alone=dealing.mistake.attempt.uid in there,
+            alone=dealing.mistake.attempt.uid in on_cards,
             holders=holders,
         )
         return card(dealing.part, dealing.mistake, seat, deal)
@@ -320,12 +320,12 @@ class _Dealer:
 
     def _others(self) -> list[messages.Other]:
         """Who has what is left of this queue."""
-        held = [row for rows in self.leased.values() for row in rows]
+        leased = [row for rows in self.leased.values() for row in rows]
         if self.seat.queue is SELECTION:
-            return leases.others(held, self.seat.person.name)
+            return leases.others(leased, self.seat.person.name)
         at = (self.session, self.setting.exam.id, self.seat.queue.name, self.seat.threshold, self.seat.person.name)
-        waiting = standings.waiting_among(*at, Counter(row.attempt_id for row in held))
-        return leases.others(held, self.seat.person.name, waiting)
+        waiting = standings.waiting_among(*at, Counter(row.attempt_id for row in leased))
+        return leases.others(leased, self.seat.person.name, waiting)
 
 
 def counts_of(queue: Queue, count: Count, *, covered: bool = False) -> messages.QueueCounts:
@@ -364,9 +364,9 @@ def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
     }
 
 
-def _guidelines(session: Session, known: str | None) -> GuidelinesVersion | None:
+def _guidelines(session: Session, uid: str | None) -> GuidelinesVersion | None:
     """Return the current guidelines, unless they are the known ones."""
     row = guidelines.current(session)
-    if row is None or row.uid == known:
+    if row is None or row.uid == uid:
         return None
     return GuidelinesVersion(uid=row.uid, text=row.text, person=line(row.person, 60), since=row.created_at)
