@@ -6,7 +6,8 @@ On generated stores (SQLite) of so many mistakes, each with three rationales and
 and 600,000, and 100,000 feedback. Two people judged or skipped a hundredth of the rationales. Generated and derived are
 1,000 mistakes; a larger store holds them again and again under ids of their own, with all that was derived (a test
 holds that deriving them would write the same). Each figure is of `--rounds` reads, each in a session of its own as a
-page would do it, at thresholds and places drawn anew. `judge` is one judgement with all that is derived from it.
+page would do it, at thresholds and places drawn anew. `judge` is one judgement with all that is derived from it;
+`window` and `decision` are what triage's client asks for: twelve cards, and one decision saved with what it reveals.
 CPU is this process's own time at the median: on a busy machine it tells more.
 
 In the browser (reviewers.py): from a key press to the next item in triage, alone and among twenty, on the store of the
@@ -32,6 +33,9 @@ from mapd.curation import judging, standing
 from mapd.curation.judging import Target
 from mapd.curation.queues import QUEUES
 from mapd.people import owner
+from mapd.review.decisions import apply
+from mapd.review.messages import Decision, WindowQuery
+from mapd.review.window import load_window
 from mapd.settings import Settings
 from mapd.store import db, listing, standings
 from mapd.store import tables as t
@@ -246,7 +250,39 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
         "histogram": _timed(engine, others(lambda s: standings.figures(s, EXAM))),
         "search": _timed(engine, searches()),
         "judge": _timed(engine, _judgements(mistakes, min(rounds, 50), draw), writes=True),
+        **_routes(engine, min(rounds, 50)),
     }
+
+
+def _routes(engine: sa.Engine, rounds: int) -> dict[str, Any]:
+    """What the two routes cost that a reviewer waits for: twelve cards, and one decision with its reveal."""
+    cyd, query = owner("cyd"), WindowQuery(queue="everything")
+    with db.reading(engine) as session:
+        cards = load_window(session, cyd, EXAM, query.model_copy(update={"number": 25})).cards
+    texts = [(card, text) for card in cards for text in card.texts if text.kind == "rationale"][:rounds]
+
+    def decisions() -> Iterator[Callable[[Session], object]]:
+        for card, text in texts:
+            about = {"card": card.id, "mistake": card.mistake, "kind": text.kind, "target": text.uid, "seen": text.seen}
+            decision = Decision.model_validate({"token": t.new_uid(), "act": "accept"} | about)
+            yield lambda s, d=decision: apply(s, cyd, EXAM, [d])
+
+    statements = 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    sa.event.listen(engine, "before_cursor_execute", count)
+    figures = {}
+    for name, reads, number, writes in (
+        ("window", iter([lambda s: load_window(s, cyd, EXAM, query)] * rounds), rounds, False),
+        ("decision", decisions(), len(texts), True),
+    ):
+        statements = 0
+        figures[name] = _timed(engine, reads, writes=writes) | {"statements": round(statements / number)}
+    sa.event.remove(engine, "before_cursor_execute", count)
+    return figures
 
 
 def _place(order: Order, mistakes: int, draw: random.Random) -> tuple[int, ...]:

@@ -170,7 +170,7 @@ def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str |
     if failure:
         return Decision(Verdict.REJECTED, average, votes, NEVER, failure)
     if average is None:
-        return Decision(Verdict.ACCEPTED, None, votes, ALWAYS, "it stands: nothing speaks against it")
+        return Decision(Verdict.ACCEPTED, None, votes, ALWAYS, "no required check fails, and nobody scored it")
     above = average > Fraction(str(policy.threshold))
     why = f"mean {float(average):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
     return Decision(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)

@@ -163,6 +163,7 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "jobs show {job}",
     "doctor",
     "openapi",
+    "guidelines reasons",
 )
 WRITING = (
     "questions add more {folder}/more.jsonl --task numeric",
@@ -177,6 +178,8 @@ WRITING = (
     "redo --exam {taught} --by ann",
     "people want --exam {taught} --judgements 2",
     "guidelines set {folder}/how.md",
+    "guidelines add-reason units",
+    "guidelines remove-reason units",
     "teachers add careful --kind simulated --model sound",
     "teachers disable careful",
     "teachers enable careful",

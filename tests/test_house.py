@@ -39,6 +39,11 @@ PURE = (
     "curation/practice.py",
     "curation/records.py",
     "curation/figures.py",
+    "review/messages.py",
+    "review/passages.py",
+    "review/blinding.py",
+    "review/cards.py",
+    "review/filters.py",
 )
 DISTRIBUTIONS = packages_distributions()  # by module
 OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a benchmark, beside the one that runs it

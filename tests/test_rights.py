@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from mapd import approvals, committee, exam, jobs, loop, names, people, students, teachers, trash
-from mapd.curation import bulk, guidelines, judging, policies, repairing, sharing, snapshots, views
+from mapd.curation import bulk, guidelines, judging, policies, reasons, repairing, sharing, snapshots, views
 from mapd.curation.judging import Target
 from mapd.errors import BadInput, Forbidden
 from mapd.exchange import archive, attempts, authors, recorded
@@ -44,6 +44,8 @@ FOR_OWNERS: dict[str, Write] = {
     "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
     "bulk.judge_all": lambda s, by: bulk.judge_all(s, [bulk.Chosen(TEXT, 0, "")], Act.ACCEPT, by=by),
     "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, seen=None),
+    "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
+    "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
     "sharing.want": lambda s, by: sharing.want(s, 1, by=by, judgements_wanted=3),
     "policies.save_policy": lambda s, by: policies.save_policy(s, STRICT, by=by),
     "policies.set_policy": lambda s, by: policies.set_policy(s, 1, "strict", None, by=by),

@@ -1,7 +1,7 @@
 """Who sends a request: the page hands its client a random token, and the database has its hash.
 
     token = mint(session, Person("ann", Role.OWNER), exam_id, sign_in="")     # in the page
-    enter(session, token, Visitor(person, sign_in=""))                        # in a route -> Entry(ann, exam_id)
+    enter(session, token, Visitor(person, sign_in=""))                        # in a route -> Caller(ann, exam_id)
 
 The token speaks for one person in one role on one exam, for TWELVE hours, from the sign-in that it was handed to. It
 comes in a header of its own, never in a cookie, so that no other site can have a browser send it. What it says is asked
@@ -40,7 +40,7 @@ class Visitor:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Caller:
     """Who asks, and on which exam."""
 
     person: Person
@@ -65,7 +65,7 @@ def mint(session: Session, person: Person, exam_id: int, sign_in: str) -> str:
     return token
 
 
-def enter(session: Session, token: str, visitor: Visitor | None) -> Entry:
+def enter(session: Session, token: str, visitor: Visitor | None) -> Caller:
     """Return who asks. `visitor`: whom the request's cookies are of; None where the app isn't open to them.
 
     Raises: Dead.
@@ -81,7 +81,7 @@ def enter(session: Session, token: str, visitor: Visitor | None) -> Entry:
         raise Dead(f"this page is {row.person or 'nobody'}'s, and somebody else is signed in here now; reload it")
     if visitor.person.role != row.role:
         raise Dead(f"{row.person} is no longer {row.role} here; reload the page")
-    return Entry(Person(row.person, visitor.person.role), row.exam_id)
+    return Caller(Person(row.person, visitor.person.role), row.exam_id)
 
 
 def end(session: Session, person: str) -> None:

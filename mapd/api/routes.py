@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mapd.api.access import HEADER, Dead, Entry, Visitor, enter
+from mapd.api.access import HEADER, Caller, Dead, Visitor, enter
 from mapd.curation import standing
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.people import Right, may
@@ -69,76 +69,76 @@ def make(house: House) -> FastAPI:
         api.add_exception_handler(kind, _refusal(status, code))
     api.add_exception_handler(RequestValidationError, _refuse_request)
 
-    def entered(request: Request, token: Annotated[str, Header(alias=HEADER)] = "") -> Entry:
+    def entered(request: Request, token: Annotated[str, Header(alias=HEADER)] = "") -> Caller:
         _check_origin(request, house.origins(request.scope))
         with db.reading(house.engine()) as session:
-            entry = enter(session, token, house.visitor(request.scope))
-        if not may(entry.person, Right.JUDGE):
-            raise Forbidden(f"{entry.person.name} may not {Right.JUDGE} here; an owner of the project can")
-        return entry
+            caller = enter(session, token, house.visitor(request.scope))
+        if not may(caller.person, Right.JUDGE):
+            raise Forbidden(f"{caller.person.name} may not {Right.JUDGE} here; an owner of the project can")
+        return caller
 
     _add_routes(api, house, entered)
     return api
 
 
-def _add_routes(api: FastAPI, house: House, entered: Callable[..., Entry]) -> None:
+def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> None:
     errors: dict[int | str, dict[str, Any]] = {
         status: {"model": Failure} for status in sorted({status for status, _ in FAULTS.values()} | {413})
     }
 
     @api.get("/window", response_model=Window, responses=errors)
-    def read_window(query: Annotated[WindowQuery, Query()], entry: Annotated[Entry, Depends(entered)]) -> Response:
+    def read_window(query: Annotated[WindowQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return the person's next cards of a queue, or the one that a link names."""
         engine = house.engine()
-        _catch_up(engine, entry.exam_id)
+        _catch_up(engine, caller.exam_id)
         with db.reading(engine) as session:
-            exam = queries.exam(session, entry.exam_id)
+            exam = queries.exam(session, caller.exam_id)
             if query.render is not None:
                 text = window.text_of(session, exam.id, query.render)
                 document = house.render(text, query.theme)
-                drawn = window.load_window(session, entry.person, entry.exam_id, query)
+                page = window.load_window(session, caller.person, caller.exam_id, query)
                 rendered = Rendered(uid=query.render, document=document)
-                return _json(drawn.model_copy(update={"rendered": rendered}))
+                return _json(page.model_copy(update={"rendered": rendered}))
             if not window.writes(exam):
-                return _json(window.load_window(session, entry.person, entry.exam_id, query))
+                return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
-            return _json(window.load_window(session, entry.person, entry.exam_id, query))
+            return _json(window.load_window(session, caller.person, caller.exam_id, query))
 
     @api.post("/decisions", response_model=Answers, responses=errors)
-    def write_decisions(body: Decisions, entry: Annotated[Entry, Depends(entered)]) -> Response:
+    def write_decisions(body: Decisions, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Save decisions in the order in which they were made, and answer each."""
         engine = house.engine()
-        _catch_up(engine, entry.exam_id)
+        _catch_up(engine, caller.exam_id)
         with db.writing(engine) as session:
-            answers = decisions.apply(session, entry.person, entry.exam_id, body.decisions)
+            answers = decisions.apply(session, caller.person, caller.exam_id, body.decisions)
         return _json(answers)
 
     @api.post("/lease", response_model=Leases, responses=errors)
-    def write_lease(body: LeaseWish, entry: Annotated[Entry, Depends(entered)]) -> Response:
+    def write_lease(body: LeaseWish, caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Take, renew or give back what is in front of the person."""
         engine = house.engine()
-        _catch_up(engine, entry.exam_id)
+        _catch_up(engine, caller.exam_id)
         with db.writing(engine) as session:
-            leases = seats.sit(session, entry.person, entry.exam_id, body)
+            leases = seats.sit(session, caller.person, caller.exam_id, body)
         return _json(leases)
 
     @api.get("/history", response_model=History, responses=errors)
-    def read_history(query: Annotated[HistoryQuery, Query()], entry: Annotated[Entry, Depends(entered)]) -> Response:
+    def read_history(query: Annotated[HistoryQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return what was said of a card; without one the person's last acts."""
         engine = house.engine()
-        _catch_up(engine, entry.exam_id)
+        _catch_up(engine, caller.exam_id)
         with db.reading(engine) as session:
             if query.mistake is not None:
-                return _json(history.of_card(session, entry.person, entry.exam_id, query))
-            return _json(history.of_person(session, entry.person, entry.exam_id, query.acts))
+                return _json(history.of_card(session, caller.person, caller.exam_id, query))
+            return _json(history.of_person(session, caller.person, caller.exam_id, query.acts))
 
     @api.get("/counts", response_model=Counts, responses=errors)
-    def read_counts(query: Annotated[CountsQuery, Query()], entry: Annotated[Entry, Depends(entered)]) -> Response:
+    def read_counts(query: Annotated[CountsQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
         """Return every queue's counts, and a class's panel if that is asked for."""
         engine = house.engine()
-        _catch_up(engine, entry.exam_id)
+        _catch_up(engine, caller.exam_id)
         with db.reading(engine) as session:
-            return _json(counts.load_counts(session, entry.person, entry.exam_id, query))
+            return _json(counts.load_counts(session, caller.person, caller.exam_id, query))
 
 
 def describe() -> dict[str, Any]:
@@ -168,15 +168,15 @@ def _catch_up(engine: sa.Engine, exam_id: int) -> None:
             raise
 
 
-def _check_origin(request: Request, own: Collection[str]) -> None:
+def _check_origin(request: Request, origins: Collection[str]) -> None:
     """Refuse what a page of another site sends; what changes something has to say which page it comes from."""
-    origins = [origin.lower() for origin in request.headers.getlist("origin")]
-    foreign = any(origin not in own for origin in origins) or request.headers.get("sec-fetch-site") in (
+    sent = [origin.lower() for origin in request.headers.getlist("origin")]
+    foreign = any(origin not in origins for origin in sent) or request.headers.get("sec-fetch-site") in (
         "cross-site",
         "same-site",
     )
-    if foreign or (request.method != "GET" and len(origins) != 1):
-        raise ForeignOrigin(f"this app takes that from its own pages alone, at {', '.join(sorted(own))}")
+    if foreign or (request.method != "GET" and len(sent) != 1):
+        raise ForeignOrigin(f"this app takes that from its own pages alone, at {', '.join(sorted(origins))}")
 
 
 Handler = Callable[[Request, Exception], Response]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mapd.cli.shared import AsJson, PersonName, line, moment, person_of, reading, show, writing, written
-from mapd.curation import guidelines
+from mapd.curation import guidelines, reasons
 from mapd.errors import NotFound
 
 guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markdown, every version kept.")
@@ -44,3 +44,33 @@ def set_guidelines(
         guidelines.save(session, words, by=person_of(by), seen=last.uid if last else None)
         number = len(guidelines.versions(session))
     show({"version": number}, as_json, "saved")
+
+
+@guiding.command("reasons")
+def list_reasons(as_json: AsJson = False) -> None:
+    """List the reasons for which a text can be rejected: the usual ones, then the project's own."""
+    with reading() as session:
+        offered, own = reasons.offered(session), reasons.own(session)
+    show({"reasons": offered, "own": own}, as_json, ", ".join(offered))
+
+
+@guiding.command("add-reason")
+def add_reason(
+    words: Annotated[str, typer.Argument(help="Such as 'wrong units'.")], by: PersonName = None, as_json: AsJson = False
+) -> None:
+    """Offer another reason for a rejection: triage, browse and `mapd judge --reason` have it from then on."""
+    with writing() as session:
+        code = reasons.add(session, words, by=person_of(by))
+    show({"reason": code}, as_json, "added")
+
+
+@guiding.command("remove-reason")
+def remove_reason(
+    code: Annotated[str, typer.Argument(help="As `mapd guidelines reasons` gives it.")],
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Offer one of the project's own reasons no more; what was rejected for it stays."""
+    with writing() as session:
+        reasons.remove(session, code, by=person_of(by))
+    show({"removed": code}, as_json, "removed")

@@ -70,7 +70,9 @@ def want(
     judgements: Annotated[int | None, typer.Option(help="By so many people each text is to be judged.")] = None,
     practice: Annotated[int | None, typer.Option(help="Explained texts before a person's first; 0: none.")] = None,
     check_every: Annotated[int | None, typer.Option(help="A hidden check after so many texts; 0: never.")] = None,
-    repeat_every: Annotated[int | None, typer.Option(help="An own text again after so many; 0: never.")] = None,
+    repeat_every: Annotated[
+        int | None, typer.Option(help="One of their own texts again after so many; 0: never.")
+    ] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
-from mapd.curation import policies, standing
+from mapd.curation import policies, reasons, standing
 from mapd.curation.curated import Curated, Explained, curate
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.people import Person, Right, require
@@ -96,7 +96,7 @@ def judge(
     person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
-    _check_decision(target.kind, decision, reason, note, value)
+    _check_decision(session, target.kind, decision, reason, note, value)
     _check_seen(session, target, seen, seen_of)
     if decision is Act.WITHDRAW:
         _check_said(session, target, person, role)
@@ -181,11 +181,15 @@ def _by_token(session: Session, token: str) -> t.Judgement | None:
     return session.exec(select(t.Judgement).where(t.Judgement.token == token)).first()
 
 
-def _check_decision(kind: str, decision: Act, reason: str | None, note: str | None, value: str | None) -> None:
+def _check_decision(
+    session: Session, kind: str, decision: Act, reason: str | None, note: str | None, value: str | None
+) -> None:
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
     if reason is not None:
         known = [NOTE] if decision is Act.SKIP else [r.value for r in REASONS.get(kind, [])]
+        if REASONS.get(kind) is Reason and decision is Act.REJECT and reason not in known:
+            known = reasons.offered(session)
         if decision not in (Act.REJECT, Act.SKIP):
             raise BadInput(f"a reason goes with reject, not with {decision}: {reason}")
         if reason not in known:

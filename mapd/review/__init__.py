@@ -17,7 +17,11 @@ In the order of a decision's way:
 | leases.py          | who has which mistake in front of them                                              |
 | curated_part.py    | the curated set of a few questions                                                  |
 | window.py          | the next cards                                                                      |
+| aims.py            | what decisions are about, locked                                                    |
 | decisions.py       | judgements written                                                                  |
 | classes.py         | a whole class decided at once                                                       |
 | history.py         | what was said, and a person's last acts                                             |
+| counts.py          | how much there is to do                                                             |
+| seats.py           | what is in front of a person: leases, and texts noted as seen                       |
+| own_judgements.py  | all that a person said of an exam, kept from read to read                           |
 """

@@ -59,19 +59,19 @@ def look(
     repeated: int | None = None,
 ) -> Sight:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
-    seen = mistake if queue.again else first.seen_by(mistake, person, part.exam.wanted)
-    known = {x.text.id: x for x in mistake.texts}
-    unsaid = frozenset(x.text.id for x in seen.texts if x.people != known[x.text.id].people)
+    drawn = mistake if queue.again else first.seen_by(mistake, person, part.exam.wanted)
+    full = {x.text.id: x for x in mistake.texts}
+    unsaid = frozenset(x.text.id for x in drawn.texts if x.people != full[x.text.id].people)
     hidden: frozenset[int] = frozenset()
     if judge_first:
         hidden = first.hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}
-        seen = replace(
-            seen,
-            rationales=first.shuffled(seen.rationales, person),
-            feedback=first.shuffled(seen.feedback, person),
+        drawn = replace(
+            drawn,
+            rationales=first.shuffled(drawn.rationales, person),
+            feedback=first.shuffled(drawn.feedback, person),
         )
-    return Sight(person, seen, judge_first, hidden, unsaid)
+    return Sight(person, drawn, judge_first, hidden, unsaid)
 
 
 def order_of(sight: Sight) -> tuple[str, ...]:

@@ -14,16 +14,17 @@ from mapd.curation import first, queues
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.curation.queues import Entry, Queue, done_with, most_doubtful, undecided
-from mapd.curation.records import PRACTICE, REPEAT, last_words
+from mapd.curation.records import CHECK, PRACTICE, REPEAT, last_words
 from mapd.curation.suspicion import suspicion
 from mapd.people import Person
 from mapd.review import blinding, messages
 from mapd.review.blinding import Sight
-from mapd.review.messages import Card, CoveredText, Holder, JudgeMode, OpenText, OwnWord, TextKind, Word
+from mapd.review.messages import Card, CardWord, CoveredText, Holder, JudgeMode, OpenText, OwnWord, TextKind
 from mapd.review.passages import Span, has_markup, line, passage
 from mapd.store.queries import JudgementRow, Vote
 from mapd.verdicts import ANYTHING, VERDICT, Act, heard, in_force, ruling
 
+HIDDEN_KINDS = (CHECK, REPEAT)  # what is dealt beside the queue and may not be told from its cards
 STATES_GOLD = {
     State.HOLDS: "states the gold",
     State.FAILS: "doesn’t state the gold",
@@ -48,19 +49,21 @@ class Seat:
 
     def entry(self, part: Curated, mistake: Mistake) -> Entry | None:
         """Return the mistake's entry in the queue, if it is in it."""
-        done, name = done_with(part.judgements, self.person.name), self.person.name
-        return queues.entry(self.queue, mistake, self.threshold / 100, done, name, part.exam.wanted)
+        name = self.person.name
+        settled = done_with(part.judgements, name)
+        return queues.entry(self.queue, mistake, self.threshold / 100, settled, name, part.exam.wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """How a card is dealt. `text`: the one that it is about alone, by id. `kind`: as what, if beside the queue."""
+    """How a card is dealt. `text`: the one that it is about, by id. `kind`: as what, if beside the queue."""
 
     id: str
     number: int | None = None
     all: int = 0
     kind: str = ""
     text: int | None = None
+    alone: bool = True  # its other texts are dealt on another card
     enter: str | None = None  # the uid of the text that a link names
     holders: tuple[Holder, ...] = ()
 
@@ -70,8 +73,9 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
     repeated = deal.text if deal.kind == REPEAT and _is_open(part, mistake, seat, deal) else None
     sight = blinding.look(part, mistake, seat.person.name, seat.queue, judge_first=seat.judge_first, repeated=repeated)
     entry = seat.entry(part, mistake)
-    waiting, enter = _waiting(part, sight, entry, deal), _enter(sight, entry, seat, deal)
-    drawn = _Card(part, mistake, seat, sight, repeated)
+    waiting = _waiting(part, sight, entry, deal)
+    enter = _enter(sight, entry, seat, deal, waiting)
+    parts = _Card(part, mistake, seat, sight, repeated)
     return Card(
         id=deal.id,
         mistake=mistake.attempt.uid,
@@ -80,20 +84,20 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         draw=seat.draw,
         number=deal.number,
         all=deal.all,
-        where="queue" if deal.number is not None else "decided" if drawn.has_decided() else "outside",
+        where="queue" if deal.number is not None else "decided" if parts.has_decided() else "outside",
         waits=bool(waiting) or (entry is not None and seat.queue.of_attempt and not entry.settled),
         about="attempt" if seat.queue.of_attempt else "texts",
         beside="practice" if deal.kind == PRACTICE else None,
         blind=sight.blind,
         enter=enter.text.uid if enter else None,
         open=[x.text.uid for x in waiting],
-        rest={kind: [x.text.uid for x in drawn.rest(kind)] for kind in _kinds()},
-        question=drawn.question(),
-        attempt=drawn.attempt(),
-        texts=drawn.texts(),
+        rest={kind: [x.text.uid for x in parts.rest(kind)] for kind in _kinds()},
+        question=parts.question(),
+        attempt=parts.attempt(),
+        texts=parts.texts(),
         people_here=list(deal.holders),
         free=seat.queue.settles is not None or len(deal.holders) < (entry.places if entry else 1),
-        explained=drawn.explained(deal),
+        explained=parts.explained(deal),
     )
 
 
@@ -119,9 +123,9 @@ def decides_last(seat: Seat, rows: Sequence[JudgementRow]) -> bool:
     return seat.queue.settles(people) or people.adjudicated
 
 
-def word(row: JudgementRow) -> Word:
+def word(row: JudgementRow) -> CardWord:
     """Return a judgement as what somebody says."""
-    return Word(
+    return CardWord(
         person=line(row.judged.person, 60),
         decision=row.judged.decision,
         reason=row.judged.reason,
@@ -138,14 +142,14 @@ def answers(rows: Iterable[JudgementRow], kind: str) -> bool:
 
     A verdict or a skip does; on a repeat only one that was given as its answer.
     """
-    said = list(rows)
-    standing = {j.id for j in in_force(row.judged for row in said)}
+    judgements = list(rows)
+    standing = {j.id for j in in_force(row.judged for row in judgements)}
     return any(
         row.judged.id in standing
         and not row.judged.only_notes
         and row.judged.decision in (Act.ACCEPT, Act.REJECT, Act.SKIP)
         and (kind != REPEAT or row.queue == REPEAT)
-        for row in said
+        for row in judgements
     )
 
 
@@ -161,26 +165,33 @@ def _kinds() -> tuple[TextKind, TextKind]:
 
 def _waiting(part: Curated, sight: Sight, entry: Entry | None, deal: Deal) -> list[Explained]:
     """The texts that the queue is about and that wait, in the order in which to go through them."""
-    shown = {x.text.id: x for x in sight.mistake.texts}
     skipped = done_with(part.judgements, sight.person)
-    if deal.text is not None:
-        x = shown.get(deal.text)
-        waits = x is not None and (x.text.id in sight.hidden or not (x.judged or (x.text.kind, x.text.id) in skipped))
-        return [x] if x is not None and waits else []
-    waiting = [x for x in (entry.open if entry else ()) if x.text.id in shown]
+
+    def asks(x: Explained) -> bool:
+        return x.text.id in sight.hidden or not (x.judged or (x.text.kind, x.text.id) in skipped)
+
+    of_deal = [x for x in sight.mistake.texts if x.text.id == deal.text and asks(x)]
+    if deal.text is not None and (deal.alone or deal.kind not in HIDDEN_KINDS):
+        return of_deal
+    texts = {x.text.id: x for x in sight.mistake.texts}
+    ids = dict.fromkeys(x.text.id for x in (*(entry.open if entry else ()), *of_deal))  # a check waits as one of them
+    waiting = [texts[id_] for id_ in ids if id_ in texts]
     return list(first.shuffled(waiting, sight.person)) if sight.judge_first else waiting
 
 
-def _enter(sight: Sight, entry: Entry | None, seat: Seat, deal: Deal) -> Explained | None:
+def _enter(sight: Sight, entry: Entry | None, seat: Seat, deal: Deal, waiting: Sequence[Explained]) -> Explained | None:
     """The text to begin with: the one that is asked for, else the queue's; judged first, in the person's own order."""
-    named = (x for x in sight.mistake.texts if x.text.uid == deal.enter or x.text.id == deal.text)
-    if (asked := next(named, None)) is not None:
-        return asked
-    chosen = entry.enter if entry else most_doubtful(sight.mistake)
-    if not seat.judge_first or chosen is None:
-        return chosen
-    alike = (entry.open or entry.texts) if entry else ()
-    alike = alike or (sight.mistake.feedback if chosen.text.kind == "feedback" else sight.mistake.rationales)
+    of_link = next((x for x in sight.mistake.texts if x.text.uid == deal.enter), None)
+    if of_link is not None:
+        return of_link
+    if waiting and (sight.judge_first or deal.text is not None):
+        return waiting[0]
+    of_deal = next((x for x in sight.mistake.texts if x.text.id == deal.text), None)
+    doubtful = of_deal or (entry.enter if entry else most_doubtful(sight.mistake))
+    if of_deal or not seat.judge_first or doubtful is None:
+        return doubtful
+    alike = entry.texts if entry else ()
+    alike = alike or (sight.mistake.feedback if doubtful.text.kind == "feedback" else sight.mistake.rationales)
     return first.shuffled(alike, sight.person)[0]
 
 
@@ -189,7 +200,7 @@ class _Card:
     """A card's parts."""
 
     part: Curated
-    known: Mistake
+    full: Mistake
     seat: Seat
     sight: Sight
     repeated: int | None
@@ -204,12 +215,12 @@ class _Card:
 
     def has_decided(self) -> bool:
         """Whether the person has decided on anything here in this queue, so that it left the queue."""
-        here = {(x.text.kind, x.text.id) for x in self.mistake.texts}
-        here |= {("attempt", self.mistake.attempt.id), ("question", self.mistake.question.id)}
+        targets = {(x.text.kind, x.text.id) for x in self.mistake.texts}
+        targets |= {("attempt", self.mistake.attempt.id), ("question", self.mistake.question.id)}
         return any(
             row.judged.person == self.sight.person
             and row.queue == self.seat.queue.name
-            and (row.target, row.target_id) in here
+            and (row.target, row.target_id) in targets
             and row.judged.decision not in (Act.SKIP, Act.WITHDRAW)
             for row in self.part.judgements
         )
@@ -219,11 +230,11 @@ class _Card:
 
     # -- question and attempt -----------------------------------------------------------------------------------------
 
-    def question(self) -> messages.Question:
+    def question(self) -> messages.CardQuestion:
         """The question with its gold."""
         q, mistake = self.mistake.question, self.mistake
         corrected = q.gold != mistake.gold and not self.sight.blind
-        return messages.Question(
+        return messages.CardQuestion(
             uid=q.uid,
             **self._target("question", q.id),
             number=line(q.source_id, 40),
@@ -237,11 +248,11 @@ class _Card:
             people=self._people("question", q.id),
         )
 
-    def attempt(self) -> messages.Attempt:
+    def attempt(self) -> messages.CardAttempt:
         """The student's response."""
         attempt, blind = self.mistake.attempt, self.sight.blind
         answer, ours = self.mistake.show(self.mistake.answer), self.mistake.show(attempt.our_answer)
-        return messages.Attempt(
+        return messages.CardAttempt(
             uid=attempt.uid,
             **self._target("attempt", attempt.id),
             text=passage(attempt.text),
@@ -257,16 +268,16 @@ class _Card:
         """What every target has, but its uid."""
         rows = self.rows(kind, target)
         return {
-            "seen": seen(self.sight, rows),
+            "seen": version_of(self.sight, rows),
             "adjudicate": decides_last(self.seat, rows),
-            "said": None if kind in blinding.TEXTS and target == self.repeated else self._own(rows),
+            "said": None if kind in blinding.TEXTS and target == self.repeated else self._own_word(rows),
         }
 
-    def _own(self, rows: Sequence[JudgementRow]) -> OwnWord | None:
-        mine = [row for row in rows if row.judged.person == self.sight.person]
-        about = VERDICT if mine and mine[0].target in blinding.TEXTS else ANYTHING
-        by_id = {row.judged.id: row for row in mine}
-        last = next(reversed(heard((row.judged for row in mine), about)), None)
+    def _own_word(self, rows: Sequence[JudgementRow]) -> OwnWord | None:
+        words = [row for row in rows if row.judged.person == self.sight.person]
+        about = VERDICT if words and words[0].target in blinding.TEXTS else ANYTHING
+        by_id = {row.judged.id: row for row in words}
+        last = next(reversed(heard((row.judged for row in words), about)), None)
         if last is None:
             return None
         note = by_id[last.id].note
@@ -278,7 +289,7 @@ class _Card:
             act=by_id[last.id].batch,
         )
 
-    def _people(self, kind: str, target: int) -> list[Word]:
+    def _people(self, kind: str, target: int) -> list[CardWord]:
         """What people say of it, as far as this person may know."""
         if self.sight.blind and kind not in blinding.TEXTS:
             return []
@@ -328,7 +339,7 @@ class _Card:
             words=len(x.text.text.split()),
             markup=has_markup(x.text.text),
             mark="overridden" if x.overridden else "judged" if x.judged else mark,
-            author=messages.Teacher(
+            author=messages.CardTeacher(
                 name=line(x.text.teacher, 60),
                 place=self.part.places.get(x.text.teacher),
                 person=x.text.teacher_kind == "person",
@@ -339,7 +350,7 @@ class _Card:
             checks=_checks(x, self.mistake),
             limit=x.checks.limit or None,
             reviews=[self._review(v, x) for v in x.text.votes],
-            committee=messages.Committee(
+            committee=messages.CardCommittee(
                 verdict=x.committee.verdict,
                 mean=None if x.committee.mean is None else round(float(x.committee.mean), 4),
                 why=x.committee.why,
@@ -357,9 +368,9 @@ class _Card:
         of = self.mistake.original(x.text)
         return messages.Repaired(uid=of and of.uid, author="another" if of is None else line(of.teacher, 60))
 
-    def _review(self, vote: Vote, x: Explained) -> messages.Review:
-        return messages.Review(
-            reviewer=messages.Teacher(name=line(vote.reviewer, 60), place=self.part.places.get(vote.reviewer)),
+    def _review(self, vote: Vote, x: Explained) -> messages.CardReview:
+        return messages.CardReview(
+            reviewer=messages.CardTeacher(name=line(vote.reviewer, 60), place=self.part.places.get(vote.reviewer)),
             score=vote.score,
             status=line(vote.status, 60),
             raw=line(vote.raw, 40) if vote.raw else None,
@@ -371,8 +382,8 @@ class _Card:
     def _spans(self, x: Explained) -> list[Span]:
         """What is marked in a text: by the checks, by reviewers, by people whose word on it may be known."""
         spans = [Span(e.start, e.end, "false_equation", "false equation") for e in x.checks.equations if not e.true]
-        named = ((first_wrong(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
-        spans += [Span(*span, "named_step", f"{who} calls this step wrong") for span, who in named if span]
+        wrong_steps = ((first_wrong(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
+        spans += [Span(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
         rows = self.sight.visible(self.rows(x.text.kind, x.text.id))
         standing = {j.id for j in heard((row.judged for row in rows), VERDICT)}
         return spans + [
@@ -382,17 +393,17 @@ class _Card:
             for start, end in row.marks
         ]
 
-    def explained(self, deal: Deal) -> Word | None:
+    def explained(self, deal: Deal) -> CardWord | None:
         """What the adjudicator said of a practice text, once this person has decided."""
         x = next((x for x in self.mistake.texts if x.text.id == deal.text), None)
         if deal.kind != PRACTICE or x is None or x.text.id in self.sight.hidden:
             return None
-        own = self._own(self.rows(x.text.kind, x.text.id))
+        answer = self._own_word(self.rows(x.text.kind, x.text.id))
         row = last_words(self.part.judgements).get((x.text.kind, x.text.id))
-        return None if own is None or row is None else word(row)
+        return None if answer is None or row is None else word(row)
 
 
-def seen(sight: Sight, rows: Sequence[JudgementRow]) -> str:
+def version_of(sight: Sight, rows: Sequence[JudgementRow]) -> str:
     """Return the latest judgement that the person sees, as it goes to the browser: "own:" or "all:", and its uid."""
     row = blinding.latest(rows, sight.person if sight.own_alone else None)
     return f"{'own' if sight.own_alone else 'all'}:{row.uid if row else ''}"
@@ -402,22 +413,22 @@ def _kind(x: Explained) -> TextKind:
     return "feedback" if x.text.kind == "feedback" else "rationale"
 
 
-def _checks(x: Explained, mistake: Mistake) -> list[messages.Check]:
+def _checks(x: Explained, mistake: Mistake) -> list[messages.CardCheck]:
     """What the checks found, each in words."""
     equations, states = x.checks.equations, x.states
     true = sum(e.true for e in equations)
     if isinstance(x.checks, FeedbackChecks):
         answer = STATES_GOLD[states.matches_gold]
     else:
-        shown = "can’t be read" if x.answer is None else line(mistake.question.show(x.answer), 60)
+        read = "can’t be read" if x.answer is None else line(mistake.question.show(x.answer), 60)
         relation = {State.HOLDS: "=", State.FAILS: "≠"}.get(states.matches_gold)
-        answer = f"answer {shown}" + (f" {relation} gold {line(mistake.shown_gold, 60)}" if relation else "")
+        answer = f"answer {read}" + (f" {relation} gold {line(mistake.shown_gold, 60)}" if relation else "")
     words = f"{true} of {len(equations)} equations true" if equations else "no equation to check"
     checks = [
-        messages.Check(name="matches_gold", state=states.matches_gold.value, words=answer),
-        messages.Check(name="equations_true", state=states.equations_true.value, words=words),
+        messages.CardCheck(name="matches_gold", state=states.matches_gold.value, words=answer),
+        messages.CardCheck(name="equations_true", state=states.equations_true.value, words=words),
     ]
     if x.text.kind == "rationale":
         work = "shows no work" if states.shows_work is State.FAILS else "shows work"
-        checks.append(messages.Check(name="shows_work", state=states.shows_work.value, words=work))
+        checks.append(messages.CardCheck(name="shows_work", state=states.shows_work.value, words=work))
     return checks

@@ -43,9 +43,9 @@ def panel(session: Session, setting: Setting, queue: Queue, person: Person) -> C
     if queue.whole is None or not person.name:
         return None
     waiting = _waiting(session, setting, queue.whole, person.name)
-    chosen = waiting[: bulk.MOST]
+    first = waiting[: bulk.MOST]
     reject = ClassReject(reason=queue.whole.reason, words=queue.whole.words)
-    return ClassPanel(texts=len(waiting), takes=len(chosen), version=_version(chosen), reject=reject)
+    return ClassPanel(texts=len(waiting), takes=len(first), version=_version(first), reject=reject)
 
 
 def decide(
@@ -58,20 +58,20 @@ def decide(
     person = require(by, Right.JUDGE)
     if queue.whole is None:
         raise BadInput(f"the texts of this queue can't be decided at once: {queue.name}")
-    asked = _asked(session, token)
+    texts = _texts_of(session, token)
     waiting = _waiting(session, setting, queue.whole, person)
-    if asked is None:
-        chosen = waiting[: bulk.MOST]
-        if _version(chosen) != version:
+    if texts is None:
+        first = waiting[: bulk.MOST]
+        if _version(first) != version:
             raise Stale(f"other texts wait in this class by now: {len(waiting):,}; nothing was saved: look again")
-        asked = {text.target.id for text in chosen}
-        queries.audit(session, person, ACTION, f"class {token}", queue=queue.name, texts=sorted(asked))
-    done = _number(session, token)
-    rest = [text for text in waiting if text.target.id in asked]
+        texts = {text.target.id for text in first}
+        queries.audit(session, person, ACTION, f"class {token}", queue=queue.name, texts=sorted(texts))
+    number = _number(session, token)
+    left_over = [text for text in waiting if text.target.id in texts]
     reason = queue.whole.reason if decision is Act.REJECT else None
-    rows = _judge(session, rest[:AT_ONCE], decision, reason, by, token, done)
+    rows = _judge(session, left_over[:AT_ONCE], decision, reason, by, token, number)
     standing.after_judgements(session, rows)
-    return Progress(done + len(rows), done + len(rest))
+    return Progress(number + len(rows), number + len(left_over))
 
 
 def _judge(
@@ -104,7 +104,7 @@ def _version(texts: Sequence[Chosen]) -> str:
     return hashlib.sha256(repr([(text.target.id, text.seen) for text in texts]).encode()).hexdigest()[:32]
 
 
-def _asked(session: Session, token: str) -> set[int] | None:
+def _texts_of(session: Session, token: str) -> set[int] | None:
     """The texts that the act is about, as its first request settled them."""
     audit = t.Audit
     detail = session.exec(select(audit.detail).where(audit.action == ACTION, audit.target == f"class {token}")).first()

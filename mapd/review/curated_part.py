@@ -40,16 +40,16 @@ def load_setting(session: Session, exam_id: int) -> Setting:
     Raises: NotFound.
     """
     exam = queries.exam(session, exam_id)
-    held = session.get_one(t.StandingExam, exam_id)
-    leniency = {name: Fraction(offset) for name, offset in held.leniency.items()}
+    index = session.get_one(t.StandingExam, exam_id)
+    leniency = {name: Fraction(offset) for name, offset in index.leniency.items()}
     return Setting(exam, policies.exam_policy(session, exam), leniency)
 
 
 def load(session: Session, setting: Setting, questions: Collection[int]) -> Curated:
     """Return what the curated set has of these questions."""
-    asked = sorted(set(questions))
-    material = queries.material(session, setting.exam.id, asked)
-    return decide(setting, material, queries.judgements(session, setting.exam.id, asked))
+    ids = sorted(set(questions))
+    material = queries.material(session, setting.exam.id, ids)
+    return decide(setting, material, queries.judgements(session, setting.exam.id, ids))
 
 
 def decide(setting: Setting, material: Material, judgements: list[JudgementRow]) -> Curated:

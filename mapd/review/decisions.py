@@ -1,7 +1,7 @@
 """Decisions written: each is saved, stale or refused, and a decision that arrives twice is there once.
 
     apply(session, ann, exam_id, [Decision(token="7f9c…", act="reject", kind="rationale", target="a1b2…", …)])
-        -> Answers(answers=[Answer(token="7f9c…", status="saved")], cards={"c1f0…": the card as it may be seen now})
+        -> Answers(answers=[DecisionAnswer("7f9c…", "saved")], cards={"c1f0…": the card as it may be seen now})
 
 All of a list is one transaction of the caller's, each decision in a savepoint of its own, so that one that is refused
 holds up no other. `judgement.token` is the decision's token: the second arrival finds it. Stale is what somebody else
@@ -12,31 +12,31 @@ judgements are only added, so nothing is overwritten.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation import first, guidelines, judging, repairing, seen, standing
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.curation.judging import Circumstances, Target
+from mapd.curation.judging import Circumstances
 from mapd.curation.queues import QUEUES, done_with
 from mapd.curation.records import REPEAT
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.people import Person, Right, require
 from mapd.review import blinding, classes, curated_part, quality_control, window
+from mapd.review.aims import Aim, resolve, row_of
 from mapd.review.blinding import TEXTS, Sight
 from mapd.review.cards import Deal, Seat, answers, card, decides_last, rows_on, word
 from mapd.review.curated_part import Setting
-from mapd.review.messages import LONGEST_VALUE, Answer, Answers, Card, Decision, DecisionAct, Missing, Word
+from mapd.review.messages import LONGEST_VALUE, Answers, Card, CardWord, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
 from mapd.store import queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material
 from mapd.store.standings import Count
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Judged, heard
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, heard
 
-UNDOS_AT_ONCE = 250  # judgements that one request takes back: of a larger act the next ones follow
+UNDOS_AT_ONCE = 100  # judgements that one request takes back: of a larger act the next ones follow
 NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, DecisionAct.CORRECT, DecisionAct.REPAIR)
 
 
@@ -52,20 +52,6 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
     return desk.answers(replies)
 
 
-class Aim(NamedTuple):
-    """What a decision is about."""
-
-    kind: str
-    id: int
-    uid: str
-    question_id: int
-
-    @property
-    def target(self) -> Target:
-        """The same for judging.py."""
-        return Target(self.kind, self.id)
-
-
 @dataclass(slots=True)
 class _Desk:
     """All that the decisions of one list are about, read at once; what they add to it is added here too."""
@@ -78,21 +64,21 @@ class _Desk:
     material: Material
     part: Curated
     dealt: dict[str, t.DealtCard]
-    there: dict[str, str]  # whose the judgements are that have a token of these decisions
-    seen: set[int]  # texts that the person was shown with all that is known of them
+    owners: dict[str, str]  # whose the judgements are that have a token of these decisions
+    exposed: set[int]  # texts that the person was shown with all that is known of them
     moment: datetime
     written: list[t.Judgement] = field(default_factory=list)
     rewritten: bool = False  # a text was added
-    replies: dict[str, Answer] = field(default_factory=dict)
+    replies: dict[str, DecisionAnswer] = field(default_factory=dict)
     chances: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
     def _open(cls, session: Session, by: Person, setting: Setting, decisions: Sequence[Decision]) -> "_Desk":
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
-        aims = _resolve(session, setting.exam.id, decisions)
-        asked = sorted({aim.question_id for aim in aims.values()})
-        material = queries.material(session, setting.exam.id, asked)
-        part = curated_part.decide(setting, material, queries.judgements(session, setting.exam.id, asked))
+        aims = resolve(session, setting.exam.id, decisions)
+        questions = sorted({aim.question_id for aim in aims.values()})
+        material = queries.material(session, setting.exam.id, questions)
+        part = curated_part.decide(setting, material, queries.judgements(session, setting.exam.id, questions))
         cards = [decision.card for decision in decisions if decision.card]
         texts = {aim.id for aim in aims.values() if aim.kind in TEXTS}
         return cls(
@@ -104,14 +90,14 @@ class _Desk:
             material=material,
             part=part,
             dealt=quality_control.dealt_cards(session, setting.exam.id, by.name, cards),
-            there=_tokens(session, decisions),
-            seen=seen.of(session, by.name, texts),
+            owners=_owners(session, decisions),
+            exposed=seen.of(session, by.name, texts),
             moment=queries.moment(session),
         )
 
     # -- one decision -------------------------------------------------------------------------------------------------
 
-    def answer(self, decision: Decision) -> Answer:
+    def answer(self, decision: Decision) -> DecisionAnswer:
         """Write one decision, or say why not."""
         if (reply := self.replies.get(decision.token)) is not None and reply.decided >= reply.of:
             return reply
@@ -122,24 +108,24 @@ class _Desk:
         except Busy:
             raise
         except _Overtaken as error:
-            reply = Answer(token=decision.token, status="stale", line=str(error), since=error.words, decided=0)
+            reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), since=error.words, decided=0)
         except Stale as error:
-            reply = Answer(token=decision.token, status="stale", line=str(error), decided=0)
+            reply = DecisionAnswer(token=decision.token, status="stale", line=str(error), decided=0)
         except MapdError as error:
-            reply = Answer(token=decision.token, status="refused", line=str(error), decided=0)
+            reply = DecisionAnswer(token=decision.token, status="refused", line=str(error), decided=0)
         if reply.status != "saved":
             del self.written[written:]
             self.part = replace(self.part, judgements=judgements)
         self.replies[decision.token] = reply
         return reply
 
-    def _write(self, decision: Decision) -> Answer:
-        owner = self.there.get(decision.token)
+    def _write(self, decision: Decision) -> DecisionAnswer:
+        owner = self.owners.get(decision.token)
         if owner is not None and owner != self.by.name:
             raise BadInput(f"another decision has this token: {decision.token}; send it with one of its own")
         goes_on = decision.act in (DecisionAct.CLASS, DecisionAct.UNDO)
         if owner is not None and not goes_on:
-            return Answer(token=decision.token, status="saved", act=decision.token)
+            return DecisionAnswer(token=decision.token, status="saved", act=decision.token)
         match decision.act:
             case DecisionAct.REST:
                 since = self._accept_rest(decision)
@@ -151,9 +137,9 @@ class _Desk:
                 return self._undo(decision)
             case _:
                 since = self._judge(decision)
-        return Answer(token=decision.token, status="saved", act=decision.token, since=since)
+        return DecisionAnswer(token=decision.token, status="saved", act=decision.token, since=since)
 
-    def _judge(self, decision: Decision) -> list[Word]:
+    def _judge(self, decision: Decision) -> list[CardWord]:
         """Accept, reject, skip, note, correct or withdraw; returns what was said since, if it was kept all the same."""
         aim = self._aim(decision.kind, decision.target)
         since = [] if decision.act is DecisionAct.NOTE else self._check(decision, aim, decision.seen, decision.after)
@@ -186,16 +172,16 @@ class _Desk:
         text = next((x.text for x in self.material.texts if x.id == aim.id), "")
         return characters(text, [(mark.start, mark.end) for mark in decision.marks])
 
-    def _accept_rest(self, decision: Decision) -> list[Word]:
+    def _accept_rest(self, decision: Decision) -> list[CardWord]:
         """Accept exactly these texts, each with the committee's verdict on it. A note goes to its own."""
         if not decision.texts:
             raise BadInput("no text is named that Enter is to accept; reload the page")
-        aims = [self._aim(decision.kind, shown.uid) for shown in decision.texts]
+        aims = [self._aim(decision.kind, text.uid) for text in decision.texts]
         if decision.note and decision.target not in [aim.uid for aim in aims]:
             raise BadInput("the note is on a text that doesn't wait; save it by itself")
-        since: list[Word] = []
-        for number, (shown, aim) in enumerate(zip(decision.texts, aims, strict=True)):
-            since += self._check(decision, aim, shown.seen, shown.after)
+        since: list[CardWord] = []
+        for number, (card_text, aim) in enumerate(zip(decision.texts, aims, strict=True)):
+            since += self._check(decision, aim, card_text.seen, card_text.after)
             if not decision.offline:
                 self._check_waits(aim)
             row = judging.judge(
@@ -217,15 +203,15 @@ class _Desk:
         rows = rows_on(self.part.judgements, aim.kind, aim.id)
         mistake = next((m for m in self.part.mistakes if aim.id in {x.text.id for x in m.texts}), None)
         text = self._text(aim)
-        person, wanted = self.by.name, self.setting.exam.wanted
-        withheld = mistake is not None and text is not None and first.unsaid(text, person, wanted) is not text
+        person, number = self.by.name, self.setting.exam.wanted
+        withheld = mistake is not None and text is not None and first.unsaid(text, person, number) is not text
         among = [row for row in rows if not withheld or row.judged.person == person]
         if heard((row.judged for row in among), VERDICT) or (aim.kind, aim.id) in done_with(rows, person):
             raise BadInput(
                 f"this {aim.kind} doesn't wait any more: it is decided, or you skipped it; nothing was saved"
             )
 
-    def _repair(self, decision: Decision) -> list[Word]:
+    def _repair(self, decision: Decision) -> list[CardWord]:
         """Keep the corrected copy as this person's own text."""
         aim = self._aim(decision.kind, decision.target)
         since = self._check(decision, aim, decision.seen, decision.after)
@@ -243,7 +229,7 @@ class _Desk:
         self._read_again()
         return since
 
-    def _decide_class(self, decision: Decision) -> Answer:
+    def _decide_class(self, decision: Decision) -> DecisionAnswer:
         """Decide some of a queue's class; the same decision again decides the next ones."""
         queue = window.queue_of(self.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
@@ -251,38 +237,38 @@ class _Desk:
         progress = classes.decide(
             self.session, self.setting, queue, act, by=self.by, token=decision.token, version=decision.version or ""
         )
-        return Answer(
+        return DecisionAnswer(
             token=decision.token, status="saved", act=decision.token, decided=progress.decided, of=progress.all
         )
 
-    def _undo(self, decision: Decision) -> Answer:
+    def _undo(self, decision: Decision) -> DecisionAnswer:
         """Take an act back, or an undo: then it is redone. Of a large act the same decision takes the next ones."""
         if decision.undoes is None:
             raise BadInput("what is to be undone isn't named; reload the page")
         rows = self._act(decision.undoes)
         if not rows:
             raise NotFound("this act isn't there: it was never saved, or its exam was deleted; nothing is left to undo")
-        undone = self._act(decision.token)
-        gone = {row.undoes_id for row in undone}
-        left = [row for row in rows if row.id not in gone]
-        for number, row in enumerate(left[:UNDOS_AT_ONCE], len(undone)):
+        undos = self._act(decision.token)
+        taken_back = {row.undoes_id for row in undos}
+        rest = [row for row in rows if row.id not in taken_back]
+        for number, row in enumerate(rest[:UNDOS_AT_ONCE], len(undos)):
             token = decision.token if len(rows) == 1 else f"{decision.token}/{number}"
             back = judging.undo(
                 self.session, queries.identity(row), by=self.by, token=token, follow=False, at=self._next_moment()
             )
             self.session.flush()
             self._keep(back, self._aim_of(back))
-        decided = len(undone) + min(len(left), UNDOS_AT_ONCE)
-        return Answer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
+        decided = len(undos) + min(len(rest), UNDOS_AT_ONCE)
+        return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
         """The judgements of one act of this person, oldest first."""
-        row, mine = t.Judgement, t.Judgement.person == self.by.name
-        exactly = self.session.exec(select(row).where(mine, row.token == act)).all()
+        row, of_person = t.Judgement, t.Judgement.person == self.by.name
+        exactly = self.session.exec(select(row).where(of_person, row.token == act)).all()
         if exactly:
             return list(exactly)
         begins = [col(row.token).startswith(f"{act}{end}", autoescape=True) for end in ("/", f"{repairing.ACT}/")]
-        return list(self.session.exec(select(row).where(mine, sa.or_(*begins)).order_by(col(row.id))).all())
+        return list(self.session.exec(select(row).where(of_person, sa.or_(*begins)).order_by(col(row.id))).all())
 
     # -- what a decision rests on -------------------------------------------------------------------------------------
 
@@ -300,8 +286,8 @@ class _Desk:
         of_texts = (Aim(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
         of_attempts = (Aim("attempt", x.id, x.uid, x.question_id) for x in self.material.attempts if x.id == id_)
         of_questions = (Aim("question", q.id, q.uid, q.id) for q in self.material.questions.values() if q.id == id_)
-        known = {"attempt": of_attempts, "question": of_questions}.get(kind, of_texts)
-        return next(known, Aim(kind, id_, "", 0))
+        rows = {"attempt": of_attempts, "question": of_questions}.get(kind, of_texts)
+        return next(rows, Aim(kind, id_, "", 0))
 
     def _text(self, aim: Aim) -> Explained | None:
         texts = (x for m in self.part.mistakes for x in m.texts)
@@ -341,14 +327,14 @@ class _Desk:
     def _circumstances(self, decision: Decision, aim: Aim) -> Circumstances:
         """How the decision came about, as far as the server knows better than the browser."""
         sight, dealt, text = self._sight(decision), self._dealt(decision), self._text(aim)
-        beside = dealt is not None and aim.kind in TEXTS and dealt.explanation_id == aim.id
+        is_dealt = dealt is not None and aim.kind in TEXTS and dealt.explanation_id == aim.id
         hidden = sight.hidden if sight else frozenset()
         revealed = aim.id not in hidden if aim.kind in TEXTS else not hidden
-        if aim.kind in TEXTS and aim.id in self.seen and not (beside and dealt and self._asks_again(dealt)):
+        if aim.kind in TEXTS and aim.id in self.exposed and not (is_dealt and dealt and self._asks_again(dealt)):
             revealed = True
         return Circumstances(
-            queue=dealt.kind if beside and dealt else decision.queue,
-            sampling_chance=None if beside else self._chance(decision),
+            queue=dealt.kind if is_dealt and dealt else decision.queue,
+            sampling_chance=None if is_dealt else self._chance(decision),
             revealed=revealed,
             seconds=decision.seconds,
             committee=text.committee.verdict.value if text else None,
@@ -369,7 +355,7 @@ class _Desk:
         counts = standings.counts(self.session, exam, self.setting.threshold, self.by.name)
         return {name: counts.get(name, Count(0, 0)) for name in (*QUEUES, window.BROWSE)}
 
-    def _check(self, decision: Decision, aim: Aim, seen_uid: str | None, after: str | None) -> list[Word]:
+    def _check(self, decision: Decision, aim: Aim, seen_uid: str | None, after: str | None) -> list[CardWord]:
         """See that nobody decided on the target after what the person saw; returns what they said if it is kept.
 
         Raises: BadInput, Stale.
@@ -380,8 +366,8 @@ class _Desk:
             return []
         scope, _, uid = seen_uid.partition(":")
         rows = rows_on(self.part.judgements, aim.kind, aim.id)
-        known = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
-        news = [r for r in rows if r.judged.id > known and (scope == "all" or r.judged.person == self.by.name)]
+        latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
+        news = [r for r in rows if r.judged.id > latest and (scope == "all" or r.judged.person == self.by.name)]
         if not news:
             return []
         sight = self._sight(decision)
@@ -404,15 +390,15 @@ class _Desk:
         self.session.flush()
         self.written.append(row)
         if aim.question_id in self.material.questions:
-            self.part = replace(self.part, judgements=(*self.part.judgements, _as_row(row, aim)))
+            self.part = replace(self.part, judgements=(*self.part.judgements, row_of(row, aim)))
 
     def _read_again(self) -> None:
-        asked = sorted(self.material.questions)
-        self.material = queries.material(self.session, self.setting.exam.id, asked)
-        rows = queries.judgements(self.session, self.setting.exam.id, asked)
+        questions = sorted(self.material.questions)
+        self.material = queries.material(self.session, self.setting.exam.id, questions)
+        rows = queries.judgements(self.session, self.setting.exam.id, questions)
         self.part = curated_part.decide(self.setting, self.material, rows)
 
-    def answers(self, replies: list[Answer]) -> Answers:
+    def answers(self, replies: list[DecisionAnswer]) -> Answers:
         """The answers with the cards as they may be seen now."""
         self.part = curated_part.decide(self.setting, self.material, list(self.part.judgements))
         last = self.decisions[-1]
@@ -422,14 +408,14 @@ class _Desk:
             mistake = self._mistake(decision)
             if decision.card and mistake is not None and self._may_open(decision):
                 cards[decision.card] = self._card(decision, mistake)
-        opened = {uid for drawn in cards.values() for uid in (x.uid for x in drawn.texts if not x.covered)}
-        ids = {x.text.id for m in self.part.mistakes for x in m.texts if x.text.uid in opened}
+        open_texts = {x.uid for reply in cards.values() for x in reply.texts if not x.covered}
+        ids = {x.text.id for m in self.part.mistakes for x in m.texts if x.text.uid in open_texts}
         seen.note(self.session, self.by.name, ids)
         current = guidelines.current(self.session)
         return Answers(
             answers=replies,
             cards=cards,
-            gone={d.mistake: gone for d in self.decisions if d.mistake and (gone := self._gone(d.mistake))},
+            gone={d.mistake: why for d in self.decisions if d.mistake and (why := self._explain(d.mistake))},
             queue=window.counts_of(queue, self._counts()[queue.name], covered=last.judge == "first"),
             guidelines=current.uid if current else None,
         )
@@ -443,11 +429,12 @@ class _Desk:
             id=decision.card or "",
             kind=dealt.kind if dealt else "",
             text=dealt.explanation_id if dealt else None,
+            alone=False,
             enter=decision.target,
         )
         return card(self.part, mistake, seat, deal)
 
-    def _gone(self, uid: str) -> Missing | None:
+    def _explain(self, uid: str) -> Missing | None:
         for code, attempts in (("corrected", self.part.corrected), ("excluded", self.part.excluded)):
             if uid in {attempt.uid for attempt in attempts}:
                 return Missing.model_validate({"code": code, "line": window.LINES[code]})
@@ -457,72 +444,19 @@ class _Desk:
 class _Overtaken(Stale):
     """Somebody decided after what the person saw: what they said, as far as it may be known."""
 
-    def __init__(self, message: str, words: list[Word]) -> None:
+    def __init__(self, message: str, words: list[CardWord]) -> None:
         self.words = words
         super().__init__(message)
 
 
-def _resolve(session: Session, exam_id: int, decisions: Sequence[Decision]) -> dict[tuple[str, str], Aim]:
-    """Return what the decisions are about, by kind and uid, locked in the same order by everybody."""
-    named: dict[str, set[str]] = {"text": set(), "attempt": set(), "question": set()}
-    for decision in decisions:
-        uids = {text.uid for text in decision.texts} | ({decision.target} if decision.target else set())
-        named["text" if decision.kind in TEXTS else decision.kind or "text"] |= uids
-        named["attempt"] |= {decision.mistake} if decision.mistake else set()
-    aims: dict[tuple[str, str], Aim] = {}
-    x, attempt, question = t.Explanation, t.Attempt, t.Question
-    if named["text"]:
-        of_exam = sa.select(col(attempt.id)).where(col(attempt.exam_id) == exam_id)
-        there = col(x.attempt_id).is_(None) | col(x.attempt_id).in_(of_exam)
-        texts = select(x.id, x.uid, x.kind, x.question_id).where(col(x.uid).in_(named["text"]), there)
-        for id_, uid, kind, of in _locked(session, texts.order_by(col(x.id))):
-            aims[kind, uid] = Aim(kind, id_, uid, of)
-    if named["attempt"]:
-        where = (col(attempt.uid).in_(named["attempt"]), attempt.exam_id == exam_id)
-        attempts = select(attempt.id, attempt.uid, attempt.question_id).where(*where).order_by(col(attempt.id))
-        for id_, uid, of in _locked(session, attempts):
-            aims["attempt", uid] = Aim("attempt", id_, uid, of)
-    if named["question"]:
-        rows = select(question.id, question.uid).where(col(question.uid).in_(named["question"]))
-        for id_, uid in _locked(session, rows.order_by(col(question.id))):
-            aims["question", uid] = Aim("question", id_, uid, id_)
-    return aims
-
-
-def _locked(session: Session, query: Any) -> Sequence[Any]:
-    return session.execute(query.with_for_update(key_share=True)).all()
-
-
-def _tokens(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
+def _owners(session: Session, decisions: Sequence[Decision]) -> dict[str, str]:
     """Return whose the judgements are that these decisions made before, by the decision's token."""
     ends = ("", "/0", f"{repairing.ACT}/rejects")
     tokens = {f"{decision.token}{end}": decision.token for decision in decisions for end in ends}
     row = t.Judgement
-    there = session.exec(select(row.token, row.person).where(col(row.token).in_(tokens))).all()
-    return {tokens[token]: person for token, person in there}
+    rows = session.exec(select(row.token, row.person).where(col(row.token).in_(tokens))).all()
+    return {tokens[token]: person for token, person in rows}
 
 
 def _is_of(row: JudgementRow, act: str) -> bool:
     return row.batch in (act, f"{act}{repairing.ACT}")
-
-
-def _as_row(row: t.Judgement, aim: Aim) -> JudgementRow:
-    """Return a judgement that was written just now as it would be read."""
-    return JudgementRow(
-        judged=Judged(
-            queries.identity(row), row.person, Act(row.decision), row.reason, row.value, row.role, row.undoes_id
-        ),
-        uid=row.uid,
-        target=row.target,
-        target_id=aim.id,
-        target_uid=aim.uid,
-        note=row.note,
-        committee=row.committee,
-        created_at=row.created_at,
-        queue=row.queue,
-        revealed=row.revealed,
-        batch=queries.batch_of(row.token),
-        seconds=row.seconds,
-        counts=row.counts,
-        marks=tuple((start, end) for start, end in row.marks),
-    )

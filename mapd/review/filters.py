@@ -51,9 +51,9 @@ def read(text: str, voices: Mapping[str, int]) -> Filter:
     Raises: BadInput, naming what can't be.
     """
     values = dict(parse_qsl(text, keep_blank_values=False))
-    known = {"show", "order", *TEXTS, *CHECKS, *NUMBERS}
-    if unknown := sorted(values.keys() - known):
-        raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(known))}")
+    names = {"show", "order", *TEXTS, *CHECKS, *NUMBERS}
+    if unknown := sorted(values.keys() - names):
+        raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
     _check_words(values, voices)
     low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
     wanted = Wanted(

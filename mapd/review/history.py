@@ -14,7 +14,7 @@ from mapd.errors import NotFound
 from mapd.people import Person
 from mapd.review import blinding, cards, curated_part, own_judgements, quality_control, window
 from mapd.review.blinding import TEXTS
-from mapd.review.messages import History, HistoryQuery, PastAct, PastWord, TakenBack, Word
+from mapd.review.messages import CardWord, History, HistoryQuery, PastAct, PastWord, TakenBack
 from mapd.review.passages import line, passage
 from mapd.store import queries
 from mapd.store import tables as t
@@ -30,8 +30,8 @@ def of_card(session: Session, person: Person, exam_id: int, query: HistoryQuery)
     Raises: NotFound, BadInput (no such queue).
     """
     attempt = t.Attempt
-    asked = select(attempt.question_id).where(attempt.uid == query.mistake, attempt.exam_id == exam_id)
-    question = session.exec(asked).first()
+    of_mistake = select(attempt.question_id).where(attempt.uid == query.mistake, attempt.exam_id == exam_id)
+    question = session.exec(of_mistake).first()
     if question is None:
         raise NotFound(f"unknown mistake: {line(query.mistake or '', 70)}; it is none of this exam's")
     part = curated_part.load(session, curated_part.load_setting(session, exam_id), [question])
@@ -50,10 +50,10 @@ def of_card(session: Session, person: Person, exam_id: int, query: HistoryQuery)
     covered = x is not None and (x.text.id in sight.hidden or repeats)
     if covered:
         rows = [row for row in rows if row.judged.person == person.name and not repeats]
-    gone = [] if covered or x is None else [text for text in mistake.taken_back if text.repairs_id == x.text.id]
+    undone = [] if covered or x is None else [text for text in mistake.taken_back if text.repairs_id == x.text.id]
     return History(
         words=_words(rows, mistake, covered=covered),
-        taken_back=[TakenBack(by=line(text.by, 60), text=passage(text.text)) for text in gone],
+        taken_back=[TakenBack(by=line(text.by, 60), text=passage(text.text)) for text in undone],
     )
 
 
@@ -96,19 +96,19 @@ def _word(
 
 def of_person(session: Session, person: Person, exam_id: int, number: int) -> History:
     """Return the person's last acts, the newest first, and what undo and redo take back now."""
-    mine = own_judgements.load(session, exam_id, person.name)
-    undo, redo = bulk.undoable(mine, person.name), bulk.redoable(mine, person.name)
+    own = own_judgements.load(session, exam_id, person.name)
+    undo, redo = bulk.undoable(own, person.name), bulk.redoable(own, person.name)
     acts: dict[str, list[JudgementRow]] = {}
-    for row in reversed(mine):
+    for row in reversed(own):
         if row.judged.undoes is None:
             if row.batch not in acts and len(acts) == number:
                 break
             acts.setdefault(row.batch, []).append(row)
-    standing = {j.id for j in in_force(row.judged for row in mine)}
+    standing = {j.id for j in in_force(row.judged for row in own)}
     places = _places(session, exam_id, [rows[-1] for rows in acts.values()])
-    others = _others(session, person.name, [rows[-1] for rows in acts.values()])
+    later = _others(session, person.name, [rows[-1] for rows in acts.values()])
     return History(
-        acts=[_act(rows[-1], rows, standing, places, others) for rows in acts.values()],
+        acts=[_act(rows[-1], rows, standing, places, later) for rows in acts.values()],
         undo=undo[0].batch if undo else None,
         redo=redo[0].batch if redo else None,
     )
@@ -119,10 +119,10 @@ def _act(
     rows: Sequence[JudgementRow],
     standing: set[int],
     places: Mapping[tuple[str, int], tuple[str | None, str | None]],
-    others: Sequence[JudgementRow],
+    later: Sequence[JudgementRow],
 ) -> PastAct:
     mistake, question = places.get((row.target, row.target_id), (None, None))
-    stands = any(one.judged.id in standing for one in rows)
+    stands = any(other.judged.id in standing for other in rows)
     value = row.judged.value
     return PastAct(
         act=row.batch,
@@ -139,13 +139,13 @@ def _act(
         queue=row.queue,
         judge="assisted" if row.revealed else "first",
         undone=not stands,
-        since=_since(row, others) if stands and row.judged.decision in WORDS else [],
+        since=_since(row, later) if stands and row.judged.decision in WORDS else [],
     )
 
 
-def _since(row: JudgementRow, others: Iterable[JudgementRow]) -> list[Word]:
+def _since(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWord]:
     """What others said of the same target after this person did, which they know of since."""
-    same = (other for other in others if (other.target, other.target_id) == (row.target, row.target_id))
+    same = (other for other in later if (other.target, other.target_id) == (row.target, row.target_id))
     return [cards.word(other) for other in same if other.judged.id > row.judged.id]
 
 
@@ -154,11 +154,11 @@ def _others(session: Session, person: str, rows: Sequence[JudgementRow]) -> list
     targets = sorted({(row.target, row.target_id) for row in rows})
     if not targets:
         return []
-    said = [row for row in queries.history(session, *targets) if row.counts]
-    standing = {j.id for j in in_force(row.judged for row in said)}
+    rows_said = [row for row in queries.history(session, *targets) if row.counts]
+    standing = {j.id for j in in_force(row.judged for row in rows_said)}
     return [
         row
-        for row in said
+        for row in rows_said
         if row.judged.person != person and row.judged.id in standing and row.judged.decision in WORDS
     ]
 
@@ -174,15 +174,17 @@ def _places(
         for id_, of, by in session.exec(select(x.id, x.question_id, x.attempt_id).where(col(x.id).in_(texts))).all()
     }
     attempts = {row.target_id for row in rows if row.target == "attempt"} | {by for _, by in of_text.values() if by}
-    asked = {row.target_id for row in rows if row.target == "question"} | {of for of, by in of_text.values() if not by}
-    firsts = select(func.min(attempt.id)).where(attempt.exam_id == exam_id, col(attempt.question_id).in_(asked))
+    questions = {row.target_id for row in rows if row.target == "question"} | {
+        of for of, by in of_text.values() if not by
+    }
+    firsts = select(func.min(attempt.id)).where(attempt.exam_id == exam_id, col(attempt.question_id).in_(questions))
     first_ids = session.exec(firsts.group_by(col(attempt.question_id))).all()
     query = select(attempt.id, attempt.uid, question.id, question.source_id).join(
         question, col(attempt.question_id) == question.id
     )
-    named = session.exec(query.where(col(attempt.id).in_({*attempts, *first_ids}))).all()
-    by_attempt = {id_: (uid, line(number, 40)) for id_, uid, _, number in named}
-    by_question = {of: (uid, line(number, 40)) for id_, uid, of, number in named if id_ in set(first_ids)}
+    located = session.exec(query.where(col(attempt.id).in_({*attempts, *first_ids}))).all()
+    by_attempt = {id_: (uid, line(number, 40)) for id_, uid, _, number in located}
+    by_question = {of: (uid, line(number, 40)) for id_, uid, of, number in located if id_ in set(first_ids)}
     places: dict[tuple[str, int], tuple[str | None, str | None]] = {}
     for row in rows:
         of, by = of_text.get(row.target_id, (None, None)) if row.target in TEXTS else (None, None)

@@ -1,7 +1,7 @@
 """Who has which mistake in front of them: the card that they see and the next one or two. It expires.
 
-    take(session, ann, {17: 1, 18: 1}, leave=[12])     -> [Held(17, "ann", since, until), Held(18, …)], []
-    take(session, bob, {17: 1})                        -> [], [17]; held(session, exam_id) says who has it, since when
+    take(session, ann, {17: 1, 18: 1}, leave=[12])   -> [MistakeLease(17, "ann", since, until), …], []
+    take(session, bob, {17: 1})                      -> [], [17]; held(session, exam_id) says who has it, since when
 
 A lease is no lock: a link opens the mistake all the same, and decisions.py finds what is decided twice. What is
 prefetched behind the next two isn't held, so that nobody starves. `places`: so many people may have it at once.
@@ -27,7 +27,7 @@ SECONDS = int(LEASE.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class MistakeLease:
     """A mistake that somebody has in front of them."""
 
     attempt_id: int
@@ -41,7 +41,7 @@ class Held:
         return Holder(person=line(self.person, 60), since=self.since)
 
 
-def held(session: Session, exam_id: int) -> list[Held]:
+def held(session: Session, exam_id: int) -> list[MistakeLease]:
     """Return all of the exam that is in front of somebody now."""
     lease = t.Lease
     query = (
@@ -50,22 +50,22 @@ def held(session: Session, exam_id: int) -> list[Held]:
         .where(t.Attempt.exam_id == exam_id, ~_is_over(db.clock(session)))
         .order_by(col(lease.id))
     )
-    return [Held(row.attempt_id, row.person, row.since, row.until) for row in session.exec(query).all()]
+    return [MistakeLease(row.attempt_id, row.person, row.since, row.until) for row in session.exec(query).all()]
 
 
-def others(rows: Iterable[Held], person: str, among: Collection[int] | None = None) -> list[Other]:
+def others(rows: Iterable[MistakeLease], person: str, among: Collection[int] | None = None) -> list[Other]:
     """Return who else has something in front of them (of these mistakes), since when, the earliest first."""
-    theirs: dict[str, list[datetime]] = {}
+    since: dict[str, list[datetime]] = {}
     for row in rows:
         if row.person != person and (among is None or row.attempt_id in among):
-            theirs.setdefault(row.person, []).append(row.since)
-    found = [Other(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in theirs.items()]
-    return sorted(found, key=lambda other: other.since)
+            since.setdefault(row.person, []).append(row.since)
+    people = [Other(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in since.items()]
+    return sorted(people, key=lambda other: other.since)
 
 
 def take(
     session: Session, by: Person, places: Mapping[int, int], leave: Collection[int] = ()
-) -> tuple[list[Held], list[int]]:
+) -> tuple[list[MistakeLease], list[int]]:
     """Take or renew leases on these mistakes (by id, with their places), in this order; give back those that are left.
 
     Returns what the person has of them now, and what they have not, because as many others do.
@@ -73,30 +73,30 @@ def take(
     Raises: Forbidden, BadInput.
     """
     person = require(by, Right.JUDGE)
-    lease, asked = t.Lease, list(places)
+    lease, mistakes = t.Lease, list(places)
     # One at a time on each mistake: on PostgreSQL the next one waits here. SQLite has but one writer anyway.
-    rows = select(t.Attempt.id).where(col(t.Attempt.id).in_(asked)).order_by(col(t.Attempt.id))
+    rows = select(t.Attempt.id).where(col(t.Attempt.id).in_(mistakes)).order_by(col(t.Attempt.id))
     session.exec(rows.with_for_update(key_share=True)).all()
     moment = db.clock(session)
-    over, mine = _is_over(moment), col(lease.person) == person
-    gone = col(lease.attempt_id).in_(asked) & over
-    session.execute(sa.delete(lease).where(gone | (mine & (over | col(lease.attempt_id).in_(list(leave))))))
-    there = session.exec(select(lease).where(col(lease.attempt_id).in_(asked))).all()
-    having: dict[int, list[t.Lease]] = {attempt: [] for attempt in asked}
-    for row in there:
+    over, of_person = _is_over(moment), col(lease.person) == person
+    expired = col(lease.attempt_id).in_(mistakes) & over
+    session.execute(sa.delete(lease).where(expired | (of_person & (over | col(lease.attempt_id).in_(list(leave))))))
+    leases = session.exec(select(lease).where(col(lease.attempt_id).in_(mistakes))).all()
+    having: dict[int, list[t.Lease]] = {attempt: [] for attempt in mistakes}
+    for row in leases:
         having[row.attempt_id].append(row)
     taken, refused = [], []
     for attempt, number in places.items():
-        own = next((row for row in having[attempt] if row.person == person), None)
-        if own is None and len(having[attempt]) >= number:
+        lease_of = next((row for row in having[attempt] if row.person == person), None)
+        if lease_of is None and len(having[attempt]) >= number:
             refused.append(attempt)
             continue
-        own = own or lease(attempt_id=attempt, person=person, since=moment, until=moment)
-        own.until = moment + LEASE
-        session.add(own)
-        taken.append(Held(attempt, person, own.since, own.until))
+        lease_of = lease_of or lease(attempt_id=attempt, person=person, since=moment, until=moment)
+        lease_of.until = moment + LEASE
+        session.add(lease_of)
+        taken.append(MistakeLease(attempt, person, lease_of.since, lease_of.until))
     session.flush()
-    _keep_latest(session, person, asked)
+    _keep_latest(session, person, mistakes)
     return taken, refused
 
 
@@ -105,11 +105,11 @@ def _is_over(at: datetime) -> sa.ColumnElement[bool]:
     return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))  # it may have been renewed just now
 
 
-def _keep_latest(session: Session, person: str, asked: Collection[int]) -> None:
+def _keep_latest(session: Session, person: str, mistakes: Collection[int]) -> None:
     """Let go of what this person took longest ago, where they have more than their tabs can show."""
     latest = (col(t.Lease.until).desc(), col(t.Lease.id).desc())
-    own = select(t.Lease.id).where(t.Lease.person == person, col(t.Lease.attempt_id).not_in(asked))
-    spare = max(0, TABS * AT_ONCE - len(asked))
-    gone = session.exec(own.order_by(*latest).offset(spare).with_for_update(skip_locked=True)).all()
-    if gone:
-        session.execute(sa.delete(t.Lease).where(col(t.Lease.id).in_(gone)))
+    of_others = select(t.Lease.id).where(t.Lease.person == person, col(t.Lease.attempt_id).not_in(mistakes))
+    spare = max(0, TABS * AT_ONCE - len(mistakes))
+    spare_leases = session.exec(of_others.order_by(*latest).offset(spare).with_for_update(skip_locked=True)).all()
+    if spare_leases:
+        session.execute(sa.delete(t.Lease).where(col(t.Lease.id).in_(spare_leases)))

@@ -1,7 +1,7 @@
 """What the browser's client asks and is told: the requests and responses of api/, one model each.
 
     Decision(token="7f9c…", act="reject", kind="rationale", target="a1b2…", seen="all:", queue="smart", judge="first")
-    Answer(token="7f9c…", status="saved", act="7f9c…")
+    DecisionAnswer(token="7f9c…", status="saved", act="7f9c…")
 
 Places in a text are UTF-16 code units, as JavaScript counts. Rows go by their uids: no local id leaves the server.
 A field of a text that may not be known yet isn't in the JSON at all (`CoveredText`).
@@ -56,7 +56,7 @@ class Passage(Message):
     ranges: list[Range] = []
 
 
-class Teacher(Message):
+class CardTeacher(Message):
     """Who wrote or reviewed. `place` is the teacher's among the project's (its colour); a person has none."""
 
     name: str
@@ -65,7 +65,7 @@ class Teacher(Message):
     simulated: bool = False
 
 
-class Word(Message):
+class CardWord(Message):
     """What somebody says of something. `blind`: they judged first."""
 
     person: str
@@ -88,7 +88,7 @@ class OwnWord(Message):
     act: str
 
 
-class Check(Message):
+class CardCheck(Message):
     """What a check of a text says."""
 
     name: Literal["matches_gold", "equations_true", "shows_work"]
@@ -96,10 +96,10 @@ class Check(Message):
     words: str
 
 
-class Review(Message):
+class CardReview(Message):
     """One reviewer's vote; without a score `status` says why."""
 
-    reviewer: Teacher
+    reviewer: CardTeacher
     score: int | None
     status: str
     raw: str | None
@@ -108,7 +108,7 @@ class Review(Message):
     text: Passage | None
 
 
-class Committee(Message):
+class CardCommittee(Message):
     """The committee's verdict on a text."""
 
     verdict: str
@@ -123,7 +123,7 @@ class Repaired(Message):
     author: str
 
 
-class Target(Message):
+class CardTarget(Message):
     """What every target has. `seen`: the latest judgement that this person sees on it, sent back with a decision."""
 
     uid: str
@@ -132,7 +132,7 @@ class Target(Message):
     said: OwnWord | None = None
 
 
-class CoveredText(Target):
+class CoveredText(CardTarget):
     """A text of which nothing is told yet."""
 
     kind: TextKind
@@ -145,7 +145,7 @@ class CoveredText(Target):
     mark: Literal["skipped"] | None = None
 
 
-class OpenText(Target):
+class OpenText(CardTarget):
     """A text with all that is known of it."""
 
     kind: TextKind
@@ -156,21 +156,21 @@ class OpenText(Target):
     words: int
     markup: bool
     mark: Literal["waits", "skipped", "judged", "overridden"] | None = None
-    author: Teacher
+    author: CardTeacher
     repairs: Repaired | None
     answer: str | None
-    checks: list[Check]
+    checks: list[CardCheck]
     limit: str | None
-    reviews: list[Review]
-    committee: Committee
-    people: list[Word]
+    reviews: list[CardReview]
+    committee: CardCommittee
+    people: list[CardWord]
     verdict: str
     overridden: bool
     conflict: bool
     why_here: str | None
 
 
-class Question(Target):
+class CardQuestion(CardTarget):
     """The question with its gold answer. `gold_was`: as it was given, where people corrected it."""
 
     number: str
@@ -181,10 +181,10 @@ class Question(Target):
     solution: Passage | None
     gold: str
     gold_was: str | None
-    people: list[Word]
+    people: list[CardWord]
 
 
-class Attempt(Target):
+class CardAttempt(CardTarget):
     """The student's response. `doubt`: our own reading, where it says that this is no mistake."""
 
     text: Passage
@@ -193,7 +193,7 @@ class Attempt(Target):
     limit: str | None
     reread: bool
     doubt: str | None
-    people: list[Word]
+    people: list[CardWord]
 
 
 class Holder(Message):
@@ -221,12 +221,12 @@ class Card(Message):
     enter: str | None
     open: list[str]
     rest: dict[TextKind, list[str]]
-    question: Question
-    attempt: Attempt
+    question: CardQuestion
+    attempt: CardAttempt
     texts: list[CoveredText | OpenText]
     people_here: list[Holder]
     free: bool
-    explained: Word | None
+    explained: CardWord | None
 
 
 # -- window -----------------------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ class Rendered(Message):
     document: str
 
 
-class RejectionReason(Message):
+class OfferedReason(Message):
     """A reason for a rejection, and the digit that stands for it."""
 
     code: str
@@ -346,7 +346,7 @@ class Window(Message):
     lacking: str | None = None
     guidelines: GuidelinesVersion | None = None
     rendered: Rendered | None = None
-    reasons: dict[str, list[RejectionReason]]
+    reasons: dict[str, list[OfferedReason]]
     longest: dict[str, int]
 
 
@@ -368,7 +368,7 @@ class DecisionAct(StrEnum):
     UNDO = "undo"
 
 
-class Mark(Message):
+class StepMark(Message):
     """Where the false step stands."""
 
     start: int = Field(ge=0, le=LONGEST_TEXT * 2)
@@ -400,7 +400,7 @@ class Decision(Message):
     reason: str | None = Field(default=None, max_length=60)
     note: Note | None = None
     value: str | None = Field(default=None, max_length=LONGEST_REPAIR + 200)
-    marks: list[Mark] = Field(default=[], max_length=MOST_MARKS)
+    marks: list[StepMark] = Field(default=[], max_length=MOST_MARKS)
     texts: list[SeenText] = Field(default=[], max_length=100)
     undoes: ActName | None = None
     version: str | None = Field(default=None, max_length=64)
@@ -414,14 +414,14 @@ class Decisions(Message):
     decisions: list[Decision] = Field(min_length=1, max_length=MOST_DECISIONS)
 
 
-class Answer(Message):
+class DecisionAnswer(Message):
     """What became of a decision. `decided` of `of`: where it takes several requests, how far it is."""
 
     token: str
     status: Literal["saved", "stale", "refused"]
     act: str | None = None
     line: str | None = None
-    since: list[Word] = []
+    since: list[CardWord] = []
     decided: int = 1
     of: int = 1
 
@@ -429,7 +429,7 @@ class Answer(Message):
 class Answers(Message):
     """An answer to each decision, and the cards that they were about as they may be seen now."""
 
-    answers: list[Answer]
+    answers: list[DecisionAnswer]
     cards: dict[str, Card]
     gone: dict[str, Missing]
     queue: QueueCounts
@@ -554,7 +554,7 @@ class PastAct(Message):
     queue: str | None
     judge: JudgeMode
     undone: bool
-    since: list[Word]
+    since: list[CardWord]
 
 
 class History(Message):

@@ -37,20 +37,22 @@ def load(session: Session, exam_id: int, person: str) -> Sequence[JudgementRow]:
     """
     key = (str(session.connection().engine.url), exam_id, person, queries.edition(session))
     with _LOCK:
-        kept = _KEPT.get(key, _Kept((), 0))
+        entry = _KEPT.get(key, _Kept((), 0))
     brought = queries.count_brought(session, person)
-    known = {row.judged.id: row for row in kept.rows} if brought == kept.brought else {}
-    since = max(known, default=0) - LATE
+    rows_by_id = {row.judged.id: row for row in entry.rows} if brought == entry.brought else {}
+    since = max(rows_by_id, default=0) - LATE
     fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person, since=since)}
-    if any(id_ > since and (id_ not in fresh or fresh[id_].uid != row.uid) for id_, row in known.items()):
-        known = {}  # another database stands at this address by now
+    if any(id_ > since and (id_ not in fresh or fresh[id_].uid != row.uid) for id_, row in rows_by_id.items()):
+        rows_by_id = {}  # another database stands at this address by now
         fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person)}
-    if brought != kept.brought or fresh.keys() - known.keys() or len(known) != len(kept.rows):
-        rows = sorted((known | fresh).values(), key=lambda row: (row.created_at, row.judged.id))  # as a merge has them
-        kept = _Kept(tuple(rows), brought)
+    if brought != entry.brought or fresh.keys() - rows_by_id.keys() or len(rows_by_id) != len(entry.rows):
+        rows = sorted(
+            (rows_by_id | fresh).values(), key=lambda row: (row.created_at, row.judged.id)
+        )  # as a merge has them
+        entry = _Kept(tuple(rows), brought)
     with _LOCK:
-        _KEPT[key] = kept
+        _KEPT[key] = entry
         _KEPT.move_to_end(key)
         while len(_KEPT) > MOST:
             _KEPT.popitem(last=False)
-    return kept.rows
+    return entry.rows

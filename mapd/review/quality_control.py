@@ -9,7 +9,7 @@ so what is due is counted from the texts that will have been judged by then. Whi
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
@@ -92,19 +92,22 @@ def is_wanted(setting: Setting, seat: Seat) -> bool:
     return bool(seat.person.name) and not seat.queue.again and practice.wanted(setting.exam)
 
 
-def deal(session: Session, hand: Hand, kind: str, seat: Seat) -> Dealing | None:
+def deal(session: Session, hand: Hand, kind: str, seat: Seat, dealt: Collection[str] = ()) -> Dealing | None:
     """Deal one card as practice, check or repeat; none where no text can be had.
 
-    A check and a repeat come from the queue's own texts: another would be seen to be none.
+    A check and a repeat come from the queue's own texts: another would be seen to be none. `dealt`: the mistakes (by
+    uid) that the person holds cards of; another one is preferred.
     """
     texts = hand.pool(kind)
     for start in range(0, len(texts), AT_ONCE):
-        some = texts[start : start + AT_ONCE]
-        part = curated_part.load(session, hand.setting, _questions(session, [text for _, text in some]))
+        block = texts[start : start + AT_ONCE]
+        part = curated_part.load(session, hand.setting, _questions(session, [text for _, text in block]))
         entries = ((m, seat.entry(part, m)) for m in part.mistakes)
         among = ((m, m.texts if kind == PRACTICE else e.texts if e else ()) for m, e in entries)
-        if (found := practice.first(some, among)) is not None:
-            mistake, text = found
+        on = [(m, texts) for m, texts in among if texts]
+        fresh = [(m, texts) for m, texts in on if m.attempt.uid not in dealt]
+        if (first_text := practice.first(block, fresh) or practice.first(block, on)) is not None:
+            mistake, text = first_text
             row = t.DealtCard(
                 exam_id=hand.setting.exam.id,
                 person=hand.person,

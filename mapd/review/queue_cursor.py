@@ -33,8 +33,8 @@ class QueueCursor:
     @property
     def start(self) -> Key | None:
         """Behind what the draw begins; None is the beginning."""
-        drawn = self.queue.by_lot and self.draw > 1
-        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if drawn else None
+        is_later_draw = self.queue.by_lot and self.draw > 1
+        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
 
     def ahead(self, session: Session, after: Key | None, number: int) -> tuple[list[Place], bool]:
         """Return the next places that wait for the person, behind a place or from the start; whether these are all."""
@@ -65,8 +65,8 @@ class QueueCursor:
     def numbers(self, session: Session, keys: Collection[Key], total: int) -> dict[Key, int]:
         """Return the places' numbers from 1, counted from where the draw begins."""
         start = self.start
-        asked = {*keys, *([start] if start else [])}
-        numbers = standings.numbers(session, self.exam_id, self.queue.name, self.threshold, asked)
+        all_keys = {*keys, *([start] if start else [])}
+        numbers = standings.numbers(session, self.exam_id, self.queue.name, self.threshold, all_keys)
         if start is None:
             return numbers
         passed_over = numbers.pop(start)

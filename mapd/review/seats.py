@@ -25,23 +25,23 @@ def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
     person = require(by, Right.JUDGE)
     setting = curated_part.load_setting(session, exam_id)
     seat = Seat(by, window.queue_of(by, wish.queue), wish.judge == "first", setting.threshold)
-    asked = [*([wish.front] if wish.front else []), *wish.next]
+    in_front = [*([wish.front] if wish.front else []), *wish.next]
     attempt = t.Attempt
-    named = {*asked, *wish.leave, *wish.shown}
+    uids_sent = {*in_front, *wish.leave, *wish.shown}
     query = select(attempt.uid, attempt.id, attempt.question_id).where(
-        col(attempt.uid).in_(named), attempt.exam_id == exam_id
+        col(attempt.uid).in_(uids_sent), attempt.exam_id == exam_id
     )
-    there = {uid: (id_, question) for uid, id_, question in session.exec(query).all() if id_ is not None}
-    ids = {uid: id_ for uid, (id_, _) in there.items()}
-    shown = [uid for uid in (wish.front, *wish.shown) if uid in there]
-    part = curated_part.load(session, setting, {there[uid][1] for uid in {*asked, *shown} if uid in there})
-    _note_seen(session, part, seat, {ids[uid] for uid in shown if uid is not None})
-    places = {ids[uid]: _places(part, seat, ids[uid]) for uid in asked if uid in ids}
-    taken, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
+    attempts = {uid: (id_, question) for uid, id_, question in session.exec(query).all() if id_ is not None}
+    ids = {uid: id_ for uid, (id_, _) in attempts.items()}
+    exposed = [uid for uid in (wish.front, *wish.shown) if uid in attempts]
+    part = curated_part.load(session, setting, {attempts[uid][1] for uid in {*in_front, *exposed} if uid in attempts})
+    _note_seen(session, part, seat, {ids[uid] for uid in exposed if uid is not None})
+    places = {ids[uid]: _places(part, seat, ids[uid]) for uid in in_front if uid in ids}
+    leased, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
     rows = leases.held(session, exam_id)
     uids = {id_: uid for uid, id_ in ids.items()}
     return Leases(
-        held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in taken],
+        held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in leased],
         refused=[
             RefusedLease(
                 mistake=uids[id_],

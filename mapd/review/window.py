@@ -10,12 +10,12 @@ What others have in front of them isn't dealt; what they only prefetched is. The
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from mapd.curation import first, guidelines, lines, practice, queues
+from mapd.curation import first, guidelines, lines, practice, queues, reasons
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.judging import REASONS
 from mapd.curation.queues import DEFAULT, QUEUES, Queue
@@ -30,16 +30,15 @@ from mapd.review.messages import (
     ClassReject,
     GuidelinesVersion,
     Missing,
+    OfferedReason,
     QueueState,
-    RejectionReason,
     Window,
     WindowQuery,
 )
 from mapd.review.passages import line
-from mapd.review.queue_cursor import QueueCursor
+from mapd.review.stops import QueueStops, SelectionStops, Stop, linked_attempt, questions_of
 from mapd.store import listing, queries, standings
 from mapd.store import tables as t
-from mapd.store.listing import Row, Turn
 from mapd.store.standings import Count, Key
 
 BROWSE, GUIDELINES = "browse", "guidelines"
@@ -61,10 +60,10 @@ def queue_of(person: Person, name: str) -> Queue:
 
     Raises: BadInput where the person may open none that is called so.
     """
-    there = open_queues(person)
-    if name != BROWSE and name not in there:
-        raise BadInput(f"unknown queue: {line(name, 60)}; one of {', '.join([*there, BROWSE])}")
-    return SELECTION if name == BROWSE else there[name]
+    queues_by_name = open_queues(person)
+    if name != BROWSE and name not in queues_by_name:
+        raise BadInput(f"unknown queue: {line(name, 60)}; one of {', '.join([*queues_by_name, BROWSE])}")
+    return SELECTION if name == BROWSE else queues_by_name[name]
 
 
 def writes(exam: queries.ExamInfo) -> bool:
@@ -93,8 +92,8 @@ def text_of(session: Session, exam_id: int, uid: str) -> str:
         row = guidelines.current(session)
         return row.text if row else ""
     x, attempt = t.Explanation, t.Attempt
-    asked = select(attempt.id).where(attempt.exam_id == exam_id, attempt.question_id == x.question_id)
-    text = session.exec(select(x.text).where(x.uid == uid, asked.exists())).first()
+    of_exam = select(attempt.id).where(attempt.exam_id == exam_id, attempt.question_id == x.question_id)
+    text = session.exec(select(x.text).where(x.uid == uid, of_exam.exists())).first()
     if text is None:
         raise NotFound(f"unknown text: {line(uid, 70)}; it is none of this exam's, or was deleted")
     return text
@@ -105,20 +104,9 @@ def _seat(setting: Setting, person: Person, query: WindowQuery) -> Seat:
         queue = queue_of(person, query.queue)
     except BadInput:
         queue = QUEUES[DEFAULT]
-    asked = {"first": True, "assisted": False}.get(query.judge or "")
-    own = first.is_default(queue, setting.exam.wanted)
-    return Seat(person, queue, own if asked is None else asked, setting.threshold, query.draw)
-
-
-@dataclass(slots=True)
-class _Stop:
-    """A place where a card is dealt: a mistake, of a selection a row of it."""
-
-    attempt_id: int
-    key: Key | None = None
-    row: Row | None = None
-    number: int | None = None
-    asked: bool = False  # a link names it
+    default = first.is_default(queue, setting.exam.wanted)
+    judge_first = {"first": True, "assisted": False}.get(query.judge or "", default)
+    return Seat(person, queue, judge_first, setting.threshold, query.draw)
 
 
 @dataclass(slots=True)
@@ -131,14 +119,12 @@ class _Dealer:
     query: WindowQuery
     problems: list[str] = field(default_factory=list)
     missing: Missing | None = None
-    held: dict[int, list[leases.Held]] = field(default_factory=lambda: defaultdict(list))
+    leased: dict[int, list[leases.MistakeLease]] = field(default_factory=lambda: defaultdict(list))  # by others
     counts: Mapping[str, Count] = field(default_factory=dict)
-    filter: filters.Filter | None = None
+    stops: QueueStops | SelectionStops = field(init=False)
 
-    @property
-    def cursor(self) -> QueueCursor:
-        seat = self.seat
-        return QueueCursor(self.setting.exam.id, seat.queue, seat.threshold, seat.person.name, seat.draw)
+    def __post_init__(self) -> None:
+        self.stops = QueueStops(self.session, self.setting, self.seat)
 
     @property
     def count(self) -> Count:
@@ -159,7 +145,7 @@ class _Dealer:
             )
         for row in leases.held(session, exam.id):
             if row.person != self.seat.person.name:
-                self.held[row.attempt_id].append(row)
+                self.leased[row.attempt_id].append(row)
         self.counts = standings.counts(session, exam.id, self.seat.threshold, self.seat.person.name)
         if self.seat.queue is SELECTION:
             self._read_filter()
@@ -168,90 +154,36 @@ class _Dealer:
         """Read the selection; what can't be read selects everything."""
         session, exam = self.session, self.setting.exam
         try:
-            chosen = filters.read(self.query.filter, queries.voices(session, exam.id))
+            selection = filters.read(self.query.filter, queries.voices(session, exam.id))
         except BadInput as error:
             self.problems.append(str(error))
-            chosen = filters.read("", {})
+            selection = filters.read("", {})
         if exam.wanted > 1:  # what others said is no filter before one's own word
-            chosen = replace(chosen, wanted=replace(chosen.wanted, unheard_by=self.seat.person.name))
-        self.filter = chosen
-        number = listing.count(session, exam.id, chosen.wanted, self.seat.threshold)
+            selection = replace(selection, wanted=replace(selection.wanted, unheard_by=self.seat.person.name))
+        self.stops = SelectionStops(session, self.setting, self.seat, selection)
+        number = listing.count(session, exam.id, selection.wanted, self.seat.threshold)
         self.counts = {**self.counts, BROWSE: Count(number, number)}
 
     # -- the cards ----------------------------------------------------------------------------------------------------
 
     def cards(self) -> tuple[list[Card], bool]:
         """The cards, and whether there are no more."""
-        stops, end = self._stops()
-        rows = self._attempts([stop.attempt_id for stop in stops])
-        part = curated_part.load(self.session, self.setting, {question for _, question in rows.values()})
+        linked = self._linked()
+        stops, end = self.stops.read(self.query, linked, spare=len(self.leased))
+        part = curated_part.load(self.session, self.setting, questions_of(self.session, [s.attempt_id for s in stops]))
         self._explain_missing(part)
         mistakes = {m.attempt.id: m for m in part.mistakes}
-        dealt = [(stop, mistakes[stop.attempt_id]) for stop in stops if stop.attempt_id in mistakes]
-        dealt = [(s, m) for s, m in dealt if s.asked or s.row or self.query.settled or self._is_free(part, m)]
-        dealt = dealt[: self.query.number]
-        self._number([stop for stop, _ in dealt])
-        return self._among_them(part, dealt), end
+        free = [(s, mistakes[s.attempt_id]) for s in stops if s.attempt_id in mistakes and self._may_deal(part, s)]
+        dealt = free[: self.query.number]
+        self.stops.number([stop for stop, _ in dealt], self.count.all)
+        return self._among_them(part, dealt), end and len(free) <= self.query.number
 
-    def _stops(self) -> tuple[list[_Stop], bool]:
-        """The places of the window, more than it needs where some may be others'."""
-        asked = self._asked()
-        stops, end = self._selected(asked) if self.filter is not None else self._queued(asked)
-        if asked is not None and not any(s.attempt_id == asked and s.asked for s in stops):
-            stops = [_Stop(asked, asked=True), *(s for s in stops if s.attempt_id != asked)]
-        return stops, end
-
-    def _queued(self, asked: int | None) -> tuple[list[_Stop], bool]:
-        """The places of a queue: ahead, behind, or before."""
-        query, cursor = self.query, self.cursor
-        near = query.after or query.before
-        key = self._key(near) if near else self._key_of(asked) if asked is not None else None
-        number = query.number + len(self.held) + len(query.has)
-        if near and key is not None and (query.before or query.settled):
-            places, end = cursor.neighbours(self.session, key, query.number, backwards=query.before is not None)
-            return [_Stop(p.key.attempt_id, p.key) for p in places], end
-        places, end = cursor.ahead(self.session, key, number)
-        has = set(self._ids(query.has)) if query.has else set()
-        free = [p for p in places if p.key.attempt_id not in has and self._may_be_free(p.key.attempt_id)]
-        end = end and len(free) <= query.number
-        stops = [_Stop(p.key.attempt_id, p.key) for p in free]
-        if asked is not None and key is not None:
-            stops = [_Stop(asked, key, asked=True), *(s for s in stops if s.attempt_id != asked)]
-        return stops, end
-
-    def _selected(self, asked: int | None) -> tuple[list[_Stop], bool]:
-        """The rows that Browse's filters show, in their order."""
-        assert self.filter is not None
-        query, wanted, order = self.query, self.filter.wanted, self.filter.order
-        at = (self.session, self.setting.exam.id, wanted, self.seat.threshold)
-        key = self._row_key(query.after or query.before, query.after_text)
-        turn = None if key is None else Turn(key, back=query.before is not None)
-        start = self._row_key(query.mistake, query.text) if asked is not None else None
-        if turn is None and start is not None:  # from that row on: a hair before it
-            turn = Turn((*start[:-1], start[-1] + (1 if order is listing.Order.HIGHEST else -1)))
-        rows = listing.page(*at, turn, order=order, number=query.number)
-        before = listing.count(*at, order=order, before=rows[0].key) if rows and turn is not None else 0
-        stops = [_Stop(row.attempt_id, row=row, number=before + n) for n, row in enumerate(rows, 1)]
-        if query.before is not None:
-            stops.reverse()
-        if asked is not None and stops and stops[0].attempt_id == asked:
-            stops[0].asked = True
-        return stops, len(rows) < query.number
-
-    def _asked(self) -> int | None:
+    def _linked(self) -> int | None:
         """The id of the mistake that a link names."""
-        query, exam = self.query, self.setting.exam
+        query = self.query
         if query.mistake is None and query.question is None:
             return None
-        attempt = t.Attempt
-        found = select(attempt.id).where(attempt.exam_id == exam.id)
-        if query.mistake is not None:
-            found = found.where(attempt.uid == query.mistake)
-        else:
-            question = t.Question
-            named = (col(question.uid) == query.question) | (col(question.source_id) == query.question)
-            found = found.join(question, col(attempt.question_id) == question.id).where(named)
-        id_ = self.session.exec(found.order_by(col(attempt.id)).limit(1)).first()
+        id_ = linked_attempt(self.session, self.setting.exam.id, query)
         if id_ is None:
             self._miss("unknown", query.mistake or query.question or "")
         return id_
@@ -261,80 +193,31 @@ class _Dealer:
 
     def _explain_missing(self, part: Curated) -> None:
         """Say why the mistake that a link names is none, and which text it doesn't have."""
-        uid = self.query.mistake
+        uid, text = self.query.mistake, self.query.text
         if uid in {attempt.uid for attempt in part.corrected}:
             self._miss("corrected", uid or "")
         elif uid in {attempt.uid for attempt in part.excluded}:
             self._miss("excluded", uid or "")
         mistake = next((m for m in part.mistakes if m.attempt.uid == uid), None)
-        text = self.query.text
         if mistake is not None and text is not None and text not in {x.text.uid for x in mistake.texts}:
             self.problems.append(f"this address asks for a text that this mistake doesn't have: {line(text, 70)}")
 
-    def _ids(self, uids: Iterable[str]) -> list[int]:
-        attempt = t.Attempt
-        where = (attempt.exam_id == self.setting.exam.id, col(attempt.uid).in_(set(uids)))
-        return [id_ for id_ in self.session.exec(select(attempt.id).where(*where)).all() if id_ is not None]
-
-    def _attempts(self, ids: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """By id, the uid and the question of attempts."""
-        attempt = t.Attempt
-        query = select(attempt.id, attempt.uid, attempt.question_id).where(col(attempt.id).in_(ids))
-        return {id_: (uid, question) for id_, uid, question in self.session.exec(query).all() if id_ is not None}
-
-    def _key(self, uid: str) -> Key | None:
-        """The place of a mistake of this exam by uid; None where it isn't one."""
-        return self._key_of(next(iter(self._ids([uid])), None))
-
-    def _key_of(self, attempt_id: int | None) -> Key | None:
-        """A mistake's place, also where it has left the queue."""
-        if attempt_id is None:
-            return None
-        if (key := self.cursor.place_of(self.session, attempt_id)) is not None:
-            return key
-        question = self._attempts([attempt_id])[attempt_id][1]
-        part = curated_part.load(self.session, self.setting, [question])
-        mistake = next((m for m in part.mistakes if m.attempt.id == attempt_id), None)
-        return None if mistake is None else self.cursor.key_of(mistake)
-
-    def _row_key(self, mistake: str | None, text: str | None) -> tuple[int, ...] | None:
-        assert self.filter is not None
-        if mistake is None or not (ids := self._ids([mistake])):
-            return None
-        text_id = None
-        if text is not None:
-            text_id = self.session.exec(select(t.Explanation.id).where(t.Explanation.uid == text)).first()
-        at = (self.session, self.setting.exam.id, self.filter.wanted.show, self.seat.threshold, self.filter.order)
-        return listing.key_of(*at, ids[0], text_id)
-
-    def _may_be_free(self, attempt_id: int) -> bool:
-        return self.seat.queue.settles is not None or len(self.held[attempt_id]) < self.setting.exam.wanted
-
-    def _is_free(self, part: Curated, mistake: Mistake) -> bool:
+    def _may_deal(self, part: Curated, stop: Stop) -> bool:
+        """Whether the queue may give a mistake to one more person; what a link or the arrows name is shown to all."""
+        walks = self.query.settled or self.query.before is not None
+        if stop.is_linked or stop.row is not None or walks or self.seat.queue.settles is not None:
+            return True
+        mistake = next(m for m in part.mistakes if m.attempt.id == stop.attempt_id)
         entry = self.seat.entry(part, mistake)
-        places = entry.places if entry else 1
-        return self.seat.queue.settles is not None or len(self.held[mistake.attempt.id]) < places
-
-    def _number(self, stops: Sequence[_Stop]) -> None:
-        keys = {stop.attempt_id: stop.key for stop in stops if stop.key is not None}
-        if not keys or self.filter is not None:
-            return
-        numbers = self.cursor.numbers(self.session, set(keys.values()), self.count.all)
-        for stop in stops:
-            key = keys.get(stop.attempt_id)
-            in_queue = key is not None and (not stop.asked or self._is_in_queue(stop.attempt_id))
-            stop.number = numbers[key] if key is not None and in_queue else None
-
-    def _is_in_queue(self, attempt_id: int) -> bool:
-        return self.cursor.place_of(self.session, attempt_id) is not None
+        return len(self.leased[stop.attempt_id]) < (entry.places if entry else 1)
 
     # -- what is dealt beside the queue -------------------------------------------------------------------------------
 
-    def _among_them(self, part: Curated, dealt: Sequence[tuple[_Stop, Mistake]]) -> list[Card]:
+    def _among_them(self, part: Curated, dealt: Sequence[tuple[Stop, Mistake]]) -> list[Card]:
         """The queue's cards, with those beside the queue at the places where they are due."""
         plain = [self._card(part, mistake, stop) for stop, mistake in dealt]
-        chosen = self.query.before is not None or self.query.settled or (dealt and dealt[0][0].asked)
-        if not quality_control.is_wanted(self.setting, self.seat) or chosen:
+        walks = self.query.before is not None or self.query.settled or (dealt and dealt[0][0].is_linked)
+        if not quality_control.is_wanted(self.setting, self.seat) or walks or self.seat.queue is SELECTION:
             return plain
         hand = quality_control.Hand.load(self.session, self.setting, self.seat.person.name)
         judge_first = self.seat.judge_first
@@ -342,41 +225,55 @@ class _Dealer:
             self._beside(d, plain, 0) for d in quality_control.still_open(self.session, hand, judge_first=judge_first)
         ]
         judged = hand.judged + self.query.ahead
-        for place, drawn in enumerate(plain):
+        for place, queue_card in enumerate(plain):
             for kind in hand.due(judged, judge_first=judge_first):
-                dealing = quality_control.deal(self.session, hand, kind, self.seat)
+                on_cards = {*self.query.has, *(other.mistake for other in mixed)}
+                dealing = quality_control.deal(self.session, hand, kind, self.seat, on_cards)
                 if dealing is not None:
-                    mixed.append(self._beside(dealing, plain, place))
-            mixed.append(drawn)
-            judged += len(drawn.open)
+                    mixed.append(self._beside(dealing, plain, place, on_cards))
+            if all(queue_card.mistake != other.mistake for other in mixed):  # else it comes again, once that is decided
+                mixed.append(queue_card)
+                judged += len(queue_card.open)
         return mixed
 
-    def _beside(self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int) -> Card:
+    def _beside(
+        self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
+    ) -> Card:
         """A card beside the queue; it has the number of what waits behind it, so that nothing tells it from a card."""
         number = plain[place].number if place < len(plain) else None
         if number is None and dealing.kind != PRACTICE:
-            key = self.cursor.place_of(self.session, dealing.mistake.attempt.id)
-            number = self.cursor.numbers(self.session, [key], self.count.all)[key] if key else None
+            stop = Stop(dealing.mistake.attempt.id, self._key(dealing.mistake))
+            self.stops.number([stop], self.count.all)
+            number = stop.number
         seat = replace(self.seat, judge_first=True)
-        holders = tuple(row.holder for row in self.held[dealing.mistake.attempt.id])
-        deal = Deal(dealing.card, number, self.count.all, dealing.kind, dealing.text.text.id, holders=holders)
+        holders = tuple(row.holder for row in self.leased[dealing.mistake.attempt.id])
+        deal = Deal(
+            dealing.card,
+            number,
+            self.count.all,
+            dealing.kind,
+            dealing.text.text.id,
+            alone=dealing.mistake.attempt.uid in on_cards,
+            holders=holders,
+        )
         return card(dealing.part, dealing.mistake, seat, deal)
 
-    def _card(self, part: Curated, mistake: Mistake, stop: _Stop) -> Card:
+    def _card(self, part: Curated, mistake: Mistake, stop: Stop) -> Card:
         of_row = stop.row.explanation_id if stop.row else None
         first_text = next((x.text.uid for x in mistake.texts if x.text.id == of_row), None)
         deal = Deal(
             id=t.new_uid(),
             number=stop.number,
             all=self.count.all,
-            text=of_row if self._is_of_texts() else None,
-            enter=self.query.text if stop.asked and self.query.text else first_text,
-            holders=tuple(row.holder for row in self.held[mistake.attempt.id]),
+            text=of_row if isinstance(self.stops, SelectionStops) and self.stops.is_of_texts else None,
+            enter=self.query.text if stop.is_linked and self.query.text else first_text,
+            holders=tuple(row.holder for row in self.leased[mistake.attempt.id]),
         )
         return card(part, mistake, self.seat, deal)
 
-    def _is_of_texts(self) -> bool:
-        return self.filter is not None and self.filter.wanted.show is not listing.Show.MISTAKES
+    def _key(self, mistake: Mistake) -> Key | None:
+        cursor = QueueStops(self.session, self.setting, self.seat).cursor
+        return cursor.place_of(self.session, mistake.attempt.id)
 
     # -- what stands around them --------------------------------------------------------------------------------------
 
@@ -399,7 +296,7 @@ class _Dealer:
             others=self._others(),
             lacking=lacking,
             guidelines=_guidelines(session, self.query.guidelines),
-            reasons=reasons(),
+            reasons=rejection_reasons(session),
             longest={
                 "note": messages.LONGEST_NOTE,
                 "value": messages.LONGEST_VALUE,
@@ -423,12 +320,12 @@ class _Dealer:
 
     def _others(self) -> list[messages.Other]:
         """Who has what is left of this queue."""
-        held = [row for rows in self.held.values() for row in rows]
+        leased = [row for rows in self.leased.values() for row in rows]
         if self.seat.queue is SELECTION:
-            return leases.others(held, self.seat.person.name)
+            return leases.others(leased, self.seat.person.name)
         at = (self.session, self.setting.exam.id, self.seat.queue.name, self.seat.threshold, self.seat.person.name)
-        waiting = standings.waiting_among(*at, Counter(row.attempt_id for row in held))
-        return leases.others(held, self.seat.person.name, waiting)
+        waiting = standings.waiting_among(*at, Counter(row.attempt_id for row in leased))
+        return leases.others(leased, self.seat.person.name, waiting)
 
 
 def counts_of(queue: Queue, count: Count, *, covered: bool = False) -> messages.QueueCounts:
@@ -454,20 +351,22 @@ def class_of(seat: Seat) -> ClassReject | None:
     return ClassReject(reason=whole.reason, words=whole.words)
 
 
-def reasons() -> dict[str, list[RejectionReason]]:
-    """Return the reasons for a rejection, by what is rejected, each with its digit."""
+def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
+    """Return the reasons for a rejection, by what is rejected; the first nine have a digit."""
+    of_texts = reasons.offered(session)
+    codes = {kind: [code.value for code in usual] for kind, usual in REASONS.items()}
     return {
         kind: [
-            RejectionReason(code=reason, words=reason.replace("_", " "), key=str(number))
-            for number, reason in enumerate(codes, 1)
+            OfferedReason(code=code, words=code.replace("_", " "), key=str(number) if number < 10 else "")
+            for number, code in enumerate(of_texts if kind in ("rationale", "feedback") else usual, 1)
         ]
-        for kind, codes in REASONS.items()
+        for kind, usual in codes.items()
     }
 
 
-def _guidelines(session: Session, known: str | None) -> GuidelinesVersion | None:
+def _guidelines(session: Session, uid: str | None) -> GuidelinesVersion | None:
     """Return the current guidelines, unless they are the known ones."""
     row = guidelines.current(session)
-    if row is None or row.uid == known:
+    if row is None or row.uid == uid:
         return None
     return GuidelinesVersion(uid=row.uid, text=row.text, person=line(row.person, 60), since=row.created_at)

@@ -481,6 +481,14 @@ class Guidelines(Travelling, table=True):
     origin: str | None = origin()
 
 
+class RejectionReason(Row, table=True):
+    """A reason for a rejection that this project has beside the usual ones: "wrong_units", shown as "wrong units"."""
+
+    __tablename__ = "rejection_reason"
+    code: str = Field(unique=True)
+    person: str
+
+
 class SavedView(Travelling, table=True):
     """Filters of the browse page under a name: {"verdict": "accepted", "gold": "fails"}."""
 

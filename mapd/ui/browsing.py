@@ -15,14 +15,14 @@ import streamlit as st
 
 from mapd.answers.grading import Task
 from mapd.checks import State
-from mapd.curation import first, policies
+from mapd.curation import first, policies, reasons
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
 from mapd.ui import address, attempts, current, question_rows, reveals, rows, text, turning
 from mapd.ui.cards import words as in_words
 from mapd.ui.loaded import load_part
 from mapd.ui.look import LOOKS
-from mapd.verdicts import Reason, Verdict
+from mapd.verdicts import Verdict
 
 CHECKS = {"gold": "matches_gold", "equations": "equations_true", "work": "shows_work"}
 STATES = {LOOKS[state].word: state.value for state in State}  # by the word that list and address have
@@ -82,7 +82,7 @@ def chosen(exam_id: int) -> Asked:
     with db.reading(current.engine()) as session:
         voices, judges = _labelled(queries.voices(session, exam_id)), queries.judges(session)
         overlap = queries.exam(session, exam_id).wanted > 1
-    known = _known(voices, judges)
+        known = _known(voices, judges, reasons.offered(session))
     _refuse(known)
     defaults = DEFAULTS | {OTHERS: current.curates()}
     if address.settle("browse", exam_id, **defaults) and not address.walked():
@@ -131,7 +131,7 @@ def hides(asked: Asked) -> str:
     return f"Counts as you may see them: others’ judgements are hidden until your own.{only}"
 
 
-def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[str]]:
+def _known(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
     """What each filter can be."""
     return {
         "show": _values(Show),
@@ -141,7 +141,7 @@ def _known(voices: Iterable[str], judges: Sequence[str]) -> dict[str, Sequence[s
         "student": list(STUDENT),
         "people": list(listing.PEOPLE),
         "by": judges,
-        "reason": [in_words(reason) for reason in Reason],
+        "reason": [in_words(code) for code in codes],
         "task": _values(Task),
         **dict(ORDERS.values()),
     }

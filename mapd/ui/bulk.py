@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from sqlmodel import Session
 
-from mapd.curation import bulk
+from mapd.curation import bulk, reasons
 from mapd.curation.bulk import Chosen
 from mapd.errors import MapdError
 from mapd.people import Person
@@ -18,7 +18,7 @@ from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
 from mapd.ui.cards import words
 from mapd.ui.loaded import load_own
-from mapd.verdicts import Act, Reason
+from mapd.verdicts import Act
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
 MANY = 200  # judgements: as many take a while
@@ -59,7 +59,9 @@ def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
         "Decision", [Act.ACCEPT, Act.REJECT], format_func=lambda a: a.value, key=ACT, default=None
     )
     if act is Act.REJECT:
-        st.selectbox("Reason", list(Reason), index=None, format_func=words, key=REASON)
+        with db.reading(current.engine()) as session:
+            codes = reasons.offered(session)
+        st.selectbox("Reason", codes, index=None, format_func=words, key=REASON)
     st.text_input("Note", max_chars=500, key=NOTE)
     if not current.current_person().name:
         acting.ask("bulk")

@@ -29,7 +29,7 @@ NUMBERS = {
     "judgements_wanted": "Judgements of each text",
     "practice": "Practice texts at first",
     "check_every": "A hidden check every … texts",
-    "repeat_every": "An own text again every … texts",
+    "repeat_every": "A repeat every … texts",
 }
 HELP = {
     "judgements_wanted": "A text waits until so many people judged it; nobody sees what others said before.",

@@ -156,7 +156,7 @@ def test_the_corpus_of_hostile_texts_goes_through_unchanged(server: Server) -> N
                     assert stored[text["uid"]].startswith(text["text"]["text"])
                     assert len(text["text"]["text"]) + text["text"]["cut"] == len(stored[text["uid"]])
                     checked += 1
-            for card in window["cards"][:2]:
+            for card in [card for card in window["cards"] if card["texts"]][:2]:
                 said = [decision(card, "accept", text, note=hostile.TEXTS[0]) for text in card["texts"]]
                 assert {a["status"] for a in client.decide(*said)["answers"]} == {"saved"}
             client.get("history")

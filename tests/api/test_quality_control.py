@@ -11,7 +11,7 @@ from mapd.people import owner
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.verdicts import ADJUDICATOR, Act
-from tests.api.client import Client, Json, Server, decision, entered, undo
+from tests.api.client import Client, Server, decision, entered, undo
 from tests.api.conftest import EXAM
 
 
@@ -37,6 +37,12 @@ def last(server: Server) -> t.Judgement:
         row = session.exec(select(t.Judgement).order_by(col(t.Judgement.id).desc()).limit(1)).one()
         session.expunge_all()
         return row
+
+
+def dealt(server: Server) -> list[str]:
+    """The names of the cards that were dealt beside a queue."""
+    with db.reading(server.engine) as session:
+        return list(session.exec(select(t.DealtCard.card).order_by(col(t.DealtCard.id))).all())
 
 
 def keys(found: Any) -> Any:
@@ -74,35 +80,43 @@ def test_a_check_comes_at_its_place_and_looks_like_any_card(server: Server, ann:
     want(server, check_every=4)
     window = ann.window(judge="first", number=12)
     cards = window["cards"]
-    checks = [place for place, card in enumerate(cards) if card["enter"] in texts and card["open"] == [card["enter"]]]
+    checks = [place for place, card in enumerate(cards) if card["id"] in dealt(server)]
     assert checks, "one is due among them"
     check = cards[checks[0]]
+    text = next(text for text in check["texts"] if text["uid"] in texts and text["uid"] in check["open"])
+    assert check["enter"] == check["open"][0], "one begins where one does on any card"
+    behind = [card["mistake"] for card in cards[checks[0] + 1 :] if card["id"] not in dealt(server)]
+    assert check["mistake"] not in behind, "its mistake comes but once"
     so_far = sum(len(card["open"]) for card in cards[: checks[0]])
     assert 4 <= so_far < 8
     plain = next(card for card in cards if card["id"] != check["id"] and card["blind"])
     assert keys(check) == keys(plain)
     assert check["number"] == cards[checks[0] + 1]["number"], "the number of what waits behind it"
     assert check["beside"] is None
-    history = ann.get("history", card=check["id"], mistake=check["mistake"], text=check["enter"], judge="first")
+    history = ann.get("history", card=check["id"], mistake=check["mistake"], text=text["uid"], judge="first")
     assert history["words"] == []
-    answers = ann.decide(decision(check, "accept"))
+    answers = ann.decide(decision(check, "accept", text))
     assert (last(server).queue, last(server).revealed, last(server).role) == ("check", False, "annotator")
-    revealed = next(x for x in answers["cards"][check["id"]]["texts"] if x["uid"] == check["enter"])
+    revealed = next(x for x in answers["cards"][check["id"]]["texts"] if x["uid"] == text["uid"])
     assert {word["person"] for word in revealed["people"]} == {"eve", "ann"}
+    if others := answers["cards"][check["id"]]["open"]:
+        other = next(x for x in check["texts"] if x["uid"] == others[0])
+        ann.decide(decision(check, "accept", other))
+        assert last(server).queue == "everything", "the texts beside it are the queue's"
     assert ann.window(judge="assisted")["cards"][0]["id"] != check["id"]
 
 
 def test_no_check_is_due_before_its_texts_are_judged_nor_twice(server: Server, ann: Client) -> None:
-    texts = set(settle(server, 6))
+    settle(server, 6)
     want(server, check_every=9)
-
-    def dealt(window: Json) -> list[str]:
-        return [c["id"] for c in window["cards"] if c["enter"] in texts and c["open"] == [c["enter"]]]
-
-    assert dealt(ann.window(judge="first", number=2)) == []
-    first = dealt(ann.window(judge="first", number=2, ahead=9))
+    ann.window(judge="first", number=2)
+    assert dealt(server) == []
+    ann.window(judge="first", number=2, ahead=9)
+    first = dealt(server)
     assert len(first) == 1
-    assert dealt(ann.window(judge="first", number=2, ahead=12)) == first, "it is the same one until it is answered"
+    again = ann.window(judge="first", number=2, ahead=12)
+    assert dealt(server) == first, "it is the same one until it is answered"
+    assert first[0] in [card["id"] for card in again["cards"]]
 
 
 @pytest.mark.parametrize("answer", ["reject", "skip"])
@@ -144,12 +158,8 @@ def test_where_nothing_of_it_is_wanted_nothing_is_written(server: Server, ann: C
 def test_another_persons_check_is_no_check(server: Server, ann: Client, bob: Client) -> None:
     settle(server, 6)
     want(server, check_every=1)
-    with db.reading(server.engine):
-        pass
     ann.window(judge="first", ahead=5)
-    with db.reading(server.engine) as session:
-        dealt = session.exec(select(t.DealtCard)).first()
-    assert dealt is not None
+    hers = dealt(server)[0]
     card = bob.window(judge="first")["cards"][-1]
-    bob.decide(decision(card, "accept") | {"card": dealt.card})
+    bob.decide(decision(card, "accept") | {"card": hers})
     assert last(server).queue == "everything"

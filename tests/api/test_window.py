@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from mapd.curation import guidelines, judging, queues
+from mapd.curation import guidelines, judging, queues, reasons
 from mapd.curation.queues import QUEUES
 from mapd.people import owner
 from mapd.review import filters
@@ -218,3 +218,19 @@ def test_counts_say_the_same_everywhere(server: Server, ann: Client) -> None:
     expected = (10, 1, 1, 12)
     for found in (answers["queue"], of_window, of_counts):
         assert tuple(found[key] for key in keys) == expected
+
+
+def test_reasons_of_the_projects_own_come_behind_the_usual_ones(server: Server, ann: Client) -> None:
+    with db.writing(server.engine) as session:
+        for words in ("wrong units", "too long", "not in English"):
+            reasons.add(session, words, by=owner("eve"))
+    window = ann.window()
+    offered = window["reasons"]["rationale"]
+    assert [(reason["key"], reason["words"]) for reason in offered[6:]] == [
+        ("7", "other"),
+        ("8", "wrong units"),
+        ("9", "too long"),
+        ("", "not in english"),
+    ]
+    answers = ann.decide(decision(window["cards"][0], "reject", reason="wrong_units"))
+    assert answers["answers"][0]["status"] == "saved"

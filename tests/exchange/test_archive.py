@@ -108,6 +108,7 @@ def test_every_travelling_table_has_a_row_in_the_test(full_pack: bytes) -> None:
         "fingerprint",
         "key_approval",
         "lease",
+        "rejection_reason",
         "seen",
         "worker",
     } | derived

@@ -1,4 +1,4 @@
-"""tokens of triage's client, cards dealt beside the queue, since when a lease is held, the false step as marked.
+"""tokens of triage's client, cards dealt beside the queue, since when a lease is held, the false step as marked, own reasons.
 
 Revision ID: 0024
 Revises: 0018
@@ -21,6 +21,15 @@ def upgrade() -> None:
     op.drop_table("lease")  # they run out in minutes, and since when they are held nobody knows
     _create_lease(sa.Column("since", sa.DateTime(timezone=True), nullable=False))
     op.create_index(op.f("ix_lease_person"), "lease", ["person"])
+    op.create_table(
+        "rejection_reason",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("person", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rejection_reason")),
+        sa.UniqueConstraint("code", name=op.f("uq_rejection_reason_code")),
+    )
     op.create_table(
         "access_token",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -62,6 +71,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("dealt_card")
     op.drop_table("access_token")
+    op.drop_table("rejection_reason")
     op.drop_table("lease")
     _create_lease()
     with op.batch_alter_table("judgement") as table:

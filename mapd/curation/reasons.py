@@ -1,0 +1,65 @@
+"""Why people reject a text: the usual reasons, and those of the project's own.
+
+    add(session, "Wrong units", by=owner("ann"))      -> "wrong_units"
+    offered(session)    -> ["wrong_answer", "false_step", …, "other", "wrong_units"]
+
+A judgement holds the code, from which the words are read. A reason that is taken away stays where it was given.
+"""
+
+import re
+
+from sqlmodel import Session, col, select
+
+from mapd.errors import BadInput, NotFound
+from mapd.people import Person, Right, require
+from mapd.store import queries
+from mapd.store import tables as t
+from mapd.verdicts import NOTE, Reason
+
+MOST = 20
+LONGEST = 40  # characters
+WORDS = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
+
+
+def offered(session: Session) -> list[str]:
+    """Return the codes of all reasons for which a text can be rejected, the usual ones first."""
+    return [*(reason.value for reason in Reason), *own(session)]
+
+
+def own(session: Session) -> list[str]:
+    """Return the codes of the project's own reasons, the oldest first."""
+    return list(session.exec(select(t.RejectionReason.code).order_by(col(t.RejectionReason.id))).all())
+
+
+def add(session: Session, words: str, *, by: Person) -> str:
+    """Offer another reason; returns its code. One that is offered already stays as it is.
+
+    Raises: Forbidden; BadInput where the words can't be a reason, or there are too many.
+    """
+    person = require(by, Right.WRITE_GUIDELINES)
+    plain = " ".join(words.lower().split())
+    if not WORDS.fullmatch(plain) or len(plain) > LONGEST or plain == NOTE:
+        raise BadInput(f"a reason is 1 to {LONGEST} characters, words of letters and digits, not {words[:80]!r}")
+    code, there = plain.replace(" ", "_"), offered(session)
+    if code in there:
+        return code
+    if len(there) >= MOST:
+        raise BadInput(f"there are {len(there)} reasons already; take one away before {plain!r} is added")
+    session.add(t.RejectionReason(code=code, person=person))
+    queries.audit(session, person, "add reason", f"reason {code}")
+    session.flush()
+    return code
+
+
+def remove(session: Session, code: str, *, by: Person) -> None:
+    """Offer one of the project's own reasons no more.
+
+    Raises: Forbidden; NotFound where it is none of them.
+    """
+    person = require(by, Right.WRITE_GUIDELINES)
+    row = session.exec(select(t.RejectionReason).where(t.RejectionReason.code == code)).first()
+    if row is None:
+        raise NotFound(f"unknown reason: {code[:80]}; the project's own are {', '.join(own(session)) or 'none yet'}")
+    session.delete(row)
+    queries.audit(session, person, "remove reason", f"reason {code}")
+    session.flush()
