@@ -16,6 +16,7 @@ import streamlit as st
 from mapd.answers.grading import Task
 from mapd.checks import State
 from mapd.curation import first, policies, reasons
+from mapd.review import filters
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
 from mapd.ui import address, attempts, current, question_rows, reveals, rows, text, turning
@@ -234,6 +235,13 @@ def read(exam_id: int, asked: Asked) -> Read:
         number = count(session, exam_id, wanted, at) if shared else of
         everything = count(session, exam_id, Wanted(wanted.show), at)
     return Read(found, of, before, at, number, everything)
+
+
+def link_to_triage(exam_id: int, asked: Asked) -> None:
+    """Draw the link that opens exactly these rows in triage, in their order."""
+    with db.reading(current.engine()) as session:
+        rows_ = filters.write(asked.wanted, asked.order, queries.voices(session, exam_id))
+    current.link("pages/review/triage.py", "Triage these", icon=":material/rate_review:", queue="browse", filter=rows_)
 
 
 def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:

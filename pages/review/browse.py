@@ -21,6 +21,8 @@ def page(exam_id: int) -> None:
             f'<span class="mapd-note"><b>{found.number:,}</b> of {found.all:,} {show}{rows_}</span>', width="content"
         )
         views.popover(asked.params, browsing.DEFAULTS)
+        if found.rows and show is not Show.QUESTIONS:
+            browsing.link_to_triage(exam_id, asked)
         if current.owns() and show in (Show.RATIONALES, Show.FEEDBACK):
             bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
     if hidden := browsing.hides(asked):

@@ -412,6 +412,24 @@ def test_guidelines_stand_beside_and_a_new_version_is_announced(
     expect(page.locator(".mapd-notice")).to_contain_text("eve changed the guidelines")
 
 
+def test_what_browse_shows_is_opened_as_a_queue_in_its_order(page: Page, app: App, judged: Judged) -> None:
+    page.goto(f"{app.url}/browse?verdict=accepted&gold=fails&order=lowest+mean")
+    rows = page.locator("details.mapd-row")
+    expect(rows.first).to_be_visible()
+    number = rows.count()
+    page.get_by_role("link", name="Triage these").click()
+    expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+    expect(page.locator(".mapd-progress")).to_contain_text(f"1 of {number}")
+    seen = []
+    for _ in range(number):
+        seen.append(focus(page))
+        press(page, "a")
+    settle(page)
+    assert len(set(seen)) == number
+    expect(page.locator(".mapd-empty")).to_be_visible()
+    assert [j.queue for j in judged()] == ["browse"] * number
+
+
 def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:
     open_triage(page, app)
     press(page, "f")
