@@ -72,7 +72,8 @@ function decideRest(triage) {
   }
   if (!rest.length) {
     const isCovered = text && textsOf(card, text.kind).some(({ covered }) => covered);
-    triage.say(isCovered ? "judge first: each text has its own decision" : `no ${text?.kind ?? "text"} is marked “waiting” here: → goes on`);
+    const nothing = `no ${text?.kind ?? "text"} is marked “waiting” here: → goes on`;
+    triage.say(isCovered ? "judge first: each text has its own decision" : nothing);
     return;
   }
   const texts = rest.map((uid) => ({ uid, seen: textOf(card, uid).seen, after: triage.outbox.lastOn(uid) }));
@@ -98,12 +99,14 @@ export function decide(triage, act, { kind, target = null, ...fields }, stays = 
   const { card } = triage;
   const seen = target ? targetOf(card, target).seen : null;
   const decision = {
-    token: newToken(), act, card: card.id, mistake: card.mistake, queue: card.queue, judge: card.judge, draw: card.draw, kind, target, seen,
-    after: target ? triage.outbox.lastOn(target) : null, seconds: secondsOf(triage), offline: !triage.leases.holds(card.mistake), ...fields,
+    token: newToken(), act, kind, target, seen, after: target ? triage.outbox.lastOn(target) : null,
+    card: card.id, mistake: card.mistake, queue: card.queue, judge: card.judge, draw: card.draw,
+    seconds: secondsOf(triage), offline: !triage.leases.holds(card.mistake), ...fields,
   };
   const targets = targetsOf(decision);
   takeAlong(triage, decision, targets);
-  const entry = { decision, targets, trace: trace(card, targets), words: wordsOf(triage, decision, card), home: homeOf(triage, card, targets.at(-1)) };
+  const [words, home] = [wordsOf(triage, decision, card), homeOf(triage, card, targets.at(-1))];
+  const entry = { decision, targets, trace: trace(card, targets), words, home };
   store(triage, entry);
   triage.say(entry.words);
   move(triage, card, decision, stays);
@@ -112,7 +115,8 @@ export function decide(triage, act, { kind, target = null, ...fields }, stays = 
 // What was typed goes with the decision that it belongs to.
 function takeAlong(triage, decision, targets) {
   const { act } = decision;
-  const taker = ["accept", "reject", "skip", "rest"].includes(act) ? targets.find((uid) => uid === triage.focus || decision.kind === "attempt") : null;
+  const takes = ["accept", "reject", "skip", "rest"].includes(act);
+  const taker = takes ? targets.find((uid) => uid === triage.focus || decision.kind === "attempt") : null;
   if (taker && triage.drafts.has("note", taker)) {
     decision.note = triage.drafts.of("note", taker).trim();
     triage.drafts.forget("note", taker);
@@ -122,7 +126,7 @@ function takeAlong(triage, decision, targets) {
 }
 
 function store(triage, entry) {
-  triage.trail.add({ token: entry.decision.token, words: entry.words, home: entry.home, targets: entry.targets, trace: entry.trace, decision: entry.decision });
+  triage.trail.add({ ...entry, token: entry.decision.token });
   triage.outbox.add(entry);
 }
 
@@ -154,13 +158,15 @@ function secondsOf(triage) { return Math.min(86_400, Math.round((performance.now
 // Where a target is looked at.
 function homeOf(triage, card, uid) {
   const text = textOf(card, uid)?.uid ?? triage.focus;
-  return { mistake: card.mistake, text, queue: card.queue, judge: card.judge, draw: card.draw, filter: triage.place.filter, card: card.id, question: card.question.number };
+  const { id, mistake, queue, judge, draw, question } = card;
+  return { card: id, mistake, text, queue, judge, draw, filter: triage.place.filter, question: question.number };
 }
 
 function wordsOf(triage, decision, card) {
   const { act, kind, target, texts } = decision;
   const number = textOf(card, target)?.number;
-  const about = act === "rest" ? plural(texts.length, kind, kind === "feedback" ? "feedback" : `${kind}s`) : `${kind}${number ? ` ${number}` : ""}`;
+  const alone = `${kind}${number ? ` ${number}` : ""}`;
+  const about = act === "rest" ? plural(texts.length, kind, kind === "feedback" ? "feedback" : `${kind}s`) : alone;
   return `${decided({ ...decision, decision: act }, kind, triage.reasons)} · ${about}`;
 }
 
@@ -169,7 +175,8 @@ export function decideClass(triage, word, reason, { version, texts }) {
   const { card } = triage;
   const decision = { token: newToken(), act: "class", queue, judge, draw, reason, value: word, version };
   const words = `${word === "accept" ? "accepted" : "rejected"} the class · ${plural(texts, "text")}`;
-  store(triage, { decision, targets: [], trace: null, words, home: { mistake: card?.mistake ?? null, text: triage.focus, queue, judge, draw, filter } });
+  const home = { mistake: card?.mistake ?? null, text: triage.focus, queue, judge, draw, filter };
+  store(triage, { decision, targets: [], trace: null, words, home });
   triage.say(`${words} …`);
   triage.close();
   triage.draw();
@@ -184,10 +191,12 @@ function turn(triage, isRedo) {
   }
   const { home, targets = [home.text] } = act;
   const decision = {
-    token, act: "undo", undoes: isRedo ? act.undo : act.live, queue: home.queue ?? triage.place.queue, judge: home.judge ?? triage.place.judge,
+    token, act: "undo", undoes: isRedo ? act.undo : act.live,
+    queue: home.queue ?? triage.place.queue, judge: home.judge ?? triage.place.judge,
     draw: home.draw ?? 1, card: home.card ?? null, mistake: home.mistake, target: null,
   };
-  triage.outbox.add({ decision, targets, trace: isRedo ? null : act.trace ?? null, redo: isRedo ? act.decision ?? null : null, words: act.words, home, isRedo });
+  const effect = isRedo ? { redo: act.decision } : { trace: act.trace };
+  triage.outbox.add({ decision, targets, ...effect, words: act.words, home });
   triage.say(`${isRedo ? "redone" : "undone"}: ${act.words}`);
   if (home.mistake) triage.visit(home);
   else triage.outbox.drain().then(() => triage.open(triage.named()));

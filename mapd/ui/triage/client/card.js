@@ -26,7 +26,8 @@ export function keyButton(key, words, press, more = {}) {
     element("kbd", {}, name), words && element("span", {}, words));
 }
 
-const scroller = (kind, title, ...children) => element("div", { class: `mapd-scroll ${kind}`, tabindex: "0", role: "region", "aria-label": title }, children);
+const scroller = (kind, title, ...children) => element("div", {
+  class: `mapd-scroll ${kind}`, tabindex: "0", role: "region", "aria-label": title }, children);
 const row = (...children) => element("div", { class: "mapd-row" }, children);
 const fold = (summary, ...children) => element("details", { class: "mapd-fold" }, element("summary", {}, summary), children);
 
@@ -122,7 +123,8 @@ function drawFeedbackLine(feedback, card, view) {
   const verdicts = feedback.some((text) => text.covered) ? [] : feedback.map(({ verdict }) => verdict);
   const kinds = [...new Set(verdicts)];
   return element("button", {
-    type: "button", class: "mapd-textline mapd-folded", "data-key": "f", "aria-expanded": String(Boolean(view.unfolded)), onclick: () => view.act("feedback"),
+    type: "button", class: "mapd-textline mapd-folded", "data-key": "f", "aria-expanded": String(Boolean(view.unfolded)),
+    onclick: () => view.act("feedback"),
   }, element("kbd", {}, "f"), element("span", { class: "mapd-span" }, label(`feedback · ${feedback.length}`), " ",
     kinds.map((kind) => [kinds.length > 1 && String(verdicts.filter((verdict) => verdict === kind).length), chip(kind)])));
 }
@@ -161,7 +163,8 @@ function drawHead(card, text, view) {
 function drawBody(text, view) {
   const { ranges } = text.text;
   const kinds = new Set(ranges.map(({ kind }) => kind));
-  const named = [...new Set(ranges.filter(({ kind }) => kind !== "hidden" && kind !== "false_equation").map(({ label: words }) => words))];
+  const steps = ranges.filter(({ kind }) => kind === "named_step" || kind === "marked_step");
+  const named = [...new Set(steps.map(({ label: words }) => words))];
   return [
     scroller("mapd-focus", `${text.kind} ${text.number}`, drawPassage(text.text, view.steps)),
     (kinds.has("false_equation") || named.length > 0) && element("div", { class: "mapd-legend" },
@@ -203,7 +206,8 @@ function drawReview({ reviewer, score, status, raw, counts, names_step: names })
 
 function says({ person, decision, reason, value, role }, about, view) {
   const isText = about === "rationale" || about === "feedback";
-  const words = isText && decision !== "correct" ? chip(decision === "accept" ? "accepted" : "rejected") : `${decided({ decision, value }, about, view.reasons)} `;
+  const verdict = chip(decision === "accept" ? "accepted" : "rejected");
+  const words = isText && decision !== "correct" ? verdict : `${decided({ decision, value }, about, view.reasons)} `;
   return [words, element("b", {}, person), role === "adjudicator" && note(" adjudicator"),
     reason && ` · ${reasonOf(reason, view.reasons, about)}`];
 }
@@ -212,7 +216,8 @@ function drawWords(people, about, view) {
   return people.length > 0 && line("people", people.map((word) => element("span", {}, says(word, about, view))));
 }
 
-const quoted = (word, about, view) => element("li", {}, says(word, about, view), word.note && ` · “${word.note}”`, word.blind && note(" · judged first"));
+const quoted = (word, about, view) => element("li", {},
+  says(word, about, view), word.note && ` · “${word.note}”`, word.blind && note(" · judged first"));
 
 // Whoever settles what people decided reads all of it, with reasons and notes.
 function drawDisagreement({ adjudicate, people, said }, about, view) {
@@ -220,7 +225,8 @@ function drawDisagreement({ adjudicate, people, said }, about, view) {
   const differ = new Set(people.map(({ decision, value }) => `${decision} ${value}`)).size > 1;
   return element("div", { class: "mapd-people" }, label(differ ? "people disagree" : "people decided"),
     element("ul", { class: "mapd-history" }, people.map((word) => quoted(word, about, view))),
-    note(`${said ? "You are one of them: better that somebody else decides. " : ""}Your decision is the last word: it counts, theirs stay on record.`));
+    said && note("You are one of them: better that somebody else decides. "),
+    note("Your decision is the last word: it counts, theirs stay on record."));
 }
 
 function drawExplained({ explained }, text, view) {
@@ -235,8 +241,11 @@ export function drawHistory({ words, taken_back: repairs }, view) {
   return element("ul", { class: "mapd-history" }, words.map((word) => {
     const about = word.about === "attempt" || word.about === "question" ? `${word.about}: ` : "";
     const what = `${about}${decided(word, word.about, view.reasons)}`;
-    const more = [word.note && `“${word.note}”`, word.role === "adjudicator" && "as the adjudicator", word.queue && `queue ${word.queue}`,
-      word.blind && "judged first", word.committee && `the committee said ${word.committee}`, word.archive && `came with an archive, ${word.archive}`];
+    const more = [
+      word.note && `“${word.note}”`, word.role === "adjudicator" && "as the adjudicator",
+      word.queue && `queue ${word.queue}`, word.blind && "judged first",
+      word.committee && `the committee said ${word.committee}`, word.archive && `came with an archive, ${word.archive}`,
+    ];
     return element("li", {}, note(`${day(word.at)} `), element("b", {}, word.person), ` ${word.verb ? `${word.verb}: ` : ""}`,
       word.stands || word.verb ? what : element("s", {}, what), word.verb ? "" : more.filter(Boolean).map((part) => ` · ${part}`));
   }), repairs.map(({ by, text }) => element("li", {}, `${by}, taken back: `, drawPassage(text))));

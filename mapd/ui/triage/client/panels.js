@@ -10,7 +10,9 @@ import { element } from "./dom.js";
 import { TRIAGE, nameOf } from "../keys.js";
 import { count, day, plural } from "./words.js";
 
-const withdrawal = (triage, kind, target) => ({ key: "w", words: "withdraw what I said", press: () => decide(triage, "withdraw", { kind, target: target.uid }, true) });
+const withdrawal = (triage, kind, { uid: target }) => ({
+  key: "w", words: "withdraw what I said", press: () => decide(triage, "withdraw", { kind, target }, true),
+});
 
 export const PANELS = {
   reject(triage) {
@@ -27,12 +29,13 @@ export const PANELS = {
     };
   },
   attempt(triage) {
-    const { attempt } = triage.card;
+    const { attempt, about } = triage.card;
+    const press = (act, stays) => () => decide(triage, act, { kind: "attempt", target: attempt.uid }, stays);
     return {
       title: "the student’s attempt",
       choices: [
-        { key: "1", words: "not a mistake: the student is right", press: () => decide(triage, "reject", { kind: "attempt", target: attempt.uid }) },
-        { key: "2", words: "a mistake", press: () => decide(triage, "accept", { kind: "attempt", target: attempt.uid }, triage.card.about !== "attempt") },
+        { key: "1", words: "not a mistake: the student is right", press: press("reject", false) },
+        { key: "2", words: "a mistake", press: press("accept", about !== "attempt") },
         ...(attempt.said ? [withdrawal(triage, "attempt", attempt)] : []),
       ],
       field: value(triage, "attempt", attempt, "or type the answer that the student gave"),
@@ -75,7 +78,8 @@ export const PANELS = {
       choices: [],
       field: {
         name: "repair", target: uid, label: "it replaces the text, under your name; the old one is rejected", rows: 14, start: text.text,
-        longest: triage.longest.repair ?? 20_000, save: "save the copy", press: (words) => decide(triage, "repair", { kind, target: uid, value: words }, true),
+        longest: triage.longest.repair ?? 20_000, save: "save the copy",
+        press: (words) => decide(triage, "repair", { kind, target: uid, value: words }, true),
       },
     };
   },
@@ -105,7 +109,7 @@ export const PANELS = {
       words: `${act.words}${act.home.question ? ` · question ${act.home.question}` : ""}${act.at ? ` · ${day(act.at)}` : ""}`,
       press: () => triage.visit(act.home),
     })),
-    body: triage.trail.last.length ? note("A digit opens it; there you can decide otherwise. u undoes the first.") : note("nothing decided yet"),
+    body: note(triage.trail.last.length ? "A digit opens it; there you can decide otherwise. u undoes the first." : "nothing decided yet"),
   }),
   help: () => ({
     title: "keys",
@@ -144,7 +148,8 @@ export function drawPanel({ title, choices, field, body }, { close, drafts, onke
 
 function drawField(field, drafts, onkept) {
   const { name, target, label, rows, start = "", longest, save, press, isLine } = field;
-  const input = element(isLine ? "input" : "textarea", { maxlength: longest, rows, class: "mapd-field", "data-field": name, autocomplete: "off" });
+  const attributes = { maxlength: longest, rows, class: "mapd-field", "data-field": name, autocomplete: "off" };
+  const input = element(isLine ? "input" : "textarea", attributes);
   input.value = drafts.of(name, target) || start;
   const send = () => {
     const words = input.value.trim();

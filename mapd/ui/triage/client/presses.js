@@ -74,13 +74,14 @@ function takePanelKey(triage, key, event) {
     triage.close();
     triage.draw();
   } else if (actOf(key)) {
-    triage.say(`“${key}” means nothing while this is open: ${triage.choices.length ? `${triage.choices.map((one) => one.key).join(" ")} choose, ` : ""}Esc closes it`);
+    const keys = triage.choices.map((one) => one.key).join(" ");
+    triage.say(`“${key}” means nothing while this is open: ${keys && `${keys} choose, `}Esc closes it`);
   } else return false;
   return true;
 }
 
 function scrollText(triage, key, event) {
-  if (event.target.matches?.(".mapd-scroll:focus-visible") && !event.target.matches(".mapd-focus")) return false; // the browser scrolls it
+  if (event.target.matches?.(".mapd-scroll:focus-visible:not(.mapd-focus)")) return false; // the browser scrolls it
   if (event.target !== document.body && !triage.root.contains(event.target) && event.target.ownerDocument === document) return false;
   const { work, right } = triage.screen;
   scroll(triage.isOneColumn ? work : right.querySelector(".mapd-focus") ?? work, key, event);

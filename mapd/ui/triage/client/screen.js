@@ -57,8 +57,9 @@ export class Screen {
     const { waiting = 0, decided = 0, skipped = 0, all = 0, by_lot: byLot, draw, judge } = meta?.queue ?? {};
     const where = card ? WHERE[card.where](card) : "";
     fill(this.progress, where && element("b", {}, where), all > 0 && [bar(decided, all),
-      element("span", { class: "mapd-note" }, [`${count(decided)} decided`, skipped && `${count(skipped)} skipped`, `${count(waiting)} left`].filter(Boolean).join(", "))]);
-    const toggle = (act, words, pressed) => keyButton(keyOf(act), words, () => perform(this.triage, act), { "aria-pressed": pressed === null ? null : String(pressed), "data-act": act });
+      element("span", { class: "mapd-note" }, `${count(decided)} decided, ${skipped ? `${count(skipped)} skipped, ` : ""}${count(waiting)} left`)]);
+    const toggle = (act, words, pressed) => keyButton(keyOf(act), words, () => perform(this.triage, act), {
+      "data-act": act, "aria-pressed": pressed === null ? null : String(pressed) });
     fill(this.tools,
       byLot && toggle("draw", `draw ${draw}`, null),
       meta?.queue.class && may && toggle("class", "whole class", panel === "class"),
@@ -96,7 +97,8 @@ export class Screen {
     const draft = (name, of) => (of && drafts.has(name, of.uid) ? " · not saved" : "");
     set("back", "", { on: Boolean(card) });
     set("ahead", "", { on: Boolean(card) });
-    set("accept", isAttempt ? "a mistake" : isRevealed ? (accepted ? "accept stands" : "accept after all") : "accept", { on: judging, primary: !isRevealed });
+    const accept = isRevealed ? (accepted ? "accept stands" : "accept after all") : "accept";
+    set("accept", isAttempt ? "a mistake" : accept, { on: judging, primary: !isRevealed });
     set("reject", isAttempt ? "not a mistake" : isRevealed ? "reject after all" : "reject", { on: judging });
     set("rest", isRevealed ? "go on" : `accept ${count(rest)} waiting`, { on: judging && (isRevealed || rest > 0), primary: isRevealed });
     set("skip", "skip", { on: judging && !isRevealed });

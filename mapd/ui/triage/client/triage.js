@@ -98,7 +98,8 @@ export class Triage {
     const { card, text } = this;
     if (!card) return null;
     const isAttempt = card.about === "attempt" || !text;
-    return isAttempt ? { kind: "attempt", target: card.attempt, said: card.attempt.said } : { kind: text.kind, target: text, said: text.said };
+    const target = isAttempt ? card.attempt : text;
+    return { kind: isAttempt ? "attempt" : text.kind, target, said: target.said };
   }
 
   // Judged first, a text stays after its decision until one goes on: what is revealed is read, or changed.
@@ -125,13 +126,15 @@ export class Triage {
   draw() {
     const { screen, card, text, meta, panel, place } = this;
     const { may, isRevealed, subject, trail, drafts } = this;
-    screen.drawTop({ meta, counts: this.counts, card, place, may, panel, isBesideOpen: this.frames.isBesideOpen, isNewGuidelines: this.isNewGuidelines });
+    const { counts, isNewGuidelines, frames: { isBesideOpen } } = this;
+    screen.drawTop({ meta, counts, card, place, may, panel, isBesideOpen, isNewGuidelines });
     const focused = this.#focused();
     screen.left.hidden = screen.right.hidden = !card;
     screen.empty.hidden = Boolean(card);
     this.#drawCard(card, text);
     if (!card) fill(screen.empty, drawEmpty(this));
-    screen.drawFoot({ card, text, may, isRevealed, subject, isAttempt: card?.about === "attempt", rest: this.rest.length, trail, drafts });
+    const isAttempt = card?.about === "attempt";
+    screen.drawFoot({ card, text, may, isRevealed, subject, isAttempt, rest: this.rest.length, trail, drafts });
     screen.drawSaved(this.outbox);
     screen.drawNotices(this.notices, (notice) => {
       this.notices = this.notices.filter((other) => other !== notice);
@@ -144,7 +147,10 @@ export class Triage {
   #drawCard(card, text) {
     const { left, right, work } = this.screen;
     const { view, panel } = this;
-    const sides = [[left, [view.unfolded], () => drawMistake(card, view)], [right, [view.steps, view.rendering], () => drawFocus(card, text, view)]];
+    const sides = [
+      [left, [view.unfolded], () => drawMistake(card, view)],
+      [right, [view.steps, view.rendering], () => drawFocus(card, text, view)],
+    ];
     for (const [box, more, drawSide] of sides) {
       const state = JSON.stringify([card, view.focus, view.may, ...more]);
       if (this.#drawn.get(box) === state) continue;
@@ -153,7 +159,9 @@ export class Triage {
       box.dataset.shows = `${card?.id} ${view.focus}`;
       keepReading(box, isSame, () => fill(box, card && drawSide()));
     }
-    for (const button of work.querySelectorAll("[data-opens]")) button.setAttribute("aria-expanded", String(button.dataset.opens === panel));
+    for (const button of work.querySelectorAll("[data-opens]")) {
+      button.setAttribute("aria-expanded", String(button.dataset.opens === panel));
+    }
   }
 
   // Says what happened, or why nothing did; heard by a screen reader, too.
@@ -208,7 +216,8 @@ export class Triage {
     const { queue, judge, draw, filter } = this.place;
     const reply = await this.#fetch({
       queue, judge, draw, filter, number: NUMBER, after: last?.mistake, after_text: queue === "browse" ? last?.enter : null,
-      has: queue === "browse" ? [] : held.map(({ mistake }) => mistake).slice(-200), ahead: held.reduce((sum, { open }) => sum + open.length, 0),
+      has: queue === "browse" ? [] : held.map(({ mistake }) => mistake).slice(-200),
+      ahead: held.reduce((sum, { open }) => sum + open.length, 0),
     }, turn);
     this.isFetching = false;
     if (!reply) return;
@@ -317,7 +326,8 @@ export class Triage {
   #walk(place) {
     const { queue, judge, draw, filter } = this.place;
     const at = this.deck.find(place.mistake);
-    const isHere = (place.queue ?? queue) === queue && (place.judge ?? judge) === judge && Number(place.draw ?? 1) === draw && place.filter === filter;
+    const isHere = (place.queue ?? queue) === queue && (place.judge ?? judge) === judge
+      && Number(place.draw ?? 1) === draw && place.filter === filter;
     if (at < 0 || !isHere) {
       this.open(place);
       return;
@@ -372,7 +382,7 @@ export class Triage {
     const { panel: box } = this.screen;
     box.setAttribute("aria-label", panel.title);
     box.dataset.panel = this.panel;
-    const onkept = (isKept) => { if (!isKept) this.say("the browser’s storage is full: what you type is kept only while this page is open"); };
+    const onkept = (isKept) => { if (!isKept) this.say("the browser’s storage is full: keep this page open until you have decided"); };
     fill(box, drawPanel(panel, { close: () => { this.close(); this.draw(); }, drafts: this.drafts, onkept }));
     box.hidden = false;
     const field = panel.choices.length ? null : box.querySelector(".mapd-field");
@@ -400,7 +410,8 @@ export class Triage {
   #take(reply, sent) {
     for (const answer of reply.answers) this.#takeAnswer(answer, sent.get(answer.token));
     for (const card of Object.values(reply.cards)) this.deck.renew(card);
-    if (reply.queue && reply.queue.name === this.meta?.queue.name) Object.assign(this.meta.queue, { ...reply.queue, title: this.meta.queue.title });
+    const { queue } = this.meta ?? {};
+    if (queue && reply.queue?.name === queue.name) Object.assign(queue, { ...reply.queue, title: queue.title });
     if (reply.guidelines && reply.guidelines !== this.meta?.guidelines?.uid) this.#fetchGuidelines();
     const gone = Object.entries(reply.gone);
     this.deck.drop(gone.map(([mistake]) => mistake));
@@ -425,7 +436,8 @@ export class Triage {
     const open = home?.mistake ? () => this.visit(home) : null;
     if (status === "saved") {
       this.deck.settle(entry);
-      if (line || since.length) this.notify(line ?? `${words}: saved; ${since.map(({ person }) => person).join(", ")} decided on it meanwhile, see history`, { isCalm: true, open });
+      const others = since.map(({ person }) => person).join(", ");
+      if (line || others) this.notify(line ?? `${words}: saved; ${others} decided on it meanwhile, see history`, { isCalm: true, open });
       return;
     }
     this.trail.forget(token, decision.undoes);
