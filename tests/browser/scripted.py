@@ -30,6 +30,13 @@ STYLES = (UI / "style.css", UI / "figures.css", STYLE)
 REASONS = ("wrong_answer", "false_step", "right_by_luck", "no_work", "contradicts_question", "unclear", "other")
 TEACHERS = ("gpt", "mistral", "gemini")
 NOW = "2026-11-29T09:12:44Z"
+POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'"
+PAGE = """<!doctype html><html lang="en"><head><title>Triage</title><meta name="viewport" content="width=device-width">
+{styles}<style>body {{ margin: 0; font: 15px 'Source Sans', sans-serif }} .stMain {{ height: 100dvh; overflow: auto }}
+.stApp {{ color-scheme: {scheme}; color: {ink}; background: {paper} }}</style></head><body><div class="stApp">
+<main class="stMain"><div class="stMainBlockContainer"><div class="stVerticalBlock">
+<div class="st-key-mapd_header">project demo</div><div class="stElementContainer"><div class="stHtml">{body}</div></div>
+</div></div></main></div></body></html>"""
 
 
 def passage(text: str, *ranges: tuple[int, int, str, str]) -> dict[str, Any]:
@@ -57,26 +64,50 @@ def text(mistake: int, kind: str, number: int, *, long: bool) -> dict[str, Any]:
         words = "\n".join(f"Step {n}: we add {n} and {n}, which is {2 * n}, and carry the rest." for n in range(1, 70))
     start = words.find("13 + 6")
     return {
-        "uid": f"{kind[0]}{mistake}-{number}", "kind": kind, "number": number, "of": 3, "covered": False,
+        "uid": f"{kind[0]}{mistake}-{number}",
+        "kind": kind,
+        "number": number,
+        "of": 3,
+        "covered": False,
         "text": passage(words, *([(start, start + 11, "false_equation", "false equation")] if start > 0 else [])),
-        "words": len(words.split()), "markup": number == 2, "seen": "all:", "adjudicate": False, "mark": "waits", "said": None,
-        "author": {"name": TEACHERS[number - 1], "place": number - 1, "simulated": True, "person": False}, "repairs": None,
+        "words": len(words.split()),
+        "markup": number == 2,
+        "seen": "all:",
+        "adjudicate": False,
+        "mark": "waits",
+        "said": None,
+        "author": {"name": TEACHERS[number - 1], "place": number - 1, "simulated": True, "person": False},
+        "repairs": None,
         "answer": "20" if kind == "rationale" else None,
         "checks": [
-            {"name": "matches_gold", "state": "fails", "words": "answer 20 ≠ gold 19" if kind == "rationale" else "doesn’t state the gold"},
+            {
+                "name": "matches_gold",
+                "state": "fails",
+                "words": "answer 20 ≠ gold 19" if kind == "rationale" else "doesn’t state the gold",
+            },
             {"name": "equations_true", "state": "fails", "words": "0 of 1 equations true"},
             *([{"name": "shows_work", "state": "holds", "words": "shows work"}] if kind == "rationale" else []),
         ],
         "limit": None,
         "reviews": [
-            {"reviewer": {"name": other, "place": TEACHERS.index(other), "simulated": False, "person": False}, "score": 2 + n, "status": "ok",
-             "raw": None, "counts": True, "names_step": n == 0, "text": passage(f"A review by {other}: the sum is not 20.") if n else None}
+            {
+                "reviewer": {"name": other, "place": TEACHERS.index(other), "simulated": False, "person": False},
+                "score": 2 + n,
+                "status": "ok",
+                "raw": None,
+                "counts": True,
+                "names_step": n == 0,
+                "text": passage(f"A review by {other}: the sum is not 20.") if n else None,
+            }
             for n, other in enumerate(name for name in TEACHERS if name != TEACHERS[number - 1])
         ],
         "committee": {"verdict": "accepted" if number < 3 else "rejected", "mean": 3.5, "why": "mean 3.50 is above 3"},
-        "people": [], "verdict": "accepted" if number < 3 else "rejected", "overridden": False, "conflict": False,
+        "people": [],
+        "verdict": "accepted" if number < 3 else "rejected",
+        "overridden": False,
+        "conflict": False,
         "why_here": "perhaps wrongly: its answer is not the gold" if kind == "rationale" else None,
-    }  # fmt: skip
+    }
 
 
 COVERED = ("uid", "kind", "number", "of", "text", "words", "markup", "seen", "adjudicate", "said")
@@ -152,23 +183,73 @@ class Server:
         }
         holder = self.others.get(f"m{mistake}")
         return {
-            "id": f"c{mistake}", "mistake": f"m{mistake}", "queue": "smart", "judge": self.judge, "draw": 1, "number": mistake + 1, "all": self.number,
-            "where": "queue", "waits": bool(open_) if about_texts else attempt is None, "about": self.about, "beside": None, "blind": covered,
-            "enter": f"r{mistake}-1", "open": open_, "rest": {kind: [] if covered else uids for kind, uids in rest.items()},
-            "question": {"uid": f"q{mistake}", "number": str(mistake), "task": "numeric", "text": passage(f"Ann has 13 pens and gets 6 more (question {mistake}). How many has she now?"),
-                         "context": None, "options": [], "solution": passage("13 + 6 = 19"), "gold": "19", "gold_was": None, "seen": "all:",
-                         "adjudicate": False, "people": [], "said": None},
-            "attempt": {"uid": f"m{mistake}", "text": passage("I take the pens away.\n\nAnswer:\n\n13 - 6 = 7"), "answer": "7", "outcome": "incorrect", "limit": None,
-                        "reread": False, "doubt": None, "seen": "all:", "adjudicate": False, "people": [],
-                        "said": attempt and {"decision": attempt["act"], "reason": None, "note": None, "value": attempt.get("value"), "act": attempt["token"]}},
-            "texts": drawn, "people_here": [{"person": holder, "since": NOW}] if holder else [], "free": not holder, "explained": None,
-        }  # fmt: skip
+            "id": f"c{mistake}",
+            "mistake": f"m{mistake}",
+            "queue": "smart",
+            "judge": self.judge,
+            "draw": 1,
+            "number": mistake + 1,
+            "all": self.number,
+            "where": "queue",
+            "waits": bool(open_) if about_texts else attempt is None,
+            "about": self.about,
+            "beside": None,
+            "blind": covered,
+            "enter": f"r{mistake}-1",
+            "open": open_,
+            "rest": {kind: [] if covered else uids for kind, uids in rest.items()},
+            "question": {
+                "uid": f"q{mistake}",
+                "number": str(mistake),
+                "task": "numeric",
+                "text": passage(f"Ann has 13 pens and gets 6 more (question {mistake}). How many has she now?"),
+                "context": None,
+                "options": [],
+                "solution": passage("13 + 6 = 19"),
+                "gold": "19",
+                "gold_was": None,
+                "seen": "all:",
+                "adjudicate": False,
+                "people": [],
+                "said": None,
+            },
+            "attempt": {
+                "uid": f"m{mistake}",
+                "text": passage("I take the pens away.\n\nAnswer:\n\n13 - 6 = 7"),
+                "answer": "7",
+                "outcome": "incorrect",
+                "limit": None,
+                "reread": False,
+                "doubt": None,
+                "seen": "all:",
+                "adjudicate": False,
+                "people": [],
+                "said": attempt
+                and {
+                    "decision": attempt["act"],
+                    "reason": None,
+                    "note": None,
+                    "value": attempt.get("value"),
+                    "act": attempt["token"],
+                },
+            },
+            "texts": drawn,
+            "people_here": [{"person": holder, "since": NOW}] if holder else [],
+            "free": not holder,
+            "explained": None,
+        }
 
     def counts(self) -> dict[str, Any]:
         """The queue's counts."""
         waiting = sum(self.card(n)["waits"] for n in range(self.number)) if self.number < 60 else self.number
-        return {"name": "smart", "title": "most likely decided wrongly" if self.judge == "assisted" else None, "waiting": waiting,
-                "decided": self.number - waiting, "skipped": 0, "all": self.number}  # fmt: skip
+        return {
+            "name": "smart",
+            "title": "most likely decided wrongly" if self.judge == "assisted" else None,
+            "waiting": waiting,
+            "decided": self.number - waiting,
+            "skipped": 0,
+            "all": self.number,
+        }
 
     # -- the routes ---------------------------------------------------------------------------------------------------
 
@@ -200,13 +281,31 @@ class Server:
         return self._around(cards[:most]) | {"end": len(cards) <= most}
 
     def _around(self, cards: list[dict[str, Any]]) -> dict[str, Any]:
-        queue = self.counts() | {"judge": self.judge, "own_judge": "assisted", "draw": 1, "by_lot": False, "about": self.about, "again": False,
-                                 "class": {"reason": "no_work", "words": "no work shown"} if self.judge == "assisted" else None}  # fmt: skip
+        queue = self.counts() | {
+            "judge": self.judge,
+            "own_judge": "assisted",
+            "draw": 1,
+            "by_lot": False,
+            "about": self.about,
+            "again": False,
+            "class": {"reason": "no_work", "words": "no work shown"} if self.judge == "assisted" else None,
+        }
         return {
-            "person": self.person, "role": "owner", "exam": {"uid": "exam1", "name": "Tiny-1b on pens", "wanted": 1}, "queue": queue, "cards": cards, "end": True,
-            "missing": None, "problems": [], "others": [], "lacking": None, "guidelines": {"uid": "g1", "text": "# Accept", "person": "eve", "since": NOW},
-            "rendered": None, "reasons": reasons(), "longest": {"note": 2000, "repair": 20000, "value": 200, "marks": 20},
-        }  # fmt: skip
+            "person": self.person,
+            "role": "owner",
+            "exam": {"uid": "exam1", "name": "Tiny-1b on pens", "wanted": 1},
+            "queue": queue,
+            "cards": cards,
+            "end": True,
+            "missing": None,
+            "problems": [],
+            "others": [],
+            "lacking": None,
+            "guidelines": {"uid": "g1", "text": "# Accept", "person": "eve", "since": NOW},
+            "rendered": None,
+            "reasons": reasons(),
+            "longest": {"note": 2000, "repair": 20000, "value": 200, "marks": 20},
+        }
 
     def decide(self, decisions: list[dict[str, Any]]) -> dict[str, Any]:
         """Save what isn't saved yet."""
@@ -303,19 +402,13 @@ class Server:
 
     def page(self, request: Request) -> HTMLResponse:
         """A page that stands as streamlit's does."""
-        styles = "".join(f"<style>{style.read_text()}</style>" for style in STYLES)
         scheme = request.query_params.get("theme", "light")
         ink, paper = ("#262420", "#fdfcfa") if scheme == "light" else ("#eae6df", "#1a1917")
-        base = f"<style>body {{ margin: 0; font: 15px 'Source Sans', sans-serif }} .stApp {{ color-scheme: {scheme}; color: {ink}; background: {paper} }} .stMain {{ height: 100dvh; overflow: auto }}</style>"
-        body = element("token", "exam1", self.person)
-        return HTMLResponse(
-            f'<!doctype html><html lang="en"><head><title>Triage</title><meta name="viewport" content="width=device-width">{styles}{base}</head><body><div class="stApp"><main class="stMain" data-testid="stMain">'
-            f'<div class="stMainBlockContainer"><div class="stVerticalBlock"><div class="st-key-mapd_header">project demo</div>'
-            f'<div class="stElementContainer"><div class="stHtml">{body}</div></div></div></div></main></div></body></html>',
-            headers={
-                "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'"
-            },
+        styles = "".join(f"<style>{style.read_text()}</style>" for style in STYLES)
+        page = PAGE.format(
+            styles=styles, scheme=scheme, ink=ink, paper=paper, body=element("token", "exam1", self.person)
         )
+        return HTMLResponse(page, headers={"content-security-policy": POLICY})
 
 
 @contextmanager

@@ -33,9 +33,12 @@ def open_triage(page: Page, server: Server, query: str = "") -> None:
 def made(decisions: list[dict[str, Any]]) -> list[Act]:
     """What arrived, as `meant` has it."""
     return [
-        (d["act"], tuple(t["uid"] for t in d["texts"]) if d["act"] == "rest" else () if d["act"] == "undo" else (d["target"],))
+        (
+            d["act"],
+            tuple(t["uid"] for t in d["texts"]) if d["act"] == "rest" else () if d["act"] == "undo" else (d["target"],),
+        )
         for d in decisions
-    ]  # fmt: skip
+    ]
 
 
 MIXED = ["a", "s", "r", "2", "a", "Enter", "r", "1", "u", "a"]  # 8 decisions
@@ -325,8 +328,11 @@ def test_an_attempt_is_decided_where_the_queue_is_about_it(page: Page, serve) ->
     press(page, "a", "r", "s", "2", "a", gap=30)
     settle(page)
     assert [(d["act"], d["kind"], d["target"]) for d in server.decisions] == [
-        ("accept", "attempt", "m0"), ("reject", "attempt", "m1"), ("skip", "attempt", "m2"), ("accept", "attempt", "m3"),
-    ]  # fmt: skip
+        ("accept", "attempt", "m0"),
+        ("reject", "attempt", "m1"),
+        ("skip", "attempt", "m2"),
+        ("accept", "attempt", "m3"),
+    ]
 
 
 def test_a_mistake_that_others_took_meanwhile_is_passed_by(page: Page, serve) -> None:

@@ -430,6 +430,38 @@ def test_what_browse_shows_is_opened_as_a_queue_in_its_order(page: Page, app: Ap
     assert [j.queue for j in judged()] == ["browse"] * number
 
 
+def test_what_an_address_asks_in_vain_is_said(page: Page, app: App) -> None:
+    for query, line in (
+        ("queue=nonsense", "unknown queue: nonsense"),
+        ("mistake=feed", "a mistake that this exam doesn"),
+    ):
+        open_triage(page, app, f"?{query}")
+        expect(page.locator(".mapd-notice")).to_contain_text(line)
+
+
+def test_judging_first_holds_in_the_next_queue(page: Page, app: App) -> None:
+    open_triage(page, app)
+    press(page, "j")
+    expect(page.locator('[data-act="judge"]')).to_have_attribute("aria-pressed", "true")
+    page.locator(".mapd-queue").select_option("smart")
+    expect(page).to_have_url(re.compile("queue=smart&.*judge=first"))
+    expect(page.locator('[data-act="judge"]')).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".mapd-queue option:checked")).to_contain_text("most likely decided wrongly")
+    assert page.evaluate("document.activeElement === document.body"), "and its keys go on"
+
+
+def test_a_link_to_what_somebody_has_opens_and_says_so(page: Page, app: App, browser: Browser) -> None:
+    open_triage(page, app)
+    page.wait_for_timeout(1000)  # its lease
+    context = browser.new_context()
+    context.add_cookies([{"name": "mapd_person", "value": "bob", "url": app.url}])
+    other = context.new_page()
+    open_triage(other, app, f"?mistake={mistake(page)}")
+    expect(other.locator(".mapd-notice")).to_contain_text("me has this open since")
+    assert focus(other) == focus(page)
+    context.close()
+
+
 def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:
     open_triage(page, app)
     press(page, "f")
