@@ -42,6 +42,8 @@ SHEETS = sorted((ROOT / "mapd" / "ui").rglob("*.css"))
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|rgb\([^)]*\)|light-dark\([^()]+\)|color-mix\(in srgb, currentColor[^)]*\)")
 MARK, WAVE, ERROR, FAULT, FOCUS = "rgb(224 152 0 / 28%)", "#c04f00", "rgb(207 64 54 / 11%)", "#cf4036", "#7876ce"
 ACCENTS, ON_ACCENT = {"light": "#4a4a8f", "dark": "#a9a7f0"}, {"light": "#ffffff", "dark": "#1a1917"}
+PAPERS, CHOSEN = {"light": "#fdfcfa", "dark": "#1a1917"}, {"light": "#d9d8f3", "dark": "#3b3a66"}  # triage's buttons
+PAIRS = [("#fff", "#1a1917"), *((pair["light"], pair["dark"]) for pair in (ACCENTS, PAPERS, CHOSEN))]
 FAINT, LINE, MUTED = 0.08, 0.22, 0.74  # shares of the text's colour
 
 
@@ -59,7 +61,7 @@ def translucent(rgb: str, page: str) -> str:
 def test_every_colour_of_the_stylesheets_is_tested_here():
     used = {found for sheet in SHEETS for found in COLOUR.findall(sheet.read_text())}
     mixes = {f"color-mix(in srgb, currentColor {share:.0%}, transparent)" for share in (FAINT, LINE, MUTED)}
-    pairs = {"light-dark(#4a4a8f, #a9a7f0)", "light-dark(#fff, #1a1917)"}
+    pairs = {f"light-dark({light}, {dark})" for light, dark in PAIRS}
     assert used == {MARK, WAVE, ERROR, FAULT, FOCUS, "#fff", *mixes, *pairs}
 
 
@@ -81,6 +83,9 @@ def test_what_we_write_and_draw_is_aa(theme, ground):
     assert contrast(ink, translucent(ERROR, page)) >= 4.5
     assert contrast(ACCENTS[theme], page) >= 4.5
     assert contrast(ON_ACCENT[theme], ACCENTS[theme]) >= 4.5
+    assert PAPERS[theme] == THEME[theme]["backgroundColor"]
+    assert contrast(ink, CHOSEN[theme]) >= 7
+    assert contrast(over(ink, MUTED, CHOSEN[theme]), CHOSEN[theme]) >= 4.5
 
 
 def test_a_sign_reads_on_its_colour():
