@@ -20,22 +20,12 @@ from functools import cached_property, lru_cache
 from itertools import islice, takewhile
 from typing import NamedTuple
 
-from mapd.answers.grading import (
-    CONCLUDES,
-    Number,
-    Reading,
-    Sentence,
-    Task,
-    answers_equal,
-    blank_markup,
-    extract_answer,
-    name_limit,
-    numbers,
-    parse_number,
-    read_numbers,
-    split_sentences,
-    value_of,
-)
+from mapd.answers.grading import Task, answers_equal, extract_answer
+from mapd.answers.limits import name_limit
+from mapd.answers.markup import blank_markup
+from mapd.answers.numbers import Number, numbers, parse_number
+from mapd.answers.places import CONCLUDES, Sentence, split_sentences
+from mapd.answers.reading import Reading, read_numbers, value_of
 
 
 class State(StrEnum):

@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from benchmarks import readers
 from benchmarks.readers import KINDS, READERS, mixtures
-from mapd.answers.grading import MAX_NUMBERS, MAX_TEXT, Task, answers_equal, extract_answer, name_limit
+from mapd.answers.grading import Task, answers_equal, extract_answer
+from mapd.answers.limits import MAX_NUMBERS, MAX_TEXT, name_limit
 from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale, equations
 from mapd.exchange import authors
 from mapd.people import owner

@@ -24,8 +24,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import checks, mistakes, verdicts
-from mapd.answers import grading
+from mapd import answers, checks, mistakes, thoughts, verdicts
 from mapd.checks import State
 from mapd.curation import curated, figures, places, policies, queues, suspicion
 from mapd.curation.curated import Curated, Explained, Mistake, counted, curate
@@ -45,8 +44,9 @@ Values = dict[str, Any]
 @cache
 def _code() -> str:
     """The rules as they are written: with another version of them everything is derived again."""
-    modules = (verdicts, checks, mistakes, grading, curated, queues, suspicion, places, figures)
-    files = (__file__, *(str(m.__file__) for m in modules))
+    modules = (verdicts, checks, mistakes, thoughts, curated, queues, suspicion, places, figures)
+    readers = sorted(map(str, Path(str(answers.__file__)).parent.glob("*.py")))
+    files = (__file__, *(str(m.__file__) for m in modules), *readers)
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
 
 

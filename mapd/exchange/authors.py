@@ -27,7 +27,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd import students
-from mapd.answers.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
+from mapd.answers.choice import LETTERS, option_letter
+from mapd.answers.grading import Outcome, Task, grade
+from mapd.answers.numbers import parse_number
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require

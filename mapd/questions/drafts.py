@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mapd.answers.grading import LETTERS, Task, extract_answer
+from mapd.answers.choice import LETTERS
+from mapd.answers.grading import Task, extract_answer
 from mapd.characters import find_unstorable
 from mapd.errors import Undecided
 from mapd.questions import golds, mapping, options

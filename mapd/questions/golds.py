@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mapd.answers.grading import Task, answers_equal, extract_answer, parse_number
+from mapd.answers.grading import Task, answers_equal, extract_answer
+from mapd.answers.numbers import parse_number
 from mapd.questions.values import as_text, short, without_zeros
 
 LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution

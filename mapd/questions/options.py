@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mapd.answers.grading import LETTERS, MOST_OPTIONS, Task, option_letter
+from mapd.answers.choice import LETTERS, MOST_OPTIONS, option_letter
+from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from mapd import prompts
-from mapd.answers.grading import name_limit
+from mapd.answers.limits import name_limit
 from mapd.store.queries import Item, Response
 from mapd.ui import figures, look, rows
 from mapd.ui.rows import Column

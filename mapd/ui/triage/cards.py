@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from mapd.answers.grading import name_limit
+from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation import repairing
 from mapd.curation.curated import Curated, Explained, Mistake, counted
