@@ -61,20 +61,43 @@ class Request:
 
 
 class Finish(StrEnum):
-    """How a call ended. Only `ok` and `cut_off` carry text that was meant for us."""
+    """How a call ended. Only `ok`, `cut_off` and `unknown` carry text that was meant for us."""
 
     OK = "ok"
     CUT_OFF = "cut_off"  # it ran into max_tokens
+    UNKNOWN = "unknown"  # it isn't known whether the text is whole
     EMPTY = "empty"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+class Fault(StrEnum):
+    """Why a call failed, as far as that decides what to do about it."""
+
+    KEY = "key"  # the server doesn't let this key in
+    MODEL = "model"  # no such model, or no such address
+    CREDIT = "credit"  # nothing is left to pay with
+    QUOTA = "quota"  # of a day, or longer
+    PARAMETER = "parameter"  # a setting that the server refuses, and that can't be left out
+    CONNECTION = "connection"  # nobody listens there
+    DOWN = "down"  # so many calls in a row failed
+    BUSY = "busy"  # too many requests, or an error of the server's own
+    TIMEOUT = "timeout"
+    UNREADABLE = "unreadable"  # what came is no reply
+    OTHER = "other"
+
+    @property
+    def lasting(self) -> bool:
+        """Whether every further call will meet it, too."""
+        return self not in (Fault.BUSY, Fault.TIMEOUT, Fault.UNREADABLE, Fault.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
     """What came back for one request; a failure has its reason in `error`, never an exception of the stream.
 
-    `thought`: what a thinking model wrote before its text, where the endpoint gives it apart.
+    `thought`: what a thinking model wrote before its text, where the endpoint gives it apart. `fault`: what kind of
+    failure it is. The tokens are those of all tries that were billed.
     """
 
     key: str
@@ -85,6 +108,7 @@ class Completion:
     tokens_out: int | None = None
     latency_s: float | None = None
     thought: str | None = None
+    fault: Fault | None = None
 
 
 class Model(Protocol):
@@ -93,7 +117,10 @@ class Model(Protocol):
     name: str
 
     def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
-        """Complete every request, in whatever order they finish; it ends when the requests have."""
+        """Complete every request that it takes, in whatever order they finish; it ends when the requests have.
+
+        Behind a lasting fault it takes no further one, and ends.
+        """
         ...
 
 
