@@ -33,7 +33,7 @@ from mapd.curation.judging import Target
 from mapd.curation.queues import QUEUES
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import db, listing, standings
+from mapd.store import committees, db, listing, standings
 from mapd.store import tables as t
 from mapd.store.listing import Order, Show, Turn, Wanted
 from mapd.verdicts import Act
@@ -62,6 +62,7 @@ def generate(home: Path, mistakes: int, base: int = BASE) -> sa.Engine:
         session.flush()
         session.add(t.Exam(name="made", student_id=student.id, set_id=questions.id, split="train", graded_by="ours"))
         session.flush()
+        committees.name_members(session, EXAM, (1, 2, 3))
         _mistakes(session, first, draw)
         _judge(session, first, draw)
     standing.catch_up(engine, EXAM)

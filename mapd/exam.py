@@ -9,7 +9,6 @@ was killed and goes on gets the same answers, bit for bit, on the same machine. 
 second one waits, and has nothing left to ask.
 """
 
-import asyncio
 import json
 import random
 import time
@@ -22,7 +21,7 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import prompts, students
+from mapd import event_loops, prompts, students
 from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
@@ -271,7 +270,7 @@ class _Sitting:
             claims.hold(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
                 groups = _missing(session, self.exam_id, self.asked, self.batch_size)
-            return asyncio.run(self._answer(model, groups))
+            return event_loops.run(self._answer(model, groups))
 
     def _wait(self) -> None:
         """Say how far the other run is.

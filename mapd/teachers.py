@@ -10,7 +10,6 @@ sent to a server that it is approved for (approvals.py). What a teacher costs is
 million tokens), else what the price list says; a teacher on this machine is free.
 """
 
-import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +21,7 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import approvals, fingerprints, keys, prompts
+from mapd import approvals, event_loops, fingerprints, keys, prompts
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, NotFound
 from mapd.models import prices, weights
@@ -441,6 +440,6 @@ def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
         (completion,) = [one async for one in model.generate(stream([request]))]
         return completion
 
-    said = asyncio.run(reply())
+    said = event_loops.run(reply())
     ok = said.finish is Finish.OK
     return Tested(ok, said.text, said.finish, said.error, said.latency_s, said.tokens_in, said.tokens_out)

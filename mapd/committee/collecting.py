@@ -28,6 +28,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
+from mapd import event_loops
 from mapd.committee import claiming, estimate, ledger, plan
 from mapd.committee.budget import Purse, agreed, uncounted
 from mapd.committee.claiming import Claimed, Foreign
@@ -36,7 +37,7 @@ from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
 from mapd.models.prices import dollars
 from mapd.people import Person, Right, require
-from mapd.store import claims, db, queries
+from mapd.store import claims, committees, db, queries
 from mapd.store import tables as t
 
 TOGETHER = 8  # rationales that are looked at for reviews in one go, while there is other work
@@ -128,6 +129,7 @@ def collect(
     agreed(made.teachers, budget, unknown_price)
     with db.writing(engine) as session:
         ledger.keep_prompts(session)
+        committees.name_members(session, info.id, [queries.identity(x) for x in made.teachers])
         act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
         queries.audit(session, person, "collect", f"exam {info.uid}", **act)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
@@ -136,7 +138,7 @@ def collect(
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
         run.spent = spent
         try:
-            asyncio.run(run.everything())
+            event_loops.run(run.everything())
         except ExceptionGroup as several:  # the first error ended the rest
             raise several.exceptions[0] from None
     with db.reading(engine) as session:

@@ -35,7 +35,7 @@ from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
 from mapd.questions.values import as_whole_number
 from mapd.scores import vote
-from mapd.store import queries
+from mapd.store import committees, queries
 from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 
@@ -453,6 +453,7 @@ def store(
     for start in range(0, len(parsed.rows), BLOCK):
         writer.rows(exam, parsed.rows[start : start + BLOCK], start)
         progress(min(start + BLOCK, len(parsed.rows)), len(parsed.rows))
+    committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
     queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(parsed.rows))
     session.flush()
     return _imported(parsed, exam.uid, new=True)

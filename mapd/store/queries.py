@@ -248,16 +248,23 @@ def question(session: Session, ref: str | int) -> t.Question:
 def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> int:
     """The exam that a row belongs to: of its attempt, or the newest over its question (rounds share rationales).
 
-    Raises: NotFound where no exam has asked the question.
+    Raises: NotFound where no exam has asked the question, or the text counts in none.
     """
     if isinstance(row, t.Attempt):
         return row.exam_id
-    if isinstance(row, t.Explanation) and row.attempt_id is not None:
-        return session.exec(select(t.Attempt.exam_id).where(t.Attempt.id == row.attempt_id)).one()
     asked = row.id if isinstance(row, t.Question) else row.question_id
-    newest = session.exec(select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == asked)).one()
+    exams = select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == asked)
+    if isinstance(row, t.Explanation):
+        if row.attempt_id is not None:
+            exams = exams.where(t.Attempt.id == row.attempt_id)
+        author = session.get_one(t.Teacher, row.author_id)
+        if author.kind != "person":
+            named = sa.select(col(t.CommitteeMember.exam_id)).where(col(t.CommitteeMember.teacher_id) == author.id)
+            exams = exams.where(col(t.Attempt.exam_id).in_(named))
+    newest = session.exec(exams).one()
     if newest is None:
-        raise NotFound(f"no exam has asked question {asked}")
+        counts = "" if isinstance(row, t.Question) else f" with {author.name} in its committee: the text counts nowhere"
+        raise NotFound(f"no exam has asked question {asked}{counts}")
     return int(newest)
 
 
@@ -283,16 +290,24 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
 
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:
-    """The id of each teacher that wrote or reviewed a text of the exam, by name, in the order of the ids."""
+    """By name the id of each teacher that wrote or reviewed a text that counts in the exam, in the order of the ids."""
     of_exam = (
         "JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
         " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
     )
+    counting = (
+        "SELECT teacher_id FROM committee_member WHERE exam_id = :exam"
+        " UNION ALL SELECT id FROM teacher WHERE kind = 'person'"
+    )
     wrote = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
     reviewed = (
-        f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam} WHERE r.reviewer_id = t.id"
+        f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam}"
+        f" WHERE r.reviewer_id = t.id AND x.author_id IN ({counting})"
     )
-    query = f"SELECT t.name, t.id FROM teacher t WHERE EXISTS ({wrote}) OR EXISTS ({reviewed}) ORDER BY t.id"
+    query = (
+        f"SELECT t.name, t.id FROM teacher t WHERE t.id IN ({counting}) AND (EXISTS ({wrote}) OR EXISTS ({reviewed}))"
+        " ORDER BY t.id"
+    )
     rows = session.execute(sa.text(query), {"exam": exam_id})
     return {name: int(id_) for name, id_ in rows}
 
@@ -377,11 +392,19 @@ def attempts(session: Session, exam_id: int, only: Only = None) -> tuple[Respons
 
 
 def _of_exam(exam_id: int, only: Only = None) -> sa.ColumnElement[bool]:
-    """Explanations of the exam: rationales of its questions, feedback on its attempts."""
+    """Explanations that count in the exam: rationales of its questions, feedback on its attempts."""
     questions = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
     attempts = sa.select(col(t.Attempt.id)).where(_asked(exam_id, only))
     rationale = (col(t.Explanation.kind) == "rationale") & col(t.Explanation.question_id).in_(questions)
-    return rationale | col(t.Explanation.attempt_id).in_(attempts)
+    return (rationale | col(t.Explanation.attempt_id).in_(attempts)) & _counts(t.Explanation.author_id, exam_id)
+
+
+def _counts(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
+    """Whether what this teacher wrote counts in the exam: its committee named it, or it is a person."""
+    named = sa.select(col(t.CommitteeMember.teacher_id)).where(col(t.CommitteeMember.exam_id) == exam_id)
+    people = sa.select(col(t.Teacher.id)).where(col(t.Teacher.kind) == "person")
+    # A bare column would have SQLite begin with all that a teacher ever wrote, by its index.
+    return (col(teacher_id) + 0).in_(named.union_all(people))
 
 
 def _texts(session: Session, exam_id: int, only: Only) -> tuple[Text, ...]:
@@ -416,7 +439,7 @@ def _votes(session: Session, exam_id: int, only: Only) -> dict[int, list[Vote]]:
         select(t.Review, t.Teacher.name)
         .join(t.Teacher, col(t.Review.reviewer_id) == t.Teacher.id)
         .join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
-        .where(_of_exam(exam_id, only))
+        .where(_of_exam(exam_id, only), _counts(t.Review.reviewer_id, exam_id))
         .order_by(col(t.Review.reviewer_id), col(t.Review.sample))
     )
     votes: dict[int, list[Vote]] = defaultdict(list)
@@ -431,7 +454,7 @@ def votes_given(session: Session, exam_id: int) -> Iterator[tuple[int, str, int 
         sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
         .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
         .join(t.Explanation, col(t.Review.explanation_id) == col(t.Explanation.id))
-        .where(_of_exam(exam_id))
+        .where(_of_exam(exam_id), _counts(t.Review.reviewer_id, exam_id))
         .order_by(col(t.Review.explanation_id))
     )
     return (tuple(row) for row in session.execute(query))
@@ -465,11 +488,12 @@ def judgements_settled(session: Session, exam_id: int) -> list[JudgementRow]:
 
 
 def _on_exam(exam_id: int) -> sa.ColumnElement[bool]:
-    """Whether a judgement, one that was found already, is on the exam: a look at one question of it."""
+    """Whether a judgement, one that was found already, is on what counts in the exam: a look at one question of it."""
     taken = sa.orm.aliased(t.Attempt)
     about = sa.func.coalesce(t.Explanation.question_id, t.Attempt.question_id, t.Judgement.question_id)
     on = sa.func.coalesce(t.Explanation.attempt_id, t.Judgement.attempt_id, taken.id)
-    return sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
+    asked = sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
+    return asked & (col(t.Judgement.explanation_id).is_(None) | _counts(t.Explanation.author_id, exam_id))
 
 
 def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them: bool = False) -> list[JudgementRow]:

@@ -239,6 +239,15 @@ class Fingerprint(Row, table=True):
     sha256: str
 
 
+class CommitteeMember(Travelling, table=True):
+    """A teacher whom an exam's committee named: its texts and votes count there (store/committees.py)."""
+
+    __tablename__ = "committee_member"
+    exam_id: int = Field(foreign_key="exam.id")
+    teacher_id: int = Field(foreign_key="teacher.id", index=True)
+    __table_args__ = (sa.UniqueConstraint("exam_id", "teacher_id"),)
+
+
 class Prompt(Table, table=True):
     """A prompt as it was sent, kept by its hash. The empty text is an import's: the file didn't say."""
 

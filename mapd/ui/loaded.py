@@ -114,7 +114,8 @@ def _last(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG
 
 def load_material(session: Session, exam_id: int) -> Material:
     """The exam's texts and votes, read again only where one came in, or something was deleted or renamed, since."""
-    counts = [session.exec(select(func.max(col(table.id)))).one() for table in (t.Attempt, t.Explanation, t.Review)]
+    tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
+    counts = [session.exec(select(func.max(col(table.id)))).one() for table in tables]
     counts.append(queries.edition(session))
     return _material(exam_id, str(engine().url), tuple(counts), session)
 
