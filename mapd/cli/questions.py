@@ -26,7 +26,7 @@ from mapd.errors import BadInput
 from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
-from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares
+from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares, parse_shares
 
 questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, look at them, make one, list them.")
 
@@ -92,7 +92,7 @@ def add_questions(
     if save_map is not None:
         with writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=person_of(by))
-    source, summary = _source_name(contents), _summary(imported)
+    source, summary = sources.describe(contents), _summary(imported)
     _store(name, imported.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
@@ -126,19 +126,7 @@ def _shares(text: str | None, split: str | None = None) -> Shares | None:
         return None
     if split is not None:
         raise BadInput("--split puts all questions into one split, --shares draws them: give one of the two")
-    try:
-        train, dev, test = map(float, text.split(","))
-    except ValueError as error:
-        raise BadInput(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
-    return train, dev, test
-
-
-def _source_name(contents: Sequence[tables.Table]) -> str:
-    """Where the questions come from, as the set says it."""
-    origin = contents[0].origin
-    if origin:
-        return f"hub {origin['hub']} at {origin['commit']}"
-    return ", ".join(dict.fromkeys(table.name for table in contents))[:200]
+    return parse_shares(text)
 
 
 def _summary(imported: imports.Import) -> dict[str, Any]:

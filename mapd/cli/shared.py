@@ -8,7 +8,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from mapd import interrupts
 from mapd.characters import HIDDEN, as_json, visible
 from mapd.errors import BadInput
 from mapd.people import Person, machine_user, owner
-from mapd.questions.imports import BadRow
+from mapd.questions.imports import BadRow, bad_lines
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -131,22 +130,13 @@ def written(file: Path) -> str:
 
 def write_bad(path: Path, bad: Sequence[BadRow]) -> None:
     """Write each bad row with its faults as a line of JSON; a file that is there stays."""
-    content = "".join(f"{_bad_line(row)}\n" for row in bad)
+    content = bad_lines(bad)
     try:
         if path.exists() and path.read_text(encoding="utf-8") != content:
             raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
         path.write_text(content, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the bad rows can't be written to {path} ({error}); give --skip-bad another name") from error
-
-
-def _bad_line(row: BadRow) -> str:
-    faults = [{"field": name, "what": what} for name, what in row.faults]
-    place = {"file": row.file, row.unit: row.number, "faults": faults}
-    try:
-        return dumps(place | {"row": row.written}, default=repr)
-    except RecursionError:
-        return dumps(place | {"row": "nested too deeply to be written"})
 
 
 def show(result: Mapping[str, Any], json: bool, title: str) -> None:

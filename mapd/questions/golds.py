@@ -8,7 +8,7 @@ The answers of a choice question are read in options.py, over the whole file.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mapd.answers.grading import Task, answers_equal, extract_answer
@@ -24,6 +24,7 @@ _BOX = re.compile(r"(?P<box>\\f?box(?:ed)?\s*(?:\{|(?P<bare>[^\s{}$]+)))|[{}]")
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{\s*([0-9]+)\s*\}\s?\{\s*([0-9]+)\s*\}")
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\^\{?[0-9]\}?)?\s*$")
 _STATES = re.compile(r"\banswer\b|####|\\f?box", re.IGNORECASE)
+ONE = "a question has one; name its place with --map answer=FIELD.0 (the first), or answer=FIELD.NAME"
 _MARKS = "#### and no \\boxed{…}"
 _READABLE = {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false", Task.TEXT: "an answer"}
 
@@ -46,7 +47,9 @@ def read_gold(value: object, task: Task | None, *, solved: bool = False) -> Gold
     """
     if task is Task.BOOLEAN:
         return _truth(value)
-    text = as_text(value)
+    text = as_text(value[0] if isinstance(value, list) and len(value) == 1 else value)
+    if text is None and isinstance(value, list | Mapping):
+        raise ValueError(f"{short(value)} is no single answer: {ONE}")
     if text is None:
         raise ValueError(f"{short(value)} can't be read as {_READABLE[task or Task.TEXT]}")
     answer, note = _answer_of(text.strip(), task)
@@ -117,7 +120,7 @@ def guess_task(values: Sequence[object]) -> Task | None:
     truths = sum(isinstance(value, bool) or str(value).strip().lower().rstrip(".") in _WORDS for value in values)
     if truths > len(values) / 2:
         return Task.BOOLEAN
-    answers = (as_text(value) or "" for value in values)
+    answers = (as_text(value[0] if isinstance(value, list) and len(value) == 1 else value) or "" for value in values)
     numbers = sum(is_number(_answer_of(answer.rpartition("####")[2].strip(), None)[0]) for answer in answers)
     return Task.NUMERIC if numbers > len(values) / 2 else None
 

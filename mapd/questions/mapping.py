@@ -4,7 +4,8 @@
     -> FieldMapping({"question": ("Body", "Question"), "answer": ("Answer",), "options": ("choices.text",)})
     find({"question": {"stem": "Why?"}}, "question.stem") -> "Why?"
 
-Fields joined by + are put behind one another; each is one option where they are options.
+Fields joined by + are put behind one another; each is one option where they are options. A part without a field, such
+as `note=`, is left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from mapd.errors import BadInput
 
 PARTS = ("question", "answer", "context", "options", "id", "family", "note", "split")
 ALONE = ("answer", "split")  # these come from one field
+NEEDED = ("question", "answer")  # these come from some field
 JOINS = {"question": " ", "context": "\n", "id": "-", "family": ", ", "note": "\n"}
 EXAMPLE = "question=Body+Question,answer=Answer"
 MISSING = object()
@@ -41,6 +43,11 @@ class FieldMapping:
         """Every field that is read."""
         return (path for paths in self.fields.values() for path in paths)
 
+    def difference(self, other: "FieldMapping") -> "FieldMapping":
+        """Return the parts that this mapping reads otherwise than the other one: `other` with them over it is this."""
+        parts = {**other.fields, **self.fields}
+        return FieldMapping({part: self.paths(part) for part in parts if self.paths(part) != other.paths(part)})
+
     def over(self, other: "FieldMapping") -> "FieldMapping":
         """Return the other mapping with this one's parts in place of its own."""
         return FieldMapping({**other.fields, **self.fields})
@@ -54,8 +61,8 @@ def parse(text: str) -> FieldMapping:
     fields: dict[str, tuple[str, ...]] = {}
     for entry in filter(str.strip, text.split(",")):
         part, equals, value = (word.strip() for word in entry.partition("="))
-        paths = tuple(path.strip() for path in value.split("+"))
-        if not equals or not all(paths):
+        paths = tuple(path.strip() for path in value.split("+")) if value else ()
+        if not equals or not all(paths) or (part in NEEDED and not paths):
             raise BadInput(f"a mapping is part=field, such as {EXAMPLE}, not {entry.strip()}")
         if part not in PARTS:
             raise BadInput(f"a mapping gives {', '.join(PARTS)}; there is no part {part}")
@@ -66,12 +73,23 @@ def parse(text: str) -> FieldMapping:
 
 
 def find(fields: Mapping[str, Any], path: str) -> Any:
-    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none."""
+    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none.
+
+    find({"answers": {"text": ["1912", "in 1912"]}}, "answers.text.0") -> "1912"
+    """
     if path in fields:
         return fields[path]
     value: Any = fields
     for step in path.split("."):
-        if not isinstance(value, Mapping) or step not in value:
+        inside = parts_of(value)
+        if step not in inside:
             return MISSING
-        value = value[step]
+        value = inside[step]
     return value
+
+
+def parts_of(value: object) -> Mapping[str, Any]:
+    """Return what stands inside a value, by name; in a list by its place, counted from 0."""
+    if isinstance(value, list):
+        return {str(place): part for place, part in enumerate(value)}
+    return value if isinstance(value, Mapping) else {}

@@ -49,6 +49,18 @@ def split_named(name: str) -> str | None:
     return None
 
 
+def parse_shares(text: str) -> Shares:
+    """Read shares as they are written: "0.6,0.2,0.2".
+
+    Raises: BadInput.
+    """
+    try:
+        train, dev, test = map(float, text.split(","))
+    except ValueError as error:
+        raise BadInput(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
+    return train, dev, test
+
+
 def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
     """Draw a split for each row, each family shared out alike; the same for the same seed.
 

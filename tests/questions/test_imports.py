@@ -108,7 +108,7 @@ def test_every_fault_of_a_file_is_told_at_once() -> None:
         (Task.NUMERIC, {"answer": "many"}, "answer"),
         (Task.NUMERIC, {"answer": float("inf")}, "answer"),
         (Task.NUMERIC, {"answer": "Ann has pens, and Ben has none of them, as they both say."}, "answer"),
-        (Task.TEXT, {"answer": ["x"]}, "answer"),
+        (Task.TEXT, {"answer": ["x", "y"]}, "answer"),
         (Task.TEXT, {"answer": "x", "split": "valued"}, "split"),
     ],
 )
@@ -369,7 +369,7 @@ def test_what_stands_in_an_option_beside_its_text_is_named() -> None:
     choices = [{"label": "A", "text": "oak", "why": "a tree"}, {"label": "B", "text": "granite", "why": "a rock"}]
     row = {"id": "1", "question": {"stem": "?", "choices": choices, "image": "x.png"}, "answerKey": "B"}
     assert imported(row).not_read == ["question.choices.why", "question.image"]
-    assert imports.field_names([table(row)]) == [
+    assert imports.recognise([table(row)]).fields == [
         *("id", "question", "question.stem", "question.choices", "question.image", "answerKey")
     ]
 
