@@ -72,7 +72,7 @@ def _decisive(review: "_Review") -> ParsedScore:
             return replace(different[0], why=_reason(different[0], statements[0].form))
         raw = " and ".join(str(score.raw) for score in different)[:200]
         return ParsedScore(None, VoteStatus.SEVERAL, raw, f"{len(different)} different scores: {raw}")
-    return ParsedScore(None, VoteStatus.NOTHING, why="no score of the reviewer's own is there")
+    return ParsedScore(None, VoteStatus.NOTHING, why="no score of the reviewer's own stands in it")
 
 
 def _reason(score: ParsedScore, form: Form) -> str:

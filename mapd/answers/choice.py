@@ -30,7 +30,7 @@ _LETTER_FIRST = re.compile(
     r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
 )
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
-_TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|/|&|,)\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
+_TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|[/&,|])\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
 _IS_CORRECT = re.compile(
     r"\b(?:option|choice|answer)?\s*\(?\b([A-J])\)?\s+(?:is|must be|would be)\s+(?:therefore\s+"
     r"|thus\s+)?(?:the\s+)?(?:correct|right|best)\b",
