@@ -1,5 +1,6 @@
 """Every page, of an empty project and of a full one, and every command once: on SQLite and on PostgreSQL alike."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -162,6 +163,8 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "students list",
     "exam list",
     "results --before {before} --after {after} --questions",
+    "read answer --task numeric --gold 18",
+    "read score",
     "trash list",
     "jobs list",
     "jobs show {job}",
@@ -251,6 +254,7 @@ class Scribe:
         if line.startswith("demo"):  # whose student takes minutes
             self.patch.setattr(finetuning, "run", looped.finetune)
         words = [word.format(**self.words) for word in line.split()]
+        self.patch.setattr(sys, "stdin", io.StringIO("Answer: 18"))
         self.patch.setattr(sys, "argv", ["mapd", *words, "--json"])
         with pytest.raises(SystemExit) as end:
             cli.main()

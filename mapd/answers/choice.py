@@ -27,23 +27,30 @@ LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their orde
 MOST_OPTIONS = len(LETTERS)
 _LETTER_FIRST = re.compile(
     r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])[.):](?=\s|$)|([A-J])[.):](?=\w)"
-    r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;-]|because\b|since\b|as\b|is\b)))",
+    r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
 )
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
-_TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|/|&|,)\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
+_TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|[/&,|])\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
 _IS_CORRECT = re.compile(
     r"\b(?:option|choice|answer)?\s*\(?\b([A-J])\)?\s+(?:is|must be|would be)\s+(?:therefore\s+"
     r"|thus\s+)?(?:the\s+)?(?:correct|right|best)\b",
     re.IGNORECASE,
 )
 _OWN_LABEL = re.compile(r"\s*\(?([A-Ja-j])[.):]\s*(?=\S)")
-_MATHS = re.compile(r"\\[()\[\]]|\$")
+_MATHS = re.compile(r"\\[()\[\]]|[${}](?![^{}]*[\\])")
 _MAY_BE_LETTER = re.compile(r"[\W_]*(?:(?:option|choice)\s+)?[A-Za-z](?![^\W_])(?:.{0,20})", re.IGNORECASE)
 _I_CHOOSE = re.compile(
     r"\b(?:I(?:['’]ll| will| would|['’]d)?|we|my)\s+"
     r"(?:choose|chose|select|pick|go with|choice is|pick is|vote for)\b:?\s*",
     re.IGNORECASE,
 )
+_SO_IT_IS = re.compile(
+    r"(?:^|[.!?]\s)\W*(?:so|therefore|thus|hence|in conclusion|finally),?\s+(?:it(?:['’]s| is| must be)\s+)?"
+    r"(?=(?:option\s|choice\s)?\(?[A-J]\)?\W*(?:$|\n))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
+_OR_LETTER = re.compile(r"\bor\s+(?:option\s|choice\s)?\(?([A-J])\)?\W*$")
 _CORRECT_IS = re.compile(
     r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*", re.IGNORECASE
 )
@@ -87,7 +94,7 @@ def read_choice(text: str, options: Sequence[str]) -> Answer:
         return Answer(LETTERS[min(chosen)], "what is marked by \\boxed{} or #### decides")
     if unknown := [mark for mark in marks if _MAY_BE_LETTER.fullmatch(strip_latex(mark))]:
         return Answer(None, f"what is marked names no option, or several: {shorten(unknown[-1])}")
-    return _of_sentences(blank_markup_but_letters(text), texts)
+    return _of_sentences(blank_markup_but_letters(_MATHS.sub("  ", text)), texts)
 
 
 def _of_sentences(plain: str, options: tuple[str, ...]) -> Answer:
@@ -95,7 +102,7 @@ def _of_sentences(plain: str, options: tuple[str, ...]) -> Answer:
     if not sentences:
         return Answer(None, NOTHING)
     zones = [s.text for s in find_statements(plain, sentences)]
-    for pattern in (_CORRECT_IS, _I_CHOOSE):
+    for pattern in (_CORRECT_IS, _I_CHOOSE, _SO_IT_IS):
         zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in deque(pattern.finditer(plain), MAX_MARKS)]
     chosen = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
     chosen |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
@@ -115,7 +122,7 @@ NO_OPTION = "no option is named as the answer, or nothing tells which"
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
     """Return the option that a short answer names, also by a number written in another way than the option's."""
     plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip()
-    if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain):
+    if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain) or _named(plain, options):
         return index
     if (value := parse_number(mark)) is None:
         return None
@@ -159,16 +166,24 @@ def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
     """The one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
     if _TWO_LETTERS.search(zone):
         return None
+    named = _named(zone, options)
+    alike = {index if index is None else _first_alike(index, options) for index in named}
+    return named[0] if len(alike) == 1 else None
+
+
+def _named(zone: str, options: tuple[str, ...]) -> list[int | None]:
+    """Return the options that a zone names, by letters and by texts; None for a letter that no option has."""
     letters: list[int | None] = []
     if match := _LETTER_FIRST.match(zone):
+        zone = _REASON.split(zone, maxsplit=1)[0]
         letters.append(_option_index(next(group for group in match.groups() if group), options))
+    if other := _OR_LETTER.search(zone):
+        letters.append(_option_index(other[1], options))
     letters += [_option_index(m[1] or m[2], options) for m in _LETTER_NAMED.finditer(zone)]
     texts = _options_by_text(zone, options)
     if letters:  # where the options are letters themselves ("A. B"), what stands there is read as the letter
         texts = [index for index in texts if not _is_letter(options[index])]
-    named = [*letters, *texts]
-    alike = {index if index is None else _first_alike(index, options) for index in named}
-    return named[0] if len(alike) == 1 else None
+    return [*letters, *texts]
 
 
 def _is_letter(option: str) -> bool:

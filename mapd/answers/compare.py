@@ -11,17 +11,22 @@ texts, it guesses.
 import re
 
 from mapd.answers.expressions import is_formula, same_expression, spell
-from mapd.answers.numbers import parse_number
+from mapd.answers.numbers import parse_number, plain_quantity
 from mapd.answers.text import words_beside_number, words_of
 from mapd.answers.values import Kind, Values, normalise, read_values
 
-_CURRENCIES = re.compile(r"[$€£¥₹]|\b(?:USD|EUR|GBP|dollars?|euros?|pounds?)\b", re.IGNORECASE)
+# What stands beside a number and is no unit: a currency counts only where both name one.
+_CURRENCY = re.compile(r"[$€£¥₹]|\b(?:usd|eur|gbp|dollars?|euros?|pounds?)\b", re.IGNORECASE)
 _CURRENCY_NAMES = {"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "pound", "gbp": "pound"}
+_NO_UNIT = re.compile(r"\b(?:percent|per cent)\b|\\(?:text|mathrm)\b", re.IGNORECASE)
 # Signs that words leave out, and that change what an answer means.
 _MEANING = re.compile(
-    r"(?<![^\W_])[-−](?=\s?[0-9.\\A-Za-z])|[<>≤≥≠=±+*/^%√∪]|(?<=[0-9]):(?=[0-9])|(?<=[0-9])-(?=[0-9])"
+    r"(?<![^\W_])[-−](?=\s?(?:[0-9.\\]|[A-Za-z](?![A-Za-z])))|[<>≤≥≠=±^%√∪]|(?<=[0-9A-Za-z])#|(?<=[0-9])!"
+    r"|(?<=[\w)+])\+|(?<=[\w)])[*/](?=[\w(])|(?<=[0-9]):(?=[0-9])|(?<=[0-9])-(?=[0-9])"
 )
-_MATHS = re.compile(r"[0-9<>≤≥=±∪∅∞]|\\[A-Za-z]|(?<![A-Za-z])[A-Za-z](?![A-Za-z])")
+_MATHS = re.compile(r"[0-9<>≤≥=±∪∅∞]|\\[A-Za-z]")
+_NAME = re.compile(r"\s*([A-Za-z])\s*=\s*(?=[-+−0-9.])")
+_NESTED = 100  # characters of an item that is taken apart once more
 
 
 def same_number(answer: str, gold: str) -> bool:
@@ -42,18 +47,24 @@ def same_text(answer: str, gold: str) -> bool:
         return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
     number, number_of_gold = parse_number(answer), parse_number(gold)
     if number is not None and number_of_gold is not None:
-        if number != number_of_gold:
-            return False
-        # "Room 3" and "3" are two texts, and one number
-        if words_beside_number(answer) == words_beside_number(gold):
-            return _currency(answer) in ("", _currency(gold)) or not _currency(gold)
+        return number == number_of_gold and _same_units(answer, gold)
     return same_values(answer, gold)
 
 
-def _currency(text: str) -> str:
-    match = _CURRENCIES.search(text)
-    name = match[0].lower() if match else ""
-    return _CURRENCY_NAMES.get(name, name.rstrip("s"))
+def _same_units(answer: str, gold: str) -> bool:
+    """Whether the same words stand beside two numbers: "Room 3" and "3" are two texts, "$3" and "x = 3" one."""
+    names = {name[1] for text in (answer, gold) if (name := _NAME.match(text))}
+    currencies = {_currency_name(sign[0]) for text in (answer, gold) if (sign := _CURRENCY.search(text))}
+    return len(names) < 2 and len(currencies) < 2 and _unit(answer) == _unit(gold)
+
+
+def _unit(text: str) -> str:
+    plain = _CURRENCY.sub(" ", _NO_UNIT.sub(" ", _NAME.sub(" ", plain_quantity(text))))
+    return words_beside_number(normalise(plain))
+
+
+def _currency_name(sign: str) -> str:
+    return _CURRENCY_NAMES.get(sign.lower(), sign.lower().rstrip("s"))
 
 
 def same_values(answer: str, gold: str) -> bool:
@@ -69,21 +80,20 @@ def _hold_same_values(answer: str, gold: str) -> bool:
     right = values_of_gold or Values(Kind.LIST, (normalise(gold),))
     if left.variable and right.variable and left.variable != right.variable:
         return False
-    return _same_items(left, right) or (_is_maths(answer, gold) and same_expression(answer, gold))
+    if len(left.items) == len(right.items) == 1 and left.kind is right.kind is Kind.LIST:
+        return _same_item(left.items[0], right.items[0])
+    return _same_items(left, right)
 
 
 def _same_words(answer: str, gold: str) -> bool:
     """Whether the words are the same, and no sign between them says something else: "[0, 1]" is not "(0, 1)"."""
-    words = words_of(answer)
-    if not words or words != words_of(gold):
+    plain, plain_of_gold = normalise(answer), normalise(gold)
+    words = words_of(plain)
+    if not words or words != words_of(plain_of_gold) or _MEANING.findall(plain) != _MEANING.findall(plain_of_gold):
         return False
-    if not _is_maths(answer, gold):
+    if not _is_maths(plain, plain_of_gold) or spell(plain).casefold() == spell(plain_of_gold).casefold():
         return True
-    spellings = [spell(normalise(text)).casefold().strip(".") for text in (answer, gold)]
-    if spellings[0] == spellings[1]:
-        return True
-    is_whole = read_values(answer) is None and read_values(gold) is None
-    return is_whole and _MEANING.findall(normalise(answer)) == _MEANING.findall(normalise(gold))
+    return read_values(answer) is None and read_values(gold) is None
 
 
 def _is_maths(*texts: str) -> bool:
@@ -112,13 +122,10 @@ def _same_item(left: str, right: str) -> bool:
         return True
     number, other = parse_number(left), parse_number(right)
     if number is not None and other is not None and not (is_formula(left) or is_formula(right)):
-        return number == other and words_beside_number(left) == words_beside_number(right)
+        return number == other and _same_units(left, right)
     values, others = read_values(left), read_values(right)
     if values is not None and others is not None and max(len(left), len(right)) < _NESTED:
         return _same_items(values, others)
     if words_of(left) and words_of(left) == words_of(right) and _MEANING.findall(left) == _MEANING.findall(right):
         return True
     return same_expression(left, right)
-
-
-_NESTED = 100  # characters of an item that is taken apart once more

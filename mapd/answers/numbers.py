@@ -23,7 +23,7 @@ _PART = re.compile(rf"[0-9{_SIGNS}=≈](?:(?<=[0-9])[0-9.,:/]*+)?")
 _PLAIN = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+")
 _CONTINENTAL = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]{1,2}")  # "1.450,00" can be read in one way only
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,2})(?![\w.])")
-LETTER_RUN = re.compile(r"[^\W\d_]{1,30}+")
+LETTER_RUN = re.compile(rf"[^\W\d_{_SIGNS}]{{1,30}}+")
 _MIXED = re.compile(r"(?: and)? +([0-9]{1,6})/([0-9]{1,6})(?![0-9/.,]*[0-9])")
 _AND_A_HALF = re.compile(r" and (?:a|one)[ -]half\b", re.IGNORECASE)
 _POWER_OF_TEN = re.compile(
@@ -161,12 +161,13 @@ _UNIT_POWER = re.compile(
     r"\s?\^\s?\{?-?[0-9]\}?"
 )
 _DEGREES = re.compile(r"\^\s?\{?\s?\\circ\s?\}?")
+_WHOLE_RATIO = re.compile(r"\A\s{0,9}(-?[0-9]{1,12})\s{0,9}/\s{0,9}([0-9]{1,12})\s{0,9}\Z")
 _SPACED_SIGN = re.compile(r"\A\s*[-−–]\s+(?=[$€£¥₹\\.]{0,3}[0-9])")
 
 
 def plain_quantity(text: str) -> str:
     """Return a short answer with its number written plainly: "9 500" -> "9,500", "5 cm^2" -> "5 cm"."""
-    out = SIMPLE_FRACTION.sub(r" \1/\2", text)
+    out = _WHOLE_RATIO.sub(r"\1/\2", SIMPLE_FRACTION.sub(r" \1/\2", text))
     out = _SPACED_THOUSANDS.sub(lambda number: number[0].replace(" ", ","), out)
     out = _DEGREES.sub("°", _UNIT_POWER.sub(r"\1", out))
     return _SPACED_SIGN.sub("-", out)

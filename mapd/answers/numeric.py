@@ -78,8 +78,13 @@ def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text
     return Answer(number_text(value), f"{line.name} decides")
 
 
+_NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
+
+
 def _value_of_line(plain: str, reading: Reading) -> Fraction | None:
     """Return what an answer line gives in its first sentence, if the others don't conclude something else."""
+    if _NEGATED_PARENTHESIS.search(plain):
+        return None
     sentences = split_sentences(plain)
     if len(sentences) < 2:
         return value_of(plain, reading)

@@ -23,6 +23,7 @@ _WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*")
 
 
 _SHORT = 8
+_HEADINGS = ("answer", "final answer")
 _AROUND = "\"'“”.,;: "
 _BOLD = re.compile(r"\*\*|__|`")
 _VERBS = re.compile(r"\b(?:is|are|was|were|has|have|had|will|can|because|so|since|therefore|means)\b", re.IGNORECASE)
@@ -47,7 +48,7 @@ def read_text(text: str) -> Answer:
             return Answer(None, f"two stated answers differ: {' and '.join(map(shorten, statements[-2:]))}")
         return Answer(statements[-1], "a sentence states the answer")
     bare = text.strip()
-    if len(sentences) > 1 or len(bare.split()) > _SHORT or _VERBS.search(bare):
+    if words_of(bare) in _HEADINGS or len(sentences) > 1 or len(bare.split()) > _SHORT or _VERBS.search(bare):
         return Answer(None, NOTHING)
     return Answer(blank_markup_but_letters(bare).strip().strip(_AROUND) or None, "the whole text is a short answer")
 

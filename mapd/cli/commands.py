@@ -33,6 +33,7 @@ from mapd.cli import (
     judging,
     people,
     questions,
+    read,
     results,
     trash,
 )
@@ -73,6 +74,7 @@ for group, kind in (
     group.command("rename")(trash.rename(kind))
 exams.examining.command("delete")(trash.delete("exam", of_exam))
 questions.questioning.command("delete")(trash.delete("question set", of_questions))
+app.add_typer(read.reading_texts, name="read")
 app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)
 app.command("demo")(demo.demo)

@@ -34,8 +34,8 @@ from mapd.characters import find_unstorable
 from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
 from mapd.questions.values import as_whole_number
-from mapd.scores import vote
 from mapd.store import committees, queries
+from mapd.score_forms import vote
 from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from mapd import prompts
+from mapd.answers.grading import read_answer
 from mapd.answers.limits import name_limit
+from mapd.characters import visible
 from mapd.store.queries import Item, Response
 from mapd.ui import figures, look, rows
 from mapd.ui.rows import Column
@@ -134,9 +136,19 @@ def _fold(shown: Shown, found: str) -> str:
         response = one.response
         text = foreign_html(response.text, hits(response.text, found), LONGEST)
         limit = name_limit(response.text)
-        why = f'<span class="mapd-note">{limit}</span>' if limit else ""
-        parts.append(figures.titled(one.word, f"{one.chip}{why}{text}{_ours(q, response)}"))
+        note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(q, response.text)
+        parts.append(figures.titled(one.word, f"{one.chip}{text}{_ours(q, response)}{note}"))
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
+
+
+def _how_read(question: Item, response: str) -> str:
+    """How we read the answer, and why, in a fold of its own."""
+    answer = read_answer(response, question.task, question.options)
+    value = "no answer" if answer.value is None else one_line(question.show(answer.value), 80)
+    return (
+        '<details class="mapd-note"><summary>how is this read?</summary>'
+        f"{escape(value)}: {escape(visible(answer.why))}</details>"
+    )
 
 
 def _ours(question: Item, response: Response) -> str:

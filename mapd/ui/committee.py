@@ -9,6 +9,8 @@ from mapd import committee
 from mapd.curation.curated import Curated
 from mapd.curation.reviewing import Given, Share, matrix, reviewers
 from mapd.models.prices import dollars
+from mapd.score_forms import MAX_REVIEW
+from mapd.scores import parse_score
 from mapd.store import db, ledger
 from mapd.ui import current, figures, look, money, text, times, working
 from mapd.ui.figures import Cell, Html
@@ -124,6 +126,16 @@ def calls(exam: str) -> None:
         st.caption("The latest tries that gave no text, of all exams.")
         ask_again(exam)
         st.html(figures.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6))
+
+
+def how_read() -> None:
+    """A field for a review, and the score that is read in it: for one that came out as no vote, or as another score."""
+    with st.expander("How is a score read?"):
+        review = st.text_area("A review", key="review_to_read", max_chars=MAX_REVIEW, height=120)
+        solution = st.text_area("The solution that it reviews, if you like", key="solution_to_read", height=80)
+        if review.strip():
+            parsed = parse_score(review, solution=solution)
+            st.text(f"{'no vote' if parsed.score is None else parsed.score}: {parsed.why}")
 
 
 def ask_again(exam: str) -> None:

@@ -20,7 +20,7 @@ from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Kind, Parsed, Row
 from mapd.questions.options import show_answer
-from mapd.scores import VoteStatus, vote
+from mapd.score_forms import VoteStatus, vote
 from mapd.store import db, queries
 from mapd.ui import acting, current, figures, look, text, uploads
 

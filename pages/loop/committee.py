@@ -24,6 +24,8 @@ def page(exam_id: int) -> None:
         committee.held_out()
     current.link("pages/loop/teachers.py", "The project's teachers", icon=":material/school:")
     committee.calls(curated.exam.uid)
+    if written:
+        committee.how_read()
 
 
 figures.style()

@@ -33,6 +33,21 @@ def test_an_imported_exam_shows_every_attempt(full_home: Path) -> None:
     assert any("No attempt is among these" in c.value for c in app.caption)
 
 
+def test_each_attempt_says_how_its_answer_is_read(full_home: Path) -> None:
+    page = shown(open_page("pages/loop/exam.py"))
+    assert "how is this read?" in page
+    assert re.search(r"how is this read\?</summary>[^<]*: [a-z][^<]+</details>", page), "an answer, and why"
+
+
+def test_the_committee_page_reads_a_review_and_says_why(full_home: Path) -> None:
+    app = open_page("pages/loop/committee.py")
+    app.text_area(key="review_to_read").set_value('It ends with "[5]". [2]').run()
+    app.text_area(key="solution_to_read").set_value("My own check: [5]").run()
+    assert [element.value for element in app.text] == ["2: a score in brackets decides"]
+    app.text_area(key="review_to_read").set_value("[3] or perhaps [4]").run()
+    assert "no vote: 2 different scores" in app.text[0].value
+
+
 def test_the_committee_shows_who_gave_whom_what(full_home: Path) -> None:
     app = open_page("pages/loop/committee.py")
     assert errors(app) == []
