@@ -98,8 +98,8 @@ def add(
     holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, or a simulated
     teacher's settings. It is part of the ledger's key: a teacher with other settings is another teacher, under a name
     of its own. Only `max_tokens` may be set anew: the key keeps the first, so that whole replies are not asked for
-    again, and those that were cut off are. `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars
-    a million tokens, as {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
+    again, and those that were cut off are. `limits`: calls in flight, tries a minute, seconds a try. `price`: US
+    dollars a million tokens, as {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
 
     Naming a key beside a server approves the key for it, unless it is a key for another one: that has to be `approved`.
 

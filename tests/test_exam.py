@@ -328,7 +328,7 @@ def test_the_command_gives_one_line_of_json(
     run = ("exam", "run", "--student", "s", "--questions", "demo", "--json", "--split")
     code, out, err = mapd(*run, "dev")
     assert (code, err, out.count("\n")) == (0, "", 1)
-    assert list(json.loads(out)) == ["exam", "n", "correct", "mistakes", "no_answer"]
+    assert list(json.loads(out)) == ["exam", "n", "correct", "mistakes", "no_answer", "cut_off"]
     assert json.loads(mapd("exam", "list", "--json")[1])["exams"] == [
         {"name": "demo · s · dev · round 0", **json.loads(out)}
     ]

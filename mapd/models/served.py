@@ -28,7 +28,7 @@ import pydantic
 from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from mapd.models.base import Completion, Finish, Limits, Request
+from mapd.models.base import Completion, Finish, Limits, Request, split_thought
 
 TRIES = 5
 BACKOFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
@@ -70,6 +70,7 @@ class Reply(NamedTuple):
     tokens_in: int | None = None
     tokens_out: int | None = None
     error: str | None = None
+    thought: str | None = None  # where the provider gives it apart from the text
 
 
 class ServedModel(ABC):
@@ -159,9 +160,17 @@ class ServedModel(ABC):
         except pydantic.ValidationError as error:
             raise CallFault(f"the reply can't be read ({error.errors()[0]['msg']})", again=True) from error
         latency = round(time.perf_counter() - started, 4)
-        return Completion(
-            request.key, reply.text, reply.finish, reply.error, reply.tokens_in, reply.tokens_out, latency
+        completion = Completion(
+            request.key,
+            reply.text,
+            reply.finish,
+            reply.error,
+            reply.tokens_in,
+            reply.tokens_out,
+            latency,
+            reply.thought,
         )
+        return split_thought(completion)
 
     async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> bytes:
         """The SDK's own way to what it has no words for: its typed methods go over each message three times."""
@@ -200,7 +209,11 @@ class ServedModel(ABC):
         """A server may send the key back; here it ends."""
         hidden = self._hidden
         error = completion.error and " ".join(hidden(completion.error).split())[:LONGEST_ERROR]
-        return replace(completion, text=hidden(completion.text), error=error)
+        thought, reply = (
+            completion.thought and hidden(completion.thought),
+            completion.reply and hidden(completion.reply),
+        )
+        return replace(completion, text=hidden(completion.text), error=error, thought=thought, reply=reply)
 
     def _hidden(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
