@@ -35,7 +35,10 @@ from mapd.questions import sets
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
-GREEDY = Sampling(max_tokens=64)  # SmolLM2 answers the demo's questions in 4 to 40 tokens; one in sixteen runs on
+# Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
+LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
+LONGEST_WITH_THOUGHT = 4096  # where the student's chat template knows thoughts
+GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
 ENDED = (Finish.OK, Finish.EMPTY)  # by itself: with more tokens it would be the same
 
 
@@ -96,7 +99,7 @@ def run(
     question_set: str | int,
     split: str,
     by: Person,
-    decoding: Sampling = GREEDY,
+    decoding: Sampling | None = None,
     seed: int = 0,
     samples: int = 1,
     open_test: str | None = None,
@@ -108,6 +111,7 @@ def run(
 ) -> ExamResult:
     """Examine the student (`model` is what `students.opened` gave) until every answer is there.
 
+    `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need.
     Each of the `samples` answers to a question draws with a seed of its own, which follows from `seed`. `open_test`
     says what a sealed test split is opened for. `longer_than`: an exam that was asked alike with fewer tokens, whose
     whole responses are taken over: drawn from the same numbers they would be the same. `batch_size` questions are
@@ -118,6 +122,10 @@ def run(
     without a temperature, an earlier exam that was asked in another way), Stopped.
     """
     person = require(by, Right.RUN_JOBS)
+    if decoding is None:
+        with db.reading(engine) as session:
+            longest = default_tokens(session, question_set, split, thinks=getattr(model, "thinks", False))
+        decoding = replace(GREEDY, max_tokens=longest)
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
     with db.writing(engine) as session:
@@ -144,6 +152,17 @@ def count(session: Session, question_set: str | int, split: str) -> int:
     """
     questions = sets.get(session, question_set)
     return _check_split(session, questions, split)
+
+
+def default_tokens(session: Session, question_set: str | int, split: str, *, thinks: bool) -> int:
+    """Return how long an answer may be where nobody says so: as the split's tasks need, far more for a thought.
+
+    Raises: NotFound, BadInput.
+    """
+    questions = sets.get(session, question_set)
+    _check_split(session, questions, split)
+    tasks = select(t.Question.task).where(t.Question.set_id == questions.id, t.Question.split == split).distinct()
+    return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[Task(task)] for task in session.exec(tasks))
 
 
 def result(session: Session, exam: str | int) -> ExamResult:

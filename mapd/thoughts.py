@@ -74,6 +74,11 @@ def opening(prompt: str) -> str:
     return match[0] if match else ""
 
 
+def are_in(template: str) -> bool:
+    """Whether a chat template knows thoughts: its model may write one before each answer."""
+    return _TAG.search(template) is not None or _CHANNEL.search(template) is not None
+
+
 def tags_among(tokens: Iterable[str]) -> list[str]:
     """Return those of a tokenizer's special tokens by which a thought is known."""
     tokens = list(tokens)

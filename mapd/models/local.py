@@ -216,6 +216,7 @@ class LocalModel:
         self.batch_size = batch_size
         self._model = _quick(model.merge_and_unload() if isinstance(model, PeftModel) else model)
         self._tokenizer = tokenizer
+        self.thinks = thoughts.are_in(str(tokenizer.chat_template))
         ends = self._model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = {tokenizer.eos_token_id, *(end for end in ends if isinstance(end, int))}

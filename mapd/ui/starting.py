@@ -102,9 +102,9 @@ def collect(curated: Curated, *, opened: bool) -> None:
         if not names:
             st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
             return
-        exam, asked = curated.exam.uid, tuple(names)
+        exam, asked, cut_off = curated.exam.uid, tuple(names), _sends_cut_off(curated)
         with db.reading(current.engine()) as session:
-            estimate = committee.estimate(session, exam, asked, samples)
+            estimate = committee.estimate(session, exam, asked, samples, cut_off=cut_off)
         money.show(estimate)
         if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
             working.offer(
@@ -112,6 +112,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
                     exam=exam,
                     teachers=asked,
                     samples=samples,
+                    cut_off=cut_off,
                     concurrency=at_once,
                     budget=budget,
                     unknown_price=agreed,
@@ -119,6 +120,19 @@ def collect(curated: Curated, *, opened: bool) -> None:
                 "Ask them",
                 "start_collect",
             )
+
+
+def _sends_cut_off(curated: Curated) -> bool:
+    """Whether responses that were cut off are sent, too; asked only where there are some."""
+    count = sum(m.attempt.is_cut_off for m in curated.mistakes)
+    if not count:
+        return False
+    return st.checkbox(
+        f"Send the {count:,} cut-off attempts, too",
+        key="collect_cut_off",
+        help="They ran into the exam's longest answer, so they may be no mistakes. The exam page asks them again with "
+        "more tokens.",
+    )
 
 
 def finetune(*, opened: bool) -> None:
