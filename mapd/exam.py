@@ -391,10 +391,8 @@ def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], a
         a, completion = asked[answer.key], split_thought(answer)
         if (a.question_id, a.sample) in taken:
             continue
-        text, is_cut_off = storable(completion.text), completion.finish is Finish.CUT_OFF
-        graded = grade(text, a.gold, a.task, a.options)
-        if is_cut_off and not prompts.has_answer_line(text):
-            graded = Grade(None, Outcome.NO_ANSWER)
+        text = storable(completion.text)
+        graded = grade_response(text, completion.finish, a.gold, a.task, a.options)
         attempt = t.Attempt(
             uid=_attempt_uid(uid, a.question_uid, a.sample, text),
             exam_id=exam_id,
@@ -411,6 +409,13 @@ def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], a
             our_outcome=graded.outcome,
         )
         session.add(attempt)
+
+
+def grade_response(text: str, finish: str | None, gold: str, task: Task, options: Sequence[str]) -> Grade:
+    """Grade a response. One that was cut off is no answer unless its answer line is there: it may have gone on."""
+    if finish == Finish.CUT_OFF and not prompts.has_answer_line(text):
+        return Grade(None, Outcome.NO_ANSWER)
+    return grade(text, gold, task, options)
 
 
 def _attempt_uid(exam_uid: str, question_uid: str, sample: int, text: str) -> str:
