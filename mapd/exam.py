@@ -124,7 +124,7 @@ def run(
     person = require(by, Right.RUN_JOBS)
     if decoding is None:
         with db.reading(engine) as session:
-            longest = default_tokens(session, question_set, split, thinks=getattr(model, "thinks", False))
+            longest = default_tokens(session, question_set, split, model)
         decoding = replace(GREEDY, max_tokens=longest)
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
@@ -154,7 +154,7 @@ def count(session: Session, question_set: str | int, split: str) -> int:
     return _check_split(session, questions, split)
 
 
-def default_tokens(session: Session, question_set: str | int, split: str, *, thinks: bool) -> int:
+def default_tokens(session: Session, question_set: str | int, split: str, model: Model) -> int:
     """Return how long an answer may be where nobody says so: as the split's tasks need, far more for a thought.
 
     Raises: NotFound, BadInput.
@@ -162,6 +162,7 @@ def default_tokens(session: Session, question_set: str | int, split: str, *, thi
     questions = sets.get(session, question_set)
     _check_split(session, questions, split)
     tasks = select(t.Question.task).where(t.Question.set_id == questions.id, t.Question.split == split).distinct()
+    thinks = getattr(model, "thinks", False)  # only a local model knows its template
     return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[Task(task)] for task in session.exec(tasks))
 
 

@@ -246,7 +246,8 @@ def caveats(results: Results) -> list[str]:
     if before.cut_off or after.cut_off:
         said.append(
             f"{_percent(before.cut_off, before.n)} of the answers were cut off before, "
-            f"{_percent(after.cut_off, after.n)} after: ask them again with more tokens, or part of any gain is learning to stop."
+            f"{_percent(after.cut_off, after.n)} after: ask them again with more "
+            "tokens, or part of any gain is learning to stop."
         )
     said += [
         f"{_percent(before.no_answer, before.n)} of the answers could not be read before, "

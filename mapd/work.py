@@ -113,7 +113,7 @@ class Exam(Work):
         run.tell(Progress("loading the student"))
         with db.reading(run.engine) as session:
             model = students.opened(run.engine, students.get(session, self.student), run.home, self.batch_size)
-            longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, thinks=model.thinks)
+            longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
         decoding = Sampling(self.temperature, self.top_p, longest)
         done = exam.run(
             run.engine,

@@ -89,7 +89,7 @@ def test_every_answer_is_graded_and_counted(store: sa.Engine) -> None:
         assert (info.name, info.graded_by, info.simulated) == ("demo · s · dev · round 0", "ours", True)
         kept = session.exec(select(t.Exam)).one()
         assert kept.decoding == {
-            **{"temperature": 0.0, "top_p": 1.0, "max_tokens": 64, "samples": 1},
+            **{"temperature": 0.0, "top_p": 1.0, "max_tokens": 256, "samples": 1},
             "prompt": prompts.EXAM.sha256,
         }
         assert session.exec(select(t.Prompt.text)).one() == prompts.EXAM.text

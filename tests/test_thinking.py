@@ -1,6 +1,7 @@
 """Thoughts from a model's edge to the rows: split off, kept, never graded, scored or reviewed; and replies cut off."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd import committee, exam, prompts, students
+from mapd import committee, exam, prompts, results, students
+from mapd.curation import judging
 from mapd.errors import BadInput
+from mapd.exchange import attempts as elsewhere
 from mapd.models import local
 from mapd.models.base import Completion, Finish, Limits, Message, Request, Sampling, split_thought, stream
 from mapd.models.openai import OpenAIModel
 from mapd.people import owner
-from mapd.questions import sets
+from mapd.questions import sets, tables
 from mapd.questions.rows import QuestionRow
 from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.verdicts import Act
 from tests.finetune import tiny
 from tests.provider import Provider
 from tests.test_committee import Scripted, answer, kind_of, make_exam
@@ -326,3 +330,98 @@ def test_an_exam_that_was_asked_in_another_way_is_not_taken_over(examined: sa.En
     whole, _ = sit(examined, 512)
     with db.reading(examined) as session, pytest.raises(BadInput, match="was cut off: there is nothing to ask again"):
         exam.again(session, whole.exam)
+
+
+def test_an_answer_may_be_as_long_as_its_task_and_its_template_need(examined: sa.Engine) -> None:
+    student = Student()
+    exam.run(examined, student, student="s", question_set="halves", split="train", by=owner("ann"))
+    assert {request.sampling.max_tokens for request in student.asked} == {256}
+    thinks = Student()
+    thinks.thinks = True  # type: ignore[attr-defined]
+    exam.run(examined, thinks, student="s", question_set="halves", split="train", by=owner("ann"))
+    assert {request.sampling.max_tokens for request in thinks.asked} == {4096}
+
+
+def test_a_template_tells_whether_its_model_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Dictated(monkeypatch, OPENS).model.thinks
+    assert not Dictated(monkeypatch).model.thinks
+
+
+# --- Cut-off attempts and teachers ------------------------------------------------------------------------------------
+
+
+def taught_by(engine: sa.Engine, uid: str, **words: Any) -> tuple[committee.Collected, list[Request]]:
+    with db.writing(engine) as session:
+        if session.exec(select(t.Teacher).where(t.Teacher.name == "rowan")).first() is None:
+            session.add(t.Teacher(name="rowan", kind="local", model="rowan-1b"))
+    model = Scripted("rowan")
+    given = {"exam": uid, "teachers": ["rowan"], "models": {"rowan": model}, "by": owner("ann")} | words
+    return committee.collect(engine, **given), model.asked
+
+
+def test_what_was_cut_off_is_not_sent_to_teachers_unless_somebody_says_so(examined: sa.Engine) -> None:
+    result, _ = sit(examined, 64)
+    done, asked = taught_by(examined, result.exam)
+    assert (done.cut_off_not_sent, done.feedback, asked) == (2, 0, [])
+    with db.reading(examined) as session:
+        estimate = committee.estimate(session, result.exam, ["rowan"])
+        assert estimate.in_words.endswith("2 cut-off attempts are not sent: ask again with more tokens")
+    done, asked = taught_by(examined, result.exam, cut_off=True)
+    assert (done.cut_off_not_sent, done.feedback, len(asked)) == (0, 2, 4)
+    assert not any("Hmm, let me" in message.content for request in asked for message in request.messages)
+
+
+def test_a_cut_off_attempt_that_a_person_calls_a_mistake_is_sent(examined: sa.Engine) -> None:
+    result, _ = sit(examined, 64)
+    row = attempts(examined, result.exam)["cut before"]
+    with db.writing(examined) as session:
+        judging.judge(session, judging.Target("attempt", queries.identity(row)), Act.ACCEPT, by=owner("ann"))
+    done, _ = taught_by(examined, result.exam)
+    assert (done.cut_off_not_sent, done.feedback) == (1, 1)
+
+
+# --- What comes in, goes out and is compared --------------------------------------------------------------------------
+
+
+def test_answers_from_elsewhere_lose_their_thoughts_and_come_back_with_them(examined: sa.Engine) -> None:
+    said = "".join(json.dumps({"question": name, "response": text}) + "\n" for name, text in QUESTIONS.items())
+    with db.writing(examined) as session:
+        questions = sets.get(session, "halves")
+        parsed = elsewhere.parse(
+            session, [tables.read(tables.File("a.jsonl", said.encode()))], questions, split=None, student="x"
+        )
+        imported = elsewhere.store(session, parsed, questions, by=owner("ann"))
+    rows = attempts(examined, imported.exam)
+    assert (rows["thinks"].text, rows["thinks"].thought) == ("Answer: 18", "Half is \\boxed{9}. No.")
+    assert (rows["cut while thinking"].text, rows["cut while thinking"].finish) == ("", "cut_off")
+    assert rows["cut while thinking"].outcome == "no_answer"
+    assert rows["whole"].finish is None, "the file doesn't say"
+    with db.reading(examined) as session:
+        lines = list(elsewhere.lines(session, queries.exam(session, imported.exam)))
+    again = "".join(json.dumps(line | {"student": "y"}) + "\n" for line in lines)
+    with db.writing(examined) as session:
+        questions = sets.get(session, "halves")
+        parsed = elsewhere.parse(
+            session, [tables.read(tables.File("b.jsonl", again.encode()))], questions, split=None, student="y"
+        )
+        back = elsewhere.store(session, parsed, questions, by=owner("ann"))
+    for name, row in attempts(examined, back.exam).items():
+        assert (row.text, row.thought, row.finish, row.outcome) == (
+            rows[name].text,
+            rows[name].thought,
+            rows[name].finish,
+            rows[name].outcome,
+        )
+
+
+def test_results_say_where_two_exams_were_not_asked_alike(examined: sa.Engine) -> None:
+    first, _ = sit(examined, 64)
+    second, _ = sit(examined, 512)
+    with db.reading(examined) as session:
+        told = results.compare(results.load(session, first.exam), results.load(session, second.exam))
+        same = results.compare(results.load(session, first.exam), results.load(session, first.exam))
+    assert told.asked_otherwise == {"max tokens": ("64", "512")}
+    assert results.caveats(told)[0].startswith("The two exams were not asked alike (max tokens 64 and 512)")
+    assert (told.overall.before.cut_off, told.overall.after.cut_off) == (3, 0)
+    assert "50.0% of the answers were cut off before, 0.0% after" in results.caveats(told)[1]
+    assert not same.asked_otherwise

@@ -5,9 +5,9 @@
     {"doc_id": 0, "doc": {"ID": "chal-1", "Body": …}, "resps": [["76 - 25 = 51"]], "filter": "strict-match", …}
 
 The last is a line of lm-evaluation-harness's samples_….jsonl: its `doc` is the row of the question set, and is read as
-question files are. A thought is split off, as a
-student's own is here. Several rows of one question are samples. A row is matched by its id, else by its question's text;
-an id whose question has another text is refused, because other files number their questions from 0, too.
+question files are. A thought in a response is split off, as it is here. Several rows of one question are samples. A row
+is matched by its id, else by its question's text; an id whose question has another text is refused, because other files
+number their questions from 0, too.
 """
 
 import hashlib
