@@ -212,9 +212,12 @@ def _exam(
     if session.get(t.Prompt, prompts.EXAM.sha256) is None:
         session.add(t.Prompt(sha256=prompts.EXAM.sha256, kind=prompts.EXAM.kind, text=prompts.EXAM.text))
     drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
+    name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"
+    if name in queries.names_like(session, t.Exam.name, name):
+        name += f" · {decoding.max_tokens:,} tokens"  # in which it mostly differs: it was asked again
     exam = t.Exam(
         uid=uid,
-        name=free_name(session, f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"),
+        name=free_name(session, name),
         student_id=queries.identity(learner),
         set_id=queries.identity(questions),
         split=split,
@@ -267,7 +270,7 @@ def again(session: Session, exam: str | int) -> t.Exam:
     Raises: NotFound; BadInput where none was cut off, or the student was asked elsewhere.
     """
     row = session.get_one(t.Exam, queries.exam(session, exam).id)
-    if "max_tokens" not in row.decoding:
+    if not all(isinstance(row.decoding.get(name), int | float) for name in ("temperature", "top_p", "max_tokens")):
         raise BadInput(f"the student of exam {row.name} was asked elsewhere: ask it again there, with more tokens")
     if not result(session, row.uid).cut_off:
         raise BadInput(f"no response of exam {row.name} was cut off: there is nothing to ask again")

@@ -97,9 +97,8 @@ def add(
     `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of the variable that
     holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, or a simulated
     teacher's settings. It is part of the ledger's key: a teacher with other settings is another teacher, under a name
-    of its own. Only `max_tokens` may be set anew: the key keeps the first, so that whole replies are not asked for
-    again, and those that were cut off are. `limits`: calls in flight, tries a minute, seconds a try. `price`: US
-    dollars a million tokens, as {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
+    of its own. `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars a million tokens, as
+    {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
 
     Naming a key beside a server approves the key for it, unless it is a key for another one: that has to be `approved`.
 
@@ -118,8 +117,7 @@ def add(
         fingerprints.record(session, source, sha256)
     namesake = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
     if namesake is not None:
-        longest = (sampling or {}).get("max_tokens")
-        return _changed(session, namesake, row, person, limited=limits is not None, max_tokens=longest)
+        return _changed(session, namesake, row, person, limited=limits is not None)
     session.add(row)
     queries.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
     session.flush()
@@ -177,9 +175,7 @@ def approve_key(session: Session, variable: str, server: str, *, by: Person, app
     approvals.approve(session, variable, server, by=by)
 
 
-def _changed(
-    session: Session, namesake: t.Teacher, row: t.Teacher, person: str, *, limited: bool, max_tokens: int | None
-) -> t.Teacher:
+def _changed(session: Session, namesake: t.Teacher, row: t.Teacher, person: str, limited: bool) -> t.Teacher:
     """The teacher that is there, with what may change of it."""
     if _content(namesake) != _content(row):
         raise BadInput(
@@ -189,7 +185,6 @@ def _changed(
         "limits": row.limits if limited else namesake.limits,
         "price": row.price or namesake.price,
         "key_env": row.key_env or namesake.key_env,
-        "max_tokens": namesake.max_tokens if max_tokens in (None, sampling_of(namesake).max_tokens) else max_tokens,
     }
     if any(getattr(namesake, name) != value for name, value in now.items()):
         for name, value in now.items():
@@ -226,8 +221,7 @@ def _checked(who: str, what: str, given: Mapping[str, Any], known: Bounds) -> di
 
 
 def _content(row: t.Teacher) -> tuple[Any, ...]:
-    kept = {name: value for name, value in row.sampling.items() if name != "max_tokens"}
-    return row.kind, row.model, row.base_url, kept
+    return row.kind, row.model, row.base_url, row.sampling
 
 
 def disable(session: Session, name: str, by: Person) -> t.Teacher:
@@ -316,14 +310,9 @@ def listed(session: Session) -> Sequence[t.Teacher]:
     return session.exec(select(t.Teacher).order_by(col(t.Teacher.id))).all()
 
 
-def settings_of(teacher: t.Teacher) -> dict[str, Any]:
-    """Return what is set of the teacher, with its longest reply as it is now."""
-    return teacher.sampling | ({} if teacher.max_tokens is None else {"max_tokens": teacher.max_tokens})
-
-
 def sampling_of(teacher: t.Teacher, sample: int = 0) -> Sampling:
     """How the teacher's model draws its tokens for its `sample`-th text of a kind: each by a seed of its own."""
-    given = Sampling(**{k: v for k, v in settings_of(teacher).items() if k in _SAMPLING})
+    given = Sampling(**{k: v for k, v in teacher.sampling.items() if k in _SAMPLING})
     return given if given.seed is None else replace(given, seed=given.seed + sample)
 
 

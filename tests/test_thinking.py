@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlmodel import Session, select
 
 from mapd import committee, exam, prompts, results, students
+from mapd.committee.plan import ledger_key
 from mapd.curation import judging
 from mapd.errors import BadInput
 from mapd.exchange import attempts as elsewhere
@@ -226,7 +227,7 @@ def test_raising_the_limit_asks_only_what_was_cut_off(collect: Collect, engine: 
     reading.rollback()
     with db.writing(engine) as session:
         brook = session.exec(select(t.Teacher).where(t.Teacher.name == "brook")).one()
-        brook.max_tokens = 4096
+        brook.sampling = {"max_tokens": 4096}
     models = collect(short)
     asked = [request.key for model in models.values() for request in model.asked]
     assert sorted(asked) == sorted(cut)
@@ -425,3 +426,16 @@ def test_results_say_where_two_exams_were_not_asked_alike(examined: sa.Engine) -
     assert (told.overall.before.cut_off, told.overall.after.cut_off) == (3, 0)
     assert "50.0% of the answers were cut off before, 0.0% after" in results.caveats(told)[1]
     assert not same.asked_otherwise
+
+
+def test_a_teacher_of_an_earlier_version_keeps_its_keys() -> None:
+    """They held max_tokens; a raised limit changes none of them. A newer teacher's hold none."""
+    teacher = {"kind": "openai", "model": "m", "base_url": None, "name": "old"}
+    sampling = {"temperature": 0.7, "top_p": None, "max_tokens": 512, "seed": None}
+    messages = [Message("user", "2 + 2?")]
+    old = t.Teacher(**teacher, sampling=sampling, keyed_max_tokens=512)
+    assert ledger_key(old, messages, 0) == "f1e89c452694f1dfc8bca12604bc7ed6afcbaa2610d19018ed5d1a139d510754"
+    raised = t.Teacher(**teacher, sampling=sampling | {"max_tokens": 4096}, keyed_max_tokens=512)
+    assert ledger_key(raised, messages, 0) == ledger_key(old, messages, 0)
+    new = [t.Teacher(**teacher, sampling=sampling | {"max_tokens": n}) for n in (512, 4096)]
+    assert len({ledger_key(row, messages, 0) for row in new}) == 1

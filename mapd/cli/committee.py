@@ -49,7 +49,7 @@ def add_teacher(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a teacher. The same one again may change its limits, max_tokens and price; other settings need another name.
+    """Add a teacher. The same one again may change its limits and price; other settings need another name.
 
     A key that is named here is approved for the server that stands beside it; one that is another server's is asked
     about first.
@@ -96,7 +96,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
     told = {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "base_url", "key_env")}
     return told | {
         "key_is_set": teachers.key_is_set(row),
-        "sampling": teachers.settings_of(row),
+        "sampling": row.sampling,
         "limits": row.limits,
         "price": teachers.price_in_words(row),
         "disabled": row.disabled,

@@ -70,12 +70,19 @@ def planned(
 
 
 def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> str:
-    """The name of a call: sha256 of what decides its reply, and of no local id."""
+    """The name of a call: sha256 of what decides its reply, and of no local id.
+
+    A whole reply is the same with a larger `max_tokens`, which is therefore left out: where it is raised, only what was
+    cut off is asked again. A teacher of an earlier version keeps the one it had, so that its calls keep their names.
+    """
+    sampling = {name: value for name, value in teacher.sampling.items() if name != "max_tokens"}
+    if teacher.keyed_max_tokens is not None:
+        sampling["max_tokens"] = teacher.keyed_max_tokens
     content = {
         "provider": teacher.kind,
         "base_url": teacher.base_url,
         "model": teacher.model,
-        "sampling": teacher.sampling,
+        "sampling": sampling,
         "messages": [list(message) for message in messages],
         "sample": sample,
     }

@@ -10,7 +10,7 @@ may work as suits it: a local one in batches of what waits, a served one with so
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
@@ -90,7 +90,7 @@ class Completion:
     tokens_out: int | None = None
     latency_s: float | None = None
     thought: str | None = None
-    reply: str | None = None
+    reply: str | None = field(default=None, kw_only=True)
 
 
 def split_thought(completion: Completion) -> Completion:

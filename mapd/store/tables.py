@@ -211,7 +211,8 @@ class Teacher(Travelling, table=True):
     sampling: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     limits: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     price: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
-    max_tokens: int | None = None  # a reply's longest, where it was set anew: the ledger's key keeps `sampling`'s
+    # What a key of the ledger holds as max_tokens; none of a teacher that came since it holds none (committee/plan.py)
+    keyed_max_tokens: int | None = None
     # What its server refused and takes instead, learned from its first refusal: {"max_tokens": "max_completion_tokens"}
     learned: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict), sa_column_kwargs=STAYS)
     # Further headers, by the names of the variables that hold their values: {"x-team": "MAPD_TEAM"}

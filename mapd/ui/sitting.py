@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import streamlit as st
 
-from mapd import prompts, results, students
+from mapd import prompts, results, students, work
 from mapd.answers.grading import Outcome
 from mapd.results import Sat, Score
 from mapd.store import db
@@ -15,7 +15,6 @@ from mapd.ui.attempts import Shown
 from mapd.ui.figures import Cell, Html
 from mapd.ui.loaded import load_material
 from mapd.ui.starting import MOST_TOKENS
-from mapd.work import MORE, Exam
 
 
 def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
@@ -65,23 +64,21 @@ def ask_again(material: Material) -> None:
         f"{count:,} {whose} cut off{where}: without the answer line they count as no answer, and teachers aren’t asked "
         "about them."
     )
-    if not can_be_asked or not isinstance(longest, int):
+    if not can_be_asked or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
         return
     with st.expander(f"Ask the {count:,} cut-off answers again, with more tokens"):
-        tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, MORE * longest, key="again_tokens")
+        most = min(work.MORE * longest, MOST_TOKENS)
+        tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, most, key="again_tokens")
         purpose = starting.purpose("again_purpose") if info.split == "test" else None
         if info.split == "test" and purpose is None:
             return
         st.caption("It becomes an exam of its own, which takes over the answers that are whole.")
-        given = Exam.like(
-            row,
-            questions=info.question_set,
-            student=info.student,
-            max_tokens=int(tokens),
-            longer_than=row.uid,
-            open_test=purpose,
-        )
-        working.offer(lambda: given, "Ask again", "exam_again")
+        working.offer(lambda: _again(info.uid, int(tokens), purpose), "Ask again", "exam_again")
+
+
+def _again(exam: str, tokens: int, purpose: str | None) -> work.Exam:
+    with db.reading(current.engine()) as session:
+        return work.again(session, exam, tokens).model_copy(update={"open_test": purpose})
 
 
 def by_family(sat: Sat) -> None:

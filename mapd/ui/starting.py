@@ -1,6 +1,7 @@
 """The forms that start work: each says what it will do, and how long it may take, before its button is pressed."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -221,8 +222,8 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
                     f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
                     f"{text.escape(text.one_line(before.student, 60))} sat before."
                 )
-                again = Exam.like(how[before.id], questions=before.question_set, student=row.name)
-                working.offer(lambda work=again: work, "Examine it again", f"again_{row.uid}")  # type: ignore[misc]
+                again = partial(Exam.like, how[before.id], questions=before.question_set, student=row.name)
+                working.offer(again, "Examine it again", f"again_{row.uid}")
 
 
 def demo(*, opened: bool) -> None:

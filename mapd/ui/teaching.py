@@ -87,7 +87,7 @@ def _set_up(row: t.Teacher) -> str:
             ("model", _path(row.model)),
             ("server", _path(row.base_url) if row.base_url else SERVERS.get(row.kind, "this machine")),
             ("key", _key(row)),
-            ("sampling", text.one_line(_listed(teachers.settings_of(row)), 200) or None),
+            ("sampling", text.one_line(_listed(row.sampling), 200) or None),
             ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
             ("price", teachers.price_in_words(row)),
         ]

@@ -155,7 +155,6 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
     "teacher.sampling": dict[Name, Plain],
     "teacher.limits": dict[Name, Plain],
     "teacher.price": dict[Name, Plain],
-    "teacher.max_tokens": Annotated[int, Field(ge=1, le=100_000)],
     "teacher.model": Line,
     "student.base": Line,
     "finetune.seed": Whole,
