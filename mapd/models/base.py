@@ -98,6 +98,8 @@ def split_thought(completion: Completion) -> Completion:
 
     A reply that ended within its thought has no text: it was cut off, or where its provider calls it whole it is empty.
     """
+    if completion.reply is not None:
+        return completion
     parts = thoughts.split(completion.text)
     pieces = [completion.thought, *((parts.rest, parts.thought) if parts.is_open else (parts.thought,))]
     thought = "\n\n".join(piece for piece in pieces if piece) or None
