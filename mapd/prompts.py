@@ -29,12 +29,14 @@ ANSWER_FORM = {
 }
 
 _ANSWER_LINE = re.compile(
-    r"^[\s*_#>`-]{0,9}(?:final\s+)?answer[\s*_`]{0,9}[:：][\s*_`$]{0,9}[^\s*_`$]", re.IGNORECASE | re.MULTILINE
+    r"^[\s*_#>`-]{0,9}(?:final\s+)?answer[\s*_`]{0,9}[:：][\s*_`$]{0,9}[^\s*_`$]"
+    r"|^####[ \t]*[-+$]?\d[\d.,]*%?[ \t]*$",  # GSM8K's
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
 def has_answer_line(text: str) -> bool:
-    """Whether a response has the line that `ANSWER_FORM` asks for, with something on it."""
+    """Whether a response has the line that `ANSWER_FORM` asks for, with something on it, or GSM8K's own."""
     return _ANSWER_LINE.search(text) is not None
 
 

@@ -155,7 +155,7 @@ class Parted(NamedTuple):
 def _parted(reply: str, thought: str | None) -> Parted:
     """Return a reply of the ledger in two, as `record` wrote its rows; an older one has no thought apart."""
     parts = thoughts.split(reply)
-    return Parted(parts.rest, thought or parts.thought or None)
+    return Parted(parts.rest or reply, thought or parts.thought or None)
 
 
 Made = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table

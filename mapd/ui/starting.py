@@ -70,7 +70,7 @@ def _asked_how() -> dict[str, Any]:
 
 
 def purpose(key: str) -> str | None:
-    """What the sealed test split is opened for; None where that is still to be said."""
+    """Return what the sealed test split is opened for; None where that is still to be said."""
     said = st.text_input("What is the test split opened for?", key=key).strip() or None
     if said is None:
         st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
