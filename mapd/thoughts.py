@@ -11,6 +11,7 @@ tag: all before it is thought. Only the opening one: all behind it is, and the t
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -33,6 +34,8 @@ _CLOSING = (
     r"|\[BEGIN\sFINAL\sRESPONSE\]"
 )
 _TAG = re.compile(f"{_OPENING}|{_CLOSING}", re.IGNORECASE)
+_ENDS_OPEN = re.compile(rf"(?:{_OPENING}|<\|channel\|>\s{{0,9}}analysis\s{{0,9}}<\|message\|>)\Z", re.IGNORECASE)
+_CHANNEL_TOKEN = re.compile(r"<\|(?:channel|message|start|end|return|call)\|>", re.IGNORECASE)
 _TAG_OR_DETAILS = re.compile(f"{_OPENING}|{_CLOSING}|</details>", re.IGNORECASE)
 _DETAILS = re.compile(r"<details\stype=\"reasoning\"", re.IGNORECASE)
 # The tags around the answer, which say nothing once the thought is gone.
@@ -63,6 +66,28 @@ def split(text: str) -> Parts:
     if glued := _GLUED.match(text):
         return _parts([text[glued.end() :]], [], is_open=True)
     return _split_tags(text)
+
+
+def opening(prompt: str) -> str:
+    """Return the tag with which a prompt ends, where it has opened the thought that the model goes on with; else ""."""
+    match = _ENDS_OPEN.search(prompt[-400:].rstrip())
+    return match[0] if match else ""
+
+
+def are_in(template: str) -> bool:
+    """Whether a chat template knows thoughts: its model may write one before each answer."""
+    return _TAG.search(template) is not None or _CHANNEL.search(template) is not None
+
+
+def tags_among(tokens: Iterable[str]) -> list[str]:
+    """Return those of a tokenizer's special tokens by which a thought is known."""
+    tokens = list(tokens)
+    has_channels = any(token.lower() == "<|channel|>" for token in tokens)
+    return [
+        token
+        for token in tokens
+        if _TAG.fullmatch(token) or _WRAPPED.fullmatch(token) or (has_channels and _CHANNEL_TOKEN.fullmatch(token))
+    ]
 
 
 def _split_channels(text: str) -> Parts:

@@ -189,6 +189,7 @@ WRITING = (
     "students add packaged",
     "students add tiny --path {tiny}",
     "exam run --student small --questions made --split train",
+    "exam again {before} --max-tokens 999",
     "collect --exam {taught} --teachers sound,slips,careful --samples 2",
     "collect --exam {taught} --teachers sound --samples 3 --detach",
     "finetune --snapshot {snapshot} --student tiny --epochs 1 --rank 2 --max-length 2000",
@@ -238,6 +239,8 @@ class Scribe:
             text = queries.material(session, taught.id).texts[0]
             job = t.Job(kind="exam", parameters={"student": "small"}, person="ann", status="failed", error="no")
             session.add_all([job, t.Guidelines(text="# Accept", person="ann")])
+            of_before = select(t.Attempt).join(t.Exam).where(t.Exam.uid == infos["dev", "small"])
+            session.exec(of_before).first().finish = "cut_off"  # type: ignore[union-attr]
             session.flush()
             self.words |= {
                 "taught": taught.uid,

@@ -171,6 +171,7 @@ def collect(
     exam: ExamRef,
     names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
+    cut_off: Annotated[bool, typer.Option("--cut-off", help="Send responses that were cut off, too.")] = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
     budget: Annotated[float | None, typer.Option(metavar="USD", help=BUDGET)] = None,
     unknown_price: Annotated[bool, typer.Option("--unknown-price", help="Yes: also who has no known price.")] = False,
@@ -185,6 +186,7 @@ def collect(
         exam=exam,
         teachers=asked,
         samples=samples,
+        cut_off=cut_off,
         concurrency=concurrency,
         budget=Settings().budget_usd if budget is None else budget,
         unknown_price=unknown_price,
@@ -202,6 +204,9 @@ def collect(
         line(f"no reviews: nobody but {asked[0]} was named, and no teacher reviews itself")
     if done["failed"] and not as_json:
         line("what failed gave no text; the same command asks again")
+    if done["cut_off_not_sent"] and not as_json:
+        not_sent = committee.not_sent_in_words(done["cut_off_not_sent"])
+        line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
     if stopped:
         line(stopped)
 
@@ -209,7 +214,7 @@ def collect(
 def _show_estimate(given: work.Collect, as_json: bool) -> None:
     """What the missing calls may cost: a line a teacher, and one for all of them."""
     with reading() as session:
-        estimate = committee.estimate(session, given.exam, given.teachers, given.samples)
+        estimate = committee.estimate(session, given.exam, given.teachers, given.samples, cut_off=given.cut_off)
     if as_json:
         whole = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
         show(whole | asdict(estimate), as_json, "")

@@ -97,6 +97,7 @@ def score(counted: Score) -> dict[str, float]:
         "low": counted.low,
         "high": counted.high,
         "no_answer": counted.no_answer,
+        "cut_off": counted.cut_off,
     }
 
 

@@ -55,7 +55,8 @@ def run_exam(
     samples: Annotated[int, typer.Option(min=1, help="Answers to each question.")] = 1,
     seed: Annotated[int, typer.Option(help="Of sampled answers.")] = 0,
     temperature: Annotated[float, typer.Option(min=0, max=2, help="0 is greedy.")] = 0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="An answer's longest.")] = stage.GREEDY.max_tokens,
+    top_p: Annotated[float, typer.Option("--top-p", min=0.01, max=1, help="Draw from so much of the likeliest.")] = 1,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="An answer's longest; else as its task needs.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions asked, and kept, at a time.")] = 32,
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
     detach: jobs.Detach = False,
@@ -71,12 +72,39 @@ def run_exam(
         samples=samples,
         seed=seed,
         temperature=temperature,
+        top_p=top_p,
         max_tokens=max_tokens,
         batch_size=batch_size,
         open_test=open_test,
     )
-    if (result := jobs.do(given, by=by, detach=detach, as_json=as_json)) is not None:
-        show(result, as_json, "examined")
+    _examine(given, detach=detach, by=by, as_json=as_json)
+
+
+@examining.command("again")
+def ask_again(
+    exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="An answer's longest; by default four times the exam's.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions asked, and kept, at a time.")] = 32,
+    open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
+    detach: jobs.Detach = False,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask an exam's cut-off answers again, with more tokens: an exam of its own, which takes over the whole answers."""
+    with reading() as session:
+        given = work.again(session, exam, max_tokens)
+    given = given.model_copy(update={"batch_size": batch_size, "open_test": open_test})
+    _examine(given, detach=detach, by=by, as_json=as_json)
+
+
+def _examine(given: work.Exam, *, detach: bool, by: str | None, as_json: bool) -> None:
+    if (result := jobs.do(given, by=by, detach=detach, as_json=as_json)) is None:
+        return
+    show(result, as_json, "examined")
+    if result["cut_off"] and not as_json:
+        line(f"{result['cut_off']:,} answers were cut off: `mapd exam again {result['exam']}` takes more tokens")
 
 
 @examining.command("list")
@@ -90,5 +118,6 @@ def list_exams(as_json: AsJson = False) -> None:
         show({"exams": rows}, as_json, "")
     for row in () if as_json else rows:
         line(
-            f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer  {row['exam']}"
+            f"{row['name']:<48} {row['correct']:>5} of {row['n']} correct, {row['no_answer']} no answer, "
+            f"{row['cut_off']} cut off  {row['exam']}"
         )

@@ -31,6 +31,7 @@ def compare(
         result |= {"broken": told.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
         result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
         result |= {"by_family": families, "caveats": results.caveats(told)}
+        result |= {"asked_otherwise": {name: list(pair) for name, pair in told.asked_otherwise.items()}}
         show(result | ({"questions": uids} if questions else {}), as_json, "")
         return
     line(f"{told.before.name}  →  {told.after.name}")

@@ -12,7 +12,7 @@
 from mapd.committee.again import Again, again
 from mapd.committee.budget import agreed
 from mapd.committee.collecting import AWAIT_S, Collected, CommitteeProgress, calls, collect
-from mapd.committee.estimate import Estimate, Reckoned
+from mapd.committee.estimate import Estimate, Reckoned, not_sent_in_words
 from mapd.committee.estimate import of as estimate
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "calls",
     "collect",
     "estimate",
+    "not_sent_in_words",
 ]

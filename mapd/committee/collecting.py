@@ -56,6 +56,7 @@ class Collected:
     """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run.
 
     `spent_usd`: what all of the exam's calls have cost. `not_made`: the calls that the budget had no room for.
+    `cut_off_not_sent`: the exam's mistakes that may be none, because max_tokens cut the response off.
     """
 
     feedback: int
@@ -67,6 +68,7 @@ class Collected:
     failed: int
     spent_usd: float = 0.0
     not_made: int = 0
+    cut_off_not_sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ def collect(
     models: Mapping[str, Model],
     by: Person,
     samples: int = 1,
+    cut_off: bool = False,
     concurrency: int | None = None,
     budget: float | None = None,
     unknown_price: bool = False,
@@ -107,7 +110,8 @@ def collect(
 ) -> Collected:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
-    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `concurrency`: requests in flight, over
+    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send responses that
+    were cut off, too. `concurrency`: requests in flight, over
     all teachers; each model has its own limit, too. Each reply is committed as it comes, so a run that was stopped is
     started again; only what is missing is asked for, failed calls too. One teacher alone is asked for its texts, which
     nobody reviews. `stopping` is looked at all the time. `budget`: US dollars that all of the exam's calls may cost,
@@ -122,7 +126,7 @@ def collect(
     person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
-        made = plan.made(session, info, teachers, samples)
+        made = plan.made(session, info, teachers, samples, cut_off=cut_off)
         spent = ledger.spent(session, info.id)
     if concurrency is not None and concurrency < 1:
         raise BadInput(f"at least 1 request must be in flight, not {concurrency}")
@@ -131,6 +135,7 @@ def collect(
         ledger.keep_prompts(session)
         committees.name_members(session, info.id, [queries.identity(x) for x in made.teachers])
         act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
+        act |= {"cut_off": cut_off}
         queries.audit(session, person, "collect", f"exam {info.uid}", **act)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [_TeacherStream(x, models[x.name]) for x in made.teachers]
@@ -149,15 +154,18 @@ def collect(
             failed=run.failed,
             spent_usd=ledger.spent(session, info.id),
             not_made=estimate.missing(session, made) if run.at_budget else 0,
+            cut_off_not_sent=made.not_sent,
         )
 
 
-def calls(session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1) -> int:
+def calls(
+    session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
+) -> int:
     """How many calls there are in all, those that are made already too.
 
     Raises: BadInput, NotFound, as `collect`.
     """
-    return plan.made(session, queries.exam(session, exam), teachers, samples).total
+    return plan.made(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@
     {"doc_id": 0, "doc": {"ID": "chal-1", "Body": …}, "resps": [["76 - 25 = 51"]], "filter": "strict-match", …}
 
 The last is a line of lm-evaluation-harness's samples_….jsonl: its `doc` is the row of the question set, and is read as
-question files are. Several rows of one question are samples. A row is matched by its id, else by its question's text;
-an id whose question has another text is refused, because other files number their questions from 0, too.
+question files are. A thought in a response is split off, as it is here. Several rows of one question are samples. A row
+is matched by its id, else by its question's text; an id whose question has another text is refused, because other files
+number their questions from 0, too.
 """
 
 import hashlib
@@ -23,9 +24,10 @@ from sqlmodel import Session, col, select
 
 from mapd import exam as stage
 from mapd import students
-from mapd.answers.grading import Task, grade
+from mapd.answers.grading import Task
 from mapd.characters import find_unstorable, storable
 from mapd.errors import BadInput, Undecided
+from mapd.models.base import Completion, Finish, split_thought
 from mapd.people import Person, Right, require
 from mapd.questions import formats
 from mapd.questions.drafts import Draft, Source, drafts_of
@@ -48,7 +50,9 @@ class Answer:
 
     question: t.Question
     sample: int
-    text: str
+    text: str  # its thought, where one stands in it, too
+    finish: str | None = None
+    thought: str | None = None  # where the row has it apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class _Reply:
     asked: list[tuple[str, ...]] = field(default_factory=list)  # what the question may be: context, text, options
     texts: list[str] = field(default_factory=list)
     sample: int | None = None
+    finish: str | None = None
+    thought: str | None = None
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     def as_bad(self) -> BadRow:
@@ -215,6 +221,11 @@ def _plain_reply(table: Table, record: Record) -> _Reply:
         reply.faults.append(("sample", f"{short(sample)} is no number of a sample, from 0"))
     elif sample is not None:
         reply.sample = sample
+    finish, reply.thought = fields.get("finish"), as_text(fields.get("thought"))
+    if finish is not None and finish not in [end.value for end in Finish if end is not Finish.FAILED]:
+        reply.faults.append(("finish", f"{short(finish)} is no way to end: it is ok, cut_off, empty or refused"))
+    elif finish is not None:
+        reply.finish = finish
     return reply
 
 
@@ -262,7 +273,8 @@ def _samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], 
                 repetitions.append(reply.as_bad())
                 continue
             taken[question.uid].add(sample)
-            answers.append(Answer(question, sample, storable(text)))
+            thought = reply.thought and storable(reply.thought)
+            answers.append(Answer(question, sample, storable(text), reply.finish, thought))
     answers.sort(key=lambda answer: (answer.question.position, answer.sample))
     return answers, repetitions
 
@@ -347,13 +359,20 @@ def _new_exam(session: Session, parsed: Parsed, questions: t.QuestionSet, name: 
 
 def _attempt(exam: t.Exam, answer: Answer) -> dict[str, Any]:
     q = answer.question
-    graded = grade(answer.text, q.gold, Task(q.task), tuple(q.options))
+    response = split_thought(
+        Completion("", answer.text, Finish(answer.finish) if answer.finish else Finish.OK, thought=answer.thought)
+    )
+    is_open = response.finish is not Finish.OK and not answer.finish  # it ended within its thought, for whatever reason
+    finish = Finish.CUT_OFF if is_open else answer.finish
+    graded = stage.grade_response(response.text, finish, q.gold, Task(q.task), tuple(q.options))
     return {
         "uid": uuid5(NAMESPACE_URL, f"attempt {exam.uid} {q.uid} {answer.sample} {answer.text}").hex,
         "exam_id": exam.id,
         "question_id": q.id,
         "sample": answer.sample,
-        "text": answer.text,
+        "text": response.text,
+        "thought": response.thought,
+        "finish": finish,
         "answer": graded.answer,
         "outcome": graded.outcome,
         "our_answer": graded.answer,
@@ -376,6 +395,8 @@ def lines(session: Session, exam: queries.ExamInfo) -> Iterator[dict[str, Any]]:
             "question_uid": q.uid,
             "sample": attempt.sample,
             "response": attempt.text,
+            "thought": attempt.thought,
+            "finish": attempt.finish,
             "student": exam.student,
             "answer": None if attempt.answer is None else show_answer(attempt.answer, task, options),
             "outcome": attempt.outcome,

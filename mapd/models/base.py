@@ -3,14 +3,18 @@
     async for completion in model.generate(stream([Request("k1", (Message("user", "2 + 2?"),), Sampling())])):
         completion.key, completion.text           -> "k1", "2 + 2 = 4. Answer: 4"
 
+What a thinking model wrote before its answer is split off its text here, once for all models (`split_thought`).
+
 A stream, so that a caller may ask for more while answers come (a review as soon as its rationale is there) and a model
 may work as suits it: a local one in batches of what waits, a served one with so many calls in flight.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
+
+from mapd import thoughts
 
 HOMES: Mapping[str, str] = {  # where each provider itself is
     "openai": "https://api.openai.com/v1",
@@ -96,8 +100,9 @@ class Fault(StrEnum):
 class Completion:
     """What came back for one request; a failure has its reason in `error`, never an exception of the stream.
 
-    `thought`: what a thinking model wrote before its text, where the endpoint gives it apart. `fault`: what kind of
-    failure it is. The tokens are those of all tries that were billed.
+    `thought`: what a thinking model wrote before its text. `reply`: the two as they came in one, word for word; none
+    where `text` is all that came. `fault`: what kind of failure it is. The tokens are those of all tries that were
+    billed.
     """
 
     key: str
@@ -109,6 +114,35 @@ class Completion:
     latency_s: float | None = None
     thought: str | None = None
     fault: Fault | None = None
+    reply: str | None = field(default=None, kw_only=True)
+
+
+def split_thought(completion: Completion) -> Completion:
+    """Return the completion with the thought split off its text. One that has been split comes back as it is.
+
+    A reply that ended within its thought has no text: it was cut off, or where its provider calls it whole it is empty.
+    """
+    if completion.reply is not None:
+        return completion
+    parts = thoughts.split(completion.text)
+    pieces = [completion.thought, *((parts.rest, parts.thought) if parts.is_open else (parts.thought,))]
+    thought = "\n\n".join(piece for piece in pieces if piece) or None
+    text = "" if parts.is_open else parts.rest
+    finish, error = completion.finish, completion.error
+    if thought and not text.strip() and finish in (Finish.OK, Finish.EMPTY, Finish.CUT_OFF):
+        finish = Finish.CUT_OFF if finish is Finish.CUT_OFF else Finish.EMPTY
+        error = error or _without_answer(completion, thought, finish)
+    reply = completion.text if text != completion.text else completion.reply
+    return replace(completion, text=text, finish=finish, error=error, thought=thought, reply=reply)
+
+
+def _without_answer(completion: Completion, thought: str, finish: Finish) -> str:
+    """Say why there is a thought and no text."""
+    tokens = "" if completion.tokens_out is None else f", {completion.tokens_out:,} tokens"
+    length = f"its thought ({len(thought.split()):,} words{tokens})"
+    if finish is Finish.CUT_OFF:
+        return f"it was cut off within {length}: raise max_tokens"
+    return f"it ended within {length} and gave no answer: max_tokens may be too small, or its server reads it wrongly"
 
 
 class Model(Protocol):

@@ -9,8 +9,10 @@ So no text can end its turn and begin another. A dialogue without such a text is
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
+from mapd import thoughts
 from mapd.errors import BadInput
 from mapd.models.base import Message
 from mapd.models.sandbox import in_a_line
@@ -64,13 +66,18 @@ def encode_text(text: str, tokenizer: Any, *, special: bool = False) -> list[int
 
 
 def decode(ids: Sequence[int], tokenizer: Any) -> str:
-    """Return the text of an answer's ids.
+    """Return the text of an answer's ids, without special tokens but those around a thought.
 
     Raises: BadInput where the tokenizer fails over them.
     """
+    tags = thoughts.tags_among(tokenizer.all_special_tokens)
+    named = dict(zip(tokenizer.convert_tokens_to_ids(tags), tags, strict=True)) if tags else {}
     with _telling_panics():
-        text: str = tokenizer.decode(ids, skip_special_tokens=True)
-    return text.strip()
+        pieces = (
+            named.get(id_, "") if id_ in named else tokenizer.decode(list(run), skip_special_tokens=True)
+            for id_, run in groupby(ids, key=lambda id_: id_ if id_ in named else None)
+        )
+        return "".join(pieces).strip()
 
 
 @contextmanager

@@ -31,9 +31,10 @@ from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GgufConfig
 
+from mapd import thoughts
 from mapd.errors import BadInput
 from mapd.models import dialogue, weights
-from mapd.models.base import Completion, Finish, Request, Sampling
+from mapd.models.base import Completion, Finish, Request, Sampling, split_thought
 from mapd.models.sandbox import Template, in_a_line
 
 CONVERTED_BYTES = 700 << 20  # 538 MB of fp32 weights, the tokenizer, and some room
@@ -197,6 +198,7 @@ class _Row:
     request: Request
     prompt: list[int]
     draw: random.Random
+    opening: str = ""  # the tag of a thought that the chat template has opened
     answer: list[int] = field(default_factory=list)
     ended: bool = False  # by its own end token
     seconds: float = 0.0
@@ -214,6 +216,7 @@ class LocalModel:
         self.batch_size = batch_size
         self._model = _quick(model.merge_and_unload() if isinstance(model, PeftModel) else model)
         self._tokenizer = tokenizer
+        self.thinks = thoughts.are_in(str(tokenizer.chat_template))
         ends = self._model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = {tokenizer.eos_token_id, *(end for end in ends if isinstance(end, int))}
@@ -249,7 +252,7 @@ class LocalModel:
                 prompt = dialogue.encode(text, self._tokenizer, marks)
                 seed = request.sampling.seed
                 draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
-                arriving.put_nowait(_Row(request, prompt, draw))
+                arriving.put_nowait(_Row(request, prompt, draw, thoughts.opening(text)))
         finally:
             arriving.put_nowait(None)
 
@@ -262,16 +265,17 @@ class LocalModel:
         return [self._completion(row) for row in rows]
 
     def _completion(self, row: _Row) -> Completion:
-        text = dialogue.decode(row.answer, self._tokenizer)
-        finish = Finish.CUT_OFF if not row.ended else Finish.OK if text else Finish.EMPTY
-        return Completion(
+        answer = dialogue.decode(row.answer, self._tokenizer)
+        finish = Finish.CUT_OFF if not row.ended else Finish.OK if answer else Finish.EMPTY
+        completion = Completion(
             key=row.request.key,
-            text=text,
+            text=row.opening + answer,
             finish=finish,
             tokens_in=len(row.prompt),
             tokens_out=len(row.answer),
             latency_s=row.seconds,
         )
+        return split_thought(completion)
 
     @torch.inference_mode()
     def _decode(self, rows: Sequence[_Row]) -> None:

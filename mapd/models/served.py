@@ -31,7 +31,7 @@ from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from mapd.models import forms
-from mapd.models.base import Completion, Fault, Finish, Limits, Request
+from mapd.models.base import Completion, Fault, Finish, Limits, Request, split_thought
 from mapd.models.refusals import Refusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
@@ -216,7 +216,8 @@ class ServedModel(ABC):
             gate.shut()
         gate.free.set()
         counts = (call.tokens_in, call.tokens_out, call.latency_s, reply.thought or None, reply.fault)
-        return self._without_secrets(Completion(request.key, reply.text, reply.finish, reply.error, *counts))
+        completion = Completion(request.key, reply.text, reply.finish, reply.error, *counts)
+        return self._without_secrets(split_thought(completion))
 
     def _failed(self, call: _Call, error: CallFault) -> Reply:
         """Return what a call's last fault comes to, and note whether every further call will meet it."""
@@ -363,7 +364,8 @@ class ServedModel(ABC):
         """Return it without the key and the headers' values: a server may send them back, and they end here."""
         error = completion.error and " ".join(self._hide(completion.error, 1).split())[:LONGEST_ERROR]
         thought = completion.thought and self._hide(completion.thought)
-        return replace(completion, text=self._hide(completion.text), thought=thought, error=error)
+        reply = completion.reply and self._hide(completion.reply)
+        return replace(completion, text=self._hide(completion.text), error=error, thought=thought, reply=reply)
 
     def _hide(self, text: str, shortest: int = SHORTEST_SECRET) -> str:
         for secret in (self._key, *self.headers.values()):

@@ -24,6 +24,8 @@ from mapd.store import tables as t
 from mapd.store.snapshots import check as check_snapshot
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
+CUT_OFF = "cut_off"  # the word of models.base.Finish
+
 
 @dataclass(frozen=True, slots=True)
 class ExamInfo:
@@ -70,7 +72,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An attempt as recorded: its own answer and outcome, and our reading beside it."""
+    """An attempt as recorded: its own answer and outcome, and our reading beside it.
+
+    `finish`: how the response ended, None where the source of an import doesn't say.
+    """
 
     id: int
     uid: str
@@ -81,6 +86,14 @@ class Response:
     outcome: str
     our_answer: str | None
     our_outcome: str
+    finish: str | None = None
+    tokens_out: int | None = None
+    thought: str | None = None  # where it was asked for
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the response ran into its exam's max_tokens."""
+        return self.finish == CUT_OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,7 @@ class Vote:
     raw: str | None = None
     saw_gold: bool = True
     text: str = ""
+    thought: str | None = None  # where it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +125,7 @@ class Text:
     text: str
     repairs_id: int | None
     votes: tuple[Vote, ...]
+    thought: str | None = None  # where it was asked for
 
     @property
     def by(self) -> str:
@@ -321,13 +336,16 @@ def judges(session: Session) -> list[str]:
 Only = Sequence[int] | None  # these questions alone, by id
 
 
-def material(session: Session, exam_id: int, only: Only = None) -> Material:
-    """Questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
+def material(session: Session, exam_id: int, only: Only = None, *, thoughts: bool = False) -> Material:
+    """Questions, attempts, explanations and votes of one exam, in the order of the set's questions.
+
+    `thoughts`: with what thinking models wrote before, which nothing is decided by and which is far longer.
+    """
     info = exam(session, exam_id)
-    texts = _texts(session, exam_id, only)
+    texts = _texts(session, exam_id, only, thoughts=thoughts)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
     all_places = places(session)
-    items, taken = questions(session, exam_id, only), attempts(session, exam_id, only)
+    items, taken = questions(session, exam_id, only), attempts(session, exam_id, only, thoughts=thoughts)
     return Material(info, items, taken, texts, tuple(name for name in all_places if name in voices), all_places)
 
 
@@ -377,18 +395,47 @@ def _item(q: t.Question) -> Item:
     )
 
 
-def attempts(session: Session, exam_id: int, only: Only = None) -> tuple[Response, ...]:
+def attempts(session: Session, exam_id: int, only: Only = None, *, thoughts: bool = False) -> tuple[Response, ...]:
     """The exam's attempts, in the order of its questions."""
     query = (
         select(t.Attempt)
+        .options(sa.orm.defer(t.Attempt.thought))  # type: ignore[arg-type]
         .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
         .where(_asked(exam_id, only))
         .order_by(col(t.Question.position), col(t.Attempt.sample))
     )
+    rows = session.exec(query).all()
+    thought = attempt_thoughts(session, [identity(a) for a in rows]) if thoughts else {}
     return tuple(
-        Response(identity(a), a.uid, a.question_id, a.sample, a.text, a.answer, a.outcome, a.our_answer, a.our_outcome)
-        for a in session.exec(query).all()
+        Response(
+            id=identity(a),
+            uid=a.uid,
+            question_id=a.question_id,
+            sample=a.sample,
+            text=a.text,
+            answer=a.answer,
+            outcome=a.outcome,
+            our_answer=a.our_answer,
+            our_outcome=a.our_outcome,
+            finish=a.finish,
+            tokens_out=a.tokens_out,
+            thought=thought.get(identity(a)),
+        )
+        for a in rows
     )
+
+
+def attempt_thoughts(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """What a thinking student wrote before its responses, by attempt; those without a thought are absent."""
+    return _thoughts(session, t.Attempt, ids)
+
+
+def _thoughts(
+    session: Session, table: type[t.Attempt | t.Explanation | t.Review], ids: Sequence[int], at_once: int = 500
+) -> dict[int, str]:
+    query = sa.select(col(table.id), col(table.thought)).where(col(table.thought).is_not(None))
+    blocks = (ids[start : start + at_once] for start in range(0, len(ids), at_once))
+    return {id_: thought for block in blocks for id_, thought in session.execute(query.where(col(table.id).in_(block)))}
 
 
 def _of_exam(exam_id: int, only: Only = None) -> sa.ColumnElement[bool]:
@@ -407,14 +454,17 @@ def _counts(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
     return (col(teacher_id) + 0).in_(named.union_all(people))
 
 
-def _texts(session: Session, exam_id: int, only: Only) -> tuple[Text, ...]:
-    votes = _votes(session, exam_id, only)
+def _texts(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> tuple[Text, ...]:
+    votes = _votes(session, exam_id, only, thoughts=thoughts)
     query = (
         select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
+        .options(sa.orm.defer(t.Explanation.thought))  # type: ignore[arg-type]
         .join(t.Teacher, col(t.Explanation.author_id) == t.Teacher.id)
         .where(_of_exam(exam_id, only))
         .order_by(col(t.Explanation.question_id), col(t.Explanation.author_id), col(t.Explanation.id))
     )
+    rows = session.exec(query).all()
+    thought = _thoughts(session, t.Explanation, [identity(row[0]) for row in rows]) if thoughts else {}
     return tuple(
         Text(
             id=identity(x),
@@ -429,22 +479,27 @@ def _texts(session: Session, exam_id: int, only: Only) -> tuple[Text, ...]:
             text=x.text,
             repairs_id=x.repairs_id,
             votes=tuple(votes[identity(x)]),
+            thought=thought.get(identity(x)),
         )
-        for x, name, kind, simulated in session.exec(query).all()
+        for x, name, kind, simulated in rows
     )
 
 
-def _votes(session: Session, exam_id: int, only: Only) -> dict[int, list[Vote]]:
+def _votes(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> dict[int, list[Vote]]:
     query = (
         select(t.Review, t.Teacher.name)
+        .options(sa.orm.defer(t.Review.thought))  # type: ignore[arg-type]
         .join(t.Teacher, col(t.Review.reviewer_id) == t.Teacher.id)
         .join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
         .where(_of_exam(exam_id, only), _counts(t.Review.reviewer_id, exam_id))
         .order_by(col(t.Review.reviewer_id), col(t.Review.sample))
     )
+    rows = session.exec(query).all()
+    thought = _thoughts(session, t.Review, [identity(r) for r, _ in rows]) if thoughts else {}
     votes: dict[int, list[Vote]] = defaultdict(list)
-    for r, reviewer in session.exec(query).all():
-        votes[r.explanation_id].append(Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text))
+    for r, reviewer in rows:
+        vote = Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text, thought.get(identity(r)))
+        votes[r.explanation_id].append(vote)
     return votes
 
 

@@ -211,6 +211,8 @@ class Teacher(Travelling, table=True):
     sampling: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     limits: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     price: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    # What a key of the ledger holds as max_tokens; none of a teacher that came since it holds none (committee/plan.py)
+    keyed_max_tokens: int | None = None
     # What its server refused and takes instead, learned from its first refusal: {"max_tokens": "max_completion_tokens"}
     learned: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict), sa_column_kwargs=STAYS)
     # Further headers, by the names of the variables that hold their values: {"x-team": "MAPD_TEAM"}
@@ -438,6 +440,7 @@ class Worker(Row, table=True):
 class Call(Travelling, table=True):
     """The ledger: one row a try. At most one try of a key is ok; `reply` is what came back, word for word.
 
+    `thought` is the part of the reply that was split off its text, and what its endpoint gave apart from it.
     `exam_id` is the exam that the call was made, and paid, for. A reply that came with an archive answers no call here.
     """
 
@@ -451,7 +454,7 @@ class Call(Travelling, table=True):
     exam_id: int | None = Field(default=None, foreign_key="exam.id", index=True)
     model: str
     reply: str = ""
-    thought: str | None = None  # what its endpoint gave apart from the reply
+    thought: str | None = None
     error: str | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None

@@ -151,6 +151,7 @@ def ask_again(exam: str) -> None:
             exam=exam,
             teachers=again.teachers,
             samples=again.samples,
+            cut_off=again.cut_off,
             concurrency=again.concurrency,
             budget=again.budget,
             unknown_price=agreed,

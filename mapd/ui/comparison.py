@@ -16,7 +16,7 @@ from mapd.ui.attempts import Shown
 from mapd.ui.figures import Cell, Html
 from mapd.ui.loaded import load_material
 
-HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "majority")
+HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "cut off", "majority")
 FIRST = Change.FIXED
 
 
@@ -54,8 +54,9 @@ def latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
     """Of exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
     for after in exams:
         alike = [e for e in exams if (e.question_set, e.split) == (after.question_set, after.split)]
-        if len(alike) > 1 and after is not alike[-1]:
-            return alike[-1], after
+        others = [e for e in alike if e.student != after.student] or alike  # an exam asked again is its own student's
+        if len(alike) > 1 and after is not others[-1]:
+            return others[-1], after
     return None
 
 
@@ -88,14 +89,20 @@ def _compared(
         return results.compare(results.load(session, before), results.load(session, after))
 
 
+def warn(told: Results) -> None:
+    """Say aloud where the two exams weren't asked alike."""
+    if told.asked_otherwise:
+        text.complain(results.asked_otherwise(told))
+
+
 def table(told: Results) -> None:
     """Before and after, in all and by family."""
     rows = [_row("all", told.overall)] if len(told.by_family) > 1 else []
     rows += [_row(name.replace("_", " "), result) for name, result in told.by_family.items()]
     st.html(figures.table(HEADER, rows))
     st.caption(
-        "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · no answer: before → after · "
-        "majority: always giving the family's most common gold answer"
+        "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · "
+        "no answer, cut off: before → after · majority: always giving the family's most common gold answer"
     )
 
 
@@ -109,6 +116,7 @@ def _row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
         change,
         _p(result.mcnemar_p),
         f"{before.no_answer:,} → {after.no_answer:,}",
+        f"{before.cut_off:,} → {after.cut_off:,}",
         f"{result.majority:.1%}",
     )
 

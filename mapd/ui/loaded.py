@@ -51,7 +51,8 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
     """
     asked = sorted(set(questions))
     with db.reading(engine()) as session:
-        material, judgements = queries.material(session, exam_id, asked), queries.judgements(session, exam_id, asked)
+        material = queries.material(session, exam_id, asked, thoughts=True)
+        judgements = queries.judgements(session, exam_id, asked)
         held = session.get_one(t.StandingExam, exam_id)
         offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
         policy = policy or policies.exam_policy(session, material.exam)

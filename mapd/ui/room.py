@@ -45,7 +45,11 @@ def ask(mistake: Mistake, x: Explained) -> None:
     """What the room sees: the question, the student's answer, and a worked solution by somebody."""
     left, right = st.columns((4, 5), gap="medium")
     with left, st.container(border=True, key="mapd_room_question"):
-        st.html(cards.question(mistake, worked=False) + cards.labelled("the student") + cards.response(mistake))
+        st.html(
+            cards.question(mistake, worked=False)
+            + cards.labelled("the student")
+            + cards.response(mistake, covered=False)
+        )
     with right, st.container(border=True, key="mapd_room_text"):
         with st.container(key="mapd_room_head", horizontal=True, vertical_alignment="center", gap="small"):
             st.html(cards.labelled("accept this solution?"))

@@ -1,6 +1,8 @@
 """The forms that start work: each says what it will do, and how long it may take, before its button is pressed."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import streamlit as st
 from sqlmodel import col, func, select
@@ -14,6 +16,7 @@ from mapd.store import tables as t
 from mapd.ui import acting, current, money, text, times, working
 from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
 
+MOST_TOKENS = 100_000  # of an answer
 SPLITS = {  # what each is for
     "train": "train: its mistakes are taught",
     "dev": "dev: students are compared on it",
@@ -32,17 +35,46 @@ def exam(*, opened: bool) -> None:
         student = left.selectbox("Student", names, format_func=text.one_line, key="exam_student")
         chosen = middle.selectbox("Questions", list(sets), format_func=text.one_line, key="exam_questions")
         split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
-        purpose = None
-        if split == "test":
-            purpose = st.text_input("What is the test split opened for?", key="exam_purpose").strip() or None
-            if purpose is None:
-                st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
-                return
+        how = _asked_how()
+        opening = purpose("exam_purpose") if split == "test" else None
+        if split == "test" and opening is None:
+            return
         working.offer(
-            lambda: Exam(student=student, questions=chosen, split=split, open_test=purpose),
+            lambda: Exam(student=student, questions=chosen, split=split, open_test=opening, **how),
             "Start the exam",
             "start_exam",
         )
+
+
+def _asked_how() -> dict[str, Any]:
+    """How long an answer may be, how it is drawn, and how many there are to a question."""
+    places = st.columns(5)
+    tokens = places[0].number_input(
+        "Tokens of an answer",
+        1,
+        MOST_TOKENS,
+        None,
+        placeholder="as its task needs",
+        key="exam_tokens",
+        help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
+        "thinks before it answers.",
+    )
+    temperature = places[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
+    is_greedy = temperature == 0
+    top_p = places[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
+    samples = places[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
+    seed = places[4].number_input("Seed", 0, 2**31 - 1, 0, key="exam_seed", disabled=is_greedy)
+    longest = None if tokens is None else int(tokens)
+    drawn = {} if is_greedy else {"top_p": float(top_p), "samples": int(samples), "seed": int(seed)}
+    return {"max_tokens": longest, "temperature": float(temperature)} | drawn
+
+
+def purpose(key: str) -> str | None:
+    """Return what the sealed test split is opened for; None where that is still to be said."""
+    said = st.text_input("What is the test split opened for?", key=key).strip() or None
+    if said is None:
+        st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+    return said
 
 
 def _students() -> list[str]:
@@ -102,9 +134,9 @@ def collect(curated: Curated, *, opened: bool) -> None:
         if not names:
             st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
             return
-        exam, asked = curated.exam.uid, tuple(names)
+        exam, asked, cut_off = curated.exam.uid, tuple(names), _sends_cut_off(curated)
         with db.reading(current.engine()) as session:
-            estimate = committee.estimate(session, exam, asked, samples)
+            estimate = committee.estimate(session, exam, asked, samples, cut_off=cut_off)
         money.show(estimate)
         if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
             working.offer(
@@ -112,6 +144,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
                     exam=exam,
                     teachers=asked,
                     samples=samples,
+                    cut_off=cut_off,
                     concurrency=at_once,
                     budget=budget,
                     unknown_price=agreed,
@@ -119,6 +152,19 @@ def collect(curated: Curated, *, opened: bool) -> None:
                 "Ask them",
                 "start_collect",
             )
+
+
+def _sends_cut_off(curated: Curated) -> bool:
+    """Whether responses that were cut off are sent, too; asked only where there are some."""
+    count = sum(m.attempt.is_cut_off for m in curated.mistakes)
+    if not count:
+        return False
+    return st.checkbox(
+        f"Send the {count:,} cut-off attempts, too",
+        key="collect_cut_off",
+        help="They ran into the exam's longest answer, so they may be no mistakes. The exam page asks them again with "
+        "more tokens.",
+    )
 
 
 def finetune(*, opened: bool) -> None:
@@ -163,6 +209,8 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
         rows = students.listed(session)
         names = {row.id: row.name for row in rows}
     sat = {(e.student, e.question_set, e.split) for e in exams}
+    with db.reading(current.engine()) as session:
+        how = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
     for row in rows:
         parent = names.get(row.parent_id)
         for before in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
@@ -174,8 +222,8 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
                     f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
                     f"{text.escape(text.one_line(before.student, 60))} sat before."
                 )
-                again = Exam(student=row.name, questions=before.question_set, split=before.split)
-                working.offer(lambda work=again: work, "Examine it again", f"again_{row.uid}")  # type: ignore[misc]
+                again = partial(Exam.like, how[before.id], questions=before.question_set, student=row.name)
+                working.offer(again, "Examine it again", f"again_{row.uid}")
 
 
 def demo(*, opened: bool) -> None:

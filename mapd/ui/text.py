@@ -69,6 +69,15 @@ def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = 
     return f'<div class="mapd-text" dir="auto">{body}{more}</div>'
 
 
+def thought_html(thought: str | None, max_chars: int | None = None) -> str:
+    """A model's thought as HTML, folded and marked as what it is; nothing where there is none."""
+    if not thought:
+        return ""
+    summary = f"thought, {len(thought.split()):,} words: not graded, not taught"
+    body = foreign_html(thought, max_chars=max_chars)
+    return f'<details class="mapd-thought"><summary>{summary}</summary>{body}</details>'
+
+
 def _cut(text: str, chars: int) -> str:
     """The beginning of a text up to the end of a word; the whole of it where only some letters would be left out."""
     if len(text) <= chars + SLACK:

@@ -12,7 +12,7 @@ from mapd.curation.suspicion import suspicion
 from mapd.store.queries import Item, JudgementRow, Text, Vote
 from mapd.ui import times
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip, word_of
-from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line
+from mapd.ui.text import Mark, escape, foreign_html, gold_html, one_line, thought_html
 from mapd.verdicts import ADJUDICATOR, ANYTHING, VERDICT, Act, Judged, heard, in_force
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
@@ -91,7 +91,7 @@ def answered(mistake: Mistake, *, covered: bool) -> str:
     if (answer := mistake.show(mistake.answer)) is None:
         limit = name_limit(mistake.attempt.text)
         why = f' <span class="mapd-note">{limit}</span>' if limit else ""
-        return f"{labelled('student')} {chip('no_answer')}{why}"
+        return f"{labelled('student')} {chip('no_answer')}{_cut_off(mistake)}{why}"
     look = LOOKS["incorrect"]
     read = (
         ""
@@ -106,13 +106,18 @@ def answered(mistake: Mistake, *, covered: bool) -> str:
         f'{labelled("student")} <b class="mapd-answer">{escape(one_line(answer, 40))}</b> '
         f'<span class="mapd-sign" style="--c:{look.colour}" role="img" aria-label="wrong" '
         f'title="not the gold answer">{look.sign}</span>'
-        f"{read}{doubt}"
+        f"{_cut_off(mistake)}{read}{doubt}"
     )
 
 
-def response(mistake: Mistake) -> str:
-    """The student's response."""
-    body = foreign_html(mistake.attempt.text, max_chars=LONGEST)
+def _cut_off(mistake: Mistake) -> str:
+    return chip("cut_off") if mistake.attempt.is_cut_off else ""
+
+
+def response(mistake: Mistake, *, covered: bool) -> str:
+    """The student's response; `covered`, without the thought before it, which may tell more."""
+    thought = "" if covered else thought_html(mistake.attempt.thought, LONGEST)
+    body = thought + foreign_html(mistake.attempt.text, max_chars=LONGEST)
     return f'<div class="mapd-scroll mapd-response" tabindex="0">{body}</div>'
 
 
@@ -211,7 +216,9 @@ def body(x: Explained, *, covered: bool) -> str:
     """The text itself, and unless it is `covered` what is marked in it, with a line that says by whom."""
     false, named = ([], []) if covered else (_false(x), _named(x))
     marks = false + [mark for mark, _ in named]
-    text = f'<div class="mapd-scroll mapd-focus" tabindex="0">{foreign_html(x.text.text, marks, LONGEST)}</div>'
+    thought = "" if covered else thought_html(x.text.thought, LONGEST)
+    whole = thought + foreign_html(x.text.text, marks, LONGEST)
+    text = f'<div class="mapd-scroll mapd-focus" tabindex="0">{whole}</div>'
     who = ", ".join(dict.fromkeys(reviewer for _, reviewer in named))
     legend = [f'<span><mark class="mapd-mark">{FALSE}</mark> found by the checks</span>'] if false else []
     legend += [f'<span><mark class="mapd-named">first wrong step</mark> named by {escape(who)}</span>'] if named else []
@@ -255,11 +262,12 @@ def votes(x: Explained, curated: Curated) -> str:
     valid = counted(x.text.votes)
     lines = "".join(f"<span>{_vote(v, v in valid, x, curated)}</span>" for v in x.text.votes)
     said = "".join(
-        f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>{foreign_html(v.text, max_chars=LONGEST)}".join(
+        f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>"
+        f"{thought_html(v.thought, LONGEST)}{foreign_html(v.text, max_chars=LONGEST)}".join(
             ('<details class="mapd-fold">', "</details>")
         )
         for v in x.text.votes
-        if v.text
+        if v.text or v.thought
     )
     return f'<div class="mapd-checks">{labelled("reviews")}{lines}</div>{said}'
 

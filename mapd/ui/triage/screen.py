@@ -146,7 +146,7 @@ def mistake(scene: Scene) -> None:
             st.html(cards.answered(scene.mistake, covered=bool(scene.hidden)))
             _about_attempt(scene)
         _disagreement(scene, scene.attempt)
-        st.html(cards.response(scene.mistake))
+        st.html(cards.response(scene.mistake, covered=bool(scene.hidden)))
     with st.container(border=True, key="mapd_triage_texts", gap=None):
         _texts(scene)
 
