@@ -286,14 +286,14 @@ def test_bad_input_is_one_line_and_changes_nothing(mapd: Mapd, imported: str, tm
     fails(mapd(*words, no_gold), 1, "row 1 gold_answer: missing", "nothing was imported")
     fails(mapd("curate", "show", "--exam", "never", "--json"), 1, "unknown exam: never", "pens")
     fails(mapd("curate", "show", "--exam", imported, "--policy", "lax"), 1, "unknown policy: lax; one of paper, strict")
-    fails(mapd("curate", "show", "--exam", imported, "--threshold", 6), 1, "between 0 and 5, not at 6")
+    fails(mapd("curate", "show", "--exam", imported, "--threshold", 6), 2, "less than or equal to 5")
     fails(mapd("curate", "snapshot", "--exam", imported, "--threshold", 5), 1, "an empty snapshot is refused")
     judge = ("judge", "rationale", "nothing", "--by", "ann", "--decision")
     fails(mapd(*judge, "accept"), 1, "unknown rationale: nothing")
-    fails(mapd(*judge, "like"), 1, "like")
+    fails(mapd(*judge, "like"), 2, "like")
     fails(
         mapd("judge", "exam", "1", "--by", "ann", "--decision", "accept"),
-        1,
+        2,
         "rationale, feedback, attempt, question, not exam",
     )
     fails(
@@ -302,7 +302,7 @@ def test_bad_input_is_one_line_and_changes_nothing(mapd: Mapd, imported: str, tm
         "ugly",
         "wrong_answer",
     )
-    fails(mapd("judge", "rationale", 1, "--by", " ", "--decision", "accept"), 1, "1 to 254 characters")
+    fails(mapd("judge", "rationale", 1, "--by", " ", "--decision", "accept"), 2, "1 to 254 characters")
     assert mapd("curate", "show", "--exam", imported, "--items", "--json").out == before
 
 

@@ -15,7 +15,7 @@ from mapd.exchange import archive
 from mapd.exchange.archive import Contents, Staging
 from mapd.settings import Settings
 
-archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file, without weights: out, a look, in.")
+archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file: export, look into it, import.")
 
 ArchiveFile = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, such as project.zip.")]
 Count = Annotated[

@@ -17,7 +17,7 @@ from mapd.store import queries
 
 
 def import_attempts(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON Lines, or samples_….jsonl of lm-eval.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON Lines, or samples_….jsonl of lm-eval.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
     split: Annotated[str | None, typer.Option(help="train, dev or test, where the answers are of several.")] = None,
     student: Annotated[str | None, typer.Option(metavar="NAME", help="By default from the rows or the file.")] = None,
@@ -26,7 +26,7 @@ def import_attempts(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import answers that a model gave elsewhere as an exam, graded here. The same content again is the same exam."""
+    """Import a model's answers as an exam, graded here. The same content again is the same exam."""
     if split is not None:
         one_of("--split", split, SPLITS)
     tables = [table for path in paths for table in sources.read_path(path)]
@@ -59,7 +59,7 @@ def export_attempts(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Is written as JSON Lines.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write an exam's answers to a file, which `mapd import attempts` reads."""
+    """Write an exam's answers to a file. `mapd import attempts` reads it."""
     with reading() as session:
         rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
     try:

@@ -19,10 +19,12 @@ from mapd.store import queries
 from mapd.verdicts import Policy
 
 importing = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
-curating = typer.Typer(no_args_is_help=True, help="The curated set: look at it, freeze it.")
+curating = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
-Threshold = Annotated[float | None, typer.Option(help="Accept where the mean is strictly greater.")]
+Threshold = Annotated[
+    float | None, typer.Option(min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5.")
+]
 
 
 @importing.command("authors")
@@ -120,7 +122,7 @@ def curate_snapshot(
     threshold: Threshold = None,
     seed: Annotated[int, typer.Option(help="Draws one rationale and one feedback a mistake.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="A pair for every accepted rationale.")] = False,
-    pairs: Annotated[int | None, typer.Option(help="So many of the pairs, drawn with the seed.")] = None,
+    pairs: Annotated[int | None, typer.Option(min=1, help="So many of the pairs, drawn with the seed.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:

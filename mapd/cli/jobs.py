@@ -30,7 +30,7 @@ from mapd.store import tables as t
 Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a job for the worker, and return at once.")]
 JobRef = Annotated[str, typer.Argument(help="The job's uid, or the beginning of it.")]
 WORK_WAITS_S = 600.0  # for a database that is away; a job waits as long as it takes
-handling = typer.Typer(no_args_is_help=True, help="The jobs: watch, cancel and resume them.")
+handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
 def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
@@ -120,7 +120,7 @@ def list_jobs(as_json: AsJson = False) -> None:
 
 @handling.command("show")
 def show_job(ref: JobRef, as_json: AsJson = False) -> None:
-    """Show a job: how far it is, what came of it, the last lines of its log."""
+    """Show how far a job is, what came of it, and the end of its log."""
     with reading() as session:
         job = jobs.get(session, ref)
         log = job.log.splitlines() if as_json else [_log_line(*line) for line in jobs.log_lines(job)]
@@ -140,7 +140,7 @@ def cancel_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> N
 
 @handling.command("resume")
 def resume_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Queue a cancelled, failed or silent job again: it does what is missing."""
+    """Queue a cancelled, failed or silent job again. It does what is missing."""
     _change(jobs.resume, ref, by, as_json)
 
 

@@ -12,7 +12,7 @@ from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading,
 from mapd.curation import bulk, judging, policies, repairing, standing
 from mapd.curation.curated import Explained
 from mapd.curation.judging import Circumstances, Target
-from mapd.errors import BadInput
+from mapd.errors import BadInput, BadUsage
 from mapd.people import owner
 from mapd.store import listing, queries
 from mapd.store import tables as t
@@ -44,7 +44,7 @@ def judge(
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Have the last word where people disagree.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decide on an explanation, a student's answer or a question. A judgement stands whatever the threshold.
+    """Decide on an explanation, an answer or a question. A judgement stands whatever the threshold.
 
     Rejecting an attempt says that it is not a mistake, rejecting a question takes it out of the curated set.
     """
@@ -77,7 +77,7 @@ def repair(
     by: JudgeName,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a corrected copy of one explanation as a text of your own; the old one is rejected. One undo undoes it."""
+    """Keep a corrected copy of a text, and reject the old one. One undo takes both back."""
     one_of("KIND", kind, KINDS)
     words = written(file)
     with writing() as session:
@@ -118,9 +118,9 @@ def judge_all(
     if people is not None:
         one_of("--people", people, listing.PEOPLE)
     if len(words) > listing.LONGEST_SEARCH:
-        raise BadInput(f"--words takes at most {listing.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
+        raise BadUsage(f"--words takes at most {listing.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
     if words and not listing.phrases_of(words):
-        raise BadInput(f"--words looks for words, and there is none in: {words}")
+        raise BadUsage(f"--words looks for words, and there is none in: {words}")
     with reading() as session:
         info = queries.exam(session, exam)
         voices = queries.voices(session, info.id)
@@ -145,12 +145,12 @@ def judge_all(
 
 
 def undo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
-    """Take back your latest act in an exam: one judgement, a bulk one, or a repair."""
+    """Take back your latest act in an exam. It is a judgement, a bulk one, or a repair."""
     _back(exam, by, as_json, redo=False)
 
 
 def redo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
-    """Bring back what an undo took back, as often as you undid and did nothing new since."""
+    """Bring back what an undo took back. It goes as often as you undid and did nothing new since."""
     _back(exam, by, as_json, redo=True)
 
 

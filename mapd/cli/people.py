@@ -15,7 +15,7 @@ sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their 
 
 @sharing_out.command("show")
 def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
-    """Show each person's record: how much, how fast, how far with the adjudicator and with each other."""
+    """Show who judged how much, how fast, and how far they agree."""
     with reading() as session:
         info = queries.exam(session, exam)
         curated = judging.curated_set(session, info.id)
@@ -67,10 +67,14 @@ def _pair(pair: Pair) -> dict[str, Any]:
 @sharing_out.command("want")
 def want(
     exam: ExamRef,
-    judgements: Annotated[int | None, typer.Option(help="By so many people each text is to be judged.")] = None,
-    practice: Annotated[int | None, typer.Option(help="Explained texts before a person's first; 0: none.")] = None,
-    check_every: Annotated[int | None, typer.Option(help="A hidden check after so many texts; 0: never.")] = None,
-    repeat_every: Annotated[int | None, typer.Option(help="An own text again after so many; 0: never.")] = None,
+    judgements: Annotated[int | None, typer.Option(min=1, help="By so many people each text is to be judged.")] = None,
+    practice: Annotated[
+        int | None, typer.Option(min=0, help="Explained texts before a person's first; 0: none.")
+    ] = None,
+    check_every: Annotated[
+        int | None, typer.Option(min=0, help="A hidden check after so many texts; 0: never.")
+    ] = None,
+    repeat_every: Annotated[int | None, typer.Option(min=0, help="An own text again after so many; 0: never.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:

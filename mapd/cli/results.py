@@ -17,7 +17,7 @@ def compare(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two exams question by question: what got better, what got worse, and whether it may be luck."""
+    """Compare two exams, before and after, question by question."""
     with reading() as session:
         told = results.compare(results.load(session, before), results.load(session, after))
     uids = {change.name.lower(): list(found) for change, found in told.changes.items()}
