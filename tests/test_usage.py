@@ -101,6 +101,8 @@ def test_an_unknown_command_is_one_line_and_none_the_help(run: Mapd, path: tuple
         "judge rationale 1 --decision like --by ann",
         "judge-all --exam 1 --decision skip --by ann",
         "judge-all --exam 1 --decision accept --verdict maybe --by ann",
+        "judge question 1 --decision correct --by ann",
+        "judge rationale 1 --decision accept --reason false_step --by ann",
         "people want --exam 1 --judgements 0",
         "finetune --snapshot x --alpha 2",
         "finetune --snapshot x --epochs 0",

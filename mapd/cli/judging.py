@@ -8,7 +8,7 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import State
-from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading, show, writing, written
+from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading, show, usage, writing, written
 from mapd.curation import bulk, judging, policies, repairing, standing
 from mapd.curation.curated import Explained
 from mapd.curation.judging import Circumstances, Target
@@ -50,6 +50,8 @@ def judge(
     """
     act = Act(one_of("--decision", decision, list(Act)))
     one_of("KIND", kind, judging.TABLES)
+    with usage():
+        judging.check_decision(kind, act, reason, note, value)
     with writing() as session:
         row = queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
         before, where = _told(session, row)
@@ -112,6 +114,8 @@ def judge_all(
 ) -> None:
     """Judge all texts that fit, as one act that one undo takes back. Filters as on the browse page."""
     act = Act(one_of("--decision", decision, ("accept", "reject")))
+    with usage():
+        judging.check_decision(one_of("--kind", kind, KINDS), act, reason, note, None)
     asked = {name: state for name, state in (("gold", gold), ("equations", equations), ("work", work)) if state}
     if verdict is not None:
         one_of("--verdict", verdict, list(Verdict))
@@ -125,7 +129,7 @@ def judge_all(
         info = queries.exam(session, exam)
         voices = queries.voices(session, info.id)
         wanted = Wanted(
-            show=Show.RATIONALES if one_of("--kind", kind, KINDS) == "rationale" else Show.FEEDBACK,
+            show=Show.RATIONALES if kind == "rationale" else Show.FEEDBACK,
             author_id=None if teacher is None else voices[one_of("--teacher", teacher, voices)],
             verdict=verdict,
             checks={CHECKS[name].value: one_of(f"--{name}", state, list(State)) for name, state in asked.items()},

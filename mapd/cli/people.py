@@ -64,17 +64,20 @@ def _pair(pair: Pair) -> dict[str, Any]:
     return {"people": [pair.one, pair.other], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
 
 
+def _number(column: str, help: str) -> Any:
+    low, high, _ = sharing.NUMBERS[column]
+    return typer.Option(min=low, max=high, help=help)
+
+
 @sharing_out.command("want")
 def want(
     exam: ExamRef,
-    judgements: Annotated[int | None, typer.Option(min=1, help="By so many people each text is to be judged.")] = None,
-    practice: Annotated[
-        int | None, typer.Option(min=0, help="Explained texts before a person's first; 0: none.")
+    judgements: Annotated[
+        int | None, _number("judgements_wanted", "By so many people each text is to be judged.")
     ] = None,
-    check_every: Annotated[
-        int | None, typer.Option(min=0, help="A hidden check after so many texts; 0: never.")
-    ] = None,
-    repeat_every: Annotated[int | None, typer.Option(min=0, help="An own text again after so many; 0: never.")] = None,
+    practice: Annotated[int | None, _number("practice", "Explained texts before a person's first; 0: none.")] = None,
+    check_every: Annotated[int | None, _number("check_every", "A hidden check after so many texts; 0: never.")] = None,
+    repeat_every: Annotated[int | None, _number("repeat_every", "An own text again after so many; 0: never.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
