@@ -9,9 +9,9 @@ from rich.progress import Progress
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, names_of, person_of, reading, show, writing
 from mapd.curation import judging, policies, snapshots
-from mapd.curation.curated import Curated, Explained, Mistake, summary
+from mapd.curation.curated import Curated, Explained, Mistake, narrow, summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
 from mapd.settings import Settings
@@ -24,6 +24,10 @@ curating = typer.Typer(no_args_is_help=True, help="The curated set: count it, fr
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
 Threshold = Annotated[
     float | None, typer.Option(min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5.")
+]
+
+Teachers = Annotated[
+    str | None, typer.Option("--teachers", metavar="A,B,C", help="Texts of these alone; all reviews of them count.")
 ]
 
 
@@ -63,12 +67,13 @@ def curate_show(
     exam: ExamRef,
     policy: PolicyName = None,
     threshold: Threshold = None,
+    teachers: Teachers = None,
     items: Annotated[bool, typer.Option("--items", help="Every rationale too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count the curated set under a policy; nothing is changed."""
     with reading() as session:
-        curated = _curated(session, exam, policy, threshold)
+        curated = _curated(session, exam, policy, threshold, teachers)
     counts = asdict(summary(curated))
     for key in ("mistakes", "pairs"):
         counts.pop(key)
@@ -76,6 +81,7 @@ def curate_show(
         "exam": curated.exam.uid,
         "policy": curated.policy.name,
         "threshold": curated.policy.threshold,
+        **({"teachers": list(curated.narrowed_to)} if curated.narrowed_to else {}),
         **counts,
     }
     if items:
@@ -83,9 +89,10 @@ def curate_show(
     show(result, as_json, f"{curated.exam.name}: {len(curated.mistakes)} mistakes")
 
 
-def _curated(session: Session, exam: str, policy: str | None, threshold: float | None) -> Curated:
+def _curated(session: Session, exam: str, policy: str | None, threshold: float | None, teachers: str | None) -> Curated:
+    names = () if teachers is None else names_of("--teachers", teachers)
     info = queries.exam(session, exam)
-    return judging.curated_set(session, info.id, _policy(session, info, policy, threshold))
+    return narrow(judging.curated_set(session, info.id, _policy(session, info, policy, threshold)), names)
 
 
 def _policy(session: Session, exam: queries.ExamInfo, name: str | None, threshold: float | None) -> Policy:
@@ -120,6 +127,7 @@ def curate_snapshot(
     exam: ExamRef,
     policy: PolicyName = None,
     threshold: Threshold = None,
+    teachers: Teachers = None,
     seed: Annotated[int, typer.Option(help="Draws one rationale and one feedback a mistake.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="A pair for every accepted rationale.")] = False,
     pairs: Annotated[int | None, typer.Option(min=1, help="So many of the pairs, drawn with the seed.")] = None,
@@ -128,7 +136,7 @@ def curate_snapshot(
 ) -> None:
     """Freeze the curated set. The same input returns the same snapshot."""
     with writing() as session:
-        curated = _curated(session, exam, policy, threshold)
+        curated = _curated(session, exam, policy, threshold, teachers)
         frozen = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
         folder = snapshots.write(frozen, Settings().make_home())
         contents = snapshots.contents(frozen.lines, frozen.manifest)
