@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
-from mapd.cli.shared import AsJson, PersonName, SkipBad, errors, one_of, person_of, reading, show, write_bad, writing
+from mapd.cli.progress import counting
+from mapd.cli.shared import AsJson, PersonName, SkipBad, one_of, person_of, reading, show, write_bad, writing
 from mapd.errors import BadInput
 from mapd.exchange import attempts
 from mapd.questions import sets, sources
@@ -30,24 +30,20 @@ def import_attempts(
     if split is not None:
         one_of("--split", split, SPLITS)
     tables = [table for path in paths for table in sources.read_path(path)]
-    with (
-        writing() as session,
-        Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
-    ):
+    with writing() as session, counting("grading", "answers", as_json) as tell:
         question_set = sets.get(session, questions)
         parsed = attempts.parse(session, tables, question_set, split=split, student=student)
         if skip_bad is None or not parsed.answers:
             parsed.refuse_bad()
         elif parsed.bad:
             write_bad(skip_bad, parsed.bad)
-        task = bar.add_task("grading", total=len(parsed.answers))
         outcome = attempts.store(
             session,
             parsed,
             question_set,
             by=person_of(by),
             open_test=open_test,
-            progress=lambda n, _: bar.update(task, completed=n),
+            progress=tell,
         )
     result = asdict(outcome) | {"skipped": len(parsed.bad)}
     new = result.pop("new")

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, names_of, person_of, reading, show, writing
+from mapd.cli.progress import counting
+from mapd.cli.shared import AsJson, ExamRef, PersonName, names_of, person_of, reading, show, writing
 from mapd.curation import judging, policies, snapshots
 from mapd.curation.curated import Curated, Explained, Mistake, narrow, summary
 from mapd.errors import BadInput
@@ -44,12 +44,8 @@ def import_authors(
     """Import the paper authors' files as one exam. The same content twice returns the same exam."""
     files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
     parsed = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
-    with (
-        writing() as session,
-        Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
-    ):
-        task = bar.add_task("importing", total=len(parsed.rows))
-        done = authors.store(session, parsed, by=person_of(by), progress=lambda n, _: bar.update(task, completed=n))
+    with writing() as session, counting("importing", "rows", as_json) as tell:
+        done = authors.store(session, parsed, by=person_of(by), progress=tell)
     result = asdict(done)
     new = result.pop("new")
     show(result, as_json, "imported" if new else "this content is imported already")

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.text import Text
 
 from mapd import committee, interrupts, jobs, work, worker
+from mapd.cli.progress import Lines
 from mapd.cli.shared import (
     AsJson,
     PersonName,
@@ -54,13 +55,13 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
 
 
 class Bar:
-    """A bar on a terminal, one in all or one a stage; elsewhere it only knows how far the work is."""
+    """A bar on a terminal, one in all or one a stage; elsewhere a line now and then. It knows how far the work is."""
 
     def __init__(self, *, quiet: bool, by_stage: bool = False) -> None:
         columns = ("{task.description:<14}", BarColumn(), MofNCompleteColumn(), "{task.fields[said]}")
         quiet = quiet or not errors.is_terminal
         self.bar = Progress(*columns, console=errors, disable=quiet, transient=not by_stage)
-        self.by_stage, self.tasks = by_stage, dict[str, TaskID]()
+        self.by_stage, self.tasks, self.lines = by_stage, dict[str, TaskID](), Lines()
         self.progress = jobs.Progress("")
 
     def __enter__(self) -> "Bar":
@@ -73,8 +74,9 @@ class Bar:
     def tell(self, p: jobs.Progress) -> None:
         """Show how far the work is."""
         self.progress = p
-        left = "" if p.seconds_left is None else f"{p.seconds_left:.0f} s left"
-        said = ", ".join(filter(None, (p.said, left)))
+        if not errors.is_terminal:
+            self.lines.tell(p)
+        said = ", ".join(filter(None, (p.said, p.left)))
         name = p.stage if self.by_stage else ""
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(p.stage, total=None, said="")
