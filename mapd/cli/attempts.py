@@ -19,8 +19,12 @@ from mapd.store import queries
 def import_attempts(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON Lines, or samples_….jsonl of lm-eval.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
-    split: Annotated[str | None, typer.Option(help="train, dev or test, where the answers are of several.")] = None,
-    student: Annotated[str | None, typer.Option(metavar="NAME", help="By default from the rows or the file.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, dev or test; needed where the answers are of several.")
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its name; by default as the rows or the file say.")
+    ] = None,
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
     skip_bad: SkipBad = None,
     by: PersonName = None,
@@ -52,7 +56,7 @@ def import_attempts(
 
 def export_attempts(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Is written as JSON Lines.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
     as_json: AsJson = False,
 ) -> None:
     """Write an exam's answers to a file. `mapd import attempts` reads it."""

@@ -137,7 +137,7 @@ app.command("worker")(jobs.run_worker)
 
 @app.command("app")
 def run_app(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on this machine.")] = 8501,
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""

@@ -41,7 +41,7 @@ Pairs = list[str] | None
 PRICE = "US dollars a million tokens that go {}, where the list doesn't know it."
 BUDGET = "What all calls of this exam may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variable that holds its key, never the key.")
-Yes = Annotated[bool, typer.Option("--yes", help="Yes: the key may go to that server. Else it is asked.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Yes, the key may go to that server; else you are asked.")]
 
 
 @teaching.command("add")
@@ -185,7 +185,9 @@ def collect(
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
     budget: Annotated[float | None, typer.Option(metavar="USD", min=0, help=BUDGET)] = None,
-    unknown_price: Annotated[bool, typer.Option("--unknown-price", help="Yes: also who has no known price.")] = False,
+    unknown_price: Annotated[
+        bool, typer.Option("--unknown-price", help="Ask teachers whose price nobody knows, too.")
+    ] = False,
     only_estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and send nothing.")] = False,
     detach: jobs.Detach = False,
     by: PersonName = None,

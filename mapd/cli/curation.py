@@ -27,7 +27,10 @@ Threshold = Annotated[
 ]
 
 Teachers = Annotated[
-    str | None, typer.Option("--teachers", metavar="A,B,C", help="Texts of these alone; all reviews of them count.")
+    str | None,
+    typer.Option(
+        "--teachers", metavar="A,B,C", help="Only texts by these teachers; everybody's reviews of them count."
+    ),
 ]
 
 

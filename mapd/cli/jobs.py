@@ -175,8 +175,8 @@ def _how_far(job: dict[str, Any]) -> str:
 
 
 def run_worker(
-    name: Annotated[str, typer.Option(help="One name a machine; by default the machine's.")] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Until another worker of this name has ended.")] = False,
+    name: Annotated[str, typer.Option(help="Its name, one a machine; by default the machine's.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until another worker of this name has ended.")] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Take jobs and do them, until Ctrl+C. The app starts one by itself."""

@@ -28,8 +28,10 @@ CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work":
 
 KindOfText = Annotated[str, typer.Argument(metavar="KIND", help="rationale or feedback.")]
 TextRef = Annotated[str, typer.Argument(metavar="ID", help="As `mapd curate show --items` gives it.")]
-ReasonCode = Annotated[str | None, typer.Option(help="With reject: false_step, …; with skip: note, to skip nothing.")]
-Words = Annotated[str | None, typer.Option(help="In your words.")]
+ReasonCode = Annotated[
+    str | None, typer.Option(help="Why: false_step, … with reject; note with skip, to leave a note alone.")
+]
+Words = Annotated[str | None, typer.Option(help="A remark in your words.")]
 CheckState = Annotated[str | None, typer.Option(help="What this check says: holds, fails or nothing.")]
 
 
@@ -40,7 +42,9 @@ def judge(
     by: JudgeName,
     reason: ReasonCode = None,
     note: Words = None,
-    value: Annotated[str | None, typer.Option(help="With correct: the answer as it should be read, the gold.")] = None,
+    value: Annotated[
+        str | None, typer.Option(help="With correct: the answer as it should be read, or the right gold.")
+    ] = None,
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Have the last word where people disagree.")] = False,
     as_json: AsJson = False,
 ) -> None:

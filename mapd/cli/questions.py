@@ -32,7 +32,9 @@ from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares
 questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
 
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="The set's name in this project.")]
-SharesText = Annotated[str | None, typer.Option("--shares", metavar="A,B,C", help="Parts of 1: train, dev, test.")]
+SharesText = Annotated[
+    str | None, typer.Option("--shares", metavar="A,B,C", help="Shares of train, dev and test, such as 0.6,0.2,0.2.")
+]
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
 Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Files, or folders that datasets saved.")]

@@ -13,7 +13,7 @@ def compare(
     before: Annotated[str, typer.Option(help="The exam before: id, uid or name.")],
     after: Annotated[str, typer.Option(help="The exam after, on the same questions.")],
     questions: Annotated[
-        bool, typer.Option("--questions", help="Every question's uid too, by what became of it.")
+        bool, typer.Option("--questions", help="List the questions' uids, too, by what became of each.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -102,9 +102,7 @@ PersonName = Annotated[
     str | None,
     typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who does it; by default the machine's user."),
 ]
-JudgeName = Annotated[
-    str, typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who judges; nobody does by default.")
-]
+JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who judges: your name.")]
 
 
 def names_of(option: str, text: str) -> tuple[str, ...]:
