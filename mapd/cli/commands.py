@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -69,7 +69,7 @@ ORDER = (  # of the help: as one goes round the loop
 class _Commands(TyperGroup):
     """The commands, in an order for people."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         places = {name: place for place, name in enumerate(ORDER)}
         return sorted(super().list_commands(ctx), key=lambda name: places.get(name, len(ORDER)))
 

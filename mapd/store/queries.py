@@ -195,9 +195,10 @@ def exams(session: Session) -> list[ExamInfo]:
 
 def unfinished(session: Session) -> set[int]:
     """The ids of the exams that lack answers: they are under way, or were stopped."""
-    asked = select(t.Question.set_id, t.Question.split, func.count()).group_by(t.Question.set_id, t.Question.split)
+    of_split = (col(t.Question.set_id), col(t.Question.split))
+    asked = select(*of_split, func.count()).group_by(*of_split)
     sizes = {(set_id, split): number for set_id, split, number in session.exec(asked)}
-    answers = dict(session.exec(select(t.Attempt.exam_id, func.count()).group_by(t.Attempt.exam_id)).all())
+    answers = dict(session.exec(select(t.Attempt.exam_id, func.count()).group_by(col(t.Attempt.exam_id))).all())
     exams = {identity(row): row for row in session.exec(select(t.Exam))}
     samples = {id_: row.decoding.get("samples") for id_, row in exams.items()}
     return {
