@@ -153,12 +153,12 @@ def judge_all(
 
 
 def undo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
-    """Take back your latest act in an exam. It is a judgement, a bulk one, or a repair."""
+    """Take back your latest act in an exam. An act is one judgement, a bulk one, or a repair."""
     _back(exam, by, as_json, redo=False)
 
 
 def redo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
-    """Bring back what an undo took back. It goes as often as you undid and did nothing new since."""
+    """Bring back what an undo took back. It works as often as you undid, until you do something new."""
     _back(exam, by, as_json, redo=True)
 
 
