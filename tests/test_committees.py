@@ -17,12 +17,16 @@ from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
 from mapd.errors import NotFound
 from mapd.people import owner
+from mapd.settings import Settings
 from mapd.store import committees, db, holdings, listing, queries, standings
 from mapd.store import tables as t
 from mapd.store.listing import Wanted
 from mapd.verdicts import Act
 from tests import looped
 from tests.archives import Lines, bring_in, changed, exported
+from tests.pages.running import open_page, shown
+from tests.pages.test_threshold import number
+from tests.test_cli import Mapd, mapd  # noqa: F401 - a fixture
 
 WIDE, NARROW = ("sound", "slips", "lucky"), ("sound", "slips")
 
@@ -36,6 +40,10 @@ def collect(engine: sa.Engine, taught: str, names: Sequence[str]) -> committee.C
 @pytest.fixture
 def pair(engine: sa.Engine) -> tuple[str, str]:
     """Two exams over the same questions: all three teachers taught the first student."""
+    return sit_two(engine)
+
+
+def sit_two(engine: sa.Engine) -> tuple[str, str]:
     looped.go_round(engine)
     with db.writing(engine) as session:
         session.add(t.Student(name="other", base="path:/nowhere"))
@@ -145,8 +153,8 @@ def test_committees_travel_and_an_archive_without_them_counts_as_it_did(
     def forget(lines: Lines) -> None:
         del lines["committee_member"]
 
-    for number, (pack, expected) in enumerate(((content, NARROW), (changed(content, forget), WIDE))):
-        folder = tmp_path / str(number)
+    for copy, (pack, expected) in enumerate(((content, NARROW), (changed(content, forget), WIDE))):
+        folder = tmp_path / str(copy)
         folder.mkdir()
         other = db.connect(f"sqlite:///{folder}/mapd.db")
         db.migrate(other)
@@ -157,3 +165,19 @@ def test_committees_travel_and_an_archive_without_them_counts_as_it_did(
             assert voices(session, pair[0]) == set(WIDE)
             assert voices(session, pair[1]) == set(expected)
             assert len(committees.members(session, queries.exam(session, pair[1]).id)) == len(expected)
+
+
+def test_pages_command_and_rows_agree(home: Path, mapd: Mapd) -> None:  # noqa: F811
+    engine = db.open_store(Settings())
+    pair = sit_two(engine)
+    collect(engine, pair[1], NARROW)
+    totals = []
+    for uid in pair:
+        told = mapd("curate", "show", "--exam", uid, "--items", "--json").json
+        lab, page = (open_page(f"pages/{name}.py", exam=uid) for name in ("curate/threshold", "loop/committee"))
+        assert number(lab, "rationales accepted") == told["accepted"] == check_agreement(engine, uid)
+        assert f">{len(told['items'])}</a>" in shown(page), "the committee page counts the same rationales"
+        totals.append((len(told["items"]), {item["teacher"] for item in told["items"]}))
+    (wide, all_three), (narrow, two) = totals
+    assert (all_three, two) == (set(WIDE), set(NARROW))
+    assert wide > narrow > 0

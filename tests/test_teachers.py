@@ -217,5 +217,5 @@ def test_teachers_on_the_command_line(
     assert '"flaw_share": 0.25' in out
     assert run("teachers", "list") == 0
     assert "flaw_share 0.25" in capsys.readouterr().out
-    assert run("teachers", "add", "ash", "--kind", "simulated", "--model", "slips", "--set", "flaw_share") == 1
+    assert run("teachers", "add", "ash", "--kind", "simulated", "--model", "slips", "--set", "flaw_share") == 2
     assert capsys.readouterr().err == "mapd: --set takes KEY=VALUE, not flaw_share\n"

@@ -14,22 +14,34 @@ import typer
 
 from mapd import approvals, committee, teachers, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, ExamRef, PersonName, agree, line, person_of, reading, show, writing
-from mapd.errors import BadInput, MapdError
+from mapd.cli.shared import (
+    AsJson,
+    ExamRef,
+    PersonName,
+    agree,
+    line,
+    names_of,
+    person_of,
+    reading,
+    show,
+    usage,
+    writing,
+)
+from mapd.errors import BadUsage, MapdError
 from mapd.models.prices import dollars
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 
-teaching = typer.Typer(no_args_is_help=True, help="The teachers: add one, list, test, disable, enable them.")
+teaching = typer.Typer(no_args_is_help=True, help="The models that teach: add one, list, test, disable them.")
 
 TeacherName = Annotated[str, typer.Argument(help="The teacher's name.")]
 Pairs = list[str] | None
 PRICE = "US dollars a million tokens that go {}, where the list doesn't know it."
 BUDGET = "What all calls of this exam may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variable that holds its key, never the key.")
-Yes = Annotated[bool, typer.Option("--yes", help="Yes: the key may go to that server. Else it is asked.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Yes, the key may go to that server; else you are asked.")]
 
 
 @teaching.command("add")
@@ -60,7 +72,7 @@ def add_teacher(
             doubt = approvals.doubt(session, key_env, approvals.server(kind, base_url))
         if doubt is not None:
             agree(f"{doubt}: the key would be sent there", yes)
-    with writing() as session:
+    with writing() as session, usage():
         row = teachers.add(
             session,
             name,
@@ -83,7 +95,7 @@ def _pairs(option: str, given: Sequence[str]) -> dict[str, Any]:
     for text in given:
         key, equals, value = text.partition("=")
         if not equals:
-            raise BadInput(f"{option} takes KEY=VALUE, not {text}")
+            raise BadUsage(f"{option} takes KEY=VALUE, not {text}")
         try:
             found[key.strip()] = json.loads(value)
         except ValueError:
@@ -173,15 +185,17 @@ def collect(
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
     cut_off: Annotated[bool, typer.Option("--cut-off", help="Send responses that were cut off, too.")] = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
-    budget: Annotated[float | None, typer.Option(metavar="USD", help=BUDGET)] = None,
-    unknown_price: Annotated[bool, typer.Option("--unknown-price", help="Yes: also who has no known price.")] = False,
+    budget: Annotated[float | None, typer.Option(metavar="USD", min=0, help=BUDGET)] = None,
+    unknown_price: Annotated[
+        bool, typer.Option("--unknown-price", help="Ask teachers whose price nobody knows, too.")
+    ] = False,
     only_estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and send nothing.")] = False,
     detach: jobs.Detach = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
-    asked = tuple(name.strip() for name in names.split(",") if name.strip())
+    asked = names_of("--teachers", names)
     given = work.Collect(
         exam=exam,
         teachers=asked,

@@ -12,8 +12,8 @@ from mapd.cli import jobs
 from mapd.cli.shared import AsJson, PersonName, line, one_of, person_of, reading, show, writing
 from mapd.store import queries
 
-learning = typer.Typer(no_args_is_help=True, help="The students: add one, list them.")
-examining = typer.Typer(no_args_is_help=True, help="Examine a student over a question set.")
+learning = typer.Typer(no_args_is_help=True, help="The models that are taught: add one, list them.")
+examining = typer.Typer(no_args_is_help=True, help="Exams: a student answers a set of questions.")
 
 
 @learning.command("add")

@@ -6,7 +6,7 @@ import typer
 
 from mapd import work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, errors, show
+from mapd.cli.shared import AsJson, PersonName, errors, show, usage
 from mapd.work import DEFAULT
 
 
@@ -38,6 +38,8 @@ def finetune(
         seed=seed,
         max_length=max_length,
     )
+    with usage():
+        _ = given.hyperparameters  # each is in its range
     result = jobs.do(given, by=by, detach=detach, as_json=as_json)
     if result is None:
         return

@@ -25,6 +25,7 @@ class Frozen:
     policy: Mapping[str, Any]
     taught: bool = False  # a student learned from it
     mistakes: frozenset[str] = frozenset()  # by their attempts' uids
+    narrowed_to: tuple[str, ...] = ()  # teachers; none: all
 
 
 @dataclass(frozen=True, slots=True)

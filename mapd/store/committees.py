@@ -40,9 +40,10 @@ def name_members(session: Session, exam_id: int, teachers: Collection[int]) -> N
     """Name these teachers for the exam's committee; who is in it already stays."""
     named = select(t.Exam.id, t.Exam.uid, t.Teacher.id, t.Teacher.uid).join(t.Teacher, sa.true())
     rows = session.execute(named.where(t.Exam.id == exam_id, col(t.Teacher.id).in_(teachers))).all()
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(t.CommitteeMember).on_conflict_do_nothing()  # another run may be first
-    session.execute(statement, [member_row(*row) for row in rows])
+    if rows:
+        insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        statement = insert(t.CommitteeMember).on_conflict_do_nothing()  # another run may be first
+        session.execute(statement, [member_row(*row) for row in rows])
 
 
 def derive_members(connection: sa.Connection) -> list[dict[str, Any]]:

@@ -208,6 +208,22 @@ def exams(session: Session) -> list[ExamInfo]:
     return [_exam_info(*row) for row in session.exec(_EXAM.order_by(col(t.Exam.id).desc())).all()]
 
 
+def unfinished(session: Session) -> set[int]:
+    """The ids of the exams that lack answers: they are under way, or were stopped."""
+    of_split = (col(t.Question.set_id), col(t.Question.split))
+    asked = select(*of_split, func.count()).group_by(*of_split)
+    sizes = {(set_id, split): number for set_id, split, number in session.exec(asked)}
+    answers = dict(session.exec(select(t.Attempt.exam_id, func.count()).group_by(col(t.Attempt.exam_id))).all())
+    exams = {identity(row): row for row in session.exec(select(t.Exam))}
+    samples = {id_: row.decoding.get("samples") for id_, row in exams.items()}
+    return {
+        id_
+        for id_, row in exams.items()
+        if answers.get(id_, 0)
+        < sizes.get((row.set_id, row.split), 0) * (number if isinstance(number := samples[id_], int) else 1)
+    }
+
+
 def exam(session: Session, ref: str | int) -> ExamInfo:
     """The exam by uid, id or name.
 

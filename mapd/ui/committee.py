@@ -12,6 +12,7 @@ from mapd.models.prices import dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store import db, ledger
+from mapd.store.queries import ExamInfo
 from mapd.ui import current, figures, look, money, text, times, working
 from mapd.ui.figures import Cell, Html
 from mapd.work import Collect
@@ -101,10 +102,10 @@ def _teacher(name: str, curated: Curated) -> Html:
     return Html(look.teacher_chip(text.one_line(name, 30), curated.places[name]))
 
 
-def calls(exam: str) -> None:
-    """The ledger by teacher and kind, the latest tries that gave no text, and the button that asks again."""
+def calls(exam: ExamInfo) -> None:
+    """The exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
     with db.reading(current.engine()) as session:
-        told, failed = ledger.tally(session), ledger.failures(session)
+        told, failed = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
     if not told:
         return
     st.subheader("Calls", anchor=False)
@@ -123,8 +124,8 @@ def calls(exam: str) -> None:
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *paid)
     st.html(figures.table(header, rows, words=2))
     if failed:
-        st.caption("The latest tries that gave no text, of all exams.")
-        ask_again(exam)
+        st.caption("The latest tries that gave no text.")
+        ask_again(exam.uid)
         st.html(figures.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6))
 
 

@@ -21,7 +21,7 @@ FIRST = Change.FIXED
 
 
 def choose(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
-    """Draw the two choices; returns their uids. By default the newest exam, and the first one on the same questions.
+    """Draw the two choices; returns their uids. By default the newest finished exam, and the first on its questions.
 
     Streamlit's own binding would put a choice's label into the address, where an exam's name may change its meaning.
     """
@@ -51,9 +51,12 @@ def _pick(column: DeltaGenerator, key: str, names: Mapping[str, str], default: s
 
 
 def latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
-    """Of exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
-    for after in exams:
-        alike = [e for e in exams if (e.question_set, e.split) == (after.question_set, after.split)]
+    """Of finished exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
+    with db.reading(current.engine()) as session:
+        unfinished = queries.unfinished(session)
+    finished = [e for e in exams if e.id not in unfinished and e.graded_by != "import"]  # which holds mistakes alone
+    for after in finished:
+        alike = [e for e in finished if (e.question_set, e.split) == (after.question_set, after.split)]
         others = [e for e in alike if e.student != after.student] or alike  # an exam asked again is its own student's
         if len(alike) > 1 and after is not others[-1]:
             return others[-1], after

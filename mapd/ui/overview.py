@@ -63,7 +63,8 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
         if row is None:
             return None, len(found)
         own, policy = frozen.own_pairs(row), row.manifest["policy"]
-        newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes)
+        teachers = tuple(row.manifest.get("narrowed_to", ()))
+        newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes, teachers)
         return newest, len(found)
 
 

@@ -12,7 +12,8 @@ import html
 import re
 import unicodedata
 from bisect import insort
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import islice, pairwise
 from typing import NamedTuple
@@ -52,6 +53,14 @@ def one_line(text: str, chars: int = 80) -> str:
     """The text on one line, whitespace collapsed, cut with …; plain, for table cells and the like."""
     line = visible(" ".join(text.split())[: chars + 1])
     return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
+
+
+def distinct_lines(ids: Mapping[str, int]) -> dict[str, str]:
+    """By a line that a list can show, each its own, the name; `ids`: by name. Streamlit has the line in the address."""
+    lines = Counter(one_line(name, 60) for name in ids)
+    return {
+        line if lines[line := one_line(name, 60)] == 1 else f"{line} #{number}": name for name, number in ids.items()
+    }
 
 
 def label(text: str, chars: int = 80) -> str:
