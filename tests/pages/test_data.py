@@ -101,7 +101,7 @@ def test_files_have_the_splits_of_their_names_and_these_can_be_changed(home: Pat
 
     app = uploaded(("train.jsonl", rows("a")), ("valid.jsonl.gz", gzip.compress(rows("b"))), ("rest.jsonl", rows("c")))
     assert "rest.jsonl has no split, and other files have one" in refusals(app)[0]
-    setting(app, "Split of rest.jsonl").select("test").run()
+    setting(app, "Split of rest\\.jsonl").select("test").run()
     assert written(app) == "mapd questions add plain --train train.jsonl --dev valid.jsonl.gz --test rest.jsonl"
     add(app)
     assert [q.split for q in stored()] == ["train"] * 4 + ["dev"] * 4 + ["test"] * 4

@@ -81,12 +81,11 @@ def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
         )
     fields = recognised.mapping if name is None else saved[name].over(recognised.mapping)
     names = list(dict.fromkeys([*recognised.fields, *fields.all_paths]))
-    columns = st.columns(COLUMNS)
+    cells = [cell for _ in range(0, len(PARTS), COLUMNS) for cell in st.columns(COLUMNS)]  # in this order also narrow
     parts = {}
-    for number, part in enumerate(PARTS):
-        place = f"{part}_{key}_{name}"
-        with columns[number % COLUMNS]:
-            parts[part] = _choose_part(part, place, names, fields.paths(part))
+    for cell, part in zip(cells, PARTS, strict=True):
+        with cell:
+            parts[part] = _choose_part(part, f"{part}_{key}_{name}", names, fields.paths(part))
     return FieldMapping({part: paths for part, paths in parts.items() if paths})
 
 
@@ -166,14 +165,15 @@ def decide(
         rows = imports.read_keys(contents, instructions, kinds)[:MOST_READINGS]
         cells = [
             (
-                row.where,
-                text.one_line(row.question, 60),
                 text.one_line(row.key, 30),
-                *(option and text.one_line(option, 40) for option in row.options),
+                *(meaning and text.one_line(meaning, 40) for meaning in row.options),
+                text.one_line(row.question, 60),
+                row.where,
             )
             for row in rows
         ]
-        st.html(figures.table(("row", "question", "answer", *(KEY_WORDS[kind] for kind in kinds)), cells, words=9))
+        header = ("answer", *(KEY_WORDS[kind] for kind in kinds), "question", "row")
+        st.html(figures.table(header, cells, words=len(header)))
     with st.container(horizontal=True, key="decisions"):
         for choice in choices:
             word = KEY_WORDS[Key(choice)] if option == "answers" else choice

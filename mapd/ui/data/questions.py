@@ -124,7 +124,7 @@ def _choose_splits(upload: Upload, contents: Sequence[Table]) -> list[Table]:
         guess = table.split or split_named(table.name) or DRAWN
         with st.container(horizontal=True, vertical_alignment="center", key=f"file_{number}"):
             split = st.selectbox(
-                f"Split of {text.one_line(table.name, 60)}",
+                f"Split of {text.label(table.name, 60)}",
                 list(SPLIT_WORDS),
                 list(SPLIT_WORDS).index(guess),
                 format_func=SPLIT_WORDS.__getitem__,
