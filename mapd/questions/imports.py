@@ -373,7 +373,7 @@ def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
         if draft.faults:
             continue  # it is left out anyway, and must not keep out a good one
         if (first := ids.setdefault(row.source_id, draft)) is not draft:
-            draft.fault("id", f"{short(row.source_id)} stands in {first.where} too")
+            draft.fault("id", f"{short(row.source_id)} stands in {first.where} too; --map id= leaves ids out")
         if (first := texts.setdefault(asked(row), draft)) is not draft:
             draft.fault("question", f"{short(row.text)} stands in {first.where} too")
 

@@ -150,7 +150,7 @@ def test_from_a_file_to_a_snapshot_without_thoughts(
         texts = session.exec(select(t.Explanation.text)).all()
         attempts = session.exec(select(t.Attempt)).all()
         thinker = teachers.get(session, "thinks").id
-        thoughts = session.exec(select(t.Explanation.thought).where(t.Explanation.teacher_id == thinker)).all()
+        thoughts = session.exec(select(t.Explanation.thought).where(t.Explanation.author_id == thinker)).all()
     assert golds == [str((n + 20) * 12 - n) for n in range(QUESTIONS)]
     assert len(attempts) == QUESTIONS
     assert lines, "the student of 135 million parameters makes mistakes here, and the teachers explain them"
