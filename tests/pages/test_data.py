@@ -10,7 +10,8 @@ import pytest
 from sqlmodel import select
 from streamlit.testing.v1 import AppTest
 
-from mapd.questions import saved_mappings, sets
+from mapd.questions import saved_mappings, sets, sources
+from mapd.questions.tables import Record, Table
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -214,6 +215,46 @@ def test_a_hub_that_cannot_be_reached_is_one_line(home: Path, monkeypatch: pytes
     app = open_page(PAGE)
     setting(app, "Or a set of the Hugging Face hub").set_value("not a name").run()
     assert "a set on the hub is named ORG/NAME" in refusals(app)[0]
+
+
+def test_a_set_of_the_hub_has_its_splits_and_its_commit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_hub(ref: str) -> list[Table]:
+        record = Record(1, {"question": f"{ref}?", "answer": 7})
+        return [Table(f"{ref}/train", "row", (record,), split="train", origin={"hub": ref, "commit": "c0ffee"})]
+
+    monkeypatch.setattr(sources, "read_hub", read_hub)
+    app = open_page(PAGE)
+    setting(app, "Or a set of the Hugging Face hub").set_value("org/pens:main").run()
+    assert written(app) == "mapd questions add org/pens:main --hub org/pens:main"
+    add(app)
+    assert [(q.split, q.gold) for q in stored()] == [("train", "7")]
+    with db.reading(db.open_store(Settings())) as session:
+        assert sets.get(session, "mine").source == "hub org/pens:main at c0ffee"
+
+
+def test_of_many_files_the_names_tell_the_splits(home: Path) -> None:
+    def file(n: int) -> tuple[str, bytes]:
+        row = f"What is {n}?,a {n},b {n},c {n},d {n},{'ABCD'[n % 4]}\n"
+        return f"subject_{n}_{'test' if n % 2 else 'val'}.csv", row.encode()
+
+    app = uploaded(*map(file, range(20)))
+    assert errors(app) == []
+    assert any("each has the split that its name tells" in c.value for c in app.caption)
+    add(app)
+    assert {(q.family, q.split, q.gold) for q in stored()} == {
+        (f"subject_{n}", "test" if n % 2 else "dev", "ABCD"[n % 4]) for n in range(20)
+    }
+
+
+def test_a_field_with_a_comma_in_its_name_is_mapped_and_kept(home: Path) -> None:
+    app = uploaded(("q.jsonl", jsonl([{"question": "1?", "answer": 1, "why, then": "so+so"}])))
+    setting(app, "Note").set_value(["why, then"]).run()
+    assert r"--map 'note=why\, then'" in written(app)
+    app.text_input(key="mapping_name").set_value("odd").run()
+    app.button(key="keep_mapping").click().run()
+    assert errors(app) == []
+    with db.reading(db.open_store(Settings())) as session:
+        assert saved_mappings.get(session, "odd").paths("note") == ("why, then",)
 
 
 def test_the_exam_page_opens_on_the_set_that_was_added(home: Path) -> None:

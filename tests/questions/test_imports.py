@@ -559,7 +559,7 @@ def test_this_module_needs_no_database() -> None:
 
 # --- A mapping that is edited on a page -------------------------------------------------------------------------------
 
-FIELDS = ("question", "answer", "id", "text", "why", "kind")
+FIELDS = ("question", "answer", "id", "text", "why, then", "kind+kin")
 
 
 @given(

@@ -141,10 +141,9 @@ def _choose_splits(upload: Upload, contents: Sequence[Table]) -> list[Table]:
 def _offer(upload: Upload, contents: Sequence[Table]) -> None:
     """How the tables are read: what came of it, the widgets that change it, and the rows."""
     top = st.container()
-    key = f"{upload.key} {[table.split for table in contents]}"
 
     def read_so(attempt: Instructions) -> Import | None:
-        whole = _read(key, contents, attempt)
+        whole = _read(upload, contents, attempt)
         return None if isinstance(whole, Refused) else whole
 
     try:
@@ -152,7 +151,7 @@ def _offer(upload: Upload, contents: Sequence[Table]) -> None:
     except BadInput as error:  # no row of a file can be read
         text.complain(str(error))
         return
-    whole = _read(key, contents, instructions)
+    whole = _read(upload, contents, instructions)
     with top:
         if isinstance(whole, Refused):
             text.complain(whole.message)
@@ -165,8 +164,13 @@ def _offer(upload: Upload, contents: Sequence[Table]) -> None:
     preview.show_rows(whole.rows)
 
 
-def _read(key: str, contents: Sequence[Table], instructions: Instructions) -> Import | Refused:
-    return _read_import(f"{key} {instructions}", contents, instructions)
+def _key(upload: Upload, contents: Sequence[Table], instructions: Instructions) -> str:
+    """What tells one reading from another."""
+    return f"{upload.key} {[table.split for table in contents]} {instructions}"
+
+
+def _read(upload: Upload, contents: Sequence[Table], instructions: Instructions) -> Import | Refused:
+    return _read_import(_key(upload, contents, instructions), contents, instructions)
 
 
 @st.cache_resource(max_entries=4, ttl=KEPT, show_spinner="Reading the questions …")
@@ -188,7 +192,7 @@ def _add(upload: Upload, contents: Sequence[Table], instructions: Instructions, 
     if whole.bad:
         preview.show_bad(whole.bad)
     if refusal is None or (whole.rows and not any(field.is_long for field in whole.unread)):
-        name = _name(upload, contents, whole)
+        name = _name(upload, contents, whole, _sha256(_key(upload, contents, instructions), whole))
         if name is not None:
             _press(name, upload, contents, whole)
             written = written.replace("NAME", shlex.quote(name), 1)
@@ -205,10 +209,15 @@ def _refusal(whole: Import) -> str | None:
     return None
 
 
-def _name(upload: Upload, contents: Sequence[Table], whole: Import) -> str | None:
+@st.cache_data(max_entries=16, ttl=KEPT, show_spinner=False)
+def _sha256(key: str, _whole: Import) -> str:  # noqa: ARG001
+    return sets.sha256_of(_whole.rows)
+
+
+def _name(upload: Upload, contents: Sequence[Table], whole: Import, sha256: str) -> str | None:
     """The name that the set is to have; None where its content is in the project already."""
     with db.reading(current.engine()) as session:
-        there = sets.with_content(session, sets.sha256_of(whole.rows))
+        there = sets.with_content(session, sha256)
         known = None if there is None else there.name
     if known is not None:
         lead_on("These questions are in the project already, as", known)
