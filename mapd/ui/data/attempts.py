@@ -153,19 +153,19 @@ def _show(reading: Reading) -> None:
             key="bad_attempts_file",
         )
     if reading.graded:
-        header = ("question", "", "response", "read as", "gold", "graded")
+        header = ("graded", "read as", "gold", "response", "to", "")
         st.html(figures.table(header, map(_row, reading.graded), words=6))
         st.caption(f"The first {len(reading.graded):,} of {reading.number:,}, as they will be graded.")
 
 
 def _row(graded: Graded) -> tuple[str | None, ...]:
     return (
-        text.one_line(graded.question_id, 30),
-        text.one_line(graded.question, 60),
-        text.one_line(graded.response, 80),
+        figures.Html(look.chip(graded.outcome)),
         None if graded.answer is None else text.one_line(graded.answer, 30),
         text.one_line(graded.gold, 30),
-        figures.Html(look.chip(graded.outcome)),
+        text.one_line(graded.response, 80),
+        text.one_line(graded.question_id, 30),
+        text.one_line(graded.question, 60),
     )
 
 

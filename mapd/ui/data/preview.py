@@ -74,9 +74,10 @@ def show_rows(rows: Sequence[QuestionRow]) -> None:
 
 def _card(question: Mapping[str, Any]) -> str:
     head = " · ".join(str(question[key]) for key in ("id", "split", "task", "family") if key in question)
-    parts = [figures.titled(text.one_line(head, 80), _text(question.get("question", "")))]
+    parts = [f'<div class="mapd-note mapd-file">{text.escape(text.one_line(head, 80))}</div>']
     if "context" in question:
-        parts.insert(0, figures.titled("Context", _text(question["context"])))
+        parts.append(figures.titled("Context", _text(question["context"])))
+    parts.append(figures.titled("Question", _text(question.get("question", ""))))
     if "options" in question:
         parts.append(figures.titled("Options", _text("\n".join(question["options"]))))
     parts.append(figures.titled("Gold answer", text.foreign_html(question.get("gold", ""), max_chars=200)))

@@ -269,7 +269,8 @@ def lead_on(message: str, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(key="primary_link", width="content"):
             current.link("pages/loop/exam.py", "Examine a student on it", icon=":material/quiz:", questions=name)
-        current.link("pages/loop/data.py", "Add answers from elsewhere", icon=":material/forum:", way="attempts")
+        with st.container(key="follow", width="content"):
+            current.link("pages/loop/data.py", "Add answers from elsewhere", icon=":material/forum:", way="attempts")
 
 
 def _in_a_terminal(written: str) -> None:
