@@ -246,7 +246,7 @@ def _existing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
     return FieldMapping({part: paths for part, paths in known.items() if paths})
 
 
-def edited(recognised: Recognised, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
+def make_override(recognised: Recognised, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
     """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more.
 
     A mapping that gives question and answer is one of the plain format, unless --format names another.

@@ -576,7 +576,7 @@ def test_what_the_page_says_of_a_mapping_reads_every_part_as_it_was_edited(
     recognised = imports.recognise([table(row)], format_)
     chosen = {part: tuple(paths[:1] if part in mapping.ALONE else paths) for part, paths in parts.items()}
     wanted = FieldMapping({"question": ("question",), "answer": ("answer",)} | chosen)
-    override = imports.edited(recognised, wanted, format_)
+    override = imports.make_override(recognised, wanted, format_)
     assert mapping.parse(str(override)).fields == override.fields, "the command says the same"
     source = imports._source(table(row), Instructions(mapping=override, format=format_))
     existing = {part: tuple(path for path in paths if path in FIELDS) for part, paths in source.mapping.fields.items()}

@@ -59,7 +59,7 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
         )
         if format_ is not None:
             recognised = imports.recognise(contents, format_)
-        fields = imports.edited(recognised, _choose_fields(f"{key} {format_}", recognised), format_)
+        fields = imports.make_override(recognised, _choose_fields(f"{key} {format_}", recognised), format_)
         shares, seed = _choose_shares(key) if all(table.split is None for table in contents) else (None, 0)
         instructions = Instructions(format_, fields, task, answers, frozenset(), None, shares, seed)
         ignore = _choose_ignored(key, read(instructions))
@@ -92,10 +92,10 @@ def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
 def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
     label, hint = part.capitalize(), HELP.get(part)
     if part not in ALONE:
-        chosen = st.multiselect(
+        paths_now = st.multiselect(
             label, names, paths, format_func=text.one_line, key=place, help=hint, placeholder="none", select_all=False
         )
-        return tuple(chosen)
+        return tuple(paths_now)
     field = st.selectbox(
         label,
         names,
@@ -112,12 +112,12 @@ def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[st
 def _choose_shares(key: str) -> tuple[Shares | None, int]:
     """How the splits are drawn, where no file has one."""
     left, right = st.columns(2)
-    written = left.text_input(
+    shares_text = left.text_input(
         "Shares of train, dev and test", key=f"shares_{key}", placeholder="as the format has them, else 0.6,0.2,0.2"
     )
     seed = right.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Draws the splits.")
     try:
-        return parse_shares(written) if written and written.strip() else None, int(seed)
+        return parse_shares(shares_text) if shares_text and shares_text.strip() else None, int(seed)
     except BadInput as error:
         text.complain(str(error))
         return None, int(seed)

@@ -119,7 +119,7 @@ def _choose_splits(upload: Upload, contents: Sequence[Table]) -> list[Table]:
     if len(contents) > MOST_FILES:
         st.caption(f"{len(contents):,} files: each has the split that its name tells.")
         return [replace(table, split=table.split or split_named(table.name)) for table in contents]
-    parted = []
+    split_tables = []
     for number, table in enumerate(contents):
         guess = table.split or split_named(table.name) or DRAWN
         with st.container(horizontal=True, vertical_alignment="center", key=f"file_{number}"):
@@ -134,20 +134,20 @@ def _choose_splits(upload: Upload, contents: Sequence[Table]) -> list[Table]:
             )
             note = f'<span class="mapd-note">{len(table.records) + len(table.bad):,} {table.unit}s</span>'
             st.html(f'<span class="mapd-file">{text.escape(text.one_line(table.name, 200))} {note}</span>')
-        parted.append(replace(table, split=None if split == DRAWN else split))
-    return parted
+        split_tables.append(replace(table, split=None if split == DRAWN else split))
+    return split_tables
 
 
 def _offer(upload: Upload, contents: Sequence[Table]) -> None:
     """How the tables are read: what came of it, the widgets that change it, and the rows."""
     top = st.container()
 
-    def read_so(attempt: Instructions) -> Import | None:
+    def try_reading(attempt: Instructions) -> Import | None:
         whole = _read(upload, contents, attempt)
         return None if isinstance(whole, Refused) else whole
 
     try:
-        instructions = mapping.choose(upload.key, contents, read_so)
+        instructions = mapping.choose(upload.key, contents, try_reading)
     except BadInput as error:  # no row of a file can be read
         text.complain(str(error))
         return
@@ -185,7 +185,7 @@ def _read_import(key: str, _contents: Sequence[Table], _instructions: Instructio
 
 def _add(upload: Upload, contents: Sequence[Table], instructions: Instructions, whole: Import) -> None:
     """The name and the button, or why there is none; of bad rows each with its reason."""
-    written = command(upload, contents, instructions, is_skipping=bool(whole.bad and whole.rows))
+    line = command(upload, contents, instructions, is_skipping=bool(whole.bad and whole.rows))
     refusal = _refusal(whole)
     if refusal is not None:
         text.complain(refusal)
@@ -195,8 +195,8 @@ def _add(upload: Upload, contents: Sequence[Table], instructions: Instructions, 
         name = _name(upload, contents, whole, _sha256(_key(upload, contents, instructions), whole))
         if name is not None:
             _press(name, upload, contents, whole)
-            written = written.replace("NAME", shlex.quote(name), 1)
-    _in_a_terminal(written)
+            line = line.replace("NAME", shlex.quote(name), 1)
+    _in_a_terminal(line)
 
 
 def _refusal(whole: Import) -> str | None:
@@ -217,17 +217,17 @@ def _sha256(key: str, _whole: Import) -> str:  # noqa: ARG001
 def _name(upload: Upload, contents: Sequence[Table], whole: Import, sha256: str) -> str | None:
     """The name that the set is to have; None where its content is in the project already."""
     with db.reading(current.engine()) as session:
-        there = sets.with_content(session, sha256)
-        known = None if there is None else there.name
-    if known is not None:
-        lead_on("These questions are in the project already, as", known)
+        namesake = sets.with_content(session, sha256)
+        existing_name = None if namesake is None else namesake.name
+    if existing_name is not None:
+        lead_on("These questions are in the project already, as", existing_name)
         return None
     return st.text_input(
-        "The set's name", _suggested(contents, whole), max_chars=200, key=f"set_name_{upload.key}", width=360
+        "The set's name", _suggest_name(contents, whole), max_chars=200, key=f"set_name_{upload.key}", width=360
     ).strip()
 
 
-def _suggested(contents: Sequence[Table], whole: Import) -> str:
+def _suggest_name(contents: Sequence[Table], whole: Import) -> str:
     """A name for the set: the file's, unless that says the split alone, else the format's."""
     origin = contents[0].origin
     stem = origin["hub"] if origin else contents[0].name.rpartition("/")[2].partition(".")[0]
@@ -235,6 +235,7 @@ def _suggested(contents: Sequence[Table], whole: Import) -> str:
 
 
 def _press(name: str, upload: Upload, contents: Sequence[Table], whole: Import) -> None:
+    """Draw the button that adds the questions; where it was pressed, add them and start afresh."""
     rest = faults.left_out(whole.bad)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = acting.button(
@@ -244,14 +245,14 @@ def _press(name: str, upload: Upload, contents: Sequence[Table], whole: Import) 
     if not pressed:
         return
     person, source = current.acting_person(), sources.describe(contents)
-    added = writing.run(
+    set_name = writing.run(
         lambda session, progress: (
             sets.add(session, name, whole.rows, source=source, simulated=False, by=person, progress=progress).name
         ),
         "questions",
     )
     _forget(upload)
-    st.session_state[ADDED] = added
+    st.session_state[ADDED] = set_name
     st.rerun()
 
 
@@ -273,9 +274,9 @@ def lead_on(message: str, name: str) -> None:
             current.link("pages/loop/data.py", "Add answers from elsewhere", icon=":material/forum:", way="attempts")
 
 
-def _in_a_terminal(written: str) -> None:
+def _in_a_terminal(line: str) -> None:
     st.caption("The same in a terminal:")
-    st.code(written, language=None, wrap_lines=True)
+    st.code(line, language=None, wrap_lines=True)
 
 
 def command(upload: Upload, contents: Sequence[Table], instructions: Instructions, *, is_skipping: bool = False) -> str:
