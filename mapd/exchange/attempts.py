@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
@@ -70,6 +70,17 @@ class Parsed:
         Raises: BadRows.
         """
         refuse_rows(self.bad, are_others=bool(self.answers))
+
+
+class Graded(NamedTuple):
+    """An answer as a person looks at it: its question, the response, what is read in it, the gold and the outcome."""
+
+    question_id: str
+    question: str
+    response: str
+    answer: str | None
+    gold: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,18 @@ def parse(
     name = student or _student_of(tables)
     answers, repetitions = _samples(pairs)
     return Parsed(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
+
+
+def preview(parsed: Parsed, first: int) -> list[Graded]:
+    """Return the first answers as they would be graded, answer and gold of a choice with their texts."""
+    rows = []
+    for answer in parsed.answers[:first]:
+        q, text = answer.question, answer.text
+        task, options = Task(q.task), tuple(q.options)
+        graded = grade(text, q.gold, task, options)
+        shown = None if graded.answer is None else show_answer(graded.answer, task, options)
+        rows.append(Graded(q.source_id, q.text, text, shown, show_answer(q.gold, task, options), graded.outcome))
+    return rows
 
 
 def _replies(table: Table) -> list[_Reply]:

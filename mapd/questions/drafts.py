@@ -143,14 +143,14 @@ def _read_options(draft: Draft) -> None:
         draft.fault("options", f"{short(draft.values['options'])}: {error}")
         return
     if draft.names_right_option and not draft.offered.labels:
-        draft.offered = Offered(_drawn(draft.offered.texts, draft.values["question"]))
+        draft.offered = Offered(_draw_order(draft.offered.texts, draft.values["question"]))
     if alike := options.twins(draft.offered.texts):
         draft.fault("options", alike)
     if find_unstorable("".join(draft.offered.texts)):
         draft.fault("options", "hold a character that can't be stored; take it out")
 
 
-def _drawn(texts: Sequence[str], question: object) -> tuple[str, ...]:
+def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
     """The options in an order that is drawn for the question: the right one would always stand at the same place."""
     order = sorted(texts)
     random.Random(str(question)).shuffle(order)

@@ -246,7 +246,7 @@ def _existing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
     return FieldMapping({part: paths for part, paths in known.items() if paths})
 
 
-def edited(recognised: Recognised, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
+def make_override(recognised: Recognised, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
     """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more.
 
     A mapping that gives question and answer is one of the plain format, unless --format names another.
@@ -373,7 +373,7 @@ def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
         if draft.faults:
             continue  # it is left out anyway, and must not keep out a good one
         if (first := ids.setdefault(row.source_id, draft)) is not draft:
-            draft.fault("id", f"{short(row.source_id)} stands in {first.where} too")
+            draft.fault("id", f"{short(row.source_id)} stands in {first.where} too; --map id= leaves ids out")
         if (first := texts.setdefault(asked(row), draft)) is not draft:
             draft.fault("question", f"{short(row.text)} stands in {first.where} too")
 

@@ -5,9 +5,10 @@
     find({"question": {"stem": "Why?"}}, "question.stem") -> "Why?"
 
 Fields joined by + are put behind one another; each is one option where they are options. A part without a field, such
-as `note=`, is left out.
+as `note=`, is left out. A comma or + of a field's own name has a \\ before it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ NEEDED = ("question", "answer")  # these come from some field
 JOINS = {"question": " ", "context": "\n", "id": "-", "family": ", ", "note": "\n"}
 EXAMPLE = "question=Body+Question,answer=Answer"
 MISSING = object()
+_COMMA, _PLUS = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\)\+")
+_ESCAPED = re.compile(r"\\([,+])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class FieldMapping:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return ",".join(f"{part}={'+'.join(paths)}" for part, paths in self.fields.items())
+        return ",".join(f"{part}={'+'.join(map(_escape, paths))}" for part, paths in self.fields.items())
 
     def __bool__(self) -> bool:
         return bool(self.fields)
@@ -59,9 +62,9 @@ def parse(text: str) -> FieldMapping:
     Raises: BadInput, which names what can't be read.
     """
     fields: dict[str, tuple[str, ...]] = {}
-    for entry in filter(str.strip, text.split(",")):
+    for entry in filter(str.strip, _COMMA.split(text)):
         part, equals, value = (word.strip() for word in entry.partition("="))
-        paths = tuple(path.strip() for path in value.split("+")) if value else ()
+        paths = tuple(_ESCAPED.sub(r"\1", path.strip()) for path in _PLUS.split(value)) if value else ()
         if not equals or not all(paths) or (part in NEEDED and not paths):
             raise BadInput(f"a mapping is part=field, such as {EXAMPLE}, not {entry.strip()}")
         if part not in PARTS:
@@ -70,6 +73,11 @@ def parse(text: str) -> FieldMapping:
             raise BadInput(f"a mapping gives {part} once, from one field, not {entry.strip()}")
         fields[part] = paths
     return FieldMapping(fields)
+
+
+def _escape(path: str) -> str:
+    """A field's name as a mapping writes it: "a, b" -> "a\\, b"."""
+    return re.sub("([,+])", r"\\\1", path)
 
 
 def find(fields: Mapping[str, Any], path: str) -> Any:

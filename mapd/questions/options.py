@@ -187,10 +187,11 @@ def _is_score(value: object) -> bool:
 
 def place_of_score(value: object, offered: Offered) -> int | None:
     """Return the place of the one right option of an answer that scores them: [0, 1, 0], {"oak": 0, "moss": 1}."""
-    scores = list(value.values()) if isinstance(value, Mapping) else value
-    if not isinstance(scores, list) or len(scores) != len(offered.texts) or not all(map(_is_score, scores)):
+    if isinstance(value, Mapping):
+        value = [value.get(text) for text in offered.texts]
+    if not isinstance(value, list) or len(value) != len(offered.texts) or not all(map(_is_score, value)):
         return None
-    return scores.index(1) if sum(scores) == 1 else None
+    return value.index(1) if sum(value) == 1 else None
 
 
 # --- What a key names -------------------------------------------------------------------------------------------------

@@ -25,15 +25,17 @@ SPLITS = {  # what each is for
 
 
 def exam(*, opened: bool) -> None:
-    """A student, a question set, a split."""
-    with st.expander("Examine a student", expanded=opened):
+    """A student, a question set (of the address, where it names one), a split."""
+    asked = st.query_params.get("questions")
+    with st.expander("Examine a student", expanded=opened or asked is not None):
         names, sets = _students(), _question_sets()
         if not names or not sets:
             _needs(names, sets)
             return
         left, middle, right = st.columns(3)
         student = left.selectbox("Student", names, format_func=text.one_line, key="exam_student")
-        chosen = middle.selectbox("Questions", list(sets), format_func=text.one_line, key="exam_questions")
+        place = list(sets).index(asked) if asked in sets else 0
+        chosen = middle.selectbox("Questions", list(sets), place, format_func=text.one_line, key="exam_questions")
         split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
         how = _asked_how()
         opening = purpose("exam_purpose") if split == "test" else None
@@ -111,8 +113,8 @@ def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         st.caption("A student of your own, in a terminal:")
         st.code("mapd students add NAME --path FOLDER", language=None)
     if not sets:
-        st.markdown("**No questions yet.** Add a file of them in a terminal, or run the demo from the overview.")
-        st.code("mapd questions add NAME FILE", language=None)
+        st.markdown("**No questions yet.** Add a file of them, or run the demo from the overview.")
+        current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
 
 
 def collect(curated: Curated, *, opened: bool) -> None:

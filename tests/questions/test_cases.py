@@ -103,6 +103,15 @@ def test_24_a_byte_order_mark_in_the_middle_is_no_fault() -> None:
     ]
 
 
+def test_24_joined_files_that_both_count_from_zero_are_read_without_their_ids() -> None:
+    joined = b"\xef\xbb\xbf".join(
+        jsonl(*({"id": n, "question": f"{word} {n}?", "answer": n} for n in range(2))) for word in "ab"
+    )
+    with pytest.raises(BadRows, match="--map id= leaves ids out"):
+        golds(joined)
+    assert golds(joined, "id=") == ["0", "1", "0", "1"]
+
+
 def test_25_options_lose_their_own_letters() -> None:
     row = {"question": "How much?", "options": ["A)125", "B)150", "C)225"], "answer": "B"}
     assert golds(jsonl(row)) == ["B. 150"]
