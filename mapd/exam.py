@@ -197,7 +197,7 @@ def _exam(
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
     how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    how |= {"samples": samples, "prompt": prompts.EXAM.sha256}
+    how |= {"samples": samples, "prompt": prompts.EXAM.sha256} | ({"shots": learner.shots} if learner.shots else {})
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, how], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
     namesake = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
@@ -310,10 +310,11 @@ def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, sample
     """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
+    shots = session.get_one(t.Student, exam.student_id).shots
     asked = []
     for q in session.exec(in_split.order_by(col(t.Question.position))).all():
         task, id_ = Task(q.task), queries.identity(q)
-        messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task)
+        messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task, shots)
         for sample, own_seed in enumerate(seeds):
             request = Request(f"{id_} {sample}", messages, replace(decoding, seed=own_seed))
             asked.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))

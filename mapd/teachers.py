@@ -404,7 +404,7 @@ def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -
         folder = fingerprints.folder_of(engine, fingerprints.source_of(teacher.model), Settings().make_home())
         from mapd.models.local import LocalModel, load  # torch takes seconds to import
 
-        return LocalModel(teacher.model, *load(folder))
+        return LocalModel(teacher.model, *load(folder, thinks=True))
     if teacher.kind in KEY_VARIABLES:
         return _served(engine, teacher, tries)
     raise BadInput(

@@ -21,13 +21,16 @@ def add_student(
     name: Annotated[str, typer.Argument(help="As it is shown beside its answers.")],
     path: Annotated[Path | None, typer.Option(help="A folder that transformers can load.")] = None,
     hub: Annotated[str | None, typer.Option(metavar="ORG/NAME", help="A model on the hub.")] = None,
+    shots: Annotated[int, typer.Option(help="Worked examples that a model without a chat template is shown.")] = 0,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a student; without --path or --hub the packaged SmolLM2. The same one again changes nothing."""
+    base = students.examine_base(path=path, hub=hub)
     with writing() as session:
-        row = students.add(session, name, path=path, hub=hub, by=person_of(by))
-        result = {"student": row.uid, "name": row.name, "base": row.base}
+        row = students.add(session, name, base=base, shots=shots, by=person_of(by))
+        result = {"student": row.uid, "name": row.name, "base": students.source_of(row)}
+        result |= {"prompt": asked} if (asked := students.prompting(row)) else {}
     show(result, as_json, "student")
 
 
@@ -38,13 +41,22 @@ def list_students(as_json: AsJson = False) -> None:
         rows = students.listed(session)
         names = {row.id: row.name for row in rows}
         found = [
-            {"student": s.uid, "name": s.name, "base": s.base, "parent": names.get(s.parent_id), "round": s.round}
+            {
+                "student": s.uid,
+                "name": s.name,
+                "base": students.source_of(s),
+                "parent": names.get(s.parent_id),
+                "round": s.round,
+                "prompt": students.prompting(s),
+            }
             for s in rows
         ]
     if as_json:
         show({"students": found}, as_json, "")
     for s in () if as_json else found:
         line(f"{s['name']:<24} round {s['round']}  {s['base']}" + (f"  from {s['parent']}" if s["parent"] else ""))
+        if s["prompt"]:
+            line(f"{'':<24} {s['prompt']}")
 
 
 @examining.command("run")

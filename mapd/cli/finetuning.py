@@ -46,5 +46,5 @@ def finetune(
     if result["cut"] or result["left_out"]:
         lost = f"{result['cut']} explanations were cut at {max_length} tokens, {result['left_out']} pairs had no room"
         errors.print(f"{lost}: --max-length gives more", soft_wrap=True)
-    shown = {key: result[key] for key in ("student", "pairs", "steps", "seconds")}
+    shown = {key: result[key] for key in ("student", "adapter", "pairs", "steps", "seconds")}
     show(shown, as_json, f"the new student is {result['name']}")

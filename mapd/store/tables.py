@@ -127,6 +127,8 @@ class Student(Travelling, table=True):
     name: str = Field(unique=True)
     base: str
     revision: str | None = None  # of a base on the hub: the commit, the same from its first use on
+    template: str | None = None  # "plain": ours, for a base model that brings no chat template
+    shots: int = 0  # worked examples in front of each question, of a base model
     parent_id: int | None = Field(default=None, foreign_key="student.id")
     snapshot_sha256: str | None = None  # by name, not by key: snapshot -> exam -> student must not run in a circle
     adapter: str | None = None

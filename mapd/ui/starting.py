@@ -23,6 +23,8 @@ SPLITS = {  # what each is for
     "test": "test: sealed, each opening is counted",
 }
 
+CUT = "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+
 
 def exam(*, opened: bool) -> None:
     """A student, a question set (of the address, where it names one), a split."""
@@ -37,6 +39,9 @@ def exam(*, opened: bool) -> None:
         place = list(sets).index(asked) if asked in sets else 0
         chosen = middle.selectbox("Questions", list(sets), place, format_func=text.one_line, key="exam_questions")
         split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
+        with db.reading(current.engine()) as session:
+            if (prompting := students.prompting(students.get(session, student))) is not None:
+                st.caption(f"{text.one_line(student, 40)} has {prompting}.")
         how = _asked_how()
         opening = purpose("exam_purpose") if split == "test" else None
         if split == "test" and opening is None:
@@ -175,16 +180,30 @@ def finetune(*, opened: bool) -> None:
         with db.reading(current.engine()) as session:
             rows = queries.snapshots(session)
             frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
+            sitters = {s.sha256: queries.exam(session, s.exam_id).student for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             current.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
+            return
+        names = _students()
+        if not names:
+            st.caption("No student can be taught here yet: add one on the exam page, or with `mapd students add`.")
             return
         left, middle, right = st.columns((3, 2, 1))
         asked = st.query_params.get("snapshot")
         place = list(frozen).index(asked) if asked in frozen else 0
         sha = left.selectbox("Snapshot", list(frozen), place, format_func=frozen.__getitem__, key="finetune_snapshot")
-        alpha = middle.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
+        sitter = names.index(sitters[sha]) if sitters[sha] in names else 0
+        student = middle.selectbox(
+            "Student", names, sitter, format_func=text.one_line, key=f"finetune_student_{sha[:12]}"
+        )
         seed = right.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
+        alpha_, rank_, length_ = st.columns(3)
+        alpha = alpha_.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
+        rank = rank_.number_input("Rank of the adapter", 1, 1024, DEFAULT.rank, key="finetune_rank")
+        length = length_.number_input(
+            "Tokens a dialogue", 16, 1_000_000, DEFAULT.max_length, 64, key="finetune_length", help=CUT
+        )
         epochs_, rate_, batch_ = st.columns(3)
         epochs = epochs_.number_input("Epochs", 1, 1000, DEFAULT.epochs, key="finetune_epochs")
         rate = rate_.number_input(
@@ -194,7 +213,10 @@ def finetune(*, opened: bool) -> None:
         working.offer(
             lambda: Finetune(
                 snapshot=sha,
+                student=student,
                 alpha=float(alpha),
+                rank=int(rank),
+                max_length=int(length),
                 seed=int(seed),
                 epochs=int(epochs),
                 learning_rate=float(rate),

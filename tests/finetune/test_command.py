@@ -38,7 +38,8 @@ def test_one_line_of_json(sha256: str, capsys: Capture) -> None:
     code, out, err = mapd(capsys, *words)
     assert (code, err) == (0, "")
     told = json.loads(out)
-    assert list(told) == ["student", "pairs", "steps", "seconds"]
+    assert list(told) == ["student", "adapter", "pairs", "steps", "seconds"]
+    assert (Path(told["adapter"]) / "adapter_model.safetensors").is_file()
     assert told["steps"] == -(-told["pairs"] // 8)
     assert json.loads(mapd(capsys, *words)[1]) == told  # the same finetune
 
