@@ -110,12 +110,12 @@ def collect(
 ) -> Collected:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
-    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send responses that
-    were cut off, too. `concurrency`: requests in flight, over
-    all teachers; each model has its own limit, too. Each reply is committed as it comes, so a run that was stopped is
-    started again; only what is missing is asked for, failed calls too. One teacher alone is asked for its texts, which
-    nobody reviews. `stopping` is looked at all the time. `budget`: US dollars that all of the exam's calls may cost,
-    those of earlier runs too; where the next one may not fit in, it ends, and says how many were not made.
+    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send responses that were cut
+    off, too. `concurrency`: requests in flight, over all teachers; each model has its own limit, too. Each reply is
+    committed as it comes, so a run that was stopped is started again; only what is missing is asked for, failed calls
+    too. One teacher alone is asked for its texts, which nobody reviews. `stopping` is looked at all the time. `budget`:
+    US dollars that all of the exam's calls may cost, those of earlier runs too; where the next one may not fit in, it
+    ends, and says how many were not made.
     `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them. `home`: the project's
     folder, by which it is known at once whether another run on this machine was killed.
 
@@ -128,18 +128,15 @@ def collect(
         info = queries.exam(session, exam)
         made = plan.made(session, info, teachers, samples, cut_off=cut_off)
         spent = ledger.spent(session, info.id)
-    if concurrency is not None and concurrency < 1:
-        raise BadInput(f"at least 1 request must be in flight, not {concurrency}")
+    limits = _Limits(concurrency, budget, unknown_price)
     agreed(made.teachers, budget, unknown_price)
     with db.writing(engine) as session:
         ledger.keep_prompts(session)
         committees.name_members(session, info.id, [queries.identity(x) for x in made.teachers])
-        act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
-        act |= {"cut_off": cut_off}
-        queries.audit(session, person, "collect", f"exam {info.uid}", **act)
+        act = {"teachers": list(teachers), "samples": samples, "cut_off": cut_off}
+        queries.audit(session, person, "collect", f"exam {info.uid}", **act, concurrency=concurrency, budget=budget)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [_TeacherStream(x, models[x.name]) for x in made.teachers]
-        limits = _Limits(concurrency, budget, unknown_price)
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
         run.spent = spent
         try:
@@ -170,11 +167,18 @@ def calls(
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What holds a run back."""
+    """What holds a run back.
+
+    Raises: BadInput where nothing may be in flight.
+    """
 
     concurrency: int | None
     budget: float | None
     unknown_price: bool
+
+    def __post_init__(self) -> None:
+        if self.concurrency is not None and self.concurrency < 1:
+            raise BadInput(f"at least 1 request must be in flight, not {self.concurrency}")
 
 
 @dataclass

@@ -24,7 +24,7 @@ from sqlmodel import Session, col, select
 
 from mapd import exam as stage
 from mapd import students
-from mapd.answers.grading import Task
+from mapd.answers.grading import Grade, Task
 from mapd.characters import find_unstorable, storable
 from mapd.errors import BadInput, Undecided
 from mapd.models.base import Completion, Finish, split_thought
@@ -158,11 +158,11 @@ def preview(parsed: Parsed, first: int) -> list[Graded]:
     """Return the first answers as they would be graded, answer and gold of a choice with their texts."""
     rows = []
     for answer in parsed.answers[:first]:
-        q, text = answer.question, answer.text
+        q, (response, _, graded) = answer.question, _grade(answer)
         task, options = Task(q.task), tuple(q.options)
-        graded = grade(text, q.gold, task, options)
         shown = None if graded.answer is None else show_answer(graded.answer, task, options)
-        rows.append(Graded(q.source_id, q.text, text, shown, show_answer(q.gold, task, options), graded.outcome))
+        gold = show_answer(q.gold, task, options)
+        rows.append(Graded(q.source_id, q.text, response.text, shown, gold, graded.outcome))
     return rows
 
 
@@ -380,14 +380,20 @@ def _new_exam(session: Session, parsed: Parsed, questions: t.QuestionSet, name: 
     return exam
 
 
-def _attempt(exam: t.Exam, answer: Answer) -> dict[str, Any]:
+def _grade(answer: Answer) -> tuple[Completion, str | None, Grade]:
+    """Return the response without its thought, how it ended (none where that isn't known), and its grade."""
     q = answer.question
     response = split_thought(
         Completion("", answer.text, Finish(answer.finish) if answer.finish else Finish.OK, thought=answer.thought)
     )
     is_open = response.finish is not Finish.OK and not answer.finish  # it ended within its thought, for whatever reason
     finish = Finish.CUT_OFF if is_open else answer.finish
-    graded = stage.grade_response(response.text, finish, q.gold, Task(q.task), tuple(q.options))
+    return response, finish, stage.grade_response(response.text, finish, q.gold, Task(q.task), tuple(q.options))
+
+
+def _attempt(exam: t.Exam, answer: Answer) -> dict[str, Any]:
+    q = answer.question
+    response, finish, graded = _grade(answer)
     return {
         "uid": uuid5(NAMESPACE_URL, f"attempt {exam.uid} {q.uid} {answer.sample} {answer.text}").hex,
         "exam_id": exam.id,
