@@ -534,7 +534,7 @@ def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
 
     completion = asyncio.run(reply())
     with db.reading(engine) as session:
-        learned = notes(get(session, teacher.name))
+        learned = notes(session.get(t.Teacher, teacher.id) or teacher)
     counts = completion.latency_s, completion.tokens_in, completion.tokens_out
     ok = completion.finish is Finish.OK
     text, thought = completion.text, completion.thought

@@ -676,6 +676,7 @@ def test_collect_on_the_command_line(
         "failed": 0,
         "spent_usd": 0.0,
         "not_made": 0,
+        "reasons": [],
     }
     code, out, _ = run("--teachers", "rowan")
     assert "no reviews: nobody but rowan was named" in out

@@ -38,7 +38,7 @@ CURES: Mapping[Fault | Finish, str] = {
     Finish.UNKNOWN: "the same again asks these",
     Finish.FAILED: "the same again asks these",
 }
-_NUMBERS = re.compile(r"(?<!HTTP )(?<!error )\d+(?:[.,]\d+)*")
+_NUMBERS = re.compile(r"(?<!HTTP )(?<!error )(?<!\d)\d+(?:[.,]\d+)*")
 _TRIES = re.compile(r"^(?:tried \d+ times|\d+ calls in a row failed), the last: ")
 
 
