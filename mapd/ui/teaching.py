@@ -127,6 +127,8 @@ def _buttons(row: t.Teacher) -> None:
         with st.spinner("Asking …", width="content"):
             tested = answered(row.name, by=current.acting_person())
         st.session_state[f"tested_{row.uid}"] = tested
+    if row.kind in KEY_VARIABLES:
+        _change(row)
     if row.disabled and (row.origin is not None or row.key_env is not None):
         _enable(row)
         return
@@ -150,13 +152,13 @@ def _change(row: t.Teacher) -> None:
             "Calls a minute", 0.1, 1e6, limits.per_minute, 1.0, "%g", placeholder="no limit", key=f"minute_of_{row.uid}"
         )
         forget = bool(row.learned) and st.checkbox("Forget what its server refused", key=f"forget_{row.uid}")
-        if acting.button("Save", key=f"save_{row.uid}", type="primary"):
+        if st.button("Save", key=f"save_{row.uid}", type="primary"):
             _save(row, int(longest), _given(concurrency=int(at_once), per_minute=minute), forget=forget)
 
 
 def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bool) -> None:
     """Write the change; a refusal is one line."""
-    sampling, by = {"max_tokens": longest}, current.acting_person()
+    sampling, by = {"max_tokens": longest}, current.current_person()
     try:
         with db.writing(current.engine()) as session:
             teachers.change(session, row.name, by=by, sampling=sampling, limits=limits, forget=forget)
