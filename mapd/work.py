@@ -200,9 +200,12 @@ class Collect(Work):
             stopping=run.stopping,
             home=run.home,
         )
-        return asdict(done) | ({"stopped": self._stopped(done)} if done.not_made else {})
+        ends = [self._end_at_budget(done)] if done.not_made else []
+        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in done.reasons if r.stopped]
+        result = asdict(done) | {"reasons": [asdict(reason) for reason in done.reasons]}
+        return result | ({"stopped": "; ".join(ends)} if ends else {})
 
-    def _stopped(self, done: committee.Collected) -> str:
+    def _end_at_budget(self, done: committee.Collected) -> str:
         return (
             f"stopped at the budget of {dollars(self.budget or 0)} ({dollars(done.spent_usd)} spent), "
             f"{done.not_made:,} calls not made; raise it and start again"

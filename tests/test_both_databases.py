@@ -184,6 +184,8 @@ WRITING = (
     "people want --exam {taught} --judgements 2",
     "guidelines set {folder}/how.md",
     "teachers add careful --kind simulated --model sound",
+    "teachers add served --kind openai --model m --base-url http://127.0.0.1:9/v1",
+    "teachers set served --set max_tokens=64 --limit concurrency=2",
     "teachers disable careful",
     "teachers enable careful",
     "students add packaged",

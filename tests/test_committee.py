@@ -677,6 +677,7 @@ def test_collect_on_the_command_line(
         "spent_usd": 0.0,
         "not_made": 0,
         "cut_off_not_sent": 0,
+        "reasons": [],
     }
     code, out, _ = run("--teachers", "rowan")
     assert "no reviews: nobody but rowan was named" in out

@@ -17,7 +17,7 @@ from mapd.ui import current, figures, look, money, text, times, working
 from mapd.ui.figures import Cell, Html
 from mapd.work import Collect
 
-OUTCOMES = ("ok", "unreadable", "cut_off", "empty", "refused", "failed")
+OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
 
 
 def counts(curated: Curated) -> None:
@@ -106,9 +106,14 @@ def calls(exam: ExamInfo) -> None:
     """The exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
     with db.reading(current.engine()) as session:
         told, failed = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
+        stops = committee.stops(session, exam.uid)
     if not told:
         return
     st.subheader("Calls", anchor=False)
+    for stop in stops:
+        why = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
+        cure = text.one_line(stop.cure, 300)
+        text.complain(f"{why} — {cure}")
     outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in told)]  # a column for what occurs
     costs = [c for c in told if c.tokens_out is not None or c.cost_usd is not None]
     rows = [

@@ -196,3 +196,46 @@ def test_another_servers_key_needs_its_box(home: Path) -> None:
     app.button(key="add_teacher").click().run()
     assert errors(app) == []
     assert [row.key_env for row in kept()] == ["OPENAI_API_KEY"]
+
+
+def test_further_fields_and_headers_are_added_and_the_longest_reply_changed(home: Path) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("mini")
+    app.text_input(key="teacher_model_0").set_value("m")
+    app.text_area(key="teacher_fields_0").set_value('top_k=5\nchat_template_kwargs={"enable_thinking": false}\n')
+    app.text_area(key="teacher_headers_0").set_value("X-Team=MAPD_TEAM")
+    app.button(key="add_teacher").click().run()
+    assert errors(app) == []
+    (row,) = kept()
+    assert (row.sampling["top_k"], row.sampling["chat_template_kwargs"]) == (5, {"enable_thinking": False})
+    assert row.headers == {"x-team": "MAPD_TEAM"}
+    assert "MAPD_TEAM" in shown(app)
+    app.number_input(key=f"longest_of_{row.uid}").set_value(4096)
+    app.number_input(key=f"minute_of_{row.uid}").set_value(30.0)
+    app.button(key=f"save_{row.uid}").click().run()
+    (changed,) = kept()
+    assert (changed.uid, changed.sampling["max_tokens"], changed.limits["per_minute"]) == (row.uid, 4096, 30.0)
+
+
+def test_what_a_server_refused_stands_beside_its_teacher_until_it_is_forgotten(home: Path) -> None:
+    uid = add("mini", kind="openai", model="m")
+    with write() as session:
+        teachers.get(session, "mini").learned = {"temperature": None}
+    app = open_page(PAGE)
+    assert "temperature isn&#x27;t taken by this model: left out" in shown(app)
+    app.checkbox(key=f"forget_{uid}").check().run()
+    app.button(key=f"save_{uid}").click().run()
+    assert kept()[0].learned == {}
+
+
+def test_a_further_field_that_cannot_be_set_is_refused_in_one_line(home: Path) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("mini")
+    app.text_input(key="teacher_model_0").set_value("m")
+    app.text_area(key="teacher_fields_0").set_value("stream=true")
+    app.button(key="add_teacher").click().run()
+    (error,) = errors(app)
+    assert "stream can&#x27;t be set" in error
+    assert kept() == []
