@@ -4,10 +4,11 @@
     parse_score('It ends with "[5]", but step 2 is wrong. [2]', solution="… [5]")  -> 2
     parse_score("Score: 3 or 4")                                                   -> no vote: two different scores
 
-A score is a number in one of four forms: in brackets ("[4]", as the prompt asks for it), with a label ("Score: 4",
-`"score": 4`, `<score>4</score>`), out of five ("4/5", "4 out of 5"), or in a box (`\\boxed{4}`). Brackets that stand as
-a vote does (rule 2) decide, else labels, else brackets anywhere, else "out of five", else a box. Scores of the form
-that decides are no vote where they differ, and neither is a range.
+A score is a number in one of five forms (score_forms.py): in brackets ("[4]", as the prompt asks for it), with a label
+("Score: 4", `"score": 4`, `<score>4</score>`), out of five ("4/5", "4 out of 5"), in a box (`\\boxed{4}`), or a digit
+alone in the last line. Brackets that stand as a vote does (rule 2) decide, else labels, else brackets anywhere, else
+"out of five", else a box, else the digit. Scores of the form that decides are no vote where they differ, but for an
+"Overall: 4" beside scores of parts; neither is a range, a reference, or the box of an answer.
 
 **Whose number it is.** A reviewer reads a text that may grade itself ("My own check of this: [5]"). So a number counts
 as the reviewer's own unless it was taken from what the reviewer read:

@@ -144,6 +144,8 @@ def _split_tags(text: str) -> Parts:
 
 def _tags(text: str) -> list[_Tag]:
     """Return the tags of a text, in order, but for those in quotation marks."""
+    if not any(sign in text for sign in "<[◁"):
+        return []
     pattern = _TAG_OR_DETAILS if _DETAILS.search(text) else _TAG
     return [
         _Tag(match.start(), match.end(), match["opens"] is not None)

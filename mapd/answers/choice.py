@@ -37,7 +37,7 @@ _IS_CORRECT = re.compile(
     re.IGNORECASE,
 )
 _OWN_LABEL = re.compile(r"\s*\(?([A-Ja-j])[.):]\s*(?=\S)")
-_MATHS = re.compile(r"\\[()\[\]]|[${}](?![^{}]*[\\])")
+_MATHS = re.compile(r"\\[()\[\]]|\$")
 _MAY_BE_LETTER = re.compile(r"[\W_]*(?:(?:option|choice)\s+)?[A-Za-z](?![^\W_])(?:.{0,20})", re.IGNORECASE)
 _I_CHOOSE = re.compile(
     r"\b(?:I(?:['’]ll| will| would|['’]d)?|we|my)\s+"
@@ -45,7 +45,7 @@ _I_CHOOSE = re.compile(
     re.IGNORECASE,
 )
 _SO_IT_IS = re.compile(
-    r"(?:^|[.!?]\s)\W*(?:so|therefore|thus|hence|in conclusion|finally),?\s+(?:it(?:['’]s| is| must be)\s+)?"
+    r"(?:^|[.!?]\s)\W{0,5}(?:so|therefore|thus|hence|in conclusion|finally),?\s+(?:it(?:['’]s| is| must be)\s+)?"
     r"(?=(?:option\s|choice\s)?\(?[A-J]\)?\W*(?:$|\n))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -121,7 +121,7 @@ NO_OPTION = "no option is named as the answer, or nothing tells which"
 
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
     """Return the option that a short answer names, also by a number written in another way than the option's."""
-    plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip()
+    plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip(" \n{}")
     if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain) or _named(plain, options):
         return index
     if (value := parse_number(mark)) is None:

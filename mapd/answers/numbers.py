@@ -27,7 +27,7 @@ LETTER_RUN = re.compile(rf"[^\W\d_{_SIGNS}]{{1,30}}+")
 _MIXED = re.compile(r"(?: and)? +([0-9]{1,6})/([0-9]{1,6})(?![0-9/.,]*[0-9])")
 _AND_A_HALF = re.compile(r" and (?:a|one)[ -]half\b", re.IGNORECASE)
 _POWER_OF_TEN = re.compile(
-    r" {0,3}[*x×] {0,3}10(?:(?:\^|\*\*)[ {(]{0,3}([-+]?[0-9]{1,2})(?![0-9.])[ ]?[})]?|([⁻⁺]?[⁰¹²³⁴-⁹]{1,2}))"
+    r" {0,9}[*x×] {0,9}10(?:(?:\^|\*\*)[ {(]{0,3}([-+]?[0-9]{1,2})(?![0-9.])[ ]?[})]?|([⁻⁺]?[⁰¹²³⁴-⁹]{1,2}))"
 )
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SCALE = re.compile(r"[ -](hundred|thousand|million|billion|trillion|dozens?)\b", re.IGNORECASE)

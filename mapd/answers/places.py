@@ -89,7 +89,7 @@ _QUALIFIED = (
     r"(?:(?:final|correct|right|short|exact|numerical|numeric)[ ]){0,2}"
 )
 _ANSWER_LINE = re.compile(
-    rf"^(?:[ \t>*_#`•$\-]{{0,12}})(?:[0-9]{{1,2}}[.)][ ]+[*_]{{0,3}})?{_QUALIFIED}{_ANSWER_WORDS}"
+    rf"^(?!\n)(?:[ \t>*_#`•$\-]{{0,12}}+)(?:[0-9]{{1,2}}[.)][ ]{{1,9}}+[*_]{{0,3}})?{_QUALIFIED}{_ANSWER_WORDS}"
     r"(?:[ ]\([^()\n]{1,40}\)|[ ]finale)?[*_`]{0,3}"
     r"(?:[ \t\u00a0\u202f]{0,3}(?:(?:is|ist|est|es|è)[ ]{0,3})?[:：﹕꞉=](?!=)|[ ](?:-|–|—|->|=>|→)[ ]"
     r"|[ ]?(?:是|为|為|は)[:：]?|(?=[*_` ]{0,4}$))"
@@ -103,7 +103,7 @@ _QUOTED = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
-    r"[\s*_`]*(?:<[^<>\n]{0,60}>|\[(?:the |your |final )?(?:number|answer|letter|value|result|option)\]"
+    r"[\s*_`]*+(?:<[^<>\n]{0,60}>|\[(?:the |your |final )?(?:number|answer|letter|value|result|option)\]"
     r"|\.{2,}|…|_+)?[\s*_`.]*"
 )
 _WRAPPING = " \t\r*_`\"'“”"

@@ -10,7 +10,7 @@ import re
 
 from mapd.answers.places import ALPHANUMERIC, find_first_answer
 
-_HEAD = r"^[ \t>*_#]{0,12}"
+_HEAD = r"^(?!\n)[ \t>*_#]{0,12}+"
 _NUMBER = r"[ \t]{0,3}(?:(?:#|no\.?|number)[ ]?)?[0-9]{0,4}"
 _QUESTION = re.compile(
     rf"{_HEAD}(?:(?:the[ ])?(?:next|new|another|follow[- ]?up)[ ])?"
@@ -27,9 +27,9 @@ _WEAK = re.compile(
 )
 # A paragraph that asks something, unless the text asks itself ("Wait, is that right?").
 _ASKING = re.compile(
-    r"\n[ \t\r]*+\n[ \t]*+(?!\W*(?:wait|hmm|but|so|is|was|are|am|does|do|did|can|could|let|should|why|how about|hold"
-    r"|double|what if|what about|what is this|therefore|right|correct|check|need|any|would you|answer)\b)"
-    r"[^\n?]{25,1500}+\?[*_ \t\r]*(?=\n)",
+    r"\n[ \t\r]*+\n[ \t*_>\"“]{0,9}+(?=[^\W\d_])(?!(?:wait|hmm|but|so|is|was|are|am|does|do|did|can|could|let|should"
+    r"|why|how about|hold|double|what if|what about|what is this|therefore|right|correct|check|need|any"
+    r"|would you|answer)\b)[^\n?]{25,1500}+\?[*_ \t\r]*(?=\n)",
     re.IGNORECASE,
 )
 _TURN = re.compile(

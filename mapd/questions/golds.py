@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mapd.answers.grading import Task, answers_equal, extract_answer
 from mapd.answers.numbers import parse_number
+from mapd.answers.places import MAX_EXPRESSION, find_answer_line
 from mapd.questions.values import as_text, short, without_zeros
 
 LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution
@@ -59,6 +60,8 @@ def read_gold(value: object, task: Task | None, *, solved: bool = False) -> Gold
         answer = without_zeros(_plain(answer))
     if task is None:
         task = Task.NUMERIC if is_number(answer) else Task.TEXT
+    if task is Task.TEXT and note is None:
+        answer, note = _answer_of_words(answer)
     if parse_number(answer) is None if task is Task.NUMERIC else not answers_equal(answer, answer, task):
         what = f"the answer of its solution, {short(answer)}," if note else short(text)
         raise ValueError(f"{what} can't be read as {_READABLE[task]}")
@@ -92,6 +95,16 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
             raise ValueError(f"{short(text)} is a solution without an answer: it has no {_MARKS}, no Answer: …")
         return answer, text
     return text, None
+
+
+def _answer_of_words(text: str) -> tuple[str, str | None]:
+    """The answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
+    if len(text) <= MAX_EXPRESSION and find_answer_line(text) is None:
+        return text, None
+    answer = extract_answer(text, Task.TEXT)
+    if answer is None:
+        raise ValueError(f"{short(text)} is too long for an answer, and has no {_MARKS}, no Answer: … that gives one")
+    return answer, text
 
 
 def states_answer(text: str) -> bool:
