@@ -101,9 +101,10 @@ def _concluded_truths(sentence: str) -> set[str | None]:
 
 def _only_truth(text: str) -> str | None:
     """The one truth word of a short statement; None where it has both, or denies one."""
-    if _NEGATED.search(text) or _BOTH.search(text):
-        return None
     # "the answer is yes, no doubt": what follows the first comma explains
     head = re.split(r"[,;:(]|\bbecause\b|\bsince\b|\bas\b", text, maxsplit=1)[0]
-    truths = {_TRUTH[m[1].lower()] for m in _TRUTH_WORD.finditer(head if _TRUTH_WORD.search(head) else text)}
+    saying = head if _TRUTH_WORD.search(head) else text
+    if _NEGATED.search(saying) or _BOTH.search(text):
+        return None
+    truths = {_TRUTH[m[1].lower()] for m in _TRUTH_WORD.finditer(saying)}
     return truths.pop() if len(truths) == 1 else None

@@ -26,7 +26,7 @@ from mapd.answers.text import words_of
 LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their order
 MOST_OPTIONS = len(LETTERS)
 _LETTER_FIRST = re.compile(
-    r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])[.):](?=\s|$)|([A-J])[.):](?=\w)"
+    r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])\s{0,9}[.):](?=\s|$)|([A-J])[.):](?=\w)"
     r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
 )
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
@@ -45,14 +45,16 @@ _I_CHOOSE = re.compile(
     re.IGNORECASE,
 )
 _SO_IT_IS = re.compile(
-    r"(?:^|[.!?]\s)\W{0,5}(?:so|therefore|thus|hence|in conclusion|finally),?\s+(?:it(?:['’]s| is| must be)\s+)?"
+    r"(?:^|[.!?,;]\s)\W{0,5}(?:so|therefore|thus|hence|in conclusion|finally),?\s+(?:it(?:['’]s| is| must be)\s+)?"
     r"(?=(?:option\s|choice\s)?\(?[A-J]\)?\W*(?:$|\n))",
     re.IGNORECASE | re.MULTILINE,
 )
 _REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
 _OR_LETTER = re.compile(r"\bor\s+(?:option\s|choice\s)?\(?([A-J])\)?\W*$")
 _CORRECT_IS = re.compile(
-    r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*", re.IGNORECASE
+    r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*"
+    r"|^\W{0,5}(?:(?:my|the|final)\s){0,2}(?:option|choice|selection|pick)\s{0,3}[:：]\s*",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -94,7 +96,7 @@ def read_choice(text: str, options: Sequence[str]) -> Answer:
         return Answer(LETTERS[min(chosen)], "what is marked by \\boxed{} or #### decides")
     if unknown := [mark for mark in marks if _MAY_BE_LETTER.fullmatch(strip_latex(mark))]:
         return Answer(None, f"what is marked names no option, or several: {shorten(unknown[-1])}")
-    return _of_sentences(blank_markup_but_letters(_MATHS.sub("  ", text)), texts)
+    return _of_sentences(blank_markup_but_letters(strip_latex(_MATHS.sub("  ", text))), texts)
 
 
 def _of_sentences(plain: str, options: tuple[str, ...]) -> Answer:

@@ -110,12 +110,20 @@ def _depth(side: str) -> int:
     return deepest
 
 
+def _as_latex(side: str) -> str:
+    """Return it with LaTeX's π and roots, which math-verify reads: "2√3" -> "2\\sqrt{3}"."""
+    return _ROOT_SIGN.sub(lambda root: f"\\sqrt{{{root[1] or root[2]}}}", side.replace("π", "\\pi "))
+
+
+_ROOT_SIGN = re.compile(r"√\s?(?:([0-9]{1,9}|[A-Za-z])|\(([^()]{1,40})\))")
+
+
 @lru_cache(maxsize=4_096)
 def _verify(answer: str, gold: str) -> bool:
     from math_verify import parse, verify
 
     try:  # pages are threads, where its own timeouts raise
-        sides = [parse(f"${side}$", parsing_timeout=None) for side in (gold, answer)]
+        sides = [parse(f"${_as_latex(side)}$", parsing_timeout=None) for side in (gold, answer)]
         return all(sides) and bool(verify(sides[0], sides[1], timeout_seconds=None))
     except Exception:  # noqa: BLE001 - sympy raises anything on foreign text; what can't be compared isn't equal
         return False

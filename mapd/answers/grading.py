@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from mapd import thoughts
 from mapd.answers import boolean, choice, compare, numeric, text
+from mapd.answers.expressions import is_closed_expression
 from mapd.answers.limits import MAX_TEXT, name_limit
 from mapd.answers.numbers import parse_number
 from mapd.answers.places import Answer
@@ -104,6 +105,6 @@ def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = (
 
 def _answer_of_gold(gold: str) -> str:
     """Return the answer of a gold that is a worked solution, as GSM8K's, which ends in "#### 18"."""
-    if parse_number(gold) is not None:
+    if parse_number(gold) is not None or is_closed_expression(gold):
         return gold
     return extract_answer(gold, Task.NUMERIC) or gold

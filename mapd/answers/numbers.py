@@ -69,7 +69,8 @@ def _read_number(plain: str, match: re.Match[str]) -> Number | None:
     letters = LETTER_RUN.match(plain, end)
     if (letters and letters[0].lower() in _ORDINALS) or _LABELS.search(plain, max(0, start - 12), start):
         return None
-    if (before.isalnum() and before < _CJK) or before in "_^√|\\":
+    is_factor = _CONSTANT_BEHIND.match(plain, end) or _CONSTANT_BEFORE.search(plain, max(0, start - 20), start)
+    if (before.isalnum() and before < _CJK) or before in "_^√|\\" or is_factor:
         return Number(None, start, end)
     parts = _run_parts(run)
     value, end = _after_number(plain, _run_value(parts), run, end, letters)
@@ -77,6 +78,10 @@ def _read_number(plain: str, match: re.Match[str]) -> Number | None:
     if value is not None and (negative or _MINUS_WORD.search(plain, max(0, start - 10), start)):
         value = -value
     return Number(value, start - negative, end, parts if len(parts) > 1 else ())
+
+
+_CONSTANT_BEHIND = re.compile(r"[ ]?[*]?[ ]?(?:[π√]|\\pi(?![A-Za-z])|\\sqrt)")
+_CONSTANT_BEFORE = re.compile(r"\\sqrt[ ]{0,3}$|(?:π|\\pi)[ ]{0,3}\)?[ ]{0,9}[/*][ ]{0,3}\(?[ ]{0,9}$")
 
 
 def _run_parts(run: str) -> tuple[Fraction, ...]:
@@ -173,12 +178,17 @@ def plain_quantity(text: str) -> str:
     return _SPACED_SIGN.sub("-", out)
 
 
+IRRATIONAL = re.compile(r"[π√]|\\(?:pi|sqrt)(?![A-Za-z])")
+
+
 def parse_number(text: str) -> Fraction | None:
     """One plain number: "1,000", "0.50", "1/2", "$18.00", "2 1/2", "50%" (50), "1e3", "−3", "145 bananas", "three".
 
     Units and trailing words don't matter. None where there is no number, two different ones ("5 or 6"), a calculation
-    ("5 + 5"), or one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x").
+    ("5 + 5"), one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x"), or no plain number ("π/2", "2√3").
     """
+    if IRRATIONAL.search(text):
+        return None
     if len(text) > 500:
         return None
     plain = blank_markup(plain_quantity(text))

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from mapd.answers.expressions import is_closed_expression, is_formula
 from mapd.answers.markup import blank_markup
-from mapd.answers.numbers import Number, number_text, parse_number, plain_quantity
+from mapd.answers.numbers import IRRATIONAL, Number, number_text, parse_number, plain_quantity
 from mapd.answers.places import (
     CONCLUDES,
     EXPLAINS,
@@ -64,12 +64,14 @@ def read_numeric(text: str) -> Answer:
 
 def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
     """Read the answer line, unless what stands behind it takes it back."""
-    value = _value_of_line(blank_markup(plain_quantity(line.value)), reading)
     boxes = find_marks(line.value)
+    expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
+    if IRRATIONAL.search(expression):  # "π/2" is not 2
+        return Answer(expression, f"{line.name} decides")
+    value = _value_of_line(blank_markup(plain_quantity(line.value)), reading)
     if value is None and len(boxes) == 1:
         value = value_of(blank_markup(plain_quantity(boxes[0])), None)
     if value is None:
-        expression = (boxes or [line.value])[0].rpartition("=")[2].strip("$ .")
         if is_closed_expression(expression) or is_formula(expression):
             return Answer(expression, f"{line.name} decides")
         return Answer(None, f"{line.name} doesn't give one number: {shorten(line.value)}")
@@ -78,6 +80,7 @@ def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text
     return Answer(number_text(value), f"{line.name} decides")
 
 
+_RESULT = re.compile(r"[=≈]|\\approx")
 _NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
@@ -106,16 +109,21 @@ def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence],
 
 
 def _of_marks(marks: list[str]) -> Answer:
-    values = {value_of(blank_markup(plain_quantity(mark)), None) for mark in marks}
+    values = {_value_of_mark(mark) for mark in marks}
     if len(values) > 1:
         return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
     value = values.pop()
     if value is not None:
         return Answer(number_text(value), "what is marked by \\boxed{} or #### decides")
-    expression = marks[-1].rpartition("=")[2].strip()
+    expression = _RESULT.split(marks[-1])[-1].strip()
     if not expression or len(marks) > 1:
         return Answer(None, f"the marked answer is not one number: {shorten(marks[-1])}")
     return Answer(expression, "what is marked by \\boxed{} or #### decides, an expression")
+
+
+def _value_of_mark(mark: str) -> Fraction | None:
+    is_number = not IRRATIONAL.search(_RESULT.split(mark)[-1])
+    return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
 
 
 def _of_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_Conclusion") -> Answer:

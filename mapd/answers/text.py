@@ -71,4 +71,8 @@ def words_of(text: str) -> str:
 
 def words_beside_number(text: str) -> str:
     """The words around a number: a text answer "Room 3" isn't "3", but "3." is."""
-    return " ".join(word for word in words_of(text).split() if not any(c.isdigit() for c in word))
+    apart = _UNIT_BEHIND.sub(" ", text)  # "5cm" is "5 cm"
+    return " ".join(word for word in words_of(apart).split() if not any(c.isdigit() for c in word))
+
+
+_UNIT_BEHIND = re.compile(r"(?<=[0-9])(?=[A-Za-z])")

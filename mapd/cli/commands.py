@@ -61,7 +61,7 @@ HELP = """See a student model's mistakes, what teachers say of them, and decide 
 The project lies in the folder MAPD_HOME. --json prints one line of JSON. An error is one line on standard error, with
 code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
 ORDER = (  # of the help: as one goes round the loop
-    *("app", "demo", "doctor", "questions", "students", "exam", "import", "teachers", "collect", "curate"),
+    *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
     *("judge", "judge-all", "repair", "undo", "redo", "people", "guidelines", "finetune", "results"),
     *("jobs", "worker", "project", "archive", "trash", "restore"),
 )

@@ -12,7 +12,7 @@ import typer
 from mapd.answers.choice import option_letter
 from mapd.answers.grading import Outcome, Task, grade, read_answer
 from mapd.cli.shared import AsJson, one_of, show, written
-from mapd.errors import BadInput
+from mapd.errors import BadUsage
 from mapd.questions.golds import read_gold
 from mapd.scores import parse_score
 
@@ -33,7 +33,7 @@ def show_answer(
     kind = Task(one_of("--task", task, list(Task)))
     choices = tuple(option.strip() for option in options.split("|" if "|" in options else ",")) if options else ()
     if kind is Task.CHOICE and len(choices) < 2:
-        raise BadInput("a choice has two options at least: name them, --options rises,falls,stays")
+        raise BadUsage("a choice has two options at least: name them, --options rises,falls,stays")
     right = None if gold is None else _gold(gold, kind, choices)
     text = written(STANDARD_INPUT)
     answer = read_answer(text, kind, choices)
@@ -48,9 +48,9 @@ def _gold(gold: str, task: Task, options: tuple[str, ...]) -> str:
         try:
             return read_gold(gold, task).answer
         except ValueError as error:
-            raise BadInput(f"--gold: {error}") from error
+            raise BadUsage(f"--gold: {error}") from error
     if (letter := option_letter(gold, options)) is None:
-        raise BadInput(f"--gold {gold} names none of the {len(options)} options; give its letter or its text")
+        raise BadUsage(f"--gold {gold} names none of the {len(options)} options; give its letter or its text")
     return letter
 
 
