@@ -74,13 +74,22 @@ def thinks(asked: Asked) -> Raw:
     return message({"content": good_text(asked), "reasoning_content": "Half is 9 … [1]"})
 
 
-def as_json(asked: Asked) -> Raw:
+def writes_tags(asked: Asked) -> Raw:
+    """Write the thought in front of the text, in tags."""
+    return message({"content": f"<think>Half is 9 … [1]</think>\n{good_text(asked)}"})
+
+
+def as_json(asked: Asked) -> str | Raw:
     """Judge in fenced JSON."""
+    if not is_review(asked):
+        return "ok"
     return message({"content": f'```json\n{{"score": {score(asked)}, "reasoning": "Read."}}\n```'})
 
 
-def as_xml(asked: Asked) -> Raw:
+def as_xml(asked: Asked) -> str | Raw:
     """Judge in XML."""
+    if not is_review(asked):
+        return "ok"
     return message({"content": f"<review>Read.</review><score>{score(asked)}</score>"})
 
 
@@ -132,9 +141,12 @@ def score(asked: Asked) -> int:
 
 def good_text(asked: Asked) -> str:
     """What a teacher is to write: a review where it is asked for one."""
-    return (
-        f"Read. [{score(asked)}]" if "square brackets" in asked.text else f"It is so. Answer: {_number(asked) % 10**9}"
-    )
+    return f"Read. [{score(asked)}]" if is_review(asked) else f"It is so. Answer: {_number(asked) % 10**9}"
+
+
+def is_review(asked: Asked) -> bool:
+    """Whether a review is asked for."""
+    return "square brackets" in asked.text
 
 
 def _number(asked: Asked) -> int:
@@ -159,6 +171,7 @@ class OutOfCredit:
 SERVERS: dict[str, Script] = {
     "chunks": chunks,
     "thinks": thinks,
+    "tags": writes_tags,
     "json": as_json,
     "xml": as_xml,
     "error-in-200": error_in_200,

@@ -63,28 +63,34 @@ def outcomes(engine: sa.Engine) -> dict[str, dict[str, int]]:
 
 
 def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: sa.Engine, tmp_path: Path) -> None:
-    names = ("chunks", "thinks", "error-in-200", "wait-in-body", "refuses-parameters")
+    plain = ("chunks", "thinks", "tags", "json", "xml")
+    names = (*plain, "error-in-200", "wait-in-body", "refuses-parameters")
     every = OWN + 12 * (len(names) - 1)
     with Provider(gateway) as server:
         add(engine, tmp_path, server, *names)
         done = collect(engine, *names)
         assert (done.failed, done.no_vote, done.reasons) == (0, 0, ())
-        assert (done.feedback, done.rationales, done.reviews) == (60, 60, 240)
+        assert (done.feedback, done.rationales, done.reviews) == (12 * 8, 12 * 8, 12 * 8 * 7)
         assert requests(server) == {
-            "chunks": every,
-            "thinks": every,
+            **dict.fromkeys(plain, every),
             "error-in-200": 2 * every,
             "wait-in-body": 2 * every,
             "refuses-parameters": every + 3,  # each form is refused once
         }
         collect(engine, *names)
-        assert requests(server).total() == 7 * every + 3, "run again, it calls nobody"
+        assert requests(server).total() == 10 * every + 3, "run again, it calls nobody"
     assert outcomes(engine) == {name: {"ok": every} for name in names}
     with db.reading(engine) as session:
-        replies = session.exec(select(t.Call.reply)).all()
+        rows = [*session.exec(select(t.Explanation)), *session.exec(select(t.Review))]
         learned = teachers.get(session, "refuses-parameters").learned
         assert teachers.notes(teachers.get(session, "refuses-parameters"))[-1].startswith("temperature isn't taken")
-    assert not any("Half is 9" in reply for reply in replies)
+        thinkers = {teachers.get(session, name).id for name in ("chunks", "thinks", "tags")}
+    new = [row for row in rows if (row.author_id if isinstance(row, t.Explanation) else row.reviewer_id) > 3]
+    assert len(new) == 12 * 8 * (2 + 7)
+    assert not any("Half is 9" in row.text for row in new)
+    for row in new:
+        teacher = row.author_id if isinstance(row, t.Explanation) else row.reviewer_id
+        assert row.thought == ("Half is 9 … [1]" if teacher in thinkers else None)
     assert learned == {"max_tokens": "max_completion_tokens", "temperature": None, "system": "user"}
 
 
@@ -278,7 +284,7 @@ def test_further_fields_headers_and_what_may_change(mapd: Mapd, monkeypatch: pyt
 )
 def test_what_cannot_be_set_is_refused_in_one_line(mapd: Mapd, words: tuple[str, str], line: str) -> None:
     code, out, err = mapd("teachers", "add", "mini", "--kind", "openai", "--model", "m", *words)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert line in err
     assert "sk-planted" not in err
 
@@ -286,6 +292,6 @@ def test_what_cannot_be_set_is_refused_in_one_line(mapd: Mapd, words: tuple[str,
 def test_another_setting_than_the_longest_reply_is_another_teacher(mapd: Mapd) -> None:
     assert mapd("teachers", "add", "mini", "--kind", "openai", "--model", "m")[0] == 0
     code, _, err = mapd("teachers", "set", "mini", "--set", "temperature=0.5")
-    assert code == 1
+    assert code == 2
     assert "another teacher" in err
     assert mapd("teachers", "set", "plato", "--limit", "concurrency=2")[0] == 1
