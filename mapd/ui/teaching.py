@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -346,6 +346,7 @@ def _real(kind: str, turn: int) -> dict[str, Any]:
         given["limits"] = limits or None  # none given: those of a teacher that is there stay
         given["price"] = _price(turn)
         given |= _further(turn)
+        given["approved"] = _approved(kind, given["base_url"], [given["key_env"], *_header_variables(given["headers"])])
     return given
 
 
@@ -359,9 +360,18 @@ def _further(turn: int) -> dict[str, str]:
             key=f"teacher_fields_{turn}",
         ),
         "headers": right.text_area(
-            "Further headers", placeholder="x-team=MAPD_TEAM (the variable's name)", key=f"teacher_headers_{turn}"
+            "Further headers",
+            placeholder="x-team=MAPD_TEAM (the variable's name)",
+            key=f"teacher_headers_{turn}_{st.session_state.get(KEY_FIELD, 0)}",
         ),
     }
+
+
+def _header_variables(typed: str) -> list[str]:
+    try:
+        return list(read_names("a header", _lines(typed)).values())
+    except BadInput:
+        return []  # the form's button says what is wrong
 
 
 def _lines(typed: str) -> list[str]:
@@ -386,21 +396,23 @@ def _server(kind: str, turn: int) -> dict[str, Any]:
         "The key itself stays in the environment, or in .streamlit/secrets.toml; this stores the name alone, and to "
         f"which server it may go. Left empty: {text.label(KEY_VARIABLES[kind])}, or no key where a base URL is given."
     )
-    server = {"base_url": address.strip() or None, "key_env": variable.strip() or None}
-    return server | {"approved": _approved(kind, **server)}
+    return {"base_url": address.strip() or None, "key_env": variable.strip() or None}
 
 
-def _approved(kind: str, base_url: str | None, key_env: str | None) -> bool:
-    """Ask where the key is another server's: a box for this key and this server."""
+def _approved(kind: str, base_url: str | None, variables: Iterable[str | None]) -> bool:
+    """Ask where a key or a header's value is another server's: a box for each; return whether all are ticked."""
     try:
         to = approvals.server(kind, base_url)
         with db.reading(current.engine()) as session:
-            doubt = None if key_env is None else approvals.doubt(session, keys.checked_name(key_env), to)
+            names = [keys.checked_name(name) for name in dict.fromkeys(variables) if name is not None]
+            doubts = {name: doubt for name in names if (doubt := approvals.doubt(session, name, to)) is not None}
     except BadInput:
         return False  # the form's button says what is wrong
-    if doubt is None:
-        return False
-    return st.checkbox(text.label(f"Yes, send it there: {doubt}", 300), key=f"teacher_yes_{key_env}_{to}")
+    boxes = [
+        st.checkbox(text.label(f"Yes, send it there: {doubt}", 300), key=f"teacher_yes_{name}_{to}")
+        for name, doubt in doubts.items()
+    ]
+    return bool(boxes) and all(boxes)
 
 
 def _given(**settings: Any) -> dict[str, Any]:
@@ -409,16 +421,16 @@ def _given(**settings: Any) -> dict[str, Any]:
 
 def _add(kind: str, given: Mapping[str, Any]) -> str | None:
     """Add it, and begin the form anew; else the reason."""
+    settings = dict(given)
     try:
         if (variable := given.get("key_env")) is not None:
             keys.checked_name(variable)
+        settings["headers"] = read_names("a header", _lines(settings.pop("headers", "")))
     except BadInput as error:
-        st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1  # it may be a key: it doesn't stay
+        st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1  # it may be a secret: it doesn't stay
         return str(error)
-    settings = dict(given)
     try:
         fields = read_pairs("a further field", _lines(settings.pop("fields", "")))
-        settings["headers"] = read_names("a header", _lines(settings.pop("headers", "")))
         settings["sampling"] = {**settings.get("sampling", {}), **fields}
         with db.writing(current.engine()) as session:
             teachers.add(session, kind=kind, by=current.acting_person(), **settings)

@@ -198,13 +198,32 @@ def test_another_servers_key_needs_its_box(home: Path) -> None:
     assert [row.key_env for row in kept()] == ["OPENAI_API_KEY"]
 
 
+def test_a_header_that_holds_another_servers_key_needs_its_box_and_a_pasted_value_does_not_stay(home: Path) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("own")
+    app.text_input(key="teacher_model_0").set_value("m")
+    app.text_input(key="teacher_url_0").set_value("https://llm.example.org/v1")
+    app.text_area(key="teacher_headers_0_0").set_value(f"x-key={PASTED}")
+    app.button(key="add_teacher").click().run()
+    assert len(errors(app)) == 1
+    assert PASTED not in everything(app) + " ".join(area.value for area in app.text_area)
+    app.text_area(key="teacher_headers_0_1").set_value("x-key=OPENAI_API_KEY").run()
+    app.button(key="add_teacher").click().run()
+    assert ["OPENAI_API_KEY is a key for https://api.openai.com" in e for e in errors(app)] == [True]
+    app.checkbox(key="teacher_yes_OPENAI_API_KEY_https://llm.example.org").check().run()
+    app.button(key="add_teacher").click().run()
+    assert errors(app) == []
+    assert [row.headers for row in kept()] == [{"x-key": "OPENAI_API_KEY"}]
+
+
 def test_further_fields_and_headers_are_added_and_the_longest_reply_changed(home: Path) -> None:
     app = open_page(PAGE)
     app.segmented_control(key="teacher_kind_0").set_value("openai").run()
     app.text_input(key="teacher_name_0").set_value("mini")
     app.text_input(key="teacher_model_0").set_value("m")
     app.text_area(key="teacher_fields_0").set_value('top_k=5\nchat_template_kwargs={"enable_thinking": false}\n')
-    app.text_area(key="teacher_headers_0").set_value("X-Team=MAPD_TEAM")
+    app.text_area(key="teacher_headers_0_0").set_value("X-Team=MAPD_TEAM")
     app.button(key="add_teacher").click().run()
     assert errors(app) == []
     (row,) = kept()
