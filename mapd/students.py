@@ -113,8 +113,8 @@ def add(
         None,
     ):
         raise BadInput(
-            f"there is another student named {namesake.name}: {source_of(namesake)} with {namesake.shots} shots, not "
-            f"{base.source} with {shots}; choose another name"
+            f"there is another student named {namesake.name}: {_describe(source_of(namesake), namesake.shots)}, not "
+            f"{_describe(base.source, shots)}; choose another name"
         )
     if base.sha256 is not None:
         fingerprints.record(session, base.source, base.sha256)
@@ -148,6 +148,10 @@ def prompting(student: t.Student) -> str | None:
 def source_of(student: t.Student) -> str:
     """Return the student's base as fingerprints name it: "hub:org/name@607a…", "path:/models/mine"."""
     return Base(student.base, student.revision).source
+
+
+def _describe(source: str, shots: int) -> str:
+    return f"{source} with {shots} shots" if shots else source
 
 
 def ensure_imported(session: Session, name: str) -> t.Student:

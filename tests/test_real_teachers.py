@@ -254,5 +254,5 @@ def test_served_teachers_on_the_command_line(
     assert run(monkeypatch, "collect", "--exam", "1", "--teachers", "own", "--json") == 1
     assert "own is disabled" in capsys.readouterr().err
     assert run(monkeypatch, "teachers", "enable", "own") == 0
-    assert run(monkeypatch, *add, "--limit", "concurrency=0") == 1
+    assert run(monkeypatch, *add, "--limit", "concurrency=0") == 2
     assert "concurrency must be a whole number" in capsys.readouterr().err

@@ -106,7 +106,10 @@ def set_teacher(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a teacher's limits, max_tokens, price or headers; what isn't named stays. It stays the same teacher."""
+    """Change a teacher's limits, max_tokens, price or headers.
+
+    What isn't named stays. It stays the same teacher: what it wrote is not asked for again.
+    """
     with usage():
         further = read_names("--header", headers or ())
     with reading() as session:

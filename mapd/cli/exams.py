@@ -104,7 +104,10 @@ def ask_again(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask an exam's cut-off answers again, with more tokens: an exam of its own, which takes over the whole answers."""
+    """Ask an exam's cut-off answers again, with more tokens.
+
+    It is an exam of its own, which takes over the answers that are whole.
+    """
     with reading() as session:
         given = work.again(session, exam, max_tokens)
     given = given.model_copy(update={"batch_size": batch_size, "open_test": open_test})

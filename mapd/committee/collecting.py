@@ -93,10 +93,7 @@ def collect(
     limits = _Limits(concurrency, budget, unknown_price)
     agreed(made.teachers, budget, unknown_price)
     with db.writing(engine) as session:
-        ledger.keep_prompts(session)
-        committees.name_members(session, info.id, [queries.identity(x) for x in made.teachers])
-        act = {"teachers": list(teachers), "samples": samples, "cut_off": cut_off}
-        queries.audit(session, person, "collect", f"exam {info.uid}", **act, concurrency=concurrency, budget=budget)
+        _begin(session, info, made, limits, person, cut_off=cut_off)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [TeacherStream(x, models[x.name]) for x in made.teachers]
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
@@ -116,6 +113,17 @@ def collect(
             cut_off_not_sent=made.not_sent,
             reasons=run.tally.reasons,
         )
+
+
+def _begin(
+    session: Session, exam: queries.ExamInfo, made: Plan, limits: "_Limits", person: str, *, cut_off: bool
+) -> None:
+    """Write what stands before the first call: the prompts, the committee's members, who asks whom and how."""
+    ledger.keep_prompts(session)
+    committees.name_members(session, exam.id, [queries.identity(x) for x in made.teachers])
+    act = {"teachers": [x.name for x in made.teachers], "samples": made.samples, "cut_off": cut_off}
+    act |= {"concurrency": limits.concurrency, "budget": limits.budget}
+    queries.audit(session, person, "collect", f"exam {exam.uid}", **act)
 
 
 def calls(

@@ -43,7 +43,7 @@ def examine(model: Any, tokenizer: Any) -> str:
         completions = [c async for c in local.LocalModel("s", model, tokenizer).generate(requests)]
         assert completions[0].finish is not Finish.FAILED
         assert completions[0].tokens_in == len(prompt_ids(tokenizer))
-        return completions[0].text
+        return completions[0].reply or completions[0].text
 
     return asyncio.run(ask())
 
@@ -71,7 +71,7 @@ def test_exam_training_and_exam_again_have_one_prompt(name: str, tmp_path: Path)
         assert prompt_ids(same_tokenizer) == exam
         assert examine(tuned, same_tokenizer).startswith(dialogue.form(tokenizer).thought)
     if dialogue.form(tokenizer).thought:
-        assert before.startswith(dialogue.form(tokenizer).thought + "\n"), "that it is a thought can be seen"
+        assert before.startswith(dialogue.form(tokenizer).thought), "that it is a thought can be seen"
 
 
 def test_a_thought_is_closed_before_a_rationale_and_before_feedback(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_thought_is_closed_before_a_rationale_and_before_feedback(tmp_path: Pa
 def test_a_thought_that_is_a_special_token_can_be_seen_in_an_answer(tmp_path: Path) -> None:
     tokenizer = local.load(chat_templates.save(tmp_path / "s", KINDS["deepseek, special"]))[1]
     ids = dialogue.encode_text("so 18\n[/THINK]\n\nAnswer: 18<|end|>", tokenizer, special=True)
-    assert dialogue.decode(ids, tokenizer) == "[THINK]\nso 18\n[/THINK]\n\nAnswer: 18"
+    assert dialogue.decode(ids, tokenizer) == "so 18\n[/THINK]\n\nAnswer: 18"
 
 
 def test_an_exam_ends_at_the_turns_end_and_at_the_tokenizers_own(tmp_path: Path) -> None:
