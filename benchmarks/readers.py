@@ -24,6 +24,7 @@ from mapd.curation.named import first_wrong
 from mapd.errors import MapdError
 from mapd.models import simulated
 from mapd.questions import generated, imports, tables
+from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store.listing import phrases_of
 from mapd.ui import rendered
@@ -225,6 +226,10 @@ def mixtures(count: int) -> dict[str, Kind]:
 # --- Readers ----------------------------------------------------------------------------------------------------------
 
 LENGTHS = (1_000, 10_000, 100_000)
+LIMITS = {  # a longer text isn't read by these
+    **{"answer": limits.MAX_TEXT, "grade": limits.MAX_TEXT, "comparison": limits.MAX_TEXT, "score": MAX_REVIEW},
+    **{"checks of": checks.MAX_EXPLANATION, "checks against": limits.MAX_TEXT},
+}
 SLOW = 0.02  # seconds after which a text is read once more
 OPTIONS = ("rises", "falls", "stays")
 GOLDS = {Task.NUMERIC: "18", Task.BOOLEAN: "true", Task.CHOICE: "B", Task.TEXT: "grandmother"}
@@ -342,7 +347,7 @@ def main() -> None:
         print(f"{len(kinds)} kinds; slowest ms at {', '.join(f'{length:,}' for length in LENGTHS)} characters")
     results: dict[str, Sequence[Slowest]] = {}
     for name in (name for name in READERS if asked.reader in name):
-        longest = checks.MAX_EXPLANATION if name.startswith("checks of") else LENGTHS[-1]  # a longer one isn't checked
+        longest = next((limit for prefix, limit in LIMITS.items() if name.startswith(prefix)), LENGTHS[-1])
         measured = [measure(READERS[name], kinds, min(length, longest)) for length in LENGTHS]
         results[name] = [times[0] for times in measured]
         if not asked.json:

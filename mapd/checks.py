@@ -88,7 +88,7 @@ def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()
     return check(text, gold, task, tuple(options))
 
 
-MAX_EXPLANATION = 80_000  # characters: it is read like an answer (grading.MAX_TEXT), and checked besides
+MAX_EXPLANATION = 60_000  # characters: it is read like an answer (limits.MAX_TEXT), and checked besides
 SHORT = 20_000  # characters; of longer texts fewer checks are kept, for a cache holds the texts themselves
 
 

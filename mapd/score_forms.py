@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from fractions import Fraction
 
-MAX_REVIEW = 100_000  # characters of a review that are read
+MAX_REVIEW = 75_000  # characters of a review that are read
 MAX_STATEMENTS = 60  # scores of one form in it: the last ones
 
 

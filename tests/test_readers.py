@@ -61,7 +61,7 @@ def test_a_text_up_to_the_limit_is_read_and_a_longer_one_says_why_not() -> None:
     too_long = check_rationale(f"{text}Answer: 5", "5", Task.NUMERIC)
     states = {too_long.matches_gold, too_long.equations_true, too_long.shows_work}
     assert (too_long.answer, states) == (None, {State.NOTHING})
-    assert too_long.limit == "too long to check: 128,009 characters, 80,000 are read"
+    assert too_long.limit == "too long to check: 128,009 characters, 60,000 are read"
     assert check_feedback(f"{text}The correct answer is 5.", "5", Task.NUMERIC).states_gold is State.NOTHING
 
 
@@ -129,4 +129,4 @@ def test_a_page_says_what_was_not_read(home: Path, tmp_path: Path) -> None:
         ("pages/review/browse.py", {}),
     ):
         html = shown(open_page(page, **params))
-        assert "too long to check: 120,010 characters, 80,000 are read" in html, page
+        assert "too long to check: 120,010 characters, 60,000 are read" in html, page
