@@ -19,7 +19,7 @@ from mapd.questions.imports import BadRow
 from mapd.questions.tables import File, Table
 from mapd.store import db
 from mapd.ui import acting, current, figures, look, text, uploads
-from mapd.ui.data import faults, writing
+from mapd.ui.data import faults, terminal, writing
 
 MEGABYTES = 200  # of a file
 KEPT = "15m"
@@ -74,7 +74,7 @@ def draw() -> None:
         'Each row {"question_id": …, "response": …}; what `mapd exam export` writes; or samples_….jsonl of '
         "lm-evaluation-harness. They are graded here. Nothing is written before a preview."
     )
-    _in_a_terminal(f"mapd import attempts FILE --questions {shlex.quote(text.one_line(name, 200))}")
+    terminal.show_command(f"mapd import attempts FILE --questions {shlex.quote(text.one_line(name, 200))}")
 
 
 def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> None:
@@ -95,7 +95,7 @@ def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> Non
         _show(reading)
         if reading.number:
             command += _press(name, files, split, student, reading)
-    _in_a_terminal(command)
+    terminal.show_command(command)
 
 
 def _choose(place: str, split: str) -> None:
@@ -210,8 +210,3 @@ def _lead_on(uid: str, name: str) -> None:
         with st.container(key="primary_link", width="content"):
             current.link("pages/loop/exam.py", "See the exam", icon=":material/quiz:", exam=uid)
         current.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:", exam=uid)
-
-
-def _in_a_terminal(command: str) -> None:
-    st.caption("The same in a terminal:")
-    st.code(command, language=None, wrap_lines=True)

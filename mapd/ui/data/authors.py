@@ -22,7 +22,7 @@ from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
 from mapd.store import db, queries
 from mapd.ui import acting, current, figures, look, text, uploads
-from mapd.ui.data import faults, writing
+from mapd.ui.data import faults, terminal, writing
 
 KINDS = (
     (Kind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
@@ -344,9 +344,8 @@ def run(parsed: Parsed) -> authors.Imported:
 
 def in_a_terminal(upload: Upload, parsed: Parsed | None = None) -> None:
     """Show the same import as a command."""
-    st.caption("The same in a terminal:")
     names = {kind.value: file.name for kind, file in upload.files.items()}
-    st.code(command(names, parsed), language=None, wrap_lines=True)
+    terminal.show_command(command(names, parsed))
 
 
 def command(names: dict[str, str], parsed: Parsed | None = None) -> str:

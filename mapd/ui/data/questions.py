@@ -18,7 +18,7 @@ from mapd.questions.rows import SPLITS, split_named
 from mapd.questions.tables import File, Table
 from mapd.store import db
 from mapd.ui import acting, current, text, uploads
-from mapd.ui.data import faults, mapping, preview, writing
+from mapd.ui.data import faults, mapping, preview, terminal, writing
 
 MEGABYTES = 200  # of a file
 KEPT = "15m"  # how long what was read of files is kept, for whoever only looks at it
@@ -56,7 +56,7 @@ def draw() -> None:
             "JSON Lines, JSON, CSV, TSV or Parquet, each also as .gz; several files are one set. Known by their fields "
             f"are {', '.join(formats.FORMATS)}. Nothing is written before a preview."
         )
-        _in_a_terminal("mapd questions add NAME FILE…")
+        terminal.show_command("mapd questions add NAME FILE…")
         return
     st.session_state.pop(ADDED, None)
     contents = _read_tables(upload)
@@ -157,7 +157,7 @@ def _offer(upload: Upload, contents: Sequence[Table]) -> None:
             text.complain(whole.message)
             if whole.option is not None:
                 mapping.decide(upload.key, contents, instructions, whole.option, whole.choices)
-            _in_a_terminal(command(upload, contents, instructions))
+            terminal.show_command(command(upload, contents, instructions))
             return
         preview.show_reading(whole)
         _add(upload, contents, instructions, whole)
@@ -196,7 +196,7 @@ def _add(upload: Upload, contents: Sequence[Table], instructions: Instructions, 
         if name is not None:
             _press(name, upload, contents, whole)
             line = line.replace("NAME", shlex.quote(name), 1)
-    _in_a_terminal(line)
+    terminal.show_command(line)
 
 
 def _refusal(whole: Import) -> str | None:
@@ -272,11 +272,6 @@ def lead_on(message: str, name: str) -> None:
             current.link("pages/loop/exam.py", "Examine a student on it", icon=":material/quiz:", questions=name)
         with st.container(key="follow", width="content"):
             current.link("pages/loop/data.py", "Add answers from elsewhere", icon=":material/forum:", way="attempts")
-
-
-def _in_a_terminal(line: str) -> None:
-    st.caption("The same in a terminal:")
-    st.code(line, language=None, wrap_lines=True)
 
 
 def command(upload: Upload, contents: Sequence[Table], instructions: Instructions, *, is_skipping: bool = False) -> str:
