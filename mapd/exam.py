@@ -26,6 +26,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd import event_loops, prompts, students
 from mapd.answers.grading import Grade, Outcome, Task, grade
+from mapd.answers.places import has_answer_line
 from mapd.characters import storable
 from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, split_thought, stream
@@ -417,7 +418,7 @@ def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], a
 
 def grade_response(text: str, finish: str | None, gold: str, task: Task, options: Sequence[str]) -> Grade:
     """Grade a response. One that was cut off is no answer unless its answer line is there: it may have gone on."""
-    if finish == Finish.CUT_OFF and not prompts.has_answer_line(text):
+    if finish == Finish.CUT_OFF and not has_answer_line(text):
         return Grade(None, Outcome.NO_ANSWER)
     return grade(text, gold, task, options)
 

@@ -28,17 +28,6 @@ ANSWER_FORM = {
     Task.TEXT: 'End with a line "Answer: " and the answer in a few words.',
 }
 
-_ANSWER_LINE = re.compile(
-    r"^[\s*_#>`-]{0,9}(?:final\s+)?answer[\s*_`]{0,9}[:：][\s*_`$]{0,9}[^\s*_`$]"
-    r"|^####[ \t]*[-+$]?\d[\d.,]*%?[ \t]*$",  # GSM8K's
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
-def has_answer_line(text: str) -> bool:
-    """Whether a response has the line that `ANSWER_FORM` asks for, with something on it, or GSM8K's own."""
-    return _ANSWER_LINE.search(text) is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

@@ -74,21 +74,3 @@ def test_a_text_is_no_wording() -> None:
         "user", prompts.REVIEW.user.replace("{question}", "{gold}").replace("{solution}", "{solution.__class__}", 1)
         .replace("<correct_answer>\n{gold}", "<correct_answer>\n{}")
     )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("text", "is_there"),
-    [
-        ("9 + 9 = 18\nAnswer: 18", True),
-        ("**Answer:** B. moss\n\nQuestion: Tom", True),
-        ("**Final Answer**: 18", True),
-        ("Answer：18", True),
-        ("9 + 9 = 18\n#### 18\n\nQuestion: Tom has", True),
-        ("#### 1. Find the cost\n3 * 4 = 12", False),
-        ("The answer is 9. Hmm", False),
-        ("9 + 9 = 18\nAnswer: ", False),
-        ("The answer: it depends", False),
-    ],
-)
-def test_the_answer_line_is_seen(text: str, is_there: bool) -> None:
-    assert prompts.has_answer_line(text) is is_there

@@ -140,6 +140,11 @@ def find_answer_line(text: str) -> AnswerLine | None:
     return None
 
 
+def has_answer_line(text: str) -> bool:
+    """Whether a response has a line that gives its answer, with something on it: "Answer: 18", or GSM8K's "#### 18"."""
+    return find_answer_line(text) is not None or _HASHES.search(text) is not None
+
+
 def find_first_answer(text: str) -> int | None:
     """Return where the first answer line, mark or statement of a text ends; None where it has none."""
     matches = (pattern.search(text) for pattern in (_ANSWER_LINE, _HASHES, BOXED, _TAGGED, _STATED))
