@@ -15,14 +15,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mapd import checks, prompts
-from mapd.answers import grading
+from mapd import checks, prompts, thoughts
+from mapd.answers import expressions, grading, limits, markup, sequel
 from mapd.answers.grading import Task
+from mapd.answers.numbers import parse_number
 from mapd.characters import as_json, visible
 from mapd.curation.named import first_wrong
 from mapd.errors import MapdError
 from mapd.models import simulated
 from mapd.questions import generated, imports, tables
+from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store.listing import phrases_of
 from mapd.ui import rendered
@@ -63,7 +65,16 @@ REPEATED = {
     "blames": "the student's mistake is 5. ", "more": "other than more ", "options": "A. B. C. D. ",
     "option": "correct option is A. ", "a or b": "A or B ", "is correct": "A is correct. ", "yes no": "yes no ",
     "not true": "not true ", "it is true": "it is true. ", "thoughts": "<think>",
-    "closed thoughts": "<think>a</think>", "tags": "<b>", "closing tags": "</solution>\n", "entities": "&amp;",
+    "closed thoughts": "<think>a</think>", "closing thoughts": "a</think>",
+    "channels": "<|channel|>analysis<|message|>a<|end|>", "turns": "<|im_start|>user\n",
+    "questions": "Question: a\n", "questions in numbers": "1. How many pens has he?\n", "own turns": "assistant: ",
+    "paragraphs that ask": "\n\nTom has 3 pens and gets 4 more pens. How many?\n",
+    "answer tags": "<answer>5</answer> ",
+    "answer fields": '"answer": "5", ', "wide answer colons": "答案：5\n",
+    "lists": "1, 2 and 3 or 4; ", "unions": "[0, 1] ∪ ", "inequalities": "0 < x < ",
+    "latex thousands": "9{,}500", "powers of ten": "5 * 10^3 ",
+    "spaced thousands": "9 500 ",
+    "tags": "<b>", "closing tags": "</solution>\n", "entities": "&amp;",
     "currency": "$", "money": "$5 ", "currencies": "€£¥", "maths": "$x$ ", "maths of one": "$1$ ", "display": "$$x$$ ",
     "money and words": "$5 and ", "quotes": '"', "curly quotes": "“", "quoted": '"a b c" is wrong. ',
     "half quoted": '"ab ', "backticks": "`", "spaced backticks": "` ", "fences": "```\n", "apostrophes": "n't ",
@@ -94,7 +105,8 @@ NESTED = {
     "nested powers": ("2^{", "2", "}"), "nested left": ("\\left(", "x", "\\right)"),
     "nested texts": ("\\text{", "a", "}"), "nested emphasis": ("*", "a", "*"), "nested strong": ("**a ", "b", "**"),
     "nested quotations": ("> ", "a", ""), "nested bullets": ("- ", "a", ""),
-    "nested thoughts": ("<think>", "5", "</think>"), "nested tags": ("<b>", "a", "</b>"),
+    "nested thoughts": ("<think>", "5", "</think>"),
+    "nested brackets of a list": ("[1, (", "2, 3", ")]"), "nested tags": ("<b>", "a", "</b>"),
     "nested links": ("[", "a", "](b)"), "nested scores": ("[Score: ", "5", "]"),
     "nested begins": ("\\begin{align}", "x", "\\end{align}"),
 }  # fmt: skip
@@ -140,7 +152,7 @@ CROWDED = {
     "long numbers": "1234567890.1234567890/3 ",
 }  # fmt: skip
 FILLERS = {"words": "word ", "sentences": "It is a day. ", "lines": "a long line of it\n"}
-PARTS = grading.MAX_NUMBERS - 20
+PARTS = limits.MAX_NUMBERS - 20
 
 
 def fit(unit: str, length: int) -> str:
@@ -214,6 +226,10 @@ def mixtures(count: int) -> dict[str, Kind]:
 # --- Readers ----------------------------------------------------------------------------------------------------------
 
 LENGTHS = (1_000, 10_000, 100_000)
+LIMITS = {  # a longer text isn't read by these
+    **{"answer": limits.MAX_TEXT, "grade": limits.MAX_TEXT, "comparison": limits.MAX_TEXT, "score": MAX_REVIEW},
+    **{"checks of": checks.MAX_EXPLANATION, "checks against": limits.MAX_TEXT},
+}
 SLOW = 0.02  # seconds after which a text is read once more
 OPTIONS = ("rises", "falls", "stays")
 GOLDS = {Task.NUMERIC: "18", Task.BOOLEAN: "true", Task.CHOICE: "B", Task.TEXT: "grandmother"}
@@ -246,7 +262,10 @@ READERS: Mapping[str, Reader] = {
     "comparison with a gold": lambda x: grading.answers_equal("18", x, Task.NUMERIC),
     "comparison of texts": lambda x: grading.answers_equal(x, f"{x} ", Task.TEXT),
     "comparison of expressions": lambda x: grading.answers_equal(x[:100], "\\frac{1}{2}", Task.NUMERIC),
-    "one number": lambda x: grading.parse_number(x),
+    "comparison of sets": lambda x: grading.answers_equal(x[:290], f"{{{x[:280]}}}", Task.TEXT),
+    "one number": parse_number,
+    "thought of a text": thoughts.split,
+    "invented next question": sequel.cut_sequel,
     **{f"checks of a rationale, {t}": lambda x, t=t: checks.check_rationale(x, GOLDS[t], t, _options(t)) for t in Task},
     **{f"checks of a feedback, {t}": lambda x, t=t: checks.check_feedback(x, GOLDS[t], t, _options(t)) for t in Task},
     "checks against a gold": lambda x: checks.check_rationale("It is 5 + 5 = 10.", x, Task.NUMERIC),
@@ -282,7 +301,7 @@ class Slowest(NamedTuple):
 
 def forget() -> None:
     """Empty the caches: each reader reads the text itself."""
-    for module in (grading, checks):
+    for module in (markup, limits, expressions, checks):
         for cached in vars(module).values():
             if hasattr(cached, "cache_clear"):
                 cached.cache_clear()
@@ -328,7 +347,7 @@ def main() -> None:
         print(f"{len(kinds)} kinds; slowest ms at {', '.join(f'{length:,}' for length in LENGTHS)} characters")
     results: dict[str, Sequence[Slowest]] = {}
     for name in (name for name in READERS if asked.reader in name):
-        longest = checks.MAX_EXPLANATION if name.startswith("checks of") else LENGTHS[-1]  # a longer one isn't checked
+        longest = next((limit for prefix, limit in LIMITS.items() if name.startswith(prefix)), LENGTHS[-1])
         measured = [measure(READERS[name], kinds, min(length, longest)) for length in LENGTHS]
         results[name] = [times[0] for times in measured]
         if not asked.json:

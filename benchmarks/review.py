@@ -37,7 +37,7 @@ from mapd.review.decisions import apply
 from mapd.review.messages import Decision, WindowQuery
 from mapd.review.window import load_window
 from mapd.settings import Settings
-from mapd.store import db, listing, standings
+from mapd.store import committees, db, listing, standings
 from mapd.store import tables as t
 from mapd.store.listing import Order, Show, Turn, Wanted
 from mapd.verdicts import Act
@@ -66,6 +66,7 @@ def generate(home: Path, mistakes: int, base: int = BASE) -> sa.Engine:
         session.flush()
         session.add(t.Exam(name="made", student_id=student.id, set_id=questions.id, split="train", graded_by="ours"))
         session.flush()
+        committees.name_members(session, EXAM, (1, 2, 3))
         _mistakes(session, first, draw)
         _judge(session, first, draw)
     standing.catch_up(engine, EXAM)

@@ -177,7 +177,11 @@ def loop(engine: sa.Engine, home: Path, base_url: str, model: str, given: argpar
         before = _examine(engine, home, STUDENT, questions, "dev", told)
     with told.stage("committee"):
         collected = _collect(engine, taught.exam, told)
-    told.result |= {"mistakes": taught.mistakes, "committee": asdict(collected), "calls": _outcomes(engine)}
+    told.result |= {
+        "mistakes": taught.mistakes,
+        "committee": asdict(collected),
+        "calls": _outcomes(engine, taught.exam),
+    }
     told.result |= {"before": [before.correct, before.n], "after": None, "pairs": 0}
     with told.stage("snapshot"):
         curated = _curated(engine, taught.exam, told)
@@ -229,10 +233,11 @@ def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.Collected:
     return committee.collect(engine, exam=taught, teachers=list(TEACHERS), models=models, by=told.by, progress=tell)
 
 
-def _outcomes(engine: sa.Engine) -> dict[str, int]:
-    """The ledger's calls by outcome, those of earlier starts too."""
+def _outcomes(engine: sa.Engine, exam: str) -> dict[str, int]:
+    """The exam's calls in the ledger by outcome, those of earlier starts too."""
     with db.reading(engine) as session:
-        counted = sum((Counter(calls.outcomes) for calls in ledger.tally(session)), Counter[str]())
+        tally = ledger.tally(session, queries.exam(session, exam).id)
+        counted = sum((Counter(calls.outcomes) for calls in tally), Counter[str]())
     return dict(counted.most_common())
 
 

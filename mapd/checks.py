@@ -20,22 +20,12 @@ from functools import cached_property, lru_cache
 from itertools import islice, takewhile
 from typing import NamedTuple
 
-from mapd.answers.grading import (
-    CONCLUDES,
-    Number,
-    Reading,
-    Sentence,
-    Task,
-    answers_equal,
-    blank_markup,
-    extract_answer,
-    name_limit,
-    numbers,
-    parse_number,
-    read_numbers,
-    split_sentences,
-    value_of,
-)
+from mapd.answers.grading import Task, answers_equal, extract_answer
+from mapd.answers.limits import name_limit
+from mapd.answers.markup import blank_markup
+from mapd.answers.numbers import Number, numbers, parse_number
+from mapd.answers.places import CONCLUDES, Sentence, split_sentences
+from mapd.answers.reading import Reading, read_numbers, value_of
 
 
 class State(StrEnum):
@@ -98,7 +88,7 @@ def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()
     return check(text, gold, task, tuple(options))
 
 
-MAX_EXPLANATION = 80_000  # characters: it is read like an answer (grading.MAX_TEXT), and checked besides
+MAX_EXPLANATION = 60_000  # characters: it is read like an answer (limits.MAX_TEXT), and checked besides
 SHORT = 20_000  # characters; of longer texts fewer checks are kept, for a cache holds the texts themselves
 
 

@@ -13,6 +13,10 @@ class BadInput(MapdError):  # noqa: N818
     """A file, a value or a request that can't be used; nothing was changed."""
 
 
+class BadUsage(BadInput):
+    """A command whose words can't be used: an option's value, options that contradict each other. Its code is 2."""
+
+
 class Forbidden(MapdError):  # noqa: N818
     """An act that the person may not do; nothing was changed."""
 

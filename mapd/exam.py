@@ -3,13 +3,15 @@
     run(engine, model, student="smollm2", question_set="demo", split="dev", by=owner("ann"))
     -> ExamResult(exam="5e…", n=210, correct=12, mistakes=198, no_answer=31, failed=0)
 
+A response that ran into `max_tokens` is kept with that word, and is no answer unless its answer line is there. An exam
+with more tokens (`longer_than`) takes over what ended by itself, word for word, and asks the rest anew.
+
 The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. It
 asks in groups that depend on the questions alone, sorted by length, and keeps each group whole, so that an exam that
 was killed and goes on gets the same answers, bit for bit, on the same machine. One run at a time is at an exam: a
 second one waits, and has nothing left to ask.
 """
 
-import asyncio
 import json
 import random
 import time
@@ -22,16 +24,22 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import prompts, students
-from mapd.answers.grading import Outcome, Task, grade
+from mapd import event_loops, prompts, students
+from mapd.answers.grading import Grade, Outcome, Task, grade
+from mapd.answers.places import has_answer_line
+from mapd.characters import storable
 from mapd.errors import BadInput, Stopped
-from mapd.models.base import Completion, Finish, Model, Request, Sampling, stream
+from mapd.models.base import Completion, Finish, Model, Request, Sampling, split_thought, stream
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
 
-GREEDY = Sampling(max_tokens=64)  # SmolLM2 answers the demo's questions in 4 to 40 tokens; one in sixteen runs on
+# Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
+LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
+LONGEST_WITH_THOUGHT = 4096  # where the student's chat template knows thoughts
+GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
+ENDED = (Finish.OK, Finish.EMPTY)  # by itself: with more tokens it would be the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +63,17 @@ class ExamProgress:
 
 @dataclass(frozen=True, slots=True)
 class ExamResult:
-    """An exam's counts. `failed` answers never came (why: `reason`): they are no attempts, and are asked again."""
+    """An exam's counts. `failed` answers never came (why: `reason`): they are no attempts, and are asked again.
+
+    `cut_off`: those that ran into max_tokens, whatever came of them.
+    """
 
     exam: str
     n: int
     correct: int
     mistakes: int
     no_answer: int
+    cut_off: int = 0
     failed: int = 0
     reason: str | None = None
 
@@ -87,10 +99,11 @@ def run(
     question_set: str | int,
     split: str,
     by: Person,
-    decoding: Sampling = GREEDY,
+    decoding: Sampling | None = None,
     seed: int = 0,
     samples: int = 1,
     open_test: str | None = None,
+    longer_than: str | int | None = None,
     batch_size: int = 32,
     progress: Callable[[ExamProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
@@ -98,21 +111,29 @@ def run(
 ) -> ExamResult:
     """Examine the student (`model` is what `students.opened` gave) until every answer is there.
 
+    `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need.
     Each of the `samples` answers to a question draws with a seed of its own, which follows from `seed`. `open_test`
-    says what a sealed test split is opened for. `batch_size` questions are asked, and kept, at a time; before each
-    batch `stopping` is asked. `home`: the project's folder, by which it is known at once whether another run on this
-    machine was killed.
+    says what a sealed test split is opened for. `longer_than`: an exam that was asked alike with fewer tokens, whose
+    whole responses are taken over: drawn from the same numbers they would be the same. `batch_size` questions are
+    asked, and kept, at a time; before each batch `stopping` is asked. `home`: the project's folder, by which it is
+    known at once whether another run on this machine was killed.
 
-    Raises: Forbidden; NotFound (student, question set), BadInput (no such split, a sealed one, samples without a
-    temperature), Stopped.
+    Raises: Forbidden; NotFound (student, question set, earlier exam), BadInput (no such split, a sealed one, samples
+    without a temperature, an earlier exam that was asked in another way), Stopped.
     """
     person = require(by, Right.RUN_JOBS)
+    if decoding is None:
+        with db.reading(engine) as session:
+            longest = default_tokens(session, question_set, split, model)
+        decoding = replace(GREEDY, max_tokens=longest)
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
     with db.writing(engine) as session:
         exam = _exam(session, student, question_set, split, decoding, seed, samples, person)
         uid, exam_id = exam.uid, queries.identity(exam)
         asked = _asked(session, exam, decoding, seed, samples)
+        if longer_than is not None:
+            _take_over(session, exam, queries.exam(session, longer_than).id)
         groups = _missing(session, exam_id, asked, batch_size)
         if split == "test":
             unseal(session, exam, open_test, by=by)
@@ -133,6 +154,18 @@ def count(session: Session, question_set: str | int, split: str) -> int:
     return _check_split(session, questions, split)
 
 
+def default_tokens(session: Session, question_set: str | int, split: str, model: Model) -> int:
+    """Return how long an answer may be where nobody says so: as the split's tasks need, far more for a thought.
+
+    Raises: NotFound, BadInput.
+    """
+    questions = sets.get(session, question_set)
+    _check_split(session, questions, split)
+    tasks = select(t.Question.task).where(t.Question.set_id == questions.id, t.Question.split == split).distinct()
+    thinks = getattr(model, "thinks", False)  # only a local model knows its template
+    return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[Task(task)] for task in session.exec(tasks))
+
+
 def result(session: Session, exam: str | int) -> ExamResult:
     """The exam's counts as they stand, by the outcomes recorded.
 
@@ -142,7 +175,9 @@ def result(session: Session, exam: str | int) -> ExamResult:
     counted = select(t.Attempt.outcome, func.count()).where(t.Attempt.exam_id == info.id).group_by(t.Attempt.outcome)
     counts = dict(session.exec(counted).all())
     n, correct = sum(counts.values()), counts.get(Outcome.CORRECT, 0)
-    return ExamResult(info.uid, n, correct, n - correct, counts.get(Outcome.NO_ANSWER, 0))
+    cut_off = select(func.count()).where(t.Attempt.exam_id == info.id, t.Attempt.finish == Finish.CUT_OFF)
+    no_answer = counts.get(Outcome.NO_ANSWER, 0)
+    return ExamResult(info.uid, n, correct, n - correct, no_answer, session.exec(cut_off).one())
 
 
 # --- The exam's row ---------------------------------------------------------------------------------------------------
@@ -163,7 +198,7 @@ def _exam(
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
     how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    how |= {"samples": samples, "prompt": prompts.EXAM.sha256}
+    how |= {"samples": samples, "prompt": prompts.EXAM.sha256} | ({"shots": learner.shots} if learner.shots else {})
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, how], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
     namesake = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
@@ -177,9 +212,12 @@ def _exam(
     if session.get(t.Prompt, prompts.EXAM.sha256) is None:
         session.add(t.Prompt(sha256=prompts.EXAM.sha256, kind=prompts.EXAM.kind, text=prompts.EXAM.text))
     drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
+    name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"
+    if name in queries.names_like(session, t.Exam.name, name):
+        name += f" · {decoding.max_tokens:,} tokens"  # in which it mostly differs: it was asked again
     exam = t.Exam(
         uid=uid,
-        name=free_name(session, f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"),
+        name=free_name(session, name),
         student_id=queries.identity(learner),
         set_id=queries.identity(questions),
         split=split,
@@ -223,6 +261,49 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
     queries.audit(session, person, "open test", f"exam {exam.uid}", purpose=purpose.strip())
 
 
+# --- Asking again with more tokens ------------------------------------------------------------------------------------
+
+
+def again(session: Session, exam: str | int) -> t.Exam:
+    """Return the exam's row, some responses of which were cut off, to be asked again with more tokens.
+
+    Raises: NotFound; BadInput where none was cut off, or the student was asked elsewhere.
+    """
+    row = session.get_one(t.Exam, queries.exam(session, exam).id)
+    if not all(isinstance(row.decoding.get(name), int | float) for name in ("temperature", "top_p", "max_tokens")):
+        raise BadInput(f"the student of exam {row.name} was asked elsewhere: ask it again there, with more tokens")
+    if not result(session, row.uid).cut_off:
+        raise BadInput(f"no response of exam {row.name} was cut off: there is nothing to ask again")
+    return row
+
+
+def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
+    """Copy the responses that ended by themselves from an exam that was asked alike with fewer tokens.
+
+    Raises: BadInput where it wasn't.
+    """
+    earlier = session.get_one(t.Exam, earlier_id)
+    alike = ("student_id", "set_id", "split", "round", "seed")
+    hows = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
+    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in alike) and hows[0] == hows[1]
+    before, now = (row.decoding.get("max_tokens", 0) for row in (earlier, exam))
+    if not is_alike or not before < now:
+        raise BadInput(
+            f"exam {earlier.name} can't be asked again with {now:,} tokens: it took {before:,}"
+            + ("; take more" if is_alike else ", and was asked in another way, or other questions")
+        )
+    session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()  # no other run keeps meanwhile
+    taken = _taken(session, queries.identity(exam))
+    whole = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+    whole = whole.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(ENDED))
+    for attempt, question_uid in session.exec(whole):
+        if (attempt.question_id, attempt.sample) not in taken:
+            content = attempt.model_dump(exclude={"id", "created_at"})
+            uid = _attempt_uid(exam.uid, question_uid, attempt.sample, attempt.text)
+            session.add(t.Attempt(**content | {"uid": uid, "exam_id": queries.identity(exam)}))
+    session.flush()
+
+
 # --- Questions and answers --------------------------------------------------------------------------------------------
 
 
@@ -230,10 +311,11 @@ def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, sample
     """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
+    shots = session.get_one(t.Student, exam.student_id).shots
     asked = []
     for q in session.exec(in_split.order_by(col(t.Question.position))).all():
         task, id_ = Task(q.task), queries.identity(q)
-        messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task)
+        messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task, shots)
         for sample, own_seed in enumerate(seeds):
             request = Request(f"{id_} {sample}", messages, replace(decoding, seed=own_seed))
             asked.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
@@ -271,7 +353,7 @@ class _Sitting:
             claims.hold(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
                 groups = _missing(session, self.exam_id, self.asked, self.batch_size)
-            return asyncio.run(self._answer(model, groups))
+            return event_loops.run(self._answer(model, groups))
 
     def _wait(self) -> None:
         """Say how far the other run is.
@@ -310,22 +392,37 @@ def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], a
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
     taken = _taken(session, exam_id)
     asked = {a.request.key: a for a in group}
-    for completion in answers:
-        a = asked[completion.key]
+    for answer in answers:
+        a, completion = asked[answer.key], split_thought(answer)
         if (a.question_id, a.sample) in taken:
             continue
-        text = completion.text.replace("\0", "\ufffd")  # which PostgreSQL can't hold
-        graded = grade(text, a.gold, a.task, a.options)
+        text = storable(completion.text)
+        graded = grade_response(text, completion.finish, a.gold, a.task, a.options)
         attempt = t.Attempt(
-            # Of its content, so that whatever is drawn by it later is drawn alike in every project.
-            uid=uuid5(NAMESPACE_URL, f"attempt {uid} {a.question_uid} {a.sample} {text}").hex,
+            uid=_attempt_uid(uid, a.question_uid, a.sample, text),
             exam_id=exam_id,
             question_id=a.question_id,
             sample=a.sample,
             text=text,
+            thought=completion.thought and storable(completion.thought),
+            finish=completion.finish,
+            tokens_in=completion.tokens_in,
+            tokens_out=completion.tokens_out,
             answer=graded.answer,
             outcome=graded.outcome,
             our_answer=graded.answer,
             our_outcome=graded.outcome,
         )
         session.add(attempt)
+
+
+def grade_response(text: str, finish: str | None, gold: str, task: Task, options: Sequence[str]) -> Grade:
+    """Grade a response. One that was cut off is no answer unless its answer line is there: it may have gone on."""
+    if finish == Finish.CUT_OFF and not has_answer_line(text):
+        return Grade(None, Outcome.NO_ANSWER)
+    return grade(text, gold, task, options)
+
+
+def _attempt_uid(exam_uid: str, question_uid: str, sample: int, text: str) -> str:
+    """Name an attempt by its content, so that whatever is drawn by it later is drawn alike in every project."""
+    return uuid5(NAMESPACE_URL, f"attempt {exam_uid} {question_uid} {sample} {text}").hex

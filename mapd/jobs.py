@@ -62,6 +62,25 @@ class Progress:
     seconds_left: float | None = None
     in_flight: int = 0
 
+    @property
+    def in_words(self) -> str:
+        """One line: "committee: 96 of 210, 4.1 calls/s, 28 s left"."""
+        count = f"{self.done:,} of {self.total:,}" if self.total else ""
+        return f"{self.stage}: {', '.join(filter(None, (count, self.said, self.left))) or 'begun'}"
+
+    @property
+    def left(self) -> str:
+        """The time left, in words; none where it isn't known."""
+        return "" if self.seconds_left is None else f"{duration(self.seconds_left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: "40 s", "7 min", "2 h 5 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
 
 class Onward:
     """Progress that never goes back: an attempt that goes on is shown where the last one was, until it comes further.

@@ -13,7 +13,7 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mapd.answers.grading import Task
@@ -130,6 +130,67 @@ REVIEW = Prompt(
     "<correct_answer>\n{gold}\n</correct_answer>",
 )
 
+MOST_SHOTS = 3
+# Worked examples for a base model, which learns from them what an answer looks like. Our own, of no benchmark.
+SHOTS: Mapping[Task, Sequence[tuple[str, str]]] = {
+    Task.NUMERIC: (
+        (
+            "A shelf holds 4 boxes with 6 cups in each. 5 cups are broken. How many are whole?",
+            "There are 4 * 6 = 24 cups. Without the broken ones there are 24 - 5 = 19.\nAnswer: 19",
+        ),
+        (
+            "A bus leaves with 30 people. 12 get off and 7 get on. How many are on it now?",
+            "After 12 get off there are 30 - 12 = 18. After 7 get on there are 18 + 7 = 25.\nAnswer: 25",
+        ),
+        (
+            "A book of 120 pages is read at 15 pages a day. How many days does it take?",
+            "Each day takes 15 pages, so it takes 120 / 15 = 8 days.\nAnswer: 8",
+        ),
+    ),
+    Task.BOOLEAN: (
+        (
+            "Can a whale live in a garden pond?",
+            "A whale is many metres long and lives in the sea. A garden pond is far too small.\nAnswer: false",
+        ),
+        (
+            "Is there daylight at noon in June in Norway?",
+            "In June the days in Norway are long. At noon the sun is up.\nAnswer: true",
+        ),
+        (
+            "Would an ice cube float in water?",
+            "Ice is lighter than the same volume of water. What is lighter floats.\nAnswer: true",
+        ),
+    ),
+    Task.CHOICE: (
+        (
+            "Which of these is used to cut paper?\nA. spoon\nB. scissors\nC. pillow",
+            "A spoon and a pillow have no blade. Scissors have two.\nAnswer: B",
+        ),
+        (
+            "All of Ann's cats are black. Tom is Ann's cat. What follows?\nA. Tom is black\nB. Tom is old",
+            "Tom is one of Ann's cats, and all of them are black, so Tom is black. Nothing is said of age.\nAnswer: A",
+        ),
+        (
+            "What does a plant need to grow?\nA. a roof\nB. a name\nC. a song\nD. light",
+            "A plant makes its food from light. It needs no roof, no name and no song.\nAnswer: D",
+        ),
+    ),
+    Task.TEXT: (
+        (
+            "Ann is Tom's mother. Tom is Eve's brother. What is Ann to Eve?",
+            "Tom and Eve are brother and sister. Tom's mother is Eve's mother too.\nAnswer: mother",
+        ),
+        (
+            "What is the last letter of the word table?",
+            "The letters of table are t, a, b, l, e. The last one is e.\nAnswer: e",
+        ),
+        (
+            "Which day comes two days after Monday?",
+            "The day after Monday is Tuesday, and the day after Tuesday is Wednesday.\nAnswer: Wednesday",
+        ),
+    ),
+}
+
 # What a student is asked in training, behind its own wrong answer: then it learns to say what went wrong.
 CORRECTION = "The right answer is {gold}. What went wrong?"
 
@@ -141,9 +202,17 @@ def question_block(text: str, context: str | None, options: Sequence[str]) -> st
     return "\n".join([*([context] if context else []), text, *lettered(options)])
 
 
-def exam(question: str, task: Task) -> tuple[Message, ...]:
-    """What the student is asked. `question` as `question_block` gives it."""
-    return EXAM.fill(question=question, form=ANSWER_FORM[task])
+def exam(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:
+    """What the student is asked, behind so many worked examples. `question` as `question_block` gives it."""
+    system, asked = EXAM.fill(question=question, form=ANSWER_FORM[task])
+    examples = (_shot(shot, task) for shot in SHOTS[task][:shots])
+    return system, *(turn for example in examples for turn in example), asked
+
+
+def _shot(shot: tuple[str, str], task: Task) -> tuple[Message, Message]:
+    """A worked example as the turns of a dialogue."""
+    question, solution = shot
+    return EXAM.fill(question=question, form=ANSWER_FORM[task])[1], Message("assistant", solution)
 
 
 def rationale(question: str, task: Task) -> tuple[Message, ...]:
@@ -161,12 +230,14 @@ def review(question: str, solution: str, gold: str) -> tuple[Message, ...]:
     return REVIEW.fill(question=question, solution=solution, gold=gold)
 
 
-def rationale_dialogue(question: str, task: Task, rationale: str) -> tuple[Message, ...]:
+def rationale_dialogue(question: str, task: Task, rationale: str, shots: int = 0) -> tuple[Message, ...]:
     """A training dialogue: the exam's own prompt, then a rationale as the student's answer."""
-    return *exam(question, task), Message("assistant", rationale)
+    return *exam(question, task, shots), Message("assistant", rationale)
 
 
-def feedback_dialogue(question: str, task: Task, answer: str, gold: str, feedback: str) -> tuple[Message, ...]:
+def feedback_dialogue(
+    question: str, task: Task, answer: str, gold: str, feedback: str, shots: int = 0
+) -> tuple[Message, ...]:
     """A training dialogue that begins with exactly the rationale's prompt: its own wrong answer, then the feedback."""
     asked = (Message("assistant", answer), Message("user", CORRECTION.format(gold=gold)))
-    return *exam(question, task), *asked, Message("assistant", feedback)
+    return *exam(question, task, shots), *asked, Message("assistant", feedback)

@@ -10,9 +10,11 @@ a split of them would be if both students were equally good. With k samples a qu
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd.answers.grading import Outcome
@@ -41,21 +43,29 @@ class Answered:
     family: str
     gold: str
     outcome: Outcome
+    is_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sat:
-    """An exam's first samples, by question uid; `asked` counts the questions of its split, `samples` those of each."""
+    """An exam's first samples, by question uid; `asked` counts the questions of its split, `samples` those of each.
+
+    `how`: how the student was asked, by name, in words; empty where that was elsewhere.
+    """
 
     exam: ExamInfo
     answered: Mapping[str, Answered]
     asked: int
     samples: int = 1
+    how: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """`correct` of `n` (at least 1), and between which shares the truth lies with 95 % confidence."""
+    """`correct` of `n` (at least 1), and between which shares the truth lies with 95 % confidence.
+
+    `cut_off`: the answers that ran into their exam's max_tokens, whatever came of them.
+    """
 
     n: int
     correct: int
@@ -63,6 +73,7 @@ class Score:
     accuracy: float
     low: float
     high: float
+    cut_off: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,7 @@ class Results:
     changes: Mapping[Change, tuple[str, ...]]  # question uids, in the order of the questions
     readable: FamilyResult | None  # of the questions whose answer could be read both times; None where there are none
     samples: int  # the most that one of them took of each question; the first counts
+    asked_otherwise: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # where they weren't asked alike
 
     @property
     def fixed(self) -> int:
@@ -105,20 +117,47 @@ def load(session: Session, ref: str | int) -> Sat:
     """
     info = queries.exam(session, ref)
     query = (
-        select(t.Question.uid, t.Question.family, t.Question.gold, t.Attempt.outcome)
+        sa.select(
+            col(t.Question.uid),
+            col(t.Question.family),
+            col(t.Question.gold),
+            col(t.Attempt.outcome),
+            col(t.Attempt.finish),
+        )
         .join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
-        .where(t.Attempt.exam_id == info.id, t.Attempt.sample == 0)
+        .where(col(t.Attempt.exam_id) == info.id, col(t.Attempt.sample) == 0)
         .order_by(col(t.Question.position))
     )
     answered = {
-        uid: Answered(uid, family or info.question_set, gold, Outcome(outcome))
-        for uid, family, gold, outcome in session.exec(query).all()
+        uid: Answered(uid, family or info.question_set, gold, Outcome(outcome), finish == queries.CUT_OFF)
+        for uid, family, gold, outcome, finish in session.execute(query)
     }
     asked = select(func.count()).select_from(t.Question)
     of_set = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
     total = session.exec(asked.where(col(t.Question.set_id) == of_set, t.Question.split == info.split)).one()
     most = session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == info.id)).one()
-    return Sat(info, answered, total, 1 + (most or 0))
+    return Sat(info, answered, total, 1 + (most or 0), _how(session, info.id))
+
+
+def _how(session: Session, exam_id: int) -> dict[str, str]:
+    """How an exam's student was asked, in words. The base model is among it: its chat template writes the prompt."""
+    exam = session.get_one(t.Exam, exam_id)
+    student = session.get_one(t.Student, exam.student_id)
+    how = {name.replace("_", " "): _word(value) for name, value in exam.decoding.items() if name != "samples"}
+    base = {"base model, hence template": f"{student.base}{f' at {student.revision}' if student.revision else ''}"}
+    return how | base | ({"seed": str(exam.seed)} if exam.decoding.get("temperature") else {})
+
+
+def _word(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)[:64]
+
+
+def _asked_otherwise(before: Sat, after: Sat) -> dict[str, tuple[str, str]]:
+    """By name each way in which the two weren't asked alike, before and after."""
+    names = dict.fromkeys([*before.how, *after.how])
+    pairs = {name: (before.how.get(name, "not known"), after.how.get(name, "not known")) for name in names}
+    pairs |= {"samples": (str(before.samples), str(after.samples))}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def compare(before: Sat, after: Sat) -> Results:
@@ -152,6 +191,7 @@ def compare(before: Sat, after: Sat) -> Results:
         changes={change: tuple(uids) for change, uids in changes.items()},
         readable=_result(read) if read else None,
         samples=max(before.samples, after.samples),
+        asked_otherwise=_asked_otherwise(before, after),
     )
 
 
@@ -167,19 +207,21 @@ def _result(pairs: Sequence[tuple[Answered, Answered]]) -> FamilyResult:
     golds = Counter((first.family, first.gold) for first, _ in pairs)
     best = {family: max(n for (of, _), n in golds.items() if of == family) for family, _ in golds}
     return FamilyResult(
-        before=score(first.outcome for first, _ in pairs),
-        after=score(second.outcome for _, second in pairs),
+        before=score(first for first, _ in pairs),
+        after=score(second for _, second in pairs),
         majority=sum(best.values()) / len(pairs),
         mcnemar_p=mcnemar(changes[Change.FIXED], changes[Change.BROKEN]),
     )
 
 
-def score(outcomes: Iterable[Outcome]) -> Score:
-    """Count outcomes; there is at least one."""
-    counts = Counter(outcomes)
+def score(answers: Iterable[Answered]) -> Score:
+    """Count answers by their outcomes; there is at least one."""
+    answers = list(answers)
+    counts = Counter(answered.outcome for answered in answers)
     n, correct = counts.total(), counts[Outcome.CORRECT]
     low, high = wilson(correct, n)
-    return Score(n, correct, counts[Outcome.NO_ANSWER], correct / n, low, high)
+    cut_off = sum(answered.is_cut_off for answered in answers)
+    return Score(n, correct, counts[Outcome.NO_ANSWER], correct / n, low, high, cut_off)
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
@@ -200,7 +242,14 @@ def mcnemar(fixed: int, broken: int) -> float:
 def caveats(results: Results) -> list[str]:
     """What the comparison can't show, in words, with its numbers."""
     before, after = results.overall.before, results.overall.after
-    said = [
+    said = [asked_otherwise(results)] if results.asked_otherwise else []
+    if before.cut_off or after.cut_off:
+        said.append(
+            f"{_percent(before.cut_off, before.n)} of the answers were cut off before, "
+            f"{_percent(after.cut_off, after.n)} after: ask them again with more "
+            "tokens, or part of any gain is learning to stop."
+        )
+    said += [
         f"{_percent(before.no_answer, before.n)} of the answers could not be read before, "
         f"{_percent(after.no_answer, after.n)} after: part of any gain is learning the answer's form."
     ]
@@ -224,6 +273,12 @@ def caveats(results: Results) -> list[str]:
             "The questions are generated and the teachers simulated: it shows the loop, not the method's worth."
         )
     return said
+
+
+def asked_otherwise(results: Results) -> str:
+    """Say in which ways the two exams weren't asked alike."""
+    ways = ", ".join(f"{name} {first} and {second}" for name, (first, second) in results.asked_otherwise.items())
+    return f"The two exams were not asked alike ({ways}): part of the difference may be that."
 
 
 def _percent(count: int, of: int) -> str:

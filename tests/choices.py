@@ -12,7 +12,7 @@ from mapd.people import owner
 from mapd.questions import imports, sets
 from mapd.questions.imports import Instructions
 from mapd.questions.tables import File, read
-from mapd.store import queries
+from mapd.store import committees, queries
 from mapd.store import tables as t
 from tests.questions import shapes
 
@@ -43,6 +43,7 @@ def fill(session: Session) -> queries.ExamInfo:
     teachers = [t.Teacher(name=name, kind="imported") for name in TEACHERS]
     session.add_all([*teachers, t.Prompt(sha256=PROMPT, kind="imported", text="")])
     session.flush()
+    committees.name_members(session, exam.id, [queries.identity(teacher) for teacher in teachers])
     taken = session.exec(select(t.Attempt).where(t.Attempt.exam_id == exam.id).order_by(col(t.Attempt.question_id)))
     for attempt, gold in zip(taken.all(), GOLDS, strict=True):
         explain(session, attempt, gold[0], [queries.identity(teacher) for teacher in teachers])

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from mapd.curation import judging, snapshots
 from mapd.people import owner
-from mapd.store import queries
+from mapd.store import committees, queries
 from mapd.store import tables as t
 from tests import samples
 
@@ -247,6 +247,7 @@ def fill(session: Session) -> tuple[str, str]:
         session.add_all(_attempt(n, exam, q) for n, q in enumerate(asked))
     session.flush()
     _explain(session, exams[0], questions[:MISTAKES], authors)
+    committees.name_members(session, queries.identity(exams[0]), [queries.identity(author) for author in authors])
     return _taught(session, exams[0], students), _worked(session, authors)
 
 

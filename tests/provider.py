@@ -4,6 +4,7 @@
         AsyncOpenAI(base_url=provider.url + "/v1", api_key="…")          # POST /v1/chat/completions
         AsyncAnthropic(base_url=provider.url, api_key="…")               # POST /v1/messages
     provider.asked, provider.most, provider.times        -> what it was asked, the most in flight, when
+    Provider(gateway)        -> servers of many kinds, by the first part of the path: provider.url + "/thinks/v1"
 
 As a process of its own: `python -m tests.provider --delay 0.2 [--failing 0.2 --seed 0]` prints its address and serves
 until its standard input ends; GET /counts tells {"asked": …, "most": …}.
@@ -42,7 +43,8 @@ class Asked:
         return str(self.body["messages"][-1]["content"])
 
 
-Script = Callable[[Asked], str | tuple[int, dict[str, str], str]]  # a word of `FAULTS` and of `_say`, or a raw answer
+Raw = tuple[int, dict[str, str], str]  # status, headers, body
+Script = Callable[[Asked], str | Raw]  # a word of `FAULTS` and of `_say`, or a raw answer
 
 
 def well(asked: Asked) -> str:
@@ -54,6 +56,130 @@ def failing(share: float, seed: int = 0) -> Script:
     """That share of the requests fails at random, each time in another way."""
     draw = random.Random(seed)
     return lambda asked: draw.choice(FAULTS) if draw.random() < share else "ok"
+
+
+def gateway(asked: Asked) -> str | Raw:
+    """Answer as the server that the path names: "/chunks/v1/chat/completions" as `chunks`."""
+    return SERVERS[asked.path.split("/")[1]](asked)
+
+
+def chunks(asked: Asked) -> Raw:
+    """Write the content as a list: a thought, a text, and a kind that nobody knows."""
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Half is 9 … [1]"}]}
+    return message({"content": [thought, {"type": "hologram"}, {"type": "text", "text": good_text(asked)}]})
+
+
+def thinks(asked: Asked) -> Raw:
+    """Write the thought into a field of its own."""
+    return message({"content": good_text(asked), "reasoning_content": "Half is 9 … [1]"})
+
+
+def writes_tags(asked: Asked) -> Raw:
+    """Write the thought in front of the text, in tags."""
+    return message({"content": f"<think>Half is 9 … [1]</think>\n{good_text(asked)}"})
+
+
+def as_json(asked: Asked) -> str | Raw:
+    """Judge in fenced JSON."""
+    if not is_review(asked):
+        return "ok"
+    return message({"content": f'```json\n{{"score": {score(asked)}, "reasoning": "Read."}}\n```'})
+
+
+def as_xml(asked: Asked) -> str | Raw:
+    """Judge in XML."""
+    if not is_review(asked):
+        return "ok"
+    return message({"content": f"<review>Read.</review><score>{score(asked)}</score>"})
+
+
+def error_in_200(asked: Asked) -> str | Raw:
+    """Say within HTTP 200, at each first try, that there are too many requests."""
+    error = {"message": "Provider returned error", "code": 429, "metadata": {"raw": "Please retry in 0.01s"}}
+    return (200, {}, json.dumps({"id": None, "choices": None, "error": error})) if asked.tries == 1 else "ok"
+
+
+def wait_in_body(asked: Asked) -> str | Raw:
+    """Tell the wait in the body alone, at each first try, in a list of errors."""
+    error = {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded.\nPlease retry in 0.01s."}
+    return (429, {}, json.dumps([{"error": error}])) if asked.tries == 1 else "ok"
+
+
+def refuses_parameters(asked: Asked) -> str | Raw:
+    """Take neither max_tokens nor a temperature nor a system role."""
+    if "max_tokens" in asked.body:
+        words = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'."
+        return refusal(400, words, param="max_tokens", code="unsupported_parameter")
+    if "temperature" in asked.body:
+        return refusal(400, 'Invalid JSON payload received. Unknown name "temperature": Cannot find field.')
+    if any(turn["role"] == "system" for turn in asked.body["messages"]):
+        return refusal(400, "System role not supported")
+    return "ok"
+
+
+def bad_key(asked: Asked) -> Raw:
+    """Let nobody in."""
+    return refusal(401, "Incorrect API key provided.")
+
+
+def message(fields: dict[str, Any], usage: dict[str, int] | None = None) -> Raw:
+    """A reply of chat completions that holds this message."""
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **fields}}
+    body = {"choices": [choice], "usage": usage or {"prompt_tokens": 9, "completion_tokens": 3}}
+    return 200, {}, json.dumps(body)
+
+
+def refusal(status: int, words: str, **further: Any) -> Raw:
+    """An error of chat completions."""
+    return status, {}, json.dumps({"error": {"message": words, **further}})
+
+
+def score(asked: Asked) -> int:
+    """A score from what was asked."""
+    return _number(asked) % 5 + 1
+
+
+def good_text(asked: Asked) -> str:
+    """What a teacher is to write: a review where it is asked for one."""
+    return f"Read. [{score(asked)}]" if is_review(asked) else f"It is so. Answer: {_number(asked) % 10**9}"
+
+
+def is_review(asked: Asked) -> bool:
+    """Whether a review is asked for."""
+    return "square brackets" in asked.text
+
+
+def _number(asked: Asked) -> int:
+    return int(hashlib.sha256((asked.path + asked.text).encode()).hexdigest(), 16)
+
+
+@dataclass
+class OutOfCredit:
+    """A server whose account pays for so many calls."""
+
+    calls: int
+    paid: int = 0
+
+    def __call__(self, asked: Asked) -> str | Raw:
+        """Answer while there is credit."""
+        if self.paid >= self.calls:
+            return refusal(402, "Insufficient credits")
+        self.paid += 1
+        return "ok"
+
+
+SERVERS: dict[str, Script] = {
+    "chunks": chunks,
+    "thinks": thinks,
+    "tags": writes_tags,
+    "json": as_json,
+    "xml": as_xml,
+    "error-in-200": error_in_200,
+    "wait-in-body": wait_in_body,
+    "refuses-parameters": refuses_parameters,
+    "bad-key": bad_key,
+    "well": well,
+}
 
 
 @dataclass
@@ -172,8 +298,7 @@ def _answer(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], 
 
 def _say(word: str, asked: Asked) -> str:
     """The reply in the wire format that was asked in; an unknown word is the text itself."""
-    number = int(hashlib.sha256((asked.path + asked.text).encode()).hexdigest(), 16)
-    good = f"Read. [{number % 5 + 1}]" if "square brackets" in asked.text else f"It is so. Answer: {number % 1000}"
+    good = good_text(asked)
     text = {"ok": good, "truncated": good, "empty": "", "refusal": "I can't help.", "cut_off": "It i"}.get(word, word)
     if asked.path.endswith("/messages"):
         stop = {"refusal": "refusal", "cut_off": "max_tokens"}.get(word, "end_turn")

@@ -1,5 +1,6 @@
 """Every page, of an empty project and of a full one, and every command once: on SQLite and on PostgreSQL alike."""
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -158,6 +159,8 @@ READING = (  # in the order of the help; {…} is filled in from the project
     "students list",
     "exam list",
     "results --before {before} --after {after} --questions",
+    "read answer --task numeric --gold 18",
+    "read score",
     "trash list",
     "jobs list",
     "jobs show {job}",
@@ -181,11 +184,14 @@ WRITING = (
     "guidelines add-reason units",
     "guidelines remove-reason units",
     "teachers add careful --kind simulated --model sound",
+    "teachers add served --kind openai --model m --base-url http://127.0.0.1:9/v1",
+    "teachers set served --set max_tokens=64 --limit concurrency=2",
     "teachers disable careful",
     "teachers enable careful",
     "students add packaged",
     "students add tiny --path {tiny}",
     "exam run --student small --questions made --split train",
+    "exam again {before} --max-tokens 999",
     "collect --exam {taught} --teachers sound,slips,careful --samples 2",
     "collect --exam {taught} --teachers sound --samples 3 --detach",
     "finetune --snapshot {snapshot} --student tiny --epochs 1 --rank 2 --max-length 2000",
@@ -235,6 +241,8 @@ class Scribe:
             text = queries.material(session, taught.id).texts[0]
             job = t.Job(kind="exam", parameters={"student": "small"}, person="ann", status="failed", error="no")
             session.add_all([job, t.Guidelines(text="# Accept", person="ann")])
+            of_before = select(t.Attempt).join(t.Exam).where(t.Exam.uid == infos["dev", "small"])
+            session.exec(of_before).first().finish = "cut_off"  # type: ignore[union-attr]
             session.flush()
             self.words |= {
                 "taught": taught.uid,
@@ -251,6 +259,7 @@ class Scribe:
         if line.startswith("demo"):  # whose student takes minutes
             self.patch.setattr(finetuning, "run", looped.finetune)
         words = [word.format(**self.words) for word in line.split()]
+        self.patch.setattr(sys, "stdin", io.StringIO("Answer: 18"))
         self.patch.setattr(sys, "argv", ["mapd", *words, "--json"])
         with pytest.raises(SystemExit) as end:
             cli.main()

@@ -157,7 +157,7 @@ def test_each_mistake_is_taught_and_each_rationale_reviewed_by_the_others(collec
     kept = {p.sha256: p.text for p in reading.exec(select(t.Prompt)).all()}
     assert all(kept[p.sha256] == p.text for p in prompts.SHIPPED)
     act = reading.exec(select(t.Audit).where(t.Audit.action == "collect")).one()
-    given = {"teachers": list(NAMES), "samples": 1, "concurrency": None, "budget": None}
+    given = {"teachers": list(NAMES), "samples": 1, "cut_off": False, "concurrency": None, "budget": None}
     assert (act.person, act.detail) == ("ann", given)
 
 
@@ -676,6 +676,8 @@ def test_collect_on_the_command_line(
         "failed": 0,
         "spent_usd": 0.0,
         "not_made": 0,
+        "cut_off_not_sent": 0,
+        "reasons": [],
     }
     code, out, _ = run("--teachers", "rowan")
     assert "no reviews: nobody but rowan was named" in out

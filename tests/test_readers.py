@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from benchmarks import readers
 from benchmarks.readers import KINDS, READERS, mixtures
-from mapd.answers.grading import MAX_NUMBERS, MAX_TEXT, Task, answers_equal, extract_answer, name_limit
+from mapd.answers.grading import Task, answers_equal, extract_answer
+from mapd.answers.limits import MAX_NUMBERS, MAX_TEXT, name_limit
 from mapd.checks import MAX_EXPLANATION, State, check_feedback, check_rationale, equations
 from mapd.exchange import authors
 from mapd.people import owner
@@ -60,7 +61,7 @@ def test_a_text_up_to_the_limit_is_read_and_a_longer_one_says_why_not() -> None:
     too_long = check_rationale(f"{text}Answer: 5", "5", Task.NUMERIC)
     states = {too_long.matches_gold, too_long.equations_true, too_long.shows_work}
     assert (too_long.answer, states) == (None, {State.NOTHING})
-    assert too_long.limit == "too long to check: 128,009 characters, 80,000 are read"
+    assert too_long.limit == "too long to check: 128,009 characters, 60,000 are read"
     assert check_feedback(f"{text}The correct answer is 5.", "5", Task.NUMERIC).states_gold is State.NOTHING
 
 
@@ -123,7 +124,7 @@ def test_a_page_says_what_was_not_read(home: Path, tmp_path: Path) -> None:
         authors.store(session, authors.parse(*read), by=owner("ann"))
         long = session.exec(select(t.Explanation.uid).where(sa.func.length(t.Explanation.text) > MAX_TEXT)).one()
         mistake = session.exec(select(t.Attempt.uid)).one()
-    line = "too long to check: 120,010 characters, 80,000 are read"
+    line = "too long to check: 120,010 characters, 60,000 are read"
     assert line in shown(open_page("pages/review/browse.py"))
     (card, *_) = triage().window(mistake=mistake)["cards"]
     assert line in next(text["limit"] for text in card["texts"] if text["uid"] == long)

@@ -146,7 +146,7 @@ def test_the_key_is_nowhere(
     def echoing(asked: Asked) -> str | tuple[int, dict[str, str], str]:
         error = json.dumps({"error": {"message": f"Bearer {asked.key} is no good"}})
         kind = sum(asked.text.encode()) % 4
-        return (f"I know {asked.key}! [4]", f"{asked.key} [2]", (401, {}, error), (503, {"retry-after": "0"}, error))[
+        return (f"I know {asked.key}! [4]", f"{asked.key} [2]", (400, {}, error), (503, {"retry-after": "0"}, error))[
             kind
         ]
 
@@ -254,5 +254,5 @@ def test_served_teachers_on_the_command_line(
     assert run(monkeypatch, "collect", "--exam", "1", "--teachers", "own", "--json") == 1
     assert "own is disabled" in capsys.readouterr().err
     assert run(monkeypatch, "teachers", "enable", "own") == 0
-    assert run(monkeypatch, *add, "--limit", "concurrency=0") == 1
+    assert run(monkeypatch, *add, "--limit", "concurrency=0") == 2
     assert "concurrency must be a whole number" in capsys.readouterr().err

@@ -54,6 +54,7 @@ FOR_OWNERS: dict[str, Write] = {
     "jobs.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
     "jobs.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
     "teachers.add": lambda s, by: teachers.add(s, "x", kind="simulated", model="sound", by=by),
+    "teachers.change": lambda s, by: teachers.change(s, "gpt", by=by, limits={"concurrency": 2}),
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
     "teaching.answered": lambda s, by: teaching.answered("gpt", by=by),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapd.scores import MAX_REVIEW, VoteStatus, parse_score, vote
+from mapd.score_forms import MAX_REVIEW, VoteStatus, vote
+from mapd.scores import parse_score
 
 TABLE = Path(__file__).parent / "data" / "scores.tsv"
 ROWS = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]

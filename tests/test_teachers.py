@@ -138,8 +138,10 @@ def test_limits_may_change_and_the_rest_may_not(session: Session) -> None:
     assert add(session, kind="openai", model="m").limits == {"concurrency": 32}  # none are given: none change
     acts = session.exec(select(t.Audit.action)).all()
     assert acts == ["add teacher", "approve key", "change teacher", "change teacher"]
+    assert add(session, kind="openai", model="m", sampling={"max_tokens": 9}).sampling["max_tokens"] == 9
+    assert add(session, kind="openai", model="m").sampling["max_tokens"] == 9
     with pytest.raises(BadInput, match="another teacher named brook"):
-        add(session, kind="openai", model="m", sampling={"max_tokens": 9})
+        add(session, kind="openai", model="m", sampling={"temperature": 0.5})
 
 
 def test_a_disabled_teacher_is_not_asked_until_it_is_enabled(engine: sa.Engine, session: Session) -> None:
@@ -217,5 +219,5 @@ def test_teachers_on_the_command_line(
     assert '"flaw_share": 0.25' in out
     assert run("teachers", "list") == 0
     assert "flaw_share 0.25" in capsys.readouterr().out
-    assert run("teachers", "add", "ash", "--kind", "simulated", "--model", "slips", "--set", "flaw_share") == 1
+    assert run("teachers", "add", "ash", "--kind", "simulated", "--model", "slips", "--set", "flaw_share") == 2
     assert capsys.readouterr().err == "mapd: --set takes KEY=VALUE, not flaw_share\n"

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
-from mapd.cli.shared import AsJson, PersonName, errors, opened, person_of, show
+from mapd.cli.progress import counting
+from mapd.cli.shared import AsJson, PersonName, opened, person_of, show
 from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import Contents, Staging
 from mapd.settings import Settings
 
-archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file, without weights: out, a look, in.")
+archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file: export, look into it, import.")
 
 ArchiveFile = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, such as project.zip.")]
 Count = Annotated[
@@ -51,7 +51,7 @@ def import_archive(
     with _stage(file, as_json) as staging:
         if not as_json:
             _show(archive.preview(engine, staging, home), as_json)
-        with _bar("importing", as_json) as tell:
+        with counting("importing", "rows", as_json) as tell:
             outcome = archive.load(
                 engine,
                 staging,
@@ -71,15 +71,8 @@ def _stage(file: Path, as_json: bool) -> Iterator[Staging]:
         stream = file.open("rb")
     except OSError as error:
         raise BadInput(f"the archive can't be read: {file} ({error.strerror}); check the path") from error
-    with stream, _bar("reading", as_json) as tell, archive.stage(file.name, stream, tell) as staging:
+    with stream, counting("reading", "rows", as_json) as tell, archive.stage(file.name, stream, tell) as staging:
         yield staging
-
-
-@contextmanager
-def _bar(title: str, as_json: bool) -> Iterator[archive.Progress]:
-    with Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda rows, total: bar.update(task, completed=rows, total=total)
 
 
 def _show(contents: Contents, as_json: bool) -> None:

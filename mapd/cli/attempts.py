@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
-from mapd.cli.shared import AsJson, PersonName, SkipBad, errors, one_of, person_of, reading, show, write_bad, writing
+from mapd.cli.progress import counting
+from mapd.cli.shared import AsJson, PersonName, SkipBad, one_of, person_of, reading, show, write_bad, writing
 from mapd.errors import BadInput
 from mapd.exchange import attempts
 from mapd.questions import sets, sources
@@ -17,37 +17,37 @@ from mapd.store import queries
 
 
 def import_attempts(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE…", help="JSON Lines, or samples_….jsonl of lm-eval.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="JSON Lines, or samples_….jsonl of lm-eval.")],
     questions: Annotated[str, typer.Option(metavar="SET", help="The question set's name, uid or id.")],
-    split: Annotated[str | None, typer.Option(help="train, dev or test, where the answers are of several.")] = None,
-    student: Annotated[str | None, typer.Option(metavar="NAME", help="By default from the rows or the file.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, dev or test; needed where the answers are of several.")
+    ] = None,
+    student: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its name; by default as the rows or the file say.")
+    ] = None,
     open_test: Annotated[str | None, typer.Option(metavar="PURPOSE", help="Open the sealed test split.")] = None,
     skip_bad: SkipBad = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import answers that a model gave elsewhere as an exam, graded here. The same content again is the same exam."""
+    """Import a model's answers as an exam, graded here. The same content again is the same exam."""
     if split is not None:
         one_of("--split", split, SPLITS)
     tables = [table for path in paths for table in sources.read_path(path)]
-    with (
-        writing() as session,
-        Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
-    ):
+    with writing() as session, counting("grading", "answers", as_json) as tell:
         question_set = sets.get(session, questions)
         parsed = attempts.parse(session, tables, question_set, split=split, student=student)
         if skip_bad is None or not parsed.answers:
             parsed.refuse_bad()
         elif parsed.bad:
             write_bad(skip_bad, parsed.bad)
-        task = bar.add_task("grading", total=len(parsed.answers))
         outcome = attempts.store(
             session,
             parsed,
             question_set,
             by=person_of(by),
             open_test=open_test,
-            progress=lambda n, _: bar.update(task, completed=n),
+            progress=tell,
         )
     result = asdict(outcome) | {"skipped": len(parsed.bad)}
     new = result.pop("new")
@@ -56,10 +56,10 @@ def import_attempts(
 
 def export_attempts(
     exam: Annotated[str, typer.Argument(help="The exam's id, uid or name.")],
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Is written as JSON Lines.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, JSON Lines.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write an exam's answers to a file, which `mapd import attempts` reads."""
+    """Write an exam's answers to a file. `mapd import attempts` reads it."""
     with reading() as session:
         rows = [json.dumps(row, ensure_ascii=False) for row in attempts.lines(session, queries.exam(session, exam))]
     try:

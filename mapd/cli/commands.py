@@ -11,10 +11,12 @@ import os
 import shlex
 import sys
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
 from mapd import doctor as checkup
@@ -33,18 +35,72 @@ from mapd.cli import (
     judging,
     people,
     questions,
+    read,
     results,
     routes,
     trash,
 )
 from mapd.cli.shared import AsJson, line, opened, person_of, show
-from mapd.errors import BadInput, MapdError, Stopped
+from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.trash import of_exam, of_questions
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+HELP = """See a student model's mistakes, what teachers say of them, and decide what it should learn.
+
+\b
+  mapd app --demo                                          the pages, with a recorded demo
+  mapd questions add sums sums.jsonl                       rows {"question": …, "answer": …}
+  mapd students add smollm2
+  mapd exam run --student smollm2 --questions sums --split train
+  mapd teachers add mini --kind openai --model gpt-4o-mini
+  mapd collect --exam 1 --teachers mini,sonnet             their feedback, rationales, reviews
+  mapd curate snapshot --exam 1                            what is accepted, frozen
+  mapd finetune --snapshot SHA256
+
+The project lies in the folder MAPD_HOME. --json prints one line of JSON. An error is one line on standard error, with
+code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
+ORDER = (  # of the help: as one goes round the loop
+    *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
+    *("judge", "judge-all", "repair", "undo", "redo", "people", "guidelines", "finetune", "results"),
+    *("jobs", "worker", "project", "archive", "trash", "restore"),
+)
+
+
+class _Commands(TyperGroup):
+    """The commands, in an order for people."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        places = {name: place for place, name in enumerate(ORDER)}
+        return sorted(super().list_commands(ctx), key=lambda name: places.get(name, len(ORDER)))
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        line(f"mapd {version('mapd-studio')}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # in a help text [gym] is a word, no markup
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def take_options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
+
+
 app.add_typer(questions.questioning, name="questions")
 curation.importing.command("attempts")(attempts.import_attempts)
 app.add_typer(curation.importing, name="import")
@@ -74,6 +130,7 @@ for group, kind in (
     group.command("rename")(trash.rename(kind))
 exams.examining.command("delete")(trash.delete("exam", of_exam))
 questions.questioning.command("delete")(trash.delete("question set", of_questions))
+app.add_typer(read.reading_texts, name="read")
 app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)
 app.command("demo")(demo.demo)
@@ -84,7 +141,7 @@ app.command("openapi")(routes.describe_routes)
 
 @app.command("app")
 def run_app(
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port on this machine.")] = 8501,
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
@@ -106,7 +163,7 @@ def run_app(
 
 @app.command("doctor")
 def doctor(as_json: AsJson = False) -> None:
-    """Look at this machine and project: what works, what doesn't, and the cure."""
+    """Say what works on this machine, what doesn't, and the cure."""
     findings = checkup.examine(Settings())
     if as_json:
         show({"ok": all(f.ok for f in findings), "findings": [asdict(f) for f in findings]}, as_json, "")
@@ -127,11 +184,16 @@ def run() -> int:
         return outcome if isinstance(outcome, int) else 0
     except Stopped as stopped:
         return _complain(str(stopped), interrupts.CODE)
+    except BadUsage as error:
+        return _complain(str(error), 2)
     except MapdError as error:
         return _complain(str(error), 1)
     except TyperException as error:
-        given = shlex.join(sys.argv[1:])[:200]  # typer's own message leaves the value out
-        return _complain(f"{error.format_message()} (in: mapd {given}; see mapd --help)", error.exit_code)
+        if (message := error.format_message()).startswith("Usage:"):  # of a group without a command, the whole help
+            sys.stderr.write(f"{message}\n")
+            return error.exit_code
+        words = shlex.join(sys.argv[1:])[:200]  # typer's own message leaves the value out
+        return _complain(f"{message} (in: mapd {words}; see mapd --help)", error.exit_code)
     except (Abort, KeyboardInterrupt):
         return _complain(interrupts.HALF, interrupts.CODE)
     except BrokenPipeError:

@@ -14,22 +14,38 @@ import typer
 
 from mapd import approvals, committee, teachers, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, ExamRef, PersonName, agree, line, person_of, reading, show, writing
-from mapd.errors import BadInput, MapdError
+from mapd.cli.shared import (
+    AsJson,
+    ExamRef,
+    PersonName,
+    agree,
+    line,
+    names_of,
+    person_of,
+    reading,
+    show,
+    usage,
+    writing,
+)
+from mapd.errors import MapdError
 from mapd.models.prices import dollars
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.teacher_settings import KEY_VARIABLES, read_names, read_pairs
 
-teaching = typer.Typer(no_args_is_help=True, help="The teachers: add one, list, test, disable, enable them.")
+teaching = typer.Typer(no_args_is_help=True, help="The models that teach: add, list, test, change, disable them.")
 
 TeacherName = Annotated[str, typer.Argument(help="The teacher's name.")]
 Pairs = list[str] | None
 PRICE = "US dollars a million tokens that go {}, where the list doesn't know it."
 BUDGET = "What all calls of this exam may cost, those of earlier runs too. MAPD_BUDGET_USD is the default."
 KeyEnv = typer.Option("--key-env", metavar="NAME", help="The NAME of the variable that holds its key, never the key.")
-Yes = Annotated[bool, typer.Option("--yes", help="Yes: the key may go to that server. Else it is asked.")]
+SET = "temperature, max_tokens, or any field of a request: reasoning_effort, top_k … VALUE is JSON, or a word."
+HEADER = "A further header of each request, and the NAME of the variable that holds its value."
+Header = typer.Option("--header", metavar="HEADER=NAME", help=HEADER)
+Yes = Annotated[bool, typer.Option("--yes", help="Yes, the key may go to that server; else you are asked.")]
 
 
 @teaching.command("add")
@@ -41,26 +57,24 @@ def add_teacher(
     ],
     base_url: Annotated[str | None, typer.Option("--base-url", help="A server that isn't the provider's own.")] = None,
     key_env: Annotated[str | None, KeyEnv] = None,
-    settings: Annotated[Pairs, typer.Option("--set", metavar="KEY=VALUE", help="temperature, max_tokens …")] = None,
+    settings: Annotated[Pairs, typer.Option("--set", metavar="KEY=VALUE", help=SET)] = None,
     limits: Annotated[Pairs, typer.Option("--limit", metavar="KEY=VALUE", help="concurrency, per_minute …")] = None,
     price_in: Annotated[float | None, typer.Option("--price-in", metavar="USD", help=PRICE.format("in"))] = None,
     price_out: Annotated[float | None, typer.Option("--price-out", metavar="USD", help=PRICE.format("out"))] = None,
+    headers: Annotated[Pairs, Header] = None,
     yes: Yes = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a teacher. The same one again may change its limits and price; other settings need another name.
+    """Add a teacher. The same one again may change its limits, max_tokens and price; the rest needs another name.
 
-    A key that is named here is approved for the server that stands beside it; one that is another server's is asked
-    about first.
+    A key, or a header's value, that is named here is approved for the server that stands beside it; one that is another
+    server's is asked about first.
     """
-    price = {"usd_in": price_in, "usd_out": price_out}
-    if key_env is not None and kind in teachers.KEY_VARIABLES:
-        with reading() as session:
-            doubt = approvals.doubt(session, key_env, approvals.server(kind, base_url))
-        if doubt is not None:
-            agree(f"{doubt}: the key would be sent there", yes)
-    with writing() as session:
+    with usage():
+        further = read_names("--header", headers or ())
+    _ask_about_keys(kind, base_url, [*([key_env] if key_env else []), *further.values()], yes)
+    with writing() as session, usage():
         row = teachers.add(
             session,
             name,
@@ -68,9 +82,10 @@ def add_teacher(
             model=model,
             base_url=base_url,
             key_env=key_env,
-            sampling=_pairs("--set", settings or ()),
-            limits=None if limits is None else _pairs("--limit", limits),
-            price={name: usd for name, usd in price.items() if usd is not None},
+            sampling=read_pairs("--set", settings or ()),
+            limits=None if limits is None else read_pairs("--limit", limits),
+            price=_price(price_in, price_out),
+            headers=further,
             approved=True,  # it was asked above
             by=person_of(by),
         )
@@ -78,17 +93,57 @@ def add_teacher(
     show(result, as_json, "teacher")
 
 
-def _pairs(option: str, given: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise BadInput(f"{option} takes KEY=VALUE, not {text}")
-        try:
-            found[key.strip()] = json.loads(value)
-        except ValueError:
-            found[key.strip()] = value  # a word
-    return found
+@teaching.command("set")
+def set_teacher(
+    name: TeacherName,
+    settings: Annotated[Pairs, typer.Option("--set", metavar="max_tokens=N", help="The longest reply.")] = None,
+    limits: Annotated[Pairs, typer.Option("--limit", metavar="KEY=VALUE", help="concurrency, per_minute …")] = None,
+    price_in: Annotated[float | None, typer.Option("--price-in", metavar="USD", help=PRICE.format("in"))] = None,
+    price_out: Annotated[float | None, typer.Option("--price-out", metavar="USD", help=PRICE.format("out"))] = None,
+    headers: Annotated[Pairs, Header] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="Forget what its server refused, and ask it anew.")] = False,
+    yes: Yes = False,
+    by: PersonName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a teacher's limits, max_tokens, price or headers.
+
+    What isn't named stays. It stays the same teacher: what it wrote is not asked for again.
+    """
+    with usage():
+        further = read_names("--header", headers or ())
+    with reading() as session:
+        row = teachers.get(session, name)
+    _ask_about_keys(row.kind, row.base_url, list(further.values()), yes)
+    with writing() as session, usage():
+        row = teachers.change(
+            session,
+            name,
+            sampling=read_pairs("--set", settings or ()),
+            limits=read_pairs("--limit", limits or ()),
+            price=_price(price_in, price_out),
+            headers=further,
+            forget=forget,
+            approved=True,  # it was asked above
+            by=person_of(by),
+        )
+        result = _described(row)
+    show(result, as_json, "changed")
+
+
+def _price(usd_in: float | None, usd_out: float | None) -> dict[str, float]:
+    return {name: usd for name, usd in (("usd_in", usd_in), ("usd_out", usd_out)) if usd is not None}
+
+
+def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], yes: bool) -> None:
+    """Ask about each key that is another server's."""
+    if kind not in KEY_VARIABLES:
+        return
+    for variable in variables:
+        with reading() as session:
+            doubt = approvals.doubt(session, variable, approvals.server(kind, base_url))
+        if doubt is not None:
+            agree(f"{doubt}: the key would be sent there", yes)
 
 
 def _described(row: t.Teacher) -> dict[str, Any]:
@@ -99,6 +154,8 @@ def _described(row: t.Teacher) -> dict[str, Any]:
         "sampling": row.sampling,
         "limits": row.limits,
         "price": teachers.price_in_words(row),
+        "headers": row.headers,
+        "notes": teachers.notes(row),
         "disabled": row.disabled,
         "origin": row.origin,
     }
@@ -120,8 +177,14 @@ def _words(row: dict[str, Any]) -> list[str]:
     where = [f"at {row['base_url']}"] if row["base_url"] else []
     key = [f"key in {row['key_env']} ({'set' if row['key_is_set'] else 'not set'})"] if row["key_env"] else []
     numbers = (row["sampling"] | row["limits"]).items()
-    price = [f"price: {row['price']}"] if row["kind"] in teachers.KEY_VARIABLES else []
-    return [*state, *where, *key, *(f"{name} {value}" for name, value in numbers if value is not None), *price]
+    price = [f"price: {row['price']}"] if row["kind"] in KEY_VARIABLES else []
+    settings = (f"{name} {_word(value)}" for name, value in numbers if value is not None)
+    headers = (f"header {name} from {variable}" for name, variable in row["headers"].items())
+    return [*state, *where, *key, *settings, *headers, *price, *row["notes"]]
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @teaching.command("test")
@@ -133,6 +196,9 @@ def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
     tested = teachers.test(engine, row)
     if as_json or tested.ok:
         show({"name": name, **asdict(tested)}, as_json, "tested")
+    else:
+        for note in tested.notes:
+            line(note)
     if not tested.ok:
         reason = tested.error or tested.text.strip()[:200] or "nothing came back"
         raise MapdError(
@@ -171,20 +237,24 @@ def collect(
     exam: ExamRef,
     names: Annotated[str, typer.Option("--teachers", metavar="A,B,C", help="Who teaches, and reviews the others.")],
     samples: Annotated[int, typer.Option(min=1, help="Texts of each kind by each teacher.")] = 1,
+    cut_off: Annotated[bool, typer.Option("--cut-off", help="Send responses that were cut off, too.")] = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Calls in flight, over all teachers.")] = None,
-    budget: Annotated[float | None, typer.Option(metavar="USD", help=BUDGET)] = None,
-    unknown_price: Annotated[bool, typer.Option("--unknown-price", help="Yes: also who has no known price.")] = False,
+    budget: Annotated[float | None, typer.Option(metavar="USD", min=0, help=BUDGET)] = None,
+    unknown_price: Annotated[
+        bool, typer.Option("--unknown-price", help="Ask teachers whose price nobody knows, too.")
+    ] = False,
     only_estimate: Annotated[bool, typer.Option("--estimate", help="Say what it may cost, and send nothing.")] = False,
     detach: jobs.Detach = False,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
-    asked = tuple(name.strip() for name in names.split(",") if name.strip())
+    asked = names_of("--teachers", names)
     given = work.Collect(
         exam=exam,
         teachers=asked,
         samples=samples,
+        cut_off=cut_off,
         concurrency=concurrency,
         budget=Settings().budget_usd if budget is None else budget,
         unknown_price=unknown_price,
@@ -196,20 +266,44 @@ def collect(
     done = jobs.do(given, by=by, detach=detach, as_json=as_json)
     if done is None:
         return
-    stopped = None if as_json else done.pop("stopped", None)
-    show(done, as_json, "collected")
+    reasons, stopped = done["reasons"], done.get("stopped")
+    show(done if as_json else {k: v for k, v in done.items() if k not in ("reasons", "stopped")}, as_json, "collected")
+    if not as_json:
+        _show_reasons(reasons)
+        _show_notes(asked)
     if len(asked) == 1 and not as_json:
         line(f"no reviews: nobody but {asked[0]} was named, and no teacher reviews itself")
-    if done["failed"] and not as_json:
-        line("what failed gave no text; the same command asks again")
-    if stopped:
+    if done["cut_off_not_sent"] and not as_json:
+        not_sent = committee.not_sent_in_words(done["cut_off_not_sent"])
+        line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
+    if stopped and not as_json:
         line(stopped)
+    if done["failed"]:
+        raise typer.Exit(1)
+
+
+def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
+    """Say which calls gave no text: how many, of whom, why, and what to do about it."""
+    if reasons:
+        line("calls that gave no text; the same command asks them again")
+    for reason in reasons:
+        stopped = " (stopped: it was asked no more)" if reason["stopped"] else ""
+        line(f"  {reason['calls']:>6,}  {reason['teacher']}: {reason['reason']}{stopped}")
+        line(f"          cure: {reason['cure']}")
+
+
+def _show_notes(names: Sequence[str]) -> None:
+    """Say what the teachers' servers didn't take: it changes how they were asked."""
+    with reading() as session:
+        notes = [(name, note) for name in names for note in teachers.notes(teachers.get(session, name))]
+    for name, note in notes:
+        line(f"{name}: {note}")
 
 
 def _show_estimate(given: work.Collect, as_json: bool) -> None:
     """What the missing calls may cost: a line a teacher, and one for all of them."""
     with reading() as session:
-        estimate = committee.estimate(session, given.exam, given.teachers, given.samples)
+        estimate = committee.estimate(session, given.exam, given.teachers, given.samples, cut_off=given.cut_off)
     if as_json:
         whole = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
         show(whole | asdict(estimate), as_json, "")

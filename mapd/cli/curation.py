@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress
 from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
-from mapd.cli.shared import AsJson, ExamRef, PersonName, errors, person_of, reading, show, writing
+from mapd.cli.progress import counting
+from mapd.cli.shared import AsJson, ExamRef, PersonName, names_of, person_of, reading, show, writing
 from mapd.curation import judging, policies, snapshots
-from mapd.curation.curated import Curated, Explained, Mistake, summary
+from mapd.curation.curated import Curated, Explained, Mistake, narrow, summary
 from mapd.errors import BadInput
 from mapd.exchange import authors
 from mapd.settings import Settings
@@ -19,10 +19,19 @@ from mapd.store import queries
 from mapd.verdicts import Policy
 
 importing = typer.Typer(no_args_is_help=True, help="Bring files of other tools into the project.")
-curating = typer.Typer(no_args_is_help=True, help="The curated set: look at it, freeze it.")
+curating = typer.Typer(no_args_is_help=True, help="The curated set: count it, freeze it into a snapshot.")
 
 PolicyName = Annotated[str | None, typer.Option("--policy", help="paper, strict, or a saved policy's name.")]
-Threshold = Annotated[float | None, typer.Option(help="Accept where the mean is strictly greater.")]
+Threshold = Annotated[
+    float | None, typer.Option(min=0, max=5, help="Accept where the mean is strictly greater, 0 to 5.")
+]
+
+Teachers = Annotated[
+    str | None,
+    typer.Option(
+        "--teachers", metavar="A,B,C", help="Only texts by these teachers; everybody's reviews of them count."
+    ),
+]
 
 
 @importing.command("authors")
@@ -38,12 +47,8 @@ def import_authors(
     """Import the paper authors' files as one exam. The same content twice returns the same exam."""
     files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
     parsed = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
-    with (
-        writing() as session,
-        Progress(console=errors, disable=as_json or not errors.is_terminal, transient=True) as bar,
-    ):
-        task = bar.add_task("importing", total=len(parsed.rows))
-        done = authors.store(session, parsed, by=person_of(by), progress=lambda n, _: bar.update(task, completed=n))
+    with writing() as session, counting("importing", "rows", as_json) as tell:
+        done = authors.store(session, parsed, by=person_of(by), progress=tell)
     result = asdict(done)
     new = result.pop("new")
     show(result, as_json, "imported" if new else "this content is imported already")
@@ -61,12 +66,13 @@ def curate_show(
     exam: ExamRef,
     policy: PolicyName = None,
     threshold: Threshold = None,
+    teachers: Teachers = None,
     items: Annotated[bool, typer.Option("--items", help="Every rationale too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count the curated set under a policy; nothing is changed."""
     with reading() as session:
-        curated = _curated(session, exam, policy, threshold)
+        curated = _curated(session, exam, policy, threshold, teachers)
     counts = asdict(summary(curated))
     for key in ("mistakes", "pairs"):
         counts.pop(key)
@@ -74,6 +80,7 @@ def curate_show(
         "exam": curated.exam.uid,
         "policy": curated.policy.name,
         "threshold": curated.policy.threshold,
+        **({"teachers": list(curated.narrowed_to)} if curated.narrowed_to else {}),
         **counts,
     }
     if items:
@@ -81,9 +88,10 @@ def curate_show(
     show(result, as_json, f"{curated.exam.name}: {len(curated.mistakes)} mistakes")
 
 
-def _curated(session: Session, exam: str, policy: str | None, threshold: float | None) -> Curated:
+def _curated(session: Session, exam: str, policy: str | None, threshold: float | None, teachers: str | None) -> Curated:
+    names = () if teachers is None else names_of("--teachers", teachers)
     info = queries.exam(session, exam)
-    return judging.curated_set(session, info.id, _policy(session, info, policy, threshold))
+    return narrow(judging.curated_set(session, info.id, _policy(session, info, policy, threshold)), names)
 
 
 def _policy(session: Session, exam: queries.ExamInfo, name: str | None, threshold: float | None) -> Policy:
@@ -118,15 +126,16 @@ def curate_snapshot(
     exam: ExamRef,
     policy: PolicyName = None,
     threshold: Threshold = None,
+    teachers: Teachers = None,
     seed: Annotated[int, typer.Option(help="Draws one rationale and one feedback a mistake.")] = 0,
     everything: Annotated[bool, typer.Option("--all", help="A pair for every accepted rationale.")] = False,
-    pairs: Annotated[int | None, typer.Option(help="So many of the pairs, drawn with the seed.")] = None,
+    pairs: Annotated[int | None, typer.Option(min=1, help="So many of the pairs, drawn with the seed.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Freeze the curated set. The same input returns the same snapshot."""
     with writing() as session:
-        curated = _curated(session, exam, policy, threshold)
+        curated = _curated(session, exam, policy, threshold, teachers)
         frozen = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
         folder = snapshots.write(frozen, Settings().make_home())
         contents = snapshots.contents(frozen.lines, frozen.manifest)

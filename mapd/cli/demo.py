@@ -10,8 +10,8 @@ from rich.table import Table
 
 from mapd import loop, results, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, console, line, opened, person_of, show
-from mapd.errors import BadInput
+from mapd.cli.shared import AsJson, PersonName, console, line, opened, person_of, show, usage
+from mapd.errors import BadInput, BadUsage
 from mapd.exchange import recorded
 from mapd.loop import ArmOutcome, DemoPlan, DemoSummary
 from mapd.results import FamilyResult, Score
@@ -33,12 +33,13 @@ def demo(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole loop here: a small student, simulated teachers, before and after. Killed, it goes on when rerun."""
+    """Run the whole loop here, with simulated teachers. Killed, it goes on when rerun."""
     named = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
-    plan = DemoPlan(questions, held_out, alpha, seed, policy, named)
+    with usage():
+        plan = DemoPlan(questions, held_out, alpha, seed, policy, named)
     if detach:
         if named or record:
-            raise BadInput("--arms and --record run here, not as a job: leave --detach out")
+            raise BadUsage("--arms and --record run here, not as a job: leave --detach out")
         given = work.Demo(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
         jobs.do(given, by=by, detach=True, as_json=as_json)
         return
@@ -97,6 +98,7 @@ def score(counted: Score) -> dict[str, float]:
         "low": counted.low,
         "high": counted.high,
         "no_answer": counted.no_answer,
+        "cut_off": counted.cut_off,
     }
 
 

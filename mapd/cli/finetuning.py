@@ -6,7 +6,7 @@ import typer
 
 from mapd import work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, errors, show
+from mapd.cli.shared import AsJson, PersonName, errors, show, usage
 from mapd.work import DEFAULT
 
 
@@ -38,11 +38,13 @@ def finetune(
         seed=seed,
         max_length=max_length,
     )
+    with usage():
+        _ = given.hyperparameters  # each is in its range
     result = jobs.do(given, by=by, detach=detach, as_json=as_json)
     if result is None:
         return
     if result["cut"] or result["left_out"]:
         lost = f"{result['cut']} explanations were cut at {max_length} tokens, {result['left_out']} pairs had no room"
         errors.print(f"{lost}: --max-length gives more", soft_wrap=True)
-    shown = {key: result[key] for key in ("student", "pairs", "steps", "seconds")}
+    shown = {key: result[key] for key in ("student", "adapter", "pairs", "steps", "seconds")}
     show(shown, as_json, f"the new student is {result['name']}")

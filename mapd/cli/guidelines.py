@@ -16,7 +16,7 @@ guiding = typer.Typer(no_args_is_help=True, help="How people are to judge: markd
 def show_guidelines(
     version: Annotated[int | None, typer.Option(help="By default the current one.")] = None, as_json: AsJson = False
 ) -> None:
-    """Show a version, with how many verdicts were given while it was the current one."""
+    """Show a version, and how many verdicts were given under it."""
     with reading() as session:
         found = guidelines.versions(session)
     one = next((v for v in found if version in (None, v.number)), None)

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID
 from rich.text import Text
 
 from mapd import committee, interrupts, jobs, work, worker
+from mapd.cli.progress import Lines
 from mapd.cli.shared import (
     AsJson,
     PersonName,
@@ -30,7 +31,7 @@ from mapd.store import tables as t
 Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a job for the worker, and return at once.")]
 JobRef = Annotated[str, typer.Argument(help="The job's uid, or the beginning of it.")]
 WORK_WAITS_S = 600.0  # for a database that is away; a job waits as long as it takes
-handling = typer.Typer(no_args_is_help=True, help="The jobs: watch, cancel and resume them.")
+handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
 def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
@@ -54,13 +55,13 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
 
 
 class Bar:
-    """A bar on a terminal, one in all or one a stage; elsewhere it only knows how far the work is."""
+    """A bar on a terminal, one in all or one a stage; elsewhere a line now and then. It knows how far the work is."""
 
     def __init__(self, *, quiet: bool, by_stage: bool = False) -> None:
         columns = ("{task.description:<14}", BarColumn(), MofNCompleteColumn(), "{task.fields[said]}")
         quiet = quiet or not errors.is_terminal
         self.bar = Progress(*columns, console=errors, disable=quiet, transient=not by_stage)
-        self.by_stage, self.tasks = by_stage, dict[str, TaskID]()
+        self.by_stage, self.tasks, self.lines = by_stage, dict[str, TaskID](), Lines()
         self.progress = jobs.Progress("")
 
     def __enter__(self) -> "Bar":
@@ -73,8 +74,9 @@ class Bar:
     def tell(self, p: jobs.Progress) -> None:
         """Show how far the work is."""
         self.progress = p
-        left = "" if p.seconds_left is None else f"{p.seconds_left:.0f} s left"
-        said = ", ".join(filter(None, (p.said, left)))
+        if not errors.is_terminal:
+            self.lines.tell(p)
+        said = ", ".join(filter(None, (p.said, p.left)))
         name = p.stage if self.by_stage else ""
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(p.stage, total=None, said="")
@@ -120,7 +122,7 @@ def list_jobs(as_json: AsJson = False) -> None:
 
 @handling.command("show")
 def show_job(ref: JobRef, as_json: AsJson = False) -> None:
-    """Show a job: how far it is, what came of it, the last lines of its log."""
+    """Show how far a job is, what came of it, and the end of its log."""
     with reading() as session:
         job = jobs.get(session, ref)
         log = job.log.splitlines() if as_json else [_log_line(*line) for line in jobs.log_lines(job)]
@@ -140,7 +142,7 @@ def cancel_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> N
 
 @handling.command("resume")
 def resume_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Queue a cancelled, failed or silent job again: it does what is missing."""
+    """Queue a cancelled, failed or silent job again. It does what is missing."""
     _change(jobs.resume, ref, by, as_json)
 
 
@@ -173,8 +175,8 @@ def _how_far(job: dict[str, Any]) -> str:
 
 
 def run_worker(
-    name: Annotated[str, typer.Option(help="One name a machine; by default the machine's.")] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="Until another worker of this name has ended.")] = False,
+    name: Annotated[str, typer.Option(help="Its name, one a machine; by default the machine's.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until another worker of this name has ended.")] = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Take jobs and do them, until Ctrl+C. The app starts one by itself."""

@@ -8,11 +8,11 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import State
-from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading, show, writing, written
+from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading, show, usage, writing, written
 from mapd.curation import bulk, judging, policies, repairing, standing
 from mapd.curation.curated import Explained
 from mapd.curation.judging import Circumstances, Target
-from mapd.errors import BadInput
+from mapd.errors import BadInput, BadUsage
 from mapd.people import owner
 from mapd.store import listing, queries
 from mapd.store import tables as t
@@ -28,8 +28,10 @@ CHECKS = {"gold": Check.MATCHES_GOLD, "equations": Check.EQUATIONS_TRUE, "work":
 
 KindOfText = Annotated[str, typer.Argument(metavar="KIND", help="rationale or feedback.")]
 TextRef = Annotated[str, typer.Argument(metavar="ID", help="As `mapd curate show --items` gives it.")]
-ReasonCode = Annotated[str | None, typer.Option(help="With reject: false_step, …; with skip: note, to skip nothing.")]
-Words = Annotated[str | None, typer.Option(help="In your words.")]
+ReasonCode = Annotated[
+    str | None, typer.Option(help="Why: false_step, … with reject; note with skip, to leave a note alone.")
+]
+Words = Annotated[str | None, typer.Option(help="A remark in your words.")]
 CheckState = Annotated[str | None, typer.Option(help="What this check says: holds, fails or nothing.")]
 
 
@@ -40,17 +42,21 @@ def judge(
     by: JudgeName,
     reason: ReasonCode = None,
     note: Words = None,
-    value: Annotated[str | None, typer.Option(help="With correct: the answer as it should be read, the gold.")] = None,
+    value: Annotated[
+        str | None, typer.Option(help="With correct: the answer as it should be read, or the right gold.")
+    ] = None,
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Have the last word where people disagree.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Decide on an explanation, a student's answer or a question. A judgement stands whatever the threshold.
+    """Decide on an explanation, an answer or a question. A judgement stands whatever the threshold.
 
     Rejecting an attempt says that it is not a mistake, rejecting a question takes it out of the curated set.
     """
     act = Act(one_of("--decision", decision, list(Act)))
     one_of("KIND", kind, judging.TABLES)
     with writing() as session:
+        with usage():
+            judging.check_decision(session, kind, act, reason, note, value)
         row = queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
         before, where = _told(session, row)
         judging.judge(
@@ -77,7 +83,7 @@ def repair(
     by: JudgeName,
     as_json: AsJson = False,
 ) -> None:
-    """Keep a corrected copy of one explanation as a text of your own; the old one is rejected. One undo undoes it."""
+    """Keep a corrected copy of a text, and reject the old one. One undo takes both back."""
     one_of("KIND", kind, KINDS)
     words = written(file)
     with writing() as session:
@@ -112,20 +118,23 @@ def judge_all(
 ) -> None:
     """Judge all texts that fit, as one act that one undo takes back. Filters as on the browse page."""
     act = Act(one_of("--decision", decision, ("accept", "reject")))
+    one_of("--kind", kind, KINDS)
     asked = {name: state for name, state in (("gold", gold), ("equations", equations), ("work", work)) if state}
     if verdict is not None:
         one_of("--verdict", verdict, list(Verdict))
     if people is not None:
         one_of("--people", people, listing.PEOPLE)
     if len(words) > listing.LONGEST_SEARCH:
-        raise BadInput(f"--words takes at most {listing.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
+        raise BadUsage(f"--words takes at most {listing.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
     if words and not listing.phrases_of(words):
-        raise BadInput(f"--words looks for words, and there is none in: {words}")
+        raise BadUsage(f"--words looks for words, and there is none in: {words}")
     with reading() as session:
+        with usage():
+            judging.check_decision(session, kind, act, reason, note, None)
         info = queries.exam(session, exam)
         voices = queries.voices(session, info.id)
         wanted = Wanted(
-            show=Show.RATIONALES if one_of("--kind", kind, KINDS) == "rationale" else Show.FEEDBACK,
+            show=Show.RATIONALES if kind == "rationale" else Show.FEEDBACK,
             author_id=None if teacher is None else voices[one_of("--teacher", teacher, voices)],
             verdict=verdict,
             checks={CHECKS[name].value: one_of(f"--{name}", state, list(State)) for name, state in asked.items()},
@@ -145,12 +154,12 @@ def judge_all(
 
 
 def undo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
-    """Take back your latest act in an exam: one judgement, a bulk one, or a repair."""
+    """Take back your latest act in an exam. An act is one judgement, a bulk one, or a repair."""
     _back(exam, by, as_json, redo=False)
 
 
 def redo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
-    """Bring back what an undo took back, as often as you undid and did nothing new since."""
+    """Bring back what an undo took back. It works as often as you undid, until you do something new."""
     _back(exam, by, as_json, redo=True)
 
 

@@ -15,7 +15,7 @@ sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their 
 
 @sharing_out.command("show")
 def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
-    """Show each person's record: how much, how fast, how far with the adjudicator and with each other."""
+    """Show who judged how much, how fast, and how far they agree."""
     with reading() as session:
         info = queries.exam(session, exam)
         curated = judging.curated_set(session, info.id)
@@ -64,15 +64,20 @@ def _pair(pair: Pair) -> dict[str, Any]:
     return {"people": [pair.one, pair.other], "texts": pair.n, "agree": pair.agree, "kappa": pair.kappa}
 
 
+def _number(column: str, help: str) -> Any:
+    low, high, _ = sharing.NUMBERS[column]
+    return typer.Option(min=low, max=high, help=help)
+
+
 @sharing_out.command("want")
 def want(
     exam: ExamRef,
-    judgements: Annotated[int | None, typer.Option(help="By so many people each text is to be judged.")] = None,
-    practice: Annotated[int | None, typer.Option(help="Explained texts before a person's first; 0: none.")] = None,
-    check_every: Annotated[int | None, typer.Option(help="A hidden check after so many texts; 0: never.")] = None,
-    repeat_every: Annotated[
-        int | None, typer.Option(help="One of their own texts again after so many; 0: never.")
+    judgements: Annotated[
+        int | None, _number("judgements_wanted", "By so many people each text is to be judged.")
     ] = None,
+    practice: Annotated[int | None, _number("practice", "Explained texts before a person's first; 0: none.")] = None,
+    check_every: Annotated[int | None, _number("check_every", "A hidden check after so many texts; 0: never.")] = None,
+    repeat_every: Annotated[int | None, _number("repeat_every", "An own text again after so many; 0: never.")] = None,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:

@@ -19,22 +19,25 @@ from mapd.cli.shared import (
     person_of,
     reading,
     show,
+    usage,
     write_bad,
     writing,
 )
-from mapd.errors import BadInput
+from mapd.errors import BadUsage
 from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
-from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares
+from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares, parse_shares
 
-questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, look at them, make one, list them.")
+questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
 
 SetName = Annotated[str, typer.Argument(metavar="NAME", help="The set's name in this project.")]
-SharesText = Annotated[str | None, typer.Option("--shares", metavar="A,B,C", help="Parts of 1: train, dev, test.")]
+SharesText = Annotated[
+    str | None, typer.Option("--shares", metavar="A,B,C", help="Shares of train, dev and test, such as 0.6,0.2,0.2.")
+]
 Seed = Annotated[int, typer.Option(help="Draws the questions or the splits; the same seed, the same set.")]
 Count = Annotated[int, typer.Option(min=0, help="Questions of each family.")]
-Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE…", help="Files, or folders that datasets saved.")]
+Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Files, or folders that datasets saved.")]
 
 
 def _of_split(split: str) -> Any:
@@ -69,9 +72,9 @@ def add_questions(
     """Add files, folders or a set of the hub as one immutable set. Where they have no splits, these are drawn."""
     contents = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
     if any((train, dev, test)) and (split, shares) != (None, None):
-        raise BadInput("--train, --dev and --test give each file its split; leave out --split and --shares")
+        raise BadUsage("--train, --dev and --test give each file its split; leave out --split and --shares")
     instructions = imports.Instructions(
-        format=format_,
+        format=None if format_ is None else one_of("--format", format_, formats.FORMATS),
         mapping=_mapping(map_ or []),
         task=None if task is None else Task(one_of("--task", task, list(Task))),
         answers=None if answers is None else Key(one_of("--answers", answers, list(Key))),
@@ -92,7 +95,7 @@ def add_questions(
     if save_map is not None:
         with writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=person_of(by))
-    source, summary = _source_name(contents), _summary(imported)
+    source, summary = sources.describe(contents), _summary(imported)
     _store(name, imported.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
@@ -105,7 +108,7 @@ def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: 
     if hub is not None:
         contents += sources.read_hub(hub)
     if not contents:
-        raise BadInput("there is nothing to add; name a file or a folder, or a set on the hub with --hub ORG/NAME")
+        raise BadUsage("there is nothing to add; name a file or a folder, or a set on the hub with --hub ORG/NAME")
     return contents
 
 
@@ -117,7 +120,8 @@ def _mapping(written: Sequence[str]) -> FieldMapping:
             with reading() as session:
                 fields = saved_mappings.get(session, text[1:]).over(fields)
         else:
-            fields = mapping.parse(text).over(fields)
+            with usage():
+                fields = mapping.parse(text).over(fields)
     return fields
 
 
@@ -125,20 +129,8 @@ def _shares(text: str | None, split: str | None = None) -> Shares | None:
     if text is None:
         return None
     if split is not None:
-        raise BadInput("--split puts all questions into one split, --shares draws them: give one of the two")
-    try:
-        train, dev, test = map(float, text.split(","))
-    except ValueError as error:
-        raise BadInput(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
-    return train, dev, test
-
-
-def _source_name(contents: Sequence[tables.Table]) -> str:
-    """Where the questions come from, as the set says it."""
-    origin = contents[0].origin
-    if origin:
-        return f"hub {origin['hub']} at {origin['commit']}"
-    return ", ".join(dict.fromkeys(table.name for table in contents))[:200]
+        raise BadUsage("--split puts all questions into one split, --shares draws them: give one of the two")
+    return parse_shares(text)
 
 
 def _summary(imported: imports.Import) -> dict[str, Any]:
@@ -182,7 +174,7 @@ def show_questions(
     limit: Annotated[int, typer.Option(min=1, help="How many questions.")] = PREVIEWED,
     as_json: AsJson = False,
 ) -> None:
-    """Show the first questions of a set as they are stored, the gold answer of a choice with its text."""
+    """Show the first questions of a set as they are stored."""
     if split is not None:
         one_of("--split", split, SPLITS)
     with reading() as session:
@@ -216,7 +208,11 @@ def gym_questions(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a set of reasoning-gym's questions; needs pip install 'mapd-studio[gym]'."""
+    """Make a set of reasoning-gym's questions. They come with the extra "gym":
+
+    \b
+      pip install 'mapd-studio[gym]'
+    """
     rows = gym.rows(task, count, shares=_shares(shares) or SHARES, seed=seed)
     _store(name, rows, source=f"reasoning-gym {task}, seed {seed}", simulated=False, by=by, as_json=as_json)
 
@@ -231,16 +227,16 @@ def generate_questions(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a set of the demo's three families, which the simulated teachers can explain."""
+    """Make a set of the demo's three families. The simulated teachers can explain these."""
     if train + dev + test == 0:
-        raise BadInput("a set of no questions is refused; give --train, --dev or --test a number")
+        raise BadUsage("a set of no questions is refused; give --train, --dev or --test a number")
     drawn = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
     _store(name, sets.made(drawn), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
 
 
 @questioning.command("list")
 def list_questions(as_json: AsJson = False) -> None:
-    """List every set with its splits, and how often its test split was opened."""
+    """List the sets, their splits, and openings of the test split."""
     with reading() as session:
         known = sets.listed(session)
     if as_json:

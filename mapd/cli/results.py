@@ -13,11 +13,11 @@ def compare(
     before: Annotated[str, typer.Option(help="The exam before: id, uid or name.")],
     after: Annotated[str, typer.Option(help="The exam after, on the same questions.")],
     questions: Annotated[
-        bool, typer.Option("--questions", help="Every question's uid too, by what became of it.")
+        bool, typer.Option("--questions", help="List the questions' uids, too, by what became of each.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two exams question by question: what got better, what got worse, and whether it may be luck."""
+    """Compare two exams, before and after, question by question."""
     with reading() as session:
         told = results.compare(results.load(session, before), results.load(session, after))
     uids = {change.name.lower(): list(found) for change, found in told.changes.items()}
@@ -31,6 +31,7 @@ def compare(
         result |= {"broken": told.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
         result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
         result |= {"by_family": families, "caveats": results.caveats(told)}
+        result |= {"asked_otherwise": {name: list(pair) for name, pair in told.asked_otherwise.items()}}
         show(result | ({"questions": uids} if questions else {}), as_json, "")
         return
     line(f"{told.before.name}  →  {told.after.name}")

@@ -6,9 +6,9 @@ command prints passes here: a result and a line (`show`, `line`, a table), a bar
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,20 +21,15 @@ from rich.text import Text
 
 from mapd import interrupts
 from mapd.characters import HIDDEN, as_json, visible
-from mapd.errors import BadInput
-from mapd.people import Person, machine_user, owner
-from mapd.questions.imports import BadRow
+from mapd.errors import BadInput, BadUsage
+from mapd.people import Person, machine_user, owner, person_name
+from mapd.questions.imports import BadRow, bad_lines
 from mapd.settings import Settings
 from mapd.store import db
 
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output, nothing else.")]
 ExamRef = Annotated[str, typer.Option("--exam", help="The exam's id, uid or name.")]
 PERSON = "MAPD_PERSON"  # the variable that saves typing --by
-PersonName = Annotated[
-    str | None, typer.Option("--by", envvar=PERSON, help="Who does it; by default the machine's user.")
-]
-JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, help="Who judges; nobody does by default.")]
-
 SkipBad = Annotated[
     Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
 ]
@@ -75,10 +70,49 @@ def log_to_terminal() -> None:
 
 
 def one_of(name: str, value: str, known: Iterable[str]) -> str:
-    """The value, if it is one of the known ones."""
+    """The value, if it is one of the known ones.
+
+    Raises: BadUsage.
+    """
     if value not in known:
-        raise BadInput(f"{name} is one of {', '.join(known)}, not {value}")
+        raise BadUsage(f"{name} is one of {', '.join(known)}, not {value}")
     return value
+
+
+def _check_person(name: str | None) -> str | None:
+    """Return the name, if it can be a person's.
+
+    Raises: BadUsage.
+    """
+    with usage():
+        return None if name is None else person_name(name)
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Let a value that is refused be a fault of the command's words, not of the work."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadUsage(str(error)) from error
+
+
+PersonName = Annotated[
+    str | None,
+    typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who does it; by default the machine's user."),
+]
+JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who judges: your name.")]
+
+
+def names_of(option: str, text: str) -> tuple[str, ...]:
+    """Return the names between commas, each once.
+
+    Raises: BadUsage.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or len(set(names)) < len(names):
+        raise BadUsage(f"{option} takes names, such as A,B,C, each once; not {text or 'nothing'}")
+    return names
 
 
 def person_of(by: str | None) -> Person:
@@ -131,22 +165,13 @@ def written(file: Path) -> str:
 
 def write_bad(path: Path, bad: Sequence[BadRow]) -> None:
     """Write each bad row with its faults as a line of JSON; a file that is there stays."""
-    content = "".join(f"{_bad_line(row)}\n" for row in bad)
+    content = bad_lines(bad)
     try:
         if path.exists() and path.read_text(encoding="utf-8") != content:
             raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
         path.write_text(content, encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the bad rows can't be written to {path} ({error}); give --skip-bad another name") from error
-
-
-def _bad_line(row: BadRow) -> str:
-    faults = [{"field": name, "what": what} for name, what in row.faults]
-    place = {"file": row.file, row.unit: row.number, "faults": faults}
-    try:
-        return dumps(place | {"row": row.written}, default=repr)
-    except RecursionError:
-        return dumps(place | {"row": "nested too deeply to be written"})
 
 
 def show(result: Mapping[str, Any], json: bool, title: str) -> None:

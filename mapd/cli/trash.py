@@ -13,7 +13,7 @@ from mapd.store import queries
 from mapd.trash import Entry, Removal
 
 naming = typer.Typer(no_args_is_help=True, help="The project: what is in it, its name, and the way out.")
-binning = typer.Typer(no_args_is_help=True, help="What was deleted: a file each, until somebody deletes that.")
+binning = typer.Typer(no_args_is_help=True, help="What was deleted, and can be brought back.")
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="Its name, uid or id.")]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="The name it is to have.")]
@@ -65,7 +65,7 @@ def show_project(as_json: AsJson = False) -> None:
 
 @naming.command("rename")
 def rename_project(name: NewName, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Give the project a name of its own; an empty one gives back that of its folder, MAPD_HOME. No file moves."""
+    """Give the project a name of its own. An empty one gives back that of its folder, MAPD_HOME; no file moves."""
     with writing() as session:
         names.rename_project(session, name, by=person_of(by))
         result = {"name": _name(session)}
@@ -94,14 +94,14 @@ def list_trash(as_json: AsJson = False) -> None:
 
 @binning.command("forget")
 def forget_file(file: TrashFile, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Delete a file of the trash for good: nothing brings back what it holds."""
+    """Delete a file of the trash for good. Nothing brings back what it holds."""
     with writing() as session:
         trash.forget(session, Settings().home, file, by=person_of(by))
     show({"file": file}, as_json, "deleted for good")
 
 
 def restore(file: TrashFile, by: PersonName = None, as_json: AsJson = False) -> None:
-    """Bring back what was deleted, under its own uids."""
+    """Bring back what was deleted, from the trash."""
     home = Settings().home
     with writing() as session:
         entry, rows = trash.restore(session, home, file, by=person_of(by))

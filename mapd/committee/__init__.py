@@ -5,15 +5,17 @@
                      spent_usd=0.83, not_made=0)
 
 `plan.py` says which calls there are, `claiming.py` which of them this run sends, `ledger.py` writes what came back,
-`collecting.py` runs all at once.
+`collecting.py` runs all at once, `streams.py` holds one teacher's calls, `faults.py` says what gave no text, and why.
 `estimate.py` says before what it may cost, `budget.py` holds it to that, `again.py` says what to ask again.
 """
 
 from mapd.committee.again import Again, again
 from mapd.committee.budget import agreed
-from mapd.committee.collecting import AWAIT_S, Collected, CommitteeProgress, calls, collect
-from mapd.committee.estimate import Estimate, Reckoned
+from mapd.committee.collecting import AWAIT_S, calls, collect
+from mapd.committee.estimate import Estimate, Reckoned, not_sent_in_words
 from mapd.committee.estimate import of as estimate
+from mapd.committee.faults import Reason, stops
+from mapd.committee.streams import Collected, CommitteeProgress
 
 __all__ = [
     "AWAIT_S",
@@ -21,10 +23,13 @@ __all__ = [
     "Collected",
     "CommitteeProgress",
     "Estimate",
+    "Reason",
     "Reckoned",
     "again",
     "agreed",
     "calls",
     "collect",
     "estimate",
+    "not_sent_in_words",
+    "stops",
 ]

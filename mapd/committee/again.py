@@ -22,6 +22,7 @@ class Again:
 
     teachers: tuple[str, ...]
     samples: int
+    cut_off: bool
     concurrency: int | None
     budget: float | None
     failed: int
@@ -42,6 +43,7 @@ def again(session: Session, exam: str | int) -> Again | None:
     if not failed:
         return None
     samples, told = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
-    whole = estimate.of(session, info.id, teachers, samples)
-    found = Again(teachers, samples, told("concurrency"), told("budget"), failed, whole)
+    cut_off = bool(told("cut_off"))
+    whole = estimate.of(session, info.id, teachers, samples, cut_off=cut_off)
+    found = Again(teachers, samples, cut_off, told("concurrency"), told("budget"), failed, whole)
     return found if found.estimate.calls else None

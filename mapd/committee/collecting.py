@@ -11,32 +11,36 @@ large the exam is.
 A call is claimed just before it is sent, some at a time. What another run has claimed is not sent: its reply is waited
 for, and used here too, or it is taken over where that run was killed.
 
+A teacher whose calls meet a fault that every further one would meet is asked no more: what of its calls wasn't sent is
+given up, with no row in the ledger, and the others go on.
+
 When it is told to stop, a model breaks, or the budget has no room for a further call, nothing new is sent; what is in
 flight is awaited for AWAIT_S, and written.
 """
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
-from mapd.committee import claiming, estimate, ledger, plan
+from mapd import event_loops
+from mapd.committee import claiming, estimate, faults, ledger, plan
 from mapd.committee.budget import Purse, agreed, uncounted
-from mapd.committee.claiming import Claimed, Foreign
+from mapd.committee.claiming import Claimed
 from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
+from mapd.committee.streams import Collected, CommitteeProgress, TeacherStream
 from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
-from mapd.models.prices import dollars
 from mapd.people import Person, Right, require
-from mapd.store import claims, db, queries
+from mapd.store import claims, committees, db, queries
 from mapd.store import tables as t
 
 TOGETHER = 8  # rationales that are looked at for reviews in one go, while there is other work
@@ -50,45 +54,6 @@ AWAIT_S = 60.0  # from "stop" until what is in flight is given up
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run.
-
-    `spent_usd`: what all of the exam's calls have cost. `not_made`: the calls that the budget had no room for.
-    """
-
-    feedback: int
-    rationales: int
-    reviews: int
-    no_vote: int
-    calls_made: int
-    calls_reused: int
-    failed: int
-    spent_usd: float = 0.0
-    not_made: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CommitteeProgress:
-    """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
-
-    done: int
-    total: int
-    calls_per_s: float
-    seconds_left: float | None  # None before the first reply
-    spent_usd: float | None = None  # of the budget, where there is one
-    in_flight: int = 0
-    elsewhere: int = 0  # in flight of other runs, whose replies are waited for
-    budget: float | None = None
-
-    @property
-    def in_words(self) -> str:
-        """Its speed, what is spent of the budget, and what it waits for."""
-        of_budget = "" if self.budget is None else f", {dollars(self.spent_usd or 0)} of {dollars(self.budget)}"
-        elsewhere = f", {self.elsewhere:,} calls are in flight elsewhere" if self.elsewhere else ""
-        return f"{self.calls_per_s:.1f} calls/s{of_budget}{elsewhere}"
-
-
 def collect(
     engine: sa.Engine,
     *,
@@ -97,6 +62,7 @@ def collect(
     models: Mapping[str, Model],
     by: Person,
     samples: int = 1,
+    cut_off: bool = False,
     concurrency: int | None = None,
     budget: float | None = None,
     unknown_price: bool = False,
@@ -106,11 +72,12 @@ def collect(
 ) -> Collected:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
-    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `concurrency`: requests in flight, over
-    all teachers; each model has its own limit, too. Each reply is committed as it comes, so a run that was stopped is
-    started again; only what is missing is asked for, failed calls too. One teacher alone is asked for its texts, which
-    nobody reviews. `stopping` is looked at all the time. `budget`: US dollars that all of the exam's calls may cost,
-    those of earlier runs too; where the next one may not fit in, it ends, and says how many were not made.
+    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send responses that were cut
+    off, too. `concurrency`: requests in flight, over all teachers; each model has its own limit, too. Each reply is
+    committed as it comes, so a run that was stopped is started again; only what is missing is asked for, failed calls
+    too. One teacher alone is asked for its texts, which nobody reviews. `stopping` is looked at all the time. `budget`:
+    US dollars that all of the exam's calls may cost, those of earlier runs too; where the next one may not fit in, it
+    ends, and says how many were not made.
     `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them. `home`: the project's
     folder, by which it is known at once whether another run on this machine was killed.
 
@@ -121,22 +88,18 @@ def collect(
     person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
-        made = plan.made(session, info, teachers, samples)
+        made = plan.made(session, info, teachers, samples, cut_off=cut_off)
         spent = ledger.spent(session, info.id)
-    if concurrency is not None and concurrency < 1:
-        raise BadInput(f"at least 1 request must be in flight, not {concurrency}")
+    limits = _Limits(concurrency, budget, unknown_price)
     agreed(made.teachers, budget, unknown_price)
     with db.writing(engine) as session:
-        ledger.keep_prompts(session)
-        act = {"teachers": list(teachers), "samples": samples, "concurrency": concurrency, "budget": budget}
-        queries.audit(session, person, "collect", f"exam {info.uid}", **act)
+        _begin(session, info, made, limits, person, cut_off=cut_off)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
-        streams = [_TeacherStream(x, models[x.name]) for x in made.teachers]
-        limits = _Limits(concurrency, budget, unknown_price)
+        streams = [TeacherStream(x, models[x.name]) for x in made.teachers]
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
-        run.spent = spent
+        run.spent, run.person, run.exam_uid = spent, person, info.uid
         try:
-            asyncio.run(run.everything())
+            event_loops.run(run.everything())
         except ExceptionGroup as several:  # the first error ended the rest
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
@@ -147,53 +110,46 @@ def collect(
             failed=run.failed,
             spent_usd=ledger.spent(session, info.id),
             not_made=estimate.missing(session, made) if run.at_budget else 0,
+            cut_off_not_sent=made.not_sent,
+            reasons=run.tally.reasons,
         )
 
 
-def calls(session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1) -> int:
+def _begin(
+    session: Session, exam: queries.ExamInfo, made: Plan, limits: "_Limits", person: str, *, cut_off: bool
+) -> None:
+    """Write what stands before the first call: the prompts, the committee's members, who asks whom and how."""
+    ledger.keep_prompts(session)
+    committees.name_members(session, exam.id, [queries.identity(x) for x in made.teachers])
+    act = {"teachers": [x.name for x in made.teachers], "samples": made.samples, "cut_off": cut_off}
+    act |= {"concurrency": limits.concurrency, "budget": limits.budget}
+    queries.audit(session, person, "collect", f"exam {exam.uid}", **act)
+
+
+def calls(
+    session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
+) -> int:
     """How many calls there are in all, those that are made already too.
 
     Raises: BadInput, NotFound, as `collect`.
     """
-    return plan.made(session, queries.exam(session, exam), teachers, samples).total
+    return plan.made(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What holds a run back."""
+    """What holds a run back.
+
+    Raises: BadInput where nothing may be in flight.
+    """
 
     concurrency: int | None
     budget: float | None
     unknown_price: bool
 
-
-@dataclass
-class _TeacherStream:
-    """One teacher's stream of calls: what is planned of it, and how far its work has been read."""
-
-    teacher: t.Teacher
-    model: Model
-    own: deque[Planned] = field(default_factory=deque)
-    reviews: deque[Planned] = field(default_factory=deque)
-    ready: deque[Planned] = field(default_factory=deque)  # claimed
-    elsewhere: dict[str, Foreign] = field(default_factory=dict)  # by key, sent by other runs
-    claims: int = 0  # under way
-    read: int = 0  # so many of the mistakes
-    reviewed: int = 0  # the id of the last rationale that was looked at
-    heard: int = -1  # the run's `news` at that time
-    unanswered: int = 0
-    unwritten: int = 0  # reviews that may have to be asked for once more
-    ended: bool = False
-
-    def take(self, number: int) -> list[Planned]:
-        """Take the next calls, reviews first, to claim them."""
-        waiting = [deck for deck in (self.reviews, self.own) for _ in range(len(deck))][:number]
-        return [deck.popleft() for deck in waiting]
-
-    def put_back(self, planned: Sequence[Planned]) -> None:
-        """Put calls back where they were taken."""
-        for p in reversed(planned):
-            (self.reviews if p.kind == "review" else self.own).appendleft(p)
+    def __post_init__(self) -> None:
+        if self.concurrency is not None and self.concurrency < 1:
+            raise BadInput(f"at least 1 request must be in flight, not {self.concurrency}")
 
 
 class _Run:
@@ -205,13 +161,15 @@ class _Run:
         store: ThreadPoolExecutor,
         claimer: claims.Run,
         plan: Plan,
-        streams: Sequence[_TeacherStream],
+        streams: Sequence[TeacherStream],
         limits: _Limits,
         progress: Callable[[CommitteeProgress], None],
         stopping: Callable[[], bool],
     ) -> None:
         self.engine, self.store, self.claimer, self.plan, self.streams = engine, store, claimer, plan, streams
         self.limits, self.progress, self.stopping = limits, progress, stopping
+        self.person = self.exam_uid = ""
+        self.tally = faults.Tally()
         self.spent = 0.0  # what the ledger knew when the last reply was written; of interest where there is a budget
         self.chunk = min(CHUNK, limits.concurrency or CHUNK)
         self.flights: dict[str, list[Planned]] = {}  # by key, from planned until committed: whose rows wait for it
@@ -247,6 +205,9 @@ class _Run:
             await self._commit()  # what had come before an error
         if self.fault is not None:
             raise self.fault
+        if not self.stopped and any(stream.stopped for stream in self.streams):
+            self.total = self._done  # what hangs on a teacher that was stopped isn't asked
+            self._report()
         if self.stopped and not self.at_budget and self._done < self.total:
             raise Stopped(self._done, self.total, self.in_flight)
 
@@ -278,7 +239,7 @@ class _Run:
 
     # --- From the plan to the models ----------------------------------------------------------------------------------
 
-    async def _listen(self, stream: _TeacherStream) -> None:
+    async def _listen(self, stream: TeacherStream) -> None:
         counts = self.limits.budget is not None and not self.limits.unknown_price
         async for completion in stream.model.generate(self._requests(stream)):
             stream.unanswered -= 1
@@ -286,20 +247,45 @@ class _Run:
             self.arrived.append(completion)
             if counts and (fault := uncounted(stream.teacher, completion)):
                 self._stop(fault)
+            if completion.fault is not None and completion.fault.lasting and not stream.stopped:
+                await self._stop_teacher(stream, completion)
             self.some.set()
             self._wake()
             while len(self.arrived) >= GROUP:
                 await self.changed.wait()
-        if stream.unanswered or not stream.ended:
+        if stream.unanswered or not (stream.ended or stream.stopped):
             raise MapdError(
                 f"teacher {stream.teacher.name} stopped before its calls were answered ({stream.unanswered} open); "
                 "what came is kept: run it again"
             )
 
-    async def _requests(self, stream: _TeacherStream) -> AsyncIterator[Request]:
+    async def _stop_teacher(self, stream: TeacherStream, completion: Completion) -> None:
+        """Ask a teacher no more; what of its calls wasn't sent is given up."""
+        stream.stopped, name = True, stream.teacher.name
+        await self._in_store(lambda session: faults.note_stop(session, self.person, self.exam_uid, name, completion))
+        await self._give_up(stream)
+
+    async def _give_up(self, stream: TeacherStream) -> None:
+        """Give up the calls of a teacher that was stopped. Another teacher that waited for the same call sends it."""
+        unsent = stream.drop_unsent()
+        for planned in unsent:
+            rows = self.flights.pop(planned.key)
+            own = [p for p in rows if p.teacher.id == stream.teacher.id]
+            self.given_up += len(own)
+            self._note_rationale(own, came=False)
+            for other in self.streams:
+                other.own += self._fresh([p for p in rows if p.teacher.id == other.teacher.id and other is not stream])
+        if unsent:
+            keys = [planned.key for planned in unsent]
+            await self._in_store(lambda session: claims.release(session, self.claimer, keys))
+        self._advance()
+
+    async def _requests(self, stream: TeacherStream) -> AsyncIterator[Request]:
         """A teacher's calls, reviews first; it ends when none can come any more."""
         while True:
-            if self.stopped:
+            if stream.stopped:
+                await self._give_up(stream)
+            if self.stopped or stream.stopped:
                 stream.ended = True
                 return
             if stream.unanswered >= WINDOW:
@@ -325,12 +311,13 @@ class _Run:
                 stream.ended = True
                 return
 
-    def _may_come(self, stream: _TeacherStream) -> bool:
+    def _may_come(self, stream: TeacherStream) -> bool:
         """Whether there may be a further call for a stream that has none."""
         own = stream.claims or stream.elsewhere or stream.unwritten
-        return bool(own or self.rationales_to_come) or any(s.read < len(self.plan.mistakes) for s in self.streams)
+        unread = (s for s in self.streams if s.read < len(self.plan.mistakes) and not s.stopped)
+        return bool(own or self.rationales_to_come) or any(unread)
 
-    async def _claim_next(self, stream: _TeacherStream) -> None:
+    async def _claim_next(self, stream: TeacherStream) -> None:
         """Claim the stream's next calls. Where the budget has no room, wait for what is in flight, or end the run."""
         claimed = await self._claim_now(stream, stream.take(self.chunk))
         if claimed.too_dear and not claimed.own:
@@ -341,17 +328,17 @@ class _Run:
                 self.at_budget = True
                 self._stop()
 
-    async def _claim_now(self, stream: _TeacherStream, wanted: Sequence[Planned]) -> Claimed:
+    async def _claim_now(self, stream: TeacherStream, wanted: Sequence[Planned]) -> Claimed:
         stream.claims += 1
         claimed = await self._in_store(lambda session: self._claim(session, stream, wanted))
         await self._settle(stream, claimed)
         return claimed
 
-    def _claim(self, session: Session, stream: _TeacherStream, wanted: Sequence[Planned]) -> Claimed:
+    def _claim(self, session: Session, stream: TeacherStream, wanted: Sequence[Planned]) -> Claimed:
         purse = Purse(self.limits.budget)
         return claiming.claim(session, self.claimer, self.plan.exam_id, wanted, purse, stream.elsewhere)
 
-    async def _settle(self, stream: _TeacherStream, claimed: Claimed) -> None:
+    async def _settle(self, stream: TeacherStream, claimed: Claimed) -> None:
         """Send what was claimed; of the rest note what became of it."""
         stream.claims -= 1
         stream.ready += claimed.own
@@ -371,6 +358,8 @@ class _Run:
             rows = self.flights.pop(planned.key)
             self.given_up += len(rows)
             self._note_rationale(rows, came=False)
+        if stream.stopped:
+            await self._give_up(stream)
         self._advance()
 
     async def _look_elsewhere(self) -> None:
@@ -378,10 +367,10 @@ class _Run:
         while True:
             await asyncio.sleep(claims.LOOK_S)
             for stream in self.streams:
-                if stream.elsewhere and not self.stopped:
+                if stream.elsewhere and not self.stopped and not stream.stopped:
                     await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])
 
-    async def _read_own(self, stream: _TeacherStream) -> None:
+    async def _read_own(self, stream: TeacherStream) -> None:
         page = self.plan.mistakes[stream.read : stream.read + PAGE]
 
         def read(session: Session) -> tuple[list[Planned], int]:
@@ -395,7 +384,7 @@ class _Run:
         self.news += reused > 0  # rationales may be among them
         self._advance(reused)
 
-    async def _read_reviews(self, stream: _TeacherStream) -> None:
+    async def _read_reviews(self, stream: TeacherStream) -> None:
         news = self.news
 
         def read(session: Session) -> tuple[list[Planned], int, Reviews]:
@@ -438,7 +427,7 @@ class _Run:
         if not completions:
             return
         group = [ledger.Arrived(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
-        short = [] if self.stopped else [s for s in self.streams if len(s.ready) < self.chunk // 2]
+        short = [] if self.stopped else [s for s in self.streams if len(s.ready) < self.chunk // 2 and not s.stopped]
         next_calls = [(stream, wanted) for stream in short if (wanted := stream.take(self.chunk))]
         for stream, _ in next_calls:
             stream.claims += 1
@@ -454,13 +443,16 @@ class _Run:
         late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
         if late:  # planned while their call's reply was being written
             await self._in_store(lambda session: ledger.reuse(session, late))
-        for rows, what in zip(waiting, gave, strict=True):
-            self._count(rows, what)
+        for rows, what, completion in zip(waiting, gave, completions, strict=True):
+            self._count(rows, what, completion)
         for (stream, _), result in zip(next_calls, claimed, strict=True):
             await self._settle(stream, result)
+        for stream in self.streams:
+            if stream.stopped:  # a review of it may have come back, to be asked for once more
+                await self._give_up(stream)
         self._advance()
 
-    def _count(self, rows: Sequence[Planned], gave: ledger.Gave) -> None:
+    def _count(self, rows: Sequence[Planned], gave: ledger.Gave, completion: Completion) -> None:
         self.made += 1
         stream = next(s for s in self.streams if s.teacher.id == rows[0].teacher.id)
         stream.unwritten -= rows[0].kind == "review"
@@ -471,6 +463,7 @@ class _Run:
             self.reused += len(rows) - 1
         else:
             self.failed += 1
+            self.tally.note(stream.teacher.name, completion)
             self.given_up += len(rows) - 1  # they waited for a call that failed
         self._note_rationale(rows, came=gave is ledger.Gave.ROWS)
 
@@ -494,7 +487,9 @@ class _Run:
         budget = self.limits.budget
         spent = None if budget is None else self.spent
         elsewhere = sum(len(stream.elsewhere) for stream in self.streams)
-        self.progress(CommitteeProgress(self._done, self.total, speed, left, spent, self.in_flight, elsewhere, budget))
+        stopped = tuple(stream.teacher.name for stream in self.streams if stream.stopped)
+        where = (self.in_flight, elsewhere, budget, stopped)
+        self.progress(CommitteeProgress(self._done, self.total, speed, left, spent, *where))
 
     @property
     def _done(self) -> int:

@@ -64,6 +64,7 @@ class Estimate:
 
     teachers: tuple[Reckoned, ...]
     spent_usd: float
+    not_sent: int = 0  # responses that were cut off
 
     @property
     def calls(self) -> int:
@@ -99,22 +100,31 @@ class Estimate:
         cost = free if self.is_free else f"about {dollars(self.usd)}, at most {dollars(self.usd_at_most)}"
         beside = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
         so_far = f"; {dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
-        return f"{self.calls:,} calls missing ({listed}): {cost}{beside}{so_far}"
+        left_out = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
+        return f"{self.calls:,} calls missing ({listed}): {cost}{beside}{so_far}{left_out}"
 
 
-def of(session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1) -> Estimate:
+def not_sent_in_words(count: int) -> str:
+    """Return that so many responses are kept back, and what may be done."""
+    what = "cut-off attempts are" if count != 1 else "cut-off attempt is"
+    return f"{count:,} {what} not sent: ask again with more tokens"
+
+
+def of(
+    session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
+) -> Estimate:
     """The estimate.
 
     Raises: BadInput, NotFound, as `collect`.
     """
     info = queries.exam(session, exam)
-    made = plan.made(session, info, teachers, samples)
+    made = plan.made(session, info, teachers, samples, cut_off=cut_off)
     sent, averages = _prompt_bytes(session, made), _averages(session, made)
     rows = [
         reckon(x, made.missing(session, x), [y for y in made.teachers if y is not x], sent, averages)
         for x in made.teachers
     ]
-    return Estimate(tuple(rows), ledger.spent(session, info.id))
+    return Estimate(tuple(rows), ledger.spent(session, info.id), made.not_sent)
 
 
 def missing(session: Session, made: Plan) -> int:

@@ -6,9 +6,10 @@ A row of `call`, of a rationale that brook was asked for:
     tokens_in=118, tokens_out=64, latency_s=0.8
 
 A failed, empty, refused or cut-off call has its row and its reason and gives no explanation; the next run asks again.
-A review that was cut off behind its score counts. One without a readable score is asked for once more where the model
-may answer otherwise (its first try is "unreadable", word for word); then it stands as no vote. What came back is kept
-word for word, but for characters that no database's text can hold.
+What a thinking model wrote before its answer stays in `reply`, and goes with the explanation or review as its thought.
+A review that was cut off behind its score counts, where the score doesn't stand in its thought. One without a readable
+score is asked for once more where the model may answer otherwise (its first try is "unreadable", word for word); then
+it stands as no vote. What came back is kept word for word, but for characters that no database's text can hold.
 
 A call is claimed before it is sent (store/claims.py), by one run; the claim ends in the transaction that writes its
 reply. Each transaction here bears being done twice.
@@ -21,10 +22,10 @@ from typing import Any, NamedTuple
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
-from mapd import prompts
+from mapd import prompts, thoughts
 from mapd.characters import storable
 from mapd.committee.plan import Planned
-from mapd.models.base import Completion, Finish
+from mapd.models.base import Completion, Finish, split_thought
 from mapd.scores import parse_score
 from mapd.store import claims
 from mapd.store import tables as t
@@ -67,10 +68,10 @@ def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
     """Write the rows whose calls were answered here before, for whichever exam; return what is still to be asked."""
     if not wanted:
         return []
-    query = select(t.Call.key, t.Call.reply).where(
+    query = select(t.Call.key, t.Call.reply, t.Call.thought).where(
         col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
     )
-    replies = dict(session.exec(query).all())
+    replies = {key: _parted(reply, thought) for key, reply, thought in session.exec(query)}
     if replies:
         claims.lock(session)  # rows are written in one order by all runs, and get their ids in it
         _keep(session, [_row(p, replies[p.key], Finish.OK) for p in wanted if p.key in replies])
@@ -88,18 +89,22 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_i
     claims.lock(session)
     by_key = tries(session, {a.completion.key for a in arrived})
     calls, rows, gave = [], [], []
-    for planned, completion, uid in arrived:
+    for planned, arrival, uid in arrived:
+        completion = split_thought(arrival)
         before = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
         is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))  # by a transaction that seemed lost
-        reply, error = storable(completion.text), completion.error
-        outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not reply.strip() else completion.finish
-        given = [row for p in planned if (row := _row(p, reply, outcome))]
+        text, error = storable(completion.text), completion.error
+        thought = completion.thought and storable(completion.thought)
+        outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not text.strip() else completion.finish
+        given = [row for p in planned if (row := _row(p, Parted(text, thought), outcome))]
         if outcome == Finish.OK and Finish.OK in before:  # at most one try of a key is ok
             outcome, error = Finish.FAILED, "another process had the reply to this call first"
         elif outcome == Finish.OK and _asks_again(planned[0], given, before):
             outcome, error, given = UNREADABLE, f"{given[0][1]['status']}: asked once more", []
         if not is_written:
+            reply = text if completion.reply is None else storable(completion.reply)
             ending = {"uid": uid, "reply": reply, "outcome": outcome, "error": error and storable(error)}
+            ending |= {"thought": thought}
             calls.append(_call(planned[0], completion, len(before) + 1) | ending | {"exam_id": exam_id})
         rows += given
         gave.append(Gave.ASK_AGAIN if outcome == UNREADABLE else Gave.ROWS if given else Gave.NOTHING)
@@ -140,12 +145,25 @@ def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str
     }
 
 
+class Parted(NamedTuple):
+    """A reply in two: what counts of it, and the thought before."""
+
+    text: str
+    thought: str | None
+
+
+def _parted(reply: str, thought: str | None) -> Parted:
+    """Return a reply of the ledger in two, as `record` wrote its rows; an older one has no thought apart."""
+    parts = thoughts.split(reply)
+    return Parted(parts.rest or reply, thought or parts.thought or None)
+
+
 Made = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table
 
 
-def _row(planned: Planned, reply: str, outcome: str) -> Made | None:
+def _row(planned: Planned, reply: Parted, outcome: str) -> Made | None:
     """What a reply gives: an explanation, a review, or nothing."""
-    common = {"uid": t.new_uid(), "prompt_sha256": PROMPT[planned.kind], "sample": planned.sample, "text": reply}
+    common = {"uid": t.new_uid(), "prompt_sha256": PROMPT[planned.kind], "sample": planned.sample} | reply._asdict()
     if planned.kind != "review":
         explanation = {
             "kind": planned.kind,
@@ -154,7 +172,7 @@ def _row(planned: Planned, reply: str, outcome: str) -> Made | None:
             "author_id": planned.teacher.id,
         }
         return (t.Explanation, common | explanation) if outcome == Finish.OK else None
-    parsed = parse_score(reply, planned.question, planned.solution)
+    parsed = parse_score(reply.text, planned.question, planned.solution)
     if outcome != Finish.OK and (outcome != Finish.CUT_OFF or parsed.score is None):
         return None
     review = {

@@ -70,12 +70,19 @@ def planned(
 
 
 def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> str:
-    """The name of a call: sha256 of what decides its reply, and of no local id."""
+    """The name of a call: sha256 of what decides its reply, and of no local id.
+
+    A whole reply is the same with a larger `max_tokens`, which is therefore left out: where it is raised, only what was
+    cut off is asked again. A teacher of an earlier version keeps the one it had, so that its calls keep their names.
+    """
+    sampling = {name: value for name, value in teacher.sampling.items() if name != "max_tokens"}
+    if teacher.keyed_max_tokens is not None:
+        sampling["max_tokens"] = teacher.keyed_max_tokens
     content = {
         "provider": teacher.kind,
         "base_url": teacher.base_url,
         "model": teacher.model,
-        "sampling": teacher.sampling,
+        "sampling": sampling,
         "messages": [list(message) for message in messages],
         "sample": sample,
     }
@@ -83,24 +90,40 @@ def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> 
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
 
-def mistakes(session: Session, exam_id: int) -> tuple[TaughtMistake, ...]:
-    """The exam's mistakes after people's corrections, without those on questions that people took out."""
+class Mistakes(NamedTuple):
+    """An exam's mistakes that are taught, and how many responses aren't sent because they were cut off."""
+
+    taught: tuple[TaughtMistake, ...]
+    not_sent: int
+
+
+def mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> Mistakes:
+    """The exam's mistakes after people's corrections, without those on questions that people took out.
+
+    A response that was cut off may be no mistake: it is left out, unless a person called it one, or with `cut_off`.
+    """
     said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in queries.judgements(session, exam_id):
         said[row.target, row.target_id].append(row.judged)
-    questions, found, seen = queries.questions(session, exam_id), [], set()
+    questions, found, seen, not_sent = queries.questions(session, exam_id), [], set(), 0
     for attempt in queries.attempts(session, exam_id):
         question = questions[attempt.question_id]
         of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
         gold = or_corrected(question.gold, of_question)
-        if of_question.decision is not Act.REJECT and is_mistake(attempt, question, gold, of_attempt):
+        if of_question.decision is Act.REJECT or not is_mistake(attempt, question, gold, of_attempt):
+            continue
+        if attempt.is_cut_off and not cut_off and of_attempt.decision is None:
+            not_sent += 1
+        else:
             found.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in seen))
             seen.add(question.id)
-    return tuple(found)
+    return Mistakes(tuple(found), not_sent)
 
 
-def made(session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int) -> "Plan":
-    """The plan of an exam's committee.
+def made(
+    session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int, *, cut_off: bool = False
+) -> "Plan":
+    """The plan of an exam's committee; `cut_off`: also for responses that were cut off.
 
     Raises: BadInput for an exam over dev or test, or for nobody; NotFound for an unknown teacher.
     """
@@ -113,7 +136,8 @@ def made(session: Session, exam: queries.ExamInfo, names: Sequence[str], samples
     if samples < 1:
         raise BadInput(f"at least 1 sample is needed, not {samples}")
     rows = tuple(named.get(session, name) for name in names)
-    return Plan(exam.id, mistakes(session, exam.id), rows, samples)
+    taught, not_sent = mistakes(session, exam.id, cut_off=cut_off)
+    return Plan(exam.id, taught, rows, samples, not_sent)
 
 
 Own = tuple[str, int, int | None, int]  # a rationale or feedback: kind, question, attempt of a feedback, sample
@@ -136,6 +160,7 @@ class Plan:
     mistakes: tuple[TaughtMistake, ...]
     teachers: tuple[t.Teacher, ...]
     samples: int
+    not_sent: int = 0  # responses that were cut off
 
     @cached_property
     def golds(self) -> dict[int, str]:

@@ -6,13 +6,14 @@ summary(curated).accepted          -> 826 on the authors' SVAMP file
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
+from mapd.errors import BadInput
 from mapd.mistakes import is_mistake, or_corrected
 from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
 from mapd.verdicts import (
@@ -139,6 +140,11 @@ class Mistake:
         written = (*(x.text for x in self.texts), *self.taken_back)
         return next((other for other in written if other.id == text.repairs_id), None)
 
+    def first_author(self, text: Text) -> str:
+        """Who wrote the text that this one is a repair of, or a repair of a repair; of another text its author."""
+        original = self.original(text)
+        return text.teacher if original is None else self.first_author(original)
+
     @property
     def covered(self) -> bool:
         """Whether at least one rationale is accepted."""
@@ -167,6 +173,7 @@ class Curated:
     excluded: tuple[Response, ...]  # mistakes on questions that people excluded
     judgements: tuple[JudgementRow, ...]
     places: Mapping[str, int | None] = field(default_factory=dict)  # by name, each teacher's among the project's
+    narrowed_to: tuple[str, ...] = ()  # the teachers whose texts alone it has; none: all
 
     @property
     def rationales(self) -> Iterator[Explained]:
@@ -351,6 +358,31 @@ def without_repairs(curated: Curated) -> Curated:
         for m in curated.mistakes
     )
     return replace(curated, mistakes=mistakes)
+
+
+def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
+    """The set with the texts of these teachers alone, and people's repairs of them; of no teachers the set as it is.
+
+    Everybody's reviews of them count: a text is as good as it was.
+
+    Raises: BadInput for a teacher that teaches nothing in the exam.
+    """
+    if not teachers:
+        return curated
+    if unknown := sorted(set(teachers) - set(curated.teachers)):
+        known = ", ".join(curated.teachers) or "nobody"
+        raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {known} did")
+    mistakes = tuple(
+        replace(
+            m,
+            rationales=tuple(x for x in m.rationales if m.first_author(x.text) in teachers),
+            feedback=tuple(x for x in m.feedback if m.first_author(x.text) in teachers),
+        )
+        for m in curated.mistakes
+    )
+    narrowed = replace(curated, mistakes=mistakes, narrowed_to=tuple(sorted(teachers)))
+    others = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
+    return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in others))
 
 
 def at_threshold(mistake: Mistake, threshold: int) -> Mistake:

@@ -96,7 +96,7 @@ def judge(
     person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
-    _check_decision(session, target.kind, decision, reason, note, value)
+    check_decision(session, target.kind, decision, reason, note, value)
     _check_seen(session, target, seen, seen_of)
     if decision is Act.WITHDRAW:
         _check_said(session, target, person, role)
@@ -181,9 +181,13 @@ def _by_token(session: Session, token: str) -> t.Judgement | None:
     return session.exec(select(t.Judgement).where(t.Judgement.token == token)).first()
 
 
-def _check_decision(
+def check_decision(
     session: Session, kind: str, decision: Act, reason: str | None, note: str | None, value: str | None
 ) -> None:
+    """See that the parts of a judgement go together.
+
+    Raises: BadInput.
+    """
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
     if reason is not None:

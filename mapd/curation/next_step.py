@@ -109,6 +109,8 @@ def changed_since(curated: Curated, newest: Frozen) -> list[str]:
     changes = [f"{_count(new, 'judgement')} since the last snapshot"] if new else []
     if any(newest.policy.get(key) != value for key, value in now.items()):
         changes.append(f"the policy is now {policy.name} at {policy.threshold:g}")
+    if newest.narrowed_to:
+        changes.append(f"the last snapshot is of {', '.join(newest.narrowed_to)} alone")
     return changes
 
 

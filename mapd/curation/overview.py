@@ -25,6 +25,7 @@ class Frozen:
     policy: Mapping[str, Any]
     taught: bool = False  # a student learned from it
     mistakes: frozenset[str] = frozenset()  # by their attempts' uids
+    narrowed_to: tuple[str, ...] = ()  # teachers; none: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
     counts, mistakes = summary(curated), len(curated.mistakes)
     explained = sum(bool(m.rationales and m.feedback) for m in curated.mistakes)
     taken = len(curated.corrected) + len(curated.excluded)
+    cut_off = sum(m.attempt.is_cut_off for m in curated.mistakes)
+    notes = [f"{taken:,} taken out by people"] * bool(taken) + [f"{cut_off:,} of them cut off"] * bool(cut_off)
     taught = {m.attempt.uid for m in curated.mistakes if m.covered and m.feedback_stands}
     frozen = taught & newest.mistakes if newest else set()
     newest_in_words = (
@@ -49,7 +52,7 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
     )
     policy = curated.policy
     return [
-        Stage("mistakes", mistakes, mistakes + taken, f"{taken:,} taken out by people" if taken else ""),
+        Stage("mistakes", mistakes, mistakes + taken, ", ".join(notes)),
         Stage("with explanations", explained, mistakes, "a rationale and a feedback"),
         Stage("accepted rationales", counts.accepted, counts.rationales, f"policy {policy.name}, {policy.threshold:g}"),
         Stage("mistakes covered", counts.mistakes_covered, mistakes, "an accepted rationale"),

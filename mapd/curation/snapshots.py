@@ -8,6 +8,7 @@ One line, from the authors' SVAMP file (shortened):
 
 contents(row.lines, row.manifest) counts them: 365 pairs of 365 mistakes, 44 of them with a wrong answer.
 
+A set that was narrowed to some teachers says so in its manifest, as `"narrowed_to": ["gemini", "gpt"]`.
 A text that a person repaired carries `"by_person": true` and, as `"repairs"`, the uid of what it stands in for. No
 times and no local ids are in it, so the same input gives the same name on every machine.
 """
@@ -261,7 +262,7 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, 
         }
         | _repairs(pairs),
         "lines_sha256": sha256(lines),
-    }
+    } | ({"narrowed_to": list(curated.narrowed_to)} if curated.narrowed_to else {})
 
 
 def _repairs(pairs: list[Pair]) -> dict[str, int]:

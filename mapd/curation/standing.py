@@ -24,16 +24,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import checks, mistakes, verdicts
-from mapd.answers import grading
+from mapd import answers, checks, mistakes, thoughts, verdicts
 from mapd.checks import State
 from mapd.curation import curated, figures, places, policies, queues, suspicion
 from mapd.curation.curated import Curated, Explained, Mistake, counted, curate
 from mapd.curation.figures import Figures
 from mapd.curation.places import Done, Stretch
-from mapd.store import db, queries
+from mapd.store import committees, db, queries
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow, Material, Vote
+from mapd.store.queries import ExamInfo, JudgementRow, Material, Vote
 from mapd.verdicts import Act, Policy, Verdict, leniency
 
 BLOCK = 250  # questions that are derived at once
@@ -45,16 +44,17 @@ Values = dict[str, Any]
 @cache
 def _code() -> str:
     """The rules as they are written: with another version of them everything is derived again."""
-    modules = (verdicts, checks, mistakes, grading, curated, queues, suspicion, places, figures)
-    files = (__file__, *(str(m.__file__) for m in modules))
+    modules = (verdicts, checks, mistakes, thoughts, curated, queues, suspicion, places, figures)
+    readers = sorted(map(str, Path(str(answers.__file__)).parent.glob("*.py")))
+    files = (__file__, *(str(m.__file__) for m in modules), *readers)
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
 
 
-def _rules(policy: Policy, wanted: int) -> str:
+def _rules(session: Session, info: ExamInfo) -> str:
     """What the aggregate depends on beside the rows. The threshold isn't among it: every row holds for all of them."""
-    checked = " ".join(sorted(policy.checks))
-    decided = f"votes {policy.min_votes}, checks {checked}, leniency {policy.leniency_adjusted}"
-    return f"{_code()}, {decided}, judgements {wanted}"
+    policy, members = policies.exam_policy(session, info), committees.members(session, info.id)
+    decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
+    return f"{_code()}, {decided}, judgements {info.wanted}, committee {members}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
     with db.reading(engine) as session:
         held = session.get(t.StandingExam, exam_id)
         info = queries.exam(session, exam_id)
-        rules = _rules(policies.exam_policy(session, info), info.wanted)
+        rules = _rules(session, info)
         marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
         if held is not None and held.rules == rules and not marked:
             return
@@ -73,7 +73,7 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
         work_off(session)
         info = queries.exam(session, exam_id)
         held = session.get(t.StandingExam, exam_id)
-        if held is None or held.rules != _rules(policies.exam_policy(session, info), info.wanted):
+        if held is None or held.rules != _rules(session, info):
             derive(session, exam_id)
 
 
@@ -81,7 +81,7 @@ def is_derived(engine: sa.Engine, exam_id: int) -> bool:
     """Whether the aggregate holds the exam by its rules, though marks may wait to be worked off."""
     with db.reading(engine) as session:
         held, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
-        return held is not None and held.rules == _rules(policies.exam_policy(session, info), info.wanted)
+        return held is not None and held.rules == _rules(session, info)
 
 
 def work_off(session: Session) -> None:
@@ -166,7 +166,7 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     if measure or held is None:
         offsets, votes = _leniency(session, exam_id)
         held = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    held.rules = _rules(policies.exam_policy(session, info), info.wanted)
+    held.rules = _rules(session, info)
     session.flush()
     exam = _Exam.of(session, held)
     assert exam is not None
@@ -209,7 +209,7 @@ class _Exam:
         assert held.id is not None
         info = queries.exam(session, held.id)
         policy = policies.exam_policy(session, info)
-        if held.rules != _rules(policy, info.wanted):
+        if held.rules != _rules(session, info):
             held.rules = ""  # they may come back, and what isn't followed now would be missing
             return None
         rows = session.execute(

@@ -5,8 +5,9 @@
     {"doc_id": 0, "doc": {"ID": "chal-1", "Body": …}, "resps": [["76 - 25 = 51"]], "filter": "strict-match", …}
 
 The last is a line of lm-evaluation-harness's samples_….jsonl: its `doc` is the row of the question set, and is read as
-question files are. Several rows of one question are samples. A row is matched by its id, else by its question's text;
-an id whose question has another text is refused, because other files number their questions from 0, too.
+question files are. A thought in a response is split off, as it is here. Several rows of one question are samples. A row
+is matched by its id, else by its question's text; an id whose question has another text is refused, because other files
+number their questions from 0, too.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 import sqlalchemy as sa
@@ -23,9 +24,10 @@ from sqlmodel import Session, col, select
 
 from mapd import exam as stage
 from mapd import students
-from mapd.answers.grading import Task, grade
+from mapd.answers.grading import Grade, Task
 from mapd.characters import find_unstorable, storable
 from mapd.errors import BadInput, Undecided
+from mapd.models.base import Completion, Finish, split_thought
 from mapd.people import Person, Right, require
 from mapd.questions import formats
 from mapd.questions.drafts import Draft, Source, drafts_of
@@ -48,7 +50,9 @@ class Answer:
 
     question: t.Question
     sample: int
-    text: str
+    text: str  # its thought, where one stands in it, too
+    finish: str | None = None
+    thought: str | None = None  # where the row has it apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,17 @@ class Parsed:
         Raises: BadRows.
         """
         refuse_rows(self.bad, are_others=bool(self.answers))
+
+
+class Graded(NamedTuple):
+    """An answer as a person looks at it: its question, the response, what is read in it, the gold and the outcome."""
+
+    question_id: str
+    question: str
+    response: str
+    answer: str | None
+    gold: str
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,8 @@ class _Reply:
     asked: list[tuple[str, ...]] = field(default_factory=list)  # what the question may be: context, text, options
     texts: list[str] = field(default_factory=list)
     sample: int | None = None
+    finish: str | None = None
+    thought: str | None = None
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     def as_bad(self) -> BadRow:
@@ -135,6 +152,18 @@ def parse(
     name = student or _student_of(tables)
     answers, repetitions = _samples(pairs)
     return Parsed(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
+
+
+def preview(parsed: Parsed, first: int) -> list[Graded]:
+    """Return the first answers as they would be graded, answer and gold of a choice with their texts."""
+    rows = []
+    for answer in parsed.answers[:first]:
+        q, (response, _, graded) = answer.question, _grade(answer)
+        task, options = Task(q.task), tuple(q.options)
+        shown = None if graded.answer is None else show_answer(graded.answer, task, options)
+        gold = show_answer(q.gold, task, options)
+        rows.append(Graded(q.source_id, q.text, response.text, shown, gold, graded.outcome))
+    return rows
 
 
 def _replies(table: Table) -> list[_Reply]:
@@ -215,6 +244,11 @@ def _plain_reply(table: Table, record: Record) -> _Reply:
         reply.faults.append(("sample", f"{short(sample)} is no number of a sample, from 0"))
     elif sample is not None:
         reply.sample = sample
+    finish, reply.thought = fields.get("finish"), as_text(fields.get("thought"))
+    if finish is not None and finish not in [end.value for end in Finish if end is not Finish.FAILED]:
+        reply.faults.append(("finish", f"{short(finish)} is no way to end: it is ok, cut_off, empty or refused"))
+    elif finish is not None:
+        reply.finish = finish
     return reply
 
 
@@ -262,7 +296,8 @@ def _samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], 
                 repetitions.append(reply.as_bad())
                 continue
             taken[question.uid].add(sample)
-            answers.append(Answer(question, sample, storable(text)))
+            thought = reply.thought and storable(reply.thought)
+            answers.append(Answer(question, sample, storable(text), reply.finish, thought))
     answers.sort(key=lambda answer: (answer.question.position, answer.sample))
     return answers, repetitions
 
@@ -345,15 +380,28 @@ def _new_exam(session: Session, parsed: Parsed, questions: t.QuestionSet, name: 
     return exam
 
 
+def _grade(answer: Answer) -> tuple[Completion, str | None, Grade]:
+    """Return the response without its thought, how it ended (none where that isn't known), and its grade."""
+    q = answer.question
+    response = split_thought(
+        Completion("", answer.text, Finish(answer.finish) if answer.finish else Finish.OK, thought=answer.thought)
+    )
+    is_open = response.finish is not Finish.OK and not answer.finish  # it ended within its thought, for whatever reason
+    finish = Finish.CUT_OFF if is_open else answer.finish
+    return response, finish, stage.grade_response(response.text, finish, q.gold, Task(q.task), tuple(q.options))
+
+
 def _attempt(exam: t.Exam, answer: Answer) -> dict[str, Any]:
     q = answer.question
-    graded = grade(answer.text, q.gold, Task(q.task), tuple(q.options))
+    response, finish, graded = _grade(answer)
     return {
         "uid": uuid5(NAMESPACE_URL, f"attempt {exam.uid} {q.uid} {answer.sample} {answer.text}").hex,
         "exam_id": exam.id,
         "question_id": q.id,
         "sample": answer.sample,
-        "text": answer.text,
+        "text": response.text,
+        "thought": response.thought,
+        "finish": finish,
         "answer": graded.answer,
         "outcome": graded.outcome,
         "our_answer": graded.answer,
@@ -376,6 +424,8 @@ def lines(session: Session, exam: queries.ExamInfo) -> Iterator[dict[str, Any]]:
             "question_uid": q.uid,
             "sample": attempt.sample,
             "response": attempt.text,
+            "thought": attempt.thought,
+            "finish": attempt.finish,
             "student": exam.student,
             "answer": None if attempt.answer is None else show_answer(attempt.answer, task, options),
             "outcome": attempt.outcome,

@@ -26,14 +26,16 @@ from uuid import NAMESPACE_URL, uuid5
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd import students
-from mapd.answers.grading import LETTERS, Outcome, Task, grade, option_letter, parse_number
+from mapd import students, thoughts
+from mapd.answers.choice import LETTERS, option_letter
+from mapd.answers.grading import Outcome, Task, grade
+from mapd.answers.numbers import parse_number
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput, BadRows
 from mapd.people import Person, Right, require
 from mapd.questions.values import as_whole_number
-from mapd.scores import vote
-from mapd.store import queries
+from mapd.score_forms import vote
+from mapd.store import committees, queries
 from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 
@@ -313,6 +315,9 @@ class _Reader:
             self.skipped.append(f"{name} row {found.place} {key}: no text")
         elif not isinstance(value, str):
             self.faults.append((name, found.place, key, f"{_short(value)} is no text"))
+        elif thoughts.split(value).is_open:
+            self.skipped.append(f"{name} row {found.place} {key}: it ends within its thought")
+            return None
         return value if isinstance(value, str) else None
 
     def rationale(self, found: _Found, teacher: str) -> tuple[str, tuple[tuple[str, int], ...]] | None:
@@ -451,6 +456,7 @@ def store(
     for start in range(0, len(parsed.rows), BLOCK):
         writer.rows(exam, parsed.rows[start : start + BLOCK], start)
         progress(min(start + BLOCK, len(parsed.rows)), len(parsed.rows))
+    committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
     queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(parsed.rows))
     session.flush()
     return _imported(parsed, exam.uid, new=True)
@@ -495,10 +501,10 @@ def _read_content(parsed: Parsed, rows: Sequence[Row]) -> tuple[dict[str, str], 
     texts: dict[str, str] = {}
     votes: Votes = {}
     for row in rows:
-        texts[_uid(parsed, "attempt", row.source_id)] = row.response
-        texts |= {_uid(parsed, "feedback", row.source_id, who): text for who, text in row.feedback.items()}
+        texts[_uid(parsed, "attempt", row.source_id)] = thoughts.split(row.response).rest
+        texts |= {_uid(parsed, "feedback", row.source_id, x): thoughts.split(y).rest for x, y in row.feedback.items()}
         for who, (text, scores) in row.rationales.items():
-            texts[_uid(parsed, "rationale", row.source_id, who)] = text
+            texts[_uid(parsed, "rationale", row.source_id, who)] = thoughts.split(text).rest
             for by, number in scores:
                 ballot = vote(number)
                 votes[_uid(parsed, "review", row.source_id, who, by)] = (ballot.score, ballot.raw)
@@ -620,13 +626,15 @@ class _Writer:
         }
 
     def _attempt(self, exam: t.Exam, row: Row, questions: dict[str, int]) -> dict[str, Any]:
-        ours = grade(row.response, row.gold, self.parsed.task, row.options)
+        response = thoughts.split(row.response)
+        ours = grade(response.rest, row.gold, self.parsed.task, row.options)
         return {
             "uid": self.uid("attempt", row.source_id),
             "exam_id": exam.id,
             "question_id": questions[self.uid("question", row.source_id)],
             "sample": 0,
-            "text": row.response,
+            "text": response.rest,
+            "thought": response.thought or None,
             "answer": row.answer,
             "outcome": Outcome.NO_ANSWER if row.answer is None else Outcome.INCORRECT,
             "our_answer": ours.answer,
@@ -638,6 +646,7 @@ class _Writer:
         rationales = {teacher: text for teacher, (text, _) in row.rationales.items()}
         for kind, texts in (("rationale", rationales), ("feedback", row.feedback)):
             for teacher, text in texts.items():
+                parts = thoughts.split(text)
                 yield {
                     "uid": self.uid(kind, row.source_id, teacher),
                     "kind": kind,
@@ -646,7 +655,8 @@ class _Writer:
                     "author_id": self.teachers[teacher],
                     "prompt_sha256": UNKNOWN_PROMPT,
                     "sample": 0,
-                    "text": text,
+                    "text": parts.rest,
+                    "thought": parts.thought or None,
                 }
 
     def _reviews(self, row: Row, texts: dict[str, int]) -> Iterator[dict[str, Any]]:

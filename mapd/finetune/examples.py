@@ -7,10 +7,15 @@ A line of the authors' SVAMP snapshot becomes, with SmolLM2's chat template, one
     correction  "Answer: 0.92<|im_end|> … The right answer is 145. What went wrong? …"  its wrong answer, and a turn
     feedback    "It seems that the student …<|im_end|>"                                 supervised
 
-prompt + rationale is one dialogue, prompt + correction + feedback the other.
+prompt + rationale is one dialogue, prompt + correction + feedback the other. Where the template writes an earlier turn
+anew (it drops the thought that it opened), the dialogues part sooner: the rest of the exam's prompt is the `lead`.
+
+    prompt      "<｜User｜>There are 87 oranges …<｜Assistant｜>"     lead  "<think>\n"
+    rationale   "\n</think>\n\n290 bananas … = 145 …<｜end▁of▁sentence｜>"     no thought is taught: it is closed
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -27,33 +32,41 @@ class Tokenizer(Protocol):
 
     eos_token_id: int
     all_special_tokens: list[str]
+    added_tokens_decoder: dict[int, Any]
+    chat_template: Any
 
     def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> list[int]:
         """Text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
         ...
 
-    def apply_chat_template(self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool) -> str:
+    def apply_chat_template(
+        self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool, **variables: Any
+    ) -> str:
         """A dialogue as the student reads it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One mistake as token ids. A part that isn't taught is empty, and then its dialogue is none."""
+    """One mistake as token ids. A part that isn't taught is empty, and then its dialogue is none.
+
+    prompt + lead + rationale is the one dialogue, prompt + correction + feedback the other.
+    """
 
     prompt: tuple[int, ...]
     rationale: tuple[int, ...]
     correction: tuple[int, ...]
     feedback: tuple[int, ...]
+    lead: tuple[int, ...] = ()  # the exam's prompt, where the other dialogue differs from it
 
     def __len__(self) -> int:
-        return len(self.prompt) + len(self.rationale) + len(self.correction) + len(self.feedback)
+        return len(self.prompt) + len(self.lead) + len(self.rationale) + len(self.correction) + len(self.feedback)
 
     def taught(self, alpha: float) -> "Example":
         """What has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
         if alpha == 0:
             return replace(self, correction=(), feedback=())
-        return replace(self, rationale=()) if alpha == 1 else self
+        return replace(self, lead=(), rationale=()) if alpha == 1 else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +91,24 @@ def check_format(manifest: dict[str, Any]) -> None:
 
 
 def examples(
-    manifest: dict[str, Any], lines: str, tokenizer: Tokenizer, *, alpha: float, max_length: int = 512
+    manifest: dict[str, Any],
+    lines: str,
+    tokenizer: Tokenizer,
+    *,
+    alpha: float,
+    max_length: int = 512,
+    shots: int = 0,
 ) -> Examples:
     """Every line of a snapshot as an example, each dialogue of at most `max_length` tokens (512 in the paper's code).
+
+    `shots`: how many worked examples the student is shown, at an exam as here.
 
     Raises: BadInput where the snapshot is of another format, or no pair is left.
     """
     check_format(manifest)
     try:
         pairs = [json.loads(line) for line in lines.split("\n") if line]  # splitlines() would split inside texts too
-        whole = [example(pair, tokenizer).taught(alpha) for pair in pairs]
+        whole = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in pairs]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error
     fitting = [(one, _fit(one, max_length)) for one in whole]
@@ -100,39 +121,64 @@ def examples(
     return Examples(tuple(fit for _, fit in kept), cut, len(fitting) - len(kept))
 
 
-def example(pair: dict[str, Any], tokenizer: Tokenizer) -> Example:
-    """One line of a snapshot as an example, of whatever length.
+def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, shots: int = 0) -> Example:
+    """Return one line of a snapshot as an example, of whatever length; only what has weight in the loss is made.
 
-    Raises: BadInput where the student's chat template writes earlier turns anew, so that the prompts would differ.
+    Raises: BadInput where feedback has weight and the student's chat template takes no turn behind an answer.
     """
     q = pair["question"]
     question, task = prompts.question_block(q["text"], q["context"], q["options"]), Task(q["task"])
-    *asked, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"])
+    *asked, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"], shots)
     *corrected, feedback = prompts.feedback_dialogue(
-        question, task, pair["attempt"]["text"], q["gold"], pair["feedback"]["text"]
+        question, task, pair["attempt"]["text"], q["gold"], pair["feedback"]["text"], shots
     )
     marks = dialogue.mark(corrected, tokenizer)
-    prompt, longer = (dialogue.render(turns, tokenizer, marks) for turns in (asked, corrected))
-    if not longer.startswith(prompt):
-        raise BadInput("the student's chat template changes earlier turns: two dialogues can't share their prompt")
+    prompt = dialogue.render(asked, tokenizer, marks)
     # Each part is encoded alone, as at an exam, where the student goes on behind a prompt that is encoded already.
-    return Example(
-        prompt=tuple(dialogue.encode(prompt, tokenizer, marks)),
-        rationale=_completion(rationale, tokenizer),
-        correction=tuple(dialogue.encode(longer[len(prompt) :], tokenizer, marks)),
+    prompt_ids, rationale_ids = dialogue.encode(prompt, tokenizer, marks), _completion(rationale, tokenizer)
+    if alpha == 0:
+        return Example(tuple(prompt_ids), rationale_ids, (), ())
+    if not dialogue.form(tokenizer).has_second_turn:
+        raise BadInput(
+            "the student can't be taught feedback: its chat template takes no turn behind an answer; --alpha 0 teaches "
+            "rationales alone, or take another student"
+        )
+    longer = dialogue.render(corrected, tokenizer, marks)
+    if longer.startswith(prompt):
+        shared, correction = len(prompt_ids), dialogue.encode(longer[len(prompt) :], tokenizer, marks)
+    else:
+        longer_ids = dialogue.encode(longer, tokenizer, marks)
+        shared = _shared(prompt_ids, longer_ids)
+        correction = longer_ids[shared:]
+    whole = Example(
+        prompt=tuple(prompt_ids[:shared]),
+        lead=tuple(prompt_ids[shared:]),
+        rationale=rationale_ids,
+        correction=tuple(correction),
         feedback=_completion(feedback, tokenizer),
     )
+    return whole.taught(alpha)
+
+
+def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    both = zip(first, second, strict=False)
+    return next((place for place, (one, other) in enumerate(both) if one != other), min(len(first), len(second)))
 
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """What the student learns to say, and that it ends there. A teacher's text holds no special token, only text."""
+    """What the student learns to say, and that it ends there. A teacher's text holds no special token, only text.
+
+    It is no thought: one that the prompt opened is closed first.
+    """
+    closing = dialogue.encode_text(dialogue.form(tokenizer).closing, tokenizer, special=True)
     ids = dialogue.encode_text(turn.content.strip(), tokenizer)
-    return (*ids, tokenizer.eos_token_id)
+    return (*closing, *ids, dialogue.end_of_turn(tokenizer))
 
 
 def _fit(one: Example, limit: int) -> Example | None:
     """Both dialogues cut at their end; none where an explanation would be cut away altogether."""
-    rationale = one.rationale[: max(0, limit - len(one.prompt))]
+    rationale = one.rationale[: max(0, limit - len(one.prompt) - len(one.lead))]
     feedback = one.feedback[: max(0, limit - len(one.prompt) - len(one.correction))]
     if bool(one.rationale) != bool(rationale) or bool(one.feedback) != bool(feedback):
         return None

@@ -46,7 +46,7 @@ class Span(NamedTuple):
 
     start: int
     prompt: int
-    rationale: int  # the whole's end where there is one dialogue only
+    rationale: int  # its lead is within it; the whole's end where there is one dialogue only
     end: int
 
 
@@ -108,11 +108,11 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> Row:
     of_feedback: list[bool] = []
     for one in examples:
         start, prompt = len(ids), len(ids) + len(one.prompt)
-        rationale = prompt + len(one.rationale)
-        ids += [*one.prompt, *one.rationale, *one.correction, *one.feedback]
-        positions += [*range(rationale - start), *range(prompt - start, len(ids) - start - len(one.rationale))]
+        rationale = prompt + len(one.lead) + len(one.rationale)
+        ids += [*one.prompt, *one.lead, *one.rationale, *one.correction, *one.feedback]
+        positions += [*range(rationale - start), *range(prompt - start, prompt - start + len(ids) - rationale)]
         spans.append(Span(start, prompt, rationale if one.rationale and one.feedback else len(ids), len(ids)))
-        starts = (prompt, rationale + len(one.correction))
+        starts = (prompt + len(one.lead), rationale + len(one.correction))
         for first, part, feedback in zip(starts, (one.rationale, one.feedback), (False, True), strict=True):
             before += range(first - 1, first - 1 + len(part))
             target += part

@@ -1,7 +1,7 @@
 """A finetune in the project: its row, a row a step, and at the end the new student.
 
     run(engine, student="smollm2", snapshot_sha="3fa2…", hyperparameters=Hyperparameters(), by=owner("ann"), home=home)
-        -> Finetuned(student="9c1e…", name="smollm2-9c1e04", pairs=144, steps=54, seconds=298.4, cut=0, left_out=0)
+        -> Finetuned("9c1e…", "smollm2-9c1e04", adapter="/…/finetunes/9c1e…/adapter", pairs=144, steps=54, …)
 
 The same student, snapshot, hyper-parameters and arm are the same finetune: its uid is made of them. Started again it
 goes on from its last checkpoint, and a complete one is only returned. Its files lie under home/finetunes/UID. One run
@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,10 +30,12 @@ from mapd.store import tables as t
 
 @dataclass(frozen=True, slots=True)
 class Finetuned:
-    """The new student (uid and name), and what it was made with; `seconds` are those of the steps."""
+    """The new student (uid and name), its adapter's folder, and what it was made with; `seconds` are those of the
+    steps."""
 
     student: str
     name: str
+    adapter: str
     pairs: int
     steps: int
     seconds: float
@@ -42,8 +45,9 @@ class Finetuned:
 
 @dataclass(frozen=True, slots=True)
 class TrainedAdapter:
-    """What a training gave: its adapter's fingerprint, whether it is a new one, and what it was taught."""
+    """What a training gave: its adapter's folder and fingerprint, whether it is a new one, and what it was taught."""
 
+    folder: Path
     sha256: str
     trained_now: bool
     examples: Examples
@@ -71,7 +75,10 @@ def run(
     person = require(by, Right.RUN_JOBS)
     snapshot, parent = _given(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
-    row = _row(parent, snapshot, hyperparameters, arm)
+    make_row = partial(_row, parent, snapshot, hyperparameters, arm)
+    uid = make_row().uid
+    with db.reading(engine) as session:
+        _id_of(session, make_row())
 
     def wait() -> None:
         waits()
@@ -79,23 +86,26 @@ def run(
             raise Stopped(0, hyperparameters.steps(snapshot.pairs))
 
     with claims.Run(engine, home) as claimer:
-        if claims.hold(claimer, f"finetune {row.uid}", wait):
-            _refuse_without_adapter(engine, row, home)
-        return _train(engine, parent, snapshot, row, hyperparameters, person, home, progress, stopping)
+        if claims.hold(claimer, f"finetune {uid}", wait):
+            _refuse_without_adapter(engine, uid, home)
+        return _train(engine, parent, snapshot, make_row, hyperparameters, person, home, progress, stopping)
 
 
 def _train(
     engine: sa.Engine,
     parent: t.Student,
     snapshot: t.Snapshot,
-    row: t.Finetune,
+    make_row: Callable[[], t.Finetune],
     hyperparameters: Hyperparameters,
     person: str,
     home: Path,
     progress: Callable[[TrainingStep], None],
     stopping: Callable[[], bool],
 ) -> Finetuned:
-    """Do the steps that are missing, and put the new student in."""
+    """Do the steps that are missing, and put the new student in.
+
+    The finetune's row comes with its first step: what is refused until then leaves nothing.
+    """
     from mapd.finetune.train import train  # torch takes seconds to import
 
     model, tokenizer = students.loaded(engine, parent, home)
@@ -104,34 +114,36 @@ def _train(
         snapshot.lines,
         tokenizer,
         alpha=hyperparameters.alpha,
+        shots=parent.shots,
         max_length=hyperparameters.max_length,
     )
-    folder = home / "finetunes" / row.uid
+    folder = home / "finetunes" / make_row().uid
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        finetune_id = _begin(engine, row)
 
         def on_step(step: TrainingStep) -> None:
-            db.transact(engine, lambda session: _record(session, finetune_id, step))
+            db.transact(engine, lambda session: _record(session, _begin(session, make_row()), step))
             progress(step)
 
         trained_now = not (folder / "adapter").is_dir()
         adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-        training, sha256 = TrainedAdapter(weights.fingerprint(adapter), trained_now, given), snapshot.sha256
-        return db.transact(engine, lambda session: _end(session, finetune_id, parent, sha256, training, person))
+        training, sha256 = TrainedAdapter(adapter, weights.fingerprint(adapter), trained_now, given), snapshot.sha256
+        return db.transact(
+            engine, lambda session: _end(session, _begin(session, make_row()), parent, sha256, training, person)
+        )
     except OSError as error:
         raise BadInput(f"the finetune can't be written to {folder} ({error}); free or unlock it") from error
     except Busy as busy:
         raise BadInput(f"a step can't be recorded: {busy}; started again it goes on from its last checkpoint") from busy
 
 
-def _refuse_without_adapter(engine: sa.Engine, row: t.Finetune, home: Path) -> None:
+def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
     """See that what another run made while this one waited lies in this folder, too.
 
     Raises: BadInput.
     """
     with db.reading(engine) as session:
-        new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
+        new = session.exec(select(t.Student).where(t.Student.uid == uid)).first()
         if new is not None and not students.is_here(new, home):
             raise BadInput(
                 f"another machine made student {new.name} meanwhile, and its adapter is there; the same command again "
@@ -176,22 +188,33 @@ def _row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparamete
     )
 
 
-def _begin(engine: sa.Engine, row: t.Finetune) -> int:
-    """The id of the row, put in unless it is there.
+def _id_of(session: Session, row: t.Finetune) -> int | None:
+    """The id of the finetune, None where it isn't begun.
 
     Raises: BadInput where the one that is there is of another student or snapshot.
     """
-    with db.writing(engine) as session:
-        namesake = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
-        if namesake is None:
-            session.add(row)
-            session.flush()
-        elif (namesake.parent_id, namesake.snapshot_id) != (row.parent_id, row.snapshot_id):
-            raise BadInput(
-                f"the finetune {row.uid[:12]} has the name of this one and is another: it came with an archive; "
-                "finetune in a project of its own, with MAPD_HOME=FOLDER"
-            )
-        return queries.identity(namesake or row)
+    namesake = session.exec(select(t.Finetune).where(t.Finetune.uid == row.uid)).first()
+    if namesake is None:
+        return None
+    if (namesake.parent_id, namesake.snapshot_id) != (row.parent_id, row.snapshot_id):
+        raise BadInput(
+            f"the finetune {row.uid[:12]} has the name of this one and is another: it came with an archive; "
+            "finetune in a project of its own, with MAPD_HOME=FOLDER"
+        )
+    return queries.identity(namesake)
+
+
+def _begin(session: Session, row: t.Finetune) -> int:
+    """The id of the row, put in unless it is there.
+
+    Raises: BadInput, as `_id_of`.
+    """
+    finetune_id = _id_of(session, row)
+    if finetune_id is None:
+        session.add(row)
+        session.flush()
+        finetune_id = queries.identity(row)
+    return finetune_id
 
 
 def _record(session: Session, finetune_id: int, step: TrainingStep) -> None:
@@ -230,6 +253,9 @@ def _end(
             uid=row.uid,
             name=f"{parent.name}-{row.uid[:6]}",
             base=parent.base,
+            revision=parent.revision,
+            template=parent.template,
+            shots=parent.shots,
             parent_id=parent.id,
             snapshot_sha256=sha256,
             adapter=f"finetunes/{row.uid}/adapter",
@@ -247,4 +273,5 @@ def _end(
             f"the adapter of student {new.name} is not the one that its finetune wrote: {new.adapter}; put the files "
             "back, or remove the folder and start again"
         )
-    return Finetuned(new.uid, new.name, seconds=round(sum(step.seconds for step in steps), 1), **counts)
+    seconds = round(sum(step.seconds for step in steps), 1)
+    return Finetuned(new.uid, new.name, str(training.folder), seconds=seconds, **counts)

@@ -28,6 +28,7 @@ from mapd.errors import BadInput, Stopped
 from mapd.finetune import loss
 from mapd.finetune.examples import Example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
+from mapd.models import weights
 
 CHECKPOINT_EVERY = 5  # steps: some 60 MB, a tenth of a second
 SUMS = "SHA256SUMS"
@@ -90,15 +91,23 @@ def _learner(model: Any, hyperparameters: Hyperparameters) -> Any:
             raise BadInput(f"the student's adapter has rank {found.r}, not {rank}, and is trained on: --rank {found.r}")
         for name, parameter in model.named_parameters():
             parameter.requires_grad_("lora_" in name)
+        _name_base(found, model.get_base_model())
         return model
     with torch.random.fork_rng():
         torch.manual_seed(hyperparameters.seed)
         config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # between peft and transformers
             learner = get_peft_model(model, config)
-    config.base_model_name_or_path = None  # a path of this machine; the student's row names its base
+    _name_base(config, model)
     config.target_modules = sorted(config.target_modules or ())  # a set's order is another in each process
     return learner.eval()
+
+
+def _name_base(config: LoraConfig, model: Any) -> None:
+    """Name the base as others can find it, for `AutoPeftModel`; here the student's row names it."""
+    config.base_model_name_or_path, config.revision = None, None
+    if model.name_or_path:
+        config.base_model_name_or_path, config.revision = weights.published(Path(model.name_or_path))
 
 
 def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> int:
@@ -144,8 +153,8 @@ def _keep(folder: Path, name: str, learner: Any, optimizer: torch.optim.Optimize
         with tempfile.TemporaryDirectory(dir=folder / "checkpoints", ignore_cleanup_errors=True) as temporary:
             partial = Path(temporary) / "partial"
             learner.peft_config["default"].save_pretrained(partial)
-            weights = get_peft_model_state_dict(learner, save_embedding_layers=False)
-            save_file(weights, partial / "adapter_model.safetensors")
+            tensors = get_peft_model_state_dict(learner, save_embedding_layers=False)
+            save_file(tensors, partial / "adapter_model.safetensors")
             if optimizer is not None:
                 state = io.BytesIO()  # torch tells of a full disk in words of its own
                 torch.save(optimizer.state_dict(), state)

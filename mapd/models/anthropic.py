@@ -3,33 +3,20 @@
 AnthropicModel("claude-sonnet-4-5", key="sk-ant-…", limits=Limits(concurrency=16))
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import ModuleType
 from typing import Any, ClassVar
 
 import anthropic
-from pydantic import BaseModel
+import httpx2
 
-from mapd.models.base import HOMES, Request
-from mapd.models.served import Reply, ServedModel, finish_of
+from mapd.models.base import HOMES, Fault, Finish, Request
+from mapd.models.replies import Reply, explain_silence, read_count, read_parts
+from mapd.models.served import ServedModel
 
-
-class _Block(BaseModel):
-    type: str
-    text: str = ""
-
-
-class _Usage(BaseModel):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-
-
-class _Message(BaseModel):
-    """What we read of a reply."""
-
-    content: list[_Block]
-    stop_reason: str | None = None
-    usage: _Usage | None = None
+WHOLE = ("end_turn", "stop_sequence")  # reasons to stop behind which a text is whole
+CUT_OFF = ("max_tokens", "model_context_window_exceeded")
 
 
 class AnthropicModel(ServedModel):
@@ -45,24 +32,59 @@ class AnthropicModel(ServedModel):
             max_retries=0,
             timeout=self._timeout(),
             http_client=self._http(),
+            default_headers=self.headers,
             open_telemetry=False,
         )
 
-    async def _send(self, client: Any, request: Request) -> bytes:
-        drawn = request.sampling
+    def _body(self, request: Request) -> dict[str, Any]:
+        sampling = request.sampling
         system = "\n\n".join(m.content for m in request.messages if m.role == "system")
-        given = {"system": system or None, "temperature": drawn.temperature, "top_p": drawn.top_p}
+        settings = {"system": system or None, "temperature": sampling.temperature, "top_p": sampling.top_p}
         body = {
             "model": self.name,
-            "max_tokens": drawn.max_tokens,
+            "max_tokens": sampling.max_tokens,
             "messages": [m._asdict() for m in request.messages if m.role != "system"],
         }
-        body |= {name: value for name, value in given.items() if value is not None}
+        return self.fields | body | {name: value for name, value in settings.items() if value is not None}
+
+    async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
         return await self._post(client, "/v1/messages", body)
 
-    def _read(self, body: bytes) -> Reply:
-        reply = _Message.model_validate_json(body)
-        text = "".join(block.text for block in reply.content if block.type == "text")
-        refused, usage = reply.stop_reason == "refusal", reply.usage or _Usage()
-        finish = finish_of(text, refused=refused, cut_off=reply.stop_reason == "max_tokens")
-        return Reply(text, finish, usage.input_tokens, usage.output_tokens)
+    def _read(self, content: Any) -> Reply:
+        usage = content.get("usage") if isinstance(content, Mapping) else None
+        tokens = _sent(usage), read_count(usage, "output_tokens")
+        if not isinstance(content, Mapping) or not isinstance(content.get("content"), str | list):
+            reason = "it is no JSON" if content is None else "it holds no content"
+            return Reply("", Finish.FAILED, *tokens, error=reason, fault=Fault.UNREADABLE)
+        parts = read_parts(content["content"])
+        finish, error = _finish(content.get("stop_reason"), parts.text)
+        if not parts.text.strip() and finish in (Finish.EMPTY, Finish.CUT_OFF):
+            place = "thinking" if _thinks(content["content"]) else ""
+            error = explain_silence(tokens[1], place, finish is Finish.CUT_OFF) or error
+        return Reply(parts.text, finish, *tokens, error=error, thought=parts.thought or None)
+
+
+def _finish(reason: Any, text: str) -> tuple[Finish, str | None]:
+    """Return how a reply ended, by its server's reason, and what there is to say of it."""
+    if reason == "refusal":
+        return Finish.REFUSED, None
+    if reason in CUT_OFF:
+        return Finish.CUT_OFF, None
+    if not text.strip():
+        return Finish.EMPTY, "it called a tool instead of writing a text" if reason == "tool_use" else None
+    if reason in WHOLE:
+        return Finish.OK, None
+    return Finish.UNKNOWN, f"it ended for {reason!r}" if reason else "the server gave no reason for its end"
+
+
+def _sent(usage: Any) -> int | None:
+    """Return the tokens that went in, those that a cache took or gave, too."""
+    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    counts = [count for name in names if (count := read_count(usage, name)) is not None]
+    return sum(counts) if counts else None
+
+
+def _thinks(blocks: Any) -> bool:
+    """Whether there is a block of thoughts, redacted ones too."""
+    kinds = (block.get("type") for block in blocks if isinstance(block, Mapping))
+    return any(kind in ("thinking", "redacted_thinking") for kind in kinds)

@@ -3,14 +3,18 @@
     async for completion in model.generate(stream([Request("k1", (Message("user", "2 + 2?"),), Sampling())])):
         completion.key, completion.text           -> "k1", "2 + 2 = 4. Answer: 4"
 
+What a thinking model wrote before its answer is split off its text here, once for all models (`split_thought`).
+
 A stream, so that a caller may ask for more while answers come (a review as soon as its rationale is there) and a model
 may work as suits it: a local one in batches of what waits, a served one with so many calls in flight.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
+
+from mapd import thoughts
 
 HOMES: Mapping[str, str] = {  # where each provider itself is
     "openai": "https://api.openai.com/v1",
@@ -61,20 +65,44 @@ class Request:
 
 
 class Finish(StrEnum):
-    """How a call ended. Only `ok` and `cut_off` carry text that was meant for us."""
+    """How a call ended. Only `ok`, `cut_off` and `unknown` carry text that was meant for us."""
 
     OK = "ok"
     CUT_OFF = "cut_off"  # it ran into max_tokens
+    UNKNOWN = "unknown"  # it isn't known whether the text is whole
     EMPTY = "empty"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+class Fault(StrEnum):
+    """Why a call failed, as far as that decides what to do about it."""
+
+    KEY = "key"  # the server doesn't let this key in
+    MODEL = "model"  # no such model, or no such address
+    CREDIT = "credit"  # nothing is left to pay with
+    QUOTA = "quota"  # of a day, or longer
+    PARAMETER = "parameter"  # a setting that the server refuses, and that can't be left out
+    CONNECTION = "connection"  # nobody listens there
+    DOWN = "down"  # so many calls in a row failed
+    BUSY = "busy"  # too many requests, or an error of the server's own
+    TIMEOUT = "timeout"
+    UNREADABLE = "unreadable"  # what came is no reply
+    OTHER = "other"
+
+    @property
+    def lasting(self) -> bool:
+        """Whether every further call will meet it, too."""
+        return self not in (Fault.BUSY, Fault.TIMEOUT, Fault.UNREADABLE, Fault.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
     """What came back for one request; a failure has its reason in `error`, never an exception of the stream.
 
-    `thought`: what a thinking model wrote before its text, where the endpoint gives it apart.
+    `thought`: what a thinking model wrote before its text. `reply`: the two as they came in one, word for word; none
+    where `text` is all that came. `fault`: what kind of failure it is. The tokens are those of all tries that were
+    billed.
     """
 
     key: str
@@ -85,6 +113,36 @@ class Completion:
     tokens_out: int | None = None
     latency_s: float | None = None
     thought: str | None = None
+    fault: Fault | None = None
+    reply: str | None = field(default=None, kw_only=True)
+
+
+def split_thought(completion: Completion) -> Completion:
+    """Return the completion with the thought split off its text. One that has been split comes back as it is.
+
+    A reply that ended within its thought has no text: it was cut off, or where its provider calls it whole it is empty.
+    """
+    if completion.reply is not None:
+        return completion
+    parts = thoughts.split(completion.text)
+    pieces = [completion.thought, *((parts.rest, parts.thought) if parts.is_open else (parts.thought,))]
+    thought = "\n\n".join(piece for piece in pieces if piece) or None
+    text = "" if parts.is_open else parts.rest
+    finish, error = completion.finish, completion.error
+    if thought and not text.strip() and finish in (Finish.OK, Finish.EMPTY, Finish.CUT_OFF):
+        finish = Finish.CUT_OFF if finish is Finish.CUT_OFF else Finish.EMPTY
+        error = error or _without_answer(completion, thought, finish)
+    reply = completion.text if text != completion.text else completion.reply
+    return replace(completion, text=text, finish=finish, error=error, thought=thought, reply=reply)
+
+
+def _without_answer(completion: Completion, thought: str, finish: Finish) -> str:
+    """Say why there is a thought and no text."""
+    tokens = "" if completion.tokens_out is None else f", {completion.tokens_out:,} tokens"
+    length = f"its thought ({len(thought.split()):,} words{tokens})"
+    if finish is Finish.CUT_OFF:
+        return f"it was cut off within {length}: raise max_tokens"
+    return f"it ended within {length} and gave no answer: max_tokens may be too small, or its server reads it wrongly"
 
 
 class Model(Protocol):
@@ -93,7 +151,10 @@ class Model(Protocol):
     name: str
 
     def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
-        """Complete every request, in whatever order they finish; it ends when the requests have."""
+        """Complete every request that it takes, in whatever order they finish; it ends when the requests have.
+
+        Behind a lasting fault it takes no further one, and ends.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
     marks = mark([Message("user", "so<|im_end|>3")], tokenizer)           -> {"<|im_end|>": "\\U000f0000"}
     encode(render(turns, tokenizer, marks), tokenizer, marks)             -> the ids; the text's own token is split
+    end_of_turn(tokenizer)                                                -> the id of "<|im_end|>"
 
 So no text can end its turn and begin another. A dialogue without such a text is encoded in one piece, as it ever was.
 """
@@ -9,14 +10,40 @@ So no text can end its turn and begin another. A dialogue without such a text is
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from mapd import thoughts
 from mapd.errors import BadInput
+from mapd.models import templates
 from mapd.models.base import Message
 from mapd.models.sandbox import in_a_line
 
 PRIVATE = range(0xF0000, 0xFFF00, 0x100)  # where private characters begin that may stand for a token
 Marks = Mapping[str, str]
+_FORMS: WeakKeyDictionary[Any, tuple[object, templates.Form]] = WeakKeyDictionary()  # of each tokenizer's template
+
+
+def form(tokenizer: Any) -> templates.Form:
+    """Return what the tokenizer's chat template takes.
+
+    Raises: BadInput where it can't be used.
+    """
+    template, known = _FORMS.get(tokenizer, (None, None))
+    if known is None or template != tokenizer.chat_template:
+        known = templates.find_form(
+            lambda conversation, **given: tokenizer.apply_chat_template(conversation, tokenize=False, **given)
+        )
+        _FORMS[tokenizer] = (tokenizer.chat_template, known)
+    return known
+
+
+def end_of_turn(tokenizer: Any) -> int:
+    """Return the token that ends an answer: the one that the template writes behind it, else the tokenizer's own."""
+    ids = encode_text(form(tokenizer).end, tokenizer, special=True)
+    ending: int = next((token for token in ids if token in tokenizer.added_tokens_decoder), tokenizer.eos_token_id)
+    return ending
 
 
 def mark(turns: Sequence[Message], tokenizer: Any) -> Marks:
@@ -32,11 +59,17 @@ def mark(turns: Sequence[Message], tokenizer: Any) -> Marks:
 
 def render(turns: Sequence[Message], tokenizer: Any, marks: Marks) -> str:
     """Return the turns as the chat template writes them, up to where the model's answer begins."""
-    conversation = [turn._asdict() for turn in turns]
-    for turn in conversation:
-        for token, character in marks.items():
-            turn["content"] = turn["content"].replace(token, character)
-    text: str = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+    marked = [turn._replace(content=_marked(turn.content, marks)) for turn in turns]
+    shape = form(tokenizer)
+    text: str = tokenizer.apply_chat_template(
+        shape.arrange(marked), tokenize=False, add_generation_prompt=True, **shape.variables
+    )
+    return text
+
+
+def _marked(text: str, marks: Marks) -> str:
+    for token, character in marks.items():
+        text = text.replace(token, character)
     return text
 
 
@@ -64,13 +97,18 @@ def encode_text(text: str, tokenizer: Any, *, special: bool = False) -> list[int
 
 
 def decode(ids: Sequence[int], tokenizer: Any) -> str:
-    """Return the text of an answer's ids.
+    """Return the text of an answer's ids, without special tokens but those around a thought.
 
     Raises: BadInput where the tokenizer fails over them.
     """
+    tags = thoughts.tags_among(tokenizer.all_special_tokens)
+    named = dict(zip(tokenizer.convert_tokens_to_ids(tags), tags, strict=True)) if tags else {}
     with _telling_panics():
-        text: str = tokenizer.decode(ids, skip_special_tokens=True)
-    return text.strip()
+        pieces = (
+            named.get(id_, "") if id_ in named else tokenizer.decode(list(run), skip_special_tokens=True)
+            for id_, run in groupby(ids, key=lambda id_: id_ if id_ in named else None)
+        )
+        return "".join(pieces).strip()
 
 
 @contextmanager

@@ -31,9 +31,10 @@ from peft import LoraConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GgufConfig
 
+from mapd import thoughts
 from mapd.errors import BadInput
-from mapd.models import dialogue, weights
-from mapd.models.base import Completion, Finish, Request, Sampling
+from mapd.models import dialogue, templates, weights
+from mapd.models.base import Completion, Finish, Request, Sampling, split_thought
 from mapd.models.sandbox import Template, in_a_line
 
 CONVERTED_BYTES = 700 << 20  # 538 MB of fp32 weights, the tokenizer, and some room
@@ -92,25 +93,34 @@ def _convert(source: Path, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def fetch(name: str) -> Path:
-    """Return the folder of a hub's "org/name": fetched, or from the cache; no code, no pickles.
+def fetch(name: str, revision: str | None = None, patterns: Sequence[str] = weights.PATTERNS) -> Path:
+    """Return the folder of a hub's "org/name" at a commit, or as it is today: fetched, or from the cache; no code, no
+    pickles. The folder is named by its commit.
 
-    Raises: BadInput where the hub can't be reached or doesn't have it.
+    Raises: BadInput where the hub can't be reached, doesn't have it, or gives another commit.
     """
+    where = f"{name} at commit {revision}" if revision else name
     try:  # here: transformers' own retries take half a minute
-        return Path(snapshot_download(name, allow_patterns=list(weights.PATTERNS)))
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except (OSError, ValueError) as error:
         raise BadInput(
-            f"the hub doesn't give the model: {name} ({in_a_line(error)}); check the name and the network, "
+            f"the hub doesn't give the model: {where} ({in_a_line(error)}); check the name and the network, "
             "or take a folder with --path"
         ) from error
+    if revision is not None and folder.name != revision:
+        raise BadInput(
+            f"the hub gives another commit than the student is of: {folder.name[:80]}, not {where}; another commit is "
+            "another student: add it under a name of its own"
+        )
+    return folder
 
 
-def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
-    """A transformers model and its tokenizer, from a folder; with `adapter`, a peft model.
+def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> tuple[Any, Any]:
+    """Return a transformers model and its tokenizer, from a folder; with `adapter`, a peft model.
 
-    fp32 on a CPU, where half precision is slower; bf16 or fp16 on CUDA. Only safetensors are read, and no code. A
-    foreign folder has been through `sandbox.check`; its chat template is rendered in a process of its own.
+    `thinks`: a chat template that can be told not to think isn't told so. fp32 on a CPU, where half precision is
+    slower; bf16 or fp16 on CUDA. Only safetensors are read, and no code. A foreign folder has been through
+    `sandbox.check`; its chat template is rendered in a process of its own.
 
     Raises: BadInput where it is no folder of a model, or its weights are not all of the model's.
     """
@@ -118,6 +128,7 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
+        template = Template(*templates.of(tokenizer, thinks=thinks))
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         made: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
         model, report = made
@@ -129,9 +140,6 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
             f"the model's weights lack {len(bad_tensors)} of its tensors, or have them in another size: {folder} "
             f"({bad_tensors[0][:80]} …); take a whole copy"
         )
-    if not tokenizer.chat_template:
-        raise BadInput(f"the model has no chat template: {folder}; take an instruct model")
-    template = Template(tokenizer.get_chat_template(), tokenizer.special_tokens_map)
     tokenizer.apply_chat_template = partial(_render, template)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -140,11 +148,16 @@ def load(folder: Path, adapter: Path | None = None) -> tuple[Any, Any]:
 
 
 def _render(
-    template: Template, conversation: Any, *, tokenize: bool = False, add_generation_prompt: bool = False
+    template: Template,
+    conversation: Any,
+    *,
+    tokenize: bool = False,
+    add_generation_prompt: bool = False,
+    **variables: Any,
 ) -> str:
     """In place of the tokenizer's own, which may never end."""
     assert not tokenize, "a dialogue is rendered as text, and encoded by itself"
-    return template.render(conversation, add_generation_prompt=add_generation_prompt)
+    return template.render(conversation, add_generation_prompt=add_generation_prompt, **variables)
 
 
 def _with_adapter(model: Any, adapter: Path) -> Any:
@@ -159,6 +172,7 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
 
 
 OWN = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version")  # what differs from finetune to finetune
+BASE = ("base_model_name_or_path", "revision")  # told to others; here the student's row names its base
 
 
 def _lora(path: Path) -> LoraConfig:
@@ -173,7 +187,9 @@ def _lora(path: Path) -> LoraConfig:
         defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
-    deviations = [name for name, value in content.items() if name not in OWN and value != defaults.get(name) and value]
+    told = {name for name in BASE if isinstance(content.get(name), str)}
+    own = {*OWN, *told}
+    deviations = [name for name, value in content.items() if name not in own and value != defaults.get(name) and value]
     is_plain = type(rank) is int and 0 < rank <= MOST_RANK and type(alpha) in (int, float)
     if deviations or not is_plain or not all(isinstance(name, str) for name in modules):
         part = deviations[0] if deviations else "its rank, alpha or modules"
@@ -197,6 +213,7 @@ class _Row:
     request: Request
     prompt: list[int]
     draw: random.Random
+    opening: str = ""  # the tag of a thought that the chat template has opened
     answer: list[int] = field(default_factory=list)
     ended: bool = False  # by its own end token
     seconds: float = 0.0
@@ -207,16 +224,20 @@ class _Row:
 
 
 class LocalModel:
-    """The protocol `Model` on a loaded model. A peft adapter is merged into the weights: decoding is faster so."""
+    """The protocol `Model` on a loaded model. A peft adapter is merged into the weights: decoding is faster so.
+
+    An answer ends at the token that the chat template writes behind one, and at the tokenizer's and the model's own.
+    """
 
     def __init__(self, name: str, model: Any, tokenizer: Any, batch_size: int = 32) -> None:
         self.name = name
         self.batch_size = batch_size
-        self._model = _quick(model.merge_and_unload() if isinstance(model, PeftModel) else model)
+        self._model = _decoding(model)
         self._tokenizer = tokenizer
+        self.thinks = thoughts.are_in(str(tokenizer.chat_template))
         ends = self._model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
-        self._ends = {tokenizer.eos_token_id, *(end for end in ends if isinstance(end, int))}
+        self._ends = {dialogue.end_of_turn(tokenizer), tokenizer.eos_token_id} | {e for e in ends if isinstance(e, int)}
 
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, `batch_size` at a time: the one that waits longest, and those nearest in length."""
@@ -249,7 +270,7 @@ class LocalModel:
                 prompt = dialogue.encode(text, self._tokenizer, marks)
                 seed = request.sampling.seed
                 draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
-                arriving.put_nowait(_Row(request, prompt, draw))
+                arriving.put_nowait(_Row(request, prompt, draw, thoughts.opening(text)))
         finally:
             arriving.put_nowait(None)
 
@@ -262,16 +283,17 @@ class LocalModel:
         return [self._completion(row) for row in rows]
 
     def _completion(self, row: _Row) -> Completion:
-        text = dialogue.decode(row.answer, self._tokenizer)
-        finish = Finish.CUT_OFF if not row.ended else Finish.OK if text else Finish.EMPTY
-        return Completion(
+        answer = dialogue.decode(row.answer, self._tokenizer)
+        finish = Finish.CUT_OFF if not row.ended else Finish.OK if answer else Finish.EMPTY
+        completion = Completion(
             key=row.request.key,
-            text=text,
+            text=row.opening + answer,
             finish=finish,
             tokens_in=len(row.prompt),
             tokens_out=len(row.answer),
             latency_s=row.seconds,
         )
+        return split_thought(completion)
 
     @torch.inference_mode()
     def _decode(self, rows: Sequence[_Row]) -> None:
@@ -327,6 +349,16 @@ class _PackedLinear(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[…, in] -> […, out]"""
         return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+def _decoding(model: Any) -> Any:
+    """The model as it decodes fastest: its adapter merged, where its weights take that."""
+    if not isinstance(model, PeftModel):
+        return _quick(model)
+    try:
+        return _quick(model.merge_and_unload())
+    except (NotImplementedError, ValueError):  # packed weights, or a layer that knows no merging: as it was trained
+        return model
 
 
 def _quick(model: Any) -> Any:

@@ -6,38 +6,23 @@
 Gemini, Mistral, DeepInfra, OpenRouter, vLLM, llama.cpp and `transformers serve` are such servers.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import ModuleType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
-from pydantic import BaseModel, Field
 
-from mapd.models.base import HOMES, Request
-from mapd.models.served import Reply, ServedModel, finish_of
+from mapd.models.base import HOMES, Fault, Finish, Request
+from mapd.models.replies import Reply, explain_silence, read_count, read_parts, read_thought
+from mapd.models.served import ServedModel
 
-
-class _Message(BaseModel):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-class _Completion(BaseModel):
-    """What we read of a reply, and no more: servers differ in the rest."""
-
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
+WHOLE = ("stop", "eos", "end_turn", "stop_sequence", "complete")  # reasons to end behind which a text is whole
+CUT_OFF = ("length", "max_tokens", "model_length", "max_output_tokens")
+FILTERED = ("content_filter", "safety", "recitation", "refusal", "blocklist", "prohibited_content", "spii", "guardrail")
+THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details")
 
 
 class OpenAIModel(ServedModel):
@@ -45,6 +30,10 @@ class OpenAIModel(ServedModel):
 
     sdk: ClassVar[ModuleType] = openai
     home: ClassVar[str] = HOMES["openai"]
+    swaps: ClassVar[Mapping[str, str]] = {
+        "max_tokens": "max_completion_tokens",
+        "max_completion_tokens": "max_tokens",
+    }
 
     def _client(self) -> AbstractAsyncContextManager[Any]:
         return openai.AsyncOpenAI(
@@ -53,36 +42,80 @@ class OpenAIModel(ServedModel):
             max_retries=0,
             timeout=self._timeout(),
             http_client=self._http(),
+            default_headers=self.headers,
         )
 
-    async def _send(self, client: Any, request: Request) -> bytes:
-        drawn = request.sampling
-        given: dict[str, Any] = {
-            "temperature": drawn.temperature,
-            "top_p": drawn.top_p,
-            self._longest: drawn.max_tokens,
-            "seed": drawn.seed,
+    def _body(self, request: Request) -> dict[str, Any]:
+        sampling = request.sampling
+        settings: dict[str, Any] = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            self._longest: sampling.max_tokens,
+            "seed": sampling.seed,
         }
         body = {"model": self.name, "messages": [message._asdict() for message in request.messages]}
-        body |= {name: value for name, value in given.items() if value is not None}
+        return self.fields | body | {name: value for name, value in settings.items() if value is not None}
+
+    async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
         return await self._post(client, "/chat/completions", body)
 
     @property
     def _longest(self) -> str:
         """OpenAI's reasoning models refuse the old name, other servers don't know the new one."""
         host = urlsplit(self.base_url).hostname or ""
-        return "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
+        usual = "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
+        return self.form.get("max_tokens") or usual
 
-    def _read(self, body: bytes) -> Reply:
-        reply = _Completion.model_validate_json(body)
-        message, ended = reply.choices[0].message, reply.choices[0].finish_reason
-        text = message.refusal or message.content or ""
-        refused = bool(message.refusal) or ended == "content_filter"
-        usage = reply.usage or _Usage()
-        return Reply(
-            text,
-            finish_of(text, refused=refused, cut_off=ended == "length"),
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            "the provider's content filter stopped it" if ended == "content_filter" else None,
-        )
+    def _read(self, content: Any) -> Reply:
+        usage = content.get("usage") if isinstance(content, Mapping) else None
+        tokens = _tokens(usage)
+        choices = content.get("choices") if isinstance(content, Mapping) else None
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, Mapping):
+            reason = "it is no JSON" if content is None else "it holds no choices"
+            return Reply("", Finish.FAILED, *tokens, error=reason, fault=Fault.UNREADABLE)
+        message = choice.get("message")
+        message = message if isinstance(message, Mapping) else {}
+        parts = read_parts(message.get("content"))
+        refusal = read_parts(message.get("refusal")).text or parts.refusal
+        thought, place = (parts.thought, "thinking") if parts.thought else read_thought(message, THOUGHT_FIELDS)
+        hidden = read_count(_details(usage), "reasoning_tokens") or None
+        text = refusal or parts.text
+        called = message.get("tool_calls") or message.get("function_call")
+        finish, error = _finish(choice.get("finish_reason"), text, is_refusal=bool(refusal), called=bool(called))
+        if not text.strip() and finish in (Finish.EMPTY, Finish.CUT_OFF):
+            place = place or ("reasoning" if hidden else "")
+            error = explain_silence(hidden or tokens[1], place, finish is Finish.CUT_OFF) or error
+        return Reply(text, finish, *tokens, error=error, thought=thought or None)
+
+
+def _finish(reason: Any, text: str, *, is_refusal: bool, called: bool) -> tuple[Finish, str | None]:
+    """Return how a reply ended, by its server's reason, and what there is to say of it."""
+    word = str(reason or "").lower()
+    if word.startswith(FILTERED):
+        return Finish.REFUSED, "the provider's content filter stopped it"
+    if is_refusal:
+        return Finish.REFUSED, None
+    if word in CUT_OFF:
+        return Finish.CUT_OFF, None
+    if not text.strip():
+        return Finish.EMPTY, "it called a tool instead of writing a text" if called else None
+    if word in WHOLE:
+        return Finish.OK, None
+    return Finish.UNKNOWN, f"it ended for {word!r}" if word else "the server gave no reason for its end"
+
+
+def _tokens(usage: Any) -> tuple[int | None, int | None]:
+    """Return the tokens that are billed. Some servers count a thought in the total alone."""
+    sent = read_count(usage, "prompt_tokens", "input_tokens")
+    written = read_count(usage, "completion_tokens", "output_tokens")
+    total = read_count(usage, "total_tokens")
+    if total is not None and sent is not None:
+        written = max(written or 0, total - sent)
+    return sent, written
+
+
+def _details(usage: Any) -> Any:
+    if not isinstance(usage, Mapping):
+        return None
+    return usage.get("completion_tokens_details") or usage.get("output_tokens_details") or usage

@@ -22,11 +22,12 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from mapd.errors import BadInput
-from mapd.models import weights
+from mapd.models import templates, weights
 
 CHECK_S, CHECK_BYTES = 30, 16 << 30  # of a processor's time; of address space, most of which torch only reserves
 RENDER_S, RENDER_BYTES = 2, 4 << 30
@@ -35,7 +36,7 @@ LONGEST_RENDERED = 2_000_000  # characters of a dialogue
 TIMES = 10  # how many more numbers a config may ask for than the weights hold: a packed one is eight
 MOST_TOKENS = 8  # a byte of text; one of bytes has one
 PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40  # a regex may stumble over any
-SAMPLE = ({"role": "user", "content": "2 + 2?"},)
+DAY = (2024, 7, 26)  # that a template is told whenever it asks; Llama 3's own, where it can't ask
 
 
 def check(folder: Path) -> None:
@@ -49,7 +50,7 @@ def check(folder: Path) -> None:
         raise BadInput(
             f"the model can't be loaded: {folder} ({answer['fault']}); check the folder, or take another model"
         )
-    Template(answer["template"], answer["special_tokens"]).render(SAMPLE, add_generation_prompt=True)
+    templates.find_form(Template(answer["template"], answer["fields"]).render)
 
 
 def _run_check(folder: Path) -> dict[str, Any]:
@@ -72,17 +73,20 @@ def _run_check(folder: Path) -> dict[str, Any]:
 class Template:
     """A model's chat template, rendered by a process of its own. Several threads may ask; one is answered at a time."""
 
-    def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
-        self.fields = {"chat_template": source, **special_tokens}
+    def __init__(self, source: str, fields: Mapping[str, Any]) -> None:
+        self.fields = {"chat_template": source, **fields}
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def render(self, conversation: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:
+    def render(
+        self, conversation: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool, **variables: Any
+    ) -> str:
         """Return the dialogue as the model reads it.
 
         Raises: BadInput where the template fails, takes too long, or writes too much.
         """
-        question = self.fields | {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
+        asked = {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
+        question = self.fields | variables | asked
         with self.lock:
             if self.process is None or self.process.poll() is not None:
                 self.process = _start_rendering(self)
@@ -124,16 +128,26 @@ def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[
 # --- In the process of its own ----------------------------------------------------------------------------------------
 
 
+class _OneDay(datetime):
+    """The clock of every template: a prompt is the same on any day."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        """Return the day, at midnight."""
+        return cls(*DAY, tzinfo=tz)
+
+
 def _render_on() -> None:
     """Answer dialogue after dialogue. The clock kills the process: what it interrupts need not listen."""
     resource.setrlimit(resource.RLIMIT_AS, (RENDER_BYTES, RENDER_BYTES))
-    from transformers.utils.chat_template_utils import render_jinja_template
+    from transformers.utils import chat_template_utils
 
+    chat_template_utils.datetime = _OneDay  # type: ignore[attr-defined]  # what a template's strftime_now asks
     for line in sys.stdin.buffer:
         question = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, RENDER_S)
         try:
-            rendered: Any = render_jinja_template(**question)
+            rendered: Any = chat_template_utils.render_jinja_template(**question)
             text = rendered[0][0]
             answer = {"text": text} if len(text) <= LONGEST_RENDERED else {"fault": "it writes too much"}
         except Exception as error:  # noqa: BLE001 - a foreign program raises what it likes
@@ -171,9 +185,10 @@ def _inspect(folder: Path) -> dict[str, Any]:
     token_count = len(tokenizer(PROBE, add_special_tokens=False)["input_ids"])
     if token_count > MOST_TOKENS * len(PROBE.encode()):
         return {"fault": f"its tokenizer makes {token_count:,} tokens of {len(PROBE):,} characters"}
-    if not tokenizer.chat_template:
-        return {"fault": "it has no chat template; an instruct model has one"}
-    return {"template": tokenizer.get_chat_template(), "special_tokens": tokenizer.special_tokens_map}
+    if tokenizer.eos_token_id is None:
+        return {"fault": "its tokenizer names no token that ends a text (eos_token)"}
+    source, fields = templates.of(tokenizer)
+    return {"template": source, "fields": fields}
 
 
 def in_a_line(error: BaseException) -> str:

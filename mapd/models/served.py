@@ -5,8 +5,13 @@
     it says 500 five times      -> Completion("k1", "", Finish.FAILED, "tried 5 times, the last: HTTP 500: overloaded")
     it says 401                 -> Completion("k1", "", Finish.FAILED, "HTTP 401: Incorrect API key provided: [key]")
 
-The official SDKs send and check what comes back; the retries are ours, so that each try passes the limits. The next
-request is taken when a slot is free. Of a reply only what is read of it must be there: servers differ in the rest.
+The official SDKs send; the retries are ours, so that each try passes the limits. The next request is taken when a slot
+is free. Of a reply only what is read of it must be there: servers differ in the rest.
+
+The first call goes alone until the server has taken one: what every call would meet is met once. A form that the server
+doesn't take is changed at its first refusal (forms.py), which is no further try; a fault that every further call would
+meet ends the work. While a server asks to wait, nothing is sent. A reply that can't be read was billed all the same, so
+it is tried once more at most, and never where it tells its tokens.
 """
 
 import asyncio
@@ -14,28 +19,30 @@ import logging
 import ssl
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import httpx2
-import pydantic
 from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from mapd.models.base import Completion, Finish, Limits, Request
+from mapd.models import forms
+from mapd.models.base import Completion, Fault, Finish, Limits, Request, split_thought
+from mapd.models.refusals import Refusal, read_error, read_refusal
+from mapd.models.replies import Reply, load
 
 TRIES = 5
 BACKOFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
 LONGEST_WAIT_S = 60.0  # whatever a server asks for
 CONNECT_S = 10.0
-AGAIN = (408, 409, 429)  # and 5xx
+IN_A_ROW = 10  # calls that fail one behind the other: then the server is taken for down
+REFUSED_ALIKE = 3  # calls in a row that it refuses with the same status, before it took one
 LONGEST_ERROR = 300
+SHORTEST_SECRET = 8  # characters: a shorter header's value may be a word of a reply
 SENT = frozenset(  # the headers that a server gets which isn't the provider's own
     (
         "accept",
@@ -55,21 +62,64 @@ for _name in ("openai", "anthropic", "httpx2", "httpcore2"):  # what they log ma
 
 
 class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
-    """A try that gave no reply: what happened, whether to try `again`, and the wait that the server asks for."""
+    """A try that gave no reply: what happened, of what kind it is, and whether to try `again` behind `wait_s`.
 
-    def __init__(self, what: str, again: bool, wait_s: float | None = None) -> None:
+    `refusal`: what the server answered with, where it did.
+    """
+
+    def __init__(
+        self, what: str, fault: Fault, again: bool = False, wait_s: float | None = None, refusal: Refusal | None = None
+    ) -> None:
         super().__init__(what)
-        self.again, self.wait_s = again, wait_s
+        self.fault, self.again, self.wait_s, self.refusal = fault, again, wait_s, refusal
 
 
-class Reply(NamedTuple):
-    """What a provider's reply says."""
+@dataclass
+class _Call:
+    """One request on its way: its tries, what they were billed, and the shapes in which it was sent."""
 
-    text: str
-    finish: Finish
+    request: Request
+    tries: int = 0
+    unreadable: int = 0
     tokens_in: int | None = None
     tokens_out: int | None = None
-    error: str | None = None
+    latency_s: float | None = None  # of the latest try
+    shapes: set[frozenset[str]] = field(default_factory=set)
+
+    def bill(self, tokens_in: int | None, tokens_out: int | None) -> None:
+        """Add what a try was billed, as far as it is told."""
+        if tokens_in is not None:
+            self.tokens_in = (self.tokens_in or 0) + tokens_in
+        if tokens_out is not None:
+            self.tokens_out = (self.tokens_out or 0) + tokens_out
+
+
+class _Gate:
+    """Lets the requests through: one at a time until the server has taken one, then all."""
+
+    def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
+        self.requests, self.turn = aiter(requests), asyncio.Lock()
+        self.free, self.is_open, self.is_shut = asyncio.Event(), is_open, False
+        self.free.set()
+
+    async def take(self) -> Request | None:
+        """Take the next request; None where there is none any more."""
+        async with self.turn:
+            await self.free.wait()
+            request = None if self.is_shut else await anext(self.requests, None)
+            if not self.is_open:
+                self.free.clear()
+            return request
+
+    def open(self) -> None:
+        """Let all through."""
+        self.is_open = True
+        self.free.set()
+
+    def shut(self) -> None:
+        """Let none through any more."""
+        self.is_shut = True
+        self.free.set()
 
 
 class ServedModel(ABC):
@@ -77,48 +127,70 @@ class ServedModel(ABC):
 
     sdk: ClassVar[ModuleType]  # the official one; they name their errors alike
     home: ClassVar[str]  # where the provider itself is
+    swaps: ClassVar[Mapping[str, str]] = {}  # the fields of this API that have another name at some servers
 
     def __init__(
-        self, name: str, *, base_url: str | None = None, key: str | None = None, limits: Limits, tries: int = TRIES
+        self,
+        name: str,
+        *,
+        base_url: str | None = None,
+        key: str | None = None,
+        limits: Limits,
+        tries: int = TRIES,
+        fields: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        form: forms.Form | None = None,
+        keep_form: Callable[[forms.Form], None] = lambda _: None,
     ) -> None:
+        """Make the model. `fields`, `headers`: what is sent beside the rest. `form`: what was learned of its server.
+
+        `keep_form` is called, in a thread, with a form that the server has taken after it had refused another one.
+        """
         self.name, self.base_url, self.limits, self.tries = name, base_url or self.home, limits, tries
-        self._key = key
+        self.fields, self.headers = dict(fields or {}), {n.lower(): value for n, value in (headers or {}).items()}
+        self.form = self._kept_form = dict(form or {})
+        self._key, self._keep_form = key, keep_form
+        self._took_one = self._ended = False  # the server took a call; it will take none any more
+        self._in_a_row = self._refused = 0  # calls that failed, calls that were refused, since one was answered
+        self._resume_at = 0.0  # until then, by the monotonic clock, the server asked to wait
 
     @abstractmethod
     def _client(self) -> AbstractAsyncContextManager[Any]:
         """The SDK's client, of this event loop."""
 
     @abstractmethod
-    async def _send(self, client: Any, request: Request) -> bytes:
-        """One try: the reply's body."""
+    def _body(self, request: Request) -> dict[str, Any]:
+        """What is sent for a request, in the usual form."""
 
     @abstractmethod
-    def _read(self, body: bytes) -> Reply:
-        """Raises: pydantic.ValidationError where it is no reply."""
+    async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
+        """Send a body once."""
+
+    @abstractmethod
+    def _read(self, content: Any) -> Reply:
+        """Read a reply's JSON; what is no reply has the fault `unreadable`, and the reason."""
 
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
-        """Complete every request, as many at once as the limits allow."""
-        done: asyncio.Queue[Completion | None] = asyncio.Queue()
-        coming, turn = aiter(requests), asyncio.Lock()
+        """Complete every request, as many at once as the limits allow; behind a lasting fault take none any more."""
+        completions: asyncio.Queue[Completion | None] = asyncio.Queue()
+        gate = _Gate(requests, self._took_one)
         rate = self.limits.per_minute
         limiter = AsyncLimiter(1, 60 / rate) if rate else None  # evenly: a burst would be twice the rate at first
 
         async def work(client: Any) -> None:
             try:
-                while True:
-                    async with turn:
-                        request = await anext(coming, None)
-                    if request is None:
-                        return
-                    done.put_nowait(await self._complete(client, limiter, request))
+                while not self._ended and (request := await gate.take()) is not None:
+                    completions.put_nowait(await self._complete(client, limiter, request, gate))
+                    await self._keep_what_was_learned()
             finally:
-                done.put_nowait(None)
+                gate.free.set()
+                completions.put_nowait(None)
 
         async with self._client() as client:
             workers = [asyncio.create_task(work(client)) for _ in range(self.limits.concurrency)]
             try:
                 for _ in workers:
-                    while (completion := await done.get()) is not None:
+                    while (completion := await completions.get()) is not None:
                         yield completion
                 await asyncio.gather(*workers)  # a fault of the caller's own stream is the caller's
             finally:
@@ -126,47 +198,138 @@ class ServedModel(ABC):
                     worker.cancel()
                 await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request) -> Completion:
+    async def _complete(self, client: Any, limiter: AsyncLimiter | None, request: Request, gate: _Gate) -> Completion:
+        call = _Call(request)
+
+        def is_tried_again(error: BaseException) -> bool:
+            call.unreadable += isinstance(error, CallFault) and error.fault is Fault.UNREADABLE
+            return isinstance(error, CallFault) and error.again and not self._ended and call.unreadable < 2
+
         tries = AsyncRetrying(
-            stop=stop_after_attempt(self.tries),
-            wait=_wait,
-            retry=retry_if_exception(lambda error: isinstance(error, CallFault) and error.again),
-            reraise=True,
+            stop=stop_after_attempt(self.tries), wait=_wait, retry=retry_if_exception(is_tried_again), reraise=True
         )
         try:
-            completion: Completion = await tries(self._try, client, limiter, request)
-        except CallFault as fault:
-            count = tries.statistics["attempt_number"]
-            reason = f"tried {count} times, the last: {fault}" if count > 1 else str(fault)
-            completion = Completion(request.key, "", Finish.FAILED, reason)
-        return self._without_key(completion)
+            reply: Reply = await tries(self._try, client, limiter, call, gate)
+        except CallFault as error:
+            reply = self._failed(call, error)
+        if self._ended:
+            gate.shut()
+        gate.free.set()
+        counts = (call.tokens_in, call.tokens_out, call.latency_s, reply.thought or None, reply.fault)
+        completion = Completion(request.key, reply.text, reply.finish, reply.error, *counts)
+        return self._without_secrets(split_thought(completion))
 
-    async def _try(self, client: Any, limiter: AsyncLimiter | None, request: Request) -> Completion:
-        """Send it once. All that an SDK raises, and all that can't be read, is said here as a CallFault."""
+    def _failed(self, call: _Call, error: CallFault) -> Reply:
+        """Return what a call's last fault comes to, and note whether every further call will meet it."""
+        reason = f"tried {call.tries} times, the last: {error}" if call.tries > 1 else str(error)
+        if error.refusal is not None and error.refusal.is_filtered:
+            return Reply("", Finish.REFUSED, error=reason)
+        self._in_a_row += 1
+        self._refused += error.fault is Fault.OTHER and not self._took_one
+        call.latency_s, fault = None, error.fault
+        if not fault.lasting and (self._in_a_row >= IN_A_ROW or self._refused >= REFUSED_ALIKE):
+            fault, reason = Fault.DOWN, f"{self._in_a_row} calls in a row failed, the last: {error}"
+        self._ended = self._ended or fault.lasting
+        return Reply("", Finish.FAILED, error=reason, fault=fault)
+
+    async def _try(self, client: Any, limiter: AsyncLimiter | None, call: _Call, gate: _Gate) -> Reply:
+        """Send it once, and at once again in another form where the server refuses its form."""
+        call.tries += 1
+        while True:
+            form = dict(self.form)
+            messages = forms.place_system(call.request.messages, form)
+            body = forms.adapt(self._body(replace(call.request, messages=messages)), form)
+            try:
+                reply = await self._exchange(client, limiter, call, body)
+            except CallFault as error:
+                if self._learn(call, error.refusal, body, form):
+                    continue
+                if error.fault in (Fault.BUSY, Fault.TIMEOUT, Fault.UNREADABLE):
+                    gate.open()  # that says nothing of the form, and may take its time
+                refusal = error.refusal
+                if refusal is not None and error.fault is Fault.OTHER and forms.is_of_setting(refusal, body):
+                    error.fault = Fault.PARAMETER
+                raise
+            self._took_one, self._in_a_row, self._refused = True, 0, 0
+            gate.open()
+            return reply
+
+    def _learn(self, call: _Call, refusal: Refusal | None, body: Mapping[str, Any], form: forms.Form) -> bool:
+        """Note what a refusal teaches of the form; whether there is one in which the call wasn't sent yet."""
+        call.shapes.add(forms.shape(body))
+        if refusal is None or refusal.fault in (Fault.KEY, Fault.CREDIT, Fault.QUOTA):
+            return False
+        has_system = any(message.role == forms.SYSTEM for message in call.request.messages)
+        lessons = forms.learn(refusal, body, form, swaps=self.swaps, has_system=has_system)
+        learned = {**self.form, **lessons}
+        messages = forms.place_system(call.request.messages, learned)
+        next_body = forms.adapt(self._body(replace(call.request, messages=messages)), learned)
+        if not lessons or forms.shape(next_body) in call.shapes:
+            return False
+        self.form = learned
+        return True
+
+    async def _keep_what_was_learned(self) -> None:
+        """Hand on a form that the server has taken."""
+        if self._took_one and self.form != self._kept_form:
+            self._kept_form = dict(self.form)
+            await asyncio.to_thread(self._keep_form, self._kept_form)
+
+    async def _exchange(self, client: Any, limiter: AsyncLimiter | None, call: _Call, body: Mapping[str, Any]) -> Reply:
+        """Send a body and read the reply. All that an SDK raises, and all that can't be read, is a CallFault."""
         if limiter is not None:
             await limiter.acquire()
+        while (wait := self._resume_at - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self.limits.timeout_s):
-                reply = self._read(await self._send(client, request))
+                response = await self._send(client, body)
         except (TimeoutError, self.sdk.APITimeoutError) as error:
-            raise CallFault(f"no answer within {self.limits.timeout_s:g} s", again=True) from error
+            raise CallFault(f"no answer within {self.limits.timeout_s:g} s", Fault.TIMEOUT, again=True) from error
         except self.sdk.APIStatusError as error:
-            raise _refusal(error.response) from error
+            raise self._refused_by(_read_status(error.response)) from error
         except self.sdk.APIConnectionError as error:
             cause = error.__cause__ or error
-            raise CallFault(f"the connection failed ({str(cause) or type(cause).__name__})", again=True) from error
-        except pydantic.ValidationError as error:
-            raise CallFault(f"the reply can't be read ({error.errors()[0]['msg']})", again=True) from error
-        latency = round(time.perf_counter() - started, 4)
-        return Completion(
-            request.key, reply.text, reply.finish, reply.error, reply.tokens_in, reply.tokens_out, latency
-        )
+            fault = Fault.CONNECTION if isinstance(cause, httpx2.ConnectError) else Fault.BUSY
+            what = f"the connection failed ({str(cause) or type(cause).__name__})"
+            raise CallFault(what, fault, again=True) from error
+        finally:
+            call.latency_s = round(time.perf_counter() - started, 4)
+        return self._understand(call, response)
 
-    async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> bytes:
+    def _understand(self, call: _Call, response: httpx2.Response) -> Reply:
+        """Read what came with HTTP 200: an error goes before all else in it, and what was billed is counted."""
+        body = _text(response)
+        content = load(body)
+        reply = self._read(content)
+        call.bill(reply.tokens_in, reply.tokens_out)
+        if (refusal := read_error(content, response.headers)) is not None:
+            raise self._refused_by(refusal, is_billed=bool(reply.tokens_out))
+        if reply.fault is not Fault.UNREADABLE:
+            return reply
+        is_billed = reply.tokens_out is not None
+        paid = f", and {reply.tokens_out:,} tokens are billed: it isn't asked again" if is_billed else ""
+        start = f": {' '.join(body.split())[:60]}" if body.strip() else ""
+        what = f"the reply can't be read ({reply.error}{start}){paid}"
+        raise CallFault(what, Fault.UNREADABLE, again=not is_billed)
+
+    def _refused_by(self, refusal: Refusal, *, is_billed: bool = False) -> CallFault:
+        """Return a refusal as a try's fault. Where the server asks to wait, all calls do."""
+        words, wait_s = refusal.in_words, refusal.wait_s
+        if refusal.fault is Fault.QUOTA:
+            words += " (a quota of a day or longer: not tried again)"
+        elif refusal.fault is Fault.BUSY and wait_s is not None:
+            if wait_s > LONGEST_WAIT_S:
+                words += f" (it asks to wait {wait_s:,.0f} s; {LONGEST_WAIT_S:.0f} s is the longest wait)"
+            wait_s = min(wait_s, LONGEST_WAIT_S)
+            self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
+        return CallFault(words, refusal.fault, refusal.fault is Fault.BUSY and not is_billed, wait_s, refusal)
+
+    async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> httpx2.Response:
         """The SDK's own way to what it has no words for: its typed methods go over each message three times."""
         response: httpx2.Response = await client.post(path, cast_to=httpx2.Response, body=body)
-        return response.content
+        return response
 
     def _http(self) -> httpx2.AsyncClient:
         """A connection for each call in flight. A redirect is an error: the key is for the address that was given."""
@@ -188,7 +351,8 @@ class ServedModel(ABC):
             return
         credentials = (self._key, f"Bearer {self._key or 'none'}")  # whichever header the SDK puts them into
         for name, value in request.headers.items():
-            if name not in SENT and not name.startswith("x-stainless-") and value not in credentials:
+            is_ours = name in SENT or name in self.headers or name.startswith("x-stainless-")
+            if not is_ours and value not in credentials:
                 del request.headers[name]
         request.headers.setdefault("authorization", credentials[1])
 
@@ -196,14 +360,18 @@ class ServedModel(ABC):
         seconds = self.limits.timeout_s
         return httpx2.Timeout(seconds, connect=min(CONNECT_S, seconds))
 
-    def _without_key(self, completion: Completion) -> Completion:
-        """A server may send the key back; here it ends."""
-        hidden = self._hidden
-        error = completion.error and " ".join(hidden(completion.error).split())[:LONGEST_ERROR]
-        return replace(completion, text=hidden(completion.text), error=error)
+    def _without_secrets(self, completion: Completion) -> Completion:
+        """Return it without the key and the headers' values: a server may send them back, and they end here."""
+        error = completion.error and " ".join(self._hide(completion.error, 1).split())[:LONGEST_ERROR]
+        thought = completion.thought and self._hide(completion.thought)
+        reply = completion.reply and self._hide(completion.reply)
+        return replace(completion, text=self._hide(completion.text), error=error, thought=thought, reply=reply)
 
-    def _hidden(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+    def _hide(self, text: str, shortest: int = SHORTEST_SECRET) -> str:
+        for secret in (self._key, *self.headers.values()):
+            if secret and len(secret) >= shortest:
+                text = text.replace(secret, "[key]")
+        return text
 
 
 @cache
@@ -212,50 +380,16 @@ def _certificates() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def finish_of(text: str, *, refused: bool, cut_off: bool) -> Finish:
-    """How a call ended, from what its provider says of it."""
-    if refused:
-        return Finish.REFUSED
-    if cut_off:
-        return Finish.CUT_OFF
-    return Finish.OK if text.strip() else Finish.EMPTY
-
-
 def _wait(state: RetryCallState) -> float:
-    """What the server asked for, or longer with each try."""
+    """Return what the server asked for, or longer with each try."""
     fault = state.outcome.exception() if state.outcome else None
     asked = fault.wait_s if isinstance(fault, CallFault) else None
     return BACKOFF(state) if asked is None else asked
 
 
-def _refusal(response: httpx2.Response) -> CallFault:
-    """A reply whose status is not 200. An account without credit answers 429 for ever: that is not tried again."""
-    status, said = response.status_code, _said(response)
-    again = (status in AGAIN or status >= 500) and "insufficient_quota" not in response.text
-    return CallFault(f"HTTP {status}: {said}", again, _asked_wait(response.headers))
+def _read_status(response: httpx2.Response) -> Refusal:
+    return read_refusal(response.status_code, response.headers, _text(response), response.reason_phrase)
 
 
-def _said(response: httpx2.Response) -> str:
-    """The server's own words: of {"error": {"message": …}} the message, else all of it."""
-    try:
-        found = response.json()
-    except ValueError:
-        found = None
-    for name in ("error", "message", "detail"):
-        if isinstance(found, Mapping) and name in found:
-            found = found[name]
-    return found if isinstance(found, str) else response.text or response.reason_phrase
-
-
-def _asked_wait(headers: Mapping[str, str]) -> float | None:
-    """The seconds of `retry-after`: a number, or a date; None where there is none that can be read."""
-    value = headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
-    return min(max(seconds, 0.0), LONGEST_WAIT_S) if seconds == seconds else None  # "nan" is a number, too
+def _text(response: httpx2.Response) -> str:
+    return response.content.decode("utf-8-sig", errors="replace")

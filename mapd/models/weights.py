@@ -89,6 +89,40 @@ def missing(folder: Path) -> str | None:
     return None
 
 
+def quantization(folder: Path) -> str | None:
+    """Return how the folder's weights are quantized, "gptq" or "fp8", as its config.json says; None where they aren't.
+
+    Raises: BadInput where config.json can't be read.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"the model can't be loaded: {folder}/config.json is no JSON; take a whole copy") from error
+    parts = [config, *config.values()] if isinstance(config, dict) else []  # text_config within config
+    settings = [part.get("quantization_config") for part in parts if isinstance(part, dict)]
+    methods = [str(found.get("quant_method", "unknown")) for found in settings if isinstance(found, dict)]
+    return methods[0][:40] if methods else None
+
+
+def has_template(folder: Path) -> bool:
+    """Whether the folder brings a chat template: a file of its own, or a line of tokenizer_config.json."""
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(config, dict) and bool(config.get("chat_template"))
+
+
+def published(folder: Path) -> tuple[str, str | None]:
+    """Return how others name a folder: "ORG/NAME" and the commit where it lies in the hub's cache, else its path."""
+    cached = re.fullmatch(r"models--([^/]+?)--([^/]+)", folder.parent.parent.name)
+    if cached and folder.parent.name == "snapshots":
+        return f"{cached[1]}/{cached[2]}", folder.name
+    return str(folder), None
+
+
 def named(model: str) -> str:
     """A model's name as a row keeps it: the packaged one's, the hub's, or a folder's whole path, good from anywhere.
 

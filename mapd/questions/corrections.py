@@ -12,7 +12,9 @@ bare digit may mean an option's place, counted from 0 or from 1, or its text.
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from mapd.answers.grading import LETTERS, Task, answers_equal, number_text, option_letter, parse_number
+from mapd.answers.choice import LETTERS, option_letter
+from mapd.answers.grading import Task, answers_equal
+from mapd.answers.numbers import number_text, parse_number
 from mapd.errors import BadInput
 from mapd.questions.options import read_shown
 

@@ -6,11 +6,13 @@
 Answers are read for all the rows of a file together, because what a key means is one thing for the whole file.
 """
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mapd.answers.grading import LETTERS, Task, extract_answer
+from mapd.answers.choice import LETTERS
+from mapd.answers.grading import Task, extract_answer
 from mapd.characters import find_unstorable
 from mapd.errors import Undecided
 from mapd.questions import golds, mapping, options
@@ -54,6 +56,12 @@ class Draft:
     def where(self) -> str:
         """Its file and line, in words."""
         return f"{self.source.table.name} {self.source.table.unit} {self.number}"
+
+    @property
+    def names_right_option(self) -> bool:
+        """Whether the options are put together of the right one's field and the others'."""
+        answer, paths = self.source.mapping.paths("answer"), self.source.mapping.paths("options")
+        return len(paths) > 1 and bool(set(answer) & set(paths))
 
     def fault(self, part: str, what: str) -> None:
         """Note what is wrong, under the name that the file has for it."""
@@ -106,7 +114,7 @@ def _value(fields: Mapping[str, Any], part: str, paths: Sequence[str], family: s
     if part == "options" and len(values) > 1:
         while values and values[-1] is None:  # four options where a table has room for five
             values.pop()
-        return values or None
+        return [text for value in values for text in (value if isinstance(value, list) else [value])] or None
     values = [value for value in values if value is not None]
     if not values or (len(values) == 1 and (isinstance(values[0], str) or part in ("options", "answer", "question"))):
         return values[0] if values else None
@@ -134,10 +142,19 @@ def _read_options(draft: Draft) -> None:
     except ValueError as error:
         draft.fault("options", f"{short(draft.values['options'])}: {error}")
         return
+    if draft.names_right_option and not draft.offered.labels:
+        draft.offered = Offered(_draw_order(draft.offered.texts, draft.values["question"]))
     if alike := options.twins(draft.offered.texts):
         draft.fault("options", alike)
     if find_unstorable("".join(draft.offered.texts)):
         draft.fault("options", "hold a character that can't be stored; take it out")
+
+
+def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
+    """The options in an order that is drawn for the question: the right one would always stand at the same place."""
+    order = sorted(texts)
+    random.Random(str(question)).shuffle(order)
+    return tuple(order)
 
 
 # --- Answers ----------------------------------------------------------------------------------------------------------
@@ -196,8 +213,13 @@ def _read_keys(shape: Shape, drafts: Sequence[Draft], key: Key | None) -> Key | 
 
 
 def _key(draft: Draft) -> object:
-    """The key; of a worked solution ("… Answer is A.") the letter that it comes to."""
+    """The key; the label of what an option's score or own field says; of a worked solution what it comes to."""
     value = draft.values["answer"]
+    place = options.place_of_score(value, draft.offered)
+    if place is None and draft.names_right_option:
+        place = options.key_readings(value, draft.offered).get(Key.TEXT)
+    if place is not None:
+        return draft.offered.labels[place] if draft.offered.labels else options.letter(place)
     if not isinstance(value, str) or not golds.states_answer(value) or options.key_readings(value, draft.offered):
         return value
     if (answer := extract_answer(value, Task.CHOICE, draft.offered.texts)) is None:

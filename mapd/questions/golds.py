@@ -8,10 +8,12 @@ The answers of a choice question are read in options.py, over the whole file.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mapd.answers.grading import Task, answers_equal, extract_answer, parse_number
+from mapd.answers.grading import Task, answers_equal, extract_answer
+from mapd.answers.numbers import parse_number
+from mapd.answers.places import MAX_EXPRESSION, find_answer_line
 from mapd.questions.values import as_text, short, without_zeros
 
 LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution
@@ -23,6 +25,7 @@ _BOX = re.compile(r"(?P<box>\\f?box(?:ed)?\s*(?:\{|(?P<bare>[^\s{}$]+)))|[{}]")
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{\s*([0-9]+)\s*\}\s?\{\s*([0-9]+)\s*\}")
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\^\{?[0-9]\}?)?\s*$")
 _STATES = re.compile(r"\banswer\b|####|\\f?box", re.IGNORECASE)
+ONE = "a question has one; name its place with --map answer=FIELD.0 (the first), or answer=FIELD.NAME"
 _MARKS = "#### and no \\boxed{…}"
 _READABLE = {Task.NUMERIC: "one number", Task.BOOLEAN: "true or false", Task.TEXT: "an answer"}
 
@@ -45,7 +48,9 @@ def read_gold(value: object, task: Task | None, *, solved: bool = False) -> Gold
     """
     if task is Task.BOOLEAN:
         return _truth(value)
-    text = as_text(value)
+    text = as_text(value[0] if isinstance(value, list) and len(value) == 1 else value)
+    if text is None and isinstance(value, list | Mapping):
+        raise ValueError(f"{short(value)} is no single answer: {ONE}")
     if text is None:
         raise ValueError(f"{short(value)} can't be read as {_READABLE[task or Task.TEXT]}")
     answer, note = _answer_of(text.strip(), task)
@@ -55,6 +60,8 @@ def read_gold(value: object, task: Task | None, *, solved: bool = False) -> Gold
         answer = without_zeros(_plain(answer))
     if task is None:
         task = Task.NUMERIC if is_number(answer) else Task.TEXT
+    if task is Task.TEXT and note is None:
+        answer, note = _answer_of_words(answer)
     if parse_number(answer) is None if task is Task.NUMERIC else not answers_equal(answer, answer, task):
         what = f"the answer of its solution, {short(answer)}," if note else short(text)
         raise ValueError(f"{what} can't be read as {_READABLE[task]}")
@@ -90,6 +97,16 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
     return text, None
 
 
+def _answer_of_words(text: str) -> tuple[str, str | None]:
+    """The answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
+    if len(text) <= MAX_EXPRESSION and find_answer_line(text) is None:
+        return text, None
+    answer = extract_answer(text, Task.TEXT)
+    if answer is None:
+        raise ValueError(f"{short(text)} is too long for an answer, and has no {_MARKS}, no Answer: … that gives one")
+    return answer, text
+
+
 def states_answer(text: str) -> bool:
     """Whether a text is a solution that says what its answer is, not an answer by itself."""
     return _STATES.search(text) is not None
@@ -116,7 +133,7 @@ def guess_task(values: Sequence[object]) -> Task | None:
     truths = sum(isinstance(value, bool) or str(value).strip().lower().rstrip(".") in _WORDS for value in values)
     if truths > len(values) / 2:
         return Task.BOOLEAN
-    answers = (as_text(value) or "" for value in values)
+    answers = (as_text(value[0] if isinstance(value, list) and len(value) == 1 else value) or "" for value in values)
     numbers = sum(is_number(_answer_of(answer.rpartition("####")[2].strip(), None)[0]) for answer in answers)
     return Task.NUMERIC if numbers > len(values) / 2 else None
 

@@ -8,15 +8,16 @@ silence: `bad` holds the rows that can't be read, `unread` the fields that aren'
 them beside the rows that came out.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows, Undecided
-from mapd.questions import formats, golds, options
+from mapd.questions import formats, golds, mapping, options
 from mapd.questions.drafts import FILE, Draft, Source, drafts_of, read_answers
 from mapd.questions.formats.logiqa import from_lines
 from mapd.questions.formats.plain import PLAIN
@@ -24,7 +25,7 @@ from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
 from mapd.questions.rows import SHARES, QuestionRow, Shares, asked, draw
 from mapd.questions.tables import MOST_ROWS, Table
-from mapd.questions.values import as_texts, is_blank, short, text_length
+from mapd.questions.values import as_text, as_texts, is_blank, short, text_length
 
 FIRST = 200  # rows of a file whose fields a page offers
 SKIP = "--skip-bad FILE imports the rest"
@@ -64,6 +65,24 @@ class Unread:
     file: str
     is_long: bool
     example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """The format that tables' fields tell (None: none does), what it reads as what, and all their fields."""
+
+    format: str | None
+    mapping: FieldMapping
+    fields: Sequence[str]
+
+
+class KeyRow(NamedTuple):
+    """A row whose key can be read in several ways: where, question, key, and the option for each of the ways."""
+
+    where: str
+    question: str
+    key: str
+    options: Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +148,20 @@ def unreadable_rows(table: Table) -> list[BadRow]:
     return [BadRow(table.name, table.unit, row.number, (("content", row.why),), row.written) for row in table.bad]
 
 
+def bad_lines(bad: Sequence[BadRow]) -> str:
+    """Return each bad row with its faults as a line of JSON: what --skip-bad writes, and the page hands out."""
+    return "".join(f"{_bad_line(row)}\n" for row in bad)
+
+
+def _bad_line(row: BadRow) -> str:
+    faults = [{"field": name, "what": what} for name, what in row.faults]
+    place = {"file": row.file, row.unit: row.number, "faults": faults}
+    try:
+        return json.dumps(place | {"row": row.written}, default=repr)
+    except RecursionError:
+        return json.dumps(place | {"row": "nested too deeply to be written"})
+
+
 def preview(rows: Sequence[QuestionRow]) -> list[dict[str, Any]]:
     """Return questions as a person looks at them: options and gold answer lettered, empty parts left out."""
     questions = (
@@ -190,10 +223,64 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
     )
 
 
-def _source(table: Table, instructions: Instructions) -> Source:
+def recognise(tables: Sequence[Table], name: str | None = None) -> Recognised:
+    """Return the fields of tables, and which of them the format of their rows, or the one of this name, reads as what.
+
+    Raises: BadInput where a table holds no row.
+    """
+    plain = [_with_rows(table) for table in tables]
+    rows = [record.fields for record in plain[0].records]
+    names = _field_names(plain)
+    try:
+        format_, shape = formats.recognise(plain[0].name, rows, name)
+    except BadInput:
+        return Recognised(None, _existing(PLAIN.shapes[0].mapping, names), names)
+    return Recognised(format_.name, _existing(shape.mapping, names), names)
+
+
+def _existing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
+    """The mapping without the fields that no row has."""
+    known = {
+        part: tuple(path for path in paths if path in names or path == FILE) for part, paths in fields.fields.items()
+    }
+    return FieldMapping({part: paths for part, paths in known.items() if paths})
+
+
+def make_override(recognised: Recognised, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
+    """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more.
+
+    A mapping that gives question and answer is one of the plain format, unless --format names another.
+    """
+    difference = fields.difference(recognised.mapping)
+    if format_ is None and difference.paths("question") and difference.paths("answer"):
+        return fields.difference(_existing(PLAIN.shapes[0].mapping, recognised.fields))
+    return difference
+
+
+def read_keys(tables: Sequence[Table], instructions: Instructions, choices: Sequence[Key]) -> list[KeyRow]:
+    """Return the first rows whose key names several options, with what it names for each way to read it."""
+    rows = []
+    for source in (_source(table, instructions) for table in tables):
+        head = replace(source, table=replace(source.table, records=source.table.records[:FIRST]))
+        for draft in drafts_of(head):
+            key, keys = draft.values["answer"], options.key_readings(draft.values["answer"], draft.offered)
+            texts = [
+                f"{options.letter(keys[k])}. {draft.offered.texts[keys[k]]}" if k in keys else None for k in choices
+            ]
+            if len(set(texts)) > 1:
+                rows.append(KeyRow(draft.where, draft.read_text("question") or "", as_text(key) or short(key), texts))
+    return rows
+
+
+def _with_rows(table: Table) -> Table:
     table = from_lines(table) if table.is_text else table
     if not table.records:
         raise BadInput(f"{table.name} {table.unit} {table.bad[0].number}: {table.bad[0].why}; no row can be read")
+    return table
+
+
+def _source(table: Table, instructions: Instructions) -> Source:
+    table = _with_rows(table)
     override = instructions.mapping
     if instructions.format is None and override.paths("question") and override.paths("answer"):
         format_, shape = PLAIN, PLAIN.shapes[0]
@@ -211,6 +298,8 @@ def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -
         return Task.CHOICE
     answers = [draft.values["answer"] for draft in drafts if draft.values["answer"] is not None]
     if answers and (task := golds.guess_task(answers)) is None:
+        if not any(as_text(answer) for answer in answers):
+            raise BadInput(f"{source.table.name}: {short(answers[0])} is no single answer: {golds.ONE}")
         raise Undecided(
             f"{source.table.name}: the task can't be told from answers such as {short(answers[0])}; say it with "
             "--task text (or numeric, boolean, choice)",
@@ -284,7 +373,7 @@ def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
         if draft.faults:
             continue  # it is left out anyway, and must not keep out a good one
         if (first := ids.setdefault(row.source_id, draft)) is not draft:
-            draft.fault("id", f"{short(row.source_id)} stands in {first.where} too")
+            draft.fault("id", f"{short(row.source_id)} stands in {first.where} too; --map id= leaves ids out")
         if (first := texts.setdefault(asked(row), draft)) is not draft:
             draft.fault("question", f"{short(row.text)} stands in {first.where} too")
 
@@ -318,8 +407,8 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         yield Unread(_printable(name), source.table.name, is_long and not is_meant, short(example, 60))
 
 
-def field_names(tables: Sequence[Table]) -> list[str]:
-    """Return the names that a mapping can use, those inside a field with a dot: what a page offers to choose from."""
+def _field_names(tables: Sequence[Table]) -> list[str]:
+    """The names that a mapping can use, those inside a field with a dot."""
     names: dict[str, None] = {}
     for record in (record for table in tables for record in table.records[:FIRST]):
         for key, value in record.fields.items():
@@ -337,8 +426,8 @@ def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Ite
         if name in paths:
             yield from _beside_options(name, value)
             continue
-        if isinstance(value, Mapping) and any(path.startswith(f"{name}.") for path in paths):
-            yield from _leaves(value, paths, f"{name}.")
+        if any(path.startswith(f"{name}.") for path in paths):
+            yield from _leaves(mapping.parts_of(value), paths, f"{name}.")
         else:
             yield name, value
 

@@ -4,9 +4,11 @@
     -> FieldMapping({"question": ("Body", "Question"), "answer": ("Answer",), "options": ("choices.text",)})
     find({"question": {"stem": "Why?"}}, "question.stem") -> "Why?"
 
-Fields joined by + are put behind one another; each is one option where they are options.
+Fields joined by + are put behind one another; each is one option where they are options. A part without a field, such
+as `note=`, is left out. A comma or + of a field's own name has a \\ before it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +17,12 @@ from mapd.errors import BadInput
 
 PARTS = ("question", "answer", "context", "options", "id", "family", "note", "split")
 ALONE = ("answer", "split")  # these come from one field
+NEEDED = ("question", "answer")  # these come from some field
 JOINS = {"question": " ", "context": "\n", "id": "-", "family": ", ", "note": "\n"}
 EXAMPLE = "question=Body+Question,answer=Answer"
 MISSING = object()
+_COMMA, _PLUS = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\)\+")
+_ESCAPED = re.compile(r"\\([,+])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class FieldMapping:
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return ",".join(f"{part}={'+'.join(paths)}" for part, paths in self.fields.items())
+        return ",".join(f"{part}={'+'.join(map(_escape, paths))}" for part, paths in self.fields.items())
 
     def __bool__(self) -> bool:
         return bool(self.fields)
@@ -41,6 +46,11 @@ class FieldMapping:
         """Every field that is read."""
         return (path for paths in self.fields.values() for path in paths)
 
+    def difference(self, other: "FieldMapping") -> "FieldMapping":
+        """Return the parts that this mapping reads otherwise than the other one: `other` with them over it is this."""
+        parts = {**other.fields, **self.fields}
+        return FieldMapping({part: self.paths(part) for part in parts if self.paths(part) != other.paths(part)})
+
     def over(self, other: "FieldMapping") -> "FieldMapping":
         """Return the other mapping with this one's parts in place of its own."""
         return FieldMapping({**other.fields, **self.fields})
@@ -52,10 +62,10 @@ def parse(text: str) -> FieldMapping:
     Raises: BadInput, which names what can't be read.
     """
     fields: dict[str, tuple[str, ...]] = {}
-    for entry in filter(str.strip, text.split(",")):
+    for entry in filter(str.strip, _COMMA.split(text)):
         part, equals, value = (word.strip() for word in entry.partition("="))
-        paths = tuple(path.strip() for path in value.split("+"))
-        if not equals or not all(paths):
+        paths = tuple(_ESCAPED.sub(r"\1", path.strip()) for path in _PLUS.split(value)) if value else ()
+        if not equals or not all(paths) or (part in NEEDED and not paths):
             raise BadInput(f"a mapping is part=field, such as {EXAMPLE}, not {entry.strip()}")
         if part not in PARTS:
             raise BadInput(f"a mapping gives {', '.join(PARTS)}; there is no part {part}")
@@ -65,13 +75,29 @@ def parse(text: str) -> FieldMapping:
     return FieldMapping(fields)
 
 
+def _escape(path: str) -> str:
+    """A field's name as a mapping writes it: "a, b" -> "a\\, b"."""
+    return re.sub("([,+])", r"\\\1", path)
+
+
 def find(fields: Mapping[str, Any], path: str) -> Any:
-    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none."""
+    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none.
+
+    find({"answers": {"text": ["1912", "in 1912"]}}, "answers.text.0") -> "1912"
+    """
     if path in fields:
         return fields[path]
     value: Any = fields
     for step in path.split("."):
-        if not isinstance(value, Mapping) or step not in value:
+        inside = parts_of(value)
+        if step not in inside:
             return MISSING
-        value = value[step]
+        value = inside[step]
     return value
+
+
+def parts_of(value: object) -> Mapping[str, Any]:
+    """Return what stands inside a value, by name; in a list by its place, counted from 0."""
+    if isinstance(value, list):
+        return {str(place): part for place, part in enumerate(value)}
+    return value if isinstance(value, Mapping) else {}

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mapd.answers.grading import LETTERS, MOST_OPTIONS, Task, option_letter
+from mapd.answers.choice import LETTERS, MOST_OPTIONS, option_letter
+from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
 _OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:[.):]|\)\.)\s*(?=\S)")
+_OTHER_LABEL = re.compile(r"\(?([A-Z])\)\s*(?=\S)")  # "F) oak": no person's initial is written so
 _SHORT_KEY = re.compile(r"\(?([A-Za-z]|[0-9]{1,2})[.):]{0,2}")
 
 
@@ -76,7 +78,8 @@ def read_shown(shown: str, task: Task, options: Sequence[str]) -> str:
 
 
 def read_options(value: object) -> Offered:
-    """Read the options that a field holds: texts, {label, text} objects, two lists of them, or letters with texts.
+    """Read the options that a field holds: texts, {label, text} objects, two lists of them, letters with texts, texts
+    with scores, or one text with an option a line or behind its letter ("a ) 38 , b ) 27 , …").
 
     Raises: ValueError, which says what is wrong with them.
     """
@@ -104,9 +107,11 @@ def twins(options: Sequence[str]) -> str | None:
 
 
 def _unwritten(value: object) -> object:
-    """The list behind a text that was written from one: JSON's or Python's notation."""
-    if not isinstance(value, str) or not value.strip().startswith(("[", "{")) or len(value) > LONGEST_LIST:
+    """The list behind a text that was written from one: JSON's or Python's notation, lines, or letters."""
+    if not isinstance(value, str) or len(value) > LONGEST_LIST:
         return value
+    if not value.strip().startswith(("[", "{")):
+        return _lines_of(value) or _behind_letters(value) or value
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
@@ -117,6 +122,28 @@ def _unwritten(value: object) -> object:
         return value
 
 
+def _lines_of(text: str) -> list[str]:
+    """An option a line: each begins with its label, or none does."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    labelled = sum(_OWN_LABEL.match(line) is not None for line in lines)
+    return lines if len(lines) > 1 and labelled in (0, len(lines)) else []
+
+
+def _behind_letters(text: str) -> list[str]:
+    """ "a ) 38 , b ) 27 , c ) 30" -> ["A) 38", "B) 27", "C) 30"]: letters in their order, the first in front."""
+    text, start = text.strip(), 0
+    spans: list[tuple[int, int]] = []
+    for mark in LETTERS:
+        match = re.compile(rf"(?:^|[\s,;|])\(?{mark}\s?[).:]", re.IGNORECASE).search(text, start)
+        if match is None or (not spans and match.start() > 0):
+            break
+        spans.append(match.span())
+        start = match.end()
+    ends = [*(begin for begin, _ in spans[1:]), len(text)]
+    parts = [text[begin:end].strip(" \n\t,;|") for (_, begin), end in zip(spans, ends, strict=False)]
+    return [f"{mark}) {part}" for mark, part in zip(LETTERS, parts, strict=False)] if len(parts) > 1 else []
+
+
 def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
     if isinstance(value, Mapping):
         if {"label", "text"} <= value.keys():
@@ -124,12 +151,14 @@ def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
             if isinstance(labels, list) and isinstance(texts, list):
                 return labels, [as_text(text) for text in texts]
             raise ValueError("label and text are no lists")
+        if value and all(map(_is_score, value.values())):
+            return [], list(value)
         if not all(isinstance(mark, str) and _SHORT_KEY.fullmatch(mark) for mark in value):
             raise ValueError(f"their keys {', '.join(map(str, value))[:60]} are no labels")
         marks = sorted(value, key=lambda mark: (len(mark), mark))  # labelled texts have no order of their own
         return marks, [as_text(value[mark]) for mark in marks if value[mark] is not None]
     if not isinstance(value, list | tuple):
-        raise ValueError("no list of texts")
+        raise ValueError("no list of texts, nor lines or lettered parts of one text")
     if value and all(isinstance(option, Mapping) and {"label", "text"} <= option.keys() for option in value):
         return [option["label"] for option in value], [as_text(option["text"]) for option in value]
     return [], [as_text(option) for option in value]
@@ -145,7 +174,24 @@ def _own_labels(texts: list[str]) -> tuple[list[str], list[str]]:
                 break  # "1.5", "2.5" are numbers, not options 1 and 2
             rests = [text[match.end() :] for text, match in zip(texts, matches, strict=True) if match]
             return marks, rests
+    others = [match for text in texts if (match := _OTHER_LABEL.match(text))]
+    marks = [match[1] for match in others]
+    if len(others) == len(texts) and marks == sorted(set(marks)):  # F, G, H, J on every second question of a test
+        return marks, [text[match.end() :] for text, match in zip(texts, others, strict=True)]
     return [], texts
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, bool | int | float) and value in (0, 1)
+
+
+def place_of_score(value: object, offered: Offered) -> int | None:
+    """Return the place of the one right option of an answer that scores them: [0, 1, 0], {"oak": 0, "moss": 1}."""
+    if isinstance(value, Mapping):
+        value = [value.get(text) for text in offered.texts]
+    if not isinstance(value, list) or len(value) != len(offered.texts) or not all(map(_is_score, value)):
+        return None
+    return value.index(1) if sum(value) == 1 else None
 
 
 # --- What a key names -------------------------------------------------------------------------------------------------
@@ -181,9 +227,15 @@ def _by_label(text: str, number: int | None, offered: Offered) -> int | None:
 
 
 def _by_text(text: str, offered: Offered) -> int | None:
-    """The option with this text; of several with the same text the first, which is the same answer."""
-    texts = [_spaced(option) for option in offered.texts]
-    return texts.index(_spaced(text)) if text and _spaced(text) in texts else None
+    """The option with this text; of several with the same text the first, which is the same answer.
+
+    Capitals count only where options differ by nothing else.
+    """
+    texts, text = [_spaced(option) for option in offered.texts], _spaced(text)
+    if text in texts:
+        return texts.index(text)
+    places = [place for place, option in enumerate(texts) if option.casefold() == text.casefold()]
+    return places[0] if len(places) == 1 else None
 
 
 def _spaced(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mapd.answers.grading import Task
-from mapd.errors import BadInput
+from mapd.errors import BadInput, BadUsage
 
 SPLITS = ("train", "dev", "test")
 SPLIT_WORDS = {
@@ -47,6 +47,18 @@ def split_named(name: str) -> str | None:
         if splits:
             return splits.pop() if len(splits) == 1 else None
     return None
+
+
+def parse_shares(text: str) -> Shares:
+    """Read shares as they are written: "0.6,0.2,0.2".
+
+    Raises: BadUsage.
+    """
+    try:
+        train, dev, test = map(float, text.split(","))
+    except ValueError as error:
+        raise BadUsage(f"--shares are three numbers such as 0.6,0.2,0.2, not {text}") from error
+    return train, dev, test
 
 
 def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:

@@ -48,6 +48,8 @@ def save(session: Session, name: str, fields: FieldMapping, *, by: Person) -> No
         raise BadInput(f"a mapping's name has 1 to {LONGEST} characters, not {short(name)}")
     if not fields:
         raise BadInput(f"--save-map {name} keeps what --map says, and it says nothing; give --map {mapping.EXAMPLE}")
+    if mapping.parse(str(fields)).fields != fields.fields:
+        raise BadInput(f"this mapping can't be written down: {short(str(fields), 80)}; rename the field in the file")
     row = session.exec(select(t.SavedMapping).where(t.SavedMapping.name == name)).first()
     old_text = row and row.text
     row = row or t.SavedMapping(name=name, text="", person=person)

@@ -7,7 +7,7 @@ A set is named by the sha256 of its content. Its rows come from files (imports.p
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from uuid import NAMESPACE_URL, uuid5
 
@@ -22,6 +22,8 @@ from mapd.questions.rows import LONGEST_NAME, SPLITS, QuestionRow
 from mapd.questions.values import short
 from mapd.store import queries
 from mapd.store import tables as t
+
+BLOCK = 1000  # rows that are written at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,14 @@ def made(drawn: Sequence[Drawn]) -> tuple[QuestionRow, ...]:
 
 
 def add(
-    session: Session, name: str, rows: Sequence[QuestionRow], *, source: str, simulated: bool, by: Person
+    session: Session,
+    name: str,
+    rows: Sequence[QuestionRow],
+    *,
+    source: str,
+    simulated: bool,
+    by: Person,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> t.QuestionSet:
     """Write an immutable set; the same content again returns the set that is there, under the name it has.
 
@@ -59,7 +68,7 @@ def add(
     if not rows:
         raise BadInput(f"question set {name} would be empty; it needs at least one question")
     sha256 = sha256_of(rows)
-    namesake = session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
+    namesake = with_content(session, sha256)
     if namesake is not None:
         _check_content(session, namesake)
         return namesake
@@ -70,13 +79,20 @@ def add(
     session.add(kept)
     session.flush()
     place = {"set_id": queries.identity(kept)}
-    values = [
-        asdict(row) | place | {"position": position, "uid": uuid5(uid, row.source_id).hex}
-        for position, row in enumerate(rows)
-    ]
-    session.execute(sa.insert(t.Question), values)
+    for start in range(0, len(rows), BLOCK):
+        values = [
+            asdict(row) | place | {"position": position, "uid": uuid5(uid, row.source_id).hex}
+            for position, row in enumerate(rows[start : start + BLOCK], start)
+        ]
+        session.execute(sa.insert(t.Question), values)
+        progress(start + len(values), len(rows))
     queries.audit(session, person, "add questions", f"question_set {kept.uid}", name=name, questions=len(rows))
     return kept
+
+
+def with_content(session: Session, sha256: str) -> t.QuestionSet | None:
+    """Return the set of this content, whatever its name."""
+    return session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
 
 
 def sha256_of(rows: Iterable[QuestionRow]) -> str:

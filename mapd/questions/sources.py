@@ -125,6 +125,14 @@ def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str,
     return Table(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
 
 
+def describe(contents: Sequence[Table]) -> str:
+    """Return where tables come from, as their set says it: the files' names, or the hub's and the commit."""
+    origin = contents[0].origin
+    if origin:
+        return f"hub {origin['hub']} at {origin['commit']}"
+    return ", ".join(dict.fromkeys(table.name for table in contents))[:200]
+
+
 def read_hub(ref: str) -> list[Table]:
     """Read a set of the hub, ORG/NAME or ORG/NAME:CONFIG, at the commit that its main branch has now.
 

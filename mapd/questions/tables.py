@@ -3,8 +3,8 @@
     read(File("q.jsonl", b'{"question": "1 + 1?", "answer": 2}'))
     -> Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))
 
-JSON and CSV are read by the standard library, because it tells the line of each row; Parquet by pyarrow. What no row
-can be made of is a `Bad` row, so that the rest can be imported. Folders and the hub: sources.py.
+JSON and CSV are read by the standard library, because it tells the line of each row; Parquet and Arrow by pyarrow. What
+no row can be made of is a `Bad` row, so that the rest can be imported. Folders and the hub: sources.py.
 """
 
 import csv
@@ -81,6 +81,8 @@ def read(file: File, headings: Headings | None = None) -> Table:
     inner = name.lower().removesuffix(".gz")
     if content[:4] == b"PAR1" or inner.endswith(".parquet"):
         return _parquet(name, content)
+    if content[:6] == b"ARROW1" or content[:4] == b"\xff\xff\xff\xff":
+        return _arrow(name, content)
     if content[:4] == b"PK\x03\x04":
         raise BadInput(f"{name} is a ZIP archive or an Excel file; unpack it, or save it as CSV or JSON Lines")
     text = _decoded(name, content)
@@ -324,6 +326,18 @@ def _parquet(name: str, content: bytes) -> Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput(f"{name} can't be read as Parquet ({first_line(error)})") from error
     return Table(name, "row", records)
+
+
+def _arrow(name: str, content: bytes) -> Table:
+    """One of the files in a folder that `datasets` saved."""
+    import pyarrow as pa
+
+    try:
+        open_ = pa.ipc.open_file if content[:6] == b"ARROW1" else pa.ipc.open_stream
+        batches = open_(pa.BufferReader(content)).read_all().to_batches(max_chunksize=BATCH)
+        return Table(name, "row", arrow_records(name, batches))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput(f"{name} can't be read as Arrow ({first_line(error)})") from error
 
 
 def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[Record, ...]:

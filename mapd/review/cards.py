@@ -8,7 +8,7 @@ What is foreign goes as text with ranges (passages.py); names and values go as o
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mapd.answers.grading import name_limit
+from mapd.answers.limits import name_limit
 from mapd.checks import FeedbackChecks, State
 from mapd.curation import first, queues
 from mapd.curation.curated import Curated, Explained, Mistake, counted
@@ -256,6 +256,8 @@ class _Card:
             uid=attempt.uid,
             **self._target("attempt", attempt.id),
             text=passage(attempt.text),
+            thought=None if blind else _thought(attempt.thought),
+            cut_off=attempt.is_cut_off,
             answer=None if answer is None else line(answer),
             outcome="no_answer" if answer is None else "incorrect",
             limit=name_limit(attempt.text) or None if answer is None else None,
@@ -336,6 +338,7 @@ class _Card:
             **place,
             kind=_kind(x),
             text=passage(x.text.text, self._spans(x)),
+            thought=_thought(x.text.thought),
             words=len(x.text.text.split()),
             markup=has_markup(x.text.text),
             mark="overridden" if x.overridden else "judged" if x.judged else mark,
@@ -377,6 +380,7 @@ class _Card:
             counts=vote in counted(x.text.votes),
             names_step=first_wrong(x.text.text, vote.text) is not None,
             text=passage(vote.text) if vote.text else None,
+            thought=_thought(vote.thought),
         )
 
     def _spans(self, x: Explained) -> list[Span]:
@@ -407,6 +411,10 @@ def version_of(sight: Sight, rows: Sequence[JudgementRow]) -> str:
     """Return the latest judgement that the person sees, as it goes to the browser: "own:" or "all:", and its uid."""
     row = blinding.latest(rows, sight.person if sight.own_alone else None)
     return f"{'own' if sight.own_alone else 'all'}:{row.uid if row else ''}"
+
+
+def _thought(thought: str | None) -> messages.Passage | None:
+    return passage(thought) if thought else None
 
 
 def _kind(x: Explained) -> TextKind:

@@ -48,7 +48,7 @@ def load_setting(session: Session, exam_id: int) -> Setting:
 def load(session: Session, setting: Setting, questions: Collection[int]) -> Curated:
     """Return what the curated set has of these questions."""
     ids = sorted(set(questions))
-    material = queries.material(session, setting.exam.id, ids)
+    material = queries.material(session, setting.exam.id, ids, thoughts=True)
     return decide(setting, material, queries.judgements(session, setting.exam.id, ids))
 
 

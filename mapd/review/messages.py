@@ -106,6 +106,7 @@ class CardReview(Message):
     counts: bool
     names_step: bool
     text: Passage | None
+    thought: Passage | None
 
 
 class CardCommittee(Message):
@@ -153,6 +154,7 @@ class OpenText(CardTarget):
     of: int
     covered: Literal[False] = False
     text: Passage
+    thought: Passage | None
     words: int
     markup: bool
     mark: Literal["waits", "skipped", "judged", "overridden"] | None = None
@@ -185,9 +187,14 @@ class CardQuestion(CardTarget):
 
 
 class CardAttempt(CardTarget):
-    """The student's response. `doubt`: our own reading, where it says that this is no mistake."""
+    """The student's response. `doubt`: our own reading, where it says that this is no mistake.
+
+    `thought` is what the student wrote before it; on a blind card there is none, because it may tell more.
+    """
 
     text: Passage
+    thought: Passage | None
+    cut_off: bool
     answer: str | None
     outcome: str
     limit: str | None

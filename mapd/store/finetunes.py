@@ -24,6 +24,7 @@ class Training:
     uid: str
     parent: str
     student: str | None
+    adapter: str | None  # the student's, under the project's folder
     snapshot: str
     exam: str
     pairs: int
@@ -52,6 +53,7 @@ def finetunes(session: Session) -> list[Training]:
             t.Finetune,
             col(parent.name),
             col(made.name),
+            col(made.adapter),
             t.Snapshot,
             col(t.Exam.uid),
             col(t.QuestionSet.simulated),
@@ -74,6 +76,7 @@ def finetunes(session: Session) -> list[Training]:
             uid=f.uid,
             parent=parent_name,
             student=student_name,
+            adapter=adapter,
             snapshot=snapshot.sha256,
             exam=exam,
             pairs=snapshot.pairs,
@@ -86,7 +89,7 @@ def finetunes(session: Session) -> list[Training]:
             seconds=seconds or 0.0,
             created_at=f.created_at,
         )
-        for f, parent_name, student_name, snapshot, exam, simulated, done, seconds in rows
+        for f, parent_name, student_name, adapter, snapshot, exam, simulated, done, seconds in rows
     ]
 
 

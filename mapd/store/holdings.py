@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from mapd.store import queries
 from mapd.store import tables as t
 
 
@@ -61,19 +62,9 @@ def holdings(session: Session) -> list[Holding]:
         .order_by(col(t.Exam.id).desc())
     )
     return [
-        Holding(uid, name, student, questions, count, _teachers(session, id_), snapshots, created_at)
+        Holding(uid, name, student, questions, count, tuple(queries.voices(session, id_)), snapshots, created_at)
         for id_, uid, name, student, questions, count, snapshots, created_at in session.execute(query).all()
     ]
-
-
-def _teachers(session: Session, exam_id: int) -> tuple[str, ...]:
-    """Who wrote explanations of the exam's questions; EXISTS stops at each teacher's first."""
-    wrote = (
-        sa.exists()
-        .where(col(t.Explanation.author_id) == t.Teacher.id)
-        .where(col(t.Explanation.question_id) == t.Attempt.question_id, col(t.Attempt.exam_id) == exam_id)
-    )
-    return tuple(session.exec(select(t.Teacher.name).where(wrote).order_by(col(t.Teacher.id))).all())
 
 
 def imports(session: Session) -> list[Import]:

@@ -1,6 +1,6 @@
 """What the ledger says: how many calls of each kind ended how, what they cost, and which did not give a text.
 
-tally(session)[0] -> Calls(teacher="gpt", kind="review", outcomes={"ok": 774, "failed": 2}, tokens_in=…, …)
+tally(session, 1)[0] -> Calls(teacher="gpt", kind="review", outcomes={"ok": 774, "failed": 2}, tokens_in=…, …)
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,8 +45,8 @@ class Failure:
     created_at: datetime
 
 
-def tally(session: Session) -> list[Calls]:
-    """The ledger by teacher and kind, in the teachers' order."""
+def tally(session: Session, exam_id: int) -> list[Calls]:
+    """The calls that were made for an exam, by teacher and kind, in the teachers' order."""
     query = (
         sa.select(
             col(t.Teacher.name),
@@ -58,6 +58,7 @@ def tally(session: Session) -> list[Calls]:
             func.sum(t.Call.cost_usd),
         )
         .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
+        .where(col(t.Call.exam_id) == exam_id)
         .group_by(col(t.Teacher.id), col(t.Teacher.name), col(t.Call.kind), col(t.Call.outcome))
         .order_by(col(t.Teacher.id), col(t.Call.kind), col(t.Call.outcome))
     )
@@ -100,12 +101,12 @@ def _mended() -> sa.Exists:
     return sa.exists().where(col(again.key) == col(t.Call.key), col(again.outcome) == "ok")
 
 
-def failures(session: Session, limit: int = 25) -> list[Failure]:
-    """The latest tries that gave no text."""
+def failures(session: Session, exam_id: int, limit: int = 25) -> list[Failure]:
+    """The latest tries for an exam that gave no text."""
     query = (
         sa.select(t.Call, col(t.Teacher.name), _mended())
         .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
-        .where(col(t.Call.outcome) != "ok")
+        .where(col(t.Call.exam_id) == exam_id, col(t.Call.outcome) != "ok")
         .order_by(col(t.Call.id).desc())
         .limit(limit)
     )

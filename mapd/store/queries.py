@@ -24,6 +24,8 @@ from mapd.store import tables as t
 from mapd.store.snapshots import check as check_snapshot
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
+CUT_OFF = "cut_off"  # the word of models.base.Finish
+
 
 @dataclass(frozen=True, slots=True)
 class ExamInfo:
@@ -70,7 +72,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An attempt as recorded: its own answer and outcome, and our reading beside it."""
+    """An attempt as recorded: its own answer and outcome, and our reading beside it.
+
+    `finish`: how the response ended, None where the source of an import doesn't say.
+    """
 
     id: int
     uid: str
@@ -81,6 +86,14 @@ class Response:
     outcome: str
     our_answer: str | None
     our_outcome: str
+    finish: str | None = None
+    tokens_out: int | None = None
+    thought: str | None = None  # where it was asked for
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the response ran into its exam's max_tokens."""
+        return self.finish == CUT_OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,7 @@ class Vote:
     raw: str | None = None
     saw_gold: bool = True
     text: str = ""
+    thought: str | None = None  # where it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +125,7 @@ class Text:
     text: str
     repairs_id: int | None
     votes: tuple[Vote, ...]
+    thought: str | None = None  # where it was asked for
 
     @property
     def by(self) -> str:
@@ -194,6 +209,22 @@ def exams(session: Session) -> list[ExamInfo]:
     return [_exam_info(*row) for row in session.exec(_EXAM.order_by(col(t.Exam.id).desc())).all()]
 
 
+def unfinished(session: Session) -> set[int]:
+    """The ids of the exams that lack answers: they are under way, or were stopped."""
+    of_split = (col(t.Question.set_id), col(t.Question.split))
+    asked = select(*of_split, func.count()).group_by(*of_split)
+    sizes = {(set_id, split): number for set_id, split, number in session.exec(asked)}
+    answers = dict(session.exec(select(t.Attempt.exam_id, func.count()).group_by(col(t.Attempt.exam_id))).all())
+    exams = {identity(row): row for row in session.exec(select(t.Exam))}
+    samples = {id_: row.decoding.get("samples") for id_, row in exams.items()}
+    return {
+        id_
+        for id_, row in exams.items()
+        if answers.get(id_, 0)
+        < sizes.get((row.set_id, row.split), 0) * (number if isinstance(number := samples[id_], int) else 1)
+    }
+
+
 def exam(session: Session, ref: str | int) -> ExamInfo:
     """The exam by uid, id or name.
 
@@ -249,16 +280,23 @@ def question(session: Session, ref: str | int) -> t.Question:
 def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> int:
     """The exam that a row belongs to: of its attempt, or the newest over its question (rounds share rationales).
 
-    Raises: NotFound where no exam has asked the question.
+    Raises: NotFound where no exam has asked the question, or the text counts in none.
     """
     if isinstance(row, t.Attempt):
         return row.exam_id
-    if isinstance(row, t.Explanation) and row.attempt_id is not None:
-        return session.exec(select(t.Attempt.exam_id).where(t.Attempt.id == row.attempt_id)).one()
     asked = row.id if isinstance(row, t.Question) else row.question_id
-    newest = session.exec(select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == asked)).one()
+    exams = select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == asked)
+    if isinstance(row, t.Explanation):
+        if row.attempt_id is not None:
+            exams = exams.where(t.Attempt.id == row.attempt_id)
+        author = session.get_one(t.Teacher, row.author_id)
+        if author.kind != "person":
+            named = sa.select(col(t.CommitteeMember.exam_id)).where(col(t.CommitteeMember.teacher_id) == author.id)
+            exams = exams.where(col(t.Attempt.exam_id).in_(named))
+    newest = session.exec(exams).one()
     if newest is None:
-        raise NotFound(f"no exam has asked question {asked}")
+        counts = "" if isinstance(row, t.Question) else f" with {author.name} in its committee: the text counts nowhere"
+        raise NotFound(f"no exam has asked question {asked}{counts}")
     return int(newest)
 
 
@@ -284,16 +322,24 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
 
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:
-    """The id of each teacher that wrote or reviewed a text of the exam, by name, in the order of the ids."""
+    """By name the id of each teacher that wrote or reviewed a text that counts in the exam, in the order of the ids."""
     of_exam = (
         "JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
         " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
     )
+    counting = (
+        "SELECT teacher_id FROM committee_member WHERE exam_id = :exam"
+        " UNION ALL SELECT id FROM teacher WHERE kind = 'person'"
+    )
     wrote = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
     reviewed = (
-        f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam} WHERE r.reviewer_id = t.id"
+        f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam}"
+        f" WHERE r.reviewer_id = t.id AND x.author_id IN ({counting})"
     )
-    query = f"SELECT t.name, t.id FROM teacher t WHERE EXISTS ({wrote}) OR EXISTS ({reviewed}) ORDER BY t.id"
+    query = (
+        f"SELECT t.name, t.id FROM teacher t WHERE t.id IN ({counting}) AND (EXISTS ({wrote}) OR EXISTS ({reviewed}))"
+        " ORDER BY t.id"
+    )
     rows = session.execute(sa.text(query), {"exam": exam_id})
     return {name: int(id_) for name, id_ in rows}
 
@@ -307,13 +353,16 @@ def judges(session: Session) -> list[str]:
 Only = Sequence[int] | None  # these questions alone, by id
 
 
-def material(session: Session, exam_id: int, only: Only = None) -> Material:
-    """Questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
+def material(session: Session, exam_id: int, only: Only = None, *, thoughts: bool = False) -> Material:
+    """Questions, attempts, explanations and votes of one exam, in the order of the set's questions.
+
+    `thoughts`: with what thinking models wrote before, which nothing is decided by and which is far longer.
+    """
     info = exam(session, exam_id)
-    texts = _texts(session, exam_id, only)
+    texts = _texts(session, exam_id, only, thoughts=thoughts)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
     all_places = places(session)
-    items, taken = questions(session, exam_id, only), attempts(session, exam_id, only)
+    items, taken = questions(session, exam_id, only), attempts(session, exam_id, only, thoughts=thoughts)
     return Material(info, items, taken, texts, tuple(name for name in all_places if name in voices), all_places)
 
 
@@ -363,36 +412,76 @@ def _item(q: t.Question) -> Item:
     )
 
 
-def attempts(session: Session, exam_id: int, only: Only = None) -> tuple[Response, ...]:
+def attempts(session: Session, exam_id: int, only: Only = None, *, thoughts: bool = False) -> tuple[Response, ...]:
     """The exam's attempts, in the order of its questions."""
     query = (
         select(t.Attempt)
+        .options(sa.orm.defer(t.Attempt.thought))  # type: ignore[arg-type]
         .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
         .where(_asked(exam_id, only))
         .order_by(col(t.Question.position), col(t.Attempt.sample))
     )
+    rows = session.exec(query).all()
+    thought = attempt_thoughts(session, [identity(a) for a in rows]) if thoughts else {}
     return tuple(
-        Response(identity(a), a.uid, a.question_id, a.sample, a.text, a.answer, a.outcome, a.our_answer, a.our_outcome)
-        for a in session.exec(query).all()
+        Response(
+            id=identity(a),
+            uid=a.uid,
+            question_id=a.question_id,
+            sample=a.sample,
+            text=a.text,
+            answer=a.answer,
+            outcome=a.outcome,
+            our_answer=a.our_answer,
+            our_outcome=a.our_outcome,
+            finish=a.finish,
+            tokens_out=a.tokens_out,
+            thought=thought.get(identity(a)),
+        )
+        for a in rows
     )
 
 
+def attempt_thoughts(session: Session, ids: Sequence[int]) -> dict[int, str]:
+    """What a thinking student wrote before its responses, by attempt; those without a thought are absent."""
+    return _thoughts(session, t.Attempt, ids)
+
+
+def _thoughts(
+    session: Session, table: type[t.Attempt | t.Explanation | t.Review], ids: Sequence[int], at_once: int = 500
+) -> dict[int, str]:
+    query = sa.select(col(table.id), col(table.thought)).where(col(table.thought).is_not(None))
+    blocks = (ids[start : start + at_once] for start in range(0, len(ids), at_once))
+    return {id_: thought for block in blocks for id_, thought in session.execute(query.where(col(table.id).in_(block)))}
+
+
 def _of_exam(exam_id: int, only: Only = None) -> sa.ColumnElement[bool]:
-    """Explanations of the exam: rationales of its questions, feedback on its attempts."""
+    """Explanations that count in the exam: rationales of its questions, feedback on its attempts."""
     questions = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
     attempts = sa.select(col(t.Attempt.id)).where(_asked(exam_id, only))
     rationale = (col(t.Explanation.kind) == "rationale") & col(t.Explanation.question_id).in_(questions)
-    return rationale | col(t.Explanation.attempt_id).in_(attempts)
+    return (rationale | col(t.Explanation.attempt_id).in_(attempts)) & _counts(t.Explanation.author_id, exam_id)
 
 
-def _texts(session: Session, exam_id: int, only: Only) -> tuple[Text, ...]:
-    votes = _votes(session, exam_id, only)
+def _counts(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
+    """Whether what this teacher wrote counts in the exam: its committee named it, or it is a person."""
+    named = sa.select(col(t.CommitteeMember.teacher_id)).where(col(t.CommitteeMember.exam_id) == exam_id)
+    people = sa.select(col(t.Teacher.id)).where(col(t.Teacher.kind) == "person")
+    # A bare column would have SQLite begin with all that a teacher ever wrote, by its index.
+    return (col(teacher_id) + 0).in_(named.union_all(people))
+
+
+def _texts(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> tuple[Text, ...]:
+    votes = _votes(session, exam_id, only, thoughts=thoughts)
     query = (
         select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
+        .options(sa.orm.defer(t.Explanation.thought))  # type: ignore[arg-type]
         .join(t.Teacher, col(t.Explanation.author_id) == t.Teacher.id)
         .where(_of_exam(exam_id, only))
         .order_by(col(t.Explanation.question_id), col(t.Explanation.author_id), col(t.Explanation.id))
     )
+    rows = session.exec(query).all()
+    thought = _thoughts(session, t.Explanation, [identity(row[0]) for row in rows]) if thoughts else {}
     return tuple(
         Text(
             id=identity(x),
@@ -407,22 +496,27 @@ def _texts(session: Session, exam_id: int, only: Only) -> tuple[Text, ...]:
             text=x.text,
             repairs_id=x.repairs_id,
             votes=tuple(votes[identity(x)]),
+            thought=thought.get(identity(x)),
         )
-        for x, name, kind, simulated in session.exec(query).all()
+        for x, name, kind, simulated in rows
     )
 
 
-def _votes(session: Session, exam_id: int, only: Only) -> dict[int, list[Vote]]:
+def _votes(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> dict[int, list[Vote]]:
     query = (
         select(t.Review, t.Teacher.name)
+        .options(sa.orm.defer(t.Review.thought))  # type: ignore[arg-type]
         .join(t.Teacher, col(t.Review.reviewer_id) == t.Teacher.id)
         .join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
-        .where(_of_exam(exam_id, only))
+        .where(_of_exam(exam_id, only), _counts(t.Review.reviewer_id, exam_id))
         .order_by(col(t.Review.reviewer_id), col(t.Review.sample))
     )
+    rows = session.exec(query).all()
+    thought = _thoughts(session, t.Review, [identity(r) for r, _ in rows]) if thoughts else {}
     votes: dict[int, list[Vote]] = defaultdict(list)
-    for r, reviewer in session.exec(query).all():
-        votes[r.explanation_id].append(Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text))
+    for r, reviewer in rows:
+        vote = Vote(reviewer, r.score, r.status, r.raw_score, r.saw_gold, r.text, thought.get(identity(r)))
+        votes[r.explanation_id].append(vote)
     return votes
 
 
@@ -432,7 +526,7 @@ def votes_given(session: Session, exam_id: int) -> Iterator[tuple[int, str, int 
         sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
         .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
         .join(t.Explanation, col(t.Review.explanation_id) == col(t.Explanation.id))
-        .where(_of_exam(exam_id))
+        .where(_of_exam(exam_id), _counts(t.Review.reviewer_id, exam_id))
         .order_by(col(t.Review.explanation_id))
     )
     return (tuple(row) for row in session.execute(query))
@@ -466,11 +560,12 @@ def judgements_settled(session: Session, exam_id: int) -> list[JudgementRow]:
 
 
 def _on_exam(exam_id: int) -> sa.ColumnElement[bool]:
-    """Whether a judgement, one that was found already, is on the exam: a look at one question of it."""
+    """Whether a judgement, one that was found already, is on what counts in the exam: a look at one question of it."""
     taken = sa.orm.aliased(t.Attempt)
     about = sa.func.coalesce(t.Explanation.question_id, t.Attempt.question_id, t.Judgement.question_id)
     on = sa.func.coalesce(t.Explanation.attempt_id, t.Judgement.attempt_id, taken.id)
-    return sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
+    asked = sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
+    return asked & (col(t.Judgement.explanation_id).is_(None) | _counts(t.Explanation.author_id, exam_id))
 
 
 def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them: bool = False) -> list[JudgementRow]:

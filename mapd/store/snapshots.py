@@ -50,6 +50,7 @@ class _Manifest(_Shape):
     judgements: list[dict[str, Any]]
     teachers: dict[str, dict[str, Any]]
     lines_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    narrowed_to: list[str] = []
 
 
 class _Question(_Shape):

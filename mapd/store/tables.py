@@ -127,6 +127,8 @@ class Student(Travelling, table=True):
     name: str = Field(unique=True)
     base: str
     revision: str | None = None  # of a base on the hub: the commit, the same from its first use on
+    template: str | None = None  # "plain": ours, for a base model that brings no chat template
+    shots: int = 0  # worked examples in front of each question, of a base model
     parent_id: int | None = Field(default=None, foreign_key="student.id")
     snapshot_sha256: str | None = None  # by name, not by key: snapshot -> exam -> student must not run in a circle
     adapter: str | None = None
@@ -211,6 +213,8 @@ class Teacher(Travelling, table=True):
     sampling: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     limits: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     price: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
+    # What a key of the ledger holds as max_tokens; none of a teacher that came since it holds none (committee/plan.py)
+    keyed_max_tokens: int | None = None
     # What its server refused and takes instead, learned from its first refusal: {"max_tokens": "max_completion_tokens"}
     learned: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict), sa_column_kwargs=STAYS)
     # Further headers, by the names of the variables that hold their values: {"x-team": "MAPD_TEAM"}
@@ -237,6 +241,15 @@ class Fingerprint(Row, table=True):
     __tablename__ = "fingerprint"
     source: str = Field(unique=True)
     sha256: str
+
+
+class CommitteeMember(Travelling, table=True):
+    """A teacher whom an exam's committee named: its texts and votes count there (store/committees.py)."""
+
+    __tablename__ = "committee_member"
+    exam_id: int = Field(foreign_key="exam.id")
+    teacher_id: int = Field(foreign_key="teacher.id", index=True)
+    __table_args__ = (sa.UniqueConstraint("exam_id", "teacher_id"),)
 
 
 class Prompt(Table, table=True):
@@ -430,6 +443,7 @@ class Worker(Row, table=True):
 class Call(Travelling, table=True):
     """The ledger: one row a try. At most one try of a key is ok; `reply` is what came back, word for word.
 
+    `thought` is the part of the reply that was split off its text, and what its endpoint gave apart from it.
     `exam_id` is the exam that the call was made, and paid, for. A reply that came with an archive answers no call here.
     """
 
@@ -443,7 +457,7 @@ class Call(Travelling, table=True):
     exam_id: int | None = Field(default=None, foreign_key="exam.id", index=True)
     model: str
     reply: str = ""
-    thought: str | None = None  # what its endpoint gave apart from the reply
+    thought: str | None = None
     error: str | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None

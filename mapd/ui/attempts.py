@@ -5,17 +5,20 @@
 Foreign text is escaped here; a fold is the browser's own <details> and opens without a rerun.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from mapd import prompts
-from mapd.answers.grading import name_limit
+from mapd.answers.grading import read_answer
+from mapd.answers.limits import name_limit
+from mapd.characters import visible
+from mapd.store import db, queries
 from mapd.store.queries import Item, Response
-from mapd.ui import figures, look, rows
+from mapd.ui import current, figures, look, rows
 from mapd.ui.rows import Column
-from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line
+from mapd.ui.text import escape, foreign_html, foreign_line_html, gold_html, one_line, thought_html
 from mapd.ui.text import found as hits
 
 PAGE = rows.PAGE
@@ -43,7 +46,13 @@ class Shown:
 
 def answer(word: str, question: Item, response: Response) -> Answer:
     """A response as it was recorded."""
-    return Answer(word, response, chip(response.outcome, response.answer and question.show(response.answer)))
+    read = chip(response.outcome, response.answer and question.show(response.answer))
+    return Answer(word, response, read + cut_off(response))
+
+
+def cut_off(response: Response) -> str:
+    """HTML: that a response ran into its exam's max_tokens, where it did."""
+    return look.chip("cut_off") if response.is_cut_off else ""
 
 
 def chip(outcome: str, answer: str | None, word: str | None = None) -> str:
@@ -87,8 +96,12 @@ def draw(
     of, names = columns(words), chosen or [*FIRST, *words]
     if not any(one.question.family for one in shown):
         names = [name for name in names if name != "family"]
+    with db.reading(current.engine()) as session:
+        thoughts = queries.attempt_thoughts(session, [a.response.id for one in shown for a in one.answers])
     with rows.table("attempts", of, names, links=judge):
-        bodies = [rows.folded(of, names, _cells(one, words, judge, found), _fold(one, found)) for one in shown]
+        bodies = [
+            rows.folded(of, names, _cells(one, words, judge, found), _fold(one, found, thoughts)) for one in shown
+        ]
         if not judge:
             st.html("".join(bodies))
             return
@@ -123,7 +136,7 @@ def _cells(shown: Shown, words: Sequence[str], both: bool, found: str) -> dict[s
     return {name: (inside, title if name == "no" else "") for name, inside in cells.items()}
 
 
-def _fold(shown: Shown, found: str) -> str:
+def _fold(shown: Shown, found: str, thoughts: Mapping[int, str]) -> str:
     q = shown.question
     block = prompts.question_block(q.text, q.context, q.options)
     gold = f'<div class="mapd-note">gold {gold_html(q.show(q.gold), 200)}</div>'
@@ -134,9 +147,27 @@ def _fold(shown: Shown, found: str) -> str:
         response = one.response
         text = foreign_html(response.text, hits(response.text, found), LONGEST)
         limit = name_limit(response.text)
-        why = f'<span class="mapd-note">{limit}</span>' if limit else ""
-        parts.append(figures.titled(one.word, f"{one.chip}{why}{text}{_ours(q, response)}"))
+        note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(q, response.text)
+        thought = thought_html(thoughts.get(response.id), LONGEST)
+        parts.append(
+            figures.titled(one.word, f"{one.chip}{_length(response)}{thought}{text}{_ours(q, response)}{note}")
+        )
     return f'<div class="mapd-pair-cells">{"".join(parts)}</div>'
+
+
+def _length(response: Response) -> str:
+    """How many tokens a response took, where that is known."""
+    return "" if response.tokens_out is None else f'<span class="mapd-note">{response.tokens_out:,} tokens</span>'
+
+
+def _how_read(question: Item, response: str) -> str:
+    """How we read the answer, and why, in a fold of its own."""
+    answer = read_answer(response, question.task, question.options)
+    value = "no answer" if answer.value is None else one_line(question.show(answer.value), 80)
+    return (
+        '<details class="mapd-note"><summary>how is this read?</summary>'
+        f"{escape(value)}: {escape(visible(answer.why))}</details>"
+    )
 
 
 def _ours(question: Item, response: Response) -> str:

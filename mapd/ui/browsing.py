@@ -5,7 +5,6 @@ draw(exam_id, asked, read(exam_id, asked).rows)
 asked.params                 # the same as an address, for links and saved views
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -81,9 +80,11 @@ class Asked:
 def chosen(exam_id: int) -> Asked:
     """Draw the filters; returns what they say. What the address asks in vain is said in one line and left out."""
     with db.reading(current.engine()) as session:
-        voices, judges = _labelled(queries.voices(session, exam_id)), queries.judges(session)
+        authors, judges = queries.voices(session, exam_id), queries.judges(session)
         overlap = queries.exam(session, exam_id).wanted > 1
-        known = _known(voices, judges, reasons.offered(session))
+        own_reasons = reasons.offered(session)
+    voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}
+    known = _known(voices, judges, own_reasons)
     _refuse(known)
     defaults = DEFAULTS | {OTHERS: current.curates()}
     if address.settle("browse", exam_id, **defaults) and not address.walked():
@@ -165,15 +166,6 @@ def _refuse(known: Mapping[str, Sequence[str]]) -> None:
     address.refuse_outside("apart", 1, 4)
     for key, there, usual in COLUMNS.values():
         address.refuse_unknown_of(key, free(there), free(usual))
-
-
-def _labelled(voices: Mapping[str, int]) -> dict[str, int]:
-    """The teachers under names that a list can show, each its own. Streamlit writes what is shown into the address."""
-    lines = Counter(text.one_line(name, 60) for name in voices)
-    return {
-        line if lines[line := text.one_line(name, 60)] == 1 else f"{line} #{author}": author
-        for name, author in voices.items()
-    }
 
 
 def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> Wanted:

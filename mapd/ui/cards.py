@@ -5,7 +5,7 @@ from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.named import first_wrong
 from mapd.store.queries import Vote
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_chip
-from mapd.ui.text import escape, foreign_html, one_line
+from mapd.ui.text import escape, foreign_html, one_line, thought_html
 
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
 
@@ -57,7 +57,7 @@ def question(mistake: Mistake, *, worked: bool = True) -> str:
 
 def response(mistake: Mistake) -> str:
     """The student's response."""
-    body = foreign_html(mistake.attempt.text, max_chars=LONGEST)
+    body = thought_html(mistake.attempt.thought, LONGEST) + foreign_html(mistake.attempt.text, max_chars=LONGEST)
     return f'<div class="mapd-scroll mapd-response" tabindex="0">{body}</div>'
 
 
@@ -95,11 +95,12 @@ def votes(x: Explained, curated: Curated) -> str:
     valid = counted(x.text.votes)
     lines = "".join(f"<span>{_vote(v, v in valid, x, curated)}</span>" for v in x.text.votes)
     said = "".join(
-        f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>{foreign_html(v.text, max_chars=LONGEST)}".join(
+        f"<summary>{escape(one_line(v.reviewer, 30))}’s review</summary>"
+        f"{thought_html(v.thought, LONGEST)}{foreign_html(v.text, max_chars=LONGEST)}".join(
             ('<details class="mapd-fold">', "</details>")
         )
         for v in x.text.votes
-        if v.text
+        if v.text or v.thought
     )
     return f'<div class="mapd-checks">{labelled("reviews")}{lines}</div>{said}'
 

@@ -9,12 +9,15 @@ from mapd import committee
 from mapd.curation.curated import Curated
 from mapd.curation.reviewing import Given, Share, matrix, reviewers
 from mapd.models.prices import dollars
+from mapd.score_forms import MAX_REVIEW
+from mapd.scores import parse_score
 from mapd.store import db, ledger
+from mapd.store.queries import ExamInfo
 from mapd.ui import current, figures, look, money, text, times, working
 from mapd.ui.figures import Cell, Html
 from mapd.work import Collect
 
-OUTCOMES = ("ok", "unreadable", "cut_off", "empty", "refused", "failed")
+OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
 
 
 def counts(curated: Curated) -> None:
@@ -99,13 +102,18 @@ def _teacher(name: str, curated: Curated) -> Html:
     return Html(look.teacher_chip(text.one_line(name, 30), curated.places[name]))
 
 
-def calls(exam: str) -> None:
-    """The ledger by teacher and kind, the latest tries that gave no text, and the button that asks again."""
+def calls(exam: ExamInfo) -> None:
+    """The exam's calls by teacher and kind, the latest tries that gave no text, and the button that asks again."""
     with db.reading(current.engine()) as session:
-        told, failed = ledger.tally(session), ledger.failures(session)
+        told, failed = ledger.tally(session, exam.id), ledger.failures(session, exam.id)
+        stops = committee.stops(session, exam.uid)
     if not told:
         return
     st.subheader("Calls", anchor=False)
+    for stop in stops:
+        why = text.one_line(f"{stop.teacher} was stopped: {stop.reason}", 400)
+        cure = text.one_line(stop.cure, 300)
+        text.complain(f"{why} — {cure}")
     outcomes = [o for o in OUTCOMES if any(o in c.outcomes for c in told)]  # a column for what occurs
     costs = [c for c in told if c.tokens_out is not None or c.cost_usd is not None]
     rows = [
@@ -121,9 +129,19 @@ def calls(exam: str) -> None:
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *paid)
     st.html(figures.table(header, rows, words=2))
     if failed:
-        st.caption("The latest tries that gave no text, of all exams.")
-        ask_again(exam)
+        st.caption("The latest tries that gave no text.")
+        ask_again(exam.uid)
         st.html(figures.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6))
+
+
+def how_read() -> None:
+    """A field for a review, and the score that is read in it: for one that came out as no vote, or as another score."""
+    with st.expander("How is a score read?"):
+        review = st.text_area("A review", key="review_to_read", max_chars=MAX_REVIEW, height=120)
+        solution = st.text_area("The solution that it reviews, if you like", key="solution_to_read", height=80)
+        if review.strip():
+            parsed = parse_score(review, solution=solution)
+            st.text(f"{'no vote' if parsed.score is None else parsed.score}: {parsed.why}")
 
 
 def ask_again(exam: str) -> None:
@@ -139,6 +157,7 @@ def ask_again(exam: str) -> None:
             exam=exam,
             teachers=again.teachers,
             samples=again.samples,
+            cut_off=again.cut_off,
             concurrency=again.concurrency,
             budget=again.budget,
             unknown_price=agreed,

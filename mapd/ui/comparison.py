@@ -16,12 +16,12 @@ from mapd.ui.attempts import Shown
 from mapd.ui.figures import Cell, Html
 from mapd.ui.loaded import load_material
 
-HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "majority")
+HEADER = ("", "before", "95 %", "after", "95 %", "change", "p", "no answer", "cut off", "majority")
 FIRST = Change.FIXED
 
 
 def choose(exams: Sequence[ExamInfo]) -> tuple[str, str] | None:
-    """Draw the two choices; returns their uids. By default the newest exam, and the first one on the same questions.
+    """Draw the two choices; returns their uids. By default the newest finished exam, and the first on its questions.
 
     Streamlit's own binding would put a choice's label into the address, where an exam's name may change its meaning.
     """
@@ -51,11 +51,15 @@ def _pick(column: DeltaGenerator, key: str, names: Mapping[str, str], default: s
 
 
 def latest_pair(exams: Sequence[ExamInfo]) -> tuple[ExamInfo, ExamInfo] | None:
-    """Of exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
-    for after in exams:
-        alike = [e for e in exams if (e.question_set, e.split) == (after.question_set, after.split)]
-        if len(alike) > 1 and after is not alike[-1]:
-            return alike[-1], after
+    """Of finished exams on the same questions, the newest as after, the oldest as before. `exams`: the newest first."""
+    with db.reading(current.engine()) as session:
+        unfinished = queries.unfinished(session)
+    finished = [e for e in exams if e.id not in unfinished and e.graded_by != "import"]  # which holds mistakes alone
+    for after in finished:
+        alike = [e for e in finished if (e.question_set, e.split) == (after.question_set, after.split)]
+        others = [e for e in alike if e.student != after.student] or alike  # an exam asked again is its own student's
+        if len(alike) > 1 and after is not others[-1]:
+            return others[-1], after
     return None
 
 
@@ -88,14 +92,20 @@ def _compared(
         return results.compare(results.load(session, before), results.load(session, after))
 
 
+def warn(told: Results) -> None:
+    """Say aloud where the two exams weren't asked alike."""
+    if told.asked_otherwise:
+        text.complain(results.asked_otherwise(told))
+
+
 def table(told: Results) -> None:
     """Before and after, in all and by family."""
     rows = [_row("all", told.overall)] if len(told.by_family) > 1 else []
     rows += [_row(name.replace("_", " "), result) for name, result in told.by_family.items()]
     st.html(figures.table(HEADER, rows))
     st.caption(
-        "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · no answer: before → after · "
-        "majority: always giving the family's most common gold answer"
+        "95 %: Wilson's interval · p: McNemar's exact, of the questions that changed · "
+        "no answer, cut off: before → after · majority: always giving the family's most common gold answer"
     )
 
 
@@ -109,6 +119,7 @@ def _row(name: str, result: FamilyResult) -> tuple[Cell, ...]:
         change,
         _p(result.mcnemar_p),
         f"{before.no_answer:,} → {after.no_answer:,}",
+        f"{before.cut_off:,} → {after.cut_off:,}",
         f"{result.majority:.1%}",
     )
 

@@ -27,7 +27,7 @@ from mapd.ui import cookie, signing_in, text
 BEGINNINGS = (  # by the page's address
     ("", "Run the demo", ":material/play_circle:"),
     ("exam", "Examine a student", ":material/quiz:"),
-    ("data", "Import mistakes", ":material/upload_file:"),
+    ("data", "Bring in questions or mistakes", ":material/upload_file:"),
 )
 NAME = "person"  # session state: the name that was given in this session
 VIEWS = ("judging", "all")  # how much the sidebar shows

@@ -5,6 +5,7 @@ own_pairs(row)             # what a snapshot's own pairs hold
 """
 
 import io
+import shlex
 import zipfile
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from mapd.curation.curated import Curated, summary
 from mapd.curation.snapshots import Contents, Pair
 from mapd.store import db, queries, snapshots
 from mapd.store import tables as t
-from mapd.ui import acting, current, figures, text, times
+from mapd.ui import acting, current, figures, narrowing, text, times
 from mapd.ui.lab import describe
 
 SHORT = 12  # letters of a sha256 that are shown; the address has all of them
@@ -34,7 +35,8 @@ def make(curated: Curated) -> None:
         if acting.button("Freeze", type="primary", icon=":material/lock:", key="freeze", disabled=not counts.pairs):
             _freeze(curated, seed, every)
         st.caption(f"Policy {text.label(describe(curated.policy), 200)}")
-        current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:")
+        teachers = {narrowing.KEY: st.query_params.get_all(narrowing.KEY)}
+        current.link("pages/curate/threshold.py", "Change it", icon=":material/tune:", **teachers)
     headline.html(_headline(curated, freezing.draw(curated, seed=seed, everything=every)))
     if not counts.pairs:
         cure = "lower the threshold, or judge" if curated.has_votes else "ask reviewers for votes, or judge"
@@ -80,14 +82,16 @@ def _freeze(curated: Curated, seed: int, every: bool) -> None:
 def _in_a_terminal(curated: Curated, seed: int, every: bool) -> None:
     policy = curated.policy
     options = f"--policy {policy.name} --threshold {policy.threshold:g} --seed {seed}{' --all' if every else ''}"
+    if curated.narrowed_to:
+        options += f" --teachers {shlex.quote(','.join(curated.narrowed_to))}"
     with st.expander("The same in a terminal"):
         st.code(f"mapd curate snapshot --exam {curated.exam.uid} {options}", language=None, wrap_lines=True)
 
 
 def listed(rows: Sequence[t.Snapshot], chosen: str | None) -> None:
     """Every snapshot of the exam, the newest first, with what its own pairs hold."""
-    header = ("snapshot", "made", "by", "policy", "draw", "pairs", "mistakes", "wrong", "judgements")
-    st.html(figures.table(header, [_row(row, chosen) for row in rows], words=5))
+    header = ("snapshot", "made", "by", "policy", "teachers", "draw", "pairs", "mistakes", "wrong", "judgements")
+    st.html(figures.table(header, [_row(row, chosen) for row in rows], words=6))
     st.caption("wrong: pairs whose rationale ends in a wrong answer, as this snapshot has gold and answer")
 
 
@@ -109,11 +113,12 @@ def _row(row: t.Snapshot, chosen: str | None) -> list[figures.Cell]:
         text.one_line(row.person, 30),
     ]
     if not snapshots.is_named(row):
-        return [*made, "damaged", None, None, None, None, None]
+        return [*made, "damaged", None, None, None, None, None, None]
     m, policy = row.manifest, row.manifest["policy"]
     return [
         *made,
         f"{text.one_line(policy['name'], 40)} > {policy['threshold']:.2f}",
+        ", ".join(text.one_line(name, 30) for name in m.get("narrowed_to", ())) or "all",
         f"{m['draw']['pairs']}, seed {m['draw']['seed']}",
         own_pairs(row).pairs,
         len(own_pairs(row).mistakes),

@@ -8,14 +8,14 @@ The aggregate has the numbers of every threshold under the saved policy's condit
 again. Every widget lives in the address; one that the address doesn't name has the saved policy's value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from mapd.curation import lines, policies, standing
-from mapd.curation.curated import Curated, curate
+from mapd.curation.curated import Curated, curate, narrow
 from mapd.curation.figures import Figures
 from mapd.store import db, queries, standings
 from mapd.store.queries import JudgementRow, Material
@@ -216,10 +216,10 @@ def same_conditions(chosen: Policy, saved: Policy) -> bool:
     return _conditions(chosen.at(saved.threshold)) == _conditions(saved)
 
 
-def figures_of(exam_id: int, policy: Policy, saved: Policy) -> Figures:
-    """The exam's figures at every threshold, under this policy's conditions."""
-    if not same_conditions(policy, saved):
-        curated = curated_at(exam_id, policy)
+def figures_of(exam_id: int, policy: Policy, saved: Policy, teachers: Collection[str] = ()) -> Figures:
+    """The exam's figures at every threshold, under this policy's conditions; narrowed to `teachers` where there are."""
+    if teachers or not same_conditions(policy, saved):
+        curated = narrow(curated_at(exam_id, policy), teachers)
         with db.reading(current.engine()) as session:
             return standing.figures_of(curated, standing.authors_of(session))
     with db.reading(current.engine()) as session:
@@ -262,10 +262,19 @@ def has_gold(exam_id: int) -> bool:
         return lines.has(session, exam_id)[1]
 
 
-def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen: Policy, *, gold: bool) -> str:
+def numbers(
+    exam_id: int,
+    before: Figures,
+    saved: Policy,
+    after: Figures,
+    chosen: Policy,
+    *,
+    gold: bool,
+    teachers: Collection[str] = (),
+) -> str:
     """HTML: the counts under the policy chosen beside those under the one in use, which lead to their rows.
 
-    Without `gold` answers nobody knows what is wrong.
+    Without `gold` answers nobody knows what is wrong. Narrowed to `teachers`, those of one teacher lead to rows.
     """
     with db.reading(current.engine()) as session:
         voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
@@ -274,7 +283,8 @@ def numbers(exam_id: int, before: Figures, saved: Policy, after: Figures, chosen
     def counted(label: str, figure: str, **asked: str) -> tuple[figures.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((after, chosen), (before, saved)))
         change = f"{new - old:+,}".replace("-", "−") if new != old else None
-        return label, new, figures.linked(old, current.address("browse", **asked, **overlap)) if asked else old, change
+        leads = asked and (not teachers or "teacher" in asked)  # browse shows one teacher's texts, or everybody's
+        return label, new, figures.linked(old, current.address("browse", **asked, **overlap)) if leads else old, change
 
     counts = [counted("rationales accepted", "accepted", verdict="accepted")]
     for name, author in voices.items():

@@ -48,7 +48,8 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
     """
     asked = sorted(set(questions))
     with db.reading(engine()) as session:
-        material, judgements = queries.material(session, exam_id, asked), queries.judgements(session, exam_id, asked)
+        material = queries.material(session, exam_id, asked, thoughts=True)
+        judgements = queries.judgements(session, exam_id, asked)
         held = session.get_one(t.StandingExam, exam_id)
         offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
         policy = policy or policies.exam_policy(session, material.exam)
@@ -102,7 +103,8 @@ def _last(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG
 
 def load_material(session: Session, exam_id: int) -> Material:
     """The exam's texts and votes, read again only where one came in, or something was deleted or renamed, since."""
-    counts = [session.exec(select(func.max(col(table.id)))).one() for table in (t.Attempt, t.Explanation, t.Review)]
+    tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
+    counts = [session.exec(select(func.max(col(table.id)))).one() for table in tables]
     counts.append(queries.edition(session))
     return _material(exam_id, str(engine().url), tuple(counts), session)
 

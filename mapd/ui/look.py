@@ -39,6 +39,7 @@ LOOKS: Mapping[str, Look] = {
     "correct": Look("right", "=", ":material/check:", GREEN),
     "incorrect": Look("wrong", "≠", ":material/close:", VERMILLION),
     "no_answer": Look("no answer", "∅", ":material/block:", GREY),
+    "cut_off": Look("cut off", "✂", ":material/content_cut:", AMBER),  # before its answer, or behind it
     # a check
     "holds": Look("holds", "✓", ":material/check:", GREEN),
     "fails": Look("fails", "✗", ":material/close:", VERMILLION),

@@ -4,9 +4,11 @@ moves.by_threshold(exam_id, PAPER.at(3.5), PAPER, …)   # one index of the aggr
 moves.by_conditions(exam_id, STRICT, PAPER)            # every text decided twice
 """
 
+from collections.abc import Collection
+
 import streamlit as st
 
-from mapd.curation.curated import changed
+from mapd.curation.curated import changed, narrow
 from mapd.store import db, listing
 from mapd.store.listing import Wanted
 from mapd.ui import address, current, lab, rows, turning
@@ -44,9 +46,9 @@ def by_threshold(exam_id: int, chosen: Policy, saved: Policy, **params: object) 
     turning.links(PAGE, found, before, of, **params)
 
 
-def by_conditions(exam_id: int, chosen: Policy, saved: Policy) -> None:
-    """What is decided otherwise, where the two differ in more than the threshold."""
-    before, after = lab.curated_at(exam_id, saved), lab.curated_at(exam_id, chosen)
+def by_conditions(exam_id: int, chosen: Policy, saved: Policy, teachers: Collection[str] = ()) -> None:
+    """What is decided otherwise, where the two differ in more than the threshold, or of some `teachers` alone."""
+    before, after = (narrow(lab.curated_at(exam_id, policy), teachers) for policy in (saved, chosen))
     address.settle("changes", exam_id, change=None, page=1)
     moved = changed(before, after)
     groups = {

@@ -48,10 +48,13 @@ def welcome() -> None:
     st.html(f'<ol class="mapd-loop">{"".join(steps)}</ol>')
     starting.demo(opened=True)
     with st.container(border=True):
-        st.markdown("**Or bring your own**: a student's exam, or mistakes with their explanations as files.")
+        st.markdown("**Or bring your own**: questions to examine a student on, or mistakes with their explanations.")
         with st.container(horizontal=True):
+            current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
             current.link("pages/loop/exam.py", "Examine a student", icon=":material/quiz:")
-            current.link("pages/loop/data.py", "Import the authors' files", icon=":material/upload_file:")
+            current.link(
+                "pages/loop/data.py", "Import the authors' files", icon=":material/upload_file:", way="authors"
+            )
 
 
 def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
@@ -63,7 +66,8 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
         if row is None:
             return None, len(found)
         own, policy = frozen.own_pairs(row), row.manifest["policy"]
-        newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes)
+        teachers = tuple(row.manifest.get("narrowed_to", ()))
+        newest = Frozen(row.sha256, own.pairs, row.created_at, policy, row.sha256 in taught, own.mistakes, teachers)
         return newest, len(found)
 
 

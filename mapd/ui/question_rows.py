@@ -66,4 +66,5 @@ def _chip(question: Item, response: Response, bad: bool, wrong: bool, people: Ru
         return attempts.chip("nothing", answer, word="taken out")
     if not wrong:
         return attempts.chip(Outcome.CORRECT, answer)
-    return attempts.chip(Outcome.INCORRECT if response.outcome == Outcome.CORRECT else response.outcome, answer)
+    outcome = Outcome.INCORRECT if response.outcome == Outcome.CORRECT else response.outcome
+    return attempts.chip(outcome, answer) + attempts.cut_off(response)

@@ -19,10 +19,10 @@ from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.questions.options import lettered
 from mapd.store import listing
-from mapd.store.queries import Item, Text
+from mapd.store.queries import Item, Response, Text
 from mapd.ui import current
 from mapd.ui.look import LOOKS, chip, score_dots, teacher_colours, word_of
-from mapd.ui.text import Mark, escape, foreign_html, foreign_line_html, found, gold_html, one_line
+from mapd.ui.text import Mark, escape, foreign_html, foreign_line_html, found, gold_html, one_line, thought_html
 from mapd.verdicts import Act, Check, Ruling, Verdict
 
 STYLE = Path(__file__).parent / "curate.css"
@@ -237,17 +237,25 @@ def text_fold(mistake: Mistake, x: Explained, words: str = "") -> str:
     marks = [Mark(e.start, e.end, "false step") for e in x.checks.equations if not e.true]
     checks = [f"{_sign(s.value)} {word}: {LOOKS[s.value].word}" for word, s in _states(x)]
     checks += [x.checks.limit] if x.checks.limit else []
-    question, student = _question(mistake), mistake.attempt.text
+    question = _question(mistake)
     facts = {
         "question": foreign_html(question, found(question, words), LONGEST),
         "votes": "<br>".join(_votes(x)) or "none",
         "committee": f"{LOOKS[x.committee.verdict.value].word}: {escape(x.committee.why)}",
         "people": said(x.people, mistake.question),
         "checks": "<br>".join(checks),
-        "student": foreign_html(student, found(student, words), LONGEST),
+        "student": _student(mistake.attempt, words),
     }
     whole = foreign_html(x.text.text, marks + found(x.text.text, words), LONGEST)
-    return f'<div class="mapd-whole">{whole}</div>{_facts(facts)}'
+    thought = thought_html(x.text.thought, LONGEST)
+    return f'<div class="mapd-whole">{thought}{whole}</div>{_facts(facts)}'
+
+
+def _student(response: Response, words: str) -> str:
+    """The student's response, with its thought and that it was cut off."""
+    cut = chip("cut_off") if response.is_cut_off else ""
+    text = foreign_html(response.text, found(response.text, words), LONGEST)
+    return f"{cut}{thought_html(response.thought, LONGEST)}{text}"
 
 
 def _states(x: Explained) -> list[tuple[str, State]]:
@@ -265,6 +273,7 @@ def _votes(x: Explained) -> list[str]:
         f"{escape(one_line(v.reviewer, 60))} {score_dots(v.score)}"
         + (f" ({escape(v.status)})" if v.score is None else "")
         + ("" if v.saw_gold else " without sight of the gold")
+        + thought_html(v.thought, LONGEST)
         + (foreign_html(v.text, max_chars=LONGEST) if v.text else "")
         for v in x.text.votes
     ]
@@ -329,10 +338,10 @@ def mistake_fold(mistake: Mistake, colours: Mapping[str, str], words: str = "") 
         for x in texts:
             said = f"{_author(x.text, colours)}{_verdict(x)}{foreign_line_html(x.text.text, 300, words)}"
             lines += f'<div class="mapd-line-of">{said}</div>'
-    question, student = _question(mistake), mistake.attempt.text
+    question = _question(mistake)
     facts = {
         "question": foreign_html(question, found(question, words), LONGEST),
         "gold": gold_html(mistake.shown_gold, 200),
-        "student": foreign_html(student, found(student, words), LONGEST),
+        "student": _student(mistake.attempt, words),
     }
     return f'{_facts(facts)}<div class="mapd-lines">{lines or "nobody has explained it"}</div>'

@@ -4,16 +4,17 @@ from enum import StrEnum
 
 import streamlit as st
 
-from mapd import prompts, results
+from mapd import prompts, results, students, work
 from mapd.answers.grading import Outcome
 from mapd.results import Sat, Score
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.store.queries import Material
-from mapd.ui import address, attempts, current, figures, look, text
+from mapd.ui import address, attempts, current, figures, look, starting, text, working
 from mapd.ui.attempts import Shown
 from mapd.ui.figures import Cell, Html
 from mapd.ui.loaded import load_material
+from mapd.ui.starting import MOST_TOKENS
 
 
 def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
@@ -38,9 +39,46 @@ def standing(sat: Sat, material: Material) -> None:
                 *([(len(outcomes), "answers")] if len(outcomes) > done else []),
                 *((counts[outcome], look.LOOKS[outcome.value].word) for outcome in Outcome),
                 (len(outcomes) - counts[Outcome.CORRECT], "mistakes, as recorded"),
+                *([(cut_off, look.LOOKS["cut_off"].word)] if (cut_off := _count_cut_off(material)) else []),
             ]
         )
     )
+
+
+def _count_cut_off(material: Material) -> int:
+    return sum(a.is_cut_off for a in material.attempts)
+
+
+def ask_again(material: Material) -> None:
+    """Where answers were cut off: what that means, and the button that asks them again with more tokens."""
+    count, info = _count_cut_off(material), material.exam
+    if not count or working.is_active("exam"):
+        return
+    with db.reading(current.engine()) as session:
+        row = session.get_one(t.Exam, info.id)
+        can_be_asked = students.is_here(students.get(session, row.student_id), current.settings().home)
+    longest = row.decoding.get("max_tokens")
+    where = f" at {longest:,} tokens" if isinstance(longest, int) else ""
+    whose = "answers were" if count != 1 else "answer was"
+    st.caption(
+        f"{count:,} {whose} cut off{where}: without the answer line they count as no answer, and teachers aren’t asked "
+        "about them."
+    )
+    if not can_be_asked or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
+        return
+    with st.expander(f"Ask the {count:,} cut-off answers again, with more tokens"):
+        most = min(work.MORE * longest, MOST_TOKENS)
+        tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, most, key="again_tokens")
+        purpose = starting.purpose("again_purpose") if info.split == "test" else None
+        if info.split == "test" and purpose is None:
+            return
+        st.caption("It becomes an exam of its own, which takes over the answers that are whole.")
+        working.offer(lambda: _again(info.uid, int(tokens), purpose), "Ask again", "exam_again")
+
+
+def _again(exam: str, tokens: int, purpose: str | None) -> work.Exam:
+    with db.reading(current.engine()) as session:
+        return work.again(session, exam, tokens).model_copy(update={"open_test": purpose})
 
 
 def by_family(sat: Sat) -> None:
@@ -51,8 +89,9 @@ def by_family(sat: Sat) -> None:
     families = dict.fromkeys(a.family for a in sat.answered.values())
     groups = {"all": list(sat.answered.values())} if len(families) > 1 else {}
     groups |= {name: [a for a in sat.answered.values() if a.family == name] for name in families}
-    rows = [_row(name, results.score(a.outcome for a in group)) for name, group in groups.items()]
-    st.html(figures.table(("family", "questions", "right", "accuracy", "95 %", "no answer"), rows))
+    rows = [_row(name, results.score(group)) for name, group in groups.items()]
+    header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
+    st.html(figures.table(header, rows))
 
 
 def _row(name: str, score: Score) -> tuple[Cell, ...]:
@@ -63,6 +102,7 @@ def _row(name: str, score: Score) -> tuple[Cell, ...]:
         Html(f"<b>{score.accuracy:.1%}</b>"),
         f"{score.low:.1%} – {score.high:.1%}",
         score.no_answer,
+        score.cut_off,
     )
 
 
@@ -93,6 +133,7 @@ class Show(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     NO_ANSWER = "no answer"
+    CUT_OFF = "cut off"
 
 
 OUTCOMES = {Show.RIGHT: "correct", Show.WRONG: "incorrect", Show.NO_ANSWER: "no_answer"}
@@ -113,8 +154,9 @@ def listed(material: Material) -> None:
         on_change=address.first_page,
         args=("page",),
     )
-    outcome = OUTCOMES.get(Show(wanted or Show.ALL))
-    found = [a for a in material.attempts if outcome in (None, a.outcome)]
+    show = Show(wanted or Show.ALL)
+    outcome = OUTCOMES.get(show)
+    found = [a for a in material.attempts if (a.is_cut_off if show is Show.CUT_OFF else outcome in (None, a.outcome))]
     if not found:
         st.caption("No attempt is among these.")
         return

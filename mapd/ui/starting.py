@@ -1,6 +1,8 @@
 """The forms that start work: each says what it will do, and how long it may take, before its button is pressed."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import streamlit as st
 from sqlmodel import col, func, select
@@ -14,35 +16,72 @@ from mapd.store import tables as t
 from mapd.ui import acting, current, money, text, times, working
 from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
 
+MOST_TOKENS = 100_000  # of an answer
 SPLITS = {  # what each is for
     "train": "train: its mistakes are taught",
     "dev": "dev: students are compared on it",
     "test": "test: sealed, each opening is counted",
 }
 
+CUT = "A longer explanation loses its end, and a pair whose prompt alone is longer is left out; both are counted."
+
 
 def exam(*, opened: bool) -> None:
-    """A student, a question set, a split."""
-    with st.expander("Examine a student", expanded=opened):
+    """A student, a question set (of the address, where it names one), a split."""
+    asked = st.query_params.get("questions")
+    with st.expander("Examine a student", expanded=opened or asked is not None):
         names, sets = _students(), _question_sets()
         if not names or not sets:
             _needs(names, sets)
             return
         left, middle, right = st.columns(3)
         student = left.selectbox("Student", names, format_func=text.one_line, key="exam_student")
-        chosen = middle.selectbox("Questions", list(sets), format_func=text.one_line, key="exam_questions")
+        place = list(sets).index(asked) if asked in sets else 0
+        chosen = middle.selectbox("Questions", list(sets), place, format_func=text.one_line, key="exam_questions")
         split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
-        purpose = None
-        if split == "test":
-            purpose = st.text_input("What is the test split opened for?", key="exam_purpose").strip() or None
-            if purpose is None:
-                st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
-                return
+        with db.reading(current.engine()) as session:
+            if (prompting := students.prompting(students.get(session, student))) is not None:
+                st.caption(f"{text.one_line(student, 40)} has {prompting}.")
+        how = _asked_how()
+        opening = purpose("exam_purpose") if split == "test" else None
+        if split == "test" and opening is None:
+            return
         working.offer(
-            lambda: Exam(student=student, questions=chosen, split=split, open_test=purpose),
+            lambda: Exam(student=student, questions=chosen, split=split, open_test=opening, **how),
             "Start the exam",
             "start_exam",
         )
+
+
+def _asked_how() -> dict[str, Any]:
+    """How long an answer may be, how it is drawn, and how many there are to a question."""
+    places = st.columns(5)
+    tokens = places[0].number_input(
+        "Tokens of an answer",
+        1,
+        MOST_TOKENS,
+        None,
+        placeholder="as its task needs",
+        key="exam_tokens",
+        help="A longer answer is cut off. Empty, it is as long as the task needs, and far longer where the student "
+        "thinks before it answers.",
+    )
+    temperature = places[1].number_input("Temperature", 0.0, 2.0, 0.0, 0.1, key="exam_temperature", help="0 is greedy.")
+    is_greedy = temperature == 0
+    top_p = places[2].number_input("Top p", 0.01, 1.0, 1.0, 0.05, key="exam_top_p", disabled=is_greedy)
+    samples = places[3].number_input("Samples", 1, 100, 1, key="exam_samples", disabled=is_greedy)
+    seed = places[4].number_input("Seed", 0, 2**31 - 1, 0, key="exam_seed", disabled=is_greedy)
+    longest = None if tokens is None else int(tokens)
+    drawn = {} if is_greedy else {"top_p": float(top_p), "samples": int(samples), "seed": int(seed)}
+    return {"max_tokens": longest, "temperature": float(temperature)} | drawn
+
+
+def purpose(key: str) -> str | None:
+    """Return what the sealed test split is opened for; None where that is still to be said."""
+    said = st.text_input("What is the test split opened for?", key=key).strip() or None
+    if said is None:
+        st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
+    return said
 
 
 def _students() -> list[str]:
@@ -79,8 +118,8 @@ def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
         st.caption("A student of your own, in a terminal:")
         st.code("mapd students add NAME --path FOLDER", language=None)
     if not sets:
-        st.markdown("**No questions yet.** Add a file of them in a terminal, or run the demo from the overview.")
-        st.code("mapd questions add NAME FILE", language=None)
+        st.markdown("**No questions yet.** Add a file of them, or run the demo from the overview.")
+        current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
 
 
 def collect(curated: Curated, *, opened: bool) -> None:
@@ -102,9 +141,9 @@ def collect(curated: Curated, *, opened: bool) -> None:
         if not names:
             st.caption("Choose at least one teacher; with one alone nothing is reviewed.")
             return
-        exam, asked = curated.exam.uid, tuple(names)
+        exam, asked, cut_off = curated.exam.uid, tuple(names), _sends_cut_off(curated)
         with db.reading(current.engine()) as session:
-            estimate = committee.estimate(session, exam, asked, samples)
+            estimate = committee.estimate(session, exam, asked, samples, cut_off=cut_off)
         money.show(estimate)
         if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
             working.offer(
@@ -112,6 +151,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
                     exam=exam,
                     teachers=asked,
                     samples=samples,
+                    cut_off=cut_off,
                     concurrency=at_once,
                     budget=budget,
                     unknown_price=agreed,
@@ -121,22 +161,49 @@ def collect(curated: Curated, *, opened: bool) -> None:
             )
 
 
+def _sends_cut_off(curated: Curated) -> bool:
+    """Whether responses that were cut off are sent, too; asked only where there are some."""
+    count = sum(m.attempt.is_cut_off for m in curated.mistakes)
+    if not count:
+        return False
+    return st.checkbox(
+        f"Send the {count:,} cut-off attempts, too",
+        key="collect_cut_off",
+        help="They ran into the exam's longest answer, so they may be no mistakes. The exam page asks them again with "
+        "more tokens.",
+    )
+
+
 def finetune(*, opened: bool) -> None:
     """A frozen snapshot, and what the student is taught with."""
     with st.expander("Teach a student", expanded=opened):
         with db.reading(current.engine()) as session:
             rows = queries.snapshots(session)
             frozen = {s.sha256: f"{s.sha256[:12]} · {s.pairs:,} pairs · {times.moment(s.created_at)}" for s in rows}
+            sitters = {s.sha256: queries.exam(session, s.exam_id).student for s in rows}
         if not frozen:
             st.markdown("**No snapshot yet.** A student is taught from a frozen curated set.")
             current.link("pages/curate/snapshots.py", "Freeze one", icon=":material/inventory_2:")
+            return
+        names = _students()
+        if not names:
+            st.caption("No student can be taught here yet: add one on the exam page, or with `mapd students add`.")
             return
         left, middle, right = st.columns((3, 2, 1))
         asked = st.query_params.get("snapshot")
         place = list(frozen).index(asked) if asked in frozen else 0
         sha = left.selectbox("Snapshot", list(frozen), place, format_func=frozen.__getitem__, key="finetune_snapshot")
-        alpha = middle.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
+        sitter = names.index(sitters[sha]) if sitters[sha] in names else 0
+        student = middle.selectbox(
+            "Student", names, sitter, format_func=text.one_line, key=f"finetune_student_{sha[:12]}"
+        )
         seed = right.number_input("Seed", 0, 2**31 - 1, DEFAULT.seed, key="finetune_seed")
+        alpha_, rank_, length_ = st.columns(3)
+        alpha = alpha_.slider("α, the weight of feedback", 0.0, 1.0, DEFAULT.alpha, 0.05, key="finetune_alpha")
+        rank = rank_.number_input("Rank of the adapter", 1, 1024, DEFAULT.rank, key="finetune_rank")
+        length = length_.number_input(
+            "Tokens a dialogue", 16, 1_000_000, DEFAULT.max_length, 64, key="finetune_length", help=CUT
+        )
         epochs_, rate_, batch_ = st.columns(3)
         epochs = epochs_.number_input("Epochs", 1, 1000, DEFAULT.epochs, key="finetune_epochs")
         rate = rate_.number_input(
@@ -146,7 +213,10 @@ def finetune(*, opened: bool) -> None:
         working.offer(
             lambda: Finetune(
                 snapshot=sha,
+                student=student,
                 alpha=float(alpha),
+                rank=int(rank),
+                max_length=int(length),
                 seed=int(seed),
                 epochs=int(epochs),
                 learning_rate=float(rate),
@@ -163,6 +233,8 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
         rows = students.listed(session)
         names = {row.id: row.name for row in rows}
     sat = {(e.student, e.question_set, e.split) for e in exams}
+    with db.reading(current.engine()) as session:
+        how = {e.id: session.get_one(t.Exam, e.id) for e in exams if e.split == "dev"}
     for row in rows:
         parent = names.get(row.parent_id)
         for before in [e for e in exams if e.student == parent and e.split == "dev"][:1]:
@@ -174,8 +246,8 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
                     f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
                     f"{text.escape(text.one_line(before.student, 60))} sat before."
                 )
-                again = Exam(student=row.name, questions=before.question_set, split=before.split)
-                working.offer(lambda work=again: work, "Examine it again", f"again_{row.uid}")  # type: ignore[misc]
+                again = partial(Exam.like, how[before.id], questions=before.question_set, student=row.name)
+                working.offer(again, "Examine it again", f"again_{row.uid}")
 
 
 def demo(*, opened: bool) -> None:

@@ -226,7 +226,7 @@ def _family(material: queries.Material, uid: str) -> str | None:
 
 
 def _newest_comparison(exam: ExamInfo) -> Results | None:
-    """The newest two exams on held-out questions of this exam's set."""
+    """The newest two finished exams on held-out questions of this exam's set."""
     alike = [e for e in comparison.exams() if e.question_set == exam.question_set and e.split != exam.split]
     pair = comparison.latest_pair(alike)
     if pair is None:

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,8 @@ from mapd.models.weights import PACKAGED
 from mapd.people import Person, Right, require
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.teachers import KEY_VARIABLES, KINDS, LONGEST_NAME, LONGEST_REPLY, Tested
+from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
+from mapd.teachers import KINDS, LONGEST_NAME, Tested
 from mapd.ui import acting, current, figures, look, text
 from mapd.ui.figures import Cell, Html
 
@@ -90,6 +91,8 @@ def _set_up(row: t.Teacher) -> str:
             ("sampling", text.one_line(_listed(row.sampling), 200) or None),
             ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
             ("price", teachers.price_in_words(row)),
+            *([("headers", text.one_line(_listed(row.headers), 200))] if row.headers else []),
+            *([("its server", text.one_line("; ".join(teachers.notes(row)), 300))] if row.learned else []),
         ]
     )
 
@@ -109,7 +112,8 @@ def _key(row: t.Teacher) -> Cell:
 
 
 def _listed(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if value is not None)
+    words = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    return ", ".join(f"{key.replace('_', ' ')} {words[key]}" for key, value in settings.items() if value is not None)
 
 
 def _limits(row: t.Teacher) -> str:
@@ -123,6 +127,8 @@ def _buttons(row: t.Teacher) -> None:
         with st.spinner("Asking …", width="content"):
             tested = answered(row.name, by=current.acting_person())
         st.session_state[f"tested_{row.uid}"] = tested
+    if row.kind in KEY_VARIABLES:
+        _change(row)
     if row.disabled and (row.origin is not None or row.key_env is not None):
         _enable(row)
         return
@@ -132,6 +138,34 @@ def _buttons(row: t.Teacher) -> None:
         with db.writing(current.engine()) as session:
             turn(session, row.name, by=current.acting_person())
         st.rerun()
+
+
+def _change(row: t.Teacher) -> None:
+    """Change how much the teacher is asked, and how long its replies may be; it stays the same teacher."""
+    with st.popover("Change", icon=":material/tune:", type="tertiary", key=f"change_{row.uid}"):
+        limits = Limits(**row.limits)
+        longest = st.number_input(
+            "Max tokens", 1, 100_000, row.sampling.get("max_tokens", LONGEST_REPLY), key=f"longest_of_{row.uid}"
+        )
+        at_once = st.number_input("Calls at once", 1, 1024, limits.concurrency, key=f"at_once_of_{row.uid}")
+        minute = st.number_input(
+            "Calls a minute", 0.1, 1e6, limits.per_minute, 1.0, "%g", placeholder="no limit", key=f"minute_of_{row.uid}"
+        )
+        forget = bool(row.learned) and st.checkbox("Forget what its server refused", key=f"forget_{row.uid}")
+        if st.button("Save", key=f"save_{row.uid}", type="primary"):
+            _save(row, int(longest), _given(concurrency=int(at_once), per_minute=minute), forget=forget)
+
+
+def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bool) -> None:
+    """Write the change; a refusal is one line."""
+    sampling, by = {"max_tokens": longest}, current.current_person()
+    try:
+        with db.writing(current.engine()) as session:
+            teachers.change(session, row.name, by=by, sampling=sampling, limits=limits, forget=forget)
+    except MapdError as error:
+        text.complain(str(error))
+        return
+    st.rerun()
 
 
 def _enable(row: t.Teacher) -> None:
@@ -235,6 +269,8 @@ def _show(last: Answered) -> None:
         if tested.text:
             came = text.foreign_html(tested.text, max_chars=LONGEST_SHOWN)
             st.html(f'<blockquote class="mapd-quote">{came}</blockquote>')
+        for note in tested.notes:
+            st.html(f'<div class="mapd-note">{text.escape(text.one_line(note, 200))}</div>')
     if last.error:
         text.complain(last.error)
 
@@ -309,7 +345,37 @@ def _real(kind: str, turn: int) -> dict[str, Any]:
         )
         given["limits"] = limits or None  # none given: those of a teacher that is there stay
         given["price"] = _price(turn)
+        given |= _further(turn)
+        given["approved"] = _approved(kind, given["base_url"], [given["key_env"], *_header_variables(given["headers"])])
     return given
+
+
+def _further(turn: int) -> dict[str, str]:
+    """Further fields and headers as they are typed, a line each; the button reads them."""
+    left, right = st.columns(2)
+    return {
+        "fields": left.text_area(
+            "Further fields of a request",
+            placeholder='reasoning_effort=low\nchat_template_kwargs={"enable_thinking": false}',
+            key=f"teacher_fields_{turn}",
+        ),
+        "headers": right.text_area(
+            "Further headers",
+            placeholder="x-team=MAPD_TEAM (the variable's name)",
+            key=f"teacher_headers_{turn}_{st.session_state.get(KEY_FIELD, 0)}",
+        ),
+    }
+
+
+def _header_variables(typed: str) -> list[str]:
+    try:
+        return list(read_names("a header", _lines(typed)).values())
+    except BadInput:
+        return []  # the form's button says what is wrong
+
+
+def _lines(typed: str) -> list[str]:
+    return [line.strip() for line in typed.splitlines() if line.strip()]
 
 
 def _price(turn: int) -> dict[str, float]:
@@ -330,21 +396,23 @@ def _server(kind: str, turn: int) -> dict[str, Any]:
         "The key itself stays in the environment, or in .streamlit/secrets.toml; this stores the name alone, and to "
         f"which server it may go. Left empty: {text.label(KEY_VARIABLES[kind])}, or no key where a base URL is given."
     )
-    server = {"base_url": address.strip() or None, "key_env": variable.strip() or None}
-    return server | {"approved": _approved(kind, **server)}
+    return {"base_url": address.strip() or None, "key_env": variable.strip() or None}
 
 
-def _approved(kind: str, base_url: str | None, key_env: str | None) -> bool:
-    """Ask where the key is another server's: a box for this key and this server."""
+def _approved(kind: str, base_url: str | None, variables: Iterable[str | None]) -> bool:
+    """Ask where a key or a header's value is another server's: a box for each; return whether all are ticked."""
     try:
         to = approvals.server(kind, base_url)
         with db.reading(current.engine()) as session:
-            doubt = None if key_env is None else approvals.doubt(session, keys.checked_name(key_env), to)
+            names = [keys.checked_name(name) for name in dict.fromkeys(variables) if name is not None]
+            doubts = {name: doubt for name in names if (doubt := approvals.doubt(session, name, to)) is not None}
     except BadInput:
         return False  # the form's button says what is wrong
-    if doubt is None:
-        return False
-    return st.checkbox(text.label(f"Yes, send it there: {doubt}", 300), key=f"teacher_yes_{key_env}_{to}")
+    boxes = [
+        st.checkbox(text.label(f"Yes, send it there: {doubt}", 300), key=f"teacher_yes_{name}_{to}")
+        for name, doubt in doubts.items()
+    ]
+    return bool(boxes) and all(boxes)
 
 
 def _given(**settings: Any) -> dict[str, Any]:
@@ -353,15 +421,19 @@ def _given(**settings: Any) -> dict[str, Any]:
 
 def _add(kind: str, given: Mapping[str, Any]) -> str | None:
     """Add it, and begin the form anew; else the reason."""
+    settings = dict(given)
     try:
         if (variable := given.get("key_env")) is not None:
             keys.checked_name(variable)
+        settings["headers"] = read_names("a header", _lines(settings.pop("headers", "")))
     except BadInput as error:
-        st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1  # it may be a key: it doesn't stay
+        st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1  # it may be a secret: it doesn't stay
         return str(error)
     try:
+        fields = read_pairs("a further field", _lines(settings.pop("fields", "")))
+        settings["sampling"] = {**settings.get("sampling", {}), **fields}
         with db.writing(current.engine()) as session:
-            teachers.add(session, kind=kind, by=current.acting_person(), **given)
+            teachers.add(session, kind=kind, by=current.acting_person(), **settings)
     except MapdError as error:
         return str(error)
     st.session_state[FORM] = st.session_state.get(FORM, 0) + 1

@@ -12,7 +12,8 @@ import html
 import re
 import unicodedata
 from bisect import insort
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import islice, pairwise
 from typing import NamedTuple
@@ -54,6 +55,14 @@ def one_line(text: str, chars: int = 80) -> str:
     return line if len(line) <= chars else line[: chars - 1].rstrip() + "…"
 
 
+def distinct_lines(ids: Mapping[str, int]) -> dict[str, str]:
+    """By a line that a list can show, each its own, the name; `ids`: by name. Streamlit has the line in the address."""
+    lines = Counter(one_line(name, 60) for name in ids)
+    return {
+        line if lines[line := one_line(name, 60)] == 1 else f"{line} #{number}": name for name, number in ids.items()
+    }
+
+
 def label(text: str, chars: int = 80) -> str:
     """One line for a place where streamlit reads markdown: every sign that could mean something is escaped."""
     unlinked = AUTOLINK.sub("\\1\u2060", one_line(text, chars))
@@ -67,6 +76,15 @@ def foreign_html(text: str, marks: Sequence[Mark] = (), max_chars: int | None = 
     more = f'<span class="mapd-more">… {rest:,} more characters</span>' if rest else ""
     body = _marked(shown, marks) or NO_TEXT
     return f'<div class="mapd-text" dir="auto">{body}{more}</div>'
+
+
+def thought_html(thought: str | None, max_chars: int | None = None) -> str:
+    """A model's thought as HTML, folded and marked as what it is; nothing where there is none."""
+    if not thought:
+        return ""
+    summary = f"thought, {len(thought.split()):,} words: not graded, not taught"
+    body = foreign_html(thought, max_chars=max_chars)
+    return f'<details class="mapd-thought"><summary>{summary}</summary>{body}</details>'
 
 
 def _cut(text: str, chars: int) -> str:

@@ -114,5 +114,8 @@ def made_of(one: Training) -> None:
     share = f"{one.alpha:g} · loss on feedback + {1 - one.alpha:g} · loss on rationales"
     settings = {"loss": share} | {k.replace("_", " "): f"{v:g}" for k, v in one.hyperparameters.items()}
     st.html(figures.table(("", ""), list(settings.items()), words=2))
+    if one.adapter and (folder := current.settings().home / one.adapter).is_dir():
+        st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")
+        st.code(str(folder), language=None, wrap_lines=True)
     if one.student:
         current.link("pages/train/results.py", "Before and after", icon=":material/compare_arrows:", exam=one.exam)

@@ -40,14 +40,6 @@ STARTS = (  # where work begins
 )
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it: "40 s", "7 min", "2 h 5 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 # --- Starting ---------------------------------------------------------------------------------------------------------
 
 
@@ -61,7 +53,7 @@ def offer(make: Callable[[], Work], label: str, key: str) -> None:
     except (ValidationError, MapdError) as error:
         text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
         return
-    took = f"at the latest pace here about {duration(size / pace)}" if pace else "the time left shows as it runs"
+    took = f"at the latest pace here about {jobs.duration(size / pace)}" if pace else "the time left shows as it runs"
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = acting.button(label, key=key, type="primary", icon=":material/play_arrow:")
         st.caption(f"{size:,} {given.unit}; {took}. What is there already isn't done again.")
@@ -162,7 +154,7 @@ def _standing(job: t.Job, state: str) -> None:
         so_far = f" It came to {counted}, and goes on from there." if counted else ""
         st.caption(f"Waits for a free place on {', '.join(map(text.label, there))}.{so_far}") if there else no_worker()
         return
-    left = f"{duration(job.seconds_left)} left" if job.seconds_left else ""
+    left = f"{jobs.duration(job.seconds_left)} left" if job.seconds_left else ""
     said = " · ".join(filter(None, (text.label(job.stage), counted, text.label(job.message), left)))
     if state == "done":
         st.caption(said)
@@ -259,7 +251,7 @@ def _row(job: t.Job, at: datetime) -> tuple[Cell, ...]:
         text.one_line(job.person, 30),
         f"{job.done:,} of {job.total:,}" if job.total else None,
         times.cell(job.started_at) if job.started_at else None,
-        duration((ended - job.started_at).total_seconds()) if job.started_at and ended else None,
+        jobs.duration((ended - job.started_at).total_seconds()) if job.started_at and ended else None,
     )
 
 

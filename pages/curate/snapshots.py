@@ -2,15 +2,16 @@
 
 import streamlit as st
 
+from mapd.curation.curated import narrow
 from mapd.errors import BadInput, NotFound
 from mapd.store import db, queries
-from mapd.ui import current, figures, frozen, rows, text
+from mapd.ui import current, figures, frozen, narrowing, rows, text
 from mapd.ui.loaded import load_curated
 
 
 def page(exam_id: int) -> None:
     """The snapshots of one exam."""
-    frozen.make(load_curated(exam_id))
+    frozen.make(narrow(load_curated(exam_id), narrowing.choose(exam_id)))
     asked = st.query_params.get("snapshot")
     with db.reading(current.engine()) as session:
         made = queries.snapshots(session, exam_id)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from mapd.curation.figures import Figures, sweep
-from mapd.ui import charts, current, figures, lab, moves, rows
+from mapd.ui import charts, current, figures, lab, moves, narrowing, rows
 from mapd.ui.loaded import catch_up
 from mapd.ui.look import FIGURE_CONFIG
 from mapd.verdicts import Policy
@@ -13,9 +13,10 @@ def page(exam_id: int) -> None:
     """The lab of one exam."""
     saved, known = lab.policies_of(exam_id)
     chosen = lab.choose(exam_id, saved, known)
+    teachers = narrowing.choose(exam_id)
     lab.status(chosen, saved, known)
     catch_up(exam_id)
-    before, after = lab.figures_of(exam_id, saved, saved), lab.figures_of(exam_id, chosen, saved)
+    before, after = (lab.figures_of(exam_id, policy, saved, teachers) for policy in (saved, chosen))
     if not after.at("rationales", 0):
         st.info("No rationale yet: a threshold has nothing to decide on.", icon=":material/groups:")
         current.link("pages/loop/committee.py", "Ask teachers", icon=":material/groups:")
@@ -26,12 +27,12 @@ def page(exam_id: int) -> None:
     with left:
         chart(after, chosen, saved, gold=gold)
     with right:
-        st.html(lab.numbers(exam_id, before, saved, after, chosen, gold=gold))
+        st.html(lab.numbers(exam_id, before, saved, after, chosen, gold=gold, teachers=teachers))
     st.subheader("What the change would do", anchor=False)
-    if lab.same_conditions(chosen, saved):
+    if lab.same_conditions(chosen, saved) and not teachers:
         moves.by_threshold(exam_id, chosen, saved, **lab.params(chosen, known))
     else:
-        moves.by_conditions(exam_id, chosen, saved)
+        moves.by_conditions(exam_id, chosen, saved, teachers)
 
 
 def chart(after: Figures, chosen: Policy, saved: Policy, *, gold: bool) -> None:

@@ -23,7 +23,9 @@ def page(exam_id: int) -> None:
     elif curated.exam.split != "train":
         committee.held_out()
     current.link("pages/loop/teachers.py", "The project's teachers", icon=":material/school:")
-    committee.calls(curated.exam.uid)
+    committee.calls(curated.exam)
+    if written:
+        committee.how_read()
 
 
 figures.style()

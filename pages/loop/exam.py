@@ -9,6 +9,7 @@ def page(exam_id: int) -> None:
     """One exam."""
     sat, row, material = sitting.read(exam_id)
     sitting.standing(sat, material)
+    sitting.ask_again(material)
     left, right = st.columns((3, 2), gap="large")
     with left:
         sitting.by_family(sat)

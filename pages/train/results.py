@@ -20,6 +20,7 @@ def page() -> None:
     except MapdError as error:
         text.complain(str(error))
         return
+    comparison.warn(told)
     comparison.table(told)
     comparison.caveats(told)
     comparison.changes(told)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapd.answers.grading import Grade, Outcome, Task, answers_equal, extract_answer, grade, parse_number
+from mapd.answers.grading import Grade, Outcome, Task, answers_equal, extract_answer, grade
+from mapd.answers.numbers import parse_number
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_one_mistake_is_followed_to_before_and_after(page: Page, demo: App, taug
     expect(page.get_by_role("heading", name="Results")).to_be_visible()
     folds = page.locator(".mapd-row")
     expect(folds).to_have_count(25)  # a page of the questions that were fixed
-    folds.first.locator("summary").click()
+    folds.first.locator("summary").first.click()
     expect(folds.first.locator(".mapd-pair-cells .mapd-titled")).to_have_count(3)  # the question, before, after
     assert "before=" in page.url
 

@@ -1,5 +1,6 @@
 """Hostile texts on every page in a real browser: nothing leaves the app, nothing is rendered, the layout holds."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -127,6 +128,7 @@ def test_nothing_of_it_is_rendered_on_any_page(
     watched.unhurt()
     in_triage(watched, mistakes)
     an_upload(watched, hostile.files(tmp_path))
+    a_question_file(watched, tmp_path)
 
 
 def in_triage(watched: Watched, mistakes: Sequence[str]) -> None:
@@ -148,10 +150,28 @@ def in_triage(watched: Watched, mistakes: Sequence[str]) -> None:
 def an_upload(watched: Watched, files: tuple[Path, Path]) -> None:
     """The preview of files before they are imported."""
     page = watched.page
-    watched.open("data")
+    watched.open("data?way=authors")
     for field, file in zip(page.locator('input[type="file"]').all()[:2], files, strict=True):
         with resting.after(page):
             field.set_input_files(file)
     expect(page.get_by_role("button", name="Import")).to_be_visible()
     expect(page.get_by_text("marker-0-0").first).to_be_visible()
+    watched.unhurt()
+
+
+def a_question_file(watched: Watched, folder: Path) -> None:
+    """Questions before they are added: hostile texts, options, fields, and the file's own name."""
+    page = watched.page
+    file = folder / "![canary](evil.png) :red[x] <b class=canary>.jsonl"
+    options = [f"{text[:200]} {number}" for number, text in enumerate(hostile.MARKUP[:4])]
+    rows: list[dict[str, object]] = [
+        {"question": text, "options": options, "answer": "B", **dict.fromkeys(hostile.NAMES, hostile.MARKDOWN[0] * 3)}
+        for text in (*hostile.MARKUP[:6], *hostile.MARKDOWN[:6], *hostile.MATHS[:3])
+    ]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    watched.open("data")
+    with resting.after(page):
+        page.locator('input[type="file"]').first.set_input_files(file)
+    expect(page.get_by_text("long: say what it is below").first).to_be_visible()
+    expect(page.get_by_text("Gold answer").first).to_be_visible()
     watched.unhurt()

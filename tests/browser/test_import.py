@@ -15,8 +15,8 @@ from tests.browser.presses import press, settle, told
 
 
 def upload(page: Page, app: App, files: tuple[Path, Path]) -> None:
-    resting.load(page, f"{app.url}/data")
-    expect(page.locator('input[type="file"]')).to_have_count(4)
+    resting.load(page, f"{app.url}/data?way=authors")
+    expect(page.locator('input[type="file"]')).to_have_count(3)
     for number, file in enumerate(files):
         with resting.after(page):  # streamlit forgets a file that is chosen while the run for the one before begins
             page.locator('input[type="file"]').nth(number).set_input_files(file)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
-from mapd.curation import judging, snapshots
+from mapd.curation import judging, repairing, snapshots
+from mapd.curation.curated import narrow
 from mapd.curation.judging import Target, judge, undo
 from mapd.errors import BadInput
 from mapd.people import owner
@@ -48,6 +49,36 @@ def test_one_pair_for_each_covered_mistake(session: Session, exam: ExamInfo) -> 
         assert line["question"]["gold"] == mistake.gold
     assert frozen.manifest["counts"]["pairs"] == len(lines) == frozen.pairs
     assert frozen.manifest["draw"]["seed"] == 0
+
+
+def test_a_set_narrowed_to_some_teachers_is_a_snapshot_of_its_own(session: Session, exam: ExamInfo) -> None:
+    whole = judging.curated_set(session, exam.id)
+    shas = {snapshots.freeze(session, whole, by=owner("ann")).sha256}
+    for names in (("gpt",), ("gpt", "gemini"), ("gemini", "gpt"), whole.teachers):
+        curated = narrow(whole, names)
+        assert {x.text.teacher for x in curated.texts} == set(names)
+        assert {v.reviewer for x in curated.texts for v in x.text.votes} - set(names) or len(names) == 3, "all review"
+        frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
+        lines = [json.loads(line) for line in frozen.lines.splitlines()]
+        assert {line[kind]["teacher"] for line in lines for kind in ("rationale", "feedback")} == set(names)
+        assert frozen.manifest["narrowed_to"] == sorted(names)
+        assert stored.fault(frozen) is None
+        shas.add(frozen.sha256)
+    assert len(shas) == 4, "the order of the names is no difference; all of them, said aloud, are a choice"
+    assert narrow(whole, ()) is whole
+    with pytest.raises(BadInput, match=r"nobody wrote and reviewed nothing .*; gpt, gemini, mistral did"):
+        narrow(whole, ("nobody",))
+
+
+def test_a_repair_goes_with_the_teacher_whose_text_it_is_of(session: Session, exam: ExamInfo) -> None:
+    broken = next(iter(judging.curated_set(session, exam.id).rationales)).text
+    for mine, theirs in ((broken.teacher, True), ("mistral" if broken.teacher != "mistral" else "gpt", False)):
+        target = Target("rationale", broken.id)
+        made = repairing.repair(session, target, f"{broken.text} Again {mine}.", by=owner("ann"), token=t.new_uid())
+        curated = narrow(judging.curated_set(session, exam.id), (mine,))
+        assert (made.uid in {x.text.uid for x in curated.texts}) is theirs
+        uids = {x.text.uid for m in curated.mistakes for x in m.texts}
+        assert all(row.target_uid in uids for row in curated.judgements if row.target == "rationale")
 
 
 def test_every_accepted_rationale_by_option(session: Session, exam: ExamInfo) -> None:

@@ -19,7 +19,7 @@ from mapd.curation.lines import Spot
 from mapd.curation.queues import QUEUES, Filled, fill, key, wants
 from mapd.errors import MapdError
 from mapd.people import owner
-from mapd.store import db, queries, standings
+from mapd.store import committees, db, queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
@@ -100,6 +100,7 @@ class Story:
             self.questions = [queries.identity(q) for q in asked]
             self.attempts = [queries.identity(a) for a in attempts]
             self.teachers = dict(session.exec(select(t.Teacher.name, t.Teacher.id)).all())
+            committees.name_members(session, self.exam, [self.teachers[name] for name in TEACHERS])
 
     def tell(self, what: str, at: Any, who: Any, value: Any) -> None:
         """One thing that comes in; what the store or the rules refuse is left out."""

@@ -40,6 +40,7 @@ def fill(session: Session, folder: Path, home: Path) -> None:
         judging.undo(session, queries.identity(made), by=owner("ann"))
     frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     tuned = t.Student(name="tuned", base=f"path:{home}/models/x", adapter="adapters/ab", snapshot_sha256=frozen.sha256)
+    tuned.revision, tuned.template, tuned.shots = "1" * 40, "plain", 2
     tuned.parent_id = session.exec(select(t.Student.id)).one()
     job = t.Job(kind="finetune", person="ann", status="running", message=f"writing {home.resolve()}/a.")
     teacher = t.Teacher(name="oracle", kind="openai", model="m", key_env="ORACLE_KEY", sampling={"top_p": 0.5})

@@ -346,7 +346,7 @@ ROWS: dict[str, Callable[[Lines], object]] = {
     "a teacher of no kind": set_to("teacher", "kind", "wizard", -1),
     "a teacher's settings no object": set_to("teacher", "sampling", [1], -1),
     "a teacher's setting a list": set_to("teacher", "sampling", {"temperature": [1]}, -1),
-    "a teacher's setting unknown": set_to("teacher", "sampling", {"charm": 1}, -1),
+    "a teacher's setting of ours": set_to("teacher", "sampling", {"messages": []}, -1),
     "a teacher's limits": set_to("teacher", "limits", {"concurrency": "many"}, -1),
     "a teacher's price": set_to("teacher", "price", {"usd_in": -1.0, "usd_out": 0.0}, -1),
     "half a price": set_to("teacher", "price", {"usd_in": 1.0}, -1),

@@ -38,7 +38,8 @@ def test_one_line_of_json(sha256: str, capsys: Capture) -> None:
     code, out, err = mapd(capsys, *words)
     assert (code, err) == (0, "")
     told = json.loads(out)
-    assert list(told) == ["student", "pairs", "steps", "seconds"]
+    assert list(told) == ["student", "adapter", "pairs", "steps", "seconds"]
+    assert (Path(told["adapter"]) / "adapter_model.safetensors").is_file()
     assert told["steps"] == -(-told["pairs"] // 8)
     assert json.loads(mapd(capsys, *words)[1]) == told  # the same finetune
 
@@ -52,15 +53,17 @@ def test_what_is_cut_is_said(sha256: str, capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "refused_with", "said"),
     [
-        (("--student", "tiny", "--alpha", 1.5), "alpha is a number from 0 to 1, not 1.5"),
-        (("--student", "tiny", "--batch", 0), "batch is a number from 1"),
-        (("--student", "nobody"), "unknown student: nobody"),
-        ((), "import, without weights"),
+        (("--student", "tiny", "--alpha", 1.5), 2, "alpha is a number from 0 to 1, not 1.5"),
+        (("--student", "tiny", "--batch", 0), 2, "batch is a number from 1"),
+        (("--student", "nobody"), 1, "unknown student: nobody"),
+        ((), 1, "import, without weights"),
     ],
 )
-def test_bad_input_is_one_line(sha256: str, capsys: Capture, words: tuple[object, ...], said: str) -> None:
+def test_bad_input_is_one_line(
+    sha256: str, capsys: Capture, words: tuple[object, ...], refused_with: int, said: str
+) -> None:
     code, out, err = mapd(capsys, "finetune", "--snapshot", sha256, "--json", *words)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (refused_with, "", 1)
     assert said in err

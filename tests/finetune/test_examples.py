@@ -135,8 +135,22 @@ def test_another_snapshot_is_refused_in_one_line(manifest: dict[str, Any], writt
     assert "\n" not in str(refused.value)
 
 
-def test_a_template_that_rewrites_turns_is_refused() -> None:
+def test_dialogues_that_share_no_beginning_are_two() -> None:
     tokenizer = tiny.tokenizer()
     tokenizer.chat_template = "{{ messages | length }}" + tiny.TEMPLATE
-    with pytest.raises(BadInput, match="can't share their prompt"):
-        example(pair(), tokenizer)
+    one, plain = example(pair(), tokenizer), example(pair(), TOKENIZER)
+    assert one.prompt == ()
+    assert text(one.lead) == "2" + text(plain.prompt)
+    assert text(one.correction) == "4" + text(plain.prompt + plain.correction)
+    assert (one.rationale, one.feedback) == (plain.rationale, plain.feedback)
+
+
+def test_a_template_that_takes_one_question_teaches_rationales_alone() -> None:
+    tokenizer = tiny.tokenizer()
+    once = "{% if messages | length > 3 %}{{ raise_exception('one question at a time') }}{% endif %}"
+    tokenizer.chat_template = once + tiny.TEMPLATE
+    assert example(pair(), tokenizer, alpha=0) == example(pair(), TOKENIZER, alpha=0)
+    for alpha in (0.5, 1):
+        with pytest.raises(BadInput, match=r"can't be taught feedback: .*--alpha 0") as refused:
+            example(pair(), tokenizer, alpha=alpha)
+        assert "\n" not in str(refused.value)

@@ -13,12 +13,13 @@ from sqlmodel import col, select
 from mapd import students, work
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput, NotFound
+from mapd.finetune import loss
 from mapd.finetune import run as finetune
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 from mapd.people import owner
 from mapd.settings import Settings
-from mapd.store import claims, db, queries
+from mapd.store import claims, db, finetunes, queries
 from mapd.store import snapshots as stored
 from mapd.store import tables as t
 from tests import samples
@@ -149,6 +150,19 @@ def test_what_cannot_be_is_refused_and_leaves_no_row(engine: sa.Engine, sha256: 
         run(engine, newer)
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
+
+
+def test_a_refused_finetune_leaves_no_finetune_of_no_steps(
+    engine: sa.Engine, sha256: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run(engine, sha256)
+    with pytest.raises(BadInput, match="has rank 2, not 4"):  # only the loaded adapter says so
+        run(engine, sha256, student=done.student, hyperparameters=Hyperparameters(rank=4, max_length=2000))
+    monkeypatch.setattr(loss, "can_pack", lambda *_: False)
+    with pytest.raises(BadInput, match="can't be trained on rows that share a prompt"):
+        run(engine, sha256, hyperparameters=Hyperparameters(rank=8, max_length=2000))
+    with db.reading(engine) as session:
+        assert len(finetunes.finetunes(session)) == 1
 
 
 def test_an_adapter_is_the_one_that_its_finetune_wrote(engine: sa.Engine, sha256: str) -> None:

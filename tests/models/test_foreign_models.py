@@ -185,7 +185,18 @@ SLOWLY: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: change(f, "tokenizer.json", normalizer={"type": "Prepend", "prepend": "x" * 10**6}),
         "its tokenizer makes 1,0",
     ),
-    "no template": (lambda f: (f / "chat_template.jinja").unlink(), "it has no chat template"),
+    "a template that leaves the question out": (
+        lambda f: (f / "chat_template.jinja").write_text("{{ messages[0]['content'][0] }}"),
+        "it leaves out what the system says",
+    ),
+    "several templates, none of them the default": (
+        lambda f: (
+            (f / "chat_template.jinja").unlink(),
+            change(f, "tokenizer_config.json", chat_template=[{"name": name, "template": name} for name in "ab"]),
+        ),
+        "multiple chat templates with no default",
+    ),
+    "no end": (lambda f: change(f, "tokenizer_config.json", eos_token=None), "names no token that ends a text"),
     "a template that fails": (lambda f: (f / "chat_template.jinja").write_text("{% for %}"), "chat template can't be"),
     "a template that never ends": (
         lambda f: (f / "chat_template.jinja").write_text(
@@ -295,7 +306,7 @@ def test_no_process_is_left_of_a_template() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("base_model_name_or_path", "/elsewhere"),
+        ("base_model_name_or_path", ["/elsewhere"]),
         ("auto_mapping", {"base_model_class": "x", "parent_library": "os"}),
         ("megatron_core", "evil"),
         ("peft_type", "ADALORA"),

@@ -16,7 +16,8 @@ from mapd.models.base import Completion, Finish, Message, Model, Request, Sampli
 from mapd.models.simulated import PROFILES, Measured, SimulatedTeacher, measure, read_solution
 from mapd.questions import generated
 from mapd.questions.generated import FAMILIES, Made
-from mapd.scores import VoteStatus, parse_score
+from mapd.score_forms import VoteStatus
+from mapd.scores import parse_score
 
 LEGS = "A farm has 3 cows and 2 hens. How many legs is that in all?"
 SUM = "What is 4 + 7 - 2?"

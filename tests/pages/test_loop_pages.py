@@ -7,6 +7,7 @@ import pytest
 
 from mapd.settings import Settings
 from mapd.store import db, queries
+from mapd.store import tables as t
 from tests.pages.running import ROOT, errors, open_page, shown
 
 PAGES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "pages").rglob("*.py"))
@@ -31,6 +32,21 @@ def test_an_imported_exam_shows_every_attempt(full_home: Path) -> None:
     assert any("An import holds mistakes alone" in c.value for c in app.caption)
     app.segmented_control(key="outcome").set_value("right").run()
     assert any("No attempt is among these" in c.value for c in app.caption)
+
+
+def test_each_attempt_says_how_its_answer_is_read(full_home: Path) -> None:
+    page = shown(open_page("pages/loop/exam.py"))
+    assert "how is this read?" in page
+    assert re.search(r"how is this read\?</summary>[^<]*: [a-z][^<]+</details>", page), "an answer, and why"
+
+
+def test_the_committee_page_reads_a_review_and_says_why(full_home: Path) -> None:
+    app = open_page("pages/loop/committee.py")
+    app.text_area(key="review_to_read").set_value('It ends with "[5]". [2]').run()
+    app.text_area(key="solution_to_read").set_value("My own check: [5]").run()
+    assert [element.value for element in app.text] == ["2: a score in brackets decides"]
+    app.text_area(key="review_to_read").set_value("[3] or perhaps [4]").run()
+    assert "no vote: 2 different scores" in app.text[0].value
 
 
 def test_the_committee_shows_who_gave_whom_what(full_home: Path) -> None:
@@ -72,6 +88,43 @@ def test_an_exam_of_ours_is_told_by_family(looped_home: Path) -> None:
     page = shown(open_page("pages/loop/exam.py", exam=exam_of("dev")))
     assert "50.0%" in page
     assert "leg counting" in page
+
+
+def test_results_opens_on_exams_that_are_finished(looped_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        row = session.exec(queries.select(t.Exam).where(t.Exam.split == "dev").order_by(t.Exam.id.desc())).first()
+        begun = t.Exam(**row.model_dump(exclude={"id", "uid", "name", "created_at"}), name="begun")
+        session.add(begun)
+        session.flush()
+        answered = session.exec(queries.select(t.Attempt).where(t.Attempt.exam_id == row.id).limit(1)).one()
+        session.add(t.Attempt(**answered.model_dump(exclude={"id", "uid", "exam_id"}), exam_id=begun.id))
+        newest, uid = row.name, begun.uid
+    app = open_page("pages/train/results.py")
+    assert next(box.value for box in app.selectbox if box.label == "After") == row_uid(newest)
+    assert "begun" in errors(open_page("pages/train/results.py", after=uid))[0], "who names it is told what it lacks"
+
+
+def row_uid(name: str) -> str:
+    with db.reading(db.open_store(Settings())) as session:
+        return queries.exam(session, name).uid
+
+
+def test_calls_are_those_of_this_exam(looped_home: Path) -> None:
+    train = exam_of("train")
+    with db.writing(db.open_store(Settings())) as session:
+        taught = session.exec(queries.select(t.Exam).where(t.Exam.uid == train)).one()
+        again = t.Exam(**taught.model_dump(exclude={"id", "uid", "name", "created_at"}), name="again")
+        session.add(again)
+        session.flush()
+        ok = session.exec(queries.select(t.Call).limit(1)).one()
+        lost = ok.model_dump(exclude={"id", "uid", "key", "outcome", "error", "exam_id"})
+        session.add(t.Call(key="lost", outcome="failed", error="of the other", exam_id=again.id, **lost))
+        session.add(t.Attempt(exam_id=again.id, question_id=1, text="", outcome="no_answer", our_outcome="no_answer"))
+        other = again.uid
+    assert "of the other" in shown(open_page("pages/loop/committee.py", exam=other))
+    own = shown(open_page("pages/loop/committee.py", exam=train))
+    assert "tokens out" in own or "rationale" in own
+    assert "of the other" not in own
 
 
 def test_both_losses_are_drawn(looped_home: Path) -> None:

@@ -14,7 +14,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.ui import importing
+from mapd.ui.data import authors
 from mapd.verdicts import Act
 from tests import samples
 from tests.conftest import import_files
@@ -54,20 +54,20 @@ def upload(app: AppTest, feedback: Path, rationales: Path) -> AppTest:
 
 
 def test_an_upload_is_previewed_and_then_imported_once(home: Path, tmp_path: Path) -> None:
-    app = upload(open_page("pages/loop/data.py"), *samples.files(tmp_path))
+    app = upload(open_page("pages/loop/data.py", way="authors"), *samples.files(tmp_path))
     assert not app.exception
     assert "12" in shown(app)
     assert "In this project" not in [s.value for s in app.subheader], "nothing is written before the button"
     next(b for b in app.button if b.label == "Import").click().run()
     assert not app.exception
     assert any("Imported" in s.value for s in app.success)
-    again = upload(open_page("pages/loop/data.py"), *samples.files(tmp_path))
+    again = upload(open_page("pages/loop/data.py", way="authors"), *samples.files(tmp_path))
     assert any("imported already" in s.value for s in again.success)
 
 
 def test_swapped_files_are_named_told_apart_and_imported_right_by_one_press(home: Path, tmp_path: Path) -> None:
     feedback, rationales = samples.files(tmp_path)
-    app = upload(open_page("pages/loop/data.py"), rationales, feedback)
+    app = upload(open_page("pages/loop/data.py", way="authors"), rationales, feedback)
     (line,) = errors(app)
     assert f"the two files are swapped: {rationales.name} holds the rationales and {feedback.name} the feedback" in line
     assert not [b for b in app.button if b.label == "Import"], "nothing can be imported so"
@@ -87,7 +87,7 @@ def test_a_file_that_is_not_what_it_was_chosen_as_is_named(home: Path, tmp_path:
     feedback, _ = samples.files(tmp_path)
     twice = tmp_path / "copy.json"
     twice.write_bytes(feedback.read_bytes())
-    app = upload(open_page("pages/loop/data.py"), feedback, twice)
+    app = upload(open_page("pages/loop/data.py", way="authors"), feedback, twice)
     assert "copy.json was chosen as the rationales file and holds feedback" in errors(app)[0]
     assert not [b for b in app.button if b.label in ("Import", "Take them the other way round")]
 
@@ -96,8 +96,8 @@ def test_what_was_read_is_given_back(home: Path, tmp_path: Path, monkeypatch: py
     freed: list[str] = []
     manager = MemoryUploadedFileManager
     monkeypatch.setattr(manager, "remove_file", lambda self, session_id, file_id: freed.append(file_id))
-    app = upload(open_page("pages/loop/data.py"), *samples.files(tmp_path))
-    importing._read.clear()
+    app = upload(open_page("pages/loop/data.py", way="authors"), *samples.files(tmp_path))
+    authors._read.clear()
     app.run()
     next(b for b in app.button if b.label == "Import").click().run()
     assert len(freed) == 2
@@ -114,9 +114,9 @@ def test_an_archive_is_shown_before_it_comes_in_and_its_judgements_count_by_a_wo
             session, "own", kind="openai", model="m", base_url="https://llm.example.org/v1", by=owner("mallory")
         )
     archive.export(sender, tmp_path / "p.zip", tmp_path / "sender", by=owner("mallory"))
-    app = open_page("pages/loop/data.py")
+    app = open_page("pages/loop/data.py", way="archive")
     content = (tmp_path / "p.zip").read_bytes()
-    app.file_uploader[3].set_value(("p.zip", content, "application/zip")).run()
+    app.file_uploader[0].set_value(("p.zip", content, "application/zip")).run()
     assert errors(app) == []
     for told in ("own: openai m at https://llm.example.org/v1", "mallory, adjudicator: 1", "pens · Tiny-1b · round 0"):
         assert told in shown(app)
@@ -129,14 +129,14 @@ def test_an_archive_is_shown_before_it_comes_in_and_its_judgements_count_by_a_wo
     with db.reading(db.open_store(Settings())) as session:
         assert session.exec(select(t.Judgement.counts)).all() == [True]
         assert teachers.get(session, "own").disabled
-    app.file_uploader[3].set_value(("p.zip", content[:-50], "application/zip")).run()
+    app.file_uploader[0].set_value(("p.zip", content[:-50], "application/zip")).run()
     assert ["p.zip is no archive, or was cut off" in e for e in errors(app)] == [True]
 
 
 def test_bad_rows_are_a_table_and_nothing_is_written(home: Path, tmp_path: Path) -> None:
     rows = [samples.row(n) for n in range(4)]
     rows[2]["gold_answer"] = ""
-    app = upload(open_page("pages/loop/data.py"), *samples.write(tmp_path, rows))
+    app = upload(open_page("pages/loop/data.py", way="authors"), *samples.write(tmp_path, rows))
     assert "nothing was imported" in errors(app)[0]
     assert not [b for b in app.button if b.label == "Import"]
 
@@ -144,6 +144,6 @@ def test_bad_rows_are_a_table_and_nothing_is_written(home: Path, tmp_path: Path)
 def test_a_cut_off_file_is_one_line(home: Path, tmp_path: Path) -> None:
     feedback, rationales = samples.files(tmp_path)
     feedback.write_bytes(feedback.read_bytes()[:-30])
-    app = upload(open_page("pages/loop/data.py"), feedback, rationales)
+    app = upload(open_page("pages/loop/data.py", way="authors"), feedback, rationales)
     assert len(errors(app)) == 1
     assert feedback.name in errors(app)[0]

@@ -1,6 +1,9 @@
 """The snapshots page as streamlit runs it."""
 
 import hashlib
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import sqlalchemy as sa
 from streamlit.testing.v1 import AppTest
 
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
 from mapd.store import tables as t
 from tests.pages.running import errors, open_page, shown
 
@@ -48,6 +51,19 @@ def test_the_same_input_is_the_same_snapshot(full_home: Path) -> None:
     app.number_input(key="seed").set_value(7).run()
     freeze(app)
     assert app.query_params["snapshot"] != first
+
+
+def test_a_set_narrowed_to_teachers_is_frozen_from_the_page_as_by_the_command(full_home: Path) -> None:
+    app = open_page("pages/curate/snapshots.py", teachers="gpt")
+    assert "--teachers gpt" in app.code[0].value
+    app.button(key="freeze").click().run()
+    with db.reading(db.open_store(Settings())) as session:
+        (row,) = queries.snapshots(session)
+        assert row.manifest["narrowed_to"] == ["gpt"]
+    assert "<td" in shown(app)
+    command = [sys.executable, "-m", "mapd.cli", *app.code[0].value.split()[1:], "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["snapshot"] == row.sha256
 
 
 def test_every_accepted_rationale_by_option(full_home: Path) -> None:

@@ -196,3 +196,65 @@ def test_another_servers_key_needs_its_box(home: Path) -> None:
     app.button(key="add_teacher").click().run()
     assert errors(app) == []
     assert [row.key_env for row in kept()] == ["OPENAI_API_KEY"]
+
+
+def test_a_header_that_holds_another_servers_key_needs_its_box_and_a_pasted_value_does_not_stay(home: Path) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("own")
+    app.text_input(key="teacher_model_0").set_value("m")
+    app.text_input(key="teacher_url_0").set_value("https://llm.example.org/v1")
+    app.text_area(key="teacher_headers_0_0").set_value(f"x-key={PASTED}")
+    app.button(key="add_teacher").click().run()
+    assert len(errors(app)) == 1
+    assert PASTED not in everything(app) + " ".join(area.value for area in app.text_area)
+    app.text_area(key="teacher_headers_0_1").set_value("x-key=OPENAI_API_KEY").run()
+    app.button(key="add_teacher").click().run()
+    assert ["OPENAI_API_KEY is a key for https://api.openai.com" in e for e in errors(app)] == [True]
+    app.checkbox(key="teacher_yes_OPENAI_API_KEY_https://llm.example.org").check().run()
+    app.button(key="add_teacher").click().run()
+    assert errors(app) == []
+    assert [row.headers for row in kept()] == [{"x-key": "OPENAI_API_KEY"}]
+
+
+def test_further_fields_and_headers_are_added_and_the_longest_reply_changed(home: Path) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("mini")
+    app.text_input(key="teacher_model_0").set_value("m")
+    app.text_area(key="teacher_fields_0").set_value('top_k=5\nchat_template_kwargs={"enable_thinking": false}\n')
+    app.text_area(key="teacher_headers_0_0").set_value("X-Team=MAPD_TEAM")
+    app.button(key="add_teacher").click().run()
+    assert errors(app) == []
+    (row,) = kept()
+    assert (row.sampling["top_k"], row.sampling["chat_template_kwargs"]) == (5, {"enable_thinking": False})
+    assert row.headers == {"x-team": "MAPD_TEAM"}
+    assert "MAPD_TEAM" in shown(app)
+    app.number_input(key=f"longest_of_{row.uid}").set_value(4096)
+    app.number_input(key=f"minute_of_{row.uid}").set_value(30.0)
+    app.button(key=f"save_{row.uid}").click().run()
+    (changed,) = kept()
+    assert (changed.uid, changed.sampling["max_tokens"], changed.limits["per_minute"]) == (row.uid, 4096, 30.0)
+
+
+def test_what_a_server_refused_stands_beside_its_teacher_until_it_is_forgotten(home: Path) -> None:
+    uid = add("mini", kind="openai", model="m")
+    with write() as session:
+        teachers.get(session, "mini").learned = {"temperature": None}
+    app = open_page(PAGE)
+    assert "temperature isn&#x27;t taken by this model: left out" in shown(app)
+    app.checkbox(key=f"forget_{uid}").check().run()
+    app.button(key=f"save_{uid}").click().run()
+    assert kept()[0].learned == {}
+
+
+def test_a_further_field_that_cannot_be_set_is_refused_in_one_line(home: Path) -> None:
+    app = open_page(PAGE)
+    app.segmented_control(key="teacher_kind_0").set_value("openai").run()
+    app.text_input(key="teacher_name_0").set_value("mini")
+    app.text_input(key="teacher_model_0").set_value("m")
+    app.text_area(key="teacher_fields_0").set_value("stream=true")
+    app.button(key="add_teacher").click().run()
+    (error,) = errors(app)
+    assert "stream can&#x27;t be set" in error
+    assert kept() == []

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from mapd.curation import judging
+from mapd.curation.curated import narrow, summary
+from mapd.settings import Settings
+from mapd.store import db
 from tests.pages.running import errors, open_page, shown
 
 
@@ -54,6 +58,21 @@ def test_the_threshold_redecides_everything_and_saves_nothing(full_home: Path) -
 
 def test_the_address_holds_the_threshold(full_home: Path) -> None:
     assert number(lab(threshold="3.5"), "rationales accepted") == 12
+
+
+def test_the_set_is_narrowed_to_teachers_in_the_address(full_home: Path) -> None:
+    whole, one = lab(), lab(teachers="gpt")
+    assert number(whole, "rationales accepted") == 24
+    with db.reading(db.open_store(Settings())) as session:
+        curated = narrow(judging.curated_set(session, 1), ("gpt",))
+    assert number(one, "rationales accepted") == summary(curated).accepted == 8
+    assert number(one, "mistakes covered") == summary(curated).mistakes_covered
+    one.slider(key="threshold").set_value(3.5).run()
+    assert number(one, "rationales accepted") == 4
+    assert shown(one).count('<details class="mapd-row">') == 4
+    one.multiselect(key="teachers").set_value([]).run()
+    assert number(one, "rationales accepted") == 12
+    assert "this address asks for teachers nobody" in errors(lab(teachers="nobody"))[0]
 
 
 def test_the_address_holds_the_conditions(full_home: Path) -> None:

@@ -16,6 +16,7 @@ from mapd.questions import imports, mapping
 from mapd.questions.formats import headings
 from mapd.questions.golds import last_boxed
 from mapd.questions.imports import Import, Instructions
+from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key, read_options, show_answer
 from mapd.questions.rows import SPLITS, QuestionRow, Shares, draw
 from mapd.questions.tables import File, Table, read
@@ -84,7 +85,7 @@ def test_every_fault_of_a_file_is_told_at_once() -> None:
         (2, "question", "missing"),
         (3, "answer", "no answer (a test split?)"),
         (4, "content", '"[1, 2]" is no JSON object; a line holds one row'),
-        (7, "id", '"x" stands in q.jsonl line 6 too'),
+        (7, "id", '"x" stands in q.jsonl line 6 too; --map id= leaves ids out'),
         (8, "question", "U+0000 at character 1 can't be stored; take it out"),
         (9, "options", "a numeric question has none; with options it is --task choice"),
         (9, "answer", "true can't be read as one number"),
@@ -108,7 +109,7 @@ def test_every_fault_of_a_file_is_told_at_once() -> None:
         (Task.NUMERIC, {"answer": "many"}, "answer"),
         (Task.NUMERIC, {"answer": float("inf")}, "answer"),
         (Task.NUMERIC, {"answer": "Ann has pens, and Ben has none of them, as they both say."}, "answer"),
-        (Task.TEXT, {"answer": ["x"]}, "answer"),
+        (Task.TEXT, {"answer": ["x", "y"]}, "answer"),
         (Task.TEXT, {"answer": "x", "split": "valued"}, "split"),
     ],
 )
@@ -369,7 +370,7 @@ def test_what_stands_in_an_option_beside_its_text_is_named() -> None:
     choices = [{"label": "A", "text": "oak", "why": "a tree"}, {"label": "B", "text": "granite", "why": "a rock"}]
     row = {"id": "1", "question": {"stem": "?", "choices": choices, "image": "x.png"}, "answerKey": "B"}
     assert imported(row).not_read == ["question.choices.why", "question.image"]
-    assert imports.field_names([table(row)]) == [
+    assert imports.recognise([table(row)]).fields == [
         *("id", "question", "question.stem", "question.choices", "question.image", "answerKey")
     ]
 
@@ -554,3 +555,29 @@ def test_a_preview_shows_the_gold_with_its_text() -> None:
 
 def test_this_module_needs_no_database() -> None:
     assert "sqlalchemy" not in Path(imports.__file__).read_text(encoding="utf-8")
+
+
+# --- A mapping that is edited on a page -------------------------------------------------------------------------------
+
+FIELDS = ("question", "answer", "id", "text", "why, then", "kind+kin")
+
+
+@given(
+    parts=st.dictionaries(
+        st.sampled_from(mapping.PARTS), st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2, unique=True)
+    ),
+    format_=st.sampled_from([None, "plain", "gsm8k"]),
+)
+def test_what_the_page_says_of_a_mapping_reads_every_part_as_it_was_edited(
+    parts: dict[str, list[str]], format_: str | None
+) -> None:
+    """Whatever the format has by itself, or loses where question and answer are both given."""
+    row = dict.fromkeys(FIELDS, "1") | {"question": "1 + 1?", "answer": "2 #### 2"}
+    recognised = imports.recognise([table(row)], format_)
+    chosen = {part: tuple(paths[:1] if part in mapping.ALONE else paths) for part, paths in parts.items()}
+    wanted = FieldMapping({"question": ("question",), "answer": ("answer",)} | chosen)
+    override = imports.make_override(recognised, wanted, format_)
+    assert mapping.parse(str(override)).fields == override.fields, "the command says the same"
+    source = imports._source(table(row), Instructions(mapping=override, format=format_))
+    existing = {part: tuple(path for path in paths if path in FIELDS) for part, paths in source.mapping.fields.items()}
+    assert {part: paths for part, paths in existing.items() if paths} == dict(wanted.fields)

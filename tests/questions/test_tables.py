@@ -208,3 +208,16 @@ def test_more_rows_than_a_set_may_have_are_refused(monkeypatch: pytest.MonkeyPat
 def test_no_bytes_break_it(content: bytes, name: str) -> None:
     with suppress(BadInput):
         assert isinstance(read(File(name, content), headings), Table)
+
+
+@pytest.mark.parametrize("open_", [pa.ipc.new_file, pa.ipc.new_stream])
+def test_arrow_files_are_read_and_cut_off_ones_refused(open_: Callable[..., Any]) -> None:
+    """A folder that `datasets` saved holds such files; a browser sends them one by one."""
+    rows = pa.Table.from_pylist([{"question": f"{n}?", "answer": n} for n in range(600)])
+    out = io.BytesIO()
+    with open_(out, rows.schema) as writer:
+        writer.write_table(rows)
+    table = read(File("data-00000-of-00001.arrow", out.getvalue()))
+    assert [(r.number, r.fields["answer"]) for r in table.records] == [(n + 1, n) for n in range(600)]
+    with pytest.raises(BadInput, match="can't be read as Arrow"):
+        read(File("data.arrow", out.getvalue()[:300]))

@@ -59,6 +59,7 @@ ALWAYS_MOVE = frozenset({"name", "created_at"})  # a name may have got a number 
 # What no two rows of a project may share beside their uid.
 UNIQUE: Mapping[str, tuple[str, ...]] = {
     "attempt": ("exam_id", "question_id", "sample"),
+    "committee_member": ("exam_id", "teacher_id"),
     "exam": ("sha256",),
     "judgement": ("token",),
     "question": ("set_id", "source_id"),

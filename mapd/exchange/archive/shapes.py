@@ -19,7 +19,7 @@ import pydantic
 import sqlalchemy as sa
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from mapd import teachers
+from mapd import prompts, teachers
 from mapd.characters import find_unstorable
 from mapd.errors import BadInput
 from mapd.finetune.hyperparameters import Hyperparameters
@@ -157,6 +157,9 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
     "teacher.price": dict[Name, Plain],
     "teacher.model": Line,
     "student.base": Line,
+    "student.template": Name,
+    "student.shots": Annotated[int, Field(ge=0, le=prompts.MOST_SHOTS)],
+    "student.revision": Annotated[str, Field(pattern=r"^[\w.-]{1,80}$")],
     "finetune.seed": Whole,
     "finetune.hyperparameters": dict[Name, Plain],
     "snapshot.manifest": Annotated[Tree, AfterValidator(snapshots.check_manifest)],

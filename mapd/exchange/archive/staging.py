@@ -26,13 +26,14 @@ from mapd.exchange.archive import container, shapes
 from mapd.exchange.archive.container import Container, damaged
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
 from mapd.questions import sets
-from mapd.store import snapshots
+from mapd.store import committees, snapshots
 from mapd.store import tables as t
 from mapd.verdicts import NOTE, PRESETS
 
 BLOCK = 500  # rows
 BLOCK_BYTES = 4 << 20
 NOTES_NAMED = "0011"  # the schema since which a note's reason says that it is one
+MEMBERS = t.metadata.tables["committee_member"]
 PLACED = sa.Table(  # the ids in a project of rows, by table and by their ids in the archive's own database
     "placed",
     sa.MetaData(),
@@ -118,13 +119,15 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
                 for table in travelling_tables():
                     if table.name in packed.tables:
                         writer.table(table)
+                if MEMBERS.name not in packed.tables and (rows := committees.derive_members(connection)):
+                    connection.execute(sa.insert(MEMBERS), rows)  # of a project without the table, all who counted
                 _check_meaning(name, connection)
             except sa.exc.OperationalError as error:  # of a temporary file: the disk
                 raise BadInput(
                     f"{name} can't be unpacked ({error.orig}); make room in the folder for temporary files"
                 ) from error
-            rows = {table: entry.rows for table, entry in packed.tables.items()}
-            yield Staging(name, packed.sha256, packed.manifest.schema_, rows, connection)
+            counts = {table: entry.rows for table, entry in packed.tables.items()}
+            yield Staging(name, packed.sha256, packed.manifest.schema_, counts, connection)
     finally:
         engine.dispose()
 

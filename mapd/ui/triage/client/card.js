@@ -31,6 +31,14 @@ const scroller = (kind, title, ...children) => element("div", {
 const row = (...children) => element("div", { class: "mapd-row" }, children);
 const fold = (summary, ...children) => element("details", { class: "mapd-fold" }, element("summary", {}, summary), children);
 
+// What a model thought before it wrote: folded, and marked as what it is.
+function drawThought(thought) {
+  if (!thought) return null;
+  const words = thought.text.trim().split(/\s+/).length;
+  return element("details", { class: "mapd-thought" },
+    element("summary", {}, `thought, ${plural(words, "word")}: not graded, not taught`), drawPassage(thought));
+}
+
 // -- the left side ----------------------------------------------------------------------------------------------------
 
 export function drawMistake(card, view) {
@@ -60,15 +68,15 @@ function drawQuestion({ question, blind }, view) {
 }
 
 function drawAttempt({ attempt, blind }, view) {
-  const { text, answer, limit, reread, doubt } = attempt;
+  const { text, thought, answer, limit, reread, doubt, cut_off: isCutOff } = attempt;
   return [
     row(element("span", {}, label("student’s answer"), " ",
       answer === null ? [chip("no_answer"), limit && note(limit)] : [element("b", { class: "mapd-answer" }, answer), " ", sign("incorrect")],
-      reread && note(" as people read it"), doubt && note(` possibly not a mistake: we read ${doubt}`), own(attempt, "attempt", view)),
+      isCutOff && chip("cut_off"), reread && note(" as people read it"), doubt && note(` possibly not a mistake: we read ${doubt}`), own(attempt, "attempt", view)),
     view.may && keyButton(keyOf("attempt"), "not a mistake", () => view.act("attempt"), opens("attempt"))),
     drawDisagreement(attempt, "attempt", view),
     !blind && !attempt.adjudicate && drawWords(attempt.people, "attempt", view),
-    scroller("mapd-response", "the student’s response", drawPassage(text)),
+    scroller("mapd-response", "the student’s response", drawThought(thought), drawPassage(text)),
   ];
 }
 
@@ -166,7 +174,7 @@ function drawBody(text, view) {
   const steps = ranges.filter(({ kind }) => kind === "named_step" || kind === "marked_step");
   const named = [...new Set(steps.map(({ label: words }) => words))];
   return [
-    scroller("mapd-focus", `${text.kind} ${text.number}`, drawPassage(text.text, view.steps)),
+    scroller("mapd-focus", `${text.kind} ${text.number}`, drawThought(text.thought), drawPassage(text.text, view.steps)),
     (kinds.has("false_equation") || named.length > 0) && element("div", { class: "mapd-legend" },
       kinds.has("false_equation") && element("span", {}, element("mark", { class: "mapd-mark" }, "false equation"), " by the checks"),
       named.map((words) => element("span", {}, element("mark", { class: "mapd-named" }, "step"), ` ${words}`))),
@@ -188,7 +196,8 @@ function drawFindings(text, view) {
     row(line("checks", checks.map(({ state, words }) => element("span", {}, sign(state), ` ${words}`)), limit && note(limit)),
       view.may && kind === "rationale" && misread(view)),
     line("reviews", reviews.length ? reviews.map(drawReview) : note("none")),
-    reviews.filter((review) => review.text).map((review) => fold(`${review.reviewer.name}’s review`, drawPassage(review.text))),
+    reviews.filter(({ text: words, thought }) => words || thought).map((review) => fold(`${review.reviewer.name}’s review`,
+      drawThought(review.thought), review.text && drawPassage(review.text))),
     line("committee", element("span", {}, chip(committee.verdict), committee.why)),
     line("people", people.length ? people.map((word) => element("span", {}, says(word, kind, view))) : note("nobody yet")),
   ];

@@ -1,6 +1,4 @@
-"""An archive by upload, as the data page draws it: choose, see what it brings, import. Nothing is written before."""
-
-from concurrent.futures import ThreadPoolExecutor, wait
+"""An archive by upload: choose, see what it brings, import. Nothing is written before."""
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -9,6 +7,7 @@ from mapd.errors import BadInput
 from mapd.exchange import archive
 from mapd.exchange.archive import Contents, Loaded
 from mapd.ui import current, figures, text, uploads
+from mapd.ui.data import writing
 
 MEGABYTES = 200  # of a file
 TURN, TOLD, SEEN = "archive_turn", "archive_told", "archive_seen"  # session state: another number empties the uploader
@@ -24,24 +23,23 @@ TABLES = {  # as people call what its rows are, those that are counted by themse
 }
 
 
-def offer() -> None:
+def draw() -> None:
     """Draw the uploader, and of a file what it would bring, with the button that brings it."""
-    with st.expander("A whole project, from an archive", expanded=TOLD in st.session_state):
-        key = f"archive_{st.session_state.get(TURN, 0)}"
-        file = st.file_uploader("Archive", type="zip", key=key, max_upload_size=MEGABYTES)
-        if file is not None:
-            st.session_state.pop(TOLD, None)
-        elif (message := st.session_state.get(TOLD)) is not None:
-            st.success(text.label(message, 300), icon=":material/check:")
-        if file is None:
-            st.caption("Made by `mapd archive export FILE`. You see what it brings before anything is written.")
-            return
-        contents = _contents(file)
-        if isinstance(contents, str):
-            text.complain(contents)
-            return
-        _draw(contents)
-        _import(file, contents)
+    key = f"archive_{st.session_state.get(TURN, 0)}"
+    file = st.file_uploader("Archive of a whole project", type="zip", key=key, max_upload_size=MEGABYTES)
+    if file is not None:
+        st.session_state.pop(TOLD, None)
+    elif (message := st.session_state.get(TOLD)) is not None:
+        st.success(text.label(message, 300), icon=":material/check:")
+    if file is None:
+        st.caption("Made by `mapd archive export FILE`. You see what it brings before anything is written.")
+        return
+    contents = _contents(file)
+    if isinstance(contents, str):
+        text.complain(contents)
+        return
+    _contents_of(contents)
+    _import(file, contents)
 
 
 def _contents(file: UploadedFile) -> Contents | str:
@@ -58,7 +56,7 @@ def _contents(file: UploadedFile) -> Contents | str:
     return looked_at[1]
 
 
-def _draw(contents: Contents) -> None:
+def _contents_of(contents: Contents) -> None:
     st.html(figures.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
     known_rows = sum(contents.rows.values()) - sum(contents.new_rows.values())
     on_own = tuple(f"{number:,} {TABLES[table]}" for table, number in contents.on_own.items())
@@ -100,22 +98,11 @@ def _import(file: UploadedFile, contents: Contents) -> None:
 
 
 def _load(file: UploadedFile, name: str, count: bool) -> Loaded:
-    """Import with a progress bar. The work has a thread of its own: a click meanwhile ends this run, but not it."""
+    """Import with a progress bar."""
     engine, home, person = current.engine(), current.settings().home, current.current_person()
-    progress = (0, 1)
 
-    def note(rows: int, total: int) -> None:
-        nonlocal progress
-        progress = (rows, total)
-
-    def write() -> Loaded:
+    def write(progress: writing.Progress) -> Loaded:
         with archive.stage(name, file) as staging:
-            return archive.load(engine, staging, home, by=person, count_judgements=count, progress=note)
+            return archive.load(engine, staging, home, by=person, count_judgements=count, progress=progress)
 
-    bar = st.progress(0.0, "Importing …")
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        future = pool.submit(write)
-        while not future.done():
-            wait([future], timeout=0.1)
-            bar.progress(progress[0] / progress[1], f"{progress[0]:,} of {progress[1]:,} rows")
-        return future.result()
+    return writing.follow(write, "rows")

@@ -1,7 +1,7 @@
 """tokens of triage's client, cards dealt beside the queue, since when a lease is held, the false step as marked, own reasons.
 
-Revision ID: 0024
-Revises: 0018
+Revision ID: 0022
+Revises: 0021
 """
 
 from datetime import datetime
@@ -9,8 +9,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0024"
-down_revision = "0018"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

@@ -1,4 +1,4 @@
-"""Import by upload, as the data page draws it: choose, preview, import. Nothing is written before the button.
+"""The authors' files by upload: choose, preview, import. Nothing is written before the button.
 
 What was imported is asked of the database by the content's sha256, so a reload, a second click or a second tab can't
 import anything twice, and none of them is told anything wrong.
@@ -9,7 +9,6 @@ import hashlib
 import io
 import shlex
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -20,9 +19,10 @@ from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
 from mapd.exchange.authors import File, Kind, Parsed, Row
 from mapd.questions.options import show_answer
-from mapd.scores import VoteStatus, vote
+from mapd.score_forms import VoteStatus, vote
 from mapd.store import db, queries
 from mapd.ui import acting, current, figures, look, text, uploads
+from mapd.ui.data import faults, terminal, writing
 
 KINDS = (
     (Kind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
@@ -30,6 +30,7 @@ KINDS = (
     (Kind.MISTAKES, "Mistakes (optional)", "…_false_round0.json"),
 )
 SWAP = "upload_swapped"  # session state: the turn of the uploaders whose first two files are taken the other way round
+NOW = "imported_now"  # session state: uid and name of the exam that was imported just now
 FIRST = 3  # mistakes shown in the preview
 MEGABYTES = 50  # of a file; the authors' largest has 2
 KEPT = "15m"  # how long what was read of files is kept, for whoever only looks at it
@@ -54,6 +55,65 @@ class Upload:
     def enough(self) -> bool:
         """Whether the two files are there that an import needs."""
         return OTHER_WAY.keys() <= self.files.keys()
+
+
+def draw() -> None:
+    """Draw the uploaders, and what their files would bring, or why they can't be imported."""
+    upload = choose()
+    if upload.files:
+        st.session_state.pop(NOW, None)
+    if not upload.enough:
+        if (now := st.session_state.get(NOW)) is not None:
+            _lead_on("Imported", *now)
+        st.caption(still_needed(upload))
+        in_a_terminal(upload)
+        return
+    parsed = read(upload)
+    if isinstance(parsed, Refused):
+        refuse(parsed, upload)
+    elif (exam := imported_as(parsed)) is not None:
+        _imported(upload, *exam)
+    else:
+        _offer(parsed, upload)
+
+
+def _offer(parsed: Parsed, upload: Upload) -> None:
+    """The preview, with the button above it."""
+    named, go = with_names(parsed, upload)
+    if go:
+        done = run(named)
+        exam = imported_as(named)
+        choose_others(upload)
+        st.session_state[NOW] = exam
+        current.choose_exam(done.exam)
+        st.rerun()
+    preview(named)
+    in_a_terminal(upload, named)
+
+
+def _lead_on(message: str, uid: str, name: str) -> None:
+    """Say that the exam is in the project, and lead to it."""
+    st.success(f"{message}: {text.label(name, 200)}", icon=":material/check:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(key="primary_link", width="content"):
+            current.link("pages/loop/overview.py", "See the overview", icon=":material/sync:", exam=uid)
+        current.link("pages/review/triage.py", "Begin to judge", icon=":material/rate_review:", exam=uid)
+
+
+def _imported(upload: Upload, uid: str, name: str) -> None:
+    """This content is in the project: open its exam, once, and lead on."""
+    if st.session_state.get("imported_seen") != uid:
+        st.session_state["imported_seen"] = uid
+        current.choose_exam(uid)
+        st.rerun()
+    _lead_on("This content is imported already, and nothing was written", uid, name)
+    st.button(
+        "Choose other files",
+        type="tertiary",
+        icon=":material/close:",
+        on_click=choose_others,
+        args=(upload,),
+    )
 
 
 def choose() -> Upload:
@@ -146,15 +206,10 @@ def refuse(refused: Refused, upload: Upload) -> None:
     text.complain(
         f"{rows:,} bad {'row' if rows == 1 else 'rows'}: nothing was imported; mend what is listed and choose again"
     )
-    shown = [
-        (text.one_line(f, 120), str(n), text.one_line(key, 80), text.one_line(what, 200))
-        for f, n, key, what in refused.faults
-    ]
-    names = ("file", "row", "field", "what is wrong")
-    st.dataframe([dict(zip(names, row, strict=True)) for row in shown], hide_index=True, height="auto", key="bad_rows")
+    lines = faults.show(refused.faults)
     st.download_button(
         "Download as CSV",
-        bad_rows_csv(names, shown),
+        bad_rows_csv(faults.NAMES, lines),
         "bad-rows.csv",
         "text/csv",
         icon=":material/download:",
@@ -280,36 +335,17 @@ def imported_as(parsed: Parsed) -> tuple[str, str] | None:
 
 
 def run(parsed: Parsed) -> authors.Imported:
-    """Import with a progress bar: all of it or nothing.
-
-    The writing has a thread of its own, which the `with` waits for: a click meanwhile ends this run of the page, but
-    not the import.
-    """
-    engine, person, total = current.engine(), current.acting_person(), len(parsed.rows)
-    done = 0
-
-    def note(count: int, _: int) -> None:
-        nonlocal done
-        done = count
-
-    def write() -> authors.Imported:
-        with db.writing(engine) as session:
-            return authors.store(session, parsed, by=person, progress=note)
-
-    bar = st.progress(0.0, "Importing …")
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        future = pool.submit(write)
-        while not future.done():
-            wait([future], timeout=0.1)
-            bar.progress(done / total, f"{done:,} of {total:,} mistakes")
-        return future.result()
+    """Import with a progress bar: all of it or nothing."""
+    person = current.acting_person()
+    return writing.run(
+        lambda session, progress: authors.store(session, parsed, by=person, progress=progress), "mistakes"
+    )
 
 
 def in_a_terminal(upload: Upload, parsed: Parsed | None = None) -> None:
     """Show the same import as a command."""
-    st.caption("The same in a terminal:")
     names = {kind.value: file.name for kind, file in upload.files.items()}
-    st.code(command(names, parsed), language=None, wrap_lines=True)
+    terminal.show_command(command(names, parsed))
 
 
 def command(names: dict[str, str], parsed: Parsed | None = None) -> str:

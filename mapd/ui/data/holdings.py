@@ -1,26 +1,33 @@
-"""What the project holds, as the data page shows it: exams, who imported them, and the way out."""
+"""What the project holds: its sets of questions, its exams, who imported them, and the way out."""
 
 import streamlit as st
 
+from mapd.questions import sets
 from mapd.store import db, holdings
 from mapd.store.holdings import Holding, Import
 from mapd.ui import current, figures, text, times
 from mapd.ui.figures import Cell
 
-HEADER = ("exam", "student", "set", "teachers", "imported by", "when", "mistakes, as recorded", "snapshots")
+EXAMS = ("exam", "student", "set", "teachers", "imported by", "when", "mistakes, as recorded", "snapshots")
+SETS = ("question set", "from", "train", "dev", "test", "test opened")
 
 
 def show_holdings() -> None:
-    """Draw the exams and how to get data out; in an empty project, how else it may begin."""
+    """Draw sets, exams and how to get data out; in an empty project, how else it may begin."""
     with db.reading(current.engine()) as session:
         exams, imports = holdings.holdings(session), {done.exam: done for done in holdings.imports(session)}
-    if not exams:
+        question_sets = sets.listed(session)
+    if not exams and not question_sets:
         with st.container(border=True):
             st.markdown("**Nothing is in this project yet.** It can begin without files, too.")
             current.how_to_begin()
         return
     st.subheader("In this project")
-    st.html(figures.table(HEADER, [_row(e, imports.get(e.uid)) for e in exams], words=6))
+    st.html(figures.table(SETS, map(_set_row, question_sets), words=2))
+    if not exams:
+        st.caption("No exam yet: a student is examined on a set's questions.")
+        return
+    st.html(figures.table(EXAMS, [_exam_row(e, imports.get(e.uid)) for e in exams], words=6))
     st.subheader("Out of it")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("A frozen curated set leaves as a snapshot: training pairs as JSONL with their manifest.")
@@ -28,7 +35,13 @@ def show_holdings() -> None:
     st.code(f"mapd curate snapshot --exam {(current.params().get('exam', exams[0].uid))} --json", language=None)
 
 
-def _row(exam: Holding, done: Import | None) -> list[Cell]:
+def _set_row(row: sets.Listed) -> list[Cell]:
+    source = f"{row.source} (simulated)" if row.simulated else row.source
+    name = figures.linked(text.one_line(row.name, 60), current.address("exam", questions=row.name))
+    return [name, text.one_line(source, 60), row.train, row.dev, row.test, row.openings]
+
+
+def _exam_row(exam: Holding, done: Import | None) -> list[Cell]:
     return [
         figures.linked(text.one_line(exam.name, 60), current.address("", exam=exam.uid)),
         text.one_line(exam.student, 40),

@@ -1,0 +1,110 @@
+"""The final answer of a text that comes to true or false. Pure.
+
+read_boolean("Rome is older. So the answer is yes.")  -> Answer("true", "…")
+"""
+
+import re
+
+from mapd.answers.markup import blank_markup, strip_latex
+from mapd.answers.places import (
+    CONCLUDES,
+    NOTHING,
+    Answer,
+    find_answer_line,
+    find_marks,
+    find_statements,
+    shorten,
+    split_sentences,
+)
+
+_TRUTH = {"true": "true", "yes": "true", "false": "false", "no": "false", "correct": "true", "incorrect": "false"}
+_TRUTH_ALONE = _TRUTH | {"t": "true", "f": "false", "y": "true", "n": "false", "1": "true", "0": "false"}
+_TRUTH_WORD = re.compile(r"\b(true|false|yes|no)\b", re.IGNORECASE)
+_BARE_TRUTH = re.compile(r"[\s\W]*(true|false|yes|no)\b(?=\s*(?:$|[.,;:!\n(*-]|because|since|as\b))", re.IGNORECASE)
+_BOTH = re.compile(
+    r"\b(?:true|yes)\s*(?:/|or|and)\s*(?:false|no)\b|\b(?:false|no)\s*(?:/|or|and)\s*(?:true|yes)\b", re.IGNORECASE
+)
+_NEGATED = re.compile(r"\b(?:not|n't|neither|isn't|cannot)\s+(?:\w+\s+)?(?:true|false|yes|no)\b", re.IGNORECASE)
+_IS_TRUE = re.compile(
+    r"\b(?:statement|claim|question|assertion|answer|it|this|that|which)\s+(?:is|would be|must be|was|seems)\s+"
+    r"(?:\w+ly\s+|thus\s+|therefore\s+)?(true|false|yes|no)\b(?!\s+(?:that|if))",
+    re.IGNORECASE,
+)
+_CONCLUDES_TRUTH = re.compile(
+    r"[\s\W]*(?:so|therefore|thus|hence|finally|in conclusion|overall|consequently)\W+(true|false|yes"
+    r"|no)\b(?=\s*(?:$|[.,;:!]))",
+    re.IGNORECASE,
+)
+
+
+def read_truth(text: str) -> str | None:
+    """Return the truth that a gold gives first: "Yes." -> "true"; StrategyQA's "false.\\t<facts>" -> "false"."""
+    match = re.match(r"[\W_]*([A-Za-z]+)(?=[\W_]|$)", text[:200])
+    return _TRUTH.get(match[1].lower()) if match else None
+
+
+def same_truth(answer: str, gold: str) -> bool:
+    """Whether both are the same truth, and can be read."""
+    return (truth := read_truth(answer)) is not None and truth == read_truth(gold)
+
+
+def read_boolean(text: str) -> Answer:
+    """Return what a text answers: "true" or "false"."""
+    if (line := find_answer_line(text)) is not None:
+        truth = _truth_of_mark(line.value)
+        why = "decides" if truth else f"says neither true nor false alone: {shorten(line.value)}"
+        return Answer(truth, f"{line.name} {why}")
+    if marks := find_marks(text, words=True):
+        truths = {_truth_of_mark(mark) for mark in marks}
+        if len(truths) == 1 and None not in truths:
+            return Answer(truths.pop(), "what is marked by \\boxed{} or #### decides")
+        if any(map(_TRUTH_WORD.search, marks)):
+            return Answer(None, f"what is marked is not one of true and false: {shorten(marks[-1])}")
+    return _of_sentences(blank_markup(text))
+
+
+def _truth_of_mark(mark: str) -> str | None:
+    """Return the one truth of a short answer; a single word may be "T", "incorrect" or "1"."""
+    plain = strip_latex(blank_markup(mark)).strip()
+    word = plain.strip(" .!()[]{}'\"“”*_$").lower()
+    return _TRUTH_ALONE.get(word) or (_only_truth(plain) if _TRUTH_WORD.search(plain) else None)
+
+
+def _of_sentences(plain: str) -> Answer:
+    sentences = split_sentences(plain)
+    if not sentences:
+        return Answer(None, NOTHING)
+    statements = [s.text for s in find_statements(plain, sentences) if _TRUTH_WORD.search(s.text)]
+    truths: set[str | None] = {_only_truth(statement) for statement in statements}
+    if match := _BARE_TRUTH.match(sentences[0].text):
+        truths.add(None if _BOTH.search(sentences[0].text) else _TRUTH[match[1].lower()])
+    last = sentences[-1].text
+    if len(sentences) == 1 or CONCLUDES.match(last) or _BARE_TRUTH.match(last):
+        truths |= _concluded_truths(last)
+    if len(truths) > 1:
+        return Answer(None, "its statements, first word and last sentence say both true and false, or leave it open")
+    if not truths or None in truths:
+        return Answer(None, "a sentence leaves it open" if truths else NOTHING)
+    where = (
+        "a sentence states the answer" if statements else "nothing marks an answer; its first or last sentence says it"
+    )
+    return Answer(truths.pop(), where)
+
+
+def _concluded_truths(sentence: str) -> set[str | None]:
+    if _BOTH.search(sentence) or _NEGATED.search(sentence):
+        return {None}
+    patterns = (_CONCLUDES_TRUTH, _BARE_TRUTH)
+    truths: set[str | None] = {_TRUTH[m[1].lower()] for p in patterns if (m := p.match(sentence))}
+    return truths | {_TRUTH[m[1].lower()] for m in _IS_TRUE.finditer(sentence)}
+
+
+def _only_truth(text: str) -> str | None:
+    """The one truth word of a short statement; None where it has both, or denies one."""
+    # "the answer is yes, no doubt": what follows the first comma explains
+    head = re.split(r"[,;:(]|\bbecause\b|\bsince\b|\bas\b", text, maxsplit=1)[0]
+    saying = head if _TRUTH_WORD.search(head) else text
+    if _NEGATED.search(saying) or _BOTH.search(text):
+        return None
+    truths = {_TRUTH[m[1].lower()] for m in _TRUTH_WORD.finditer(saying)}
+    return truths.pop() if len(truths) == 1 else None

@@ -1,0 +1,200 @@
+"""The option that a text chooses, by its letter or its words. Pure.
+
+read_choice("So it stays as it is: (C).", ("rises", "falls", "stays"))  -> Answer("C", "…")
+"""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+
+from mapd.answers.markup import blank_markup_but_letters, strip_latex
+from mapd.answers.numbers import parse_number
+from mapd.answers.places import (
+    CONCLUDES,
+    MAX_MARKS,
+    NOTHING,
+    Answer,
+    Sentence,
+    find_answer_line,
+    find_marks,
+    find_statements,
+    shorten,
+    split_sentences,
+)
+from mapd.answers.text import words_of
+
+LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their order
+MOST_OPTIONS = len(LETTERS)
+_LETTER_FIRST = re.compile(
+    r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])\s{0,9}[.):](?=\s|$)|([A-J])[.):](?=\w)"
+    r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
+)
+_LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
+_TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|[/&,|])\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
+_IS_CORRECT = re.compile(
+    r"\b(?:option|choice|answer)?\s*\(?\b([A-J])\)?\s+(?:is|must be|would be)\s+(?:therefore\s+"
+    r"|thus\s+)?(?:the\s+)?(?:correct|right|best)\b",
+    re.IGNORECASE,
+)
+_OWN_LABEL = re.compile(r"\s*\(?([A-Ja-j])[.):]\s*(?=\S)")
+_MATHS = re.compile(r"\\[()\[\]]|\$")
+_MAY_BE_LETTER = re.compile(r"[\W_]*(?:(?:option|choice)\s+)?[A-Za-z](?![^\W_])(?:.{0,20})", re.IGNORECASE)
+_I_CHOOSE = re.compile(
+    r"\b(?:I(?:['’]ll| will| would|['’]d)?|we|my)\s+"
+    r"(?:choose|chose|select|pick|go with|choice is|pick is|vote for)\b:?\s*",
+    re.IGNORECASE,
+)
+_SO_IT_IS = re.compile(
+    r"(?:^|[.!?,;]\s)\W{0,5}(?:so|therefore|thus|hence|in conclusion|finally),?\s+(?:it(?:['’]s| is| must be)\s+)?"
+    r"(?=(?:option\s|choice\s)?\(?[A-J]\)?\W*(?:$|\n))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
+_OR_LETTER = re.compile(r"\bor\s+(?:option\s|choice\s)?\(?([A-J])\)?\W*$")
+_CORRECT_IS = re.compile(
+    r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*"
+    r"|^\W{0,5}(?:(?:my|the|final)\s){0,2}(?:option|choice|selection|pick)\s{0,3}[:：]\s*",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def option_letter(answer: str, options: Sequence[str]) -> str | None:
+    """Return the letter of the one option that a short answer names: "c", "(C)", "C. moss" and "moss" -> "C"."""
+    index = _short_choice(answer, without_labels(options))
+    return None if index is None else LETTERS[index]
+
+
+def same_option(answer: str, gold: str, options: Sequence[str]) -> bool:
+    """Whether both name one option, or two with the same text: real sets hold options twice."""
+    texts = without_labels(options)
+    index, of_gold = _short_choice(answer, texts), _short_choice(gold, texts)
+    if index is None or of_gold is None:
+        return False
+    return _first_alike(index, texts) == _first_alike(of_gold, texts)
+
+
+def without_labels(options: Sequence[str]) -> tuple[str, ...]:
+    """Return the options without labels of their own, where each has its place's: "A)125", "B)150" -> "125", "150"."""
+    labels = [_OWN_LABEL.match(option) for option in options]
+    if len(labels) < 2 or [label and label[1].upper() for label in labels] != list(LETTERS[: len(labels)]):
+        return tuple(options)
+    return tuple(option[label.end() :] for option, label in zip(options, labels, strict=True) if label)
+
+
+def read_choice(text: str, options: Sequence[str]) -> Answer:
+    """Return the letter of the option that a text chooses."""
+    texts = without_labels(options)
+    if (line := find_answer_line(text)) is not None:
+        index = _option_of_mark(line.value, texts)
+        why = "decides" if index is not None else f"doesn't name one option: {shorten(line.value)}"
+        return Answer(None if index is None else LETTERS[index], f"{line.name} {why}")
+    marks = find_marks(text, words=True)
+    chosen = {index for mark in marks if (index := _option_of_mark(mark, texts)) is not None}
+    if len({_first_alike(index, texts) for index in chosen}) > 1:
+        return Answer(None, f"two marked answers differ: {' and '.join(LETTERS[index] for index in sorted(chosen))}")
+    if chosen:
+        return Answer(LETTERS[min(chosen)], "what is marked by \\boxed{} or #### decides")
+    if unknown := [mark for mark in marks if _MAY_BE_LETTER.fullmatch(strip_latex(mark))]:
+        return Answer(None, f"what is marked names no option, or several: {shorten(unknown[-1])}")
+    return _of_sentences(blank_markup_but_letters(strip_latex(_MATHS.sub("  ", text))), texts)
+
+
+def _of_sentences(plain: str, options: tuple[str, ...]) -> Answer:
+    sentences = split_sentences(plain)
+    if not sentences:
+        return Answer(None, NOTHING)
+    zones = [s.text for s in find_statements(plain, sentences)]
+    for pattern in (_CORRECT_IS, _I_CHOOSE, _SO_IT_IS):
+        zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in deque(pattern.finditer(plain), MAX_MARKS)]
+    chosen = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
+    chosen |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
+    is_stated = bool(chosen)
+    if not is_stated:
+        chosen = _unstated_options(plain, sentences, options)
+    if len(chosen) != 1 or None in chosen:
+        letters = " and ".join(sorted(LETTERS[index] for index in chosen if index is not None))
+        return Answer(None, f"it names two options: {letters}" if len(chosen - {None}) > 1 else NO_OPTION)
+    why = "a sentence states the answer" if is_stated else "nothing marks an answer; its first or last line names it"
+    return Answer(LETTERS[next(index for index in chosen if index is not None)], why)
+
+
+NO_OPTION = "no option is named as the answer, or nothing tells which"
+
+
+def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
+    """Return the option that a short answer names, also by a number written in another way than the option's."""
+    plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip(" \n{}")
+    if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain) or _named(plain, options):
+        return index
+    if (value := parse_number(mark)) is None:
+        return None
+    places = {_first_alike(i, options) for i, option in enumerate(options) if parse_number(option) == value}
+    return places.pop() if len(places) == 1 else None
+
+
+def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
+    """The place of the option that is a bare letter, an option's whole text, or named as a response names it."""
+    bare = answer.strip()
+    if len(bare) == 1 and bare.upper() in LETTERS:
+        return _option_index(bare, options)
+    texts = [" ".join(option.split()) for option in options]
+    spaced = " ".join(bare.split())
+    return texts.index(spaced) if spaced in texts else _option_in(strip_latex(bare), options)
+
+
+def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str, ...]) -> set[int | None]:
+    lines = [line for line in plain.split("\n") if line.strip()]
+    first = _option_in(lines[0], options)
+    if len(lines) == 1 and len(sentences) <= 2:
+        return {first}
+    ends_so = CONCLUDES.match(sentences[-1].text) or len(lines[-1]) < 120
+    last_line = (first if len(lines) == 1 else _option_in(lines[-1], options)) if ends_so else None
+    return {index for index in (first, last_line) if index is not None}
+
+
+def _option_index(letter: str, options: tuple[str, ...]) -> int | None:
+    """The place of a letter's option; None where the question has no such option."""
+    index = LETTERS.index(letter.upper())
+    return index if index < (len(options) or len(LETTERS)) else None
+
+
+def _first_alike(index: int, options: Sequence[str]) -> int:
+    """The place of the first option with the same text."""
+    texts = [" ".join(option.split()) for option in options]
+    return texts.index(texts[index]) if texts else index
+
+
+def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
+    """The one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
+    if _TWO_LETTERS.search(zone):
+        return None
+    named = _named(zone, options)
+    alike = {index if index is None else _first_alike(index, options) for index in named}
+    return named[0] if len(alike) == 1 else None
+
+
+def _named(zone: str, options: tuple[str, ...]) -> list[int | None]:
+    """Return the options that a zone names, by letters and by texts; None for a letter that no option has."""
+    letters: list[int | None] = []
+    if match := _LETTER_FIRST.match(zone):
+        zone = _REASON.split(zone, maxsplit=1)[0]
+        letters.append(_option_index(next(group for group in match.groups() if group), options))
+    if other := _OR_LETTER.search(zone):
+        letters.append(_option_index(other[1], options))
+    letters += [_option_index(m[1] or m[2], options) for m in _LETTER_NAMED.finditer(zone)]
+    texts = _options_by_text(zone, options)
+    if letters:  # where the options are letters themselves ("A. B"), what stands there is read as the letter
+        texts = [index for index in texts if not _is_letter(options[index])]
+    return [*letters, *texts]
+
+
+def _is_letter(option: str) -> bool:
+    return option.strip().upper() in tuple(LETTERS)
+
+
+def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
+    """Options whose whole text stands in the zone; "Only Ann" inside "Only Ann and Bob" doesn't count."""
+    words = f" {words_of(zone)} "
+    read = options[:MOST_OPTIONS]
+    inside = {i: f" {norm} " for i, option in enumerate(read) if (norm := words_of(option)) and f" {norm} " in words}
+    return [i for i, norm in inside.items() if not any(norm in other and norm != other for other in inside.values())]

@@ -1,0 +1,131 @@
+"""Whether two short answers are the same, as numbers or as texts. Pure.
+
+    same_number("18 apples", "18.0")      -> True
+    same_text("x = 3 or x = 2", "{2, 3}")  -> True: both mean the same set of values
+    same_text("(3, 2)", "(2, 3)")          -> False: a tuple keeps its order
+
+Plain numbers compare as fractions; an expression by math-verify, which gets only an extracted, simple one: given whole
+texts, it guesses.
+"""
+
+import re
+
+from mapd.answers.expressions import is_formula, same_expression, spell
+from mapd.answers.numbers import parse_number, plain_quantity
+from mapd.answers.text import words_beside_number, words_of
+from mapd.answers.values import Kind, Values, normalise, read_values
+
+# What stands beside a number and is no unit: a currency counts only where both name one.
+_CURRENCY = re.compile(r"[$€£¥₹]|\b(?:usd|eur|gbp|dollars?|euros?|pounds?)\b", re.IGNORECASE)
+_CURRENCY_NAMES = {"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "pound", "gbp": "pound"}
+_NO_UNIT = re.compile(r"\b(?:percent|per cent)\b|\\(?:text|mathrm)\b", re.IGNORECASE)
+# Signs that words leave out, and that change what an answer means.
+_MEANING = re.compile(
+    r"(?<![^\W_])[-−](?=\s?(?:[0-9.\\]|[A-Za-z](?![A-Za-z])))|[<>≤≥≠=±^%√∪]|(?<=[0-9A-Za-z])#|(?<=[0-9])!"
+    r"|(?<=[\w)+])\+|(?<=[\w)])[*/](?=[\w(])|(?<=[0-9]):(?=[0-9])|(?<=[0-9])-(?=[0-9])"
+)
+_MATHS = re.compile(r"[0-9<>≤≥=±∪∅∞]|\\[A-Za-z]")
+_NAME = re.compile(r"\s*([A-Za-z])\s*=\s*(?=[-+−0-9.])")
+_NESTED = 100  # characters of an item that is taken apart once more
+
+
+def same_number(answer: str, gold: str) -> bool:
+    """Whether both are one number, or one expression; units and trailing words don't matter."""
+    if is_formula(answer) or is_formula(gold):  # whose numbers don't say what it is: x + 1 is not x - 1
+        return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
+    number, number_of_gold = parse_number(answer), parse_number(gold)
+    if number is not None and number_of_gold is not None:
+        return number == number_of_gold
+    if number is not None or number_of_gold is not None:
+        return same_expression(answer, gold)
+    return same_values(answer, gold)
+
+
+def same_text(answer: str, gold: str) -> bool:
+    """Whether both are the same words, or mean the same values."""
+    if is_formula(answer) or is_formula(gold):
+        return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
+    number, number_of_gold = parse_number(answer), parse_number(gold)
+    if number is not None and number_of_gold is not None:
+        return number == number_of_gold and _same_units(answer, gold)
+    return same_values(answer, gold)
+
+
+def _same_units(answer: str, gold: str) -> bool:
+    """Whether the same words stand beside two numbers: "Room 3" and "3" are two texts, "$3" and "x = 3" one."""
+    names = {name[1] for text in (answer, gold) if (name := _NAME.match(text))}
+    currencies = {_currency_name(sign[0]) for text in (answer, gold) if (sign := _CURRENCY.search(text))}
+    return len(names) < 2 and len(currencies) < 2 and _unit(answer) == _unit(gold)
+
+
+def _unit(text: str) -> str:
+    plain = _CURRENCY.sub(" ", _NO_UNIT.sub(" ", _NAME.sub(" ", plain_quantity(text))))
+    return words_beside_number(normalise(plain))
+
+
+def _currency_name(sign: str) -> str:
+    return _CURRENCY_NAMES.get(sign.lower(), sign.lower().rstrip("s"))
+
+
+def same_values(answer: str, gold: str) -> bool:
+    """Whether two answers have the same words, or hold the same values, in the same order where it matters."""
+    return _same_words(answer, gold) or _hold_same_values(answer, gold)
+
+
+def _hold_same_values(answer: str, gold: str) -> bool:
+    values, values_of_gold = read_values(answer), read_values(gold)
+    if values is None and values_of_gold is None:
+        return same_expression(answer, gold)
+    left = values or Values(Kind.LIST, (normalise(answer),))
+    right = values_of_gold or Values(Kind.LIST, (normalise(gold),))
+    if left.variable and right.variable and left.variable != right.variable:
+        return False
+    if len(left.items) == len(right.items) == 1 and left.kind is right.kind is Kind.LIST:
+        return _same_item(left.items[0], right.items[0])
+    return _same_items(left, right)
+
+
+def _same_words(answer: str, gold: str) -> bool:
+    """Whether the words are the same, and no sign between them says something else: "[0, 1]" is not "(0, 1)"."""
+    plain, plain_of_gold = normalise(answer), normalise(gold)
+    words = words_of(plain)
+    if not words or words != words_of(plain_of_gold) or _MEANING.findall(plain) != _MEANING.findall(plain_of_gold):
+        return False
+    if not _is_maths(plain, plain_of_gold) or spell(plain).casefold() == spell(plain_of_gold).casefold():
+        return True
+    return read_values(answer) is None and read_values(gold) is None
+
+
+def _is_maths(*texts: str) -> bool:
+    return any(_MATHS.search(text) for text in texts)
+
+
+def _same_items(left: Values, right: Values) -> bool:
+    kinds = {left.kind, right.kind}
+    is_unordered = (kinds <= {Kind.SET, Kind.LIST} and Kind.SET in kinds) or kinds == {Kind.UNION}
+    if is_unordered:
+        return _same_sets(left.items, right.items)
+    if len(kinds) > 1 or len(left.items) != len(right.items) or left.brackets != right.brackets:
+        return False
+    return all(map(_same_item, left.items, right.items))
+
+
+def _same_sets(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+    """Whether each value of one is among the other's."""
+    return all(any(_same_item(a, b) for b in right) for a in left) and all(
+        any(_same_item(a, b) for a in left) for b in right
+    )
+
+
+def _same_item(left: str, right: str) -> bool:
+    if spell(left) == spell(right):
+        return True
+    number, other = parse_number(left), parse_number(right)
+    if number is not None and other is not None and not (is_formula(left) or is_formula(right)):
+        return number == other and _same_units(left, right)
+    values, others = read_values(left), read_values(right)
+    if values is not None and others is not None and max(len(left), len(right)) < _NESTED:
+        return _same_items(values, others)
+    if words_of(left) and words_of(left) == words_of(right) and _MEANING.findall(left) == _MEANING.findall(right):
+        return True
+    return same_expression(left, right)

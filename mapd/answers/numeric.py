@@ -1,0 +1,211 @@
+"""The final answer of a text that comes to a number. Pure.
+
+read_numeric("290 / 2 = 145\\nTherefore, he has 145.")  -> Answer("145", "nothing marks an answer; …")
+"""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mapd.answers.expressions import is_closed_expression, is_formula
+from mapd.answers.markup import blank_markup
+from mapd.answers.numbers import IRRATIONAL, Number, number_text, parse_number, plain_quantity
+from mapd.answers.places import (
+    CONCLUDES,
+    EXPLAINS,
+    NOTHING,
+    REFUSES,
+    Answer,
+    AnswerLine,
+    Sentence,
+    Statement,
+    find_answer_line,
+    find_marks,
+    find_statements,
+    shorten,
+    split_sentences,
+)
+from mapd.answers.reading import Reading, read_numbers, rounded_in, value_of
+
+_NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
+_COMPARES = re.compile(
+    r"\b(?:more|fewer|less|\w+er)\b[^.]{1,80}\bthan\b|\b(?:in total|in all|altogether)\b", re.IGNORECASE
+)
+_LABEL_LINE = re.compile(r"[^=.!?]{1,60}:[^:]{1,40}")
+_TOTAL = re.compile(r"\b(?:total|answer|result|difference|sum|altogether|final)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Conclusion:
+    """What the last sentence with a number comes to (None: can't be told), and whether it says that it concludes."""
+
+    value: Fraction | None
+    firm: bool
+    index: int
+
+
+def read_numeric(text: str) -> Answer:
+    """Return the number that a text answers; an expression only where it is marked, as it stands."""
+    plain = blank_markup(text)
+    reading, sentences = read_numbers(plain), split_sentences(plain)
+    if (line := find_answer_line(text)) is not None:
+        return _of_line(line, reading, sentences, text)
+    if marks := find_marks(text):
+        return _of_marks(marks)
+    if not sentences:
+        return Answer(None, NOTHING)
+    conclusion = _conclusion(reading, sentences)
+    statements = [(s, v) for s in find_statements(plain, sentences) if (v := value_of(s.text, reading)) is not None]
+    if statements:
+        return _of_statements(statements, conclusion)
+    return _of_prose(reading, sentences, conclusion)
+
+
+def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
+    """Read the answer line, unless what stands behind it takes it back."""
+    boxes = find_marks(line.value)
+    expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
+    if IRRATIONAL.search(expression):  # "π/2" is not 2
+        return Answer(expression, f"{line.name} decides")
+    value = _value_of_line(blank_markup(plain_quantity(line.value)), reading)
+    if value is None and len(boxes) == 1:
+        value = value_of(blank_markup(plain_quantity(boxes[0])), None)
+    if value is None:
+        if is_closed_expression(expression) or is_formula(expression):
+            return Answer(expression, f"{line.name} decides")
+        return Answer(None, f"{line.name} doesn't give one number: {shorten(line.value)}")
+    if not line.is_last and (other := _value_behind(line, reading, sentences, text)) not in (None, value):
+        return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(other)}")
+    return Answer(number_text(value), f"{line.name} decides")
+
+
+_RESULT = re.compile(r"[=≈]|\\approx")
+_NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
+
+
+def _value_of_line(plain: str, reading: Reading) -> Fraction | None:
+    """Return what an answer line gives in its first sentence, if the others don't conclude something else."""
+    if _NEGATED_PARENTHESIS.search(plain):
+        return None
+    sentences = split_sentences(plain)
+    if len(sentences) < 2:
+        return value_of(plain, reading)
+    value, last = value_of(sentences[0].text, reading), sentences[-1].text
+    if value is None:
+        return value_of(plain, reading)
+    return value if not CONCLUDES.match(last) or value_of(last, reading) in (None, value) else None
+
+
+def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Fraction | None:
+    """Return what the text comes to behind its answer line, where it says that it concludes or ends in a mark."""
+    last_line = text.rstrip().rpartition("\n")[2]
+    if marks := find_marks(last_line):
+        return value_of(blank_markup(plain_quantity(marks[-1])), None)
+    if not sentences:
+        return None
+    conclusion = _conclusion(reading, sentences)
+    return conclusion.value if conclusion.firm and sentences[conclusion.index].start >= line.end else None
+
+
+def _of_marks(marks: list[str]) -> Answer:
+    values = {_value_of_mark(mark) for mark in marks}
+    if len(values) > 1:
+        return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
+    value = values.pop()
+    if value is not None:
+        return Answer(number_text(value), "what is marked by \\boxed{} or #### decides")
+    expression = _RESULT.split(marks[-1])[-1].strip()
+    if not expression or len(marks) > 1:
+        return Answer(None, f"the marked answer is not one number: {shorten(marks[-1])}")
+    return Answer(expression, "what is marked by \\boxed{} or #### decides, an expression")
+
+
+def _value_of_mark(mark: str) -> Fraction | None:
+    is_number = not IRRATIONAL.search(_RESULT.split(mark)[-1])
+    return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
+
+
+def _of_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_Conclusion") -> Answer:
+    values = list(dict.fromkeys(value for _, value in statements))
+    last, value = statements[-1]
+    if len(values) > 1:
+        return Answer(None, f"two stated answers differ: {number_text(values[0])} and {number_text(values[1])}")
+    if conclusion.firm and conclusion.value not in (None, value) and not last.last:
+        return Answer(None, f"the text states {number_text(value)} and concludes {number_text(conclusion.value)}")
+    return Answer(number_text(value), "a sentence states the answer")
+
+
+def _of_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Conclusion") -> Answer:
+    leading = _leading(reading, sentences)
+    if leading is not None and conclusion.value not in (None, leading):
+        return Answer(None, f"it begins with {number_text(leading)} and ends with {number_text(conclusion.value)}")
+    if leading is None and not conclusion.firm and _opens_otherwise(reading, sentences, conclusion.value):
+        return Answer(None, "its first paragraph and its end come to two numbers")
+    value = leading if conclusion.value is None else conclusion.value
+    if value is None:
+        return Answer(None, NOTHING)
+    if any(REFUSES.search(s.text) and "assuming" not in s.text for s in sentences[conclusion.index :]):
+        return Answer(None, "the text says that the question can't be answered")
+    where = "gives the answer first" if conclusion.value is None else "comes to it at its end"
+    return Answer(number_text(value), f"nothing marks an answer; the text {where}")
+
+
+def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
+    """An answer given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
+    first = sentences[0]
+    if len(sentences) == 1 or first.text.rstrip().endswith(":"):
+        return None
+    if len(first.text.split()) <= 4 and _NUMBER_FIRST.match(first.text):
+        return parse_number(first.text)
+    return value_of(first.text, reading) if EXPLAINS.match(sentences[1].text) else None
+
+
+def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fraction | None) -> bool:
+    """Whether the first paragraph is one sentence that gives another number, which nothing further on is made from."""
+    first = sentences[0]
+    inside = reading.inside(first.start, first.end)
+    is_paragraph = len(sentences) > 1 and reading.plain[first.end : sentences[1].start].count("\n") > 1
+    number = inside[-1] if inside else None
+    if not is_paragraph or number is None or value_of(first.text, None) != number.value or number.value is None:
+        return False
+    return number.value != value and not reading.is_used(number)
+
+
+def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
+    index = _last_with_number(reading, sentences)
+    last = sentences[index]
+    value = value_of(last.text, reading)
+    if CONCLUDES.match(last.text):
+        return _Conclusion(value, True, index)
+    if value is None or not _is_final(reading, sentences, last, value):
+        return _Conclusion(None, False, index)
+    return _Conclusion(value, False, index)
+
+
+def _last_with_number(reading: Reading, sentences: list[Sentence]) -> int:
+    """Return the index of the last sentence that holds a number; 0 where none does."""
+    for number in reversed(reading.numbers):
+        index = bisect_right(sentences, number.start, key=lambda s: s.start) - 1
+        if index >= 0 and number.end <= sentences[index].end:  # else the sentence's "!" was read as a factorial
+            return index
+    return 0
+
+
+def _is_final(reading: Reading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
+    """Whether a last sentence without a "therefore" gives the answer all the same."""
+    if len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0]):
+        return True
+    if _COMPARES.search(last.text.rpartition("=")[2]) and (
+        "=" in last.text or _is_calculated(value, reading.before(last.start))
+    ):
+        return True
+    if "=" in last.text or "≈" in last.text:
+        return not reading.is_lonely(value)
+    if _LABEL_LINE.fullmatch(last.text.strip()) and not _TOTAL.search(last.text):
+        return value == (reading.results[-1].value if reading.results else None) and not reading.is_lonely(value)
+    return _is_calculated(value, reading.before(last.start))
+
+
+def _is_calculated(value: Fraction, result: Number | None) -> bool:
+    return result is not None and (value == result.value or rounded_in({value}, result.value) is not None)

@@ -1,0 +1,154 @@
+"""The numbers of a text, which of them are results, and the one that a sentence comes to. Pure.
+
+value_of("So there are 145 bananas in each of 2 groups.", read_numbers("290 / 2 = 145 …"))  -> Fraction(145)
+"""
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+
+from mapd.answers.numbers import OPERATOR_BETWEEN, Number, count_parts, numbers, word_number
+from mapd.answers.places import MAX_STATEMENT
+
+_MAX_OF_SENTENCE = 100  # numbers and equals signs of a sentence that is asked for one number
+_RESULT_BEFORE = re.compile(r"[=≈][ ]*(?:(?:about|approximately|roughly|only|a total of)[ ]+)?$")
+_GOES_ON = re.compile(
+    r"[ ]*+(?:[^\W\d_][\w'/-]{0,30}+[ ]++){0,6}(?:\([^()=0-9\n]{0,60}+\)[ ]*+)?(?:[-+*/^]|x(?=[ ]?[0-9(]))[ ]*+[0-9(]"
+)
+_ASIDE = re.compile(r"\([^()\n]{0,200}\)")
+_SUBORDINATE = re.compile(
+    r",? (?:if|so that|to have|after|before|because|since|when|than|out of|compared|instead|not|for each"
+    r"|in each|per|with"
+    r"|from the|as|and still|on the|over the|within|who|which|that)\b",
+    re.IGNORECASE,
+)
+_SOLVES = re.compile(r" ?= ?[a-z](?![\w(])(?! ?[-+*/])")  # "4 = x"
+_OPERATOR_END = re.compile(r"[-+*/(]\s*$")
+_COORDINATED = re.compile(r"[^0-9]{0,80}\band (?:the )?$", re.IGNORECASE)
+_ENDS_IN_TOTAL = re.compile(
+    r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*+[^0-9]*+$", re.IGNORECASE
+)
+_CONDITION = re.compile(
+    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|although"
+    r"|while)\b[^,]{1,200},(?![0-9])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The numbers of a text, and which of them are results: stand behind "=" and aren't calculated with at once."""
+
+    plain: str
+    numbers: list[Number]
+    results: list[Number]
+
+    def inside(self, start: int, end: int) -> list[Number]:
+        """The numbers that stand in plain[start:end]."""
+        first = bisect_left(self.numbers, start, key=lambda n: n.start)
+        return self.numbers[first : bisect_right(self.numbers, end, key=lambda n: n.end)]
+
+    def before(self, end: int) -> Number | None:
+        """The last result before a position."""
+        return next((result for result in reversed(self.results) if result.start < end), None)
+
+    @cached_property
+    def _last_use(self) -> dict[Fraction, int]:
+        """Where each value is last calculated with."""
+        uses: dict[Fraction, int] = {}
+        for n in self.numbers:
+            uses.update(dict.fromkeys(n.parts, n.start))
+            if n.value is not None and (
+                _OPERATOR_END.search(self.plain, max(0, n.start - 4), n.start) or _GOES_ON.match(self.plain, n.end)
+            ):
+                uses[n.value] = n.start
+        return uses
+
+    def is_used(self, result: Number) -> bool:
+        """Whether a number is calculated with further on: then it is a step, not an answer beside another."""
+        return result.value is not None and self._last_use.get(result.value, -1) > result.start
+
+    def is_lonely(self, value: Fraction | None) -> bool:
+        """Whether a result stands beside the value, neither of them made from the other."""
+        return any(r.value != value and not self.is_used(r) for r in self.results)
+
+
+def read_numbers(plain: str) -> Reading:
+    """The numbers and results of a blanked text."""
+    found = list(numbers(plain))
+    results = [n for n in found if _is_result(plain, n)]
+    return Reading(plain, found, results)
+
+
+def _is_result(plain: str, number: Number) -> bool:
+    if _RESULT_BEFORE.search(plain, max(0, number.start - 30), number.start):
+        return not _GOES_ON.match(plain, number.end)
+    return bool(_SOLVES.match(plain, number.end)) and not _OPERATOR_END.search(
+        plain, max(0, number.start - 4), number.start
+    )
+
+
+def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
+    """The number that a sentence gives as the answer, None if there are several and nothing tells which."""
+    if count_parts(sentence) > _MAX_OF_SENTENCE:
+        return None
+    if "=" in sentence or "≈" in sentence:
+        own = read_numbers(sentence)
+        value = own.results[-1].value if own.results else None
+        return None if own.is_lonely(value) else value
+    aside = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)
+    found = list(numbers(aside)) or list(numbers(sentence))
+    if not found:
+        return None if any(map(str.isdigit, sentence)) else _counted_in_words(sentence)
+    if any(OPERATOR_BETWEEN.fullmatch(aside, a.end, b.start) for a, b in pairwise(found)):
+        return None
+    if (condition := _CONDITION.match(aside)) and not any(n.start >= condition.end() for n in found):
+        return None  # "even if he studies for 86 days, the time remains the same"
+    values = {number.value for number in found}
+    return values.pop() if len(values) == 1 else _chosen(aside, found, reading)
+
+
+def _chosen(sentence: str, found: list[Number], reading: Reading | None) -> Fraction | None:
+    """Of several numbers the one that was just calculated, else the only one of the main clause."""
+    for a, b in pairwise(found):
+        if a.value != b.value and _COORDINATED.fullmatch(sentence, a.end, b.start):
+            return None  # "8 planks for the walls and 592 nails"
+    values = {number.value for number in found}
+    calculated = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
+    if reading is not None and calculated:
+        last = calculated[-1].value
+        return last if all(reading.is_used(r) for r in calculated if r.value != last) else None
+    if (
+        reading is not None
+        and reading.results
+        and (rounded := rounded_in(values, reading.results[-1].value)) is not None
+    ):
+        return rounded
+    if total := _ENDS_IN_TOTAL.search(sentence):
+        return _only_number(sentence[total.start() :])
+    if condition := _CONDITION.match(sentence):
+        return _only_number(sentence[condition.end() :])
+    cut = _SUBORDINATE.search(sentence)
+    return _only_number(sentence[: cut.start()]) if cut else None
+
+
+def _only_number(part: str) -> Fraction | None:
+    values = {number.value for number in numbers(part)}
+    return values.pop() if len(values) == 1 else None
+
+
+def rounded_in(values: set[Fraction | None], result: Fraction | None) -> Fraction | None:
+    """The whole number next to a result that has decimals: "0.62 … so there was 1 flower bed"."""
+    if result is None or result.denominator == 1:
+        return None
+    near = {Fraction(n) for n in (result.__floor__(), result.__ceil__())} & values
+    return next(iter(near)) if len(near) == 1 else None
+
+
+def _counted_in_words(sentence: str) -> Fraction | None:
+    value = word_number(sentence) if len(sentence) <= MAX_STATEMENT else None
+    # "one of the boys" counts nothing
+    return None if value == 1 and len(sentence.split()) > 3 else value

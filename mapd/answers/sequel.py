@@ -1,0 +1,86 @@
+"""Cut off what a model invents behind its answer: the next question, or another turn of the talk. Pure.
+
+    cut_sequel("#### 18\\n\\nQuestion: Tom has 3 pens …\\nAnswer: 7")  -> "#### 18"
+
+A text may begin with its own question once more, and is read behind it. So a heading counts as the next question only
+where more than an opening line stands before it; a weaker sign ("Example:", "2. How many …?") only behind an answer.
+"""
+
+import re
+
+from mapd.answers.places import ALPHANUMERIC, find_first_answer
+
+_HEAD = r"^(?!\n)[ \t>*_#]{0,12}+"
+_NUMBER = r"[ \t]{0,3}(?:(?:#|no\.?|number)[ ]?)?[0-9]{0,4}"
+_QUESTION = re.compile(
+    rf"{_HEAD}(?:(?:the[ ])?(?:next|new|another|follow[- ]?up)[ ])?"
+    rf"(?:question|problem|q|human|user|instruction|student){_NUMBER}(?:[ \t*_]{{0,4}}(?:[:：.]|$)|[*_]{{1,4}}[ ])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WEAK = re.compile(
+    rf"{_HEAD}(?:(?:example|exercise|passage|context|task|input|sample|test[ ]case|puzzle|scenario|story|riddle"
+    r"|frage|aufgabe|pregunta|problema|domanda|pergunta|вопрос|задача|问题|題目|题目|問題|문제|질문|câu hỏi)"
+    rf"{_NUMBER}[*_]{{0,3}}[ ]{{0,2}}[:：]"
+    r"|\(?[0-9]{1,3}[.)][ ]{1,9}+[^\n]{10,600}\?[*_ \t\r]{0,6}$"
+    r"|(?:now|next),?[ ](?:solve|answer|consider|try)\b[^\n]{0,100}(?:question|problem))",
+    re.IGNORECASE | re.MULTILINE,
+)
+# A paragraph that asks something, unless the text asks itself ("Wait, is that right?").
+_ASKING = re.compile(
+    r"\n[ \t\r]*+\n[ \t*_>\"“]{0,9}+(?=[^\W\d_])(?!(?:wait|hmm|but|so|is|was|are|am|does|do|did|can|could|let|should"
+    r"|why|how about|hold|double|what if|what about|what is this|therefore|right|correct|check|need|any"
+    r"|would you|answer)\b)[^\n?]{25,1500}+\?[*_ \t\r]*(?=\n)",
+    re.IGNORECASE,
+)
+_TURN = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|eom_id|end_of_text|endoftext|user|system|end|return|start_header_id|end_of_turn"
+    r"|endofassistant|eos)\|>|</s>|<eos>|\[INST\]|\[/INST\]|<(?:start|end)_of_turn>|<｜(?:end▁of▁sentence|User)｜>"
+    r"|<\|(?:START|END)_OF_TURN_TOKEN\|>",
+    re.IGNORECASE,
+)
+_OWN_TURN = re.compile(
+    r"\s*(?:(?:<\|im_start\|>\s?assistant|<\|assistant\|>|(?:<\|start_header_id\|>)?assistant<\|end_header_id\|>"
+    r"|<start_of_turn>\s?model|<｜Assistant｜>|\[/INST\]|<s>|(?:### )?(?:assistant|response)\s?:)\s*)++",
+    re.IGNORECASE,
+)
+
+
+def cut_sequel(text: str) -> str:
+    """Return the text up to the first sign that another question or turn begins."""
+    own = text
+    if turn := _OWN_TURN.match(own):
+        own = own[turn.end() :]
+    own = _before(_TURN, own)
+    answer_end = find_first_answer(own)
+    for heading in _QUESTION.finditer(own):
+        if (answer_end is not None and heading.start() >= answer_end) or _is_more_than_opening(own[: heading.start()]):
+            own = own[: heading.start()]
+            break
+    if answer_end is not None:
+        for pattern in (_WEAK, _ASKING):
+            if sign := pattern.search(own, answer_end):
+                own = own[: sign.start()]
+    return own.rstrip() if own != text else text
+
+
+def _before(pattern: re.Pattern[str], text: str) -> str:
+    """Return what stands before the first match that something stands before."""
+    for match in pattern.finditer(text):
+        if ALPHANUMERIC.search(text, 0, match.start()):
+            return text[: match.start()]
+    return text
+
+
+_OPENING = re.compile(
+    r"\W*(?:sure|okay|ok|let|here|first|we|to|i|the question|given|certainly|of course|alright|solution|step)\b"
+    r"|.*:\W*$",
+    re.IGNORECASE,
+)
+
+
+def _is_more_than_opening(before: str) -> bool:
+    """Whether a text before a heading works at an answer, and doesn't only lead up to the question."""
+    lines = [line for line in before.splitlines() if ALPHANUMERIC.search(line)]
+    if len(lines) != 1 or _QUESTION.match(lines[0]):
+        return len(lines) > 1
+    return any(map(str.isdigit, before)) or _OPENING.match(lines[0][:200]) is None

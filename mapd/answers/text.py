@@ -1,0 +1,78 @@
+"""The final answer of a text that comes to words, and the words of a text. Pure.
+
+read_text("She is his mother's mother.\\nAnswer: the grandmother")  -> Answer("the grandmother", "…")
+"""
+
+import re
+
+from mapd.answers.markup import blank_markup_but_letters
+from mapd.answers.places import (
+    MAX_EXPRESSION,
+    NOTHING,
+    Answer,
+    AnswerLine,
+    find_answer_line,
+    find_marks,
+    find_statements,
+    shorten,
+    split_sentences,
+)
+
+_ARTICLES = frozenset({"a", "an", "the"})
+_WORD = re.compile(r"[^\W_]+(?:[.'][^\W_]+)*")
+
+
+_SHORT = 8
+_HEADINGS = ("answer", "final answer")
+_AROUND = "\"'“”.,;: "
+_BOLD = re.compile(r"\*\*|__|`")
+_VERBS = re.compile(r"\b(?:is|are|was|were|has|have|had|will|can|because|so|since|therefore|means)\b", re.IGNORECASE)
+
+
+def read_text(text: str) -> Answer:
+    """Return the words that a text answers, as they stand."""
+    if (line := find_answer_line(text)) is not None:
+        return _of_line(line)
+    if marks := find_marks(text, words=True):
+        if len({words_of(mark) or mark for mark in marks}) > 1:
+            return Answer(None, f"two marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
+        return Answer(marks[-1] or None, "what is marked by \\boxed{} or #### decides")
+    plain = blank_markup_but_letters(text)
+    sentences = split_sentences(plain)
+    if not sentences:
+        return Answer(None, NOTHING)
+    statements = [s.text.strip().strip(_AROUND) for s in find_statements(plain, sentences)]
+    statements = [s for s in statements if s and len(s) <= MAX_EXPRESSION]
+    if statements:
+        if len({words_of(statement) for statement in statements}) > 1:
+            return Answer(None, f"two stated answers differ: {' and '.join(map(shorten, statements[-2:]))}")
+        return Answer(statements[-1], "a sentence states the answer")
+    bare = text.strip()
+    if words_of(bare) in _HEADINGS or len(sentences) > 1 or len(bare.split()) > _SHORT or _VERBS.search(bare):
+        return Answer(None, NOTHING)
+    return Answer(blank_markup_but_letters(bare).strip().strip(_AROUND) or None, "the whole text is a short answer")
+
+
+def _of_line(line: AnswerLine) -> Answer:
+    boxes = find_marks(line.value)
+    answer = boxes[0] if len(boxes) == 1 else _BOLD.sub("", line.value).strip().strip(_AROUND)
+    if not answer:
+        return Answer(None, f"{line.name} is empty")
+    if len(answer) > MAX_EXPRESSION:
+        return Answer(None, f"{line.name} is too long for an answer: {shorten(answer)}")
+    return Answer(answer, f"{line.name} decides")
+
+
+def words_of(text: str) -> str:
+    """Casefolded, without punctuation and articles: "The Grandmother." -> "grandmother"."""
+    words = [word for word in _WORD.findall(text.casefold().replace("’", "'")) if word not in _ARTICLES]
+    return " ".join(words)
+
+
+def words_beside_number(text: str) -> str:
+    """The words around a number: a text answer "Room 3" isn't "3", but "3." is."""
+    apart = _UNIT_BEHIND.sub(" ", text)  # "5cm" is "5 cm"
+    return " ".join(word for word in words_of(apart).split() if not any(c.isdigit() for c in word))
+
+
+_UNIT_BEHIND = re.compile(r"(?<=[0-9])(?=[A-Za-z])")

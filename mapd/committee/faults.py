@@ -1,0 +1,101 @@
+"""Calls that gave no text, by reason and number, each with its cure; and the teachers that are asked no more.
+
+    tally = Tally()
+    tally.note("mini", Completion("3f…", "", Finish.FAILED, "HTTP 401: bad key", fault=Fault.KEY))
+    tally.reasons      -> (Reason("mini", "HTTP 401: bad key", calls=1, cure="set its key …", stopped=True),)
+
+A fault that every call would meet stops its teacher, and is an act in the audit: the committee page shows it until the
+exam's committee is asked again.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlmodel import Session, col, select
+
+from mapd.models.base import Completion, Fault, Finish
+from mapd.store import queries
+from mapd.store import tables as t
+
+STOP = "stop teacher"  # the act
+MORE_TOKENS = "`mapd teachers set {teacher} --set max_tokens=…`; the same again asks only these"
+CURES: Mapping[Fault | Finish, str] = {
+    Fault.KEY: "set its key anew, or name another (--key-env); see `mapd teachers list`",
+    Fault.MODEL: "check its model's name and its base URL; `mapd teachers add` takes others, under another name",
+    Fault.CREDIT: "pay for more at its provider; the same again goes on",
+    Fault.QUOTA: "wait until its quota begins anew, or have it raised; the same again goes on",
+    Fault.PARAMETER: "set what the server asks for: `mapd teachers add … --set`, under another name",
+    Fault.CONNECTION: "see that its server is there, at that base URL; the same again goes on",
+    Fault.DOWN: "see that its server works; the same again goes on",
+    Fault.BUSY: "the same again asks these; fewer at once: `mapd teachers set {teacher} --limit concurrency=…`",
+    Fault.TIMEOUT: "`mapd teachers set {teacher} --limit timeout_s=…`; the same again asks these",
+    Fault.UNREADABLE: "see that its base URL is that of an API (…/v1); the same again asks these",
+    Fault.OTHER: "see the server's words; the same again asks these",
+    Finish.CUT_OFF: MORE_TOKENS,
+    Finish.EMPTY: MORE_TOKENS,
+    Finish.REFUSED: "the same again asks these once more; another teacher may answer",
+    Finish.UNKNOWN: "the same again asks these",
+    Finish.FAILED: "the same again asks these",
+}
+_NUMBERS = re.compile(r"(?<!HTTP )(?<!error )(?<!\d)\d+(?:[.,]\d+)*")
+_TRIES = re.compile(r"^(?:tried \d+ times|\d+ calls in a row failed), the last: ")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why calls of a teacher gave no text, in its server's own words. `stopped`: it is asked no more in this run."""
+
+    teacher: str
+    reason: str
+    calls: int
+    cure: str
+    stopped: bool = False
+
+
+@dataclass
+class Tally:
+    """Counts calls that gave no text. Reasons that differ in their numbers alone are the same."""
+
+    counts: dict[tuple[str, str, Fault | Finish], int] = field(default_factory=dict)
+    words: dict[tuple[str, str, Fault | Finish], str] = field(default_factory=dict)  # of the first of each
+
+    def note(self, teacher: str, completion: Completion) -> None:
+        """Count one."""
+        finish = Finish.EMPTY if completion.finish is Finish.OK else completion.finish  # its text is blank
+        words = _TRIES.sub("", completion.error or finish.replace("_", " "))
+        key = teacher, _NUMBERS.sub("#", words), completion.fault or finish
+        self.counts[key] = self.counts.get(key, 0) + 1
+        self.words.setdefault(key, words)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Those that stopped a teacher first, then the most frequent ones."""
+        rows = [
+            Reason(teacher, self.words[key], calls, cure(kind, teacher), isinstance(kind, Fault) and kind.lasting)
+            for key, calls in self.counts.items()
+            for teacher, _, kind in [key]
+        ]
+        return tuple(sorted(rows, key=lambda row: (not row.stopped, -row.calls)))
+
+
+def cure(kind: Fault | Finish, teacher: str) -> str:
+    """Return what to do about a fault, or about an end without a text."""
+    return CURES[kind].format(teacher=teacher)
+
+
+def note_stop(session: Session, person: str, exam_uid: str, teacher: str, completion: Completion) -> None:
+    """Keep, as an act, that a teacher is asked no more, and why."""
+    how = cure(completion.fault or completion.finish, teacher)
+    detail = {"teacher": teacher, "reason": completion.error, "cure": how}
+    queries.audit(session, person, STOP, f"exam {exam_uid}", **detail)
+
+
+def stops(session: Session, exam_uid: str) -> list[Reason]:
+    """Return the teachers that were stopped since the exam's committee was last asked, each with its reason."""
+    of_exam = select(t.Audit).where(t.Audit.target == f"exam {exam_uid}").order_by(col(t.Audit.id).desc())
+    latest = session.exec(of_exam.where(t.Audit.action == "collect")).first()
+    if latest is None:
+        return []
+    acts = session.exec(of_exam.where(t.Audit.action == STOP, col(t.Audit.id) > latest.id)).all()
+    return [Reason(a.detail["teacher"], a.detail["reason"], 1, a.detail["cure"], stopped=True) for a in reversed(acts)]

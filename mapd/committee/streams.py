@@ -1,0 +1,95 @@
+"""One teacher's stream of calls, and what a run tells of all of them."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mapd.committee.claiming import Foreign
+from mapd.committee.faults import Reason
+from mapd.committee.plan import Planned
+from mapd.models.base import Model
+from mapd.models.prices import dollars
+from mapd.store import tables as t
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run.
+
+    `spent_usd`: what all of the exam's calls have cost. `not_made`: the calls that the budget had no room for.
+    `cut_off_not_sent`: the exam's mistakes that may be none, because max_tokens cut the response off. `reasons`: why
+    calls of this run gave no text; where a teacher was stopped, its further calls weren't sent.
+    """
+
+    feedback: int
+    rationales: int
+    reviews: int
+    no_vote: int
+    calls_made: int
+    calls_reused: int
+    failed: int
+    spent_usd: float = 0.0
+    not_made: int = 0
+    cut_off_not_sent: int = 0
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommitteeProgress:
+    """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
+
+    done: int
+    total: int
+    calls_per_s: float
+    seconds_left: float | None  # None before the first reply
+    spent_usd: float | None = None  # of the budget, where there is one
+    in_flight: int = 0
+    elsewhere: int = 0  # in flight of other runs, whose replies are waited for
+    budget: float | None = None
+    stopped: tuple[str, ...] = ()  # the teachers that are asked no more
+
+    @property
+    def in_words(self) -> str:
+        """Its speed, what is spent of the budget, what it waits for, and who is asked no more."""
+        of_budget = "" if self.budget is None else f", {dollars(self.spent_usd or 0)} of {dollars(self.budget)}"
+        elsewhere = f", {self.elsewhere:,} calls are in flight elsewhere" if self.elsewhere else ""
+        stopped = f", {', '.join(self.stopped)} stopped" if self.stopped else ""
+        return f"{self.calls_per_s:.1f} calls/s{of_budget}{elsewhere}{stopped}"
+
+
+@dataclass
+class TeacherStream:
+    """One teacher's stream of calls: what is planned of it, and how far its work has been read."""
+
+    teacher: t.Teacher
+    model: Model
+    own: deque[Planned] = field(default_factory=deque)
+    reviews: deque[Planned] = field(default_factory=deque)
+    ready: deque[Planned] = field(default_factory=deque)  # claimed
+    elsewhere: dict[str, Foreign] = field(default_factory=dict)  # by key, sent by other runs
+    claims: int = 0  # under way
+    read: int = 0  # so many of the mistakes
+    reviewed: int = 0  # the id of the last rationale that was looked at
+    heard: int = -1  # the run's `news` at that time
+    unanswered: int = 0
+    unwritten: int = 0  # reviews that may have to be asked for once more
+    ended: bool = False
+    stopped: bool = False  # by a fault that every further call would meet
+
+    def take(self, number: int) -> list[Planned]:
+        """Take the next calls, reviews first, to claim them."""
+        waiting = [deck for deck in (self.reviews, self.own) for _ in range(len(deck))][:number]
+        return [deck.popleft() for deck in waiting]
+
+    def put_back(self, planned: Sequence[Planned]) -> None:
+        """Put calls back where they were taken."""
+        for p in reversed(planned):
+            (self.reviews if p.kind == "review" else self.own).appendleft(p)
+
+    def drop_unsent(self) -> list[Planned]:
+        """Return every call that wasn't sent, and hold none of them any more."""
+        elsewhere = [foreign.planned for foreign in self.elsewhere.values()]
+        unsent = [*self.ready, *self.reviews, *self.own, *elsewhere]
+        for deck in (self.ready, self.reviews, self.own, self.elsewhere):
+            deck.clear()
+        return unsent

@@ -1,0 +1,254 @@
+"""What a server's refusal means: its own words in one line, and the kind of fault that it is. Pure.
+
+    refusal = read_refusal(429, {}, '{"error": {"message": "Insufficient credits", "code": 402}}')
+    refusal.words, refusal.fault      -> "Insufficient credits", Fault.CREDIT
+
+Servers write an error as {"error": {"message": …}}, as {"error": "…"}, {"detail": [{"loc": …, "msg": …}]}, as a list of
+these, within one another, within the reply of another server, as a page of HTML, or within HTTP 200.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mapd.models.base import Fault
+from mapd.models.replies import load
+from mapd.models.waits import asked_wait
+
+AGAIN = (408, 409, 425, 429)  # and 5xx
+LONGEST_PAGE = 120  # characters of what isn't JSON
+WORDS = ("message", "msg", "detail", "error_message", "error_msg", "status_msg", "title", "description", "errors")
+INNER = ("error", "base_resp")  # where an error's object stands
+EMPTY_PHRASES = ("provider returned error", "upstream error", "error", "bad request")  # they say nothing themselves
+STATUSES = {  # of errors that have a name for a number
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "resource_exhausted": 429,
+    "overloaded_error": 529,
+    "unavailable": 503,
+    "internal": 500,
+    "api_error": 500,
+    "server_error": 500,
+    "deadline_exceeded": 504,
+    "timeout_error": 504,
+    "insufficient_quota": 402,
+    "billing_error": 402,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "unauthenticated": 401,
+    "permission_error": 403,
+    "permission_denied": 403,
+    "not_found_error": 404,
+    "not_found": 404,
+    "model_not_found": 404,
+    "invalid_request_error": 400,
+    "invalid_argument": 400,
+    "badrequesterror": 400,
+}
+
+
+def phrases(*patterns: str) -> re.Pattern[str]:
+    """Return the pattern that finds any of these, in capitals or not."""
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+_CREDIT = phrases(
+    r"insufficient[ _-]?(?:quota|credit|balance|fund)",
+    r"credit balance is too low",
+    r"(?:out of|more) credit",
+    r"no credits? (?:left|remain)",
+    r"not enough (?:credit|balance|fund)",
+    r"payment required",
+    r"balance (?:is )?(?:too low|insufficient|exhausted)",
+    r"billing[ _](?:hard[ _]limit|not[ _]active)",
+    r"spend(?:ing)? limit",
+    r"exhausted .{0,30}credit",
+    "arrear",
+)
+_DAY = phrases(
+    r"per[ _-]?(?:day|week|month)", r"\b(?:daily|weekly|monthly)\b", r"\b(?:rpd|tpd)\b"
+)  # OpenAI's RPD: requests per day
+_KEY = phrases(
+    r"(?:invalid|incorrect|missing|expired|no|wrong)[ _]?(?:x-)?api[ _-]?key",
+    r"api[ _-]?key[ _](?:is )?(?:not valid|invalid|expired|missing)",
+    r"authentication[ _](?:fail|error)",
+    "unauthori[sz]ed",
+)
+_MODEL = phrases(
+    r"model[ _](?:not[ _](?:found|exist|supported)|does[ _]not[ _]exist)",
+    r"model\b.{0,120}?(?:does(?: not|n't) exist|not found|is not available|is not supported(?! with))",
+    r"(?:unknown|invalid|no such)[ _]model|not a valid model",
+    r"no endpoints found|deployment.{0,60}does not exist",
+)
+_CONTENT = phrases(
+    r"content[ _](?:filter|policy|management policy)",
+    "flagged",
+    "moderation",
+    "safety (?:system|settings)",
+    "responsibleai",
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error that a server answered with: its status, its words, and all that came."""
+
+    status: int  # 0 where an error within HTTP 200 has none
+    words: str
+    param: str | None  # the field that it names as the wrong one
+    body: str
+    wait_s: float | None
+    in_reply: bool = False  # within HTTP 200
+
+    @cached_property
+    def fault(self) -> Fault:
+        """What kind of failure it is."""
+        if self.status == 402 or _CREDIT.search(self.body):
+            return Fault.CREDIT
+        if self.status in (403, 429) and _DAY.search(self.body):
+            return Fault.QUOTA
+        if self.status in AGAIN or self.status >= 500:
+            return Fault.BUSY
+        if self.status in (0, 400, 422):
+            return self._fault_by_words
+        if self.status in (401, 403, 407):
+            return Fault.KEY
+        if 300 <= self.status < 400 or self.status in (404, 405, 410):
+            return Fault.MODEL
+        return Fault.OTHER
+
+    @property
+    def _fault_by_words(self) -> Fault:
+        if _KEY.search(self.body):
+            return Fault.KEY
+        if _MODEL.search(self.words):
+            return Fault.MODEL
+        return Fault.OTHER if self.status else Fault.BUSY  # an error without a number may pass
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter of contents refused this prompt, not the server every one."""
+        return self.status in (400, 403, 422) and bool(_CONTENT.search(self.body))
+
+    @property
+    def in_words(self) -> str:
+        """The status and the server's own words: "HTTP 429: Too Many Requests"."""
+        number = f"error {self.status}" if self.status else "an error"
+        status = f"HTTP 200 with {number}" if self.in_reply else f"HTTP {self.status}"
+        return f"{status}: {self.words}" if self.words else status
+
+
+def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str = "") -> Refusal:
+    """Return a reply with another status than 200 as what it says. `reason`: the status in words."""
+    content = load(body)
+    words = "; ".join(dict.fromkeys(_words(content))) if content is not None else _page(body)
+    words = words or ("" if content is None else body) or reason
+    return Refusal(status, words, _param(content), body, asked_wait(headers, body))
+
+
+def read_error(content: Any, headers: Mapping[str, str]) -> Refusal | None:
+    """Return the error within a reply of HTTP 200; None where there is none.
+
+    Its code counts as the status.
+    """
+    error = _error_in(content)
+    if error is None:
+        return None
+    words = "; ".join(dict.fromkeys(_words({"error": error}))) or json.dumps(error)
+    only = json.dumps(error, ensure_ascii=False)  # what else the reply holds are a model's words
+    return Refusal(_status(error), words, _param(error), only, asked_wait(headers, only), in_reply=True)
+
+
+def _error_in(content: Any) -> Any:
+    """Return the error that a reply holds: at its top, or in its first choice."""
+    if isinstance(content, list) and content:
+        content = content[0]
+    if not isinstance(content, Mapping):
+        return None
+    choices = content.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    for holder in (content, first):
+        if isinstance(holder, Mapping) and holder.get("error"):
+            return holder["error"]
+    no_reply = not choices and "content" not in content
+    has_words = any(isinstance(content.get(name), str | Mapping) for name in (*WORDS, *INNER))
+    return content if no_reply and has_words else None
+
+
+def _status(error: Any) -> int:
+    """Return the status that an error's code, or its name, stands for."""
+    places = [error, *(error[name] for name in INNER if isinstance(error, Mapping) and name in error)]
+    values = [
+        place.get(name)
+        for place in places
+        if isinstance(place, Mapping)
+        for name in ("code", "status", "status_code", "type")
+    ]
+    for value in values:
+        number = int(value) if isinstance(value, str) and value.isdigit() else value
+        if isinstance(number, int) and not isinstance(number, bool) and 300 <= number <= 599:
+            return number
+    named = (STATUSES.get(value.lower()) for value in values if isinstance(value, str))
+    return next((status for status in named if status is not None), 0)
+
+
+def _words(content: Any, depth: int = 0) -> Iterator[str]:
+    """Yield an error's own words, the inmost ones: those of the server behind a gateway go before the gateway's."""
+    if depth > 8:
+        return
+    if isinstance(content, str):
+        inner = load(content) if content.lstrip()[:1] in ("{", "[") else None
+        inmost = list(_words(inner, depth + 1)) if isinstance(inner, Mapping | list) else []
+        yield from inmost or ([_page(content)] if content.strip() else [])
+    elif isinstance(content, list):
+        for part in content:
+            yield from _words(part, depth + 1)
+    elif isinstance(content, Mapping):
+        yield from _words_of(content, depth)
+
+
+def _words_of(error: Mapping[str, Any], depth: int) -> Iterator[str]:
+    for name in INNER:
+        if error.get(name):
+            yield from _words(error[name], depth + 1)
+            return
+    own = next((list(_words(error[name], depth + 1)) for name in WORDS if error.get(name)), [])
+    metadata = error.get("metadata")
+    raw = list(_words(metadata.get("raw"), depth + 1)) if isinstance(metadata, Mapping) else []
+    place = error.get("loc")
+    if place and own and isinstance(place, list | tuple):
+        yield f"{'.'.join(map(str, place))}: {own[0]}"
+    elif raw:
+        yield from raw if not own or own[0].strip(" .").lower() in EMPTY_PHRASES else [*own, *raw]
+    else:
+        yield from own
+
+
+def _page(text: str) -> str:
+    """Return what a page of HTML, or another text, says in one short line."""
+    if "<" in text and re.search(r"<(?:!doctype|html|head|body|h\d|p|div|title|center)\b", text, re.IGNORECASE):
+        title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+        text = (
+            title[1]
+            if title and title[1].strip()
+            else re.sub(r"<(script|style)\b.*?</\1>", " ", text, flags=re.I | re.S)
+        )
+        text = html.unescape(re.sub(r"<[^>]*>", " ", text))[: LONGEST_PAGE * 4]
+        return " ".join(text.split())[:LONGEST_PAGE]
+    return " ".join(text.split())
+
+
+def _param(content: Any) -> str | None:
+    """Return the field that an error names as wrong."""
+    if isinstance(content, list):
+        return next((name for part in content if (name := _param(part))), None)
+    if not isinstance(content, Mapping):
+        return None
+    named = content.get("param")
+    if isinstance(named, str) and named:
+        return named
+    return next((name for key in (*INNER, "detail", "message") if (name := _param(content.get(key)))), None)

@@ -1,0 +1,171 @@
+"""A reviewer's score in its forms: brackets, a label, out of five, a box, a digit alone. Pure.
+
+    find_statements("Each step is right. Score: 4/5")  -> Statement(Form.LABEL, 20, 30, 4)
+
+Whose score it is, and which one decides, is told in scores.py.
+"""
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from fractions import Fraction
+
+MAX_REVIEW = 75_000  # characters of a review that are read
+MAX_STATEMENTS = 60  # scores of one form in it: the last ones
+
+
+class VoteStatus(StrEnum):
+    """What was found where a score was looked for: a vote, or the reason why there is none."""
+
+    OK = "ok"
+    EMPTY = "empty text"
+    NOTHING = "no score found"
+    SEVERAL = "two different scores"
+    OUTSIDE = "outside 1-5"
+    FRACTION = "not a whole number"
+    LONG = f"too long to read: more than {MAX_REVIEW:,} characters"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedScore:
+    """A score of 1-5, or None with the reason; `raw` is what was read, word for word; `why` is told in a sentence."""
+
+    score: int | None
+    status: VoteStatus
+    raw: str | None = None
+    why: str = field(default="", compare=False)
+
+
+def vote(value: int, raw: str | None = None) -> ParsedScore:
+    """Return an integer as a vote: 1-5, else no vote with its reason (a file's 0 or 83 is kept, and counted)."""
+    raw = str(value) if raw is None else raw
+    return ParsedScore(value, VoteStatus.OK, raw) if 1 <= value <= 5 else ParsedScore(None, VoteStatus.OUTSIDE, raw)
+
+
+class Form(IntEnum):
+    """A form of a score. The first that is there counts, but for what `_decisive` says of brackets and labels."""
+
+    LABEL = 0
+    BRACKETS = 1
+    OUT_OF_FIVE = 2
+    BOX = 3
+    ALONE = 4
+
+
+FORM_NAMES = {
+    Form.LABEL: "a score with a label",
+    Form.BRACKETS: "a score in brackets",
+    Form.OUT_OF_FIVE: "a score out of five",
+    Form.BOX: "a score in a box",
+    Form.ALONE: "a digit alone in the last line",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A score where it stands in a text."""
+
+    form: Form
+    start: int
+    end: int
+    score: ParsedScore
+
+
+# Each repetition is bounded or possessive: a text of blanks, digits or stars takes no longer than another.
+_NUMBER = r"(?P<n>[-−+]?[0-9]++(?:[.,][0-9]++)?+)"
+_SCALE = r"(?:\s{0,9}(?:/|out\s{1,9}of|of)\s{0,9}(?P<scale>[0-9]++))?+"
+_LABEL = (
+    r"(?:(?:final|overall|total)[\s_]{1,9})?(?:score|rating|grade|verdict|evaluation|mark|punktzahl|bewertung|wertung"
+    r"|puntuación|calificación|punteggio|pontuação|оценка|점수|(?:最终|总体|综合|总)?(?:评分|分数|得分|打分))"
+)
+_LINK = (
+    r"(?::|=|-|is|of|would\s{1,9}be"
+    r"|(?:this|the|it)(?:\s{1,9}\w{1,30}){0,2}\s{1,9}(?:a|an|as|at))?"  # "I would score this rationale a 4"
+)
+_SCALE_NAMED = r"(?:\(\s?1\s?(?:-|–|to)\s?5\s?\))?"  # "Score (1-5): 4"
+_LED = rf"(?<![^\W_]){_LABEL}\b[\"'”’]?\s{{0,9}}{_SCALE_NAMED}[\s*_]{{0,9}}{_LINK}[\s*_\"'“‘({{$]{{0,9}}"
+_GIVEN = (
+    r"\bI(?:['’]d|['’]ll|\s(?:would|will))?\s(?:give|rate|score|grade)\s(?:it|this|that)(?:\s(?:rationale|solution|one))?"
+    r"\s(?:(?:an?|at|as)\s)?[*_]{0,3}"
+)
+_PATTERNS = {
+    Form.LABEL: re.compile(
+        rf"(?:{_LED}|{_GIVEN}){_NUMBER}(?![A-Za-z0-9_]){_SCALE}"
+        rf"|<(?:\w{{1,20}}[_-])?{_LABEL}>\s{{0,9}}{_NUMBER.replace('<n>', '<m>')}\s{{0,9}}"
+        r"(?:/\s{0,9}(?P<five>[0-9]++)\s{0,9})?</[\w -]{1,40}>",
+        re.IGNORECASE,
+    ),
+    # "[4]", "[4/5]", "[Score: 4]", "[[4]]"; not "[1-5]", which echoes the scale, nor "[4]2", a formula
+    Form.BRACKETS: re.compile(
+        rf"\[\s{{0,9}}(?:{_LABEL}\s{{0,3}}[:=]?\s{{0,3}})?\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\](?![0-9])",
+        re.IGNORECASE,
+    ),
+    # "4 out of 5" and "4/5 stars"; "4 out of 5 apples" speaks of the question
+    Form.OUT_OF_FIVE: re.compile(
+        rf"(?<![0-9.,/]){_NUMBER}\s{{0,9}}(?:(?P<scale>5)\s{{0,9}}stars|(?:/|out\s{{1,9}}of)\s{{0,9}}(?P<five>5))"
+        r"(?=\s{0,9}(?:stars?|points?)?\s{0,9}(?:[.!,;:)\]*]|$))",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    # Behind a whole sentence or a blank line: "The sum is:", "The sum is" and then "5" is no vote.
+    Form.ALONE: re.compile(
+        r"(?:\A|(?<=[.!?)*])[ \t]{0,9}\n|\n[ \t]{0,9}\n)[ \t*_]{0,9}(?P<n>[1-5])(?P<scale>(?!))?[ \t*_.]{0,9}\s{0,9}\Z"
+    ),
+    Form.BOX: re.compile(
+        rf"\\boxed\{{\s{{0,9}}\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\}}(?![0-9])", re.IGNORECASE
+    ),
+}
+_LABEL_BEFORE = re.compile(rf"{_LED}$", re.IGNORECASE)
+_REFERENCE = re.compile(
+    r"\b(?:(?:eq|ref)s?\.|(?:equation|step|line|reference|source|theorem|lemma|formula|footnote|example|item|point)s?)\s$",
+    re.IGNORECASE,
+)
+_LEADS_ON = re.compile(r":\s{0,9}$")
+_OF_ANSWER = re.compile(
+    r"(?:\b(?:answer|result|total|sum|value|equals?|gets?|gives|obtains?|solution|student|author)\b[^\n.!?]{0,60}|=\s{0,9})$",
+    re.IGNORECASE,
+)
+_RANGE_BEHIND = re.compile(r"[\s*_]{0,3}(?:-|–|—|~|to\b|or\b)[\s*_]{0,3}\[?[1-5](?![0-9%])", re.IGNORECASE)
+_RANGE_BEFORE = re.compile(r"[1-5][\s*_]{0,3}(?:-|–|—|~|\bto|\bor)[\s*_]{0,3}$", re.IGNORECASE)
+HALF_WIDTH = str.maketrans("：＝／－［］【】（）０１２３４５６７８９", ":=/-[][]()0123456789")
+_MOST_DIGITS = 9
+
+
+def find_statements(plain: str) -> Iterator[Statement]:
+    """Return the scores of each form in a text; a step of a calculation ("= [145]") and a reference are none."""
+    for form, pattern in _PATTERNS.items():
+        for match in deque(pattern.finditer(plain), MAX_STATEMENTS):
+            before = plain[max(0, match.start() - 80) : match.start()]
+            labelled = form is Form.BRACKETS and _LABEL_BEFORE.search(before) is not None
+            if (form is Form.BOX and _OF_ANSWER.search(before)) or (
+                form is Form.ALONE and before.rstrip().endswith(":")
+            ):
+                continue
+            reference = form is Form.BRACKETS and _REFERENCE.search(before) is not None
+            if labelled or not (reference or before.rstrip().endswith(("=", "≈"))):
+                score = _hedged(match, plain, before) or _as_score(match)
+                yield Statement(form, match.start(), match.end(), score)
+                if labelled:
+                    yield Statement(Form.LABEL, match.start(), match.end(), score)
+
+
+def _hedged(match: re.Match[str], plain: str, before: str) -> ParsedScore | None:
+    """Return that "4-5", "3 to 4", "2 or 3" are two scores."""
+    if behind := _RANGE_BEHIND.match(plain, match.end()):
+        return ParsedScore(None, VoteStatus.SEVERAL, f"{match[0]}{behind[0]}"[-40:].strip())
+    if match.re is _PATTERNS[Form.OUT_OF_FIVE] and (first := _RANGE_BEFORE.search(before)):
+        return ParsedScore(None, VoteStatus.SEVERAL, f"{first[0]}{match[0]}")
+    return None
+
+
+def _as_score(match: re.Match[str]) -> ParsedScore:
+    groups = match.groupdict()
+    raw, scale = groups["n"] or groups.get("m") or "", groups.get("scale") or groups.get("five")
+    shown = f"{raw}/{scale}"[:40] if scale else raw[:40]
+    if len(raw) > _MOST_DIGITS:
+        return ParsedScore(None, VoteStatus.OUTSIDE, shown)
+    value = Fraction(raw.replace("−", "-").replace(",", "."))
+    if value.denominator != 1:
+        return ParsedScore(None, VoteStatus.FRACTION, shown)
+    return vote(int(value), shown) if scale in (None, "5") else ParsedScore(None, VoteStatus.OUTSIDE, shown)

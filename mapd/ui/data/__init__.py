@@ -1,0 +1,1 @@
+"""The data page: what comes in, one way at a time, and what the project holds."""

@@ -1,0 +1,25 @@
+"""Bad rows as a table: where each stands and what is wrong with it."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from mapd.ui import text
+
+NAMES = ("file", "row", "field", "what is wrong")
+
+
+def left_out(bad: Sequence[object]) -> str:
+    """Return how a button's label ends that imports all but these rows."""
+    return f", without {len(bad):,} bad {'row' if len(bad) == 1 else 'rows'}" if bad else ""
+
+
+def show(faults: Sequence[tuple[str, int, str, str]]) -> Sequence[tuple[str, ...]]:
+    """Draw what is wrong with rows, a line each; return the lines."""
+    lines = [
+        (text.one_line(f, 120), str(n), text.one_line(key, 80), text.one_line(what, 200)) for f, n, key, what in faults
+    ]
+    st.dataframe(
+        [dict(zip(NAMES, line, strict=True)) for line in lines], hide_index=True, height="auto", key="bad_rows"
+    )
+    return lines

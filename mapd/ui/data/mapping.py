@@ -1,0 +1,187 @@
+"""How files of questions are read, as a person may say it: format, task, keys, and which field is what.
+
+    instructions = mapping.choose(key, tables, read)     # draws the widgets; what is left alone is read from the files
+    mapping.decide(key, tables, instructions, "answers", ("index0", "index1"))    # a button for each reading
+
+The same can be said to `mapd questions add`; questions.py shows how.
+"""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from mapd.answers.grading import Task
+from mapd.errors import BadInput
+from mapd.questions import formats, imports, saved_mappings
+from mapd.questions.imports import Import, Instructions, Recognised
+from mapd.questions.mapping import ALONE, PARTS, FieldMapping
+from mapd.questions.options import KEY_WORDS, Key
+from mapd.questions.rows import Shares, parse_shares
+from mapd.questions.tables import Table
+from mapd.store import db
+from mapd.ui import acting, current, figures, telling, text
+
+Read = Callable[[Instructions], Import | None]  # None: it is refused
+COLUMNS = 4
+MOST_READINGS = 5  # rows whose key is shown in each of its readings
+HELP = {
+    "question": "Several fields are joined, in the order in which they are chosen.",
+    "options": "One field with all of them, or a field for each.",
+    "answer": "Inside a field with a dot, such as answers.text.0 for the first of several.",
+}
+
+
+def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
+    """Draw what can be said of the tables, and return it; it stands open where something has to be said.
+
+    Raises: BadInput where a table holds no row.
+    """
+    recognised = imports.recognise(contents)
+    whole = read(Instructions())
+    is_plain = whole is not None and not whole.unanswered and not any(field.is_long for field in whole.unread)
+    with st.expander("How it is read", expanded=not is_plain):
+        left, middle, right = st.columns(3)
+        format_ = left.selectbox(
+            "Format",
+            [None, *formats.FORMATS],
+            format_func=lambda name: name or f"as recognised: {recognised.format or 'none'}",
+            key=f"format_{key}",
+        )
+        task = middle.selectbox(
+            "Task", [None, *Task], format_func=lambda task: task or "as the answers tell", key=f"task_{key}"
+        )
+        answers = right.selectbox(
+            "What an answer names",
+            [None, *Key],
+            format_func=lambda kind: KEY_WORDS[kind] if kind else "as the file tells",
+            key=f"answers_{key}",
+            help="Of questions with options.",
+        )
+        if format_ is not None:
+            recognised = imports.recognise(contents, format_)
+        fields = imports.make_override(recognised, _choose_fields(f"{key} {format_}", recognised), format_)
+        shares, seed = _choose_shares(key) if all(table.split is None for table in contents) else (None, 0)
+        instructions = Instructions(format_, fields, task, answers, frozenset(), None, shares, seed)
+        ignore = _choose_ignored(key, read(instructions))
+        _keep(fields)
+    return Instructions(format_, fields, task, answers, ignore, None, shares, seed)
+
+
+def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
+    """A field, or several, for each part of a question."""
+    with db.reading(current.engine()) as session:
+        saved = saved_mappings.listed(session)
+    name = None
+    if saved:
+        name = st.selectbox(
+            "A mapping that was kept",
+            [None, *saved],
+            format_func=lambda name: text.one_line(name) if name else "none",
+            key=f"saved_{key}",
+        )
+    fields = recognised.mapping if name is None else saved[name].over(recognised.mapping)
+    names = list(dict.fromkeys([*recognised.fields, *fields.all_paths]))
+    cells = [cell for _ in range(0, len(PARTS), COLUMNS) for cell in st.columns(COLUMNS)]  # in this order also narrow
+    parts = {}
+    for cell, part in zip(cells, PARTS, strict=True):
+        with cell:
+            parts[part] = _choose_part(part, f"{part}_{key}_{name}", names, fields.paths(part))
+    return FieldMapping({part: paths for part, paths in parts.items() if paths})
+
+
+def _choose_part(part: str, place: str, names: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:
+    label, hint = part.capitalize(), HELP.get(part)
+    if part not in ALONE:
+        paths_now = st.multiselect(
+            label, names, paths, format_func=text.one_line, key=place, help=hint, placeholder="none", select_all=False
+        )
+        return tuple(paths_now)
+    field = st.selectbox(
+        label,
+        names,
+        names.index(paths[0]) if paths else None,
+        format_func=text.one_line,
+        key=place,
+        help=hint,
+        placeholder="none",
+        accept_new_options=True,
+    )
+    return (field,) if field else ()
+
+
+def _choose_shares(key: str) -> tuple[Shares | None, int]:
+    """How the splits are drawn, where no file has one."""
+    left, right = st.columns(2)
+    shares_text = left.text_input(
+        "Shares of train, dev and test", key=f"shares_{key}", placeholder="as the format has them, else 0.6,0.2,0.2"
+    )
+    seed = right.number_input("Seed", 0, 2**31 - 1, 0, key=f"seed_{key}", help="Draws the splits.")
+    try:
+        return parse_shares(shares_text) if shares_text and shares_text.strip() else None, int(seed)
+    except BadInput as error:
+        text.complain(str(error))
+        return None, int(seed)
+
+
+def _choose_ignored(key: str, whole: Import | None) -> frozenset[str]:
+    """The fields that are left out on purpose."""
+    if whole is None or not whole.not_read:
+        return frozenset()
+    names = whole.not_read
+    ignored = st.multiselect(
+        "Left out on purpose",
+        names,
+        format_func=text.one_line,
+        key=f"ignore_{key}",
+        placeholder="none",
+        help="A long text that isn't read stops the import until it is one of the parts above, or is left out here.",
+    )
+    return frozenset(ignored)
+
+
+def _keep(fields: FieldMapping) -> None:
+    """Keep what is read otherwise than the format has it, under a name."""
+    if not fields:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Keep this mapping as", key="mapping_name", max_chars=saved_mappings.LONGEST, width=260)
+        acting.button("Keep it", key="keep_mapping", icon=":material/bookmark:", on_click=_save, args=(name, fields))
+    st.html(f'<span class="mapd-note">{text.escape(text.one_line(str(fields), 300))}</span>')
+
+
+@telling.in_next_run
+def _save(name: str, fields: FieldMapping) -> None:
+    person = current.acting_person()
+    with db.writing(current.engine()) as session:
+        saved_mappings.save(session, name or "", fields, by=person)
+
+
+def decide(
+    key: str, contents: Sequence[Table], instructions: Instructions, option: str, choices: Sequence[str]
+) -> None:
+    """Draw a button for each way in which the tables can be read; of keys what each way makes of the first rows."""
+    if option == "answers":
+        kinds = [Key(choice) for choice in choices]
+        rows = imports.read_keys(contents, instructions, kinds)[:MOST_READINGS]
+        cells = [
+            (
+                text.one_line(row.key, 30),
+                *(meaning and text.one_line(meaning, 40) for meaning in row.options),
+                text.one_line(row.question, 60),
+                row.where,
+            )
+            for row in rows
+        ]
+        header = ("answer", *(KEY_WORDS[kind] for kind in kinds), "question", "row")
+        st.html(figures.table(header, cells, words=len(header)))
+    with st.container(horizontal=True, key="decisions"):
+        for choice in choices:
+            word = KEY_WORDS[Key(choice)] if option == "answers" else choice
+            st.button(
+                f"It is {word}", key=f"{option}_is_{choice}", on_click=_decide, args=(f"{option}_{key}", option, choice)
+            )
+
+
+def _decide(place: str, option: str, choice: str) -> None:
+    kinds = {"answers": Key, "task": Task}
+    st.session_state[place] = kinds[option](choice) if option in kinds else choice

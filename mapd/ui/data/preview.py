@@ -1,0 +1,90 @@
+"""How questions were read: what came of the files, what isn't read, bad rows, and the questions as they will be."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from mapd.questions import imports
+from mapd.questions.imports import BadRow, Import, Unread
+from mapd.questions.options import KEY_WORDS
+from mapd.questions.rows import SPLITS, QuestionRow
+from mapd.ui import figures, look, text
+from mapd.ui.data import faults
+from mapd.ui.figures import Html
+
+CARDS = 3  # questions beside each other
+MOST_CHARACTERS = 600  # of a text on a card
+MOST_PAGES = 200  # of cards
+
+
+def show_reading(whole: Import) -> None:
+    """Draw what came of the files: format, task, keys, the splits' sizes, bad rows, and the fields that aren't read."""
+    sizes = [sum(row.split == split for row in whole.rows) for split in SPLITS]
+    st.html(
+        figures.row(
+            [
+                (whole.format, "format"),
+                (", ".join(whole.tasks[:2]) or None, "task"),
+                *([(KEY_WORDS[whole.answers], "an answer names")] if whole.answers else []),
+                (len(whole.rows), "questions"),
+                *zip(sizes, SPLITS, strict=True),
+                (len(whole.bad), "bad rows"),
+            ]
+        )
+    )
+    if whole.rows and not sizes[SPLITS.index("dev")]:
+        st.caption("No question is in dev: nothing to compare students on before the test split is opened.")
+    if whole.unread:
+        st.html(figures.table(("not read", "for example", ""), map(_unread_row, whole.unread), words=3))
+
+
+def _unread_row(field: Unread) -> tuple[str, str, str]:
+    name, example = text.one_line(field.name, 60), text.one_line(field.example, 80)
+    chip = look.chip("undecided", word="long: say what it is below, or leave it out") if field.is_long else "left out"
+    return name, example, Html(chip)
+
+
+def show_bad(bad: Sequence[BadRow]) -> None:
+    """Draw each bad row with its reasons, and hand all of them out as the command writes them."""
+    faults.show([(row.file, row.number, name, what) for row in bad for name, what in row.faults])
+    st.download_button(
+        "Download the bad rows",
+        imports.bad_lines(bad),
+        "bad-rows.jsonl",
+        "application/jsonl",
+        icon=":material/download:",
+        on_click="ignore",
+        key="bad_rows_file",
+    )
+
+
+def show_rows(rows: Sequence[QuestionRow]) -> None:
+    """Draw the questions as they will be stored, some at a time."""
+    if not rows:
+        return
+    st.subheader("The questions as they will be", anchor=False)
+    pages = min(-(-len(rows) // CARDS), MOST_PAGES)
+    page = min(st.pagination(pages, key="questions_page"), pages) if pages > 1 else 1
+    part = imports.preview(rows[(page - 1) * CARDS : page * CARDS])
+    for column, question in zip(st.columns(CARDS), part, strict=False):
+        with column.container(border=True, height="stretch"):
+            st.html(_card(question))
+
+
+def _card(question: Mapping[str, Any]) -> str:
+    head = " · ".join(str(question[key]) for key in ("id", "split", "task", "family") if key in question)
+    parts = [f'<div class="mapd-note mapd-file">{text.escape(text.one_line(head, 80))}</div>']
+    if "context" in question:
+        parts.append(figures.titled("Context", _text(question["context"])))
+    parts.append(figures.titled("Question", _text(question.get("question", ""))))
+    if "options" in question:
+        parts.append(figures.titled("Options", _text("\n".join(question["options"]))))
+    parts.append(figures.titled("Gold answer", text.foreign_html(question.get("gold", ""), max_chars=200)))
+    if "note" in question:
+        parts.append(figures.titled("Note", _text(question["note"])))
+    return "".join(parts)
+
+
+def _text(value: str) -> str:
+    return text.foreign_html(value, max_chars=MOST_CHARACTERS)

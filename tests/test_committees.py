@@ -1,0 +1,183 @@
+"""A teacher's texts and votes count in an exam whose committee named it, and in no other; people's count everywhere."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlmodel import Session, col, select
+
+from mapd import committee, exam, teachers
+from mapd.curation import judging, repairing, standing
+from mapd.curation.curated import summary
+from mapd.curation.figures import Figures
+from mapd.curation.judging import Target
+from mapd.errors import NotFound
+from mapd.people import owner
+from mapd.settings import Settings
+from mapd.store import committees, db, holdings, listing, queries, standings
+from mapd.store import tables as t
+from mapd.store.listing import Wanted
+from mapd.verdicts import Act
+from tests import looped
+from tests.archives import Lines, bring_in, changed, exported
+from tests.pages.running import open_page, shown
+from tests.pages.test_threshold import number
+from tests.test_cli import Mapd, mapd  # noqa: F401 - a fixture
+
+WIDE, NARROW = ("sound", "slips", "lucky"), ("sound", "slips")
+
+
+def collect(engine: sa.Engine, taught: str, names: Sequence[str]) -> committee.Collected:
+    with db.reading(engine) as session:
+        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in names}
+    return committee.collect(engine, exam=taught, teachers=names, models=models, by=owner("ann"))
+
+
+@pytest.fixture
+def pair(engine: sa.Engine) -> tuple[str, str]:
+    """Two exams over the same questions: all three teachers taught the first student."""
+    return sit_two(engine)
+
+
+def sit_two(engine: sa.Engine) -> tuple[str, str]:
+    looped.go_round(engine)
+    with db.writing(engine) as session:
+        session.add(t.Student(name="other", base="path:/nowhere"))
+    second = exam.run(
+        engine, looped.Scripted(5), student="other", question_set=looped.SET, split="train", by=owner("ann")
+    )
+    with db.reading(engine) as session:
+        first = session.exec(select(t.Exam.uid).where(t.Exam.split == "train").order_by(col(t.Exam.id))).first()
+    assert first is not None
+    return first, second.exam
+
+
+def voices(session: Session, uid: str) -> set[str]:
+    """Whoever wrote or reviewed what the exam's curated set holds."""
+    texts = judging.curated_set(session, queries.exam(session, uid).id).texts
+    return {x.text.teacher for x in texts} | {vote.reviewer for x in texts for vote in x.text.votes}
+
+
+def check_agreement(engine: sa.Engine, uid: str) -> int:
+    """See that all who count rationales count alike; return how many are accepted."""
+    with db.reading(engine) as session:
+        info = queries.exam(session, uid)
+        curated = judging.curated_set(session, info.id)
+    standing.catch_up(engine, info.id)
+    with db.reading(engine) as session:
+        names = set(queries.voices(session, info.id))
+        assert names == voices(session, uid)
+        assert set(next(h.teachers for h in holdings.holdings(session) if h.uid == uid)) == names
+        indexed = Figures.of(standings.figures(session, info.id))
+        afresh = standing.figures_of(curated, standing.authors_of(session))
+        whole = range(0, 501, 25)
+        assert [indexed.at("accepted", at) for at in whole] == [afresh.at("accepted", at) for at in whole]
+        rows = listing.count_texts(session, info.id, Wanted(verdict="accepted"), 300)
+        assert rows == indexed.at("accepted", 300) == summary(curated).accepted
+        return rows
+
+
+def test_a_text_counts_where_the_committee_named_its_teacher(engine: sa.Engine, pair: tuple[str, str]) -> None:
+    first, second = pair
+    accepted = check_agreement(engine, first)
+    assert accepted
+    with db.reading(engine) as session:
+        assert voices(session, first) == set(WIDE)
+        assert voices(session, second) == set(), "nobody was asked for this exam yet"
+    assert check_agreement(engine, second) == 0
+
+    collect(engine, second, NARROW)
+    assert check_agreement(engine, first) == accepted
+    narrow = check_agreement(engine, second)
+    with db.reading(engine) as session:
+        assert (voices(session, first), voices(session, second)) == (set(WIDE), set(NARROW))
+
+    done = collect(engine, second, WIDE)  # the third joins: its rationales of shared questions are there already
+    assert done.calls_reused > 0
+    with db.reading(engine) as session:
+        assert voices(session, second) == set(WIDE)
+    assert check_agreement(engine, second) > narrow > 0
+
+
+def test_a_judgement_goes_to_an_exam_where_the_text_counts(engine: sa.Engine, pair: tuple[str, str]) -> None:
+    by_lucky = select(t.Explanation).join(t.Teacher).where(t.Teacher.name == "lucky", t.Explanation.kind == "rationale")
+    with db.writing(engine) as session:
+        text = session.exec(by_lucky.order_by(col(t.Explanation.id)).limit(1)).one()
+        assert queries.exam_of(session, text) == queries.exam(session, pair[0]).id
+        judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("ben"))
+    with db.reading(engine) as session:
+        of = [len(queries.judgements(session, queries.exam(session, uid).id)) for uid in pair]
+        own = [len(queries.judgements_by(session, queries.exam(session, uid).id, "ben")) for uid in pair]
+    assert of == own == [1, 0]
+    with db.writing(engine) as session:
+        session.execute(sa.delete(t.CommitteeMember))
+    with db.reading(engine) as session, pytest.raises(NotFound, match="with lucky in its committee: the text counts"):
+        queries.exam_of(session, session.exec(by_lucky.limit(1)).one())
+
+
+def test_what_a_person_wrote_counts(engine: sa.Engine, pair: tuple[str, str]) -> None:
+    _, second = pair
+    collect(engine, second, NARROW)
+    with db.writing(engine) as session:
+        curated = judging.curated_set(session, queries.exam(session, second).id)
+        broken = next(iter(curated.rationales)).text
+        target = Target("rationale", broken.id)
+        repairing.repair(session, target, f"{broken.text} So it is.", by=owner("ben"), token=t.new_uid())
+    check_agreement(engine, second)
+    with db.reading(engine) as session:
+        assert voices(session, second) == {*NARROW, "ben"}
+
+
+def test_a_project_of_before_counts_as_it_did(engine: sa.Engine, pair: tuple[str, str]) -> None:
+    first, second = pair
+    revision = ScriptDirectory(str(db.MIGRATIONS)).get_revision("0019")
+    writing = engine.execution_options(writes=True).begin()
+    with writing as connection, Operations.context(MigrationContext.configure(connection)):
+        revision.module.downgrade()
+        revision.module.upgrade()
+    with db.reading(engine) as session:
+        assert voices(session, first) == set(WIDE)
+        assert voices(session, second) == set(WIDE), "every teacher's text counted everywhere until now"
+
+
+def test_committees_travel_and_an_archive_without_them_counts_as_it_did(
+    engine: sa.Engine, pair: tuple[str, str], home: Path, tmp_path: Path
+) -> None:
+    collect(engine, pair[1], NARROW)
+    content = exported(engine, home, tmp_path)
+
+    def forget(lines: Lines) -> None:
+        del lines["committee_member"]
+
+    for copy, (pack, expected) in enumerate(((content, NARROW), (changed(content, forget), WIDE))):
+        folder = tmp_path / str(copy)
+        folder.mkdir()
+        other = db.connect(f"sqlite:///{folder}/mapd.db")
+        db.migrate(other)
+        for _ in range(2):
+            loaded = bring_in(other, folder, pack)
+        assert loaded.rows_new == 0
+        with db.reading(other) as session:
+            assert voices(session, pair[0]) == set(WIDE)
+            assert voices(session, pair[1]) == set(expected)
+            assert len(committees.members(session, queries.exam(session, pair[1]).id)) == len(expected)
+
+
+def test_pages_command_and_rows_agree(home: Path, mapd: Mapd) -> None:  # noqa: F811
+    engine = db.open_store(Settings())
+    pair = sit_two(engine)
+    collect(engine, pair[1], NARROW)
+    totals = []
+    for uid in pair:
+        told = mapd("curate", "show", "--exam", uid, "--items", "--json").json
+        lab, page = (open_page(f"pages/{name}.py", exam=uid) for name in ("curate/threshold", "loop/committee"))
+        assert number(lab, "rationales accepted") == told["accepted"] == check_agreement(engine, uid)
+        assert f">{len(told['items'])}</a>" in shown(page), "the committee page counts the same rationales"
+        totals.append((len(told["items"]), {item["teacher"] for item in told["items"]}))
+    (wide, all_three), (narrow, two) = totals
+    assert (all_three, two) == (set(WIDE), set(NARROW))
+    assert wide > narrow > 0
