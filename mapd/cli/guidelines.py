@@ -58,7 +58,7 @@ def list_reasons(as_json: AsJson = False) -> None:
 def add_reason(
     words: Annotated[str, typer.Argument(help="Such as 'wrong units'.")], by: PersonName = None, as_json: AsJson = False
 ) -> None:
-    """Offer another reason for a rejection: triage, browse and `mapd judge --reason` have it from then on."""
+    """Offer another reason for a rejection. Triage, browse and `mapd judge --reason` have it from then on."""
     with writing() as session:
         code = reasons.add(session, words, by=person_of(by))
     show({"reason": code}, as_json, "added")
@@ -70,7 +70,7 @@ def remove_reason(
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Offer one of the project's own reasons no more; what was rejected for it stays."""
+    """Take a reason out of the list. What was rejected for it stays."""
     with writing() as session:
         reasons.remove(session, code, by=person_of(by))
     show({"removed": code}, as_json, "removed")
