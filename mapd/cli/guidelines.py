@@ -48,7 +48,7 @@ def set_guidelines(
 
 @guiding.command("reasons")
 def list_reasons(as_json: AsJson = False) -> None:
-    """List the reasons for a rejection: the usual and the project's own."""
+    """List the reasons for a rejection, usual and own."""
     with reading() as session:
         offered, own = reasons.offered(session), reasons.own(session)
     show({"reasons": offered, "own": own}, as_json, ", ".join(offered))
