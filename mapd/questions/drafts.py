@@ -88,7 +88,7 @@ class Draft:
 
     def read_split(self) -> str:
         """Return the row's own split, by any of its names."""
-        split = SPLIT_WORDS.get(str(self.values["split"]).strip().lower())
+        split = SPLIT_WORDS.get((as_text(self.values["split"]) or "").strip().lower())
         if split is None:
             self.fault("split", f"{short(self.values['split'])} is not one of {', '.join(SPLITS)}")
         return split or SPLITS[0]
@@ -153,7 +153,7 @@ def _read_options(draft: Draft) -> None:
 def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
     """The options in an order that is drawn for the question: the right one would always stand at the same place."""
     order = sorted(texts)
-    random.Random(str(question)).shuffle(order)
+    random.Random(as_text(question)).shuffle(order)
     return tuple(order)
 
 

@@ -130,7 +130,9 @@ def last_boxed(text: str) -> str | None:
 
 def guess_task(values: Sequence[object]) -> Task | None:
     """Return the task that most of the answers fit: truths, or numbers; None where they are words."""
-    truths = sum(isinstance(value, bool) or str(value).strip().lower().rstrip(".") in _WORDS for value in values)
+    truths = sum(
+        isinstance(value, bool) or (as_text(value) or "").strip().lower().rstrip(".") in _WORDS for value in values
+    )
     if truths > len(values) / 2:
         return Task.BOOLEAN
     answers = (as_text(value[0] if isinstance(value, list) and len(value) == 1 else value) or "" for value in values)

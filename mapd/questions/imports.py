@@ -59,11 +59,15 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose."""
+    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose.
+
+    `parts`: the parts of a question that it may be.
+    """
 
     name: str
     file: str
     is_long: bool
+    parts: tuple[str, ...]
     example: str
 
 
@@ -113,9 +117,10 @@ class Import:
         Raises: BadInput.
         """
         if long := next((field for field in self.unread if field.is_long), None):
+            cures = " or ".join(f"--map {part}={long.name}" for part in long.parts)
             raise BadInput(
                 f"{long.file}: the field {long.name} isn't read, and is long ({long.example}): say what it is, such as "
-                f"--map context={long.name} or --map note={long.name}, or leave it out with --ignore {long.name}"
+                f"{cures}, or leave it out with --ignore {long.name}"
             )
 
     def refuse_bad(self) -> None:
@@ -404,7 +409,8 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         is_meant = name in ignore or name in source.format.left_out
         is_list = all(_is_list_of_texts(value) for _, value in uses)
         is_long = is_list or median(text_length(value) for _, value in uses) > LONG
-        yield Unread(_printable(name), source.table.name, is_long and not is_meant, short(example, 60))
+        parts = ("options", "note") if is_list else ("context", "note")
+        yield Unread(_printable(name), source.table.name, is_long and not is_meant, parts, short(example, 60))
 
 
 def _field_names(tables: Sequence[Table]) -> list[str]:

@@ -22,8 +22,11 @@ from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
-_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:[.):]|\)\.)\s*(?=\S)")
+_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?\)|[.:]|\)\.)\s*(?=\S)")
 _OTHER_LABEL = re.compile(r"\(?([A-Z])\)\s*(?=\S)")  # "F) oak": no person's initial is written so
+_NUMPY = re.compile(
+    r"""(?P<item>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\})(?P<gap>\s+(?=['"{]))?|\barray\(|(?<=\])(?:,\s*dtype=\w+)?\)"""
+)
 _SHORT_KEY = re.compile(r"\(?([A-Za-z]|[0-9]{1,2})[.):]{0,2}")
 
 
@@ -107,7 +110,7 @@ def twins(options: Sequence[str]) -> str | None:
 
 
 def _unwritten(value: object) -> object:
-    """The list behind a text that was written from one: JSON's or Python's notation, lines, or letters."""
+    """The list behind a text that was written from one: JSON's, Python's or numpy's notation, lines, or letters."""
     if not isinstance(value, str) or len(value) > LONGEST_LIST:
         return value
     if not value.strip().startswith(("[", "{")):
@@ -117,9 +120,14 @@ def _unwritten(value: object) -> object:
     except (ValueError, RecursionError):
         pass
     try:
-        return ast.literal_eval(value.strip())
+        return ast.literal_eval(_NUMPY.sub(_as_python, value.strip()))
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return value
+
+
+def _as_python(match: re.Match[str]) -> str:
+    """A piece of numpy's notation as Python's: array(['a', 'b'], dtype=object) or ['a' 'b'] -> ['a', 'b']."""
+    return (match["item"] or "") + (", " if match["gap"] else "")
 
 
 def _lines_of(text: str) -> list[str]:
@@ -170,7 +178,7 @@ def _own_labels(texts: list[str]) -> tuple[list[str], list[str]]:
     marks = [match[1].upper() if match else "" for match in matches]
     for alphabet in (list(LETTERS), [str(n) for n in range(1, MOST_OPTIONS + 1)]):
         if marks == alphabet[: len(texts)]:
-            if alphabet[0] == "1" and not all(re.match(r"\(?\d+(?:\)|[.:]\s)", text) for text in texts):
+            if alphabet[0] == "1" and not all(re.match(r"\(?\d+(?:\s?\)|[.:]\s)", text) for text in texts):
                 break  # "1.5", "2.5" are numbers, not options 1 and 2
             rests = [text[match.end() :] for text, match in zip(texts, matches, strict=True) if match]
             return marks, rests

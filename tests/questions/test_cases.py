@@ -127,6 +127,7 @@ def test_25_options_lose_their_own_letters() -> None:
         (CHOICE | {"answer": "Granite"}, "", "B. granite"),
         (CHOICE | {"answer": "The answer is (B)."}, "", "B. granite"),
         (CHOICE | {"answer": "granite", "answer_idx": "B"}, "", "B. granite"),
+        ({"question": "Which is a rock?", "choices": ROCKS, "answer": "B"}, "", "B. granite"),
         (CHOICE | {"answer": "B", "answer_index": 1}, "", "B. granite"),
         (CHOICE | {"label": "B"}, "answer=label", "B. granite"),
         (

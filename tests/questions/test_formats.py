@@ -1,5 +1,6 @@
 """Benchmarks in the shapes in which they are published: added by command, each gold answer as expected."""
 
+import io
 import json
 import sys
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from mapd import cli
@@ -70,6 +72,7 @@ def test_a_shape_reads_alike_from_every_kind_of_file(title: str) -> None:
         "x.parquet": shapes.in_parquet(records),
         "columns.json": json.dumps({key: [row[key] for row in records] for key in records[0]}).encode(),
         "inside.json": json.dumps({"version": 1, "data": records}).encode(),
+        "pandas.csv": pd.read_parquet(io.BytesIO(shapes.in_parquet(records))).to_csv(index=False).encode(),
     }
     rows = [imports.read([read(File(name, content))], Instructions()).rows for name, content in kinds.items()]
     assert all(others == rows[0] for others in rows)

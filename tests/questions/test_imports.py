@@ -292,6 +292,11 @@ def test_options_lose_the_labels_that_they_carry() -> None:
         (["A. Ann", "B. Ben", "D. Dan"], ("A. Ann", "B. Ben", "D. Dan")),
         ({"B": "b", "A": "a"}, ("a", "b")),
         ("['a', 'b']", ("a", "b")),
+        ("['a' \"b's\"\n 'array(c)']", ("a", "b's", "array(c)")),
+        ("{'label': array(['A', 'B'], dtype=object), 'text': array(['a', 'b'],\n      dtype=object)}", ("a", "b")),
+        ("[{'label': 'A', 'text': 'a'}\n {'label': 'B', 'text': 'b'}]", ("a", "b")),
+        (["a ) 38", "b ) 27.5"], ("38", "27.5")),
+        (["1 : 2", "2 : 3"], ("1 : 2", "2 : 3")),
         ('["a", "b"]', ("a", "b")),
         ([1, 2.0], ("1", "2")),
     ],
@@ -433,14 +438,19 @@ def test_a_format_that_is_named_needs_its_fields_alone() -> None:
         ({"question": "?", "answer": 1}, {"format": "svamp"}, "format svamp has Body, Question"),
         ({"question": "?", "answer": 1}, {"format": "gsm9k"}, "--format is one of gsm8k, svamp"),
         ({"qid": "1", "question": "?"}, {}, r"no answer in any of its rows \(a test split.*--map answer=FIELD"),
-        ({"question": "?", "choices": ["a", "b"], "answer": "A"}, {}, "say it with --task"),
+        ({"question": "?", "answers": ["a", "b"], "answer": 1}, {}, "--map options=answers or --map note=answers"),
         ({"problem": "?", "solution": "It is clear."}, {}, r"is a solution without an answer: it has no ####"),
         ({"question": "?", "answer": "x" * 90}, {"task": Task.NUMERIC}, "can't be read as one number"),
     ],
 )
 def test_a_mistaken_file_gets_one_line_with_the_cure(row: Any, instructions: dict[str, Any], why: str) -> None:
+    def read_whole() -> None:
+        whole = imported(row, **instructions)
+        whole.refuse_unread()
+        whole.refuse_bad()
+
     with pytest.raises(BadInput, match=why) as refused:
-        imported(row, **instructions).refuse_bad()
+        read_whole()
     assert "\n" not in str(refused.value)
 
 
