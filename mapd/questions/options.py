@@ -22,7 +22,7 @@ from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
-_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?\)|[.:]|\)\.)\s*(?=\S)")
+_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?\)|[.:]|\)\.)\s*")
 _OTHER_LABEL = re.compile(r"\(?([A-Z])\)\s*(?=\S)")  # "F) oak": no person's initial is written so
 _NUMPY = re.compile(
     r"""(?P<item>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\})(?P<gap>\s+(?=['"{]))?|\barray\(|(?<=\])(?:,\s*dtype=\w+)?\)"""
@@ -87,13 +87,13 @@ def read_options(value: object) -> Offered:
     Raises: ValueError, which says what is wrong with them.
     """
     labels, texts = _labels_and_texts(_unwritten(value))
-    if not all(text and text.strip() for text in texts):
-        raise ValueError("one of them is empty or no text")
-    offered = [text.strip() for text in texts if text is not None]
+    offered = [(text or "").strip() for text in texts]
     if not 2 <= len(offered) <= MOST_OPTIONS:
         raise ValueError(f"{len(offered)} of them; a choice has 2 to {MOST_OPTIONS}")
     if not labels:
         labels, offered = _own_labels(offered)
+    if not all(offered):
+        raise ValueError("one of them is empty or no text")
     marks = [as_text(label) or "" for label in labels]
     if labels and (len(marks) != len(offered) or len(set(marks)) != len(marks) or not all(marks)):
         raise ValueError(f"their labels {', '.join(marks)} are not one of its own for each")

@@ -102,6 +102,7 @@ def test_every_fault_of_a_file_is_told_at_once() -> None:
         (Task.CHOICE, {"answer": "A"}, "options"),
         (Task.CHOICE, {"answer": "A", "options": ["red"]}, "options"),
         (Task.CHOICE, {"answer": "A", "options": ["red", " "]}, "options"),
+        (Task.CHOICE, {"answer": "B", "options": ["A)", "B)2"]}, "options"),
         (Task.CHOICE, {"answer": "A", "options": "red, blue"}, "options"),
         (Task.CHOICE, {"answer": "A", "options": [str(n) for n in range(11)]}, "options"),
         (Task.BOOLEAN, {"answer": "perhaps"}, "answer"),
