@@ -73,6 +73,8 @@ def add_questions(
     contents = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
     if any((train, dev, test)) and (split, shares) != (None, None):
         raise BadUsage("--train, --dev and --test give each file its split; leave out --split and --shares")
+    if (split, shares) == (None, None):
+        contents = sources.split_by_names(contents)
     instructions = imports.Instructions(
         format=None if format_ is None else one_of("--format", format_, formats.FORMATS),
         mapping=_mapping(map_ or []),

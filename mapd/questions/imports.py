@@ -196,6 +196,7 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
         raise BadInput(f"the files are of different formats, {' and '.join(names)}: add them as sets of their own")
     if sum(len(source.table.records) for source in sources) > MOST_ROWS:
         raise BadInput(f"the files hold more than {MOST_ROWS:,} rows; split them into several sets")
+    _refuse_absent(sources, instructions.mapping)
     of_files = [drafts_of(source) for source in sources]
     drafts = [draft for file_drafts in of_files for draft in file_drafts]
     task = _task(sources[0], drafts, instructions)
@@ -293,6 +294,16 @@ def _source(table: Table, instructions: Instructions) -> Source:
         rows = [record.fields for record in table.records]
         format_, shape = formats.recognise(table.name, rows, instructions.format)
     return Source(table, format_, shape, override.over(shape.mapping))
+
+
+def _refuse_absent(sources: Sequence[Source], fields: FieldMapping) -> None:
+    """Refuse a mapping of a field that no row has."""
+    rows = [record.fields for source in sources for record in source.table.records]
+    for part, paths in fields.fields.items():
+        for path in paths:
+            if path != FILE and all(mapping.find(row, path) is mapping.MISSING for row in rows):
+                names = ", ".join(map(_printable, _field_names([source.table for source in sources])))
+                raise BadInput(f"--map {part}={_printable(path)}: no row has this field; there are {names[:200]}")
 
 
 def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -> Task | None:

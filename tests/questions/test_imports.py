@@ -441,6 +441,11 @@ def test_a_format_that_is_named_needs_its_fields_alone() -> None:
         ({"qid": "1", "question": "?"}, {}, r"no answer in any of its rows \(a test split.*--map answer=FIELD"),
         ({"question": "?", "answers": ["a", "b"], "answer": 1}, {}, "--map options=answers or --map note=answers"),
         ({"problem": "?", "solution": "It is clear."}, {}, r"is a solution without an answer: it has no ####"),
+        (
+            {"question": "?", "answer": 1},
+            {"mapping": "context=passage"},
+            "no row has this field; there are question, answer",
+        ),
         ({"question": "?", "answer": "x" * 90}, {"task": Task.NUMERIC}, "can't be read as one number"),
     ],
 )
