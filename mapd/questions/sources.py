@@ -126,7 +126,7 @@ def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str,
 
 
 def split_by_names(contents: Sequence[Table]) -> list[Table]:
-    """Return several tables with the splits that their names tell, where each of them tells one: train.csv, test.csv."""
+    """Return several tables with the splits that their names tell, where each tells one: train.csv, test.csv."""
     splits = [table.split or split_named(table.name) for table in contents]
     if len(splits) < 2 or None in splits:
         return list(contents)
