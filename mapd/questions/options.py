@@ -163,8 +163,9 @@ def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
             return [], list(value)
         if not all(isinstance(mark, str) and _SHORT_KEY.fullmatch(mark) for mark in value):
             raise ValueError(f"their keys {', '.join(map(str, value))[:60]} are no labels")
-        marks = sorted(value, key=lambda mark: (len(mark), mark))  # labelled texts have no order of their own
-        return marks, [as_text(value[mark]) for mark in marks if value[mark] is not None]
+        marks = [mark for mark in value if value[mark] is not None]  # Parquet has all rows' labels in each row
+        marks.sort(key=lambda mark: (len(mark), mark))  # labelled texts have no order of their own
+        return marks, [as_text(value[mark]) for mark in marks]
     if not isinstance(value, list | tuple):
         raise ValueError("no list of texts, nor lines or lettered parts of one text")
     if value and all(isinstance(option, Mapping) and {"label", "text"} <= option.keys() for option in value):

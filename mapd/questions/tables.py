@@ -394,12 +394,19 @@ def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> 
 
 
 def _decoded_columns(batch: Any) -> Any:
-    """The batch with each text in its row: one that is written once and meant by many rows counts as often."""
+    """The batch with each text in its row: one that is written once and meant by many rows counts as often.
+
+    A float of 32 bits is as it was written: 0.1, not 0.10000000149011612.
+    """
     import pyarrow as pa
 
     for place, column in enumerate(batch.columns):
+        plain = column
         if pa.types.is_dictionary(column.type):
             plain = column.cast(column.type.value_type)
+        elif pa.types.is_float32(column.type):
+            plain = column.cast(pa.string()).cast(pa.float64())
+        if plain is not column:
             batch = batch.set_column(place, batch.schema.names[place], plain)
     return batch
 

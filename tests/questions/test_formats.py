@@ -58,6 +58,13 @@ def test_each_shape_is_added_with_its_gold_answers(title: str, mapd: Mapd, tmp_p
         assert [row.get("family") for row in rows] == shape.families
 
 
+def test_a_folder_of_several_splits_is_not_one_of_them(mapd: Mapd, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.jsonl").write_bytes(shapes.jsonl([{"question": f"{split}?", "answer": 1}]))
+    code, _, err = mapd("questions", "add", "set", "--train", tmp_path)
+    assert (code, err) == (1, f"mapd: --train {tmp_path} holds the splits test, train; give it without --train\n")
+
+
 def test_every_format_has_a_shape_here() -> None:
     assert {SHAPES[title]().format for title in SHAPES} == set(FORMATS)
 

@@ -292,6 +292,7 @@ def test_options_lose_the_labels_that_they_carry() -> None:
         (["1) a", "2) b"], ("a", "b")),
         (["A. Ann", "B. Ben", "D. Dan"], ("A. Ann", "B. Ben", "D. Dan")),
         ({"B": "b", "A": "a"}, ("a", "b")),
+        ({"A": "a", "B": "b", "C": None}, ("a", "b")),
         ("['a', 'b']", ("a", "b")),
         ("['a' \"b's\"\n 'array(c)']", ("a", "b's", "array(c)")),
         ("{'label': array(['A', 'B'], dtype=object), 'text': array(['a', 'b'],\n      dtype=object)}", ("a", "b")),

@@ -185,6 +185,14 @@ def test_not_a_number_is_nothing() -> None:
     assert read(File("q.parquet", in_parquet([{"a": float("nan")}, {"a": 1.0}]))).records[0].fields == {"a": None}
 
 
+@pytest.mark.parametrize("type_", [pa.float32(), pa.float64()])
+def test_floats_are_as_they_were_written(type_: pa.DataType) -> None:
+    out = io.BytesIO()
+    parquet.write_table(pa.table({"answer": pa.array([0.1, None, -2.5, float("inf")], type_)}), out)
+    answers = [record.fields["answer"] for record in read(File("q.parquet", out.getvalue())).records]
+    assert answers == [0.1, None, -2.5, float("inf")]
+
+
 def bomb(line: bytes, times: int) -> bytes:
     out = io.BytesIO()
     with gzip.GzipFile(fileobj=out, mode="wb") as packed:
