@@ -22,12 +22,12 @@ from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
-_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?\)|[.:]|\)\.)\s*")
+_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?[.)]|[:．）：、]|\)\.)\s*")
 _OTHER_LABEL = re.compile(r"\(?([A-Z])\)\s*(?=\S)")  # "F) oak": no person's initial is written so
 _NUMPY = re.compile(
     r"""(?P<item>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\})(?P<gap>\s+(?=['"{]))?|\barray\(|(?<=\])(?:,\s*dtype=\w+)?\)"""
 )
-_SHORT_KEY = re.compile(r"\(?([A-Za-z]|[0-9]{1,2})[.):]{0,2}")
+_SHORT_KEY = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice) )?[(\[]?([A-Za-z]|[0-9]{1,2})[.):\]]{0,2}")
 
 
 class Key(StrEnum):

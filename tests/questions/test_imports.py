@@ -207,7 +207,7 @@ def test_a_digit_may_be_an_options_text() -> None:
 @pytest.mark.parametrize(
     ("keys", "read_as", "expected"),
     [
-        (("A", "b", "(C)", "D."), Key.LABEL, ["A. oak", "B. granite", "C. trout", "D. moss"]),
+        (("Option A", "b", "(C)", "[D]"), Key.LABEL, ["A. oak", "B. granite", "C. trout", "D. moss"]),
         ((0, 1, "2", 3.0), Key.INDEX0, ["A. oak", "B. granite", "C. trout", "D. moss"]),
         ((1, 2, 3, 4), Key.INDEX1, ["A. oak", "B. granite", "C. trout", "D. moss"]),
         (("moss", "oak", " trout", "granite"), Key.TEXT, ["D. moss", "A. oak", "C. trout", "B. granite"]),
@@ -298,7 +298,9 @@ def test_options_lose_the_labels_that_they_carry() -> None:
         ("{'label': array(['A', 'B'], dtype=object), 'text': array(['a', 'b'],\n      dtype=object)}", ("a", "b")),
         ("[{'label': 'A', 'text': 'a'}\n {'label': 'B', 'text': 'b'}]", ("a", "b")),
         (["a ) 38", "b ) 27.5"], ("38", "27.5")),
+        (["A．oak", "B．moss"], ("oak", "moss")),
         (["1 : 2", "2 : 3"], ("1 : 2", "2 : 3")),
+        (["a : b", "b : a"], ("a : b", "b : a")),
         ('["a", "b"]', ("a", "b")),
         ([1, 2.0], ("1", "2")),
     ],
