@@ -360,7 +360,7 @@ def _parquet(name: str, content: bytes) -> Table:
             raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
         records = arrow_records(name, file.iter_batches(batch_size=BATCH))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"{name} can't be read as Parquet ({first_line(error)})") from error
+        raise BadInput(f"{name} can't be read as Parquet ({first_line(error)}); was it cut off?") from error
     return Table(name, "row", records)
 
 
@@ -373,7 +373,7 @@ def _arrow(name: str, content: bytes) -> Table:
         batches = open_(pa.BufferReader(content)).read_all().to_batches(max_chunksize=BATCH)
         return Table(name, "row", arrow_records(name, batches))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"{name} can't be read as Arrow ({first_line(error)})") from error
+        raise BadInput(f"{name} can't be read as Arrow ({first_line(error)}); was it cut off?") from error
 
 
 def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[Record, ...]:
