@@ -134,7 +134,7 @@ def _decoded(name: str, content: bytes) -> str:
 
 
 def _first_line(text: str) -> str:
-    return next(line for line in text.split("\n") if line.strip())
+    return next(line for line in io.StringIO(text) if line.strip())
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
