@@ -451,10 +451,12 @@ def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Ite
 
 def _beside_options(name: str, value: object) -> Iterator[tuple[str, Any]]:
     """What stands in labelled options beside label and text."""
-    if isinstance(value, list) and value and isinstance(value[0], Mapping) and "text" in value[0]:
+    if not isinstance(value, list) or not value or not all(isinstance(option, Mapping) for option in value):
+        return
+    pair = next((pair for pair in options.LABELLED if set(pair) <= value[0].keys()), None)
+    if pair is not None:
         for option in value:
-            for key in option.keys() - {"label", "text"} if isinstance(option, Mapping) else ():
-                yield f"{name}.{key}", option[key]
+            yield from ((f"{name}.{key}", option[key]) for key in option.keys() - set(pair))
 
 
 def _is_list_of_texts(value: object) -> bool:

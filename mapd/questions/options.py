@@ -21,6 +21,7 @@ from mapd.answers.choice import LETTERS, MOST_OPTIONS, option_letter
 from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
+LABELLED = (("label", "text"), ("key", "value"))  # the two fields of an option that is an object
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
 _OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?[.)]|[:．）：、]|\)\.)\s*")
 _OTHER_LABEL = re.compile(r"\(?([A-Z])\)\s*(?=\S)")  # "F) oak": no person's initial is written so
@@ -168,8 +169,9 @@ def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
         return marks, [as_text(value[mark]) for mark in marks]
     if not isinstance(value, list | tuple):
         raise ValueError("no list of texts, nor lines or lettered parts of one text")
-    if value and all(isinstance(option, Mapping) and {"label", "text"} <= option.keys() for option in value):
-        return [option["label"] for option in value], [as_text(option["text"]) for option in value]
+    for label, text in LABELLED:
+        if value and all(isinstance(option, Mapping) and {label, text} <= option.keys() for option in value):
+            return [option[label] for option in value], [as_text(option[text]) for option in value]
     return [], [as_text(option) for option in value]
 
 

@@ -303,6 +303,7 @@ def test_options_lose_the_labels_that_they_carry() -> None:
         (["a : b", "b : a"], ("a : b", "b : a")),
         ('["a", "b"]', ("a", "b")),
         ([1, 2.0], ("1", "2")),
+        ([{"key": "A", "value": "a"}, {"key": "B", "value": "b"}], ("a", "b")),
     ],
 )
 def test_options_in_each_way_they_are_written(value: object, texts: tuple[str, ...]) -> None:
