@@ -412,9 +412,7 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         for record in source.table.records:
             for name, value in _leaves(record.fields, paths):
                 values.setdefault(name, []).append((source, value))
-    names = {*values, *(path for source in sources for path in source.mapping.all_paths)}
-    if strange := next((name for name in sorted(ignore) if name not in names), None):
-        raise BadInput(f"--ignore {strange}: there is no such field; not read are {', '.join(values) or 'none'}")
+    _refuse_ignored(sources, ignore - values.keys(), list(values))
     for name, uses in values.items():
         source, example = uses[0]
         is_meant = name in ignore or name in source.format.left_out
@@ -422,6 +420,17 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         is_long = is_list or median(text_length(value) for _, value in uses) > LONG
         parts = ("options", "note") if is_list else ("context", "note")
         yield Unread(_printable(name), source.table.name, is_long and not is_meant, parts, short(example, 60))
+
+
+def _refuse_ignored(sources: Sequence[Source], ignored: frozenset[str], unread: Sequence[str]) -> None:
+    """Refuse to leave out a field that is read, or that no row has. One that holds nothing may be left out."""
+    names = {name for source in sources for record in source.table.records for name in record.fields}
+    parts = {path: part for source in sources for part, paths in source.mapping.fields.items() for path in paths}
+    for name in sorted(ignored):
+        if name not in names:
+            raise BadInput(f"--ignore {name}: there is no such field; not read are {', '.join(unread) or 'none'}")
+        if name in parts:
+            raise BadInput(f"--ignore {name}: it is read as the {parts[name]}; say otherwise with --map {parts[name]}=")
 
 
 def _field_names(tables: Sequence[Table]) -> list[str]:

@@ -400,6 +400,11 @@ def test_a_field_that_is_nested_as_deep_as_can_be_read_is_a_field_like_any_other
 
 
 def test_an_unknown_field_to_ignore_is_told() -> None:
+    with pytest.raises(
+        BadInput, match="--ignore context: it is read as the context; say otherwise with --map context="
+    ):
+        imported(*(pen | {"context": "x"} for pen in PENS), ignore=frozenset({"context"}))
+    imported(*(pen | {"source": None} for pen in PENS), ignore=frozenset({"source"}))
     with pytest.raises(BadInput, match="--ignore pasage: there is no such field; not read are passage"):
         imported(*(pen | {"passage": "x"} for pen in PENS), ignore=frozenset({"pasage"}))
 
