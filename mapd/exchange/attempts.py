@@ -171,7 +171,8 @@ def _replies(table: Table) -> list[_Reply]:
     """What each row of a file says. A harness writes one for each of its filters: the same texts count once."""
     names = dict.fromkeys(name for record in table.records for name in record.fields)
     if table.is_text or not names.keys() & {"response", "doc", "resps"}:
-        fields = "" if table.is_text else f", not {{{', '.join(short(name, 30) for name in [*names][:8])}}}"
+        is_named = bool(names) and not table.is_text
+        fields = f", not {{{', '.join(short(name, 30) for name in [*names][:8])}}}" if is_named else ""
         raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}{fields}')
     asked_by = _docs(table)
     replies = []
