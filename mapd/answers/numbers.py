@@ -179,17 +179,20 @@ def plain_quantity(text: str) -> str:
 
 
 IRRATIONAL = re.compile(r"[π√]|\\(?:pi|sqrt)(?![A-Za-z])")
+# "±3", "x > 10", "[0, ∞)"; not "<b>18</b>"
+SEVERAL_VALUES = re.compile(
+    r"[±∞≤≥≠∪]|\\(?:pm|infty|cup|[gl]t|[gl]eq?(?:slant)?|neq?)(?![A-Za-z])|\A\s*[<>]=?\s*[-0-9.][^<>]*\Z"
+    r"|(?:(?<![<\w])[A-Za-z]|[0-9])\s{0,9}[<>]=?\s{0,9}[-0-9A-Za-z.(]"
+)
 
 
 def parse_number(text: str) -> Fraction | None:
     """One plain number: "1,000", "0.50", "1/2", "$18.00", "2 1/2", "50%" (50), "1e3", "−3", "145 bananas", "three".
 
     Units and trailing words don't matter. None where there is no number, two different ones ("5 or 6"), a calculation
-    ("5 + 5"), one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x"), or no plain number ("π/2", "2√3").
+    ("5 + 5"), one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x"), or no plain number ("π/2", "x > 2").
     """
-    if IRRATIONAL.search(text):
-        return None
-    if len(text) > 500:
+    if len(text) > 500 or IRRATIONAL.search(text) or SEVERAL_VALUES.search(text):
         return None
     plain = blank_markup(plain_quantity(text))
     plain = _SPACED_RATIO.sub(r"\1/\2", plain) if _SPACED_RATIO.fullmatch(plain) else plain
@@ -208,7 +211,8 @@ def word_number(plain: str) -> Fraction | None:
     if _PART_WORDS.search(plain):
         return None
     values = {
-        _WORD_VALUES[m[1].lower()] + _WORD_VALUES[m[2].lower()] if m[1] else _WORD_VALUES[m[3].lower()]
+        (-1 if _MINUS_WORD.search(plain, max(0, m.start() - 10), m.start()) else 1)
+        * (_WORD_VALUES[m[1].lower()] + _WORD_VALUES[m[2].lower()] if m[1] else _WORD_VALUES[m[3].lower()])
         for m in _WORD_NUMBER.finditer(plain)
     }
     return Fraction(values.pop()) if len(values) == 1 else None

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from mapd.answers.expressions import is_closed_expression, is_formula
 from mapd.answers.markup import blank_markup
-from mapd.answers.numbers import IRRATIONAL, Number, number_text, parse_number, plain_quantity
+from mapd.answers.numbers import IRRATIONAL, SEVERAL_VALUES, Number, number_text, parse_number, plain_quantity
 from mapd.answers.places import (
     CONCLUDES,
     EXPLAINS,
@@ -29,6 +29,8 @@ from mapd.answers.places import (
 from mapd.answers.reading import Reading, read_numbers, rounded_in, value_of
 
 _NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
+_BARE = re.compile(r"[\s\W]*[0-9][^=]*\Z")
+_STEP_BELOW = re.compile(r"\n(?:[^\n=]*=[^\n]*[0-9]|[ ]*####[ ]*[-$0-9])[^\n]*")
 _COMPARES = re.compile(
     r"\b(?:more|fewer|less|\w+er)\b[^.]{1,80}\bthan\b|\b(?:in total|in all|altogether)\b", re.IGNORECASE
 )
@@ -47,9 +49,12 @@ class _Conclusion:
 
 def read_numeric(text: str) -> Answer:
     """Return the number that a text answers; an expression only where it is marked, as it stands."""
+    line = find_answer_line(text)
+    if line is not None and (solution := _solution_behind(line, text)):
+        return read_numeric(solution)
     plain = blank_markup(text)
     reading, sentences = read_numbers(plain), split_sentences(plain)
-    if (line := find_answer_line(text)) is not None:
+    if line is not None:
         return _of_line(line, reading, sentences, text)
     if marks := find_marks(text):
         return _of_marks(marks)
@@ -62,15 +67,27 @@ def read_numeric(text: str) -> Answer:
     return _of_prose(reading, sentences, conclusion)
 
 
+def _solution_behind(line: AnswerLine, text: str) -> str:
+    """Return the worked solution that begins in an answer line, as those of GSM8K do behind "Answer:"; else nothing."""
+    sentences = split_sentences(blank_markup(line.value))
+    if not sentences or find_marks(line.value) or _BARE.match(sentences[0].text):
+        return ""
+    behind = text[line.end :]
+    if (step := _STEP_BELOW.match(behind)) and not EXPLAINS.match(step[0]):
+        return line.value + behind
+    values = {value_of(sentence.text, None) for sentence in sentences} - {None}
+    return line.value if len(values) > 1 else ""
+
+
 def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
     """Read the answer line, unless what stands behind it takes it back."""
     boxes = find_marks(line.value)
     expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
     if IRRATIONAL.search(expression):  # "π/2" is not 2
         return Answer(expression, f"{line.name} decides")
-    value = _value_of_line(blank_markup(plain_quantity(line.value)), reading)
+    value = _value_of_line(line.value, reading)
     if value is None and len(boxes) == 1:
-        value = value_of(blank_markup(plain_quantity(boxes[0])), None)
+        value = _value_of_mark(boxes[0])
     if value is None:
         if is_closed_expression(expression) or is_formula(expression):
             return Answer(expression, f"{line.name} decides")
@@ -84,9 +101,10 @@ _RESULT = re.compile(r"[=≈]|\\approx")
 _NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
-def _value_of_line(plain: str, reading: Reading) -> Fraction | None:
+def _value_of_line(line: str, reading: Reading) -> Fraction | None:
     """Return what an answer line gives in its first sentence, if the others don't conclude something else."""
-    if _NEGATED_PARENTHESIS.search(plain):
+    plain = blank_markup(plain_quantity(line))
+    if _NEGATED_PARENTHESIS.search(plain) or SEVERAL_VALUES.search(line):
         return None
     sentences = split_sentences(plain)
     if len(sentences) < 2:
@@ -101,7 +119,7 @@ def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence],
     """Return what the text comes to behind its answer line, where it says that it concludes or ends in a mark."""
     last_line = text.rstrip().rpartition("\n")[2]
     if marks := find_marks(last_line):
-        return value_of(blank_markup(plain_quantity(marks[-1])), None)
+        return _value_of_mark(marks[-1])
     if not sentences:
         return None
     conclusion = _conclusion(reading, sentences)
@@ -122,7 +140,7 @@ def _of_marks(marks: list[str]) -> Answer:
 
 
 def _value_of_mark(mark: str) -> Fraction | None:
-    is_number = not IRRATIONAL.search(_RESULT.split(mark)[-1])
+    is_number = not IRRATIONAL.search(_RESULT.split(mark)[-1]) and not SEVERAL_VALUES.search(mark)
     return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
 
 

@@ -20,7 +20,7 @@ _QUESTION = re.compile(
 _WEAK = re.compile(
     rf"{_HEAD}(?:(?:example|exercise|passage|context|task|input|sample|test[ ]case|puzzle|scenario|story|riddle"
     r"|frage|aufgabe|pregunta|problema|domanda|pergunta|вопрос|задача|问题|題目|题目|問題|문제|질문|câu hỏi)"
-    rf"{_NUMBER}[*_]{{0,3}}[ ]{{0,2}}[:：]"
+    rf"{_NUMBER}(?:[*_]{{0,3}}[ ]{{0,2}}[:：]|[*_ \t]{{0,5}}$)"
     r"|\(?[0-9]{1,3}[.)][ ]{1,9}+[^\n]{10,600}\?[*_ \t\r]{0,6}$"
     r"|(?:now|next),?[ ](?:solve|answer|consider|try)\b[^\n]{0,100}(?:question|problem))",
     re.IGNORECASE | re.MULTILINE,
@@ -35,7 +35,7 @@ _ASKING = re.compile(
 _TURN = re.compile(
     r"<\|(?:im_end|im_start|eot_id|eom_id|end_of_text|endoftext|user|system|end|return|start_header_id|end_of_turn"
     r"|endofassistant|eos)\|>|</s>|<eos>|\[INST\]|\[/INST\]|<(?:start|end)_of_turn>|<｜(?:end▁of▁sentence|User)｜>"
-    r"|<\|(?:START|END)_OF_TURN_TOKEN\|>",
+    r"|<\|(?:START|END)_OF_TURN_TOKEN\|>|(?<=[0-9.!?)*}])(?:user|assistant)(?=\n\n|\Z)",  # whose tokens were dropped
     re.IGNORECASE,
 )
 _OWN_TURN = re.compile(
