@@ -57,7 +57,7 @@ _DENIES = re.compile(r"(?:\bnot|n't|\bnever|\bexcept|\bbut|\bneither|\bnor|\bno)
 _ASSERTS = re.compile(  # "A is a tree" chooses nothing
     r"\W*[A-J]\s+(?:is|was|has|are)\b(?!\s+(?:\w+ly\s+)?(?:the\s+)?(?:correct|right|best|answer|true))"
 )
-_WALKED = re.compile(r"^\W{0,9}(?:(?:option|choice)\s)?([A-J])(?=[\s).:,-])", re.IGNORECASE | re.MULTILINE)
+_WALKED = re.compile(r"^\W{0,9}(?:(?:option|choice)\s)?([A-J])\b", re.IGNORECASE | re.MULTILINE)
 _CORRECT_IS = re.compile(
     r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*"
     r"|^\W{0,5}(?:(?:my|the|final|selected)\s){0,2}(?:option|choice|selection|pick|conclusion|verdict)\s{0,3}[:：]\s*",

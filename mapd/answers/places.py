@@ -36,8 +36,8 @@ EXPLAINS = re.compile(
 )
 CONCLUDES = re.compile(
     r"[\s\W]*(?:and |now,? )?(?:so|therefore|thus|hence|finally|in (?:conclusion|total|all|summary|short)"
-    r"|overall|altogether"
-    r"|consequently|as a result|this (?:means|leaves|gives)|that (?:means|leaves|gives)|total|final)\b|∴",
+    r"|conclusion|overall|altogether|consequently"
+    r"|as a result|this (?:means|leaves|gives)|that (?:means|leaves|gives)|total|final)\b|∴",
     re.IGNORECASE,
 )
 REFUSES = re.compile(
