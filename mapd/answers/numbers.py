@@ -146,7 +146,7 @@ def _in_words_behind(plain: str, value: Fraction, run: str, end: int) -> tuple[F
 _DIGIT_WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()  # noqa: E501
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORD_VALUES = {word: n for n, word in enumerate(_DIGIT_WORDS)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
-_WORD_NUMBER = re.compile(
+WORD_NUMBER = re.compile(
     rf"\b(?:({'|'.join(_TENS)})[ -]({'|'.join(_DIGIT_WORDS[1:10])})|({'|'.join(_WORD_VALUES)}))\b", re.IGNORECASE
 )
 _PART_WORDS = re.compile(
@@ -213,7 +213,7 @@ def word_number(plain: str) -> Fraction | None:
     values = {
         (-1 if _MINUS_WORD.search(plain, max(0, m.start() - 10), m.start()) else 1)
         * (_WORD_VALUES[m[1].lower()] + _WORD_VALUES[m[2].lower()] if m[1] else _WORD_VALUES[m[3].lower()])
-        for m in _WORD_NUMBER.finditer(plain)
+        for m in WORD_NUMBER.finditer(plain)
     }
     return Fraction(values.pop()) if len(values) == 1 else None
 
