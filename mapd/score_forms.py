@@ -83,7 +83,7 @@ _LABEL = (
 )
 _LINK = (
     r"(?::|=|-|–|—|→|->|\||is|of|would\s{1,9}be|[是为為]"
-    r"|(?:for|of)\s{1,9}(?:this|the)\s{1,9}\w{1,30}\s{0,9}(?:is|would\s{1,9}be|:)\s{0,9}:?"  # "score for this text is 4"
+    r"|(?:for|of)\s{1,9}(?:this|the)\s{1,9}\w{1,30}\s{0,9}(?:is|would\s{1,9}be|:)\s{0,9}:?"  # "for this text is"
     r"|(?:this|the|it)(?:\s{1,9}\w{1,30}){0,2}\s{1,9}(?:a|an|as|at))?"  # "I would score this rationale a 4"
 )
 # "Score (1-5): 4", "Score (1 = worst, 5 = best): 4", "Score out of 5: 4", "Score on a scale of 1 to 5: 4"

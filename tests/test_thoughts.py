@@ -29,6 +29,9 @@ WHOLE = [
     "Half is 9.<|end|><|start|>assistant<|channel|>final<|message|>Answer: 18",
     "analysisHalf is 9.assistantfinalAnswer: 18",
     "Here is my thought process: Half is 9. Here is my response: Answer: 18",
+    "Thinking...\nHalf is 9.\n...done thinking.\n\nAnswer: 18",
+    "<longcat_think>Half is 9.</longcat_think>Answer: 18",
+    "<reasoning_content>Half is 9.</reasoning_content>Answer: 18",
     "Half is 9.\n[BEGIN FINAL RESPONSE]\nAnswer: 18\n[END FINAL RESPONSE]",
     '<details type="reasoning" done="true">Half is 9.</details>\nAnswer: 18',
 ]
