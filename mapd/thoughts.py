@@ -78,6 +78,22 @@ def opening(prompt: str) -> str:
     return match[0] if match else ""
 
 
+def closing(tag: str) -> str:
+    """Return the tag that closes the thought that another one opens: "<think>" -> "</think>"."""
+    return _CLOSINGS.get(tag.lower(), f"{tag[0]}/{tag[1:]}")
+
+
+_CLOSINGS = {
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|start_thinking|>": "<|END_THINKING|>",
+    "<|thinking|>": "<|/thinking|>",
+    "<|channel>thought": "<channel|>",
+    "<unused94>thought": "<unused95>",
+    "<unused94>": "<unused95>",
+    "<|channel|>analysis<|message|>": "<|end|><|start|>assistant<|channel|>final<|message|>",
+}
+
+
 def are_in(template: str) -> bool:
     """Whether a chat template knows thoughts: its model may write one before each answer."""
     return _TAG.search(template) is not None or _CHANNEL.search(template) is not None
