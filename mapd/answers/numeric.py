@@ -12,6 +12,7 @@ from mapd.answers.expressions import is_closed_expression, is_formula
 from mapd.answers.markup import blank_markup
 from mapd.answers.numbers import IRRATIONAL, SEVERAL_VALUES, Number, number_text, parse_number, plain_quantity
 from mapd.answers.places import (
+    BOXED,
     CONCLUDES,
     EXPLAINS,
     NOTHING,
@@ -57,7 +58,7 @@ def read_numeric(text: str) -> Answer:
     if line is not None:
         return _of_line(line, reading, sentences, text)
     if marks := find_marks(text):
-        return _of_marks(marks)
+        return _of_marks(marks, _stated_behind(text, reading, sentences))
     if not sentences:
         return Answer(None, NOTHING)
     conclusion = _conclusion(reading, sentences)
@@ -126,11 +127,19 @@ def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence],
     return conclusion.value if conclusion.firm and sentences[conclusion.index].start >= line.end else None
 
 
-def _of_marks(marks: list[str]) -> Answer:
+def _stated_behind(text: str, reading: Reading, sentences: list[Sentence]) -> Fraction | None:
+    """Return the number that a text states as the answer at its very end, behind its marks."""
+    last = next((s for s in reversed(find_statements(reading.plain, sentences)) if s.last), None)
+    return value_of(last.text, reading) if last and not BOXED.search(text, last.start) else None
+
+
+def _of_marks(marks: list[str], stated: Fraction | None) -> Answer:
     values = {_value_of_mark(mark) for mark in marks}
     if len(values) > 1:
         return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
     value = values.pop()
+    if value is not None and stated not in (None, value):
+        return Answer(None, f"{number_text(value)} is marked, and the text ends with the answer {number_text(stated)}")
     if value is not None:
         return Answer(number_text(value), "what is marked by \\boxed{} or #### decides")
     expression = _RESULT.split(marks[-1])[-1].strip()

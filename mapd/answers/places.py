@@ -15,7 +15,7 @@ MAX_MARKS = 20  # marks, and statements of the answer: the last ones of a text
 MAX_STATEMENT = 1_000  # characters behind "the answer is"
 # A mark of GSM8K, not the heading of a numbered point: "#### 1. Find the cost", "#### 2) Add", "#### 3.1 The tip"
 _POINT = r"(?!\(?[0-9]{1,2}(?:[.):]|[ \t][-–—])[ \t]+[^\s\d]|[0-9]{1,2}\.[0-9]{1,2}\.?[ \t]+[A-Z])"
-_HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}([-+−$€£¥₹.0-9][^\n]{{0,200}})$", re.MULTILINE)
+_HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}((?:[-+−$€£¥₹.0-9]|\\[dt]?frac|\\sqrt)[^\n]{{0,200}})$", re.MULTILINE)
 _LAST_HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}([^\s#][^\n]{{0,200}})\s*\Z", re.MULTILINE)
 BOXED = re.compile(r"\\f?box(?:ed)?\s?\{")
 _BRACE = re.compile(r"[{}]")

@@ -22,7 +22,8 @@ _WEAK = re.compile(
     r"|frage|aufgabe|pregunta|problema|domanda|pergunta|вопрос|задача|问题|題目|题目|問題|문제|질문|câu hỏi)"
     rf"{_NUMBER}(?:[*_]{{0,3}}[ ]{{0,2}}[:：]|[*_ \t]{{0,5}}$)"
     r"|\(?[0-9]{1,3}[.)][ ]{1,9}+[^\n]{10,600}\?[*_ \t\r]{0,6}$"
-    r"|(?:now|next),?[ ](?:solve|answer|consider|try)\b[^\n]{0,100}(?:question|problem))",
+    r"|(?:now|next),?[ ](?:solve|answer|consider|try)\b[^\n]{0,100}(?:question|problem)"
+    r"|(?:(?:now|next),?[ ])?let['’]?s[ ](?:try|solve|do|look[ ]at)[ ](?:another|a[ ]new|the[ ]next|a[ ]similar)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 # A paragraph that asks something, unless the text asks itself ("Wait, is that right?").
