@@ -155,7 +155,11 @@ _PART_WORDS = re.compile(
     re.IGNORECASE,
 )
 OPERATOR_BETWEEN = re.compile(r"\s*(?:[-+*/^=≈:]|x|plus|minus|times|over|divided by|to)\s*", re.IGNORECASE)
-SIMPLE_FRACTION = re.compile(r"\\[dt]?frac\s?\{\s?([0-9]{1,12})\s?\}\s?\{\s?([0-9]{1,12})\s?\}")
+_PART_OF_FRACTION = r"\s?(?:\{\s?([0-9]{1,12})\s?\}|([0-9]))"
+_SIMPLE_FRACTION = re.compile(  # not a power, and not what something is divided by
+    rf"(?<![/^÷])(?<![/^÷] )(?<!\^\{{)((?<=[0-9])\s?)?\\[dt]?frac{_PART_OF_FRACTION}{_PART_OF_FRACTION}"
+    r"(?!\s?\^|[0-9])"
+)
 _SPACED_RATIO = re.compile(r"\s*(-?[0-9]{1,12})\s*/\s*([0-9]{1,12})\s*")
 
 
@@ -170,9 +174,19 @@ _WHOLE_RATIO = re.compile(r"\A\s{0,9}(-?[0-9]{1,12})\s{0,9}/\s{0,9}([0-9]{1,12})
 _SPACED_SIGN = re.compile(r"\A\s*[-−–]\s+(?=[$€£¥₹\\.]{0,3}[0-9])")
 
 
+def plain_fractions(text: str) -> str:
+    """Return it with its simple fractions written plainly: "-\\frac{1}{4}" -> "-1/4", "2\\frac12" -> "2 1/2"."""
+    return _SIMPLE_FRACTION.sub(_plain_fraction, text) if "frac" in text else text
+
+
+def _plain_fraction(fraction: re.Match[str]) -> str:
+    whole, over, over_digit, under, under_digit = fraction.groups()
+    return f"{'' if whole is None else ' '}{over or over_digit}/{under or under_digit}"
+
+
 def plain_quantity(text: str) -> str:
     """Return a short answer with its number written plainly: "9 500" -> "9,500", "5 cm^2" -> "5 cm"."""
-    out = _WHOLE_RATIO.sub(r"\1/\2", SIMPLE_FRACTION.sub(r" \1/\2", text))
+    out = _WHOLE_RATIO.sub(r"\1/\2", plain_fractions(text))
     out = _SPACED_THOUSANDS.sub(lambda number: number[0].replace(" ", ","), out)
     out = _DEGREES.sub("°", _UNIT_POWER.sub(r"\1", out))
     return _SPACED_SIGN.sub("-", out)

@@ -10,7 +10,15 @@ from fractions import Fraction
 
 from mapd.answers.expressions import is_closed_expression, is_formula
 from mapd.answers.markup import blank_markup
-from mapd.answers.numbers import IRRATIONAL, SEVERAL_VALUES, Number, number_text, parse_number, plain_quantity
+from mapd.answers.numbers import (
+    IRRATIONAL,
+    SEVERAL_VALUES,
+    Number,
+    number_text,
+    parse_number,
+    plain_fractions,
+    plain_quantity,
+)
 from mapd.answers.places import (
     BOXED,
     CONCLUDES,
@@ -50,6 +58,7 @@ class _Conclusion:
 
 def read_numeric(text: str) -> Answer:
     """Return the number that a text answers; an expression only where it is marked, as it stands."""
+    text = plain_fractions(text)
     line = find_answer_line(text)
     if line is not None and (solution := _solution_behind(line, text)):
         return read_numeric(solution)
