@@ -17,7 +17,7 @@ logging.getLogger("math_verify").setLevel(logging.ERROR)
 _COMMANDS = "dfrac tfrac frac sqrt cdot times div pi infty pm left right text mathrm circ degree".split()
 _UNSAFE = re.compile(
     rf"!|\\(?!(?:{'|'.join(_COMMANDS)})(?![A-Za-z])|[^A-Za-z])"
-    r"|[0-9]{14}|\*\*|[=<>|]|\^\s*\{?[^}]*\^"
+    r"|[0-9]\s?_|[0-9]{14}|\*\*|[=<>|]|\^\s*\{?[^}]*\^"
     r"|\^(?!\s*(?:(?:[0-9]{1,2}|[A-Za-z])(?![0-9])|[{(]\s*-?(?:[0-9]{1,2}(?:/[0-9])?|[A-Za-z])\s*[})]|[{(]?\\circ\b"
     r"|\{\s*\\[dt]?frac\s*\{[0-9]\}\s*\{[0-9]\}\s*\}))"
     r"|(?<![0-9])\s*\^\s*[{(]?\s*-?[0-9]{2}|[0-9]{4}\s*\^\s*[{(]?\s*-?[0-9]{2}"
