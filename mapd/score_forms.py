@@ -86,9 +86,10 @@ _LINK = (
     r"|(?:for|of)\s{1,9}(?:this|the)\s{1,9}\w{1,30}\s{0,9}(?:is|would\s{1,9}be|:)\s{0,9}:?"  # "for this text is"
     r"|(?:this|the|it)(?:\s{1,9}\w{1,30}){0,2}\s{1,9}(?:a|an|as|at))?"  # "I would score this rationale a 4"
 )
-# "Score (1-5): 4", "Score (1 = worst, 5 = best): 4", "Score out of 5: 4", "Score on a scale of 1 to 5: 4"
+# "Score [1-5]: 4", "Score (5 = best): 4", "Score out of 5: 4", "Score on a scale of 1 to 5: 4"; not "Score (4): …"
 _SCALE_NAMED = (
-    r"(?:[(\[]\s?(?:1\s?(?:-|–|to|=)[^()\[\]\n]{0,60}5|out\sof\s5)[^()\[\]\n]{0,30}[)\]]"
+    r"(?:\((?!\s?[0-9]\s?(?:/\s?5\s?)?\))[^()\n]{1,90}\)(?=[\s*_]{0,4}[:=])"
+    r"|[(\[]\s?(?:1\s?(?:-|–|to)|out\sof)\s?5\s?[)\]]"
     r"|(?:out\sof|(?:on\sa\sscale\s)?(?:of|from)\s1\s?(?:-|–|to))\s?5(?=\s?:))?"
 )
 _LED = (
