@@ -193,10 +193,10 @@ def plain_quantity(text: str) -> str:
 
 
 IRRATIONAL = re.compile(r"[π√]|\\(?:pi|sqrt)(?![A-Za-z])")
-# "±3", "x > 10", "[0, ∞)"; not "<b>18</b>"
+# "±3", "x > 10", "[0, ∞)"; not "<b>18</b>" and "18<br>"
 SEVERAL_VALUES = re.compile(
     r"[±∞≤≥≠∪]|\\(?:pm|infty|cup|[gl]t|[gl]eq?(?:slant)?|neq?)(?![A-Za-z])|\A\s*[<>]=?\s*[-0-9.][^<>]*\Z"
-    r"|(?:(?<![<\w])[A-Za-z]|[0-9])\s{0,9}[<>]=?\s{0,9}[-0-9A-Za-z.(]"
+    r"|(?:(?<![<\w])[A-Za-z]|[0-9])\s{0,9}[<>]=?\s{0,9}(?:[-0-9.(]|[A-Za-z](?![A-Za-z>]))"
 )
 
 

@@ -25,7 +25,7 @@ _SUBORDINATE = re.compile(
     r"|from the|as|and still|on the|over the|within|who|which|that)\b",
     re.IGNORECASE,
 )
-_CALCULATED_BEHIND = re.compile(r"[^=]*=[ ]*[-+*/^x().,0-9 ]+")  # "18 = 9 * 2", "18 (= 9 * 2)"
+_CALCULATED_BEHIND = re.compile(r"[^=]*=(?:[-+*/^().,0-9 ]|x(?= ?[0-9(]))+")  # "18 = 9 * 2", "18 (= 9 * 2)"
 _SOLVES = re.compile(r" ?= ?[a-z](?![\w(])(?! ?[-+*/])")  # "4 = x"
 _OPERATOR_END = re.compile(r"[-+*/(]\s*$")
 _COORDINATED = re.compile(r"[^0-9]{0,80}\band (?:the )?$", re.IGNORECASE)
@@ -33,7 +33,7 @@ _ENDS_IN_TOTAL = re.compile(
     r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*+[^0-9]*+$", re.IGNORECASE
 )
 _CONDITION = re.compile(
-    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|although"
+    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|after|before|although"
     r"|while)\b[^,]{1,200},(?![0-9])",
     re.IGNORECASE,
 )

@@ -30,7 +30,7 @@ _WEAK = re.compile(
 _ASKING = re.compile(
     r"\n[ \t\r]*+\n[ \t*_>\"“]{0,9}+(?=[^\W\d_])(?!(?:wait|hmm|but|so|is|was|are|am|does|do|did|can|could|let|should"
     r"|why|how about|hold|double|what if|what about|what is this|therefore|right|correct|check|need|any"
-    r"|would you|answer)\b)[^\n?]{25,1500}+\?[*_ \t\r]*(?=\n)",
+    r"|would you|answer)\b)(?:[^\n?]{8,400}\n(?=\S)){0,4}[^\n?]{10,1500}+\?[*_ \t\r]*(?=\n)",
     re.IGNORECASE,
 )
 _TURN = re.compile(
