@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mapd.answers.grading import Task, answers_equal, extract_answer
 from mapd.answers.numbers import parse_number
-from mapd.answers.places import MAX_EXPRESSION, find_answer_line
+from mapd.answers.places import MAX_EXPRESSION, find_first_answer
 from mapd.questions.values import as_text, short, without_zeros
 
 LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution
@@ -99,9 +99,10 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
 
 def _answer_of_words(text: str) -> tuple[str, str | None]:
     """The answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
-    if len(text) <= MAX_EXPRESSION and find_answer_line(text) is None:
+    is_short = len(text) <= MAX_EXPRESSION
+    answer = None if is_short and find_first_answer(text) is None else extract_answer(text, Task.TEXT)
+    if answer is None and is_short:
         return text, None
-    answer = extract_answer(text, Task.TEXT)
     if answer is None:
         raise ValueError(f"{short(text)} is too long for an answer, and has no {_MARKS}, no Answer: … that gives one")
     return answer, text
