@@ -32,7 +32,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from mapd.models import forms
 from mapd.models.base import Completion, Fault, Finish, Limits, Request, split_thought
-from mapd.models.refusals import Refusal, read_error, read_refusal
+from mapd.models.refusals import QUOTA_WAIT_S, Refusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
 TRIES = 5
@@ -318,7 +318,8 @@ class ServedModel(ABC):
         """Return a refusal as a try's fault. Where the server asks to wait, all calls do."""
         words, wait_s = refusal.in_words, refusal.wait_s
         if refusal.fault is Fault.QUOTA:
-            words += " (a quota of a day or longer: not tried again)"
+            wait = f"it asks to wait {wait_s:,.0f} s" if (wait_s or 0) > QUOTA_WAIT_S else "a quota of a day or longer"
+            words += f" ({wait}: not tried again)"
         elif refusal.fault is Fault.BUSY and wait_s is not None:
             if wait_s > LONGEST_WAIT_S:
                 words += f" (it asks to wait {wait_s:,.0f} s; {LONGEST_WAIT_S:.0f} s is the longest wait)"

@@ -58,11 +58,7 @@ GEMINI = (
         ({}, '{"error": {"message": "slow", "retry_after": "3s"}}', 3),
         ({}, '{"error": {"retryAfterMs": 1500}}', 1.5),
         ({}, '{"error": {"message": "{\\"details\\": [{\\"retryDelay\\": \\"12s\\"}]}"}}', 12),
-        (
-            {},
-            '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "%d"}}}}' % (NOW.timestamp() * 1000 + 42000),
-            42,
-        ),
+        ({}, '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795942842000"}}}}', 42),
         ({}, "Retry your request after 1.2 seconds.", 1.2),
         ({}, "Your limit will reset in 2 minutes.", 120),
         ({"x-rate-limit-reset": "30"}, "", 30),
