@@ -111,16 +111,21 @@ def test_thoughts_that_are_not_shown_are_named_too() -> None:
     [
         ("stop", TEXT, Finish.OK),
         ("STOP", TEXT, Finish.OK),
+        ("eos_token", TEXT, Finish.OK),
+        ("FinishReason.STOP", TEXT, Finish.OK),
         ("length", TEXT, Finish.CUT_OFF),
         ("MAX_TOKENS", TEXT, Finish.CUT_OFF),
         ("model_length", TEXT, Finish.CUT_OFF),
+        ("model_context_window_exceeded", TEXT, Finish.CUT_OFF),
         (None, TEXT, Finish.UNKNOWN),
         ("insufficient_system_resource", TEXT, Finish.UNKNOWN),
         ("tool_calls", TEXT, Finish.UNKNOWN),
         (7, TEXT, Finish.UNKNOWN),
         ("content_filter", None, Finish.REFUSED),
         ("content_filter: PROHIBITED_CONTENT", None, Finish.REFUSED),
+        ("sensitive", None, Finish.REFUSED),
         (None, None, Finish.EMPTY),
+        ("stop", None, Finish.EMPTY),
     ],
 )
 def test_the_reason_to_end_is_known_as_whole_or_not(finish_reason: Any, content: Any, finish: Finish) -> None:
@@ -148,6 +153,8 @@ def test_the_reason_to_stop_is_known_as_whole_or_not(stop: Any, finish: Finish) 
 def test_a_tool_call_is_no_text() -> None:
     completion = answer("openai", reply({"content": None, "tool_calls": [{"id": "1"}]}, "tool_calls"))
     assert (completion.finish, completion.error) == (Finish.EMPTY, "it called a tool instead of writing a text")
+    completion = answer("openai", reply({"content": None}, "MALFORMED_FUNCTION_CALL"))
+    assert (completion.finish, completion.error) == (Finish.EMPTY, "it ended for 'malformed_function_call'")
 
 
 @pytest.mark.parametrize("usage", [None, "n/a", [], {"prompt_tokens": "30"}, {"prompt_tokens": float("inf")}])
