@@ -195,11 +195,15 @@ def test_reasons_that_differ_in_a_number_are_one() -> None:
         tally.note(
             "mini", Completion("k", "", Finish.FAILED, f"tried 5 times, the last: HTTP {status}", fault=Fault.BUSY)
         )
+    for fault in (Fault.OTHER, Fault.OTHER, Fault.DOWN):
+        tally.note("mini", Completion("k", "", Finish.FAILED, "HTTP 413: too large", fault=fault))
     assert [(reason.calls, reason.reason) for reason in tally.reasons] == [
+        (3, "HTTP 413: too large"),
         (2, "3 tokens went into reasoning: raise max_tokens"),
         (1, "HTTP 500"),
         (1, "HTTP 502"),
     ]
+    assert [reason.stopped for reason in tally.reasons] == [True, False, False, False]
     assert all(faults.cure(kind, "mini") for kind in (*Fault, *(f for f in Finish if f is not Finish.OK)))
 
 

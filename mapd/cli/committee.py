@@ -276,7 +276,7 @@ def collect(
     if done["cut_off_not_sent"] and not as_json:
         not_sent = committee.not_sent_in_words(done["cut_off_not_sent"])
         line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
-    if stopped and not as_json:
+    if done["not_made"] and stopped and not as_json:  # of a teacher that was stopped, the reasons say it
         line(stopped)
     if done["failed"]:
         raise typer.Exit(1)

@@ -371,6 +371,14 @@ def test_a_server_that_is_down_is_left_alone_after_ten_calls() -> None:
     assert found[-1].error == "10 calls in a row failed, the last: HTTP 500: overloaded"
 
 
+def test_an_address_that_is_a_web_page_is_left_alone_after_three_calls() -> None:
+    page = "<!doctype html><html><head><title>Sign in</title></head></html>"
+    with Provider(lambda _: (200, {"content-type": "text/html"}, page)) as server:
+        found = some(model("openai", server, concurrency=1), 50)
+    assert (len(found), len(server.asked)) == (3, 6)
+    assert found[-1].fault is Fault.DOWN
+
+
 def test_a_filter_that_refuses_one_prompt_ends_nothing() -> None:
     words = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."
     refusal = (400, {}, json.dumps({"error": {"message": words, "code": "content_filter"}}))
