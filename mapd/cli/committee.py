@@ -33,6 +33,7 @@ from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, read_names, read_pairs
 
 teaching = typer.Typer(no_args_is_help=True, help="The models that teach: add, list, test, change, disable them.")
@@ -153,7 +154,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
         "key_is_set": teachers.key_is_set(row),
         "sampling": row.sampling,
         "limits": row.limits,
-        "price": teachers.price_in_words(row),
+        "price": price_in_words(row),
         "headers": row.headers,
         "notes": teachers.notes(row),
         "disabled": row.disabled,
