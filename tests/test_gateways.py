@@ -28,6 +28,7 @@ from tests.provider import SERVERS, Asked, OutOfCredit, Provider, gateway
 ANN = owner("ann")
 OWN = 12 + 12  # calls of a teacher: rationales and feedback
 Mapd = Callable[..., tuple[int, str, str]]
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # where the database makes no difference
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,7 @@ def outcomes(engine: sa.Engine) -> dict[str, dict[str, int]]:
     return {name: dict(Counter(outcome for who, outcome in rows if who == name)) for name in {who for who, _ in rows}}
 
 
+@on_sqlite
 def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: sa.Engine, tmp_path: Path) -> None:
     plain = ("chunks", "thinks", "tags", "json", "xml")
     names = (*plain, "error-in-200", "wait-in-body", "refuses-parameters")
@@ -94,6 +96,7 @@ def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: s
     assert learned == {"max_tokens": "max_completion_tokens", "temperature": None, "system": "user"}
 
 
+@on_sqlite
 def test_what_a_server_refused_is_known_to_the_next_process(engine: sa.Engine, tmp_path: Path) -> None:
     with Provider(gateway) as server:
         add(engine, tmp_path, server, "refuses-parameters")
@@ -149,6 +152,7 @@ def test_credit_that_runs_out_ends_with_every_calls_true_fate(engine: sa.Engine,
     assert (whole.feedback, whole.rationales, whole.reviews, whole.reasons) == (24, 24, 24, ())
 
 
+@on_sqlite
 def test_two_names_of_one_server_wait_for_each_other_and_one_may_be_stopped(engine: sa.Engine, tmp_path: Path) -> None:
     """Both teachers' calls have the same keys in the ledger; where one is stopped, the other sends its calls."""
 
@@ -171,6 +175,7 @@ def test_two_names_of_one_server_wait_for_each_other_and_one_may_be_stopped(engi
     assert len(texts) >= OWN - 1, "all but the one that waited for the call that failed"
 
 
+@on_sqlite
 def test_thoughts_that_leave_no_text_are_said_and_counted(engine: sa.Engine, tmp_path: Path) -> None:
     body = {
         "choices": [{"finish_reason": "stop", "message": {"content": None, "reasoning_content": "All of it."}}],
