@@ -44,6 +44,10 @@ from mapd.teacher_settings import (
 KINDS = ("simulated", "local", *KEY_VARIABLES)  # what can be asked; a row may also be of a person or an import
 LONGEST_NAME = 80
 SHORTEST_KEY = 8
+PATHS = {  # what each call adds to a base_url, which is often copied with it
+    "openai": ("/chat/completions", "/completions"),
+    "anthropic": ("/v1/messages", "/messages", "/v1"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ def checked(
         name=name,
         kind=kind,
         model=model,
-        base_url=None if base_url is None else approvals.checked_address(base_url),
+        base_url=None if base_url is None else _checked_base(kind, base_url),
         key_env=None if variable is None else keys.checked_name(variable),
         sampling=check_sampling(kind, model, sampling or {}),
         limits=check_numbers(f"a teacher of kind {kind}", "limit", limits or {}, LIMITS),
@@ -158,6 +162,18 @@ def checked(
         headers=check_headers(headers or {}),
         simulated=kind == "simulated",
     )
+
+
+def _checked_base(kind: str, base_url: str) -> str:
+    """Return a server's address as it is kept, if it ends before what each call adds.
+
+    Raises: BadInput.
+    """
+    address = approvals.checked_address(base_url)
+    path = next((path for path in PATHS[kind] if address.endswith(path)), None)
+    if path is not None:
+        raise BadInput(f"the base_url ends before {path}, which each call adds: {address.removesuffix(path)}")
+    return address
 
 
 def approve_key(session: Session, variable: str, server: str, *, by: Person, approved: bool) -> None:

@@ -140,9 +140,11 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
     """Ask about each key that is another server's."""
     if kind not in KEY_VARIABLES:
         return
+    with usage():
+        server = approvals.server(kind, base_url)
     for variable in variables:
         with reading() as session:
-            doubt = approvals.doubt(session, variable, approvals.server(kind, base_url))
+            doubt = approvals.doubt(session, variable, server)
         if doubt is not None:
             agree(f"{doubt}: the key would be sent there", yes)
 
