@@ -25,7 +25,8 @@ from mapd.committee.plan import Plan
 from mapd.models.prices import dollars
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.teachers import Price, cost_usd, may_answer_otherwise, price, price_in_words, sampling_of
+from mapd.teacher_prices import Price, cost_usd, price, price_in_words
+from mapd.teachers import may_answer_otherwise, sampling_of
 
 KINDS = ("rationale", "feedback", "review")
 SAMPLE = 40  # mistakes whose prompts are measured
