@@ -310,7 +310,7 @@ def test_answers_of_several_splits_ask_which(rocks: str) -> None:
     app = uploaded(("a.jsonl", jsonl(replies)), way="attempts")
     assert "the answers are to questions of several splits" in refusals(app)[0]
     app.button(key="split_is_dev").click().run()
-    assert app.button(key="import_attempts").label == "Import 1 answers, without 3 bad rows"
+    assert app.button(key="import_attempts").label == "Import 1 answer, without 3 bad rows"
     assert "--split dev" in written(app)
 
 

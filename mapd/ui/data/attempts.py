@@ -188,7 +188,7 @@ def _press(name: str, files: Sequence[UploadedFile], split: str | None, student:
             st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
             return " --open-test PURPOSE"
     rest = faults.left_out(reading.bad)
-    label = f"Import {reading.number:,} answers{rest}"
+    label = f"Import {faults.count(reading.number, 'answer')}{rest}"
     if acting.button(label, type="primary", icon=":material/upload:", key="import_attempts"):
         person, contents = current.acting_person(), _tables(files)
 
