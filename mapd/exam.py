@@ -25,8 +25,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import event_loops, prompts, students
-from mapd.answers.grading import Grade, Outcome, Task, grade
-from mapd.answers.places import has_answer_line
+from mapd.answers.grading import Grade, Outcome, Task, grade, read_answer
+from mapd.answers.places import Answer, has_answer_line
 from mapd.characters import storable
 from mapd.errors import BadInput, Stopped
 from mapd.models.base import Completion, Finish, Model, Request, Sampling, split_thought, stream
@@ -417,10 +417,16 @@ def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], a
 
 
 def grade_response(text: str, finish: str | None, gold: str, task: Task, options: Sequence[str]) -> Grade:
-    """Grade a response. One that was cut off is no answer unless its answer line is there: it may have gone on."""
+    """Grade a response by what `read_response` reads in it."""
+    answer = read_response(text, finish, task, options)
+    return Grade(None, Outcome.NO_ANSWER, answer.why) if answer.value is None else grade(text, gold, task, options)
+
+
+def read_response(text: str, finish: str | None, task: Task, options: Sequence[str]) -> Answer:
+    """Read a response's answer. One that was cut off has none unless its answer line is there: it may have gone on."""
     if finish == Finish.CUT_OFF and not has_answer_line(text):
-        return Grade(None, Outcome.NO_ANSWER)
-    return grade(text, gold, task, options)
+        return Answer(None, "it was cut off before an answer line")
+    return read_answer(text, task, options)
 
 
 def _attempt_uid(exam_uid: str, question_uid: str, sample: int, text: str) -> str:

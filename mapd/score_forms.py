@@ -78,28 +78,37 @@ _NUMBER = r"(?P<n>[-−+]?[0-9]++(?:[.,][0-9]++)?+)"
 _SCALE = r"(?:\s{0,9}(?:/|out\s{1,9}of|of)\s{0,9}(?P<scale>[0-9]++))?+"
 _LABEL = (
     r"(?:(?:final|overall|total)[\s_]{1,9})?(?:score|rating|grade|verdict|evaluation|mark|punktzahl|bewertung|wertung"
-    r"|puntuación|calificación|punteggio|pontuação|оценка|점수|(?:最终|总体|综合|总)?(?:评分|分数|得分|打分))"
+    r"|puntuación|calificación|punteggio|pontuação|оценка|점수|(?:最终|总体|综合|总)?(?:评分|分数|得分|打分)"
+    r"|overall(?=[\"'*_\s]{0,4}[:=][\s*_\"']{0,4}[0-9](?:\s?/\s?5)?[*_\"' ]{0,4}(?:\Z|[\n.,;}])))"  # "**Overall: 4**"
 )
 _LINK = (
-    r"(?::|=|-|is|of|would\s{1,9}be"
+    r"(?::|=|-|–|—|→|->|\||is|of|would\s{1,9}be|[是为為]"
+    r"|(?:for|of)\s{1,9}(?:this|the)\s{1,9}\w{1,30}\s{0,9}(?:is|would\s{1,9}be|:)\s{0,9}:?"  # "for this text is"
     r"|(?:this|the|it)(?:\s{1,9}\w{1,30}){0,2}\s{1,9}(?:a|an|as|at))?"  # "I would score this rationale a 4"
 )
-_SCALE_NAMED = r"(?:\(\s?1\s?(?:-|–|to)\s?5\s?\))?"  # "Score (1-5): 4"
-_LED = rf"(?<![^\W_]){_LABEL}\b[\"'”’]?\s{{0,9}}{_SCALE_NAMED}[\s*_]{{0,9}}{_LINK}[\s*_\"'“‘({{$]{{0,9}}"
+# "Score [1-5]: 4", "Score (5 = best): 4", "Score out of 5: 4", "Score on a scale of 1 to 5: 4"; not "Score (4): …"
+_SCALE_NAMED = (
+    r"(?:\((?!\s?[0-9]\s?(?:/\s?5\s?)?\))[^()\n]{1,90}\)(?=[\s*_]{0,4}[:=])"
+    r"|[(\[]\s?(?:1\s?(?:-|–|to)|out\sof)\s?5\s?[)\]]"
+    r"|(?:out\sof|(?:on\sa\sscale\s)?(?:of|from)\s1\s?(?:-|–|to))\s?5(?=\s?:))?"
+)
+_LED = (
+    rf"(?<![A-Za-z0-9]){_LABEL}(?![A-Za-z0-9])[\"'”’]?\s{{0,9}}{_SCALE_NAMED}[\s*_]{{0,9}}{_LINK}[\s*_\"'“‘({{$]{{0,9}}"
+)
 _GIVEN = (
-    r"\bI(?:['’]d|['’]ll|\s(?:would|will))?\s(?:give|rate|score|grade)\s(?:it|this|that)(?:\s(?:rationale|solution|one))?"
+    r"\bI(?:['’]d|['’]ll|\s(?:would|will))?\s(?:give|rate|score|grade)\s(?:it|this|that|the)(?:\s(?:rationale|solution|one))?"
     r"\s(?:(?:an?|at|as)\s)?[*_]{0,3}"
 )
 _PATTERNS = {
     Form.LABEL: re.compile(
-        rf"(?:{_LED}|{_GIVEN}){_NUMBER}(?![A-Za-z0-9_]){_SCALE}"
-        rf"|<(?:\w{{1,20}}[_-])?{_LABEL}>\s{{0,9}}{_NUMBER.replace('<n>', '<m>')}\s{{0,9}}"
-        r"(?:/\s{0,9}(?P<five>[0-9]++)\s{0,9})?</[\w -]{1,40}>",
+        rf"(?:{_LED}|{_GIVEN}|\[RESULT\]\s{{0,9}}\(?){_NUMBER}(?![A-Za-z0-9_]){_SCALE}"
+        rf"|<(?:\w{{1,20}}[_-])?{_LABEL}>[\s*]{{0,9}}{_NUMBER.replace('<n>', '<m>')}\s{{0,9}}"
+        r"(?:/\s{0,9}(?P<five>[0-9]++)\s{0,9})?\*{0,3}</[\w -]{1,40}>",
         re.IGNORECASE,
     ),
-    # "[4]", "[4/5]", "[Score: 4]", "[[4]]"; not "[1-5]", which echoes the scale, nor "[4]2", a formula
+    # "[4]", "[4/5]", "[Score: 4]", "[[4]]"; not "[1-5]", which echoes the scale, nor "[4]2" and "x[4]", formulas
     Form.BRACKETS: re.compile(
-        rf"\[\s{{0,9}}(?:{_LABEL}\s{{0,3}}[:=]?\s{{0,3}})?\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\](?![0-9])",
+        rf"(?:(?<![A-Za-z0-9_)])|(?<=score)|(?<=rating))\[\s{{0,9}}(?:{_LABEL}\s{{0,3}}[:=]?\s{{0,3}})?\*{{0,3}}{_NUMBER}{_SCALE}\*{{0,3}}\s{{0,9}}\](?![0-9])",
         re.IGNORECASE,
     ),
     # "4 out of 5" and "4/5 stars"; "4 out of 5 apples" speaks of the question
@@ -118,10 +127,12 @@ _PATTERNS = {
 }
 _LABEL_BEFORE = re.compile(rf"{_LED}$", re.IGNORECASE)
 _REFERENCE = re.compile(
-    r"\b(?:(?:eq|ref)s?\.|(?:equation|step|line|reference|source|theorem|lemma|formula|footnote|example|item|point)s?)\s$",
+    r"\b(?:(?:eq|ref)s?\.|(?:equation|step|line|reference|source|theorem|lemma|formula|footnote|example|item|point)s?"
+    r"|according\sto|as\sin|see|by|per|cf\.|(?:correct|right|gold|reference|expected|true)\s(?:answer|result|total|value)"
+    r"\s(?:is|was|of|should\sbe|must\sbe))\s$",
     re.IGNORECASE,
 )
-_LEADS_ON = re.compile(r":\s{0,9}$")
+_GOES_ON = re.compile(r"(?::|=|\b(?:is|are|gives?|gets?|equals?))\s*\Z")
 _OF_ANSWER = re.compile(
     r"(?:\b(?:answer|result|total|sum|value|equals?|gets?|gives|obtains?|solution|student|author)\b[^\n.!?]{0,60}|=\s{0,9})$",
     re.IGNORECASE,
@@ -138,9 +149,7 @@ def find_statements(plain: str) -> Iterator[Statement]:
         for match in deque(pattern.finditer(plain), MAX_STATEMENTS):
             before = plain[max(0, match.start() - 80) : match.start()]
             labelled = form is Form.BRACKETS and _LABEL_BEFORE.search(before) is not None
-            if (form is Form.BOX and _OF_ANSWER.search(before)) or (
-                form is Form.ALONE and before.rstrip().endswith(":")
-            ):
+            if (form is Form.BOX and _OF_ANSWER.search(before)) or (form is Form.ALONE and _GOES_ON.search(before)):
                 continue
             reference = form is Form.BRACKETS and _REFERENCE.search(before) is not None
             if labelled or not (reference or before.rstrip().endswith(("=", "≈"))):

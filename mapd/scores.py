@@ -17,7 +17,7 @@ as the reviewer's own unless it was taken from what the reviewer read:
    It counts only where the review has no other score, and the texts that it read have none of that value.
 2. A number that stands word for word in the solution or the question is a quotation, too, unless it stands where a
    vote does: at the end of the review, alone in its line or its sentence, first of all, or behind "I give" or "my
-   score". It stays a quotation where rule 1 applies, or where it comes with five words before it from the solution. A
+   score". It stays a quotation where rule 1 applies, or where it comes with three words before it from the solution. A
    box from the solution is never a vote.
 3. A vote at the end counts beside the numbers that stand in no text. Other votes by rule 2 count where there are none.
 
@@ -139,7 +139,7 @@ _STOPS_BEHIND = re.compile(
 )
 _ENDS_SENTENCE = re.compile(r"[*_)\]}\"'”’»`]{0,6}(?:\s{0,9}\Z|[ \t]{0,9}\n|[.!?](?:\s|\Z))")
 _CLOSING = " \t\r\n*_.!)]}\"'”’»`|>"
-_ECHO = 5  # words before a score that make it a piece of the solution
+_ECHO = 3  # words before a score that make it a piece of the solution
 _TWO_DIGITS = re.compile(r"[0-9]{2}")  # where a phrase begins or ends: it is part of a longer number
 _MOST_PLACES = 50  # of a phrase in a text that are looked at
 
@@ -193,7 +193,8 @@ class _Review:
             return _Claim.DOUBTFUL if passed_on else _Claim.OWN
         if passed_on or statement.form is Form.BOX or self._is_echo(statement):
             return _Claim.QUOTED
-        if statement.end >= self.end and (statement.form is not Form.OUT_OF_FIVE or _GRADES.search(clause)):
+        is_fraction = statement.form is Form.OUT_OF_FIVE and clause.strip() and not _GRADES.search(clause)
+        if statement.end >= self.end and not is_fraction:
             return _Claim.OWN
         return _Claim.STANDING if self.stands(statement) and statement.end < self.end else _Claim.QUOTED
 

@@ -44,6 +44,17 @@ class Base:
         return f"{self.name}@{self.revision}" if self.revision else self.name
 
 
+def check_source(path: Path | None, hub: str | None) -> None:
+    """See that a folder and a model of the hub are not both named, and the latter as the hub names it.
+
+    Raises: BadInput.
+    """
+    if path is not None and hub is not None:
+        raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")
+    if hub is not None and not weights.is_hub_name(hub):
+        raise BadInput(f"a model on the hub is named ORG/NAME, not {hub!r}")
+
+
 def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
     """Look into a folder, or into a model of the hub, which is fetched; without either it is the packaged SmolLM2.
 
@@ -51,16 +62,13 @@ def examine_base(*, path: Path | None = None, hub: str | None = None) -> Base:
 
     Raises: BadInput where nothing to load is there, or it is quantized, or its chat template can't be used.
     """
-    if path is not None and hub is not None:
-        raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")
+    check_source(path, hub)
     if path is None and hub is None:
         weights.require_packaged()
         return Base(weights.PACKAGED)
     if hub is None:
         assert path is not None
         return _examine(f"path:{weights.require_model(path).resolve()}", path.resolve())
-    if not weights.is_hub_name(hub):
-        raise BadInput(f"a model on the hub is named ORG/NAME, not {hub!r}")
     from mapd.models.local import fetch  # torch takes seconds to import
 
     config = fetch(hub, patterns=("config.json",))  # first: what is quantized need not be fetched

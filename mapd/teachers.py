@@ -8,19 +8,15 @@
 A served teacher's row has the name of the variable that holds its key, never the key, and the key is only read to be
 sent to a server that it is approved for (approvals.py); so are the values of further headers. `sampling` may hold any
 field of a request's body, {"temperature": 0.7, "max_tokens": 2048, "reasoning_effort": "low"}; `learned` is what its
-server refused and takes instead (models/forms.py). What a teacher costs is what its row states (US dollars a million
-tokens), else what the price list says; a teacher on this machine is free.
+server refused and takes instead (models/forms.py).
 """
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -28,7 +24,7 @@ from sqlmodel import Session, col, select
 from mapd import approvals, event_loops, fingerprints, keys, prompts
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, MapdError, NotFound
-from mapd.models import forms, prices, weights
+from mapd.models import forms, weights
 from mapd.models.base import Completion, Finish, Limits, Model, Request, Sampling, stream
 from mapd.models.simulated import SimulatedTeacher
 from mapd.people import Person, Right, require
@@ -48,16 +44,10 @@ from mapd.teacher_settings import (
 KINDS = ("simulated", "local", *KEY_VARIABLES)  # what can be asked; a row may also be of a person or an import
 LONGEST_NAME = 80
 SHORTEST_KEY = 8
-MILLION = 1_000_000  # tokens: what a price is for
-
-
-class Price(StrEnum):
-    """Whose word a teacher's price is."""
-
-    FREE = "free"  # it is simulated, or runs on this machine
-    STATED = "stated"  # by who added it
-    LISTED = "listed"  # by genai-prices
-    UNKNOWN = "unknown"
+PATHS = {  # what each call adds to a base_url, which is often copied with it
+    "openai": ("/chat/completions", "/completions"),
+    "anthropic": ("/v1/messages", "/messages", "/v1"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +154,7 @@ def checked(
         name=name,
         kind=kind,
         model=model,
-        base_url=None if base_url is None else approvals.checked_address(base_url),
+        base_url=None if base_url is None else _checked_base(kind, base_url),
         key_env=None if variable is None else keys.checked_name(variable),
         sampling=check_sampling(kind, model, sampling or {}),
         limits=check_numbers(f"a teacher of kind {kind}", "limit", limits or {}, LIMITS),
@@ -172,6 +162,18 @@ def checked(
         headers=check_headers(headers or {}),
         simulated=kind == "simulated",
     )
+
+
+def _checked_base(kind: str, base_url: str) -> str:
+    """Return a server's address as it is kept, if it ends before what each call adds.
+
+    Raises: BadInput.
+    """
+    address = approvals.checked_address(base_url)
+    path = next((path for path in PATHS[kind] if address.endswith(path)), None)
+    if path is not None:
+        raise BadInput(f"the base_url ends before {path}, which each call adds: {address.removesuffix(path)}")
+    return address
 
 
 def approve_key(session: Session, variable: str, server: str, *, by: Person, approved: bool) -> None:
@@ -366,43 +368,6 @@ def may_answer_otherwise(teacher: t.Teacher) -> bool:
     """Whether the same request may get another reply: what is drawn here, greedily or by a seed, is always the same."""
     drawn = sampling_of(teacher)
     return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(drawn.temperature) and drawn.seed is None)
-
-
-def price(teacher: t.Teacher) -> Price:
-    """Whose word the teacher's price is. What its row states goes before all else."""
-    if teacher.price:
-        return Price.STATED
-    if teacher.kind not in KEY_VARIABLES or _on_this_machine(teacher.base_url):
-        return Price.FREE
-    return Price.UNKNOWN if cost_usd(teacher, 1, 1) is None else Price.LISTED
-
-
-def _on_this_machine(base_url: str | None) -> bool:
-    host = urlsplit(base_url or "").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name
-        return host == "localhost"
-
-
-def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) -> float | None:
-    """What a call to the teacher costs in US dollars; None where the price or the tokens are not known."""
-    if tokens_in is None or tokens_out is None:
-        return None
-    if teacher.price:
-        return float((tokens_in * teacher.price["usd_in"] + tokens_out * teacher.price["usd_out"]) / MILLION)
-    return prices.cost_usd(teacher.kind, teacher.base_url, teacher.model, tokens_in, tokens_out)
-
-
-def price_in_words(teacher: t.Teacher) -> str:
-    """The teacher's price as people read it: "$0.15 in, $0.60 out a million tokens (listed)"."""
-    whose = price(teacher)
-    if whose is Price.FREE:
-        return "free (simulated)" if teacher.simulated else "free (on this machine)"
-    of_in, of_out = cost_usd(teacher, 1000, 0), cost_usd(teacher, 0, 1000)
-    if of_in is None or of_out is None:
-        return "unknown"
-    return f"{prices.dollars(of_in * 1000)} in, {prices.dollars(of_out * 1000)} out a million tokens ({whose})"
 
 
 def key_is_set(teacher: t.Teacher) -> bool | None:

@@ -23,7 +23,10 @@ class Parts(NamedTuple):
     is_open: bool
 
 
-_NAMES = r"(?:[a-z_]{1,20}:)?(?:think|thinking|thoughts?|reasoning|scratch_?pad|antthinking)"
+_NAMES = (
+    r"(?:[a-z]{1,20}[:_]){0,2}(?:think|thinking|thoughts?|reasoning|reasoning_content|chain_of_thought|cot|monologue"
+    r"|scratch_?pad|antthinking)"
+)
 _QUOTE = "`\"'“”‘’"
 _OPENING = (
     rf"(?P<opens><{_NAMES}(?:\s[^<>\n]{{0,100}})?>|\[THINK\]|◁think▷|<details\stype=\"reasoning\"[^<>\n]{{0,200}}>"
@@ -47,10 +50,11 @@ _WRAPPED = re.compile(
 # gpt-oss: <|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>
 _CHANNEL = re.compile(r"<\|channel\|>\s{0,9}(?P<name>\w{1,20})[^\n]{0,200}?<\|message\|>", re.IGNORECASE)
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start)\|>(?:\s{0,9}assistant\b)?", re.IGNORECASE)
-# The same where the server dropped the special tokens, and Granite's two headings.
+# The same where the server dropped the special tokens, Granite's two headings, and what Ollama prints.
 _HEADED = re.compile(
-    r"\s*(?:analysis(?P<thought>.*?)assistant\s?final(?P<rest>.*)"
-    r"|Here(?: is|'s) my thought process:(?P<process>.*?)Here(?: is|'s) my response:(?P<response>.*))",
+    r"\s*(?:analysis(.*?)assistant\s?final(.*)"
+    r"|Here(?: is|'s) my thought process:(.*?)Here(?: is|'s) my response:(.*)"
+    r"|Thinking\.\.\.\n(.*?)\n\.\.\.done thinking\.\n(.*))",
     re.DOTALL,
 )
 _GLUED = re.compile(r"\s*analysis(?=[A-Z])")
@@ -61,7 +65,7 @@ def split(text: str) -> Parts:
     if _CHANNEL.search(text):
         return _split_channels(text)
     if match := _HEADED.match(text):
-        thought, rest = match["thought"] or match["process"] or "", match["rest"] or match["response"] or ""
+        thought, rest = (group for group in match.groups() if group is not None)
         return _parts([thought], [rest], is_open=False)
     if glued := _GLUED.match(text):
         return _parts([text[glued.end() :]], [], is_open=True)
@@ -72,6 +76,22 @@ def opening(prompt: str) -> str:
     """Return the tag with which a prompt ends, where it has opened the thought that the model goes on with; else ""."""
     match = _ENDS_OPEN.search(prompt[-400:].rstrip())
     return match[0] if match else ""
+
+
+def closing(tag: str) -> str:
+    """Return the tag that closes the thought that another one opens: "<think>" -> "</think>"."""
+    return _CLOSINGS.get(tag.lower(), f"{tag[0]}/{tag[1:]}")
+
+
+_CLOSINGS = {
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|start_thinking|>": "<|END_THINKING|>",
+    "<|thinking|>": "<|/thinking|>",
+    "<|channel>thought": "<channel|>",
+    "<unused94>thought": "<unused95>",
+    "<unused94>": "<unused95>",
+    "<|channel|>analysis<|message|>": "<|end|><|start|>assistant<|channel|>final<|message|>",
+}
 
 
 def are_in(template: str) -> bool:

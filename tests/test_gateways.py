@@ -28,6 +28,7 @@ from tests.provider import SERVERS, Asked, OutOfCredit, Provider, gateway
 ANN = owner("ann")
 OWN = 12 + 12  # calls of a teacher: rationales and feedback
 Mapd = Callable[..., tuple[int, str, str]]
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # where the database makes no difference
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,7 @@ def outcomes(engine: sa.Engine) -> dict[str, dict[str, int]]:
     return {name: dict(Counter(outcome for who, outcome in rows if who == name)) for name in {who for who, _ in rows}}
 
 
+@on_sqlite
 def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: sa.Engine, tmp_path: Path) -> None:
     plain = ("chunks", "thinks", "tags", "json", "xml")
     names = (*plain, "error-in-200", "wait-in-body", "refuses-parameters")
@@ -94,6 +96,7 @@ def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: s
     assert learned == {"max_tokens": "max_completion_tokens", "temperature": None, "system": "user"}
 
 
+@on_sqlite
 def test_what_a_server_refused_is_known_to_the_next_process(engine: sa.Engine, tmp_path: Path) -> None:
     with Provider(gateway) as server:
         add(engine, tmp_path, server, "refuses-parameters")
@@ -149,6 +152,7 @@ def test_credit_that_runs_out_ends_with_every_calls_true_fate(engine: sa.Engine,
     assert (whole.feedback, whole.rationales, whole.reviews, whole.reasons) == (24, 24, 24, ())
 
 
+@on_sqlite
 def test_two_names_of_one_server_wait_for_each_other_and_one_may_be_stopped(engine: sa.Engine, tmp_path: Path) -> None:
     """Both teachers' calls have the same keys in the ledger; where one is stopped, the other sends its calls."""
 
@@ -171,6 +175,7 @@ def test_two_names_of_one_server_wait_for_each_other_and_one_may_be_stopped(engi
     assert len(texts) >= OWN - 1, "all but the one that waited for the call that failed"
 
 
+@on_sqlite
 def test_thoughts_that_leave_no_text_are_said_and_counted(engine: sa.Engine, tmp_path: Path) -> None:
     body = {
         "choices": [{"finish_reason": "stop", "message": {"content": None, "reasoning_content": "All of it."}}],
@@ -195,11 +200,15 @@ def test_reasons_that_differ_in_a_number_are_one() -> None:
         tally.note(
             "mini", Completion("k", "", Finish.FAILED, f"tried 5 times, the last: HTTP {status}", fault=Fault.BUSY)
         )
+    for fault in (Fault.OTHER, Fault.OTHER, Fault.DOWN):
+        tally.note("mini", Completion("k", "", Finish.FAILED, "HTTP 413: too large", fault=fault))
     assert [(reason.calls, reason.reason) for reason in tally.reasons] == [
+        (3, "HTTP 413: too large"),
         (2, "3 tokens went into reasoning: raise max_tokens"),
         (1, "HTTP 500"),
         (1, "HTTP 502"),
     ]
+    assert [reason.stopped for reason in tally.reasons] == [True, False, False, False]
     assert all(faults.cure(kind, "mini") for kind in (*Fault, *(f for f in Finish if f is not Finish.OK)))
 
 
@@ -277,6 +286,9 @@ def test_further_fields_headers_and_what_may_change(mapd: Mapd, monkeypatch: pyt
         (("--set", "enable_thinking=False"), "takes JSON: false, not False"),
         (("--set", "chat_template_kwargs={enable_thinking: false}"), "takes JSON in straight double quotes"),
         (("--set", "top_k=NaN"), "without NaN and Infinity"),
+        (("--base-url", "http://x/v1/chat/completions"), "which each call adds: http://x/v1\n"),
+        (("--base-url=http://x/v1/", "--kind=anthropic"), "which each call adds: http://x\n"),
+        (("--base-url=http://x/v1?api-version=3", "--key-env=A_KEY"), "may hold no user, password, ? or #"),
         (("--header", "x-team"), "takes HEADER=NAME"),
         (("--header", "x-team=sk-planted"), "takes the NAME of the variable"),
         (("--header", "host=MAPD_HOST"), "none of the connection's own"),

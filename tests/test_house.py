@@ -4,7 +4,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -52,68 +53,66 @@ OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a
 STAGES = ("exam", "committee", "curation", "finetune")
 
 
-def imports(path: Path, *, top: bool = False) -> Iterator[str]:
+@cache
+def imports(path: Path, *, top: bool = False) -> frozenset[str]:
     """The modules that a file imports; with `top` at module level alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules: set[str] = set()
     for node in tree.body if top else ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            modules.add(node.module)
+    return frozenset(modules)
 
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT / "mapd").as_posix()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_only_ui_knows_streamlit(path: Path) -> None:
-    if not name(path).startswith("ui/"):
-        assert not [m for m in imports(path) if m.split(".")[0] in ("streamlit", "plotly")]
-        assert not [m for m in imports(path) if m.startswith("mapd.ui")]
+def importers(*modules: str, top: bool = False) -> set[str]:
+    """The files of ours that import one of these modules, or what lies in it."""
+    inside = tuple(f"{module}." for module in modules)
+    return {name(path) for path in MODULES if any(m in modules or m.startswith(inside) for m in imports(path, top=top))}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_torch_stays_in_five_modules(path: Path) -> None:
-    own = ("models/local.py", "models/sandbox.py", "finetune/loss.py", "finetune/merged.py", "finetune/train.py")
-    if name(path) not in own:
-        assert not [m for m in imports(path) if m.split(".")[0] in ("torch", "transformers", "peft")]
-        lazily = {"mapd.models.local", "mapd.finetune.loss", "mapd.finetune.merged", "mapd.finetune.train"}
-        assert not lazily & set(imports(path, top=True))
+def test_only_ui_knows_streamlit() -> None:
+    assert {m for m in importers("streamlit", "plotly", "mapd.ui") if not m.startswith("ui/")} == set()
+
+
+def test_torch_stays_in_five_modules() -> None:
+    own = {"models/local.py", "models/sandbox.py", "finetune/loss.py", "finetune/merged.py", "finetune/train.py"}
+    assert importers("torch", "transformers", "peft") <= own
+    lazily = ("mapd.models.local", "mapd.finetune.loss", "mapd.finetune.merged", "mapd.finetune.train")
+    assert importers(*lazily, top=True) <= own
 
 
 def test_the_sandbox_loads_torch_in_its_own_process_alone() -> None:
-    top = set(imports(ROOT / "mapd" / "models" / "sandbox.py", top=True))
-    assert not [m for m in top if m.split(".")[0] in ("torch", "transformers", "peft")]
+    assert "models/sandbox.py" not in importers("torch", "transformers", "peft", top=True)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_the_sdks_stay_behind_the_models(path: Path) -> None:
-    if name(path) not in ("models/openai.py", "models/anthropic.py"):
-        assert not [m for m in imports(path) if m.split(".")[0] in ("openai", "anthropic")]
-        lazily = {"mapd.models.openai", "mapd.models.anthropic", "mapd.models.served", "genai_prices"}
-        assert not lazily & set(imports(path, top=True))
+def test_the_sdks_stay_behind_the_models() -> None:
+    own = {"models/openai.py", "models/anthropic.py"}
+    assert importers("openai", "anthropic") <= own
+    lazily = ("mapd.models.openai", "mapd.models.anthropic", "mapd.models.served", "genai_prices")
+    assert importers(*lazily, top=True) <= own
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_tables_load_their_libraries_late(path: Path) -> None:
-    libraries = {m.split(".")[0] for m in imports(path)} & {"datasets", "pyarrow"}
-    assert not libraries or name(path) in ("questions/sources.py", "questions/tables.py")
-    assert not {m.split(".")[0] for m in imports(path, top=True)} & {"datasets", "pyarrow"}
+def test_tables_load_their_libraries_late() -> None:
+    assert importers("datasets", "pyarrow") <= {"questions/sources.py", "questions/tables.py"}
+    assert importers("datasets", "pyarrow", top=True) == set()
 
 
-@pytest.mark.parametrize("rule", PURE)
-def test_rules_do_no_io(rule: str) -> None:
-    allowed = ("sqlmodel", "sqlalchemy", "pathlib", "os", "socket", "subprocess", "requests", "httpx", "mapd.store.db")
-    assert not set(imports(ROOT / "mapd" / rule)) & set(allowed)
+def test_rules_do_no_io() -> None:
+    ways = ("sqlmodel", "sqlalchemy", "pathlib", "os", "socket", "subprocess", "requests", "httpx", "mapd.store.db")
+    assert set(PURE) <= set(map(name, MODULES))
+    assert importers(*ways) & set(PURE) == set()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_stage_never_imports_another_stage(path: Path) -> None:
-    own = name(path).removesuffix(".py").split("/")[0]
-    if own in STAGES:
-        others = {f"mapd.{stage}" for stage in STAGES if stage != own}
-        assert not [m for m in imports(path) if any(m == o or m.startswith(o + ".") for o in others)]
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_never_imports_another_stage(stage: str) -> None:
+    others = importers(*(f"mapd.{other}" for other in STAGES if other != stage))
+    assert {m for m in others if m.removesuffix(".py").split("/")[0] == stage} == set()
 
 
 def canonical(name: str) -> str:

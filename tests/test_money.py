@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
-from mapd import child, cli, committee, jobs, teachers, work
+from mapd import child, cli, committee, jobs, teacher_prices, teachers, work
 from mapd.committee.budget import Purse, at_most
 from mapd.committee.estimate import Tokens, reckon
 from mapd.errors import BadInput, MapdError
@@ -26,7 +26,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.teachers import Price
+from mapd.teacher_prices import Price
 from tests import samples
 from tests.conftest import import_files
 from tests.provider import Provider
@@ -62,15 +62,15 @@ def teacher(**given: Any) -> t.Teacher:
     ],
 )
 def test_whose_word_a_price_is(whose: Price, given: dict[str, Any]) -> None:
-    assert teachers.price(teacher(**given)) is whose
+    assert teacher_prices.price(teacher(**given)) is whose
 
 
 def test_a_stated_price_goes_before_the_list() -> None:
     listed, stated = teacher(model="gpt-4o-mini"), teacher(model="gpt-4o-mini", price={"usd_in": 1, "usd_out": 10})
-    assert teachers.cost_usd(listed, 1000, 500) == pytest.approx(0.00045)
-    assert teachers.cost_usd(stated, 1000, 500) == pytest.approx(0.006)
-    assert teachers.price_in_words(stated) == "$1.00 in, $10.00 out a million tokens (stated)"
-    assert teachers.cost_usd(stated, None, 3) is None
+    assert teacher_prices.cost_usd(listed, 1000, 500) == pytest.approx(0.00045)
+    assert teacher_prices.cost_usd(stated, 1000, 500) == pytest.approx(0.006)
+    assert teacher_prices.price_in_words(stated) == "$1.00 in, $10.00 out a million tokens (stated)"
+    assert teacher_prices.cost_usd(stated, None, 3) is None
 
 
 @pytest.mark.parametrize(

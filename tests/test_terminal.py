@@ -1,4 +1,4 @@
-"""What a terminal gets: names and texts with their control characters shown, never sent. By real processes."""
+"""What a terminal gets: names and texts with their control characters shown, never sent."""
 
 import io
 import json
@@ -6,9 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -21,6 +19,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests import hostile
+from tests.test_cli import Mapd, mapd  # noqa: F401 - a fixture
 
 # Colours, clears the screen, fills the clipboard (OSC 52), links (OSC 8), C1's own CSI, turns the reading order, rich
 ACTS = "[bold red]ann[/] :smile: \x1b[31m\x1b[2J\x1b]52;c;aGk=\x07\x1b]8;;http://evil.test\x1b\\ \x9b31m \u202e \r \x7f"
@@ -30,18 +29,6 @@ COMMANDS = (
     "people show --exam 1", "curate show --exam 1 --items", "results --before 2 --after 3 --questions",
 )  # fmt: skip
 AS_JSON = ("students list --json", "jobs show {job} --json", "curate show --exam 1 --items --json")
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-def run(*words: str) -> Ran:
-    command = [sys.executable, "-m", "mapd.cli", *words]
-    ran = subprocess.run(command, capture_output=True, check=False, env=dict(os.environ), timeout=120)
-    return Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
 
 
 @pytest.fixture
@@ -55,11 +42,11 @@ def job(home: Path) -> str:
     return uid
 
 
-def test_no_command_sends_what_a_name_or_text_holds(job: str) -> None:
-    asked = [tuple(command.format(job=job).split()) for command in (*COMMANDS, *AS_JSON)]
-    with ThreadPoolExecutor(2) as pool:
-        printed = dict(zip(asked, pool.map(lambda words: run(*words), asked), strict=True))
-    for words, ran in printed.items():
+def test_no_command_sends_what_a_name_or_text_holds(mapd: Mapd, job: str) -> None:  # noqa: F811
+    printed = {}
+    for command in (*COMMANDS, *AS_JSON):
+        words = tuple(command.format(job=job).split())
+        ran = printed[words] = mapd(*words)
         assert ran.code == 0, (words, ran.err)
         assert not HIDDEN.search(ran.out + ran.err), words
         if words[-1] == "--json":
@@ -70,9 +57,9 @@ def test_no_command_sends_what_a_name_or_text_holds(job: str) -> None:
     assert ACTS in names, "JSON holds the same value"
 
 
-def test_an_error_line_shows_the_value(job: str) -> None:
+def test_an_error_line_shows_the_value(mapd: Mapd, job: str) -> None:  # noqa: F811
     for words in (("curate", "show", "--exam", ACTS), ("teachers", "test", "none \x1b]0;x\x07"), ("\x9b31m",)):
-        ran = run(*words)
+        ran = mapd(*words)
         assert ran.code in (1, 2)
         assert ran.err.count("\n") == 1
         assert "⟨U+" in ran.err

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapd.thoughts import Parts, split
+from mapd.thoughts import Parts, closing, opening, split
 
 WHOLE = [
     "<think>Half is 9.</think>\nAnswer: 18",
@@ -29,6 +29,9 @@ WHOLE = [
     "Half is 9.<|end|><|start|>assistant<|channel|>final<|message|>Answer: 18",
     "analysisHalf is 9.assistantfinalAnswer: 18",
     "Here is my thought process: Half is 9. Here is my response: Answer: 18",
+    "Thinking...\nHalf is 9.\n...done thinking.\n\nAnswer: 18",
+    "<longcat_think>Half is 9.</longcat_think>Answer: 18",
+    "<reasoning_content>Half is 9.</reasoning_content>Answer: 18",
     "Half is 9.\n[BEGIN FINAL RESPONSE]\nAnswer: 18\n[END FINAL RESPONSE]",
     '<details type="reasoning" done="true">Half is 9.</details>\nAnswer: 18',
 ]
@@ -83,6 +86,16 @@ def test_several_nested_and_quoted_tags(text: str, thought: str, rest: str) -> N
 
 def test_a_thought_behind_the_answer_leaves_the_answer_and_says_that_it_is_open() -> None:
     assert split("Answer: 18\n<think>Let me check") == Parts("Let me check", "Answer: 18", is_open=True)
+
+
+@pytest.mark.parametrize(
+    "tag",
+    "<think> [THINK] ◁think▷ <seed:think> <|START_THINKING|> <|thinking|> <|begin_of_thought|> <|channel>thought"
+    " <unused94>thought <|channel|>analysis<|message|>".split(),
+)
+def test_a_thought_that_a_prompt_opens_is_closed_by_its_own_tag(tag: str) -> None:
+    assert opening(f"<|assistant|>{tag}\n") == tag
+    assert split(f"{tag}\nHalf is 9.{closing(tag)}Answer: 18") == Parts("Half is 9.", "Answer: 18", is_open=False)
 
 
 TAGS = "<think> </think> <reasoning> </reasoning> [THINK] [/THINK] <|end|>".split()

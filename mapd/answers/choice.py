@@ -22,12 +22,13 @@ from mapd.answers.places import (
     split_sentences,
 )
 from mapd.answers.text import words_of
+from mapd.answers.values import normalise
 
 LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their order
 MOST_OPTIONS = len(LETTERS)
 _LETTER_FIRST = re.compile(
     r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])\s{0,9}[.):](?=\s|$)|([A-J])[.):](?=\w)"
-    r"|([A-Ja-j])[\s\]'\"”’)]*$|([A-J])(?=\s*(?:[,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
+    r"|([A-Ja-j])[\s\]'\"”’).,;:!?。]*$|([A-J])(?=\s*(?:[?,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
 )
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
 _TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|[/&,|])\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
@@ -45,15 +46,21 @@ _I_CHOOSE = re.compile(
     re.IGNORECASE,
 )
 _SO_IT_IS = re.compile(
-    r"(?:^|[.!?,;]\s)\W{0,5}(?:so|therefore|thus|hence|in conclusion|finally),?\s+(?:it(?:['’]s| is| must be)\s+)?"
+    r"(?:^|[.!?,;]\s)\W{0,5}(?:(?:so|therefore|thus|hence|in conclusion|finally|probably|most likely"
+    r"|I (?:think|guess|believe)),?\s+(?:it(?:['’]s| is| must be)\s+)?|it(?:['’]s| is| must be)\s+)"
     r"(?=(?:option\s|choice\s)?\(?[A-J]\)?\W*(?:$|\n))",
     re.IGNORECASE | re.MULTILINE,
 )
 _REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
 _OR_LETTER = re.compile(r"\bor\s+(?:option\s|choice\s)?\(?([A-J])\)?\W*$")
+_DENIES = re.compile(r"(?:\bnot|n't|\bnever|\bexcept|\bbut|\bneither|\bnor|\bno)\Z")
+_ASSERTS = re.compile(  # "A is a tree" chooses nothing
+    r"\W*[A-J]\s+(?:is|was|has|are)\b(?!\s+(?:\w+ly\s+)?(?:the\s+)?(?:correct|right|best|answer|true))"
+)
+_WALKED = re.compile(r"^\W{0,9}(?:(?:option|choice)\s)?([A-J])\b", re.IGNORECASE | re.MULTILINE)
 _CORRECT_IS = re.compile(
     r"\b(?:correct|right|best)\s+(?:option|choice|statement|one)\s*(?:is|:|would be)\s*"
-    r"|^\W{0,5}(?:(?:my|the|final)\s){0,2}(?:option|choice|selection|pick)\s{0,3}[:：]\s*",
+    r"|^\W{0,5}(?:(?:my|the|final|selected)\s){0,2}(?:option|choice|selection|pick|conclusion|verdict)\s{0,3}[:：]\s*",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -144,11 +151,17 @@ def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
 
 def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str, ...]) -> set[int | None]:
     lines = [line for line in plain.split("\n") if line.strip()]
-    first = _option_in(lines[0], options)
+    walked = [letter.upper() for letter in _WALKED.findall(plain)]
+    is_walk = walked[:2] == ["A", "B"]  # it goes through the options, one a line
+    first = None if is_walk or _ASSERTS.match(lines[0]) else _option_in(lines[0], options)
     if len(lines) == 1 and len(sentences) <= 2:
         return {first}
-    ends_so = CONCLUDES.match(sentences[-1].text) or len(lines[-1]) < 120
+    concludes = CONCLUDES.match(sentences[-1].text)
+    goes_back = is_walk and walked[-1] < walked[-2]  # "A. … B. … C. …", and then "B"
+    ends_so = concludes or (len(lines[-1]) < 120 and (goes_back or not is_walk))
     last_line = (first if len(lines) == 1 else _option_in(lines[-1], options)) if ends_so else None
+    if first is not None and not concludes and not _LETTER_FIRST.match(lines[-1]):
+        return {first}  # and an explanation behind it
     return {index for index in (first, last_line) if index is not None}
 
 
@@ -166,11 +179,26 @@ def _first_alike(index: int, options: Sequence[str]) -> int:
 
 def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
     """The one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
+    if (index := _same_text(zone, options)) is not None:
+        return index
     if _TWO_LETTERS.search(zone):
         return None
     named = _named(zone, options)
     alike = {index if index is None else _first_alike(index, options) for index in named}
     return named[0] if len(alike) == 1 else None
+
+
+def _same_text(zone: str, options: tuple[str, ...]) -> int | None:
+    """Return the first option that is the zone, sign for sign: "-2" is not "2", and "C++" is no letter."""
+    text = _plain(zone)
+    return next((i for i, option in enumerate(options) if _plain(option) == text and not _is_letter(text)), None)
+
+
+def _plain(text: str) -> str:
+    return _AROUND_SIGN.sub(r"\1", normalise(text)).strip("\"'“”.").casefold()
+
+
+_AROUND_SIGN = re.compile(r" ?([-+*/^=<>≤≥(),]) ?")
 
 
 def _named(zone: str, options: tuple[str, ...]) -> list[int | None]:
@@ -194,7 +222,15 @@ def _is_letter(option: str) -> bool:
 
 def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
     """Options whose whole text stands in the zone; "Only Ann" inside "Only Ann and Bob" doesn't count."""
-    words = f" {words_of(zone)} "
-    read = options[:MOST_OPTIONS]
-    inside = {i: f" {norm} " for i, option in enumerate(read) if (norm := words_of(option)) and f" {norm} " in words}
+    words = f" {_signed_words(zone)} "
+    norms = {i: f" {norm} " for i, option in enumerate(options[:MOST_OPTIONS]) if (norm := _signed_words(option))}
+    inside = {i: norm for i, norm in norms.items() if norm in words and not _DENIES.search(words.partition(norm)[0])}
     return [i for i, norm in inside.items() if not any(norm in other and norm != other for other in inside.values())]
+
+
+def _signed_words(text: str) -> str:
+    """The words of a text, and each minus sign in its number: "-2 °C" is not "2 °C"."""
+    return words_of(_MINUS.sub("minus", text))
+
+
+_MINUS = re.compile(r"(?<![\w)])[-−](?=\$?[0-9.])")

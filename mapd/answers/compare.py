@@ -10,7 +10,8 @@ texts, it guesses.
 
 import re
 
-from mapd.answers.expressions import is_formula, same_expression, spell
+from mapd.answers.dates import read_date
+from mapd.answers.expressions import is_formula, plain_powers, same_expression, spell
 from mapd.answers.numbers import parse_number, plain_quantity
 from mapd.answers.text import words_beside_number, words_of
 from mapd.answers.values import Kind, Values, normalise, read_values
@@ -18,7 +19,7 @@ from mapd.answers.values import Kind, Values, normalise, read_values
 # What stands beside a number and is no unit: a currency counts only where both name one.
 _CURRENCY = re.compile(r"[$€£¥₹]|\b(?:usd|eur|gbp|dollars?|euros?|pounds?)\b", re.IGNORECASE)
 _CURRENCY_NAMES = {"$": "dollar", "usd": "dollar", "€": "euro", "eur": "euro", "£": "pound", "gbp": "pound"}
-_NO_UNIT = re.compile(r"\b(?:percent|per cent)\b|\\(?:text|mathrm)\b", re.IGNORECASE)
+_NO_UNIT = re.compile(r"\b(?:percent|per cent|degrees?)\b|\\(?:text|mathrm)\b", re.IGNORECASE)
 # Signs that words leave out, and that change what an answer means.
 _MEANING = re.compile(
     r"(?<![^\W_])[-−](?=\s?(?:[0-9.\\]|[A-Za-z](?![A-Za-z])))|[<>≤≥≠=±^%√∪]|(?<=[0-9A-Za-z])#|(?<=[0-9])!"
@@ -31,6 +32,7 @@ _NESTED = 100  # characters of an item that is taken apart once more
 
 def same_number(answer: str, gold: str) -> bool:
     """Whether both are one number, or one expression; units and trailing words don't matter."""
+    answer, gold = plain_powers(answer), plain_powers(gold)
     if is_formula(answer) or is_formula(gold):  # whose numbers don't say what it is: x + 1 is not x - 1
         return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
     number, number_of_gold = parse_number(answer), parse_number(gold)
@@ -42,7 +44,10 @@ def same_number(answer: str, gold: str) -> bool:
 
 
 def same_text(answer: str, gold: str) -> bool:
-    """Whether both are the same words, or mean the same values."""
+    """Whether both are the same words, or mean the same values or day."""
+    answer, gold = plain_powers(answer), plain_powers(gold)
+    if (day := read_date(answer)) is not None and day == read_date(gold):
+        return True
     if is_formula(answer) or is_formula(gold):
         return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
     number, number_of_gold = parse_number(answer), parse_number(gold)
@@ -102,8 +107,9 @@ def _is_maths(*texts: str) -> bool:
 
 def _same_items(left: Values, right: Values) -> bool:
     kinds = {left.kind, right.kind}
-    is_unordered = (kinds <= {Kind.SET, Kind.LIST} and Kind.SET in kinds) or kinds == {Kind.UNION}
-    if is_unordered:
+    is_unordered = Kind.SET in kinds and kinds <= {Kind.SET, Kind.LIST}
+    is_union = Kind.UNION in kinds and kinds <= {Kind.SET, Kind.UNION}  # "x < 2 or x > 3"
+    if is_unordered or is_union:
         return _same_sets(left.items, right.items)
     if len(kinds) > 1 or len(left.items) != len(right.items) or left.brackets != right.brackets:
         return False

@@ -17,7 +17,7 @@ logging.getLogger("math_verify").setLevel(logging.ERROR)
 _COMMANDS = "dfrac tfrac frac sqrt cdot times div pi infty pm left right text mathrm circ degree".split()
 _UNSAFE = re.compile(
     rf"!|\\(?!(?:{'|'.join(_COMMANDS)})(?![A-Za-z])|[^A-Za-z])"
-    r"|[0-9]{14}|\*\*|[=<>|]|\^\s*\{?[^}]*\^"
+    r"|[0-9]\s?_|[0-9]{14}|\*\*|[=<>|]|\^\s*\{?[^}]*\^"
     r"|\^(?!\s*(?:(?:[0-9]{1,2}|[A-Za-z])(?![0-9])|[{(]\s*-?(?:[0-9]{1,2}(?:/[0-9])?|[A-Za-z])\s*[})]|[{(]?\\circ\b"
     r"|\{\s*\\[dt]?frac\s*\{[0-9]\}\s*\{[0-9]\}\s*\}))"
     r"|(?<![0-9])\s*\^\s*[{(]?\s*-?[0-9]{2}|[0-9]{4}\s*\^\s*[{(]?\s*-?[0-9]{2}"
@@ -78,6 +78,15 @@ def spell(side: str) -> str:
     return _SPELLED_WORD.sub(lambda word: f"\\{word[1]}" if word[1] else "", side).translate(_SPELLINGS)
 
 
+def plain_powers(side: str) -> str:
+    """Return it with the powers of a letter or a bracket as LaTeX writes them: "x² + 1" -> "x^{2} + 1"."""
+    return _RAISED.sub(lambda power: f"^{{{power[0].translate(_LOWERED)}}}", side)
+
+
+_RAISED = re.compile(r"(?:(?<=[)\]}])|(?<![A-Za-z/][A-Za-z])(?<=[A-Za-z]))⁻?[⁰¹²³⁴-⁹]{1,2}")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+
 def _without_name(side: str) -> tuple[str, str]:
     """ "y = 2x + 1" -> ("y", "2x + 1")."""
     name = _NAME.match(side)
@@ -86,7 +95,9 @@ def _without_name(side: str) -> tuple[str, str]:
 
 def is_simple(side: str) -> bool:
     """Whether sympy may compute an expression: it is short, and no tower of powers or roots."""
-    if not 0 < len(side) <= _MAX_FORMULA or not _MATHEMATICAL.search(side) or _UNSAFE.search(side):
+    if not 0 < len(side) <= _MAX_FORMULA or not (_MATHEMATICAL.search(side) or is_formula(side)):
+        return False
+    if _UNSAFE.search(side):
         return False
     parts = _FORMULA_PART.findall(side)
     roots = parts.count("\\sqrt") + parts.count("√") + len(_ROOT.findall(side))

@@ -6,7 +6,8 @@
 A text is read in this order, and it says why (`Answer.why`):
 
 1. What is not its own goes: a thought (thoughts.py), and what stands behind an invented next question (sequel.py).
-2. The last line "Answer: …", which our prompts ask for, decides; so does `<answer>…</answer>` (places.py).
+2. The last line "Answer: …", which our prompts ask for, decides; so does `<answer>…</answer>` (places.py). A worked
+   solution that begins in that line is read to its end.
 3. Else marks (`#### 18`, `\\boxed{18}`), then a statement ("the answer is 18").
 4. Else, where they agree, an answer given first and a conclusion at the end ("Therefore, there are 18 apples.").
 

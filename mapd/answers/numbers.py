@@ -146,7 +146,7 @@ def _in_words_behind(plain: str, value: Fraction, run: str, end: int) -> tuple[F
 _DIGIT_WORDS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()  # noqa: E501
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORD_VALUES = {word: n for n, word in enumerate(_DIGIT_WORDS)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
-_WORD_NUMBER = re.compile(
+WORD_NUMBER = re.compile(
     rf"\b(?:({'|'.join(_TENS)})[ -]({'|'.join(_DIGIT_WORDS[1:10])})|({'|'.join(_WORD_VALUES)}))\b", re.IGNORECASE
 )
 _PART_WORDS = re.compile(
@@ -155,7 +155,11 @@ _PART_WORDS = re.compile(
     re.IGNORECASE,
 )
 OPERATOR_BETWEEN = re.compile(r"\s*(?:[-+*/^=≈:]|x|plus|minus|times|over|divided by|to)\s*", re.IGNORECASE)
-SIMPLE_FRACTION = re.compile(r"\\[dt]?frac\s?\{\s?([0-9]{1,12})\s?\}\s?\{\s?([0-9]{1,12})\s?\}")
+_PART_OF_FRACTION = r"\s?(?:\{\s?([0-9]{1,12})\s?\}|([0-9]))"
+_SIMPLE_FRACTION = re.compile(  # not a power, and not what something is divided by
+    rf"(?<![/^÷])(?<![/^÷] )(?<!\^\{{)((?<=[0-9])\s?)?\\[dt]?frac{_PART_OF_FRACTION}{_PART_OF_FRACTION}"
+    r"(?!\s?\^|[0-9])"
+)
 _SPACED_RATIO = re.compile(r"\s*(-?[0-9]{1,12})\s*/\s*([0-9]{1,12})\s*")
 
 
@@ -170,26 +174,39 @@ _WHOLE_RATIO = re.compile(r"\A\s{0,9}(-?[0-9]{1,12})\s{0,9}/\s{0,9}([0-9]{1,12})
 _SPACED_SIGN = re.compile(r"\A\s*[-−–]\s+(?=[$€£¥₹\\.]{0,3}[0-9])")
 
 
+def plain_fractions(text: str) -> str:
+    """Return it with its simple fractions written plainly: "-\\frac{1}{4}" -> "-1/4", "2\\frac12" -> "2 1/2"."""
+    return _SIMPLE_FRACTION.sub(_plain_fraction, text) if "frac" in text else text
+
+
+def _plain_fraction(fraction: re.Match[str]) -> str:
+    whole, over, over_digit, under, under_digit = fraction.groups()
+    return f"{'' if whole is None else ' '}{over or over_digit}/{under or under_digit}"
+
+
 def plain_quantity(text: str) -> str:
     """Return a short answer with its number written plainly: "9 500" -> "9,500", "5 cm^2" -> "5 cm"."""
-    out = _WHOLE_RATIO.sub(r"\1/\2", SIMPLE_FRACTION.sub(r" \1/\2", text))
+    out = _WHOLE_RATIO.sub(r"\1/\2", plain_fractions(text))
     out = _SPACED_THOUSANDS.sub(lambda number: number[0].replace(" ", ","), out)
     out = _DEGREES.sub("°", _UNIT_POWER.sub(r"\1", out))
     return _SPACED_SIGN.sub("-", out)
 
 
 IRRATIONAL = re.compile(r"[π√]|\\(?:pi|sqrt)(?![A-Za-z])")
+# "±3", "x > 10", "[0, ∞)"; not "<b>18</b>" and "18<br>"
+SEVERAL_VALUES = re.compile(
+    r"[±∞≤≥≠∪]|\\(?:pm|infty|cup|[gl]t|[gl]eq?(?:slant)?|neq?)(?![A-Za-z])|\A\s*[<>]=?\s*[-0-9.][^<>]*\Z"
+    r"|(?:(?<![<\w])[A-Za-z]|[0-9])\s{0,9}[<>]=?\s{0,9}(?:[-0-9.(]|[A-Za-z](?![A-Za-z>]))"
+)
 
 
 def parse_number(text: str) -> Fraction | None:
     """One plain number: "1,000", "0.50", "1/2", "$18.00", "2 1/2", "50%" (50), "1e3", "−3", "145 bananas", "three".
 
     Units and trailing words don't matter. None where there is no number, two different ones ("5 or 6"), a calculation
-    ("5 + 5"), one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x"), or no plain number ("π/2", "2√3").
+    ("5 + 5"), one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x"), or no plain number ("π/2", "x > 2").
     """
-    if IRRATIONAL.search(text):
-        return None
-    if len(text) > 500:
+    if len(text) > 500 or IRRATIONAL.search(text) or SEVERAL_VALUES.search(text):
         return None
     plain = blank_markup(plain_quantity(text))
     plain = _SPACED_RATIO.sub(r"\1/\2", plain) if _SPACED_RATIO.fullmatch(plain) else plain
@@ -208,8 +225,9 @@ def word_number(plain: str) -> Fraction | None:
     if _PART_WORDS.search(plain):
         return None
     values = {
-        _WORD_VALUES[m[1].lower()] + _WORD_VALUES[m[2].lower()] if m[1] else _WORD_VALUES[m[3].lower()]
-        for m in _WORD_NUMBER.finditer(plain)
+        (-1 if _MINUS_WORD.search(plain, max(0, m.start() - 10), m.start()) else 1)
+        * (_WORD_VALUES[m[1].lower()] + _WORD_VALUES[m[2].lower()] if m[1] else _WORD_VALUES[m[3].lower()])
+        for m in WORD_NUMBER.finditer(plain)
     }
     return Fraction(values.pop()) if len(values) == 1 else None
 

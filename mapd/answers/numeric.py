@@ -10,8 +10,17 @@ from fractions import Fraction
 
 from mapd.answers.expressions import is_closed_expression, is_formula
 from mapd.answers.markup import blank_markup
-from mapd.answers.numbers import IRRATIONAL, Number, number_text, parse_number, plain_quantity
+from mapd.answers.numbers import (
+    IRRATIONAL,
+    SEVERAL_VALUES,
+    Number,
+    number_text,
+    parse_number,
+    plain_fractions,
+    plain_quantity,
+)
 from mapd.answers.places import (
+    BOXED,
     CONCLUDES,
     EXPLAINS,
     NOTHING,
@@ -29,6 +38,8 @@ from mapd.answers.places import (
 from mapd.answers.reading import Reading, read_numbers, rounded_in, value_of
 
 _NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
+_BARE = re.compile(r"[\s\W]*[0-9][^=]*\Z")
+_STEP_BELOW = re.compile(r"\n(?:[^\n=]*=[^\n]*[0-9]|[ ]*####[ ]*[-$0-9])[^\n]*")
 _COMPARES = re.compile(
     r"\b(?:more|fewer|less|\w+er)\b[^.]{1,80}\bthan\b|\b(?:in total|in all|altogether)\b", re.IGNORECASE
 )
@@ -47,12 +58,16 @@ class _Conclusion:
 
 def read_numeric(text: str) -> Answer:
     """Return the number that a text answers; an expression only where it is marked, as it stands."""
+    text = plain_fractions(text)
+    line = find_answer_line(text)
+    if line is not None and (solution := _solution_behind(line, text)):
+        return read_numeric(solution)
     plain = blank_markup(text)
     reading, sentences = read_numbers(plain), split_sentences(plain)
-    if (line := find_answer_line(text)) is not None:
+    if line is not None:
         return _of_line(line, reading, sentences, text)
     if marks := find_marks(text):
-        return _of_marks(marks)
+        return _of_marks(marks, _stated_behind(text, reading, sentences))
     if not sentences:
         return Answer(None, NOTHING)
     conclusion = _conclusion(reading, sentences)
@@ -62,15 +77,27 @@ def read_numeric(text: str) -> Answer:
     return _of_prose(reading, sentences, conclusion)
 
 
+def _solution_behind(line: AnswerLine, text: str) -> str:
+    """Return the worked solution that begins in an answer line, as those of GSM8K do behind "Answer:"; else nothing."""
+    sentences = split_sentences(blank_markup(line.value))
+    if not sentences or find_marks(line.value) or _BARE.match(sentences[0].text):
+        return ""
+    behind = text[line.end :]
+    if (step := _STEP_BELOW.match(behind)) and not EXPLAINS.match(step[0]):
+        return line.value + behind
+    values = {value_of(sentence.text, None) for sentence in sentences} - {None}
+    return line.value if len(values) > 1 else ""
+
+
 def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
     """Read the answer line, unless what stands behind it takes it back."""
     boxes = find_marks(line.value)
     expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
     if IRRATIONAL.search(expression):  # "π/2" is not 2
         return Answer(expression, f"{line.name} decides")
-    value = _value_of_line(blank_markup(plain_quantity(line.value)), reading)
+    value = _value_of_line(line.value, reading)
     if value is None and len(boxes) == 1:
-        value = value_of(blank_markup(plain_quantity(boxes[0])), None)
+        value = _value_of_mark(boxes[0])
     if value is None:
         if is_closed_expression(expression) or is_formula(expression):
             return Answer(expression, f"{line.name} decides")
@@ -84,9 +111,10 @@ _RESULT = re.compile(r"[=≈]|\\approx")
 _NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
-def _value_of_line(plain: str, reading: Reading) -> Fraction | None:
+def _value_of_line(line: str, reading: Reading) -> Fraction | None:
     """Return what an answer line gives in its first sentence, if the others don't conclude something else."""
-    if _NEGATED_PARENTHESIS.search(plain):
+    plain = blank_markup(plain_quantity(line))
+    if _NEGATED_PARENTHESIS.search(plain) or SEVERAL_VALUES.search(line):
         return None
     sentences = split_sentences(plain)
     if len(sentences) < 2:
@@ -101,18 +129,26 @@ def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence],
     """Return what the text comes to behind its answer line, where it says that it concludes or ends in a mark."""
     last_line = text.rstrip().rpartition("\n")[2]
     if marks := find_marks(last_line):
-        return value_of(blank_markup(plain_quantity(marks[-1])), None)
+        return _value_of_mark(marks[-1])
     if not sentences:
         return None
     conclusion = _conclusion(reading, sentences)
     return conclusion.value if conclusion.firm and sentences[conclusion.index].start >= line.end else None
 
 
-def _of_marks(marks: list[str]) -> Answer:
+def _stated_behind(text: str, reading: Reading, sentences: list[Sentence]) -> Fraction | None:
+    """Return the number that a text states as the answer at its very end, behind its marks."""
+    last = next((s for s in reversed(find_statements(reading.plain, sentences)) if s.last), None)
+    return value_of(last.text, reading) if last and not BOXED.search(text, last.start) else None
+
+
+def _of_marks(marks: list[str], stated: Fraction | None) -> Answer:
     values = {_value_of_mark(mark) for mark in marks}
     if len(values) > 1:
         return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
     value = values.pop()
+    if value is not None and stated not in (None, value):
+        return Answer(None, f"{number_text(value)} is marked, and the text ends with the answer {number_text(stated)}")
     if value is not None:
         return Answer(number_text(value), "what is marked by \\boxed{} or #### decides")
     expression = _RESULT.split(marks[-1])[-1].strip()
@@ -122,7 +158,7 @@ def _of_marks(marks: list[str]) -> Answer:
 
 
 def _value_of_mark(mark: str) -> Fraction | None:
-    is_number = not IRRATIONAL.search(_RESULT.split(mark)[-1])
+    is_number = not IRRATIONAL.search(_RESULT.split(mark)[-1]) and not SEVERAL_VALUES.search(mark)
     return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
 
 

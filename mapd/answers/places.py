@@ -15,7 +15,7 @@ MAX_MARKS = 20  # marks, and statements of the answer: the last ones of a text
 MAX_STATEMENT = 1_000  # characters behind "the answer is"
 # A mark of GSM8K, not the heading of a numbered point: "#### 1. Find the cost", "#### 2) Add", "#### 3.1 The tip"
 _POINT = r"(?!\(?[0-9]{1,2}(?:[.):]|[ \t][-–—])[ \t]+[^\s\d]|[0-9]{1,2}\.[0-9]{1,2}\.?[ \t]+[A-Z])"
-_HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}([-+−$€£¥₹.0-9][^\n]{{0,200}})$", re.MULTILINE)
+_HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}((?:[-+−$€£¥₹.0-9]|\\[dt]?frac|\\sqrt)[^\n]{{0,200}})$", re.MULTILINE)
 _LAST_HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}([^\s#][^\n]{{0,200}})\s*\Z", re.MULTILINE)
 BOXED = re.compile(r"\\f?box(?:ed)?\s?\{")
 _BRACE = re.compile(r"[{}]")
@@ -25,18 +25,19 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _NOT_THE_ANSWER = re.compile(r"(?:not|n't|incorrect|wrong|correct|right|unclear|ambiguous)\b", re.IGNORECASE)
-SENTENCE = re.compile(r"(?:[^.!?\n]++|[.!?](?![\s)\]\"'*]|$)|\n(?=[ ]*+[=≈]))++")
+SENTENCE = re.compile(r"(?:[^.!?\n]++|[.!?](?![\s)\]\"'*]|$)|!(?=[ ]?=)|\n(?=[ ]*+[=≈]))++")
 ALPHANUMERIC = re.compile(r"[^\W_]")
 EXPLAINS = re.compile(
     r"[\s\W]*(?:here(?:'s| is| are)|(?:my |detailed )?(?:explanation|solution|reason(?:ing)?"
     r"|justification|rationale)|because|this is because|to (?:find|get) this"
-    r"|calculations?|working|work|proof|steps|let me explain|(?:the )?(?:reason|explanation) (?:is|for))\b",
+    r"|calculations?|working|work|proof|steps|check|verification|(?:let me|let's|to) (?:explain|check|verify)"
+    r"|(?:the )?(?:reason|explanation) (?:is|for))\b",
     re.IGNORECASE,
 )
 CONCLUDES = re.compile(
     r"[\s\W]*(?:and |now,? )?(?:so|therefore|thus|hence|finally|in (?:conclusion|total|all|summary|short)"
-    r"|overall|altogether"
-    r"|consequently|as a result|this (?:means|leaves|gives)|that (?:means|leaves|gives)|total|final)\b|∴",
+    r"|conclusion|overall|altogether|consequently"
+    r"|as a result|this (?:means|leaves|gives)|that (?:means|leaves|gives)|total|final)\b|∴",
     re.IGNORECASE,
 )
 REFUSES = re.compile(
@@ -102,6 +103,11 @@ _QUOTED = re.compile(
     r"(?:\"(?P<value>(?:[^\"\\\n]|\\.){0,1000})\"|(?P<bare>[\w.+-]{1,100}))",
     re.IGNORECASE,
 )
+_STATES = re.compile(
+    rf"{_QUALIFIED}(?:best[ ])?(?:answer|option|choice)[ ](?:is|would be|must be)[ ]?:?[ ]+"
+    rf"(?!{_NOT_THE_ANSWER.pattern})(?P<value>[^\n]+)",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(
     r"[\s*_`]*+(?:<[^<>\n]{0,60}>|\[(?:the |your |final )?(?:number|answer|letter|value|result|option)\]"
     r"|\.{2,}|…|_+)?[\s*_`.]*"
@@ -128,8 +134,9 @@ def find_answer_line(text: str) -> AnswerLine | None:
     fields = deque(_QUOTED.finditer(text), MAX_MARKS)
     places += [(m.start(), m.end(), m["value"] or m["bare"] or "", 'the last field "answer"') for m in fields]
     for start, end, value, name in sorted(places, reverse=True):
-        if nested := _ANSWER_LINE.match(value.strip()):  # "<answer>Answer: 18</answer>"
-            value = nested["value"]
+        for pattern in (_ANSWER_LINE, _STATES):  # "<answer>Answer: 18</answer>", "Answer: The answer is 18"
+            if nested := pattern.match(value.strip()):
+                value = nested["value"]
         if _PLACEHOLDER.fullmatch(value):
             if value.strip(_WRAPPING + ".") or (below := _line_below(text, end)) is None:
                 continue
@@ -156,7 +163,7 @@ def _lines(text: str) -> deque[re.Match[str]]:
 
 
 _MOST_WORDS = 12  # of a line below a heading "Answer:"; a longer one is prose
-_NEXT_LINE = re.compile(r"(?:[\s*_`$]|\\\[)*+(?P<value>[^\n]*)")
+_NEXT_LINE = re.compile(r"\s*+(?:[-*•>][ ])?(?:[\s*_`$]|\\\[)*+(?P<value>[^\n]*)")
 
 
 def _line_below(text: str, end: int) -> tuple[int, str] | None:

@@ -25,6 +25,7 @@ _SUBORDINATE = re.compile(
     r"|from the|as|and still|on the|over the|within|who|which|that)\b",
     re.IGNORECASE,
 )
+_CALCULATED_BEHIND = re.compile(r"[^=]*=(?:[-+*/^().,0-9 ]|x(?= ?[0-9(]))+")  # "18 = 9 * 2", "18 (= 9 * 2)"
 _SOLVES = re.compile(r" ?= ?[a-z](?![\w(])(?! ?[-+*/])")  # "4 = x"
 _OPERATOR_END = re.compile(r"[-+*/(]\s*$")
 _COORDINATED = re.compile(r"[^0-9]{0,80}\band (?:the )?$", re.IGNORECASE)
@@ -32,7 +33,7 @@ _ENDS_IN_TOTAL = re.compile(
     r", (?:for|making|giving|which is) a total of [^0-9]{0,10}[0-9][0-9.,]*+[^0-9]*+$", re.IGNORECASE
 )
 _CONDITION = re.compile(
-    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|although"
+    r"[\s\W]*(?:(?:so|therefore|thus|hence)\b\W+)?(?:even if|since|if|given|as|because|when|with|after|before|although"
     r"|while)\b[^,]{1,200},(?![0-9])",
     re.IGNORECASE,
 )
@@ -97,6 +98,8 @@ def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
         return None
     if "=" in sentence or "≈" in sentence:
         own = read_numbers(sentence)
+        if not own.results and _CALCULATED_BEHIND.fullmatch(sentence):
+            return _only_number(sentence.partition("=")[0])
         value = own.results[-1].value if own.results else None
         return None if own.is_lonely(value) else value
     aside = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)

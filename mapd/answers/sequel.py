@@ -20,22 +20,23 @@ _QUESTION = re.compile(
 _WEAK = re.compile(
     rf"{_HEAD}(?:(?:example|exercise|passage|context|task|input|sample|test[ ]case|puzzle|scenario|story|riddle"
     r"|frage|aufgabe|pregunta|problema|domanda|pergunta|вопрос|задача|问题|題目|题目|問題|문제|질문|câu hỏi)"
-    rf"{_NUMBER}[*_]{{0,3}}[ ]{{0,2}}[:：]"
+    rf"{_NUMBER}(?:[*_]{{0,3}}[ ]{{0,2}}[:：]|[*_ \t]{{0,5}}$)"
     r"|\(?[0-9]{1,3}[.)][ ]{1,9}+[^\n]{10,600}\?[*_ \t\r]{0,6}$"
-    r"|(?:now|next),?[ ](?:solve|answer|consider|try)\b[^\n]{0,100}(?:question|problem))",
+    r"|(?:now|next),?[ ](?:solve|answer|consider|try)\b[^\n]{0,100}(?:question|problem)"
+    r"|(?:(?:now|next),?[ ])?let['’]?s[ ](?:try|solve|do|look[ ]at)[ ](?:another|a[ ]new|the[ ]next|a[ ]similar)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 # A paragraph that asks something, unless the text asks itself ("Wait, is that right?").
 _ASKING = re.compile(
     r"\n[ \t\r]*+\n[ \t*_>\"“]{0,9}+(?=[^\W\d_])(?!(?:wait|hmm|but|so|is|was|are|am|does|do|did|can|could|let|should"
     r"|why|how about|hold|double|what if|what about|what is this|therefore|right|correct|check|need|any"
-    r"|would you|answer)\b)[^\n?]{25,1500}+\?[*_ \t\r]*(?=\n)",
+    r"|would you|answer)\b)(?:[^\n?]{8,400}\n(?=\S)){0,4}[^\n?]{10,1500}+\?[*_ \t\r]*(?=\n)",
     re.IGNORECASE,
 )
 _TURN = re.compile(
     r"<\|(?:im_end|im_start|eot_id|eom_id|end_of_text|endoftext|user|system|end|return|start_header_id|end_of_turn"
     r"|endofassistant|eos)\|>|</s>|<eos>|\[INST\]|\[/INST\]|<(?:start|end)_of_turn>|<｜(?:end▁of▁sentence|User)｜>"
-    r"|<\|(?:START|END)_OF_TURN_TOKEN\|>",
+    r"|<\|(?:START|END)_OF_TURN_TOKEN\|>|(?<=[0-9.!?)*}])(?:user|assistant)(?=\n\n|\Z)",  # whose tokens were dropped
     re.IGNORECASE,
 )
 _OWN_TURN = re.compile(

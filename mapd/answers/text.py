@@ -6,6 +6,7 @@ read_text("She is his mother's mother.\\nAnswer: the grandmother")  -> Answer("t
 import re
 
 from mapd.answers.markup import blank_markup_but_letters
+from mapd.answers.numbers import WORD_NUMBER
 from mapd.answers.places import (
     MAX_EXPRESSION,
     NOTHING,
@@ -64,15 +65,19 @@ def _of_line(line: AnswerLine) -> Answer:
 
 
 def words_of(text: str) -> str:
-    """Casefolded, without punctuation and articles: "The Grandmother." -> "grandmother"."""
-    words = [word for word in _WORD.findall(text.casefold().replace("’", "'")) if word not in _ARTICLES]
-    return " ".join(words)
+    """Casefolded, without punctuation and articles: "The Grandmother." -> "grandmother"; "U.S.A." -> "usa"."""
+    plain = _ACRONYM.sub(lambda letters: letters[0].replace(".", ""), text.casefold().replace("’", "'"))
+    words = _WORD.findall(plain)
+    return " ".join([word for word in words if word not in _ARTICLES] or words[-1:])
 
 
 def words_beside_number(text: str) -> str:
     """The words around a number: a text answer "Room 3" isn't "3", but "3." is."""
-    apart = _UNIT_BEHIND.sub(" ", text)  # "5cm" is "5 cm"
-    return " ".join(word for word in words_of(apart).split() if not any(c.isdigit() for c in word))
+    words = words_of(_UNIT_BEHIND.sub(" ", text)).split()  # "5cm" is "5 cm"
+    if any(map(str.isdigit, text)):
+        return " ".join(word for word in words if not any(map(str.isdigit, word)))
+    return WORD_NUMBER.sub(" ", " ".join(words)).strip()  # "two apples"
 
 
+_ACRONYM = re.compile(r"(?<![\w.])[a-z](?:\.[a-z])+(?![^\W_])\.?")
 _UNIT_BEHIND = re.compile(r"(?<=[0-9])(?=[A-Za-z])")

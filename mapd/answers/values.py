@@ -54,6 +54,7 @@ _SIGNS = (
     (re.compile(r"\\(?:emptyset|varnothing)(?![a-z])"), "∅"),
     (re.compile(r"[−–]"), "-"),
     (re.compile(r"\s+"), " "),
+    (re.compile(r"\A ?\([A-Za-z](?:, ?[A-Za-z])+\) ?= ?(?=\()"), ""),  # "(x, y) = (2, 3)"
 )
 _NAMED = re.compile(r"([A-Za-z])\s*(?:=|∈|\bin\b(?=\s*[\[({]))\s*(?=\S)")
 _ASSIGNMENT = re.compile(r"([A-Za-z])\s*=\s*([^=]+)")

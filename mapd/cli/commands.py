@@ -177,7 +177,7 @@ def doctor(as_json: AsJson = False) -> None:
 def run() -> int:
     """Run the command of this process; return its exit code. Every error is one line on standard error."""
     try:
-        outcome = app(standalone_mode=False)
+        outcome = app(standalone_mode=False, prog_name="mapd")
         sys.stdout.flush()
         if outcome == interrupts.CODE and interrupts.was_heard():  # which typer makes of a KeyboardInterrupt
             return _complain(interrupts.HALF, interrupts.CODE)

@@ -33,6 +33,7 @@ from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, read_names, read_pairs
 
 teaching = typer.Typer(no_args_is_help=True, help="The models that teach: add, list, test, change, disable them.")
@@ -139,9 +140,11 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
     """Ask about each key that is another server's."""
     if kind not in KEY_VARIABLES:
         return
+    with usage():
+        server = approvals.server(kind, base_url)
     for variable in variables:
         with reading() as session:
-            doubt = approvals.doubt(session, variable, approvals.server(kind, base_url))
+            doubt = approvals.doubt(session, variable, server)
         if doubt is not None:
             agree(f"{doubt}: the key would be sent there", yes)
 
@@ -153,7 +156,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
         "key_is_set": teachers.key_is_set(row),
         "sampling": row.sampling,
         "limits": row.limits,
-        "price": teachers.price_in_words(row),
+        "price": price_in_words(row),
         "headers": row.headers,
         "notes": teachers.notes(row),
         "disabled": row.disabled,
@@ -276,7 +279,7 @@ def collect(
     if done["cut_off_not_sent"] and not as_json:
         not_sent = committee.not_sent_in_words(done["cut_off_not_sent"])
         line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
-    if stopped and not as_json:
+    if done["not_made"] and stopped and not as_json:  # of a teacher that was stopped, the reasons say it
         line(stopped)
     if done["failed"]:
         raise typer.Exit(1)

@@ -9,7 +9,8 @@ import typer
 from mapd import exam as stage
 from mapd import students, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, line, one_of, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, PersonName, line, one_of, person_of, reading, show, usage, writing
+from mapd.prompts import MOST_SHOTS
 from mapd.store import queries
 
 learning = typer.Typer(no_args_is_help=True, help="The models that are taught: add one, list them.")
@@ -21,13 +22,17 @@ def add_student(
     name: Annotated[str, typer.Argument(help="As it is shown beside its answers.")],
     path: Annotated[Path | None, typer.Option(help="A folder that transformers can load.")] = None,
     hub: Annotated[str | None, typer.Option(metavar="ORG/NAME", help="A model on the hub.")] = None,
-    shots: Annotated[int, typer.Option(help="Worked examples that a model without a chat template is shown.")] = 0,
+    shots: Annotated[
+        int, typer.Option(min=0, max=MOST_SHOTS, help="Worked examples, for a base model without a chat template.")
+    ] = 0,
     by: PersonName = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a student; without --path or --hub the packaged SmolLM2. The same one again changes nothing."""
+    with usage():
+        students.check_source(path, hub)
     base = students.examine_base(path=path, hub=hub)
-    with writing() as session:
+    with writing() as session, usage():
         row = students.add(session, name, base=base, shots=shots, by=person_of(by))
         result = {"student": row.uid, "name": row.name, "base": students.source_of(row)}
         result |= {"prompt": asked} if (asked := students.prompting(row)) else {}

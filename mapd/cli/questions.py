@@ -23,7 +23,7 @@ from mapd.cli.shared import (
     write_bad,
     writing,
 )
-from mapd.errors import BadUsage
+from mapd.errors import BadInput, BadUsage
 from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
 from mapd.questions.mapping import FieldMapping
 from mapd.questions.options import Key
@@ -73,6 +73,8 @@ def add_questions(
     contents = _tables(paths or [], {"train": train, "dev": dev, "test": test}, hub)
     if any((train, dev, test)) and (split, shares) != (None, None):
         raise BadUsage("--train, --dev and --test give each file its split; leave out --split and --shares")
+    if (split, shares) == (None, None):
+        contents = sources.split_by_names(contents)
     instructions = imports.Instructions(
         format=None if format_ is None else one_of("--format", format_, formats.FORMATS),
         mapping=_mapping(map_ or []),
@@ -104,7 +106,10 @@ def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: 
     contents = [table for path in paths for table in sources.read_path(path, formats.headings)]
     for split, of_split in by_split.items():
         for path in of_split or ():
-            contents += (replace(table, split=split) for table in sources.read_path(path, formats.headings))
+            of_path = sources.read_path(path, formats.headings)
+            if len(splits := sorted({table.split for table in of_path if table.split})) > 1:
+                raise BadInput(f"--{split} {path} holds the splits {', '.join(splits)}; give it without --{split}")
+            contents += (replace(table, split=split) for table in of_path)
     if hub is not None:
         contents += sources.read_hub(hub)
     if not contents:

@@ -12,7 +12,7 @@
 from mapd.committee.again import Again, again
 from mapd.committee.budget import agreed
 from mapd.committee.collecting import AWAIT_S, calls, collect
-from mapd.committee.estimate import Estimate, Reckoned, not_sent_in_words
+from mapd.committee.estimate import Estimate, Reckoned, count_calls, not_sent_in_words
 from mapd.committee.estimate import of as estimate
 from mapd.committee.faults import Reason, stops
 from mapd.committee.streams import Collected, CommitteeProgress
@@ -29,6 +29,7 @@ __all__ = [
     "agreed",
     "calls",
     "collect",
+    "count_calls",
     "estimate",
     "not_sent_in_words",
     "stops",

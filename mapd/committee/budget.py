@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mapd.errors import BadInput, MapdError
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.store import tables as t
-from mapd.teachers import Price, cost_usd, price
+from mapd.teacher_prices import Price, cost_usd, price
 
 
 @dataclass

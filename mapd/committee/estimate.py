@@ -25,7 +25,8 @@ from mapd.committee.plan import Plan
 from mapd.models.prices import dollars
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.teachers import Price, cost_usd, may_answer_otherwise, price, price_in_words, sampling_of
+from mapd.teacher_prices import Price, cost_usd, price, price_in_words
+from mapd.teachers import may_answer_otherwise, sampling_of
 
 KINDS = ("rationale", "feedback", "review")
 SAMPLE = 40  # mistakes whose prompts are measured
@@ -95,13 +96,20 @@ class Estimate:
     def in_words(self) -> str:
         """All of it in one line."""
         kinds = sum((Counter(x.calls) for x in self.teachers), Counter[str]())
-        listed = ", ".join(f"{kinds[kind]:,} {kind}{'' if kind == 'feedback' else 's'}" for kind in KINDS)
+        listed = ", ".join(
+            f"{kinds[kind]:,} {kind}{'' if kind == 'feedback' or kinds[kind] == 1 else 's'}" for kind in KINDS
+        )
         free = " and ".join(sorted({x.price_in_words for x in self.teachers}))
         cost = free if self.is_free else f"about {dollars(self.usd)}, at most {dollars(self.usd_at_most)}"
         beside = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
         so_far = f"; {dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
         left_out = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
-        return f"{self.calls:,} calls missing ({listed}): {cost}{beside}{so_far}{left_out}"
+        return f"{count_calls(self.calls)} missing ({listed}): {cost}{beside}{so_far}{left_out}"
+
+
+def count_calls(count: int) -> str:
+    """Return so many calls in words."""
+    return f"{count:,} call" if count == 1 else f"{count:,} calls"
 
 
 def not_sent_in_words(count: int) -> str:

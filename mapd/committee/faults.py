@@ -10,7 +10,7 @@ exam's committee is asked again.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
 
@@ -25,9 +25,11 @@ CURES: Mapping[Fault | Finish, str] = {
     Fault.MODEL: "check its model's name and its base URL; `mapd teachers add` takes others, under another name",
     Fault.CREDIT: "pay for more at its provider; the same again goes on",
     Fault.QUOTA: "wait until its quota begins anew, or have it raised; the same again goes on",
-    Fault.PARAMETER: "set what the server asks for: `mapd teachers add … --set`, under another name",
+    Fault.PARAMETER: "set what the server asks for: `mapd teachers set {teacher} --set max_tokens=…`; "
+    "another setting is another teacher's, `mapd teachers add … --set`",
     Fault.CONNECTION: "see that its server is there, at that base URL; the same again goes on",
-    Fault.DOWN: "see that its server works; the same again goes on",
+    Fault.DOWN: "see the server's words, that it works, and that its base URL is an API's (…/v1); "
+    "the same again goes on",
     Fault.BUSY: "the same again asks these; fewer at once: `mapd teachers set {teacher} --limit concurrency=…`",
     Fault.TIMEOUT: "`mapd teachers set {teacher} --limit timeout_s=…`; the same again asks these",
     Fault.UNREADABLE: "see that its base URL is that of an API (…/v1); the same again asks these",
@@ -35,7 +37,8 @@ CURES: Mapping[Fault | Finish, str] = {
     Finish.CUT_OFF: MORE_TOKENS,
     Finish.EMPTY: MORE_TOKENS,
     Finish.REFUSED: "the same again asks these once more; another teacher may answer",
-    Finish.UNKNOWN: "the same again asks these",
+    Finish.UNKNOWN: "its server doesn't say that the text is whole, so it isn't used: see its settings; "
+    "the same again asks these",
     Finish.FAILED: "the same again asks these",
 }
 _NUMBERS = re.compile(r"(?<!HTTP )(?<!error )(?<!\d)\d+(?:[.,]\d+)*")
@@ -57,26 +60,22 @@ class Reason:
 class Tally:
     """Counts calls that gave no text. Reasons that differ in their numbers alone are the same."""
 
-    counts: dict[tuple[str, str, Fault | Finish], int] = field(default_factory=dict)
-    words: dict[tuple[str, str, Fault | Finish], str] = field(default_factory=dict)  # of the first of each
+    reasons_by_words: dict[tuple[str, str], Reason] = field(default_factory=dict)  # words without their numbers
 
     def note(self, teacher: str, completion: Completion) -> None:
         """Count one."""
         finish = Finish.EMPTY if completion.finish is Finish.OK else completion.finish  # its text is blank
         words = _TRIES.sub("", completion.error or finish.replace("_", " "))
-        key = teacher, _NUMBERS.sub("#", words), completion.fault or finish
-        self.counts[key] = self.counts.get(key, 0) + 1
-        self.words.setdefault(key, words)
+        kind, key = completion.fault or finish, (teacher, _NUMBERS.sub("#", words))
+        known = self.reasons_by_words.get(key, Reason(teacher, words, 0, cure(kind, teacher)))
+        if isinstance(kind, Fault) and kind.lasting:
+            known = replace(known, cure=cure(kind, teacher), stopped=True)
+        self.reasons_by_words[key] = replace(known, calls=known.calls + 1)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Those that stopped a teacher first, then the most frequent ones."""
-        rows = [
-            Reason(teacher, self.words[key], calls, cure(kind, teacher), isinstance(kind, Fault) and kind.lasting)
-            for key, calls in self.counts.items()
-            for teacher, _, kind in [key]
-        ]
-        return tuple(sorted(rows, key=lambda row: (not row.stopped, -row.calls)))
+        return tuple(sorted(self.reasons_by_words.values(), key=lambda row: (not row.stopped, -row.calls)))
 
 
 def cure(kind: Fault | Finish, teacher: str) -> str:

@@ -29,7 +29,8 @@ from mapd.models.base import Completion, Finish, split_thought
 from mapd.scores import parse_score
 from mapd.store import claims
 from mapd.store import tables as t
-from mapd.teachers import cost_usd, may_answer_otherwise
+from mapd.teacher_prices import cost_usd
+from mapd.teachers import may_answer_otherwise
 
 FOREIGN = "of an archive"  # a try that came with one: it has its place, and answers nothing here
 UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score

@@ -20,6 +20,7 @@ class Step(StrEnum):
     """What the next step is about, in the order in which it is looked for."""
 
     NO_MISTAKES = "no_mistakes"
+    ALL_CUT_OFF = "all_cut_off"
     NO_RATIONALES = "no_rationales"
     CONFLICTS = "conflicts"
     WRONG_ANSWERS = "wrong_answers"
@@ -71,6 +72,10 @@ def _to_look_at(curated: Curated) -> NextStep | None:
     rationales = list(curated.rationales)
     if not rationales:
         finding = f"{_count(len(curated.mistakes), 'mistake')} and no rationale yet"
+        if all(mistake.attempt.is_cut_off for mistake in curated.mistakes):  # which teachers aren't asked about
+            finding = f"{_count(len(curated.mistakes), 'mistake')}, each in an answer that was cut off"
+            act = "Ask again with more tokens"
+            return NextStep(Step.ALL_CUT_OFF, len(curated.mistakes), finding, act, "exam")
         return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Ask teachers", "committee")
     if differ := conflicts(curated):
         finding = f"People differ on {_count(differ, 'decision')}"

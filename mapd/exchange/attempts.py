@@ -35,13 +35,14 @@ from mapd.questions.imports import BadRow, refuse_rows, unreadable_rows
 from mapd.questions.options import show_answer
 from mapd.questions.rows import LONGEST_NAME, QuestionRow, asked
 from mapd.questions.tables import Record, Table
-from mapd.questions.values import as_text, is_blank, short, without_zeros
+from mapd.questions.values import as_text, as_whole_number, is_blank, short, without_zeros
 from mapd.store import queries
 from mapd.store import tables as t
 
 IDS = ("question_id", "id", "question_uid")  # under which a plain row names its question
 NO_TEXTS = "no texts but the likelihoods of options; take the samples of a task that generates (generate_until)"
 BLOCK = 500
+MOST_SAMPLES = 10_000  # of one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,11 @@ def preview(parsed: Parsed, first: int) -> list[Graded]:
 
 def _replies(table: Table) -> list[_Reply]:
     """What each row of a file says. A harness writes one for each of its filters: the same texts count once."""
-    if table.is_text or not table.records:
-        raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}')
+    names = dict.fromkeys(name for record in table.records for name in record.fields)
+    if table.is_text or not names.keys() & {"response", "doc", "resps"}:
+        is_named = bool(names) and not table.is_text
+        fields = f", not {{{', '.join(short(name, 30) for name in [*names][:8])}}}" if is_named else ""
+        raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}{fields}')
     asked_by = _docs(table)
     replies = []
     first_filters: dict[tuple[Any, ...], str] = {}
@@ -239,11 +243,10 @@ def _plain_reply(table: Table, record: Record) -> _Reply:
         reply.faults.append(("response", "missing" if fields.get("response") is None else "no text"))
     else:
         reply.texts = [text]
-    sample = fields.get("sample")
-    if sample is not None and (isinstance(sample, bool) or not isinstance(sample, int) or not 0 <= sample < 10_000):
-        reply.faults.append(("sample", f"{short(sample)} is no number of a sample, from 0"))
-    elif sample is not None:
-        reply.sample = sample
+    if not is_blank(sample := fields.get("sample")):
+        reply.sample = as_whole_number(sample)
+        if reply.sample is None or not 0 <= reply.sample < MOST_SAMPLES:
+            reply.faults.append(("sample", f"{short(sample)} is no number of a sample, from 0"))
     finish, reply.thought = fields.get("finish"), as_text(fields.get("thought"))
     if finish is not None and finish not in [end.value for end in Finish if end is not Finish.FAILED]:
         reply.faults.append(("finish", f"{short(finish)} is no way to end: it is ok, cut_off, empty or refused"))

@@ -28,9 +28,9 @@ _NOT_TAKEN = phrases(
     r"(?:unknown|unrecogni[sz]ed|unexpected|additional|invalid) (?:request )?"
     r"(?:name|field|param|argument|keyword|propert|key\b)",
     r"cannot find field|no such field",
-    r"only the default|only (?:be )?(?:set to|accepts|takes)",
+    r"only the default|only (?:be )?(?:set to|accepts|takes)|only \S{1,20} is (?:allowed|supported)",
     r"deprecated|no longer (?:supported|available)",
-    r"(?:cannot|can't) both|(?:cannot|may not) be (?:set|used|specified)",
+    r"(?:cannot|can't) both|(?:cannot|may not|must not) be (?:set|used|specified)|must be unset",
     r"not a valid (?:param|field|argument)",
 )
 _OUT_OF_BOUNDS = phrases(
@@ -46,7 +46,12 @@ _SYSTEM = phrases(
     r"role[^.]{0,40}['\"`]?\bsystem\b",
     r"['\"`]system['\"`]",
 )
-_ROLES = phrases(r"roles must alternate|only (?:supports? )?['\"`]?user['\"`]? and ['\"`]?assistant")
+_ROLES = phrases(
+    r"roles must alternate|only (?:supports? )?['\"`]?user['\"`]? and ['\"`]?assistant",
+    r"['\"`]system\W+ is not (?:one of|a valid|an? )|unexpected role\W+system",
+    r"\brole\b.{0,60}(?:permitted|should be|must be)[^.]{0,20}\buser\b",
+)
+_SUGGESTION = phrases(r"did you mean|(?<=[.;,]) (?:please )?use\b")  # what stands behind it is another field
 _LENGTH = phrases(r"context[ _](?:length|window)|too long|too many tokens|maximum (?:prompt|input)|reduce the length")
 _SETTING = phrases(r"\bparameters?\b|\bargument|\bfields?\b|\bproperty\b")
 
@@ -87,7 +92,7 @@ def refused_fields(refusal: Refusal, body: Mapping[str, Any]) -> list[str]:
     if exact:
         return exact
     fields = [name for name in body if name not in ("model", "messages")]
-    return _named(refusal.words, fields)
+    return _named(_SUGGESTION.split(refusal.words)[0], fields)
 
 
 def is_of_setting(refusal: Refusal, body: Mapping[str, Any]) -> bool:

@@ -19,10 +19,23 @@ from mapd.models.base import HOMES, Fault, Finish, Request
 from mapd.models.replies import Reply, explain_silence, read_count, read_parts, read_thought
 from mapd.models.served import ServedModel
 
-WHOLE = ("stop", "eos", "end_turn", "stop_sequence", "complete")  # reasons to end behind which a text is whole
-CUT_OFF = ("length", "max_tokens", "model_length", "max_output_tokens")
-FILTERED = ("content_filter", "safety", "recitation", "refusal", "blocklist", "prohibited_content", "spii", "guardrail")
-THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details")
+WHOLE = (
+    "stop",
+    "eos",
+    "eos_token",
+    "end_turn",
+    "stop_sequence",
+    "complete",
+)  # reasons to end behind which a text is whole
+CUT_OFF = ("length", "max_tokens", "model_length", "max_length", "max_output_tokens", "model_context_window_exceeded")
+FILTERED = (
+    *("content_filter", "safety", "recitation", "refusal", "blocklist", "prohibited_content", "spii", "guardrail"),
+    "sensitive",
+)
+THOUGHT_FIELDS = (
+    *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought", "thoughts"),
+    "reasoning_details",
+)
 
 
 class OpenAIModel(ServedModel):
@@ -91,7 +104,8 @@ class OpenAIModel(ServedModel):
 
 def _finish(reason: Any, text: str, *, is_refusal: bool, called: bool) -> tuple[Finish, str | None]:
     """Return how a reply ended, by its server's reason, and what there is to say of it."""
-    word = str(reason or "").lower()
+    word = str(reason or "").lower().removeprefix("finishreason.")
+    end = f"it ended for {word!r}" if word else "the server gave no reason for its end"
     if word.startswith(FILTERED):
         return Finish.REFUSED, "the provider's content filter stopped it"
     if is_refusal:
@@ -99,10 +113,11 @@ def _finish(reason: Any, text: str, *, is_refusal: bool, called: bool) -> tuple[
     if word in CUT_OFF:
         return Finish.CUT_OFF, None
     if not text.strip():
-        return Finish.EMPTY, "it called a tool instead of writing a text" if called else None
+        is_told = word and word not in WHOLE
+        return Finish.EMPTY, "it called a tool instead of writing a text" if called else end if is_told else None
     if word in WHOLE:
         return Finish.OK, None
-    return Finish.UNKNOWN, f"it ended for {word!r}" if word else "the server gave no reason for its end"
+    return Finish.UNKNOWN, end
 
 
 def _tokens(usage: Any) -> tuple[int | None, int | None]:

@@ -23,6 +23,8 @@ AGAIN = (408, 409, 425, 429)  # and 5xx
 LONGEST_PAGE = 120  # characters of what isn't JSON
 WORDS = ("message", "msg", "detail", "error_message", "error_msg", "status_msg", "title", "description", "errors")
 INNER = ("error", "base_resp")  # where an error's object stands
+ECHOES = ("input", "flagged_input", "messages", "prompt")  # what an error sends back of a request says nothing of it
+QUOTA_WAIT_S = 3600.0  # a server that asks for more has a quota
 EMPTY_PHRASES = ("provider returned error", "upstream error", "error", "bad request")  # they say nothing themselves
 STATUSES = {  # of errors that have a name for a number
     "rate_limit_exceeded": 429,
@@ -59,33 +61,43 @@ def phrases(*patterns: str) -> re.Pattern[str]:
 _CREDIT = phrases(
     r"insufficient[ _-]?(?:quota|credit|balance|fund)",
     r"credit balance is too low",
-    r"(?:out of|more) credit",
+    r"(?:out of|more|any) credit",
     r"no credits? (?:left|remain)",
+    r"credit limit",
     r"not enough (?:credit|balance|fund)",
     r"payment required",
     r"balance (?:is )?(?:too low|insufficient|exhausted)",
     r"billing[ _](?:hard[ _]limit|not[ _]active)",
     r"spend(?:ing)? limit",
-    r"exhausted .{0,30}credit",
-    "arrear",
+    r"exhausted .{0,30}credit|free tier .{0,40}exhausted",
+    r"budget has been exceeded|exceeded_current_quota_error",
+    r"account\b.{0,60} suspended|overdue balance|arrear",
+    "余额不足|欠费",
 )
 _DAY = phrases(
-    r"per[ _-]?(?:day|week|month)", r"\b(?:daily|weekly|monthly)\b", r"\b(?:rpd|tpd)\b"
-)  # OpenAI's RPD: requests per day
+    r"per[ _-]?(?:day|week|month)",
+    r"\b(?:daily|weekly|monthly)\b",
+    r"\b(?:rpd|tpd)\b",  # OpenAI's RPD: requests per day
+    "regain access",
+)
 _KEY = phrases(
     r"(?:invalid|incorrect|missing|expired|no|wrong)[ _]?(?:x-)?api[ _-]?key",
     r"api[ _-]?key[ _](?:is )?(?:not valid|invalid|expired|missing)",
-    r"authentication[ _](?:fail|error)",
+    r"authentication[ _](?:fail|error)|login fail",
     "unauthori[sz]ed",
+    r"organization has been disabled",
 )
 _MODEL = phrases(
     r"model[ _](?:not[ _](?:found|exist|supported)|does[ _]not[ _]exist)",
     r"model\b.{0,120}?(?:does(?: not|n't) exist|not found|is not available|is not supported(?! with))",
     r"(?:unknown|invalid|no such)[ _]model|not a valid model",
     r"no endpoints found|deployment.{0,60}does not exist",
+    r"model\b.{0,120}? (?:decommissioned|retired|sunset)|non-serverless model|choose (?:a )?different model",
+    r"access to (?:the )?model|LLM provider not provided|模型不存在",
 )
+_MODEL_CODE = phrases(r"model_not_\w+|model_decommissioned|unknown_model|invalid_model")
 _CONTENT = phrases(
-    r"content[ _](?:filter|policy|management policy)",
+    r"content[ _](?:filter|policy|management policy)|inappropriate content|敏感内容",
     "flagged",
     "moderation",
     "safety (?:system|settings)",
@@ -95,10 +107,11 @@ _CONTENT = phrases(
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error that a server answered with: its status, its words, and all that came."""
+    """An error that a server answered with: its status, its words, and its body, without echoes of the request."""
 
     status: int  # 0 where an error within HTTP 200 has none
     words: str
+    code: str  # its kinds in short: "model_not_found invalid_request_error"
     param: str | None  # the field that it names as the wrong one
     body: str
     wait_s: float | None
@@ -109,14 +122,16 @@ class Refusal:
         """What kind of failure it is."""
         if self.status == 402 or _CREDIT.search(self.body):
             return Fault.CREDIT
-        if self.status in (403, 429) and _DAY.search(self.body):
+        if self.status in (400, 403, 429) and _DAY.search(self.body):
+            return Fault.QUOTA
+        if self.status == 429 and (self.wait_s or 0) > QUOTA_WAIT_S:
             return Fault.QUOTA
         if self.status in AGAIN or self.status >= 500:
             return Fault.BUSY
         if self.status in (0, 400, 422):
             return self._fault_by_words
         if self.status in (401, 403, 407):
-            return Fault.KEY
+            return Fault.MODEL if self.status == 403 and self._is_of_model else Fault.KEY
         if 300 <= self.status < 400 or self.status in (404, 405, 410):
             return Fault.MODEL
         return Fault.OTHER
@@ -125,9 +140,13 @@ class Refusal:
     def _fault_by_words(self) -> Fault:
         if _KEY.search(self.body):
             return Fault.KEY
-        if _MODEL.search(self.words):
+        if self._is_of_model:
             return Fault.MODEL
         return Fault.OTHER if self.status else Fault.BUSY  # an error without a number may pass
+
+    @property
+    def _is_of_model(self) -> bool:
+        return bool(_MODEL.search(self.words) or _MODEL_CODE.search(self.code))
 
     @property
     def is_filtered(self) -> bool:
@@ -147,7 +166,8 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str
     content = load(body)
     words = "; ".join(dict.fromkeys(_words(content))) if content is not None else _page(body)
     words = words or ("" if content is None else body) or reason
-    return Refusal(status, words, _param(content), body, asked_wait(headers, body))
+    own = body if content is None else json.dumps(_without_echoes(content), ensure_ascii=False)
+    return Refusal(status, words, _code(content), _param(content), own, asked_wait(headers, own))
 
 
 def read_error(content: Any, headers: Mapping[str, str]) -> Refusal | None:
@@ -159,8 +179,8 @@ def read_error(content: Any, headers: Mapping[str, str]) -> Refusal | None:
     if error is None:
         return None
     words = "; ".join(dict.fromkeys(_words({"error": error}))) or json.dumps(error)
-    only = json.dumps(error, ensure_ascii=False)  # what else the reply holds are a model's words
-    return Refusal(_status(error), words, _param(error), only, asked_wait(headers, only), in_reply=True)
+    own = json.dumps(_without_echoes(error), ensure_ascii=False)  # what else the reply holds are a model's words
+    return Refusal(_status(error), words, _code(error), _param(error), own, asked_wait(headers, own), in_reply=True)
 
 
 def _error_in(content: Any) -> Any:
@@ -181,19 +201,35 @@ def _error_in(content: Any) -> Any:
 
 def _status(error: Any) -> int:
     """Return the status that an error's code, or its name, stands for."""
-    places = [error, *(error[name] for name in INNER if isinstance(error, Mapping) and name in error)]
-    values = [
-        place.get(name)
-        for place in places
-        if isinstance(place, Mapping)
-        for name in ("code", "status", "status_code", "type")
-    ]
-    for value in values:
+    for value in (values := _codes(error)):
         number = int(value) if isinstance(value, str) and value.isdigit() else value
         if isinstance(number, int) and not isinstance(number, bool) and 300 <= number <= 599:
             return number
     named = (STATUSES.get(value.lower()) for value in values if isinstance(value, str))
     return next((status for status in named if status is not None), 0)
+
+
+def _codes(error: Any) -> list[Any]:
+    """Return what an error has for a code, a status, or a type; its own before those of the object around it."""
+    first = error[0] if isinstance(error, list) and error else error
+    places = [first, *(first[name] for name in INNER if isinstance(first, Mapping) and name in first)]
+    names = ("code", "status", "status_code", "type")
+    return [place.get(name) for place in places if isinstance(place, Mapping) for name in names]
+
+
+def _code(error: Any) -> str:
+    return " ".join(value for value in _codes(error) if isinstance(value, str))
+
+
+def _without_echoes(content: Any, depth: int = 0) -> Any:
+    """Return an error without what it sends back of the request."""
+    if depth > 20:
+        return None
+    if isinstance(content, list):
+        return [_without_echoes(part, depth + 1) for part in content]
+    if isinstance(content, Mapping):
+        return {key: _without_echoes(part, depth + 1) for key, part in content.items() if key not in ECHOES}
+    return content
 
 
 def _words(content: Any, depth: int = 0) -> Iterator[str]:

@@ -15,6 +15,7 @@ would anywhere.
 
 import json
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -145,6 +146,7 @@ def _render_on() -> None:
     chat_template_utils.datetime = _OneDay  # type: ignore[attr-defined]  # what a template's strftime_now asks
     for line in sys.stdin.buffer:
         question = json.loads(line)
+        random.seed(0)  # a template may draw: a prompt is the same each time
         signal.setitimer(signal.ITIMER_PROF, RENDER_S)
         try:
             rendered: Any = chat_template_utils.render_jinja_template(**question)

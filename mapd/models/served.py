@@ -32,7 +32,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from mapd.models import forms
 from mapd.models.base import Completion, Fault, Finish, Limits, Request, split_thought
-from mapd.models.refusals import Refusal, read_error, read_refusal
+from mapd.models.refusals import QUOTA_WAIT_S, Refusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
 TRIES = 5
@@ -40,7 +40,7 @@ BACKOFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
 LONGEST_WAIT_S = 60.0  # whatever a server asks for
 CONNECT_S = 10.0
 IN_A_ROW = 10  # calls that fail one behind the other: then the server is taken for down
-REFUSED_ALIKE = 3  # calls in a row that it refuses with the same status, before it took one
+REFUSED_AT_FIRST = 3  # calls that it refuses, or answers with what is no reply, before it took one
 LONGEST_ERROR = 300
 SHORTEST_SECRET = 8  # characters: a shorter header's value may be a word of a reply
 SENT = frozenset(  # the headers that a server gets which isn't the provider's own
@@ -225,9 +225,9 @@ class ServedModel(ABC):
         if error.refusal is not None and error.refusal.is_filtered:
             return Reply("", Finish.REFUSED, error=reason)
         self._in_a_row += 1
-        self._refused += error.fault is Fault.OTHER and not self._took_one
+        self._refused += error.fault in (Fault.OTHER, Fault.UNREADABLE) and not self._took_one
         call.latency_s, fault = None, error.fault
-        if not fault.lasting and (self._in_a_row >= IN_A_ROW or self._refused >= REFUSED_ALIKE):
+        if not fault.lasting and (self._in_a_row >= IN_A_ROW or self._refused >= REFUSED_AT_FIRST):
             fault, reason = Fault.DOWN, f"{self._in_a_row} calls in a row failed, the last: {error}"
         self._ended = self._ended or fault.lasting
         return Reply("", Finish.FAILED, error=reason, fault=fault)
@@ -318,7 +318,8 @@ class ServedModel(ABC):
         """Return a refusal as a try's fault. Where the server asks to wait, all calls do."""
         words, wait_s = refusal.in_words, refusal.wait_s
         if refusal.fault is Fault.QUOTA:
-            words += " (a quota of a day or longer: not tried again)"
+            wait = f"it asks to wait {wait_s:,.0f} s" if (wait_s or 0) > QUOTA_WAIT_S else "a quota of a day or longer"
+            words += f" ({wait}: not tried again)"
         elif refusal.fault is Fault.BUSY and wait_s is not None:
             if wait_s > LONGEST_WAIT_S:
                 words += f" (it asks to wait {wait_s:,.0f} s; {LONGEST_WAIT_S:.0f} s is the longest wait)"

@@ -9,13 +9,13 @@ Nothing of it is stored: exam, training and exam again find the same form, becau
 is kept), and no template learns what day it is. A model without a template, a base model, has the plain one below.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from jinja2 import TemplateError
 
+from mapd import thoughts
 from mapd.errors import BadInput
 from mapd.models.base import Message
 
@@ -33,7 +33,6 @@ SAMPLE = (
     Message("assistant", "It is 4."),
     Message("user", "Are you sure?"),
 )
-_OPENED = re.compile(r"(<(?:think|thinking|thought|reasoning)>|\[THINK\])\s*\Z")
 
 
 class Render(Protocol):
@@ -58,7 +57,7 @@ class Form:
     @property
     def closing(self) -> str:
         """What closes the open thought without a word in it."""
-        return f"\n{self.thought[0]}/{self.thought[1:]}\n\n" if self.thought else ""
+        return f"\n{thoughts.closing(self.thought)}\n\n" if self.thought else ""
 
     def arrange(self, turns: Sequence[Message]) -> list[dict[str, Any]]:
         """Return the turns as the template takes them."""
@@ -104,8 +103,7 @@ def find_form(render: Render) -> Form:
         except (BadInput, TemplateError) as error:  # the sandbox's, and the library's own
             faults.append(str(error))
             continue
-        opened = _OPENED.search(prompt.rpartition(SAMPLE[1].content)[2])
-        return replace(form, end=_end(form, render), thought=opened[1] if opened else "")
+        return replace(form, end=_end(form, render), thought=thoughts.opening(prompt.rpartition(SAMPLE[1].content)[2]))
     raise BadInput(faults[0])
 
 

@@ -4,13 +4,14 @@
     asked_wait({"x-ratelimit-reset-requests": "1m30s"}, "")             -> 90.0
     asked_wait({"anthropic-ratelimit-tokens-reset": "2026-11-29T09:00:30Z"}, "")   -> the seconds until then
     asked_wait({}, '{"error": {"message": "… Please retry in 38.6s."}}')           -> 38.6
+    asked_wait({}, '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795942842"}}}}')  -> until then
 
 What a server says of this very request goes before what it says of its limits.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -21,23 +22,34 @@ _PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({_NAME})(?![a-z])", re.IGNORECASE)
 _PARTS = rf"\d+(?:\.\d+)?\s*{_NAME}(?![a-z])"
 _DURATION = re.compile(rf"(?:{_PARTS}\s*)+", re.IGNORECASE)
 _IN_WORDS = re.compile(
-    rf"(?:retry|try again|retry again|available|wait)(?:\s+(?:in|after|for))?\s+((?:{_PARTS}\s*)+)", re.IGNORECASE
+    r"(?:retry|try again|retry again|available|wait|resets?)(?: your request)?(?: (?:in|after|for|about|at least))*\s+"
+    rf"((?:{_PARTS}\s*)+)",
+    re.IGNORECASE,
 )
-_RETRY_DELAY = re.compile(r"""["']?retry_?delay["']?\s*:\s*["'](\d+(?:\.\d+)?)s["']""", re.IGNORECASE)
-_RETRY_AFTER = re.compile(
-    r"""["']retry[_-]?after(?:_seconds)?["']\s*:\s*["']?(\d+(?:\.\d+)?)["']?\s*[,}]""", re.IGNORECASE
+_FIELD = re.compile(  # of JSON, which may stand within a text of JSON
+    r"""retry[_-]?(?:delay|after)[_-]?(ms|seconds)?\\*["']\s*:\s*\\*["']?(\d+(?:\.\d+)?)(ms|s)?\\*["']?\s*[,}]""",
+    re.IGNORECASE,
 )
+_HEADER = re.compile(r"""["']x-ratelimit-reset[\w-]*["']\s*:\s*["']?([^"',}]+)""", re.IGNORECASE)  # that a gateway got
+_DRAFT = re.compile(r"\b(?:reset|t)=(\d+)")  # of the header RateLimit: "default";r=0;t=30
 EPOCH_S, EPOCH_MS = 1e9, 1e12  # a number from there on is a moment, not a duration
 
 
 def asked_wait(headers: Mapping[str, str], body: str, now: datetime | None = None) -> float | None:
     """Return the seconds that a reply asks to wait; None where it doesn't, or where that can't be read."""
     at = now or datetime.now(UTC)
-    own = (_number(headers.get("retry-after-ms", ""), 0.001), read_wait(headers.get("retry-after", ""), at))
-    for wait in (*own, _wait_in(body), _reset(headers, at)):
+    for wait in (*_own_waits(headers, at), _wait_in(body, at), _reset(headers, at)):
         if wait is not None:
             return max(wait, 0.0)
     return None
+
+
+def _own_waits(headers: Mapping[str, str], now: datetime) -> Iterator[float | None]:
+    """Yield what the headers say of this very request."""
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        yield _number(headers.get(name, ""), 0.001)
+    for name in ("retry-after", "x-retry-after"):
+        yield read_wait(headers.get(name, ""), now)
 
 
 def read_wait(value: str, now: datetime) -> float | None:
@@ -82,12 +94,15 @@ def _until(value: str, now: datetime) -> float | None:
     return None
 
 
-def _wait_in(body: str) -> float | None:
-    """Return the wait that an error's own words hold."""
-    if exact := _RETRY_DELAY.search(body) or _RETRY_AFTER.search(body):
-        return float(exact[1])
-    words = _IN_WORDS.search(body)
-    return None if words is None else _seconds(words[1])
+def _wait_in(body: str, now: datetime) -> float | None:
+    """Return the wait that an error's own words hold, or the headers within them."""
+    if field := _FIELD.search(body):
+        unit = (field[1] or field[3] or "s").lower()
+        return float(field[2]) * UNITS["ms" if unit == "ms" else "s"]
+    if words := _IN_WORDS.search(body):
+        return _seconds(words[1])
+    header = _HEADER.search(body)
+    return None if header is None else read_wait(header[1], now)
 
 
 def _reset(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -95,9 +110,10 @@ def _reset(headers: Mapping[str, str], now: datetime) -> float | None:
 
     Where no header says what remains, each limit may be the one.
     """
-    resets = {name: value for name, value in headers.items() if "ratelimit" in name and "reset" in name}
+    resets = {name: value for name, value in headers.items() if re.search(r"rate-?limit.*reset", name)}
     remaining = {name: headers.get(name.replace("reset", "remaining")) for name in resets}
     used_up = {name for name, value in remaining.items() if value is not None and _number(value) == 0}
     waits = (read_wait(value, now) for name, value in resets.items() if not used_up or name in used_up)
-    known = [wait for wait in waits if wait is not None]
+    draft = _DRAFT.search(headers.get("ratelimit", ""))
+    known = [wait for wait in (*waits, draft and float(draft[1])) if wait is not None]
     return max(known, default=None)

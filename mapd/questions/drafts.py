@@ -88,7 +88,7 @@ class Draft:
 
     def read_split(self) -> str:
         """Return the row's own split, by any of its names."""
-        split = SPLIT_WORDS.get(str(self.values["split"]).strip().lower())
+        split = SPLIT_WORDS.get((as_text(self.values["split"]) or "").strip().lower())
         if split is None:
             self.fault("split", f"{short(self.values['split'])} is not one of {', '.join(SPLITS)}")
         return split or SPLITS[0]
@@ -119,7 +119,7 @@ def _value(fields: Mapping[str, Any], part: str, paths: Sequence[str], family: s
     if not values or (len(values) == 1 and (isinstance(values[0], str) or part in ("options", "answer", "question"))):
         return values[0] if values else None
     texts = [_joinable(value) for value in values]
-    return values if None in texts else mapping.JOINS.get(part, " ").join(text for text in texts if text)
+    return values if None in texts else mapping.JOINS.get(part, " ").join(text.strip() for text in texts if text)
 
 
 def _joinable(value: Any) -> str | None:
@@ -153,7 +153,7 @@ def _read_options(draft: Draft) -> None:
 def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
     """The options in an order that is drawn for the question: the right one would always stand at the same place."""
     order = sorted(texts)
-    random.Random(str(question)).shuffle(order)
+    random.Random(as_text(question)).shuffle(order)
     return tuple(order)
 
 
@@ -215,6 +215,8 @@ def _read_keys(shape: Shape, drafts: Sequence[Draft], key: Key | None) -> Key | 
 def _key(draft: Draft) -> object:
     """The key; the label of what an option's score or own field says; of a worked solution what it comes to."""
     value = draft.values["answer"]
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     place = options.place_of_score(value, draft.offered)
     if place is None and draft.names_right_option:
         place = options.key_readings(value, draft.offered).get(Key.TEXT)
@@ -235,7 +237,8 @@ def _choose_key(usual: Key | None, rows: Sequence[Keyed], key: Key | None) -> Ke
     keys = options.possible_keys(rows)
     if usual in keys and all(usual in row.readings for row in rows if row.readings):
         return usual
-    if len(keys) == 1 and (usual is None or keys == [Key.LABEL]):
+    is_usual = any(usual in row.readings for row in rows)
+    if len(keys) == 1 and (not is_usual or keys == [Key.LABEL]):
         return keys[0]
     if not keys:
         return usual or Key.LABEL

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 from mapd.answers.grading import Task, answers_equal, extract_answer
 from mapd.answers.numbers import parse_number
-from mapd.answers.places import MAX_EXPRESSION, find_answer_line
+from mapd.answers.places import MAX_EXPRESSION, find_first_answer
 from mapd.questions.values import as_text, short, without_zeros
 
 LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution
 LONGEST_TRUTH = 80  # characters
 _TRUTHS = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
 _TRUTH_FIRST = re.compile(r"\s*(true|yes|false|no)\s*(?:[.,:;\t\n]\s*(?P<note>.+))?[.!]?\s*", re.IGNORECASE | re.DOTALL)
-_NUMBER = re.compile(r"\s*[-+−]?[$€£¥₹]?\s?[0-9][0-9,]*(?:\.[0-9]*)?(?:/[0-9]+|[eE][-+]?[0-9]+)?\s?%?\s*")
+_NUMBER = re.compile(r"\s*[-+−]?[$€£¥₹]?\s?(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)(?:/[0-9]+|[eE][-+]?[0-9]+)?\s?%?\s*")
 _BOX = re.compile(r"(?P<box>\\f?box(?:ed)?\s*(?:\{|(?P<bare>[^\s{}$]+)))|[{}]")
 _FRACTION = re.compile(r"\\[dt]?frac\s?\{\s*([0-9]+)\s*\}\s?\{\s*([0-9]+)\s*\}")
 _UNIT = re.compile(r"\\(?:text|mathrm|mbox)\s?\{[^{}]*\}(?:\^\{?[0-9]\}?)?\s*$")
@@ -99,9 +99,10 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
 
 def _answer_of_words(text: str) -> tuple[str, str | None]:
     """The answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
-    if len(text) <= MAX_EXPRESSION and find_answer_line(text) is None:
+    is_short = len(text) <= MAX_EXPRESSION
+    answer = None if is_short and find_first_answer(text) is None else extract_answer(text, Task.TEXT)
+    if answer is None and is_short:
         return text, None
-    answer = extract_answer(text, Task.TEXT)
     if answer is None:
         raise ValueError(f"{short(text)} is too long for an answer, and has no {_MARKS}, no Answer: … that gives one")
     return answer, text
@@ -130,7 +131,9 @@ def last_boxed(text: str) -> str | None:
 
 def guess_task(values: Sequence[object]) -> Task | None:
     """Return the task that most of the answers fit: truths, or numbers; None where they are words."""
-    truths = sum(isinstance(value, bool) or str(value).strip().lower().rstrip(".") in _WORDS for value in values)
+    truths = sum(
+        isinstance(value, bool) or (as_text(value) or "").strip().lower().rstrip(".") in _WORDS for value in values
+    )
     if truths > len(values) / 2:
         return Task.BOOLEAN
     answers = (as_text(value[0] if isinstance(value, list) and len(value) == 1 else value) or "" for value in values)

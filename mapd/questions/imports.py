@@ -59,11 +59,15 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose."""
+    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose.
+
+    `parts`: the parts of a question that it may be.
+    """
 
     name: str
     file: str
     is_long: bool
+    parts: tuple[str, ...]
     example: str
 
 
@@ -113,9 +117,10 @@ class Import:
         Raises: BadInput.
         """
         if long := next((field for field in self.unread if field.is_long), None):
+            cures = " or ".join(f"--map {part}={long.name}" for part in long.parts)
             raise BadInput(
                 f"{long.file}: the field {long.name} isn't read, and is long ({long.example}): say what it is, such as "
-                f"--map context={long.name} or --map note={long.name}, or leave it out with --ignore {long.name}"
+                f"{cures}, or leave it out with --ignore {long.name}"
             )
 
     def refuse_bad(self) -> None:
@@ -191,6 +196,7 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
         raise BadInput(f"the files are of different formats, {' and '.join(names)}: add them as sets of their own")
     if sum(len(source.table.records) for source in sources) > MOST_ROWS:
         raise BadInput(f"the files hold more than {MOST_ROWS:,} rows; split them into several sets")
+    _refuse_absent(sources, instructions.mapping)
     of_files = [drafts_of(source) for source in sources]
     drafts = [draft for file_drafts in of_files for draft in file_drafts]
     task = _task(sources[0], drafts, instructions)
@@ -288,6 +294,16 @@ def _source(table: Table, instructions: Instructions) -> Source:
         rows = [record.fields for record in table.records]
         format_, shape = formats.recognise(table.name, rows, instructions.format)
     return Source(table, format_, shape, override.over(shape.mapping))
+
+
+def _refuse_absent(sources: Sequence[Source], fields: FieldMapping) -> None:
+    """Refuse a mapping of a field that no row has."""
+    rows = [record.fields for source in sources for record in source.table.records]
+    for part, paths in fields.fields.items():
+        for path in paths:
+            if path != FILE and all(mapping.find(row, path) is mapping.MISSING for row in rows):
+                names = ", ".join(map(_printable, _field_names([source.table for source in sources])))
+                raise BadInput(f"--map {part}={_printable(path)}: no row has this field; there are {names[:200]}")
 
 
 def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -> Task | None:
@@ -396,15 +412,25 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         for record in source.table.records:
             for name, value in _leaves(record.fields, paths):
                 values.setdefault(name, []).append((source, value))
-    names = {*values, *(path for source in sources for path in source.mapping.all_paths)}
-    if strange := next((name for name in sorted(ignore) if name not in names), None):
-        raise BadInput(f"--ignore {strange}: there is no such field; not read are {', '.join(values) or 'none'}")
+    _refuse_ignored(sources, ignore - values.keys(), list(values))
     for name, uses in values.items():
         source, example = uses[0]
         is_meant = name in ignore or name in source.format.left_out
         is_list = all(_is_list_of_texts(value) for _, value in uses)
         is_long = is_list or median(text_length(value) for _, value in uses) > LONG
-        yield Unread(_printable(name), source.table.name, is_long and not is_meant, short(example, 60))
+        parts = ("options", "note") if is_list else ("context", "note")
+        yield Unread(_printable(name), source.table.name, is_long and not is_meant, parts, short(example, 60))
+
+
+def _refuse_ignored(sources: Sequence[Source], ignored: frozenset[str], unread: Sequence[str]) -> None:
+    """Refuse to leave out a field that is read, or that no row has. One that holds nothing may be left out."""
+    names = {name for source in sources for record in source.table.records for name in record.fields}
+    parts = {path: part for source in sources for part, paths in source.mapping.fields.items() for path in paths}
+    for name in sorted(ignored):
+        if name not in names:
+            raise BadInput(f"--ignore {name}: there is no such field; not read are {', '.join(unread) or 'none'}")
+        if name in parts:
+            raise BadInput(f"--ignore {name}: it is read as the {parts[name]}; say otherwise with --map {parts[name]}=")
 
 
 def _field_names(tables: Sequence[Table]) -> list[str]:
@@ -434,10 +460,12 @@ def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Ite
 
 def _beside_options(name: str, value: object) -> Iterator[tuple[str, Any]]:
     """What stands in labelled options beside label and text."""
-    if isinstance(value, list) and value and isinstance(value[0], Mapping) and "text" in value[0]:
+    if not isinstance(value, list) or not value or not all(isinstance(option, Mapping) for option in value):
+        return
+    pair = next((pair for pair in options.LABELLED if set(pair) <= value[0].keys()), None)
+    if pair is not None:
         for option in value:
-            for key in option.keys() - {"label", "text"} if isinstance(option, Mapping) else ():
-                yield f"{name}.{key}", option[key]
+            yield from ((f"{name}.{key}", option[key]) for key in option.keys() - set(pair))
 
 
 def _is_list_of_texts(value: object) -> bool:

@@ -21,10 +21,14 @@ from mapd.answers.choice import LETTERS, MOST_OPTIONS, option_letter
 from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
+LABELLED = (("label", "text"), ("key", "value"))  # the two fields of an option that is an object
 LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
-_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:[.):]|\)\.)\s*(?=\S)")
+_OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?[.)]|[:．）：、]|\)\.)\s*")
 _OTHER_LABEL = re.compile(r"\(?([A-Z])\)\s*(?=\S)")  # "F) oak": no person's initial is written so
-_SHORT_KEY = re.compile(r"\(?([A-Za-z]|[0-9]{1,2})[.):]{0,2}")
+_NUMPY = re.compile(
+    r"""(?P<item>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\})(?P<gap>\s+(?=['"{]))?|\barray\(|(?<=\])(?:,\s*dtype=\w+)?\)"""
+)
+_SHORT_KEY = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice) )?[(\[]?([A-Za-z]|[0-9]{1,2})[.):\]]{0,2}")
 
 
 class Key(StrEnum):
@@ -84,13 +88,13 @@ def read_options(value: object) -> Offered:
     Raises: ValueError, which says what is wrong with them.
     """
     labels, texts = _labels_and_texts(_unwritten(value))
-    if not all(text and text.strip() for text in texts):
-        raise ValueError("one of them is empty or no text")
-    offered = [text.strip() for text in texts if text is not None]
+    offered = [(text or "").strip() for text in texts]
     if not 2 <= len(offered) <= MOST_OPTIONS:
         raise ValueError(f"{len(offered)} of them; a choice has 2 to {MOST_OPTIONS}")
     if not labels:
         labels, offered = _own_labels(offered)
+    if not all(offered):
+        raise ValueError("one of them is empty or no text")
     marks = [as_text(label) or "" for label in labels]
     if labels and (len(marks) != len(offered) or len(set(marks)) != len(marks) or not all(marks)):
         raise ValueError(f"their labels {', '.join(marks)} are not one of its own for each")
@@ -107,7 +111,7 @@ def twins(options: Sequence[str]) -> str | None:
 
 
 def _unwritten(value: object) -> object:
-    """The list behind a text that was written from one: JSON's or Python's notation, lines, or letters."""
+    """The list behind a text that was written from one: JSON's, Python's or numpy's notation, lines, or letters."""
     if not isinstance(value, str) or len(value) > LONGEST_LIST:
         return value
     if not value.strip().startswith(("[", "{")):
@@ -117,9 +121,14 @@ def _unwritten(value: object) -> object:
     except (ValueError, RecursionError):
         pass
     try:
-        return ast.literal_eval(value.strip())
+        return ast.literal_eval(_NUMPY.sub(_as_python, value.strip()))
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return value
+
+
+def _as_python(match: re.Match[str]) -> str:
+    """A piece of numpy's notation as Python's: array(['a', 'b'], dtype=object) or ['a' 'b'] -> ['a', 'b']."""
+    return (match["item"] or "") + (", " if match["gap"] else "")
 
 
 def _lines_of(text: str) -> list[str]:
@@ -155,12 +164,14 @@ def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
             return [], list(value)
         if not all(isinstance(mark, str) and _SHORT_KEY.fullmatch(mark) for mark in value):
             raise ValueError(f"their keys {', '.join(map(str, value))[:60]} are no labels")
-        marks = sorted(value, key=lambda mark: (len(mark), mark))  # labelled texts have no order of their own
-        return marks, [as_text(value[mark]) for mark in marks if value[mark] is not None]
+        marks = [mark for mark in value if value[mark] is not None]  # Parquet has all rows' labels in each row
+        marks.sort(key=lambda mark: (len(mark), mark))  # labelled texts have no order of their own
+        return marks, [as_text(value[mark]) for mark in marks]
     if not isinstance(value, list | tuple):
         raise ValueError("no list of texts, nor lines or lettered parts of one text")
-    if value and all(isinstance(option, Mapping) and {"label", "text"} <= option.keys() for option in value):
-        return [option["label"] for option in value], [as_text(option["text"]) for option in value]
+    for label, text in LABELLED:
+        if value and all(isinstance(option, Mapping) and {label, text} <= option.keys() for option in value):
+            return [option[label] for option in value], [as_text(option[text]) for option in value]
     return [], [as_text(option) for option in value]
 
 
@@ -170,7 +181,7 @@ def _own_labels(texts: list[str]) -> tuple[list[str], list[str]]:
     marks = [match[1].upper() if match else "" for match in matches]
     for alphabet in (list(LETTERS), [str(n) for n in range(1, MOST_OPTIONS + 1)]):
         if marks == alphabet[: len(texts)]:
-            if alphabet[0] == "1" and not all(re.match(r"\(?\d+(?:\)|[.:]\s)", text) for text in texts):
+            if alphabet[0] == "1" and not all(re.match(r"\(?\d+(?:\s?\)|[.:]\s)", text) for text in texts):
                 break  # "1.5", "2.5" are numbers, not options 1 and 2
             rests = [text[match.end() :] for text, match in zip(texts, matches, strict=True) if match]
             return marks, rests

@@ -125,6 +125,14 @@ def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str,
     return Table(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
 
 
+def split_by_names(contents: Sequence[Table]) -> list[Table]:
+    """Return several tables with the splits that their names tell, where each tells one: train.csv, test.csv."""
+    splits = [table.split or split_named(table.name) for table in contents]
+    if len(splits) < 2 or None in splits:
+        return list(contents)
+    return [replace(table, split=split) for table, split in zip(contents, splits, strict=True)]
+
+
 def describe(contents: Sequence[Table]) -> str:
     """Return where tables come from, as their set says it: the files' names, or the hub's and the commit."""
     origin = contents[0].origin

@@ -12,6 +12,7 @@ import gzip
 import io
 import json
 import math
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 * 2**20  # of one file, unpacked
 MOST_ROWS = 1_000_000
 BATCH = 256  # rows that are taken out of an Arrow file at a time: a short file may hold very long texts
+LFS = b"version https://git-lfs"
 Fields = dict[str, Any]
 Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
 
@@ -79,11 +81,13 @@ def read(file: File, headings: Headings | None = None) -> Table:
     if content[:2] == b"\x1f\x8b":
         content = _unpacked(name, content)
     inner = name.lower().removesuffix(".gz")
+    if content.startswith(LFS):
+        raise BadInput(f"{name} is only a pointer of Git LFS to the file; `git lfs pull` fetches it")
     if content[:4] == b"PAR1" or inner.endswith(".parquet"):
         return _parquet(name, content)
     if content[:6] == b"ARROW1" or content[:4] == b"\xff\xff\xff\xff":
         return _arrow(name, content)
-    if content[:4] == b"PK\x03\x04":
+    if content[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
         raise BadInput(f"{name} is a ZIP archive or an Excel file; unpack it, or save it as CSV or JSON Lines")
     text = _decoded(name, content)
     if not text.strip():
@@ -92,9 +96,11 @@ def read(file: File, headings: Headings | None = None) -> Table:
         return _csv(name, text, "\t" if inner.endswith(".tsv") else ",", headings)
     if text.lstrip()[0] in "{[":
         return _json(name, text)
+    first = _first_line(text)
     if inner.endswith((".json", ".jsonl", ".ndjson")):
-        line = next(line for line in text.split("\n") if line.strip())
-        raise BadInput(f'{name} is no JSON: it begins with {short(line.strip())}; a row is {{"question": "…", …}}')
+        raise BadInput(f'{name} is no JSON: it begins with {short(first.strip())}; a row is {{"question": "…", …}}')
+    if "\t" in first.strip():  # a spreadsheet's "Unicode text" is a table with tabs, named .txt
+        return _csv(name, text, "\t", headings)
     lines = enumerate(text.split("\n"), 1)
     return Table(name, "line", tuple(Record(n, {"line": line}) for n, line in lines), is_text=True)
 
@@ -117,10 +123,18 @@ def _unpacked(name: str, content: bytes) -> bytes:
 
 def _decoded(name: str, content: bytes) -> str:
     """The text without byte order marks, which also stand in the middle where files were joined."""
+    encoding = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"  # a mark says which
     try:
-        return content.decode("utf-8-sig").replace("\n\ufeff", "\n")
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise BadInput(f"{name} is not UTF-8 text at byte {error.start:,}; save it as UTF-8") from error
+        raise BadInput(
+            f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"
+        ) from error
+    return text.lstrip("\ufeff").replace("}\ufeff{", "}\n{").replace("\n\ufeff", "\n")
+
+
+def _first_line(text: str) -> str:
+    return next(line for line in io.StringIO(text) if line.strip())
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -211,7 +225,10 @@ def _json_rows(name: str, rows: Any) -> Table:
 
 def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
     """The rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
-    for rows in (_columns(value), _listed(value), _keyed(value)):
+    if len(value) > 1 and all(map(_are_objects, value.values())):
+        names = ", ".join(map(short, value))
+        raise BadInput(f"{name} holds several lists of rows, {names[:100]}; save each as a file of its own")
+    for rows in (_cells(value), _columns(value), _listed(value), _keyed(value)):
         if rows is not None:
             return rows
     sizes = {key: len(column) for key, column in value.items() if isinstance(column, list)}
@@ -237,9 +254,23 @@ def _columns(value: dict[str, Any]) -> list[Any] | None:
     return None
 
 
+def _cells(value: dict[str, Any]) -> list[Any] | None:
+    """{"columns": ["question", …], "index": [0, …], "data": [["…", …], …]}: pandas with orient="split"."""
+    names, rows = value.get("columns"), value.get("data")
+    if not value.keys() <= {"columns", "index", "data"} or not isinstance(names, list) or not isinstance(rows, list):
+        return None
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return None
+    return [dict(zip(map(str, names), row, strict=True)) for row in rows]
+
+
+def _are_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
 def _listed(value: dict[str, Any]) -> list[Any] | None:
     """{"version": 1, "data": [{…}, …]}: the one list of objects in it."""
-    lists = [v for v in value.values() if isinstance(v, list) and v and all(isinstance(row, dict) for row in v)]
+    lists = [rows for rows in value.values() if _are_objects(rows)]
     return lists[0] if len(lists) == 1 and not {"question", "problem"} & value.keys() else None
 
 
@@ -256,8 +287,13 @@ def _keyed(value: dict[str, Any]) -> list[Any] | None:
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
+_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)  # a line of Excel's, before the heading
+
+
 def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Table:
     """A table with a heading, or with the names that `headings` knows for one without."""
+    if line := _SEPARATOR.match(text):  # it stays as an empty line: the rows keep their numbers
+        text, delimiter = text[line.end() :], line[1]
     lines = _csv_lines(name, text, _delimiter(text, delimiter))
     first_number, first = next(lines, (1, []))
     names = headings(first) if headings else None
@@ -291,11 +327,11 @@ def _before(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]])
 
 
 def _delimiter(text: str, usual: str) -> str:
-    """The usual one, or where the heading has none of it a semicolon or a tab, which some spreadsheets write."""
-    heading = next(line for line in text.split("\n") if line.strip())
+    """The usual one, or where the heading has none of it another one, which some spreadsheets write."""
+    heading = _first_line(text)
     if usual in heading:
         return usual
-    return next((other for other in (",", ";", "\t") if other in heading), usual)
+    return next((other for other in (",", ";", "\t", "|") if other in heading), usual)
 
 
 def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -304,7 +340,7 @@ def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list
     number = 1
     try:
         for cells in reader:
-            if cells:
+            if any(cell.strip() for cell in cells):  # spreadsheets write rows of empty cells behind the others
                 yield number, cells
             number = reader.line_num + 1
     except csv.Error as error:
@@ -324,7 +360,7 @@ def _parquet(name: str, content: bytes) -> Table:
             raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
         records = arrow_records(name, file.iter_batches(batch_size=BATCH))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"{name} can't be read as Parquet ({first_line(error)})") from error
+        raise BadInput(f"{name} can't be read as Parquet ({first_line(error)}); was it cut off?") from error
     return Table(name, "row", records)
 
 
@@ -337,7 +373,7 @@ def _arrow(name: str, content: bytes) -> Table:
         batches = open_(pa.BufferReader(content)).read_all().to_batches(max_chunksize=BATCH)
         return Table(name, "row", arrow_records(name, batches))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise BadInput(f"{name} can't be read as Arrow ({first_line(error)})") from error
+        raise BadInput(f"{name} can't be read as Arrow ({first_line(error)}); was it cut off?") from error
 
 
 def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[Record, ...]:
@@ -358,12 +394,19 @@ def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> 
 
 
 def _decoded_columns(batch: Any) -> Any:
-    """The batch with each text in its row: one that is written once and meant by many rows counts as often."""
+    """The batch with each text in its row: one that is written once and meant by many rows counts as often.
+
+    A float of 32 bits is as it was written: 0.1, not 0.10000000149011612.
+    """
     import pyarrow as pa
 
     for place, column in enumerate(batch.columns):
+        plain = column
         if pa.types.is_dictionary(column.type):
             plain = column.cast(column.type.value_type)
+        elif pa.types.is_float32(column.type):
+            plain = column.cast(pa.string()).cast(pa.float64())
+        if plain is not column:
             batch = batch.set_column(place, batch.schema.names[place], plain)
     return batch
 

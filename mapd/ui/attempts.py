@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from mapd import prompts
-from mapd.answers.grading import read_answer
+from mapd import exam, prompts
 from mapd.answers.limits import name_limit
 from mapd.characters import visible
 from mapd.store import db, queries
@@ -77,7 +76,7 @@ ANSWER = 9.6  # rem
 
 def columns(words: Sequence[str]) -> dict[str, Column]:
     """All the columns that there are. `words`: the heads of the answers' columns."""
-    return FIRST | {word: Column(escape(word), ANSWER, 1) for word in words} | LAST
+    return FIRST | {word: Column(escape(word), ANSWER, 1, wraps=True) for word in words} | LAST
 
 
 def draw(
@@ -147,7 +146,7 @@ def _fold(shown: Shown, found: str, thoughts: Mapping[int, str]) -> str:
         response = one.response
         text = foreign_html(response.text, hits(response.text, found), LONGEST)
         limit = name_limit(response.text)
-        note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(q, response.text)
+        note = f'<span class="mapd-note">{limit}</span>' if limit else _how_read(q, response)
         thought = thought_html(thoughts.get(response.id), LONGEST)
         parts.append(
             figures.titled(one.word, f"{one.chip}{_length(response)}{thought}{text}{_ours(q, response)}{note}")
@@ -160,9 +159,9 @@ def _length(response: Response) -> str:
     return "" if response.tokens_out is None else f'<span class="mapd-note">{response.tokens_out:,} tokens</span>'
 
 
-def _how_read(question: Item, response: str) -> str:
+def _how_read(question: Item, response: Response) -> str:
     """How we read the answer, and why, in a fold of its own."""
-    answer = read_answer(response, question.task, question.options)
+    answer = exam.read_response(response.text, response.finish, question.task, question.options)
     value = "no answer" if answer.value is None else one_line(question.show(answer.value), 80)
     return (
         '<details class="mapd-note"><summary>how is this read?</summary>'

@@ -18,6 +18,7 @@ from mapd.ui.figures import Cell, Html
 from mapd.work import Collect
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
+SHORT_OF_TOKENS = ("cut_off", "empty")  # outcomes that more tokens cure
 
 
 def counts(curated: Curated) -> None:
@@ -129,8 +130,12 @@ def calls(exam: ExamInfo) -> None:
     header = ("teacher", "kind", *(o.replace("_", " ") for o in outcomes), *paid)
     st.html(figures.table(header, rows, words=2))
     if failed:
-        st.caption("The latest tries that gave no text.")
+        if any(f.outcome in SHORT_OF_TOKENS and not f.mended for f in failed):
+            st.caption(
+                "A reply that was cut off or came empty needs more tokens: “Change” on the teachers page, then ask."
+            )
         ask_again(exam.uid)
+        st.caption("The latest tries that gave no text.")
         st.html(figures.table(("when", "teacher", "kind", "outcome", "reason", ""), map(_failure, failed), words=6))
 
 
@@ -151,7 +156,8 @@ def ask_again(exam: str) -> None:
     if again is None or working.is_active("collect"):
         return
     within = "" if again.budget is None else f", of a budget of {dollars(again.budget)}"
-    money.note(f"{again.failed:,} calls of this exam gave no text. {again.estimate.in_words}{within}.")
+    gave = "calls of this exam" if again.failed != 1 else "call of this exam"
+    money.note(f"{again.failed:,} {gave} gave no text. {again.estimate.in_words}{within}.")
     if (agreed := money.agreed(again.estimate, "again_unknown")) is not None:
         given = Collect(
             exam=exam,
@@ -162,7 +168,12 @@ def ask_again(exam: str) -> None:
             budget=again.budget,
             unknown_price=agreed,
         )
-        working.offer(lambda: given, f"Ask again: {again.estimate.calls:,} calls", "ask_again")
+        working.offer(
+            lambda: given,
+            f"Ask again: {committee.count_calls(again.estimate.calls)}",
+            "ask_again",
+            again.estimate.calls,
+        )
 
 
 def _failure(failure: ledger.Failure) -> tuple[Cell, ...]:

@@ -118,4 +118,4 @@ def _band() -> None:
         with st.popover("Start my own", icon=":material/add:", type="tertiary"):
             current.link("pages/loop/data.py", "Import data into this project", icon=":material/upload_file:")
             st.caption("Or in a terminal: an empty project beside this one, and the whole loop on this machine.")
-            st.code("MAPD_HOME=data/mine mapd app\nMAPD_HOME=data/mine mapd demo", language=None)
+            st.code("MAPD_HOME=data/mine mapd app\nMAPD_HOME=data/mine mapd demo", language=None, wrap_lines=True)

@@ -5,12 +5,14 @@ own_pairs(row)             # what a snapshot's own pairs hold
 """
 
 import io
+import json
 import shlex
 import zipfile
 from collections.abc import Sequence
 
 import streamlit as st
 
+from mapd import prompts
 from mapd.curation import snapshots as freezing
 from mapd.curation.curated import Curated, summary
 from mapd.curation.snapshots import Contents, Pair
@@ -143,9 +145,9 @@ def contents(row: t.Snapshot) -> None:
         )
         for name, body in files.items():
             st.download_button(name, body, name, icon=":material/description:", on_click="ignore", key=f"get_{name}")
-        st.html(f'<span class="mapd-note">sha256 of manifest.json: <code>{row.sha256}</code></span>')
+        st.html(f'<span class="mapd-note">sha256 of manifest.json: <code class="mapd-file">{row.sha256}</code></span>')
     with st.expander("Manifest"):
-        st.json(row.manifest, expanded=2)
+        st.code(json.dumps(row.manifest, indent=2, ensure_ascii=False), language=None, wrap_lines=True)
     lines = snapshots.lines_of(row.lines)
     pages = max(1, -(-len(lines) // PAGE))
     number = min(st.pagination(pages, key="pairs_page", bind="query-params"), pages)
@@ -156,8 +158,9 @@ def contents(row: t.Snapshot) -> None:
 def _pair(number: int, line: str) -> None:
     pair = snapshots.read_line(line)
     q, rationale, feedback = pair["question"], pair["rationale"], pair["feedback"]
+    block = prompts.question_block(q["text"], q["context"], q["options"])
     parts = (
-        ("question", f"{text.foreign_html(q['text'], max_chars=2000)}gold {text.gold_html(q['gold'], 60)}"),
+        ("question", f"{text.foreign_html(block, max_chars=4000)}gold {text.gold_html(q['gold'], 60)}"),
         ("student", text.foreign_html(pair["attempt"]["text"], max_chars=2000)),
         (f"feedback · {_who(feedback)}", text.foreign_html(feedback["text"], max_chars=4000)),
         (f"rationale · {_who(rationale)}", text.foreign_html(rationale["text"], max_chars=4000)),

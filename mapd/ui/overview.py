@@ -26,6 +26,7 @@ PAGES = {
     "threshold": "pages/curate/threshold.py",
     "snapshots": "pages/curate/snapshots.py",
     "data": "pages/loop/data.py",
+    "exam": "pages/loop/exam.py",
     "committee": "pages/loop/committee.py",
     "finetune": "pages/train/finetune.py",
     "results": "pages/train/results.py",
@@ -102,6 +103,9 @@ def show_teachers(curated: Curated) -> None:
         )
         for t in teachers(curated)
     ]
+    if not rows:
+        st.caption("No teacher has explained its mistakes yet.")
+        return
     header = ("", "rationales", "accepted", "wrong", "mean", "mean", "leniency", "no vote")
     st.html(figures.table(header, rows, groups=[("", 1), ("as author", 4), ("as reviewer", 3)]))
     st.caption("wrong: accepted, and ending in a wrong answer · leniency: above or below the mean of all votes")

@@ -38,6 +38,7 @@ class Column:
     rem: float
     rank: int
     grows: bool = False  # takes what the others leave
+    wraps: bool = False  # goes under the others where it would give way
 
 
 NUMBER = Column("no", 3.6, 0)  # the question's own, as its file and triage have it
@@ -117,17 +118,28 @@ def draw(
 def table(key: str, of: Mapping[str, Column], columns: Sequence[str], *, links: bool = True) -> Iterator[None]:
     """Where rows of these columns stand: their heads, and when a column gives way."""
     with st.container(key=f"mapd_rows_{key}", gap=None):
-        taken = (LINK if links else 0) + 0.6 + sum(of[name].rem + GAP for name in columns if not of[name].rank)
-        rules = ""
-        for name in sorted((name for name in columns if of[name].rank), key=lambda name: of[name].rank):
-            taken += of[name].rem + GAP
-            rules += (
-                f"@container (width < {taken:.1f}rem) {{ .st-key-mapd_rows_{key} .c-{name} {{ display: none }} }}\n"
-            )
-        st.html(f"<style>{rules}</style>")
+        st.html(f"<style>{_narrow_rules(key, of, columns, LINK if links else 0)}</style>")
         heads = _cells(of, columns, {name: _cell(of[name].head) for name in columns}, "div", "mapd-head")
         beside(heads, f"{key}_head") if links else st.html(heads)
         yield
+
+
+def _narrow_rules(key: str, of: Mapping[str, Column], columns: Sequence[str], link: float) -> str:
+    """Which column gives way, or goes under the others, at which width: CSS."""
+    taken = link + 0.6 + sum(of[name].rem + GAP for name in columns if not of[name].rank)
+    rules, growing = "", next(name for name in columns if of[name].grows)
+    for name in sorted((name for name in columns if of[name].rank), key=lambda name: of[name].rank):
+        taken += of[name].rem + GAP
+        rows, cell = f".st-key-mapd_rows_{key}", f".c-{name}"
+        rule = f"{rows} {cell} {{ display: none }}"
+        if of[name].wraps:
+            rule = (
+                f"{rows} .mapd-head {cell} {{ display: none }} "
+                f"{rows} summary {cell} {{ order: 1; flex: none !important }} "
+                f"{rows} .c-{growing} {{ flex-basis: 70% !important }}"
+            )
+        rules += f"@container (width < {taken:.1f}rem) {{ {rule} }}\n"
+    return rules
 
 
 def beside(body: str, key: str, to: Mapping[str, str] | None = None) -> None:

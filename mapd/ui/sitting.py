@@ -73,12 +73,18 @@ def ask_again(material: Material) -> None:
         if info.split == "test" and purpose is None:
             return
         st.caption("It becomes an exam of its own, which takes over the answers that are whole.")
-        working.offer(lambda: _again(info.uid, int(tokens), purpose), "Ask again", "exam_again")
+        working.offer(lambda: _again(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
 
 
 def _again(exam: str, tokens: int, purpose: str | None) -> work.Exam:
     with db.reading(current.engine()) as session:
         return work.again(session, exam, tokens).model_copy(update={"open_test": purpose})
+
+
+def lead_on(material: Material) -> None:
+    """The way to the committee, from an exam whose mistakes are taught."""
+    if material.exam.split == "train" and any(a.outcome != Outcome.CORRECT for a in material.attempts):
+        current.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:")
 
 
 def by_family(sat: Sat) -> None:

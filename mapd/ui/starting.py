@@ -116,7 +116,7 @@ def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
                 students.add(session, "smollm2", by=current.acting_person())
             st.rerun()
         st.caption("A student of your own, in a terminal:")
-        st.code("mapd students add NAME --path FOLDER", language=None)
+        st.code("mapd students add NAME --path FOLDER", language=None, wrap_lines=True)
     if not sets:
         st.markdown("**No questions yet.** Add a file of them, or run the demo from the overview.")
         current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
@@ -145,6 +145,8 @@ def collect(curated: Curated, *, opened: bool) -> None:
         with db.reading(current.engine()) as session:
             estimate = committee.estimate(session, exam, asked, samples, cut_off=cut_off)
         money.show(estimate)
+        if estimate.not_sent:
+            current.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
         if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
             working.offer(
                 lambda: Collect(
@@ -158,6 +160,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
                 ),
                 "Ask them",
                 "start_collect",
+                estimate.calls,
             )
 
 

@@ -111,17 +111,19 @@ def _asked(m: Mistake) -> str:
     gold = look.chip("correct" if known else "nothing", shown, word="gold" if known else "no gold")
     return (
         text.foreign_html(m.question.text, max_chars=500)
-        + f"<div>{answer}{gold}</div>"
+        + f"<div>{answer}{look.chip('cut_off') if m.attempt.is_cut_off else ''}{gold}</div>"
         + f'<blockquote class="mapd-quote">{text.foreign_html(m.attempt.text, max_chars=400)}</blockquote>'
     )
 
 
 def _explained(m: Mistake, places: Places) -> str:
+    if not m.texts:
+        return _note("Nobody has explained it yet.")
     known = bool(m.gold.strip())
     rows = "".join(_rationale(m, x, places, known=known) for x in m.rationales) or _note("no rationale")
     standing = sum(x.verdict is Verdict.ACCEPTED for x in m.feedback)
     feedback = f"and {len(m.feedback)} feedback, of which {standing} {'stands' if standing == 1 else 'stand'}"
-    return f"{rows}{_note(feedback)}"
+    return f"{rows}<div>{_note(feedback)}</div>"
 
 
 def _rationale(m: Mistake, x: Explained, places: Places, *, known: bool) -> str:

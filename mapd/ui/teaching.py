@@ -24,6 +24,7 @@ from mapd.models.weights import PACKAGED
 from mapd.people import Person, Right, require
 from mapd.store import db
 from mapd.store import tables as t
+from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
 from mapd.teachers import KINDS, LONGEST_NAME, Tested
 from mapd.ui import acting, current, figures, look, text
@@ -90,7 +91,7 @@ def _set_up(row: t.Teacher) -> str:
             ("key", _key(row)),
             ("sampling", text.one_line(_listed(row.sampling), 200) or None),
             ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
-            ("price", teachers.price_in_words(row)),
+            ("price", price_in_words(row)),
             *([("headers", text.one_line(_listed(row.headers), 200))] if row.headers else []),
             *([("its server", text.one_line("; ".join(teachers.notes(row)), 300))] if row.learned else []),
         ]

@@ -13,6 +13,7 @@ from mapd.ui.look import FIGURE_CONFIG
 
 LIVE_S = 2.0
 SHORT = 12  # characters of a snapshot's name
+WORDS = {"batch": "pairs a step", "max_length": "tokens a dialogue", "rank": "rank of the adapter"}  # as in the form
 HEADER = ("finetune", "from", "student", "snapshot", "state", "pairs", "alpha", "seed", "steps", "minutes")
 
 
@@ -111,8 +112,8 @@ def _fell(first: float | None, last: float | None) -> str | None:
 def made_of(one: Training) -> None:
     """What it was made with, and where its student is compared."""
     st.subheader("Made with", anchor=False)
-    share = f"{one.alpha:g} · loss on feedback + {1 - one.alpha:g} · loss on rationales"
-    settings = {"loss": share} | {k.replace("_", " "): f"{v:g}" for k, v in one.hyperparameters.items()}
+    settings = {"loss": f"{one.alpha:g} · on feedback + {1 - one.alpha:g} · on rationales"}
+    settings |= {WORDS.get(name, name.replace("_", " ")): f"{value:g}" for name, value in one.hyperparameters.items()}
     st.html(figures.table(("", ""), list(settings.items()), words=2))
     if one.adapter and (folder := current.settings().home / one.adapter).is_dir():
         st.caption("Its adapter, which `peft.AutoPeftModelForCausalLM.from_pretrained` loads too:")

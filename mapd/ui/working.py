@@ -21,6 +21,7 @@ from mapd.work import Work
 
 EVERY_S = 1.0
 ENDED_EARLY = ("failed", "cancelled", "stopped")  # stays on the page until something else is started there
+STARTED = "started_job"  # session state: the uid of the job that was started last, and the exam that was shown then
 JUST = timedelta(minutes=10)  # so long a job that is done stays on the page that started it
 SIGNS = {  # by state: sign, colour
     "queued": ("…", look.GREY),
@@ -43,8 +44,11 @@ STARTS = (  # where work begins
 # --- Starting ---------------------------------------------------------------------------------------------------------
 
 
-def offer(make: Callable[[], Work], label: str, key: str) -> None:
-    """Say what the start will do and how long it may take, and the button that does it."""
+def offer(make: Callable[[], Work], label: str, key: str, missing: int | None = None) -> None:
+    """Say what the start will do and how long it may take, and the button that does it.
+
+    `missing`: how many of its units are not there yet, where that is known.
+    """
     try:
         given = make()
         with db.reading(current.engine()) as session:
@@ -53,15 +57,43 @@ def offer(make: Callable[[], Work], label: str, key: str) -> None:
     except (ValidationError, MapdError) as error:
         text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
         return
-    took = f"at the latest pace here about {jobs.duration(size / pace)}" if pace else "the time left shows as it runs"
+    if not size:
+        st.caption(f"0 {given.unit}: there is nothing to do.")
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = acting.button(label, key=key, type="primary", icon=":material/play_arrow:")
-        st.caption(f"{size:,} {given.unit}; {took}. What is there already isn't done again.")
+        st.caption(_amount(given.unit, size, size if missing is None else missing, pace))
     if not there:
         no_worker()
     if pressed:
         with db.writing(current.engine()) as session:
-            jobs.start(session, given.kind, given.model_dump(mode="json"), by=current.acting_person())
+            job = jobs.start(session, given.kind, given.model_dump(mode="json"), by=current.acting_person())
+            st.session_state[STARTED] = job.uid, current.params().get("exam")
+        st.rerun()
+
+
+def _amount(unit: str, size: int, missing: int, pace: float | None) -> str:
+    """How much there is to do, and how long it may take."""
+    if not missing:
+        return f"All {size:,} {unit} are there already: nothing is asked again."
+    took = (
+        f"at the latest pace here about {jobs.duration(missing / pace)}" if pace else "the time left shows as it runs"
+    )
+    share = f"{missing:,} of {size:,}" if missing < size else f"{size:,}"
+    return f"{share} {unit}; {took}. What is there already isn't done again."
+
+
+def show_started_exam() -> None:
+    """Once an exam that was started in this session is done, show it, unless another one was chosen meanwhile."""
+    uid, exam_before = st.session_state.get(STARTED, (None, None))
+    if uid is None:
+        return
+    job, _ = _read(uid)
+    if job.status in jobs.ACTIVE:
+        return
+    del st.session_state[STARTED]
+    if job.kind == "exam" and job.status == "done" and current.params().get("exam") == exam_before:
+        current.choose_exam(str(job.outcome["exam"]))
         st.rerun()
 
 

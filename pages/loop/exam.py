@@ -10,6 +10,7 @@ def page(exam_id: int) -> None:
     sat, row, material = sitting.read(exam_id)
     sitting.standing(sat, material)
     sitting.ask_again(material)
+    sitting.lead_on(material)
     left, right = st.columns((3, 2), gap="large")
     with left:
         sitting.by_family(sat)
@@ -21,7 +22,8 @@ def page(exam_id: int) -> None:
 figures.style()
 st.html(rows.STYLE)
 st.header("Exam", anchor=False)
+working.show_started_exam()
 working.follow_active("exam")
 starting.exam(opened=current.current_exam() is None)
-if (exam := current.require_exam()) is not None:
+if (exam := current.current_exam() if working.is_active("exam") else current.require_exam()) is not None:
     page(exam)

@@ -40,6 +40,9 @@ def test_mistakes_without_a_rationale_lead_to_the_committee(session: Session, ex
     session.execute(sa.delete(t.Explanation))
     found = step(session, exam)
     assert (found.step, found.count, found.page) == (Step.NO_RATIONALES, 12, "committee")
+    session.execute(sa.update(t.Attempt).values(finish="cut_off"))
+    found = step(session, exam)
+    assert (found.step, found.count, found.page) == (Step.ALL_CUT_OFF, 12, "exam"), "teachers aren't asked about them"
 
 
 def test_a_conflict_comes_before_everything(session: Session, exam: ExamInfo) -> None:

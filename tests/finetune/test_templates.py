@@ -139,6 +139,12 @@ def test_a_template_learns_no_date(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "Today Date: 26 Jul 2024" in today
 
 
+def test_a_template_draws_the_same_each_time() -> None:
+    template = Template("{{ range(10000) | random }}" + chat_templates.CHATML, {})
+    turns = [turn._asdict() for turn in ASKED]
+    assert len({template.render(turns, add_generation_prompt=True) for _ in range(3)}) == 1
+
+
 REFUSED = {
     "{{ raise_exception('no roles here') }}": "no roles here",
     "{{ raise_exception('short ones') if messages | length > 1 }}{{ messages[0]['content'][:9] }}": "short ones",

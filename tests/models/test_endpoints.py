@@ -111,16 +111,21 @@ def test_thoughts_that_are_not_shown_are_named_too() -> None:
     [
         ("stop", TEXT, Finish.OK),
         ("STOP", TEXT, Finish.OK),
+        ("eos_token", TEXT, Finish.OK),
+        ("FinishReason.STOP", TEXT, Finish.OK),
         ("length", TEXT, Finish.CUT_OFF),
         ("MAX_TOKENS", TEXT, Finish.CUT_OFF),
         ("model_length", TEXT, Finish.CUT_OFF),
+        ("model_context_window_exceeded", TEXT, Finish.CUT_OFF),
         (None, TEXT, Finish.UNKNOWN),
         ("insufficient_system_resource", TEXT, Finish.UNKNOWN),
         ("tool_calls", TEXT, Finish.UNKNOWN),
         (7, TEXT, Finish.UNKNOWN),
         ("content_filter", None, Finish.REFUSED),
         ("content_filter: PROHIBITED_CONTENT", None, Finish.REFUSED),
+        ("sensitive", None, Finish.REFUSED),
         (None, None, Finish.EMPTY),
+        ("stop", None, Finish.EMPTY),
     ],
 )
 def test_the_reason_to_end_is_known_as_whole_or_not(finish_reason: Any, content: Any, finish: Finish) -> None:
@@ -148,6 +153,8 @@ def test_the_reason_to_stop_is_known_as_whole_or_not(stop: Any, finish: Finish) 
 def test_a_tool_call_is_no_text() -> None:
     completion = answer("openai", reply({"content": None, "tool_calls": [{"id": "1"}]}, "tool_calls"))
     assert (completion.finish, completion.error) == (Finish.EMPTY, "it called a tool instead of writing a text")
+    completion = answer("openai", reply({"content": None}, "MALFORMED_FUNCTION_CALL"))
+    assert (completion.finish, completion.error) == (Finish.EMPTY, "it ended for 'malformed_function_call'")
 
 
 @pytest.mark.parametrize("usage", [None, "n/a", [], {"prompt_tokens": "30"}, {"prompt_tokens": float("inf")}])
@@ -234,9 +241,9 @@ def test_while_it_waits_nothing_is_sent() -> None:
 
 def test_a_wait_that_is_too_long_is_bounded_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served, "LONGEST_WAIT_S", 0.01)
-    with Provider(lambda _: (429, {"retry-after": "7200"}, "")) as server:
+    with Provider(lambda _: (429, {"retry-after": "600"}, "")) as server:
         completion = ask_one(model("openai", server, tries=2))
-    assert "it asks to wait 7,200 s; 0 s is the longest wait" in (completion.error or "")
+    assert "it asks to wait 600 s; 0 s is the longest wait" in (completion.error or "")
 
 
 def test_a_quota_of_a_day_is_not_tried_again() -> None:
@@ -362,6 +369,14 @@ def test_a_server_that_is_down_is_left_alone_after_ten_calls() -> None:
     assert (len(found), len(server.asked)) == (10, 50)
     assert found[-1].fault is Fault.DOWN
     assert found[-1].error == "10 calls in a row failed, the last: HTTP 500: overloaded"
+
+
+def test_an_address_that_is_a_web_page_is_left_alone_after_three_calls() -> None:
+    page = "<!doctype html><html><head><title>Sign in</title></head></html>"
+    with Provider(lambda _: (200, {"content-type": "text/html"}, page)) as server:
+        found = some(model("openai", server, concurrency=1), 50)
+    assert (len(found), len(server.asked)) == (3, 6)
+    assert found[-1].fault is Fault.DOWN
 
 
 def test_a_filter_that_refuses_one_prompt_ends_nothing() -> None:

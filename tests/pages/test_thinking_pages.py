@@ -48,6 +48,7 @@ def test_the_exam_page_folds_thoughts_and_counts_what_was_cut_off(examined: str)
     assert f"<summary>{THOUGHT}</summary>" in page
     assert page.count('title="cut off"') == 6, "on its row and in its fold"
     assert any("3 answers were cut off at 64 tokens" in c.value for c in app.caption)
+    assert "no answer: it was cut off before an answer line</details>" in page, "read as it is graded"
     app.segmented_control(key="outcome").set_value("cut off").run()
     assert shown(app).count('title="cut off"') == 6
     assert THOUGHT not in shown(app), "that one is whole"
@@ -56,6 +57,7 @@ def test_the_exam_page_folds_thoughts_and_counts_what_was_cut_off(examined: str)
 def test_a_button_asks_again_with_more_tokens(examined: str) -> None:
     app = open_page("pages/loop/exam.py", exam=examined)
     assert app.number_input(key="again_tokens").value == 256
+    assert any(c.value.startswith(f"3 of {len(QUESTIONS)} questions; ") for c in app.caption), "the others are there"
     app.number_input(key="again_tokens").set_value(1000).run()
     app.button(key="exam_again").click().run()
     assert not app.exception
@@ -78,6 +80,7 @@ def test_teachers_get_what_was_cut_off_only_where_that_is_said(examined: str) ->
     app = open_page("pages/loop/committee.py", exam=examined)
     assert errors(app) == []
     assert "2 cut-off attempts are not sent: ask again with more tokens" in shown(app)
+    assert "exam" in [element.proto.page for element in app.main.get("page_link")], "the way to ask again"
     app.checkbox(key="collect_cut_off").check().run()
     assert "are not sent" not in shown(app)
 

@@ -127,6 +127,9 @@ def test_25_options_lose_their_own_letters() -> None:
         (CHOICE | {"answer": "Granite"}, "", "B. granite"),
         (CHOICE | {"answer": "The answer is (B)."}, "", "B. granite"),
         (CHOICE | {"answer": "granite", "answer_idx": "B"}, "", "B. granite"),
+        ({"question": "Which is a rock?", "choices": ROCKS, "answer": "B"}, "", "B. granite"),
+        ({"question": "?", "subject": "rocks", "choices": ROCKS, "answer": "granite"}, "", "B. granite"),
+        (CHOICE | {"answer": ["B"]}, "", "B. granite"),
         (CHOICE | {"answer": "B", "answer_index": 1}, "", "B. granite"),
         (CHOICE | {"label": "B"}, "answer=label", "B. granite"),
         (
@@ -202,6 +205,7 @@ def test_the_right_option_in_a_field_of_its_own_does_not_always_come_first() -> 
         (r"It is \boxed{18} of them.", "18"),
         ("12 apples", "12 apples"),
         ("145.0", "145"),
+        (r"It is \boxed{.5} of them.", ".5"),
         (["18"], "18"),
     ],
 )

@@ -1,5 +1,6 @@
 """Benchmarks in the shapes in which they are published: added by command, each gold answer as expected."""
 
+import io
 import json
 import sys
 from collections import Counter
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from mapd import cli
@@ -56,6 +58,13 @@ def test_each_shape_is_added_with_its_gold_answers(title: str, mapd: Mapd, tmp_p
         assert [row.get("family") for row in rows] == shape.families
 
 
+def test_a_folder_of_several_splits_is_not_one_of_them(mapd: Mapd, tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.jsonl").write_bytes(shapes.jsonl([{"question": f"{split}?", "answer": 1}]))
+    code, _, err = mapd("questions", "add", "set", "--train", tmp_path)
+    assert (code, err) == (1, f"mapd: --train {tmp_path} holds the splits test, train; give it without --train\n")
+
+
 def test_every_format_has_a_shape_here() -> None:
     assert {SHAPES[title]().format for title in SHAPES} == set(FORMATS)
 
@@ -70,6 +79,7 @@ def test_a_shape_reads_alike_from_every_kind_of_file(title: str) -> None:
         "x.parquet": shapes.in_parquet(records),
         "columns.json": json.dumps({key: [row[key] for row in records] for key in records[0]}).encode(),
         "inside.json": json.dumps({"version": 1, "data": records}).encode(),
+        "pandas.csv": pd.read_parquet(io.BytesIO(shapes.in_parquet(records))).to_csv(index=False).encode(),
     }
     rows = [imports.read([read(File(name, content))], Instructions()).rows for name, content in kinds.items()]
     assert all(others == rows[0] for others in rows)

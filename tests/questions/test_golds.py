@@ -10,6 +10,8 @@ WORKED = "She is the mother of his mother.\nAnswer: grandmother"
 
 def test_a_solution_in_words_is_read_for_its_answer() -> None:
     assert read_gold(WORKED, Task.TEXT) == Gold("grandmother", Task.TEXT, WORKED)
+    line = "She is his mother's mother. Answer: grandmother"
+    assert read_gold(line, Task.TEXT) == Gold("grandmother", Task.TEXT, line)
     assert read_gold("grandmother", Task.TEXT) == Gold("grandmother", Task.TEXT)
 
 

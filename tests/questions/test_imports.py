@@ -102,6 +102,7 @@ def test_every_fault_of_a_file_is_told_at_once() -> None:
         (Task.CHOICE, {"answer": "A"}, "options"),
         (Task.CHOICE, {"answer": "A", "options": ["red"]}, "options"),
         (Task.CHOICE, {"answer": "A", "options": ["red", " "]}, "options"),
+        (Task.CHOICE, {"answer": "B", "options": ["A)", "B)2"]}, "options"),
         (Task.CHOICE, {"answer": "A", "options": "red, blue"}, "options"),
         (Task.CHOICE, {"answer": "A", "options": [str(n) for n in range(11)]}, "options"),
         (Task.BOOLEAN, {"answer": "perhaps"}, "answer"),
@@ -206,7 +207,7 @@ def test_a_digit_may_be_an_options_text() -> None:
 @pytest.mark.parametrize(
     ("keys", "read_as", "expected"),
     [
-        (("A", "b", "(C)", "D."), Key.LABEL, ["A. oak", "B. granite", "C. trout", "D. moss"]),
+        (("Option A", "b", "(C)", "[D]"), Key.LABEL, ["A. oak", "B. granite", "C. trout", "D. moss"]),
         ((0, 1, "2", 3.0), Key.INDEX0, ["A. oak", "B. granite", "C. trout", "D. moss"]),
         ((1, 2, 3, 4), Key.INDEX1, ["A. oak", "B. granite", "C. trout", "D. moss"]),
         (("moss", "oak", " trout", "granite"), Key.TEXT, ["D. moss", "A. oak", "C. trout", "B. granite"]),
@@ -291,9 +292,18 @@ def test_options_lose_the_labels_that_they_carry() -> None:
         (["1) a", "2) b"], ("a", "b")),
         (["A. Ann", "B. Ben", "D. Dan"], ("A. Ann", "B. Ben", "D. Dan")),
         ({"B": "b", "A": "a"}, ("a", "b")),
+        ({"A": "a", "B": "b", "C": None}, ("a", "b")),
         ("['a', 'b']", ("a", "b")),
+        ("['a' \"b's\"\n 'array(c)']", ("a", "b's", "array(c)")),
+        ("{'label': array(['A', 'B'], dtype=object), 'text': array(['a', 'b'],\n      dtype=object)}", ("a", "b")),
+        ("[{'label': 'A', 'text': 'a'}\n {'label': 'B', 'text': 'b'}]", ("a", "b")),
+        (["a ) 38", "b ) 27.5"], ("38", "27.5")),
+        (["A．oak", "B．moss"], ("oak", "moss")),
+        (["1 : 2", "2 : 3"], ("1 : 2", "2 : 3")),
+        (["a : b", "b : a"], ("a : b", "b : a")),
         ('["a", "b"]', ("a", "b")),
         ([1, 2.0], ("1", "2")),
+        ([{"key": "A", "value": "a"}, {"key": "B", "value": "b"}], ("a", "b")),
     ],
 )
 def test_options_in_each_way_they_are_written(value: object, texts: tuple[str, ...]) -> None:
@@ -390,6 +400,11 @@ def test_a_field_that_is_nested_as_deep_as_can_be_read_is_a_field_like_any_other
 
 
 def test_an_unknown_field_to_ignore_is_told() -> None:
+    with pytest.raises(
+        BadInput, match="--ignore context: it is read as the context; say otherwise with --map context="
+    ):
+        imported(*(pen | {"context": "x"} for pen in PENS), ignore=frozenset({"context"}))
+    imported(*(pen | {"source": None} for pen in PENS), ignore=frozenset({"source"}))
     with pytest.raises(BadInput, match="--ignore pasage: there is no such field; not read are passage"):
         imported(*(pen | {"passage": "x"} for pen in PENS), ignore=frozenset({"pasage"}))
 
@@ -433,14 +448,24 @@ def test_a_format_that_is_named_needs_its_fields_alone() -> None:
         ({"question": "?", "answer": 1}, {"format": "svamp"}, "format svamp has Body, Question"),
         ({"question": "?", "answer": 1}, {"format": "gsm9k"}, "--format is one of gsm8k, svamp"),
         ({"qid": "1", "question": "?"}, {}, r"no answer in any of its rows \(a test split.*--map answer=FIELD"),
-        ({"question": "?", "choices": ["a", "b"], "answer": "A"}, {}, "say it with --task"),
+        ({"question": "?", "answers": ["a", "b"], "answer": 1}, {}, "--map options=answers or --map note=answers"),
         ({"problem": "?", "solution": "It is clear."}, {}, r"is a solution without an answer: it has no ####"),
+        (
+            {"question": "?", "answer": 1},
+            {"mapping": "context=passage"},
+            "no row has this field; there are question, answer",
+        ),
         ({"question": "?", "answer": "x" * 90}, {"task": Task.NUMERIC}, "can't be read as one number"),
     ],
 )
 def test_a_mistaken_file_gets_one_line_with_the_cure(row: Any, instructions: dict[str, Any], why: str) -> None:
+    def read_whole() -> None:
+        whole = imported(row, **instructions)
+        whole.refuse_unread()
+        whole.refuse_bad()
+
     with pytest.raises(BadInput, match=why) as refused:
-        imported(row, **instructions).refuse_bad()
+        read_whole()
     assert "\n" not in str(refused.value)
 
 

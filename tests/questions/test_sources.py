@@ -20,7 +20,7 @@ from mapd.questions import imports
 from mapd.questions.formats import headings
 from mapd.questions.imports import Instructions
 from mapd.questions.rows import split_named
-from mapd.questions.sources import read_path
+from mapd.questions.sources import read_path, split_by_names
 from tests.questions import shapes
 
 
@@ -90,6 +90,17 @@ def test_a_lone_split_is_kept_or_drawn(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_bytes(shapes.jsonl(gsm8k(10)))
     assert splits(imported(tmp_path)) == {"train": 10}
     assert splits(imported(tmp_path, shares=(0.5, 0, 0.5))) == {"train": 5, "test": 5}
+
+
+def test_several_files_have_the_splits_that_all_their_names_tell(tmp_path: Path) -> None:
+    for name in ("gsm8k_train.jsonl", "gsm8k_test.jsonl", "more.jsonl"):
+        (tmp_path / name).write_bytes(shapes.jsonl(gsm8k(2, name)))
+    train, test, more = (
+        read_path(tmp_path / name)[0] for name in ("gsm8k_train.jsonl", "gsm8k_test.jsonl", "more.jsonl")
+    )
+    assert [table.split for table in split_by_names([train, test])] == ["train", "test"]
+    assert [table.split for table in split_by_names([train, test, more])] == [None] * 3
+    assert [table.split for table in split_by_names([train])] == [None]
 
 
 def test_a_folder_of_several_sets_is_refused(tmp_path: Path) -> None:

@@ -52,9 +52,19 @@ KINDS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
         {key: {str(n): row[key] for n, row in enumerate(rows)} for key in rows[0]}
     ).encode(),
     "inside.json": lambda rows: json.dumps({"version": "1", "data": rows}).encode(),
+    "split.json": lambda rows: json.dumps(
+        {
+            "columns": list(rows[0]),
+            "index": list(range(len(rows))),
+            "data": [[row[key] for key in rows[0]] for row in rows],
+        }
+    ).encode(),
     "q.csv": in_csv,
+    "excel.csv": lambda rows: b"\xef\xbb\xbfsep=;\r\n" + in_csv(rows, ";") + b";\r\n",
+    "Unicode text.txt": lambda rows: in_csv(rows, "\t").decode().encode("utf-16"),
     "q.tsv": lambda rows: in_csv(rows, "\t"),
     "semicolons.csv": lambda rows: in_csv(rows, ";"),
+    "bars.csv": lambda rows: in_csv(rows, "|"),
     "q.parquet": in_parquet,
 }
 
@@ -120,7 +130,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "columns.json": (b'{"a": [1, 2], "b": [1]}', 'columns of different lengths: "a" 2, "b" 1'),
     "text.json": (b"hello", 'is no JSON: it begins with "hello"'),
     "latin.csv": ("question,answer\nÄ,1".encode("latin-1"), "not UTF-8 text at byte 16"),
-    "wide.csv": ("question,answer\na,1\n".encode("utf-16"), "not UTF-8 text at byte 0"),
+    "wide.csv": ("question,answer\na,1\n".encode("utf-16")[:-1], "not UTF-16 text at byte 40"),
+    "q.jsonl.bz2": (b"BZh91AY&SY\xd3", "save it as UTF-8, or unpack it"),
+    "pointer.parquet": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "`git lfs pull`"),
+    "several.json": (b'{"train": [{"a": 1}], "test": [{"a": 2}]}', 'several lists of rows, "train", "test"'),
     "open.csv": (b'question,answer\n"a,1\nb,2\n', "line 2 can't be read as CSV"),
     "stray.csv": (b'question,answer\nb,2\n"a"x,1\n', "line 3 can't be read as CSV"),
     "twins.csv": (b"question,question\na,b\n", 'two columns named "question"'),
@@ -128,6 +141,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "pickle.parquet": (pickle.dumps([{"question": "a"}]), "can't be read as Parquet"),
     "cut.parquet": (b"PAR1" + b"\0" * 100, "can't be read as Parquet"),
     "book.xlsx": (b"PK\x03\x04rest", "Excel"),
+    "book.xls": (b"\xd0\xcf\x11\xe0rest", "Excel"),
     "cut.jsonl.gz": (gzip.compress(b'{"a": 1}\n' * 1000)[:30], "can't be unpacked"),
 }
 
@@ -169,6 +183,14 @@ def test_ragged_rows_are_bad_rows() -> None:
 def test_not_a_number_is_nothing() -> None:
     assert read(File("q.jsonl", b'{"a": NaN}')).records[0].fields == {"a": None}
     assert read(File("q.parquet", in_parquet([{"a": float("nan")}, {"a": 1.0}]))).records[0].fields == {"a": None}
+
+
+@pytest.mark.parametrize("type_", [pa.float32(), pa.float64()])
+def test_floats_are_as_they_were_written(type_: pa.DataType) -> None:
+    out = io.BytesIO()
+    parquet.write_table(pa.table({"answer": pa.array([0.1, None, -2.5, float("inf")], type_)}), out)
+    answers = [record.fields["answer"] for record in read(File("q.parquet", out.getvalue())).records]
+    assert answers == [0.1, None, -2.5, float("inf")]
 
 
 def bomb(line: bytes, times: int) -> bytes:

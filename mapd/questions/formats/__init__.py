@@ -49,15 +49,9 @@ def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, S
     """
     sample = rows[:: max(1, len(rows) // SAMPLE)]
     candidates = [named(name)] if name else [format_ for format_ in _ALL if format_ is not PLAIN]
-    pairs = [
-        (format_, shape)
-        for format_ in candidates
-        for shape in format_.shapes
-        if shape.fits(sample, by_fields_alone=name is not None)
-    ]
-    pairs = [pair for pair in pairs if not any(pair[1].is_within(other) for _, other in pairs)]
-    if not pairs and name is None and PLAIN.shapes[0].fits(sample):
-        return PLAIN, PLAIN.shapes[0]
+    pairs = _fitting(candidates, sample, by_fields_alone=name is not None)
+    if not pairs and name is None:
+        pairs = _fitting([PLAIN], sample)
     fields = ", ".join(dict.fromkeys(short(key, 30).strip('"') for row in sample[:20] for key in row))[:200]
     if not pairs:
         needs = " or ".join(", ".join(shape.fields) for shape in candidates[0].shapes) if name else ""
@@ -74,3 +68,14 @@ def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, S
             tuple(names),
         )
     return pairs[0]
+
+
+def _fitting(candidates: Sequence[Format], rows: Rows, *, by_fields_alone: bool = False) -> list[tuple[Format, Shape]]:
+    """The formats' shapes that rows fit, without those of which another one says more."""
+    pairs = [
+        (format_, shape)
+        for format_ in candidates
+        for shape in format_.shapes
+        if shape.fits(rows, by_fields_alone=by_fields_alone)
+    ]
+    return [pair for pair in pairs if not any(pair[1].is_within(other) for _, other in pairs)]

@@ -9,11 +9,12 @@ What stands before the mark is kept beside the gold answer.
 from mapd.answers.grading import Task
 from mapd.questions import mapping
 from mapd.questions.formats.format import Format, Rows, shape, sizes
+from mapd.questions.values import as_text
 
 
 def _is_solved(rows: Rows) -> bool:
     """Whether most answers are worked solutions that end in GSM8K's mark."""
-    return sum("####" in str(mapping.find(row, "answer")) for row in rows) > len(rows) / 2
+    return sum("####" in (as_text(mapping.find(row, "answer")) or "") for row in rows) > len(rows) / 2
 
 
 GSM8K = Format(

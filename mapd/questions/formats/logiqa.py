@@ -69,7 +69,7 @@ def from_lines(table: Table) -> Table:
         first = next(record for record in table.records if record.fields["line"].strip())
         raise BadInput(
             f"{table.name} is no table of questions: it begins with {short(first.fields['line'])}; known are JSON, "
-            "JSON Lines, CSV, TSV, Parquet, and LogiQA's own text of 8 lines a question"
+            "JSON Lines, CSV (named .csv), TSV, Parquet, and LogiQA's own text of 8 lines a question"
         )
     return Table(table.name, table.unit, tuple(records), tuple(bad), table.split)
 

@@ -3,7 +3,7 @@
     {"question": "Ann has 3 pens and gets 4. How many now?", "answer": 7, "id": "pens-1", "split": "train",
      "family": "pens", "context": "…", "options": ["…", "…"], "note": "3 + 4 = 7"}
 
-All but question and answer may be missing.
+All but question and answer may be missing. Options may be named `choices`, as most sets of the hub name them.
 """
 
 from mapd.questions.formats.format import Format, shape
@@ -15,6 +15,10 @@ PLAIN = Format(
         shape(
             "question=question,answer=answer,context=context,options=options,id=id,family=family,note=note,split=split",
             fields="question",
+        ),
+        shape(
+            "question=question,answer=answer,context=context,options=choices,id=id,family=family,note=note,split=split",
+            fields="question choices",
         ),
     ),
 )

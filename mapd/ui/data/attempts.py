@@ -81,7 +81,9 @@ def _offer(name: str, files: Sequence[UploadedFile], student: str | None) -> Non
     """How the answers are graded, with the button that imports them; or why they can't be imported."""
     place = f"attempts_split_{' '.join(file.file_id for file in files)}"
     split = st.session_state.get(place)
-    reading = _read(name, files, split, student)
+    with db.reading(current.engine()) as session:
+        uid = sets.get(session, name).uid
+    reading = _read(uid, tuple(file.file_id for file in files), split, student, files)
     command = f"mapd import attempts {' '.join(shlex.quote(text.one_line(file.name, 120)) for file in files)}"
     command += f" --questions {shlex.quote(text.one_line(name, 200))}"
     command += f" --split {split}" if split else ""
@@ -102,10 +104,18 @@ def _choose(place: str, split: str) -> None:
     st.session_state[place] = split
 
 
-def _read(name: str, files: Sequence[UploadedFile], split: str | None, student: str | None) -> Reading | Refused:
+@st.cache_resource(max_entries=4, ttl=KEPT, show_spinner="Reading the answers …")
+def _read(
+    uid: str,
+    file_ids: tuple[str, ...],  # noqa: ARG001 - part of the key
+    split: str | None,
+    student: str | None,
+    _files: Sequence[UploadedFile],
+) -> Reading | Refused:
+    """Match the answers to the set of this uid: once for the same set, files, split and student."""
     try:
         with db.reading(current.engine()) as session:
-            parsed = attempts.parse(session, _tables(files), sets.get(session, name), split=split, student=student)
+            parsed = attempts.parse(session, _tables(_files), sets.get(session, uid), split=split, student=student)
             graded = attempts.preview(parsed, FIRST)
     except Undecided as error:
         return Refused(str(error), error.choices)
@@ -178,7 +188,7 @@ def _press(name: str, files: Sequence[UploadedFile], split: str | None, student:
             st.caption("The test split is sealed: say what for, and the opening is recorded with your name.")
             return " --open-test PURPOSE"
     rest = faults.left_out(reading.bad)
-    label = f"Import {reading.number:,} answers{rest}"
+    label = f"Import {faults.count(reading.number, 'answer')}{rest}"
     if acting.button(label, type="primary", icon=":material/upload:", key="import_attempts"):
         person, contents = current.acting_person(), _tables(files)
 

@@ -9,9 +9,14 @@ from mapd.ui import text
 NAMES = ("file", "row", "field", "what is wrong")
 
 
+def count(number: int, word: str) -> str:
+    """Return so many of a thing in words: "1 question", "1,319 questions"."""
+    return f"{number:,} {word if number == 1 else word + 's'}"
+
+
 def left_out(bad: Sequence[object]) -> str:
     """Return how a button's label ends that imports all but these rows."""
-    return f", without {len(bad):,} bad {'row' if len(bad) == 1 else 'rows'}" if bad else ""
+    return f", without {count(len(bad), 'bad row')}" if bad else ""
 
 
 def show(faults: Sequence[tuple[str, int, str, str]]) -> Sequence[tuple[str, ...]]:

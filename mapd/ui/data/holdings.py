@@ -32,7 +32,8 @@ def show_holdings() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("A frozen curated set leaves as a snapshot: training pairs as JSONL with their manifest.")
         current.link("pages/curate/snapshots.py", "Snapshots", icon=":material/inventory_2:")
-    st.code(f"mapd curate snapshot --exam {(current.params().get('exam', exams[0].uid))} --json", language=None)
+    exam = current.params().get("exam", exams[0].uid)
+    st.code(f"mapd curate snapshot --exam {exam} --json", language=None, wrap_lines=True)
 
 
 def _set_row(row: sets.Listed) -> list[Cell]:

@@ -239,7 +239,10 @@ def _press(name: str, upload: Upload, contents: Sequence[Table], whole: Import) 
     rest = faults.left_out(whole.bad)
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = acting.button(
-            f"Add {len(whole.rows):,} questions{rest}", type="primary", icon=":material/upload:", key="add_questions"
+            f"Add {faults.count(len(whole.rows), 'question')}{rest}",
+            type="primary",
+            icon=":material/upload:",
+            key="add_questions",
         )
         st.caption("All of them or nothing. A set never changes.")
     if not pressed:
