@@ -95,6 +95,13 @@ def with_content(session: Session, sha256: str) -> t.QuestionSet | None:
     return session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
 
 
+def free_name(session: Session, name: str) -> str:
+    """Return the name, with a number behind it where a set has it already: "gsm8k-2"."""
+    names = set(session.exec(select(t.QuestionSet.name)).all())
+    numbered = (f"{name}-{number}" for number in range(2, len(names) + 3))
+    return next(free for free in (name, *numbered) if free not in names)
+
+
 def sha256_of(rows: Iterable[QuestionRow]) -> str:
     """Return the name of a set with these rows: every field of every row counts."""
     digest = hashlib.sha256()

@@ -28,6 +28,7 @@ MOST_BYTES = 256 * 2**20  # of one file, unpacked
 MOST_ROWS = 1_000_000
 BATCH = 256  # rows that are taken out of an Arrow file at a time: a short file may hold very long texts
 LFS = b"version https://git-lfs"
+BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")  # in the first bytes: a picture, a document, a program
 Fields = dict[str, Any]
 Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
 
@@ -127,6 +128,8 @@ def _decoded(name: str, content: bytes) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
+        if BINARY.search(content, 0, 512):
+            raise BadInput(f"{name} is no table: save it as JSON Lines, JSON, CSV, TSV, Parquet or Arrow") from error
         raise BadInput(
             f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"
         ) from error

@@ -180,12 +180,24 @@ def test_bad_rows_have_reasons_and_the_rest_comes_in(home: Path) -> None:
     assert len(stored()) == 3
 
 
+def test_a_name_that_a_set_has_is_suggested_with_a_number(home: Path) -> None:
+    for number in (1, 2):
+        app = uploaded(
+            ("sums.jsonl", jsonl([{"question": f"{number} + {n}?", "answer": n + number} for n in range(3)]))
+        )
+        (name,) = (field for field in app.text_input if field.label == "The set's name")
+        assert name.value == ("sums" if number == 1 else "sums-2")
+        app.button(key="add_questions").click().run()
+    assert len(stored("sums")) == len(stored("sums-2")) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "content", "line"),
     [
         ("empty.jsonl", b" \n", "empty.jsonl is empty: it holds no rows"),
         ("cut.json", b'[{"question": "1?", "ans', "cut.json can't be read: no whole JSON"),
         ("q.xlsx", b"PK\x03\x04", "is a ZIP archive or an Excel file"),
+        ("photo.jsonl", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\xff", "photo.jsonl is no table: save it as JSON Lines"),
         ("words.txt", b"Once upon a time", "words.txt is no table of questions"),
         ("q.jsonl", '{"question": "é"}'.encode("latin-1"), "q.jsonl is not UTF-8 text at byte"),
         ("test.jsonl", jsonl([{"question": "1?", "answer": None}]), "has no answer in any of its rows"),

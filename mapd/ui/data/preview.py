@@ -34,7 +34,10 @@ def show_reading(whole: Import) -> None:
         )
     )
     if whole.rows and not sizes[SPLITS.index("dev")]:
-        st.caption("No question is in dev: nothing to compare students on before the test split is opened.")
+        st.caption(
+            "No question is in dev: nothing to compare students on before the test split is opened. "
+            "Choose dev for one of the files, or draw the splits."
+        )
     if whole.unread:
         st.html(figures.table(("not read", "for example", ""), map(_unread_row, whole.unread), words=3))
 

@@ -219,12 +219,11 @@ def _name(upload: Upload, contents: Sequence[Table], whole: Import, sha256: str)
     with db.reading(current.engine()) as session:
         namesake = sets.with_content(session, sha256)
         existing_name = None if namesake is None else namesake.name
+        suggestion = sets.free_name(session, _suggest_name(contents, whole))
     if existing_name is not None:
         lead_on("These questions are in the project already, as", existing_name)
         return None
-    return st.text_input(
-        "The set's name", _suggest_name(contents, whole), max_chars=200, key=f"set_name_{upload.key}", width=360
-    ).strip()
+    return st.text_input("The set's name", suggestion, max_chars=200, key=f"set_name_{upload.key}", width=360).strip()
 
 
 def _suggest_name(contents: Sequence[Table], whole: Import) -> str:
