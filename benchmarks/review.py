@@ -1,6 +1,7 @@
 """How long a reviewer waits for the database: next item of each queue, a page at any depth, all thresholds, a search.
 
-    python benchmarks/review.py [--sizes 1000,100000] [--rounds N] [--no-browser] [--presses N] [--json]
+    python benchmarks/review.py [--sizes 1000,100000] [--rounds N] [--json]
+    python benchmarks/review.py --browser [--presses N] [--decisions N]
 
 On generated stores (SQLite) of so many mistakes, each with three rationales and six reviews; of 100,000 that is 300,000
 and 600,000, and 100,000 feedback. Two people judged or skipped a hundredth of the rationales. Generated and derived are
@@ -10,8 +11,8 @@ page would do it, at thresholds and places drawn anew. `judge` is one judgement 
 `window` and `decision` are what triage's client asks for: twelve cards, and one decision saved with what it reveals.
 CPU is this process's own time at the median: on a busy machine it tells more.
 
-In the browser (reviewers.py): from a key press to the next item in triage, alone and among twenty, on the store of the
-last size. The last line is JSON.
+With `--browser`, on the store of the last size: what one waits for in Chromium, alone and while twenty others decide,
+what the routes cost, and the memory after many decisions (reviewers.py). The last line is JSON.
 """
 
 import argparse
@@ -337,33 +338,32 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--sizes", default="1000,100000")
     arguments.add_argument("--rounds", type=int, default=200, help="reads of each kind")
-    arguments.add_argument("--no-browser", action="store_true", help="leave the browser part out")
-    arguments.add_argument(
-        "--presses", type=int, default=50, help="key presses in the browser, at each number of reviewers"
-    )
+    arguments.add_argument("--browser", action="store_true", help="what is waited for in Chromium, too")
+    arguments.add_argument("--presses", type=int, default=200, help="keys in the browser, alone and among others")
+    arguments.add_argument("--decisions", type=int, default=10_000, help="after which the memory is looked at again")
     arguments.add_argument("--json", action="store_true", help="the last line alone")
     given = arguments.parse_args()
     result: dict[str, Any] = {}
     sizes = list(map(int, given.sizes.split(",")))
     for size in sizes:
-        with tempfile.TemporaryDirectory() as home:
-            result[str(size)] = at_size(size, given.rounds, Path(home))
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder) / "project"
+            result[str(size)] = at_size(size, given.rounds, home)
             if not given.json:
                 show(size, result[str(size)])
-            if size == sizes[-1] and not given.no_browser:
-                result["browser"] = in_browser(Path(home), given.presses)
-    if "browser" in result and not given.json:
-        for number, figure in result["browser"].items():
-            told = f"p50 {figure['p50_ms']:>8.1f} ms   p95 {figure['p95_ms']:>8.1f} ms"
-            print(f"  key press to next item, {number:>2} reviewing   {told}   load {os.getloadavg()[0]:.1f}")
+            if size == sizes[-1] and given.browser:
+                result["browser"] = in_browser(home, given.presses, given.decisions)
+                if not given.json:
+                    show_browser(result["browser"])
     print(json.dumps(result))
 
 
-def in_browser(home: Path, presses: int) -> dict[str, Any]:
-    """What a reviewer waits for in Chromium, alone and among twenty."""
-    import reviewers  # a real browser and its driver: not needed for the rest
+def in_browser(home: Path, presses: int, decisions: int) -> dict[str, Any]:
+    """Return what reviewers.py measures: a real browser and its driver aren't needed for the rest."""
+    import reviewers
 
-    return dict(reviewers.measure(home, presses))
+    with reviewers.chromium() as browser:
+        return dict(reviewers.measure(browser, home, presses, decisions))
 
 
 def show(size: int, measured: dict[str, Any]) -> None:
@@ -375,6 +375,19 @@ def show(size: int, measured: dict[str, Any]) -> None:
     for name, figure in flat.items():
         told = [f"{key} {figure[f'{key}_ms']:>8.2f} ms" for key in ("p50", "p95", "cpu_p50")]
         print(f"  {name:<24} {'   '.join(told)}")
+
+
+def show_browser(measured: dict[str, Any]) -> None:
+    """Print what is waited for in the browser as a table."""
+    print(f"\nin Chromium; load {os.getloadavg()[0]:.1f}")
+    for name, title in (
+        ("1", "key to text, alone"),
+        ("20", "key to text, 20 others"),
+        ("first_text", "opening to text"),
+    ):
+        print(f"  {title:<24} p50 {measured[name]['p50_ms']:>8.1f} ms   p95 {measured[name]['p95_ms']:>8.1f} ms")
+    for name in ("post_p50_ms", "post_p95_ms", "post_cpu_ms", "decisions_per_s", "memory"):
+        print(f"  {name:<24} {measured[name]}")
 
 
 if __name__ == "__main__":

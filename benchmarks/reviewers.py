@@ -1,244 +1,270 @@
-"""How long a reviewer waits in the browser: from the key press to the next item in triage, alone and among twenty.
+"""What a reviewer waits for in triage: alone, and while twenty others decide every three seconds.
 
-    from reviewers import measure; measure(home, presses=50, among=(1, 20))
+    with chromium() as browser: measure(browser, home, presses=200, decisions=10_000)
+    -> {"1": {"p50_ms": 9.1, "p95_ms": 15.8, …}, "20": {…}, "first_text": {…}, "post_p50_ms": 30.2, …}
 
-The one who is measured sits at a real Chromium: from `a` (accept) going down until the next text's own button is drawn.
-The others are sessions of the same server over its websocket, as a browser speaks it, each a person of its own: they
-accept a text, wait for the next one to be drawn, read for `READS` seconds, and so on. Twenty browsers would measure
-Chromium on this machine, not the server.
-
-    python benchmarks/reviewers.py --home HOME --seconds 300      # twenty at work: is every press a row, once?
+The one who is measured sits at a real Chromium. The page itself takes the time: from the key's own timestamp to the
+message that follows the frame in which another text is shown (requestAnimationFrame, then a MessageChannel: the message
+comes behind that frame's style, layout and paint). The others are HTTP clients of the same routes, each a person with a
+token, who do what the page's client does: cards, a lease a card, decisions.
 """
 
-import argparse
-import asyncio
-import itertools
-import os
-import re
+import random
 import statistics
-import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import httpx2
+import psutil
 import sqlalchemy as sa
-import websockets
-from playwright.sync_api import Page, sync_playwright
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from mapd.api import access
+from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests know how to drive a browser
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the tests know how to drive a browser and the routes
 
-from tests.browser.conftest import CHROMIUM, FLAGS, free_port
+from tests.api.client import Client, decision
+from tests.browser import presses as keys
+from tests.browser.conftest import CHROMIUM, FLAGS, NAMED, App, free_port
 
-READS = 3.0  # seconds
-ACCEPT = re.compile(r"-hot_a_")
-COMPLAINT = 'class="mapd-error"'  # in a page's HTML
-# The button's own class holds the text that is shown: another class, another text.
-PRESS = """() => new Promise(done => {
-  const shown = () => document.querySelector('[class*="st-key-hot_a_"]')?.className.match(/st-key-hot_a_\\S+/)[0];
-  const before = shown(), started = performance.now();
-  const look = () => { const now = shown(); if (now && now !== before) { done(performance.now() - started) }
-                       else { requestAnimationFrame(look) } };
-  document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "a", bubbles: true}));
-  document.body.dispatchEvent(new KeyboardEvent("keyup", {key: "a", bubbles: true}));
-  look();
-})"""
+OTHERS = 20
+READS_S = 3.0  # between two decisions of one reviewer
+PAUSES_MS = (250, 550)  # between two keys of the one in the browser
+AT_ONCE = 30  # keys in a row, before the browser waits until all is saved
+AGAIN_S = 0.5  # until a busy database is asked again
+FULL_S = 20.0  # decisions without a pause
+OPENINGS = 5
+Figures = dict[str, Any]
+PAINTS = """
+window.paints = []; // ms from the opening of the page to the first text, then from each key to the next text
+const shown = () => document.querySelector(".mapd-textline[aria-current]")?.dataset.text;
+const watch = (since, before) => requestAnimationFrame(() => {
+  if (!shown() || shown() === before) return watch(since, before);
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => { document.documentElement.dataset.paints = paints.push(performance.now() - since); };
+  port2.postMessage("painted");
+});
+watch(0);
+addEventListener("keydown", ({ timeStamp }) => watch(timeStamp, shown()), true);
+"""
 
 
-def measure(home: Path, presses: int, among: tuple[int, ...] = (1, 20)) -> dict[str, dict[str, float]]:
-    """By number of reviewers, p50 and p95 in ms of so many presses of the one in the browser."""
-    found = {}
-    with served(home) as port:
-        for number in among:
-            with others(port, number - 1) as done:
-                found[str(number)] = at_browser(port, presses) | {"by_others": done()}
-    return found
+def measure(browser: Browser, home: Path, presses: int, decisions: int) -> Figures:
+    """Return the figures of one app over this home: its keys, its first text, its routes, its memory."""
+    app = App(home, free_port())
+    app.start()
+    try:
+        return {
+            "first_text": open_pages(browser, app),
+            "1": press_keys(browser, app, presses, others=0),
+            str(OTHERS): press_keys(browser, app, presses, others=OTHERS),
+            **post_alone(app, presses),
+            **post_without_pause(app),
+            "memory": fill_memory(browser, app, decisions),
+        }
+    finally:
+        app.stop()
+
+
+def summary(taken: list[float]) -> Figures:
+    """Return the median and the 95th percentile."""
+    p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1]
+    return {"p50_ms": round(statistics.median(taken), 1), "p95_ms": round(p95, 1)}
+
+
+# -- in the browser ---------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def served(home: Path) -> Iterator[int]:
-    """The app over this home, as a process of its own."""
-    port = free_port()
-    environment = {"MAPD_WORKER": "0"} | os.environ | {"MAPD_HOME": str(home)}
-    command = [sys.executable, "-m", "mapd.cli", "app", "--port", str(port)]
-    log = (home / "app.log").open("ab")
-    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).close()
-                break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def at_browser(port: int, presses: int) -> dict[str, float]:
-    """The presses of one reviewer in Chromium."""
+def chromium() -> Iterator[Browser]:
+    """Run the machine's own Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        context.add_cookies([{"name": "mapd_person", "value": "measured", "url": f"http://127.0.0.1:{port}"}])
-        page = context.new_page()
-        page.goto(f"http://127.0.0.1:{port}/triage?queue=everything")
-        page.locator('[class*="st-key-hot_a_"] button').wait_for(timeout=120_000)
-        taken = [_press(page) for _ in range(presses + 3)][3:]  # the first few warm up
+        yield browser
         browser.close()
-    return {
-        "p50_ms": round(statistics.median(taken), 1),
-        "p95_ms": round(statistics.quantiles(taken, n=20, method="inclusive")[-1], 1),
-        "presses": len(taken),
-    }
-
-
-def _press(page: Page) -> float:
-    page.wait_for_timeout(1_000)  # longer than the dwell before which a press doesn't count
-    return float(page.evaluate(PRESS))
-
-
-# -- the others -------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def others(port: int, number: int) -> Iterator[Any]:
-    """So many reviewers at work meanwhile; yields how many decisions they have made."""
-    decided = itertools.count()
+def triage(browser: Browser, app: App) -> Iterator[Page]:
+    """Open triage where nothing of the app was read yet, and wait for the first text."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.add_cookies([NAMED])
+    context.add_init_script(PAINTS)
+    page = context.new_page()
+    page.goto(f"{app.url}/triage?queue=everything")
+    wait_for_paint(page, 1)
+    yield page
+    context.close()
+
+
+def open_pages(browser: Browser, app: App) -> Figures:
+    """Return what it takes from opening the page to its first text."""
+    taken = []
+    for _ in range(OPENINGS):
+        with triage(browser, app) as page:
+            taken.append(page.evaluate("paints[0]"))
+    return summary(taken)
+
+
+def press_keys(browser: Browser, app: App, presses: int, others: int) -> Figures:
+    """Accept text after text as one who reads, while others work; return what it takes from key to paint."""
+    draw = random.Random(7)
+    with triage(browser, app) as page, at_work(app, others, READS_S) as answers:
+        for number in range(presses):
+            page.wait_for_timeout(draw.uniform(*PAUSES_MS))
+            page.keyboard.press("a")
+            wait_for_paint(page, number + 2)
+        taken = page.evaluate("paints.slice(1)")
+    return summary(taken) | {"presses": presses, "others": dict(answers)}
+
+
+def wait_for_paint(page: Page, number: int) -> None:
+    """Wait until so many texts have been painted."""
+    page.locator(f"html[data-paints='{number}']").wait_for(state="attached", timeout=120_000)
+
+
+def fill_memory(browser: Browser, app: App, decisions: int) -> Figures:
+    """Return what server and page take before and after so many decisions of this page, in MB."""
+    with triage(browser, app) as page:
+        start, number, before = _number_of_rows(app), 0, _memory(page, app)
+        while number < decisions:
+            keys.press(page, *["a"] * min(AT_ONCE, decisions - number))
+            keys.settle(page)
+            last, number = number, _number_of_rows(app) - start
+            if number == last:
+                break  # nothing waits any more
+        return {"decisions": number, "before": before, "after": _memory(page, app)}
+
+
+def _memory(page: Page, app: App) -> Figures:
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("HeapProfiler.collectGarbage")
+    devtools.send("Performance.enable")
+    metrics = {metric["name"]: metric["value"] for metric in devtools.send("Performance.getMetrics")["metrics"]}
+    server = sum(process.memory_info().rss for process in _processes(app))
+    return {"server_mb": round(server / 1e6), "heap_mb": round(metrics["JSHeapUsedSize"] / 1e6, 1)}
+
+
+def _number_of_rows(app: App) -> int:
+    engine = db.open_store(Settings(home=app.home))
+    with db.reading(engine) as session:
+        query = sa.text("SELECT count(*) FROM judgement WHERE person = :person")
+        return int(session.execute(query, {"person": NAMED["value"]}).scalar_one())
+
+
+# -- over HTTP --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Reviewer:
+    """A person who accepts text after text by the routes, as the page's client would."""
+
+    client: Client
+    reads_s: float = 0
+    answers: Counter[str] = field(default_factory=Counter)  # by status
+
+    def work(self, stop: threading.Event) -> None:
+        """Decide until then, or until nothing waits."""
+        last: str | None = None
+        while not stop.is_set() and (cards := self._cards(last)):
+            for place, card in enumerate(cards):
+                last = card["mistake"]
+                following = [other["mistake"] for other in cards[place + 1 : place + 3]]
+                wish = {"front": last, "next": following, "queue": card["queue"], "judge": card["judge"]}
+                refused = self._post("lease", wish)["refused"]
+                if last not in [mistake["mistake"] for mistake in refused]:
+                    self._decide(card, stop)
+
+    def _cards(self, last: str | None) -> list[dict[str, Any]]:
+        """Return the next ones behind the last mistake."""
+        return list(self.client.window(queue="everything", **({"after": last} if last else {}))["cards"])
+
+    def _decide(self, card: dict[str, Any], stop: threading.Event) -> None:
+        for text in card["texts"]:
+            if text["uid"] in card["open"] and not stop.wait(self.reads_s):
+                reply = self._post("decisions", {"decisions": [decision(card, "accept", text)]})
+                self.answers[reply["answers"][0]["status"]] += 1
+
+    def _post(self, route: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer, asked for until the database isn't busy, as the client's outbox does."""
+        while True:
+            response = self.client.http.post(f"/api/{route}", json=body, headers=self.client.headers)
+            if response.status_code != 503:
+                return dict(response.raise_for_status().json())
+            self.answers["busy"] += 1
+            time.sleep(AGAIN_S)
+
+
+@contextmanager
+def at_work(app: App, number: int, reads_s: float) -> Iterator[Counter[str]]:
+    """Let so many reviewers work meanwhile; the answers to their decisions are counted once they have ended."""
+    reviewers = [Reviewer(client_of(app, f"reviewer-{n}"), reads_s) for n in range(number)]
     stop = threading.Event()
-    sessions = [_session(port, n, stop, decided) for n in range(number)]
-
-    async def run() -> None:
-        await asyncio.gather(*sessions)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    time.sleep(2 * number / 4 if number else 0)  # until all have come in
+    threads = [threading.Thread(target=reviewer.work, args=(stop,), daemon=True) for reviewer in reviewers]
+    answers: Counter[str] = Counter()
+    for thread in threads:
+        thread.start()
+        time.sleep(reads_s / number)  # they don't press all at once
     try:
-        yield lambda: next(decided)
+        yield answers
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+        answers.update(sum((reviewer.answers for reviewer in reviewers), Counter()))
 
 
-async def _session(port: int, number: int, stop: threading.Event, decided: Iterator[int]) -> None:
-    """One reviewer: comes in, then accepts text after text."""
-    await asyncio.sleep(number / 4)
-    host = f"127.0.0.1:{port}"
-    headers = {"Cookie": f"mapd_person=reviewer-{number}"}
-    async with websockets.connect(
-        f"ws://{host}/_stcore/stream",
-        origin=f"http://{host}",  # type: ignore[arg-type]
-        subprotocols=["streamlit"],  # type: ignore[list-item]
-        additional_headers=headers,
-        max_size=None,
-    ) as socket:
-        query = "queue=everything"
-        await socket.send(_rerun(query))
-        while not stop.is_set():
-            accept, query = await _drawn(socket, query)
-            await asyncio.sleep(READS)
-            await socket.send(_rerun(query, accept))
-            next(decided)
+def client_of(app: App, person: str) -> Client:
+    """Return a client with a token for this person, as the page would mint it."""
+    engine = db.open_store(Settings(home=app.home))
+    with db.writing(engine) as session:
+        token = access.mint(session, owner(person), exam_id=1, sign_in="")
+    engine.dispose()
+    return Client(httpx2.Client(base_url=app.url, timeout=60), token, app.url)
 
 
-async def _drawn(socket: Any, query: str) -> tuple[str | None, str]:
-    """Wait until a run of the page has ended; the button to accept what it shows, and its address."""
-    accept, query, _ = await _drawn_with_lines(socket, query)
-    return accept, query
+def post_alone(app: App, posts: int) -> Figures:
+    """Return what one POST of one decision takes, and the server's CPU for it."""
+    client, taken, cpu = client_of(app, "poster"), list[float](), 0.0
+    for card, text in islice(_waiting(client), posts):
+        busy, started = _cpu_s(app), time.perf_counter()
+        client.decide(decision(card, "accept", text))
+        taken.append((time.perf_counter() - started) * 1000)
+        cpu += _cpu_s(app) - busy
+    figures = {f"post_{name}": figure for name, figure in summary(taken).items()}
+    return figures | {"post_cpu_ms": round(cpu / len(taken) * 1000, 1)}
 
 
-async def _drawn_with_lines(socket: Any, query: str) -> tuple[str | None, str, list[str]]:
-    """The same, and what the page complains of."""
-    accept, complaints = None, list[str]()
-    async for raw in socket:
-        message = ForwardMsg.FromString(raw)
-        if message.HasField("page_info_changed"):
-            query = message.page_info_changed.query_string
-        html = message.delta.new_element.html.body
-        complaints += [html] if COMPLAINT in html else []
-        button = message.delta.new_element.button
-        if ACCEPT.search(button.id):
-            accept = button.id
-        if message.WhichOneof("type") == "script_finished" and message.script_finished == 0:
-            break
-    return accept, query, complaints
+def _waiting(client: Client) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield what waits, text after text, each with its card."""
+    while cards := client.window(queue="everything", number=25)["cards"]:
+        yield from ((card, text) for card in cards for text in card["texts"] if text["uid"] in card["open"])
 
 
-def _rerun(query: str, pressed: str | None = None) -> bytes:
-    message = BackMsg()
-    message.rerun_script.query_string = query
-    message.rerun_script.page_name = "triage"
-    if pressed is not None:
-        message.rerun_script.widget_states.widgets.add(id=pressed, trigger_value=True)
-    return message.SerializeToString()
+def post_without_pause(app: App) -> Figures:
+    """Return how many decisions a second one process saves, each in a POST of its own."""
+    started = time.perf_counter()
+    with at_work(app, OTHERS, 0) as answers:
+        time.sleep(FULL_S)
+    return {"decisions_per_s": round(answers["saved"] / (time.perf_counter() - started), 1)}
 
 
-# -- every press is a row, once ---------------------------------------------------------------------------------------
+def _cpu_s(app: App) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in _processes(app))
 
 
-def count_presses(home: Path, seconds: float, number: int = 20) -> dict[str, tuple[int, int, int]]:
-    """By reviewer, how many presses a page answered, how many it refused with a line, and how many rows there are."""
-    with served(home) as port:
-        presses = asyncio.run(_all_press(port, number, seconds))
-    query = sa.text("SELECT person, count(*) FROM judgement WHERE person LIKE 'reviewer-%' GROUP BY person")
-    with db.open_store(Settings(home=home)).connect() as connection:
-        rows = dict(connection.execute(query).all())
-    return {name: (*answered, rows.get(name, 0)) for name, answered in presses.items()}
-
-
-async def _all_press(port: int, number: int, seconds: float) -> dict[str, tuple[int, int]]:
-    end = time.monotonic() + seconds
-    counts = await asyncio.gather(*(_press_until(port, n, end) for n in range(number)))
-    return {f"reviewer-{n}": count for n, count in enumerate(counts)}
-
-
-async def _press_until(port: int, number: int, end: float) -> tuple[int, int]:
-    """Accept text after text until then; return how many presses were answered, and how many of them refused."""
-    await asyncio.sleep(number / 4)
-    presses, refused, query = 0, 0, "queue=everything&judge=assisted"  # judging first, every second press only leads on
-    async with websockets.connect(
-        f"ws://127.0.0.1:{port}/_stcore/stream",
-        origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
-        subprotocols=["streamlit"],  # type: ignore[list-item]
-        additional_headers={"Cookie": f"mapd_person=reviewer-{number}"},
-        max_size=None,
-    ) as socket:
-        await socket.send(_rerun(query))
-        accept, query = await _drawn(socket, query)
-        while time.monotonic() < end and accept is not None:
-            await asyncio.sleep(READS)
-            await socket.send(_rerun(query, accept))
-            accept, query, complaints = await _drawn_with_lines(socket, query)
-            refused += bool(complaints)
-            presses += 1
-    return presses, refused
-
-
-def main() -> None:
-    """Print each reviewer's presses and rows, and exit with 1 where they differ."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--home", type=Path, required=True, help="a project with an exam; it gets judgements")
-    parser.add_argument("--seconds", type=float, default=300)
-    arguments = parser.parse_args()
-    counts = count_presses(arguments.home, arguments.seconds)
-    for name, (presses, refused, rows) in counts.items():
-        print(f"{name:<12} {presses:>6} presses {refused:>6} refused with a line {rows:>6} rows")
-    presses, refused, rows = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
-    print(f"in all {presses:,} presses, {refused:,} refused with a line, {rows:,} rows")
-    sys.exit(any(presses - refused != rows for presses, refused, rows in counts.values()))
-
-
-if __name__ == "__main__":
-    main()
+def _processes(app: App) -> list[psutil.Process]:
+    assert app.process is not None
+    process = psutil.Process(app.process.pid)
+    return [process, *process.children(recursive=True)]

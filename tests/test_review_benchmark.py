@@ -1,16 +1,19 @@
-"""The store that benchmarks/review.py generates is one that the project itself would have made."""
+"""What benchmarks/review.py measures is what people have: a store as the project makes it, reviewers as clients are."""
 
 import random
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from benchmarks import review
+from benchmarks import review, reviewers
 from mapd.curation import standing
 from mapd.curation.queues import QUEUES
+from mapd.people import owner
 from mapd.store import db, listing
 from mapd.store.listing import Order
+from tests.api.client import Server
 from tests.curation.test_standing import held
 
 BY_LOT = {name for name, queue in QUEUES.items() if queue.by_lot}  # a copy draws another lot
@@ -34,3 +37,17 @@ def test_copied_is_derived(tmp_path: Path) -> None:
 def test_pages_are_read_at_any_depth_in_every_order() -> None:
     for order in Order:
         assert len(review._place(order, 100, random.Random(0))) == listing.key_length(order)
+
+
+def test_a_reviewer_decides_each_text_that_waits_and_each_is_saved_once(tmp_path: Path) -> None:
+    engine = review.generate(tmp_path, 20)
+    client = Server(engine).client(owner("ann"), review.EXAM)
+    reviewer = reviewers.Reviewer(client)
+    waiting = client.window(queue="everything")["queue"]["waiting"]
+    reviewer.work(threading.Event())
+    assert client.window(queue="everything")["queue"]["waiting"] == 0 < waiting == 20
+    with db.reading(engine) as session:
+        rows = session.execute(sa.text("SELECT count(*), count(DISTINCT explanation_id) FROM judgement")).one()
+    assert reviewer.answers == {"saved": 60}
+    assert tuple(rows) == (60, 60)
+    engine.dispose()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -43,8 +44,9 @@ class Server:
 class Client:
     """One tab."""
 
-    http: TestClient
+    http: TestClient | httpx2.Client
     token: str
+    origin: str = ORIGIN
 
     def get(self, route: str, **query: Any) -> Json:
         """What a route answers, which has to be 200."""
@@ -57,7 +59,7 @@ class Client:
     @property
     def headers(self) -> dict[str, str]:
         """As a page of the app's own sends them."""
-        return {access.HEADER: self.token, "Origin": ORIGIN}
+        return {access.HEADER: self.token, "Origin": self.origin}
 
     def window(self, **query: Any) -> Json:
         """The next cards."""

@@ -5,6 +5,7 @@
 
 const NAMES = ["queue", "judge", "draw", "filter", "mistake", "text", "question"];
 const GAP = 350; // ms between two entries: browsers refuse more than some a second
+const LATER = 50; // ms: an entry takes the browser some, and the next text is painted first
 
 export function read(search) {
   const params = new URLSearchParams(search);
@@ -40,8 +41,7 @@ export class Address {
     this.#place = place;
     const wait = this.#last + GAP - performance.now();
     clearTimeout(this.#timer);
-    if (wait > 0) this.#timer = setTimeout(() => this.flush(), wait);
-    else this.flush();
+    this.#timer = setTimeout(() => this.flush(), Math.max(LATER, wait));
   }
 
   flush() {

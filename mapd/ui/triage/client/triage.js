@@ -523,13 +523,19 @@ export class Triage {
   }
 }
 
-// Draws a box anew; where it shows the same text, what was unfolded and how far it was scrolled stays.
+// Draws a box anew; where it shows the same text, what was unfolded and how far it was scrolled stays. To set a place
+// makes the browser lay the page out at once, so it is set only where there is one.
 function keepReading(box, isSame, draw) {
-  const folds = isSame ? Array.from(box.querySelectorAll("details[open] > summary"), ({ textContent }) => textContent) : [];
-  const places = isSame ? Array.from(box.querySelectorAll(".mapd-scroll"), ({ ariaLabel, scrollTop }) => [ariaLabel, scrollTop]) : [];
+  if (!isSame) {
+    draw();
+    return;
+  }
+  const folds = Array.from(box.querySelectorAll("details[open] > summary"), ({ textContent }) => textContent);
+  const places = Array.from(box.querySelectorAll(".mapd-scroll"), ({ ariaLabel, scrollTop }) => [ariaLabel, scrollTop]);
   draw();
   for (const summary of box.querySelectorAll("summary")) if (folds.includes(summary.textContent)) summary.parentNode.open = true;
   for (const scroller of box.querySelectorAll(".mapd-scroll")) {
-    scroller.scrollTop = places.find(([title]) => title === scroller.ariaLabel)?.[1] ?? 0;
+    const place = places.find(([title]) => title === scroller.ariaLabel)?.[1];
+    if (place) scroller.scrollTop = place;
   }
 }
