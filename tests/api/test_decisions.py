@@ -291,15 +291,17 @@ def test_a_class_is_decided_piece_by_piece_and_undone_in_one(
     act = {"token": uuid4().hex, "act": "class", "queue": "no-work", "value": "reject", "version": panel["version"]}
     stale = act | {"token": uuid4().hex, "version": "other"}
     assert answer(ann.decide(stale))[0] == "stale"
-    for number in range(1, panel["texts"] + 1):
-        said = ann.decide(act)["answers"][0]
-        assert (said["status"], said["decided"], said["of"]) == ("saved", number, panel["texts"])
+    undone = {"token": uuid4().hex, "act": "undo", "undoes": act["token"]}
+    for number in range(1, panel["texts"]):
+        said = ann.decide(act, undone)["answers"]
+        assert [(a["status"], a["decided"], a["of"]) for a in said] == [("saved", number, panel["texts"])], "undo waits"
+    assert ann.decide(act)["answers"][0]["decided"] == panel["texts"]
     assert ann.decide(act)["answers"][0]["decided"] == panel["texts"], "and once more changes nothing"
     rows = judgements(server)
     assert {row.reason for row in rows} == {"no_work"}
     assert len(rows) == panel["texts"]
     assert ann.get("counts", queue="no-work", panel=True)["class"]["texts"] == 0
-    back = ann.decide({"token": uuid4().hex, "act": "undo", "undoes": act["token"]})["answers"][0]
+    back = ann.decide(undone)["answers"][0]
     assert (back["status"], back["decided"], back["of"]) == ("saved", panel["texts"], panel["texts"])
     assert ann.get("counts", queue="no-work", panel=True)["class"]["texts"] == panel["texts"]
 

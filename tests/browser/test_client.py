@@ -1,29 +1,14 @@
 """Triage's client against a scripted server: what the real one can't be told to do, and what depends on the moment."""
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import presses, scripted
+from tests.browser import presses
 from tests.browser.presses import Act, focus, meant, press, settle, told
 from tests.browser.scripted import Server
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """Start a script; it ends with the test."""
-    running: list[Any] = []
-
-    def start(number: int = 40, **more: Any) -> Server:
-        running.append(scripted.serve(number, **more))
-        return running[-1].__enter__()
-
-    yield start
-    for server in running:
-        server.__exit__(None, None, None)
 
 
 def open_triage(page: Page, server: Server, query: str = "") -> None:
@@ -98,12 +83,17 @@ def test_what_was_decided_in_a_closed_tab_is_sent_by_the_next(page: Page, contex
     assert made(server.decisions) == acts
 
 
-def test_two_tabs_of_one_person_send_each_decision_once(page: Page, context: BrowserContext, serve) -> None:
+def test_a_tab_that_is_duplicated_sends_each_decision_once(page: Page, serve) -> None:
     server = serve()
     open_triage(page, server)
-    other = context.new_page()
-    open_triage(other, server, "?mistake=m20")
     server.fault = 503
+    press(page, "a", "a")
+    with page.expect_popup() as popup:  # it has a copy of this tab's session storage
+        page.evaluate("open(location.href)")
+    other = popup.value
+    other.evaluate(presses.WATCH)
+    expect(other.locator(".mapd-textline[aria-current]")).to_be_visible()
+    other.keyboard.press("ArrowRight")
     for _ in range(4):
         page.bring_to_front()
         page.keyboard.press("a")
@@ -118,10 +108,13 @@ def test_two_tabs_of_one_person_send_each_decision_once(page: Page, context: Bro
 
 def test_without_a_network_one_judges_what_was_fetched_and_is_told_so(page: Page, serve) -> None:
     server = serve(60)
+    page.clock.install()
     open_triage(page, server)
     page.wait_for_timeout(500)
     page.context.set_offline(True)
-    pressed = 0
+    press(page, "Enter", "Enter")
+    page.clock.run_for(300_000)
+    pressed = 2
     while page.locator(".mapd-empty").is_hidden():
         page.keyboard.press("Enter")
         pressed += 1
@@ -134,7 +127,8 @@ def test_without_a_network_one_judges_what_was_fetched_and_is_told_so(page: Page
     page.context.set_offline(False)
     expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
     settle(page)
-    assert len(server.decisions) == pressed
+    assert made(server.decisions) == meant(page)
+    assert [d["offline"] for d in server.decisions] == [False] * 2 + [True] * (pressed - 2)
 
 
 def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page, serve) -> None:
@@ -290,13 +284,26 @@ def test_a_false_step_is_marked_with_a_rejection(page: Page, serve) -> None:
     page.keyboard.press("ArrowRight")
     expect(page.locator(".mapd-chosen")).to_have_text(["We add the pens: ", "13 + 6 = 20", "."])
     page.keyboard.press("2")
-    page.locator(".mapd-focus .mapd-text").select_text()
-    page.keyboard.press("r")
-    page.keyboard.press("2")
     settle(page)
-    first, second = (d["marks"] for d in server.decisions)
-    whole = server.card(1)["texts"][1]["text"]["text"]
-    assert (first, second) == ([{"start": 0, "end": 29}], [{"start": 0, "end": len(whole)}])
+    page.locator(".mapd-thought summary").click()
+    page.locator(".mapd-thought > .mapd-text").select_text()  # is no step of the text
+    press(page, "r", "1")
+    page.keyboard.press("3")
+    page.locator(".mapd-focus > .mapd-text").select_text()
+    press(page, "r", "2")
+    settle(page)
+    whole = server.card(1)["texts"][2]["text"]["text"]
+    marks = [[{"start": 0, "end": 29}], [], [{"start": 0, "end": len(whole)}]]
+    assert [d["marks"] for d in server.decisions] == marks
+
+
+def test_a_thought_is_folded_and_marked(page: Page, serve) -> None:
+    open_triage(page, serve())
+    thought = page.locator(".mapd-focus .mapd-thought")
+    expect(thought).to_have_text(re.compile("^thought, 6 words: not graded, not taught"))
+    expect(thought.locator(".mapd-text")).to_be_hidden()
+    press(page, "3")
+    expect(thought).to_have_count(0)
 
 
 def test_a_long_text_is_read_by_keyboard_wherever_the_focus_is(page: Page, serve) -> None:
@@ -360,16 +367,25 @@ def test_guidelines_and_a_rendered_text_stand_in_frames(page: Page, serve) -> No
     expect(page.locator(".mapd-right iframe")).to_have_count(0)
 
 
-def test_a_class_is_decided_by_two_keys(page: Page, serve) -> None:
-    server = serve()
-    open_triage(page, server)
-    page.keyboard.press("w")
-    expect(page.locator(".mapd-panel")).to_contain_text("7 texts of this class wait")
-    page.keyboard.press("1")
+@pytest.mark.parametrize("early", [False, True])
+def test_a_class_of_thousands_shows_its_progress_and_its_undo_leads_back(page: Page, serve, early: bool) -> None:
+    server = serve(texts=12_000, beat=0.2)
+    open_triage(page, server, "?mistake=m5")
+    press(page, "2", "w")
+    expect(page.locator(".mapd-panel")).to_contain_text("12,000 texts of this class are waiting")
+    press(page, "1")
+    expect(page.locator(".mapd-told")).to_contain_text("5,000 of 12,000")
+    if not early:
+        settle(page)
+        expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+    press(page, "u")
     settle(page)
-    assert [(d["act"], d["value"], d["reason"], d["version"]) for d in server.decisions] == [
-        ("class", "reject", "no_work", "v1")
-    ]
+    expect(page.locator(".mapd-question")).to_contain_text("question 5")
+    assert focus(page) == "r5-2"
+    first, second = server.decisions
+    assert (first["act"], first["value"], first["reason"], first["version"]) == ("class", "reject", "no_work", "v1")
+    assert (second["act"], second["undoes"]) == ("undo", first["token"])
+    assert list(server.progress.values()) == [12_000, 12_000]
 
 
 SMALL = """() => [...document.querySelectorAll("#mapd-triage :is(button, select, summary)")]
@@ -389,3 +405,55 @@ def test_a_thumb_finds_each_button_and_the_bar_never_leaves(page: Page, serve) -
     page.locator("[data-choice='2']").click()
     settle(page)
     assert [(d["act"], d["reason"]) for d in server.decisions] == [("reject", "false_step")]
+
+
+def swipe(page: Page, x: int, y: int = 0) -> None:
+    """A finger from the text in focus, so far to the right and down."""
+    box = page.locator(".mapd-focus").bounding_box()
+    assert box
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 20}
+    finger = page.context.new_cdp_session(page)
+    ways = [{"x": at["x"] + x * part, "y": at["y"] + y * part} for part in (0.5, 1, 1)]
+    for kind, points in (("Start", [at]), *(("Move", [way]) for way in ways), ("End", [])):
+        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+        page.wait_for_timeout(60)  # else it is a fling, and the tap after it only stops that
+    finger.detach()
+
+
+def test_a_swipe_accepts_or_asks_for_a_reason(browser: Browser, serve) -> None:
+    server = serve()
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    open_triage(page, server, "?mistake=m1")
+    swipe(page, 40)
+    swipe(page, 120, 90)  # it scrolls
+    assert server.decisions == []
+    assert focus(page) == "r1-1"
+    swipe(page, 130)
+    assert focus(page) == "r1-2"
+    swipe(page, -130)
+    expect(page.locator('.mapd-panel[data-panel="reject"]')).to_be_visible()
+    page.locator('[data-choice="2"]').tap()
+    page.locator('[data-act="skip"]').tap()
+    settle(page)
+    acts = [("accept", "r1-1", None), ("reject", "r1-2", "false_step"), ("skip", "r1-3", None)]
+    assert [(d["act"], d["target"], d.get("reason")) for d in server.decisions] == acts
+    page.locator('[data-act="guidelines"]').tap()
+    expect(page.locator(".mapd-beside iframe")).to_be_in_viewport()
+    context.close()
+
+
+def test_what_stands_is_not_said_again_and_the_focus_stays(page: Page, serve) -> None:
+    server = serve()
+    open_triage(page, server)
+    server.fault = "stale"
+    press(page, "a")
+    notice = page.locator(".mapd-notice").first
+    expect(notice).to_be_visible()
+    server.fault = None
+    notice.evaluate("node => { node.isOld = true }")
+    page.locator('[data-act="help"]').focus()
+    press(page, "a", "s")
+    settle(page)
+    assert notice.evaluate("node => node.isOld"), "a screen reader would hear it anew"
+    expect(page.locator('[data-act="help"]')).to_be_focused()

@@ -265,6 +265,7 @@ function showGuidelines(triage) {
   triage.frames.toggleBeside(triage.screen.beside);
   triage.screen.work.classList.toggle("mapd-two", triage.frames.isBesideOpen);
   triage.draw();
+  if (triage.isOneColumn && triage.frames.isBesideOpen) triage.screen.beside.scrollIntoView();
 }
 
 const ACTS = {

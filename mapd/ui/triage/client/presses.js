@@ -103,7 +103,7 @@ function digit(triage, number) {
 }
 
 function select(triage) {
-  const body = triage.screen.right.querySelector(".mapd-focus .mapd-text");
+  const body = triage.screen.right.querySelector(".mapd-focus > .mapd-text");
   const range = body && selectedRange(body, document.getSelection());
   if (range) triage.step = range;
 }

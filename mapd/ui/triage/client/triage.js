@@ -127,8 +127,8 @@ export class Triage {
     const { screen, card, text, meta, panel, place } = this;
     const { may, isRevealed, subject, trail, drafts } = this;
     const { counts, isNewGuidelines, frames: { isBesideOpen } } = this;
-    screen.drawTop({ meta, counts, card, place, may, panel, isBesideOpen, isNewGuidelines });
     const focused = this.#focused();
+    screen.drawTop({ meta, counts, card, place, may, panel, isBesideOpen, isNewGuidelines });
     screen.left.hidden = screen.right.hidden = !card;
     screen.empty.hidden = Boolean(card);
     this.#drawCard(card, text);
@@ -148,11 +148,11 @@ export class Triage {
     const { left, right, work } = this.screen;
     const { view, panel } = this;
     const sides = [
-      [left, [view.unfolded], () => drawMistake(card, view)],
-      [right, [view.steps, view.rendering], () => drawFocus(card, text, view)],
+      [left, [card, view.unfolded], () => drawMistake(card, view)],
+      [right, [text, card?.id, card?.beside, card?.explained, view.steps, view.rendering], () => drawFocus(card, text, view)],
     ];
     for (const [box, more, drawSide] of sides) {
-      const state = JSON.stringify([card, view.focus, view.may, ...more]);
+      const state = JSON.stringify([view.focus, view.may, ...more]);
       if (this.#drawn.get(box) === state) continue;
       this.#drawn.set(box, state);
       const isSame = box.dataset.shows === `${card?.id} ${view.focus}`;
@@ -173,7 +173,7 @@ export class Triage {
 
   #focused() {
     const node = document.activeElement;
-    const box = node?.closest?.(".mapd-left, .mapd-right");
+    const box = node?.closest?.(".mapd-left, .mapd-right, .mapd-tools");
     return box ? { box, key: node.dataset.key, kind: node.className } : null;
   }
 
@@ -316,11 +316,11 @@ export class Triage {
 
   get isOneColumn() { return getComputedStyle(this.screen.work).display === "flex"; }
 
-  // Each text begins at its top; where all is in one column, the card begins at the text.
+  // Each text begins at its top. Where all is in one column, a text that begins too low for its question is moved up.
   #top() {
     const { work, right } = this.screen;
     work.scrollTop = 0;
-    if (this.isOneColumn && this.text) work.scrollTop = Math.max(0, right.offsetTop - work.clientHeight * 0.4);
+    if (this.isOneColumn && this.text) work.scrollTop = Math.max(0, right.offsetTop - work.clientHeight * 0.6);
   }
 
   #walk(place) {
@@ -432,7 +432,8 @@ export class Triage {
       this.say(`${words}: ${count(number)} of ${count(of)} …`);
       return;
     }
-    if (decision.act === "class" || (decision.act === "undo" && !decision.mistake)) this.#afterClass(status, words, decision);
+    const isLarge = decision.act === "class" || (decision.act === "undo" && !(decision.mistake && entry.targets.length));
+    if (isLarge && status === "saved") this.#afterClass(words, decision);
     const open = home?.mistake ? () => this.visit(home) : null;
     if (status === "saved") {
       this.deck.settle(entry);
@@ -453,11 +454,11 @@ export class Triage {
     if (uid && words && !this.drafts.has(field, uid)) this.drafts.keep(field, uid, words);
   }
 
-  #afterClass(status, words, { act }) {
-    if (status !== "saved") return;
+  #afterClass(words, { act, token }) {
     this.say(`${act === "undo" ? "undone" : "saved"}: ${words}`);
     this.#count();
-    if (act === "class") this.open(this.named());
+    const isUndone = this.outbox.entries.some(({ decision }) => decision.undoes === token);
+    if (act === "class" && !isUndone) this.open(this.named());
   }
 
   #takeLeases({ refused, others }) {
