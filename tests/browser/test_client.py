@@ -407,17 +407,18 @@ def test_a_thumb_finds_each_button_and_the_bar_never_leaves(page: Page, serve) -
     assert [(d["act"], d["reason"]) for d in server.decisions] == [("reject", "false_step")]
 
 
-def swipe(page: Page, x: int, y: int = 0) -> None:
-    """A finger from the text in focus, so far to the right and down."""
+def swipe(page: Page, x: int, y: int = 0, fingers: int = 1) -> None:
+    """Fingers from the text in focus, so far to the right and down."""
     box = page.locator(".mapd-focus").bounding_box()
     assert box
-    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 20}
-    finger = page.context.new_cdp_session(page)
-    ways = [{"x": at["x"] + x * part, "y": at["y"] + y * part} for part in (0.5, 1, 1)]
-    for kind, points in (("Start", [at]), *(("Move", [way]) for way in ways), ("End", [])):
-        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    starts = [(box["x"] + box["width"] / 2, box["y"] + 20), (box["x"] + 20, box["y"] + 20)][:fingers]
+    touch = page.context.new_cdp_session(page)
+    for kind, part in (("Start", 0), ("Move", 0.5), ("Move", 1), ("Move", 1)):
+        points = [{"id": n, "x": left + part * x, "y": top + part * y} for n, (left, top) in enumerate(starts)]
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
         page.wait_for_timeout(60)  # else it is a fling, and the tap after it only stops that
-    finger.detach()
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    touch.detach()
 
 
 def test_a_swipe_accepts_or_asks_for_a_reason(browser: Browser, serve) -> None:
@@ -427,6 +428,7 @@ def test_a_swipe_accepts_or_asks_for_a_reason(browser: Browser, serve) -> None:
     open_triage(page, server, "?mistake=m1")
     swipe(page, 40)
     swipe(page, 120, 90)  # it scrolls
+    swipe(page, 130, fingers=2)  # it zooms
     assert server.decisions == []
     assert focus(page) == "r1-1"
     swipe(page, 130)

@@ -25,7 +25,7 @@ import { count, decided, holders } from "./words.js";
 const NUMBER = 12; // cards that are asked for at once
 const AGAIN = 3_000; // ms until cards are asked for again
 const COUNTED = 30_000; // ms between two looks at the counts
-const FRESH = 1_500; // ms: so long a card may leave again because somebody else has it
+const FRESH = 600; // ms: so long, before it can have been read, a card may leave again because somebody else has it
 const MOST_NOTICES = 4;
 
 export class Triage {
@@ -433,7 +433,7 @@ export class Triage {
       return;
     }
     const isLarge = decision.act === "class" || (decision.act === "undo" && !(decision.mistake && entry.targets.length));
-    if (isLarge && status === "saved") this.#afterClass(words, decision);
+    if (isLarge && status === "saved") this.#afterClass(entry);
     const open = home?.mistake ? () => this.visit(home) : null;
     if (status === "saved") {
       this.deck.settle(entry);
@@ -454,11 +454,14 @@ export class Triage {
     if (uid && words && !this.drafts.has(field, uid)) this.drafts.keep(field, uid, words);
   }
 
-  #afterClass(words, { act, token }) {
+  // What was fetched is decided, or waits again. Who has gone on meanwhile stays where they are.
+  #afterClass({ words, home, decision: { act, token } }) {
+    const { card, focus } = this;
     this.say(`${act === "undo" ? "undone" : "saved"}: ${words}`);
     this.#count();
     const isUndone = this.outbox.entries.some(({ decision }) => decision.undoes === token);
-    if (act === "class" && !isUndone) this.open(this.named());
+    const isElsewhere = card && card.mistake !== home.mistake;
+    if (act === "class" && !isUndone) this.open({ ...this.named(), ...(isElsewhere && { mistake: card.mistake, text: focus }) });
   }
 
   #takeLeases({ refused, others }) {
