@@ -184,6 +184,20 @@ def test_two_people_on_one_text(page: Page, app: App, browser: Browser, judged: 
     context.close()
 
 
+def test_one_changes_in_a_second_tab_what_one_said_in_the_first(page: Page, app: App, judged: Judged) -> None:
+    open_triage(page, app)
+    other = page.context.new_page()
+    open_triage(other, app)
+    assert focus(other) == focus(page)
+    press(page, "a")
+    settle(page)
+    expect(other.locator(".mapd-head")).to_contain_text("you: accepted")
+    press(other, "r", "2")
+    settle(other)
+    expect(other.locator(".mapd-notice")).to_have_count(0)
+    assert [(j.decision, j.reason) for j in judged()] == [("accept", None), ("reject", "false_step")]
+
+
 def test_a_deep_link_opens_after_a_restart(page: Page, app: App) -> None:
     open_triage(page, app)
     press(page, "ArrowRight", "f")
