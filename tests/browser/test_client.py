@@ -141,6 +141,7 @@ def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page,
     page.keyboard.press("a")
     notice = page.locator(".mapd-notice")
     expect(notice).to_contain_text("bob decided on this rationale in the meantime")
+    assert told(page) == "not saved: accepted · rationale 1"
     server.fault = None
     notice.get_by_role("button", name="look at it").click()
     assert focus(page) == "r0-1"

@@ -135,6 +135,7 @@ def test_a_lost_network_a_second_tab_and_a_closed_one_lose_and_double_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # ten starts of the app on a busy machine
 @pytest.mark.parametrize("mistakes", [70])
 def test_a_server_that_is_killed_ten_times_loses_and_doubles_nothing(
     page: Page, app: App, engine: Any, judged: Judged, mistakes: int

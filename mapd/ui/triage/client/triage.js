@@ -27,6 +27,7 @@ const AGAIN = 3_000; // ms until cards are asked for again
 const COUNTED = 30_000; // ms between two looks at the counts
 const FRESH = 600; // ms: so long, before it can have been read, a card may leave again because somebody else has it
 const MOST_NOTICES = 4;
+const TEXT = 240; // px of a text that are in sight at least
 
 export class Triage {
   meta = null; counts = null; focus = null; panel = null; step = null; notices = []; trail = new Trail();
@@ -316,11 +317,11 @@ export class Triage {
 
   get isOneColumn() { return getComputedStyle(this.screen.work).display === "flex"; }
 
-  // Each text begins at its top. Where all is in one column, a text that begins too low for its question is moved up.
+  // Each text begins at its top. Where all is in one column, one that begins too low is moved up.
   #top() {
     const { work, right } = this.screen;
     work.scrollTop = 0;
-    if (this.isOneColumn && this.text) work.scrollTop = Math.max(0, right.offsetTop - work.clientHeight * 0.6);
+    if (this.isOneColumn && this.text) work.scrollTop = Math.max(0, right.offsetTop - Math.max(0, work.clientHeight - TEXT));
   }
 
   #walk(place) {
@@ -443,6 +444,7 @@ export class Triage {
     }
     this.trail.forget(token, decision.undoes);
     this.#giveBack(decision);
+    this.say(`not saved: ${words}`);
     this.notify(`${words}: not saved. ${line}`, { open });
   }
 
