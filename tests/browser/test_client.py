@@ -30,39 +30,27 @@ MIXED = ["a", "s", "r", "2", "a", "Enter", "r", "1", "u", "a"]  # 8 decisions
 
 
 def test_each_of_many_fast_presses_decides_the_text_on_the_screen(page: Page, serve) -> None:
-    server = serve(150)
-    open_triage(page, server)
-    press(page, *MIXED * 25, gap=60)
-    settle(page)
-    acts = meant(page)
-    assert len(acts) == 200
-    assert made(server.decisions) == acts
-    assert len({d["token"] for d in server.decisions}) == 200
-
-
-def test_the_network_may_be_cut_in_the_middle(page: Page, serve) -> None:
     server = serve(60)
     open_triage(page, server)
-    press(page, *MIXED * 2, gap=60)
-    page.context.set_offline(True)
-    press(page, *MIXED * 2, gap=60)
-    expect(page.locator(".mapd-saved")).to_contain_text("not saved yet, trying")
-    before = len(server.decisions)
-    page.context.set_offline(False)
+    press(page, *MIXED * 6, gap=60)
     settle(page)
-    acts = meant(page)
-    assert len(acts) > before
-    assert made(server.decisions) == acts
+    assert len(server.decisions) == 48
+    assert made(server.decisions) == meant(page)
+    assert len({d["token"] for d in server.decisions}) == 48
 
 
-@pytest.mark.parametrize("fault", [503, "cut"])
-def test_an_answer_that_never_comes_doubles_and_loses_nothing(page: Page, serve, fault) -> None:
+@pytest.mark.parametrize("fault", ["offline", 503, "cut"])
+def test_no_network_and_no_answer_double_and_lose_nothing(page: Page, serve, fault) -> None:
     server = serve(60)
     open_triage(page, server)
+    press(page, *MIXED, gap=60)
+    settle(page)
     server.fault = fault
-    press(page, "a", "a", "Enter", "r", "3", gap=60)
-    expect(page.locator(".mapd-saved")).to_contain_text("4 not saved yet, trying")
+    page.context.set_offline(fault == "offline")
+    press(page, *MIXED * 2, gap=60)
+    expect(page.locator(".mapd-saved")).to_contain_text("16 not saved yet, trying")
     server.fault = None
+    page.context.set_offline(False)
     settle(page)
     assert made(server.decisions) == meant(page)
 
@@ -188,25 +176,6 @@ def test_undo_and_redo_come_at_once_and_lead_back(page: Page, serve) -> None:
     assert [d["act"] for d in server.decisions] == ["accept", "rest", "undo", "undo", "undo"]
     assert server.decisions[4]["undoes"] == server.decisions[3]["token"]
     expect(page.locator(".mapd-waits")).to_have_count(2)
-
-
-def test_judged_first_nothing_is_known_before_and_the_reveal_is_read(page: Page, serve) -> None:
-    server = serve(judge="first")
-    received: list[str] = []
-    page.on("response", lambda response: received.append(response.text()) if "/api/" in response.url else None)
-    open_triage(page, server)
-    expect(page.locator(".mapd-right")).to_contain_text("Judge first")
-    assert not re.search(
-        "gpt|mistral|gemini", page.content().replace("mapd-triage", "").split('<div class="mapd-work"')[1]
-    )
-    assert not any(name in body for body in received for name in ("gpt", "mistral", "gemini"))
-    page.keyboard.press("a")
-    assert focus(page) == "r0-1"
-    expect(page.locator(".mapd-right")).to_contain_text("gpt")
-    page.keyboard.press("Enter")
-    assert focus(page) == "r0-2"
-    expect(page.locator(".mapd-right")).not_to_contain_text("mistral")
-    assert [d["act"] for d in server.decisions] == ["accept"]
 
 
 def test_what_is_typed_survives_a_reload_and_is_another_persons_secret(page: Page, serve) -> None:

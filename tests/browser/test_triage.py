@@ -172,7 +172,8 @@ def test_two_people_on_one_text(page: Page, app: App, browser: Browser, judged: 
     context.add_cookies([{"name": "mapd_person", "value": "bob", "url": app.url}])
     other = context.new_page()
     open_triage(other, app, f"?mistake={mistake(page)}")
-    expect(page.locator(".mapd-saved")).to_have_text(presses.SAVED)
+    expect(other.locator(".mapd-notice")).to_contain_text("me has this open since")
+    assert focus(other) == focus(page)
     press(page, "r", "2")
     settle(page)
     press(other, "a")
@@ -199,18 +200,25 @@ def test_one_changes_in_a_second_tab_what_one_said_in_the_first(page: Page, app:
     assert [(j.decision, j.reason) for j in judged()] == [("accept", None), ("reject", "false_step")]
 
 
-def test_a_deep_link_opens_after_a_restart(page: Page, app: App) -> None:
+def test_after_a_killed_server_a_link_opens_and_what_was_typed_is_there(page: Page, app: App, judged: Judged) -> None:
     open_triage(page, app)
     press(page, "ArrowRight", "f")
     page.wait_for_timeout(500)
     link, text = page.url, focus(page)
-    app.stop()
+    press(page, "n")
+    page.keyboard.type("the second step is not")
+    app.stop(kill=True)
     app.start()
     page.goto("about:blank")
     page.goto(link)
     expect(page.locator("h2")).to_contain_text("feedback 1 of 3")
-    assert focus(page) == text
-    assert page.url == link
+    assert (page.url, focus(page)) == (link, text)
+    expect(page.locator('[data-act="note"]')).to_contain_text("not saved")
+    press(page, "a")
+    settle(page)
+    assert [(j.decision, j.note) for j in judged()] == [("accept", "the second step is not")]
+    page.reload()
+    expect(page.locator('[data-act="note"]')).to_have_text("nnote")
 
 
 def test_back_in_the_browser_goes_to_the_mistake_before(page: Page, app: App) -> None:
@@ -359,25 +367,6 @@ def test_who_has_no_name_reads_and_is_asked_for_it(page: Page, app: App, judged:
     press(page, "a")
     settle(page)
     assert [(j.person, j.revealed) for j in judged()] == [("ann", True)]
-
-
-@pytest.mark.parametrize("killed", [False, True], ids=["reloaded", "killed"])
-def test_what_was_typed_survives_and_is_seen_not_to_be_saved(
-    page: Page, app: App, killed: bool, judged: Judged
-) -> None:
-    open_triage(page, app)
-    press(page, "n")
-    page.keyboard.type("the second step is not")
-    if killed:
-        app.stop(kill=True)
-        app.start()
-    page.goto(page.url)
-    expect(page.locator('[data-act="note"]')).to_contain_text("not saved")
-    press(page, "a")
-    settle(page)
-    assert [(j.decision, j.note) for j in judged()] == [("accept", "the second step is not")]
-    page.reload()
-    expect(page.locator('[data-act="note"]')).to_have_text("nnote")
 
 
 def disagree(session: Session, uid: str) -> Target:
@@ -621,27 +610,6 @@ def test_judging_first_holds_in_the_next_queue(page: Page, app: App) -> None:
     expect(page.locator('[data-act="judge"]')).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".mapd-queue option:checked")).to_contain_text("most likely decided wrongly")
     assert page.evaluate("document.activeElement === document.body"), "and its keys go on"
-
-
-def test_a_link_to_what_somebody_has_opens_and_says_so(page: Page, app: App, browser: Browser) -> None:
-    open_triage(page, app)
-    page.wait_for_timeout(1000)  # its lease
-    context = browser.new_context()
-    context.add_cookies([{"name": "mapd_person", "value": "bob", "url": app.url}])
-    other = context.new_page()
-    open_triage(other, app, f"?mistake={mistake(page)}")
-    expect(other.locator(".mapd-notice")).to_contain_text("me has this open since")
-    assert focus(other) == focus(page)
-    context.close()
-
-
-def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:
-    open_triage(page, app)
-    press(page, "f")
-    page.wait_for_timeout(500)
-    assert [
-        url for url in requests if not url.startswith((app.url, app.url.replace("http", "ws"), "data:", "blob:"))
-    ] == []
 
 
 # What of the bar overlaps, and what of a text's line is cut.
