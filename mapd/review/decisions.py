@@ -371,7 +371,9 @@ class _Desk:
         scope, _, uid = seen_uid.partition(":")
         rows = rows_on(self.part.judgements, aim.kind, aim.id)
         latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
-        news = [r for r in rows if r.judged.id > latest and (scope == "all" or r.judged.person == self.by.name)]
+        known = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
+        verdicts = [row for row in known if row.judged.decision is not Act.SKIP]  # nor does a note decide
+        news = [row for row in verdicts if row.judged.id > latest]
         if not news:
             return []
         sight = self._sight(decision)

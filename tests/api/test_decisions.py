@@ -107,6 +107,12 @@ def test_who_decides_second_is_told_and_nothing_is_overwritten(server: Server, a
     assert answer(ann.decide(decision(fresh, "accept")))[0] == "saved", "as it is shown now it is decided"
 
 
+def test_a_skip_or_a_note_of_another_holds_up_no_decision(server: Server, ann: Client, bob: Client) -> None:
+    card, same = ann.window()["cards"][0], bob.window()["cards"][0]
+    bob.decide(decision(same, "skip"), decision(same, "note", note="hm"))
+    assert answer(ann.decide(decision(card, "accept")))[0] == "saved"
+
+
 def test_what_was_decided_offline_is_kept_and_both_see_it(server: Server, ann: Client, bob: Client) -> None:
     card, same = ann.window()["cards"][0], bob.window()["cards"][0]
     theirs = decision(same, "reject", reason="unclear")

@@ -528,6 +528,7 @@ def test_another_name_in_the_same_browser_ends_the_former_ones_page(page: Page, 
     other.close()
     page.context.add_cookies([NAMED])
     page.reload()
+    expect(page.locator('#mapd-triage[data-person="me"] .mapd-textline[aria-current]')).to_be_visible()
     settle(page)
     assert [(j.person, j.decision) for j in judged()][1:] == [("me", "accept")]
 
