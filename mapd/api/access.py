@@ -75,7 +75,8 @@ def enter(session: Session, token: str, visitor: Visitor | None) -> Caller:
     row = session.exec(select(t.AccessToken).where(t.AccessToken.key == _key(token))).first()
     if row is None or row.until < t.now():
         raise Dead(
-            "this page was opened too long ago, or closed by the server; reload it: what isn't saved yet is kept"
+            "this page is out of date: it was opened over 12 hours ago, or another name was given in this browser; "
+            "reload it: what isn't saved yet is kept"
         )
     if visitor.sign_in != row.sign_in or visitor.person.name not in ("", row.person):
         raise Dead(f"this page is {row.person or 'nobody'}'s, and somebody else is signed in here now; reload it")

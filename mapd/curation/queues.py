@@ -87,7 +87,6 @@ class Whole:
 
     wanted: Wanted
     reason: Reason
-    words: str  # the reason's
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +203,7 @@ QUEUES: Mapping[str, Queue] = {
             "no-work",
             "accepted, but shows no work",
             _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
-            whole=Whole(
-                Wanted(committee="accepted", checks={"shows_work": "fails"}), Reason.NO_WORK, words="no work shown"
-            ),
+            whole=Whole(Wanted(committee="accepted", checks={"shows_work": "fails"}), Reason.NO_WORK),
         ),
         Queue("feedback-check", "feedback that fails a check", _feedback(_checks_fail)),
         Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),

@@ -16,9 +16,25 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import NOTE, Reason
 
+WORDS = {
+    "no_work": "no work shown",
+    "contradicts_question": "contradicts the question",
+    "gold_wrong": "the gold answer is wrong",
+    "question_unclear": "the question is unclear",
+}  # where a code's own words say too little
 MOST = 20
 LONGEST = 40  # characters
-WORDS = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
+PLAIN = re.compile(r"[^\W_]+(?:[ -][^\W_]+)*")
+
+
+def words(code: str | None) -> str:
+    """Return a reason in words."""
+    return WORDS.get(code or "", (code or "").replace("_", " "))
+
+
+def code_of(phrase: str) -> str:
+    """Return the code of a reason's words."""
+    return next((code for code, own in WORDS.items() if own == phrase), phrase.replace(" ", "_"))
 
 
 def offered(session: Session) -> list[str]:
@@ -31,16 +47,16 @@ def own(session: Session) -> list[str]:
     return list(session.exec(select(t.RejectionReason.code).order_by(col(t.RejectionReason.id))).all())
 
 
-def add(session: Session, words: str, *, by: Person) -> str:
+def add(session: Session, phrase: str, *, by: Person) -> str:
     """Offer another reason; returns its code. One that is offered already stays as it is.
 
     Raises: Forbidden; BadInput where the words can't be a reason, or there are too many.
     """
     person = require(by, Right.WRITE_GUIDELINES)
-    plain = " ".join(words.lower().split())
-    if not WORDS.fullmatch(plain) or len(plain) > LONGEST or plain == NOTE:
-        raise BadInput(f"a reason is 1 to {LONGEST} characters, words of letters and digits, not {words[:80]!r}")
-    code, there = plain.replace(" ", "_"), offered(session)
+    plain = " ".join(phrase.lower().split())
+    if not PLAIN.fullmatch(plain) or len(plain) > LONGEST or plain == NOTE:
+        raise BadInput(f"a reason is 1 to {LONGEST} characters, words of letters and digits, not {phrase[:80]!r}")
+    code, there = code_of(plain), offered(session)
     if code in there:
         return code
     if len(there) >= MOST:

@@ -35,7 +35,7 @@ class Suspicion:
     def words(self) -> str:
         """Why it stands where it stands, for a tooltip."""
         at = "without a vote" if self.mean is None else f"at {self.mean:.2f}"
-        doubts = "; ".join(self.reasons) or "nothing speaks against it"
+        doubts = "; ".join(self.reasons) or "no check, review or answer contradicts it"
         perhaps = ", perhaps wrongly" if self.reasons and self.verdict is not Verdict.UNDECIDED else ""
         return f"{self.verdict.value.capitalize()} {at}{perhaps}: {doubts}"
 
@@ -73,7 +73,7 @@ def _against_accepted(mistake: Mistake, x: Explained, mean: float | None, gold: 
         found.append((1.0, "its answer can't be read"))
     found += _beside_the_others(mistake, x)
     if mean is not None and mean < 5:
-        found.append((0.6 * (5 - mean), "its mean is not high, for these reviewers"))
+        found.append((0.6 * (5 - mean), "its mean is low for these reviewers"))
     if _short(mistake, x):
         found.append((0.4, "it is much shorter than the others"))
     return found

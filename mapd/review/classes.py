@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, func, select
 
-from mapd.curation import bulk, judging, standing
+from mapd.curation import bulk, judging, reasons, standing
 from mapd.curation.bulk import Chosen
 from mapd.curation.judging import Circumstances
 from mapd.curation.queues import Queue, Whole
@@ -44,7 +44,7 @@ def panel(session: Session, setting: Setting, queue: Queue, person: Person) -> C
         return None
     waiting = _waiting(session, setting, queue.whole, person.name)
     first = waiting[: bulk.MOST]
-    reject = ClassReject(reason=queue.whole.reason, words=queue.whole.words)
+    reject = ClassReject(reason=queue.whole.reason, words=reasons.words(queue.whole.reason))
     return ClassPanel(texts=len(waiting), takes=len(first), version=_version(first), reject=reject)
 
 

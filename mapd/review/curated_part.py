@@ -48,8 +48,13 @@ def load_setting(session: Session, exam_id: int) -> Setting:
 def load(session: Session, setting: Setting, questions: Collection[int]) -> Curated:
     """Return what the curated set has of these questions."""
     ids = sorted(set(questions))
-    material = queries.material(session, setting.exam.id, ids, thoughts=True)
+    material = read_material(session, setting, ids)
     return decide(setting, material, queries.judgements(session, setting.exam.id, ids))
+
+
+def read_material(session: Session, setting: Setting, questions: list[int]) -> Material:
+    """Return all that a card of these questions may show, thoughts too."""
+    return queries.material(session, setting.exam.id, questions, thoughts=True)
 
 
 def decide(setting: Setting, material: Material, judgements: list[JudgementRow]) -> Curated:

@@ -41,13 +41,17 @@ NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, Decision
 
 
 def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decision]) -> Answers:
-    """Write the decisions in their order, and answer each.
+    """Write the decisions in their order, and answer each. What is behind an act that isn't whole yet waits for it.
 
     Raises: Forbidden, BadInput (no name), NotFound (no such exam).
     """
     require(by, Right.JUDGE)
     desk = _Desk._open(session, by, curated_part.load_setting(session, exam_id), decisions)
-    replies = [desk.answer(decision) for decision in decisions]
+    replies = []
+    for decision in decisions:
+        replies.append(reply := desk.answer(decision))
+        if reply.status == "saved" and reply.decided < reply.of:
+            break  # an undo of half a class would leave the other half decided
     standing.after_judgements(session, desk.written)
     return desk.answers(replies)
 
@@ -77,7 +81,7 @@ class _Desk:
         """Lock what the decisions are about, then read it: nobody decides on it until this transaction has ended."""
         aims = resolve(session, setting.exam.id, decisions)
         questions = sorted({aim.question_id for aim in aims.values()})
-        material = queries.material(session, setting.exam.id, questions)
+        material = curated_part.read_material(session, setting, questions)
         part = curated_part.decide(setting, material, queries.judgements(session, setting.exam.id, questions))
         cards = [decision.card for decision in decisions if decision.card]
         texts = {aim.id for aim in aims.values() if aim.kind in TEXTS}
@@ -367,7 +371,9 @@ class _Desk:
         scope, _, uid = seen_uid.partition(":")
         rows = rows_on(self.part.judgements, aim.kind, aim.id)
         latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
-        news = [r for r in rows if r.judged.id > latest and (scope == "all" or r.judged.person == self.by.name)]
+        known = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
+        verdicts = [row for row in known if row.judged.decision is not Act.SKIP]  # nor does a note decide
+        news = [row for row in verdicts if row.judged.id > latest]
         if not news:
             return []
         sight = self._sight(decision)
@@ -394,7 +400,7 @@ class _Desk:
 
     def _read_again(self) -> None:
         questions = sorted(self.material.questions)
-        self.material = queries.material(self.session, self.setting.exam.id, questions)
+        self.material = curated_part.read_material(self.session, self.setting, questions)
         rows = queries.judgements(self.session, self.setting.exam.id, questions)
         self.part = curated_part.decide(self.setting, self.material, rows)
 

@@ -434,7 +434,7 @@ class DecisionAnswer(Message):
 
 
 class Answers(Message):
-    """An answer to each decision, and the cards that they were about as they may be seen now."""
+    """An answer to each decision, up to an act that isn’t whole yet; the cards as they may be seen now."""
 
     answers: list[DecisionAnswer]
     cards: dict[str, Card]

@@ -348,7 +348,7 @@ def class_of(seat: Seat) -> ClassReject | None:
     whole = seat.queue.whole
     if whole is None or seat.judge_first or not seat.person.name:
         return None
-    return ClassReject(reason=whole.reason, words=whole.words)
+    return ClassReject(reason=whole.reason, words=reasons.words(whole.reason))
 
 
 def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
@@ -357,7 +357,7 @@ def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
     codes = {kind: [code.value for code in usual] for kind, usual in REASONS.items()}
     return {
         kind: [
-            OfferedReason(code=code, words=code.replace("_", " "), key=str(number) if number < 10 else "")
+            OfferedReason(code=code, words=reasons.words(code), key=str(number) if number < 10 else "")
             for number, code in enumerate(of_texts if kind in ("rationale", "feedback") else usual, 1)
         ]
         for kind, usual in codes.items()

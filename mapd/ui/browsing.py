@@ -19,7 +19,6 @@ from mapd.review import filters
 from mapd.store import db, listing, queries
 from mapd.store.listing import Order, Row, Show, Wanted
 from mapd.ui import address, attempts, current, question_rows, reveals, rows, text, turning
-from mapd.ui.cards import words as in_words
 from mapd.ui.loaded import load_part
 from mapd.ui.look import LOOKS
 from mapd.verdicts import Verdict
@@ -143,7 +142,7 @@ def _known(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -
         "student": list(STUDENT),
         "people": list(listing.PEOPLE),
         "by": judges,
-        "reason": [in_words(code) for code in codes],
+        "reason": [reasons.words(code) for code in codes],
         "task": _values(Task),
         **dict(ORDERS.values()),
     }
@@ -178,7 +177,7 @@ def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> W
         | ({"matches_gold": STUDENT[said["student"]]} if said["student"] else {}),
         people=said["people"],
         judged_by=said["by"],
-        reason=said["reason"] and said["reason"].replace(" ", "_"),
+        reason=said["reason"] and reasons.code_of(said["reason"]),
         means=None if low is None and high is None else (low or 100, high or 500),
         spread=int(said["apart"] or 0),
         task=said["task"],

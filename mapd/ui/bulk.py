@@ -16,7 +16,6 @@ from mapd.store import db, listing, queries
 from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
-from mapd.ui.cards import words
 from mapd.ui.loaded import load_own
 from mapd.verdicts import Act
 
@@ -61,7 +60,7 @@ def _decide(chosen: Sequence[Chosen], deletions: int) -> None:
     if act is Act.REJECT:
         with db.reading(current.engine()) as session:
             codes = reasons.offered(session)
-        st.selectbox("Reason", codes, index=None, format_func=words, key=REASON)
+        st.selectbox("Reason", codes, index=None, format_func=reasons.words, key=REASON)
     st.text_input("Note", max_chars=500, key=NOTE)
     if not current.current_person().name:
         acting.ask("bulk")

@@ -10,11 +10,6 @@ from mapd.ui.text import escape, foreign_html, one_line, thought_html
 LONGEST = 20_000  # characters of one text that are sent to the browser; the rest is counted
 
 
-def words(code: str | None) -> str:
-    """A reason's code in words."""
-    return (code or "").replace("_", " ")
-
-
 def labelled(what: str) -> str:
     """A line's label."""
     return f'<span class="mapd-label">{what}</span>'

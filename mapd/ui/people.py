@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.curation import records, sharing
+from mapd.curation import reasons, records, sharing
 from mapd.curation.curated import Curated
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
@@ -148,7 +148,7 @@ def record(r: Record, curated: Curated, own: bool) -> None:
     if beside:
         st.caption(" · ".join(beside))
     if r.reasons:
-        st.caption("rejected for: " + ", ".join(f"{code.replace('_', ' ')} {n:,}" for code, n in r.reasons))
+        st.caption("rejected for: " + ", ".join(f"{reasons.words(code)} {n:,}" for code, n in r.reasons))
     if r.otherwise:
         st.markdown("The adjudicator decided otherwise on these:")
         places = {(x.text.kind, x.text.id): Found(m, x) for m in curated.mistakes for x in m.texts}

@@ -16,6 +16,7 @@ from pathlib import Path
 import streamlit as st
 
 from mapd.checks import State
+from mapd.curation import reasons
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.questions.options import lettered
 from mapd.store import listing
@@ -307,7 +308,7 @@ def said(people: Ruling, question: Item, about: str = "text") -> str:
     word = word_of(people.decision, about)
     if people.decision is Act.CORRECT:
         word += f" {escape(one_line(question.show(people.value or ''), 60))}"
-    reason = f": {escape(people.reason.replace('_', ' '))}" if people.reason else ""
+    reason = f": {escape(reasons.words(people.reason))}" if people.reason else ""
     return f"{word} by {who}{reason}"
 
 

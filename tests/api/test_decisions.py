@@ -107,6 +107,12 @@ def test_who_decides_second_is_told_and_nothing_is_overwritten(server: Server, a
     assert answer(ann.decide(decision(fresh, "accept")))[0] == "saved", "as it is shown now it is decided"
 
 
+def test_a_skip_or_a_note_of_another_holds_up_no_decision(server: Server, ann: Client, bob: Client) -> None:
+    card, same = ann.window()["cards"][0], bob.window()["cards"][0]
+    bob.decide(decision(same, "skip"), decision(same, "note", note="hm"))
+    assert answer(ann.decide(decision(card, "accept")))[0] == "saved"
+
+
 def test_what_was_decided_offline_is_kept_and_both_see_it(server: Server, ann: Client, bob: Client) -> None:
     card, same = ann.window()["cards"][0], bob.window()["cards"][0]
     theirs = decision(same, "reject", reason="unclear")
@@ -291,15 +297,17 @@ def test_a_class_is_decided_piece_by_piece_and_undone_in_one(
     act = {"token": uuid4().hex, "act": "class", "queue": "no-work", "value": "reject", "version": panel["version"]}
     stale = act | {"token": uuid4().hex, "version": "other"}
     assert answer(ann.decide(stale))[0] == "stale"
-    for number in range(1, panel["texts"] + 1):
-        said = ann.decide(act)["answers"][0]
-        assert (said["status"], said["decided"], said["of"]) == ("saved", number, panel["texts"])
+    undone = {"token": uuid4().hex, "act": "undo", "undoes": act["token"]}
+    for number in range(1, panel["texts"]):
+        said = ann.decide(act, undone)["answers"]
+        assert [(a["status"], a["decided"], a["of"]) for a in said] == [("saved", number, panel["texts"])], "undo waits"
+    assert ann.decide(act)["answers"][0]["decided"] == panel["texts"]
     assert ann.decide(act)["answers"][0]["decided"] == panel["texts"], "and once more changes nothing"
     rows = judgements(server)
     assert {row.reason for row in rows} == {"no_work"}
     assert len(rows) == panel["texts"]
     assert ann.get("counts", queue="no-work", panel=True)["class"]["texts"] == 0
-    back = ann.decide({"token": uuid4().hex, "act": "undo", "undoes": act["token"]})["answers"][0]
+    back = ann.decide(undone)["answers"][0]
     assert (back["status"], back["decided"], back["of"]) == ("saved", panel["texts"], panel["texts"])
     assert ann.get("counts", queue="no-work", panel=True)["class"]["texts"] == panel["texts"]
 

@@ -1,5 +1,6 @@
 """A real app on a free port, and the machine's own Chromium to look at it."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -20,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from mapd.settings import Settings
 from mapd.store import db
 from tests import samples
-from tests.browser import resting
+from tests.browser import resting, scripted
 from tests.conftest import import_files
 
 expect.set_options(timeout=int(os.environ.get("EXPECT_MS", 60_000)))  # a busy machine is no fault of the code
@@ -168,6 +169,13 @@ def app(shared: App, sample_files: tuple[Path, Path]) -> App:
         import_files(session, *sample_files)
     engine.dispose()
     return shared
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., scripted.Server]]:
+    """Start a script (scripted.py); it ends with the test."""
+    with contextlib.ExitStack() as running:
+        yield lambda number=40, **more: running.enter_context(scripted.serve(number, **more))
 
 
 @pytest.fixture

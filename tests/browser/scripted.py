@@ -70,6 +70,7 @@ def text(mistake: int, kind: str, number: int, *, long: bool) -> dict[str, Any]:
         "of": 3,
         "covered": False,
         "text": passage(words, *([(start, start + 11, "false_equation", "false equation")] if start > 0 else [])),
+        "thought": passage("Is it 19? I say 20.") if number < 3 else None,
         "words": len(words.split()),
         "markup": number == 2,
         "seen": "all:",
@@ -98,6 +99,7 @@ def text(mistake: int, kind: str, number: int, *, long: bool) -> dict[str, Any]:
                 "counts": True,
                 "names_step": n == 0,
                 "text": passage(f"A review by {other}: the sum is not 20.") if n else None,
+                "thought": None,
             }
             for n, other in enumerate(name for name in TEACHERS if name != TEACHERS[number - 1])
         ],
@@ -127,6 +129,9 @@ class Server:
     posts: int = 0
     leases: list[dict[str, Any]] = field(default_factory=list)
     others: dict[str, str] = field(default_factory=dict)  # by mistake: who has it
+    texts: int = 7  # of the queue's class
+    at_once: int = 5_000  # texts of a class that one request decides
+    progress: dict[str, int] = field(default_factory=dict)  # by token: texts of a class that are decided
     url: str = ""
 
     # -- what is true now ---------------------------------------------------------------------------------------------
@@ -215,6 +220,8 @@ class Server:
             },
             "attempt": {
                 "uid": f"m{mistake}",
+                "thought": None,
+                "cut_off": False,
                 "text": passage("I take the pens away.\n\nAnswer:\n\n13 - 6 = 7"),
                 "answer": "7",
                 "outcome": "incorrect",
@@ -328,12 +335,22 @@ class Server:
                     "line": "bob decided on this rationale in the meantime; nothing was saved: look at it again",
                 }
             elif decision["token"] not in saved:
-                self.decisions.append(decision)
-            answers.append(answer)
+                self.decisions += [decision] if decision["token"] not in self.progress else []
+            answers.append(answer | self.part_of_class(decision))
+            if answers[-1]["decided"] < answers[-1]["of"]:
+                break
         for decision in decisions:
             if decision.get("card"):
                 cards[decision["card"]] = self.card(int(decision["card"][1:]))
         return {"answers": answers, "cards": cards, "gone": {}, "queue": self.counts(), "guidelines": "g1"}
+
+    def part_of_class(self, decision: dict[str, Any]) -> dict[str, int]:
+        """How far a class, or its undo, is by now."""
+        token = decision["token"]
+        if decision["act"] != "class" and decision.get("undoes") not in self.progress:
+            return {"decided": 1, "of": 1}
+        self.progress[token] = min(self.texts, self.progress.get(token, 0) + self.at_once)
+        return {"decided": self.progress[token], "of": self.texts}
 
     def lease(self, wish: dict[str, Any]) -> dict[str, Any]:
         """Give what nobody else has."""
@@ -379,8 +396,8 @@ class Server:
                 reply = self.past(request.query_params)
             case _:
                 panel = {
-                    "texts": 7,
-                    "takes": 7,
+                    "texts": self.texts,
+                    "takes": self.texts,
                     "version": "v1",
                     "reject": {"reason": "no_work", "words": "no work shown"},
                 }

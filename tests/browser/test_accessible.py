@@ -1,6 +1,7 @@
 """Every page for everybody: axe-core in light and dark, small screens, the keyboard alone."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import resting
 from tests.browser.conftest import App
+from tests.browser.scripted import Server
 
 PAGES = ("", "committee", "triage", "browse", "people", "room", "threshold", "snapshots")
 LIGHT = ("data", "exam", "teachers", "jobs", "guidelines", "finetune", "results")  # of the same parts: once is enough
@@ -69,6 +71,23 @@ def test_every_page_is_accessible_and_holds_on_small_screens(page: Page, app: Ap
         selector = page.locator(".st-key-exam_pick").bounding_box()
         wider += [(path, "exam")] if selector is None or selector["width"] < 200 else []
     assert (found, wider) == ([], [])
+
+
+@pytest.mark.slow
+def test_triage_is_accessible_in_each_state_size_and_theme(page: Page, serve: Callable[..., Server]) -> None:
+    found = []
+    judging, first, empty = serve(), serve(judge="first"), serve(0)
+    states = ((judging, "a", ".mapd-textline"), (judging, "r", ".mapd-panel"), (judging, "?", ".mapd-keys"))
+    for theme in RULES:
+        for server, key, shown in (*states, (first, "2", ".mapd-textline"), (empty, "u", ".mapd-empty h2")):
+            page.goto(f"{server.url}?theme={theme}")
+            expect(page.locator(".mapd-empty h2" if server is empty else ".mapd-textline").first).to_be_visible()
+            page.keyboard.press(key)
+            expect(page.locator(shown).first).to_be_visible()
+            for width, height in ((1440, 900), (1024, 768), (390, 844)):
+                page.set_viewport_size({"width": width, "height": height})
+                found += violations(page, theme)
+    assert found == []
 
 
 def test_an_open_and_a_pressed_button_are_read_in_both_themes(page: Page, app: App) -> None:

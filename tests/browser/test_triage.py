@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 from sqlmodel import Session, col, select
 
-from mapd.curation import guidelines, judging, sharing
+from mapd.curation import guidelines, judging, reasons, sharing
 from mapd.curation.judging import Target
 from mapd.people import owner
 from mapd.settings import Settings
@@ -16,7 +17,7 @@ from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.verdicts import Act
 from tests.browser import presses
-from tests.browser.conftest import App
+from tests.browser.conftest import NAMED, App
 from tests.browser.presses import focus, meant, mistake, press, settle, told
 
 Judged = Callable[[], list[t.Judgement]]
@@ -106,26 +107,56 @@ def test_two_hundred_fast_presses_are_two_hundred_decisions(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mistakes", [70])
+def test_a_lost_network_a_second_tab_and_a_closed_one_lose_and_double_nothing(
+    page: Page, app: App, engine: Any, judged: Judged, mistakes: int
+) -> None:
+    open_triage(page, app)
+    press(page, *MIXED * 5, gap=60)
+    page.context.set_offline(True)
+    press(page, *MIXED * 2, gap=60)
+    page.context.set_offline(False)
+    press(page, *MIXED * 5, gap=60)
+    with page.expect_popup() as popup:  # as "duplicate": with a copy of this tab's session storage
+        page.evaluate("open(location.href)")
+    other = popup.value
+    other.evaluate(presses.WATCH)
+    expect(other.locator(".mapd-textline[aria-current]")).to_be_visible()
+    press(other, *MIXED * 5, gap=60)
+    acts = meant(page) + meant(other)
+    again = page.context.new_page()
+    for tab in (page, other):
+        tab.close()  # at once: what isn't sent yet waits in the browser
+    open_triage(again, app)
+    press(again, *MIXED * 8, gap=60)
+    settle(again)
+    acts += meant(again)
+    assert len(acts) == 200
+    assert alike(written(engine, judged())) == alike(acts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # ten starts of the app on a busy machine
+@pytest.mark.parametrize("mistakes", [70])
 def test_a_server_that_is_killed_ten_times_loses_and_doubles_nothing(
     page: Page, app: App, engine: Any, judged: Judged, mistakes: int
 ) -> None:
     open_triage(page, app)
     for _ in range(10):
-        press(page, "a", "r", "3", "a", gap=60)
+        press(page, *MIXED, *MIXED, gap=60)
         app.stop(kill=True)
-        press(page, "a", gap=60)
+        press(page, "a", "s", "r", "2", "a", gap=60)
         app.start()
         expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
     settle(page)
     acts = meant(page)
-    assert len(acts) == 40
-    assert written(engine, judged()) == acts
+    assert len(acts) == 200
+    assert alike(written(engine, judged())) == alike(acts)
 
 
 def test_a_class_is_decided_by_two_keys_and_undone_by_one(page: Page, app: App, judged: Judged) -> None:
     open_triage(page, app, "?queue=no-work")
     press(page, "w")
-    expect(page.locator(".mapd-panel")).to_contain_text("of this class wait")
+    expect(page.locator(".mapd-panel")).to_contain_text("of this class are waiting")
     number = int(page.locator(".mapd-panel b").inner_text().split()[0])
     press(page, "1")
     settle(page)
@@ -135,36 +166,59 @@ def test_a_class_is_decided_by_two_keys_and_undone_by_one(page: Page, app: App, 
     assert len(judged()) == 2 * number
 
 
-def test_two_tabs_on_one_text(page: Page, app: App, browser: Browser, judged: Judged) -> None:
+def test_two_people_on_one_text(page: Page, app: App, browser: Browser, judged: Judged) -> None:
     open_triage(page, app)
     context = browser.new_context()
     context.add_cookies([{"name": "mapd_person", "value": "bob", "url": app.url}])
     other = context.new_page()
     open_triage(other, app, f"?mistake={mistake(page)}")
-    expect(page.locator(".mapd-saved")).to_have_text(presses.SAVED)
+    expect(other.locator(".mapd-notice")).to_contain_text("me has this open since")
+    assert focus(other) == focus(page)
     press(page, "r", "2")
     settle(page)
     press(other, "a")
-    expect(
-        other.locator(".mapd-notice", has_text="meanwhile").or_(
-            other.locator(".mapd-notice", has_text="in the meantime")
-        )
-    ).to_be_visible()
+    notice = other.locator(".mapd-notice", has_text="me decided on it meanwhile")  # bob had no lease: it is kept
+    notice.get_by_role("button", name="look at it").click()
+    press(other, "h")
+    for words in ("me rejected", "bob accepted"):
+        expect(other.locator(".mapd-panel")).to_contain_text(words)
+    assert [(j.person, j.decision) for j in judged()] == [("me", "reject"), ("bob", "accept")]
     context.close()
 
 
-def test_a_deep_link_opens_after_a_restart(page: Page, app: App) -> None:
+def test_one_changes_in_a_second_tab_what_one_said_in_the_first(page: Page, app: App, judged: Judged) -> None:
+    open_triage(page, app)
+    other = page.context.new_page()
+    open_triage(other, app)
+    assert focus(other) == focus(page)
+    press(page, "a")
+    settle(page)
+    expect(other.locator(".mapd-head")).to_contain_text("you: accepted")
+    press(other, "r", "2")
+    settle(other)
+    expect(other.locator(".mapd-notice")).to_have_count(0)
+    assert [(j.decision, j.reason) for j in judged()] == [("accept", None), ("reject", "false_step")]
+
+
+def test_after_a_killed_server_a_link_opens_and_what_was_typed_is_there(page: Page, app: App, judged: Judged) -> None:
     open_triage(page, app)
     press(page, "ArrowRight", "f")
     page.wait_for_timeout(500)
     link, text = page.url, focus(page)
-    app.stop()
+    press(page, "n")
+    page.keyboard.type("the second step is not")
+    app.stop(kill=True)
     app.start()
     page.goto("about:blank")
     page.goto(link)
     expect(page.locator("h2")).to_contain_text("feedback 1 of 3")
-    assert focus(page) == text
-    assert page.url == link
+    assert (page.url, focus(page)) == (link, text)
+    expect(page.locator('[data-act="note"]')).to_contain_text("not saved")
+    press(page, "a")
+    settle(page)
+    assert [(j.decision, j.note) for j in judged()] == [("accept", "the second step is not")]
+    page.reload()
+    expect(page.locator('[data-act="note"]')).to_have_text("nnote")
 
 
 def test_back_in_the_browser_goes_to_the_mistake_before(page: Page, app: App) -> None:
@@ -245,16 +299,30 @@ def test_a_repair_stands_in_for_the_text_and_is_taken_back(page: Page, app: App,
     expect(page.locator(".mapd-textline", has_text="✎ me")).to_have_count(0)
 
 
-def test_judged_first_nothing_reaches_the_browser_before_the_decision(page: Page, app: App, judged: Judged) -> None:
+def listen(page: Page) -> list[str]:
+    """Return what the page receives from the routes from now on."""
     received: list[str] = []
     page.on("response", lambda response: received.append(response.text()) if "/api/" in response.url else None)
+    return received
+
+
+def test_judged_first_nothing_reaches_the_browser_before_the_decision(
+    page: Page, app: App, engine: Any, judged: Judged
+) -> None:
+    with db.writing(engine) as session:
+        for table in (t.Attempt, t.Explanation, t.Review):
+            session.execute(sa.update(table).values(thought="Hmm, let me count."))
+    received = listen(page)
     open_triage(page, app, "?judge=first")
     page.wait_for_timeout(500)
-    hidden = ('"gpt"', '"gemini"', '"mistral"', '"committee"', '"checks"', '"reviews"', '"verdict"')
+    hidden = ('"gpt"', '"gemini"', '"mistral"', '"committee"', '"checks"', '"reviews"', '"verdict"', "let me count")
     assert not [word for body in received for word in hidden if word in body]
     at = focus(page)
     press(page, "a")
     expect(page.locator(".mapd-right")).to_contain_text("committee")
+    thought = page.locator(".mapd-focus > .mapd-thought")
+    expect(thought).to_contain_text("thought, 4 words: not graded, not taught")
+    expect(thought.locator(".mapd-text")).to_be_hidden()
     assert focus(page) == at, "what is revealed is read first"
     press(page, "r", "2")
     settle(page)
@@ -299,25 +367,6 @@ def test_who_has_no_name_reads_and_is_asked_for_it(page: Page, app: App, judged:
     press(page, "a")
     settle(page)
     assert [(j.person, j.revealed) for j in judged()] == [("ann", True)]
-
-
-@pytest.mark.parametrize("killed", [False, True], ids=["reloaded", "killed"])
-def test_what_was_typed_survives_and_is_seen_not_to_be_saved(
-    page: Page, app: App, killed: bool, judged: Judged
-) -> None:
-    open_triage(page, app)
-    press(page, "n")
-    page.keyboard.type("the second step is not")
-    if killed:
-        app.stop(kill=True)
-        app.start()
-    page.goto(page.url)
-    expect(page.locator('[data-act="note"]')).to_contain_text("not saved")
-    press(page, "a")
-    settle(page)
-    assert [(j.decision, j.note) for j in judged()] == [("accept", "the second step is not")]
-    page.reload()
-    expect(page.locator('[data-act="note"]')).to_have_text("nnote")
 
 
 def disagree(session: Session, uid: str) -> Target:
@@ -380,6 +429,120 @@ def test_an_own_text_comes_again_as_if_it_were_new(page: Page, app: App, engine:
     expect(page.locator(".mapd-right")).to_contain_text("Judge first")
 
 
+WORDS = """() => [...document.querySelectorAll(".mapd-triage :is(button, h2, .mapd-label, .mapd-note)")]
+  .filter(e => e.checkVisibility() && !e.closest(".mapd-progress"))
+  .map(e => e.innerText.replace(/[0-9]+/g, "#")).join()"""
+
+
+def test_a_check_looks_like_any_card(page: Page, app: App, engine: Any, judged: Judged) -> None:
+    with db.writing(engine) as session:
+        exam = exam_of(session)
+        for x in list(judging.curated_set(session, exam).rationales)[-6:]:
+            target, note = Target("rationale", x.text.id), "the sum is never taken"
+            judging.judge(session, target, Act.REJECT, by=owner("eve"), role="adjudicator", note=note)
+        sharing.want(session, exam, by=owner("eve"), check_every=4)
+    after = judged()[-1].id or 0
+    received = listen(page)
+    open_triage(page, app, "?judge=first")
+    cards: list[str] = []
+    while not [j for j in judged() if j.queue == "check"]:
+        assert not [word for body in received for word in ('"eve"', '"check"', "never taken") if word in body]
+        fresh = page.locator(".mapd-textline", has_text="not judged by you yet").count() == 3
+        cards += [page.evaluate(WORDS)] if fresh else []
+        press(page, "a")
+        settle(page)
+        press(page, "Enter")
+        assert len(cards) < 9, "a check is due after four texts"
+    assert len(set(cards)) == 1
+    assert [j.queue for j in judged() if j.id > after][-1] == "check"  # type: ignore[operator]
+
+
+def test_two_judgements_are_wanted_and_the_second_is_made_without_the_first(
+    page: Page, app: App, engine: Any, judged: Judged
+) -> None:
+    open_triage(page, app)
+    at = focus(page)
+    with db.writing(engine) as session:
+        sharing.want(session, exam_of(session), by=owner("eve"), judgements_wanted=2)
+        text = session.exec(select(t.Explanation).where(t.Explanation.uid == at)).one()
+        judging.judge(session, Target("rationale", queries.identity(text)), Act.ACCEPT, by=owner("bob"), note="fine")
+    received = listen(page)
+    page.reload()
+    expect(page.locator(f'.mapd-textline[data-text="{at}"]')).to_contain_text("not judged by you yet")
+    press(page, "j")
+    line = page.locator(f'.mapd-textline[data-text="{at}"]')
+    expect(line).to_contain_text("waiting")
+    line.click()
+    expect(page.locator(".mapd-right")).to_contain_text("nobody yet")
+    assert '"bob"' not in "".join(received)
+    press(page, "r", "2")
+    settle(page)
+    line.click()
+    expect(page.locator(".mapd-right")).to_contain_text("bob")
+    expect(page.locator(".mapd-head")).to_contain_text("conflict")
+
+
+def test_a_random_audit_is_drawn_again(page: Page, app: App) -> None:
+    received = listen(page)
+    open_triage(page, app, "?queue=audit")
+    expect(page.locator('[data-act="judge"]')).to_have_attribute("aria-pressed", "true")
+    press(page, "d")
+    expect(page.locator('[data-act="draw"]')).to_contain_text("this is 2")
+    expect(page).to_have_url(re.compile("draw=2"))
+    first, second = [re.findall('"mistake":"([^"]+)"', body) for body in received if '"cards":[{' in body][:2]
+    assert sorted(set(first)) == sorted(set(second))
+    assert first != second
+
+
+def test_a_reason_of_the_projects_own_has_a_digit_like_others(
+    page: Page, app: App, engine: Any, judged: Judged
+) -> None:
+    with db.writing(engine) as session:
+        code = reasons.add(session, "Wrong units", by=owner("eve"))
+    open_triage(page, app)
+    press(page, "r")
+    page.locator(".mapd-panel button", has_text="wrong units").click()
+    assert "rejected · wrong units" in told(page)
+    press(page, "r", "8")
+    settle(page)
+    assert [(j.decision, j.reason) for j in judged()] == [("reject", code)] * 2
+    with db.writing(engine) as session:
+        reasons.remove(session, code, by=owner("eve"))
+
+
+def test_another_name_in_the_same_browser_ends_the_former_ones_page(page: Page, app: App, judged: Judged) -> None:
+    open_triage(page, app)
+    other = page.context.new_page()
+    open_triage(other, app)
+    other.locator(".st-key-mapd_header button").last.click(delay=50)
+    other.get_by_label("Your name").fill("bob")
+    other.keyboard.press("Enter")
+    expect(other.locator('#mapd-triage[data-person="bob"] .mapd-textline[aria-current]')).to_be_visible()
+    page.bring_to_front()
+    press(page, "a")
+    expect(page.locator(".mapd-saved")).to_contain_text("another name was given in this browser")
+    expect(page.locator(".mapd-work")).not_to_contain_text("pens")
+    press(other, "s")
+    settle(other)
+    assert [j.person for j in judged()] == ["bob"]
+    other.close()
+    page.context.add_cookies([NAMED])
+    page.reload()
+    expect(page.locator('#mapd-triage[data-person="me"] .mapd-textline[aria-current]')).to_be_visible()
+    settle(page)
+    assert [(j.person, j.decision) for j in judged()][1:] == [("me", "accept")]
+
+
+def test_another_origin_is_refused(page: Page, app: App, judged: Judged) -> None:
+    open_triage(page, app)
+    headers = {"x-mapd-token": page.locator("#mapd-triage").get_attribute("data-token") or ""}
+    for route, method in (("window", "GET"), ("decisions", "POST"), ("lease", "POST")):
+        for origin, status in ((app.url, 200 if method == "GET" else 400), ("http://evil.test", 403)):
+            url = f"{app.url}/api/{route}"
+            reply = page.request.fetch(url, method=method, headers=headers | {"Origin": origin}, data="[]")
+            assert reply.status == status, (route, origin, reply.text())
+
+
 def test_history_tells_who_said_what(page: Page, app: App, judged: Judged) -> None:
     open_triage(page, app)
     at = focus(page)
@@ -391,7 +554,7 @@ def test_history_tells_who_said_what(page: Page, app: App, judged: Judged) -> No
     expect(page.locator(".mapd-history s")).to_have_text("rejected · false step")
     expect(page.locator(".mapd-history")).to_contain_text("undone: rejected · false step")
     press(page, "Escape", "l")
-    expect(page.locator(".mapd-panel")).to_contain_text("nothing decided yet")
+    expect(page.locator(".mapd-panel")).to_contain_text("You have decided nothing yet.")
 
 
 def test_guidelines_stand_beside_and_a_new_version_is_announced(
@@ -448,27 +611,6 @@ def test_judging_first_holds_in_the_next_queue(page: Page, app: App) -> None:
     expect(page.locator('[data-act="judge"]')).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".mapd-queue option:checked")).to_contain_text("most likely decided wrongly")
     assert page.evaluate("document.activeElement === document.body"), "and its keys go on"
-
-
-def test_a_link_to_what_somebody_has_opens_and_says_so(page: Page, app: App, browser: Browser) -> None:
-    open_triage(page, app)
-    page.wait_for_timeout(1000)  # its lease
-    context = browser.new_context()
-    context.add_cookies([{"name": "mapd_person", "value": "bob", "url": app.url}])
-    other = context.new_page()
-    open_triage(other, app, f"?mistake={mistake(page)}")
-    expect(other.locator(".mapd-notice")).to_contain_text("me has this open since")
-    assert focus(other) == focus(page)
-    context.close()
-
-
-def test_nothing_leaves_the_app(page: Page, app: App, requests: list[str]) -> None:
-    open_triage(page, app)
-    press(page, "f")
-    page.wait_for_timeout(500)
-    assert [
-        url for url in requests if not url.startswith((app.url, app.url.replace("http", "ws"), "data:", "blob:"))
-    ] == []
 
 
 # What of the bar overlaps, and what of a text's line is cut.

@@ -57,7 +57,7 @@ def test_where_two_judge_each_text_nobody_is_told_of_the_other_first(full_home: 
     with db.writing(engine) as session:
         sharing.want(session, 1, by=owner("ann"), judgements_wanted=2)
     assert "bob: no work" not in shown(browse())
-    for asked in ({"people": "judged"}, {"by": "bob"}, {"reason": "no work"}):
+    for asked in ({"people": "judged"}, {"by": "bob"}, {"reason": "no work shown"}):
         app = browse(**asked)
         assert rows(app) == 0, "what is found would tell"
         assert "texts that you have judged yourself" in " ".join(c.value for c in app.caption)
@@ -274,7 +274,7 @@ def test_a_question_that_is_bad_is_out_and_not_right_or_wrong(full_home: Path) -
     app = browse(show="questions", question_columns="answer", people="overridden")
     assert numbers(app) == [question.source_id]
     assert "taken out" in shown(app)
-    assert "question: bad by ann: gold wrong" in shown(app)
+    assert "question: bad by ann: the gold answer is wrong" in shown(app)
     assert question.source_id not in numbers(browse(show="questions", student="wrong"))
     assert numbers(browse(show="questions", question_order="wrong first"))[-1] == question.source_id
 

@@ -97,9 +97,9 @@ export function goToNext(triage) {
 // A decision on the card in front: stored, applied, and one goes on unless one is to stay.
 export function decide(triage, act, { kind, target = null, ...fields }, stays = false) {
   const { card } = triage;
-  const seen = target ? targetOf(card, target).seen : null;
+  const { seen = null, said } = target ? targetOf(card, target) : {};
   const decision = {
-    token: newToken(), act, kind, target, seen, after: target ? triage.outbox.lastOn(target) : null,
+    token: newToken(), act, kind, target, seen, after: target && (triage.outbox.lastOn(target) ?? said?.act ?? null),
     card: card.id, mistake: card.mistake, queue: card.queue, judge: card.judge, draw: card.draw,
     seconds: secondsOf(triage), offline: !triage.leases.holds(card.mistake), ...fields,
   };
@@ -265,6 +265,7 @@ function showGuidelines(triage) {
   triage.frames.toggleBeside(triage.screen.beside);
   triage.screen.work.classList.toggle("mapd-two", triage.frames.isBesideOpen);
   triage.draw();
+  if (triage.isOneColumn && triage.frames.isBesideOpen) triage.screen.beside.scrollIntoView();
 }
 
 const ACTS = {

@@ -179,6 +179,8 @@ export class Outbox {
     const stored = keys.map((key) => [key, JSON.parse(this.#storage.getItem(key) ?? "null")]).filter(([, entry]) => entry);
     this.#entries = [...stored, ...this.#unstored].map(([key, entry]) => ({ ...entry, key }));
     this.#entries.sort((a, b) => (a.key < b.key ? -1 : 1));
+    const newest = this.#entries.at(-1)?.key.slice(this.#prefix.length); // of a clock that went ahead, perhaps
+    this.#clock = Math.max(this.#clock, Number(newest?.split(" ")[0] ?? 0));
   }
 }
 

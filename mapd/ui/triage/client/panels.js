@@ -65,7 +65,7 @@ export const PANELS = {
       title: `note on this ${kind}`,
       choices: [],
       field: {
-        name: "note", target: target.uid, label: "the next decision takes it along", rows: 4, longest: triage.longest.note ?? 2000,
+        name: "note", target: target.uid, label: "saved with your next decision on it", rows: 4, longest: triage.longest.note ?? 2000,
         save: "save the note alone", press: (words) => decide(triage, "note", { kind, target: target.uid, note: words }, true),
       },
     };
@@ -89,7 +89,7 @@ export const PANELS = {
     const press = (word, reason) => () => decideClass(triage, word, reason, counted);
     const rest = counted.takes < counted.texts ? ` One act takes the first ${count(counted.takes)}.` : "";
     return {
-      title: `${plural(counted.texts, "text")} of this class ${counted.texts === 1 ? "waits" : "wait"}`,
+      title: `${plural(counted.texts, "text")} of this class ${counted.texts === 1 ? "is" : "are"} waiting`,
       choices: counted.takes ? [
         { key: "1", words: `reject all: ${counted.reject.words}`, press: press("reject", counted.reject.reason) },
         { key: "2", words: "accept all", press: press("accept", null) },
@@ -98,7 +98,7 @@ export const PANELS = {
     };
   },
   history: (triage) => ({
-    title: "what was said of it",
+    title: "history: who decided what",
     choices: [],
     body: triage.past ? drawHistory(triage.past, triage.view) : note("loading …"),
   }),
@@ -109,14 +109,15 @@ export const PANELS = {
       words: `${act.words}${act.home.question ? ` · question ${act.home.question}` : ""}${act.at ? ` · ${day(act.at)}` : ""}`,
       press: () => triage.visit(act.home),
     })),
-    body: note(triage.trail.last.length ? "A digit opens it; there you can decide otherwise. u undoes the first." : "nothing decided yet"),
+    body: note(triage.trail.last.length ? "A digit opens the text, where you can decide anew; u undoes the newest." : "You have decided nothing yet."),
   }),
   help: () => ({
     title: "keys",
     choices: [],
     body: element("dl", { class: "mapd-keys" }, TRIAGE.map(([key, , words]) => [
       element("dt", {}, element("kbd", {}, nameOf(key))), element("dd", {}, words)]),
-    element("dt", {}, element("kbd", {}, "Space ↑ ↓")), element("dd", {}, "scroll the text, as do PageUp, PageDown, Home and End")),
+    element("dt", {}, element("kbd", {}, "Space ↑ ↓")), element("dd", {}, "scroll the text, as do PageUp, PageDown, Home and End"),
+    element("dt", {}, "swipe"), element("dd", {}, "on a touch screen: to the right accepts, to the left asks why you reject")),
   }),
 };
 

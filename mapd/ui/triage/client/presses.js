@@ -21,7 +21,7 @@ export function hear(triage) {
     on(window, "online", () => outbox.drain()),
     on(window, "storage", () => outbox.read()),
     on(document, "selectionchange", () => select(triage)),
-    on(screen.right, "touchstart", ({ touches: [touch] }) => { start = touch; }, { passive: true }),
+    on(screen.right, "touchstart", ({ touches: [touch, more] }) => { start = more ? null : touch; }, { passive: true }),
     on(screen.right, "touchend", ({ changedTouches: [touch] }) => swipe(triage, start, touch)),
   ];
   return () => ends.forEach((end) => end());
@@ -103,14 +103,15 @@ function digit(triage, number) {
 }
 
 function select(triage) {
-  const body = triage.screen.right.querySelector(".mapd-focus .mapd-text");
+  const body = triage.screen.right.querySelector(".mapd-focus > .mapd-text");
   const range = body && selectedRange(body, document.getSelection());
   if (range) triage.step = range;
 }
 
-// To the right accepts, to the left asks for the reason of a rejection.
+// To the right accepts, to the left asks for the reason of a rejection. Two fingers zoom, and in a zoomed page one moves.
 function swipe(triage, start, end) {
-  const [x, y] = [end.clientX - (start ?? end).clientX, end.clientY - (start ?? end).clientY];
+  if (!start || visualViewport.scale > 1.01) return;
+  const [x, y] = [end.clientX - start.clientX, end.clientY - start.clientY];
   if (Math.abs(x) < SWIPE || Math.abs(y) > SWIPE / 2 || !document.getSelection().isCollapsed || triage.panel) return;
   perform(triage, x > 0 ? "accept" : "reject");
 }

@@ -12,6 +12,7 @@ const SEEN_LATE = 300; // ms: what is saved sooner needs no word
 const WIDE = ["repair", "note", "redo", "acts", "history"]; // behind “more” where the screen is narrow
 
 export class Screen {
+  #notices = [];
   #late = null; // the timer that says how much isn’t saved yet
 
   constructor(root, triage) {
@@ -61,7 +62,7 @@ export class Screen {
     const toggle = (act, words, pressed) => keyButton(keyOf(act), words, () => perform(this.triage, act), {
       "data-act": act, "aria-pressed": pressed === null ? null : String(pressed) });
     fill(this.tools,
-      byLot && toggle("draw", `draw ${draw}`, null),
+      byLot && toggle("draw", `another draw (this is ${draw})`, null),
       meta?.queue.class && may && toggle("class", "whole class", panel === "class"),
       meta?.hasGuidelines && toggle("guidelines", isNewGuidelines ? "guidelines · new" : "guidelines", isBesideOpen),
       meta && toggle("judge", "judge first", judge === "first"),
@@ -97,16 +98,17 @@ export class Screen {
     const draft = (name, of) => (of && drafts.has(name, of.uid) ? " · not saved" : "");
     set("back", "", { on: Boolean(card) });
     set("ahead", "", { on: Boolean(card) });
-    const accept = isRevealed ? (accepted ? "accept stands" : "accept after all") : "accept";
+    const accept = isRevealed ? (accepted ? "keep accepted" : "accept instead") : "accept";
+    const reject = isRevealed ? (accepted ? "reject instead" : "another reason") : "reject";
     set("accept", isAttempt ? "a mistake" : accept, { on: judging, primary: !isRevealed });
-    set("reject", isAttempt ? "not a mistake" : isRevealed ? "reject after all" : "reject", { on: judging });
+    set("reject", isAttempt ? "not a mistake" : reject, { on: judging });
     set("rest", isRevealed ? "go on" : `accept ${count(rest)} waiting`, { on: judging && (isRevealed || rest > 0), primary: isRevealed });
     set("skip", "skip", { on: judging && !isRevealed });
     set("repair", `repair${draft("repair", text)}`, { on: judging && Boolean(text) && !text.covered });
     set("note", `note${draft("note", subject?.target)}`, { on: judging });
     set("undo", "undo", { on: may });
     set("redo", "redo", { on: may && Boolean(trail.redoable) });
-    set("acts", "last ten", { on: may });
+    set("acts", "last decisions", { on: may });
     set("history", "history", { on: Boolean(card) });
     this.buttons.undo.title = trail.undoable ? `takes back: ${trail.undoable.words}` : "";
     this.buttons.back.setAttribute("aria-label", "the mistake before");
@@ -129,7 +131,10 @@ export class Screen {
     }
   }
 
+  // What stands already isn't drawn anew: a screen reader would say it again.
   drawNotices(notices, dismiss) {
+    if (notices === this.#notices) return;
+    this.#notices = notices;
     fill(this.notices, notices.map((notice) => element("div", { class: `mapd-notice${notice.isCalm ? "" : " mapd-error"}` },
       element("span", {}, notice.line),
       notice.open && element("button", { type: "button", class: "mapd-act", onclick: notice.open }, notice.words ?? "look at it"),

@@ -25,8 +25,9 @@ import { count, decided, holders } from "./words.js";
 const NUMBER = 12; // cards that are asked for at once
 const AGAIN = 3_000; // ms until cards are asked for again
 const COUNTED = 30_000; // ms between two looks at the counts
-const FRESH = 1_500; // ms: so long a card may leave again because somebody else has it
+const FRESH = 600; // ms: so long, before it can have been read, a card may leave again because somebody else has it
 const MOST_NOTICES = 4;
+const TEXT = 240; // px of a text that are in sight at least
 
 export class Triage {
   meta = null; counts = null; focus = null; panel = null; step = null; notices = []; trail = new Trail();
@@ -127,8 +128,8 @@ export class Triage {
     const { screen, card, text, meta, panel, place } = this;
     const { may, isRevealed, subject, trail, drafts } = this;
     const { counts, isNewGuidelines, frames: { isBesideOpen } } = this;
-    screen.drawTop({ meta, counts, card, place, may, panel, isBesideOpen, isNewGuidelines });
     const focused = this.#focused();
+    screen.drawTop({ meta, counts, card, place, may, panel, isBesideOpen, isNewGuidelines });
     screen.left.hidden = screen.right.hidden = !card;
     screen.empty.hidden = Boolean(card);
     this.#drawCard(card, text);
@@ -148,11 +149,11 @@ export class Triage {
     const { left, right, work } = this.screen;
     const { view, panel } = this;
     const sides = [
-      [left, [view.unfolded], () => drawMistake(card, view)],
-      [right, [view.steps, view.rendering], () => drawFocus(card, text, view)],
+      [left, [card, view.unfolded], () => drawMistake(card, view)],
+      [right, [text, card?.id, card?.beside, card?.explained, view.steps, view.rendering], () => drawFocus(card, text, view)],
     ];
     for (const [box, more, drawSide] of sides) {
-      const state = JSON.stringify([card, view.focus, view.may, ...more]);
+      const state = JSON.stringify([view.focus, view.may, ...more]);
       if (this.#drawn.get(box) === state) continue;
       this.#drawn.set(box, state);
       const isSame = box.dataset.shows === `${card?.id} ${view.focus}`;
@@ -173,7 +174,7 @@ export class Triage {
 
   #focused() {
     const node = document.activeElement;
-    const box = node?.closest?.(".mapd-left, .mapd-right");
+    const box = node?.closest?.(".mapd-left, .mapd-right, .mapd-tools");
     return box ? { box, key: node.dataset.key, kind: node.className } : null;
   }
 
@@ -316,11 +317,11 @@ export class Triage {
 
   get isOneColumn() { return getComputedStyle(this.screen.work).display === "flex"; }
 
-  // Each text begins at its top; where all is in one column, the card begins at the text.
+  // Each text begins at its top. Where all is in one column, one that begins too low is moved up.
   #top() {
     const { work, right } = this.screen;
     work.scrollTop = 0;
-    if (this.isOneColumn && this.text) work.scrollTop = Math.max(0, right.offsetTop - work.clientHeight * 0.4);
+    if (this.isOneColumn && this.text) work.scrollTop = Math.max(0, right.offsetTop - Math.max(0, work.clientHeight - TEXT));
   }
 
   #walk(place) {
@@ -432,7 +433,8 @@ export class Triage {
       this.say(`${words}: ${count(number)} of ${count(of)} …`);
       return;
     }
-    if (decision.act === "class" || (decision.act === "undo" && !decision.mistake)) this.#afterClass(status, words, decision);
+    const isLarge = decision.act === "class" || (decision.act === "undo" && !(decision.mistake && entry.targets.length));
+    if (isLarge && status === "saved") this.#afterClass(entry);
     const open = home?.mistake ? () => this.visit(home) : null;
     if (status === "saved") {
       this.deck.settle(entry);
@@ -442,6 +444,7 @@ export class Triage {
     }
     this.trail.forget(token, decision.undoes);
     this.#giveBack(decision);
+    this.say(`not saved: ${words}`);
     this.notify(`${words}: not saved. ${line}`, { open });
   }
 
@@ -453,11 +456,14 @@ export class Triage {
     if (uid && words && !this.drafts.has(field, uid)) this.drafts.keep(field, uid, words);
   }
 
-  #afterClass(status, words, { act }) {
-    if (status !== "saved") return;
+  // What was fetched is decided, or waits again. Who has gone on meanwhile stays where they are.
+  #afterClass({ words, home, decision: { act, token } }) {
+    const { card, focus } = this;
     this.say(`${act === "undo" ? "undone" : "saved"}: ${words}`);
     this.#count();
-    if (act === "class") this.open(this.named());
+    const isUndone = this.outbox.entries.some(({ decision }) => decision.undoes === token);
+    const isElsewhere = card && card.mistake !== home.mistake;
+    if (act === "class" && !isUndone) this.open({ ...this.named(), ...(isElsewhere && { mistake: card.mistake, text: focus }) });
   }
 
   #takeLeases({ refused, others }) {
