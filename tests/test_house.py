@@ -38,13 +38,13 @@ PURE = (
     "curation/places.py",
     "curation/first.py",
     "curation/named.py",
-    "curation/practice.py",
     "curation/records.py",
     "curation/figures.py",
     "review/messages.py",
     "review/passages.py",
     "review/blinding.py",
     "review/cards.py",
+    "review/practice.py",
     "review/filters.py",
 )
 DISTRIBUTIONS = packages_distributions()  # by module

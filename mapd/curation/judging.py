@@ -75,7 +75,6 @@ def judge(
     value: str | None = None,
     token: str | None = None,
     seen: int | None = None,
-    seen_of: str | None = None,
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
     follow: bool = True,
@@ -84,9 +83,8 @@ def judge(
     """Record one person's decision on one target.
 
     `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
-    the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
-    aggregate follows later, for many at once: standing.after_judgements. `at`: the moment of an act that has many
-    judgements (queries.moment).
+    the person saw on the target (0 = none). Unless it is to `follow` here the aggregate follows later, for many at
+    once: standing.after_judgements. `at`: the moment of an act that has many judgements (queries.moment).
 
     A corrected value is kept as the question's task reads it (questions/corrections.py).
 
@@ -97,7 +95,7 @@ def judge(
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
     check_decision(session, target.kind, decision, reason, note, value)
-    _check_seen(session, target, seen, seen_of)
+    _check_seen(session, target, seen)
     if decision is Act.WITHDRAW:
         _check_said(session, target, person, role)
     row = t.Judgement(
@@ -232,13 +230,11 @@ def _check_said(session: Session, target: Target, person: str, role: str) -> Non
         raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 
 
-def _check_seen(session: Session, target: Target, seen: int | None, seen_of: str | None) -> None:
+def _check_seen(session: Session, target: Target, seen: int | None) -> None:
     if seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
-    if seen_of is not None:
-        query = query.where(t.Judgement.person == seen_of)
     latest = session.exec(query).first()
     if latest is not None and latest.id != seen:
         raise Stale(
