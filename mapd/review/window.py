@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, select
 
-from mapd.curation import first, guidelines, queues, reasons
+from mapd.curation import first, guidelines, judging, queues, reasons
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.judging import REASONS
 from mapd.curation.queues import DEFAULT, QUEUES, Queue
@@ -304,7 +304,7 @@ class _Dealer:
                 "note": messages.LONGEST_NOTE,
                 "value": messages.LONGEST_VALUE,
                 "repair": messages.LONGEST_REPAIR,
-                "marks": messages.MOST_MARKS,
+                "marks": judging.MOST_MARKS,
             },
         )
 
