@@ -26,7 +26,8 @@ def draw() -> None:
     with db.reading(current.engine()) as session:
         own = reasons.own(session)
     st.subheader("Reasons for a rejection", anchor=False)
-    st.caption(f"Every project has {', '.join(words(reason) for reason in Reason)}: keys 1 to {len(Reason)} behind r.")
+    usual = ", ".join(words(reason) for reason in Reason)
+    st.caption(f"Every project has these: {usual}. In triage `r` and a digit, 1 to {len(Reason)}, give them.")
     if refusal := st.session_state.pop(REFUSAL, ""):
         text.complain(refusal)
     if not own:
@@ -41,7 +42,7 @@ def draw() -> None:
 def _line(code: str, key: str) -> None:
     """One reason, the digit that gives it in triage, and its button."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"reason_line_{code}"):
-        digit = f" <kbd>{key}</kbd>" if key else ""
+        digit = f' <span class="mapd-note">key {key}</span>' if key else ""
         st.html(f"<span>{text.escape(words(code))}{digit}</span>", width="content")
         if current.owns():
             acting.button("Remove", key=f"reason_remove_{code}", on_click=_remove, args=(code,))

@@ -95,7 +95,7 @@ def test_a_reason_of_the_projects_own_is_added_removed_and_put_back(full_home: P
     assert "wrong answer, false step, right by luck" in captions(app)
     add(app, "Wrong units")
     assert own_reasons() == ["wrong_units"]
-    assert "wrong units <kbd>8</kbd>" in written(app)
+    assert "key 8" in written(app)
     assert "no reasons of its own" not in written(app)
     assert app.text_input(key="reasons_field").value == ""
     press(app, "Remove")
@@ -129,5 +129,5 @@ def test_who_only_judges_reads_the_reasons(full_home: Path, monkeypatch: pytest.
         reasons.add(session, "wrong units", by=ANN)
     monkeypatch.setattr(current, "owns", lambda: False)
     app = page()
-    assert "wrong units <kbd>8</kbd>" in written(app)
+    assert "key 8" in written(app)
     assert [b.label for b in app.button] == []
