@@ -89,16 +89,14 @@ def judge(
     once: standing.after_judgements. `at`: the moment of an act that has many judgements (queries.moment).
 
     A corrected value is kept as the question's task reads it (questions/corrections.py). `marks`: where a rejected
-    text's false steps stand, each from a character up to another.
+    text's false steps stand, from a character up to another.
 
-    Raises: Forbidden; BadInput (a reason, value or mark that doesn't fit, a withdrawal of nothing), NotFound, Stale
-    (somebody decided since `seen`).
+    Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing), NotFound, Stale (decided since `seen`).
     """
     person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
     check_decision(session, target.kind, decision, reason, note, value, marks)
-    _check_marks(judged, marks)
     _check_seen(session, target, seen)
     if decision is Act.WITHDRAW:
         _check_said(session, target, person, role)
@@ -111,7 +109,7 @@ def judge(
         reason=reason,
         note=note.strip() or None if note else None,
         value=_corrected(session, judged, value) if value else None,
-        marks=[list(mark) for mark in marks],
+        marks=_places(judged, marks),
         token=token or t.new_uid(),
         queue=circumstances.queue,
         sampling_chance=circumstances.sampling_chance,
@@ -121,9 +119,8 @@ def judge(
     )
     _aim(row, target)
     session.add(row)
-    order = {"order": circumstances.order} if circumstances.order else {}
-    about = f"{target.kind} {judged.uid}"
-    queries.audit(session, person, f"judge {decision}", about, reason=reason, value=row.value, **order)
+    detail = {"reason": reason, "value": row.value} | ({"order": circumstances.order} if circumstances.order else {})
+    queries.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
     if follow:
         standing.after_judgements(session, [row])
     return row
@@ -216,13 +213,18 @@ def check_decision(
         raise BadInput(f"a false step is marked with a rejection of a text, not with {decision} of this {kind}")
 
 
-def _check_marks(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> None:
+def _places(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Return the marks as they are kept.
+
+    Raises: BadInput where they are too many, or one isn't in the text.
+    """
     if len(marks) > MOST_MARKS:
         raise BadInput(f"at most {MOST_MARKS} false steps are marked, not {len(marks):,}; mark the first ones")
     for start, end in marks:
         if not 0 <= start < end <= len(judged.text or ""):
             length = f"{len(judged.text or ''):,} characters"
             raise BadInput(f"a false step is marked within the text's {length}, not from {start:,} up to {end:,}")
+    return [list(mark) for mark in marks]
 
 
 def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
