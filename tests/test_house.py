@@ -49,6 +49,8 @@ PURE = (
 )
 DISTRIBUTIONS = packages_distributions()  # by module
 OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a benchmark, beside the one that runs it
+PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
+ROOMS = ("review", "api", "cli", "ui")  # above the stages; each knows those before it
 STAGES = ("exam", "committee", "curation", "finetune")
 
 
@@ -114,6 +116,23 @@ def test_a_stage_never_imports_another_stage(path: Path) -> None:
     if own in STAGES:
         others = {f"mapd.{stage}" for stage in STAGES if stage != own}
         assert not [m for m in imports(path) if any(m == o or m.startswith(o + ".") for o in others)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_the_rooms_above_the_stages_know_only_those_below(path: Path) -> None:
+    own = name(path).split("/")[0]
+    above = ROOMS[ROOMS.index(own) + 1 :] if own in ROOMS else ROOMS[:2]
+    assert not [m for m in imports(path) for room in above if f"{m}.".startswith(f"mapd.{room}.")]
+
+
+@pytest.mark.parametrize("path", [p for p in [*MODULES, *PAGES] if p in PAGES or name(p).startswith(("ui/", "cli/"))])
+def test_pages_and_commands_ask_no_sql_of_their_own(path: Path) -> None:
+    """SQL stands in the store, and in the stage or room that owns a table."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    of_sqlmodel = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "sqlmodel"]
+    assert {alias.name for node in of_sqlmodel for alias in node.names} <= {"Session"}
+    attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not attributes & {"sa.text", "sa.select", "sa.insert", "sa.update", "sa.delete"}
 
 
 def canonical(name: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 import streamlit as st
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from mapd.curation import policies, standing
 from mapd.curation.afresh import Kept, decide
@@ -70,7 +70,7 @@ def _last(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG
 def load_material(session: Session, exam_id: int) -> Material:
     """The exam's texts and votes, read again only where one came in, or something was deleted or renamed, since."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
-    counts = [session.exec(select(func.max(col(table.id)))).one() for table in tables]
+    counts = [queries.newest(session, table) for table in tables]
     counts.append(queries.edition(session))
     return _material(exam_id, str(engine().url), tuple(counts), session)
 
