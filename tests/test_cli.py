@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from mapd import cli
 from mapd.settings import Settings
-from mapd.store import db
+from mapd.store import db, queries
 from tests import samples
 
 
@@ -102,6 +102,41 @@ def test_a_judgement_changes_one_rationale_and_can_be_withdrawn(mapd: Mapd, impo
     assert accepted(5) == 1
     assert mapd(*words, "--decision", "withdraw").json["verdict_after"] == "accepted"
     assert (accepted(5), accepted()) == (0, before)
+
+
+def test_a_false_step_is_marked_with_the_rejection_and_stands_in_the_history(mapd: Mapd, imported: str) -> None:
+    item = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][0]
+    with db.reading(db.open_store(Settings())) as session:
+        text = queries.explanation(session, "rationale", item["rationale"]).text
+    step = text[3:9]
+    words = ("judge", "rationale", item["rationale"], "--by", "ann", "--decision")
+    marks = ("--mark", "3:9", "--mark", f"0:{len(text)}")
+    assert mapd(*words, "reject", "--reason", "false_step", *marks, "--json").json["marked"] == [step, text]
+    history = ("history", "rationale", item["rationale"])
+    (judgement,) = mapd(*history, "--json").json["judgements"]
+    assert judgement["marks"] == [{"start": 3, "end": 9, "text": step}, {"start": 0, "end": len(text), "text": text}]
+    assert f"ann: reject (false step) “{step}”" in mapd(*history).out
+    mapd("undo", "--exam", imported, "--by", "ann")
+    assert [j["stands"] for j in mapd(*history, "--json").json["judgements"]] == [False, True]
+    assert "ann: reject (false step) undone" in mapd(*history).out
+    for wrong in ("3", "3:x", "-3:9", "3:9:12"):
+        fails(mapd(*words, "reject", "--mark", wrong), 2, f"12:27, not {wrong}")
+    fails(mapd(*words, "reject", "--mark", "9:9"), 1, f"within the text's {len(text)} characters, not from 9 up to 9")
+    fails(mapd(*words, "reject", "--mark", f"0:{len(text) + 1}"), 1, "within the text")
+    fails(mapd(*words, "accept", "--mark", "3:9"), 2, "with a rejection of a text, not with accept of this rationale")
+    question = ("judge", "question", item["question"], "--by", "ann", "--decision", "reject", "--mark", "3:9")
+    fails(mapd(*question), 2, "with a rejection of a text, not with reject of this question")
+    assert len(mapd(*history, "--json").json["judgements"]) == 2, "what was refused left nothing"
+
+
+def test_the_history_of_an_attempt_and_of_what_nobody_judged(mapd: Mapd, imported: str) -> None:
+    item = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][0]
+    words = ("--decision", "correct", "--value", "7", "--note", "line 2")
+    mapd("judge", "attempt", item["attempt"], "--by", "ann", *words)
+    assert "ann: correct to 7, line 2" in mapd("history", "attempt", item["attempt"]).out
+    assert mapd("history", "question", item["question"], "--json").json == {"id": item["question"], "judgements": []}
+    fails(mapd("history", "attempt", "nothing"), 1, "unknown attempt: nothing")
+    fails(mapd("history", "text", "nothing"), 2, "one of rationale, feedback, attempt, question, not text")
 
 
 def test_an_answer_or_a_question_is_judged_corrected_and_taken_back(mapd: Mapd, imported: str) -> None:

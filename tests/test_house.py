@@ -39,17 +39,19 @@ PURE = (
     "curation/places.py",
     "curation/first.py",
     "curation/named.py",
-    "curation/practice.py",
     "curation/records.py",
     "curation/figures.py",
     "review/messages.py",
     "review/passages.py",
     "review/blinding.py",
     "review/cards.py",
+    "review/practice.py",
     "review/filters.py",
 )
 DISTRIBUTIONS = packages_distributions()  # by module
 OURS = ("mapd", "tests", "benchmarks", "examples", "reviewers")  # the last is a benchmark, beside the one that runs it
+PAGES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
+ROOMS = ("review", "api", "cli", "ui")  # above the stages; each knows those before it
 STAGES = ("exam", "committee", "curation", "finetune")
 
 
@@ -113,6 +115,23 @@ def test_rules_do_no_io() -> None:
 def test_a_stage_never_imports_another_stage(stage: str) -> None:
     others = importers(*(f"mapd.{other}" for other in STAGES if other != stage))
     assert {m for m in others if m.removesuffix(".py").split("/")[0] == stage} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_the_rooms_above_the_stages_know_only_those_below(path: Path) -> None:
+    own = name(path).split("/")[0]
+    above = ROOMS[ROOMS.index(own) + 1 :] if own in ROOMS else ROOMS[:2]
+    assert not [m for m in imports(path) for room in above if f"{m}.".startswith(f"mapd.{room}.")]
+
+
+@pytest.mark.parametrize("path", [p for p in [*MODULES, *PAGES] if p in PAGES or name(p).startswith(("ui/", "cli/"))])
+def test_pages_and_commands_ask_no_sql_of_their_own(path: Path) -> None:
+    """SQL stands in the store, and in the stage or room that owns a table."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    of_sqlmodel = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "sqlmodel"]
+    assert {alias.name for node in of_sqlmodel for alias in node.names} <= {"Session"}
+    attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not attributes & {"sa.text", "sa.select", "sa.insert", "sa.update", "sa.delete"}
 
 
 def canonical(name: str) -> str:

@@ -34,8 +34,6 @@ Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by),
-    "bulk.judge_class": lambda s, by: bulk.judge_class(s, [bulk.Chosen(TEXT, 0, "")], Act.ACCEPT, by=by),
-    "bulk.accept_rest": lambda s, by: bulk.accept_rest(s, [bulk.Chosen(TEXT, 0, "")], by=by, token="t"),
     "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t"),
     "views.save": lambda s, by: views.save(s, "mine", {}, by=by),
 }

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from mapd import committee, jobs, teachers, trash
-from mapd.curation import bulk, judging, policies, repairing, sharing, snapshots, standing
+from mapd.curation import bulk, judging, policies, repairing, snapshots, standing
 from mapd.curation.curated import summary
 from mapd.curation.judging import Target
 from mapd.errors import BadInput, NotFound
@@ -18,6 +18,7 @@ from mapd.exchange.archive.outgoing import find_masks, read_records
 from mapd.exchange.archive.shapes import travelling_tables
 from mapd.people import owner
 from mapd.questions import mapping, saved_mappings
+from mapd.review import leases
 from mapd.store import db, listing, queries
 from mapd.store import tables as t
 from mapd.store.listing import Wanted
@@ -55,7 +56,7 @@ def judged(session: Session, exam: ExamInfo) -> ExamInfo:
     judging.judge(session, Target("attempt", mistakes[4].attempt.id), Act.REJECT, by=owner("bob"))
     repairing.repair(session, Target("rationale", other.id), "It is 1 + 1 = 2. So 2.", by=owner("ann"), token="x")
     bulk.take_back(session, bulk.undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
-    sharing.take(session, mistakes[0].attempt.id, "ann")
+    leases.take(session, owner("ann"), {mistakes[0].attempt.id: 1})
     session.add(t.Seen(person="ann", explanation_id=text.id))
     snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     standing.derive(session, exam.id)

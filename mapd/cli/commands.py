@@ -31,6 +31,7 @@ from mapd.cli import (
     exams,
     finetuning,
     guidelines,
+    history,
     jobs,
     judging,
     people,
@@ -63,7 +64,7 @@ The project lies in the folder MAPD_HOME. --json prints one line of JSON. An err
 code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
 ORDER = (  # of the help: as one goes round the loop
     *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
-    *("judge", "judge-all", "repair", "undo", "redo", "people", "guidelines", "finetune", "results"),
+    *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "finetune", "results"),
     *("jobs", "worker", "project", "archive", "trash", "restore"),
 )
 
@@ -110,6 +111,7 @@ app.command("judge-all")(judging.judge_all)
 app.command("repair")(judging.repair)
 app.command("undo")(judging.undo)
 app.command("redo")(judging.redo)
+app.command("history")(history.history)
 app.add_typer(people.sharing_out, name="people")
 app.add_typer(guidelines.guiding, name="guidelines")
 app.add_typer(committee.teaching, name="teachers")

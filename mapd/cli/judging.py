@@ -1,5 +1,6 @@
 """`mapd judge`, `mapd judge-all`, `mapd repair`, `mapd undo`, `mapd redo`: what people do to a curated set."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,6 +46,10 @@ def judge(
     value: Annotated[
         str | None, typer.Option(help="With correct: the answer as it should be read, or the right gold.")
     ] = None,
+    mark: Annotated[
+        list[str] | None,
+        typer.Option(help="With reject: a false step, from character START (from 0) up to END; repeat it for more."),
+    ] = None,
     adjudicate: Annotated[bool, typer.Option("--adjudicate", help="Have the last word where people disagree.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -52,12 +57,12 @@ def judge(
 
     Rejecting an attempt says that it is not a mistake, rejecting a question takes it out of the curated set.
     """
-    act = Act(one_of("--decision", decision, list(Act)))
+    act, marks = Act(one_of("--decision", decision, list(Act))), [_read_mark(text) for text in mark or ()]
     one_of("KIND", kind, judging.TABLES)
     with writing() as session:
         with usage():
-            judging.check_decision(session, kind, act, reason, note, value)
-        row = queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
+            judging.check_decision(session, kind, act, reason, note, value, marks)
+        row = judged_row(session, kind, ref)
         before, where = _told(session, row)
         judging.judge(
             session,
@@ -67,12 +72,15 @@ def judge(
             reason=reason,
             note=note,
             value=value,
+            marks=marks,
             role=ADJUDICATOR if adjudicate else ANNOTATOR,
             circumstances=where,
         )
         after, _ = _told(session, row)
-        result = {"id": row.uid}
+        result: dict[str, Any] = {"id": row.uid}
         result |= {f"{word}_before": before[word] for word in before} | {f"{word}_after": after[word] for word in after}
+        if marks:
+            result["marked"] = [(row.text or "")[start:end] for start, end in marks]
     show(result, as_json, "judged")
 
 
@@ -174,6 +182,21 @@ def _back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
         bulk.take_back(session, act, by=person)
         result = {"exam": info.uid, word: len(act), "targets": [f"{row.target} {row.target_uid}" for row in act]}
     show(result, as_json, f"{word} of one act")
+
+
+def judged_row(session: Session, kind: str, ref: str) -> t.Explanation | t.Attempt | t.Question:
+    """Return what is judged.
+
+    Raises: NotFound.
+    """
+    return queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
+
+
+def _read_mark(text: str) -> tuple[int, int]:
+    places = re.fullmatch(r"([0-9]{1,9}):([0-9]{1,9})", text)
+    if places is None:
+        raise BadUsage(f"--mark is START:END, two numbers of characters such as 12:27, not {text}")
+    return int(places[1]), int(places[2])
 
 
 def _target(row: t.Explanation) -> Target:

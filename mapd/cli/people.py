@@ -8,6 +8,7 @@ from mapd.cli.shared import AsJson, ExamRef, PersonName, line, person_of, readin
 from mapd.curation import judging, records, sharing
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
+from mapd.review import leases
 from mapd.store import queries
 
 sharing_out = typer.Typer(no_args_is_help=True, help="Who judges an exam: their records, and how many judge a text.")
@@ -19,7 +20,7 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     with reading() as session:
         info = queries.exam(session, exam)
         curated = judging.curated_set(session, info.id)
-        now = sharing.held(session, info.id)
+        now = leases.held(session, info.id)
     found, done = records.records(curated), records.done(curated)
     result: dict[str, Any] = {"exam": info.uid, "wanted": info.wanted, "rationales": done.of, "done": done.count}
     result |= {"people": [_record(r) for r in found], "pairs": [_pair(pair) for pair in records.pairs(curated)]}

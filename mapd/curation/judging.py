@@ -3,6 +3,7 @@
 judge(session, Target("rationale", 12), Act.REJECT, by=owner("ann"), reason="false_step", token="…")
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -37,7 +38,7 @@ TABLES: dict[str, type[t.Travelling]] = {
     "question": t.Question,
 }
 
-
+MOST_MARKS = 20  # false steps of one text
 ONE_AT_A_TIME = {"key_share": True}  # of PostgreSQL's transactions: SQLite has but one writer anyway
 
 
@@ -73,9 +74,9 @@ def judge(
     reason: str | None = None,
     note: str | None = None,
     value: str | None = None,
+    marks: Sequence[tuple[int, int]] = (),
     token: str | None = None,
     seen: int | None = None,
-    seen_of: str | None = None,
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
     follow: bool = True,
@@ -84,20 +85,19 @@ def judge(
     """Record one person's decision on one target.
 
     `token` makes it once: the same token again returns the row that is there. `seen` is the latest judgement's id that
-    the person saw on the target (0 = none), of everybody's or of `seen_of`'s alone. Unless it is to `follow` here the
-    aggregate follows later, for many at once: standing.after_judgements. `at`: the moment of an act that has many
-    judgements (queries.moment).
+    the person saw on the target (0 = none). Unless it is to `follow` here the aggregate follows later, for many at
+    once: standing.after_judgements. `at`: the moment of an act that has many judgements (queries.moment).
 
-    A corrected value is kept as the question's task reads it (questions/corrections.py).
+    A corrected value is kept as the question's task reads it (questions/corrections.py). `marks`: where a rejected
+    text's false steps stand, from a character up to another.
 
-    Raises: Forbidden; BadInput (a reason or value that doesn't fit, a withdrawal of nothing), NotFound, Stale (somebody
-    decided since `seen`).
+    Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing), NotFound, Stale (decided since `seen`).
     """
     person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
     if token is not None and (done := _by_token(session, token)) is not None:
         return done
-    check_decision(session, target.kind, decision, reason, note, value)
-    _check_seen(session, target, seen, seen_of)
+    check_decision(session, target.kind, decision, reason, note, value, marks)
+    _check_seen(session, target, seen)
     if decision is Act.WITHDRAW:
         _check_said(session, target, person, role)
     row = t.Judgement(
@@ -109,6 +109,7 @@ def judge(
         reason=reason,
         note=note.strip() or None if note else None,
         value=_corrected(session, judged, value) if value else None,
+        marks=_places(judged, marks),
         token=token or t.new_uid(),
         queue=circumstances.queue,
         sampling_chance=circumstances.sampling_chance,
@@ -118,9 +119,8 @@ def judge(
     )
     _aim(row, target)
     session.add(row)
-    order = {"order": circumstances.order} if circumstances.order else {}
-    about = f"{target.kind} {judged.uid}"
-    queries.audit(session, person, f"judge {decision}", about, reason=reason, value=row.value, **order)
+    detail = {"reason": reason, "value": row.value} | ({"order": circumstances.order} if circumstances.order else {})
+    queries.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
     if follow:
         standing.after_judgements(session, [row])
     return row
@@ -182,7 +182,13 @@ def _by_token(session: Session, token: str) -> t.Judgement | None:
 
 
 def check_decision(
-    session: Session, kind: str, decision: Act, reason: str | None, note: str | None, value: str | None
+    session: Session,
+    kind: str,
+    decision: Act,
+    reason: str | None,
+    note: str | None,
+    value: str | None,
+    marks: Sequence[tuple[int, int]] = (),
 ) -> None:
     """See that the parts of a judgement go together.
 
@@ -203,6 +209,22 @@ def check_decision(
         raise BadInput(f"a value goes with correct, and correct needs one: {decision}, {value!r}")
     if decision is Act.CORRECT and kind not in CAN_BE_CORRECTED:
         raise BadInput(f"a {kind} has no answer to correct; accept or reject it")
+    if marks and (decision is not Act.REJECT or kind not in ("rationale", "feedback")):
+        raise BadInput(f"a false step is marked with a rejection of a text, not with {decision} of this {kind}")
+
+
+def _places(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Return the marks as they are kept.
+
+    Raises: BadInput where they are too many, or one isn't in the text.
+    """
+    if len(marks) > MOST_MARKS:
+        raise BadInput(f"at most {MOST_MARKS} false steps are marked, not {len(marks):,}; mark the first ones")
+    for start, end in marks:
+        if not 0 <= start < end <= len(judged.text or ""):
+            length = f"{len(judged.text or ''):,} characters"
+            raise BadInput(f"a false step is marked within the text's {length}, not from {start:,} up to {end:,}")
+    return [list(mark) for mark in marks]
 
 
 def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
@@ -232,13 +254,11 @@ def _check_said(session: Session, target: Target, person: str, role: str) -> Non
         raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 
 
-def _check_seen(session: Session, target: Target, seen: int | None, seen_of: str | None) -> None:
+def _check_seen(session: Session, target: Target, seen: int | None) -> None:
     if seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
-    if seen_of is not None:
-        query = query.where(t.Judgement.person == seen_of)
     latest = session.exec(query).first()
     if latest is not None and latest.id != seen:
         raise Stale(

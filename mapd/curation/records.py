@@ -22,8 +22,7 @@ from mapd.curation.reviewing import Share
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, VERDICT, Act, heard, in_force
 
-PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"  # the queues of what is given beside them (practice.py)
-BESIDE = (PRACTICE, CHECK, REPEAT)
+PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"  # the queues of what is dealt beside them (review/practice.py)
 FEW = 30  # texts: a share of fewer says little
 TextKey = tuple[str, int]  # kind, id
 

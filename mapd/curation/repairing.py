@@ -28,14 +28,12 @@ def repair(
     *,
     by: Person,
     token: str,
-    seen: int | None = None,
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
 ) -> t.Explanation:
     """Keep `text` as this person's repair of `target`. The same token again returns the row that is there.
 
-    Raises: Forbidden; BadInput (no text, too much of it, or the text as it was), NotFound, Stale (somebody decided
-    since `seen`).
+    Raises: Forbidden; BadInput (no text, too much of it, or the text as it was), NotFound.
     """
     person, uid = require(by, Right.JUDGE), uid_of(token)
     done = session.exec(select(t.Explanation).where(t.Explanation.uid == uid)).first()
@@ -53,7 +51,6 @@ def repair(
         by=by,
         note="repaired",
         token=f"{token}{ACT}/rejects",
-        seen=seen,
         role=role,
         circumstances=circumstances,
     )

@@ -158,23 +158,21 @@ class _Desk:
             reason=NOTE if notes else decision.reason,
             note=decision.note,
             value=decision.value if decision.act is DecisionAct.CORRECT else None,
+            marks=self._marks(decision, aim),
             token=decision.token,
             role=self._role(decision, aim),
             circumstances=self._circumstances(decision, aim),
             follow=False,
             at=self._next_moment(),
         )
-        if decision.marks:
-            row.marks = self._marks(decision, aim)
         self._keep(row, aim)
         return since
 
-    def _marks(self, decision: Decision, aim: Aim) -> list[list[int]]:
-        """Where the false step stands, counted in characters."""
-        if decision.act is not DecisionAct.REJECT or aim.kind not in TEXTS:
-            raise BadInput(f"a false step is marked with a rejection of a text, not with {decision.act}")
-        text = next((x.text for x in self.material.texts if x.id == aim.id), "")
-        return characters(text, [(mark.start, mark.end) for mark in decision.marks])
+    def _marks(self, decision: Decision, aim: Aim) -> list[tuple[int, int]]:
+        """Where the false steps stand, counted in characters."""
+        marks = [(mark.start, mark.end) for mark in decision.marks]
+        text = next((x.text for x in self.material.texts if x.id == aim.id and aim.kind in TEXTS), None)
+        return marks if text is None else characters(text, marks)
 
     def _accept_rest(self, decision: Decision) -> list[CardWord]:
         """Accept exactly these texts, each with the committee's verdict on it. A note goes to its own."""

@@ -67,9 +67,7 @@ def _words(rows: Sequence[JudgementRow], mistake: Mistake, *, covered: bool) -> 
 def _word(
     row: JudgementRow, by_id: Mapping[int, JudgementRow], standing: set[int], mistake: Mistake, *, covered: bool
 ) -> PastWord:
-    verb, about = "", row
-    while about.judged.undoes is not None and about.judged.undoes in by_id:
-        verb, about = "redone" if verb == "undone" else "undone", by_id[about.judged.undoes]
+    verb, about = undo_of(row, by_id)
     value = about.judged.value
     return PastWord.model_validate(
         {
@@ -89,6 +87,14 @@ def _word(
             "archive": None if row.origin is None else "counts" if row.counts else "doesn’t count",
         }
     )
+
+
+def undo_of(row: JudgementRow, by_id: Mapping[int, JudgementRow]) -> tuple[str, JudgementRow]:
+    """Return "undone" or "redone" with the judgement that an undo is about; any other judgement with no word."""
+    verb, about = "", row
+    while about.judged.undoes is not None and about.judged.undoes in by_id:
+        verb, about = "redone" if verb == "undone" else "undone", by_id[about.judged.undoes]
+    return verb, about
 
 
 # -- a person's last acts ---------------------------------------------------------------------------------------------

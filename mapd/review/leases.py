@@ -9,18 +9,18 @@ prefetched behind the next two isn't held, so that nobody starves. `places`: so 
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from mapd.curation.sharing import LEASE
 from mapd.people import Person, Right, require
 from mapd.review.messages import Holder, Other
 from mapd.review.passages import line
 from mapd.store import db
 from mapd.store import tables as t
 
+LEASE = timedelta(minutes=3)
 AT_ONCE = 3  # mistakes that one tab has: the one in front and the next two
 TABS = 2  # a page that is loaded again leaves a tab's leases behind
 SECONDS = int(LEASE.total_seconds())

@@ -14,10 +14,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mapd.curation import repairing
+from mapd.curation.judging import MOST_MARKS
 from mapd.curation.queues import DEFAULT
 
 LONGEST_NOTE, LONGEST_VALUE, LONGEST_REPAIR = 2_000, 200, repairing.LONGEST  # characters
-MOST_MARKS, MOST_DECISIONS, MOST_CARDS, MOST_ACTS = 20, 50, 25, 50
+MOST_DECISIONS, MOST_CARDS, MOST_ACTS = 50, 25, 50
 LONGEST_TEXT = 20_000  # characters of one text that are sent; the rest is counted
 
 Uid = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]

@@ -48,7 +48,7 @@ def has_markup(text: str) -> bool:
     return MARKUP.search(text) is not None
 
 
-def characters(text: str, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
+def characters(text: str, marks: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return these places of a text, counted in characters.
 
     Raises: BadInput where one isn't in the text, or is empty.
@@ -58,7 +58,8 @@ def characters(text: str, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
     for start, end in marks:
         if not 0 <= start < end <= len(encoded) // 2:
             raise BadInput(f"a false step is marked within the text, not from {start} up to {end}; mark it again")
-        places.append([len(encoded[: 2 * at].decode("utf-16-le", "replace")) for at in (start, end)])
+        first, last = (len(encoded[: 2 * at].decode("utf-16-le", "replace")) for at in (start, end))
+        places.append((first, last))
     return places
 
 

@@ -5,7 +5,7 @@
     deal(session, hand, "check", seat)             -> (DealtCard, its mistake, its text), kept under a name of its own
 
 The name is all that tells it from a card of the queue, and only this server knows it. A window is dealt ahead of time,
-so what is due is counted from the texts that will have been judged by then. Which text: curation/practice.py's rule.
+so what is due is counted from the texts that will have been judged by then. Which text: practice.py's rule.
 """
 
 from collections import Counter
@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
-from mapd.curation import practice
 from mapd.curation.curated import Curated, Explained, Mistake
 from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey
-from mapd.review import curated_part, own_judgements
+from mapd.review import curated_part, own_judgements, practice
 from mapd.review.cards import Seat, answers
 from mapd.review.curated_part import Setting
 from mapd.store import queries

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, select
 
-from mapd.curation import first, guidelines, lines, practice, queues, reasons
+from mapd.curation import first, guidelines, judging, queues, reasons
 from mapd.curation.curated import Curated, Mistake
 from mapd.curation.judging import REASONS
 from mapd.curation.queues import DEFAULT, QUEUES, Queue
 from mapd.curation.records import PRACTICE
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person
-from mapd.review import curated_part, filters, leases, messages, quality_control
+from mapd.review import curated_part, filters, leases, messages, practice, quality_control
 from mapd.review.cards import Deal, Seat, card
 from mapd.review.curated_part import Setting
 from mapd.review.messages import (
@@ -282,8 +282,11 @@ class _Dealer:
         session, exam, person = self.session, self.setting.exam, self.seat.person
         lacking = None
         if not self.count.all and self.seat.queue is not SELECTION:
-            has_votes, has_gold = lines.has(session, exam.id)
-            lacking = queues.lacking(self.seat.queue, has_votes=has_votes, has_gold=has_gold)
+            lacking = queues.lacking(
+                self.seat.queue,
+                has_votes=standings.has_votes(session, exam.id),
+                has_gold=standings.has_gold(session, exam.id),
+            )
         return Window(
             person=person.name,
             role=person.role,
@@ -301,7 +304,7 @@ class _Dealer:
                 "note": messages.LONGEST_NOTE,
                 "value": messages.LONGEST_VALUE,
                 "repair": messages.LONGEST_REPAIR,
-                "marks": messages.MOST_MARKS,
+                "marks": judging.MOST_MARKS,
             },
         )
 

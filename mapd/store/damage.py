@@ -11,7 +11,6 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +62,6 @@ def check_file(path: Path) -> None:
     """
     if path.is_file() and path.stat().st_size == 0 and time.time() - path.stat().st_mtime > NEW_S:
         raise Damaged(f"the database is empty: {path} has 0 bytes; {COPY}, or remove the file to begin anew")
-
-
-def fault_of_file(file: Path) -> str | None:
-    """Return what SQLite finds wrong with a file that isn't the project's database; None where nothing is."""
-    try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-            verdict = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.DatabaseError as error:
-        verdict = str(error)
-    return None if verdict == "ok" else verdict
 
 
 def find_lacking(connection: sa.Connection) -> list[str]:

@@ -665,6 +665,12 @@ def edition(session: Session, *acts: str) -> int:
     return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
 
 
+def newest(session: Session, table: type[t.Row]) -> int | None:
+    """Return the id of a table's newest row: what was read before is whole as long as it stays."""
+    last: int | None = session.exec(select(func.max(sa.inspect(table).c.id))).one()
+    return last
+
+
 def check_ids(session: Session, edition_: int) -> None:
     """Refuse an act on ids that were read before something was deleted: they may be others' by now.
 

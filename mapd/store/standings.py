@@ -14,7 +14,9 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, col, select
+
+from mapd.store import tables as t
 
 
 class Key(NamedTuple):
@@ -137,27 +139,6 @@ def place_of(session: Session, exam_id: int, queue: str, threshold: int, attempt
     return None if row is None else Place(Key(*row[:3]), row[3], bool(row[4]))
 
 
-def number_of(session: Session, exam_id: int, queue: str, threshold: int, attempt_id: int) -> int | None:
-    """A mistake's number in a queue, from 1; None where it isn't in it."""
-    place = place_of(session, exam_id, queue, threshold, attempt_id)
-    if place is None:
-        return None
-    return number_up_to(session, exam_id, queue, threshold, place.key)
-
-
-def number_up_to(session: Session, exam_id: int, queue: str, threshold: int, key: Key) -> int:
-    """How many places a queue has up to this key."""
-    number = session.execute(
-        sa.text(
-            "SELECT count(*) FROM band b JOIN queued n ON n.band_id = b.id"
-            " WHERE b.exam_id = :exam AND b.name = :queue AND b.low <= :at AND b.high > :at"
-            " AND (n.place, n.position, n.attempt_id) <= (:place, :position, :attempt_id)"
-        ),
-        {"exam": exam_id, "queue": queue, "at": threshold} | key._asdict(),
-    )
-    return int(number.scalar_one())
-
-
 def numbers(session: Session, exam_id: int, queue: str, threshold: int, keys: Collection[Key]) -> dict[Key, int]:
     """The numbers of these places in a queue, from 1: the first is counted, each other one from the one before."""
     ordered = sorted(set(keys))
@@ -187,3 +168,16 @@ def figures(session: Session, exam_id: int) -> dict[tuple[str, int, int], int]:
         {"exam": exam_id},
     )
     return {(name.removeprefix("figure:"), low, high): number for name, low, high, number in rows}
+
+
+def has_votes(session: Session, exam_id: int) -> bool:
+    """Whether the exam has a valid vote on a rationale."""
+    of_exam = (t.Standing.exam_id == exam_id, t.Standing.kind == "rationale", col(t.Standing.votes) > 0)
+    return session.exec(select(t.Standing.id).where(*of_exam).limit(1)).first() is not None
+
+
+def has_gold(session: Session, exam_id: int) -> bool:
+    """Whether a question of the exam has a gold answer."""
+    questions = select(t.Question.id).join(t.Attempt, col(t.Attempt.question_id) == t.Question.id)
+    of_exam = (t.Attempt.exam_id == exam_id, sa.func.trim(t.Question.gold) != "")
+    return session.exec(questions.where(*of_exam).limit(1)).first() is not None

@@ -12,11 +12,11 @@ from mapd.curation import bulk, reasons
 from mapd.curation.bulk import Chosen
 from mapd.errors import MapdError
 from mapd.people import Person
+from mapd.review import own_judgements
 from mapd.store import db, listing, queries
 from mapd.store.listing import KINDS, Said, Show, Wanted
 from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
-from mapd.ui.loaded import load_own
 from mapd.verdicts import Act
 
 TOLD = "bulk_told"  # session state: why the last press saved nothing
@@ -29,7 +29,7 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
-    _last(load_own(exam_id, current.current_person().name))
+    _last(exam_id)
     if not of:
         return
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
@@ -93,10 +93,11 @@ def _judge(chosen: Sequence[Chosen], act: Act, deletions: int) -> None:
     st.session_state[OPEN] = False  # a second press would be for what is found now
 
 
-def _last(judged: Sequence[JudgementRow]) -> None:
+def _last(exam_id: int) -> None:
     """The person's last act, where it was on many texts: what it was, undo or redo."""
     person = current.current_person().name
     with db.reading(current.engine()) as session:
+        judged = own_judgements.load(session, exam_id, person)
         deletions = queries.edition(session, queries.DELETED)
     for found, word, done in (
         (bulk.redoable(judged, person), "Redo", "undone"),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
-from sqlmodel import col, func, select
 from streamlit.delta_generator import DeltaGenerator
 
 from mapd import results
@@ -76,7 +75,7 @@ def compared(before: str, after: str) -> Results:
     Raises: BadInput where they can't be.
     """
     with db.reading(current.engine()) as session:
-        newest, edition = session.exec(select(func.max(col(t.Attempt.id)))).one(), queries.edition(session)
+        newest, edition = queries.newest(session, t.Attempt), queries.edition(session)
     return _compared(before, after, str(current.engine().url), newest, edition)
 
 

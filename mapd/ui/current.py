@@ -13,14 +13,12 @@ from urllib.parse import urlencode
 
 import sqlalchemy as sa
 import streamlit as st
-from sqlmodel import col, select
 
 from mapd.errors import BadInput, Forbidden
 from mapd.people import LONGEST_NAME, Person, owner, person_name
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store.queries import RECORDED_DEMO
-from mapd.store.tables import Audit, Exam
 from mapd.ui import address as addresses
 from mapd.ui import cookie, signing_in, text
 
@@ -138,9 +136,9 @@ def settle_exam() -> str | None:
 def _default() -> str | None:
     """The newest exam whose mistakes are taught, which is what most pages show; else the newest."""
     with db.reading(engine()) as session:
-        rows = session.exec(select(Exam.uid, Exam.split).order_by(col(Exam.id).desc())).all()
-    taught = (uid for uid, split in rows if split == "train")
-    return next(taught, rows[0][0] if rows else None)
+        exams = queries.exams(session)
+    taught = (exam.uid for exam in exams if exam.split == "train")
+    return next(taught, exams[0].uid if exams else None)
 
 
 def exam_selector() -> None:
@@ -173,14 +171,13 @@ def is_simulated() -> bool:
 def is_recorded() -> bool:
     """Whether this project was begun by loading the recorded demo."""
     with db.reading(engine()) as session:
-        return session.exec(select(Audit.id).where(Audit.action == RECORDED_DEMO)).first() is not None
+        return queries.edition(session, RECORDED_DEMO) > 0
 
 
 def _exams() -> Mapping[str, tuple[int, str]]:
     """Every exam's uid, id and name, the newest first."""
     with db.reading(engine()) as session:
-        rows = session.exec(select(Exam.uid, Exam.id, Exam.name).order_by(col(Exam.id).desc())).all()
-    return {uid: (id_, name) for uid, id_, name in rows if id_ is not None}
+        return {exam.uid: (exam.id, exam.name) for exam in queries.exams(session)}
 
 
 def params(**more: object) -> dict[str, str | list[str]]:

@@ -8,17 +8,17 @@ scripts.run("room")                             # once, at the page's end
 SHOWN = {"left": "←", "right": "→", "enter": "Enter"}
 
 
-def name(key: str, *version: object) -> str:
+def name(key: str, uid: str) -> str:
     """Return a widget key that gives the button this key."""
-    return "_".join(["hot", key, *map(str, version)])
+    return f"hot_{key}_{uid}"
 
 
-def waiting(*version: object) -> str:
+def waiting(uid: str) -> str:
     """Return a container key that gives the container's first field the focus, once: what one does first is to type.
 
     Until something is typed the arrows to the left and right are the page's keys in it, too.
     """
-    return "_".join(["hotfocus", *map(str, version)])
+    return f"hotfocus_{uid}"
 
 
 def label(key: str, words: str = "") -> str:

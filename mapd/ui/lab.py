@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.curation import lines, policies, standing
+from mapd.curation import policies, standing
 from mapd.curation.curated import Curated, curate, narrow
 from mapd.curation.figures import Figures
 from mapd.store import db, queries, standings
@@ -259,7 +259,7 @@ def _curated(
 def has_gold(exam_id: int) -> bool:
     """Whether a rationale of the exam can be compared with a gold answer."""
     with db.reading(current.engine()) as session:
-        return lines.has(session, exam_id)[1]
+        return standings.has_gold(session, exam_id)
 
 
 def numbers(

@@ -7,26 +7,23 @@ be another's then); judgements are read each time, and what they are about is de
     curated = load_part(exam_id, {12, 17})             # these questions alone: what a page of 25 rows costs
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
-from fractions import Fraction
-from typing import Any
 
 import streamlit as st
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from mapd.curation import policies, standing
 from mapd.curation.afresh import Kept, decide
-from mapd.curation.curated import Curated, curate
+from mapd.curation.curated import Curated
 from mapd.errors import Busy
+from mapd.review import curated_part
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.queries import JudgementRow, Material
+from mapd.store.queries import Material
 from mapd.ui import text
 from mapd.ui.current import engine
 from mapd.verdicts import Policy
-
-LATE = 20  # ids: on PostgreSQL a row may be committed after one with a higher id
 
 
 def load_curated(exam_id: int) -> Curated:
@@ -46,42 +43,11 @@ def load_part(exam_id: int, questions: Collection[int], policy: Policy | None = 
 
     The reviewers' leniency is that of the whole exam as the aggregate has it, so `catch_up` comes first.
     """
-    asked = sorted(set(questions))
     with db.reading(engine()) as session:
-        material = queries.material(session, exam_id, asked, thoughts=True)
-        judgements = queries.judgements(session, exam_id, asked)
-        held = session.get_one(t.StandingExam, exam_id)
-        offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
-        policy = policy or policies.exam_policy(session, material.exam)
-        part = curate(material, judgements, policy, offsets=offsets)
+        setting = curated_part.load_setting(session, exam_id)
+        setting = replace(setting, policy=policy or setting.policy)
+        part = curated_part.load(session, setting, questions)
         return replace(part, teachers=tuple(queries.voices(session, exam_id)))
-
-
-def load_own(exam_id: int, person: str) -> Sequence[JudgementRow]:
-    """All that a person said of the exam, oldest first. Rows are only added: what was read is kept."""
-    with db.reading(engine()) as session:
-        cache = _own(exam_id, person, str(engine().url), queries.edition(session))
-        kept = {row.judged.id: row for row in cache.get("rows", ())}
-        brought = queries.count_brought(session, person)
-        if cache.get("brought", 0) != brought:  # they came with an archive, and count since a later word on it
-            kept = {}
-        fresh = queries.judgements_by(session, exam_id, person, since=max(kept, default=0) - LATE)
-    cache["brought"] = brought
-    if any(row.judged.id not in kept for row in fresh):
-        kept |= {row.judged.id: row for row in fresh}
-        cache["rows"] = tuple(sorted(kept.values(), key=lambda row: (row.created_at, row.judged.id)))  # as by a merge
-    rows: Sequence[JudgementRow] = cache.get("rows", ())
-    return rows
-
-
-@st.cache_resource(max_entries=200, show_spinner=False)
-def _own(
-    exam_id: int,  # noqa: ARG001 - these four are the cache's key
-    person: str,  # noqa: ARG001
-    url: str,  # noqa: ARG001
-    edition: int,  # noqa: ARG001
-) -> dict[str, Any]:
-    return {}
 
 
 def catch_up(exam_id: int) -> None:
@@ -104,7 +70,7 @@ def _last(exam_id: int, url: str, edition: int) -> dict[str, Kept]:  # noqa: ARG
 def load_material(session: Session, exam_id: int) -> Material:
     """The exam's texts and votes, read again only where one came in, or something was deleted or renamed, since."""
     tables = (t.Attempt, t.Explanation, t.Review, t.CommitteeMember)
-    counts = [session.exec(select(func.max(col(table.id)))).one() for table in tables]
+    counts = [queries.newest(session, table) for table in tables]
     counts.append(queries.edition(session))
     return _material(exam_id, str(engine().url), tuple(counts), session)
 

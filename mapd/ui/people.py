@@ -13,9 +13,9 @@ from mapd.curation import reasons, records, sharing
 from mapd.curation.curated import Curated
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
-from mapd.curation.sharing import Held
 from mapd.errors import MapdError
 from mapd.results import wilson
+from mapd.review.leases import MistakeLease
 from mapd.store import db
 from mapd.ui import acting, current, figures, rows, telling, text
 from mapd.ui.figures import Cell, Html
@@ -68,7 +68,7 @@ def _want(exam_id: int, name: str, key: str) -> None:
         st.session_state[REFUSED] = str(error)
 
 
-def standing(curated: Curated, found: Sequence[Record], held: Sequence[Held]) -> None:
+def standing(curated: Curated, found: Sequence[Record], held: Sequence[MistakeLease]) -> None:
     """How far the exam is, and a line a person."""
     done, differ = records.done(curated), sum(x.people.conflict for x in curated.texts)
     to_settle = figures.linked(differ, current.address("triage", queue="conflicts")) if current.owns() else differ
@@ -83,7 +83,7 @@ def standing(curated: Curated, found: Sequence[Record], held: Sequence[Held]) ->
         )
 
 
-def _line(r: Record, held: Sequence[Held]) -> tuple[Cell, ...]:
+def _line(r: Record, held: Sequence[MistakeLease]) -> tuple[Cell, ...]:
     name = text.one_line(r.person, 40)
     return (
         figures.linked(name, current.address("people", record=r.person)),

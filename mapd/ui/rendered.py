@@ -98,8 +98,8 @@ def toggle(text: str, uid: str) -> bool:
     asked: bool = st.session_state.get(ASKED) == uid
     if has_markup(text):
         words = "as written" if asked else "render"
-        key = keys.name("m", uid, asked)
-        st.button(keys.label("m", words), key=key, type="tertiary", on_click=_ask, args=(None if asked else uid,))
+        then = (None if asked else uid,)
+        st.button(keys.label("m", words), key=keys.name("m", uid), type="tertiary", on_click=_ask, args=then)
     return asked
 
 

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 import streamlit as st
-from sqlmodel import col, func, select
 
 from mapd import committee, students, teachers
 from mapd.curation.curated import Curated
 from mapd.models import weights
 from mapd.questions import generated
+from mapd.questions import sets as question_sets
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import acting, current, money, text, times, working
@@ -92,17 +92,10 @@ def _students() -> list[str]:
 
 def _question_sets() -> dict[str, list[str]]:
     """Each set's splits, the newest set first."""
-    found: dict[str, list[str]] = {}
-    query = (
-        select(t.QuestionSet.name, t.Question.split, func.count())
-        .join(t.Question, col(t.Question.set_id) == t.QuestionSet.id)
-        .group_by(col(t.QuestionSet.id), t.QuestionSet.name, t.Question.split)
-        .order_by(col(t.QuestionSet.id).desc())
-    )
     with db.reading(current.engine()) as session:
-        for name, split, _ in session.exec(query).all():
-            found.setdefault(name, []).append(split)
-    return {name: [s for s in SPLITS if s in splits] for name, splits in found.items()}
+        listed = question_sets.listed(session)
+    splits = {row.name: [split for split in SPLITS if getattr(row, split)] for row in listed}
+    return {name: filled for name, filled in splits.items() if filled}
 
 
 def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
@@ -281,6 +274,6 @@ def demo(*, opened: bool) -> None:
 def _next_seed() -> int:
     """A seed that no demo of this project has: the same one again would show the same again."""
     with db.reading(current.engine()) as session:
-        names = session.exec(select(t.QuestionSet.name).where(col(t.QuestionSet.name).startswith("demo-"))).all()
+        names = queries.names_like(session, t.QuestionSet.name, "demo-")
     taken = {int(tail) for name in names if (tail := name.rpartition("-")[2]).isdigit()}
     return next(seed for seed in range(len(taken) + 1) if seed not in taken)

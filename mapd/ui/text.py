@@ -132,11 +132,6 @@ def foreign(text: str, marks: Sequence[Mark] = (), max_chars: int | None = None)
     st.html(foreign_html(text, marks, max_chars))
 
 
-def foreign_line(text: str, chars: int = 80) -> None:
-    """Draw one line of foreign text."""
-    st.html(foreign_line_html(text, chars))
-
-
 def complain(message: str) -> None:
     """Draw an error as one line of text; the message may quote foreign text."""
     st.html(f'<div class="mapd-error" role="alert"><b aria-hidden="true">✕</b>{escape(one_line(message, 600))}</div>')

@@ -1,13 +1,13 @@
-"""Guidelines: how people are to judge, written here, shown beside the work, every version kept."""
+"""Guidelines: how people are to judge, every version kept; and for which reasons they can reject a text."""
 
 import streamlit as st
 
 from mapd.curation.guidelines import Version
-from mapd.ui import current, figures, guidelines, rendered, text, times
+from mapd.ui import current, figures, guidelines, reasons, rendered, text, times
 
 
 def page() -> None:
-    """The current version or the one that the address asks for, the field for a new one, and all versions."""
+    """The version that the address asks for, the field for a new one, the reasons for a rejection, and all versions."""
     found = guidelines.read()
     if not found:
         st.markdown("**No guidelines yet.** What stands here, triage shows beside the work.")
@@ -18,6 +18,7 @@ def page() -> None:
     if current.owns():
         with st.expander("Write a new version", icon=":material/edit:", expanded=not found):
             guidelines.edit(found)
+    reasons.draw()
     if found:
         guidelines.listed(found)
 

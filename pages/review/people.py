@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from mapd.curation import records, sharing
+from mapd.curation import records
 from mapd.curation.curated import Curated
+from mapd.review import leases
 from mapd.store import db
 from mapd.ui import current, figures, people, rows, text
 from mapd.ui.loaded import load_curated
@@ -14,7 +15,7 @@ def page(exam_id: int) -> None:
     curated = load_curated(exam_id)
     found = records.records(curated)
     with db.reading(current.engine()) as session:
-        held = sharing.held(session, exam_id)
+        held = leases.held(session, exam_id)
     if not current.judges_only():  # who only judges needn't know when checks come
         people.wanted(curated)
     people.standing(curated, found, held)

@@ -98,6 +98,15 @@ def test_a_lease_runs_out_and_is_renewed(server: Server, ann: Client, bob: Clien
     assert [p["person"] for p in sit(ann, whole[0])["refused"][0]["people"]] == ["bob"]
 
 
+def test_with_the_clock_set_back_what_is_left_from_before_has_run_out(server: Server, ann: Client, bob: Client) -> None:
+    first = mistakes(ann)[0]
+    sit(ann, first)
+    with db.writing(server.engine) as session:
+        session.execute(sa.update(t.Lease).values(until=db.clock(session) + timedelta(hours=2)))
+    assert mistakes(bob)[0] == first
+    assert sit(bob, first)["refused"] == []
+
+
 def test_a_person_has_so_many_at_once_as_two_tabs_show(server: Server, ann: Client) -> None:
     whole = mistakes(ann)
     for start in range(0, 12, 3):

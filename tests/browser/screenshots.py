@@ -80,6 +80,8 @@ def take(browser: Browser, app: App, folder: Path, taught: str) -> None:
             page.context.add_cookies([NAMED])
             page.goto(f"{app.url}/{path}{'&' if '?' in path else '?'}exam={taught}")
             settle(page)
+            if name == "triage":
+                page.locator(".mapd-focus").wait_for()
             if name == "snapshots":
                 page.get_by_role("button", name="Freeze").click(delay=50)
                 settle(page)

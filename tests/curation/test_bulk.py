@@ -1,6 +1,5 @@
 """One act on many texts, and one undo."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +9,9 @@ from sqlmodel import Session
 
 from mapd.curation import bulk, judging, sharing, standing
 from mapd.curation.bulk import Chosen
-from mapd.curation.judging import Circumstances, Target, judge
+from mapd.curation.judging import Target, judge
 from mapd.curation.queues import QUEUES, fill
-from mapd.errors import BadInput, Stale
+from mapd.errors import Stale
 from mapd.people import owner
 from mapd.store import queries
 from mapd.store.listing import Said
@@ -81,36 +80,6 @@ def test_a_class_is_what_waits_for_the_person(session: Session, exam: ExamInfo) 
     judge(session, one, Act.REJECT, by=owner("bob"))
     judge(session, three, Act.REJECT, by=owner("eve"), role="adjudicator")
     assert waiting("ann") == waiting("zoe") == [two.id, *every[3:]], "two have judged one, and one is settled"
-
-
-def test_the_rest_is_accepted_each_with_the_committees_verdict_on_it(session: Session, exam: ExamInfo) -> None:
-    mistake = judging.curated_set(session, exam.id).mistakes[0]
-    said = {x.text.id: x.committee.verdict.value for x in mistake.rationales}
-    assert len(set(said.values())) == 2, "the committee accepts one and rejects another"
-    rest = [Chosen(Target("rationale", text), 0, verdict) for text, verdict in said.items()]
-    focus = Circumstances(queue="smart", seconds=2.5, committee="of the text in focus")
-    note = bulk.Note(rest[1].target, "see step 2")
-    rows = bulk.accept_rest(session, rest, by=owner("ann"), token="x", note=note, circumstances=focus)
-    again = bulk.accept_rest(session, rest, by=owner("ann"), token="x", note=note, circumstances=focus)
-    assert [row.id for row in again] == [row.id for row in rows]
-    assert {row.explanation_id: row.committee for row in rows} == said
-    assert [row.note for row in rows] == [None, "see step 2", None]
-    assert {(row.queue, row.seconds, batch_of(row.token)) for row in rows} == {("smart", 2.5, "x")}
-
-
-def test_the_rest_is_accepted_as_it_was_shown_or_not_at_all(session: Session, exam: ExamInfo) -> None:
-    mistake = judging.curated_set(session, exam.id).mistakes[0]
-    rest = [Chosen(Target("rationale", x.text.id), 0, x.committee.verdict.value) for x in mistake.rationales]
-    decided = judge(session, rest[2].target, Act.REJECT, by=owner("bob"))
-    judge(session, rest[1].target, Act.SKIP, by=owner("zoe"))
-    for person, one in (("ann", replace(rest[2], seen=queries.identity(decided))), ("zoe", rest[1])):
-        with pytest.raises(BadInput, match=f"rationale {one.target.id} doesn't wait for {person}"):
-            bulk.accept_rest(session, [rest[0], one], by=owner(person), token="x")
-    with pytest.raises(BadInput, match=r"the note is on rationale \d+, which doesn't wait"):
-        bulk.accept_rest(session, rest[:2], by=owner("ann"), token="x", note=bulk.Note(rest[2].target, "hm"))
-    with pytest.raises(Stale, match="zoe decided"), session.begin_nested():  # shown before she skipped it
-        bulk.accept_rest(session, rest[:2], by=owner("ann"), token="x")
-    assert len(queries.judgements(session, exam.id)) == 2
 
 
 # -- undo and redo as an editor has them ------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from sqlmodel import Session
 
 from mapd.curation import first, judging
-from mapd.curation.judging import Circumstances, Target, judge, undo
+from mapd.curation.judging import Target, judge, undo
 from mapd.people import owner
 from mapd.store import queries
 from mapd.store.queries import ExamInfo
@@ -32,11 +32,3 @@ def test_the_order_is_each_persons_own_and_the_same_each_time(session: Session, 
     assert len({tuple(order) for order in orders["ann"]}) > 3, "no teacher stands always first"
     again = sorted((x for x in mistakes[0].rationales), key=lambda x: first.draw("ann", x.text.uid))
     assert [x.text.teacher for x in again] == orders["ann"][0]
-
-
-def test_who_cannot_see_others_judgements_is_not_stopped_by_them(session: Session, exam: ExamInfo) -> None:
-    target = Target("rationale", queries.material(session, exam.id).texts[0].id)
-    judge(session, target, Act.ACCEPT, by=owner("bob"))
-    circumstances = Circumstances(queue="audit", sampling_chance=0.25, revealed=False, seconds=4.5)
-    row = judge(session, target, Act.REJECT, by=owner("ann"), seen=0, seen_of="ann", circumstances=circumstances)
-    assert (row.queue, row.sampling_chance, row.revealed, row.seconds) == ("audit", 0.25, False, 4.5)

@@ -9,7 +9,7 @@ from mapd.curation import bulk, judging, snapshots, standing
 from mapd.curation.curated import Explained, summary, without_repairs
 from mapd.curation.judging import Target, judge, undo
 from mapd.curation.repairing import repair
-from mapd.errors import BadInput, Stale
+from mapd.errors import BadInput
 from mapd.people import Person, owner
 from mapd.store import listing, queries, standings
 from mapd.store import tables as t
@@ -135,9 +135,6 @@ def test_what_cannot_be_kept_is_refused(session: Session, broken: Explained) -> 
     for text in ("", "  ", broken.text.text, "x" * 20_001):
         with pytest.raises(BadInput, match="a repair is another text"):
             mend(session, broken, text)
-    judge(session, Target("rationale", broken.text.id), Act.ACCEPT, by=owner("bob"))
-    with pytest.raises(Stale):
-        repair(session, Target("rationale", broken.text.id), GOOD, by=owner("ann"), token="k", seen=0)
 
 
 def test_a_snapshot_says_what_was_repaired(session: Session, exam: ExamInfo, broken: Explained) -> None:

@@ -1,120 +1,15 @@
-"""Several people in one exam: leases, also where two sessions race for one, and several judgements of each text."""
-
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from pathlib import Path
-from threading import Barrier
+"""Several people in one exam: several judgements of each text."""
 
 import pytest
-import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from mapd.curation import first, judging, sharing
 from mapd.curation.judging import Target
 from mapd.curation.queues import QUEUES, Entry, Filled, fill
 from mapd.errors import BadInput, NotFound
 from mapd.people import owner
-from mapd.store import db, queries
-from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act, Verdict
-from tests import samples
-from tests.conftest import import_files
-
-
-@pytest.fixture
-def attempts(session: Session, exam: ExamInfo) -> list[int]:
-    return [m.attempt.id for m in judging.curated_set(session, exam.id).mistakes]
-
-
-def who(session: Session, exam: ExamInfo) -> list[tuple[int, str]]:
-    return [(one.attempt_id, one.person) for one in sharing.held(session, exam.id)]
-
-
-def test_one_has_it_and_the_next_one_does_not(session: Session, exam: ExamInfo, attempts: list[int]) -> None:
-    one, two = attempts[:2]
-    assert sharing.take(session, one, "ann")
-    assert not sharing.take(session, one, "bob")
-    assert sharing.take(session, one, "ann"), "it stays hers"
-    assert sharing.take(session, two, "bob")
-    assert who(session, exam) == [(one, "ann"), (two, "bob")]
-
-
-def test_who_moves_on_leaves_the_one_before(session: Session, exam: ExamInfo, attempts: list[int]) -> None:
-    one, two = attempts[:2]
-    sharing.take(session, one, "ann")
-    sharing.take(session, two, "ann", leaving=one)
-    assert sharing.take(session, one, "bob", leaving=two), "bob leaves nothing of ann's"
-    assert who(session, exam) == [(two, "ann"), (one, "bob")]
-    sharing.release(session, two, "ann")
-    assert who(session, exam) == [(one, "bob")]
-
-
-def test_what_nobody_renews_runs_out(
-    session: Session, exam: ExamInfo, attempts: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    began = t.now()
-    sharing.take(session, attempts[0], "ann")
-    monkeypatch.setattr(db, "clock", lambda _: began + sharing.LEASE / 2)
-    sharing.take(session, attempts[0], "ann")
-    monkeypatch.setattr(db, "clock", lambda _: began + sharing.LEASE * 1.2)
-    assert not sharing.take(session, attempts[0], "bob"), "it was renewed"
-    monkeypatch.setattr(db, "clock", lambda _: began + sharing.LEASE * 2)
-    assert who(session, exam) == []
-    assert sharing.take(session, attempts[0], "bob")
-    assert [row.person for row in session.exec(select(t.Lease)).all()] == ["bob"], "nothing old is left lying about"
-
-
-def test_with_the_clock_set_back_what_is_left_from_before_has_run_out(
-    session: Session, exam: ExamInfo, attempts: list[int]
-) -> None:
-    assert sharing.take(session, attempts[0], "ann")
-    session.execute(sa.update(t.Lease).values(until=db.clock(session) + timedelta(hours=2)))
-    assert sharing.held(session, exam.id) == []
-    assert sharing.take(session, attempts[0], "bob")
-
-
-def test_one_person_has_two_at_once_and_a_third_lets_the_oldest_go(
-    session: Session, exam: ExamInfo, attempts: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    began, (one, two, three, four) = t.now(), attempts[:4]
-    taken = [(one, "ann"), (two, "ann"), (four, "bob"), (one, "ann"), (three, "ann")]
-    for second, (attempt, person) in enumerate(taken):
-        monkeypatch.setattr(db, "clock", lambda _, second=second: began + timedelta(seconds=second))
-        assert sharing.take(session, attempt, person)
-    assert sorted(who(session, exam)) == sorted([(one, "ann"), (three, "ann"), (four, "bob")]), "one was renewed"
-    assert sharing.take(session, two, "bob"), "nobody waits for what a reload left behind"
-
-
-def test_there_are_as_many_places_as_judgements_are_wanted(
-    session: Session, exam: ExamInfo, attempts: list[int]
-) -> None:
-    assert [sharing.take(session, attempts[0], name, places=2) for name in ("ann", "bob", "eve")] == [True, True, False]
-
-
-def test_of_many_who_race_for_one_a_single_one_gets_it(engine: sa.Engine, tmp_path: Path) -> None:
-    with db.writing(engine) as session:
-        exam = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        attempts = [m.attempt.id for m in judging.curated_set(session, exam.id).mistakes]
-    people = ("ann", "bob", "eve", "dan")
-    start = Barrier(len(people))
-
-    def race(person: str) -> list[int]:
-        """Everybody tries them all, in the same order, keeping those they get."""
-        got = []
-        for attempt in attempts[:6]:
-            start.wait()
-            with db.writing(engine) as session:
-                if sharing.take(session, attempt, person):
-                    got.append(attempt)
-        return got
-
-    with ThreadPoolExecutor(len(people)) as pool:
-        taken = list(pool.map(race, people))
-    assert sorted(n for got in taken for n in got) == sorted(attempts[:6]), "each is somebody's, and one's alone"
-
-
-# -- what the queues give ---------------------------------------------------------------------------------------------
 
 
 def line(session: Session, exam: ExamInfo, person: str, queue: str = "everything") -> Filled:

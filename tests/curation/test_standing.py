@@ -1,7 +1,6 @@
 """The aggregate: kept up row by row it is what it is derived in whole, and what the rules say, on both databases."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -11,17 +10,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlmodel import Session, select
 
-from mapd.curation import bulk, judging, lines, policies, repairing, sharing, standing
-from mapd.curation.curated import Curated, Mistake, curate
+from mapd.curation import bulk, judging, policies, repairing, sharing, standing
+from mapd.curation.curated import Curated, curate
 from mapd.curation.figures import Figures
 from mapd.curation.judging import Target
-from mapd.curation.lines import Spot
 from mapd.curation.queues import QUEUES, Filled, fill, key, wants
 from mapd.errors import MapdError
 from mapd.people import owner
+from mapd.review.queue_cursor import QueueCursor
 from mapd.store import committees, db, queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
+from mapd.store.standings import Key
 from mapd.verdicts import Act
 from tests import samples
 from tests.conftest import import_files
@@ -207,7 +207,7 @@ def by_the_rules(session: Session, exam_id: int, threshold: int) -> Curated:
     return curate(queries.material(session, exam_id), queries.judgements(session, exam_id), policy, offsets=offsets)
 
 
-def agree(engine: sa.Engine, session: Session, exam_id: int, threshold: int) -> None:
+def agree(session: Session, exam_id: int, threshold: int) -> None:
     """Every queue as SQL reads it is the queue as the rules fill it."""
     curated = by_the_rules(session, exam_id, threshold)
     for person in PEOPLE:
@@ -223,9 +223,9 @@ def agree(engine: sa.Engine, session: Session, exam_id: int, threshold: int) -> 
             count = counts.get(name, standings.Count(0, 0))
             assert (count.waiting, count.all) == (len(waiting), len(ruled)), (name, threshold, person)
             if name in WALKED:
-                walked(engine, curated, line, person)
+                walked(session, curated, line, person)
             if line.queue.by_lot:
-                drawn(engine, curated, line, person)
+                drawn(session, curated, line, person)
             if queue.whole is not None:
                 classed(session, curated, line, person)
     told(Figures.of(standings.figures(session, exam_id)), curated, standing.authors_of(session))
@@ -240,53 +240,46 @@ def classed(session: Session, curated: Curated, line: Filled, person: str) -> No
     assert all(one.committee == "accepted" for one in found)
 
 
-def walked(engine: sa.Engine, curated: Curated, filled: Filled, person: str) -> None:
-    """A line leads along the queue as it is filled, from every mistake, whoever has which."""
-    exam, threshold = curated.exam, curated.policy.threshold
-
-    def places(mistakes: Iterable[Mistake]) -> list[tuple[int, int, int]]:
-        return [key(filled.queue, m, threshold) for m in mistakes]
-
-    for held in ({}, {m.attempt.id: exam.wanted for m in curated.mistakes[1:2]}):
-        line = lines.line(engine, exam, round(threshold * 100), filled.queue, person, held)
-        assert (line.all, line.settled) == (len(filled.entries), filled.settled)
-        taken = {} if filled.queue.settles else held
-        free = [e.mistake for e in filled.entries if not e.settled and e.mistake.attempt.id not in taken]
-        assert uids(line.ahead()) == [m.attempt.uid for m in free]
-        for m, (here,) in ((m, places([m])) for m in curated.mistakes):
-            from_here = sorted(free, key=lambda x: (places([x])[0] < here, places([x])))
-            assert uids(line.ahead(m)) == [x.attempt.uid for x in from_here]
-            others = [x.attempt.uid for x in from_here if x.attempt.id != m.attempt.id]
-            assert uids([line.after(m)]) == (others or [None])[:1]
-            all_places = places(e.mistake for e in filled.entries)
-            before, behind = bisect_left(all_places, here), bisect_right(all_places, here)
-            around = filled.entries[before - 1] if before else None, next(iter(filled.entries[behind:]), None)
-            assert uids(line.neighbours(m)) == [e and e.mistake.attempt.uid for e in around]
-            entry = next((e for e in filled.entries if e.mistake.attempt.id == m.attempt.id), None)
-            assert (line.number(m.attempt.id), line.entry(curated, m)) == (
-                entry and filled.entries.index(entry) + 1,
-                entry,
-            )
+def walked(session: Session, curated: Curated, filled: Filled, person: str) -> None:
+    """A cursor leads along the queue as it is filled, from every mistake, in the queue or not."""
+    threshold = curated.policy.threshold
+    cursor = QueueCursor(curated.exam.id, filled.queue, round(threshold * 100), person)
+    places = [cursor.key_of(e.mistake) for e in filled.entries]
+    waiting = [place for place, e in zip(places, filled.entries, strict=True) if not e.settled]
+    assert ahead(cursor, session, None) == waiting
+    assert cursor.numbers(session, places, len(places)) == {place: n for n, place in enumerate(places, 1)}
+    for mistake in curated.mistakes:
+        own = cursor.key_of(mistake)
+        assert own == key(filled.queue, mistake, threshold)
+        assert cursor.place_of(session, mistake.attempt.id) == (own if own in places else None)
+        behind = [place for place in waiting if place > own]
+        assert ahead(cursor, session, own) == behind + [place for place in waiting if place < own]
+        before, after = places[: bisect_left(places, own)], places[bisect_right(places, own) :]
+        for backwards, among in ((True, before[::-1]), (False, after)):
+            around, _ = cursor.neighbours(session, own, 100, backwards=backwards)
+            assert [place.key for place in around] == among
 
 
-def drawn(engine: sa.Engine, curated: Curated, filled: Filled, person: str) -> None:
+def drawn(session: Session, curated: Curated, filled: Filled, person: str) -> None:
     """Another draw is the same order, begun elsewhere; numbers are counted from there."""
-    at = (engine, curated.exam, round(curated.policy.threshold * 100), filled.queue, person, {})
-    first = uids(lines.line(*at).ahead())
+    at = (curated.exam.id, filled.queue, round(curated.policy.threshold * 100), person)
+    first = ahead(QueueCursor(*at), session, None)
     for draw in (2, 3):
-        line = lines.line(*at, draw=draw)
-        found = uids(line.ahead())
-        begin = first.index(found[0]) if found else 0
-        assert found == first[begin:] + first[:begin]
-        numbers = [line.number(e.mistake.attempt.id) for e in filled.entries]
-        assert sorted(numbers) == list(range(1, len(filled.entries) + 1))
-        again = sorted(range(len(numbers)), key=numbers.__getitem__)
-        assert uids(line.ahead()) == [e.mistake.attempt.uid for i in again if not (e := filled.entries[i]).settled]
+        cursor = QueueCursor(*at, draw=draw)
+        places = ahead(cursor, session, None)
+        begin = first.index(places[0]) if places else 0
+        assert places == first[begin:] + first[:begin]
+        keys = [cursor.key_of(e.mistake) for e in filled.entries]
+        numbers = cursor.numbers(session, keys, len(keys))
+        assert sorted(numbers.values()) == list(range(1, len(keys) + 1))
+        assert sorted(places, key=numbers.__getitem__) == places
 
 
-def uids(found: Iterable[Spot | None]) -> list[str | None]:
-    """Where a line leads."""
-    return [spot and spot.uid for spot in found]
+def ahead(cursor: QueueCursor, session: Session, after: Key | None) -> list[Key]:
+    """All that waits, from there on."""
+    places, end = cursor.ahead(session, after, 100)
+    assert end
+    return [place.key for place in places]
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -302,7 +295,7 @@ def test_row_by_row_is_derived_in_whole_is_what_the_rules_say(
     with db.writing(engine) as session:
         kept = held(session, story.exam)
         for at in (threshold, 300):
-            agree(engine, session, story.exam, at)
+            agree(session, story.exam, at)
         standing.derive(session, story.exam, measure=False)
         assert held(session, story.exam) == kept
 

@@ -34,9 +34,8 @@ def fill(session: Session, folder: Path, home: Path) -> None:
     exam = queries.exam(session, import_files(session, *samples.files(folder)).exam)
     texts = session.exec(select(t.Explanation.id).where(t.Explanation.kind == "rationale").limit(2)).all()
     for text in texts:
-        made = judging.judge(
-            session, judging.Target("rationale", text or 0), Act.REJECT, by=owner("ann"), reason="false_step"
-        )
+        target, words = judging.Target("rationale", text or 0), {"reason": "false_step", "marks": [(0, 4), (2, 9)]}
+        made = judging.judge(session, target, Act.REJECT, by=owner("ann"), **words)
         judging.undo(session, queries.identity(made), by=owner("ann"))
     frozen = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     tuned = t.Student(name="tuned", base=f"path:{home}/models/x", adapter="adapters/ab", snapshot_sha256=frozen.sha256)
@@ -147,12 +146,12 @@ def test_what_came_in_is_the_same_to_the_rules(
     for source in (engine, other):
         with db.reading(source) as session:
             curated = judging.curated_set(session, queries.exam(session, name).id)
-            said = [(j.uid, j.judged.undoes is None, j.created_at) for j in curated.judgements]
+            said = [(j.uid, j.judged.undoes is None, j.created_at, j.marks) for j in curated.judgements]
             verdicts = [(x.text.uid, x.verdict) for m in curated.mistakes for x in m.texts]
             order = [v.reviewer for m in curated.mistakes for x in m.texts for v in x.text.votes]
             told.append((said, verdicts, order))
     assert told[0] == told[1]
-    assert len(told[0][0]) == 4
+    assert [marks for *_, marks in told[0][0]] == [((0, 4), (2, 9)), ()] * 2
 
 
 def test_what_is_written_after_an_import_gets_ids_of_its_own(

@@ -1,13 +1,15 @@
-"""The guidelines: written on their page, shown beside the work by a key."""
+"""The guidelines: written on their page, shown beside the work by a key; and the reasons for a rejection."""
 
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
-from mapd.curation import guidelines
+from mapd.curation import guidelines, reasons
 from mapd.people import Person, owner
 from mapd.settings import Settings
 from mapd.store import db
+from mapd.ui import current
 from tests.pages.running import errors, open_page
 
 ANN = owner("ann")
@@ -28,6 +30,10 @@ def write(app: AppTest, text: str) -> None:
     next(b for b in app.button if b.label == "Save as a new version").click().run()
 
 
+def captions(app: AppTest) -> str:
+    return " ".join(caption.value for caption in app.caption)
+
+
 def frames(app: AppTest) -> str:
     return " ".join(str(frame.proto) for frame in app.get("iframe"))
 
@@ -38,7 +44,7 @@ def test_the_first_version_is_written_here(full_home: Path) -> None:
     write(app, "# Accept\nwhat is right")
     assert "No guidelines yet" not in " ".join(m.value for m in app.markdown)
     assert "what is right" in frames(app)
-    assert "the current one" in app.caption[-1].value
+    assert "the current one" in captions(app)
 
 
 def test_an_old_version_has_an_address(full_home: Path) -> None:
@@ -47,7 +53,7 @@ def test_an_old_version_has_an_address(full_home: Path) -> None:
     assert "the new words" in frames(page())
     old = page(version="1")
     assert "the old words" in frames(old)
-    assert "until" in old.caption[-1].value
+    assert "until" in captions(old)
     assert "asks for version 7 of the guidelines; there are 2" in errors(page(version="7"))[0]
 
 
@@ -60,3 +66,68 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(full_home: Path) 
     assert "bob saved another version" in errors(app)[0]
     with db.reading(db.open_store(Settings())) as session:
         assert [v.text for v in guidelines.versions(session)] == ["theirs", "one"]
+
+
+# -- reasons for a rejection ------------------------------------------------------------------------------------------
+
+
+def own_reasons() -> list[str]:
+    with db.reading(db.open_store(Settings())) as session:
+        return reasons.own(session)
+
+
+def press(app: AppTest, label: str) -> None:
+    next(b for b in app.button if b.label == label).click().run()
+
+
+def add(app: AppTest, words: str) -> None:
+    app.text_input(key="reasons_field").set_value(words).run()
+    press(app, "Add reason")
+
+
+def written(app: AppTest) -> str:
+    return " ".join([*(m.value for m in app.markdown), *(str(element.proto) for element in app.get("html"))])
+
+
+def test_a_reason_of_the_projects_own_is_added_removed_and_put_back(full_home: Path) -> None:
+    app = page()
+    assert "This project has no reasons of its own yet" in written(app)
+    assert "wrong answer, false step, right by luck" in captions(app)
+    add(app, "Wrong units")
+    assert own_reasons() == ["wrong_units"]
+    assert "key 8" in written(app)
+    assert "no reasons of its own" not in written(app)
+    assert app.text_input(key="reasons_field").value == ""
+    press(app, "Remove")
+    assert own_reasons() == []
+    assert "removed wrong units; what was rejected for it stays" in written(app)
+    press(app, "Undo")
+    assert own_reasons() == ["wrong_units"]
+    assert "removed wrong units" not in written(app)
+
+
+def test_what_is_no_reason_is_said_and_stays_in_its_field(full_home: Path) -> None:
+    app = page()
+    add(app, "<b>")
+    assert "a reason is 1 to 40 characters, words of letters and digits, not" in errors(app)[0]
+    assert app.text_input(key="reasons_field").value == "<b>"
+    assert own_reasons() == []
+
+
+def test_a_reason_that_somebody_removed_meanwhile_is_said(full_home: Path) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        reasons.add(session, "wrong units", by=ANN)
+    app = page()
+    with db.writing(db.open_store(Settings())) as session:
+        reasons.remove(session, "wrong_units", by=ANN)
+    press(app, "Remove")
+    assert "unknown reason: wrong_units" in errors(app)[0]
+
+
+def test_who_only_judges_reads_the_reasons(full_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with db.writing(db.open_store(Settings())) as session:
+        reasons.add(session, "wrong units", by=ANN)
+    monkeypatch.setattr(current, "owns", lambda: False)
+    app = page()
+    assert "key 8" in written(app)
+    assert [b.label for b in app.button] == []

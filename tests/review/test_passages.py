@@ -28,7 +28,7 @@ def test_a_range_is_the_same_place_for_python_and_javascript(text: str, data: so
     for found in drawn.ranges:
         if found.kind == "false_equation":
             assert part(drawn, found.start, found.end) == text[start:end]
-            assert characters(text, [(found.start, found.end)]) == [[start, end]], "and back"
+            assert characters(text, [(found.start, found.end)]) == [(start, end)], "and back"
         else:
             assert HIDDEN.fullmatch(part(drawn, found.start, found.end))
 

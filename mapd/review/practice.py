@@ -1,18 +1,17 @@
-"""What a person is given beside the queue: practice first, now and then a hidden check or an own text again. Pure.
+"""Which texts a person is dealt beside the queue: practice first, now and then a hidden check or a repeat. Pure.
 
-    due(exam, queue, mine, settled, "ann", judge_first=True)
-        -> ("practice", texts): an adjudicator decided them, and said why
-        -> ("check", …): an adjudicator decided them; the one given looks like any other
-        -> ("repeat", …): ann judged them a while ago; does she say the same again?
+    pool("practice", mine, settled, "ann")   -> texts that an adjudicator decided and explained
+    pool("check", mine, settled, "ann")      -> texts that an adjudicator decided; the one dealt looks like any other
+    pool("repeat", mine, settled, "ann")     -> texts that ann judged a while ago; does she say the same again?
 
-Each is off unless the exam wants it; the first of its texts that can be had is given. What is judged so has the word as
-its queue. A check changes nothing of what counts: the adjudicator's word stands above it.
+Each is off unless the exam wants it. When one is due is for quality_control.py to say. What is judged so has the word
+as its queue. A check changes nothing of what counts: the adjudicator's judgement stands above it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
 from mapd.curation.curated import Explained, Mistake
-from mapd.curation.queues import Queue, done_with, lot
+from mapd.curation.queues import done_with, lot
 from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, last_words
 from mapd.store.queries import ExamInfo, JudgementRow
 from mapd.verdicts import ANNOTATOR, Act, in_force
@@ -23,31 +22,6 @@ GAP = 10  # texts at least between a word and its repeat
 def wanted(exam: ExamInfo) -> bool:
     """Whether the exam wants any of it."""
     return exam.practice > 0 or exam.check_every > 0 or exam.repeat_every > 0
-
-
-def due(
-    exam: ExamInfo,
-    queue: Queue,
-    mine: Sequence[JudgementRow],
-    settled: Sequence[JudgementRow],
-    person: str,
-    *,
-    judge_first: bool,
-) -> Iterator[tuple[str, list[TextKey]]]:
-    """What comes before the queue's next: as what, and the texts to take the first of. Most pressing first.
-
-    `mine`: all that the person said of the exam; `settled`: all that anybody said of the texts that an adjudicator
-    decided. Checks and repeats are due only where people judge first, for there all is hidden anyway.
-    """
-    if queue.again:
-        return
-    own = _verdicts(mine)
-    if practises(exam, mine):
-        yield PRACTICE, pool(PRACTICE, mine, settled, person)
-    if judge_first and _due(own, CHECK, exam.check_every):
-        yield CHECK, pool(CHECK, mine, settled, person)
-    if judge_first and _due(own, REPEAT, exam.repeat_every):
-        yield REPEAT, pool(REPEAT, mine, settled, person)
 
 
 def practises(exam: ExamInfo, mine: Sequence[JudgementRow]) -> int:
@@ -109,11 +83,6 @@ def _spoken(mine: Sequence[JudgementRow]) -> Set[TextKey]:
 
 def _key(row: JudgementRow) -> TextKey:
     return row.target, row.target_id
-
-
-def _due(own: list[JudgementRow], kind: str, every: int) -> bool:
-    """Whether fewer of the kind were judged than the number of texts asks for."""
-    return every > 0 and dealt(own, kind) < judged(own) // every
 
 
 def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:

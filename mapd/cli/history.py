@@ -1,0 +1,69 @@
+"""`mapd history`: what people said of an explanation, an answer or a question."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mapd.cli.judging import TextRef, judged_row
+from mapd.cli.shared import AsJson, line, moment, one_of, reading, show
+from mapd.curation import judging
+from mapd.review.history import undo_of
+from mapd.store import queries
+from mapd.store.queries import JudgementRow
+from mapd.verdicts import in_force
+
+
+def history(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="rationale, feedback, attempt or question.")],
+    ref: TextRef,
+    as_json: AsJson = False,
+) -> None:
+    """Show every judgement on an explanation, an answer or a question, the oldest first; nothing is left out."""
+    one_of("KIND", kind, judging.TABLES)
+    with reading() as session:
+        judged = judged_row(session, kind, ref)
+        rows = queries.history(session, (kind, queries.identity(judged)))
+    standing = {j.id for j in in_force(row.judged for row in rows if row.counts)}
+    by_id = {row.judged.id: row for row in rows}
+    judgements = [_judgement(row, by_id, standing, judged.text or "") for row in rows]
+    if as_json:
+        show({"id": judged.uid, "judgements": judgements}, as_json, "")
+        return
+    line(f"{kind} {judged.uid}: {len(rows):,} {'judgement' if len(rows) == 1 else 'judgements'}")
+    for row, judgement in zip(rows, judgements, strict=True):
+        line(f"  {moment(row.created_at)}  {_in_words(judgement)}")
+
+
+def _judgement(row: JudgementRow, by_id: dict[int, JudgementRow], standing: set[int], text: str) -> dict[str, Any]:
+    undo, about = undo_of(row, by_id)
+    return {
+        "id": row.uid,
+        "person": row.judged.person,
+        "role": row.judged.role,
+        "decision": "note" if about.judged.only_notes else about.judged.decision.value,
+        "undo": undo or None,
+        "reason": None if about.judged.only_notes else about.judged.reason,
+        "value": about.judged.value,
+        "note": row.note,
+        "marks": [{"start": start, "end": end, "text": text[start:end]} for start, end in row.marks],
+        "judged_first": not row.revealed,
+        "committee": row.committee,
+        "queue": row.queue,
+        "stands": bool(undo) or row.judged.id in standing,
+        "counts": row.counts,
+        "archive": row.origin,
+        "at": row.created_at.isoformat(),
+    }
+
+
+def _in_words(judgement: dict[str, Any]) -> str:
+    """A judgement on one line: "ann: reject (false step) “10 + 3 = 14”, the sum is wrong"."""
+    role = ", adjudicator" if judgement["role"] == "adjudicator" else ""
+    reason = f" ({judgement['reason'].replace('_', ' ')})" if judgement["reason"] else ""
+    value = f" to {judgement['value']}" if judgement["value"] else ""
+    marked = "".join(f" “{mark['text']}”" for mark in judgement["marks"])
+    note = f", {judgement['note']}" if judgement["note"] else ""
+    undo = f" {judgement['undo']}" if judgement["undo"] else "" if judgement["stands"] else ", taken back or replaced"
+    archive = ", with an archive" if judgement["archive"] else ""
+    archive += "" if judgement["counts"] else ", not counted"
+    return f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marked}{note}{archive}"
