@@ -13,7 +13,6 @@ from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.store import db
 from mapd.ui import acting, current, text
-from mapd.ui.cards import words
 from mapd.verdicts import Reason
 
 REFUSAL = "reasons_refusal"  # session state: why the last press changed nothing
@@ -26,7 +25,7 @@ def draw() -> None:
     with db.reading(current.engine()) as session:
         own = reasons.own(session)
     st.subheader("Reasons for a rejection", anchor=False)
-    usual = ", ".join(words(reason) for reason in Reason)
+    usual = ", ".join(reasons.words(reason) for reason in Reason)
     st.caption(f"Every project has these: {usual}. In triage `r` and a digit, 1 to {len(Reason)}, give them.")
     if refusal := st.session_state.pop(REFUSAL, ""):
         text.complain(refusal)
@@ -43,7 +42,7 @@ def _line(code: str, key: str) -> None:
     """One reason, the digit that gives it in triage, and its button."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"reason_line_{code}"):
         digit = f' <span class="mapd-note">key {key}</span>' if key else ""
-        st.html(f"<span>{text.escape(words(code))}{digit}</span>", width="content")
+        st.html(f"<span>{text.escape(reasons.words(code))}{digit}</span>", width="content")
         if current.owns():
             acting.button("Remove", key=f"reason_remove_{code}", on_click=_remove, args=(code,))
 
@@ -54,7 +53,7 @@ def _last_removed(own: Sequence[str]) -> None:
     if code is None or code in own:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        said = f"removed {text.escape(words(code))}; what was rejected for it stays"
+        said = f"removed {text.escape(reasons.words(code))}; what was rejected for it stays"
         st.html(f'<span role="status">✓ {said}</span>', width="content")
         acting.button("Undo", key="reason_undo", on_click=_put_back, args=(code,))
 
@@ -76,7 +75,7 @@ def _add_typed() -> None:
 
 
 def _put_back(code: str) -> None:
-    _write(lambda session, person: reasons.add(session, words(code), by=person))
+    _write(lambda session, person: reasons.add(session, reasons.words(code), by=person))
 
 
 def _remove(code: str) -> None:
