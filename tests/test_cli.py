@@ -131,7 +131,7 @@ def test_a_false_step_is_marked_with_the_rejection_and_stands_in_the_history(map
 
 def test_the_history_of_an_attempt_and_of_what_nobody_judged(mapd: Mapd, imported: str) -> None:
     item = mapd("curate", "show", "--exam", imported, "--items", "--json").json["items"][0]
-    words = ("--decision", "correct", "--value", "7", "--note", "line 2")
+    words = ("--decision", "correct", "--value", "7", "--note", "line\n2")
     mapd("judge", "attempt", item["attempt"], "--by", "ann", *words)
     assert "ann: correct to 7, line 2" in mapd("history", "attempt", item["attempt"]).out
     assert mapd("history", "question", item["question"], "--json").json == {"id": item["question"], "judgements": []}

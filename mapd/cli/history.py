@@ -66,4 +66,5 @@ def _in_words(judgement: dict[str, Any]) -> str:
     undo = f" {judgement['undo']}" if judgement["undo"] else "" if judgement["stands"] else ", taken back or replaced"
     archive = ", with an archive" if judgement["archive"] else ""
     archive += "" if judgement["counts"] else ", not counted"
-    return f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marked}{note}{archive}"
+    words = f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marked}{note}{archive}"
+    return " ".join(words.split())

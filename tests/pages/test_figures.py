@@ -74,8 +74,9 @@ def judge_it(session: Session) -> None:
         session, Target("rationale", texts[20].id), "A copy that was taken back: 9.", by=owner("zoe"), token="c"
     )
     bulk.take_back(session, bulk.undoable(queries.judgements(session, 1), "zoe"), by=owner("zoe"))
-    rest = [bulk.Chosen(Target("rationale", x.id), 0, "accepted") for x in texts[24:27]]
-    bulk.accept_rest(session, rest, by=owner(ME), token="rest", circumstances=Circumstances(queue="everything"))
+    for number, x in enumerate(texts[24:27]):
+        target, how = Target("rationale", x.id), Circumstances(queue="everything")
+        judging.judge(session, target, Act.ACCEPT, by=owner(ME), token=f"rest/{number}", circumstances=how)
 
 
 def ask_again(session: Session) -> None:

@@ -1,6 +1,7 @@
 """Thoughts and cut-off answers on the pages: folded, marked, counted; what was cut off is asked again or sent."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -12,7 +13,7 @@ from mapd.questions.rows import QuestionRow
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from tests.pages.running import errors, open_page, shown
+from tests.pages.running import errors, open_page, shown, triage
 from tests.test_thinking import QUESTIONS, exam, sit, taught_by
 
 THOUGHT = "thought, 4 words: not graded, not taught"
@@ -86,12 +87,14 @@ def test_teachers_get_what_was_cut_off_only_where_that_is_said(examined: str) ->
 
 
 def test_a_thought_is_hidden_until_one_has_judged(examined: str) -> None:
-    blind = shown(open_page("pages/review/triage.py", exam=examined, queue="smart", judge="first"))
-    assert "not graded, not taught" not in blind
-    seen = shown(open_page("pages/review/triage.py", exam=examined, queue="smart", judge="assisted"))
-    assert "<summary>thought, 4 words: not graded, not taught</summary>" in seen
-    assert "Who am I?" in seen
-    assert 'title="cut off"' in seen
+    def cards(judge: str) -> list[dict[str, Any]]:
+        window: dict[str, Any] = triage(exam=examined).window(queue="everything", judge=judge)
+        return list(window["cards"])
+
+    assert "Who am I?" not in str(cards("first"))
+    texts = [text for card in cards("assisted") for text in card["texts"]]
+    assert {text["thought"]["text"] for text in texts} == {"Who am I? Rowan."}
+    assert all(card["attempt"]["cut_off"] for card in cards("assisted"))
 
 
 def test_browse_shows_a_thought_as_one(examined: str) -> None:
