@@ -115,7 +115,7 @@ export class Triage {
     const { card, focus, reasons, may, panel, step } = this;
     const text = this.text;
     return {
-      focus, reasons, may, panel,
+      focus, reasons, may, panel, kind: text?.kind ?? "rationale",
       unfolded: text?.kind === "feedback" || (card && textsOf(card, "rationale").length === 0),
       steps: step ? [{ ...step, kind: "chosen_step", label: "the false step" }] : [],
       rendered: text ? this.frames.of(text) : null,
