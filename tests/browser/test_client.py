@@ -152,6 +152,10 @@ def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page,
     page.keyboard.press("2")
     settle(page)
     assert [(d["act"], d["note"]) for d in server.decisions] == [("reject", "13 + 6 is 19")]
+    server.fault = "stale"
+    press(page, *"aaaaa")
+    expect(page.locator(".mapd-notice")).to_have_count(6)
+    expect(page.locator(".mapd-notice", has_text="question 1")).to_have_count(3)
 
 
 def test_a_dead_token_closes_the_page_and_keeps_the_decisions(page: Page, serve) -> None:
