@@ -1,5 +1,6 @@
 """Triage's client against a scripted server: what the real one can't be told to do, and what depends on the moment."""
 
+import random
 import re
 from typing import Any
 
@@ -29,14 +30,25 @@ def made(decisions: list[dict[str, Any]]) -> list[Act]:
 MIXED = ["a", "s", "r", "2", "a", "Enter", "r", "1", "u", "a"]  # 8 decisions
 
 
-def test_each_of_many_fast_presses_decides_the_text_on_the_screen(page: Page, serve) -> None:
-    server = serve(60)
+MOVES = ["f", "1", "2", "3", "4", "5", "ArrowRight", "ArrowLeft", "?", "Escape", "i"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_of_many_fast_presses_decides_the_text_on_the_screen_whatever_fails(page: Page, serve, seed: int) -> None:
+    draw, server = random.Random(seed), serve(59, beat=0.1)
     open_triage(page, server)
-    press(page, *MIXED * 6, gap=60)
+    press(page, *"aaas")
+    for _ in range(120):
+        decisions = [["a"], ["a"], ["s"], ["r", str(draw.randrange(8))], ["Enter"], ["u"]]
+        press(page, *draw.choice([*decisions, [draw.choice(MOVES)]]))
+        page.wait_for_timeout(draw.choice([0, 5, 60]))
+        if draw.random() < 0.04:
+            server.fault = draw.choice([None, 503, "cut"])
+    server.fault = None
     settle(page)
-    assert len(server.decisions) == 48
+    assert len(server.decisions) > 60
     assert made(server.decisions) == meant(page)
-    assert len({d["token"] for d in server.decisions}) == 48
+    assert len({d["token"] for d in server.decisions}) == len(server.decisions)
 
 
 @pytest.mark.parametrize("fault", ["offline", 503, "cut"])
@@ -140,6 +152,10 @@ def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page,
     page.keyboard.press("2")
     settle(page)
     assert [(d["act"], d["note"]) for d in server.decisions] == [("reject", "13 + 6 is 19")]
+    server.fault = "stale"
+    press(page, *"aaaaa")
+    expect(page.locator(".mapd-notice")).to_have_count(6)
+    expect(page.locator(".mapd-notice", has_text="question 1")).to_have_count(3)
 
 
 def test_a_dead_token_closes_the_page_and_keeps_the_decisions(page: Page, serve) -> None:
@@ -243,6 +259,7 @@ def test_feedback_is_left_for_the_text_that_one_came_from(page: Page, serve) -> 
     page.keyboard.press("f")
     assert focus(page) == "r0-2"
     page.keyboard.press("f")
+    expect(page.locator(".mapd-textline:has(.mapd-waits)")).to_have_count(3)  # what Enter would accept: no rationale
     press(page, "a", "a", "a", gap=20)
     assert focus(page) == "r0-2", "what the queue is about waits here"
 

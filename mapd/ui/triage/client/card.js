@@ -2,8 +2,8 @@
 //
 //   fill(left, drawMistake(card, view)); fill(right, drawFocus(card, text, view));
 //
-// `view`: { focus, unfolded, steps, rendered, reasons, act(name, …) }. What a card doesn't hold can't be drawn: a covered
-// text has no author, checks or reviews.
+// `view`: { focus, kind, unfolded, steps, rendered, reasons, act(name, …) }. What a card doesn't hold can't be drawn: a
+// covered text has no author, checks or reviews.
 
 import { chip, dots, label, note, sign, teacherChip, verdictChips } from "./chips.js";
 import { textsOf } from "./decisions.js";
@@ -103,7 +103,7 @@ function drawLine(text, number, view) {
     type: "button", class: "mapd-textline", "data-key": String(number), "data-text": text.uid,
     "aria-current": isFocus ? "true" : null, "aria-label": text.covered ? `${title}, not judged by you yet` : null,
     onclick: () => view.act("text", text.uid),
-  }, element("kbd", {}, number < 10 ? String(number) : "·"), text.covered ? covered(text, view) : open(text));
+  }, element("kbd", {}, number < 10 ? String(number) : "·"), text.covered ? covered(text, view) : open(text, view));
 }
 
 function covered(text, view) {
@@ -111,12 +111,13 @@ function covered(text, view) {
   return element("span", { class: "mapd-note mapd-span" }, `${words} · ${plural(text.words, "word")}`);
 }
 
-function open(text) {
+// Enter accepts what is marked as waiting: texts of the kind that is read alone.
+function open(text, view) {
   const states = Object.fromEntries(text.checks.map(({ name, state, words }) => [name, { state, words }]));
   const { matches_gold: gold, equations_true: equations } = states;
   const answer = text.kind === "feedback" ? note(gold.words)
     : text.answer === null ? note("answer can’t be read") : element("span", { class: "mapd-answer" }, text.answer);
-  const [mark, title] = MARKS[text.mark] ?? ["", ""];
+  const [mark, title] = (text.mark === "waits" && text.kind !== view.kind ? null : MARKS[text.mark]) ?? ["", ""];
   return [
     teacherChip(text.author, text.repairs ? "✎ " : ""),
     element("span", { class: "mapd-answered" }, answer, text.kind === "rationale" && text.answer === null ? "" : sign(gold.state),

@@ -114,7 +114,7 @@ export class Outbox {
     this.#most = MOST;
     this.fault = null;
     for (const token of settled(reply)) this.#forget(token);
-    this.#channel.postMessage({ reply });
+    this.#channel.postMessage({ reply, sent: some });
     this.#answer(reply, some);
     return true;
   }
@@ -159,12 +159,11 @@ export class Outbox {
   // -- other tabs -----------------------------------------------------------------------------------------------------
 
   // What another tab said. The storage may show what it did only later.
-  #hear({ reply }) {
-    const known = this.#entries;
+  #hear({ reply, sent }) {
     this.read();
     if (!reply) return;
     this.#entries = this.#entries.filter(({ decision }) => !settled(reply).includes(decision.token));
-    this.#answer(reply, known);
+    this.#answer(reply, sent);
   }
 
   // Looks at the storage anew.

@@ -26,7 +26,7 @@ const NUMBER = 12; // cards that are asked for at once
 const AGAIN = 3_000; // ms until cards are asked for again
 const COUNTED = 30_000; // ms between two looks at the counts
 const FRESH = 600; // ms: so long, before it can have been read, a card may leave again because somebody else has it
-const MOST_NOTICES = 4;
+const MOST_CALM = 4; // notices that may leave by themselves; what wasn't saved stays until it is dismissed
 const TEXT = 240; // px of a text that are in sight at least
 
 export class Triage {
@@ -115,7 +115,7 @@ export class Triage {
     const { card, focus, reasons, may, panel, step } = this;
     const text = this.text;
     return {
-      focus, reasons, may, panel,
+      focus, reasons, may, panel, kind: text?.kind ?? "rationale",
       unfolded: text?.kind === "feedback" || (card && textsOf(card, "rationale").length === 0),
       steps: step ? [{ ...step, kind: "chosen_step", label: "the false step" }] : [],
       rendered: text ? this.frames.of(text) : null,
@@ -169,7 +169,9 @@ export class Triage {
   say(words) { this.screen.told.textContent = words; }
 
   notify(line, more = {}) {
-    this.notices = [...this.notices.filter((notice) => notice.line !== line), { line, ...more }].slice(-MOST_NOTICES);
+    const all = [...this.notices.filter((notice) => notice.line !== line), { line, ...more }];
+    const calm = all.filter(({ isCalm }) => isCalm).slice(-MOST_CALM);
+    this.notices = all.filter((notice) => !notice.isCalm || calm.includes(notice));
   }
 
   #focused() {
@@ -438,14 +440,15 @@ export class Triage {
     const open = home?.mistake ? () => this.visit(home) : null;
     if (status === "saved") {
       this.deck.settle(entry);
-      const others = since.map(({ person }) => person).join(", ");
+      const others = [...new Set(since.map(({ person }) => person))].join(", ");
       if (line || others) this.notify(line ?? `${words}: saved; ${others} decided on it meanwhile, see history`, { isCalm: true, open });
       return;
     }
     this.trail.forget(token, decision.undoes);
     this.#giveBack(decision);
-    this.say(`not saved: ${words}`);
-    this.notify(`${words}: not saved. ${line}`, { open });
+    const what = `${decision.act === "undo" ? "undo: " : ""}${words}`;
+    this.say(`not saved: ${what}`);
+    this.notify(`${what}${home?.question ? `, question ${home.question}` : ""}: not saved. ${line}`, { open });
   }
 
   // A note or a repair that wasn't saved is in its field again.
