@@ -119,14 +119,16 @@ def open_pages(browser: Browser, app: App) -> Figures:
 
 def press_keys(browser: Browser, app: App, presses: int, others: int) -> Figures:
     """Accept text after text as one who reads, while others work; return what it takes from key to paint."""
-    draw = random.Random(7)
+    draw, rows = random.Random(7), _number_of_rows(app)
     with triage(browser, app) as page, at_work(app, others, READS_S) as answers:
         for number in range(presses):
             page.wait_for_timeout(draw.uniform(*PAUSES_MS))
             page.keyboard.press("a")
             wait_for_paint(page, number + 2)
         taken = page.evaluate("paints.slice(1)")
-    return summary(taken) | {"presses": presses, "others": dict(answers)}
+        keys.settle(page)
+    saved = _number_of_rows(app) - rows
+    return summary(taken) | {"presses": presses, "saved": saved, "others": dict(answers)}
 
 
 def wait_for_paint(page: Page, number: int) -> None:
@@ -178,13 +180,13 @@ class Reviewer:
         """Decide until then, or until nothing waits."""
         last: str | None = None
         while not stop.is_set() and (cards := self._cards(last)):
-            for place, card in enumerate(cards):
-                last = card["mistake"]
-                following = [other["mistake"] for other in cards[place + 1 : place + 3]]
-                wish = {"front": last, "next": following, "queue": card["queue"], "judge": card["judge"]}
-                refused = self._post("lease", wish)["refused"]
-                if last not in [mistake["mistake"] for mistake in refused]:
-                    self._decide(card, stop)
+            last = cards[-1]["mistake"]
+            while cards and not stop.is_set():
+                wish = {"front": cards[0]["mistake"], "next": [card["mistake"] for card in cards[1:3]]}
+                refused = {lease["mistake"] for lease in self._post("lease", wish)["refused"]}
+                if not refused:
+                    self._decide(cards.pop(0), stop)
+                cards = [card for card in cards if card["mistake"] not in refused]
 
     def _cards(self, last: str | None) -> list[dict[str, Any]]:
         """Return the next ones behind the last mistake."""

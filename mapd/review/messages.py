@@ -466,7 +466,7 @@ class HeldLease(Message):
 
 
 class RefusedLease(Message):
-    """A mistake that others have."""
+    """A mistake that others have, or that they decided meanwhile: then nobody has it."""
 
     mistake: str
     people: list[Holder]

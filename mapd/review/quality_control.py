@@ -145,6 +145,12 @@ def dealt_cards(session: Session, exam_id: int, person: str, cards: Iterable[str
     return {row.card: row for row in session.exec(select(card).where(*where)).all()}
 
 
+def dealt_attempts(session: Session, exam_id: int, person: str) -> set[int]:
+    """Return the attempts on which this person was dealt a card beside the queue."""
+    card = t.DealtCard
+    return set(session.exec(select(card.attempt_id).where(card.exam_id == exam_id, card.person == person)).all())
+
+
 def _questions(session: Session, texts: Sequence[int]) -> set[int]:
     return set(session.exec(select(t.Explanation.question_id).where(col(t.Explanation.id).in_(texts))).all())
 

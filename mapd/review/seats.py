@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from mapd.curation import first, seen
 from mapd.curation.curated import Curated
 from mapd.people import Person, Right, require
-from mapd.review import curated_part, leases, window
+from mapd.review import curated_part, leases, quality_control, window
 from mapd.review.cards import Seat
 from mapd.review.messages import HeldLease, Leases, LeaseWish, RefusedLease
 from mapd.store import tables as t
@@ -19,6 +19,8 @@ EVERYBODY = 1_000  # people who may have one mistake before them where somebody 
 
 def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
     """Take, renew and give back leases as the person's client wishes. An unknown mistake is left out.
+
+    What is next and was decided meanwhile is refused, too, so that nobody reads what is done.
 
     Raises: Forbidden; BadInput (no name, no such queue), NotFound.
     """
@@ -36,7 +38,8 @@ def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
     exposed = [uid for uid in (wish.front, *wish.shown) if uid in attempts]
     part = curated_part.load(session, setting, {attempts[uid][1] for uid in {*in_front, *exposed} if uid in attempts})
     _note_seen(session, part, seat, {ids[uid] for uid in exposed if uid is not None})
-    places = {ids[uid]: _places(part, seat, ids[uid]) for uid in in_front if uid in ids}
+    over = _decided(session, part, seat, {ids[uid] for uid in wish.next if uid in ids})
+    places = {ids[uid]: _places(part, seat, ids[uid]) for uid in in_front if uid in ids and ids[uid] not in over}
     leased, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
     rows = leases.held(session, exam_id)
     uids = {id_: uid for uid, id_ in ids.items()}
@@ -47,11 +50,20 @@ def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
                 mistake=uids[id_],
                 people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person],
             )
-            for id_ in refused
+            for id_ in [*refused, *sorted(over)]
         ],
         others=leases.others(rows, person),
         seconds=leases.SECONDS,
     )
+
+
+def _decided(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> set[int]:
+    """Return what was prefetched and has left the queue since: others decided it. What is dealt beside it stays."""
+    if seat.queue is window.SELECTION:
+        return set()
+    entries = {m.attempt.id: seat.entry(part, m) for m in part.mistakes if m.attempt.id in attempts}
+    over = {id_ for id_, entry in entries.items() if entry is None or entry.settled}
+    return over - quality_control.dealt_attempts(session, part.exam.id, seat.person.name) if over else over
 
 
 def _places(part: Curated, seat: Seat, attempt_id: int) -> int:

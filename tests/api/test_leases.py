@@ -88,6 +88,17 @@ def test_people_who_work_side_by_side_decide_all_of_it_each_once(server: Server)
     assert len(decided) == len(set(decided)) == 12
 
 
+def test_what_others_decided_meanwhile_is_no_longer_next(server: Server, ann: Client, bob: Client) -> None:
+    cards = bob.window()["cards"]
+    mine, theirs, half, other = (card["mistake"] for card in cards[:4])
+    ann.decide(*(decision(cards[1], "accept", text) for text in cards[1]["texts"] if text["kind"] == "rationale"))
+    ann.decide(decision(cards[2], "accept"))
+    answer = sit(bob, mine, theirs, half)
+    assert [lease["mistake"] for lease in answer["held"]] == [mine, half]
+    assert answer["refused"] == [{"mistake": theirs, "people": []}]
+    assert [lease["mistake"] for lease in sit(bob, theirs, other)["held"]] == [theirs, other], "a link opens it"
+
+
 def test_a_lease_runs_out_and_is_renewed(server: Server, ann: Client, bob: Client) -> None:
     whole = mistakes(ann)
     first = sit(ann, whole[0])["held"][0]

@@ -290,10 +290,12 @@ export class Triage {
     }
     const open = card.open.includes(card.enter) ? card.enter : card.open[0];
     const known = textOf(card, uid)?.uid ?? open ?? card.enter ?? card.texts[0]?.uid ?? null;
-    this.leases.take({ front: card.mistake, next: this.deck.near, queue: card.queue, judge: card.judge });
+    this.#sit(card);
     this.enter(known);
     this.#more();
   }
+
+  #sit({ mistake, queue, judge }) { this.leases.take({ front: mistake, next: this.deck.near, queue, judge }); }
 
   named() {
     const { queue, judge, draw, filter, isOwn } = this.place;
@@ -473,6 +475,10 @@ export class Triage {
     if (this.meta) this.meta.others = others;
     const { card } = this;
     this.deck.drop(refused.map(({ mistake }) => mistake));
+    if (refused.length && card) {
+      this.#sit(card); // those behind may have been decided meanwhile, too
+      this.#more();
+    }
     const here = refused.find(({ mistake }) => mistake === card?.mistake);
     if (!here) return;
     const isNew = performance.now() - this.#since < FRESH && waits(card) && this.asked?.mistake !== card.mistake;
