@@ -474,7 +474,8 @@ export class Triage {
   #takeLeases({ refused, others }) {
     if (this.meta) this.meta.others = others;
     const { card } = this;
-    this.deck.drop(refused.map(({ mistake }) => mistake));
+    const ahead = this.deck.ahead.map(({ mistake }) => mistake); // what I decided since I asked stays
+    this.deck.drop(refused.map(({ mistake }) => mistake).filter((mistake) => ahead.includes(mistake)));
     if (refused.length && card) {
       this.#sit(card); // those behind may have been decided meanwhile, too
       this.#more();
