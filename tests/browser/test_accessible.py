@@ -92,6 +92,7 @@ def test_triage_is_accessible_in_each_state_size_and_theme(page: Page, serve: Ca
 
 def test_an_open_and_a_pressed_button_are_read_in_both_themes(page: Page, app: App) -> None:
     resting.load(page, f"{app.url}/triage")
+    expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
     keys, judge = (page.locator(f'[data-act="{act}"]') for act in ("help", "judge"))
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
