@@ -175,6 +175,7 @@ WRITING = (
     "curate snapshot --exam {taught}",
     "judge rationale {rationale} --by ann --decision reject --reason unclear",
     "judge question {question} --by ann --decision correct --value 7",
+    "history question {question}",
     "judge-all --exam {taught} --by ann --decision reject --reason no_work --verdict accepted --yes",
     "repair rationale {rationale} --by ann --file {folder}/repair.txt",
     "undo --exam {taught} --by ann",

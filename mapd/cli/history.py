@@ -18,7 +18,7 @@ def history(
     ref: TextRef,
     as_json: AsJson = False,
 ) -> None:
-    """Show every judgement on an explanation, an answer or a question, the oldest first; nothing is left out."""
+    """Show each judgement on a text, an answer or a question. The oldest comes first."""
     one_of("KIND", kind, judging.TABLES)
     with reading() as session:
         judged = judged_row(session, kind, ref)

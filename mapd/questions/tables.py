@@ -128,7 +128,7 @@ def _decoded(name: str, content: bytes) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        if BINARY.search(content, 0, 512):
+        if encoding == "UTF-8" and BINARY.search(content, 0, 512):
             raise BadInput(f"{name} is no table: save it as JSON Lines, JSON, CSV, TSV, Parquet or Arrow") from error
         raise BadInput(
             f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"

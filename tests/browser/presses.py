@@ -10,19 +10,20 @@ import re
 
 from playwright.sync_api import Page, expect
 
-WATCH = """addEventListener("keydown", ({ key }) => {
+WATCH = """if (!window.presses) addEventListener("keydown", ({ key }) => {
   const line = document.querySelector(".mapd-textline[aria-current]");
   const texts = [...document.querySelectorAll(".mapd-textline:has(.mapd-waits)")].map(line => line.dataset.text);
   const panel = document.querySelector(".mapd-panel:not([hidden])")?.dataset.panel ?? null;
-  (window.presses ??= []).push({ key, text: line?.dataset.text ?? null, texts, panel });
-}, true)"""
+  window.presses.push({ key, text: line?.dataset.text ?? null, texts, panel });
+}, true);
+window.presses ??= [];"""
 SAVED = "✓ all saved"
 Act = tuple[str, tuple[str, ...]]
 
 
 def open_triage(page: Page, url: str, query: str = "") -> None:
     """Open triage and wait for its first mistake."""
-    page.add_init_script(WATCH)
+    page.context.add_init_script(WATCH)  # in each tab, before the client listens
     page.goto(f"{url}{query}")
     expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
 

@@ -91,7 +91,6 @@ def test_a_tab_that_is_duplicated_sends_each_decision_once(page: Page, serve) ->
     with page.expect_popup() as popup:  # it has a copy of this tab's session storage
         page.evaluate("open(location.href)")
     other = popup.value
-    other.evaluate(presses.WATCH)
     expect(other.locator(".mapd-textline[aria-current]")).to_be_visible()
     other.keyboard.press("ArrowRight")
     for _ in range(4):
@@ -153,9 +152,10 @@ def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page,
     settle(page)
     assert [(d["act"], d["note"]) for d in server.decisions] == [("reject", "13 + 6 is 19")]
     server.fault = "stale"
-    press(page, *"aaaaa")
+    for _ in range(5):
+        press(page, "a", "ArrowRight")  # what is stale waits again: another press would decide it again
     expect(page.locator(".mapd-notice")).to_have_count(6)
-    expect(page.locator(".mapd-notice", has_text="question 1")).to_have_count(3)
+    expect(page.locator(".mapd-notice", has_text="question")).to_have_count(6)
 
 
 def test_a_dead_token_closes_the_page_and_keeps_the_decisions(page: Page, serve) -> None:

@@ -48,6 +48,7 @@ def test_back_from_judging_returns_to_the_filtered_list(page: Page, app: App) ->
     listed, number, rows = page.url, page.evaluate("history.length"), found(page)
     click(page, page.locator("a", has_text="Judge").first)
     expect(page.locator(".mapd-textline[aria-current]")).to_be_visible()
+    page.wait_for_url("**queue=**")  # the address follows the text
     assert {"mistake", "text", "queue"} <= asked(page).keys()
     judged = page.url
     assert page.evaluate("history.length") == number + 1

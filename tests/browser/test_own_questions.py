@@ -20,9 +20,8 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from tests.browser import resting
+from tests.browser import presses, resting
 from tests.browser.conftest import App
-from tests.browser.test_triage import READ, press
 from tests.provider import Asked, Provider
 from tests.questions.shapes import jsonl
 
@@ -117,9 +116,10 @@ def ask_teachers(page: Page, app: App) -> None:
 
 def freeze(page: Page, app: App) -> list[str]:
     """Judge two texts, freeze all that is accepted, and take it away."""
-    resting.load(page, f"{app.url}/triage", READ)
-    press(page, "a")
-    press(page, "a")
+    presses.open_triage(page, f"{app.url}/triage")
+    presses.press(page, "a", "a")
+    presses.settle(page)
+    assert [act for act, _ in presses.meant(page)] == ["accept", "accept"]
     resting.load(page, f"{app.url}/snapshots?every=true")
     page.get_by_role("button", name="Freeze").click(delay=50)
     expect(page.locator(".mapd-pair").first).to_be_visible()

@@ -119,7 +119,6 @@ def test_a_lost_network_a_second_tab_and_a_closed_one_lose_and_double_nothing(
     with page.expect_popup() as popup:  # as "duplicate": with a copy of this tab's session storage
         page.evaluate("open(location.href)")
     other = popup.value
-    other.evaluate(presses.WATCH)
     expect(other.locator(".mapd-textline[aria-current]")).to_be_visible()
     press(other, *MIXED * 5, gap=60)
     acts = meant(page) + meant(other)
