@@ -32,7 +32,8 @@ KEY = "sk-live-0123456789abcdef"
 def fill(session: Session, folder: Path, home: Path) -> None:
     """An imported exam, judged and frozen, and a row in every other table that travels."""
     exam = queries.exam(session, import_files(session, *samples.files(folder)).exam)
-    texts = session.exec(select(t.Explanation.id).where(t.Explanation.kind == "rationale").limit(2)).all()
+    long = func.length(t.Explanation.text) > 9  # the marks lie within it
+    texts = session.exec(select(t.Explanation.id).where(t.Explanation.kind == "rationale", long).limit(2)).all()
     for text in texts:
         target, words = judging.Target("rationale", text or 0), {"reason": "false_step", "marks": [(0, 4), (2, 9)]}
         made = judging.judge(session, target, Act.REJECT, by=owner("ann"), **words)
