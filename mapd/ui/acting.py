@@ -3,15 +3,18 @@
 if acting.button("Freeze", key="freeze"): snapshots.freeze(session, curated, by=current.acting_person())
 acting.button("Save view", key="view_save", on_click=_save, args=(name,))
 acting.ask("triage")           # the field alone, in place of a whole row of buttons
+acting.write(lambda session, person: views.remove(session, uid, by=person), "views_refusal")   # -> True: it is done
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
+from sqlmodel import Session
 
-from mapd.errors import BadInput
-from mapd.people import LONGEST_NAME
+from mapd.errors import BadInput, MapdError
+from mapd.people import LONGEST_NAME, Person
+from mapd.store import db
 from mapd.ui import current, text
 
 PRESSED = "acting_pressed"  # session state: the key of the button that a name was given at
@@ -51,6 +54,21 @@ def _form(key: str, label: str, act: Callable[..., None], args: Sequence[object]
         field = f"{key}_name_field"
         st.text_input("Your name, kept with what you do here", key=field, max_chars=LONGEST_NAME, width=280)
         st.form_submit_button(label, type="primary", on_click=_take, args=(key, field, act, tuple(args)))
+
+
+def write(act: Callable[[Session, Person], object], refusal_key: str, name: str = "") -> bool:
+    """Run the act in one transaction for the acting person; return whether it succeeded.
+
+    Session state gets the refusal at `refusal_key`. `name`: see `current.acting_person`.
+    """
+    try:
+        person = current.acting_person(name)
+        with db.writing(current.engine()) as session:
+            act(session, person)
+    except MapdError as error:
+        st.session_state[refusal_key] = str(error)
+        return False
+    return True
 
 
 # -- callbacks --------------------------------------------------------------------------------------------------------

@@ -3,14 +3,13 @@
 bulk.offer(exam_id, wanted, threshold=300, of=76)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 from sqlmodel import Session
 
 from mapd.curation import bulk, reasons
 from mapd.curation.bulk import Chosen
-from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.review import own_judgements
 from mapd.store import db, listing, queries
@@ -89,7 +88,7 @@ def _judge(chosen: Sequence[Chosen], act: Act, deletions: int) -> None:
         queries.check_ids(session, deletions)
         bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note)
 
-    _write(judge)
+    acting.write(judge, TOLD)
     st.session_state[OPEN] = False  # a second press would be for what is found now
 
 
@@ -123,19 +122,10 @@ def _back(rows: Sequence[JudgementRow], deletions: int) -> None:
         bulk.take_back(session, rows, by=person)
 
     _told_to_wait(len(rows))
-    _write(take_back)
+    acting.write(take_back, TOLD)
 
 
 def _told_to_wait(number: int) -> None:
     """What takes a second or more says so. Another press may cut it off here: nothing is saved then, or said to be."""
     if number >= MANY:
         st.toast(f"Saving {number:,} judgements …", icon=":material/hourglass_top:")
-
-
-def _write(act: Callable[[Session, Person], object]) -> None:
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            act(session, person)
-    except MapdError as error:
-        st.session_state[TOLD] = str(error)

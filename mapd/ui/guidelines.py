@@ -9,7 +9,6 @@ import streamlit as st
 
 from mapd.curation import guidelines
 from mapd.curation.guidelines import Version
-from mapd.errors import MapdError
 from mapd.store import db
 from mapd.ui import acting, current, figures, text, times
 from mapd.ui.figures import Cell
@@ -52,12 +51,7 @@ def edit(found: Sequence[Version]) -> None:
 
 def _save(key: str, seen: str | None, name: str) -> None:
     words = str(st.session_state.get(key) or "")
-    try:
-        person = current.acting_person(name)
-        with db.writing(current.engine()) as session:
-            guidelines.save(session, words, by=person, seen=seen)
-    except MapdError as error:
-        st.session_state[TOLD] = str(error)
+    acting.write(lambda session, person: guidelines.save(session, words, by=person, seen=seen), TOLD, name)
 
 
 def listed(found: Sequence[Version]) -> None:

@@ -13,10 +13,8 @@ from mapd.curation import reasons, records, sharing
 from mapd.curation.curated import Curated
 from mapd.curation.records import FEW, Pair, Record, Stretch
 from mapd.curation.reviewing import Share
-from mapd.errors import MapdError
 from mapd.results import wilson
 from mapd.review.leases import MistakeLease
-from mapd.store import db
 from mapd.ui import acting, current, figures, rows, telling, text
 from mapd.ui.figures import Cell, Html
 from mapd.ui.rows import Found
@@ -60,12 +58,7 @@ def wanted(curated: Curated) -> None:
 @telling.in_next_run
 def _want(exam_id: int, name: str, key: str) -> None:
     number = int(st.session_state[key])
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            sharing.want(session, exam_id, by=person, **{name: number})
-    except MapdError as error:
-        st.session_state[REFUSED] = str(error)
+    acting.write(lambda session, person: sharing.want(session, exam_id, by=person, **{name: number}), REFUSED)
 
 
 def standing(curated: Curated, found: Sequence[Record], held: Sequence[MistakeLease]) -> None:

@@ -3,14 +3,11 @@
 reasons.draw()
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
-from sqlmodel import Session
 
 from mapd.curation import reasons
-from mapd.errors import MapdError
-from mapd.people import Person
 from mapd.store import db
 from mapd.ui import acting, current, text
 from mapd.verdicts import Reason
@@ -70,26 +67,14 @@ def _new() -> None:
 
 def _add_typed() -> None:
     typed = str(st.session_state.get(FIELD) or "")
-    if _write(lambda session, person: reasons.add(session, typed, by=person)):
+    if acting.write(lambda session, person: reasons.add(session, typed, by=person), REFUSAL):
         st.session_state[FIELD] = ""
 
 
 def _put_back(code: str) -> None:
-    _write(lambda session, person: reasons.add(session, reasons.words(code), by=person))
+    acting.write(lambda session, person: reasons.add(session, reasons.words(code), by=person), REFUSAL)
 
 
 def _remove(code: str) -> None:
-    if _write(lambda session, person: reasons.remove(session, code, by=person)):
+    if acting.write(lambda session, person: reasons.remove(session, code, by=person), REFUSAL):
         st.session_state[REMOVED] = code
-
-
-def _write(act: Callable[[Session, Person], object]) -> bool:
-    """Return whether it could be done; why not stands above the reasons then."""
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            act(session, person)
-    except MapdError as error:
-        st.session_state[REFUSAL] = str(error)
-        return False
-    return True

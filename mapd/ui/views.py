@@ -3,7 +3,7 @@
 views.popover(asked.params, browsing.DEFAULTS)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -11,7 +11,6 @@ from sqlmodel import Session
 
 from mapd.curation import views
 from mapd.curation.views import View
-from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.store import db
 from mapd.ui import acting, current, text, turning
@@ -113,24 +112,24 @@ def _fits(key: str, value: object, default: object) -> bool:
 def _save_typed(address: views.Address) -> None:
     """Save under the name that stands in the field at the click."""
     name = str(st.session_state.get(NAME) or "")
-    if _write(lambda session, person: views.save(session, name, address, by=person)):
+    if acting.write(lambda session, person: views.save(session, name, address, by=person), TOLD):
         st.session_state[NAME] = ""
     else:
         st.session_state[TAKEN] = " ".join(name.split())
 
 
 def _replace(name: str, address: views.Address) -> None:
-    if _write(lambda session, person: views.save(session, name, address, by=person, replace=True)):
+    if acting.write(lambda session, person: views.save(session, name, address, by=person, replace=True), TOLD):
         st.session_state[NAME] = ""
 
 
 def _put_back(gone: View) -> None:
-    _write(lambda session, person: views.save(session, gone.name, gone.address, by=person))
+    acting.write(lambda session, person: views.save(session, gone.name, gone.address, by=person), TOLD)
 
 
 def _rename(uid: str, field: str) -> None:
     to = st.session_state[field]
-    if not _write(lambda session, person: views.rename(session, uid, to, by=person)):
+    if not acting.write(lambda session, person: views.rename(session, uid, to, by=person), TOLD):
         st.session_state[REFUSED] = field
 
 
@@ -138,16 +137,4 @@ def _delete(uid: str) -> None:
     def act(session: Session, person: Person) -> None:
         st.session_state[GONE] = views.remove(session, uid, by=person)
 
-    _write(act)
-
-
-def _write(act: Callable[[Session, Person], object]) -> bool:
-    """Whether it could be done; why not is told in the popover."""
-    try:
-        person = current.acting_person()
-        with db.writing(current.engine()) as session:
-            act(session, person)
-    except MapdError as error:
-        st.session_state[TOLD] = str(error)
-        return False
-    return True
+    acting.write(act, TOLD)
