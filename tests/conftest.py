@@ -22,6 +22,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests import looped, samples
+from tests.commands import Mapd, runner
 
 hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("house")
@@ -34,6 +35,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MAPD_HOME", str(path))
     monkeypatch.delenv("MAPD_DATABASE_URL", raising=False)
     return path
+
+
+@pytest.fixture
+def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mapd:
+    """A command, run in a fresh home."""
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -5,44 +5,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
 
-from mapd import cli
 from mapd.settings import Settings
 from mapd.store import db, queries
 from tests import samples
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        assert self.out.count("\n") == 1
-        return json.loads(self.out)
-
-
-Mapd = Callable[..., Ran]
-
-
-@pytest.fixture
-def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mapd:
-    def run(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["mapd", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        return Ran(int(end.value.code or 0), out, err)
-
-    return run
+from tests.commands import CommandResult, Mapd
 
 
 @pytest.fixture
@@ -292,7 +263,7 @@ def test_every_command_speaks_to_people_too(mapd: Mapd, imported: str, tmp_path:
         assert ran.out.strip()
 
 
-def fails(ran: Ran, code: int, *said: str) -> None:
+def fails(ran: CommandResult, code: int, *said: str) -> None:
     """One line on standard error, nothing on standard output, no traceback."""
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.count("\n") == 1, ran.err

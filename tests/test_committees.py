@@ -24,9 +24,9 @@ from mapd.store.listing import Wanted
 from mapd.verdicts import Act
 from tests import looped
 from tests.archives import Lines, bring_in, changed, exported
+from tests.commands import Mapd
 from tests.pages.running import open_page, shown
 from tests.pages.test_threshold import number
-from tests.test_cli import Mapd, mapd  # noqa: F401 - a fixture
 
 WIDE, NARROW = ("sound", "slips", "lucky"), ("sound", "slips")
 
@@ -167,7 +167,7 @@ def test_committees_travel_and_an_archive_without_them_counts_as_it_did(
             assert len(committees.members(session, queries.exam(session, pair[1]).id)) == len(expected)
 
 
-def test_pages_command_and_rows_agree(home: Path, mapd: Mapd) -> None:  # noqa: F811
+def test_pages_command_and_rows_agree(home: Path, mapd: Mapd) -> None:
     engine = db.open_store(Settings())
     pair = sit_two(engine)
     collect(engine, pair[1], NARROW)

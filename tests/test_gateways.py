@@ -1,9 +1,7 @@
 """Committees of teachers whose servers answer as real ones do: every call's fate in the ledger, no request too many."""
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import sqlalchemy as sa
 from sqlmodel import col, select
 from tenacity import wait_none
 
-from mapd import cli, committee, teachers
+from mapd import committee, teachers
 from mapd.committee import faults
 from mapd.models import served
 from mapd.models.base import Completion, Fault, Finish
@@ -21,13 +19,13 @@ from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
 from tests import samples
+from tests.commands import Mapd
 from tests.conftest import import_files
 from tests.pages.running import errors, open_page
 from tests.provider import SERVERS, Asked, OutOfCredit, Provider, gateway
 
 ANN = owner("ann")
 OWN = 12 + 12  # calls of a teacher: rationales and feedback
-Mapd = Callable[..., tuple[int, str, str]]
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)  # where the database makes no difference
 
 
@@ -213,17 +211,6 @@ def test_reasons_that_differ_in_a_number_are_one() -> None:
 
 
 # --- The command, the page --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mapd:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mapd", *words])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def test_the_command_says_what_failed_and_why_and_the_page_too(mapd: Mapd, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import sys
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
-from mapd import child, cli, committee, jobs, teacher_prices, teachers, work
+from mapd import child, committee, jobs, teacher_prices, teachers, work
 from mapd.committee.budget import Purse, at_most
 from mapd.committee.estimate import Tokens, reckon
 from mapd.errors import BadInput, MapdError
@@ -28,6 +27,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.teacher_prices import Price
 from tests import samples
+from tests.commands import Mapd
 from tests.conftest import import_files
 from tests.provider import Provider
 
@@ -36,7 +36,6 @@ ALL = 3 * (2 + 2) * 12
 A_CALL = 0.003  # what the provider's 9 tokens in and 3 out cost at DEAR
 DEAR = {"usd_in": 0, "usd_out": 1000}
 ELSEWHERE = "http://192.168.7.7:8000/rowan/v1"
-Mapd = Any
 
 
 def teacher(**given: Any) -> t.Teacher:
@@ -160,17 +159,6 @@ def ledger_sum(engine: sa.Engine) -> float:
 def estimated(engine: sa.Engine) -> committee.Estimate:
     with db.reading(engine) as session:
         return committee.estimate(session, 1, NAMES)
-
-
-@pytest.fixture
-def mapd(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Mapd:
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mapd", *words])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def test_a_collect_stops_at_its_budget_and_goes_on_when_it_is_raised(home: Path, tmp_path: Path) -> None:

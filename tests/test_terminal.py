@@ -19,7 +19,7 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 from tests import hostile
-from tests.test_cli import Mapd, mapd  # noqa: F401 - a fixture
+from tests.commands import Mapd
 
 # Colours, clears the screen, fills the clipboard (OSC 52), links (OSC 8), C1's own CSI, turns the reading order, rich
 ACTS = "[bold red]ann[/] :smile: \x1b[31m\x1b[2J\x1b]52;c;aGk=\x07\x1b]8;;http://evil.test\x1b\\ \x9b31m \u202e \r \x7f"
@@ -42,7 +42,7 @@ def job(home: Path) -> str:
     return uid
 
 
-def test_no_command_sends_what_a_name_or_text_holds(mapd: Mapd, job: str) -> None:  # noqa: F811
+def test_no_command_sends_what_a_name_or_text_holds(mapd: Mapd, job: str) -> None:
     printed = {}
     for command in (*COMMANDS, *AS_JSON):
         words = tuple(command.format(job=job).split())
@@ -57,7 +57,7 @@ def test_no_command_sends_what_a_name_or_text_holds(mapd: Mapd, job: str) -> Non
     assert ACTS in names, "JSON holds the same value"
 
 
-def test_an_error_line_shows_the_value(mapd: Mapd, job: str) -> None:  # noqa: F811
+def test_an_error_line_shows_the_value(mapd: Mapd, job: str) -> None:
     for words in (("curate", "show", "--exam", ACTS), ("teachers", "test", "none \x1b]0;x\x07"), ("\x9b31m",)):
         ran = mapd(*words)
         assert ran.code in (1, 2)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import pytest
 import typer
 
 from mapd.cli.commands import app
-from tests.test_cli import Ran, fails, mapd  # noqa: F401 - a fixture
+from tests.commands import Mapd
+from tests.test_cli import fails
 
-Mapd = Callable[..., Ran]
 WIDTH = 80  # of a terminal
 NUMBERS = (int, float)
 
@@ -46,29 +46,24 @@ def needed(command: Any, without: Any = None) -> list[str]:
     return words
 
 
-@pytest.fixture
-def run(mapd: Mapd) -> Mapd:  # noqa: F811
-    return mapd
-
-
 @pytest.mark.parametrize(("path", "command"), COMMANDS, ids=words_of)
 def test_words_that_a_command_cannot_use_are_one_line_and_code_2(
-    run: Mapd, path: tuple[str, ...], command: Any
+    mapd: Mapd, path: tuple[str, ...], command: Any
 ) -> None:
-    fails(run(*path, *needed(command), "--nonsense"), 2, "--nonsense", f"(in: mapd {' '.join(path)}")
+    fails(mapd(*path, *needed(command), "--nonsense"), 2, "--nonsense", f"(in: mapd {' '.join(path)}")
     for param in command.params:
         if param.type_descriptor.annotation in NUMBERS:
-            fails(run(*path, *needed(command, without=param), param.opts[0], "many"), 2, "many")
+            fails(mapd(*path, *needed(command, without=param), param.opts[0], "many"), 2, "many")
         if param.required:
-            fails(run(*path, *needed(command, without=param)), 2, "Missing")
+            fails(mapd(*path, *needed(command, without=param)), 2, "Missing")
         if "--by" in param.opts:
-            fails(run(*path, *needed(command, without=param), "--by", " "), 2, "a person's name has 1 to")
+            fails(mapd(*path, *needed(command, without=param), "--by", " "), 2, "a person's name has 1 to")
 
 
 @pytest.mark.parametrize(("path", "command"), GROUPS, ids=words_of)
-def test_an_unknown_command_is_one_line_and_none_the_help(run: Mapd, path: tuple[str, ...], command: Any) -> None:
-    fails(run(*path, "nonsense"), 2, "nonsense")
-    bare = run(*path)
+def test_an_unknown_command_is_one_line_and_none_the_help(mapd: Mapd, path: tuple[str, ...], command: Any) -> None:
+    fails(mapd(*path, "nonsense"), 2, "nonsense")
+    bare = mapd(*path)
     assert (bare.code, bare.out) == (2, "")
     assert "Commands:" in bare.err
     assert all(f"\n  {name} " in bare.err for name in command.commands)
@@ -116,17 +111,17 @@ def test_an_unknown_command_is_one_line_and_none_the_help(run: Mapd, path: tuple
     ],
 )
 def test_a_value_that_cannot_be_is_code_2(
-    run: Mapd, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mapd: Mapd, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "f").write_text('{"question": "1 + 1?", "answer": "2"}\n')
-    fails(run(*words.split()), 2)
+    fails(mapd(*words.split()), 2)
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize(("path", "command"), TREE, ids=words_of)
-def test_help_is_whole(run: Mapd, path: tuple[str, ...], command: Any, flag: str) -> None:
-    ran = run(*path, flag)
+def test_help_is_whole(mapd: Mapd, path: tuple[str, ...], command: Any, flag: str) -> None:
+    ran = mapd(*path, flag)
     assert (ran.code, ran.err) == (0, "")
     assert f"Usage: mapd {' '.join(path)}".strip() in ran.out
     assert "..." not in ran.out.replace("]...", "").replace("}...", ""), "a line of the list is cut off"
@@ -138,13 +133,13 @@ def test_help_is_whole(run: Mapd, path: tuple[str, ...], command: Any, flag: str
             assert "".join(words.split()) in flat
 
 
-def test_brackets_stay_in_help(run: Mapd) -> None:
-    assert "pip install 'mapd-studio[gym]'" in run("questions", "gym", "-h").out
-    assert "ORG/NAME[:CONFIG]" in run("questions", "add", "-h").out
+def test_brackets_stay_in_help(mapd: Mapd) -> None:
+    assert "pip install 'mapd-studio[gym]'" in mapd("questions", "gym", "-h").out
+    assert "ORG/NAME[:CONFIG]" in mapd("questions", "add", "-h").out
 
 
-def test_the_version_is_told(run: Mapd) -> None:
-    assert run("--version").out == f"mapd {version('mapd-studio')}\n"
+def test_the_version_is_told(mapd: Mapd) -> None:
+    assert mapd("--version").out == f"mapd {version('mapd-studio')}\n"
 
 
 def test_a_shell_completes_commands_and_options(home: Path) -> None:

@@ -2,17 +2,15 @@
 
 import hashlib
 import io
-import json
-import sys
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
-from mapd import cli
 from mapd.curation import judging, snapshots
 from mapd.errors import BadInput
 from mapd.exchange.archive import outgoing
@@ -24,6 +22,7 @@ from mapd.store import tables as t
 from mapd.verdicts import Act
 from tests import samples
 from tests.archives import Lines, bring_in, changed, exported, unpacked
+from tests.commands import runner
 from tests.conftest import import_files
 
 KEY = "sk-live-0123456789abcdef"
@@ -329,19 +328,14 @@ def test_rows_that_are_none_are_refused_whole(full_pack: bytes, other: sa.Engine
 def test_the_commands(
     full_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def mapd(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mapd", "archive", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return int(end.value.code or 0), *capsys.readouterr()
-
+    archive = partial(runner(monkeypatch, capsys), "archive")
     file = tmp_path / "p.zip"
-    saved = json.loads(mapd("export", file, "--json")[1])
+    saved = archive("export", file, "--json").json
     assert saved == {"path": str(file), "rows": saved["rows"], "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
     monkeypatch.setenv("MAPD_HOME", str(tmp_path / "fresh"))
-    contents = json.loads(mapd("show", file, "--json")[1])
+    contents = archive("show", file, "--json").json
     assert (sum(contents["new_rows"].values()), contents["exams"]) == (saved["rows"], ["pens · Tiny-1b · round 0"])
-    first, second = (json.loads(mapd("import", file, "--json")[1]) for _ in range(2))
+    first, second = (archive("import", file, "--json").json for _ in range(2))
     assert first == {
         "rows_new": saved["rows"],
         "rows_known": 0,
@@ -351,6 +345,6 @@ def test_the_commands(
     }
     assert second == first | {"rows_new": 0, "rows_known": saved["rows"]}
     for words in (("import", tmp_path / "none.zip"), ("import", __file__), ("export", tmp_path), ("export", ".")):
-        code, out, err = mapd(*words)
+        code, out, err = archive(*words)
         assert (code, out, err.count("\n")) == (1, "", 1)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

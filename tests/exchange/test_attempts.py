@@ -17,10 +17,8 @@ from mapd.questions.tables import File, read
 from mapd.questions.values import short
 from mapd.store import queries
 from mapd.store import tables as t
+from tests.commands import Mapd
 from tests.questions import shapes
-from tests.test_cli import Mapd, mapd
-
-__all__ = ["mapd"]
 
 SPLITS = ("train", "dev") * 3
 GSM8K = [{"question": f"Ann has {n} pens and gets 4. How many?", "answer": f"{n} + 4\n#### {n + 4}"} for n in range(6)]

@@ -9,7 +9,7 @@ import huggingface_hub.constants
 import pytest
 import sqlalchemy as sa
 from peft import AutoPeftModelForCausalLM
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from mapd import cli, fingerprints, students
 from mapd.curation import judging, snapshots
@@ -122,23 +122,29 @@ def test_a_student_that_came_without_a_commit_gets_one_at_its_first_use(
     assert prompt(engine, old) == first
 
 
+def freeze(session: Session, folder: Path) -> str:
+    """Return the sha256 of a snapshot of the sample files."""
+    info = queries.exam(session, import_files(session, *samples.files(folder)).exam)
+    return snapshots.freeze(session, judging.curated_set(session, info.id), by=ANN).sha256
+
+
+def finetune_briefly(engine: sa.Engine, sha256: str, student: str) -> finetune.Finetuned:
+    """Return what a finetune of one epoch made."""
+    hyperparameters = Hyperparameters(epochs=1, batch=8, rank=2, max_length=2000)
+    home = Settings().make_home()
+    return finetune.run(
+        engine, snapshot_sha=sha256, student=student, hyperparameters=hyperparameters, by=ANN, home=home
+    )
+
+
 def test_a_finetuned_student_is_of_its_parents_commit(
     engine: sa.Engine, home: Path, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(engine)
     with db.writing(engine) as session:
-        info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        sha256 = snapshots.freeze(session, judging.curated_set(session, info.id), by=ANN).sha256
+        sha256 = freeze(session, tmp_path)
     hub.main = V2
-    hyperparameters = Hyperparameters(epochs=1, batch=8, rank=2, max_length=2000)
-    done = finetune.run(
-        engine,
-        snapshot_sha=sha256,
-        student="tiny",
-        hyperparameters=hyperparameters,
-        by=ANN,
-        home=Settings().make_home(),
-    )
+    done = finetune_briefly(engine, sha256, "tiny")
     with db.reading(engine) as session:
         new = students.get(session, done.student)
         session.expunge_all()
@@ -150,18 +156,9 @@ def test_a_finetuned_student_is_of_its_parents_commit(
 
 def test_the_adapter_of_a_folders_student_loads_anywhere(engine: sa.Engine, home: Path, tmp_path: Path) -> None:
     with db.writing(engine) as session:
-        info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        sha256 = snapshots.freeze(session, judging.curated_set(session, info.id), by=ANN).sha256
+        sha256 = freeze(session, tmp_path)
         students.add(session, "mine", path=tiny.save(tmp_path / "mine"), by=ANN)
-    hyperparameters = Hyperparameters(epochs=1, batch=8, rank=2, max_length=2000)
-    done = finetune.run(
-        engine,
-        snapshot_sha=sha256,
-        student="mine",
-        hyperparameters=hyperparameters,
-        by=ANN,
-        home=Settings().make_home(),
-    )
+    done = finetune_briefly(engine, sha256, "mine")
     model = AutoPeftModelForCausalLM.from_pretrained(done.adapter)
     assert model.peft_config["default"].base_model_name_or_path == str(tmp_path / "mine")
     with db.reading(engine) as session:

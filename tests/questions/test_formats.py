@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,29 +10,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mapd import cli
 from mapd.answers.grading import Outcome, Task, grade
 from mapd.questions import imports
 from mapd.questions.formats import FORMATS, headings
 from mapd.questions.imports import Instructions
 from mapd.questions.rows import QuestionRow
 from mapd.questions.tables import File, read
+from tests.commands import Mapd
 from tests.questions import shapes
 from tests.questions.shapes import SHAPES, Shape
-
-Mapd = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def mapd(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Mapd:
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mapd", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def imported(shape: Shape, **instructions: Any) -> imports.Import:
