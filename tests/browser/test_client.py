@@ -155,7 +155,8 @@ def test_a_stale_decision_is_said_and_its_note_is_in_the_field_again(page: Page,
     for _ in range(5):
         press(page, "a", "ArrowRight")  # what is stale waits again: another press would decide it again
     expect(page.locator(".mapd-notice")).to_have_count(6)
-    expect(page.locator(".mapd-notice", has_text="question")).to_have_count(6)
+    for number, times in enumerate((2, 1, 1, 1, 1)):
+        expect(page.locator(".mapd-notice", has_text=f"question {number}")).to_have_count(times)
 
 
 def test_a_dead_token_closes_the_page_and_keeps_the_decisions(page: Page, serve) -> None:
