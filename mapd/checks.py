@@ -101,7 +101,7 @@ def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...])
     if answer is not None:
         matches = State.HOLDS if answers_equal(answer, gold, task, options) else State.FAILS
     equations_, limit = read_equations(text)
-    state, false_steps = _summed_up(equations_, limit)
+    state, false_steps = _sum_up(equations_, limit)
     return RationaleChecks(answer, matches, state, false_steps, _shows_work(text, task), equations_, limit)
 
 
@@ -109,18 +109,18 @@ def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...])
 def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) -> FeedbackChecks:
     if limit := name_limit(text, MAX_EXPLANATION):
         return FeedbackChecks(State.NOTHING, State.NOTHING, 0, (), limit)
-    everything, limit = read_equations(text)
-    plain = blank_markup(text) if everything else ""
-    own = tuple(e for e in everything if e.true or not _is_quoted(plain, e))
-    state, false_steps = _summed_up(own, limit)
-    return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, own, limit)
+    equations_, limit = read_equations(text)
+    plain = blank_markup(text) if equations_ else ""
+    own_equations = tuple(e for e in equations_ if e.true or not _is_quoted(plain, e))
+    state, false_steps = _sum_up(own_equations, limit)
+    return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, own_equations, limit)
 
 
 _check_long_rationale = lru_cache(maxsize=64)(_check_rationale.__wrapped__)
 _check_long_feedback = lru_cache(maxsize=64)(_check_feedback.__wrapped__)
 
 
-def _summed_up(equations_: tuple[Equation, ...], limit: str) -> tuple[State, int]:
+def _sum_up(equations_: tuple[Equation, ...], limit: str) -> tuple[State, int]:
     """Tell the state; a false step counts even where the rest was not read, true ones don't."""
     false_steps = sum(not equation.true for equation in equations_)
     if false_steps:
@@ -241,17 +241,17 @@ def _states_number(plain: str, gold: Fraction) -> State:
     """First what it calls correct, then what it concludes, then what it calculates; never what it rejects."""
     reading, sentences = read_numbers(plain), split_sentences(plain)
     rejected = _Leads(plain, _REJECTED, _REJECTED_HEAD, 80)
-    kept = [n for s in sentences for n in _not_rejected(reading, s, rejected)]
+    candidates = [n for s in sentences for n in _drop_rejected(reading, s, rejected)]
     marks = deque(_CORRECT_ANSWER.finditer(plain), _MAX_MARKS)
-    called = {value for m in marks for value in _called_correct(plain, m.end(), kept)}
+    correct_values = {value for m in marks for value in _read_correct_values(plain, m.end(), candidates)}
     headings = [m for m in marks if _is_heading(plain, m.end())]
-    called |= _under_heading(plain[headings[-1].end() :]) if headings else set()
-    concluded, at = _concluded(sentences, reading)
-    right = _Leads(plain, _RIGHT_VALUE, _RIGHT_HEAD, 120)
-    given = {n.value for n in kept if n.start > at and right.to(n)}
-    if gold in called | given | {concluded, _last_word(sentences, reading)}:
+    correct_values |= _read_heading(plain[headings[-1].end() :]) if headings else set()
+    conclusion, at = _read_conclusion(sentences, reading)
+    right_leads = _Leads(plain, _RIGHT_VALUE, _RIGHT_HEAD, 120)
+    derived_values = {n.value for n in candidates if n.start > at and right_leads.to(n)}
+    if gold in correct_values | derived_values | {conclusion, _last_word(sentences, reading)}:
         return State.HOLDS
-    return State.FAILS if called or given or concluded is not None else State.NOTHING
+    return State.FAILS if correct_values or derived_values or conclusion is not None else State.NOTHING
 
 
 def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
@@ -268,23 +268,23 @@ def _is_heading(plain: str, at: int) -> bool:
     return not plain[at : at + 200].split("\n")[0].strip(" :")
 
 
-def _called_correct(plain: str, at: int, kept: list[Number]) -> list[Fraction | None]:
+def _read_correct_values(plain: str, at: int, candidates: list[Number]) -> list[Fraction | None]:
     """The numbers of the clause behind "the correct answer is"; of a calculation only what it comes to."""
     if _is_heading(plain, at):
         return []
     stop = min(len(plain), at + 300)
-    first = bisect_left(kept, at, key=lambda n: n.start)
-    found = list(takewhile(lambda n: n.end <= stop, kept[first:]))
+    first = bisect_left(candidates, at, key=lambda n: n.start)
+    clause_numbers = list(takewhile(lambda n: n.end <= stop, candidates[first:]))
     for clause in _EXPLAINING_CLAUSE.finditer(plain, at, stop):
-        if clause[0].strip(" .;") == "" or any(n.end <= clause.start() for n in found):
-            found = [n for n in found if n.end <= clause.start()]
+        if clause[0].strip(" .;") == "" or any(n.end <= clause.start() for n in clause_numbers):
+            clause_numbers = [n for n in clause_numbers if n.end <= clause.start()]
             stop = clause.start()
             break
     sign = max(plain.rfind("=", at, stop), plain.rfind("≈", at, stop))
-    return [n.value for n in found if sign <= n.start]
+    return [n.value for n in clause_numbers if sign <= n.start]
 
 
-def _under_heading(section: str) -> set[Fraction | None]:
+def _read_heading(section: str) -> set[Fraction | None]:
     """What the last "Correct answer:" stands over: its own final answer, or its labelled numbers ("Bananas: 145")."""
     answer = extract_answer(section, Task.NUMERIC)
     if answer is not None:
@@ -292,7 +292,7 @@ def _under_heading(section: str) -> set[Fraction | None]:
     return {n.value for n in numbers(section) if section[max(0, n.start - 20) : n.start].rstrip().endswith(":")}
 
 
-def _concluded(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | None, int]:
+def _read_conclusion(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | None, int]:
     """What the last sentence with "therefore" comes to, unless it speaks of the student's answer; and where it ends."""
     for sentence in reversed(sentences):
         if not CONCLUDES.match(sentence.text):
@@ -327,7 +327,7 @@ class _Leads:
         return any(self.pattern.match(self.plain, at, number.start) for at in near)
 
 
-def _not_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> list[Number]:
+def _drop_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> list[Number]:
     """A sentence's numbers without "not 72", "the student's answer of 72", "the student incorrectly added 7 and 65"."""
     inside = reading.inside(sentence.start, sentence.end)
     if inside and _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
@@ -340,8 +340,8 @@ def _is_quoted(plain: str, equation: Equation) -> bool:
     """Whether a false step is told of the student; behind "but the correct calculation is" it is the text's own."""
     first = max(0, equation.start - 500)
     start = max(plain.rfind(end, first, equation.start) for end in (". ", "\n")) + 1
-    before = plain[max(start, first) : equation.start]
-    return bool(_SPEAKS_OF_STUDENT.search(before)) and not _TURNS.search(before)
+    lead = plain[max(start, first) : equation.start]
+    return bool(_SPEAKS_OF_STUDENT.search(lead)) and not _TURNS.search(lead)
 
 
 # --- Equations: tokens -----------------------------------------------------------------------------------------------
@@ -384,20 +384,20 @@ class _Token(NamedTuple):
     glued: bool  # nothing stands between it and the token before
 
 
-def _tokens(line: str, offset: int, most: int) -> list[_Token]:
+def _split_tokens(line: str, offset: int, most: int) -> list[_Token]:
     """Return a line's tokens, no more than `most`; positions are the text's."""
     out: list[_Token] = []
     end = 0
     while len(out) < most and (match := _TOKEN.match(line, end)):
         group = match.lastgroup or ""
-        start, before, text = match.start(group), end, match[group]
+        start, previous_end, text = match.start(group), end, match[group]
         kind, end = _KINDS.get(group, group), match.end()
         if kind == _NUM:
             kind, end = _number_kind(line, start, end)
             text = line[start:end]
         elif kind == _WORD:
             kind, text, end = _word_kind(line, text, end, out)
-        glued = bool(out) and before == start
+        glued = bool(out) and previous_end == start
         if glued and kind == _NUM and out[-1].kind == _WORD:
             kind = _BAD  # "A1", "CO2"
         out.append(_Token(kind, text, start + offset, end + offset, glued))
@@ -421,10 +421,10 @@ def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
     return (_NUM, end) if word in _UNITS | _LETTER_UNITS else (_BAD, letters.end())  # "2x", "2Added" are algebra
 
 
-def _word_kind(line: str, text: str, end: int, before: list[_Token]) -> tuple[str, str, int]:
+def _word_kind(line: str, text: str, end: int, tokens: list[_Token]) -> tuple[str, str, int]:
     """A word, an operator in words ("5 times 3", "5 x 3"), or a variable."""
     word = text.lower()
-    after_operand = bool(before) and before[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
+    after_operand = bool(tokens) and tokens[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
     if word in _TWO_WORD_OPERATORS and (by := _BY_NEXT.match(line, end)):
         return _OP, _TWO_WORD_OPERATORS[word], by.end()
     if word in _WORD_OPERATORS and after_operand and _OPERAND_NEXT.match(line, end):
@@ -508,8 +508,8 @@ class _Parser:
                 break
             self.at += 1
             self.note(operator)
-            right = self.term()
-            value = value + right if operator.text == "+" else value - right
+            rhs = self.term()
+            value = value + rhs if operator.text == "+" else value - rhs
         return self.bounded(value)
 
     def operand_follows(self) -> bool:
@@ -542,10 +542,10 @@ class _Parser:
                     continue
                 self.at += 1
                 self.note(token)
-                right = self.factor()
-                if token.text == "/" and not right:
+                rhs = self.factor()
+                if token.text == "/" and not rhs:
                     raise _UnreadableError
-                value = value * right if token.text == "*" else value / right
+                value = value * rhs if token.text == "*" else value / rhs
             elif token.kind == _LP:  # 2(3 + 4)
                 self.side.doubts |= not token.glued
                 self.side.operators += "*"
@@ -616,7 +616,7 @@ class _Parser:
         if token.kind != _NUM:
             raise _UnreadableError
         self.at += 1
-        value = self.mixed(_literal(token))
+        value = self.mixed(_parse_literal(token))
         self.side.doubts |= len(token.text) > 1 and token.text[0] == "0" and token.text[1] != "."
         self.first_number(value, token)
         self.side.end = self.tokens[self.at - 1].end
@@ -647,19 +647,19 @@ class _Parser:
         if self.count > 40:
             raise _UnreadableError
 
-    def mixed(self, whole: Fraction) -> Fraction:
+    def mixed(self, integer: Fraction) -> Fraction:
         """2 1/2."""
         parts = [self.peek(n) for n in range(3)]
         if None in parts or [p.kind for p in parts if p] != [_NUM, _OP, _NUM]:
-            return whole
+            return integer
         top, slash, bottom = (p for p in parts if p)
         if slash.text != "/" or not slash.glued or not bottom.glued or top.glued:
-            return whole
-        numerator, denominator = _literal(top), _literal(bottom)
-        if not 0 < numerator < denominator or whole.denominator != 1:
-            return whole
+            return integer
+        numerator, denominator = _parse_literal(top), _parse_literal(bottom)
+        if not 0 < numerator < denominator or integer.denominator != 1:
+            return integer
         self.at += 3
-        return whole + numerator / denominator
+        return integer + numerator / denominator
 
     def skip_units(self) -> None:
         words = clauses = 0
@@ -685,7 +685,7 @@ class _Parser:
 _MEASURES_SINGULAR = frozenset(word.rstrip("s") for word in _MEASURES)
 
 
-def _literal(token: _Token) -> Fraction:
+def _parse_literal(token: _Token) -> Fraction:
     return Fraction(token.text.replace(",", ""))
 
 
@@ -705,7 +705,7 @@ _DOUBTFUL_BEFORE = frozenset(
 _BEFORE_LONE = frozenset("so thus therefore then and since because as is means hence".split())
 
 
-def _left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_Side, int] | None:
+def _read_left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_Side, int] | None:
     """Return the longest closed expression that ends right before the sign, and where it starts.
 
     Each token is read once: what ends before the sign, or breaks off, is nowhere the beginning of what reaches it.
@@ -748,17 +748,17 @@ def _is_sign(tokens: list[_Token], at: int) -> bool:
 
 def _closed_on_the_left(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
     """Whether nothing before the expression belongs to it ("x + 5 * 3"); what may belong to it makes it doubtful."""
-    before = tokens[at - 1] if at > 0 else None
-    if before is None or before.kind in (_EQ, _BOUND):
+    previous = tokens[at - 1] if at > 0 else None
+    if previous is None or previous.kind in (_EQ, _BOUND):
         return True
-    if before.kind in (_OP, _BAD, _PCT):
+    if previous.kind in (_OP, _BAD, _PCT):
         return False
-    if before.kind == _LP:
-        return not (before.glued and at > 1 and tokens[at - 2].kind in (_WORD, _BAD, _NUM))
-    if before.kind in (_NUM, _RP):
+    if previous.kind == _LP:
+        return not (previous.glued and at > 1 and tokens[at - 2].kind in (_WORD, _BAD, _NUM))
+    if previous.kind in (_NUM, _RP):
         side.doubts = True
-    if before.kind == _WORD:
-        word = before.text.lower()
+    if previous.kind == _WORD:
+        word = previous.text.lower()
         if tokens[at].glued:
             return False  # f(2 + 1)
         if not side.operators and word not in _BEFORE_LONE:
@@ -779,7 +779,7 @@ def _no_operator_before(tokens: list[_Token], at: int, lowest: int, side: _Side)
     return tokens[back].text == "-"
 
 
-def _right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side | None:
+def _read_right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side | None:
     """The expression that begins right behind the sign; None if it isn't closed ("= 12 + x", "= 3y")."""
     at, about = equals + 1, tokens[equals].text == "≈"
     while at < len(tokens) and tokens[at].kind == _WORD and (word := tokens[at].text.lower()) in _ABOUT | _SKIPPED:
@@ -808,34 +808,34 @@ _ROUNDS = re.compile(
 )
 
 
-def _is_true(left: _Side, right: _Side, rounds: bool) -> bool | None:
+def _is_true(lhs: _Side, rhs: _Side, rounds: bool) -> bool | None:
     """True, false, or None where nobody can be sure."""
-    if left.value == right.value:
+    if lhs.value == rhs.value:
         return True
-    if left.operators and right.literal is not None:
-        close = _rounded(left, right, rounds)
-    elif right.operators and left.literal is not None:
-        close = _rounded(right, left, rounds)
+    if lhs.operators and rhs.literal is not None:
+        close = _is_rounded(lhs, rhs, rounds)
+    elif rhs.operators and lhs.literal is not None:
+        close = _is_rounded(rhs, lhs, rounds)
     else:
-        inexact = "/" in left.operators + right.operators or right.about
-        close = None if inexact and abs(left.value - right.value) <= abs(left.value) * _CENT * 2 else False
+        inexact = "/" in lhs.operators + rhs.operators or rhs.about
+        close = None if inexact and abs(lhs.value - rhs.value) <= abs(lhs.value) * _CENT * 2 else False
     if close is not False:
         return close
-    doubtful = left.doubts or right.doubts or (left.tight_minus and left.value < 0)
-    runs_on = bool(right.operators) and right.first == left.value  # 3 + 4 = 7 * 2 = 14
-    converted = len(left.units | right.units) > 1
+    doubtful = lhs.doubts or rhs.doubts or (lhs.tight_minus and lhs.value < 0)
+    runs_on = bool(rhs.operators) and rhs.first == lhs.value  # 3 + 4 = 7 * 2 = 14
+    converted = len(lhs.units | rhs.units) > 1
     return None if doubtful or runs_on or converted else False
 
 
-def _rounded(side: _Side, shown: _Side, rounds: bool) -> bool | None:
+def _is_rounded(side: _Side, result: _Side, rounds: bool) -> bool | None:
     """Whether a literal is the side's value, rounded to the digits that it shows; `rounds`: the line says so."""
-    digits = (shown.literal or "").replace(",", "")
+    digits = (result.literal or "").replace(",", "")
     places = len(digits.partition(".")[2])
     unit = Fraction(1, 10**places)
-    about = side.about or shown.about
+    about = side.about or result.about
     if about and not places:  # 98 * 52 ≈ 5,000
         unit = Fraction(10 ** (len(digits) - len(digits.rstrip("0"))))
-    off = abs(side.value - shown.value)
+    off = abs(side.value - result.value)
     if about:
         return off < unit
     if "/" in side.operators:
@@ -849,9 +849,9 @@ def _rounded(side: _Side, shown: _Side, rounds: bool) -> bool | None:
     return False
 
 
-def _with_remainder(tokens: list[_Token], equals: int, left: _Side, right: _Side) -> bool | None:
+def _check_remainder(tokens: list[_Token], equals: int, lhs: _Side, rhs: _Side) -> bool | None:
     """`17 / 5 = 3 R 2`: None if there is no remainder."""
-    at = right.stop
+    at = rhs.stop
     words = 0
     while (
         at < len(tokens)
@@ -860,35 +860,35 @@ def _with_remainder(tokens: list[_Token], equals: int, left: _Side, right: _Side
         and tokens[at].text.lower() in ("with", "a", "and", "of")
     ):
         at, words = at + 1, words + 1
-    spelled = [t.text.lower() for t in tokens[max(0, right.stop - 4) : right.stop + 4]]
+    spelled = [t.text.lower() for t in tokens[max(0, rhs.stop - 4) : rhs.stop + 4]]
     if not _REMAINDER.intersection(spelled):
         return None
-    later = [t for t in tokens[right.stop : right.stop + 6] if t.kind == _NUM]
-    if not later or left.operators != "/" or right.literal is None:
+    later = [t for t in tokens[rhs.stop : rhs.stop + 6] if t.kind == _NUM]
+    if not later or lhs.operators != "/" or rhs.literal is None:
         return None
-    rest = _literal(later[0])
-    divisor = next((_literal(t) for t in reversed(tokens[:equals]) if t.kind == _NUM and t.end == left.end), None)
+    remainder = _parse_literal(later[0])
+    divisor = next((_parse_literal(t) for t in reversed(tokens[:equals]) if t.kind == _NUM and t.end == lhs.end), None)
     if divisor is None or not divisor:
         return None
-    return 0 <= rest < divisor and left.value == right.value + rest / divisor
+    return 0 <= remainder < divisor and lhs.value == rhs.value + remainder / divisor
 
 
-def _judge(tokens: list[_Token], equals: int, line: "_Line") -> tuple[int, int, bool] | None:
+def _judge_equation(tokens: list[_Token], equals: int, line: "_Line") -> tuple[int, int, bool] | None:
     """The equation at one sign: start, end, truth; None if it isn't closed arithmetic or not sure."""
-    right = _right_side(tokens, equals, _CENT)
-    left = None if right is None else _left_side(tokens, equals, _CENT)
-    if left is None or right is None or not (left[0].operators or right.operators):
+    rhs = _read_right_side(tokens, equals, _CENT)
+    lhs = None if rhs is None else _read_left_side(tokens, equals, _CENT)
+    if lhs is None or rhs is None or not (lhs[0].operators or rhs.operators):
         return None
-    start = tokens[left[1]].start
-    verdict = _with_remainder(tokens, equals, left[0], right)
+    start = tokens[lhs[1]].start
+    verdict = _check_remainder(tokens, equals, lhs[0], rhs)
     if verdict is None:
-        verdict = _is_true(left[0], right, line.rounds)
-    if verdict is False and (left[0].percent or right.percent):  # 5 / 20 * 100 = 25%
-        for other in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
-            again_left, again_right = _left_side(tokens, equals, other[0]), _right_side(tokens, equals, other[1])
-            if again_left and again_right and _is_true(again_left[0], again_right, line.rounds):
+        verdict = _is_true(lhs[0], rhs, line.rounds)
+    if verdict is False and (lhs[0].percent or rhs.percent):  # 5 / 20 * 100 = 25%
+        for percents in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
+            second_lhs, second_rhs = _read_left_side(tokens, equals, percents[0]), _read_right_side(tokens, equals, percents[1])
+            if second_lhs and second_rhs and _is_true(second_lhs[0], second_rhs, line.rounds):
                 verdict = True
-    return None if verdict is None else (start, right.end, verdict)
+    return None if verdict is None else (start, rhs.end, verdict)
 
 
 # --- Equations: the text ----------------------------------------------------------------------------------------------
@@ -920,16 +920,16 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
         return (), ""
     plain = _CONTINUED.sub(" ", blank_markup(text))
     out: list[Equation] = []
-    offset, left = 0, MAX_TOKENS
+    offset, budget = 0, MAX_TOKENS
     for line in plain.split("\n"):
         if "=" in line or "≈" in line:
-            tokens = _tokens(line, offset, left + 1)
-            left -= len(tokens)
-            if left < 0:
+            tokens = _split_tokens(line, offset, budget + 1)
+            budget -= len(tokens)
+            if budget < 0:
                 return tuple(
                     out
                 ), f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"
-            out += [Equation(start, end, text[start:end], true) for start, end, true in _judged(tokens, _Line(line))]
+            out += [Equation(start, end, text[start:end], true) for start, end, true in _find_equations(tokens, _Line(line))]
         offset += len(line) + 1
     return tuple(out), ""
 
@@ -937,7 +937,7 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
 _SIGNS = ("=", "≈", "equal", "\\approx")
 
 
-def _judged(tokens: list[_Token], line: _Line) -> Iterator[tuple[int, int, bool]]:
+def _find_equations(tokens: list[_Token], line: _Line) -> Iterator[tuple[int, int, bool]]:
     for at, token in enumerate(tokens):
-        if token.kind == _EQ and (judged := _judge(tokens, at, line)) is not None:
-            yield judged
+        if token.kind == _EQ and (equation := _judge_equation(tokens, at, line)) is not None:
+            yield equation

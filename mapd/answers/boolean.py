@@ -62,19 +62,19 @@ def same_truth(answer: str, gold: str) -> bool:
 def read_boolean(text: str) -> Answer:
     """Return what a text answers: "true" or "false"."""
     if (line := find_answer_line(text)) is not None:
-        truth = _truth_of_mark(line.value)
+        truth = _read_mark(line.value)
         why = "decides" if truth else f"says neither true nor false alone: {shorten(line.value)}"
         return Answer(truth, f"{line.name} {why}")
     if marks := find_marks(text, words=True):
-        truths = {_truth_of_mark(mark) for mark in marks}
+        truths = {_read_mark(mark) for mark in marks}
         if len(truths) == 1 and None not in truths:
             return Answer(truths.pop(), "what is marked by \\boxed{} or #### decides")
         if any(map(_TRUTH_WORD.search, marks)):
             return Answer(None, f"what is marked is not one of true and false: {shorten(marks[-1])}")
-    return _of_sentences(blank_markup(text))
+    return _read_sentences(blank_markup(text))
 
 
-def _truth_of_mark(mark: str) -> str | None:
+def _read_mark(mark: str) -> str | None:
     """Return the one truth of a short answer; a single word may be "T", "incorrect" or "1"."""
     plain = strip_latex(blank_markup(mark)).strip()
     if truth := _TRUTH_ALONE.get(_word(plain)) or _TRUTH.get(_word(_SENTENCE_END.split(plain, maxsplit=1)[0])):
@@ -87,7 +87,7 @@ def _word(text: str) -> str:
     return text.strip(" .!。()[]{}'\"“”*_$").lower()
 
 
-def _of_sentences(plain: str) -> Answer:
+def _read_sentences(plain: str) -> Answer:
     sentences = split_sentences(plain)
     if not sentences:
         return Answer(None, NOTHING)

@@ -96,33 +96,33 @@ def read_choice(text: str, options: Sequence[str]) -> Answer:
         why = "decides" if index is not None else f"doesn't name one option: {shorten(line.value)}"
         return Answer(None if index is None else LETTERS[index], f"{line.name} {why}")
     marks = find_marks(text, words=True)
-    chosen = {index for mark in marks if (index := _option_of_mark(mark, texts)) is not None}
-    if len({_first_alike(index, texts) for index in chosen}) > 1:
-        return Answer(None, f"two marked answers differ: {' and '.join(LETTERS[index] for index in sorted(chosen))}")
-    if chosen:
-        return Answer(LETTERS[min(chosen)], "what is marked by \\boxed{} or #### decides")
+    indexes = {index for mark in marks if (index := _option_of_mark(mark, texts)) is not None}
+    if len({_first_alike(index, texts) for index in indexes}) > 1:
+        return Answer(None, f"two marked answers differ: {' and '.join(LETTERS[index] for index in sorted(indexes))}")
+    if indexes:
+        return Answer(LETTERS[min(indexes)], "what is marked by \\boxed{} or #### decides")
     if unknown := [mark for mark in marks if _MAY_BE_LETTER.fullmatch(strip_latex(mark))]:
         return Answer(None, f"what is marked names no option, or several: {shorten(unknown[-1])}")
-    return _of_sentences(blank_markup_but_letters(strip_latex(_MATHS.sub("  ", text))), texts)
+    return _read_sentences(blank_markup_but_letters(strip_latex(_MATHS.sub("  ", text))), texts)
 
 
-def _of_sentences(plain: str, options: tuple[str, ...]) -> Answer:
+def _read_sentences(plain: str, options: tuple[str, ...]) -> Answer:
     sentences = split_sentences(plain)
     if not sentences:
         return Answer(None, NOTHING)
     zones = [s.text for s in find_statements(plain, sentences)]
     for pattern in (_CORRECT_IS, _I_CHOOSE, _SO_IT_IS):
         zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in deque(pattern.finditer(plain), MAX_MARKS)]
-    chosen = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
-    chosen |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
-    is_stated = bool(chosen)
+    indexes = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
+    indexes |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
+    is_stated = bool(indexes)
     if not is_stated:
-        chosen = _unstated_options(plain, sentences, options)
-    if len(chosen) != 1 or None in chosen:
-        letters = " and ".join(sorted(LETTERS[index] for index in chosen if index is not None))
-        return Answer(None, f"it names two options: {letters}" if len(chosen - {None}) > 1 else NO_OPTION)
+        indexes = _unstated_options(plain, sentences, options)
+    if len(indexes) != 1 or None in indexes:
+        letters = " and ".join(sorted(LETTERS[index] for index in indexes if index is not None))
+        return Answer(None, f"it names two options: {letters}" if len(indexes - {None}) > 1 else NO_OPTION)
     why = "a sentence states the answer" if is_stated else "nothing marks an answer; its first or last line names it"
-    return Answer(LETTERS[next(index for index in chosen if index is not None)], why)
+    return Answer(LETTERS[next(index for index in indexes if index is not None)], why)
 
 
 NO_OPTION = "no option is named as the answer, or nothing tells which"
@@ -131,7 +131,7 @@ NO_OPTION = "no option is named as the answer, or nothing tells which"
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
     """Return the option that a short answer names, also by a number written in another way than the option's."""
     plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip(" \n{}")
-    if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain) or _named(plain, options):
+    if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain) or _find_options(plain, options):
         return index
     if (value := parse_number(mark)) is None:
         return None
@@ -183,9 +183,9 @@ def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
         return index
     if _TWO_LETTERS.search(zone):
         return None
-    named = _named(zone, options)
-    alike = {index if index is None else _first_alike(index, options) for index in named}
-    return named[0] if len(alike) == 1 else None
+    indexes = _find_options(zone, options)
+    alike = {index if index is None else _first_alike(index, options) for index in indexes}
+    return indexes[0] if len(alike) == 1 else None
 
 
 def _same_text(zone: str, options: tuple[str, ...]) -> int | None:
@@ -201,14 +201,14 @@ def _plain(text: str) -> str:
 _AROUND_SIGN = re.compile(r" ?([-+*/^=<>≤≥(),]) ?")
 
 
-def _named(zone: str, options: tuple[str, ...]) -> list[int | None]:
+def _find_options(zone: str, options: tuple[str, ...]) -> list[int | None]:
     """Return the options that a zone names, by letters and by texts; None for a letter that no option has."""
     letters: list[int | None] = []
     if match := _LETTER_FIRST.match(zone):
         zone = _REASON.split(zone, maxsplit=1)[0]
         letters.append(_option_index(next(group for group in match.groups() if group), options))
-    if other := _OR_LETTER.search(zone):
-        letters.append(_option_index(other[1], options))
+    if alternative := _OR_LETTER.search(zone):
+        letters.append(_option_index(alternative[1], options))
     letters += [_option_index(m[1] or m[2], options) for m in _LETTER_NAMED.finditer(zone)]
     texts = _options_by_text(zone, options)
     if letters:  # where the options are letters themselves ("A. B"), what stands there is read as the letter
@@ -225,7 +225,7 @@ def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
     words = f" {_signed_words(zone)} "
     norms = {i: f" {norm} " for i, option in enumerate(options[:MOST_OPTIONS]) if (norm := _signed_words(option))}
     inside = {i: norm for i, norm in norms.items() if norm in words and not _DENIES.search(words.partition(norm)[0])}
-    return [i for i, norm in inside.items() if not any(norm in other and norm != other for other in inside.values())]
+    return [i for i, norm in inside.items() if not any(norm in longer and norm != longer for longer in inside.values())]
 
 
 def _signed_words(text: str) -> str:

@@ -14,7 +14,7 @@ from mapd.answers.dates import read_date
 from mapd.answers.expressions import is_formula, plain_powers, same_expression, spell
 from mapd.answers.numbers import parse_number, plain_quantity
 from mapd.answers.text import words_beside_number, words_of
-from mapd.answers.values import Kind, Values, normalise, read_values
+from mapd.answers.values import ValueKind, Values, normalise, read_values
 
 # What stands beside a number and is no unit: a currency counts only where both name one.
 _CURRENCY = re.compile(r"[$€£¥₹]|\b(?:usd|eur|gbp|dollars?|euros?|pounds?)\b", re.IGNORECASE)
@@ -81,13 +81,13 @@ def _hold_same_values(answer: str, gold: str) -> bool:
     values, values_of_gold = read_values(answer), read_values(gold)
     if values is None and values_of_gold is None:
         return same_expression(answer, gold)
-    left = values or Values(Kind.LIST, (normalise(answer),))
-    right = values_of_gold or Values(Kind.LIST, (normalise(gold),))
-    if left.variable and right.variable and left.variable != right.variable:
+    answer_values = values or Values(ValueKind.LIST, (normalise(answer),))
+    gold_values = values_of_gold or Values(ValueKind.LIST, (normalise(gold),))
+    if answer_values.variable and gold_values.variable and answer_values.variable != gold_values.variable:
         return False
-    if len(left.items) == len(right.items) == 1 and left.kind is right.kind is Kind.LIST:
-        return _same_item(left.items[0], right.items[0])
-    return _same_items(left, right)
+    if len(answer_values.items) == len(gold_values.items) == 1 and answer_values.kind is gold_values.kind is ValueKind.LIST:
+        return _same_item(answer_values.items[0], gold_values.items[0])
+    return _same_items(answer_values, gold_values)
 
 
 def _same_words(answer: str, gold: str) -> bool:
@@ -105,33 +105,33 @@ def _is_maths(*texts: str) -> bool:
     return any(_MATHS.search(text) for text in texts)
 
 
-def _same_items(left: Values, right: Values) -> bool:
-    kinds = {left.kind, right.kind}
-    is_unordered = Kind.SET in kinds and kinds <= {Kind.SET, Kind.LIST}
-    is_union = Kind.UNION in kinds and kinds <= {Kind.SET, Kind.UNION}  # "x < 2 or x > 3"
+def _same_items(first: Values, second: Values) -> bool:
+    kinds = {first.kind, second.kind}
+    is_unordered = ValueKind.SET in kinds and kinds <= {ValueKind.SET, ValueKind.LIST}
+    is_union = ValueKind.UNION in kinds and kinds <= {ValueKind.SET, ValueKind.UNION}  # "x < 2 or x > 3"
     if is_unordered or is_union:
-        return _same_sets(left.items, right.items)
-    if len(kinds) > 1 or len(left.items) != len(right.items) or left.brackets != right.brackets:
+        return _same_sets(first.items, second.items)
+    if len(kinds) > 1 or len(first.items) != len(second.items) or first.brackets != second.brackets:
         return False
-    return all(map(_same_item, left.items, right.items))
+    return all(map(_same_item, first.items, second.items))
 
 
-def _same_sets(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+def _same_sets(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
     """Whether each value of one is among the other's."""
-    return all(any(_same_item(a, b) for b in right) for a in left) and all(
-        any(_same_item(a, b) for a in left) for b in right
+    return all(any(_same_item(a, b) for b in second) for a in first) and all(
+        any(_same_item(a, b) for a in first) for b in second
     )
 
 
-def _same_item(left: str, right: str) -> bool:
-    if spell(left) == spell(right):
+def _same_item(first: str, second: str) -> bool:
+    if spell(first) == spell(second):
         return True
-    number, other = parse_number(left), parse_number(right)
-    if number is not None and other is not None and not (is_formula(left) or is_formula(right)):
-        return number == other and _same_units(left, right)
-    values, others = read_values(left), read_values(right)
-    if values is not None and others is not None and max(len(left), len(right)) < _NESTED:
-        return _same_items(values, others)
-    if words_of(left) and words_of(left) == words_of(right) and _MEANING.findall(left) == _MEANING.findall(right):
+    first_number, second_number = parse_number(first), parse_number(second)
+    if first_number is not None and second_number is not None and not (is_formula(first) or is_formula(second)):
+        return first_number == second_number and _same_units(first, second)
+    first_values, second_values = read_values(first), read_values(second)
+    if first_values is not None and second_values is not None and max(len(first), len(second)) < _NESTED:
+        return _same_items(first_values, second_values)
+    if words_of(first) and words_of(first) == words_of(second) and _MEANING.findall(first) == _MEANING.findall(second):
         return True
-    return same_expression(left, right)
+    return same_expression(first, second)

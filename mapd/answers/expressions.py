@@ -48,9 +48,9 @@ _MAX_DEGREE_OF_LETTERS = 18  # its powers of letters, added up
 
 def same_expression(answer: str, gold: str) -> bool:
     """Whether two expressions are equal for math-verify, which imports sympy: only here, and only for simple ones."""
-    (first, left), (second, right) = _without_name(answer), _without_name(gold)
+    (name, expression), (gold_name, gold_expression) = _without_name(answer), _without_name(gold)
     return (
-        (not first or not second or first == second) and is_simple(left) and is_simple(right) and _verify(left, right)
+        (not name or not gold_name or name == gold_name) and is_simple(expression) and is_simple(gold_expression) and _verify(expression, gold_expression)
     )
 
 

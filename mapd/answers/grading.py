@@ -81,14 +81,14 @@ def read_answer(response: str, task: Task, options: Sequence[str] = ()) -> Answe
     parts = thoughts.split(response)
     if not parts.rest:
         return Answer(None, "the text ends within its thought")
-    own = cut_sequel(parts.rest)
+    solution = cut_sequel(parts.rest)
     if task is Task.NUMERIC:
-        return numeric.read_numeric(own)
+        return numeric.read_numeric(solution)
     if task is Task.BOOLEAN:
-        return boolean.read_boolean(own)
+        return boolean.read_boolean(solution)
     if task is Task.CHOICE:
-        return choice.read_choice(own, tuple(options))
-    return text.read_text(own)
+        return choice.read_choice(solution, tuple(options))
+    return text.read_text(solution)
 
 
 def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = ()) -> bool:

@@ -55,26 +55,26 @@ def numbers(plain: str) -> Iterator[Number]:
     """The numbers of a text that `blank_markup` has passed, in order. Ordinals and labels ("Step 3") are left out."""
     position = 0
     while match := _RUN.search(plain, position):
-        found = _read_number(plain, match)
-        position = match.end() if found is None else found.end
-        if found is not None:
-            yield found
+        number = _read_number(plain, match)
+        position = match.end() if number is None else number.end
+        if number is not None:
+            yield number
 
 
 def _read_number(plain: str, match: re.Match[str]) -> Number | None:
     start = match.start()
     run = match[0].rstrip(".,:/") or match[0]
     end = start + len(run)
-    before = plain[start - 1] if start else " "
+    preceding = plain[start - 1] if start else " "
     letters = LETTER_RUN.match(plain, end)
     if (letters and letters[0].lower() in _ORDINALS) or _LABELS.search(plain, max(0, start - 12), start):
         return None
     is_factor = _CONSTANT_BEHIND.match(plain, end) or _CONSTANT_BEFORE.search(plain, max(0, start - 20), start)
-    if (before.isalnum() and before < _CJK) or before in "_^√|\\" or is_factor:
+    if (preceding.isalnum() and preceding < _CJK) or preceding in "_^√|\\" or is_factor:
         return Number(None, start, end)
     parts = _run_parts(run)
     value, end = _after_number(plain, _run_value(parts), run, end, letters)
-    negative = before == "-" and (start < 2 or not (plain[start - 2].isalnum() or plain[start - 2] in ")%]"))
+    negative = preceding == "-" and (start < 2 or not (plain[start - 2].isalnum() or plain[start - 2] in ")%]"))
     if value is not None and (negative or _MINUS_WORD.search(plain, max(0, start - 10), start)):
         value = -value
     return Number(value, start - negative, end, parts if len(parts) > 1 else ())
@@ -98,8 +98,8 @@ def _run_parts(run: str) -> tuple[Fraction, ...]:
 
 def _fraction(digits: str) -> Fraction:
     """Three times as fast as Fraction's own parser, which takes a third of all the time here."""
-    whole, _, decimals = digits.replace(",", "").partition(".")
-    return Fraction(int(whole + decimals), 10 ** len(decimals)) if decimals else Fraction(int(whole))
+    integer, _, decimals = digits.replace(",", "").partition(".")
+    return Fraction(int(integer + decimals), 10 ** len(decimals)) if decimals else Fraction(int(integer))
 
 
 def _run_value(parts: tuple[Fraction, ...]) -> Fraction | None:
@@ -180,8 +180,8 @@ def plain_fractions(text: str) -> str:
 
 
 def _plain_fraction(fraction: re.Match[str]) -> str:
-    whole, over, over_digit, under, under_digit = fraction.groups()
-    return f"{'' if whole is None else ' '}{over or over_digit}/{under or under_digit}"
+    integer, over, over_digit, under, under_digit = fraction.groups()
+    return f"{'' if integer is None else ' '}{over or over_digit}/{under or under_digit}"
 
 
 def plain_quantity(text: str) -> str:
@@ -210,13 +210,13 @@ def parse_number(text: str) -> Fraction | None:
         return None
     plain = blank_markup(plain_quantity(text))
     plain = _SPACED_RATIO.sub(r"\1/\2", plain) if _SPACED_RATIO.fullmatch(plain) else plain
-    found = list(numbers(plain))
-    if not found:
+    quantities = list(numbers(plain))
+    if not quantities:
         return None if any(map(str.isdigit, plain)) else word_number(plain)
-    for left, right in pairwise(found):
-        if OPERATOR_BETWEEN.fullmatch(plain, left.end, right.start):
+    for first, second in pairwise(quantities):
+        if OPERATOR_BETWEEN.fullmatch(plain, first.end, second.start):
             return None
-    values = {number.value for number in found}
+    values = {number.value for number in quantities}
     return values.pop() if len(values) == 1 else None
 
 

@@ -65,16 +65,16 @@ def read_numeric(text: str) -> Answer:
     plain = blank_markup(text)
     reading, sentences = read_numbers(plain), split_sentences(plain)
     if line is not None:
-        return _of_line(line, reading, sentences, text)
+        return _read_line(line, reading, sentences, text)
     if marks := find_marks(text):
-        return _of_marks(marks, _stated_behind(text, reading, sentences))
+        return _read_marks(marks, _stated_behind(text, reading, sentences))
     if not sentences:
         return Answer(None, NOTHING)
     conclusion = _conclusion(reading, sentences)
     statements = [(s, v) for s in find_statements(plain, sentences) if (v := value_of(s.text, reading)) is not None]
     if statements:
-        return _of_statements(statements, conclusion)
-    return _of_prose(reading, sentences, conclusion)
+        return _read_statements(statements, conclusion)
+    return _read_prose(reading, sentences, conclusion)
 
 
 def _solution_behind(line: AnswerLine, text: str) -> str:
@@ -82,14 +82,14 @@ def _solution_behind(line: AnswerLine, text: str) -> str:
     sentences = split_sentences(blank_markup(line.value))
     if not sentences or find_marks(line.value) or _BARE.match(sentences[0].text):
         return ""
-    behind = text[line.end :]
-    if (step := _STEP_BELOW.match(behind)) and not EXPLAINS.match(step[0]):
-        return line.value + behind
+    following = text[line.end :]
+    if (step := _STEP_BELOW.match(following)) and not EXPLAINS.match(step[0]):
+        return line.value + following
     values = {value_of(sentence.text, None) for sentence in sentences} - {None}
     return line.value if len(values) > 1 else ""
 
 
-def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
+def _read_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
     """Read the answer line, unless what stands behind it takes it back."""
     boxes = find_marks(line.value)
     expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
@@ -102,8 +102,8 @@ def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text
         if is_closed_expression(expression) or is_formula(expression):
             return Answer(expression, f"{line.name} decides")
         return Answer(None, f"{line.name} doesn't give one number: {shorten(line.value)}")
-    if not line.is_last and (other := _value_behind(line, reading, sentences, text)) not in (None, value):
-        return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(other)}")
+    if not line.is_last and (final_value := _value_behind(line, reading, sentences, text)) not in (None, value):
+        return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(final_value)}")
     return Answer(number_text(value), f"{line.name} decides")
 
 
@@ -142,7 +142,7 @@ def _stated_behind(text: str, reading: Reading, sentences: list[Sentence]) -> Fr
     return value_of(last.text, reading) if last and not BOXED.search(text, last.start) else None
 
 
-def _of_marks(marks: list[str], stated: Fraction | None) -> Answer:
+def _read_marks(marks: list[str], stated: Fraction | None) -> Answer:
     values = {_value_of_mark(mark) for mark in marks}
     if len(values) > 1:
         return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
@@ -162,7 +162,7 @@ def _value_of_mark(mark: str) -> Fraction | None:
     return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
 
 
-def _of_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_Conclusion") -> Answer:
+def _read_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_Conclusion") -> Answer:
     values = list(dict.fromkeys(value for _, value in statements))
     last, value = statements[-1]
     if len(values) > 1:
@@ -172,7 +172,7 @@ def _of_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_C
     return Answer(number_text(value), "a sentence states the answer")
 
 
-def _of_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Conclusion") -> Answer:
+def _read_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Conclusion") -> Answer:
     leading = _leading(reading, sentences)
     if leading is not None and conclusion.value not in (None, leading):
         return Answer(None, f"it begins with {number_text(leading)} and ends with {number_text(conclusion.value)}")
@@ -233,14 +233,14 @@ def _is_final(reading: Reading, sentences: list[Sentence], last: Sentence, value
     if len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0]):
         return True
     if _COMPARES.search(last.text.rpartition("=")[2]) and (
-        "=" in last.text or _is_calculated(value, reading.before(last.start))
+        "=" in last.text or _is_calculated(value, reading.result_before(last.start))
     ):
         return True
     if "=" in last.text or "≈" in last.text:
         return not reading.is_lonely(value)
     if _LABEL_LINE.fullmatch(last.text.strip()) and not _TOTAL.search(last.text):
         return value == (reading.results[-1].value if reading.results else None) and not reading.is_lonely(value)
-    return _is_calculated(value, reading.before(last.start))
+    return _is_calculated(value, reading.result_before(last.start))
 
 
 def _is_calculated(value: Fraction, result: Number | None) -> bool:

@@ -172,11 +172,11 @@ def _line_below(text: str, end: int) -> tuple[int, str] | None:
     value = match["value"] if match else ""
     if match is None or not _SAYS_SOMETHING.search(value):
         return None
-    behind = text[match.end() : match.end() + 400].strip(_WRAPPING + "$\\]\n")
+    following = text[match.end() : match.end() + 400].strip(_WRAPPING + "$\\]\n")
     is_short = len(value.split()) <= 4 and "=" not in value
     if len(value.split()) > _MOST_WORDS:
         return None
-    is_alone = not behind or BOXED.search(value) or ("=" not in value and (is_short or EXPLAINS.match(behind)))
+    is_alone = not following or BOXED.search(value) or ("=" not in value and (is_short or EXPLAINS.match(following)))
     return (match.end(), value) if is_alone else None
 
 
@@ -200,13 +200,13 @@ def find_marks(text: str, *, words: bool = False) -> list[str]:
 
 def _closing_braces(text: str) -> dict[int, int]:
     """Return the place of each closing brace by the place behind its opening one."""
-    opened: list[int] = []
+    open_braces: list[int] = []
     closings = {}
     for brace in _BRACE.finditer(text):
         if brace[0] == "{":
-            opened.append(brace.end())
-        elif opened:
-            closings[opened.pop()] = brace.start()
+            open_braces.append(brace.end())
+        elif open_braces:
+            closings[open_braces.pop()] = brace.start()
     return closings
 
 

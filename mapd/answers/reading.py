@@ -52,7 +52,7 @@ class Reading:
         first = bisect_left(self.numbers, start, key=lambda n: n.start)
         return self.numbers[first : bisect_right(self.numbers, end, key=lambda n: n.end)]
 
-    def before(self, end: int) -> Number | None:
+    def result_before(self, end: int) -> Number | None:
         """The last result before a position."""
         return next((result for result in reversed(self.results) if result.start < end), None)
 
@@ -79,9 +79,9 @@ class Reading:
 
 def read_numbers(plain: str) -> Reading:
     """The numbers and results of a blanked text."""
-    found = list(numbers(plain))
-    results = [n for n in found if _is_result(plain, n)]
-    return Reading(plain, found, results)
+    numbers_ = list(numbers(plain))
+    results = [n for n in numbers_ if _is_result(plain, n)]
+    return Reading(plain, numbers_, results)
 
 
 def _is_result(plain: str, number: Number) -> bool:
@@ -97,29 +97,29 @@ def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
     if count_parts(sentence) > _MAX_OF_SENTENCE:
         return None
     if "=" in sentence or "≈" in sentence:
-        own = read_numbers(sentence)
-        if not own.results and _CALCULATED_BEHIND.fullmatch(sentence):
+        equation = read_numbers(sentence)
+        if not equation.results and _CALCULATED_BEHIND.fullmatch(sentence):
             return _only_number(sentence.partition("=")[0])
-        value = own.results[-1].value if own.results else None
-        return None if own.is_lonely(value) else value
-    aside = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)
-    found = list(numbers(aside)) or list(numbers(sentence))
-    if not found:
+        value = equation.results[-1].value if equation.results else None
+        return None if equation.is_lonely(value) else value
+    main_text = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)
+    candidates = list(numbers(main_text)) or list(numbers(sentence))
+    if not candidates:
         return None if any(map(str.isdigit, sentence)) else _counted_in_words(sentence)
-    if any(OPERATOR_BETWEEN.fullmatch(aside, a.end, b.start) for a, b in pairwise(found)):
+    if any(OPERATOR_BETWEEN.fullmatch(main_text, a.end, b.start) for a, b in pairwise(candidates)):
         return None
-    if (condition := _CONDITION.match(aside)) and not any(n.start >= condition.end() for n in found):
+    if (condition := _CONDITION.match(main_text)) and not any(n.start >= condition.end() for n in candidates):
         return None  # "even if he studies for 86 days, the time remains the same"
-    values = {number.value for number in found}
-    return values.pop() if len(values) == 1 else _chosen(aside, found, reading)
+    values = {number.value for number in candidates}
+    return values.pop() if len(values) == 1 else _choose_number(main_text, candidates, reading)
 
 
-def _chosen(sentence: str, found: list[Number], reading: Reading | None) -> Fraction | None:
+def _choose_number(sentence: str, candidates: list[Number], reading: Reading | None) -> Fraction | None:
     """Of several numbers the one that was just calculated, else the only one of the main clause."""
-    for a, b in pairwise(found):
+    for a, b in pairwise(candidates):
         if a.value != b.value and _COORDINATED.fullmatch(sentence, a.end, b.start):
             return None  # "8 planks for the walls and 592 nails"
-    values = {number.value for number in found}
+    values = {number.value for number in candidates}
     calculated = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
     if reading is not None and calculated:
         last = calculated[-1].value

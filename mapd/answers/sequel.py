@@ -48,23 +48,23 @@ _OWN_TURN = re.compile(
 
 def cut_sequel(text: str) -> str:
     """Return the text up to the first sign that another question or turn begins."""
-    own = text
-    if turn := _OWN_TURN.match(own):
-        own = own[turn.end() :]
-    own = _before(_TURN, own)
-    answer_end = find_first_answer(own)
-    for heading in _QUESTION.finditer(own):
-        if (answer_end is not None and heading.start() >= answer_end) or _is_more_than_opening(own[: heading.start()]):
-            own = own[: heading.start()]
+    response = text
+    if turn := _OWN_TURN.match(response):
+        response = response[turn.end() :]
+    response = _cut_at(_TURN, response)
+    answer_end = find_first_answer(response)
+    for heading in _QUESTION.finditer(response):
+        if (answer_end is not None and heading.start() >= answer_end) or _is_more_than_opening(response[: heading.start()]):
+            response = response[: heading.start()]
             break
     if answer_end is not None:
         for pattern in (_WEAK, _ASKING):
-            if sign := pattern.search(own, answer_end):
-                own = own[: sign.start()]
-    return own.rstrip() if own != text else text
+            if sign := pattern.search(response, answer_end):
+                response = response[: sign.start()]
+    return response.rstrip() if response != text else text
 
 
-def _before(pattern: re.Pattern[str], text: str) -> str:
+def _cut_at(pattern: re.Pattern[str], text: str) -> str:
     """Return what stands before the first match that something stands before."""
     for match in pattern.finditer(text):
         if ALPHANUMERIC.search(text, 0, match.start()):
@@ -79,9 +79,9 @@ _OPENING = re.compile(
 )
 
 
-def _is_more_than_opening(before: str) -> bool:
+def _is_more_than_opening(head: str) -> bool:
     """Whether a text before a heading works at an answer, and doesn't only lead up to the question."""
-    lines = [line for line in before.splitlines() if ALPHANUMERIC.search(line)]
+    lines = [line for line in head.splitlines() if ALPHANUMERIC.search(line)]
     if len(lines) != 1 or _QUESTION.match(lines[0]):
         return len(lines) > 1
-    return any(map(str.isdigit, before)) or _OPENING.match(lines[0][:200]) is None
+    return any(map(str.isdigit, head)) or _OPENING.match(lines[0][:200]) is None

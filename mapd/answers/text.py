@@ -33,7 +33,7 @@ _VERBS = re.compile(r"\b(?:is|are|was|were|has|have|had|will|can|because|so|sinc
 def read_text(text: str) -> Answer:
     """Return the words that a text answers, as they stand."""
     if (line := find_answer_line(text)) is not None:
-        return _of_line(line)
+        return _read_line(line)
     if marks := find_marks(text, words=True):
         if len({words_of(mark) or mark for mark in marks}) > 1:
             return Answer(None, f"two marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
@@ -54,7 +54,7 @@ def read_text(text: str) -> Answer:
     return Answer(blank_markup_but_letters(bare).strip().strip(_AROUND) or None, "the whole text is a short answer")
 
 
-def _of_line(line: AnswerLine) -> Answer:
+def _read_line(line: AnswerLine) -> Answer:
     boxes = find_marks(line.value)
     answer = boxes[0] if len(boxes) == 1 else _BOLD.sub("", line.value).strip().strip(_AROUND)
     if not answer:
