@@ -255,7 +255,7 @@ def _states_number(plain: str, gold: Fraction) -> State:
 
 
 def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
-    """What the last sentence comes to, if it doesn't speak of the student: "he would have 1 bag, not 3"."""
+    """Return what the last sentence comes to, if it doesn't speak of the student: "he would have 1 bag, not 3"."""
     last = sentences[-1].text if sentences else ""
     if _SPEAKS_OF_STUDENT.search(last):
         return None
@@ -264,12 +264,12 @@ def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
 
 
 def _is_heading(plain: str, at: int) -> bool:
-    """Whether "Correct answer:" has a line of its own."""
+    """Return whether "Correct answer:" has a line of its own."""
     return not plain[at : at + 200].split("\n")[0].strip(" :")
 
 
 def _read_correct_values(plain: str, at: int, candidates: list[Number]) -> list[Fraction | None]:
-    """The numbers of the clause behind "the correct answer is"; of a calculation only what it comes to."""
+    """Return the numbers of the clause behind "the correct answer is"; of a calculation only what it comes to."""
     if _is_heading(plain, at):
         return []
     stop = min(len(plain), at + 300)
@@ -285,7 +285,7 @@ def _read_correct_values(plain: str, at: int, candidates: list[Number]) -> list[
 
 
 def _read_heading(section: str) -> set[Fraction | None]:
-    """What the last "Correct answer:" stands over: its own final answer, or its labelled numbers ("Bananas: 145")."""
+    """Return what the last "Correct answer:" stands over: its own final answer, or its labelled numbers ("Bananas: 145")."""
     answer = extract_answer(section, Task.NUMERIC)
     if answer is not None:
         return {parse_number(answer)}
@@ -293,7 +293,7 @@ def _read_heading(section: str) -> set[Fraction | None]:
 
 
 def _read_conclusion(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | None, int]:
-    """What the last sentence with "therefore" comes to, unless it speaks of the student's answer; and where it ends."""
+    """Return what the last sentence with "therefore" comes to, unless it speaks of the student's answer; and where it ends."""
     for sentence in reversed(sentences):
         if not CONCLUDES.match(sentence.text):
             continue
@@ -318,7 +318,7 @@ class _Leads:
         self.read = 0
 
     def to(self, number: Number, first: int = 0) -> bool:
-        """Whether the pattern stands before the number, no farther than its reach and not before `first`."""
+        """Return whether the pattern stands before the number, no farther than its reach and not before `first`."""
         first = max(first, number.start - self.reach)
         unread = self.head.finditer(self.plain, max(first, self.read), number.start)
         self.heads += [match.start() for match in unread]
@@ -328,7 +328,7 @@ class _Leads:
 
 
 def _drop_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> list[Number]:
-    """A sentence's numbers without "not 72", "the student's answer of 72", "the student incorrectly added 7 and 65"."""
+    """Return a sentence's numbers without "not 72", "the student's answer of 72", "the student incorrectly added 7 and 65"."""
     inside = reading.inside(sentence.start, sentence.end)
     if inside and _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
         turn = _TURNS.search(sentence.text)
@@ -337,7 +337,7 @@ def _drop_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> li
 
 
 def _is_quoted(plain: str, equation: Equation) -> bool:
-    """Whether a false step is told of the student; behind "but the correct calculation is" it is the text's own."""
+    """Return whether a false step is told of the student; behind "but the correct calculation is" it is the text's own."""
     first = max(0, equation.start - 500)
     start = max(plain.rfind(end, first, equation.start) for end in (". ", "\n")) + 1
     lead = plain[max(start, first) : equation.start]
@@ -405,7 +405,7 @@ def _split_tokens(line: str, offset: int, most: int) -> list[_Token]:
 
 
 def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
-    """A number, or something that only looks like one: "10:30", "1,00", "2x", "3rd"."""
+    """Return a number, or something that only looks like one: "10:30", "1,00", "2x", "3rd"."""
     while line[end - 1] in ".,:":
         end -= 1
     if not _PLAIN_NUMBER.fullmatch(line, start, end) or end - start > 20:
@@ -422,7 +422,7 @@ def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
 
 
 def _word_kind(line: str, text: str, end: int, tokens: list[_Token]) -> tuple[str, str, int]:
-    """A word, an operator in words ("5 times 3", "5 x 3"), or a variable."""
+    """Return a word, an operator in words ("5 times 3", "5 x 3"), or a variable."""
     word = text.lower()
     after_operand = bool(tokens) and tokens[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
     if word in _TWO_WORD_OPERATORS and (by := _BY_NEXT.match(line, end)):
@@ -513,7 +513,7 @@ class _Parser:
         return self.bounded(value)
 
     def operand_follows(self) -> bool:
-        """A dash behind a finished number may be prose: "= 12 apples - which is right"."""
+        """Return a dash behind a finished number may be prose: "= 12 apples - which is right"."""
         following = self.peek(1)
         if following is not None and following.kind in (_NUM, _LP):
             return True
@@ -558,7 +558,7 @@ class _Parser:
         return value
 
     def is_unit_slash(self) -> bool:
-        """The slash of "5 apples / day"."""
+        """Return the slash of "5 apples / day"."""
         following = self.peek(1)
         if following is None or following.kind != _WORD or self.tokens[self.at - 1].kind not in (_WORD, _NUM):
             return False
@@ -740,14 +740,14 @@ def _first_of_side(tokens: list[_Token], equals: int) -> int:
 
 
 def _is_sign(tokens: list[_Token], at: int) -> bool:
-    """Whether a minus is a sign: "must be -7 - (-8)"."""
+    """Return whether a minus is a sign: "must be -7 - (-8)"."""
     spaced_before = at == 0 or not tokens[at].glued or tokens[at - 1].kind in (_EQ, _BOUND, _LP)
     value_before = at > 0 and tokens[at - 1].kind in (_NUM, _RP, _PCT)
     return spaced_before and not value_before and at + 1 < len(tokens) and tokens[at + 1].glued
 
 
 def _closed_on_the_left(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
-    """Whether nothing before the expression belongs to it ("x + 5 * 3"); what may belong to it makes it doubtful."""
+    """Return whether nothing before the expression belongs to it ("x + 5 * 3"); what may belong to it makes it doubtful."""
     previous = tokens[at - 1] if at > 0 else None
     if previous is None or previous.kind in (_EQ, _BOUND):
         return True
@@ -780,7 +780,7 @@ def _no_operator_before(tokens: list[_Token], at: int, lowest: int, side: _Side)
 
 
 def _read_right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side | None:
-    """The expression that begins right behind the sign; None if it isn't closed ("= 12 + x", "= 3y")."""
+    """Return the expression that begins right behind the sign; None if it isn't closed ("= 12 + x", "= 3y")."""
     at, about = equals + 1, tokens[equals].text == "≈"
     while at < len(tokens) and tokens[at].kind == _WORD and (word := tokens[at].text.lower()) in _ABOUT | _SKIPPED:
         about |= word in _ABOUT
@@ -828,7 +828,7 @@ def _is_true(lhs: _Side, rhs: _Side, rounds: bool) -> bool | None:
 
 
 def _is_rounded(side: _Side, result: _Side, rounds: bool) -> bool | None:
-    """Whether a literal is the side's value, rounded to the digits that it shows; `rounds`: the line says so."""
+    """Return whether a literal is the side's value, rounded to the digits that it shows; `rounds`: the line says so."""
     digits = (result.literal or "").replace(",", "")
     places = len(digits.partition(".")[2])
     unit = Fraction(1, 10**places)
@@ -874,7 +874,7 @@ def _check_remainder(tokens: list[_Token], equals: int, lhs: _Side, rhs: _Side) 
 
 
 def _judge_equation(tokens: list[_Token], equals: int, line: "_Line") -> tuple[int, int, bool] | None:
-    """The equation at one sign: start, end, truth; None if it isn't closed arithmetic or not sure."""
+    """Return the equation at one sign: start, end, truth; None if it isn't closed arithmetic or not sure."""
     rhs = _read_right_side(tokens, equals, _CENT)
     lhs = None if rhs is None else _read_left_side(tokens, equals, _CENT)
     if lhs is None or rhs is None or not (lhs[0].operators or rhs.operators):
@@ -885,7 +885,10 @@ def _judge_equation(tokens: list[_Token], equals: int, line: "_Line") -> tuple[i
         verdict = _is_true(lhs[0], rhs, line.rounds)
     if verdict is False and (lhs[0].percent or rhs.percent):  # 5 / 20 * 100 = 25%
         for percents in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
-            second_lhs, second_rhs = _read_left_side(tokens, equals, percents[0]), _read_right_side(tokens, equals, percents[1])
+            second_lhs, second_rhs = (
+                _read_left_side(tokens, equals, percents[0]),
+                _read_right_side(tokens, equals, percents[1]),
+            )
             if second_lhs and second_rhs and _is_true(second_lhs[0], second_rhs, line.rounds):
                 verdict = True
     return None if verdict is None else (start, rhs.end, verdict)
@@ -900,12 +903,12 @@ class _Line:
 
     @cached_property
     def rounds(self) -> bool:
-        """Whether the line speaks of rounding, or of what remains."""
+        """Return whether the line speaks of rounding, or of what remains."""
         return _ROUNDS.search(self.text) is not None
 
 
 def equations(text: str) -> tuple[Equation, ...]:
-    """The closed equations of a text, in order; spans are the text's own, markup included.
+    """Return the closed equations of a text, in order; spans are the text's own, markup included.
 
     "Cost: $5 × 3 = $16" -> (Equation(7, 18, "5 × 3 = $16", False),). What `read_equations` doesn't read has none.
     """
@@ -929,7 +932,9 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
                 return tuple(
                     out
                 ), f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"
-            out += [Equation(start, end, text[start:end], true) for start, end, true in _find_equations(tokens, _Line(line))]
+            out += [
+                Equation(start, end, text[start:end], true) for start, end, true in _find_equations(tokens, _Line(line))
+            ]
         offset += len(line) + 1
     return tuple(out), ""
 

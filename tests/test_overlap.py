@@ -33,7 +33,7 @@ def exam(engine: sa.Engine, tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "LOOK_S", 0.02)
+    monkeypatch.setattr(claims, "POLL_S", 0.02)
 
 
 class Slow(Scripted):

@@ -55,7 +55,7 @@ def read_truth(text: str) -> str | None:
 
 
 def same_truth(answer: str, gold: str) -> bool:
-    """Whether both are the same truth, and can be read."""
+    """Return whether both are the same truth, and can be read."""
     return (truth := read_truth(answer)) is not None and truth == read_truth(gold)
 
 
@@ -118,7 +118,7 @@ def _concluded_truths(sentence: str) -> set[str | None]:
 
 
 def _only_truth(text: str) -> str | None:
-    """The one truth word of a short statement; None where it has both, or denies one."""
+    """Return the one truth word of a short statement; None where it has both, or denies one."""
     text = _NO_BEFORE_NOUN.sub(" ", text)
     # "the answer is yes, no doubt": what follows the first comma explains, as does a second sentence
     head = re.split(r"[,;:(—]|[.!]\s|\s-\s|\bbecause\b|\bsince\b|\bas\b", text, maxsplit=1)[0]

@@ -72,7 +72,7 @@ def option_letter(answer: str, options: Sequence[str]) -> str | None:
 
 
 def same_option(answer: str, gold: str, options: Sequence[str]) -> bool:
-    """Whether both name one option, or two with the same text: real sets hold options twice."""
+    """Return whether both name one option, or two with the same text: real sets hold options twice."""
     texts = without_labels(options)
     index, of_gold = _short_choice(answer, texts), _short_choice(gold, texts)
     if index is None or of_gold is None:
@@ -131,7 +131,11 @@ NO_OPTION = "no option is named as the answer, or nothing tells which"
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
     """Return the option that a short answer names, also by a number written in another way than the option's."""
     plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip(" \n{}")
-    if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain) or _find_options(plain, options):
+    if (
+        (index := _option_in(plain, options)) is not None
+        or _MAY_BE_LETTER.match(plain)
+        or _find_options(plain, options)
+    ):
         return index
     if (value := parse_number(mark)) is None:
         return None
@@ -140,7 +144,7 @@ def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
 
 
 def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
-    """The place of the option that is a bare letter, an option's whole text, or named as a response names it."""
+    """Return the place of the option that is a bare letter, an option's whole text, or named as a response names it."""
     bare = answer.strip()
     if len(bare) == 1 and bare.upper() in LETTERS:
         return _option_index(bare, options)
@@ -166,19 +170,19 @@ def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str,
 
 
 def _option_index(letter: str, options: tuple[str, ...]) -> int | None:
-    """The place of a letter's option; None where the question has no such option."""
+    """Return the place of a letter's option; None where the question has no such option."""
     index = LETTERS.index(letter.upper())
     return index if index < (len(options) or len(LETTERS)) else None
 
 
 def _first_alike(index: int, options: Sequence[str]) -> int:
-    """The place of the first option with the same text."""
+    """Return the place of the first option with the same text."""
     texts = [" ".join(option.split()) for option in options]
     return texts.index(texts[index]) if texts else index
 
 
 def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
-    """The one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
+    """Return the one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
     if (index := _same_text(zone, options)) is not None:
         return index
     if _TWO_LETTERS.search(zone):
@@ -229,7 +233,7 @@ def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
 
 
 def _signed_words(text: str) -> str:
-    """The words of a text, and each minus sign in its number: "-2 °C" is not "2 °C"."""
+    """Return the words of a text, and each minus sign in its number: "-2 °C" is not "2 °C"."""
     return words_of(_MINUS.sub("minus", text))
 
 

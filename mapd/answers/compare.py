@@ -31,7 +31,7 @@ _NESTED = 100  # characters of an item that is taken apart once more
 
 
 def same_number(answer: str, gold: str) -> bool:
-    """Whether both are one number, or one expression; units and trailing words don't matter."""
+    """Return whether both are one number, or one expression; units and trailing words don't matter."""
     answer, gold = plain_powers(answer), plain_powers(gold)
     if is_formula(answer) or is_formula(gold):  # whose numbers don't say what it is: x + 1 is not x - 1
         return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
@@ -44,7 +44,7 @@ def same_number(answer: str, gold: str) -> bool:
 
 
 def same_text(answer: str, gold: str) -> bool:
-    """Whether both are the same words, or mean the same values or day."""
+    """Return whether both are the same words, or mean the same values or day."""
     answer, gold = plain_powers(answer), plain_powers(gold)
     if (day := read_date(answer)) is not None and day == read_date(gold):
         return True
@@ -57,7 +57,7 @@ def same_text(answer: str, gold: str) -> bool:
 
 
 def _same_units(answer: str, gold: str) -> bool:
-    """Whether the same words stand beside two numbers: "Room 3" and "3" are two texts, "$3" and "x = 3" one."""
+    """Return whether the same words stand beside two numbers: "Room 3" and "3" are two texts, "$3" and "x = 3" one."""
     names = {name[1] for text in (answer, gold) if (name := _NAME.match(text))}
     currencies = {_currency_name(sign[0]) for text in (answer, gold) if (sign := _CURRENCY.search(text))}
     return len(names) < 2 and len(currencies) < 2 and _unit(answer) == _unit(gold)
@@ -73,7 +73,7 @@ def _currency_name(sign: str) -> str:
 
 
 def same_values(answer: str, gold: str) -> bool:
-    """Whether two answers have the same words, or hold the same values, in the same order where it matters."""
+    """Return whether two answers have the same words, or hold the same values, in the same order where it matters."""
     return _same_words(answer, gold) or _hold_same_values(answer, gold)
 
 
@@ -85,13 +85,16 @@ def _hold_same_values(answer: str, gold: str) -> bool:
     gold_values = values_of_gold or Values(ValueKind.LIST, (normalise(gold),))
     if answer_values.variable and gold_values.variable and answer_values.variable != gold_values.variable:
         return False
-    if len(answer_values.items) == len(gold_values.items) == 1 and answer_values.kind is gold_values.kind is ValueKind.LIST:
+    if (
+        len(answer_values.items) == len(gold_values.items) == 1
+        and answer_values.kind is gold_values.kind is ValueKind.LIST
+    ):
         return _same_item(answer_values.items[0], gold_values.items[0])
     return _same_items(answer_values, gold_values)
 
 
 def _same_words(answer: str, gold: str) -> bool:
-    """Whether the words are the same, and no sign between them says something else: "[0, 1]" is not "(0, 1)"."""
+    """Return whether the words are the same, and no sign between them says something else: "[0, 1]" is not "(0, 1)"."""
     plain, plain_of_gold = normalise(answer), normalise(gold)
     words = words_of(plain)
     if not words or words != words_of(plain_of_gold) or _MEANING.findall(plain) != _MEANING.findall(plain_of_gold):
@@ -117,7 +120,7 @@ def _same_items(first: Values, second: Values) -> bool:
 
 
 def _same_sets(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
-    """Whether each value of one is among the other's."""
+    """Return whether each value of one is among the other's."""
     return all(any(_same_item(a, b) for b in second) for a in first) and all(
         any(_same_item(a, b) for a in first) for b in second
     )

@@ -47,10 +47,13 @@ _MAX_DEGREE_OF_LETTERS = 18  # its powers of letters, added up
 
 
 def same_expression(answer: str, gold: str) -> bool:
-    """Whether two expressions are equal for math-verify, which imports sympy: only here, and only for simple ones."""
+    """Return whether two expressions are equal for math-verify, which imports sympy: only here, and only for simple ones."""
     (name, expression), (gold_name, gold_expression) = _without_name(answer), _without_name(gold)
     return (
-        (not name or not gold_name or name == gold_name) and is_simple(expression) and is_simple(gold_expression) and _verify(expression, gold_expression)
+        (not name or not gold_name or name == gold_name)
+        and is_simple(expression)
+        and is_simple(gold_expression)
+        and _verify(expression, gold_expression)
     )
 
 
@@ -59,13 +62,13 @@ _LETTERS_OF_CONSTANT = re.compile(r"π|\\(?:[dt]?frac|sqrt|pi|cdot|times|left|ri
 
 
 def is_closed_expression(side: str) -> bool:
-    """Whether a short text is one constant that is no plain number: "3\\sqrt{2}", "2π", "10^6"."""
+    """Return whether a short text is one constant that is no plain number: "3\\sqrt{2}", "2π", "10^6"."""
     is_constant = _CONSTANT.search(side) is not None and not LETTER_RUN.search(_LETTERS_OF_CONSTANT.sub("", side))
     return is_constant and "," not in side and is_simple(side)
 
 
 def is_formula(side: str) -> bool:
-    """Whether it computes with letters: "x + 1" and "\\frac{a}{b}", not "well-known", "5 m/s" or "x = 5"."""
+    """Return whether it computes with letters: "x + 1" and "\\frac{a}{b}", not "well-known", "5 m/s" or "x = 5"."""
     if len(side) > MAX_EXPRESSION:
         return False
     formula = _SCIENTIFIC.sub("0", _without_name(side)[1])
@@ -74,7 +77,7 @@ def is_formula(side: str) -> bool:
 
 
 def spell(side: str) -> str:
-    """The expression in one spelling: "x \\geq 3" and "x≥3" -> "x\\ge3"."""
+    """Return the expression in one spelling: "x \\geq 3" and "x≥3" -> "x\\ge3"."""
     return _SPELLED_WORD.sub(lambda word: f"\\{word[1]}" if word[1] else "", side).translate(_SPELLINGS)
 
 
@@ -94,7 +97,7 @@ def _without_name(side: str) -> tuple[str, str]:
 
 
 def is_simple(side: str) -> bool:
-    """Whether sympy may compute an expression: it is short, and no tower of powers or roots."""
+    """Return whether sympy may compute an expression: it is short, and no tower of powers or roots."""
     if not 0 < len(side) <= _MAX_FORMULA or not (_MATHEMATICAL.search(side) or is_formula(side)):
         return False
     if _UNSAFE.search(side):

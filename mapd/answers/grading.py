@@ -92,7 +92,7 @@ def read_answer(response: str, task: Task, options: Sequence[str] = ()) -> Answe
 
 
 def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = ()) -> bool:
-    """Whether an extracted answer is the gold one. What can't be read equals nothing."""
+    """Return whether an extracted answer is the gold one. What can't be read equals nothing."""
     if len(answer) > MAX_TEXT or len(gold) > MAX_TEXT:
         return False
     if task is Task.BOOLEAN:

@@ -38,7 +38,7 @@ _NUMBERED_FROM_ONE = re.compile(r"^[ ]*(?:#{1,6} )?\(?1[.)][ ]", re.MULTILINE)
 
 @lru_cache(maxsize=64)
 def blank_markup(text: str) -> str:
-    """The text with Markdown, LaTeX, bullets and currency signs blanked or put plainly, at the **same length**.
+    """Return the text with Markdown, LaTeX, bullets and currency signs blanked or put plainly, at the **same length**.
 
     "**Total:** $5 \\times 3$" -> "  Total:    5 *      3 ": a span found in the result is a span of the text.
     """
@@ -82,5 +82,5 @@ def blank_markup_but_letters(text: str) -> str:
 
 
 def strip_latex(text: str) -> str:
-    """A short answer without LaTeX's wrapping: `\\text{B}` -> `B`."""
+    """Return a short answer without LaTeX's wrapping: `\\text{B}` -> `B`."""
     return _plain_latex(text).translate(_LATEX_LEFT).strip() if "\\" in text else text

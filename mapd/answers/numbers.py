@@ -52,7 +52,7 @@ class Number:
 
 
 def numbers(plain: str) -> Iterator[Number]:
-    """The numbers of a text that `blank_markup` has passed, in order. Ordinals and labels ("Step 3") are left out."""
+    """Yield the numbers of a text that `blank_markup` has passed, in order. Ordinals and labels ("Step 3") are left out."""
     position = 0
     while match := _RUN.search(plain, position):
         number = _read_number(plain, match)
@@ -111,7 +111,7 @@ def _run_value(parts: tuple[Fraction, ...]) -> Fraction | None:
 def _after_number(
     plain: str, value: Fraction | None, run: str, end: int, letters: re.Match[str] | None
 ) -> tuple[Fraction | None, int]:
-    """What stands behind the digits changes their value: 1e3, 2 1/2, 2½, 5 million; or takes it: 2x, 5!, 3 dozen."""
+    """Return what stands behind the digits changes their value: 1e3, 2 1/2, 2½, 5 million; or takes it: 2x, 5!, 3 dozen."""
     if letters and (exponent := _EXPONENT.match(plain, end)):
         return (None if value is None else value * Fraction(10) ** int(exponent[1])), exponent.end()
     if letters:
@@ -201,7 +201,7 @@ SEVERAL_VALUES = re.compile(
 
 
 def parse_number(text: str) -> Fraction | None:
-    """One plain number: "1,000", "0.50", "1/2", "$18.00", "2 1/2", "50%" (50), "1e3", "−3", "145 bananas", "three".
+    """Return one plain number: "1,000", "0.50", "1/2", "$18.00", "2 1/2", "50%" (50), "1e3", "−3", "145 bananas", "three".
 
     Units and trailing words don't matter. None where there is no number, two different ones ("5 or 6"), a calculation
     ("5 + 5"), one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x"), or no plain number ("π/2", "x > 2").
@@ -233,7 +233,7 @@ def word_number(plain: str) -> Fraction | None:
 
 
 def number_text(value: Fraction) -> str:
-    """A number as the pages show it: "145", "0.92", and "1/3" where the decimals don't end (soon)."""
+    """Return a number as the pages show it: "145", "0.92", and "1/3" where the decimals don't end (soon)."""
     if value.denominator == 1:
         return str(value.numerator)
     for places in range(1, 13):

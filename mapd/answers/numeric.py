@@ -103,7 +103,9 @@ def _read_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], te
             return Answer(expression, f"{line.name} decides")
         return Answer(None, f"{line.name} doesn't give one number: {shorten(line.value)}")
     if not line.is_last and (final_value := _value_behind(line, reading, sentences, text)) not in (None, value):
-        return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(final_value)}")
+        return Answer(
+            None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(final_value)}"
+        )
     return Answer(number_text(value), f"{line.name} decides")
 
 
@@ -188,7 +190,7 @@ def _read_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Concl
 
 
 def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
-    """An answer given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
+    """Return an answer given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
     first = sentences[0]
     if len(sentences) == 1 or first.text.rstrip().endswith(":"):
         return None
@@ -198,7 +200,7 @@ def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
 
 
 def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fraction | None) -> bool:
-    """Whether the first paragraph is one sentence that gives another number, which nothing further on is made from."""
+    """Return whether the first paragraph is one sentence that gives another number, which nothing further on is made from."""
     first = sentences[0]
     inside = reading.inside(first.start, first.end)
     is_paragraph = len(sentences) > 1 and reading.plain[first.end : sentences[1].start].count("\n") > 1
@@ -229,7 +231,7 @@ def _last_with_number(reading: Reading, sentences: list[Sentence]) -> int:
 
 
 def _is_final(reading: Reading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
-    """Whether a last sentence without a "therefore" gives the answer all the same."""
+    """Return whether a last sentence without a "therefore" gives the answer all the same."""
     if len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0]):
         return True
     if _COMPARES.search(last.text.rpartition("=")[2]) and (

@@ -75,7 +75,7 @@ class Sentence(NamedTuple):
 
 
 def split_sentences(plain: str) -> list[Sentence]:
-    """The sentences and lines of a blanked text that hold letter or digit; "145.5" and "\\n= 145" don't part them."""
+    """Return the sentences and lines of a blanked text that hold letter or digit; "145.5" and "\\n= 145" don't part them."""
     runs = (match.span() for match in SENTENCE.finditer(plain))
     return [Sentence(plain[start:end], start, end) for start, end in runs if ALPHANUMERIC.search(plain, start, end)]
 
@@ -148,7 +148,7 @@ def find_answer_line(text: str) -> AnswerLine | None:
 
 
 def has_answer_line(text: str) -> bool:
-    """Whether a response has a line that gives its answer, with something on it: "Answer: 18", or GSM8K's "#### 18"."""
+    """Return whether a response has a line that gives its answer, with something on it: "Answer: 18", or GSM8K's "#### 18"."""
     return find_answer_line(text) is not None or _HASHES.search(text) is not None
 
 
@@ -239,7 +239,7 @@ def find_statements(plain: str, sentences: list[Sentence]) -> list[Statement]:
 
 
 def _alone(sentences: list[Sentence], index: int) -> bool:
-    """Whether the line under a heading "Answer:" is the answer, and not the first of several lines of working."""
+    """Return whether the line under a heading "Answer:" is the answer, and not the first of several lines of working."""
     if index == len(sentences) - 1:
         return True
     is_bare = len(sentences[index].text.split()) <= 4 and "=" not in sentences[index].text

@@ -48,17 +48,17 @@ class Reading:
     results: list[Number]
 
     def inside(self, start: int, end: int) -> list[Number]:
-        """The numbers that stand in plain[start:end]."""
+        """Return the numbers that stand in plain[start:end]."""
         first = bisect_left(self.numbers, start, key=lambda n: n.start)
         return self.numbers[first : bisect_right(self.numbers, end, key=lambda n: n.end)]
 
     def result_before(self, end: int) -> Number | None:
-        """The last result before a position."""
+        """Return the last result before a position."""
         return next((result for result in reversed(self.results) if result.start < end), None)
 
     @cached_property
     def _last_use(self) -> dict[Fraction, int]:
-        """Where each value is last calculated with."""
+        """Return where each value is last calculated with."""
         uses: dict[Fraction, int] = {}
         for n in self.numbers:
             uses.update(dict.fromkeys(n.parts, n.start))
@@ -69,16 +69,16 @@ class Reading:
         return uses
 
     def is_used(self, result: Number) -> bool:
-        """Whether a number is calculated with further on: then it is a step, not an answer beside another."""
+        """Return whether a number is calculated with further on: then it is a step, not an answer beside another."""
         return result.value is not None and self._last_use.get(result.value, -1) > result.start
 
     def is_lonely(self, value: Fraction | None) -> bool:
-        """Whether a result stands beside the value, neither of them made from the other."""
+        """Return whether a result stands beside the value, neither of them made from the other."""
         return any(r.value != value and not self.is_used(r) for r in self.results)
 
 
 def read_numbers(plain: str) -> Reading:
-    """The numbers and results of a blanked text."""
+    """Return the numbers and results of a blanked text."""
     numbers_ = list(numbers(plain))
     results = [n for n in numbers_ if _is_result(plain, n)]
     return Reading(plain, numbers_, results)
@@ -93,7 +93,7 @@ def _is_result(plain: str, number: Number) -> bool:
 
 
 def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
-    """The number that a sentence gives as the answer, None if there are several and nothing tells which."""
+    """Return the number that a sentence gives as the answer, None if there are several and nothing tells which."""
     if count_parts(sentence) > _MAX_OF_SENTENCE:
         return None
     if "=" in sentence or "≈" in sentence:
@@ -144,7 +144,7 @@ def _only_number(part: str) -> Fraction | None:
 
 
 def rounded_in(values: set[Fraction | None], result: Fraction | None) -> Fraction | None:
-    """The whole number next to a result that has decimals: "0.62 … so there was 1 flower bed"."""
+    """Return the whole number next to a result that has decimals: "0.62 … so there was 1 flower bed"."""
     if result is None or result.denominator == 1:
         return None
     near = {Fraction(n) for n in (result.__floor__(), result.__ceil__())} & values

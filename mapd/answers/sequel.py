@@ -54,7 +54,9 @@ def cut_sequel(text: str) -> str:
     response = _cut_at(_TURN, response)
     answer_end = find_first_answer(response)
     for heading in _QUESTION.finditer(response):
-        if (answer_end is not None and heading.start() >= answer_end) or _is_more_than_opening(response[: heading.start()]):
+        if (answer_end is not None and heading.start() >= answer_end) or _is_more_than_opening(
+            response[: heading.start()]
+        ):
             response = response[: heading.start()]
             break
     if answer_end is not None:
@@ -80,7 +82,7 @@ _OPENING = re.compile(
 
 
 def _is_more_than_opening(head: str) -> bool:
-    """Whether a text before a heading works at an answer, and doesn't only lead up to the question."""
+    """Return whether a text before a heading works at an answer, and doesn't only lead up to the question."""
     lines = [line for line in head.splitlines() if ALPHANUMERIC.search(line)]
     if len(lines) != 1 or _QUESTION.match(lines[0]):
         return len(lines) > 1

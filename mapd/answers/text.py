@@ -72,7 +72,7 @@ def words_of(text: str) -> str:
 
 
 def words_beside_number(text: str) -> str:
-    """The words around a number: a text answer "Room 3" isn't "3", but "3." is."""
+    """Return the words around a number: a text answer "Room 3" isn't "3", but "3." is."""
     words = words_of(_UNIT_BEHIND.sub(" ", text)).split()  # "5cm" is "5 cm"
     if any(map(str.isdigit, text)):
         return " ".join(word for word in words if not any(map(str.isdigit, word)))

@@ -153,7 +153,7 @@ def _read_brackets(plain: str, variable: str) -> Values | None:
 
 
 def _is_enclosed(plain: str) -> bool:
-    """Whether the first bracket is closed by the last sign: "(1, 2)", not "(1, 2), (3, 4)"."""
+    """Return whether the first bracket is closed by the last sign: "(1, 2)", not "(1, 2), (3, 4)"."""
     if len(plain) < 2 or plain[0] not in _OPENING or plain[-1] not in _CLOSING:
         return False
     depth = 0

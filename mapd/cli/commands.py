@@ -41,7 +41,7 @@ from mapd.cli import (
     routes,
     trash,
 )
-from mapd.cli.shared import AsJson, line, opened, person_of, show
+from mapd.cli.shared import AsJson, line, open_project, person_of, show
 from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
@@ -77,8 +77,8 @@ class _Commands(TyperGroup):
         return sorted(super().list_commands(ctx), key=lambda name: places.get(name, len(ORDER)))
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         line(f"mapd {version('mapd-studio')}")
         raise typer.Exit
 
@@ -147,7 +147,7 @@ def run_app(
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
-    engine = opened()  # what can't be used is said before a server starts
+    engine = open_project()  # what can't be used is said before a server starts
     if with_demo and recorded.load(engine, Settings().home, by=person_of(None)):
         line("the recorded demo is loaded: its teachers are simulated")
     with db.reading(engine) as session:

@@ -26,7 +26,7 @@ from mapd.cli.shared import (
 from mapd.errors import BadInput, BadUsage
 from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
 from mapd.questions.mapping import FieldMapping
-from mapd.questions.options import Key
+from mapd.questions.options import AnswerKey
 from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares, parse_shares
 
 questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
@@ -79,7 +79,7 @@ def add_questions(
         format=None if format_ is None else one_of("--format", format_, formats.FORMATS),
         mapping=_mapping(map_ or []),
         task=None if task is None else Task(one_of("--task", task, list(Task))),
-        answers=None if answers is None else Key(one_of("--answers", answers, list(Key))),
+        answers=None if answers is None else AnswerKey(one_of("--answers", answers, list(AnswerKey))),
         ignore=frozenset(ignore or ()),
         split=None if split is None else one_of("--split", split, SPLITS),
         shares=_shares(shares, split),
@@ -101,8 +101,8 @@ def add_questions(
     _store(name, imported.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
-def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.Table]:
-    """Every table that the command names, those of a split marked so."""
+def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.FileTable]:
+    """Return every table that the command names, those of a split marked so."""
     contents = [table for path in paths for table in sources.read_path(path, formats.headings)]
     for split, of_split in by_split.items():
         for path in of_split or ():
@@ -118,7 +118,7 @@ def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: 
 
 
 def _mapping(written: Sequence[str]) -> FieldMapping:
-    """What `--map` says, kept mappings in the place of their names."""
+    """Return what `--map` says, kept mappings in the place of their names."""
     fields = FieldMapping()
     for text in written:
         if text.startswith("@"):
@@ -138,8 +138,8 @@ def _shares(text: str | None, split: str | None = None) -> Shares | None:
     return parse_shares(text)
 
 
-def _summary(imported: imports.Import) -> dict[str, Any]:
-    """What a command says of an import, beside the splits."""
+def _summary(imported: imports.QuestionImport) -> dict[str, Any]:
+    """Return what a command says of an import, beside the splits."""
     summary: dict[str, Any] = {"format": imported.format, "tasks": imported.tasks}
     if imported.answers is not None:
         summary["answers"] = imported.answers.value
@@ -149,7 +149,7 @@ def _summary(imported: imports.Import) -> dict[str, Any]:
 PREVIEWED = 5
 
 
-def _show_preview(name: str, imported: imports.Import, as_json: bool) -> None:
+def _show_preview(name: str, imported: imports.QuestionImport, as_json: bool) -> None:
     sizes = {split: sum(row.split == split for row in imported.rows) for split in SPLITS}
     summary = {"dry_run": name, "n": len(imported.rows), **sizes, "mapping": str(imported.mapping)}
     summary |= _summary(imported)
@@ -184,8 +184,8 @@ def show_questions(
         one_of("--split", split, SPLITS)
     with reading() as session:
         questions = sets.get(session, name)
-        [listed_set] = sets.listed(session, questions.name)
-        rows = sets.rows_of(session, questions, split, limit)
+        [listed_set] = sets.list_sets(session, questions.name)
+        rows = sets.load_rows(session, questions, split, limit)
     sizes = {"train": listed_set.train, "dev": listed_set.dev, "test": listed_set.test}
     summary = {"questions": listed_set.name, "source": listed_set.source, "n": sum(sizes.values()), **sizes}
     _show_rows(summary, rows, as_json, "question set")
@@ -195,7 +195,7 @@ def show_questions(
 def list_mappings(as_json: AsJson = False) -> None:
     """List the mappings that --save-map kept."""
     with reading() as session:
-        mappings = {name: str(fields) for name, fields in saved_mappings.listed(session).items()}
+        mappings = {name: str(fields) for name, fields in saved_mappings.list_mappings(session).items()}
     if as_json:
         show({"maps": mappings}, as_json, "")
         return
@@ -235,26 +235,26 @@ def generate_questions(
     """Make a set of the demo's three families. The simulated teachers can explain these."""
     if train + dev + test == 0:
         raise BadUsage("a set of no questions is refused; give --train, --dev or --test a number")
-    drawn = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
-    _store(name, sets.made(drawn), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
+    questions = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
+    _store(name, sets.make_rows(questions), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
 
 
 @questioning.command("list")
 def list_questions(as_json: AsJson = False) -> None:
     """List the sets, their splits, and openings of the test split."""
     with reading() as session:
-        known = sets.listed(session)
+        summaries = sets.list_sets(session)
     if as_json:
-        show({"sets": [asdict(one) for one in known]}, as_json, "")
+        show({"sets": [asdict(summary) for summary in summaries]}, as_json, "")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("set", "source"):
         table.add_column(column)
     for column in ("train", "dev", "test", "test opened"):
         table.add_column(column, justify="right")
-    for one in known:
-        source = f"{one.source} (simulated)" if one.simulated else one.source
-        table.add_row(one.name, source, *map(str, (one.train, one.dev, one.test, one.openings)))
+    for summary in summaries:
+        source = f"{summary.source} (simulated)" if summary.simulated else summary.source
+        table.add_row(summary.name, source, *map(str, (summary.train, summary.dev, summary.test, summary.openings)))
     console.print(table)
 
 
@@ -269,7 +269,12 @@ def _store(
     summary: dict[str, Any] | None = None,
 ) -> None:
     with writing() as session:
-        kept = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
-        [one] = sets.listed(session, kept.name)
-    sizes = {"n": one.train + one.dev + one.test, "train": one.train, "dev": one.dev, "test": one.test}
-    show({"questions": one.name, **sizes, **(summary or {})}, as_json, "question set")
+        question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
+        [set_summary] = sets.list_sets(session, question_set.name)
+    sizes = {
+        "n": set_summary.train + set_summary.dev + set_summary.test,
+        "train": set_summary.train,
+        "dev": set_summary.dev,
+        "test": set_summary.test,
+    }
+    show({"questions": set_summary.name, **sizes, **(summary or {})}, as_json, "question set")

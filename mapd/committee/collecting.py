@@ -323,7 +323,7 @@ class _Run:
         if claimed.too_dear and not claimed.own:
             if claimed.purse.put_by:  # what comes in may cost less than was put by, of this run and of others
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.changed.wait(), claims.LOOK_S)
+                    await asyncio.wait_for(self.changed.wait(), claims.POLL_S)
             else:
                 self.at_budget = True
                 self._stop()
@@ -365,7 +365,7 @@ class _Run:
     async def _look_elsewhere(self) -> None:
         """See what became of the calls that other runs have sent: answered, failed, or to be taken over."""
         while True:
-            await asyncio.sleep(claims.LOOK_S)
+            await asyncio.sleep(claims.POLL_S)
             for stream in self.streams:
                 if stream.elsewhere and not self.stopped and not stream.stopped:
                     await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])

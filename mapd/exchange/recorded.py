@@ -28,7 +28,7 @@ MADE_WITH = ("mapd-studio", "torch", "transformers", "peft")
 
 
 def is_fresh(session: Session) -> bool:
-    """Whether the project holds no exam yet, or but a part of the recording: loading it was cut off."""
+    """Return whether the project holds no exam yet, or but a part of the recording: loading it was cut off."""
     return not queries.exams(session) or any(PROJECT in name for name in archive.list_unfinished(session))
 
 
@@ -42,7 +42,7 @@ def record(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         saved = archive.export(engine, folder / PROJECT, home, by=by)
-        how = {
+        note = {
             "command": command,
             "result": result,
             "simulated": "the teachers and the questions; the student and its training are real",
@@ -50,7 +50,7 @@ def record(
             "project_sha256": saved.sha256,
             "rows": saved.rows,
         }
-        (folder / HOW).write_text(json.dumps(how, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        (folder / HOW).write_text(json.dumps(note, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise BadInput(
             f"the recorded demo can't be written to {folder} ({error.strerror}); unlock or free it"

@@ -86,7 +86,7 @@ def run(
             raise Stopped(0, hyperparameters.steps(snapshot.pairs))
 
     with claims.Run(engine, home) as claimer:
-        if claims.hold(claimer, f"finetune {uid}", wait):
+        if claims.claim_when_free(claimer, f"finetune {uid}", wait):
             _refuse_without_adapter(engine, uid, home)
         return _train(engine, parent, snapshot, make_row, hyperparameters, person, home, progress, stopping)
 

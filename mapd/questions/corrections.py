@@ -31,14 +31,14 @@ def read_correction(value: str, task: Task, options: Sequence[str] = ()) -> str:
     words = " ".join(value.split())
     answer = _READERS[task](words, options) if 0 < len(words) <= LONGEST else None
     if answer is None:
-        shown = words if len(words) <= 40 else f"{words[:39]}…"
+        quoted = words if len(words) <= 40 else f"{words[:39]}…"
         raise BadInput(
-            f"a {task} question is answered by {_answered_by(task, options)}, not by {shown!r}; nothing was saved"
+            f"a {task} question is answered by {_describe_answers(task, options)}, not by {quoted!r}; nothing was saved"
         )
     return answer
 
 
-def _answered_by(task: Task, options: Sequence[str]) -> str:
+def _describe_answers(task: Task, options: Sequence[str]) -> str:
     """Return in words what an answer is."""
     if task is Task.CHOICE:
         return f"an option's letter (A to {LETTERS[len(options) - 1]}) or its words" if options else "an option"
@@ -48,8 +48,8 @@ def _answered_by(task: Task, options: Sequence[str]) -> str:
 def _read_number(words: str, _: Sequence[str]) -> str | None:
     number = parse_number(words)
     if number is not None:
-        shown = number_text(number)
-        return words if "/" in shown and "/" not in words else shown  # many decimals are no fraction
+        canonical = number_text(number)
+        return words if "/" in canonical and "/" not in words else canonical  # many decimals are no fraction
     return words if EXPRESSION.search(words) and any(map(str.isalnum, words)) else None
 
 
@@ -61,13 +61,13 @@ def _read_choice(words: str, options: Sequence[str]) -> str | None:
     """Return the letter that the words are, else that of the one option that they name."""
     if not options:
         return None
-    shown = read_shown(words, Task.CHOICE, options)
-    letter = shown.strip("().:").upper()
+    answer = read_shown(words, Task.CHOICE, options)
+    letter = answer.strip("().:").upper()
     if len(letter) == 1 and letter in LETTERS[: len(options)]:
         return letter
-    named = [n for n, option in enumerate(options) if words.casefold() == " ".join(option.split()).casefold()]
-    if named or words.isdigit():
-        return LETTERS[named[0]] if len(named) == 1 else None
+    matches = [n for n, option in enumerate(options) if words.casefold() == " ".join(option.split()).casefold()]
+    if matches or words.isdigit():
+        return LETTERS[matches[0]] if len(matches) == 1 else None
     return option_letter(words, options)
 
 

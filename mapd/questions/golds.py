@@ -83,7 +83,7 @@ def _truth(value: object) -> Gold:
 
 
 def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
-    """The answer and the solution around it; the text as it stands where it is an answer by itself."""
+    """Return the answer and the solution around it; the text as it stands where it is an answer by itself."""
     if "####" in text:
         note, _, answer = text.rpartition("####")
         return answer.strip(), note.strip() or None
@@ -98,7 +98,7 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
 
 
 def _answer_of_words(text: str) -> tuple[str, str | None]:
-    """The answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
+    """Return the answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
     is_short = len(text) <= MAX_EXPRESSION
     answer = None if is_short and find_first_answer(text) is None else extract_answer(text, Task.TEXT)
     if answer is None and is_short:
@@ -109,22 +109,22 @@ def _answer_of_words(text: str) -> tuple[str, str | None]:
 
 
 def states_answer(text: str) -> bool:
-    """Whether a text is a solution that says what its answer is, not an answer by itself."""
+    """Return whether a text is a solution that says what its answer is, not an answer by itself."""
     return _STATES.search(text) is not None
 
 
 def last_boxed(text: str) -> str | None:
     """Return what stands in the last `\\boxed{…}` of a solution that is closed. One pass, whatever the braces."""
     answer = None
-    opened: list[int | None] = []  # where the text of each open box begins; None for another brace
+    open_boxes: list[int | None] = []  # where the text of each open box begins; None for another brace
     for match in _BOX.finditer(text):
         if match["bare"] is not None:
             answer = match["bare"].rstrip(".,")
         elif match["box"]:
-            opened.append(match.end())
+            open_boxes.append(match.end())
         elif match[0] == "{":
-            opened.append(None)
-        elif opened and (start := opened.pop()) is not None:
+            open_boxes.append(None)
+        elif open_boxes and (start := open_boxes.pop()) is not None:
             answer = text[start : match.start()].strip()
     return answer or None
 
@@ -145,12 +145,12 @@ _WORDS = {"true", "false", "yes", "no"}
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is one number and nothing else but its currency, unit or LaTeX: "$1,450", "\\frac{3}{4}"."""
+    """Return whether a text is one number and nothing else but its currency, unit or LaTeX: "$1,450", "\\frac{3}{4}"."""
     return _NUMBER.fullmatch(_FRACTION.sub(r"\1/\2", _UNIT.sub("", _plain(text)))) is not None
 
 
 def _plain(text: str) -> str:
-    """A number without LaTeX's way to write thousands, money and percent: "1{,}450\\%" -> "1,450%"."""
+    """Return a number without LaTeX's way to write thousands, money and percent: "1{,}450\\%" -> "1,450%"."""
     for latex, plain in (("{,}", ","), ("\\!", ""), ("\\,", ""), ("\\$", "$"), ("\\%", "%")):
         text = text.replace(latex, plain)
     return text

@@ -24,24 +24,24 @@ def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tu
 
     Raises: BadInput where reasoning-gym is missing, doesn't know the task, or the task can't give so many.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for question, gold in _made(task, count * TRIES, seed):
-        found.setdefault(" ".join(question.split()), (question, gold))
-        if len(found) == count:
+    questions: dict[str, tuple[str, str]] = {}
+    for question, gold in _generate(task, count * TRIES, seed):
+        questions.setdefault(" ".join(question.split()), (question, gold))
+        if len(questions) == count:
             break
     else:
         raise BadInput(
-            f"reasoning-gym's {task} can't give {count} different questions, only {len(found)}; ask for less"
+            f"reasoning-gym's {task} can't give {count} different questions, only {len(questions)}; ask for less"
         )
-    kind = _task(gold for _, gold in found.values())
+    kind = _task(gold for _, gold in questions.values())
     splits = draw([task] * count, shares, seed)
     return tuple(
         QuestionRow(f"{task}-{number}", split, kind, question, gold, family=task)
-        for number, (split, (question, gold)) in enumerate(zip(splits, found.values(), strict=True))
+        for number, (split, (question, gold)) in enumerate(zip(splits, questions.values(), strict=True))
     )
 
 
-def _made(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
+def _generate(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
     """Questions and gold answers as the task makes them."""
     try:
         import reasoning_gym  # an extra, and slow to load
@@ -63,7 +63,7 @@ def _made(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
 
 
 def _task(golds: Iterable[str]) -> Task:
-    """What kind of answers they are: all numbers, all truths, else words."""
+    """Return what kind of answers they are: all numbers, all truths, else words."""
     answers = list(golds)
     if all(map(_NUMBER.fullmatch, answers)):
         return Task.NUMERIC

@@ -46,14 +46,14 @@ class FieldMapping:
         """Every field that is read."""
         return (path for paths in self.fields.values() for path in paths)
 
-    def difference(self, other: "FieldMapping") -> "FieldMapping":
+    def difference(self, base: "FieldMapping") -> "FieldMapping":
         """Return the parts that this mapping reads otherwise than the other one: `other` with them over it is this."""
-        parts = {**other.fields, **self.fields}
-        return FieldMapping({part: self.paths(part) for part in parts if self.paths(part) != other.paths(part)})
+        parts = {**base.fields, **self.fields}
+        return FieldMapping({part: self.paths(part) for part in parts if self.paths(part) != base.paths(part)})
 
-    def over(self, other: "FieldMapping") -> "FieldMapping":
+    def over(self, base: "FieldMapping") -> "FieldMapping":
         """Return the other mapping with this one's parts in place of its own."""
-        return FieldMapping({**other.fields, **self.fields})
+        return FieldMapping({**base.fields, **self.fields})
 
 
 def parse(text: str) -> FieldMapping:
@@ -76,7 +76,7 @@ def parse(text: str) -> FieldMapping:
 
 
 def _escape(path: str) -> str:
-    """A field's name as a mapping writes it: "a, b" -> "a\\, b"."""
+    """Return a field's name as a mapping writes it: "a, b" -> "a\\, b"."""
     return re.sub("([,+])", r"\\\1", path)
 
 

@@ -40,7 +40,7 @@ class QuestionRow:
     gold_note: str | None = None
 
 
-def split_named(name: str) -> str | None:
+def split_of_name(name: str) -> str | None:
     """Return the split that a file's or a split's name says: "data/validation-00000-of-00001.parquet" -> "dev"."""
     for part in reversed(name.lower().split("/")):
         splits = {SPLIT_WORDS[word] for word in re.split(r"[^a-z]+", part) if word in SPLIT_WORDS}
@@ -75,19 +75,19 @@ def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
     for place, family in enumerate(families):
         places.setdefault(family, []).append(place)
     splits = [SPLITS[0]] * len(families)
-    of_rest = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
-    places_before = rest_before = 0
+    dev_share = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
+    places_before = remaining_before = 0
     for family, members in places.items():
         random.Random(f"{seed} {family}").shuffle(members)
         train = round((places_before + len(members)) * shares[0]) - round(places_before * shares[0])
-        rest = len(members) - train
-        dev = round((rest_before + rest) * of_rest) - round(rest_before * of_rest)
-        places_before, rest_before = places_before + len(members), rest_before + rest
+        remaining = len(members) - train
+        dev = round((remaining_before + remaining) * dev_share) - round(remaining_before * dev_share)
+        places_before, remaining_before = places_before + len(members), remaining_before + remaining
         for rank, place in enumerate(members):
             splits[place] = SPLITS[(rank >= train) + (rank >= train + dev)]
     return splits
 
 
-def asked(row: QuestionRow) -> tuple[str, ...]:
+def question_key(row: QuestionRow) -> tuple[str, ...]:
     """Return what two rows must not share: context, text and options, however they are spaced."""
     return tuple(" ".join(part.split()) for part in (row.context or "", row.text, *row.options))

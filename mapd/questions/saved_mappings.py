@@ -19,7 +19,7 @@ from mapd.store import tables as t
 LONGEST = 60  # characters of a name
 
 
-def listed(session: Session) -> dict[str, FieldMapping]:
+def list_mappings(session: Session) -> dict[str, FieldMapping]:
     """Return every mapping by its name, in their order."""
     rows = session.exec(select(t.SavedMapping).order_by(col(t.SavedMapping.name))).all()
     return {row.name: mapping.parse(row.text) for row in rows}
@@ -30,7 +30,7 @@ def get(session: Session, name: str) -> FieldMapping:
 
     Raises: NotFound, naming those that are there.
     """
-    mappings = listed(session)
+    mappings = list_mappings(session)
     if name not in mappings:
         raise NotFound(
             f"no mapping is named {name}; there are: {', '.join(mappings) or 'none, --save-map NAME keeps one'}"

@@ -33,21 +33,21 @@ Fields = dict[str, Any]
 Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
 
 
-class File(NamedTuple):
+class QuestionFile(NamedTuple):
     """A file by its name, as messages show it, and its bytes."""
 
     name: str
     content: bytes
 
 
-class Record(NamedTuple):
+class FileRecord(NamedTuple):
     """One row: the number of its line, or of the row, from 1; and its fields."""
 
     number: int
     fields: Fields
 
 
-class Bad(NamedTuple):
+class BadRecord(NamedTuple):
     """What no row can be made of: where it stands, why, and as it was written."""
 
     number: int
@@ -56,13 +56,13 @@ class Bad(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FileTable:
     """A file's rows. `unit`: what their numbers count. `is_text`: the rows are lines of text that no table is in."""
 
     name: str
     unit: str
-    records: tuple[Record, ...]
-    bad: tuple[Bad, ...] = ()
+    records: tuple[FileRecord, ...]
+    bad: tuple[BadRecord, ...] = ()
     split: str | None = None
     is_text: bool = False
     origin: dict[str, str] = field(default_factory=dict)  # of the hub: repository and commit
@@ -71,7 +71,7 @@ class Table:
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 
-def read(file: File, headings: Headings | None = None) -> Table:
+def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
     """Read one file by its content; its name says only whether it is CSV or TSV.
 
     Raises: BadInput where it can't be read as a table at all.
@@ -80,7 +80,7 @@ def read(file: File, headings: Headings | None = None) -> Table:
     if len(content) > MOST_BYTES:
         raise BadInput(too_large(name))
     if content[:2] == b"\x1f\x8b":
-        content = _unpacked(name, content)
+        content = _unpack(name, content)
     inner = name.lower().removesuffix(".gz")
     if content.startswith(LFS):
         raise BadInput(f"{name} is only a pointer of Git LFS to the file; `git lfs pull` fetches it")
@@ -90,7 +90,7 @@ def read(file: File, headings: Headings | None = None) -> Table:
         return _arrow(name, content)
     if content[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
         raise BadInput(f"{name} is a ZIP archive or an Excel file; unpack it, or save it as CSV or JSON Lines")
-    text = _decoded(name, content)
+    text = _decode(name, content)
     if not text.strip():
         raise BadInput(f"{name} is empty: it holds no rows")
     if inner.endswith((".csv", ".tsv")):
@@ -103,7 +103,7 @@ def read(file: File, headings: Headings | None = None) -> Table:
     if "\t" in first.strip():  # a spreadsheet's "Unicode text" is a table with tabs, named .txt
         return _csv(name, text, "\t", headings)
     lines = enumerate(text.split("\n"), 1)
-    return Table(name, "line", tuple(Record(n, {"line": line}) for n, line in lines), is_text=True)
+    return FileTable(name, "line", tuple(FileRecord(n, {"line": line}) for n, line in lines), is_text=True)
 
 
 def too_large(name: str) -> str:
@@ -111,7 +111,7 @@ def too_large(name: str) -> str:
     return f"{name} holds more than {MOST_BYTES // 2**20} MB; split it: several files can be added as one set"
 
 
-def _unpacked(name: str, content: bytes) -> bytes:
+def _unpack(name: str, content: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
             text = packed.read(MOST_BYTES + 1)
@@ -122,8 +122,8 @@ def _unpacked(name: str, content: bytes) -> bytes:
     return text
 
 
-def _decoded(name: str, content: bytes) -> str:
-    """The text without byte order marks, which also stand in the middle where files were joined."""
+def _decode(name: str, content: bytes) -> str:
+    """Return the text without byte order marks, which also stand in the middle where files were joined."""
     encoding = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"  # a mark says which
     try:
         text = content.decode(encoding)
@@ -170,7 +170,7 @@ def _json_fault(error: ValueError | RecursionError) -> str:
     return str(error) if isinstance(error, _AmbiguousError) else "holds a number of more than 4,300 digits"
 
 
-def _json(name: str, text: str) -> Table:
+def _json(name: str, text: str) -> FileTable:
     """JSON Lines, or one JSON value. A value that ends before the text does is the first of many lines."""
     try:
         value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
@@ -182,13 +182,13 @@ def _json(name: str, text: str) -> Table:
         raise BadInput(f"{name} can't be read: {_json_fault(error)}") from error
     rows = _rows_inside(name, value) if isinstance(value, dict) else value
     if rows is None:  # one row
-        return Table(name, "line" if "\n" not in text.strip() else "row", (Record(1, value),))
+        return FileTable(name, "line" if "\n" not in text.strip() else "row", (FileRecord(1, value),))
     return _json_rows(name, rows)
 
 
-def _json_lines(name: str, text: str, whole: ValueError | RecursionError | None = None) -> Table:
-    records: list[Record] = []
-    bad: list[Bad] = []
+def _json_lines(name: str, text: str, whole_error: ValueError | RecursionError | None = None) -> FileTable:
+    records: list[FileRecord] = []
+    bad: list[BadRecord] = []
     for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a text may hold U+2028
         bare = line.strip().lstrip("\ufeff")
         if not bare:
@@ -198,15 +198,15 @@ def _json_lines(name: str, text: str, whole: ValueError | RecursionError | None 
         try:
             value = _DECODER.decode(bare)
         except (ValueError, RecursionError) as error:
-            bad.append(Bad(number, _line_fault(bare, error), line))
+            bad.append(BadRecord(number, _line_fault(bare, error), line))
             continue
         if isinstance(value, dict):
-            records.append(Record(number, value))
+            records.append(FileRecord(number, value))
         else:
-            bad.append(Bad(number, f"{short(bare)} is no JSON object; a line holds one row", line))
-    if not records and whole is not None:  # neither lines nor one value: the fault of the whole says more
-        raise BadInput(f"{name} can't be read: {_json_fault(whole)}")
-    return Table(name, "line", tuple(records), tuple(bad))
+            bad.append(BadRecord(number, f"{short(bare)} is no JSON object; a line holds one row", line))
+    if not records and whole_error is not None:  # neither lines nor one value: the fault of the whole says more
+        raise BadInput(f"{name} can't be read: {_json_fault(whole_error)}")
+    return FileTable(name, "line", tuple(records), tuple(bad))
 
 
 def _line_fault(line: str, error: ValueError | RecursionError) -> str:
@@ -215,23 +215,23 @@ def _line_fault(line: str, error: ValueError | RecursionError) -> str:
     return f"{short(line)}: {_json_fault(error)}"
 
 
-def _json_rows(name: str, rows: Any) -> Table:
+def _json_rows(name: str, rows: Any) -> FileTable:
     if not isinstance(rows, list) or not rows:
         raise BadInput(f"{name} holds no rows: it is {short(rows)}, not a list of objects")
     if len(rows) > MOST_ROWS:
         raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
-    records = (Record(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
+    records = (FileRecord(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
     why = "{} is no JSON object; a row is one"
-    bad = (Bad(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
-    return Table(name, "row", tuple(records), tuple(bad))
+    bad = (BadRecord(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
+    return FileTable(name, "row", tuple(records), tuple(bad))
 
 
 def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
-    """The rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
+    """Return the rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
     if len(value) > 1 and all(map(_are_objects, value.values())):
         names = ", ".join(map(short, value))
         raise BadInput(f"{name} holds several lists of rows, {names[:100]}; save each as a file of its own")
-    for rows in (_cells(value), _columns(value), _listed(value), _keyed(value)):
+    for rows in (_cells(value), _columns(value), _object_list(value), _rows_by_id(value)):
         if rows is not None:
             return rows
     sizes = {key: len(column) for key, column in value.items() if isinstance(column, list)}
@@ -271,13 +271,13 @@ def _are_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
-def _listed(value: dict[str, Any]) -> list[Any] | None:
+def _object_list(value: dict[str, Any]) -> list[Any] | None:
     """{"version": 1, "data": [{…}, …]}: the one list of objects in it."""
     lists = [rows for rows in value.values() if _are_objects(rows)]
     return lists[0] if len(lists) == 1 and not {"question", "problem"} & value.keys() else None
 
 
-def _keyed(value: dict[str, Any]) -> list[Any] | None:
+def _rows_by_id(value: dict[str, Any]) -> list[Any] | None:
     """{"q1": {"question": "…", …}, "q2": {…}}: rows under their ids."""
     rows = list(value.values())
     if len(rows) < 2 or not all(isinstance(row, dict) and len(row) > 1 for row in rows):
@@ -293,48 +293,48 @@ def _keyed(value: dict[str, Any]) -> list[Any] | None:
 _SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)  # a line of Excel's, before the heading
 
 
-def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Table:
-    """A table with a heading, or with the names that `headings` knows for one without."""
+def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> FileTable:
+    """Return a table with a heading, or with the names that `headings` knows for one without."""
     if line := _SEPARATOR.match(text):  # it stays as an empty line: the rows keep their numbers
         text, delimiter = text[line.end() :], line[1]
     lines = _csv_lines(name, text, _delimiter(text, delimiter))
     first_number, first = next(lines, (1, []))
     names = headings(first) if headings else None
-    rows: Iterable[tuple[int, list[str]]] = lines if names is None else _before((first_number, first), lines)
+    rows: Iterable[tuple[int, list[str]]] = lines if names is None else _prepend((first_number, first), lines)
     names = [cell.strip() or f"column {place}" for place, cell in enumerate(first, 1)] if names is None else names
     if len(set(names)) < len(names):
         twice = next(column for column in names if list(names).count(column) > 1)
         raise BadInput(f"{name} has two columns named {short(twice)}; rename one")
-    records: list[Record] = []
-    bad: list[Bad] = []
+    records: list[FileRecord] = []
+    bad: list[BadRecord] = []
     for number, cells in rows:
         if cells == list(first) and number != first_number and headings is not None and headings(first) is None:
             continue  # the heading again, where files were joined
         if len(records) + len(bad) == MOST_ROWS:
             raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
         if len(cells) == len(names):
-            records.append(Record(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
+            records.append(FileRecord(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
         else:
             why = (
                 f"has {len(cells)} cells where the heading has {len(names)}; a comma or a quote is missing, or too many"
             )
-            bad.append(Bad(number, why, cells))
+            bad.append(BadRecord(number, why, cells))
     if not records and not bad:
         raise BadInput(f"{name} holds no rows behind its heading")
-    return Table(name, "line", tuple(records), tuple(bad))
+    return FileTable(name, "line", tuple(records), tuple(bad))
 
 
-def _before(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+def _prepend(first: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
     yield first
-    yield from rest
+    yield from lines
 
 
 def _delimiter(text: str, usual: str) -> str:
-    """The usual one, or where the heading has none of it another one, which some spreadsheets write."""
+    """Return the usual one, or where the heading has none of it another one, which some spreadsheets write."""
     heading = _first_line(text)
     if usual in heading:
         return usual
-    return next((other for other in (",", ";", "\t", "|") if other in heading), usual)
+    return next((delimiter for delimiter in (",", ";", "\t", "|") if delimiter in heading), usual)
 
 
 def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -353,7 +353,7 @@ def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list
 # --- Parquet and Arrow ------------------------------------------------------------------------------------------------
 
 
-def _parquet(name: str, content: bytes) -> Table:
+def _parquet(name: str, content: bytes) -> FileTable:
     import pyarrow as pa  # slow to load, and few files need it
     from pyarrow import parquet
 
@@ -364,40 +364,40 @@ def _parquet(name: str, content: bytes) -> Table:
         records = arrow_records(name, file.iter_batches(batch_size=BATCH))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput(f"{name} can't be read as Parquet ({first_line(error)}); was it cut off?") from error
-    return Table(name, "row", records)
+    return FileTable(name, "row", records)
 
 
-def _arrow(name: str, content: bytes) -> Table:
-    """One of the files in a folder that `datasets` saved."""
+def _arrow(name: str, content: bytes) -> FileTable:
+    """Return one of the files in a folder that `datasets` saved."""
     import pyarrow as pa
 
     try:
         open_ = pa.ipc.open_file if content[:6] == b"ARROW1" else pa.ipc.open_stream
         batches = open_(pa.BufferReader(content)).read_all().to_batches(max_chunksize=BATCH)
-        return Table(name, "row", arrow_records(name, batches))
+        return FileTable(name, "row", arrow_records(name, batches))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput(f"{name} can't be read as Arrow ({first_line(error)}); was it cut off?") from error
 
 
-def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[Record, ...]:
+def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[FileRecord, ...]:
     """Return the rows of Arrow's batches as plain values.
 
     Raises: BadInput where they are none, or too large.
     """
-    records: list[Record] = []
+    records: list[FileRecord] = []
     size = 0
-    for batch in map(_decoded_columns, batches):
+    for batch in map(_decode_columns, batches):
         size += batch.nbytes
         if size > MOST_BYTES:
             raise BadInput(too_large(name))
-        records += (Record(number, _plain(row)) for number, row in enumerate(batch.to_pylist(), len(records) + 1))
+        records += (FileRecord(number, _plain(row)) for number, row in enumerate(batch.to_pylist(), len(records) + 1))
     if not records:
         raise BadInput(f"{name} holds no rows")
     return tuple(records)
 
 
-def _decoded_columns(batch: Any) -> Any:
-    """The batch with each text in its row: one that is written once and meant by many rows counts as often.
+def _decode_columns(batch: Any) -> Any:
+    """Return the batch with each text in its row: one that is written once and meant by many rows counts as often.
 
     A float of 32 bits is as it was written: 0.1, not 0.10000000149011612.
     """
@@ -415,7 +415,7 @@ def _decoded_columns(batch: Any) -> Any:
 
 
 def _plain(row: Fields) -> Fields:
-    """The row with None where pandas wrote NaN."""
+    """Return the row with None where pandas wrote NaN."""
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
 
 

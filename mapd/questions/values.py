@@ -17,7 +17,7 @@ MOST_EXACT = 2**53  # larger floats are not whole numbers that somebody wrote
 
 
 def is_blank(value: object) -> bool:
-    """Whether there is nothing: None, NaN, or a text of white space."""
+    """Return whether there is nothing: None, NaN, or a text of white space."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and not value.strip()

@@ -22,7 +22,7 @@ SHAPES: Mapping[type, tuple[str, str]] = {list: ("list", "array"), dict: ("map",
 RESTORE = "restore it from a copy: `mapd doctor` names the table"
 
 
-def spoiled(value: object, kind: str) -> Damaged:
+def refusal_of(value: object, kind: str) -> Damaged:
     """Return the refusal of a value that isn't of its column's kind."""
     quoted = ascii(value[:40] if isinstance(value, str | bytes) else value)[:80]
     return Damaged(f"the database is damaged: it has {quoted} where {kind} stands; {RESTORE}")
@@ -50,12 +50,12 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
             try:
                 return read(value)
             except (ValueError, TypeError) as error:
-                raise spoiled(value, "a time") from error
+                raise refusal_of(value, "a time") from error
 
         return read_moment
 
 
-class Word(sa.types.TypeDecorator[str]):
+class WordColumn(sa.types.TypeDecorator[str]):
     """One of a few words. The CHECK that keeps others out is `tables.one_of`."""
 
     impl = sa.String
@@ -66,9 +66,9 @@ class Word(sa.types.TypeDecorator[str]):
         self.words = words
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
-        """The word. Raises: Damaged."""
+        """Return the word. Raises: Damaged."""
         if value is not None and value not in self.words:
-            raise spoiled(value, f"one of {', '.join(self.words)}")
+            raise refusal_of(value, f"one of {', '.join(self.words)}")
         return value
 
 
@@ -83,9 +83,9 @@ class Json(sa.types.TypeDecorator[Any]):
         self.shape = shape
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
-        """The list or the map. Raises: Damaged."""
+        """Return the list or the map. Raises: Damaged."""
         if value is not None and not isinstance(value, self.shape):
-            raise spoiled(value, f"a JSON {SHAPES[self.shape][0]}")
+            raise refusal_of(value, f"a JSON {SHAPES[self.shape][0]}")
         return value
 
 
@@ -105,38 +105,43 @@ class _Checked:
         def read(value: Any) -> Any:
             if value is None or type(value) in types:
                 return value
-            raise spoiled(value, kind)
+            raise refusal_of(value, kind)
 
         return read
 
 
-class _Text(_Checked, sa.String):
+class _TextColumn(_Checked, sa.String):
     kind, types = "a text", (str,)
 
 
-class _Whole(_Checked, sa.Integer):
+class _IntegerColumn(_Checked, sa.Integer):
     kind, types = "a whole number", (int,)
 
 
-class _Number(_Checked, sa.Float[float]):
+class _NumberColumn(_Checked, sa.Float[float]):
     kind, types = "a number", (int, float)
 
 
-class _Truth(sa.Boolean):
+class _BooleanColumn(sa.Boolean):
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], bool | None]:  # noqa: ARG002
         """Return what reads a truth, which SQLite keeps as 0 or 1. It raises Damaged."""
 
         def read(value: Any) -> bool | None:
             if value is None or value in (0, 1):
                 return value if value is None else bool(value)
-            raise spoiled(value, "a truth")
+            raise refusal_of(value, "a truth")
 
         return read
 
 
-CHECKED: Mapping[Any, Any] = {sa.String: _Text, sa.Integer: _Whole, sa.Float: _Number, sa.Boolean: _Truth}
+CHECKED_TYPES: Mapping[Any, Any] = {
+    sa.String: _TextColumn,
+    sa.Integer: _IntegerColumn,
+    sa.Float: _NumberColumn,
+    sa.Boolean: _BooleanColumn,
+}
 
 
 def check_on_sqlite(engine: sa.Engine) -> None:
     """Have the values of an engine on SQLite checked as they are read; what isn't of its kind raises Damaged."""
-    engine.dialect.colspecs = {**engine.dialect.colspecs, **CHECKED}
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **CHECKED_TYPES}

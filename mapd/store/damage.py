@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from mapd.errors import BadInput, Damaged
 from mapd.store import tables as t
-from mapd.store.columns import SHAPES, Json, UtcDateTime, spoiled
+from mapd.store.columns import SHAPES, Json, UtcDateTime, refusal_of
 
 COPY = "restore it from a copy"
 NEW_S = 10  # so old at least is an empty file that nobody is about to fill
@@ -52,7 +52,7 @@ def read_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise spoiled(text, "JSON") from error
+        raise refusal_of(text, "JSON") from error
 
 
 def check_file(path: Path) -> None:
@@ -138,14 +138,14 @@ def find_spoiled(connection: sa.Connection) -> Iterator[str]:
 
 
 def _kind(column: sa.Column[Any]) -> str:
-    """What a column holds, as people call it."""
+    """Return what a column holds, as people call it."""
     if isinstance(column.type, Json):
         return f"JSON {SHAPES[column.type.shape][0]}"
     return next((kind for type_, kind in KINDS.items() if isinstance(column.type, type_)), "text")
 
 
 def _is_spoiled(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[bool] | None:
-    """The condition that a value of the column can't be read as what it is; None where the database sees to that."""
+    """Return the condition that a value of the column can't be read as what it is; None where the database sees to that."""
     value = sa.type_coerce(column, sa.types.NullType())
     shape = SHAPES[column.type.shape][1] if isinstance(column.type, Json) else ""
     if dialect != "sqlite":

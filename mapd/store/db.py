@@ -41,11 +41,11 @@ CURES = {  # by what SQLite says of a file that can't be opened or written
     "full": "make room on the disk",
     "disk": "make room on the disk, or look at the disk itself",
 }
-UNTOLD_S = 2.0  # a wait as short as this is nothing to tell
+SILENT_WAIT_S = 2.0  # a wait as short as this is nothing to tell
 T = TypeVar("T")
 
 
-class Fault(StrEnum):
+class DatabaseFault(StrEnum):
     """What can be wrong with a database for a while."""
 
     BUSY = "is busy"
@@ -54,14 +54,14 @@ class Fault(StrEnum):
     AWAY = "is away"
 
 
-SQLITE_FAULTS = {5: Fault.BUSY, 6: Fault.BUSY, 13: Fault.FULL}  # BUSY, LOCKED, FULL
+SQLITE_FAULTS = {5: DatabaseFault.BUSY, 6: DatabaseFault.BUSY, 13: DatabaseFault.FULL}  # BUSY, LOCKED, FULL
 SQLITE_FULL = (778, 1034, 1546, 4874)  # IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a full disk, beside its database
 POSTGRES_FAULTS = {  # by class of SQLSTATE
-    "08": Fault.AWAY,
-    "40": Fault.BUSY,  # a deadlock
-    "53": Fault.FULL,
-    "55": Fault.BUSY,
-    "57": Fault.AWAY,
+    "08": DatabaseFault.AWAY,
+    "40": DatabaseFault.BUSY,  # a deadlock
+    "53": DatabaseFault.FULL,
+    "55": DatabaseFault.BUSY,
+    "57": DatabaseFault.AWAY,
 }
 POSTGRES_UNIQUE = "23505"
 LASTING = ("authentication", "does not exist", "pg_hba", "resolve", "translate host")  # in a failed connection's words
@@ -76,7 +76,10 @@ class Patience:
 
 
 USUAL = Patience()
-OPENING = {Fault.AWAY: 10.0, Fault.FULL: 0.0}  # seconds that these are waited for, where nothing was ever read yet
+OPENING = {
+    DatabaseFault.AWAY: 10.0,
+    DatabaseFault.FULL: 0.0,
+}  # seconds that these are waited for, where nothing was ever read yet
 
 
 def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
@@ -93,14 +96,14 @@ def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
         engine = connect(settings.url, patience)
         if engine.dialect.name == "sqlite":
             damage.check_file(Path(engine.url.database or ""))
-        _attempts(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
+        _retry(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
         reason = _reason(error)
-        if (fault := fault_of(error)) in (Fault.BUSY, Fault.STARTING):
+        if (fault := fault_of(error)) in (DatabaseFault.BUSY, DatabaseFault.STARTING):
             raise Busy(f"the database {fault} ({reason}): it can't be opened; try again", reason) from error
-        shown = "MAPD_DATABASE_URL" if settings.database_url else settings.url
+        place = "MAPD_DATABASE_URL" if settings.database_url else settings.url
         cure = next((cure for word, cure in CURES.items() if word in reason), "check the path or the URL")
-        raise BadInput(f"the database can't be opened: {shown} ({reason}); {cure}") from error
+        raise BadInput(f"the database can't be opened: {place} ({reason}); {cure}") from error
     return engine
 
 
@@ -190,7 +193,7 @@ def reading(engine: sa.Engine) -> Iterator[Session]:
 
     Raises: Busy; Damaged where a value that is read isn't of its column's kind.
     """
-    with _saying_busy("it can't be read"), Session(engine) as session:
+    with _raise_busy("it can't be read"), Session(engine) as session:
         _begin(session)
         yield session
 
@@ -202,7 +205,7 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
     Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment;
     Damaged, as `reading`.
     """
-    with _saying_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
+    with _raise_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
         _begin(session)
         yield session
         session.commit()
@@ -229,11 +232,11 @@ def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
     """
     impatient = engine.execution_options(patience=Patience(0))
 
-    def once() -> T:
+    def attempt() -> T:
         with writing(impatient) as session:
             return work(session)
 
-    return _attempts(_patience(engine))(once)
+    return _retry(_patience(engine))(attempt)
 
 
 def lock(session: Session, number: int) -> None:
@@ -253,8 +256,8 @@ def clock(session: Session) -> datetime:
 
 
 def _patience(engine: sa.Engine | sa.Connection) -> Patience:
-    found: Patience = engine.get_execution_options().get("patience", Patience())
-    return found
+    patience: Patience = engine.get_execution_options().get("patience", Patience())
+    return patience
 
 
 def _begin(session: Session) -> None:
@@ -267,10 +270,10 @@ def _begin(session: Session) -> None:
             session.rollback()
             raise
 
-    _attempts(_patience(session.get_bind()))(connect)
+    _retry(_patience(session.get_bind()))(connect)
 
 
-def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingProxyType({})) -> tenacity.Retrying:
+def _retry(patience: Patience, *, shorter: Mapping[DatabaseFault, float] = MappingProxyType({})) -> tenacity.Retrying:
     """Return the attempts at a piece of work: as many as the patience allows, if what goes wrong may pass.
 
     `shorter`: faults that are waited for less long.
@@ -285,7 +288,7 @@ def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingPro
         limit = patience.seconds if fault is None else min(patience.seconds, shorter.get(fault, patience.seconds))
         return (state.seconds_since_start or 0) >= limit
 
-    next_line_at = UNTOLD_S
+    next_line_at = SILENT_WAIT_S
 
     def tell(state: tenacity.RetryCallState) -> None:
         nonlocal next_line_at
@@ -305,7 +308,7 @@ def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingPro
 
 
 @contextmanager
-def _saying_busy(what: str) -> Iterator[None]:
+def _raise_busy(effect: str) -> Iterator[None]:
     """Say in one line what passes."""
     try:
         yield
@@ -314,29 +317,29 @@ def _saying_busy(what: str) -> Iterator[None]:
             raise Stale("somebody else saved the same at the same moment; nothing was saved: try again") from error
         if (fault := fault_of(error)) is None:
             raise
-        cure = "make room on the disk, then try again" if fault is Fault.FULL else "try again"
+        cure = "make room on the disk, then try again" if fault is DatabaseFault.FULL else "try again"
         reason = _reason(error)
-        raise Busy(f"the database {fault} ({reason}): {what}; {cure}", reason) from error
+        raise Busy(f"the database {fault} ({reason}): {effect}; {cure}", reason) from error
 
 
-def fault_of(error: BaseException) -> Fault | None:
+def fault_of(error: BaseException) -> DatabaseFault | None:
     """Return what is wrong with the database; None where the error is another one."""
     if isinstance(error, sa.exc.TimeoutError):  # all connections of the pool are in use
-        return Fault.BUSY
+        return DatabaseFault.BUSY
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     text = str(error.orig).lower()
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)
     if code is not None:
-        return Fault.FULL if code in SQLITE_FULL else SQLITE_FAULTS.get(code & 0xFF)
+        return DatabaseFault.FULL if code in SQLITE_FULL else SQLITE_FAULTS.get(code & 0xFF)
     if state is not None:
         return POSTGRES_FAULTS.get(state[:2])
     if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
         return None
     if "starting up" in text or "shutting down" in text or "recovery" in text:
-        return Fault.STARTING
-    return None if any(words in text for words in LASTING) else Fault.AWAY
+        return DatabaseFault.STARTING
+    return None if any(words in text for words in LASTING) else DatabaseFault.AWAY
 
 
 def _reason(error: BaseException) -> str:

@@ -28,7 +28,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportRecord:
     """One act of importing, from the audit: who, when, and which exam it gave."""
 
     person: str
@@ -39,7 +39,7 @@ class Import:
 
 
 def holdings(session: Session) -> list[Holding]:
-    """Every exam, the newest first."""
+    """Return every exam, the newest first."""
     mistakes = (
         sa.select(sa.func.count())
         .where(col(t.Attempt.exam_id) == t.Exam.id, col(t.Attempt.outcome) != "correct")
@@ -67,11 +67,11 @@ def holdings(session: Session) -> list[Holding]:
     ]
 
 
-def imports(session: Session) -> list[Import]:
-    """Every import there was, the newest first."""
+def imports(session: Session) -> list[ImportRecord]:
+    """Return every import there was, the newest first."""
     query = select(t.Audit).where(col(t.Audit.action).startswith("import ")).order_by(col(t.Audit.id).desc())
     return [
-        Import(
+        ImportRecord(
             a.person,
             a.created_at,
             a.action.removeprefix("import "),

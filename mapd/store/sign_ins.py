@@ -33,8 +33,8 @@ def end(session: Session, claims: Mapping[str, object]) -> None:
     """End the sign-in with these claims, once and for all."""
     session.execute(sa.delete(t.EndedSignIn).where(col(t.EndedSignIn.ended_at) < t.now() - LONGEST))
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {"key": key_of(claims), "ended_at": t.now()}
-    session.execute(insert(t.EndedSignIn).values(row).on_conflict_do_nothing())  # another tab may be first
+    values = {"key": key_of(claims), "ended_at": t.now()}
+    session.execute(insert(t.EndedSignIn).values(values).on_conflict_do_nothing())  # another tab may be first
 
 
 def key_of(claims: Mapping[str, object]) -> str:

@@ -65,19 +65,19 @@ class _Attempt(_Shape):
     text: str
 
 
-class _Text(_Shape):
+class _ExplanationText(_Shape):
     uid: str
     teacher: str
     text: str
     simulated: bool
 
 
-class _Line(_Shape):
+class _PairLine(_Shape):
     mistake: str
     question: _Question
     attempt: _Attempt
-    rationale: _Text
-    feedback: _Text
+    rationale: _ExplanationText
+    feedback: _ExplanationText
 
 
 def manifest_text(manifest: dict[str, Any]) -> str:
@@ -111,7 +111,7 @@ def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_named(snapshot: t.Snapshot) -> bool:
-    """Whether the manifest is the one that the snapshot's name stands for. Its lines are not looked at."""
+    """Return whether the manifest is the one that the snapshot's name stands for. Its lines are not looked at."""
     return sha256(manifest_text(snapshot.manifest)) == snapshot.sha256
 
 
@@ -139,7 +139,7 @@ def fault(snapshot: t.Snapshot) -> str | None:
             return "its lines are not those that its manifest names"
         lines = lines_of(snapshot.lines)
         for line in lines:
-            _Line.model_validate_json(line)
+            _PairLine.model_validate_json(line)
     except ValidationError as error:
         detail = error.errors()[0]
         return f"{'.'.join(map(str, detail['loc']))[:80]}: {detail['msg']}"

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from mapd.store.columns import Json, UtcDateTime, Word
+from mapd.store.columns import Json, UtcDateTime, WordColumn
 
 
 def now() -> datetime:
@@ -31,7 +31,7 @@ def now() -> datetime:
 
 
 def new_uid() -> str:
-    """A fresh 32-digit hex name for a row that is born here."""
+    """Return a fresh 32-digit hex name for a row that is born here."""
     return uuid4().hex
 
 
@@ -39,23 +39,23 @@ STAYS: Mapping[str, Any] = {"info": {"stays": True}}  # a column that belongs to
 
 
 def origin() -> Any:
-    """The column that names the archive (by its sha256) that a row came with; none where it was made here."""
+    """Return the column that names the archive (by its sha256) that a row came with; none where it was made here."""
     return Field(default=None, sa_column_kwargs=STAYS)
 
 
 def one_of(column: str, *words: str) -> sa.CheckConstraint:
-    """A CHECK that the column holds one of the words. SQLModel doesn't validate tables, so the database does."""
+    """Return a CHECK that the column holds one of the words. SQLModel doesn't validate tables, so the database does."""
     check = sa.CheckConstraint(f"{column} IN ({', '.join(map(repr, words))})", name=f"{column}_words")
 
     @sa.event.listens_for(check, "after_parent_attach")
     def narrow(_: sa.CheckConstraint, table: sa.Table) -> None:
-        table.c[column].type = Word(words)
+        table.c[column].type = WordColumn(words)
 
     return check
 
 
 def unique_where(name: str, condition: str, *columns: str) -> sa.Index:
-    """A unique index over the rows that meet the condition, on both databases."""
+    """Return a unique index over the rows that meet the condition, on both databases."""
     where = sa.text(condition)
     return sa.Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
@@ -603,7 +603,7 @@ STANDING_ORDERS: Mapping[str, Sequence[str]] = {
     "place_rejected": ("place_rejected",),
 }
 # What the verdict and people are told by: an index that has it finds the few of many rows without reading the others.
-ASKED_MOST = ("cut", "committee_cut", "undecided", "committee_undecided", "people")
+FILTER_COLUMNS = ("cut", "committee_cut", "undecided", "committee_undecided", "people")
 
 
 class Standing(Table, table=True):
@@ -639,12 +639,12 @@ class Standing(Table, table=True):
     place_accepted: int  # minus its doubt in thousandths, where the committee accepts it; 1 where there is no text
     place_rejected: int  # (a question: minus the wrong of the student's answers in thousandths, and minus the right)
     __table_args__ = tuple(
-        sa.Index(f"ix_standing_{name}_order", "exam_id", "kind", *lead, "position", "attempt_id", "id", *ASKED_MOST)
+        sa.Index(f"ix_standing_{name}_order", "exam_id", "kind", *lead, "position", "attempt_id", "id", *FILTER_COLUMNS)
         for name, lead in STANDING_ORDERS.items()
     )
 
 
-class Band(Table, table=True):
+class QueueBand(Table, table=True):
     """How many rows of a queue (or of a count) are there at every threshold from `low` up to below `high`."""
 
     __tablename__ = "band"
@@ -658,7 +658,7 @@ class Band(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("exam_id", "name", "low", "high", "waits"),)
 
 
-class Queued(Table, table=True):
+class QueueEntry(Table, table=True):
     """A mistake's place in one band of a queue: `place` is minus its doubt in thousandths, so that it sorts first."""
 
     __tablename__ = "queued"
@@ -672,7 +672,7 @@ class Queued(Table, table=True):
     __table_args__ = (sa.Index("ix_queued_band_place", "band_id", "place", "position", "attempt_id"),)
 
 
-class Passed(Table, table=True):
+class QueueSkip(Table, table=True):
     """A place that waits for others, but not for this person, who judged or skipped what waits there."""
 
     __tablename__ = "passed"
@@ -695,7 +695,7 @@ class StandingExam(Table, table=True):
     votes_since: int = 0
 
 
-class Stale(Table, table=True):
+class DirtyQuestion(Table, table=True):
     """A question with a new row about it (triggers write it in the row's own transaction), not yet derived again."""
 
     __tablename__ = "stale"

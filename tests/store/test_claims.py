@@ -18,8 +18,8 @@ from mapd.store import tables as t
 def claim(run: claims.Run, *keys: str, usd: float = 0.0, exam_id: int | None = None) -> set[str]:
     with db.writing(run.engine) as session:
         claims.lock(session)
-        free = claims.free(session, run, keys)
-        claims.put(session, run, dict.fromkeys(free, usd), exam_id)
+        free = claims.filter_free(session, run, keys)
+        claims.write_claims(session, run, dict.fromkeys(free, usd), exam_id)
         return free
 
 
@@ -119,7 +119,7 @@ def test_files_of_runs_that_died_long_ago_go(engine: sa.Engine, home: Path, monk
     (folder / "old.lock").touch()
     with claims.Run(engine, home) as run:
         assert {file.name for file in folder.iterdir()} == {"old.lock", f"{run.name}.lock"}
-    monkeypatch.setattr(claims, "KEPT_S", -1)
+    monkeypatch.setattr(claims, "STALE_FILE_S", -1)
     with claims.Run(engine, home) as run:
         assert {file.name for file in folder.iterdir()} == {f"{run.name}.lock"}
     assert list(folder.iterdir()) == []
@@ -130,12 +130,12 @@ def test_what_is_put_by_is_that_of_every_run(one: claims.Run, other: claims.Run)
     claim(other, "c", usd=1, exam_id=1)
     claim(other, "d", usd=8, exam_id=2)
     with db.reading(one.engine) as session:
-        assert claims.put_by(session, 1) == 1.5
-        assert claims.put_by(session, 1, but=["b"]) == 1.25
-        assert claims.put_by(session, 3) == 0
+        assert claims.sum_in_flight(session, 1) == 1.5
+        assert claims.sum_in_flight(session, 1, excluded_keys=["b"]) == 1.25
+        assert claims.sum_in_flight(session, 3) == 0
     move(one.engine, one, -1)
     with db.reading(one.engine) as session:
-        assert claims.put_by(session, 1) == 1
+        assert claims.sum_in_flight(session, 1) == 1
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mapd.exchange.archive.contents import Contents, contents_of
+from mapd.exchange.archive.contents import ArchiveContents, contents_of
 from mapd.exchange.archive.merging import Merge, list_unfinished
 from mapd.exchange.archive.outgoing import Saved, export
 from mapd.exchange.archive.staging import Progress, Staging, stage
 from mapd.people import Person, Right, require
 
 __all__ = [
-    "Contents",
+    "ArchiveContents",
     "Loaded",
     "Progress",
     "Saved",
@@ -45,7 +45,7 @@ class Loaded:
     judgements_counted: int
 
 
-def preview(engine: sa.Engine, archive: Staging, home: Path) -> Contents:
+def preview(engine: sa.Engine, archive: Staging, home: Path) -> ArchiveContents:
     """Return what the archive would bring into the project; nothing is written.
 
     Raises: BadInput where it can't be imported.

@@ -37,7 +37,7 @@ MOST_DIRECTORY = 64 << 10  # bytes of the zip's own list of files
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
 
 
-class Entry(BaseModel):
+class TableEntry(BaseModel):
     """What the manifest says of a table's file."""
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -51,7 +51,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
     format: int
     schema_: Annotated[str, Field(alias="schema", max_length=40)]
-    tables: dict[str, Entry]
+    tables: dict[str, TableEntry]
 
 
 def file_of(table: str) -> str:
@@ -69,7 +69,7 @@ class Container:
     packed: zipfile.ZipFile
 
     @property
-    def tables(self) -> dict[str, Entry]:
+    def tables(self) -> dict[str, TableEntry]:
         """The tables that it holds."""
         return self.manifest.tables
 
@@ -89,12 +89,12 @@ class Container:
                         rows += 1
                         yield line
         except UNREADABLE as error:
-            raise damaged(self.name, str(error)) from error
+            raise damage_of(self.name, str(error)) from error
         if (digest.hexdigest(), rows) != (entry.sha256, entry.rows):
-            raise damaged(self.name, f"{file_of(table)} is not what its manifest names")
+            raise damage_of(self.name, f"{file_of(table)} is not what its manifest names")
 
 
-def damaged(name: str, reason: str) -> BadInput:
+def damage_of(name: str, reason: str) -> BadInput:
     """Return the refusal of an archive that isn't whole."""
     return BadInput(f"{name} is damaged: {' '.join(reason.split())[:300]}; take a whole copy of it")
 
@@ -190,5 +190,5 @@ def _manifest(name: str, packed: zipfile.ZipFile) -> Manifest:
     unlisted_files = set(packed.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
     unknown_tables = manifest.tables.keys() - {table.name for table in travelling_tables()}
     if unlisted_files or unknown_tables:
-        raise damaged(name, f"its manifest and its files differ: {ascii(min(unlisted_files or unknown_tables))[:80]}")
+        raise damage_of(name, f"its manifest and its files differ: {ascii(min(unlisted_files or unknown_tables))[:80]}")
     return manifest

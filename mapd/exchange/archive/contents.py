@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from mapd.exchange.archive.merging import Outcome
+from mapd.exchange.archive.merging import MergeOutcome
 from mapd.exchange.archive.staging import Staging
 
 MOST_NAMED = 50  # of a kind; the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ArchiveContents:
     """What an archive holds, and what of it is new to the project."""
 
     name: str
@@ -34,10 +34,10 @@ class Contents:
     renamed: tuple[str, ...]
 
 
-def contents_of(archive: Staging, outcome: Outcome) -> Contents:
+def contents_of(archive: Staging, outcome: MergeOutcome) -> ArchiveContents:
     """Return what the archive would bring into the project that it was compared with."""
     query = "SELECT count(*) FROM judgement j JOIN judgement o ON o.id = j.undoes_id WHERE o.person <> j.person"
-    return Contents(
+    return ArchiveContents(
         name=archive.name,
         sha256=archive.sha256,
         rows={table: count for table, count in archive.rows.items() if count},
@@ -64,7 +64,7 @@ def contents_of(archive: Staging, outcome: Outcome) -> Contents:
 
 
 def _list_lines(archive: Staging, query: str) -> tuple[str, ...]:
-    """The rows of a query, each a line; where they are many the first, and how many more."""
+    """Return the rows of a query, each a line; where they are many the first, and how many more."""
     lines = list(archive.connection.execute(sa.text(query)).scalars())
     surplus = len(lines) - MOST_NAMED
     return (*lines[:MOST_NAMED], f"and {surplus:,} more") if surplus > 0 else tuple(lines)

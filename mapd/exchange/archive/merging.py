@@ -33,7 +33,7 @@ BEGUN, DONE = "begin archive import", "archive import"  # the audit's words; the
 OWN_PROJECT = "import it into a project of its own, with MAPD_HOME=FOLDER"
 LONGEST_PAUSE_S = 0.2  # behind a block
 ABSENT = -1  # the id of a row that isn't in the project yet
-UNASKED = ("imported", "person")  # kinds of teachers that nobody can ask: there is nothing to disable
+UNASKED_KINDS = ("imported", "person")  # kinds of teachers that nobody can ask: there is nothing to disable
 
 # What people set, what work moves on, and what was measured: the project's own value stands, it is no conflict.
 MOVES: Mapping[str, frozenset[str]] = {
@@ -90,7 +90,7 @@ NUMBERED: Mapping[str, Numbered] = {
 
 
 @dataclass(slots=True)
-class Outcome:
+class MergeOutcome:
     """What an import comes to. `counted_judgements`: those that count from now on."""
 
     new_rows: Counter[str] = field(default_factory=Counter)  # by table
@@ -104,7 +104,7 @@ class Outcome:
 
     @property
     def changes(self) -> bool:
-        """Whether anything is to be written."""
+        """Return whether anything is to be written."""
         return bool(self.new_rows or self.counted_judgements)
 
     def note_conflict(self, table: str, uid: str, column: str) -> None:
@@ -130,7 +130,7 @@ class Merge:
         with db.reading(engine) as session:
             self.masks, self.moment = find_masks(session, home), db.clock(session)
 
-    def look(self) -> Outcome:
+    def look(self) -> MergeOutcome:
         """Compare every row with the project's; nothing is written.
 
         Raises: BadInput where rows of the same uid have another content, or rows can't stand beside the project's.
@@ -143,7 +143,7 @@ class Merge:
             )
         return outcome
 
-    def write(self, person: str, progress: Progress = lambda *_: None) -> Outcome:
+    def write(self, person: str, progress: Progress = lambda *_: None) -> MergeOutcome:
         """Bring in what is new, a block a transaction. What was looked at before may come in.
 
         Raises: BadInput where the project changed since so that a row can't stand there; what came in stays.
@@ -173,9 +173,9 @@ class Merge:
         with db.writing(self.engine) as session:
             queries.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
 
-    def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> Outcome:
+    def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
         """Go through the archive once, block by block."""
-        outcome, policies = Outcome(), dict[str, str]()
+        outcome, policies = MergeOutcome(), dict[str, str]()
         self.archive.forget()
         transaction, row_count = (db.writing if write else db.reading), 0
         for table in travelling_tables():
@@ -197,7 +197,7 @@ class _Block:
     merge: Merge
     session: Session
     table: sa.Table
-    outcome: Outcome
+    outcome: MergeOutcome
     policies: dict[str, str]
     fresh_ids: dict[str, set[int]] = field(default_factory=dict)  # by column, ids that nothing of the project refers to
 
@@ -231,7 +231,7 @@ class _Block:
             self.merge.archive.place(self.table.name, new_places, is_new=True)
 
     def _resolve(self, rows: Sequence[Record]) -> list[Record]:
-        """The rows with this project's ids where they refer to others."""
+        """Return the rows with this project's ids where they refer to others."""
         records = [{column.name: row[column.name] for column in carried_columns(self.table)} for row in rows]
         for column in carried_columns(self.table):
             if (of := referred_table(column)) is None:
@@ -245,18 +245,18 @@ class _Block:
 
     @property
     def _keys(self) -> list[str]:
-        """What makes it the same row in every project."""
+        """Return what makes it the same row in every project."""
         return ["uid"] if "uid" in self.table.c else [column.name for column in self.table.primary_key.columns]
 
     def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(record[name] for name in self._keys)
 
     def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
-        """The project's rows among these, by what makes them the same."""
+        """Return the project's rows among these, by what makes them the same."""
         return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
 
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
-        """The project's rows with one of the values in these columns."""
+        """Return the project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
         searched = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
         if not searched:
@@ -268,11 +268,11 @@ class _Block:
         return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
 
     def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
-        """Whether the values refer to a row that came in just now: the project has nothing that goes with it."""
+        """Return whether the values refer to a row that came in just now: the project has nothing that goes with it."""
         return any(part in self.fresh_ids.get(name, ()) for name, part in zip(names, value, strict=True))
 
     def _is_on_own(self, record: Record) -> bool:
-        """Whether it is a text or a vote on what the project has: it will be weighed there with the others."""
+        """Return whether it is a text or a vote on what the project has: it will be weighed there with the others."""
         if self.table.name not in ("explanation", "review"):
             return False
         subject = next(n for n in ("explanation_id", "attempt_id", "question_id") if record.get(n) is not None)
@@ -302,7 +302,7 @@ class _Block:
         return [value for value in values if None not in value]
 
     def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
-        """The rows that are new after all, each with a number that is free in its group."""
+        """Return the rows that are new after all, each with a number that is free in its group."""
         numbering = NUMBERED.get(self.table.name)
         if numbering is None:
             return list(rows)
@@ -329,7 +329,7 @@ class _Block:
         return new_records
 
     def _assign_names(self, rows: Sequence[tuple[int, Record]]) -> list[tuple[int, Record]]:
-        """The rows under names that are free where names must differ."""
+        """Return the rows under names that are free where names must differ."""
         name = self.table.c.get("name")
         if name is None or not (name.unique or self.table.name == "policy") or not rows:
             return list(rows)
@@ -349,12 +349,12 @@ class _Block:
         return list(rows)
 
     def _make_history(self, record: Record) -> Record:
-        """The row as it comes in: what belongs to one project alone isn't the sender's to say."""
+        """Return the row as it comes in: what belongs to one project alone isn't the sender's to say."""
         history_values: Record = {column.name: None for column in self.table.c if stays(column) and column.nullable}
         if "origin" in self.table.c:
             history_values["origin"] = self.merge.archive.sha256
         if self.table.name == "teacher":
-            history_values["disabled"] = record["kind"] not in UNASKED
+            history_values["disabled"] = record["kind"] not in UNASKED_KINDS
         elif self.table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
             history_values["status"] = "cancelled"
         elif self.table.name == "judgement":
@@ -388,7 +388,7 @@ class _Block:
             queries.mark_stale(self.session, ids)
 
     def _insert(self, values: list[Record]) -> list[int]:
-        """The ids that the rows get here, in their order: "the latest" is the highest id in many a query."""
+        """Return the ids that the rows get here, in their order: "the latest" is the highest id in many a query."""
         self.session.connection().execute(sa.insert(self.table), values)
         if "id" not in self.table.c:
             return []

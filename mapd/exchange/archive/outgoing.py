@@ -117,7 +117,7 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """A file in the zip, dated 1980 so that the same project gives the same bytes."""
+    """Return a file in the zip, dated 1980 so that the same project gives the same bytes."""
     entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry

@@ -48,7 +48,7 @@ def carried_columns(table: sa.Table) -> list[sa.Column[Any]]:
 
 
 def stays(column: sa.Column[Any]) -> bool:
-    """Whether the column belongs to one project alone."""
+    """Return whether the column belongs to one project alone."""
     return bool(column.info.get("stays"))
 
 
@@ -211,7 +211,7 @@ def _refuse_constant(word: str) -> None:
 
 @cache
 def _model(table: str) -> type[pydantic.BaseModel]:
-    """The type of a table's lines: what its class in tables.py says, narrowed."""
+    """Return the type of a table's lines: what its class in tables.py says, narrowed."""
     of = next(cls for cls in t.Table.__subclasses__() for cls in _below(cls) if cls.__tablename__ == table)
     fields: dict[str, Any] = {}
     for column in t.metadata.tables[table].c:

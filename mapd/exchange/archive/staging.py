@@ -23,7 +23,7 @@ from sqlmodel import select
 
 from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
-from mapd.exchange.archive.container import Container, damaged
+from mapd.exchange.archive.container import Container, damage_of
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
 from mapd.questions import sets
 from mapd.store import committees, snapshots
@@ -32,9 +32,9 @@ from mapd.verdicts import NOTE, PRESETS
 
 BLOCK = 500  # rows
 BLOCK_BYTES = 4 << 20
-NOTES_NAMED = "0011"  # the schema since which a note's reason says that it is one
+NOTE_REASON_SCHEMA = "0011"  # the schema since which a note's reason says that it is one
 MEMBERS = t.metadata.tables["committee_member"]
-PLACED = sa.Table(  # the ids in a project of rows, by table and by their ids in the archive's own database
+PLACES = sa.Table(  # the ids in a project of rows, by table and by their ids in the archive's own database
     "placed",
     sa.MetaData(),
     sa.Column("of", sa.String, primary_key=True),
@@ -57,7 +57,7 @@ class Staging:
 
     @property
     def total(self) -> int:
-        """How many rows it has."""
+        """Return how many rows it has."""
         return sum(self.rows.values())
 
     def blocks(self, table: sa.Table) -> Iterator[list[Record]]:
@@ -87,18 +87,18 @@ class Staging:
 
     def forget(self) -> None:
         """Forget where in a project the rows are."""
-        self.connection.execute(PLACED.delete())
+        self.connection.execute(PLACES.delete())
 
     def place(self, table: str, places: Mapping[int, int], *, is_new: bool) -> None:
         """Remember which ids in the project rows of a table have, by their ids here."""
         rows = [{"of": table, "row": row, "place": place, "is_new": is_new} for row, place in places.items()]
         if rows:
-            self.connection.execute(PLACED.insert(), rows)
+            self.connection.execute(PLACES.insert(), rows)
 
     def places(self, table: str, rows: set[int]) -> dict[int, tuple[int, bool]]:
         """Return the ids in the project of those rows that are there, and whether they are new."""
-        columns = (PLACED.c.row, PLACED.c.place, PLACED.c.is_new)
-        query = sa.select(*columns).where(PLACED.c.of == table, PLACED.c.row.in_(rows))
+        columns = (PLACES.c.row, PLACES.c.place, PLACES.c.is_new)
+        query = sa.select(*columns).where(PLACES.c.of == table, PLACES.c.row.in_(rows))
         return {row: (place, is_new) for row, place, is_new in self.connection.execute(query)}
 
 
@@ -113,9 +113,9 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
         with container.open_file(name, file) as packed, engine.connect() as connection:
             try:
                 t.metadata.create_all(connection, tables=travelling_tables())
-                PLACED.create(connection)
+                PLACES.create(connection)
                 connection.exec_driver_sql("BEGIN")
-                writer = _Writer(packed, connection, progress)
+                writer = _StagingWriter(packed, connection, progress)
                 for table in travelling_tables():
                     if table.name in packed.tables:
                         writer.table(table)
@@ -140,7 +140,7 @@ def _temporary() -> sqlite3.Connection:
     return connection
 
 
-class _Writer:
+class _StagingWriter:
     """Puts an archive's lines into the database of their own."""
 
     def __init__(self, packed: Container, connection: sa.Connection, progress: Progress) -> None:
@@ -167,8 +167,8 @@ class _Writer:
         try:
             record = shapes.row(table, line)
         except ValueError as error:
-            raise damaged(self.packed.name, f"{table.name}.jsonl line {number}: {error}") from error
-        if table.name == "judgement" and self.packed.manifest.schema_ < NOTES_NAMED:
+            raise damage_of(self.packed.name, f"{table.name}.jsonl line {number}: {error}") from error
+        if table.name == "judgement" and self.packed.manifest.schema_ < NOTE_REASON_SCHEMA:
             _name_note(record)
         return record
 
@@ -183,7 +183,7 @@ class _Writer:
             self.connection.execute(sa.insert(table), [record | mark for record in block])
         except sa.exc.IntegrityError as error:
             where = f"{table.name}.jsonl up to line {number}"
-            raise damaged(self.packed.name, f"{where}: {error.orig}") from error
+            raise damage_of(self.packed.name, f"{where}: {error.orig}") from error
         self.row_count += len(block)
         self.progress(self.row_count, self.total)
 
@@ -194,7 +194,7 @@ class _Writer:
         query = sa.select(target.c.uid, target.c.id).where(target.c.uid.in_(uids))
         ids = dict(self.connection.execute(query).all())
         if missing := uids - ids.keys():
-            raise damaged(
+            raise damage_of(
                 self.packed.name, f"a row of {table.name} refers to {of} {min(missing)}, which isn't there before it"
             )
         for record in block:
@@ -234,20 +234,20 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
     """See that rows fit together, and that what is named by a sha256 is what it is the sha256 of."""
     for fault, query in FAULTS.items():
         if (uid := connection.execute(sa.text(f"{query} LIMIT 1")).scalar()) is not None:
-            raise damaged(name, f"{fault}: {uid}")
+            raise damage_of(name, f"{fault}: {uid}")
     policies = {*PRESETS, *connection.scalars(sa.select(t.metadata.tables["policy"].c.name))}
     for exam, policy in connection.execute(sa.text("SELECT name, policy FROM exam")):
         if policy not in policies:
-            raise damaged(name, f"exam {exam} has a policy that isn't there: {policy!a}")
+            raise damage_of(name, f"exam {exam} has a policy that isn't there: {policy!a}")
     with Session(connection) as session:
         for prompt in session.scalars(select(t.Prompt)):
             if hashlib.sha256(prompt.text.encode()).hexdigest() != prompt.sha256:
-                raise damaged(name, f"prompt {prompt.sha256[:12]} is not what its name is the sha256 of")
+                raise damage_of(name, f"prompt {prompt.sha256[:12]} is not what its name is the sha256 of")
         for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
             try:
                 snapshots.check(snapshot)
             except BadInput as error:
-                raise damaged(name, str(error).partition(";")[0]) from error
+                raise damage_of(name, str(error).partition(";")[0]) from error
             session.expunge(snapshot)
         for questions in session.scalars(select(t.QuestionSet)).all():
             _check_questions(name, session, questions)
@@ -257,4 +257,4 @@ def _check_questions(name: str, session: Session, questions: t.QuestionSet) -> N
     """See that a set that was made of questions is named by their content; the authors' files name theirs otherwise."""
     is_made_here = questions.uid == uuid5(NAMESPACE_URL, f"questions {questions.sha256}").hex
     if is_made_here and not sets.is_named(session, questions):
-        raise damaged(name, f"question set {questions.name} holds other questions than its sha256 names")
+        raise damage_of(name, f"question set {questions.name} holds other questions than its sha256 names")

@@ -7,7 +7,7 @@ from typing import Any
 from mapd.answers.grading import Task
 from mapd.questions import mapping
 from mapd.questions.mapping import MISSING, FieldMapping
-from mapd.questions.options import Key
+from mapd.questions.options import AnswerKey
 from mapd.questions.rows import Shares
 
 Rows = Sequence[dict[str, Any]]
@@ -24,20 +24,20 @@ class Shape:
     mapping: FieldMapping
     fields: tuple[str, ...]
     when: Callable[[Rows], bool] | None = None
-    answers: Key | None = None
+    answers: AnswerKey | None = None
     solved: bool = False
 
     def fits(self, rows: Rows, *, by_fields_alone: bool = False) -> bool:
-        """Whether most of the rows have its fields, and values that are its own."""
+        """Return whether most of the rows have its fields, and values that are its own."""
         most = len(rows) / 2
         has_fields = all(sum(mapping.find(row, path) is not MISSING for row in rows) > most for path in self.fields)
         return has_fields and (by_fields_alone or self.when is None or self.when(rows))
 
-    def is_within(self, other: "Shape") -> bool:
-        """Whether the other shape says more of a row than this one."""
-        if set(self.fields) == set(other.fields):
-            return self.when is None and other.when is not None
-        return set(self.fields) < set(other.fields)
+    def is_within(self, shape: "Shape") -> bool:
+        """Return whether the other shape says more of a row than this one."""
+        if set(self.fields) == set(shape.fields):
+            return self.when is None and shape.when is not None
+        return set(self.fields) < set(shape.fields)
 
 
 def shape(
@@ -45,7 +45,7 @@ def shape(
     fields: str,
     *,
     when: Callable[[Rows], bool] | None = None,
-    answers: Key | None = None,
+    answers: AnswerKey | None = None,
     solved: bool = False,
 ) -> Shape:
     """Return a shape from its mapping as `--map` writes it, and the fields that it is known by, between blanks."""
@@ -68,7 +68,7 @@ class Format:
     is_mixed: bool = False
 
 
-def sizes(train: int, dev: int, test: int) -> Shares:
+def shares_of(train: int, dev: int, test: int) -> Shares:
     """Return the shares that give splits of these sizes."""
-    whole = train + dev + test
-    return train / whole, dev / whole, test / whole
+    total = train + dev + test
+    return train / total, dev / total, test / total
