@@ -4,10 +4,8 @@
     -> its answer: ambiguous, so nothing to compare; equations fail (87 / 93 is 0.94); shows work
 
 Only closed arithmetic is read: `290 bananas / 2 groups = 145 bananas`, `87 ÷ 93 ≈ 0.94`, `17 / 5 = 3 R 2`, chains
-`a = b = c`, `<<58+44=102>>`. Algebra (`x - $8 = 17`), labels (`Step 1 = …`), ranges (`3-5 = …`) are nothing to check. A
-reading that comes out true is taken; one that comes out false counts only if nothing about it is doubtful, because a
-false alarm costs more trust than a silent one. Nothing is evaluated but by the small parser below, with fractions,
-within bounds."""
+`a = b = c`, `<<58+44=102>>`. Algebra (`x - $8 = 17`), labels (`Step 1 = …`), ranges (`3-5 = …`) are nothing to check.
+"""
 
 import re
 from bisect import bisect_left
@@ -74,22 +72,21 @@ class FeedbackChecks:
 
 
 def check_rationale(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> RationaleChecks:
-    """Its own answer equals the gold (unreadable: nothing to check), its equations are true, it shows work. Cached."""
+    """Return whether a rationale's answer is the gold, its equations are true, and it shows work. Cached."""
     check = _check_rationale if len(text) <= SHORT else _check_long_rationale
     return check(text, gold, task, tuple(options))
 
 
 def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> FeedbackChecks:
-    """It states the gold answer as the right one, its own equations are true. Cached.
-
-    A false step that the text quotes from the student ("the student incorrectly wrote 2 + 2 = 5") is not its own.
-    """
+    """Return whether a feedback states the gold answer as the right one, and its own equations are true. Cached."""
     check = _check_feedback if len(text) <= SHORT else _check_long_feedback
     return check(text, gold, task, tuple(options))
 
 
-MAX_EXPLANATION = 60_000  # characters: it is read like an answer (limits.MAX_TEXT), and checked besides
-SHORT = 20_000  # characters; of longer texts fewer checks are kept, for a cache holds the texts themselves
+# Characters of a text that is checked: it is read like an answer (limits.MAX_TEXT), and checked besides.
+MAX_EXPLANATION = 60_000
+# Characters; of longer texts fewer checks are kept, for a cache holds the texts themselves.
+SHORT = 20_000
 
 
 @lru_cache(maxsize=16_384)
@@ -110,6 +107,7 @@ def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) 
     if limit := name_limit(text, MAX_EXPLANATION):
         return FeedbackChecks(State.NOTHING, State.NOTHING, 0, (), limit)
     equations_, limit = read_equations(text)
+    # A false step that the text quotes ("the student incorrectly wrote 2 + 2 = 5") is not its own.
     plain = blank_markup(text) if equations_ else ""
     own_equations = tuple(e for e in equations_ if e.true or not _is_quoted(plain, e))
     state, false_steps = _sum_up(own_equations, limit)
@@ -121,7 +119,7 @@ _check_long_feedback = lru_cache(maxsize=64)(_check_feedback.__wrapped__)
 
 
 def _sum_up(equations_: tuple[Equation, ...], limit: str) -> tuple[State, int]:
-    """Tell the state; a false step counts even where the rest was not read, true ones don't."""
+    # A false step counts even where the rest was not read, true ones don't.
     false_steps = sum(not equation.true for equation in equations_)
     if false_steps:
         return State.FAILS, false_steps
@@ -148,7 +146,7 @@ _GIVES_REASON = re.compile(r"\b(?:because|since|as|if|given)\b", re.IGNORECASE)
 
 
 def _shows_work(text: str, task: Task) -> State:
-    """Working is a calculation, or reasoning in sentences beside the one that states the answer."""
+    """Return whether a text calculates, or reasons in sentences beside the one that states the answer."""
     if not _ALPHANUMERIC.search(text):
         return State.NOTHING
     plain = blank_markup(text)
@@ -157,7 +155,8 @@ def _shows_work(text: str, task: Task) -> State:
     sentences = list(islice(_whole_sentences(plain), 3))
     if task is not Task.NUMERIC:
         return State.HOLDS if len(sentences) >= 2 or _reasons_in_one(sentences) else State.FAILS
-    if len(sentences) == 1:  # "Since she has 20 marbles, she can make 5 groups of 4": two givens and what follows
+    # "Since she has 20 marbles, she can make 5 groups of 4": two givens and what follows.
+    if len(sentences) == 1:
         reasons = _GIVES_REASON.search(sentences[0]) and len(list(numbers(plain))) >= 3
         return State.HOLDS if reasons else State.FAILS
     return State.HOLDS if len(sentences) >= 3 or any(map(_REASONS.search, sentences)) else State.FAILS
@@ -178,7 +177,7 @@ def _whole_sentences(plain: str) -> Iterator[str]:
 
 
 def _reasons_in_one(sentences: list[str]) -> bool:
-    """ "Yes, because Rome is older than Paris." """
+    # "Yes, because Rome is older than Paris."
     return any(len(s.split()) >= 6 and re.search(r"\b(?:because|since|as|so)\b", s, re.IGNORECASE) for s in sentences)
 
 
@@ -238,7 +237,7 @@ def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> 
 
 
 def _states_number(plain: str, gold: Fraction) -> State:
-    """First what it calls correct, then what it concludes, then what it calculates; never what it rejects."""
+    """Return whether a text gives the gold as what it calls correct, concludes or calculates; never as rejected."""
     reading, sentences = read_numbers(plain), split_sentences(plain)
     rejected = _Leads(plain, _REJECTED, _REJECTED_HEAD, 80)
     candidates = [n for s in sentences for n in _drop_rejected(reading, s, rejected)]
@@ -255,7 +254,7 @@ def _states_number(plain: str, gold: Fraction) -> State:
 
 
 def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
-    """Return what the last sentence comes to, if it doesn't speak of the student: "he would have 1 bag, not 3"."""
+    # "he would have 1 bag, not 3": what explains the result stands behind it.
     last = sentences[-1].text if sentences else ""
     if _SPEAKS_OF_STUDENT.search(last):
         return None
@@ -269,7 +268,7 @@ def _is_heading(plain: str, at: int) -> bool:
 
 
 def _read_correct_values(plain: str, at: int, candidates: list[Number]) -> list[Fraction | None]:
-    """Return the numbers of the clause behind "the correct answer is"; of a calculation only what it comes to."""
+    """Return the numbers of the clause behind "the correct answer is"; of a calculation its result."""
     if _is_heading(plain, at):
         return []
     stop = min(len(plain), at + 300)
@@ -285,7 +284,7 @@ def _read_correct_values(plain: str, at: int, candidates: list[Number]) -> list[
 
 
 def _read_heading(section: str) -> set[Fraction | None]:
-    """Return what the last "Correct answer:" stands over: its own final answer, or its labelled numbers ("Bananas: 145")."""
+    """Return what stands under the last "Correct answer:": its final answer, or labelled numbers ("Bananas: 145")."""
     answer = extract_answer(section, Task.NUMERIC)
     if answer is not None:
         return {parse_number(answer)}
@@ -293,10 +292,11 @@ def _read_heading(section: str) -> set[Fraction | None]:
 
 
 def _read_conclusion(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | None, int]:
-    """Return what the last sentence with "therefore" comes to, unless it speaks of the student's answer; and where it ends."""
+    """Return what the last sentence with "therefore" comes to, and where it ends."""
     for sentence in reversed(sentences):
         if not CONCLUDES.match(sentence.text):
             continue
+        # "So your answer is wrong" concludes nothing of its own.
         if _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
             continue
         clause = _EXPLAINING_CLAUSE.search(sentence.text)
@@ -307,12 +307,10 @@ def _read_conclusion(sentences: list[Sentence], reading: Reading) -> tuple[Fract
 
 
 class _Leads:
-    """What leads up to a number: a pattern that ends right before it. Numbers are asked about in their order.
-
-    `head`: how the pattern begins. So no character is looked at twice, however many numbers there are.
-    """
+    """What leads up to a number: a pattern that ends right before it. Numbers are asked about in their order."""
 
     def __init__(self, plain: str, pattern: re.Pattern[str], head: re.Pattern[str], reach: int) -> None:
+        # `head` is how the pattern begins: so no character is looked at twice, however many numbers there are.
         self.plain, self.pattern, self.head, self.reach = plain, pattern, head, reach
         self.heads: list[int] = []
         self.read = 0
@@ -328,7 +326,8 @@ class _Leads:
 
 
 def _drop_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> list[Number]:
-    """Return a sentence's numbers without "not 72", "the student's answer of 72", "the student incorrectly added 7 and 65"."""
+    """Return a sentence's numbers without those that it rejects: "not 72", "the student's answer of 72"."""
+    # Of "the student incorrectly added 7 and 65, but should …" only what stands behind the turn is the text's own.
     inside = reading.inside(sentence.start, sentence.end)
     if inside and _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
         turn = _TURNS.search(sentence.text)
@@ -337,7 +336,8 @@ def _drop_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> li
 
 
 def _is_quoted(plain: str, equation: Equation) -> bool:
-    """Return whether a false step is told of the student; behind "but the correct calculation is" it is the text's own."""
+    """Return whether a false step is told of the student."""
+    # Behind "but the correct calculation is" a step is the text's own.
     first = max(0, equation.start - 500)
     start = max(plain.rfind(end, first, equation.start) for end in (". ", "\n")) + 1
     lead = plain[max(start, first) : equation.start]
@@ -347,9 +347,12 @@ def _is_quoted(plain: str, equation: Equation) -> bool:
 # --- Equations: tokens -----------------------------------------------------------------------------------------------
 
 _NUM, _WORD, _OP, _LP, _RP, _EQ, _PCT, _BOUND, _BAD = "num", "word", "op", "(", ")", "=", "%", "|", "bad"
-_NOTE = "note"  # words in parentheses: "12 tickets (used)"
-MAX_TOKENS = 8_000  # words, numbers and signs of a text's lines that hold an equals sign
-_MAX_SIDE = 60  # tokens of one side
+# Words in parentheses: "12 tickets (used)".
+_NOTE = "note"
+# Words, numbers and signs of a text's lines that hold an equals sign.
+MAX_TOKENS = 8_000
+# Tokens of one side.
+_MAX_SIDE = 60
 _MAX_DEPTH = 12
 _MAX_BITS = 512
 _TOKEN = re.compile(
@@ -368,7 +371,8 @@ _PLAIN_NUMBER = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.
 _WORD_OPERATORS = {"times": "*", "plus": "+", "minus": "-", "x": "*"}
 _TWO_WORD_OPERATORS = {"divided": "/", "multiplied": "*"}
 _UNITS = frozenset("km cm mm dm kg mg ml dl lb lbs oz ft hr hrs in yd".split())
-_LETTER_UNITS = frozenset("gmlhs")  # "3 m" may be three of a variable as well: doubtful
+# "3 m" may be three of a variable as well: doubtful.
+_LETTER_UNITS = frozenset("gmlhs")
 _LETTER_WORDS = _LETTER_UNITS | {"a", "i"}
 _OPERAND_NEXT = re.compile(r"\s*+[0-9(.]")
 _BY_NEXT = re.compile(r" by(?=\s*+[0-9(])")
@@ -381,7 +385,8 @@ class _Token(NamedTuple):
     text: str
     start: int
     end: int
-    glued: bool  # nothing stands between it and the token before
+    # Nothing stands between it and the token before.
+    glued: bool
 
 
 def _split_tokens(line: str, offset: int, most: int) -> list[_Token]:
@@ -418,7 +423,8 @@ def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
         return _NUM, end
     if word in ("st", "nd", "rd", "th"):
         return _WORD, letters.end()
-    return (_NUM, end) if word in _UNITS | _LETTER_UNITS else (_BAD, letters.end())  # "2x", "2Added" are algebra
+    # "2x", "2Added" are algebra.
+    return (_NUM, end) if word in _UNITS | _LETTER_UNITS else (_BAD, letters.end())
 
 
 def _word_kind(line: str, text: str, end: int, tokens: list[_Token]) -> tuple[str, str, int]:
@@ -452,6 +458,7 @@ class _Side:
     literal: str | None = None  # the digits, if it is a single number
     first: Fraction = Fraction(0)  # its first number: "3 + 4 = 7 * 2 = 14" runs on
     percent: bool = False
+    # What comes out false with these is no false step.
     doubts: bool = False
     about: bool = False
     tight_minus: bool = False
@@ -477,9 +484,10 @@ _REMAINDER = frozenset("r remainder".split())
 
 
 class _Parser:
-    """Reads tokens from `at` as arithmetic with units: expr := term (+|- term)*, and so on. No eval."""
+    """Reads tokens from `at` as arithmetic with units: expr := term (+|- term)*, and so on."""
 
     def __init__(self, tokens: list[_Token], at: int, stop: int, percent: Fraction) -> None:
+        # No eval: the texts are foreign. Depth, digits and numbers are bounded, so that none takes long.
         self.tokens, self.at, self.stop, self.percent = tokens, at, stop, percent
         self.side = _Side()
         self.count = self.depth = 0
@@ -513,12 +521,13 @@ class _Parser:
         return self.bounded(value)
 
     def operand_follows(self) -> bool:
-        """Return a dash behind a finished number may be prose: "= 12 apples - which is right"."""
+        """Return whether an operand follows an operator."""
         following = self.peek(1)
         if following is not None and following.kind in (_NUM, _LP):
             return True
         if following is not None and following.kind == _OP and following.text == "-":
             return True
+        # A dash behind a finished number may be prose: "= 12 apples - which is right".
         if self.tokens[self.at].text == "-" and not self.depth:
             self.side.doubts = True
             return False
@@ -546,7 +555,8 @@ class _Parser:
                 if token.text == "/" and not rhs:
                     raise _UnreadableError
                 value = value * rhs if token.text == "*" else value / rhs
-            elif token.kind == _LP:  # 2(3 + 4)
+            # 2(3 + 4)
+            elif token.kind == _LP:
                 self.side.doubts |= not token.glued
                 self.side.operators += "*"
                 value *= self.factor()
@@ -558,7 +568,7 @@ class _Parser:
         return value
 
     def is_unit_slash(self) -> bool:
-        """Return the slash of "5 apples / day"."""
+        """Return whether a slash is that of a unit, and go behind it: "5 apples / day"."""
         following = self.peek(1)
         if following is None or following.kind != _WORD or self.tokens[self.at - 1].kind not in (_WORD, _NUM):
             return False
@@ -568,7 +578,8 @@ class _Parser:
         return True
 
     def of_multiplies(self) -> bool:
-        """ "50% of 200", "1/2 of 10"; in "3 packs of 5 pens" likely."""
+        """Return whether an "of" multiplies: "50% of 200", "1/2 of 10"."""
+        # In "3 packs of 5 pens" it is likely, and not sure.
         ahead = 2 if (token := self.peek(1)) is not None and token.text.lower() in ("the", "her", "his") else 1
         operand = self.peek(ahead)
         if operand is None or operand.kind not in (_NUM, _LP):
@@ -636,7 +647,8 @@ class _Parser:
             raise _UnreadableError
         self.at += 1
         self.side.end = token.end
-        self.count += 1  # "(5)" is no literal: what it means is less sure
+        # "(5)" is no literal: what it means is less sure.
+        self.count += 1
         self.skip_units()
         return value
 
@@ -648,7 +660,7 @@ class _Parser:
             raise _UnreadableError
 
     def mixed(self, integer: Fraction) -> Fraction:
-        """2 1/2."""
+        """Return a mixed number, "2 1/2", where a fraction follows a whole number; else the whole number."""
         parts = [self.peek(n) for n in range(3)]
         if None in parts or [p.kind for p in parts if p] != [_NUM, _OP, _NUM]:
             return integer
@@ -706,10 +718,8 @@ _BEFORE_LONE = frozenset("so thus therefore then and since because as is means h
 
 
 def _read_left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_Side, int] | None:
-    """Return the longest closed expression that ends right before the sign, and where it starts.
-
-    Each token is read once: what ends before the sign, or breaks off, is nowhere the beginning of what reaches it.
-    """
+    """Return the longest closed expression that ends right before the sign, and where it starts."""
+    # Each token is read once: what ends before the sign, or breaks off, is nowhere the beginning of what reaches it.
     at = lowest = _first_of_side(tokens, equals)
     while at < equals:
         token = tokens[at]
@@ -747,7 +757,7 @@ def _is_sign(tokens: list[_Token], at: int) -> bool:
 
 
 def _closed_on_the_left(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
-    """Return whether nothing before the expression belongs to it ("x + 5 * 3"); what may belong to it makes it doubtful."""
+    """Return whether nothing before the expression belongs to it ("x + 5 * 3"); what may do makes it doubtful."""
     previous = tokens[at - 1] if at > 0 else None
     if previous is None or previous.kind in (_EQ, _BOUND):
         return True
@@ -759,17 +769,20 @@ def _closed_on_the_left(tokens: list[_Token], at: int, lowest: int, side: _Side)
         side.doubts = True
     if previous.kind == _WORD:
         word = previous.text.lower()
+        # f(2 + 1)
         if tokens[at].glued:
-            return False  # f(2 + 1)
+            return False
+        # "Group 1 = …", "Total 5 = …"
         if not side.operators and word not in _BEFORE_LONE:
-            return False  # "Group 1 = …", "Total 5 = …"
+            return False
         side.doubts |= word in _LABEL_WORDS or word in _DOUBTFUL_BEFORE
-        side.doubts |= side.tight_minus and side.value < 0  # "pages 3-5 = 3 pages"
+        # "pages 3-5 = 3 pages"
+        side.doubts |= side.tight_minus and side.value < 0
     return _no_operator_before(tokens, at, lowest, side)
 
 
 def _no_operator_before(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
-    """Back over the words in front: "20 apples - her 5 + 3 = 18" is not 5 + 3."""
+    # "20 apples - her 5 + 3 = 18" is not 5 + 3: go back over the words in front, to an operator.
     back = at - 1
     while back >= lowest and tokens[back].kind in (_WORD, _NOTE):
         back -= 1
@@ -781,11 +794,12 @@ def _no_operator_before(tokens: list[_Token], at: int, lowest: int, side: _Side)
 
 def _read_right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side | None:
     """Return the expression that begins right behind the sign; None if it isn't closed ("= 12 + x", "= 3y")."""
+    # "= about 5", "= a total of 12", "= ~5"
     at, about = equals + 1, tokens[equals].text == "≈"
     while at < len(tokens) and tokens[at].kind == _WORD and (word := tokens[at].text.lower()) in _ABOUT | _SKIPPED:
         about |= word in _ABOUT
         at += 1
-    if at < len(tokens) and tokens[at].text == "≈":  # "= ~5"
+    if at < len(tokens) and tokens[at].text == "≈":
         about, at = True, at + 1
     stop = min(len(tokens), at + _MAX_SIDE)
     try:
@@ -809,7 +823,7 @@ _ROUNDS = re.compile(
 
 
 def _is_true(lhs: _Side, rhs: _Side, rounds: bool) -> bool | None:
-    """True, false, or None where nobody can be sure."""
+    """Return true, false, or None where nobody can be sure."""
     if lhs.value == rhs.value:
         return True
     if lhs.operators and rhs.literal is not None:
@@ -821,8 +835,10 @@ def _is_true(lhs: _Side, rhs: _Side, rounds: bool) -> bool | None:
         close = None if inexact and abs(lhs.value - rhs.value) <= abs(lhs.value) * _CENT * 2 else False
     if close is not False:
         return close
+    # A false alarm costs more trust than a silent one: what is false counts only if nothing about it is doubtful.
     doubtful = lhs.doubts or rhs.doubts or (lhs.tight_minus and lhs.value < 0)
-    runs_on = bool(rhs.operators) and rhs.first == lhs.value  # 3 + 4 = 7 * 2 = 14
+    # 3 + 4 = 7 * 2 = 14
+    runs_on = bool(rhs.operators) and rhs.first == lhs.value
     converted = len(lhs.units | rhs.units) > 1
     return None if doubtful or runs_on or converted else False
 
@@ -833,7 +849,8 @@ def _is_rounded(side: _Side, result: _Side, rounds: bool) -> bool | None:
     places = len(digits.partition(".")[2])
     unit = Fraction(1, 10**places)
     about = side.about or result.about
-    if about and not places:  # 98 * 52 ≈ 5,000
+    # 98 * 52 ≈ 5,000 is rounded to thousands.
+    if about and not places:
         unit = Fraction(10 ** (len(digits) - len(digits.rstrip("0"))))
     off = abs(side.value - result.value)
     if about:
@@ -841,7 +858,8 @@ def _is_rounded(side: _Side, result: _Side, rounds: bool) -> bool | None:
     if "/" in side.operators:
         if places or rounds:
             return off < unit
-        if off < unit:  # 290 / 3 = 97 is rounding; 5 / 2 = 3 may be meant so
+        # 290 / 3 = 97 is rounding; 5 / 2 = 3 may be meant so.
+        if off < unit:
             return True if off <= unit / 2 and off <= abs(side.value) / 20 else None
         return False
     if places and ("*" in side.operators or "^" in side.operators):
@@ -883,13 +901,12 @@ def _judge_equation(tokens: list[_Token], equals: int, line: "_Line") -> tuple[i
     verdict = _check_remainder(tokens, equals, lhs[0], rhs)
     if verdict is None:
         verdict = _is_true(lhs[0], rhs, line.rounds)
-    if verdict is False and (lhs[0].percent or rhs.percent):  # 5 / 20 * 100 = 25%
-        for percents in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
-            second_lhs, second_rhs = (
-                _read_left_side(tokens, equals, percents[0]),
-                _read_right_side(tokens, equals, percents[1]),
-            )
-            if second_lhs and second_rhs and _is_true(second_lhs[0], second_rhs, line.rounds):
+    # 5 / 20 * 100 = 25%: a percent sign may be a unit on either side.
+    if verdict is False and (lhs[0].percent or rhs.percent):
+        for left_percent, right_percent in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
+            left = _read_left_side(tokens, equals, left_percent)
+            right = _read_right_side(tokens, equals, right_percent)
+            if left and right and _is_true(left[0], right, line.rounds):
                 verdict = True
     return None if verdict is None else (start, rhs.end, verdict)
 
@@ -903,7 +920,7 @@ class _Line:
 
     @cached_property
     def rounds(self) -> bool:
-        """Return whether the line speaks of rounding, or of what remains."""
+        """Return whether the line speaks of rounding, or of a remainder."""
         return _ROUNDS.search(self.text) is not None
 
 
@@ -929,12 +946,10 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
             tokens = _split_tokens(line, offset, budget + 1)
             budget -= len(tokens)
             if budget < 0:
-                return tuple(
-                    out
-                ), f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"
-            out += [
-                Equation(start, end, text[start:end], true) for start, end, true in _find_equations(tokens, _Line(line))
-            ]
+                reason = f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"
+                return tuple(out), reason
+            spans = _find_equations(tokens, _Line(line))
+            out += [Equation(start, end, text[start:end], true) for start, end, true in spans]
         offset += len(line) + 1
     return tuple(out), ""
 

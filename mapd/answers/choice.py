@@ -24,11 +24,12 @@ from mapd.answers.places import (
 from mapd.answers.text import words_of
 from mapd.answers.values import normalise
 
-LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their order
+# A question's options have these letters, in their order.
+LETTERS = "ABCDEFGHIJ"
 MOST_OPTIONS = len(LETTERS)
 _LETTER_FIRST = re.compile(
     r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])\s{0,9}[.):](?=\s|$)|([A-J])[.):](?=\w)"
-    r"|([A-Ja-j])[\s\]'\"”’).,;:!?。]*$|([A-J])(?=\s*(?:[?,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
+    r"|([A-Ja-j])[\s\]'\"”’).,;:!?。]*$|([A-J])(?=\s*(?:[?,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))"
 )
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
 _TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|[/&,|])\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
@@ -53,8 +54,10 @@ _SO_IT_IS = re.compile(
 )
 _REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
 _OR_LETTER = re.compile(r"\bor\s+(?:option\s|choice\s)?\(?([A-J])\)?\W*$")
+# Right before an option's text these words say that it is not the one.
 _DENIES = re.compile(r"(?:\bnot|n't|\bnever|\bexcept|\bbut|\bneither|\bnor|\bno)\Z")
-_ASSERTS = re.compile(  # "A is a tree" chooses nothing
+# "A is a tree" chooses nothing.
+_ASSERTS = re.compile(
     r"\W*[A-J]\s+(?:is|was|has|are)\b(?!\s+(?:\w+ly\s+)?(?:the\s+)?(?:correct|right|best|answer|true))"
 )
 _WALKED = re.compile(r"^\W{0,9}(?:(?:option|choice)\s)?([A-J])\b", re.IGNORECASE | re.MULTILINE)
@@ -131,11 +134,8 @@ NO_OPTION = "no option is named as the answer, or nothing tells which"
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
     """Return the option that a short answer names, also by a number written in another way than the option's."""
     plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip(" \n{}")
-    if (
-        (index := _option_in(plain, options)) is not None
-        or _MAY_BE_LETTER.match(plain)
-        or _find_options(plain, options)
-    ):
+    index = _option_in(plain, options)
+    if index is not None or _MAY_BE_LETTER.match(plain) or _find_options(plain, options):
         return index
     if (value := parse_number(mark)) is None:
         return None
@@ -156,7 +156,8 @@ def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
 def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str, ...]) -> set[int | None]:
     lines = [line for line in plain.split("\n") if line.strip()]
     walked = [letter.upper() for letter in _WALKED.findall(plain)]
-    is_walk = walked[:2] == ["A", "B"]  # it goes through the options, one a line
+    # A response that goes through the options, one a line, names each of them first.
+    is_walk = walked[:2] == ["A", "B"]
     first = None if is_walk or _ASSERTS.match(lines[0]) else _option_in(lines[0], options)
     if len(lines) == 1 and len(sentences) <= 2:
         return {first}
@@ -164,8 +165,9 @@ def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str,
     goes_back = is_walk and walked[-1] < walked[-2]  # "A. … B. … C. …", and then "B"
     ends_so = concludes or (len(lines[-1]) < 120 and (goes_back or not is_walk))
     last_line = (first if len(lines) == 1 else _option_in(lines[-1], options)) if ends_so else None
+    # The option comes first, and an explanation behind it.
     if first is not None and not concludes and not _LETTER_FIRST.match(lines[-1]):
-        return {first}  # and an explanation behind it
+        return {first}
     return {index for index in (first, last_line) if index is not None}
 
 
@@ -182,7 +184,7 @@ def _first_alike(index: int, options: Sequence[str]) -> int:
 
 
 def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
-    """Return the one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
+    """Return the one option that a zone names by its letter or its full text; None where it names none, or two."""
     if (index := _same_text(zone, options)) is not None:
         return index
     if _TWO_LETTERS.search(zone):
@@ -215,7 +217,8 @@ def _find_options(zone: str, options: tuple[str, ...]) -> list[int | None]:
         letters.append(_option_index(alternative[1], options))
     letters += [_option_index(m[1] or m[2], options) for m in _LETTER_NAMED.finditer(zone)]
     texts = _options_by_text(zone, options)
-    if letters:  # where the options are letters themselves ("A. B"), what stands there is read as the letter
+    # Where the options are letters themselves ("A. B"), what stands there is read as the letter.
+    if letters:
         texts = [index for index in texts if not _is_letter(options[index])]
     return [*letters, *texts]
 
@@ -225,10 +228,11 @@ def _is_letter(option: str) -> bool:
 
 
 def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
-    """Options whose whole text stands in the zone; "Only Ann" inside "Only Ann and Bob" doesn't count."""
+    """Return the options whose whole text stands in the zone."""
     words = f" {_signed_words(zone)} "
     norms = {i: f" {norm} " for i, option in enumerate(options[:MOST_OPTIONS]) if (norm := _signed_words(option))}
     inside = {i: norm for i, norm in norms.items() if norm in words and not _DENIES.search(words.partition(norm)[0])}
+    # "Only Ann" inside "Only Ann and Bob" doesn't count.
     return [i for i, norm in inside.items() if not any(norm in longer and norm != longer for longer in inside.values())]
 
 

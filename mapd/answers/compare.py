@@ -27,13 +27,15 @@ _MEANING = re.compile(
 )
 _MATHS = re.compile(r"[0-9<>≤≥=±∪∅∞]|\\[A-Za-z]")
 _NAME = re.compile(r"\s*([A-Za-z])\s*=\s*(?=[-+−0-9.])")
-_NESTED = 100  # characters of an item that is taken apart once more
+# Characters of an item that is taken apart once more: nesting must end.
+_NESTED = 100
 
 
 def same_number(answer: str, gold: str) -> bool:
     """Return whether both are one number, or one expression; units and trailing words don't matter."""
     answer, gold = plain_powers(answer), plain_powers(gold)
-    if is_formula(answer) or is_formula(gold):  # whose numbers don't say what it is: x + 1 is not x - 1
+    # A formula's numbers don't say what it is: x + 1 is not x - 1.
+    if is_formula(answer) or is_formula(gold):
         return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
     number, number_of_gold = parse_number(answer), parse_number(gold)
     if number is not None and number_of_gold is not None:
@@ -81,16 +83,14 @@ def _hold_same_values(answer: str, gold: str) -> bool:
     values, values_of_gold = read_values(answer), read_values(gold)
     if values is None and values_of_gold is None:
         return same_expression(answer, gold)
-    answer_values = values or Values(ValueKind.LIST, (normalise(answer),))
-    gold_values = values_of_gold or Values(ValueKind.LIST, (normalise(gold),))
-    if answer_values.variable and gold_values.variable and answer_values.variable != gold_values.variable:
+    # A single value beside several is a list of one.
+    first = values or Values(ValueKind.LIST, (normalise(answer),))
+    second = values_of_gold or Values(ValueKind.LIST, (normalise(gold),))
+    if first.variable and second.variable and first.variable != second.variable:
         return False
-    if (
-        len(answer_values.items) == len(gold_values.items) == 1
-        and answer_values.kind is gold_values.kind is ValueKind.LIST
-    ):
-        return _same_item(answer_values.items[0], gold_values.items[0])
-    return _same_items(answer_values, gold_values)
+    if len(first.items) == len(second.items) == 1 and first.kind is second.kind is ValueKind.LIST:
+        return _same_item(first.items[0], second.items[0])
+    return _same_items(first, second)
 
 
 def _same_words(answer: str, gold: str) -> bool:

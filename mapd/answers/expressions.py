@@ -32,12 +32,14 @@ _SCIENTIFIC = re.compile(r"(?<=[0-9])[eE][-+]?(?=[0-9])")
 _SPELLINGS = str.maketrans({"≥": "\\ge", "≤": "\\le", "−": "-", " ": "", "$": ""})
 _SPELLED_WORD = re.compile(r"\\(?:([gl]e)q|left|right|,|;|!)(?![A-Za-z])")
 _NAME = re.compile(r"\s{0,9}([A-Za-z](?:\([A-Za-z]\))?)\s{0,9}=")
-_MATHEMATICAL = re.compile(r"[0-9\\π√^]|\be\b")  # a word with an e in it is no expression
+# A word with an e in it is no expression.
+_MATHEMATICAL = re.compile(r"[0-9\\π√^]|\be\b")
 _FORMULA_PART = re.compile(r"\\[A-Za-z]++|[A-Za-z]|[0-9][0-9.,]*+|[^\s\w{}]")
 _POWER = re.compile(r"([^0-9\s])\s*\^\s*[{(]?\s*-?([0-9])")
 _ROOT = re.compile(r"\^\s*[{(]\s*-?(?:[0-9]+/|\\)")
-_NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")  # sympy looks for the factors of what is under a root
-_LONG_NUMBER = re.compile(r"[0-9]{10}")  # not beside letters: there sympy looks for its factors, too
+# sympy looks for the factors of what is under a root, and of a long number beside letters.
+_NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")
+_LONG_NUMBER = re.compile(r"[0-9]{10}")
 _MAX_FORMULA = 100  # characters of an expression that sympy may compute
 _MAX_FORMULA_PARTS = 24  # its numbers, letters, commands and signs
 _MAX_FORMULA_DEPTH = 3  # of its braces and parentheses
@@ -47,14 +49,11 @@ _MAX_DEGREE_OF_LETTERS = 18  # its powers of letters, added up
 
 
 def same_expression(answer: str, gold: str) -> bool:
-    """Return whether two expressions are equal for math-verify, which imports sympy: only here, and only for simple ones."""
-    (name, expression), (gold_name, gold_expression) = _without_name(answer), _without_name(gold)
-    return (
-        (not name or not gold_name or name == gold_name)
-        and is_simple(expression)
-        and is_simple(gold_expression)
-        and _verify(expression, gold_expression)
-    )
+    """Return whether two simple expressions are equal for math-verify."""
+    (name, first), (gold_name, second) = _without_name(answer), _without_name(gold)
+    if name and gold_name and name != gold_name:
+        return False
+    return is_simple(first) and is_simple(second) and _verify(first, second)
 
 
 _CONSTANT = re.compile(r"\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z])|[π√^]")
@@ -134,9 +133,11 @@ _ROOT_SIGN = re.compile(r"√\s?(?:([0-9]{1,9}|[A-Za-z])|\(([^()]{1,40})\))")
 
 @lru_cache(maxsize=4_096)
 def _verify(answer: str, gold: str) -> bool:
+    # Here alone: it imports sympy, which is slow to load.
     from math_verify import parse, verify
 
-    try:  # pages are threads, where its own timeouts raise
+    # No timeouts: they work by signals, and pages are threads, where those raise.
+    try:
         sides = [parse(f"${_as_latex(side)}$", parsing_timeout=None) for side in (gold, answer)]
         return all(sides) and bool(verify(sides[0], sides[1], timeout_seconds=None))
     except Exception:  # noqa: BLE001 - sympy raises anything on foreign text; what can't be compared isn't equal

@@ -79,6 +79,7 @@ def read_answer(response: str, task: Task, options: Sequence[str] = ()) -> Answe
     if not response.strip():
         return Answer(None, "the text is empty")
     parts = thoughts.split(response)
+    # A thought that never ended has no answer behind it.
     if not parts.rest:
         return Answer(None, "the text ends within its thought")
     solution = cut_sequel(parts.rest)
@@ -105,7 +106,7 @@ def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = (
 
 
 def _answer_of_gold(gold: str) -> str:
-    """Return the answer of a gold that is a worked solution, as GSM8K's, which ends in "#### 18"."""
+    """Return the answer of a gold that is a worked solution, as GSM8K's is, which ends in "#### 18"."""
     if parse_number(gold) is not None or is_closed_expression(gold):
         return gold
     return extract_answer(gold, Task.NUMERIC) or gold

@@ -28,7 +28,8 @@ _LATEX_THOUSANDS = re.compile(
 )
 _DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _SIGNED_MONEY = re.compile(rf"([-−–])([{_CURRENCY}])(?=\s?[0-9])")
-_BOLD = re.compile(r"__|(?!(?<=[0-9)])\*\*[0-9(])(?!(?<=[0-9)] )\*\* [0-9(])\*\*")  # not the power of "5**3"
+# Not the power of "5**3".
+_BOLD = re.compile(r"__|(?!(?<=[0-9)])\*\*[0-9(])(?!(?<=[0-9)] )\*\* [0-9(])\*\*")
 _ITALIC = re.compile(r"(?<![\w*)])\*(?=[^\W\d_])([^*\n]{1,200})\*(?![\w*(])")
 _EQUALS = re.compile(r"\b(?:is equal to|are equal to|equals to|equals)\b(?=[^.\n]{0,30}[0-9])", re.IGNORECASE)
 _BULLET = re.compile(r"^[ ]*(?:[-*•●▪>]|#{1,6}|\(?[a-zA-Z][.)])(?=[ ]+\S)", re.MULTILINE)
@@ -54,7 +55,8 @@ def blank_markup(text: str) -> str:
         out = _EQUALS.sub(lambda m: "=".ljust(len(m[0])), out)
     out = _ITALIC.sub(r" \1 ", out)
     out = _BULLET.sub(lambda m: " " * len(m[0]), out)
-    if _NUMBERED_FROM_ONE.search(out):  # "12. Because 6 * 2 = 12." is an answer, not the twelfth point of a list
+    # "12. Because 6 * 2 = 12." is an answer, not the twelfth point of a list.
+    if _NUMBERED_FROM_ONE.search(out):
         out = _NUMBERED.sub(lambda m: " " * len(m[0]), out)
     return out
 
@@ -77,7 +79,7 @@ def _plain_latex(text: str) -> str:
 
 
 def blank_markup_but_letters(text: str) -> str:
-    """As `blank_markup`, but "C) Only two" keeps its letter, which there is a bullet."""
+    """Return the text as `blank_markup` does, but with the letter of "C) Only two", which is a bullet there."""
     return _BOLD.sub("  ", text).translate(_SAME_LENGTH)
 
 

@@ -21,7 +21,8 @@ _SIGNS = "".join(_VULGAR)
 _RUN = re.compile(rf"[0-9.{_SIGNS}](?:(?<=[0-9])[0-9.,:/]*+|(?<=[{_SIGNS}])|(?<=\.)(?<![0-9A-Za-z].)[0-9][0-9.,:/]*+)")
 _PART = re.compile(rf"[0-9{_SIGNS}=≈](?:(?<=[0-9])[0-9.,:/]*+)?")
 _PLAIN = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+")
-_CONTINENTAL = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]{1,2}")  # "1.450,00" can be read in one way only
+# "1.450,00" can be read in one way only.
+_CONTINENTAL = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]{1,2}")
 _EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,2})(?![\w.])")
 LETTER_RUN = re.compile(rf"[^\W\d_{_SIGNS}]{{1,30}}+")
 _MIXED = re.compile(r"(?: and)? +([0-9]{1,6})/([0-9]{1,6})(?![0-9/.,]*[0-9])")
@@ -32,7 +33,8 @@ _POWER_OF_TEN = re.compile(
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SCALE = re.compile(r"[ -](hundred|thousand|million|billion|trillion|dozens?)\b", re.IGNORECASE)
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_CJK = "\u2e80"  # from here on scripts that put no blank between a number and its word: "18个"
+# From here on stand scripts that put no blank between a number and its word: "18个".
+_CJK = "\u2e80"
 _ONE_LETTER_UNITS = frozenset("mglLhsc")
 _LABELS = re.compile(
     r"\b(?:step|question|problem|mistake|part|option|equation|example|method|no\.|#) ?$", re.IGNORECASE
@@ -52,7 +54,7 @@ class Number:
 
 
 def numbers(plain: str) -> Iterator[Number]:
-    """Yield the numbers of a text that `blank_markup` has passed, in order. Ordinals and labels ("Step 3") are left out."""
+    """Yield the numbers of a blanked text, in order. Ordinals and labels ("Step 3") are left out."""
     position = 0
     while match := _RUN.search(plain, position):
         number = _read_number(plain, match)
@@ -97,7 +99,7 @@ def _run_parts(run: str) -> tuple[Fraction, ...]:
 
 
 def _fraction(digits: str) -> Fraction:
-    """Three times as fast as Fraction's own parser, which takes a third of all the time here."""
+    # Three times as fast as Fraction's own parser, which took a third of all the time here.
     integer, _, decimals = digits.replace(",", "").partition(".")
     return Fraction(int(integer + decimals), 10 ** len(decimals)) if decimals else Fraction(int(integer))
 
@@ -111,7 +113,7 @@ def _run_value(parts: tuple[Fraction, ...]) -> Fraction | None:
 def _after_number(
     plain: str, value: Fraction | None, run: str, end: int, letters: re.Match[str] | None
 ) -> tuple[Fraction | None, int]:
-    """Return what stands behind the digits changes their value: 1e3, 2 1/2, 2½, 5 million; or takes it: 2x, 5!, 3 dozen."""
+    """Return a number's value and end with what stands behind its digits: 1e3, 2½, 5 million; none for 2x, 5!."""
     if letters and (exponent := _EXPONENT.match(plain, end)):
         return (None if value is None else value * Fraction(10) ** int(exponent[1])), exponent.end()
     if letters:
@@ -137,7 +139,8 @@ def _in_words_behind(plain: str, value: Fraction, run: str, end: int) -> tuple[F
         return value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end()
     if half := _AND_A_HALF.match(plain, end):
         return value + Fraction(1, 2), half.end()
-    if scale := _SCALE.match(plain, end):  # "3 dozen" is 3 or 36: declined
+    # "3 dozen" is 3 or 36: declined.
+    if scale := _SCALE.match(plain, end):
         factor = _SCALES.get(scale[1].lower())
         return (None if factor is None else value * factor), scale.end()
     return value, end
@@ -156,7 +159,8 @@ _PART_WORDS = re.compile(
 )
 OPERATOR_BETWEEN = re.compile(r"\s*(?:[-+*/^=≈:]|x|plus|minus|times|over|divided by|to)\s*", re.IGNORECASE)
 _PART_OF_FRACTION = r"\s?(?:\{\s?([0-9]{1,12})\s?\}|([0-9]))"
-_SIMPLE_FRACTION = re.compile(  # not a power, and not what something is divided by
+# Not a power, and not what something is divided by.
+_SIMPLE_FRACTION = re.compile(
     rf"(?<![/^÷])(?<![/^÷] )(?<!\^\{{)((?<=[0-9])\s?)?\\[dt]?frac{_PART_OF_FRACTION}{_PART_OF_FRACTION}"
     r"(?!\s?\^|[0-9])"
 )
@@ -201,7 +205,7 @@ SEVERAL_VALUES = re.compile(
 
 
 def parse_number(text: str) -> Fraction | None:
-    """Return one plain number: "1,000", "0.50", "1/2", "$18.00", "2 1/2", "50%" (50), "1e3", "−3", "145 bananas", "three".
+    """Read one plain number: "1,000", "1/2", "$18.00", "2 1/2", "50%" (50), "1e3", "−3", "145 bananas", "three".
 
     Units and trailing words don't matter. None where there is no number, two different ones ("5 or 6"), a calculation
     ("5 + 5"), one that can be read in two ways ("1,00", "10:30", "3 dozen", "2x"), or no plain number ("π/2", "x > 2").

@@ -93,7 +93,8 @@ def _read_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], te
     """Read the answer line, unless what stands behind it takes it back."""
     boxes = find_marks(line.value)
     expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
-    if IRRATIONAL.search(expression):  # "π/2" is not 2
+    # "π/2" is not 2.
+    if IRRATIONAL.search(expression):
         return Answer(expression, f"{line.name} decides")
     value = _value_of_line(line.value, reading)
     if value is None and len(boxes) == 1:
@@ -102,10 +103,8 @@ def _read_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], te
         if is_closed_expression(expression) or is_formula(expression):
             return Answer(expression, f"{line.name} decides")
         return Answer(None, f"{line.name} doesn't give one number: {shorten(line.value)}")
-    if not line.is_last and (final_value := _value_behind(line, reading, sentences, text)) not in (None, value):
-        return Answer(
-            None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(final_value)}"
-        )
+    if not line.is_last and (end := _value_behind(line, reading, sentences, text)) not in (None, value):
+        return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(end)}")
     return Answer(number_text(value), f"{line.name} decides")
 
 
@@ -200,7 +199,7 @@ def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
 
 
 def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fraction | None) -> bool:
-    """Return whether the first paragraph is one sentence that gives another number, which nothing further on is made from."""
+    """Return whether the first paragraph is one sentence with another number, from which nothing further is made."""
     first = sentences[0]
     inside = reading.inside(first.start, first.end)
     is_paragraph = len(sentences) > 1 and reading.plain[first.end : sentences[1].start].count("\n") > 1
@@ -225,7 +224,8 @@ def _last_with_number(reading: Reading, sentences: list[Sentence]) -> int:
     """Return the index of the last sentence that holds a number; 0 where none does."""
     for number in reversed(reading.numbers):
         index = bisect_right(sentences, number.start, key=lambda s: s.start) - 1
-        if index >= 0 and number.end <= sentences[index].end:  # else the sentence's "!" was read as a factorial
+        # A number that ends behind its sentence took the sentence's "!" for a factorial.
+        if index >= 0 and number.end <= sentences[index].end:
             return index
     return 0
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MAX_EXPRESSION = 200
-MAX_MARKS = 20  # marks, and statements of the answer: the last ones of a text
-MAX_STATEMENT = 1_000  # characters behind "the answer is"
+# Marks, and statements of the answer, that are read: the last ones of a text.
+MAX_MARKS = 20
+# Characters behind "the answer is".
+MAX_STATEMENT = 1_000
 # A mark of GSM8K, not the heading of a numbered point: "#### 1. Find the cost", "#### 2) Add", "#### 3.1 The tip"
 _POINT = r"(?!\(?[0-9]{1,2}(?:[.):]|[ \t][-–—])[ \t]+[^\s\d]|[0-9]{1,2}\.[0-9]{1,2}\.?[ \t]+[A-Z])"
 _HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}((?:[-+−$€£¥₹.0-9]|\\[dt]?frac|\\sqrt)[^\n]{{0,200}})$", re.MULTILINE)
@@ -75,7 +77,7 @@ class Sentence(NamedTuple):
 
 
 def split_sentences(plain: str) -> list[Sentence]:
-    """Return the sentences and lines of a blanked text that hold letter or digit; "145.5" and "\\n= 145" don't part them."""
+    """Return the sentences and lines of a blanked text that hold a letter or digit; "145.5" parts none."""
     runs = (match.span() for match in SENTENCE.finditer(plain))
     return [Sentence(plain[start:end], start, end) for start, end in runs if ALPHANUMERIC.search(plain, start, end)]
 
@@ -134,7 +136,8 @@ def find_answer_line(text: str) -> AnswerLine | None:
     fields = deque(_QUOTED.finditer(text), MAX_MARKS)
     places += [(m.start(), m.end(), m["value"] or m["bare"] or "", 'the last field "answer"') for m in fields]
     for start, end, value, name in sorted(places, reverse=True):
-        for pattern in (_ANSWER_LINE, _STATES):  # "<answer>Answer: 18</answer>", "Answer: The answer is 18"
+        # "<answer>Answer: 18</answer>", "Answer: The answer is 18"
+        for pattern in (_ANSWER_LINE, _STATES):
             if nested := pattern.match(value.strip()):
                 value = nested["value"]
         if _PLACEHOLDER.fullmatch(value):
@@ -148,7 +151,7 @@ def find_answer_line(text: str) -> AnswerLine | None:
 
 
 def has_answer_line(text: str) -> bool:
-    """Return whether a response has a line that gives its answer, with something on it: "Answer: 18", or GSM8K's "#### 18"."""
+    """Return whether a response has a line that gives its answer: "Answer: 18", or GSM8K's "#### 18"."""
     return find_answer_line(text) is not None or _HASHES.search(text) is not None
 
 
@@ -229,7 +232,8 @@ def find_statements(plain: str, sentences: list[Sentence]) -> list[Statement]:
         if index == len(sentences):
             continue
         inline = plain[match.end() : sentences[index].end] if sentences[index].start <= match.end() else ""
-        if not ALPHANUMERIC.search(inline):  # "Answer:" is a heading: read on if what follows is one short statement
+        # "Answer:" is a heading: read on if what follows is one short statement.
+        if not ALPHANUMERIC.search(inline):
             index += bool(sentences[index].start <= match.end())
             if index >= len(sentences) or not _alone(sentences, index):
                 continue
@@ -239,7 +243,7 @@ def find_statements(plain: str, sentences: list[Sentence]) -> list[Statement]:
 
 
 def _alone(sentences: list[Sentence], index: int) -> bool:
-    """Return whether the line under a heading "Answer:" is the answer, and not the first of several lines of working."""
+    """Return whether the line under a heading "Answer:" is the answer, not the first of several lines of working."""
     if index == len(sentences) - 1:
         return True
     is_bare = len(sentences[index].text.split()) <= 4 and "=" not in sentences[index].text

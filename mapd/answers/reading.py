@@ -13,7 +13,8 @@ from itertools import pairwise
 from mapd.answers.numbers import OPERATOR_BETWEEN, Number, count_parts, numbers, word_number
 from mapd.answers.places import MAX_STATEMENT
 
-_MAX_OF_SENTENCE = 100  # numbers and equals signs of a sentence that is asked for one number
+# Numbers and equals signs of a sentence that is asked for one number.
+_MAX_OF_SENTENCE = 100
 _RESULT_BEFORE = re.compile(r"[=≈][ ]*(?:(?:about|approximately|roughly|only|a total of)[ ]+)?$")
 _GOES_ON = re.compile(
     r"[ ]*+(?:[^\W\d_][\w'/-]{0,30}+[ ]++){0,6}(?:\([^()=0-9\n]{0,60}+\)[ ]*+)?(?:[-+*/^]|x(?=[ ]?[0-9(]))[ ]*+[0-9(]"
@@ -108,17 +109,19 @@ def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
         return None if any(map(str.isdigit, sentence)) else _counted_in_words(sentence)
     if any(OPERATOR_BETWEEN.fullmatch(main_text, a.end, b.start) for a, b in pairwise(candidates)):
         return None
+    # "even if he studies for 86 days, the time remains the same"
     if (condition := _CONDITION.match(main_text)) and not any(n.start >= condition.end() for n in candidates):
-        return None  # "even if he studies for 86 days, the time remains the same"
+        return None
     values = {number.value for number in candidates}
     return values.pop() if len(values) == 1 else _choose_number(main_text, candidates, reading)
 
 
 def _choose_number(sentence: str, candidates: list[Number], reading: Reading | None) -> Fraction | None:
-    """Of several numbers the one that was just calculated, else the only one of the main clause."""
+    """Return of several numbers the one that was just calculated, else the only one of the main clause."""
     for a, b in pairwise(candidates):
+        # "8 planks for the walls and 592 nails"
         if a.value != b.value and _COORDINATED.fullmatch(sentence, a.end, b.start):
-            return None  # "8 planks for the walls and 592 nails"
+            return None
     values = {number.value for number in candidates}
     calculated = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
     if reading is not None and calculated:

@@ -2,8 +2,7 @@
 
     cut_sequel("#### 18\\n\\nQuestion: Tom has 3 pens …\\nAnswer: 7")  -> "#### 18"
 
-A text may begin with its own question once more, and is read behind it. So a heading counts as the next question only
-where more than an opening line stands before it; a weaker sign ("Example:", "2. How many …?") only behind an answer.
+A text may begin with its own question once more, and is read behind it.
 """
 
 import re
@@ -54,11 +53,12 @@ def cut_sequel(text: str) -> str:
     response = _cut_at(_TURN, response)
     answer_end = find_first_answer(response)
     for heading in _QUESTION.finditer(response):
-        if (answer_end is not None and heading.start() >= answer_end) or _is_more_than_opening(
-            response[: heading.start()]
-        ):
-            response = response[: heading.start()]
+        # A text may repeat its own question in front: only behind an answer, or behind working, it is the next one.
+        start = heading.start()
+        if (answer_end is not None and start >= answer_end) or _is_more_than_opening(response[:start]):
+            response = response[:start]
             break
+    # Weaker signs ("Example:", "2. How many …?") count only behind an answer.
     if answer_end is not None:
         for pattern in (_WEAK, _ASKING):
             if sign := pattern.search(response, answer_end):

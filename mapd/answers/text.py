@@ -65,7 +65,8 @@ def _read_line(line: AnswerLine) -> Answer:
 
 
 def words_of(text: str) -> str:
-    """Casefolded, without punctuation and articles: "The Grandmother." -> "grandmother"; "U.S.A." -> "usa"."""
+    """Return a text casefolded, without punctuation and articles: "The Grandmother." -> "grandmother"."""
+    # "U.S.A." -> "usa"
     plain = _ACRONYM.sub(lambda letters: letters[0].replace(".", ""), text.casefold().replace("’", "'"))
     words = _WORD.findall(plain)
     return " ".join([word for word in words if word not in _ARTICLES] or words[-1:])

@@ -1,24 +1,25 @@
 """The values that a short answer holds: a list, a set, a tuple, an interval, assignments. Pure.
 
-    read_values("x = 2 or x = 3")  -> Values(SET, ("2", "3"), variable="x")
-    read_values("(0, 1]")          -> Values(TUPLE, ("0", "1"), brackets="(]")
-    read_values("0 < x \\le 1")     -> the same, of the variable x
-    read_values("grandmother")     -> None: one value
+read_values("x = 2 or x = 3")  -> Values(SET, ("2", "3"), variable="x")
+read_values("(0, 1]")          -> Values(TUPLE, ("0", "1"), brackets="(]")
+read_values("0 < x \\le 1")     -> the same, of the variable x
+read_values("grandmother")     -> None: one value
 
-The order of a set doesn't matter: what stands in braces, and what is joined by "or". That of a list or a tuple does.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-LONGEST = 300  # characters of an answer that is taken apart
+# Characters of an answer that is taken apart.
+LONGEST = 300
 MOST_ITEMS = 30
 
 
 class ValueKind(StrEnum):
     """How the values of an answer belong together."""
 
+    # The order of a set doesn't matter: what stands in braces, and what is joined by "or".
     SET = "set"
     LIST = "list"
     TUPLE = "tuple"  # in brackets, which count: (0, 1) is not [0, 1]

@@ -53,12 +53,7 @@ def import_archive(
             _show(archive.preview(engine, staging, home), as_json)
         with counting("importing", "rows", as_json) as tell:
             outcome = archive.load(
-                engine,
-                staging,
-                home,
-                by=person_of(by),
-                count_judgements=count_judgements,
-                progress=tell,
+                engine, staging, home, by=person_of(by), count_judgements=count_judgements, progress=tell
             )
     result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(outcome).items()}
     change = outcome.rows_new or outcome.judgements_counted

@@ -41,14 +41,7 @@ def import_attempts(
             parsed.refuse_bad()
         elif parsed.bad:
             write_bad(skip_bad, parsed.bad)
-        outcome = attempts.store(
-            session,
-            parsed,
-            question_set,
-            by=person_of(by),
-            open_test=open_test,
-            progress=tell,
-        )
+        outcome = attempts.store(session, parsed, question_set, by=person_of(by), open_test=open_test, progress=tell)
     result = asdict(outcome) | {"skipped": len(parsed.bad)}
     new = result.pop("new")
     show(result, as_json, "imported" if new else "these answers are imported already")

@@ -74,6 +74,7 @@ def add_teacher(
     """
     with usage():
         further = read_names("--header", headers or ())
+    # What is asked here stands as approved below.
     _ask_about_keys(kind, base_url, [*([key_env] if key_env else []), *further.values()], yes)
     with writing() as session, usage():
         row = teachers.add(
@@ -87,7 +88,7 @@ def add_teacher(
             limits=None if limits is None else read_pairs("--limit", limits),
             price=_price(price_in, price_out),
             headers=further,
-            approved=True,  # it was asked above
+            approved=True,
             by=person_of(by),
         )
         result = _as_json(row)
@@ -115,6 +116,7 @@ def set_teacher(
         further = read_names("--header", headers or ())
     with reading() as session:
         row = teachers.get(session, name)
+    # What is asked here stands as approved below.
     _ask_about_keys(row.kind, row.base_url, list(further.values()), yes)
     with writing() as session, usage():
         row = teachers.change(
@@ -125,7 +127,7 @@ def set_teacher(
             price=_price(price_in, price_out),
             headers=further,
             forget=forget,
-            approved=True,  # it was asked above
+            approved=True,
             by=person_of(by),
         )
         result = _as_json(row)
@@ -270,11 +272,8 @@ def collect(
     if result is None:
         return
     reasons, stopped = result["reasons"], result.get("stopped")
-    show(
-        result if as_json else {k: v for k, v in result.items() if k not in ("reasons", "stopped")},
-        as_json,
-        "collected",
-    )
+    totals = result if as_json else {k: v for k, v in result.items() if k not in ("reasons", "stopped")}
+    show(totals, as_json, "collected")
     if not as_json:
         _show_reasons(reasons)
         _show_notes(names_)
@@ -283,7 +282,8 @@ def collect(
     if result["cut_off_not_sent"] and not as_json:
         not_sent = committee.not_sent_in_words(result["cut_off_not_sent"])
         line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
-    if result["not_made"] and stopped and not as_json:  # of a teacher that was stopped, the reasons say it
+    # Of a teacher that was stopped the reasons above say it.
+    if result["not_made"] and stopped and not as_json:
         line(stopped)
     if result["failed"]:
         raise typer.Exit(1)
@@ -308,7 +308,7 @@ def _show_notes(names: Sequence[str]) -> None:
 
 
 def _show_estimate(work_: work.Collect, as_json: bool) -> None:
-    """What the missing calls may cost: a line a teacher, and one for all of them."""
+    """Show what the missing calls may cost: a line a teacher, and one for all of them."""
     with reading() as session:
         estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)
     if as_json:

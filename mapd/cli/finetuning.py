@@ -39,7 +39,8 @@ def finetune(
         max_length=max_length,
     )
     with usage():
-        _ = work_.hyperparameters  # each is in its range
+        # Reading them checks that each is in its range.
+        _ = work_.hyperparameters
     result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
     if result is None:
         return

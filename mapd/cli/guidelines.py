@@ -24,12 +24,8 @@ def show_guidelines(
         name = "no version" if version is None else f"no version {version}"
         raise NotFound(f"{name} of the guidelines: there are {len(versions)}")
     if as_json:
-        result = {
-            "version": guideline.number,
-            "of": len(versions),
-            "by": guideline.person,
-            "since": guideline.since.isoformat(),
-        }
+        result = {"version": guideline.number, "of": len(versions), "by": guideline.person}
+        result |= {"since": guideline.since.isoformat()}
         show(result | {"verdicts": guideline.judged, "text": guideline.text}, as_json, "")
         return
     line(f"version {guideline.number} of {len(versions)}, by {guideline.person}, since {moment(guideline.since)}")

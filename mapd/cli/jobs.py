@@ -30,19 +30,18 @@ from mapd.store import tables as t
 
 Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a job for the worker, and return at once.")]
 JobRef = Annotated[str, typer.Argument(help="The job's uid, or the beginning of it.")]
-WORK_WAITS_S = 600.0  # for a database that is away; a job waits as long as it takes
+# For a database that is away; a job waits as long as it takes.
+WORK_WAITS_S = 600.0
 handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
 def do(work_: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
-    """Do the work here with a bar on the terminal; with `detach` queue it, say so, and return None.
-
-    Raises: Stopped where Ctrl+C stopped it.
-    """
+    """Do the work here with a bar; with `detach` queue it, and return None. Raises: Stopped, by Ctrl+C."""
     person = person_of(by)
     if detach:
         with writing() as session:
-            work_.size(session)  # says what can't be done, before it waits
+            # What can't be done is refused now, not when the job's turn comes.
+            work_.size(session)
             job = jobs.start(session, work_.kind, work_.model_dump(mode="json"), by=person)
             queued = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
         show(queued, as_json, work_.title)
@@ -50,10 +49,8 @@ def do(work_: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
             line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(work_.awaits) as stop:
-        run = work.Run(
-            open_project(WORK_WAITS_S, bar.say), Settings().make_home(), person, bar.tell, stopping=stop.is_set
-        )
-        return work_.run(run)
+        engine, home = open_project(WORK_WAITS_S, bar.say), Settings().make_home()
+        return work_.run(work.Run(engine, home, person, bar.tell, stopping=stop.is_set))
 
 
 class Bar:

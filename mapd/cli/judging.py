@@ -97,9 +97,8 @@ def repair(
     with writing() as session:
         row = queries.explanation(session, kind, ref)
         circumstances = _make_circumstances(_load_explained(session, row))
-        copy = repairing.repair(
-            session, _target(row), words, by=owner(by), token=t.new_uid(), circumstances=circumstances
-        )
+        token = t.new_uid()
+        copy = repairing.repair(session, _target(row), words, by=owner(by), token=token, circumstances=circumstances)
         explained = _load_explained(session, copy)
         checks = {name: getattr(explained.states, check).value for name, check in CHECKS.items()}
         result = {"id": copy.uid, "repairs": row.uid, "verdict": explained.verdict.value, "checks": checks}
@@ -155,9 +154,8 @@ def judge_all(
     standing.catch_up(open_project(), info.id)
     with writing() if yes else reading() as session:
         at = round(policies.exam_policy(session, info).threshold * 100)
-        texts = listing.list_texts(
-            session, info.id, row_filter, at, number=listing.count_rows(session, info.id, row_filter, at)
-        )
+        number = listing.count_rows(session, info.id, row_filter, at)
+        texts = listing.list_texts(session, info.id, row_filter, at, number)
         choice, person = bulk.chosen(texts, kind), owner(by)
         judged = bulk.judge_all(session, choice, act, by=person, reason=reason, note=note) if yes else []
         decided = sum(bool(x.judged_by) for x in texts)
@@ -189,10 +187,7 @@ def _take_back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
 
 
 def find_target(session: Session, kind: str, ref: str) -> t.Explanation | t.Attempt | t.Question:
-    """Return what is judged.
-
-    Raises: NotFound.
-    """
+    """Return what is judged. Raises: NotFound."""
     return queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
 
 

@@ -22,12 +22,8 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
         curated = judging.curated_set(session, info.id)
         held_leases = leases.held(session, info.id)
     people, progress = records.records(curated), records.done(curated)
-    result: dict[str, Any] = {
-        "exam": info.uid,
-        "wanted": info.judgements_per_text,
-        "rationales": progress.of,
-        "done": progress.count,
-    }
+    result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
+    result |= {"rationales": progress.of, "done": progress.count}
     result |= {"people": [_record(r) for r in people], "pairs": [_pair(pair) for pair in records.pairs(curated)]}
     result |= {"open_now": [lease.person for lease in held_leases]}
     if as_json:

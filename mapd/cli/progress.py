@@ -15,7 +15,8 @@ from mapd import interrupts
 from mapd.cli.shared import errors
 from mapd.jobs import Progress
 
-FIRST_S, EVERY_S = 10.0, 60.0  # from the start to the first line, and between two
+# From the start to the first line, and between two.
+FIRST_S, EVERY_S = 10.0, 60.0
 
 
 class Lines:

@@ -270,11 +270,6 @@ def _store(
 ) -> None:
     with writing() as session:
         question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
-        [set_summary] = sets.list_sets(session, question_set.name)
-    sizes = {
-        "n": set_summary.train + set_summary.dev + set_summary.test,
-        "train": set_summary.train,
-        "dev": set_summary.dev,
-        "test": set_summary.test,
-    }
-    show({"questions": set_summary.name, **sizes, **(summary or {})}, as_json, "question set")
+        [added] = sets.list_sets(session, question_set.name)
+    sizes = {"n": added.train + added.dev + added.test, "train": added.train, "dev": added.dev, "test": added.test}
+    show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")

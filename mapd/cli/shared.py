@@ -29,7 +29,8 @@ from mapd.store import db
 
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output, nothing else.")]
 ExamRef = Annotated[str, typer.Option("--exam", help="The exam's id, uid or name.")]
-PERSON = "MAPD_PERSON"  # the variable that saves typing --by
+# The variable that saves typing --by.
+PERSON = "MAPD_PERSON"
 SkipBad = Annotated[
     Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
 ]
@@ -52,7 +53,8 @@ class Terminal(Console):
             yield Segment(visible(segment.text), segment.style) if acts else segment
 
 
-console = Terminal(width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
+# A file's lines are not broken at 80.
+console = Terminal(width=None if sys.stdout.isatty() else 160)
 errors = Terminal(stderr=True)
 
 
@@ -70,20 +72,14 @@ def log_to_terminal() -> None:
 
 
 def one_of(name: str, value: str, choices: Iterable[str]) -> str:
-    """Return the value, if it is one of the known ones.
-
-    Raises: BadUsage.
-    """
+    """Return the value, if it is one of the known ones. Raises: BadUsage."""
     if value not in choices:
         raise BadUsage(f"{name} is one of {', '.join(choices)}, not {value}")
     return value
 
 
 def _check_person(name: str | None) -> str | None:
-    """Return the name, if it can be a person's.
-
-    Raises: BadUsage.
-    """
+    """Return the name, if it can be a person's. Raises: BadUsage."""
     with usage():
         return None if name is None else person_name(name)
 
@@ -105,10 +101,7 @@ JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, callback=_check_p
 
 
 def split_names(option: str, text: str) -> tuple[str, ...]:
-    """Return the names between commas, each once.
-
-    Raises: BadUsage.
-    """
+    """Return the names between commas, each once. Raises: BadUsage."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names or len(set(names)) < len(names):
         raise BadUsage(f"{option} takes names, such as A,B,C, each once; not {text or 'nothing'}")
@@ -141,10 +134,7 @@ def writing() -> Any:
 
 
 def agree(question: str, yes: bool) -> None:
-    """Ask the question at the terminal, unless --yes has said it.
-
-    Raises: BadInput where the answer is no, or nobody is there to give one.
-    """
+    """Ask the question at the terminal, unless --yes answers it. Raises: BadInput where nobody says yes."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -42,7 +42,8 @@ from mapd.store import tables as t
 IDS = ("question_id", "id", "question_uid")  # under which a plain row names its question
 NO_TEXTS = "no texts but the likelihoods of options; take the samples of a task that generates (generate_until)"
 BLOCK = 500
-MOST_SAMPLES = 10_000  # of one question
+# Of one question.
+MOST_SAMPLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class ImportedAnswer:
 
     question: t.Question
     sample: int
-    text: str  # its thought, where one stands in it, too
+    # Its thought, too, where one stands in it.
+    text: str
     finish: str | None = None
     thought: str | None = None  # where the row has it apart
 
@@ -66,10 +68,7 @@ class ParsedAttempts:
     split: str
 
     def refuse_bad(self) -> None:
-        """Refuse a file with rows that can't be matched or read.
-
-        Raises: BadRows.
-        """
+        """Refuse a file with rows that can't be matched or read. Raises: BadRows."""
         refuse_rows(self.bad, are_others=bool(self.answers))
 
 
@@ -110,9 +109,8 @@ class _Reply:
     number: int
     written: Mapping[str, Any]
     name: str | None = None
-    question_keys: list[tuple[str, ...]] = field(
-        default_factory=list
-    )  # what the question may be: context, text, options
+    # What the question may be: context, text, options.
+    question_keys: list[tuple[str, ...]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     sample: int | None = None
     finish: str | None = None
@@ -170,7 +168,7 @@ def preview(parsed: ParsedAttempts, first: int) -> list[AnswerPreview]:
 
 
 def _read_replies(table: FileTable) -> list[_Reply]:
-    """Return what each row of a file says. A harness writes one for each of its filters: the same texts count once."""
+    """Return what each row of a file says."""
     names = dict.fromkeys(name for record in table.records for name in record.fields)
     if table.is_text or not names.keys() & {"response", "doc", "resps"}:
         is_named = bool(names) and not table.is_text
@@ -185,6 +183,7 @@ def _read_replies(table: FileTable) -> list[_Reply]:
             continue
         reply = _harness_reply(table, record, *docs.get(record.number, (None, [])))
         content, name = (reply.name, *reply.question_keys, *reply.texts), str(record.fields.get("filter"))
+        # A harness writes a row for each of its filters: the same texts count once.
         if first_filters.setdefault(content, name) == name or reply.faults:
             replies.append(reply)
     return replies
@@ -195,9 +194,8 @@ def _read_docs(table: FileTable) -> dict[int, tuple[str | None, list[tuple[str, 
 
     They are read as question files are; where no format knows them, each of their texts may be the question.
     """
-    records = tuple(
-        FileRecord(r.number, r.fields["doc"]) for r in table.records if isinstance(r.fields.get("doc"), dict)
-    )
+    rows = [row for row in table.records if isinstance(row.fields.get("doc"), dict)]
+    records = tuple(FileRecord(row.number, row.fields["doc"]) for row in rows)
     if not records:
         return {}
     try:
@@ -210,10 +208,8 @@ def _read_docs(table: FileTable) -> dict[int, tuple[str | None, list[tuple[str, 
 
 def _question_keys(doc: Draft) -> list[tuple[str, ...]]:
     text, context = as_text(doc.values["question"]) or "", as_text(doc.values["context"])
-    return [
-        question_key(QuestionRow("", "", doc.task, text, "", context=context, options=doc.options.texts)),
-        _text_key(text),
-    ]
+    question = QuestionRow("", "", doc.task, text, "", context=context, options=doc.options.texts)
+    return [question_key(question), _text_key(text)]
 
 
 def _text_key(text: str) -> tuple[str, ...]:
@@ -221,16 +217,15 @@ def _text_key(text: str) -> tuple[str, ...]:
     return question_key(QuestionRow("", "", Task.TEXT, text, ""))
 
 
-def _harness_reply(
-    table: FileTable, record: FileRecord, name: str | None, question_keys: list[tuple[str, ...]]
-) -> _Reply:
-    reply = _Reply(table, record.number, record.fields, name, question_keys)
+def _harness_reply(table: FileTable, record: FileRecord, name: str | None, keys: list[tuple[str, ...]]) -> _Reply:
+    reply = _Reply(table, record.number, record.fields, name, keys)
     if not isinstance(record.fields.get("doc"), dict):
         reply.faults.append(("doc", "missing; it tells which question was asked"))
         return reply
     responses = record.fields.get("resps", record.fields.get("filtered_resps"))
     if "resps" in record.fields and isinstance(responses, list) and len(responses) == 1:
-        responses = responses[0]  # one request, its samples
+        # One request, and its samples.
+        responses = responses[0]
     if not isinstance(responses, list) or not all(isinstance(text, str) for text in responses) or not responses:
         reply.faults.append(("resps", f"{short(record.fields.get('resps'))}: {NO_TEXTS}"))
         return reply
@@ -271,9 +266,8 @@ class _Index:
         self.by_name = {name: q for q in questions for name in (q.uid, q.source_id)}
         self.by_key: dict[tuple[str, ...], list[t.Question]] = defaultdict(list)
         for q in questions:
-            full_key = question_key(
-                QuestionRow("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options))
-            )
+            question = QuestionRow("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options))
+            full_key = question_key(question)
             self.by_key[full_key].append(q)
             if full_key != _text_key(q.text):
                 self.by_key[_text_key(q.text)].append(q)
@@ -317,7 +311,7 @@ def _number_samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Im
 
 
 def _student_of(tables: Sequence[FileTable]) -> str:
-    """Who answered: as the rows say where they agree, else the file's name."""
+    """Return who answered: as the rows say where they agree, else the file's name."""
     names = {str(record.fields.get("student") or "") for table in tables for record in table.records}
     if len(names) == 1 and (name := names.pop().strip()):
         return name
@@ -375,7 +369,7 @@ def store(
 
 
 def _new_exam(session: Session, parsed: ParsedAttempts, questions: t.QuestionSet, name: str, sha256: str) -> t.Exam:
-    """Return the exam's row, and the student's where it isn't there."""
+    """Add the exam's row, and the student's where it isn't there."""
     student = students.ensure_imported(session, name)
     title = f"{questions.name} · {student.name} · {parsed.split} · round {student.round} · answered elsewhere"
     exam = t.Exam(
@@ -400,7 +394,8 @@ def _grade(answer: ImportedAnswer) -> tuple[Completion, str | None, Grade]:
     response = split_thought(
         Completion("", answer.text, Finish(answer.finish) if answer.finish else Finish.OK, thought=answer.thought)
     )
-    is_open = response.finish is not Finish.OK and not answer.finish  # it ended within its thought, for whatever reason
+    # It ended within its thought, for whatever reason.
+    is_open = response.finish is not Finish.OK and not answer.finish
     finish = Finish.CUT_OFF if is_open else answer.finish
     return response, finish, stage.grade_response(response.text, finish, q.gold, Task(q.task), tuple(q.options))
 

@@ -40,11 +40,13 @@ from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
-AUTHORS_ORDER = ("gpt", "gemini", "mistral")  # the order behind their score columns, whatever a file's keys say
+# The order behind their score columns, whatever a file's keys say.
+AUTHORS_ORDER = ("gpt", "gemini", "mistral")
 NO_ANSWER = "absolute_wrong_final_ans"
 UNKNOWN_PROMPT = hashlib.sha256(b"").hexdigest()
 FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|rationale)_round(?P<round>\d{1,4})$")
-LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
+# Characters of an id or a name: PostgreSQL indexes no key much longer.
+LONGEST_NAME = 200
 STORED = ("id", "question", "gold_answer", "context", "options", "student_wrong_pred", "student_wrong_final_answer")
 
 
@@ -68,8 +70,10 @@ class AuthorsRow:
     response: str
     answer: str | None
     feedback: dict[str, str]
-    rationales: dict[str, tuple[str, tuple[tuple[str, int], ...]]]  # teacher -> text, (reviewer, score) as in the file
-    accepted: tuple[str, ...] | None  # the file's own accepted texts
+    # By teacher: the text, and (reviewer, score) as in the file.
+    rationales: dict[str, tuple[str, tuple[tuple[str, int], ...]]]
+    # The texts that the file itself accepts.
+    accepted: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +137,7 @@ def describe_kinds(kinds: frozenset[FileKind]) -> str:
 
 
 def inspect_file(file: AuthorsFile) -> tuple[frozenset[FileKind], int]:
-    """Return what a file holds, and how many rows.
-
-    Raises: BadInput where it can't be read as a list of objects.
-    """
+    """Return what a file holds, and how many rows. Raises: BadInput where it can't be read as a list of objects."""
     rows = _load(file)
     return kinds_of(rows), len(rows)
 
@@ -177,7 +178,7 @@ def parse(
     files = [f for f in (mistakes, rationales, feedback) if f is not None]
     if len({f.name for f in files}) < len({(f.name, f.content) for f in files}):
         raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
-    faults: list[tuple[str, int, str, str]] = []
+    faults: list[_Fault] = []
     loaded = {f.name: _load(f) for f in files}
     by_kind = {FileKind.MISTAKES: mistakes, FileKind.RATIONALES: rationales, FileKind.FEEDBACK: feedback}
     _check_kinds({kind: (f.name, loaded[f.name]) for kind, f in by_kind.items() if f is not None})
@@ -223,6 +224,10 @@ def _load(file: AuthorsFile) -> list[dict[str, Any]]:
     return rows
 
 
+# The file, the number of the row, the field, and what is wrong.
+_Fault = tuple[str, int, str, str]
+
+
 class _Entry(NamedTuple):
     """A row of one file, and where it stands."""
 
@@ -230,9 +235,7 @@ class _Entry(NamedTuple):
     row: dict[str, Any]
 
 
-def _index_rows(
-    name: str, rows: Sequence[dict[str, Any]], faults: list[tuple[str, int, str, str]]
-) -> dict[str, _Entry]:
+def _index_rows(name: str, rows: Sequence[dict[str, Any]], faults: list[_Fault]) -> dict[str, _Entry]:
     entries: dict[str, _Entry] = {}
     for index, row in enumerate(rows):
         source_id = row.get("id")
@@ -249,7 +252,8 @@ def _index_rows(
 
 
 def _find_unstorable(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the fields that no database could keep as they are, and why: refused, so that nothing is silently changed."""
+    """Yield the fields that no database could keep as they are, and why."""
+    # They are refused, so that nothing is silently changed.
     for key, value in row.items():
         by_teacher = key.endswith(TEXT_KINDS) and key != "correct_rationale"
         if by_teacher and not 0 < len(key.rpartition("_")[0].strip()) <= LONGEST_NAME:
@@ -267,7 +271,8 @@ def _bad_character(text: object) -> str | None:
 def _join_files(
     files: Sequence[AuthorsFile], tables: dict[str, dict[str, _Entry]], skipped: list[str]
 ) -> dict[str, dict[str, _Entry]]:
-    """Return by id, each file's row of it. The authors' code loses rows on the way: what a file lacks is told."""
+    """Return each file's rows by id. What a file lacks is noted in `skipped`."""
+    # The authors' code loses rows on the way from one file to the next.
     joined: dict[str, dict[str, _Entry]] = {}
     for file in files:
         for source_id, entry in tables[file.name].items():
@@ -297,7 +302,7 @@ class _Reader:
     rationale_file: str
     feedback_file: str
     teachers: tuple[str, ...]
-    faults: list[tuple[str, int, str, str]]
+    faults: list[_Fault]
     skipped: list[str]
 
     def text(self, name: str, entry: _Entry, key: str) -> str | None:
@@ -312,7 +317,8 @@ class _Reader:
         return None
 
     def explanation(self, name: str, entry: _Entry, key: str, value: object) -> str | None:
-        """Return an explanation's text; a failed call left null, which is told and skipped."""
+        """Return an explanation's text; what has none is noted and skipped."""
+        # The authors' failed calls left null.
         if value is None:
             self.skipped.append(f"{name} row {entry.place} {key}: no text")
         elif not isinstance(value, str):
@@ -323,7 +329,7 @@ class _Reader:
         return value if isinstance(value, str) else None
 
     def rationale(self, entry: _Entry, teacher: str) -> tuple[str, tuple[tuple[str, int], ...]] | None:
-        """[text, score by the first other teacher, score by the second, …]."""
+        """Return a rationale's text and its votes, from [text, score by the first other teacher, …]."""
         key, name = f"{teacher}_rationale", self.rationale_file
         value = entry.row.get(key)
         if value is None:
@@ -468,10 +474,7 @@ BLOCK = 50
 
 
 def exam_of(session: Session, parsed: ParsedImport) -> t.Exam | None:
-    """Return the exam that this content was imported as; None where it wasn't.
-
-    Raises: BadInput where the exam of that name holds other texts or votes.
-    """
+    """Return the exam of this content, if there is one. Raises: BadInput where that of its name holds other content."""
     exam = session.exec(select(t.Exam).where(t.Exam.sha256 == parsed.sha256)).first()
     if exam is not None and not _holds(session, parsed):
         raise BadInput(
@@ -567,7 +570,7 @@ class _AuthorsWriter:
         return queries.free_name(name, queries.names_like(self.session, column, name))
 
     def exam(self) -> t.Exam:
-        """Return the exam with its student and question set."""
+        """Write the exam with its student and question set."""
         p = self.parsed
         student = students.ensure_imported(self.session, p.student)
         questions = t.QuestionSet(
@@ -596,7 +599,7 @@ class _AuthorsWriter:
         return exam
 
     def rows(self, exam: t.Exam, rows: Sequence[AuthorsRow], start: int) -> None:
-        """One block of rows: questions, attempts, explanations, reviews."""
+        """Write one block of rows: questions, attempts, explanations, reviews."""
         questions = self._insert(t.Question, [self._question(exam, r, start + i) for i, r in enumerate(rows)])
         attempts = self._insert(t.Attempt, [self._attempt(exam, r, questions) for r in rows])
         texts = self._insert(t.Explanation, [x for r in rows for x in self._texts(r, questions, attempts)])

@@ -35,10 +35,7 @@ def is_fresh(session: Session) -> bool:
 def record(
     engine: sa.Engine, home: Path, command: str, result: Mapping[str, Any], *, by: Person, folder: Path = FOLDER
 ) -> Path:
-    """Keep the project as the recorded demo. `result` is what the run printed, word for word.
-
-    Raises: Forbidden; BadInput where the folder can't be written.
-    """
+    """Keep the project, and what the run printed, as the demo. Raises: Forbidden; BadInput: no place to write."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         saved = archive.export(engine, folder / PROJECT, home, by=by)
@@ -59,9 +56,7 @@ def record(
 
 
 def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) -> bool:
-    """Bring the recorded demo into a fresh project; returns whether it did. A project with an exam is left alone.
-
-    It is our own archive: its judgements count, and its teachers, which are simulated, can be asked at once.
+    """Bring the recorded demo into a fresh project; return whether it did. A project with an exam is left alone.
 
     Raises: Forbidden; BadInput where the recording can't be read.
     """
@@ -72,6 +67,7 @@ def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) ->
         return False
     with file.open("rb") as stream, archive.stage(file.name, stream) as staging:
         archive.load(engine, staging, home, by=by, count_judgements=True)
+    # It is our own archive: its judgements count, and its teachers, which are simulated, can be asked at once.
     with db.writing(engine) as session:
         for teacher in teachers.listed(session):
             if teacher.simulated and teacher.origin is not None:

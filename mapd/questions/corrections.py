@@ -5,8 +5,7 @@
     read_correction("trout", Task.CHOICE, ("oak", "granite", "trout")) -> "C"
     read_correction("banana", Task.BOOLEAN)                            -> BadInput: … is answered by true or false …
 
-The value is kept in one form, so that two people who write "145" and "145.0" agree. A choice is kept as its letter: a
-bare digit may mean an option's place, counted from 0 or from 1, or its text.
+The value is kept in one form, so that two people who write "145" and "145.0" agree; a choice as its letter.
 """
 
 import re
@@ -18,16 +17,15 @@ from mapd.answers.numbers import number_text, parse_number
 from mapd.errors import BadInput
 from mapd.questions.options import read_shown
 
-LONGEST = 500  # characters of a corrected answer
-EXPRESSION = re.compile(r"\\(?:sqrt|pi|[dt]?frac)|[√π^]")  # a numeric answer that is no plain number: "2√3"
+# Characters of a corrected answer.
+LONGEST = 500
+# A numeric answer that is no plain number: "2√3".
+EXPRESSION = re.compile(r"\\(?:sqrt|pi|[dt]?frac)|[√π^]")
 TRUTHS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 
 
 def read_correction(value: str, task: Task, options: Sequence[str] = ()) -> str:
-    """Return the value in the form in which an answer to such a question is kept.
-
-    Raises: BadInput where the value is no such answer, or may be read in two ways.
-    """
+    """Return the value as such an answer is stored. Raises: BadInput where it is none, or may be two."""
     words = " ".join(value.split())
     answer = _READERS[task](words, options) if 0 < len(words) <= LONGEST else None
     if answer is None:
@@ -66,6 +64,7 @@ def _read_choice(words: str, options: Sequence[str]) -> str | None:
     if len(letter) == 1 and letter in LETTERS[: len(options)]:
         return letter
     matches = [n for n, option in enumerate(options) if words.casefold() == " ".join(option.split()).casefold()]
+    # A bare digit may mean an option's place, counted from 0 or from 1: only its whole text is sure.
     if matches or words.isdigit():
         return LETTERS[matches[0]] if len(matches) == 1 else None
     return option_letter(words, options)

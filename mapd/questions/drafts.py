@@ -23,7 +23,8 @@ from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS
 from mapd.questions.tables import FileTable
 from mapd.questions.values import as_text, as_texts, is_blank, short, without_zeros
 
-FILE = "@file"  # in a mapping: the file's name without its split, such as MMLU's subject
+# In a mapping: the file's name without its split, such as MMLU's subject.
+FILE = "@file"
 NO_OPTIONS = OptionList(())
 NO_ANSWER = "no answer (a test split?)"
 
@@ -49,12 +50,13 @@ class Draft:
     task: Task = Task.TEXT
     options: OptionList = NO_OPTIONS
     gold: str = ""
-    note: str | None = None  # the solution that the gold was read from
+    # The solution that the gold was read from.
+    note: str | None = None
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def where(self) -> str:
-        """Its file and line, in words."""
+        """Return the row's file and line, in words."""
         return f"{self.source.table.name} {self.source.table.unit} {self.number}"
 
     @property
@@ -108,11 +110,12 @@ def make_drafts(source: Source) -> list[Draft]:
 
 
 def _value(fields: Mapping[str, Any], part: str, paths: Sequence[str], family: str | None) -> Any:
-    """Return what a part's fields hold: one value as it stands, or several put together; None where there is nothing."""
+    """Return what a part's fields hold: one value as it stands, or several put together; None for nothing."""
     values = [family if path == FILE else mapping.find(fields, path) for path in paths]
     values = [None if value is mapping.MISSING or is_blank(value) or value in ([], {}) else value for value in values]
     if part == "options" and len(values) > 1:
-        while values and values[-1] is None:  # four options where a table has room for five
+        # Four options where a table has room for five.
+        while values and values[-1] is None:
             values.pop()
         return [text for value in values for text in (value if isinstance(value, list) else [value])] or None
     values = [value for value in values if value is not None]
@@ -151,7 +154,8 @@ def _read_options(draft: Draft) -> None:
 
 
 def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
-    """Return the options in an order that is drawn for the question: the right one would always stand at the same place."""
+    """Return the options in an order that is drawn for the question."""
+    # As the file has them, the right one would always stand at the same place.
     order = sorted(texts)
     random.Random(as_text(question)).shuffle(order)
     return tuple(order)

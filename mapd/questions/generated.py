@@ -91,7 +91,7 @@ class Kinship:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Everybody, in the order of the chain."""
+        """Return everybody, in the order of the chain."""
         return *(edge.person for edge in self.edges), self.edges[-1].of
 
 
@@ -139,7 +139,7 @@ _INVERSE = {
     "sibling's child": "parent's sibling",
     "cousin": "cousin",
 }
-# The first of the second is …; what isn't here isn't certain: a mother of a brother may be a stepmother
+# The first of the second is …; what isn't here isn't certain: a mother of a brother may be a stepmother.
 _FOLLOWS = {
     ("parent", "parent"): "grandparent",
     ("child", "child"): "grandchild",
@@ -160,13 +160,13 @@ def _word(kind: str, person: str) -> str:
 
 
 def compose(first: str, second: str) -> str | None:
-    """Return what the first of somebody's second is ("mother", "father" -> "grandmother"); None where it isn't certain."""
+    """Return what the first of somebody's second is ("mother", "father" -> "grandmother"); None if not certain."""
     kind = _FOLLOWS.get((_KIND_OF.get(first, ""), _KIND_OF.get(second, "")))
     return None if kind is None else _KINDS[kind][first == _KINDS[_KIND_OF[first]][1]]
 
 
 def derive(edges: Sequence[Edge]) -> tuple[Inference, ...] | None:
-    """Return the inferences from a chain of two or more edges to who its first person is to the last; None if not certain.
+    """Return the inferences from a chain of edges to who its first person is to the last; None if not certain.
 
     The last inference's result is the answer. One edge needs none: ().
     """
@@ -177,10 +177,7 @@ def derive(edges: Sequence[Edge]) -> tuple[Inference, ...] | None:
         steps = [derive(half) for half in halves]
         if steps[0] is None or steps[1] is None:
             continue
-        first, second = (
-            steps_of_half[-1].result if steps_of_half else half[0]
-            for steps_of_half, half in zip(steps, halves, strict=True)
-        )
+        first, second = (chain[-1].result if chain else half[0] for chain, half in zip(steps, halves, strict=True))
         if word := compose(first.word, second.word):
             return *steps[0], *steps[1], Inference(first, second, Edge(first.person, word, second.of))
     return None
@@ -242,7 +239,7 @@ def _legs_strata() -> _Strata:
 
 
 def _is_chain(terms: Sequence[int]) -> bool:
-    """Return one-digit terms, three of them, the first positive, and never below zero on the way."""
+    """Return whether terms are a chain's: three one-digit terms, the first positive, never below zero on the way."""
     digits = len(terms) == 3 and all(1 <= abs(term) <= 9 for term in terms)
     return digits and terms[0] > 0 and terms[0] + terms[1] >= 0 and sum(terms) >= 0
 
@@ -338,10 +335,7 @@ def _strata(family: str) -> _Strata:
 
 
 def generate(family: str, count: int, seed: int) -> list[GeneratedQuestion]:
-    """So many different questions of a family, the same for the same seed.
-
-    Raises: BadInput for an unknown family, or a count that it can't give.
-    """
+    """Return so many questions of a family, the same for the same seed. Raises: BadInput where there are fewer."""
     if family not in _FAMILIES:
         raise BadInput(f"no family of questions {family!r}: it is one of {', '.join(FAMILIES)}")
     strata = _strata(family)
@@ -363,7 +357,7 @@ def _word_question(family: str, facts: Facts, rng: random.Random) -> GeneratedQu
 
 
 def read(text: str) -> GeneratedQuestion | None:
-    """Return the question with its facts and gold, read from its text alone; None for one that `generate` never makes."""
+    """Return a question's facts and gold, read from its text alone; None for one that `generate` never makes."""
     for family, rules in _FAMILIES.items():
         facts = rules.read(text)
         if facts is not None and text in rules.texts(facts):
@@ -372,11 +366,9 @@ def read(text: str) -> GeneratedQuestion | None:
 
 
 def draw(families: Sequence[str], per_split: Mapping[str, int], seed: int) -> list[SplitQuestion]:
-    """So many questions of each family for each split, split after split; no question stands in two.
+    """Return so many questions of each family for each split, split after split; no question stands in two.
 
     Raises: BadInput as `generate` does, for the sum of the splits.
     """
     pools = [iter(generate(family, sum(per_split.values()), seed)) for family in families]
-    return [
-        SplitQuestion(split, next(pool)) for split, count in per_split.items() for pool in pools for _ in range(count)
-    ]
+    return [SplitQuestion(split, next(pool)) for split, n in per_split.items() for pool in pools for _ in range(n)]

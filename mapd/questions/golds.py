@@ -16,7 +16,8 @@ from mapd.answers.numbers import parse_number
 from mapd.answers.places import MAX_EXPRESSION, find_first_answer
 from mapd.questions.values import as_text, short, without_zeros
 
-LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution
+# Words of a number by itself ("18 red apples"); a longer text is a worked solution.
+LONGEST_NUMBER = 4
 LONGEST_TRUTH = 80  # characters
 _TRUTHS = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
 _TRUTH_FIRST = re.compile(r"\s*(true|yes|false|no)\s*(?:[.,:;\t\n]\s*(?P<note>.+))?[.!]?\s*", re.IGNORECASE | re.DOTALL)
@@ -98,7 +99,7 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
 
 
 def _answer_of_words(text: str) -> tuple[str, str | None]:
-    """Return the answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
+    """Return the answer of a solution in words, and the solution; an answer by itself as it stands."""
     is_short = len(text) <= MAX_EXPRESSION
     answer = None if is_short and find_first_answer(text) is None else extract_answer(text, Task.TEXT)
     if answer is None and is_short:
@@ -116,7 +117,8 @@ def states_answer(text: str) -> bool:
 def last_boxed(text: str) -> str | None:
     """Return what stands in the last `\\boxed{…}` of a solution that is closed. One pass, whatever the braces."""
     answer = None
-    open_boxes: list[int | None] = []  # where the text of each open box begins; None for another brace
+    # Where the text of each open box begins; None for another brace.
+    open_boxes: list[int | None] = []
     for match in _BOX.finditer(text):
         if match["bare"] is not None:
             answer = match["bare"].rstrip(".,")
@@ -145,7 +147,7 @@ _WORDS = {"true", "false", "yes", "no"}
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is one number and nothing else but its currency, unit or LaTeX: "$1,450", "\\frac{3}{4}"."""
+    """Return whether a text is a number and only its currency, unit or LaTeX beside: "$1,450", "\\frac{3}{4}"."""
     return _NUMBER.fullmatch(_FRACTION.sub(r"\1/\2", _UNIT.sub("", _plain(text)))) is not None
 
 

@@ -14,13 +14,14 @@ from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.questions.rows import SHARES, QuestionRow, Shares, draw
 
-TRIES = 20  # how many questions are made, at most, for each that is wanted: small tasks repeat themselves
+# So many questions are made, at most, for each that is asked for: small tasks repeat themselves.
+TRIES = 20
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+|[eE][-+]?[0-9]+)?")
 _TRUTHS = {"true", "false", "yes", "no"}
 
 
 def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tuple[QuestionRow, ...]:
-    """So many different questions of a task, shared out to the splits; the same for the same seed.
+    """Return so many different questions of a task, shared out to the splits; the same for the same seed.
 
     Raises: BadInput where reasoning-gym is missing, doesn't know the task, or the task can't give so many.
     """
@@ -42,9 +43,10 @@ def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tu
 
 
 def _generate(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Questions and gold answers as the task makes them."""
+    """Yield questions and gold answers as the task makes them."""
     try:
-        import reasoning_gym  # an extra, and slow to load
+        # An extra, and slow to load.
+        import reasoning_gym
     except ImportError as error:
         raise BadInput(
             "reasoning-gym is not installed: pip install 'mapd-studio[gym]' (some of its parts need a C compiler)"

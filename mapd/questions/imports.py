@@ -3,9 +3,8 @@
     read([Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))], Instructions())
     -> Import(rows=(QuestionRow("0", "train", Task.NUMERIC, "1 + 1?", "2"),), bad=(), format="plain", …)
 
-Nothing is decided row by row that the whole file has to decide (the task, what a key means), and nothing is dropped in
-silence: `bad` holds the rows that can't be read, `unread` the fields that aren't. A command refuses both; a page shows
-them beside the rows that came out.
+Nothing is dropped in silence: `bad` holds the rows that can't be read, `unread` the fields that aren't. A command
+refuses both; a page shows them beside the rows that came out.
 """
 
 import json
@@ -27,9 +26,11 @@ from mapd.questions.rows import SHARES, QuestionRow, Shares, draw, question_key
 from mapd.questions.tables import MOST_ROWS, FileTable
 from mapd.questions.values import as_text, as_texts, is_blank, short, text_length
 
-FIRST = 200  # rows of a file whose fields a page offers
+# Rows of a file whose fields a page offers.
+FIRST = 200
 SKIP = "--skip-bad FILE imports the rest"
-LONG = 80  # characters: a field whose texts are longer is not left out without a word
+# Characters: a field whose texts are longer is not left out without a word.
+LONG = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,12 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class UnreadField:
-    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose.
-
-    `parts`: the parts of a question that it may be.
-    """
+    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose."""
 
     name: str
     file: str
     is_long: bool
+    # The parts of a question that it may be.
     parts: tuple[str, ...]
     example: str
 
@@ -99,23 +98,21 @@ class QuestionImport:
     mapping: FieldMapping
     answers: AnswerKey | None
     unread: tuple[UnreadField, ...]
-    unanswered: tuple[str, ...] = ()  # files without an answer in any row
+    # Files without an answer in any row.
+    unanswered: tuple[str, ...] = ()
 
     @property
     def not_read(self) -> list[str]:
-        """The names of all fields that aren't read."""
+        """Return the names of all fields that aren't read."""
         return list(dict.fromkeys(field.name for field in self.unread))
 
     @property
     def tasks(self) -> list[str]:
-        """The tasks of the questions, the most common first."""
+        """Return the tasks of the questions, the most common first."""
         return [task.value for task, _ in Counter(row.task for row in self.rows).most_common()]
 
     def refuse_unread(self) -> None:
-        """Refuse an import that leaves out a long text which nobody left out on purpose.
-
-        Raises: BadInput.
-        """
+        """Refuse an import that leaves out a long text which nobody left out on purpose. Raises: BadInput."""
         if long := next((field for field in self.unread if field.is_long), None):
             cures = " or ".join(f"--map {part}={long.name}" for part in long.parts)
             raise BadInput(
@@ -124,10 +121,7 @@ class QuestionImport:
             )
 
     def refuse_bad(self) -> None:
-        """Refuse an import with bad rows.
-
-        Raises: BadInput where a whole file has no answers, else BadRows.
-        """
+        """Refuse an import with bad rows. Raises: BadInput where a whole file has no answers, else BadRows."""
         if self.unanswered:
             cure = f"; {SKIP}" if self.rows else ""
             raise BadInput(
@@ -138,10 +132,7 @@ class QuestionImport:
 
 
 def refuse_rows(bad: Sequence[BadRow], *, are_others: bool) -> None:
-    """Refuse a file with bad rows; where there are others, those may be imported alone.
-
-    Raises: BadRows.
-    """
+    """Refuse a file with bad rows; where there are others, those may be imported alone. Raises: BadRows."""
     if bad:
         faults = [(row.file, row.number, name, reason) for row in bad for name, reason in row.faults]
         unit = "line" if all(row.unit == "line" for row in bad) else "row"
@@ -187,10 +178,7 @@ def preview(rows: Sequence[QuestionRow]) -> list[dict[str, Any]]:
 
 
 def read(tables: Sequence[FileTable], instructions: Instructions) -> QuestionImport:
-    """Read tables as one set of questions.
-
-    Raises: BadInput where a file as a whole can't be read so; Undecided where a person has to say how.
-    """
+    """Read tables as one set. Raises: BadInput where they can't be read; Undecided where a person must say how."""
     sources = [_source(table, instructions) for table in tables]
     if len(names := list(dict.fromkeys(source.format.name for source in sources))) > 1:
         raise BadInput(f"the files are of different formats, {' and '.join(names)}: add them as sets of their own")
@@ -199,6 +187,7 @@ def read(tables: Sequence[FileTable], instructions: Instructions) -> QuestionImp
     _refuse_absent(sources, instructions.mapping)
     of_files = [make_drafts(source) for source in sources]
     drafts = [draft for file_drafts in of_files for draft in file_drafts]
+    # The task, and what a key means, are decided over the whole file, never row by row.
     task = _task(sources[0], drafts, instructions)
     if instructions.answers is not None and task is not Task.CHOICE:
         raise BadInput(f"--answers {instructions.answers} is about the keys of options; these questions have none")
@@ -347,7 +336,8 @@ def _read_splits(sources: Sequence[Source], drafts: Sequence[Draft], instruction
 
 
 def _names(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[str]:
-    """Yield each row's id: its own, else its place. Ids that files share get the file's split, or its number, before them."""
+    """Yield each row's id: its own, else its place."""
+    # Ids that files share get the file's split, or its number, before them.
     ids = [[draft.read_name("id") for draft in drafts] for drafts in of_files]
     files_with = Counter(name for names in ids for name in set(names) if name is not None)
     is_shared = any(files > 1 for files in files_with.values())
@@ -387,7 +377,8 @@ def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
     texts: dict[tuple[str, ...], Draft] = {}
     for draft, row in zip(drafts, rows, strict=True):
         if draft.faults:
-            continue  # it is left out anyway, and must not keep out a good one
+            # It is left out anyway, and must not keep out a good one.
+            continue
         if (first := ids.setdefault(row.source_id, draft)) is not draft:
             draft.fault("id", f"{short(row.source_id)} stands in {first.where} too; --map id= leaves ids out")
         if (first := texts.setdefault(question_key(row), draft)) is not draft:

@@ -43,7 +43,7 @@ class FieldMapping:
 
     @property
     def all_paths(self) -> Iterator[str]:
-        """Every field that is read."""
+        """Yield every field that is read."""
         return (path for paths in self.fields.values() for path in paths)
 
     def difference(self, base: "FieldMapping") -> "FieldMapping":
@@ -57,10 +57,7 @@ class FieldMapping:
 
 
 def parse(text: str) -> FieldMapping:
-    """Read a mapping as it is written: part=field, several fields joined by +, parts separated by commas.
-
-    Raises: BadInput, which names what can't be read.
-    """
+    """Read a mapping as it is written: part=field+field, part=field. Raises: BadInput, which names the fault."""
     fields: dict[str, tuple[str, ...]] = {}
     for entry in filter(str.strip, _COMMA.split(text)):
         part, equals, value = (word.strip() for word in entry.partition("="))

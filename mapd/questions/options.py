@@ -22,7 +22,8 @@ from mapd.answers.grading import Task
 from mapd.questions.values import as_text, as_whole_number, short
 
 LABEL_FIELDS = (("label", "text"), ("key", "value"))  # the two fields of an option that is an object
-LONGEST_LIST = 20_000  # characters of a list that stands in a text field, as pandas writes one to CSV
+# Characters of a list that stands in a text field, as pandas writes one to CSV.
+LONGEST_LIST = 20_000
 _OWN_LABEL = re.compile(r"\(?([A-Ja-j]|[1-9]|10)(?:\s?[.)]|[:．）：、]|\)\.)\s*")
 _OTHER_LABEL = re.compile(r"\(?([A-Z])\)\s*(?=\S)")  # "F) oak": no person's initial is written so
 _NUMPY = re.compile(
@@ -111,7 +112,7 @@ def find_twins(options: Sequence[str]) -> str | None:
 
 
 def _parse_written(value: object) -> object:
-    """Return the list behind a text that was written from one: JSON's, Python's or numpy's notation, lines, or letters."""
+    """Return the list behind a text that was written from one: in JSON, as Python or numpy prints it, or by lines."""
     if not isinstance(value, str) or len(value) > LONGEST_LIST:
         return value
     if not value.strip().startswith(("[", "{")):
@@ -132,7 +133,7 @@ def _as_python(match: re.Match[str]) -> str:
 
 
 def _lines_of(text: str) -> list[str]:
-    """Return an option a line: each begins with its label, or none does."""
+    """Return the options of a text that has one a line: each begins with its label, or none does."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     labelled = sum(_OWN_LABEL.match(line) is not None for line in lines)
     return lines if len(lines) > 1 and labelled in (0, len(lines)) else []
@@ -164,8 +165,9 @@ def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
             return [], list(value)
         if not all(isinstance(mark, str) and _SHORT_KEY.fullmatch(mark) for mark in value):
             raise ValueError(f"their keys {', '.join(map(str, value))[:60]} are no labels")
-        marks = [mark for mark in value if value[mark] is not None]  # Parquet has all rows' labels in each row
-        marks.sort(key=lambda mark: (len(mark), mark))  # labelled texts have no order of their own
+        # Parquet has all rows' labels in each row, and labelled texts have no order of their own.
+        marks = [mark for mark in value if value[mark] is not None]
+        marks.sort(key=lambda mark: (len(mark), mark))
         return marks, [as_text(value[mark]) for mark in marks]
     if not isinstance(value, list | tuple):
         raise ValueError("no list of texts, nor lines or lettered parts of one text")
@@ -182,14 +184,14 @@ def _own_labels(texts: list[str]) -> tuple[list[str], list[str]]:
     for alphabet in (list(LETTERS), [str(n) for n in range(1, MOST_OPTIONS + 1)]):
         if marks == alphabet[: len(texts)]:
             if alphabet[0] == "1" and not all(re.match(r"\(?\d+(?:\s?\)|[.:]\s)", text) for text in texts):
-                break  # "1.5", "2.5" are numbers, not options 1 and 2
+                # "1.5", "2.5" are numbers, not options 1 and 2.
+                break
             rests = [text[match.end() :] for text, match in zip(texts, matches, strict=True) if match]
             return marks, rests
     matches_other = [match for text in texts if (match := _OTHER_LABEL.match(text))]
     marks = [match[1] for match in matches_other]
-    if len(matches_other) == len(texts) and marks == sorted(
-        set(marks)
-    ):  # F, G, H, J on every second question of a test
+    # F, G, H, J stand on every second question of a test.
+    if len(matches_other) == len(texts) and marks == sorted(set(marks)):
         return marks, [text[match.end() :] for text, match in zip(texts, matches_other, strict=True)]
     return [], texts
 
@@ -240,10 +242,8 @@ def _by_label(text: str, number: int | None, options: OptionList) -> int | None:
 
 
 def _by_text(text: str, options: OptionList) -> int | None:
-    """Return the option with this text; of several with the same text the first, which is the same answer.
-
-    Capitals count only where options differ by nothing else.
-    """
+    """Return the option with this text; of several with the same text the first, which is the same answer."""
+    # Capitals count only where options differ by nothing else.
     texts, text = [_spaced(option) for option in options.texts], _spaced(text)
     if text in texts:
         return texts.index(text)
@@ -268,10 +268,10 @@ class KeyedRow:
 def possible_keys(rows: Sequence[KeyedRow]) -> list[AnswerKey]:
     """Return the ways to read the keys of a whole file: one where that is decided, several where a person must say.
 
-    A row's own labels decide, and a letter beats an option that is that letter. Without them a reading must fit all the
-    rows that can be read at all; where none does, all that fit some are returned. A float is what a library makes of an
-    index in a column with gaps, and libraries count from 0.
+    Without labels a reading must fit all the rows that can be read at all; where none does, all that fit some are
+    returned.
     """
+    # A row's own labels decide, and a letter beats an option that is that letter.
     if all(row.options.labels for row in rows) and any(AnswerKey.LABEL in row.readings for row in rows):
         return [AnswerKey.LABEL]
     readings = [row.readings for row in rows if row.readings]
@@ -280,6 +280,7 @@ def possible_keys(rows: Sequence[KeyedRow]) -> list[AnswerKey]:
         return [AnswerKey.LABEL]
     if not candidates:
         return [key for key in AnswerKey if any(key in places for places in readings)]
+    # A float is what a library makes of an index in a column with gaps, and libraries count from 0.
     if AnswerKey.INDEX0 in candidates and all(isinstance(row.key, float) for row in rows):
         return [AnswerKey.INDEX0]
     is_decided = all(len({places[key] for key in candidates}) == 1 for places in readings)

@@ -22,7 +22,8 @@ SPLIT_WORDS = {
 }
 Shares = tuple[float, float, float]  # of train, dev and test; together 1
 SHARES: Shares = (0.6, 0.2, 0.2)
-LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
+# Characters of an id or a name: PostgreSQL indexes no key much longer.
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,7 @@ def split_of_name(name: str) -> str | None:
 
 
 def parse_shares(text: str) -> Shares:
-    """Read shares as they are written: "0.6,0.2,0.2".
-
-    Raises: BadUsage.
-    """
+    """Read shares as they are written: "0.6,0.2,0.2". Raises: BadUsage."""
     try:
         train, dev, test = map(float, text.split(","))
     except ValueError as error:
@@ -62,13 +60,7 @@ def parse_shares(text: str) -> Shares:
 
 
 def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
-    """Draw a split for each row, each family shared out alike; the same for the same seed.
-
-    What rounding leaves over in one family is carried on to the next, so that the splits have the sizes that are asked
-    for, whatever the families' sizes.
-
-    Raises: BadInput for shares that are not three parts of 1.
-    """
+    """Draw a split for each row, each family alike, by the seed. Raises: BadInput for shares that aren't parts of 1."""
     if min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
         raise BadInput(f"--shares are three parts of 1 for train, dev and test, not {','.join(map(str, shares))}")
     places: dict[str, list[int]] = {}
@@ -76,6 +68,8 @@ def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
         places.setdefault(family, []).append(place)
     splits = [SPLITS[0]] * len(families)
     dev_share = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
+    # What rounding leaves over in one family is carried on to the next, so that the splits have the sizes that are
+    # asked for, whatever the families' sizes.
     places_before = remaining_before = 0
     for family, members in places.items():
         random.Random(f"{seed} {family}").shuffle(members)

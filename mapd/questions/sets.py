@@ -23,7 +23,8 @@ from mapd.questions.values import short
 from mapd.store import queries
 from mapd.store import tables as t
 
-BLOCK = 1000  # rows that are written at a time
+# Rows that are written at a time.
+BLOCK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class SetSummary:
 
 
 def make_rows(questions: Sequence[SplitQuestion]) -> tuple[QuestionRow, ...]:
-    """Rows of generated questions. Their facts aren't kept: generated.py reads them back from the text."""
+    """Return the rows of generated questions."""
+    # Their facts aren't stored: generated.py reads them back from the text.
     return tuple(
         QuestionRow(f"{m.family}-{number}", split, m.task, m.text, m.gold, family=m.family)
         for number, (split, m) in enumerate(questions)
@@ -112,7 +114,8 @@ def sha256_of(rows: Iterable[QuestionRow]) -> str:
 
 
 def is_named(session: sa.orm.Session, questions: t.QuestionSet) -> bool:
-    """Return whether the set's sha256 is that of its questions. The authors' files name a set otherwise: it is theirs."""
+    """Return whether the set's sha256 is that of its questions."""
+    # Not so of a set of the authors' files: their sha256 is that of the whole import.
     query = sa.select(t.Question).where(col(t.Question.set_id) == questions.id).order_by(col(t.Question.position))
     rows = session.scalars(query.execution_options(yield_per=500))
     return sha256_of(map(_row_of, rows)) == questions.sha256
@@ -132,10 +135,7 @@ def _check_content(session: Session, questions: t.QuestionSet) -> None:
 
 
 def get(session: Session, ref: str | int) -> t.QuestionSet:
-    """Return the set by name, uid or id.
-
-    Raises: NotFound, naming those that are there.
-    """
+    """Return the set by name, uid or id. Raises: NotFound, naming those that are there."""
     ref = str(ref)
     number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
     for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):

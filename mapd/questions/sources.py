@@ -35,10 +35,7 @@ HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[
 
 
 def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
-    """Read a file, or all of a folder.
-
-    Raises: BadInput where there is nothing that can be read.
-    """
+    """Read a file, or all of a folder. Raises: BadInput where there is nothing that can be read."""
     try:
         if path.is_dir():
             return _folder(path, headings)
@@ -67,9 +64,8 @@ def _folder(path: Path, headings: Headings | None) -> list[FileTable]:
     contents = []
     for file in files:
         inside = file.relative_to(path).as_posix()
-        contents.append(
-            replace(tables.read(QuestionFile(inside, file.read_bytes()), headings), split=split_of_name(inside))
-        )
+        table = tables.read(QuestionFile(inside, file.read_bytes()), headings)
+        contents.append(replace(table, split=split_of_name(inside)))
     return _problem_files(contents)
 
 
@@ -90,7 +86,7 @@ def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
 
 
 def _problem_files(files: Sequence[FileTable]) -> list[FileTable]:
-    """Return one row a file, as MATH is published: the files of a split become one table, its rows numbered."""
+    """Join files of one row, as MATH is published: those of a split become one table, its rows numbered."""
     if len(files) < 2 or not all(
         table.name.endswith(".json") and len(table.records) == 1 and not table.bad for table in files
     ):
@@ -104,7 +100,7 @@ def _problem_files(files: Sequence[FileTable]) -> list[FileTable]:
 
 
 def _saved(path: Path) -> list[FileTable]:
-    """Return a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
+    """Read a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
     import datasets
     import pyarrow as pa
 

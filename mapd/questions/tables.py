@@ -24,11 +24,14 @@ from mapd.questions.values import short
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_BYTES = 256 * 2**20  # of one file, unpacked
+# Of one file, unpacked.
+MOST_BYTES = 256 * 2**20
 MOST_ROWS = 1_000_000
-BATCH = 256  # rows that are taken out of an Arrow file at a time: a short file may hold very long texts
+# Rows that are taken out of an Arrow file at a time: a short file may hold very long texts.
+BATCH = 256
 LFS = b"version https://git-lfs"
-BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")  # in the first bytes: a picture, a document, a program
+# In the first bytes: a picture, a document, a program.
+BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")
 Fields = dict[str, Any]
 Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
 
@@ -72,10 +75,7 @@ class FileTable:
 
 
 def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
-    """Read one file by its content; its name says only whether it is CSV or TSV.
-
-    Raises: BadInput where it can't be read as a table at all.
-    """
+    """Read a file by its content; only CSV and TSV by its name. Raises: BadInput where it is no table at all."""
     name, content = file.name, file.content
     if len(content) > MOST_BYTES:
         raise BadInput(too_large(name))
@@ -100,7 +100,8 @@ def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
     first = _first_line(text)
     if inner.endswith((".json", ".jsonl", ".ndjson")):
         raise BadInput(f'{name} is no JSON: it begins with {short(first.strip())}; a row is {{"question": "…", …}}')
-    if "\t" in first.strip():  # a spreadsheet's "Unicode text" is a table with tabs, named .txt
+    # A spreadsheet's "Unicode text" is a table with tabs, named .txt.
+    if "\t" in first.strip():
         return _csv(name, text, "\t", headings)
     lines = enumerate(text.split("\n"), 1)
     return FileTable(name, "line", tuple(FileRecord(n, {"line": line}) for n, line in lines), is_text=True)
@@ -124,7 +125,8 @@ def _unpack(name: str, content: bytes) -> bytes:
 
 def _decode(name: str, content: bytes) -> str:
     """Return the text without byte order marks, which also stand in the middle where files were joined."""
-    encoding = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"  # a mark says which
+    # A byte order mark says which.
+    encoding = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -156,7 +158,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(word: str) -> float | None:
-    return None if word == "NaN" else float(word.replace("Infinity", "inf"))  # pandas writes NaN where nothing is
+    # pandas writes NaN where nothing is.
+    return None if word == "NaN" else float(word.replace("Infinity", "inf"))
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
@@ -171,7 +174,8 @@ def _json_fault(error: ValueError | RecursionError) -> str:
 
 
 def _json(name: str, text: str) -> FileTable:
-    """JSON Lines, or one JSON value. A value that ends before the text does is the first of many lines."""
+    """Read JSON Lines, or one JSON value."""
+    # A value that ends before the text does is the first of many lines.
     try:
         value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
         if text[end:].strip():
@@ -189,7 +193,8 @@ def _json(name: str, text: str) -> FileTable:
 def _json_lines(name: str, text: str, whole_error: ValueError | RecursionError | None = None) -> FileTable:
     records: list[FileRecord] = []
     bad: list[BadRecord] = []
-    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a text may hold U+2028
+    # Not splitlines: a text may hold U+2028.
+    for number, line in enumerate(text.split("\n"), 1):
         bare = line.strip().lstrip("\ufeff")
         if not bare:
             continue
@@ -204,7 +209,8 @@ def _json_lines(name: str, text: str, whole_error: ValueError | RecursionError |
             records.append(FileRecord(number, value))
         else:
             bad.append(BadRecord(number, f"{short(bare)} is no JSON object; a line holds one row", line))
-    if not records and whole_error is not None:  # neither lines nor one value: the fault of the whole says more
+    # Neither lines nor one value: the fault of the whole says more.
+    if not records and whole_error is not None:
         raise BadInput(f"{name} can't be read: {_json_fault(whole_error)}")
     return FileTable(name, "line", tuple(records), tuple(bad))
 
@@ -290,12 +296,14 @@ def _rows_by_id(value: dict[str, Any]) -> list[Any] | None:
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
-_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)  # a line of Excel's, before the heading
+# A line of Excel's, before the heading.
+_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 
 def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> FileTable:
-    """Return a table with a heading, or with the names that `headings` knows for one without."""
-    if line := _SEPARATOR.match(text):  # it stays as an empty line: the rows keep their numbers
+    """Read a table with a heading, or with the names that `headings` knows for one without."""
+    # It stays as an empty line: the rows keep their numbers.
+    if line := _SEPARATOR.match(text):
         text, delimiter = text[line.end() :], line[1]
     lines = _csv_lines(name, text, _delimiter(text, delimiter))
     first_number, first = next(lines, (1, []))
@@ -309,7 +317,8 @@ def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Fil
     bad: list[BadRecord] = []
     for number, cells in rows:
         if cells == list(first) and number != first_number and headings is not None and headings(first) is None:
-            continue  # the heading again, where files were joined
+            # The heading again, where files were joined.
+            continue
         if len(records) + len(bad) == MOST_ROWS:
             raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
         if len(cells) == len(names):
@@ -343,7 +352,8 @@ def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list
     number = 1
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):  # spreadsheets write rows of empty cells behind the others
+            # Spreadsheets write rows of empty cells behind the others.
+            if any(cell.strip() for cell in cells):
                 yield number, cells
             number = reader.line_num + 1
     except csv.Error as error:
@@ -368,7 +378,7 @@ def _parquet(name: str, content: bytes) -> FileTable:
 
 
 def _arrow(name: str, content: bytes) -> FileTable:
-    """Return one of the files in a folder that `datasets` saved."""
+    """Read one of the files in a folder that `datasets` saved."""
     import pyarrow as pa
 
     try:
@@ -380,10 +390,7 @@ def _arrow(name: str, content: bytes) -> FileTable:
 
 
 def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[FileRecord, ...]:
-    """Return the rows of Arrow's batches as plain values.
-
-    Raises: BadInput where they are none, or too large.
-    """
+    """Return the rows of Arrow's batches as plain values. Raises: BadInput where they are none, or too large."""
     records: list[FileRecord] = []
     size = 0
     for batch in map(_decode_columns, batches):
@@ -397,10 +404,9 @@ def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> 
 
 
 def _decode_columns(batch: Any) -> Any:
-    """Return the batch with each text in its row: one that is written once and meant by many rows counts as often.
-
-    A float of 32 bits is as it was written: 0.1, not 0.10000000149011612.
-    """
+    """Return the batch with each text in its row, and each float as it was written."""
+    # A dictionary writes once a text that many rows mean: it counts as often, or a small file would fill the memory. A
+    # float of 32 bits is 0.1, not 0.10000000149011612.
     import pyarrow as pa
 
     for place, column in enumerate(batch.columns):

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}(?:\.0*)?")
-DEEPEST = 20  # lists in lists that are looked into
-MOST_EXACT = 2**53  # larger floats are not whole numbers that somebody wrote
+# Lists in lists that are looked into.
+DEEPEST = 20
+# Larger floats are not whole numbers that somebody wrote.
+MOST_EXACT = 2**53
 
 
 def is_blank(value: object) -> bool:

@@ -3,12 +3,11 @@
     with claims.Run(engine, home) as run:                       # renews its claims as long as it is there
         with db.writing(engine) as session:
             claims.lock(session)
-            claims.free(session, run, ["3f…", "a0…"])           -> {"3f…"}: another run has the other
-            claims.put(session, run, {"3f…": 0.02})
+            claims.filter_free(session, run, ["3f…", "a0…"])    -> {"3f…"}: another run has the other
+            claims.write_claims(session, run, {"3f…": 0.02})
             claims.release(session, run, ["3f…"])               # in the transaction that writes what was done
 
 A claim expires by the database's clock where its run stops renewing it: its process was killed, or its machine is gone.
-On this machine that is known at once: a run holds a lock on a file of its own, which the system lets go with it.
 """
 
 import threading
@@ -28,12 +27,16 @@ from mapd.errors import BadInput, Busy
 from mapd.store import db
 from mapd.store import tables as t
 
-LEASE_S = 30.0  # from the last renewal until a claim expires
-RENEW_S = 5.0  # between two renewals
-POLL_S = 1.0  # between two looks at what another run has
+# From the last renewal until a claim expires: six renewals may fail before.
+LEASE_S = 30.0
+RENEW_S = 5.0
+# Between two looks at what another run has.
+POLL_S = 1.0
 WAITING = "waits for another process that does the same"
-STALE_FILE_S = 24 * 3600  # the files of dead runs
-LOCK = 0x6D617064  # any number of ours: PostgreSQL's advisory lock for "somebody writes claims, or the ledger"
+# So old are the files of dead runs that are deleted: their claims expired long ago.
+STALE_FILE_S = 24 * 3600
+# Any number of ours: PostgreSQL's advisory lock for "somebody writes claims, or the ledger".
+LOCK = 0x6D617064
 
 
 def lock(session: Session) -> None:
@@ -42,15 +45,14 @@ def lock(session: Session) -> None:
 
 
 class Run:
-    """One run of a piece of work, in this process, that claims what it does.
-
-    Raises: BadInput, as a context, where its file can't be written.
-    """
+    """One run of a piece of work that claims what it does. Raises: BadInput, as a context: no place for its file."""
 
     def __init__(self, engine: sa.Engine, home: Path | None = None) -> None:
         self.engine, self.folder, self.name = engine, home and home / "runs", t.new_uid()
-        self.dead_runs: set[str] = set()  # other runs, of this machine
-        self.alert_since = time.monotonic()  # from then on the database was there without a break
+        # Other runs, of this machine.
+        self.dead_runs: set[str] = set()
+        # From then on the database was there without a break.
+        self.alert_since = time.monotonic()
         self._impatient = engine.execution_options(patience=db.Patience(0))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew_claims, daemon=True)
@@ -74,7 +76,8 @@ class Run:
             self._lock.release()
         with suppress(Busy), db.writing(self._impatient) as session:
             session.execute(sa.delete(t.Claim).where(col(t.Claim.run) == self.name))
-            if self.folder is not None:  # where the claims stay, the file tells that nobody has them any more
+            # Only now: had the claims stayed, the unlocked file would tell that nobody has them any more.
+            if self.folder is not None:
                 self._file(self.folder, self.name).unlink(missing_ok=True)
 
     def may_take(self, run: str, until: datetime, at: datetime) -> bool:
@@ -88,6 +91,7 @@ class Run:
 
     def _is_dead(self, run: str) -> bool:
         """Return whether the run was on this machine, and its process is gone."""
+        # A run holds a lock on a file of its own, which the system lets go with its process.
         if run in self.dead_runs:
             return True
         if self.folder is None or not (file := self._file(self.folder, run)).exists():
@@ -134,7 +138,7 @@ def filter_free(session: Session, run: Run, keys: Collection[str]) -> set[str]:
 
 
 def write_claims(session: Session, run: Run, usd: Mapping[str, float], exam_id: int | None = None) -> None:
-    """Claim these keys, which are `free`; each with what it may cost."""
+    """Claim these free keys, each with what it may cost."""
     if usd:
         insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(t.Claim)
         new_values = {name: insert.excluded[name] for name in ("run", "until", "exam_id", "usd")}
@@ -149,20 +153,17 @@ def release(session: Session, run: Run, keys: Collection[str]) -> None:
 
 
 def sum_in_flight(session: Session, exam_id: int, excluded_keys: Collection[str] = ()) -> float:
-    """Return the US dollars that an exam's calls in flight may cost, whoever sent them; without those of some keys."""
+    """Return the US dollars that an exam's calls in flight may cost, whoever sent them; without some keys."""
+    # A claim that ends later than any can is none that counts, as in `Run.may_take`.
     now = db.clock(session)
     is_valid = col(t.Claim.until).between(now, now + timedelta(seconds=2 * LEASE_S))
-    query = select(sa.func.sum(t.Claim.usd)).where(
-        t.Claim.exam_id == exam_id, is_valid, col(t.Claim.key).not_in(excluded_keys)
-    )
+    is_counted = is_valid & col(t.Claim.key).not_in(excluded_keys)
+    query = select(sa.func.sum(t.Claim.usd)).where(t.Claim.exam_id == exam_id, is_counted)
     return float(session.exec(query).one() or 0)
 
 
 def claim_when_free(run: Run, key: str, on_wait: Callable[[], None]) -> bool:
-    """Claim one key for the run as soon as it can be had; return whether it had to be waited for.
-
-    `waits` is called each second that another run has it. What it raises ends the wait.
-    """
+    """Claim one key for the run as soon as it can be had; return whether it had to be waited for."""
 
     def attempt(session: Session) -> bool:
         lock(session)
@@ -173,6 +174,7 @@ def claim_when_free(run: Run, key: str, on_wait: Callable[[], None]) -> bool:
     has_waited = False
     while not db.transact(run.engine, attempt):
         has_waited = True
+        # What it raises ends the wait.
         on_wait()
         time.sleep(POLL_S)
     return has_waited

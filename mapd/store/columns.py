@@ -1,12 +1,11 @@
 """What a column holds, and the refusal of a value that is something else.
 
-    Word(("train", "dev"))          reads "train"; of "x" it says that the database is damaged
+    WordColumn(("train", "dev"))    reads "train"; of "x" it says that the database is damaged
     Json(dict)                      reads {"seed": 3}; the same of a list
     UtcDateTime()                   reads a time that knows its zone
     check_on_sqlite(engine)         its texts, numbers and truths are checked, too
 
-SQLite keeps what it is given: a flipped bit or a hand in the file puts bytes where a text stands, and no page of the
-file is wrong then. PostgreSQL refuses such values itself, but for words and the shape of JSON.
+PostgreSQL refuses such values itself, but for words and the shape of JSON.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +34,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware UTC, whatever the database gave."""
+        """Return the time as aware UTC, whatever the database gave."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -92,6 +91,8 @@ class Json(sa.types.TypeDecorator[Any]):
 # --- SQLite's own -----------------------------------------------------------------------------------------------------
 
 
+# SQLite keeps what it is given: a flipped bit or a hand in the file puts bytes where a text stands, and no page of the
+# file is wrong then.
 class _Checked:
     """A type whose values are of these Python types."""
 
@@ -110,19 +111,19 @@ class _Checked:
         return read
 
 
-class _TextColumn(_Checked, sa.String):
+class _Text(_Checked, sa.String):
     kind, types = "a text", (str,)
 
 
-class _IntegerColumn(_Checked, sa.Integer):
+class _Integer(_Checked, sa.Integer):
     kind, types = "a whole number", (int,)
 
 
-class _NumberColumn(_Checked, sa.Float[float]):
+class _Number(_Checked, sa.Float[float]):
     kind, types = "a number", (int, float)
 
 
-class _BooleanColumn(sa.Boolean):
+class _Boolean(sa.Boolean):
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], bool | None]:  # noqa: ARG002
         """Return what reads a truth, which SQLite keeps as 0 or 1. It raises Damaged."""
 
@@ -134,14 +135,9 @@ class _BooleanColumn(sa.Boolean):
         return read
 
 
-CHECKED_TYPES: Mapping[Any, Any] = {
-    sa.String: _TextColumn,
-    sa.Integer: _IntegerColumn,
-    sa.Float: _NumberColumn,
-    sa.Boolean: _BooleanColumn,
-}
+CHECKED: Mapping[Any, Any] = {sa.String: _Text, sa.Integer: _Integer, sa.Float: _Number, sa.Boolean: _Boolean}
 
 
 def check_on_sqlite(engine: sa.Engine) -> None:
     """Have the values of an engine on SQLite checked as they are read; what isn't of its kind raises Damaged."""
-    engine.dialect.colspecs = {**engine.dialect.colspecs, **CHECKED_TYPES}
+    engine.dialect.colspecs = {**engine.dialect.colspecs, **CHECKED}

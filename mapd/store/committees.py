@@ -42,7 +42,8 @@ def name_members(session: Session, exam_id: int, teachers: Collection[int]) -> N
     rows = session.execute(pairs.where(t.Exam.id == exam_id, col(t.Teacher.id).in_(teachers))).all()
     if rows:
         insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        statement = insert(t.CommitteeMember).on_conflict_do_nothing()  # another run may be first
+        # Another run may be first.
+        statement = insert(t.CommitteeMember).on_conflict_do_nothing()
         session.execute(statement, [member_row(*row) for row in rows])
 
 

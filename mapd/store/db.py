@@ -33,15 +33,18 @@ from mapd.settings import Settings
 from mapd.store import columns, damage
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
-LOCK_WAIT_MS = 1000  # SQLite's own wait for a lock; between two of them we can say that it waits
+# Any number of ours: PostgreSQL's advisory lock for "somebody migrates".
+MIGRATION_LOCK = 2410_03663
+# SQLite's own wait for a lock; between two of them we can say that it waits.
+LOCK_WAIT_MS = 1000
 BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
 CURES = {  # by what SQLite says of a file that can't be opened or written
     "readonly": "make the file and its folder writable for you",
     "full": "make room on the disk",
     "disk": "make room on the disk, or look at the disk itself",
 }
-SILENT_WAIT_S = 2.0  # a wait as short as this is nothing to tell
+# A wait as short as this is nothing to tell.
+SILENT_WAIT_S = 2.0
 T = TypeVar("T")
 
 
@@ -54,17 +57,21 @@ class DatabaseFault(StrEnum):
     AWAY = "is away"
 
 
-SQLITE_FAULTS = {5: DatabaseFault.BUSY, 6: DatabaseFault.BUSY, 13: DatabaseFault.FULL}  # BUSY, LOCKED, FULL
-SQLITE_FULL = (778, 1034, 1546, 4874)  # IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a full disk, beside its database
-POSTGRES_FAULTS = {  # by class of SQLSTATE
+# BUSY, LOCKED, FULL
+SQLITE_FAULTS = {5: DatabaseFault.BUSY, 6: DatabaseFault.BUSY, 13: DatabaseFault.FULL}
+# IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a full disk, beside its database
+SQLITE_FULL = (778, 1034, 1546, 4874)
+# By class of SQLSTATE; 40 is a deadlock.
+POSTGRES_FAULTS = {
     "08": DatabaseFault.AWAY,
-    "40": DatabaseFault.BUSY,  # a deadlock
+    "40": DatabaseFault.BUSY,
     "53": DatabaseFault.FULL,
     "55": DatabaseFault.BUSY,
     "57": DatabaseFault.AWAY,
 }
 POSTGRES_UNIQUE = "23505"
-LASTING = ("authentication", "does not exist", "pg_hba", "resolve", "translate host")  # in a failed connection's words
+# With one of these words a connection fails for good.
+LASTING = ("authentication", "does not exist", "pg_hba", "resolve", "translate host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +83,12 @@ class Patience:
 
 
 USUAL = Patience()
-OPENING = {
-    DatabaseFault.AWAY: 10.0,
-    DatabaseFault.FULL: 0.0,
-}  # seconds that these are waited for, where nothing was ever read yet
+# Seconds that these are waited for, where nothing was ever read yet: the URL may be wrong.
+OPENING = {DatabaseFault.AWAY: 10.0, DatabaseFault.FULL: 0.0}
 
 
 def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
     """Return the project's engine, its folder made and its schema brought up to date.
-
-    A server that doesn't answer at all is waited for a short while, but by the endlessly patient: the URL may be wrong.
 
     Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version;
     Busy where it is locked, or still starting, for longer than the patience lasts; Damaged where it isn't what it
@@ -96,6 +99,7 @@ def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
         engine = connect(settings.url, patience)
         if engine.dialect.name == "sqlite":
             damage.check_file(Path(engine.url.database or ""))
+        # A server that doesn't answer at all is waited for a short while, but by the endlessly patient.
         _retry(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
         reason = _reason(error)
@@ -116,17 +120,15 @@ def connect(url: str, patience: Patience = USUAL) -> sa.Engine:
         sa.event.listen(engine, "handle_error", damage.tell)
         return engine
     engine = sa.create_engine(
-        url,
-        connect_args={"check_same_thread": False},
-        execution_options=options,
-        json_deserializer=damage.read_json,
+        url, connect_args={"check_same_thread": False}, execution_options=options, json_deserializer=damage.read_json
     )
     columns.check_on_sqlite(engine)
     sa.event.listen(engine, "handle_error", damage.tell)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # we send BEGIN ourselves, below: sqlite3's own comes too late for reads
+        # We send BEGIN ourselves, below: sqlite3's own comes too late for reads.
+        connection.isolation_level = None
         wait = f"busy_timeout = {LOCK_WAIT_MS}"
         for pragma in (wait, "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -159,7 +161,8 @@ def migrate(engine: sa.Engine) -> None:
     with engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
-        version = current_version(connection)  # another process may have been first
+        # Another process may have been first.
+        version = current_version(connection)
         if version is None and sa.inspect(connection).get_table_names():
             raise Damaged(
                 f"the database has tables and no version of ours: {damage.place_of(engine)}; it is another program's, "
@@ -189,10 +192,7 @@ def current_version(connection: sa.Connection) -> str | None:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[Session]:
-    """Open a session to read with; it sees one moment of the database.
-
-    Raises: Busy; Damaged where a value that is read isn't of its column's kind.
-    """
+    """Open a session that sees one moment of the database. Raises: Busy; Damaged where a value is of another kind."""
     with _raise_busy("it can't be read"), Session(engine) as session:
         _begin(session)
         yield session
@@ -213,10 +213,8 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
 
 @sa.event.listens_for(Session, "before_flush")
 def refuse_unstorable(session: Session, *_: object) -> None:
-    """See that each text of a new row is one that both databases can hold, though SQLite takes more.
-
-    Raises: BadInput.
-    """
+    """See that both databases can hold each text of a new row. Raises: BadInput."""
+    # SQLite takes more than PostgreSQL: without this a project could not move.
     for row in session.new:
         for name, value in vars(row).items():
             if isinstance(value, str) and (bad := find_unstorable(value)) is not None:
@@ -224,12 +222,8 @@ def refuse_unstorable(session: Session, *_: object) -> None:
 
 
 def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
-    """Do the work in one transaction, and again from its beginning where the database was lost on the way.
-
-    A transaction that was lost may have been committed all the same, so the work must bear being done twice.
-
-    Raises: Busy.
-    """
+    """Do the work in one transaction, and again where the database was lost on the way. Raises: Busy."""
+    # A transaction that was lost may have been committed all the same, so the work must bear being done twice.
     impatient = engine.execution_options(patience=Patience(0))
 
     def attempt() -> T:
@@ -240,7 +234,8 @@ def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
 
 
 def lock(session: Session, number: int) -> None:
-    """Let one transaction at a time go on that locks this number. SQLite has but one writer anyway."""
+    """Let one transaction at a time go on that locks this number."""
+    # SQLite has but one writer anyway.
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
 
@@ -274,10 +269,7 @@ def _begin(session: Session) -> None:
 
 
 def _retry(patience: Patience, *, shorter: Mapping[DatabaseFault, float] = MappingProxyType({})) -> tenacity.Retrying:
-    """Return the attempts at a piece of work: as many as the patience allows, if what goes wrong may pass.
-
-    `shorter`: faults that are waited for less long.
-    """
+    """Return the attempts at a piece of work that the patience allows; faults in `shorter` are waited for less long."""
 
     def passes(error: BaseException) -> bool:
         return isinstance(error, Busy) or fault_of(error) is not None
@@ -295,25 +287,23 @@ def _retry(patience: Patience, *, shorter: Mapping[DatabaseFault, float] = Mappi
         error = state.outcome.exception() if state.outcome else None
         seconds = state.seconds_since_start or 0
         if error is not None and seconds >= next_line_at:
-            next_line_at = 2 * seconds  # few lines, however long it takes
+            # Few lines, however long it takes.
+            next_line_at = 2 * seconds
             patience.tell(f"waits for the database: {_reason(error)}, {seconds:.0f} s")
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(passes),
-        wait=BETWEEN_TRIES,
-        stop=lasts,
-        before_sleep=tell,
-        reraise=True,
+        retry=tenacity.retry_if_exception(passes), wait=BETWEEN_TRIES, stop=lasts, before_sleep=tell, reraise=True
     )
 
 
 @contextmanager
 def _raise_busy(effect: str) -> Iterator[None]:
-    """Say in one line what passes."""
+    """Raise what may pass as Busy, in one line: what is wrong, what wasn't done, the cure."""
     try:
         yield
     except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-        if getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRES_UNIQUE:  # on SQLite nobody can be first
+        # On SQLite, with one writer, nobody can be first.
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRES_UNIQUE:
             raise Stale("somebody else saved the same at the same moment; nothing was saved: try again") from error
         if (fault := fault_of(error)) is None:
             raise
@@ -324,7 +314,8 @@ def _raise_busy(effect: str) -> Iterator[None]:
 
 def fault_of(error: BaseException) -> DatabaseFault | None:
     """Return what is wrong with the database; None where the error is another one."""
-    if isinstance(error, sa.exc.TimeoutError):  # all connections of the pool are in use
+    # All connections of the pool are in use.
+    if isinstance(error, sa.exc.TimeoutError):
         return DatabaseFault.BUSY
     if not isinstance(error, sa.exc.DBAPIError):
         return None

@@ -27,7 +27,7 @@ class Calls:
 
     @property
     def total(self) -> int:
-        """Every try."""
+        """Return the number of tries."""
         return sum(self.outcomes.values())
 
 
@@ -86,7 +86,7 @@ def _sum(amounts: Iterable[Any]) -> Any:
 
 
 def unmended(session: Session, exam_id: int, teachers: Sequence[str]) -> int:
-    """Return how many of the exam's calls to these teachers gave no text, and none since."""
+    """Count the exam's calls to these teachers that gave no text, and none since."""
     query = (
         sa.select(func.count(sa.distinct(col(t.Call.key))))
         .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)

@@ -1,12 +1,11 @@
 """The rows of browse, page by page, from the aggregate that curation/standing.py keeps: SQL that knows no rule.
 
-    page(session, exam_id, Wanted(verdict="accepted"), 300)           -> the first 25 rationales, in question order
-    page(session, exam_id, wanted, 300, Turn(rows[-1].key))           -> the 25 behind them
-    page(session, exam_id, wanted, 300, Turn(rows[0].key, back=True)) -> the 25 before
+    list_rows(session, exam_id, RowFilter(verdict="accepted"), 300)               -> the first 25 rationales
+    list_rows(session, exam_id, row_filter, 300, PageStart(rows[-1].key))           -> the 25 behind them
+    list_rows(session, exam_id, row_filter, 300, PageStart(rows[0].key, back=True)) -> the 25 before
 
-A page is read from where the last one ended (its key), so it costs the same at any depth; that is as long as the
-filter finds some in each stretch of the order. A mistake is the row of that text of it that stands first among those
-that fit: in question order, the most doubtful.
+A page is read from where the last one ended (its key), so it costs the same at any depth, as long as the filter fits
+some rows in each stretch of the order.
 """
 
 import re
@@ -21,8 +20,10 @@ from sqlmodel import Session
 from mapd.store.tables import NO_MEAN
 
 PAGE = 25
-LONGEST_SEARCH = 300  # characters of what is searched for
-FEW = 2_000  # hits of a search: fewer are sorted; of more the order is walked until the page is full
+# Characters of what is searched for.
+LONGEST_SEARCH = 300
+# Hits of a search: fewer are sorted; of more the order is walked until the page is full.
+FEW = 2_000
 
 
 class RowKind(StrEnum):
@@ -74,7 +75,7 @@ WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, a
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """What a row has to be; nothing given, every row is wanted. A mistake fits if one of its rationales does."""
+    """What a row has to be; an empty filter fits every row. A mistake fits if one of its rationales does."""
 
     show: RowKind = RowKind.RATIONALES
     author_id: int | None = None
@@ -85,24 +86,24 @@ class RowFilter:
     judged_by: str | None = None
     reason: str | None = None
     means: tuple[int, int] | None = None  # from, to, in hundredths
-    cuts: tuple[int, int] | None = None  # accepted at the lower of two thresholds, and not at the higher
+    # Accepted at the lower of two thresholds, and not at the higher.
+    cuts: tuple[int, int] | None = None
     spread: int = 0
     task: str | None = None
     question: str | None = None  # its own number, as its file has it
     words: str = ""
-    blind_person: str | None = None  # what others said may only be asked of texts that this person has judged
+    # Of texts that this person hasn't judged, what others said may not be asked.
+    blind_person: str | None = None
 
     @property
     def about_texts(self) -> bool:
-        """Return whether it asks anything that only a text can answer."""
+        """Return whether the filter asks anything that only a text can answer."""
         criteria = (self.verdict, self.committee, self.people, self.judged_by, self.reason)
-        return (
-            any(criteria) or any((self.author_id, self.checks, self.means)) or self.cuts is not None or self.spread > 0
-        )
+        return any((*criteria, self.author_id, self.checks, self.means)) or self.cuts is not None or self.spread > 0
 
     @property
     def about_people(self) -> bool:
-        """Return whether it asks what people said."""
+        """Return whether the filter asks what people said."""
         return any((self.people, self.judged_by, self.reason))
 
 
@@ -139,7 +140,7 @@ class _Stream:
 
 
 def key_length(order: Order) -> int:
-    """Return how many numbers a row's key has in this order."""
+    """Return the length of a row's key in this order."""
     return 3 if order is Order.QUESTION else 4
 
 
@@ -169,7 +170,7 @@ def list_rows(
     order: Order = Order.QUESTION,
     number: int = PAGE,
 ) -> list[BrowseRow]:
-    """Return the rows that are wanted, in order, from the beginning or from where one turns."""
+    """Return the rows that fit the filter, in order, from the beginning or from where a page starts."""
     back = start is not None and start.back
     descending = (order is Order.HIGHEST) is not back
     rows: list[BrowseRow] = []
@@ -189,9 +190,10 @@ def count_rows(
     order: Order = Order.QUESTION,
     before_key: Sequence[int] | None = None,
 ) -> int:
-    """Return how many are wanted; with `before` how many of them stand before that key."""
+    """Count the rows that fit the filter; with `before_key` those that stand before that key."""
     if before_key is None:
-        order = Order.QUESTION  # fewest streams, and a mistake in but one of them
+        # This order has fewest streams, and a mistake in but one of them.
+        order = Order.QUESTION
     streams = _streams(row_filter, order)
     start = None if before_key is None else PageStart(tuple(before_key), back=True)
     descending = order is not Order.HIGHEST
@@ -211,7 +213,7 @@ def find_key(
 
 
 def count_texts(session: Session, exam_id: int, row_filter: RowFilter, threshold: int) -> int:
-    """Count the texts that are wanted, each once: several attempts at one question share its rationales."""
+    """Count the texts that fit the filter, each once: several attempts at one question share its rationales."""
     (stream,) = _streams(row_filter, Order.QUESTION)
     query = _Query(session, exam_id, row_filter, threshold, Order.QUESTION, stream)
     return query.count(None, descending=False, number="count(DISTINCT s.explanation_id)")
@@ -228,7 +230,7 @@ class ListedText:
 
 
 def list_texts(session: Session, exam_id: int, row_filter: RowFilter, threshold: int, number: int) -> list[ListedText]:
-    """Return the first so many texts that are wanted, each once (attempts may share a rationale)."""
+    """Return the first texts that fit the filter, each once (attempts may share a rationale)."""
     (stream,) = _streams(row_filter, Order.QUESTION)
     query = _Query(session, exam_id, row_filter, threshold, Order.QUESTION, stream)
     return query.texts(number)
@@ -244,12 +246,12 @@ class _Query:
         self.values: dict[str, object] = {"exam": exam_id, "kind": stream.kind, "at": threshold}
         self.begin, self.source, self.matches_row = _search_rows(session, row_filter.words, self.values)
         self.where = ["s.exam_id = :exam", "s.kind = :kind", *self._row_conditions("s")]
-        self.lead_conditions = (
-            [self._lead_condition()] if row_filter.show is RowKind.MISTAKES and stream.kind != "mistake" else []
-        )
+        # A mistake is one row: that of its text that stands first.
+        is_one_of_many = row_filter.show is RowKind.MISTAKES and stream.kind != "mistake"
+        self.lead_conditions = [self._lead_condition()] if is_one_of_many else []
 
     def rows(self, start: PageStart | None, descending: bool, number: int) -> list[BrowseRow]:
-        """Return the first rows, from where one turns."""
+        """Return the first rows, from where the page starts."""
         key, way = self.stream.key(), "DESC" if descending else "ASC"
         where = self.where + self.lead_conditions + self._start_conditions(start, descending)
         query = (
@@ -259,7 +261,7 @@ class _Query:
         result = self.session.execute(sa.text(query), self.values | {"number": number})
         return [BrowseRow(tuple(row[:-2]), row[-2], row[-4], row[-1]) for row in result]
 
-    def find_key(self, attempt_id: int, text_id: int | None) -> tuple[int, ...] | None:
+    def key_of(self, attempt_id: int, text_id: int | None) -> tuple[int, ...] | None:
         """Return the key of one row, if it is of this stream."""
         text = "s.explanation_id = :text" if text_id is not None else "s.explanation_id IS NULL"
         where = [*self.where, *([self.stream.only] if self.stream.only else []), "s.attempt_id = :attempt", text]
@@ -268,14 +270,14 @@ class _Query:
         row = self.session.execute(sa.text(query), values).first()
         return None if row is None else tuple(row)
 
-    def count_rows(self, start: PageStart | None, descending: bool, number: str = "") -> int:
-        """Return how many rows, from where one turns; or another `number`, in SQL."""
+    def count(self, start: PageStart | None, descending: bool, number: str = "") -> int:
+        """Count the rows, from where the page starts; `number`: what else to count, in SQL."""
         number = number or ("count(DISTINCT s.attempt_id)" if self.lead_conditions and start is None else "count(*)")
         where = self.where + (self.lead_conditions if start else []) + self._start_conditions(start, descending)
         query = f"{self.begin}SELECT {number} FROM {self.source} WHERE {' AND '.join(where)}"
         return int(self.session.execute(sa.text(query), self.values).scalar_one())
 
-    def list_texts(self, number: int) -> list[ListedText]:
+    def texts(self, number: int) -> list[ListedText]:
         """Return the texts of the rows."""
         latest = "(SELECT max(j.id) FROM judgement j WHERE j.explanation_id = s.explanation_id AND j.counts)"
         query = (
@@ -294,29 +296,28 @@ class _Query:
         ]
 
     def _start_conditions(self, start: PageStart | None, descending: bool) -> list[str]:
-        """Return what is of the stream, behind the turn."""
+        """Return the conditions that a row is of the stream, and behind the start."""
         only = [self.stream.only] if self.stream.only else []
         if start is None:
             return only
         if descending and self.stream.lead == "mean":
-            only = []  # the turn says it, and nearer: of two bounds SQLite may take the farther
+            # The start is the nearer bound: of two SQLite may take the farther.
+            only = []
         marks = [f":turn{n}" for n in range(len(start.key))]
         self.values |= {f"turn{n}": value for n, value in enumerate(start.key)}
         return [*only, f"({', '.join(self.stream.key())}) {'<' if descending else '>'} ({', '.join(marks)})"]
 
     def _lead_condition(self) -> str:
-        """No other rationale of the mistake that fits stands before this one."""
+        """Return the condition that a row is the first of its mistake's rationales that fit."""
         rank = {Order.LOWEST: "{row}.mean", Order.HIGHEST: f"-({{row}}.mean % {NO_MEAN})"}.get(self.order, DOUBT)
         ahead = f"({rank.format(row='o')}, o.id) < ({rank.format(row='s')}, s.id)"
         # An attempt is of one exam: naming that too has SQLite take the index of its order, at seconds a page.
         same = "o.question_id = s.question_id AND o.attempt_id = s.attempt_id"
-        where = " AND ".join(
-            [same, "o.kind = s.kind", *self._row_conditions("o"), *filter(None, [self.matches_row("o")]), ahead]
-        )
-        return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {where})"
+        conditions = [same, "o.kind = s.kind", *self._row_conditions("o"), self.matches_row("o"), ahead]
+        return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {' AND '.join(filter(None, conditions))})"
 
     def _row_conditions(self, row: str) -> list[str]:
-        """Return what a text is asked for, but for words."""
+        """Return the conditions of the filter, but for its words."""
         row_filter, conditions = self.row_filter, []
         for column, value in (("author_id", row_filter.author_id), ("reason", row_filter.reason)):
             if value is not None:
@@ -345,11 +346,12 @@ class _Query:
         return conditions
 
     def _people_conditions(self, row: str) -> list[str]:
-        """Return what a text is asked for that people may have said."""
+        """Return the conditions on what people may have said."""
         row_filter, conditions = self.row_filter, []
         has_judged = ""
+        # Who has not judged a text yet may not learn by a filter what others said of it.
         if row_filter.blind_person is not None and row_filter.show is not RowKind.QUESTIONS:
-            has_judged = self._judged_by(row, "unheard_by", row_filter.blind_person)
+            has_judged = self._judged_by(row, "blind_person", row_filter.blind_person)
         if row_filter.verdict is not None:
             verdict = VERDICTS[row_filter.verdict].format(row=row)
             committee = COMMITTEE[row_filter.verdict].format(row=row)
@@ -390,18 +392,15 @@ def _search_rows(session: Session, words: str, values: dict[str, object]) -> tup
 
     def matches_row(name: str) -> str:
         parts = [f"{name}.{of}_id IN (SELECT id / 4 FROM hit WHERE id % 4 = {n})" for of, n in WORDS_OF.items()]
-        other_attempts = (
-            f"SELECT 1 FROM attempt x WHERE x.question_id = {name}.question_id AND x.exam_id = {name}.exam_id"
-        )
-        other_attempts += f" AND x.id IN (SELECT id / 4 FROM hit WHERE id % 4 = {WORDS_OF['attempt']})"
-        return f"({' OR '.join(parts)} OR {name}.kind = 'question' AND EXISTS ({other_attempts}))"
+        answers = f"SELECT 1 FROM attempt x WHERE x.question_id = {name}.question_id AND x.exam_id = {name}.exam_id"
+        answers += f" AND x.id IN (SELECT id / 4 FROM hit WHERE id % 4 = {WORDS_OF['attempt']})"
+        return f"({' OR '.join(parts)} OR {name}.kind = 'question' AND EXISTS ({answers}))"
 
+    # Many hits: walk the rows in order, and look each up among the hits.
     if number >= FEW:
-        return (
-            f"WITH hit AS MATERIALIZED ({hits}) ",
-            f"(SELECT * FROM standing s WHERE {matches_row('s')}) s",
-            matches_row,
-        )
+        source = f"(SELECT * FROM standing s WHERE {matches_row('s')}) s"
+        return f"WITH hit AS MATERIALIZED ({hits}) ", source, matches_row
+    # Few hits: begin with them, and look up their rows.
     union = " UNION ".join(
         f"SELECT s.* FROM hit JOIN {of} x ON x.id = hit.id / 4 AND hit.id % 4 = {n} JOIN standing s ON {on}"
         for (of, n), on in zip(WORDS_OF.items(), _JOIN_CONDITIONS, strict=True)
@@ -425,13 +424,11 @@ class Phrase:
 
 
 def split_phrases(words: str) -> list[Phrase]:
-    """Return what is searched for: each word (`3.5` is two, side by side), and what stands in "quotes" as it stands there.
-
-    The last word may be the beginning of one, as long as it isn't a number: 5 is the number 5, not every 50. What is
-    longer than `LONGEST_SEARCH` the page and the command refuse before.
-    """
+    """Split a search into phrases: each word (`3.5` is two, side by side), and what stands in "quotes"."""
+    # Page and command refuse a longer search before.
     chunks = CHUNKS.findall(words[:LONGEST_SEARCH])
     chunks_read = [(tokens, not quotation) for quotation, chunk in chunks if (tokens := _tokens(quotation or chunk))]
+    # The last word may be the beginning of one, but not of a number: 5 is the number 5, not every 50.
     last = len(chunks_read) - 1
     return [
         Phrase(tokens, is_word and n == last and any(map(str.isalpha, tokens[-1])))

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
@@ -24,7 +24,9 @@ from mapd.store import tables as t
 from mapd.store.snapshots import check as check_snapshot
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
-CUT_OFF = "cut_off"  # the word of models.base.Finish
+Target = TypeVar("Target", t.Explanation, t.Attempt, t.Question)
+# The word of models.base.Finish.
+CUT_OFF = "cut_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class ExamInfo:
     practice: int = 0  # explained texts before a person's first
     check_every: int = 0
     repeat_every: int = 0
-    shares_rationales: bool = False  # several answers to a question were asked for, which share its rationales
+    # Several answers to a question were asked for, which share its rationales.
+    shares_rationales: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An attempt as recorded: its own answer and outcome, and our reading beside it.
-
-    `finish`: how the response ended, None where the source of an import doesn't say.
-    """
+    """An attempt as recorded: its own answer and outcome, and our reading beside it."""
 
     id: int
     uid: str
@@ -86,6 +86,7 @@ class Response:
     outcome: str
     our_answer: str | None
     our_outcome: str
+    # How the response ended; None where the source of an import doesn't say.
     finish: str | None = None
     tokens_out: int | None = None
     thought: str | None = None  # where it was asked for
@@ -129,7 +130,7 @@ class Text:
 
     @property
     def by(self) -> str:
-        """Who wrote it, in words; of a repair, that it is one."""
+        """Return who wrote it, in words; of a repair, that it is one."""
         return self.teacher if self.repairs_id is None else f"repair by {self.teacher}"
 
 
@@ -226,10 +227,7 @@ def unfinished(session: Session) -> set[int]:
 
 
 def exam(session: Session, ref: str | int) -> ExamInfo:
-    """Return the exam by uid, id or name.
-
-    Raises: NotFound.
-    """
+    """Return the exam by uid, id or name. Raises: NotFound."""
     row = session.exec(_EXAM.where(_is(t.Exam, ref) | (col(t.Exam.name) == str(ref)))).first()
     if row is None:
         names = ", ".join(e.name for e in exams(session)[:5]) or "none yet: `mapd import authors` makes one"
@@ -245,35 +243,24 @@ def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
 
 
 def explanation(session: Session, kind: str, ref: str | int) -> t.Explanation:
-    """Return the rationale or feedback by uid or id.
-
-    Raises: NotFound.
-    """
-    row = session.exec(select(t.Explanation).where(_is(t.Explanation, ref), t.Explanation.kind == kind)).first()
-    if row is None:
-        raise NotFound(f"unknown {kind}: {ref}; `mapd curate show --items` lists them")
-    return row
+    """Return the rationale or feedback by uid or id. Raises: NotFound."""
+    return _get(session, t.Explanation, kind, ref, t.Explanation.kind == kind)
 
 
 def attempt(session: Session, ref: str | int) -> t.Attempt:
-    """Return the student's answer by uid or id.
-
-    Raises: NotFound.
-    """
-    row = session.exec(select(t.Attempt).where(_is(t.Attempt, ref))).first()
-    if row is None:
-        raise NotFound(f"unknown attempt: {ref}; `mapd curate show --items` lists them")
-    return row
+    """Return the student's answer by uid or id. Raises: NotFound."""
+    return _get(session, t.Attempt, "attempt", ref)
 
 
 def question(session: Session, ref: str | int) -> t.Question:
-    """Return the question by uid or id.
+    """Return the question by uid or id. Raises: NotFound."""
+    return _get(session, t.Question, "question", ref)
 
-    Raises: NotFound.
-    """
-    row = session.exec(select(t.Question).where(_is(t.Question, ref))).first()
+
+def _get(session: Session, table: type[Target], kind: str, ref: str | int, *where: Any) -> Target:
+    row = session.exec(select(table).where(_is(table, ref), *where)).first()
     if row is None:
-        raise NotFound(f"unknown question: {ref}; `mapd curate show --items` lists them")
+        raise NotFound(f"unknown {kind}: {ref}; `mapd curate show --items` lists them")
     return row
 
 
@@ -301,7 +288,7 @@ def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> in
 
 
 def snapshot(session: Session, sha256: str) -> t.Snapshot:
-    """Return the snapshot by its sha256, or by the beginning of it; its lines and manifest are those that its name stands for.
+    """Return the snapshot by its sha256, or by the beginning of it, its lines and manifest checked.
 
     Raises: NotFound, also where the beginning fits several; BadInput where it is damaged.
     """
@@ -322,7 +309,7 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
 
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:
-    """Return by name the id of each teacher that wrote or reviewed a text that counts in the exam, in the order of the ids."""
+    """Return the id of each teacher, by name, that wrote or reviewed a text that counts in the exam, in their order."""
     of_exam = (
         "JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
         " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
@@ -345,21 +332,19 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
 
 
 def judges(session: Session) -> list[str]:
-    """Everybody who ever decided on something that counts here: who only skipped or noted is not among them."""
+    """Return everybody who ever decided on something that counts here; not who only skipped or noted."""
     is_decision = col(t.Judgement.counts) & col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT, Act.CORRECT))
-    return list(
-        session.exec(select(t.Judgement.person).where(is_decision).distinct().order_by(t.Judgement.person)).all()
-    )
+    people = select(t.Judgement.person).where(is_decision).distinct()
+    return list(session.exec(people.order_by(t.Judgement.person)).all())
 
 
-QuestionIds = Sequence[int] | None  # these questions alone, by id
+# These questions alone, by id; None: all of the exam.
+QuestionIds = Sequence[int] | None
 
 
 def material(session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False) -> Material:
-    """Questions, attempts, explanations and votes of one exam, in the order of the set's questions.
-
-    `thoughts`: with what thinking models wrote before, which nothing is decided by and which is far longer.
-    """
+    """Return questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
+    # Thoughts are left out unless asked for: nothing is decided by them, and they are far longer than the texts.
     info = exam(session, exam_id)
     texts = _texts(session, exam_id, only, thoughts=thoughts)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
@@ -369,11 +354,9 @@ def material(session: Session, exam_id: int, only: QuestionIds = None, *, though
 
 
 def places(session: Session) -> dict[str, int | None]:
-    """Return by name each teacher's place among all teachers of the project, in the order in which they were added.
-
-    A person who repairs is an author, too, and has no place: nobody's place moves by it.
-    """
+    """Return each teacher's place, by name, among the teachers of the project in the order in which they were added."""
     rows = session.exec(select(t.Teacher.name, t.Teacher.kind).order_by(col(t.Teacher.id))).all()
+    # A person who repairs is an author, too, and has no place: nobody's place moves by it.
     place = count()
     return {name: None if kind == "person" else next(place) for name, kind in rows}
 
@@ -388,9 +371,8 @@ def filter_asked(session: Session, exam_id: int, among: Iterable[int], at_once: 
     """Return those of the questions, by id, that the exam asked."""
     ids = sorted(among)
     blocks = [ids[start : start + at_once] for start in range(0, len(ids), at_once)]
-    return {
-        q for block in blocks for q in session.exec(select(t.Attempt.question_id).where(_exam_attempts(exam_id, block)))
-    }
+    queries = (select(t.Attempt.question_id).where(_exam_attempts(exam_id, block)) for block in blocks)
+    return {question_id for query in queries for question_id in session.exec(query)}
 
 
 def questions(session: Session, exam_id: int, only: QuestionIds = None) -> dict[int, Item]:
@@ -462,7 +444,7 @@ def _thoughts(
 
 
 def _of_exam(exam_id: int, only: QuestionIds = None) -> sa.ColumnElement[bool]:
-    """Explanations that count in the exam: rationales of its questions, feedback on its attempts."""
+    """Return the condition that a text counts in the exam: a rationale of its questions, feedback on its attempts."""
     questions = sa.select(col(t.Attempt.question_id)).where(_exam_attempts(exam_id, only))
     attempts = sa.select(col(t.Attempt.id)).where(_exam_attempts(exam_id, only))
     rationale = (col(t.Explanation.kind) == "rationale") & col(t.Explanation.question_id).in_(questions)
@@ -470,7 +452,7 @@ def _of_exam(exam_id: int, only: QuestionIds = None) -> sa.ColumnElement[bool]:
 
 
 def _counts(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
-    """Return whether what this teacher wrote counts in the exam: its committee named it, or it is a person."""
+    """Return the condition that a teacher's texts count in the exam: its committee named it, or it is a person."""
     members = sa.select(col(t.CommitteeMember.teacher_id)).where(col(t.CommitteeMember.exam_id) == exam_id)
     people = sa.select(col(t.Teacher.id)).where(col(t.Teacher.kind) == "person")
     # A bare column would have SQLite begin with all that a teacher ever wrote, by its index.
@@ -527,7 +509,7 @@ def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool)
 
 
 def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
-    """Return every vote of the exam as (explanation, reviewer, score, saw the gold), one explanation after the other."""
+    """Yield every vote of the exam as (explanation, reviewer, score, saw the gold), one text after the other."""
     query = (
         sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
         .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
@@ -552,7 +534,7 @@ def judgements(session: Session, exam_id: int, only: QuestionIds = None) -> list
 
 
 def judgements_by(session: Session, exam_id: int, person: str, *, since: int = 0) -> list[JudgementRow]:
-    """Return every judgement of one person on the exam that counts, oldest first; `since`: those alone with a higher id."""
+    """Return every judgement of one person on the exam that counts, oldest first; `since`: only higher ids."""
     is_own = (col(t.Judgement.person) == person) & (col(t.Judgement.id) > since)
     return _judgements(session, is_own & _on_exam(exam_id))
 
@@ -566,15 +548,13 @@ def adjudicated_judgements(session: Session, exam_id: int) -> list[JudgementRow]
 
 
 def _on_exam(exam_id: int) -> sa.ColumnElement[bool]:
-    """Return whether a judgement, one that was found already, is on what counts in the exam: a look at one question of it."""
+    """Return the condition that a judgement is on what counts in the exam."""
+    # For judgements that another condition picks: it looks at one question of each.
     exam_attempt = sa.orm.aliased(t.Attempt)
     question_id = sa.func.coalesce(t.Explanation.question_id, t.Attempt.question_id, t.Judgement.question_id)
     attempt_id = sa.func.coalesce(t.Explanation.attempt_id, t.Judgement.attempt_id, exam_attempt.id)
-    is_attempted = sa.exists().where(
-        col(exam_attempt.question_id) == question_id,
-        col(exam_attempt.exam_id) == exam_id,
-        col(exam_attempt.id) == attempt_id,
-    )
+    same = (col(exam_attempt.question_id) == question_id, col(exam_attempt.id) == attempt_id)
+    is_attempted = sa.exists().where(*same, col(exam_attempt.exam_id) == exam_id)
     return is_attempted & (col(t.Judgement.explanation_id).is_(None) | _counts(t.Explanation.author_id, exam_id))
 
 
@@ -587,7 +567,8 @@ def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them:
         .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
         .outerjoin(t.Question, col(t.Judgement.question_id) == t.Question.id)
         .where(where, sa.true() if all_of_them else col(t.Judgement.counts))
-        .order_by(col(t.Judgement.created_at), col(t.Judgement.id))  # ids alone tell when a merged archive came in
+        # By time: ids alone would tell when a merged archive came in.
+        .order_by(col(t.Judgement.created_at), col(t.Judgement.id))
     )
     return [
         JudgementRow(
@@ -625,13 +606,13 @@ TARGET_COLUMN = {
 
 
 def history(session: Session, *targets: tuple[str, int]) -> list[JudgementRow]:
-    """Return every judgement on these targets, oldest first: undone ones, and those of archives that don't count, too."""
+    """Return every judgement on these targets, oldest first: undone ones, and those that don't count, too."""
     where = sa.or_(*(col(TARGET_COLUMN[target]) == target_id for target, target_id in targets))
     return _judgements(session, where, all_of_them=True)
 
 
 def count_imported_judgements(session: Session, person: str) -> int:
-    """Return how many judgements of this person came with an archive and count."""
+    """Count the judgements of this person that came with an archive and count here."""
     query = select(func.count()).select_from(t.Judgement)
     is_imported = col(t.Judgement.origin).is_not(None) & col(t.Judgement.counts)
     return session.exec(query.where(t.Judgement.person == person, is_imported)).one()
@@ -651,26 +632,26 @@ def mark_stale(session: Session, judgements: Sequence[int]) -> None:
 
 
 def moment(session: Session) -> datetime:
-    """Return the time of an act that comes behind all acts before it, whatever the clock says.
-
-    It is the database's, and where that was set back a microsecond behind the latest: judgements stand in the order of
-    their times (their ids tell none after a merged archive), and which guidelines were current, or what came behind a
-    snapshot, their times tell too.
-    """
+    """Return the time of an act that comes behind all acts before it, whatever the clock says."""
+    # It is the database's time, and where that was set back a microsecond behind the latest: judgements stand in the
+    # order of their times, and which guidelines were current, or what came behind a snapshot, their times tell too.
     tables = (t.Judgement, t.Guidelines, t.Snapshot)
     latest = session.execute(sa.select(*(select(func.max(x.created_at)).scalar_subquery() for x in tables))).one()
     earliest = max((at for at in latest if at is not None), default=datetime.min.replace(tzinfo=UTC))
     return max(db.clock(session), earliest + timedelta(microseconds=1))
 
 
-RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows
-DELETED, RESTORED, RENAMED = "delete", "restore", "rename"  # the audit's words for what changes ids or names
-PROJECT = "project"  # what is renamed then
-PURGED = "delete for good"  # the audit's word for a file of the trash that is gone
+# The audit's words: for the recorded demo, by which a page knows; for what changes ids or names, and what is renamed
+# then; for a file of the trash that is gone.
+RECORDED_DEMO = "load recorded demo"
+DELETED, RESTORED, RENAMED = "delete", "restore", "rename"
+PROJECT = "project"
+PURGED = "delete for good"
 
 
 def edition(session: Session, *acts: str) -> int:
-    """Count what was deleted, put back or renamed: what was read before may have other ids or names by now."""
+    """Count what was deleted, put back or renamed."""
+    # What was read before may have other ids or names by now.
     acts = acts or (DELETED, RESTORED, RENAMED)
     return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
 
@@ -682,10 +663,7 @@ def newest(session: Session, table: type[t.Row]) -> int | None:
 
 
 def check_ids(session: Session, edition_: int) -> None:
-    """Refuse an act on ids that were read before something was deleted: they may be others' by now.
-
-    Raises: Stale.
-    """
+    """Refuse an act on ids that were read before something was deleted: they may be others' by now. Raises: Stale."""
     if edition(session, DELETED) != edition_:
         raise Stale("something was deleted from the project in the meantime; it was reloaded, nothing was saved")
 
@@ -693,11 +671,7 @@ def check_ids(session: Session, edition_: int) -> None:
 def free_name(name: str, used_names: Container[str]) -> str:
     """Return the name, or with a number behind it where it is taken: "smollm2 (2)"."""
     numbered = (f"{name} ({number})" for number in count(2))
-    return (
-        name
-        if name not in used_names
-        else next(numbered_name for numbered_name in numbered if numbered_name not in used_names)
-    )
+    return name if name not in used_names else next(filter(lambda free: free not in used_names, numbered))
 
 
 def names_like(session: Session, column: Any, name: str) -> set[str]:

@@ -9,9 +9,8 @@ judgement.jsonl (shortened):
 
     {"id": 88, "uid": "4b…", "target": "rationale", "explanation_id": 61, "person": "ann", "decision": "accept", …}
 
-What hangs on a row follows from tables.py: whatever refers to it goes along, but for the references in LOOSE. Those are
-of rows that stay: the ledger (what was paid is never asked again), openings of a test split, students. They forget what
-they referred to, and the file remembers it. Rows get new ids when they are put back; their uids tell who they are.
+What hangs on a row follows from tables.py: whatever refers to it goes along, but for the references in LOOSE. Rows get
+new ids when they are put back; their uids tell who they are.
 """
 
 import json
@@ -35,21 +34,27 @@ from mapd.store.columns import UtcDateTime
 
 FORMAT = 1
 MANIFEST, LINKS = "manifest.json", "links.jsonl"
-BLOCK = 500  # rows that are read, written or deleted at once
-LOOSE = {  # by table, the columns that let go
+# Rows that are read, written or deleted at once.
+BLOCK = 500
+# By table, the columns that let go: the ledger stays (what was paid is never asked again), openings of a test split
+# and students. They forget what they referred to, and the file remembers it.
+LOOSE = {
     "call": {"teacher_id", "job_id", "exam_id"},
     "opening": {"exam_id"},
     "student": {"parent_id"},
     "finetune": {"student_id"},
 }
-TRANSIENT_TABLES = {"lease"}  # who has what open is of no use later
-TWINS = {  # what may be there again: without a uid, or the same text, collected anew from what the ledger has
+# Who has what open is of no use later.
+TRANSIENT_TABLES = {"lease"}
+# What may be there again: without a uid, or the same text, collected anew from what the ledger has.
+TWINS = {
     "explanation": ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256", "sample"),
     "review": ("explanation_id", "reviewer_id", "prompt_sha256", "sample"),
     "seen": ("person", "explanation_id"),
     "finetune_step": ("finetune_id", "step"),
 }
-OF_TWINS = {"explanation": ("text",), "review": ("score", "text")}  # what has to be the same, too
+# What has to be the same, too.
+OF_TWINS = {"explanation": ("text",), "review": ("score", "text")}
 Ids = dict[str, set[int]]  # by table
 Record = dict[str, Any]
 
@@ -70,7 +75,7 @@ def _blocks(ids: Collection[int], *, newest_first: bool = False) -> Iterator[lis
 
 @cache
 def references(table: sa.Table) -> Mapping[str, str]:
-    """Return by column, the table whose id it holds."""
+    """Return the table, by column, whose id a column holds."""
     return {
         column.name: key.column.table.name
         for column in table.c
@@ -113,12 +118,8 @@ def _find_referring(session: Session, table: sa.Table, column: str, parents: set
 
 
 def take_out(session: Session, rows: Ids, path: Path, description: Mapping[str, Any]) -> None:
-    """Write the rows to a file, then delete them. `about`: what the manifest says of them.
-
-    The caller's transaction is all or nothing; a file of one that fails holds what is still there, and does no harm.
-
-    Raises: BadInput where the file can't be written.
-    """
+    """Write rows to a file, with a description, and delete them. Raises: BadInput where the file can't be written."""
+    # The caller's transaction is all or nothing; a file of one that fails holds what is still there, and does no harm.
     links = [link for table in t.metadata.sorted_tables for link in _links(session, table, rows)]
     temporary = path.with_suffix(".part")
     try:
@@ -140,7 +141,7 @@ def take_out(session: Session, rows: Ids, path: Path, description: Mapping[str, 
 
 
 def _links(session: Session, table: sa.Table, rows: Ids) -> Iterator[Record]:
-    """Return what stays and refers to these rows."""
+    """Yield what stays and refers to these rows."""
     staying = rows.get(table.name, set())
     for column in LOOSE.get(table.name, ()):
         for block in _blocks(rows.get(references(table)[column], ())):
@@ -155,9 +156,8 @@ def _write_rows(session: Session, packed: zipfile.ZipFile, rows: Ids) -> dict[st
     missing: dict[str, set[int]] = defaultdict(set)
     for table in t.metadata.sorted_tables:
         parents = references(table)
-        if table.name in TRANSIENT_TABLES or not (
-            table.name in rows or ("id" not in table.c and rows.keys() & parents.values())
-        ):
+        has_rows = table.name in rows or ("id" not in table.c and rows.keys() & parents.values())
+        if table.name in TRANSIENT_TABLES or not has_rows:
             continue
         with packed.open(f"{table.name}.jsonl", "w") as file:
             for record in _records(session, table, rows):
@@ -226,10 +226,7 @@ def _forget(session: Session, exam: int) -> None:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Return what a file says of itself.
-
-    Raises: BadInput where it is none, or damaged.
-    """
+    """Return what a file says of itself. Raises: BadInput where it is none, or damaged."""
     try:
         with zipfile.ZipFile(path) as packed:
             manifest: dict[str, Any] = json.loads(packed.read(MANIFEST))
@@ -289,9 +286,8 @@ class _RowRestorer:
         for line in lines:
             record = json.loads(line)
             pending = {earlier.get("id") for earlier in block}
-            if len(block) == BLOCK or any(
-                record[column] in pending for column in self_references if record[column] is not None
-            ):
+            parents = {record[column] for column in self_references if record[column] is not None}
+            if len(block) == BLOCK or parents & pending:
                 self._send(table, block)
                 block = []
             block.append(record)
@@ -322,7 +318,8 @@ class _RowRestorer:
         self.new += len(fresh)
         values = [record for _, record in fresh]
         self.session.execute(sa.insert(table), values)
-        ids = self._by_uid(table, values)  # much faster than RETURNING, with which SQLite takes row by row
+        # Much faster than RETURNING, with which SQLite takes row by row.
+        ids = self._by_uid(table, values)
         for old, record in fresh:
             if old is not None and ids:
                 self.ids[table.name][old] = ids[record["uid"]]
@@ -370,7 +367,7 @@ class _RowRestorer:
         return values | {"name": name}
 
     def link(self, lines: IO[bytes]) -> None:
-        """Tell those that had stayed what they referred to, unless they refer to something else by now."""
+        """Let those that had stayed refer to the rows again, unless they refer to something else by now."""
         for line in lines:
             link = json.loads(line)
             table = t.metadata.tables[link["table"]]

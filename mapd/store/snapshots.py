@@ -4,7 +4,7 @@ its name stands for.
     check(row)                           raises where they aren't: nothing is shown, written out or trained on
     lines_of(row.lines)[0]               -> '{"mistake": "5f…", "question": {"text": "There are 87 oranges …", …}, …}'
 
-The sha256 of manifest.json is the snapshot's name, and in the manifest stands the sha256 of pairs.jsonl.
+The sha256 of manifest.json is the snapshot's name; the manifest includes the sha256 of pairs.jsonl.
 """
 
 import hashlib
@@ -86,7 +86,8 @@ def manifest_text(manifest: dict[str, Any]) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of pairs.jsonl; splitlines() would split inside texts too, at U+2028 or U+0085."""
+    """Return the lines of pairs.jsonl."""
+    # Not splitlines(), which would split inside texts too, at U+2028 or U+0085.
     return [line for line in text.split("\n") if line]
 
 
@@ -102,10 +103,7 @@ def sha256(text: str) -> str:
 
 
 def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest, if it has all that is read of one.
-
-    Raises: pydantic.ValidationError, a ValueError.
-    """
+    """Return the manifest, if it has all that is read of one. Raises: pydantic.ValidationError, a ValueError."""
     _Manifest.model_validate(manifest)
     return manifest
 
@@ -116,10 +114,7 @@ def is_named(snapshot: t.Snapshot) -> bool:
 
 
 def check(snapshot: t.Snapshot) -> None:
-    """See that lines and manifest are those that the snapshot's name stands for, and hold what is read of them.
-
-    Raises: BadInput.
-    """
+    """See that lines and manifest are those that the snapshot's name stands for. Raises: BadInput."""
     if (reason := fault(snapshot)) is not None:
         raise BadInput(
             f"snapshot {snapshot.sha256[:12]} can't be read: {reason}; freeze the set again, or restore the database "

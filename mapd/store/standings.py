@@ -1,11 +1,10 @@
 """Named reads of the aggregate that curation/standing.py keeps: SQL that filters, orders and counts, and knows no rule.
 
-    counts(session, exam_id, 300, "ann")["disagree"]             -> Count(waiting=97, all=102, skipped=1)
-    ahead(session, exam_id, "disagree", 300, "ann")              -> the first place that waits for ann
-    ahead(session, exam_id, "disagree", 300, "ann", after=key)   -> the next one
+    count_queues(session, exam_id, 300, "ann")["disagree"]              -> QueueCount(waiting=97, all=102, skipped=1)
+    list_positions(session, exam_id, "disagree", 300, "ann")            -> the first position that waits for ann
+    list_positions(session, exam_id, "disagree", 300, "ann", after=key) -> the next one
 
-Thresholds are hundredths. A queue's rows lie in bands, each in order: a page is the merge of the bands that the
-threshold falls into, so it costs the same at any depth.
+Thresholds are hundredths. A band holds those mistakes of a queue that are in it from one threshold up to another.
 """
 
 from collections.abc import Collection
@@ -46,12 +45,12 @@ class QueueCount:
 
     @property
     def decided(self) -> int:
-        """Return how many mistakes need no decision of this person any more: a skip is none."""
+        """Count the mistakes that need no decision of this person any more: a skip is none."""
         return self.all - self.waiting - self.skipped
 
 
 def count_queues(session: Session, exam_id: int, threshold: int, person: str) -> dict[str, QueueCount]:
-    """Return by queue (those that hold anything) how many mistakes wait for this person, of how many."""
+    """Count by queue (those that hold anything) how many mistakes wait for this person, of how many."""
     at = {"exam": exam_id, "at": threshold, "person": person}
     bands = session.execute(
         sa.text(
@@ -69,11 +68,9 @@ def count_queues(session: Session, exam_id: int, threshold: int, person: str) ->
         ),
         at,
     )
-    skips_by_queue = {name: (int(number), int(skipped)) for name, number, skipped in skips}
+    skipped = {name: (int(number), int(part)) for name, number, part in skips}
     return {
-        name: QueueCount(
-            int(waiting) - skips_by_queue.get(name, (0, 0))[0], int(number), skips_by_queue.get(name, (0, 0))[1]
-        )
+        name: QueueCount(int(waiting) - skipped.get(name, (0, 0))[0], int(number), skipped.get(name, (0, 0))[1])
         for name, waiting, number in bands
     }
 
@@ -90,7 +87,8 @@ def list_positions(
     all_positions: bool = False,
     backwards: bool = False,
 ) -> list[QueuePosition]:
-    """Return the next places of the queue that wait for this person; with `settled` all places, those that don't wait too."""
+    """Return the queue's next positions that wait for this person; with `all_positions` those that don't, too."""
+    # Each band is in order: the page is the merge of those that the threshold falls into, at the same cost everywhere.
     sign, way = ("<", "DESC") if backwards else (">", "ASC")
     after_key = f" AND (n.place, n.position, n.attempt_id) {sign} (:place, :position, :attempt)" if after else ""
     passed = "EXISTS (SELECT 1 FROM passed p WHERE p.person = :person AND p.queued_id = {row}.id)"
@@ -108,10 +106,7 @@ def list_positions(
     if after:
         values |= {"place": after.place, "position": after.position, "attempt": after.attempt_id}
     rows = session.execute(sa.text(query), values)
-    return [
-        QueuePosition(QueueKey(place, position, attempt), text, bool(waits))
-        for place, position, attempt, text, waits in rows
-    ]
+    return [QueuePosition(QueueKey(*row[:3]), row[3], bool(row[4])) for row in rows]
 
 
 def waiting_among(
@@ -131,7 +126,7 @@ def waiting_among(
 
 
 def find_position(session: Session, exam_id: int, queue: str, threshold: int, attempt_id: int) -> QueuePosition | None:
-    """Return a mistake's own place in a queue."""
+    """Return a mistake's own position in a queue; None where it has none."""
     row = session.execute(
         sa.text(
             "SELECT q.place, q.position, q.attempt_id, q.explanation_id, b.waits"
@@ -147,18 +142,18 @@ def find_position(session: Session, exam_id: int, queue: str, threshold: int, at
 def number_positions(
     session: Session, exam_id: int, queue: str, threshold: int, keys: Collection[QueueKey]
 ) -> dict[QueueKey, int]:
-    """Return the numbers of these places in a queue, from 1: the first is counted, each other one from the one before."""
+    """Return the numbers of these positions in a queue, from 1."""
+    # The first is counted from the beginning, each other one from the one before.
     ordered = sorted(set(keys))
     values: dict[str, object] = {"exam": exam_id, "queue": queue, "at": threshold}
     counts = []
+    columns, marks = "(n.place, n.position, n.attempt_id)", "(:place{0}, :position{0}, :attempt{0})".format
     for index, key in enumerate(ordered):
-        after_key = (
-            f" AND (n.place, n.position, n.attempt_id) > (:place{index - 1}, :position{index - 1}, :attempt{index - 1})"
-        )
+        after_key = f" AND {columns} > {marks(index - 1)}" if index else ""
         counts.append(
             f"SELECT {index}, count(*) FROM band b JOIN queued n ON n.band_id = b.id"
             " WHERE b.exam_id = :exam AND b.name = :queue AND b.low <= :at AND b.high > :at AND b.number > 0"
-            f" AND (n.place, n.position, n.attempt_id) <= (:place{index}, :position{index}, :attempt{index}){after_key * (index > 0)}"
+            f" AND {columns} <= {marks(index)}{after_key}"
         )
         values |= {f"place{index}": key.place, f"position{index}": key.position, f"attempt{index}": key.attempt_id}
     rows = session.execute(sa.text(" UNION ALL ".join(counts)), values) if counts else ()
@@ -172,7 +167,8 @@ def figures(session: Session, exam_id: int) -> dict[tuple[str, int, int], int]:
     rows = session.execute(
         sa.text(
             "SELECT name, low, high, number FROM band WHERE exam_id = :exam AND number > 0"
-            " AND name LIKE 'figure:%'"  # no range: what lies between two words depends on a database's locale
+            # No range: what lies between two words depends on a database's locale.
+            " AND name LIKE 'figure:%'"
         ),
         {"exam": exam_id},
     )

@@ -46,10 +46,7 @@ class Loaded:
 
 
 def preview(engine: sa.Engine, archive: Staging, home: Path) -> ArchiveContents:
-    """Return what the archive would bring into the project; nothing is written.
-
-    Raises: BadInput where it can't be imported.
-    """
+    """Return what the archive would bring; nothing is written. Raises: BadInput where it can't be imported."""
     return contents_of(archive, Merge(engine, archive, home).look())
 
 
@@ -65,7 +62,7 @@ def load(
     """Bring the archive's rows in; those whose uid is there are left as they are.
 
     `count_judgements`: the judgements of it count here, also those that an import before brought without. Else they
-    stand in the history alone. A name that another row of the project has gets a number: "smollm2 (2)".
+    stand in the history alone.
 
     Raises: Forbidden; BadInput where rows of the same uid have another content, or the rows can't stand beside the
     project's.

@@ -1,11 +1,11 @@
 """An archive's file, read with bounds: its sizes are checked before anything is unpacked, its lines come one by one.
 
     with open_file("p.zip", file) as packed:
-        packed.tables                    -> {"attempt": Entry(rows=387, sha256="3f…"), …}, as its manifest says
+        packed.tables                    -> {"attempt": TableEntry(rows=387, sha256="3f…"), …}, as its manifest says
         packed.lines("attempt")          -> each line, and behind the last an error where they are others
 
-A zip of 1.5 MB can hold 3 GB of nothing. What is read of one here is bounded by its own size, by what a line may be,
-and by what an archive has: one file a table and a manifest, none of them packed otherwise than exports pack them.
+What is read is bounded by its own size, by what a line may be, and by what an archive has: one file a table and a
+manifest, none of them packed otherwise than exports pack them.
 """
 
 import hashlib
@@ -27,13 +27,18 @@ from mapd.store import db
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-LONGEST_LINE = 64 << 20  # bytes: a snapshot of twenty thousand pairs is one line
-MOST_BYTES = 8 << 30  # unpacked
-MOST_PACKED = (4 << 30) - (1 << 20)  # bytes: a larger zip has its list of files elsewhere
-MOST_RATIO = 100  # unpacked to packed; exports come to 3 to 25
-FREE_OF_RATIO = 1 << 20  # bytes: a small file may be packed as it likes
+# All in bytes. A snapshot of twenty thousand pairs is one line.
+LONGEST_LINE = 64 << 20
+# Unpacked: a zip of 1.5 MB can hold 3 GB of nothing.
+MOST_BYTES = 8 << 30
+# A larger zip has its list of files elsewhere.
+MOST_PACKED = (4 << 30) - (1 << 20)
+# Unpacked to packed: exports come to 3 to 25. A small file may be packed as it likes.
+MOST_RATIO = 100
+FREE_OF_RATIO = 1 << 20
 MOST_MANIFEST = 1 << 20
-MOST_DIRECTORY = 64 << 10  # bytes of the zip's own list of files
+# Of the zip's own list of files.
+MOST_DIRECTORY = 64 << 10
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
 
 
@@ -70,14 +75,11 @@ class Container:
 
     @property
     def tables(self) -> dict[str, TableEntry]:
-        """The tables that it holds."""
+        """Return the tables that it holds."""
         return self.manifest.tables
 
     def lines(self, table: str) -> Iterator[bytes]:
-        """Yield each line of a table's file.
-
-        Raises: BadInput where a line is too long, or the lines aren't those that the manifest names.
-        """
+        """Yield each line of a table's file. Raises: BadInput where they aren't those that the manifest names."""
         digest, rows, entry = hashlib.sha256(), 0, self.tables[table]
         try:
             if file_of(table) in self.packed.NameToInfo:
@@ -124,8 +126,9 @@ def _open(name: str, file: IO[bytes]) -> Container:
 
 
 def _check_directory(name: str, file: IO[bytes]) -> None:
-    """See that the zip's own list of files is short: reading a long one takes a thousand times its bytes."""
-    end = struct.Struct("<4s4H2LH")  # the record at the end, "PK\5\6"
+    """See that the zip's own list of files is short."""
+    # Reading a long one takes a thousand times its bytes. It is named in the record at the end, "PK\5\6".
+    end = struct.Struct("<4s4H2LH")
     size = file.seek(0, io.SEEK_END)
     if size > MOST_PACKED:
         raise BadInput(f"{name} is refused: it has {size:,} bytes, of {MOST_PACKED:,} that an archive may have")
@@ -137,7 +140,8 @@ def _check_directory(name: str, file: IO[bytes]) -> None:
     if place < 0 or len(tail) - place < end.size:
         raise zipfile.BadZipFile("File is not a zip file")
     directory = end.unpack_from(tail, place)[5]
-    if directory > MOST_DIRECTORY or b"PK\6\7" in tail[max(0, place - 20) : place]:  # the latter has another list
+    # "PK\6\7" stands before a zip that has another list.
+    if directory > MOST_DIRECTORY or b"PK\6\7" in tail[max(0, place - 20) : place]:
         raise BadInput(f"{name} holds more files than an archive has; make one with `mapd archive export FILE`")
     file.seek(0)
 

@@ -1,6 +1,6 @@
 """What an archive would bring, told before anything is written.
 
-contents_of(archive, outcome) -> Contents(rows={"attempt": 387, …}, new_rows={"attempt": 387, …},
+contents_of(archive, outcome) -> ArchiveContents(rows={"attempt": 387, …}, new_rows={"attempt": 387, …},
     teachers=("own: openai m at https://llm.example.org/v1",), jobs=("collect, cancelled, by mallory: 1",),
     judgements=("ann, annotator: 40", "mallory, adjudicator: 3"), on_own={"review": 3}, undoing_others=2,
     renamed=("student a -> a (2)",))
@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from mapd.exchange.archive.merging import MergeOutcome
 from mapd.exchange.archive.staging import Staging
 
-MOST_NAMED = 50  # of a kind; the rest is counted
+# Of a kind; the rest is counted.
+MOST_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,10 @@ class ArchiveContents:
     teachers: tuple[str, ...]
     jobs: tuple[str, ...]
     judgements: tuple[str, ...]
-    on_own: Mapping[str, int]  # new texts and votes, by table, on answers and texts of the project
-    undoing_others: int  # judgements that take back another person's
+    # New texts and votes, by table, on answers and texts of the project.
+    on_own: Mapping[str, int]
+    # Judgements that take back another person's.
+    undoing_others: int
     renamed: tuple[str, ...]
 
 
@@ -54,8 +57,7 @@ def contents_of(archive: Staging, outcome: MergeOutcome) -> ArchiveContents:
             " GROUP BY kind, status, person ORDER BY 1",
         ),
         judgements=_list_lines(
-            archive,
-            "SELECT person || ', ' || role || ': ' || count(*) FROM judgement GROUP BY person, role ORDER BY 1",
+            archive, "SELECT person || ', ' || role || ': ' || count(*) FROM judgement GROUP BY person, role ORDER BY 1"
         ),
         on_own=dict(outcome.on_own),
         undoing_others=int(archive.connection.execute(sa.text(query)).scalar_one()),

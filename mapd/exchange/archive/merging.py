@@ -3,9 +3,8 @@
     Merge(engine, archive, home).look()                          -> what is new, known, renamed; nothing is written
     Merge(engine, archive, home, counting=True).write("ann")     -> the same, written
 
-Looking comes first, and says what can't stand in the project. Then the rows come in block by block, each in a
-transaction of its own, so that nobody waits longer than for one block; whoever looks meanwhile sees a part. Killed in
-between, the same import goes on where it was, for a row is known by its uid.
+Looking comes first, and says what can't stand in the project. Then the rows come in block by block. Killed in between,
+the same import goes on where it was, for a row is known by its uid.
 
 What comes in acts on nothing: jobs have ended, teachers are disabled and name no key, judgements count only where the
 importer says so, a reply answers no call here, guidelines stand behind the project's own, and a policy or another name
@@ -29,11 +28,15 @@ from mapd.exchange.archive.staging import Progress, Staging
 from mapd.store import db, queries
 from mapd.store import tables as t
 
-BEGUN, DONE = "begin archive import", "archive import"  # the audit's words; the first without the second was cut off
+# The audit's words; the first without the second was cut off.
+BEGUN, DONE = "begin archive import", "archive import"
 OWN_PROJECT = "import it into a project of its own, with MAPD_HOME=FOLDER"
-LONGEST_PAUSE_S = 0.2  # behind a block
-ABSENT = -1  # the id of a row that isn't in the project yet
-UNASKED_KINDS = ("imported", "person")  # kinds of teachers that nobody can ask: there is nothing to disable
+# Behind a block.
+LONGEST_PAUSE_S = 0.2
+# The id of a row that isn't in the project yet.
+ABSENT = -1
+# Kinds of teachers that nobody can ask: there is nothing to disable.
+UNASKED_KINDS = ("imported", "person")
 
 # What people set, what work moves on, and what was measured: the project's own value stands, it is no conflict.
 MOVES: Mapping[str, frozenset[str]] = {
@@ -55,7 +58,8 @@ MOVES: Mapping[str, frozenset[str]] = {
     "student": frozenset({"adapter", "adapter_sha256"}),
     "teacher": frozenset({"limits", "price"}),
 }
-ALWAYS_MOVE = frozenset({"name", "created_at"})  # a name may have got a number here
+# A name may have got a number here.
+ALWAYS_MOVE = frozenset({"name", "created_at"})
 # What no two rows of a project may share beside their uid.
 UNIQUE: Mapping[str, tuple[str, ...]] = {
     "attempt": ("exam_id", "question_id", "sample"),
@@ -70,13 +74,11 @@ UNIQUE: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Rows that a number tells apart: two texts of one author on one thing are two samples of it.
-
-    `same`: the columns by which two of them are one row after all; none where they never are.
-    """
+    """Rows that a number tells apart: two texts of one author on one thing are two samples of it."""
 
     group: tuple[str, ...]
     number: str
+    # The columns by which two of them are one row after all; none where they never are.
     same: tuple[str, ...]
 
 
@@ -180,12 +182,14 @@ class Merge:
         transaction, row_count = (db.writing if write else db.reading), 0
         for table in travelling_tables():
             for rows in self.archive.blocks(table):
+                # A transaction a block: nobody waits for longer; whoever looks meanwhile sees a part.
                 started = time.monotonic()
                 with transaction(self.engine) as session:
                     _Block(self, session, table, outcome, policies).take(rows, write=write)
                 row_count += len(rows)
                 progress(row_count, self.archive.total)
-                if write and self.engine.dialect.name == "sqlite":  # its writers wait by looking in now and then
+                # SQLite's writers wait by looking in now and then: leave them a gap.
+                if write and self.engine.dialect.name == "sqlite":
                     time.sleep(min(time.monotonic() - started, LONGEST_PAUSE_S))
         return outcome
 
@@ -199,7 +203,8 @@ class _Block:
     table: sa.Table
     outcome: MergeOutcome
     policies: dict[str, str]
-    fresh_ids: dict[str, set[int]] = field(default_factory=dict)  # by column, ids that nothing of the project refers to
+    # By column, ids that nothing of the project refers to.
+    fresh_ids: dict[str, set[int]] = field(default_factory=dict)
 
     def take(self, rows: Sequence[Record], *, write: bool) -> None:
         """Compare the rows that are known; bring in the others."""
@@ -272,7 +277,7 @@ class _Block:
         return any(part in self.fresh_ids.get(name, ()) for name, part in zip(names, value, strict=True))
 
     def _is_on_own(self, record: Record) -> bool:
-        """Return whether it is a text or a vote on what the project has: it will be weighed there with the others."""
+        """Return whether it is a text or a vote on what the project has, where it will count with the others."""
         if self.table.name not in ("explanation", "review"):
             return False
         subject = next(n for n in ("explanation_id", "attempt_id", "question_id") if record.get(n) is not None)
@@ -336,7 +341,8 @@ class _Block:
         taken_names = set(self.session.execute(sa.select(name)).scalars())
         for _, record in rows:
             archive_name = record["name"]
-            if self.table.name == "policy":  # all its versions go under one name; the project's own stays what it was
+            # All versions of a policy go under one name; the project's own stays what it was.
+            if self.table.name == "policy":
                 record["name"] = self.policies.setdefault(archive_name, queries.free_name(archive_name, taken_names))
             else:
                 record["name"] = queries.free_name(archive_name, taken_names)
@@ -349,7 +355,8 @@ class _Block:
         return list(rows)
 
     def _make_history(self, record: Record) -> Record:
-        """Return the row as it comes in: what belongs to one project alone isn't the sender's to say."""
+        """Return the row as it comes in, without what belongs to one project alone."""
+        # That isn't the sender's to say: it is empty, and acts on nothing.
         history_values: Record = {column.name: None for column in self.table.c if stays(column) and column.nullable}
         if "origin" in self.table.c:
             history_values["origin"] = self.merge.archive.sha256
@@ -361,7 +368,8 @@ class _Block:
             history_values["counts"] = record["counts"] and self.merge.counting
         elif self.table.name == "exam":
             history_values["policy"] = self.policies.get(record["policy"], record["policy"])
-        if "created_at" in record:  # what is said here from now on comes behind it
+        # What is said here from now on comes behind it.
+        if "created_at" in record:
             history_values["created_at"] = min(record["created_at"], self.merge.moment)
         return record | history_values
 
@@ -388,7 +396,8 @@ class _Block:
             queries.mark_stale(self.session, ids)
 
     def _insert(self, values: list[Record]) -> list[int]:
-        """Return the ids that the rows get here, in their order: "the latest" is the highest id in many a query."""
+        """Insert the rows; return their ids, in the order of the rows."""
+        # The order counts: "the latest" is the highest id in many a query.
         self.session.connection().execute(sa.insert(self.table), values)
         if "id" not in self.table.c:
             return []

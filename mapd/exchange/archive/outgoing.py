@@ -35,9 +35,12 @@ from mapd.people import Person, Right, require
 from mapd.store import damage, db, queries, snapshots
 from mapd.store import tables as t
 
-BLOCK = 500  # rows that are read at once
-SHORTEST_KEY = 16  # characters: "ollama" is no secret, and a word in many texts
-Masks = Mapping[str, str]  # what no archive holds, as patterns, and what stands for it
+# Rows that are read at once.
+BLOCK = 500
+# Characters: "ollama" is no secret, and a word in many texts.
+SHORTEST_KEY = 16
+# What no archive holds, as patterns, and what stands for it.
+Masks = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,16 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
 
 
 def one_moment(engine: sa.Engine) -> AbstractContextManager[Session]:
-    """Return a session whose reads all see one moment of the database; SQLite's always do."""
+    """Return a session whose reads all see one moment of the database."""
+    # SQLite's always do.
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     return db.reading(engine)
 
 
 def _pack(session: Session, file: Any, masks: Masks) -> int:
-    """Write every table's lines, then the manifest; return the number of rows. No times, no order but the rows' own."""
+    """Write every table's lines, then the manifest; return the number of rows."""
+    # No times, and no order but the rows' own: the same project gives the same bytes.
     tables: dict[str, dict[str, Any]] = {}
     with zipfile.ZipFile(file, "w") as packed:
         for table in sorted(travelling_tables(), key=lambda table: table.name):
@@ -117,7 +122,8 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """Return a file in the zip, dated 1980 so that the same project gives the same bytes."""
+    """Return a file in the zip."""
+    # It is dated 1980 by default, so that the same project gives the same bytes.
     entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry

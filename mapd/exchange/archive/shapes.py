@@ -3,8 +3,7 @@
     row(table, b'{"uid": "9c…", "exam_id": "5e…", "outcome": "incorrect", …}')
         -> {"uid": "9c…", "exam_id": "5e…", "outcome": "incorrect", "created_at": datetime(…), "sample": 0, …}
 
-An archive is foreign: a database takes a list where a page counts on a word, or a number that no other holds. What a
-column may hold follows from tables.py; what is narrower than its type stands here. Pure: no database.
+What a column may hold follows from tables.py; what is narrower than its type stands here. Pure: no database.
 """
 
 import json
@@ -28,12 +27,18 @@ from mapd.store import snapshots
 from mapd.store import tables as t
 from mapd.verdicts import Check
 
-DEEPEST = 12  # of a value that is a tree
-LARGEST = 2**31 - 1  # PostgreSQL's integer
-LONGEST_NAME = 500  # characters; an exam's is made of its set's and its student's
-LONGEST_ID = 200  # characters of a question's own id: PostgreSQL indexes no key much longer
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # what follows runs the other way
-Record = dict[str, Any]  # a line's columns
+# Of a value that is a tree.
+DEEPEST = 12
+# PostgreSQL's integer.
+LARGEST = 2**31 - 1
+# Characters; an exam's name is made of its set's and its student's.
+LONGEST_NAME = 500
+# Characters of a question's own id: PostgreSQL indexes no key much longer.
+LONGEST_ID = 200
+# Behind these a text runs the other way.
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# A line's columns.
+Record = dict[str, Any]
 
 
 def travelling_tables() -> list[sa.Table]:
@@ -133,7 +138,9 @@ Plain = Text | bool | Whole | Number | None
 Adapter = Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/){0,6}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
 KINDS: Mapping[Any, Any] = {str: Text, int: Count, float: Amount, bool: bool, datetime: Moment, dict[str, Any]: Tree}
-NARROWER: Mapping[str, Any] = {  # by column, or by table and column
+# By column, or by table and column. An archive is foreign: a database takes a list where a page counts on a word, or a
+# number that no other database holds.
+NARROWER: Mapping[str, Any] = {
     "uid": Uid,
     "name": Name,
     "person": Person,
@@ -181,10 +188,7 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
 
 
 def row(table: sa.Table, line: bytes) -> Record:
-    """Return a line's columns, each of them one that pages and rules can count on.
-
-    Raises: ValueError, its text one line.
-    """
+    """Return a line's columns, as pages and rules can count on them. Raises: ValueError, its text one line."""
     try:
         record = json.loads(line, parse_constant=_refuse_constant)
         if not isinstance(record, dict):

@@ -32,15 +32,18 @@ from mapd.verdicts import NOTE, PRESETS
 
 BLOCK = 500  # rows
 BLOCK_BYTES = 4 << 20
-NOTE_REASON_SCHEMA = "0011"  # the schema since which a note's reason says that it is one
+# The schema since which a note's reason says that it is one.
+NOTE_REASON_SCHEMA = "0011"
 MEMBERS = t.metadata.tables["committee_member"]
-PLACES = sa.Table(  # the ids in a project of rows, by table and by their ids in the archive's own database
+# The ids in a project of rows, by table and by their ids in the archive's own database. `is_new`: the row came in just
+# now, and nothing in the project refers to it yet.
+PLACES = sa.Table(
     "placed",
     sa.MetaData(),
     sa.Column("of", sa.String, primary_key=True),
     sa.Column("row", sa.Integer, primary_key=True),
     sa.Column("place", sa.Integer),
-    sa.Column("is_new", sa.Boolean),  # it came in just now: nothing in the project refers to it yet
+    sa.Column("is_new", sa.Boolean),
 )
 Progress = Callable[[int, int], None]  # rows read, rows in all
 
@@ -57,14 +60,12 @@ class Staging:
 
     @property
     def total(self) -> int:
-        """Return how many rows it has."""
+        """Return the number of its rows."""
         return sum(self.rows.values())
 
     def blocks(self, table: sa.Table) -> Iterator[list[Record]]:
-        """Yield the table's rows by blocks, in the order in which they came, with the ids that they have here.
-
-        A block ends before a row that refers to one of it.
-        """
+        """Yield the table's rows by blocks, in the order in which they came, with the ids that they have here."""
+        # A block ends before a row that refers to one of it: the other must have its id in the project first.
         keys = list(table.primary_key.columns)
         self_references = [column.name for column in carried_columns(table) if referred_table(column) == table.name]
         last_key: tuple[Any, ...] | None = None
@@ -104,10 +105,7 @@ class Staging:
 
 @contextmanager
 def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> Iterator[Staging]:
-    """Read an archive into a database of its own, and check all that can be checked without a project.
-
-    Raises: BadInput.
-    """
+    """Read an archive into a database of its own, and check what can be checked there. Raises: BadInput."""
     engine = sa.create_engine("sqlite://", creator=_temporary, poolclass=sa.pool.StaticPool)
     try:
         with container.open_file(name, file) as packed, engine.connect() as connection:
@@ -133,7 +131,7 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
 
 
 def _temporary() -> sqlite3.Connection:
-    """SQLite's own temporary database: on disk, without a name, gone with the connection."""
+    """Open SQLite's own temporary database: on disk, without a name, gone with the connection."""
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     for pragma in ("foreign_keys = ON", "journal_mode = OFF", "synchronous = OFF", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")
@@ -209,7 +207,8 @@ def _name_note(record: Record) -> None:
 
 # --- What rows have to say together -----------------------------------------------------------------------------------
 
-FAULTS = {  # what is wrong, and the rows that have it
+# What is wrong, and the rows that have it.
+FAULTS = {
     "a judgement is on a text of another kind": "SELECT j.uid FROM judgement j JOIN explanation x"
     " ON x.id = j.explanation_id WHERE x.kind <> j.target",
     "an undo is of another target than what it undoes": "SELECT j.uid FROM judgement j JOIN judgement o"

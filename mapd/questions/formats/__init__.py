@@ -24,7 +24,8 @@ from mapd.questions.values import short
 
 _ALL = (GSM8K, SVAMP, STRATEGYQA, LOGIQA, AQUA, COMMONSENSEQA, ARC, OPENBOOKQA, mmlu.MMLU, MATH, PLAIN)
 FORMATS = {format_.name: format_ for format_ in _ALL}
-SAMPLE = 200  # rows that a format is recognised by
+# Rows that a format is recognised by.
+SAMPLE = 200
 
 
 def headings(first: Sequence[str]) -> Sequence[str] | None:
@@ -33,10 +34,7 @@ def headings(first: Sequence[str]) -> Sequence[str] | None:
 
 
 def get_format(name: str) -> Format:
-    """Return the format of this name.
-
-    Raises: BadInput.
-    """
+    """Return the format of this name. Raises: BadInput."""
     if name not in FORMATS:
         raise BadInput(f"--format is one of {', '.join(FORMATS)}, not {name}")
     return FORMATS[name]
@@ -49,9 +47,9 @@ def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, S
     """
     sample = rows[:: max(1, len(rows) // SAMPLE)]
     candidates = [get_format(name)] if name else [format_ for format_ in _ALL if format_ is not PLAIN]
-    pairs = _find_fitting(candidates, sample, by_fields_alone=name is not None)
+    pairs = _fits(candidates, sample, by_fields_alone=name is not None)
     if not pairs and name is None:
-        pairs = _find_fitting([PLAIN], sample)
+        pairs = _fits([PLAIN], sample)
     fields = ", ".join(dict.fromkeys(short(key, 30).strip('"') for row in sample[:20] for key in row))[:200]
     if not pairs:
         needs = " or ".join(", ".join(shape.fields) for shape in candidates[0].shapes) if name else ""
@@ -70,9 +68,7 @@ def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, S
     return pairs[0]
 
 
-def _find_fitting(
-    candidates: Sequence[Format], rows: Rows, *, by_fields_alone: bool = False
-) -> list[tuple[Format, Shape]]:
+def _fits(candidates: Sequence[Format], rows: Rows, *, by_fields_alone: bool = False) -> list[tuple[Format, Shape]]:
     """Return the formats' shapes that rows fit, without those of which another one says more."""
     pairs = [
         (format_, shape)

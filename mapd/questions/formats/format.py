@@ -15,16 +15,15 @@ Rows = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """One way in which a benchmark is published: its own release, or a copy on the hub.
-
-    `fields`: those that it is recognised by. `when`: what must hold of their values, too. `answers`: what its keys are
-    where they could be read in two ways. `solved`: its answers are worked solutions, which must mark their answer.
-    """
+    """One way in which a benchmark is published: its own release, or a copy on the hub."""
 
     mapping: FieldMapping
+    # Those that it is recognised by, and what must hold of their values, too.
     fields: tuple[str, ...]
     when: Callable[[Rows], bool] | None = None
+    # What its keys are where they could be read in two ways.
     answers: AnswerKey | None = None
+    # Its answers are worked solutions, which must mark their answer.
     solved: bool = False
 
     def fits(self, rows: Rows, *, by_fields_alone: bool = False) -> bool:
@@ -54,17 +53,16 @@ def shape(
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A benchmark's shapes, the task of its questions, and how one file of all of them is split.
-
-    `task` is None where the answers tell it; `is_mixed`: where each question has its own. `left_out`: fields that are
-    left out on purpose.
-    """
+    """A benchmark's shapes, the task of its questions, and how one file of all of them is split."""
 
     name: str
+    # None where the answers tell it.
     task: Task | None
     shapes: tuple[Shape, ...]
     shares: Shares | None = None
+    # Fields that are left out on purpose.
     left_out: tuple[str, ...] = ()
+    # Each question has a task of its own.
     is_mixed: bool = False
 
 

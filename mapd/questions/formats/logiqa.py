@@ -51,10 +51,7 @@ LOGIQA = Format(
 
 
 def from_lines(table: FileTable) -> FileTable:
-    """Read the first release's text: each question's lines as the fields that the hub's copy has.
-
-    Raises: BadInput where the text isn't of this kind at all.
-    """
+    """Read the first release's text, each question's lines as the hub's fields. Raises: BadInput for another text."""
     block: list[FileRecord] = []
     records: list[FileRecord] = []
     bad: list[BadRecord] = []
