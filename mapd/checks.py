@@ -239,8 +239,8 @@ def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> 
 def _states_number(plain: str, gold: Fraction) -> State:
     """Return whether a text gives the gold as what it calls correct, concludes or calculates; never as rejected."""
     reading, sentences = read_numbers(plain), split_sentences(plain)
-    rejected = _Leads(plain, _REJECTED, _REJECTED_HEAD, 80)
-    candidates = [n for s in sentences for n in _drop_rejected(reading, s, rejected)]
+    rejections = _Leads(plain, _REJECTED, _REJECTED_HEAD, 80)
+    candidates = [n for s in sentences for n in _drop_rejected(reading, s, rejections)]
     marks = deque(_CORRECT_ANSWER.finditer(plain), _MAX_MARKS)
     correct_values = {value for m in marks for value in _read_correct_values(plain, m.end(), candidates)}
     headings = [m for m in marks if _is_heading(plain, m.end())]
@@ -321,18 +321,18 @@ class _Leads:
         unread = self.head.finditer(self.plain, max(first, self.read), number.start)
         self.heads += [match.start() for match in unread]
         self.read = number.start
-        near = self.heads[bisect_left(self.heads, first) :]
-        return any(self.pattern.match(self.plain, at, number.start) for at in near)
+        candidates = self.heads[bisect_left(self.heads, first) :]
+        return any(self.pattern.match(self.plain, at, number.start) for at in candidates)
 
 
-def _drop_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> list[Number]:
+def _drop_rejected(reading: Reading, sentence: Sentence, rejections: _Leads) -> list[Number]:
     """Return a sentence's numbers without those that it rejects: "not 72", "the student's answer of 72"."""
     # Of "the student incorrectly added 7 and 65, but should …" only what stands behind the turn is the text's own.
     inside = reading.inside(sentence.start, sentence.end)
     if inside and _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
         turn = _TURNS.search(sentence.text)
         inside = [n for n in inside if turn is not None and n.start >= sentence.start + turn.start()]
-    return [n for n in inside if not rejected.to(n, sentence.start)]
+    return [n for n in inside if not rejections.to(n, sentence.start)]
 
 
 def _is_quoted(plain: str, equation: Equation) -> bool:
@@ -518,7 +518,7 @@ class _Parser:
             self.note(operator)
             rhs = self.term()
             value = value + rhs if operator.text == "+" else value - rhs
-        return self.bounded(value)
+        return self.check_size(value)
 
     def operand_follows(self) -> bool:
         """Return whether an operand follows an operator."""
@@ -564,7 +564,7 @@ class _Parser:
                 value *= self.factor()
             else:
                 break
-            value = self.bounded(value)
+            value = self.check_size(value)
         return value
 
     def is_unit_slash(self) -> bool:
@@ -688,7 +688,7 @@ class _Parser:
         # Only where the words lead up to an operator could they hide a boundary of the expression.
         self.side.doubts |= words > 8 or (clauses > 0 and token is not None and token.kind == _OP)
 
-    def bounded(self, value: Fraction) -> Fraction:
+    def check_size(self, value: Fraction) -> Fraction:
         if value.numerator.bit_length() > _MAX_BITS or value.denominator.bit_length() > _MAX_BITS:
             raise _UnreadableError
         return value
@@ -836,11 +836,11 @@ def _is_true(lhs: _Side, rhs: _Side, rounds: bool) -> bool | None:
     if close is not False:
         return close
     # A false alarm costs more trust than a silent one: what is false counts only if nothing about it is doubtful.
-    doubtful = lhs.doubts or rhs.doubts or (lhs.tight_minus and lhs.value < 0)
+    is_doubtful = lhs.doubts or rhs.doubts or (lhs.tight_minus and lhs.value < 0)
     # 3 + 4 = 7 * 2 = 14
-    runs_on = bool(rhs.operators) and rhs.first == lhs.value
-    converted = len(lhs.units | rhs.units) > 1
-    return None if doubtful or runs_on or converted else False
+    is_chain = bool(rhs.operators) and rhs.first == lhs.value
+    is_converted = len(lhs.units | rhs.units) > 1
+    return None if is_doubtful or is_chain or is_converted else False
 
 
 def _is_rounded(side: _Side, result: _Side, rounds: bool) -> bool | None:
@@ -878,8 +878,8 @@ def _check_remainder(tokens: list[_Token], equals: int, lhs: _Side, rhs: _Side) 
         and tokens[at].text.lower() in ("with", "a", "and", "of")
     ):
         at, words = at + 1, words + 1
-    spelled = [t.text.lower() for t in tokens[max(0, rhs.stop - 4) : rhs.stop + 4]]
-    if not _REMAINDER.intersection(spelled):
+    words_near = [t.text.lower() for t in tokens[max(0, rhs.stop - 4) : rhs.stop + 4]]
+    if not _REMAINDER.intersection(words_near):
         return None
     later = [t for t in tokens[rhs.stop : rhs.stop + 6] if t.kind == _NUM]
     if not later or lhs.operators != "/" or rhs.literal is None:
@@ -904,9 +904,9 @@ def _judge_equation(tokens: list[_Token], equals: int, line: "_Line") -> tuple[i
     # 5 / 20 * 100 = 25%: a percent sign may be a unit on either side.
     if verdict is False and (lhs[0].percent or rhs.percent):
         for left_percent, right_percent in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
-            left = _read_left_side(tokens, equals, left_percent)
-            right = _read_right_side(tokens, equals, right_percent)
-            if left and right and _is_true(left[0], right, line.rounds):
+            new_lhs = _read_left_side(tokens, equals, left_percent)
+            new_rhs = _read_right_side(tokens, equals, right_percent)
+            if new_lhs and new_rhs and _is_true(new_lhs[0], new_rhs, line.rounds):
                 verdict = True
     return None if verdict is None else (start, rhs.end, verdict)
 

@@ -56,7 +56,7 @@ def exported(engine: sa.Engine, home: Path, folder: Path) -> bytes:
     return content
 
 
-def bring_in(engine: sa.Engine, home: Path, content: bytes, *, count: bool = False) -> archive.Loaded:
+def bring_in(engine: sa.Engine, home: Path, content: bytes, *, count: bool = False) -> archive.ArchiveImport:
     """Import it."""
     with archive.stage("in.zip", io.BytesIO(content)) as staging:
         return archive.load(engine, staging, home, by=owner("ben"), count_judgements=count)

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
-NO_ANSWERS = attempts.ParsedAttempts((), (), "x", "train")
+NO_ANSWERS = attempts.AttemptsContent((), (), "x", "train")
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {

@@ -57,7 +57,7 @@ def judged(session: Session, exam: ExamInfo) -> ExamInfo:
     repairing.repair(session, Target("rationale", other.id), "It is 1 + 1 = 2. So 2.", by=owner("ann"), token="x")
     bulk.take_back(session, bulk.undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
     leases.take(session, owner("ann"), {mistakes[0].attempt.id: 1})
-    session.add(t.Seen(person="ann", explanation_id=text.id))
+    session.add(t.Exposure(person="ann", explanation_id=text.id))
     snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     standing.derive(session, exam.id)
     return queries.exam(session, exam.id)
@@ -77,7 +77,7 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     path = trash.delete(session, home, removed, by=owner("ann"))
     for table in (t.Exam, t.Question, t.Attempt, t.Explanation, t.Review, t.Judgement, t.Snapshot, t.Student, t.Lease):
         assert number(session, table) == 0, table
-    for derived in (t.Standing, t.QueueBand, t.QueueEntry, t.QueueSkip, t.StandingExam, t.DirtyQuestion, t.Seen):
+    for derived in (t.Standing, t.QueueBand, t.QueueEntry, t.QueueSkip, t.StandingExam, t.DirtyQuestion, t.Exposure):
         assert number(session, derived) == 0, derived
     assert session.execute(sa.text("SELECT count(*) FROM words")).scalar_one() == 0
     assert number(session, t.Teacher) == 4, "they may have other exams, and keep their colours"

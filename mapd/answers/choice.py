@@ -149,20 +149,20 @@ def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
     if len(bare) == 1 and bare.upper() in LETTERS:
         return _option_index(bare, options)
     texts = [" ".join(option.split()) for option in options]
-    spaced = " ".join(bare.split())
-    return texts.index(spaced) if spaced in texts else _option_in(strip_latex(bare), options)
+    answer_text = " ".join(bare.split())
+    return texts.index(answer_text) if answer_text in texts else _option_in(strip_latex(bare), options)
 
 
 def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str, ...]) -> set[int | None]:
     lines = [line for line in plain.split("\n") if line.strip()]
-    walked = [letter.upper() for letter in _WALKED.findall(plain)]
+    letters = [letter.upper() for letter in _WALKED.findall(plain)]
     # A response that goes through the options, one a line, names each of them first.
-    is_walk = walked[:2] == ["A", "B"]
+    is_walk = letters[:2] == ["A", "B"]
     first = None if is_walk or _ASSERTS.match(lines[0]) else _option_in(lines[0], options)
     if len(lines) == 1 and len(sentences) <= 2:
         return {first}
     concludes = CONCLUDES.match(sentences[-1].text)
-    goes_back = is_walk and walked[-1] < walked[-2]  # "A. … B. … C. …", and then "B"
+    goes_back = is_walk and letters[-1] < letters[-2]  # "A. … B. … C. …", and then "B"
     ends_so = concludes or (len(lines[-1]) < 120 and (goes_back or not is_walk))
     last_line = (first if len(lines) == 1 else _option_in(lines[-1], options)) if ends_so else None
     # The option comes first, and an explanation behind it.
@@ -190,8 +190,8 @@ def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
     if _TWO_LETTERS.search(zone):
         return None
     indexes = _find_options(zone, options)
-    alike = {index if index is None else _first_alike(index, options) for index in indexes}
-    return indexes[0] if len(alike) == 1 else None
+    places = {index if index is None else _first_alike(index, options) for index in indexes}
+    return indexes[0] if len(places) == 1 else None
 
 
 def _same_text(zone: str, options: tuple[str, ...]) -> int | None:

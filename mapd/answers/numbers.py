@@ -241,9 +241,9 @@ def number_text(value: Fraction) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     for places in range(1, 13):
-        scaled = value * 10**places
-        if scaled.denominator == 1:
-            digits = str(abs(scaled.numerator)).rjust(places + 1, "0")
+        shifted_value = value * 10**places
+        if shifted_value.denominator == 1:
+            digits = str(abs(shifted_value.numerator)).rjust(places + 1, "0")
             return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
     return f"{value.numerator}/{value.denominator}"
 

@@ -143,13 +143,13 @@ def _stated_behind(text: str, reading: Reading, sentences: list[Sentence]) -> Fr
     return value_of(last.text, reading) if last and not BOXED.search(text, last.start) else None
 
 
-def _read_marks(marks: list[str], stated: Fraction | None) -> Answer:
+def _read_marks(marks: list[str], ending: Fraction | None) -> Answer:
     values = {_value_of_mark(mark) for mark in marks}
     if len(values) > 1:
         return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
     value = values.pop()
-    if value is not None and stated not in (None, value):
-        return Answer(None, f"{number_text(value)} is marked, and the text ends with the answer {number_text(stated)}")
+    if value is not None and ending not in (None, value):
+        return Answer(None, f"{number_text(value)} is marked, and the text ends with the answer {number_text(ending)}")
     if value is not None:
         return Answer(number_text(value), "what is marked by \\boxed{} or #### decides")
     expression = _RESULT.split(marks[-1])[-1].strip()

@@ -138,12 +138,12 @@ def find_answer_line(text: str) -> AnswerLine | None:
     for start, end, value, name in sorted(places, reverse=True):
         # "<answer>Answer: 18</answer>", "Answer: The answer is 18"
         for pattern in (_ANSWER_LINE, _STATES):
-            if nested := pattern.match(value.strip()):
-                value = nested["value"]
+            if inner := pattern.match(value.strip()):
+                value = inner["value"]
         if _PLACEHOLDER.fullmatch(value):
-            if value.strip(_WRAPPING + ".") or (below := _line_below(text, end)) is None:
+            if value.strip(_WRAPPING + ".") or (next_line := _line_below(text, end)) is None:
                 continue
-            end, value = below
+            end, value = next_line
         return AnswerLine(
             value.strip(_WRAPPING)[:MAX_STATEMENT], start, end, not text[end:].strip(_WRAPPING + "}$\n.)]>"), name
         )

@@ -123,16 +123,16 @@ def _choose_number(sentence: str, candidates: list[Number], reading: Reading | N
         if a.value != b.value and _COORDINATED.fullmatch(sentence, a.end, b.start):
             return None
     values = {number.value for number in candidates}
-    calculated = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
-    if reading is not None and calculated:
-        last = calculated[-1].value
-        return last if all(reading.is_used(r) for r in calculated if r.value != last) else None
+    results = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
+    if reading is not None and results:
+        last = results[-1].value
+        return last if all(reading.is_used(r) for r in results if r.value != last) else None
     if (
         reading is not None
         and reading.results
-        and (rounded := rounded_in(values, reading.results[-1].value)) is not None
+        and (rounded_value := rounded_in(values, reading.results[-1].value)) is not None
     ):
-        return rounded
+        return rounded_value
     if total := _ENDS_IN_TOTAL.search(sentence):
         return _only_number(sentence[total.start() :])
     if condition := _CONDITION.match(sentence):
@@ -150,8 +150,8 @@ def rounded_in(values: set[Fraction | None], result: Fraction | None) -> Fractio
     """Return the whole number next to a result that has decimals: "0.62 … so there was 1 flower bed"."""
     if result is None or result.denominator == 1:
         return None
-    near = {Fraction(n) for n in (result.__floor__(), result.__ceil__())} & values
-    return next(iter(near)) if len(near) == 1 else None
+    neighbours = {Fraction(n) for n in (result.__floor__(), result.__ceil__())} & values
+    return next(iter(neighbours)) if len(neighbours) == 1 else None
 
 
 def _counted_in_words(sentence: str) -> Fraction | None:

@@ -26,8 +26,8 @@ Count = Annotated[
 @archiving.command("export")
 def export_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = False) -> None:
     """Write the project to one file. The same project gives the same bytes."""
-    saved = archive.export(open_project(), file, Settings().home, by=person_of(by))
-    show(asdict(saved), as_json, "archived")
+    exported = archive.export(open_project(), file, Settings().home, by=person_of(by))
+    show(asdict(exported), as_json, "archived")
 
 
 @archiving.command("show")

@@ -198,16 +198,16 @@ def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
     engine = db.open_store(Settings())
     with db.reading(engine) as session:
         row = teachers.get(session, name)
-    tested = teachers.test(engine, row)
-    if as_json or tested.ok:
-        show({"name": name, **asdict(tested)}, as_json, "tested")
+    trial = teachers.test(engine, row)
+    if as_json or trial.ok:
+        show({"name": name, **asdict(trial)}, as_json, "tested")
     else:
-        for note in tested.notes:
+        for note in trial.notes:
             line(note)
-    if not tested.ok:
-        reason = tested.error or tested.text.strip()[:200] or "nothing came back"
+    if not trial.ok:
+        reason = trial.error or trial.text.strip()[:200] or "nothing came back"
         raise MapdError(
-            f"teacher {name} gave no answer: {tested.finish.replace('_', ' ')} ({reason}); "
+            f"teacher {name} gave no answer: {trial.finish.replace('_', ' ')} ({reason}); "
             "check its model, its address and its key"
         )
 

@@ -46,9 +46,9 @@ def import_authors(
 ) -> None:
     """Import the paper authors' files as one exam. The same content twice returns the same exam."""
     files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
-    parsed = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
+    content = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
     with writing() as session, counting("importing", "rows", as_json) as tell:
-        outcome = authors.store(session, parsed, by=person_of(by), progress=tell)
+        outcome = authors.store(session, content, by=person_of(by), progress=tell)
     result = asdict(outcome)
     new = result.pop("new")
     show(result, as_json, "imported" if new else "this content is imported already")
@@ -136,10 +136,10 @@ def curate_snapshot(
     """Freeze the curated set. The same input returns the same snapshot."""
     with writing() as session:
         curated = _curated(session, exam, policy, threshold, teachers)
-        frozen = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
-        folder = snapshots.write(frozen, Settings().make_home())
-        contents = snapshots.contents(frozen.lines, frozen.manifest)
-        result = {"snapshot": frozen.sha256, "pairs": contents.pairs}
+        snapshot = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
+        folder = snapshots.write(snapshot, Settings().make_home())
+        contents = snapshots.contents(snapshot.lines, snapshot.manifest)
+        result = {"snapshot": snapshot.sha256, "pairs": contents.pairs}
         result |= {"mistakes": len(contents.mistakes), "wrong": contents.wrong}
         result["path"] = str(folder)
     show(result, as_json, "frozen")

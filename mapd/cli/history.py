@@ -61,10 +61,10 @@ def _in_words(judgement: dict[str, Any]) -> str:
     role = ", adjudicator" if judgement["role"] == "adjudicator" else ""
     reason = f" ({judgement['reason'].replace('_', ' ')})" if judgement["reason"] else ""
     value = f" to {judgement['value']}" if judgement["value"] else ""
-    marked = "".join(f" “{mark['text']}”" for mark in judgement["marks"])
+    marks = "".join(f" “{mark['text']}”" for mark in judgement["marks"])
     note = f", {judgement['note']}" if judgement["note"] else ""
     undo = f" {judgement['undo']}" if judgement["undo"] else "" if judgement["stands"] else ", taken back or replaced"
     archive = ", with an archive" if judgement["archive"] else ""
     archive += "" if judgement["counts"] else ", not counted"
-    words = f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marked}{note}{archive}"
+    words = f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marks}{note}{archive}"
     return " ".join(words.split())

@@ -43,9 +43,9 @@ def do(work_: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
             # What can't be done is refused now, not when the job's turn comes.
             work_.size(session)
             job = jobs.start(session, work_.kind, work_.model_dump(mode="json"), by=person)
-            queued = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
-        show(queued, as_json, work_.title)
-        if not queued["workers"] and not as_json:
+            result = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
+        show(result, as_json, work_.title)
+        if not result["workers"] and not as_json:
             line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(work_.awaits) as stop:
@@ -91,8 +91,8 @@ class Bar:
         def describe_loss() -> str:
             p = self.progress
             calls = f"{p.in_flight:,} calls that were in flight are given up, and may be paid; " if p.in_flight else ""
-            saved = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
-            return f"{calls}{saved}; the same command goes on from there"
+            progress_in_words = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
+            return f"{calls}{progress_in_words}; the same command goes on from there"
 
         return interrupts.stopping(describe_awaited, describe_loss, self.say)
 

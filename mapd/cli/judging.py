@@ -158,8 +158,8 @@ def judge_all(
         texts = listing.list_texts(session, info.id, row_filter, at, number)
         choice, person = bulk.chosen(texts, kind), owner(by)
         judged = bulk.judge_all(session, choice, act, by=person, reason=reason, note=note) if yes else []
-        decided = sum(bool(x.judged_by) for x in texts)
-        result = {"exam": info.uid, "fit": len(texts), "decided_before": decided, "judged": len(judged)}
+        decided_count = sum(bool(x.judged_by) for x in texts)
+        result = {"exam": info.uid, "fit": len(texts), "decided_before": decided_count, "judged": len(judged)}
     show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
 
 

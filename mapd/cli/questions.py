@@ -85,20 +85,20 @@ def add_questions(
         shares=_shares(shares, split),
         seed=seed,
     )
-    imported = imports.read(contents, instructions)
-    imported.refuse_unread()
-    if skip_bad is None or not imported.rows:
-        imported.refuse_bad()
+    question_import = imports.read(contents, instructions)
+    question_import.refuse_unread()
+    if skip_bad is None or not question_import.rows:
+        question_import.refuse_bad()
     if dry_run:
-        _show_preview(name, imported, as_json)
+        _show_preview(name, question_import, as_json)
         return
-    if skip_bad is not None and imported.bad:
-        write_bad(skip_bad, imported.bad)
+    if skip_bad is not None and question_import.bad:
+        write_bad(skip_bad, question_import.bad)
     if save_map is not None:
         with writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=person_of(by))
-    source, summary = sources.describe(contents), _summary(imported)
-    _store(name, imported.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
+    source, summary = sources.describe(contents), _summary(question_import)
+    _store(name, question_import.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
 def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.FileTable]:
@@ -117,10 +117,10 @@ def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: 
     return contents
 
 
-def _mapping(written: Sequence[str]) -> FieldMapping:
+def _mapping(texts: Sequence[str]) -> FieldMapping:
     """Return what `--map` says, kept mappings in the place of their names."""
     fields = FieldMapping()
-    for text in written:
+    for text in texts:
         if text.startswith("@"):
             with reading() as session:
                 fields = saved_mappings.get(session, text[1:]).over(fields)
@@ -138,22 +138,22 @@ def _shares(text: str | None, split: str | None = None) -> Shares | None:
     return parse_shares(text)
 
 
-def _summary(imported: imports.QuestionImport) -> dict[str, Any]:
+def _summary(question_import: imports.QuestionImport) -> dict[str, Any]:
     """Return what a command says of an import, beside the splits."""
-    summary: dict[str, Any] = {"format": imported.format, "tasks": imported.tasks}
-    if imported.answers is not None:
-        summary["answers"] = imported.answers.value
-    return summary | {"not_read": imported.not_read, "skipped": len(imported.bad)}
+    summary: dict[str, Any] = {"format": question_import.format, "tasks": question_import.tasks}
+    if question_import.answers is not None:
+        summary["answers"] = question_import.answers.value
+    return summary | {"not_read": question_import.not_read, "skipped": len(question_import.bad)}
 
 
 PREVIEWED = 5
 
 
-def _show_preview(name: str, imported: imports.QuestionImport, as_json: bool) -> None:
-    sizes = {split: sum(row.split == split for row in imported.rows) for split in SPLITS}
-    summary = {"dry_run": name, "n": len(imported.rows), **sizes, "mapping": str(imported.mapping)}
-    summary |= _summary(imported)
-    _show_rows(summary, imported.rows[:PREVIEWED], as_json, "nothing was stored")
+def _show_preview(name: str, question_import: imports.QuestionImport, as_json: bool) -> None:
+    sizes = {split: sum(row.split == split for row in question_import.rows) for split in SPLITS}
+    summary = {"dry_run": name, "n": len(question_import.rows), **sizes, "mapping": str(question_import.mapping)}
+    summary |= _summary(question_import)
+    _show_rows(summary, question_import.rows[:PREVIEWED], as_json, "nothing was stored")
 
 
 def _show_rows(summary: dict[str, Any], rows: Sequence[QuestionRow], as_json: bool, title: str) -> None:
@@ -271,5 +271,6 @@ def _store(
     with writing() as session:
         question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
         [added] = sets.list_sets(session, question_set.name)
-    sizes = {"n": added.train + added.dev + added.test, "train": added.train, "dev": added.dev, "test": added.test}
+    sizes = {split: getattr(added, split) for split in SPLITS}
+    sizes = {"n": sum(sizes.values()), **sizes}
     show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")

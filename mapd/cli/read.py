@@ -62,6 +62,6 @@ def show_score(
     as_json: AsJson = False,
 ) -> None:
     """Read the score, 1-5, of the review on standard input."""
-    reviewed = "" if solution is None else read_file(solution)
-    parsed = parse_score(read_file(STANDARD_INPUT), solution=reviewed)
-    show({"score": parsed.score, "status": parsed.status.value, "why": parsed.why}, as_json, "read as")
+    solution_text = "" if solution is None else read_file(solution)
+    score = parse_score(read_file(STANDARD_INPUT), solution=solution_text)
+    show({"score": score.score, "status": score.status.value, "why": score.why}, as_json, "read as")

@@ -59,7 +59,7 @@ class ImportedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedAttempts:
+class AttemptsContent:
     """A file's answers, matched to a set's questions; nothing written yet."""
 
     answers: tuple[ImportedAnswer, ...]
@@ -107,7 +107,7 @@ class _Reply:
 
     table: FileTable
     number: int
-    written: Mapping[str, Any]
+    original: Mapping[str, Any]
     name: str | None = None
     # What the question may be: context, text, options.
     question_keys: list[tuple[str, ...]] = field(default_factory=list)
@@ -119,12 +119,12 @@ class _Reply:
 
     def as_bad(self) -> BadRow:
         """Return the row with what is wrong with it."""
-        return BadRow(self.table.name, self.table.unit, self.number, tuple(self.faults), self.written)
+        return BadRow(self.table.name, self.table.unit, self.number, tuple(self.faults), self.original)
 
 
 def parse(
     session: Session, tables: Sequence[FileTable], questions: t.QuestionSet, *, split: str | None, student: str | None
-) -> ParsedAttempts:
+) -> AttemptsContent:
     """Read files of answers and match them to a set's questions.
 
     Raises: BadInput where a file holds no answers; Undecided where they are of several splits and none is asked for.
@@ -152,13 +152,13 @@ def parse(
         )
     name = student or _student_of(tables)
     answers, repetitions = _number_samples(pairs)
-    return ParsedAttempts(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
+    return AttemptsContent(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
 
 
-def preview(parsed: ParsedAttempts, first: int) -> list[AnswerPreview]:
+def preview(content: AttemptsContent, first: int) -> list[AnswerPreview]:
     """Return the first answers as they would be graded, answer and gold of a choice with their texts."""
     rows = []
-    for answer in parsed.answers[:first]:
+    for answer in content.answers[:first]:
         q, (response, _, grade_) = answer.question, _grade(answer)
         task, options = Task(q.task), tuple(q.options)
         answer_text = None if grade_.answer is None else show_answer(grade_.answer, task, options)
@@ -323,7 +323,7 @@ def _student_of(tables: Sequence[FileTable]) -> str:
 
 def store(
     session: Session,
-    parsed: ParsedAttempts,
+    content: AttemptsContent,
     questions: t.QuestionSet,
     *,
     by: Person,
@@ -335,31 +335,31 @@ def store(
     Raises: Forbidden; BadInput where there are none, the student's name can't be used, or a sealed test split isn't
     opened.
     """
-    person, name = require(by, Right.IMPORT), parsed.student.strip()
-    if not parsed.answers:
+    person, name = require(by, Right.IMPORT), content.student.strip()
+    if not content.answers:
         raise BadInput("the file has no answer to any question of the set; nothing was imported")
     if not 0 < len(name) <= LONGEST_NAME or find_unstorable(name) or not name.isprintable():
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} characters, not {short(name)}; give --student NAME")
-    content = [[answer.question.uid, answer.sample, answer.text] for answer in parsed.answers]
-    words = json.dumps([name, questions.uid, parsed.split, content], sort_keys=True)
-    sha256 = hashlib.sha256(words.encode()).hexdigest()
+    answers_json = [[answer.question.uid, answer.sample, answer.text] for answer in content.answers]
+    identity = json.dumps([name, questions.uid, content.split, answers_json], sort_keys=True)
+    sha256 = hashlib.sha256(identity.encode()).hexdigest()
     exam = session.exec(select(t.Exam).where(t.Exam.sha256 == sha256)).first()
     is_new = exam is None
     if exam is None:
-        exam = _new_exam(session, parsed, questions, name, sha256)
-        if parsed.split == "test":
+        exam = _new_exam(session, content, questions, name, sha256)
+        if content.split == "test":
             stage.unseal(session, exam, open_test, by=by)
-        for start in range(0, len(parsed.answers), BLOCK):
-            block = parsed.answers[start : start + BLOCK]
+        for start in range(0, len(content.answers), BLOCK):
+            block = content.answers[start : start + BLOCK]
             session.execute(sa.insert(t.Attempt), [_attempt(exam, answer) for answer in block])
-            progress(start + len(block), len(parsed.answers))
-        queries.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(parsed.answers))
+            progress(start + len(block), len(content.answers))
+        queries.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(content.answers))
     counts = stage.result(session, exam.uid)
     return AttemptImport(
         exam=exam.uid,
         student=session.get_one(t.Student, exam.student_id).name,
-        split=parsed.split,
-        questions=len({answer.question.uid for answer in parsed.answers}),
+        split=content.split,
+        questions=len({answer.question.uid for answer in content.answers}),
         n=counts.n,
         correct=counts.correct,
         mistakes=counts.mistakes,
@@ -368,18 +368,18 @@ def store(
     )
 
 
-def _new_exam(session: Session, parsed: ParsedAttempts, questions: t.QuestionSet, name: str, sha256: str) -> t.Exam:
+def _new_exam(session: Session, content: AttemptsContent, questions: t.QuestionSet, name: str, sha256: str) -> t.Exam:
     """Add the exam's row, and the student's where it isn't there."""
     student = students.ensure_imported(session, name)
-    title = f"{questions.name} · {student.name} · {parsed.split} · round {student.round} · answered elsewhere"
+    title = f"{questions.name} · {student.name} · {content.split} · round {student.round} · answered elsewhere"
     exam = t.Exam(
         uid=uuid5(NAMESPACE_URL, f"attempts {sha256}").hex,
         name=stage.free_name(session, title),
         student_id=queries.identity(student),
         set_id=queries.identity(questions),
-        split=parsed.split,
+        split=content.split,
         round=student.round,
-        decoding={"samples": 1 + max(answer.sample for answer in parsed.answers)},
+        decoding={"samples": 1 + max(answer.sample for answer in content.answers)},
         graded_by="ours",
         sha256=sha256,
     )
@@ -402,7 +402,7 @@ def _grade(answer: ImportedAnswer) -> tuple[Completion, str | None, Grade]:
 
 def _attempt(exam: t.Exam, answer: ImportedAnswer) -> dict[str, Any]:
     q = answer.question
-    response, finish, graded = _grade(answer)
+    response, finish, grade_ = _grade(answer)
     return {
         "uid": uuid5(NAMESPACE_URL, f"attempt {exam.uid} {q.uid} {answer.sample} {answer.text}").hex,
         "exam_id": exam.id,
@@ -411,10 +411,10 @@ def _attempt(exam: t.Exam, answer: ImportedAnswer) -> dict[str, Any]:
         "text": response.text,
         "thought": response.thought,
         "finish": finish,
-        "answer": graded.answer,
-        "outcome": graded.outcome,
-        "our_answer": graded.answer,
-        "our_outcome": graded.outcome,
+        "answer": grade_.answer,
+        "outcome": grade_.outcome,
+        "our_answer": grade_.answer,
+        "our_outcome": grade_.outcome,
     }
 
 

@@ -77,7 +77,7 @@ class AuthorsRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedImport:
+class AuthorsContent:
     """A whole import, checked, nothing written yet. `skipped` tells what the files lack, a line each."""
 
     rows: tuple[AuthorsRow, ...]
@@ -169,7 +169,7 @@ def parse(
     mistakes: AuthorsFile | None = None,
     dataset: str | None = None,
     student: str | None = None,
-) -> ParsedImport:
+) -> AuthorsContent:
     """Read and check the files; rows are joined by their id.
 
     Raises: BadInput where a file can't be read as a list of objects, or isn't what it was chosen as; BadRows naming
@@ -179,10 +179,10 @@ def parse(
     if len({f.name for f in files}) < len({(f.name, f.content) for f in files}):
         raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
     faults: list[_Fault] = []
-    loaded = {f.name: _load(f) for f in files}
+    rows_of_file = {f.name: _load(f) for f in files}
     by_kind = {FileKind.MISTAKES: mistakes, FileKind.RATIONALES: rationales, FileKind.FEEDBACK: feedback}
-    _check_kinds({kind: (f.name, loaded[f.name]) for kind, f in by_kind.items() if f is not None})
-    tables = {name: _index_rows(name, rows, faults) for name, rows in loaded.items()}
+    _check_kinds({kind: (f.name, rows_of_file[f.name]) for kind, f in by_kind.items() if f is not None})
+    tables = {name: _index_rows(name, rows, faults) for name, rows in rows_of_file.items()}
     teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
     skipped: list[str] = []
     rows = []
@@ -195,7 +195,7 @@ def parse(
     name_parts = next((m.groupdict() for f in files if (m := FILE_NAME.match(PurePath(f.name).stem))), {})
     task = _task(rows)
     rows = [_with_gold(row, task) for row in rows]
-    return ParsedImport(
+    return AuthorsContent(
         rows=tuple(rows),
         task=task,
         teachers=teachers,
@@ -273,13 +273,13 @@ def _join_files(
 ) -> dict[str, dict[str, _Entry]]:
     """Return each file's rows by id. What a file lacks is noted in `skipped`."""
     # The authors' code loses rows on the way from one file to the next.
-    joined: dict[str, dict[str, _Entry]] = {}
+    rows_by_id: dict[str, dict[str, _Entry]] = {}
     for file in files:
         for source_id, entry in tables[file.name].items():
-            joined.setdefault(source_id, {})[file.name] = entry
-    for source_id, entries in joined.items():
+            rows_by_id.setdefault(source_id, {})[file.name] = entry
+    for source_id, entries in rows_by_id.items():
         skipped += [f"id {source_id}: no row in {f.name}" for f in files if f.name not in entries]
-    return joined
+    return rows_by_id
 
 
 def _teachers(*tables: Any) -> tuple[str, ...]:
@@ -366,7 +366,7 @@ def _read_row(source_id: str, entries: dict[str, _Entry], reader: _Reader) -> Au
         if (rationale_entry := entries.get(reader.rationale_file)) is not None:
             rationale = reader.rationale(rationale_entry, teacher)
             rationales |= {} if rationale is None else {teacher: rationale}
-    options, accepted = first.row.get("options"), _accepted(entries.get(reader.rationale_file))
+    options, accepted_texts = first.row.get("options"), _read_accepted(entries.get(reader.rationale_file))
     answer = str(first.row.get("student_wrong_final_answer") or "").strip()
     return AuthorsRow(
         source_id=source_id,
@@ -379,11 +379,11 @@ def _read_row(source_id: str, entries: dict[str, _Entry], reader: _Reader) -> Au
         answer=None if answer.lower() in ("", NO_ANSWER) else answer,
         feedback=feedback,
         rationales=rationales,
-        accepted=accepted,
+        accepted=accepted_texts,
     )
 
 
-def _accepted(entry: _Entry | None) -> tuple[str, ...] | None:
+def _read_accepted(entry: _Entry | None) -> tuple[str, ...] | None:
     texts = entry.row.get("correct_rationale") if entry else None
     return tuple(map(str, texts)) if isinstance(texts, list) else None
 
@@ -443,7 +443,7 @@ def _differs(row: AuthorsRow) -> int:
 
 
 def store(
-    session: Session, parsed: ParsedImport, *, by: Person, progress: Callable[[int, int], None] = lambda *_: None
+    session: Session, content: AuthorsContent, *, by: Person, progress: Callable[[int, int], None] = lambda *_: None
 ) -> AuthorsImport:
     """Write the import as one exam; the same content again returns the exam that is there.
 
@@ -452,31 +452,31 @@ def store(
     Raises: Forbidden; BadInput where dataset or student can't be named so.
     """
     person = require(by, Right.IMPORT)
-    for name in (parsed.dataset, parsed.student):
+    for name in (content.dataset, content.student):
         if not 0 < len(name.strip()) <= LONGEST_NAME or find_unstorable(name):
             limits = f"1 to {LONGEST_NAME} characters of text"
             raise BadInput(f"a dataset or student can't be named {_short(name)}: {limits}")
-    namesake = exam_of(session, parsed)
+    namesake = exam_of(session, content)
     if namesake is not None:
-        return _summarize(parsed, namesake.uid, new=False)
-    writer = _AuthorsWriter(session, parsed)
+        return _summarize(content, namesake.uid, new=False)
+    writer = _AuthorsWriter(session, content)
     exam = writer.exam()
-    for start in range(0, len(parsed.rows), BLOCK):
-        writer.rows(exam, parsed.rows[start : start + BLOCK], start)
-        progress(min(start + BLOCK, len(parsed.rows)), len(parsed.rows))
+    for start in range(0, len(content.rows), BLOCK):
+        writer.rows(exam, content.rows[start : start + BLOCK], start)
+        progress(min(start + BLOCK, len(content.rows)), len(content.rows))
     committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
-    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(parsed.rows))
+    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
     session.flush()
-    return _summarize(parsed, exam.uid, new=True)
+    return _summarize(content, exam.uid, new=True)
 
 
 BLOCK = 50
 
 
-def exam_of(session: Session, parsed: ParsedImport) -> t.Exam | None:
+def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
     """Return the exam of this content, if there is one. Raises: BadInput where that of its name holds other content."""
-    exam = session.exec(select(t.Exam).where(t.Exam.sha256 == parsed.sha256)).first()
-    if exam is not None and not _holds(session, parsed):
+    exam = session.exec(select(t.Exam).where(t.Exam.sha256 == content.sha256)).first()
+    if exam is not None and not _holds(session, content):
         raise BadInput(
             f"exam {exam.name} has the name of this content and holds another: it came with an archive, or was changed "
             "by hand; import these files into a project of its own, with MAPD_HOME=FOLDER"
@@ -487,10 +487,10 @@ def exam_of(session: Session, parsed: ParsedImport) -> t.Exam | None:
 Votes = dict[str, tuple[int | None, str | None]]  # by uid: the score, and what it was read from
 
 
-def _holds(session: Session, parsed: ParsedImport) -> bool:
+def _holds(session: Session, content: AuthorsContent) -> bool:
     """Return whether the project has every text and vote of the import as the files have it."""
-    for start in range(0, len(parsed.rows), BLOCK):
-        texts, votes = _read_content(parsed, parsed.rows[start : start + BLOCK])
+    for start in range(0, len(content.rows), BLOCK):
+        texts, votes = _read_content(content, content.rows[start : start + BLOCK])
         attempts = session.exec(select(t.Attempt.uid, t.Attempt.text).where(col(t.Attempt.uid).in_(texts))).all()
         texts_query = select(t.Explanation.uid, t.Explanation.text).where(col(t.Explanation.uid).in_(texts))
         reviews = select(t.Review.uid, t.Review.score, t.Review.raw_score).where(col(t.Review.uid).in_(votes))
@@ -501,37 +501,37 @@ def _holds(session: Session, parsed: ParsedImport) -> bool:
     return True
 
 
-def _read_content(parsed: ParsedImport, rows: Sequence[AuthorsRow]) -> tuple[dict[str, str], Votes]:
+def _read_content(content: AuthorsContent, rows: Sequence[AuthorsRow]) -> tuple[dict[str, str], Votes]:
     """Return what the files say in these rows, by uid: the texts, and each vote with what it was read from."""
     texts: dict[str, str] = {}
     votes: Votes = {}
     for row in rows:
-        texts[_uid(parsed, "attempt", row.source_id)] = thoughts.split(row.response).rest
-        texts |= {_uid(parsed, "feedback", row.source_id, x): thoughts.split(y).rest for x, y in row.feedback.items()}
-        for who, (text, scores) in row.rationales.items():
-            texts[_uid(parsed, "rationale", row.source_id, who)] = thoughts.split(text).rest
+        texts[_uid(content, "attempt", row.source_id)] = thoughts.split(row.response).rest
+        texts |= {_uid(content, "feedback", row.source_id, x): thoughts.split(y).rest for x, y in row.feedback.items()}
+        for teacher, (text, scores) in row.rationales.items():
+            texts[_uid(content, "rationale", row.source_id, teacher)] = thoughts.split(text).rest
             for by, number in scores:
                 ballot = vote(number)
-                votes[_uid(parsed, "review", row.source_id, who, by)] = (ballot.score, ballot.raw)
+                votes[_uid(content, "review", row.source_id, teacher, by)] = (ballot.score, ballot.raw)
     return texts, votes
 
 
-def _uid(parsed: ParsedImport, *parts: str) -> str:
+def _uid(content: AuthorsContent, *parts: str) -> str:
     """Return the uid of the thing that `parts` name within this import."""
-    return uuid5(NAMESPACE_URL, "\n".join((parsed.sha256, *parts))).hex
+    return uuid5(NAMESPACE_URL, "\n".join((content.sha256, *parts))).hex
 
 
-def _summarize(parsed: ParsedImport, exam: str, *, new: bool) -> AuthorsImport:
-    rationales = [r for row in parsed.rows for r in row.rationales.values()]
+def _summarize(content: AuthorsContent, exam: str, *, new: bool) -> AuthorsImport:
+    rationales = [r for row in content.rows for r in row.rationales.values()]
     return AuthorsImport(
         exam=exam,
-        mistakes=len(parsed.rows),
-        feedback=sum(len(row.feedback) for row in parsed.rows),
+        mistakes=len(content.rows),
+        feedback=sum(len(row.feedback) for row in content.rows),
         rationales=len(rationales),
         reviews=sum(len(scores) for _, scores in rationales),
-        no_vote=parsed.no_vote,
-        paper_differs=parsed.paper_differs,
-        skipped=parsed.skipped,
+        no_vote=content.no_vote,
+        paper_differs=content.paper_differs,
+        skipped=content.skipped,
         new=new,
     )
 
@@ -539,13 +539,13 @@ def _summarize(parsed: ParsedImport, exam: str, *, new: bool) -> AuthorsImport:
 class _AuthorsWriter:
     """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
 
-    def __init__(self, session: Session, parsed: ParsedImport) -> None:
-        self.session, self.parsed = session, parsed
-        self.teachers = {name: self._teacher(name) for name in parsed.teachers}
+    def __init__(self, session: Session, content: AuthorsContent) -> None:
+        self.session, self.content = session, content
+        self.teachers = {name: self._teacher(name) for name in content.teachers}
 
     def uid(self, *parts: str) -> str:
         """Return the uid of the thing that `parts` name within this import."""
-        return _uid(self.parsed, *parts)
+        return _uid(self.content, *parts)
 
     def _teacher(self, name: str) -> int:
         for display_name in (name, f"{name} (imported)"):
@@ -571,7 +571,7 @@ class _AuthorsWriter:
 
     def exam(self) -> t.Exam:
         """Write the exam with its student and question set."""
-        p = self.parsed
+        p = self.content
         student = students.ensure_imported(self.session, p.student)
         questions = t.QuestionSet(
             uid=self.uid("set"),
@@ -622,7 +622,7 @@ class _AuthorsWriter:
             "source_id": row.source_id,
             "position": position,
             "split": exam.split,
-            "task": self.parsed.task,
+            "task": self.content.task,
             "text": row.question,
             "context": row.context,
             "options": list(row.options),
@@ -632,7 +632,7 @@ class _AuthorsWriter:
 
     def _attempt(self, exam: t.Exam, row: AuthorsRow, questions: dict[str, int]) -> dict[str, Any]:
         response = thoughts.split(row.response)
-        grade_ = grade(response.rest, row.gold, self.parsed.task, row.options)
+        grade_ = grade(response.rest, row.gold, self.content.task, row.options)
         return {
             "uid": self.uid("attempt", row.source_id),
             "exam_id": exam.id,
@@ -668,16 +668,16 @@ class _AuthorsWriter:
         for teacher, (_, scores) in row.rationales.items():
             explanation = self.uid("rationale", row.source_id, teacher)
             for reviewer, number in scores:
-                parsed = vote(number)
+                ballot = vote(number)
                 yield {
                     "uid": self.uid("review", row.source_id, teacher, reviewer),
                     "explanation_id": texts[explanation],
                     "reviewer_id": self.teachers[reviewer],
                     "prompt_sha256": UNKNOWN_PROMPT,
                     "sample": 0,
-                    "score": parsed.score,
-                    "raw_score": parsed.raw,
-                    "status": parsed.status,
+                    "score": ballot.score,
+                    "raw_score": ballot.raw,
+                    "status": ballot.status,
                     "saw_gold": True,
                     "text": "",
                 }

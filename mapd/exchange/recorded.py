@@ -38,14 +38,14 @@ def record(
     """Keep the project, and what the run printed, as the demo. Raises: Forbidden; BadInput: no place to write."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        saved = archive.export(engine, folder / PROJECT, home, by=by)
+        exported = archive.export(engine, folder / PROJECT, home, by=by)
         note = {
             "command": command,
             "result": result,
             "simulated": "the teachers and the questions; the student and its training are real",
             "versions": {"python": platform.python_version(), **{name: version(name) for name in MADE_WITH}},
-            "project_sha256": saved.sha256,
-            "rows": saved.rows,
+            "project_sha256": exported.sha256,
+            "rows": exported.rows,
         }
         (folder / HOW).write_text(json.dumps(note, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     except OSError as error:

@@ -29,10 +29,9 @@ def read_correction(value: str, task: Task, options: Sequence[str] = ()) -> str:
     words = " ".join(value.split())
     answer = _READERS[task](words, options) if 0 < len(words) <= LONGEST else None
     if answer is None:
-        quoted = words if len(words) <= 40 else f"{words[:39]}…"
-        raise BadInput(
-            f"a {task} question is answered by {_describe_answers(task, options)}, not by {quoted!r}; nothing was saved"
-        )
+        text = words if len(words) <= 40 else f"{words[:39]}…"
+        kinds = _describe_answers(task, options)
+        raise BadInput(f"a {task} question is answered by {kinds}, not by {text!r}; nothing was saved")
     return answer
 
 

@@ -45,7 +45,7 @@ class Draft:
 
     source: Source
     number: int
-    written: dict[str, Any]
+    original: dict[str, Any]
     values: dict[str, Any]
     task: Task = Task.TEXT
     options: OptionList = NO_OPTIONS
@@ -147,8 +147,8 @@ def _read_options(draft: Draft) -> None:
         return
     if draft.names_right_option and not draft.options.labels:
         draft.options = OptionList(_draw_order(draft.options.texts, draft.values["question"]))
-    if alike := options.find_twins(draft.options.texts):
-        draft.fault("options", alike)
+    if twins := options.find_twins(draft.options.texts):
+        draft.fault("options", twins)
     if find_unstorable("".join(draft.options.texts)):
         draft.fault("options", "hold a character that can't be stored; take it out")
 

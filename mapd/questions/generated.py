@@ -189,11 +189,11 @@ def relation(facts: Kinship, person: str, of: str) -> str | None:
     if person == of or person not in people or of not in people:
         return None
     low, high = sorted((people.index(person), people.index(of)))
-    between = facts.edges[low:high]
-    steps = derive(between)
+    path = facts.edges[low:high]
+    steps = derive(path)
     if steps is None:
         return None
-    word = steps[-1].result.word if steps else between[0].word
+    word = steps[-1].result.word if steps else path[0].word
     return word if people.index(person) == low else _word(_INVERSE[_KIND_OF[word]], person)
 
 
@@ -245,8 +245,8 @@ def _is_chain(terms: Sequence[int]) -> bool:
 
 
 def _sum_strata() -> _Strata:
-    signed = [*range(-9, 0), *range(1, 10)]
-    return (tuple(Sum(terms) for terms in product(signed, repeat=3) if _is_chain(terms)),)
+    digits = [*range(-9, 0), *range(1, 10)]
+    return (tuple(Sum(terms) for terms in product(digits, repeat=3) if _is_chain(terms)),)
 
 
 def _kinship_strata() -> _Strata:

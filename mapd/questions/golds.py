@@ -88,8 +88,8 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
     if "####" in text:
         note, _, answer = text.rpartition("####")
         return answer.strip(), note.strip() or None
-    if (boxed := last_boxed(text)) is not None:
-        return boxed, text
+    if (boxed_answer := last_boxed(text)) is not None:
+        return boxed_answer, text
     if task is Task.NUMERIC and (len(text.split()) > LONGEST_NUMBER or states_answer(text)):
         answer = extract_answer(text, Task.NUMERIC) or ""
         if not answer:

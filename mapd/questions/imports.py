@@ -55,7 +55,7 @@ class BadRow:
     unit: str
     number: int
     faults: tuple[tuple[str, str], ...]
-    written: object
+    original: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class QuestionImport:
     answers: AnswerKey | None
     unread: tuple[UnreadField, ...]
     # Files without an answer in any row.
-    unanswered: tuple[str, ...] = ()
+    files_without_answers: tuple[str, ...] = ()
 
     @property
     def not_read(self) -> list[str]:
@@ -122,11 +122,11 @@ class QuestionImport:
 
     def refuse_bad(self) -> None:
         """Refuse an import with bad rows. Raises: BadInput where a whole file has no answers, else BadRows."""
-        if self.unanswered:
+        if self.files_without_answers:
             cure = f"; {SKIP}" if self.rows else ""
             raise BadInput(
-                f"{self.unanswered[0]} has no answer in any of its rows (a test split without its key?): leave it out, "
-                f"or name the field with --map answer=FIELD{cure}"
+                f"{self.files_without_answers[0]} has no answer in any of its rows (a test split without its key?): "
+                f"leave it out, or name the field with --map answer=FIELD{cure}"
             )
         refuse_rows(self.bad, are_others=bool(self.rows))
 
@@ -141,7 +141,7 @@ def refuse_rows(bad: Sequence[BadRow], *, are_others: bool) -> None:
 
 def unreadable_rows(table: FileTable) -> list[BadRow]:
     """Return the rows of a table that couldn't be read at all."""
-    return [BadRow(table.name, table.unit, row.number, (("content", row.why),), row.written) for row in table.bad]
+    return [BadRow(table.name, table.unit, row.number, (("content", row.why),), row.original) for row in table.bad]
 
 
 def format_bad_rows(bad: Sequence[BadRow]) -> str:
@@ -153,7 +153,7 @@ def _format_bad_row(row: BadRow) -> str:
     faults = [{"field": name, "what": reason} for name, reason in row.faults]
     place = {"file": row.file, row.unit: row.number, "faults": faults}
     try:
-        return json.dumps(place | {"row": row.written}, default=repr)
+        return json.dumps(place | {"row": row.original}, default=repr)
     except RecursionError:
         return json.dumps(place | {"row": "nested too deeply to be written"})
 
@@ -193,7 +193,7 @@ def read(tables: Sequence[FileTable], instructions: Instructions) -> QuestionImp
         raise BadInput(f"--answers {instructions.answers} is about the keys of options; these questions have none")
     shapes = list(dict.fromkeys(source.shape for source in sources))
     of_shapes = [[draft for draft in drafts if draft.source.shape is shape] for shape in shapes]
-    keys = [read_answers(*both, task, instructions.answers) for both in zip(shapes, of_shapes, strict=True)]
+    keys = [read_answers(*pair, task, instructions.answers) for pair in zip(shapes, of_shapes, strict=True)]
     splits = _read_splits(sources, drafts, instructions)
     rows = [_row(draft, name) for draft, name in zip(drafts, _names(sources, of_files), strict=True)]
     _refuse_twins(drafts, rows)
@@ -210,7 +210,7 @@ def read(tables: Sequence[FileTable], instructions: Instructions) -> QuestionImp
         mapping=sources[0].mapping,
         answers=next((key for key in keys if key is not None), None),
         unread=tuple(_find_unread(sources, instructions.ignore)),
-        unanswered=tuple(
+        files_without_answers=tuple(
             source.table.name
             for source, file_drafts in zip(sources, of_files, strict=True)
             if all(draft.values["answer"] is None for draft in file_drafts)
@@ -241,14 +241,14 @@ def _drop_missing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
     return FieldMapping({part: paths for part, paths in fields_of_part.items() if paths})
 
 
-def make_override(recognised: RecognisedTable, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
+def make_override(table: RecognisedTable, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
     """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more.
 
     A mapping that gives question and answer is one of the plain format, unless --format names another.
     """
-    difference = fields.difference(recognised.mapping)
+    difference = fields.difference(table.mapping)
     if format_ is None and difference.paths("question") and difference.paths("answer"):
-        return fields.difference(_drop_missing(PLAIN.shapes[0].mapping, recognised.fields))
+        return fields.difference(_drop_missing(PLAIN.shapes[0].mapping, table.fields))
     return difference
 
 
@@ -388,7 +388,7 @@ def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
 def _bad_rows(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[BadRow]:
     for source, drafts in zip(sources, of_files, strict=True):
         table = source.table
-        bad = [BadRow(table.name, table.unit, d.number, tuple(d.faults), d.written) for d in drafts if d.faults]
+        bad = [BadRow(table.name, table.unit, d.number, tuple(d.faults), d.original) for d in drafts if d.faults]
         yield from sorted([*bad, *unreadable_rows(table)], key=lambda row: row.number)
 
 

@@ -107,8 +107,8 @@ def find_twins(options: Sequence[str]) -> str | None:
     places: dict[str, list[str]] = {}
     for mark, option in zip(LETTERS, options, strict=False):
         places.setdefault(" ".join(option.split()), []).append(mark)
-    alike = [" and ".join(marks) for marks in places.values() if len(marks) > 1]
-    return f"{', '.join(alike)} are the same text" if alike else None
+    groups = [" and ".join(marks) for marks in places.values() if len(marks) > 1]
+    return f"{', '.join(groups)} are the same text" if groups else None
 
 
 def _parse_written(value: object) -> object:
@@ -135,8 +135,8 @@ def _as_python(match: re.Match[str]) -> str:
 def _lines_of(text: str) -> list[str]:
     """Return the options of a text that has one a line: each begins with its label, or none does."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    labelled = sum(_OWN_LABEL.match(line) is not None for line in lines)
-    return lines if len(lines) > 1 and labelled in (0, len(lines)) else []
+    labels = sum(_OWN_LABEL.match(line) is not None for line in lines)
+    return lines if len(lines) > 1 and labels in (0, len(lines)) else []
 
 
 def _split_letters(text: str) -> list[str]:

@@ -100,8 +100,8 @@ def find_content(session: Session, sha256: str) -> t.QuestionSet | None:
 def free_name(session: Session, name: str) -> str:
     """Return the name, with a number behind it where a set has it already: "gsm8k-2"."""
     names = set(session.exec(select(t.QuestionSet.name)).all())
-    numbered = (f"{name}-{number}" for number in range(2, len(names) + 3))
-    return next(name_ for name_ in (name, *numbered) if name_ not in names)
+    candidates = (f"{name}-{number}" for number in range(2, len(names) + 3))
+    return next(name_ for name_ in (name, *candidates) if name_ not in names)
 
 
 def sha256_of(rows: Iterable[QuestionRow]) -> str:

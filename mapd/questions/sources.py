@@ -52,7 +52,7 @@ def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
 
 def _folder(path: Path, headings: Headings | None) -> list[FileTable]:
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
-        return _saved(path)
+        return _read_saved(path)
     files = sorted(file for file in path.rglob("*") if _is_data(file.relative_to(path)) and file.is_file())
     if not files:
         scripts = ", ".join(file.name for file in sorted(path.glob("*.py"))[:3])
@@ -99,7 +99,7 @@ def _problem_files(files: Sequence[FileTable]) -> list[FileTable]:
     return problems
 
 
-def _saved(path: Path) -> list[FileTable]:
+def _read_saved(path: Path) -> list[FileTable]:
     """Read a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
     import datasets
     import pyarrow as pa

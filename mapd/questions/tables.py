@@ -55,7 +55,7 @@ class BadRecord(NamedTuple):
 
     number: int
     why: str
-    written: object
+    original: object
 
 
 @dataclass(frozen=True, slots=True)

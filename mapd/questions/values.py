@@ -79,5 +79,5 @@ def short(value: object, most: int = 40) -> str:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
     except RecursionError:
         text = "a value that is nested too deeply"
-    quoted = json.dumps(text[: 2 * most], ensure_ascii=False) if isinstance(value, str) else text
-    return quoted if len(quoted) <= most else quoted[: most - 1] + "…"
+    quotation = json.dumps(text[: 2 * most], ensure_ascii=False) if isinstance(value, str) else text
+    return quotation if len(quotation) <= most else quotation[: most - 1] + "…"

@@ -85,9 +85,9 @@ class Run:
         if self._is_dead(run):
             return True
         # A claim that ends much later than any can was made before the clock was set back.
-        expired = not at <= until <= at + timedelta(seconds=2 * LEASE_S)
+        is_expired = not at <= until <= at + timedelta(seconds=2 * LEASE_S)
         # While the database was away nobody could renew anything: everybody gets the time to.
-        return expired and time.monotonic() - self.alert_since > 2 * RENEW_S
+        return is_expired and time.monotonic() - self.alert_since > 2 * RENEW_S
 
     def _is_dead(self, run: str) -> bool:
         """Return whether the run was on this machine, and its process is gone."""

@@ -23,8 +23,8 @@ RESTORE = "restore it from a copy: `mapd doctor` names the table"
 
 def refusal_of(value: object, kind: str) -> Damaged:
     """Return the refusal of a value that isn't of its column's kind."""
-    quoted = ascii(value[:40] if isinstance(value, str | bytes) else value)[:80]
-    return Damaged(f"the database is damaged: it has {quoted} where {kind} stands; {RESTORE}")
+    quotation = ascii(value[:40] if isinstance(value, str | bytes) else value)[:80]
+    return Damaged(f"the database is damaged: it has {quotation} where {kind} stands; {RESTORE}")
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):

@@ -45,7 +45,7 @@ def holdings(session: Session) -> list[Holding]:
         .where(col(t.Attempt.exam_id) == t.Exam.id, col(t.Attempt.outcome) != "correct")
         .scalar_subquery()
     )
-    frozen = sa.select(sa.func.count()).where(col(t.Snapshot.exam_id) == t.Exam.id).scalar_subquery()
+    snapshot_count = sa.select(sa.func.count()).where(col(t.Snapshot.exam_id) == t.Exam.id).scalar_subquery()
     query = (
         sa.select(
             col(t.Exam.id),
@@ -54,7 +54,7 @@ def holdings(session: Session) -> list[Holding]:
             col(t.Student.name),
             col(t.QuestionSet.name),
             mistakes,
-            frozen,
+            snapshot_count,
             col(t.Exam.created_at),
         )
         .join(t.Student, col(t.Exam.student_id) == t.Student.id)

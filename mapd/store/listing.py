@@ -154,8 +154,8 @@ def _streams(row_filter: RowFilter, order: Order) -> list[_Stream]:
     if order is Order.LOWEST:
         return [_Stream(kind, "mean") for kind in kinds + mistakes]
     if order is Order.HIGHEST:
-        voted = [_Stream(kind, "mean", f"s.mean < {NO_MEAN}") for kind in kinds]
-        return voted + [_Stream(kind, 0, f"s.mean = {NO_MEAN}") for kind in kinds + mistakes]
+        with_votes = [_Stream(kind, "mean", f"s.mean < {NO_MEAN}") for kind in kinds]
+        return with_votes + [_Stream(kind, 0, f"s.mean = {NO_MEAN}") for kind in kinds + mistakes]
     accepted = [_Stream(kind, "place_accepted", "s.committee_cut > :at") for kind in kinds]
     return accepted + [_Stream(kind, "place_rejected", "s.committee_cut <= :at") for kind in kinds + mistakes]
 
@@ -310,10 +310,10 @@ class _Query:
     def _lead_condition(self) -> str:
         """Return the condition that a row is the first of its mistake's rationales that fit."""
         rank = {Order.LOWEST: "{row}.mean", Order.HIGHEST: f"-({{row}}.mean % {NO_MEAN})"}.get(self.order, DOUBT)
-        ahead = f"({rank.format(row='o')}, o.id) < ({rank.format(row='s')}, s.id)"
+        is_ahead = f"({rank.format(row='o')}, o.id) < ({rank.format(row='s')}, s.id)"
         # An attempt is of one exam: naming that too has SQLite take the index of its order, at seconds a page.
-        same = "o.question_id = s.question_id AND o.attempt_id = s.attempt_id"
-        conditions = [same, "o.kind = s.kind", *self._row_conditions("o"), self.matches_row("o"), ahead]
+        is_same = "o.question_id = s.question_id AND o.attempt_id = s.attempt_id"
+        conditions = [is_same, "o.kind = s.kind", *self._row_conditions("o"), self.matches_row("o"), is_ahead]
         return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {' AND '.join(filter(None, conditions))})"
 
     def _row_conditions(self, row: str) -> list[str]:
@@ -328,9 +328,9 @@ class _Query:
                 conditions.append(f"{row}.{check} = :{check}")
                 self.values[check] = row_filter.checks[check]
         conditions += self._people_conditions(row)
-        for column, pair, how in (("mean", row_filter.means, (">=", "<=")), ("cut", row_filter.cuts, (">", "<="))):
+        for column, pair, low in (("mean", row_filter.means, ">="), ("cut", row_filter.cuts, ">")):
             if pair is not None:
-                conditions += [f"{row}.{column} {how[0]} :{column}_low", f"{row}.{column} {how[1]} :{column}_high"]
+                conditions += [f"{row}.{column} {low} :{column}_low", f"{row}.{column} <= :{column}_high"]
                 self.values |= {f"{column}_low": pair[0], f"{column}_high": pair[1]}
         if row_filter.spread:
             conditions.append(f"{row}.spread >= :spread")
@@ -402,8 +402,8 @@ def _search_rows(session: Session, words: str, values: dict[str, object]) -> tup
         return f"WITH hit AS MATERIALIZED ({hits}) ", source, matches_row
     # Few hits: begin with them, and look up their rows.
     union = " UNION ".join(
-        f"SELECT s.* FROM hit JOIN {of} x ON x.id = hit.id / 4 AND hit.id % 4 = {n} JOIN standing s ON {on}"
-        for (of, n), on in zip(WORDS_OF.items(), _JOIN_CONDITIONS, strict=True)
+        f"SELECT s.* FROM hit JOIN {of} x ON x.id = hit.id / 4 AND hit.id % 4 = {n} JOIN standing s ON {condition_}"
+        for (of, n), condition_ in zip(WORDS_OF.items(), _JOIN_CONDITIONS, strict=True)
     )
     return f"WITH hit AS ({hits}) ", f"({union}) s", matches_row
 

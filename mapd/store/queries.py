@@ -318,13 +318,13 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
         "SELECT teacher_id FROM committee_member WHERE exam_id = :exam"
         " UNION ALL SELECT id FROM teacher WHERE kind = 'person'"
     )
-    wrote = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
-    reviewed = (
+    texts = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
+    reviews = (
         f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam}"
         f" WHERE r.reviewer_id = t.id AND x.author_id IN ({counting})"
     )
     query = (
-        f"SELECT t.name, t.id FROM teacher t WHERE t.id IN ({counting}) AND (EXISTS ({wrote}) OR EXISTS ({reviewed}))"
+        f"SELECT t.name, t.id FROM teacher t WHERE t.id IN ({counting}) AND (EXISTS ({texts}) OR EXISTS ({reviews}))"
         " ORDER BY t.id"
     )
     rows = session.execute(sa.text(query), {"exam": exam_id})
@@ -670,8 +670,8 @@ def check_ids(session: Session, edition_: int) -> None:
 
 def free_name(name: str, used_names: Container[str]) -> str:
     """Return the name, or with a number behind it where it is taken: "smollm2 (2)"."""
-    numbered = (f"{name} ({number})" for number in count(2))
-    return name if name not in used_names else next(filter(lambda free: free not in used_names, numbered))
+    candidates = (f"{name} ({number})" for number in count(2))
+    return name if name not in used_names else next(filter(lambda free: free not in used_names, candidates))
 
 
 def names_like(session: Session, column: Any, name: str) -> set[str]:

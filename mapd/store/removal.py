@@ -69,8 +69,8 @@ class PutBack:
 
 
 def _blocks(ids: Collection[int], *, newest_first: bool = False) -> Iterator[list[int]]:
-    ordered = sorted(ids, reverse=newest_first)
-    return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
+    sorted_ids = sorted(ids, reverse=newest_first)
+    return (sorted_ids[start : start + BLOCK] for start in range(0, len(sorted_ids), BLOCK))
 
 
 @cache
@@ -125,8 +125,8 @@ def take_out(session: Session, rows: Ids, path: Path, description: Mapping[str, 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
-            outside = _write_rows(session, packed, rows)
-            manifest = {"format": FORMAT, "outside": outside, **description}
+            outside_uids = _write_rows(session, packed, rows)
+            manifest = {"format": FORMAT, "outside": outside_uids, **description}
             packed.writestr(LINKS, "".join(json.dumps(link) + "\n" for link in links))
             packed.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
         temporary.replace(path)
@@ -272,7 +272,7 @@ class _RowRestorer:
 
     session: Session
     file: str
-    outside: Mapping[str, Mapping[str, str]]
+    outside_uids: Mapping[str, Mapping[str, str]]
     new: int = 0
     present: int = 0
     renamed: list[str] = field(default_factory=list)
@@ -337,7 +337,7 @@ class _RowRestorer:
         """Return the id that a row of the file, or one that had stayed, has now."""
         if old in self.ids[table]:
             return self.ids[table][old]
-        uid = self.outside.get(table, {}).get(str(old))
+        uid = self.outside_uids.get(table, {}).get(str(old))
         column = t.metadata.tables[table].c
         row_id = self.session.scalar(sa.select(column.id).where(column.uid == uid))
         if row_id is None:
@@ -351,9 +351,9 @@ class _RowRestorer:
         parents = references(table)
         if not columns or any(name in parents and values[name] in self.new_ids[parents[name]] for name in columns):
             return None
-        same = [table.c[name].is_not_distinct_from(values[name]) for name in columns]
+        conditions = [table.c[name].is_not_distinct_from(values[name]) for name in columns]
         key = table.c.id if "id" in table.c else sa.literal(0)
-        row_id: int | None = self.session.scalar(sa.select(key).select_from(table).where(*same))
+        row_id: int | None = self.session.scalar(sa.select(key).select_from(table).where(*conditions))
         return row_id
 
     def _rename(self, table: sa.Table, values: Record) -> Record:

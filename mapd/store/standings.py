@@ -91,12 +91,12 @@ def list_positions(
     # Each band is in order: the page is the merge of those that the threshold falls into, at the same cost everywhere.
     sign, way = ("<", "DESC") if backwards else (">", "ASC")
     after_key = f" AND (n.place, n.position, n.attempt_id) {sign} (:place, :position, :attempt)" if after else ""
-    passed = "EXISTS (SELECT 1 FROM passed p WHERE p.person = :person AND p.queued_id = {row}.id)"
-    not_passed = "" if all_positions else f" AND NOT {passed.format(row='n')}"
+    is_passed = "EXISTS (SELECT 1 FROM passed p WHERE p.person = :person AND p.queued_id = {row}.id)"
+    is_open = "" if all_positions else f" AND NOT {is_passed.format(row='n')}"
     query = (
-        f"SELECT q.place, q.position, q.attempt_id, q.explanation_id, b.waits AND NOT {passed.format(row='q')}"
+        f"SELECT q.place, q.position, q.attempt_id, q.explanation_id, b.waits AND NOT {is_passed.format(row='q')}"
         " FROM band b JOIN queued q ON q.id IN ("
-        f"SELECT n.id FROM queued n WHERE n.band_id = b.id{after_key}{not_passed}"
+        f"SELECT n.id FROM queued n WHERE n.band_id = b.id{after_key}{is_open}"
         f" ORDER BY n.place {way}, n.position {way}, n.attempt_id {way} LIMIT :number)"
         " WHERE b.exam_id = :exam AND b.name = :queue AND b.low <= :at AND b.high > :at AND b.number > 0"
         f"{'' if all_positions else ' AND b.waits'}"
@@ -144,11 +144,11 @@ def number_positions(
 ) -> dict[QueueKey, int]:
     """Return the numbers of these positions in a queue, from 1."""
     # The first is counted from the beginning, each other one from the one before.
-    ordered = sorted(set(keys))
+    sorted_keys = sorted(set(keys))
     values: dict[str, object] = {"exam": exam_id, "queue": queue, "at": threshold}
     counts = []
     columns, marks = "(n.place, n.position, n.attempt_id)", "(:place{0}, :position{0}, :attempt{0})".format
-    for index, key in enumerate(ordered):
+    for index, key in enumerate(sorted_keys):
         after_key = f" AND {columns} > {marks(index - 1)}" if index else ""
         counts.append(
             f"SELECT {index}, count(*) FROM band b JOIN queued n ON n.band_id = b.id"
@@ -157,9 +157,9 @@ def number_positions(
         )
         values |= {f"place{index}": key.place, f"position{index}": key.position, f"attempt{index}": key.attempt_id}
     rows = session.execute(sa.text(" UNION ALL ".join(counts)), values) if counts else ()
-    between = {int(index): int(number) for index, number in rows}
-    totals = accumulate(between[index] for index in range(len(ordered)))
-    return dict(zip(ordered, totals, strict=True))
+    counts_between = {int(index): int(number) for index, number in rows}
+    totals = accumulate(counts_between[index] for index in range(len(sorted_keys)))
+    return dict(zip(sorted_keys, totals, strict=True))
 
 
 def figures(session: Session, exam_id: int) -> dict[tuple[str, int, int], int]:

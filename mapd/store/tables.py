@@ -532,7 +532,7 @@ class Lease(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("attempt_id", "person"),)
 
 
-class Seen(Table, table=True):
+class Exposure(Table, table=True):
     """A text that a person was shown with verdict, scores and checks: what they say of it later isn't judged first."""
 
     __tablename__ = "seen"

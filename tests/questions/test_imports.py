@@ -532,7 +532,7 @@ def test_a_bad_row_keeps_no_good_one_out() -> None:
 def test_a_split_without_answers_can_be_left_out() -> None:
     unanswered = [{"question": f"{n}?", "answer": ""} for n in range(3)]
     whole = imports.read([table(*PENS, split="train"), table(*unanswered, name="t", split="test")], Instructions())
-    assert (len(whole.rows), len(whole.bad), whole.unanswered) == (20, 3, ("t",))
+    assert (len(whole.rows), len(whole.bad), whole.files_without_answers) == (20, 3, ("t",))
     with pytest.raises(BadInput, match=r"^t has no answer in any of its rows .*--skip-bad FILE imports the rest$"):
         whole.refuse_bad()
 

@@ -176,7 +176,7 @@ def test_a_bad_line_leaves_the_others(line: bytes, why: str) -> None:
 
 def test_ragged_rows_are_bad_rows() -> None:
     table = read(QuestionFile("q.csv", b"a,b\n1,2\n1,2,3\n1\n"))
-    assert [(bad.number, bad.written) for bad in table.bad] == [(3, ["1", "2", "3"]), (4, ["1"])]
+    assert [(bad.number, bad.original) for bad in table.bad] == [(3, ["1", "2", "3"]), (4, ["1"])]
     assert len(table.records) == 1
 
 

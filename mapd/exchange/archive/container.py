@@ -71,7 +71,7 @@ class Container:
     name: str
     sha256: str
     manifest: Manifest
-    packed: zipfile.ZipFile
+    zip_file: zipfile.ZipFile
 
     @property
     def tables(self) -> dict[str, TableEntry]:
@@ -82,8 +82,8 @@ class Container:
         """Yield each line of a table's file. Raises: BadInput where they aren't those that the manifest names."""
         digest, rows, entry = hashlib.sha256(), 0, self.tables[table]
         try:
-            if file_of(table) in self.packed.NameToInfo:
-                with self.packed.open(file_of(table)) as stream, io.BufferedReader(stream, 1 << 18) as lines:  # type: ignore[type-var]
+            if file_of(table) in self.zip_file.NameToInfo:
+                with self.zip_file.open(file_of(table)) as stream, io.BufferedReader(stream, 1 << 18) as lines:  # type: ignore[type-var]
                     while line := lines.readline(LONGEST_LINE + 1):
                         if len(line) > LONGEST_LINE:
                             raise BadInput(f"{self.name} holds a line of {table} above {LONGEST_LINE:,} bytes")
@@ -112,17 +112,17 @@ def open_file(name: str, file: IO[bytes]) -> Iterator[Container]:
         container = _open(name, file)
     except UNREADABLE as error:
         raise BadInput(f"{name} is no archive, or was cut off or damaged ({error}); take a whole copy of it") from error
-    with container.packed:
+    with container.zip_file:
         yield container
 
 
 def _open(name: str, file: IO[bytes]) -> Container:
     _check_directory(name, file)
-    packed = zipfile.ZipFile(file)
-    _check_entries(name, packed, file.seek(0, io.SEEK_END))
-    manifest = _manifest(name, packed)
+    zip_file = zipfile.ZipFile(file)
+    _check_entries(name, zip_file, file.seek(0, io.SEEK_END))
+    manifest = _manifest(name, zip_file)
     file.seek(0)
-    return Container(name, hashlib.file_digest(file, "sha256").hexdigest(), manifest, packed)  # type: ignore[arg-type]
+    return Container(name, hashlib.file_digest(file, "sha256").hexdigest(), manifest, zip_file)  # type: ignore[arg-type]
 
 
 def _check_directory(name: str, file: IO[bytes]) -> None:
@@ -146,10 +146,10 @@ def _check_directory(name: str, file: IO[bytes]) -> None:
     file.seek(0)
 
 
-def _check_entries(name: str, packed: zipfile.ZipFile, size: int) -> None:
+def _check_entries(name: str, zip_file: zipfile.ZipFile, size: int) -> None:
     """See that every file in it is one of an archive's, packed as exports pack, and of a size that can be."""
     file_names = {MANIFEST, *(file_of(table.name) for table in travelling_tables())}
-    entries = packed.infolist()
+    entries = zip_file.infolist()
     names = [entry.filename for entry in entries]
     stranger = next((file for file in names if file not in file_names or names.count(file) > 1), None)
     if stranger is not None:
@@ -164,16 +164,16 @@ def _check_entries(name: str, packed: zipfile.ZipFile, size: int) -> None:
                 f"{name} is refused: {entry.filename} would grow from {entry.compress_size:,} to "
                 f"{entry.file_size:,} bytes, more than {MOST_RATIO} times; no export packs so"
             )
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MOST_BYTES or sum(entry.compress_size for entry in entries) > size:
-        raise BadInput(f"{name} is refused: {unpacked:,} bytes unpacked, of {MOST_BYTES:,} that an archive may have")
+    total_size = sum(entry.file_size for entry in entries)
+    if total_size > MOST_BYTES or sum(entry.compress_size for entry in entries) > size:
+        raise BadInput(f"{name} is refused: {total_size:,} bytes unpacked, of {MOST_BYTES:,} that an archive may have")
 
 
-def _manifest(name: str, packed: zipfile.ZipFile) -> Manifest:
+def _manifest(name: str, zip_file: zipfile.ZipFile) -> Manifest:
     try:
-        if packed.getinfo(MANIFEST).file_size > MOST_MANIFEST:
+        if zip_file.getinfo(MANIFEST).file_size > MOST_MANIFEST:
             raise ValueError("it is too large")
-        manifest = Manifest.model_validate_json(packed.read(MANIFEST))
+        manifest = Manifest.model_validate_json(zip_file.read(MANIFEST))
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(map(str, detail["loc"])) or "it"
@@ -191,7 +191,7 @@ def _manifest(name: str, packed: zipfile.ZipFile) -> Manifest:
     if manifest.schema_ not in {script.revision for script in scripts.walk_revisions()}:
         head = scripts.get_current_head()
         raise BadInput(f"{name} is of a newer schema, {manifest.schema_!a}; this mapd knows up to {head}; upgrade mapd")
-    unlisted_files = set(packed.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
+    unlisted_files = set(zip_file.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
     unknown_tables = manifest.tables.keys() - {table.name for table in travelling_tables()}
     if unlisted_files or unknown_tables:
         raise damage_of(name, f"its manifest and its files differ: {ascii(min(unlisted_files or unknown_tables))[:80]}")

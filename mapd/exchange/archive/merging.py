@@ -73,7 +73,7 @@ UNIQUE: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbering:
     """Rows that a number tells apart: two texts of one author on one thing are two samples of it."""
 
     group: tuple[str, ...]
@@ -82,12 +82,12 @@ class Numbered:
     same: tuple[str, ...]
 
 
-NUMBERED: Mapping[str, Numbered] = {
-    "call": Numbered(("key",), "try_number", ()),
-    "explanation": Numbered(
+NUMBERED: Mapping[str, Numbering] = {
+    "call": Numbering(("key",), "try_number", ()),
+    "explanation": Numbering(
         ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256"), "sample", ("text", "repairs_id")
     ),
-    "review": Numbered(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
+    "review": Numbering(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
 }
 
 
@@ -183,14 +183,14 @@ class Merge:
         for table in travelling_tables():
             for rows in self.archive.blocks(table):
                 # A transaction a block: nobody waits for longer; whoever looks meanwhile sees a part.
-                started = time.monotonic()
+                start = time.monotonic()
                 with transaction(self.engine) as session:
                     _Block(self, session, table, outcome, policies).take(rows, write=write)
                 row_count += len(rows)
                 progress(row_count, self.archive.total)
                 # SQLite's writers wait by looking in now and then: leave them a gap.
                 if write and self.engine.dialect.name == "sqlite":
-                    time.sleep(min(time.monotonic() - started, LONGEST_PAUSE_S))
+                    time.sleep(min(time.monotonic() - start, LONGEST_PAUSE_S))
         return outcome
 
 
@@ -239,9 +239,9 @@ class _Block:
         """Return the rows with this project's ids where they refer to others."""
         records = [{column.name: row[column.name] for column in carried_columns(self.table)} for row in rows]
         for column in carried_columns(self.table):
-            if (of := referred_table(column)) is None:
+            if (parent := referred_table(column)) is None:
                 continue
-            places = self.merge.archive.places(of, {r[column.name] for r in records if r[column.name] is not None})
+            places = self.merge.archive.places(parent, {r[column.name] for r in records if r[column.name] is not None})
             self.fresh_ids[column.name] = {place for place, is_new in places.values() if is_new} | {ABSENT}
             for record in records:
                 if record[column.name] is not None:
@@ -263,13 +263,13 @@ class _Block:
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
         """Return the project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
-        searched = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
-        if not searched:
+        search_values = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
+        if not search_values:
             return []
         if len(columns) == 1:
-            where: Any = columns[0].in_([value for (value,) in searched])
+            where: Any = columns[0].in_([value for (value,) in search_values])
         else:
-            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in searched))
+            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in search_values))
         return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
 
     def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
@@ -312,8 +312,8 @@ class _Block:
         if numbering is None:
             return list(rows)
         groups: dict[tuple[Any, ...], list[Record]] = {}
-        groups_searched = [tuple(record[name] for name in numbering.group) for _, record in rows]
-        for row in self._rows(numbering.group, groups_searched):
+        group_keys = [tuple(record[name] for name in numbering.group) for _, record in rows]
+        for row in self._rows(numbering.group, group_keys):
             groups.setdefault(tuple(row[name] for name in numbering.group), []).append(row)
         new_records = []
         for id_, record in rows:
@@ -347,9 +347,9 @@ class _Block:
             else:
                 record["name"] = queries.free_name(archive_name, taken_names)
                 taken_names.add(record["name"])
-            renamed = f"{self.table.name} {archive_name} -> {record['name']}"
-            if record["name"] != archive_name and renamed not in self.outcome.renamed:
-                self.outcome.renamed.append(renamed)
+            rename = f"{self.table.name} {archive_name} -> {record['name']}"
+            if record["name"] != archive_name and rename not in self.outcome.renamed:
+                self.outcome.renamed.append(rename)
             if self.table.name == "exam":
                 self.outcome.exams.append(record["name"])
         return list(rows)

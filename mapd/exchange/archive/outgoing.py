@@ -44,7 +44,7 @@ Masks = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class ArchiveExport:
     """What an export wrote."""
 
     path: str
@@ -52,7 +52,7 @@ class Saved:
     sha256: str
 
 
-def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
+def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> ArchiveExport:
     """Write the project to `path`, whole or not at all; a file that is there is replaced.
 
     It sees one moment of the project, and keeps nobody from writing meanwhile.
@@ -80,7 +80,7 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
             temporary.unlink()
     with db.writing(engine) as session:
         queries.audit(session, person, "archive export", f"archive {sha256}", rows=rows)
-    return Saved(str(path), rows, sha256)
+    return ArchiveExport(str(path), rows, sha256)
 
 
 def one_moment(engine: sa.Engine) -> AbstractContextManager[Session]:
@@ -95,10 +95,10 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
     """Write every table's lines, then the manifest; return the number of rows."""
     # No times, and no order but the rows' own: the same project gives the same bytes.
     tables: dict[str, dict[str, Any]] = {}
-    with zipfile.ZipFile(file, "w") as packed:
+    with zipfile.ZipFile(file, "w") as zip_file:
         for table in sorted(travelling_tables(), key=lambda table: table.name):
             digest, rows = hashlib.sha256(), 0
-            with packed.open(_entry(file_of(table.name)), "w", force_zip64=True) as stream:
+            with zip_file.open(_entry(file_of(table.name)), "w", force_zip64=True) as stream:
                 for record in read_records(session, table, masks):
                     line = write_line(record)
                     if len(line) > LONGEST_LINE:
@@ -110,14 +110,14 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
                     stream.write(line)
                     rows += 1
             tables[table.name] = {"rows": rows, "sha256": digest.hexdigest()}
-        if sum(entry.file_size for entry in packed.infolist()) > MOST_BYTES or file.tell() > MOST_PACKED:
+        if sum(entry.file_size for entry in zip_file.infolist()) > MOST_BYTES or file.tell() > MOST_PACKED:
             raise BadInput(
                 f"the project is too large for an archive, which has {MOST_BYTES:,} bytes at most, {MOST_PACKED:,} "
                 "packed; delete what isn't needed (`mapd exam delete`), or copy the database as it is"
             )
         schema = str(db.current_version(session.connection()))
         manifest = {"format": FORMAT, "schema": schema, "tables": tables}
-        packed.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        zip_file.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return sum(int(entry["rows"]) for entry in tables.values())
 
 
@@ -136,15 +136,15 @@ def read_records(session: Session, table: sa.Table, masks: Masks) -> Iterator[di
     key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
     """
     source: Any = table
-    selected: list[sa.ColumnElement[Any]] = []
+    columns: list[sa.ColumnElement[Any]] = []
     for column in carried_columns(table):
-        if (of := referred_table(column)) is not None:
-            target = t.metadata.tables[of].alias()
+        if (parent := referred_table(column)) is not None:
+            target = t.metadata.tables[parent].alias()
             source = source.outerjoin(target, column == target.c.id)
-            selected.append(target.c.uid.label(column.name))
+            columns.append(target.c.uid.label(column.name))
         else:
-            selected.append(column)
-    query = sa.select(*selected).select_from(source).order_by(*table.primary_key.columns)
+            columns.append(column)
+    query = sa.select(*columns).select_from(source).order_by(*table.primary_key.columns)
     for row in session.execute(query.execution_options(yield_per=BLOCK)).mappings():
         record = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
         if table.name == "job" and record["status"] in ("queued", "running", "cancelling"):

@@ -216,7 +216,7 @@ def _refuse_constant(word: str) -> None:
 @cache
 def _model(table: str) -> type[pydantic.BaseModel]:
     """Return the type of a table's lines: what its class in tables.py says, narrowed."""
-    of = next(cls for cls in t.Table.__subclasses__() for cls in _below(cls) if cls.__tablename__ == table)
+    row_class = next(cls for cls in t.Table.__subclasses__() for cls in _list_tables(cls) if cls.__tablename__ == table)
     fields: dict[str, Any] = {}
     for column in t.metadata.tables[table].c:
         if column.name == "id":
@@ -224,17 +224,17 @@ def _model(table: str) -> type[pydantic.BaseModel]:
         if stays(column):
             fields[column.name] = (Any, None)  # what another project has there is left out
             continue
-        field = of.model_fields[column.name]
+        field = row_class.model_fields[column.name]
         kind = Uid if referred_table(column) else _kind(table, column.name, field.annotation)
         optional = kind | None if column.nullable else kind
-        needed = column.name in ("uid", "created_at", "token") or (field.is_required() and not column.nullable)
-        fields[column.name] = (optional, ... if needed else field.get_default(call_default_factory=True))
+        is_needed = column.name in ("uid", "created_at", "token") or (field.is_required() and not column.nullable)
+        fields[column.name] = (optional, ... if is_needed else field.get_default(call_default_factory=True))
     return pydantic.create_model(f"{table}_line", __config__=ConfigDict(strict=True, extra="forbid"), **fields)
 
 
-def _below(cls: type[t.Table]) -> list[type[t.Table]]:
+def _list_tables(cls: type[t.Table]) -> list[type[t.Table]]:
     tables = [cls] if hasattr(cls, "__table__") else []
-    return tables + [inner for sub in cls.__subclasses__() for inner in _below(sub)]
+    return tables + [inner for sub in cls.__subclasses__() for inner in _list_tables(sub)]
 
 
 def _kind(table: str, column: str, annotation: Any) -> Any:

@@ -108,24 +108,24 @@ def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> I
     """Read an archive into a database of its own, and check what can be checked there. Raises: BadInput."""
     engine = sa.create_engine("sqlite://", creator=_temporary, poolclass=sa.pool.StaticPool)
     try:
-        with container.open_file(name, file) as packed, engine.connect() as connection:
+        with container.open_file(name, file) as archive, engine.connect() as connection:
             try:
                 t.metadata.create_all(connection, tables=travelling_tables())
                 PLACES.create(connection)
                 connection.exec_driver_sql("BEGIN")
-                writer = _StagingWriter(packed, connection, progress)
+                writer = _StagingWriter(archive, connection, progress)
                 for table in travelling_tables():
-                    if table.name in packed.tables:
+                    if table.name in archive.tables:
                         writer.table(table)
-                if MEMBERS.name not in packed.tables and (rows := committees.derive_members(connection)):
+                if MEMBERS.name not in archive.tables and (rows := committees.derive_members(connection)):
                     connection.execute(sa.insert(MEMBERS), rows)  # of a project without the table, all who counted
                 _check_meaning(name, connection)
             except sa.exc.OperationalError as error:  # of a temporary file: the disk
                 raise BadInput(
                     f"{name} can't be unpacked ({error.orig}); make room in the folder for temporary files"
                 ) from error
-            counts = {table: entry.rows for table, entry in packed.tables.items()}
-            yield Staging(name, packed.sha256, packed.manifest.schema_, counts, connection)
+            counts = {table: entry.rows for table, entry in archive.tables.items()}
+            yield Staging(name, archive.sha256, archive.manifest.schema_, counts, connection)
     finally:
         engine.dispose()
 
@@ -141,16 +141,16 @@ def _temporary() -> sqlite3.Connection:
 class _StagingWriter:
     """Puts an archive's lines into the database of their own."""
 
-    def __init__(self, packed: Container, connection: sa.Connection, progress: Progress) -> None:
-        self.packed, self.connection, self.progress = packed, connection, progress
-        self.row_count, self.total = 0, sum(entry.rows for entry in packed.tables.values())
+    def __init__(self, archive: Container, connection: sa.Connection, progress: Progress) -> None:
+        self.archive, self.connection, self.progress = archive, connection, progress
+        self.row_count, self.total = 0, sum(entry.rows for entry in archive.tables.values())
 
     def table(self, table: sa.Table) -> None:
         """Read a table's lines. A block ends before a row that refers to one of it: a judgement that undoes another."""
         self_references = [column.name for column in carried_columns(table) if referred_table(column) == table.name]
         block: list[Record] = []
         size, uids = 0, set[str]()
-        for number, line in enumerate(self.packed.lines(table.name), start=1):
+        for number, line in enumerate(self.archive.lines(table.name), start=1):
             record = self._row(table, number, line)
             is_full = len(block) == BLOCK or size > BLOCK_BYTES
             if is_full or any(record[column] in uids for column in self_references):
@@ -159,14 +159,14 @@ class _StagingWriter:
             block.append(record)
             size += len(line)
             uids.add(record.get("uid", ""))
-        self._insert(table, block, self.packed.tables[table.name].rows)
+        self._insert(table, block, self.archive.tables[table.name].rows)
 
     def _row(self, table: sa.Table, number: int, line: bytes) -> Record:
         try:
             record = shapes.row(table, line)
         except ValueError as error:
-            raise damage_of(self.packed.name, f"{table.name}.jsonl line {number}: {error}") from error
-        if table.name == "judgement" and self.packed.manifest.schema_ < NOTE_REASON_SCHEMA:
+            raise damage_of(self.archive.name, f"{table.name}.jsonl line {number}: {error}") from error
+        if table.name == "judgement" and self.archive.manifest.schema_ < NOTE_REASON_SCHEMA:
             _name_note(record)
         return record
 
@@ -174,27 +174,26 @@ class _StagingWriter:
         if not block:
             return
         for column in carried_columns(table):
-            if (of := referred_table(column)) is not None:
-                self._refer(table, column.name, of, block)
-        mark = {"origin": self.packed.sha256} if "origin" in table.c else {}
+            if (parent := referred_table(column)) is not None:
+                self._refer(table, column.name, parent, block)
+        mark = {"origin": self.archive.sha256} if "origin" in table.c else {}
         try:
             self.connection.execute(sa.insert(table), [record | mark for record in block])
         except sa.exc.IntegrityError as error:
             where = f"{table.name}.jsonl up to line {number}"
-            raise damage_of(self.packed.name, f"{where}: {error.orig}") from error
+            raise damage_of(self.archive.name, f"{where}: {error.orig}") from error
         self.row_count += len(block)
         self.progress(self.row_count, self.total)
 
-    def _refer(self, table: sa.Table, column: str, of: str, block: list[Record]) -> None:
+    def _refer(self, table: sa.Table, column: str, parent: str, block: list[Record]) -> None:
         """Put ids in place of the uids that the column has."""
         uids = {record[column] for record in block if record[column] is not None}
-        target = t.metadata.tables[of]
+        target = t.metadata.tables[parent]
         query = sa.select(target.c.uid, target.c.id).where(target.c.uid.in_(uids))
         ids = dict(self.connection.execute(query).all())
         if missing := uids - ids.keys():
-            raise damage_of(
-                self.packed.name, f"a row of {table.name} refers to {of} {min(missing)}, which isn't there before it"
-            )
+            reason = f"a row of {table.name} refers to {parent} {min(missing)}, which isn't there before it"
+            raise damage_of(self.archive.name, reason)
         for record in block:
             record[column] = ids.get(record[column])
 

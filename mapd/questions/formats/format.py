@@ -40,7 +40,7 @@ class Shape:
 
 
 def shape(
-    written: str,
+    mapping_text: str,
     fields: str,
     *,
     when: Callable[[Rows], bool] | None = None,
@@ -48,7 +48,7 @@ def shape(
     solved: bool = False,
 ) -> Shape:
     """Return a shape from its mapping as `--map` writes it, and the fields that it is known by, between blanks."""
-    return Shape(mapping.parse(written), tuple(fields.split()), when, answers, solved)
+    return Shape(mapping.parse(mapping_text), tuple(fields.split()), when, answers, solved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput
 from mapd.exchange import archive
-from mapd.exchange.archive import ArchiveContents, Loaded
+from mapd.exchange.archive import ArchiveContents, ArchiveImport
 from mapd.ui import current, figures, text, uploads
 from mapd.ui.data import writing
 
@@ -99,11 +99,11 @@ def _import(file: UploadedFile, contents: ArchiveContents) -> None:
         st.rerun()
 
 
-def _load(file: UploadedFile, name: str, count: bool) -> Loaded:
+def _load(file: UploadedFile, name: str, count: bool) -> ArchiveImport:
     """Import with a progress bar."""
     engine, home, person = current.engine(), current.settings().home, current.current_person()
 
-    def write(progress: writing.Progress) -> Loaded:
+    def write(progress: writing.Progress) -> ArchiveImport:
         with archive.stage(name, file) as staging:
             return archive.load(engine, staging, home, by=person, count_judgements=count, progress=progress)
 

@@ -17,7 +17,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
-from mapd.exchange.authors import AuthorsFile, AuthorsRow, FileKind, ParsedImport
+from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
 from mapd.store import db, queries
@@ -77,7 +77,7 @@ def draw() -> None:
         _offer(parsed, upload)
 
 
-def _offer(parsed: ParsedImport, upload: Upload) -> None:
+def _offer(parsed: AuthorsContent, upload: Upload) -> None:
     """The preview, with the button above it."""
     named, go = with_names(parsed, upload)
     if go:
@@ -179,13 +179,13 @@ def still_needed(upload: Upload) -> str:
     return f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
 
 
-def read(upload: Upload) -> ParsedImport | Refused:
+def read(upload: Upload) -> AuthorsContent | Refused:
     """The files read and checked, once for each content."""
     return _read(upload.sha256, upload)
 
 
 @st.cache_resource(max_entries=2, ttl=KEPT, show_spinner="Reading the files …")
-def _read(sha256: str, _upload: Upload) -> ParsedImport | Refused:  # noqa: ARG001 - the key; a name with _ would be none
+def _read(sha256: str, _upload: Upload) -> AuthorsContent | Refused:  # noqa: ARG001 - the key; a name with _ would be none
     files = {kind: AuthorsFile(file.name, file.getvalue()) for kind, file in _upload.files.items()}
     try:
         return authors.parse(files[FileKind.FEEDBACK], files[FileKind.RATIONALES], files.get(FileKind.MISTAKES))
@@ -238,7 +238,7 @@ def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-def with_names(parsed: ParsedImport, upload: Upload) -> tuple[ParsedImport, bool]:
+def with_names(parsed: AuthorsContent, upload: Upload) -> tuple[AuthorsContent, bool]:
     """The import under the names the person gives, prefilled from the files' names; and whether to import it now."""
     left, middle, right = st.columns((2, 3, 3), vertical_alignment="bottom")
     key = upload.sha256[:12]
@@ -255,7 +255,7 @@ def with_names(parsed: ParsedImport, upload: Upload) -> tuple[ParsedImport, bool
     return named, go
 
 
-def preview(parsed: ParsedImport) -> None:
+def preview(parsed: AuthorsContent) -> None:
     """What the import would write."""
     given = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
@@ -282,7 +282,7 @@ def preview(parsed: ParsedImport) -> None:
             st.html(_mistake(row, parsed.task))
 
 
-def _teachers(parsed: ParsedImport) -> str:
+def _teachers(parsed: AuthorsContent) -> str:
     """HTML: the files' teachers in the colours that they will have: who is new comes behind those that are there."""
     with db.reading(current.engine()) as session:
         places = queries.places(session)
@@ -291,7 +291,7 @@ def _teachers(parsed: ParsedImport) -> str:
     return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 
-def _particulars(parsed: ParsedImport) -> None:
+def _particulars(parsed: AuthorsContent) -> None:
     """The scores that are no vote, and what the files lack; nothing where there is nothing to tell."""
     no_votes = [*_no_votes(parsed.rows)]
     if no_votes:
@@ -324,7 +324,7 @@ def _mistake(row: AuthorsRow, task: Task) -> str:
     )
 
 
-def imported_as(parsed: ParsedImport) -> tuple[str, str] | None:
+def imported_as(parsed: AuthorsContent) -> tuple[str, str] | None:
     """The uid and name of the exam that holds this content already.
 
     Raises: BadInput where the exam of that name holds another.
@@ -334,7 +334,7 @@ def imported_as(parsed: ParsedImport) -> tuple[str, str] | None:
         return None if exam is None else (exam.uid, exam.name)
 
 
-def run(parsed: ParsedImport) -> authors.AuthorsImport:
+def run(parsed: AuthorsContent) -> authors.AuthorsImport:
     """Import with a progress bar: all of it or nothing."""
     person = current.acting_person()
     return writing.run(
@@ -342,13 +342,13 @@ def run(parsed: ParsedImport) -> authors.AuthorsImport:
     )
 
 
-def in_a_terminal(upload: Upload, parsed: ParsedImport | None = None) -> None:
+def in_a_terminal(upload: Upload, parsed: AuthorsContent | None = None) -> None:
     """Show the same import as a command."""
     names = {kind.value: file.name for kind, file in upload.files.items()}
     terminal.show_command(command(names, parsed))
 
 
-def command(names: dict[str, str], parsed: ParsedImport | None = None) -> str:
+def command(names: dict[str, str], parsed: AuthorsContent | None = None) -> str:
     """`mapd import authors …` of these files; a placeholder where one is still to be chosen."""
     options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"} | names
     if parsed is not None:

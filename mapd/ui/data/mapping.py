@@ -38,7 +38,9 @@ def choose(key: str, contents: Sequence[FileTable], read: Read) -> Instructions:
     """
     recognised = imports.recognise(contents)
     whole = read(Instructions())
-    is_plain = whole is not None and not whole.unanswered and not any(field.is_long for field in whole.unread)
+    is_plain = (
+        whole is not None and not whole.files_without_answers and not any(field.is_long for field in whole.unread)
+    )
     with st.expander("How it is read", expanded=not is_plain):
         left, middle, right = st.columns(3)
         format_ = left.selectbox(
