@@ -23,7 +23,7 @@ from mapd.answers.limits import name_limit
 from mapd.answers.markup import blank_markup
 from mapd.answers.numbers import Number, numbers, parse_number
 from mapd.answers.places import CONCLUDES, Sentence, split_sentences
-from mapd.answers.reading import Reading, read_numbers, value_of
+from mapd.answers.reading import NumberReading, read_numbers, value_of
 
 
 class State(StrEnum):
@@ -253,7 +253,7 @@ def _states_number(plain: str, gold: Fraction) -> State:
     return State.FAILS if correct_values or derived_values or conclusion is not None else State.NOTHING
 
 
-def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
+def _last_word(sentences: list[Sentence], reading: NumberReading) -> Fraction | None:
     # "he would have 1 bag, not 3": what explains the result stands behind it.
     last = sentences[-1].text if sentences else ""
     if _SPEAKS_OF_STUDENT.search(last):
@@ -291,7 +291,7 @@ def _read_heading(section: str) -> set[Fraction | None]:
     return {n.value for n in numbers(section) if section[max(0, n.start - 20) : n.start].rstrip().endswith(":")}
 
 
-def _read_conclusion(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | None, int]:
+def _read_conclusion(sentences: list[Sentence], reading: NumberReading) -> tuple[Fraction | None, int]:
     """Return what the last sentence with "therefore" comes to, and where it ends."""
     for sentence in reversed(sentences):
         if not CONCLUDES.match(sentence.text):
@@ -325,7 +325,7 @@ class _Leads:
         return any(self.pattern.match(self.plain, at, number.start) for at in candidates)
 
 
-def _drop_rejected(reading: Reading, sentence: Sentence, rejections: _Leads) -> list[Number]:
+def _drop_rejected(reading: NumberReading, sentence: Sentence, rejections: _Leads) -> list[Number]:
     """Return a sentence's numbers without those that it rejects: "not 72", "the student's answer of 72"."""
     # Of "the student incorrectly added 7 and 65, but should …" only what stands behind the turn is the text's own.
     inside = reading.inside(sentence.start, sentence.end)

@@ -349,7 +349,7 @@ class _Sitting:
 
     def hold(self, model: Model, home: Path | None) -> list[str]:
         """Ask what is missing once no other run is at it; return the reasons of what failed."""
-        with claims.Run(self.engine, home) as claimer:
+        with claims.ClaimHolder(self.engine, home) as claimer:
             claims.claim_when_free(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
                 groups = _missing(session, self.exam_id, self.asked, self.batch_size)

@@ -43,7 +43,7 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
 def test_a_demo_says_that_it_waits_for_another_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hold, finetune = claims.claim_when_free, finetuning.run
 
-    def wait_and_hold(run: claims.Run, key: str, waits: Callable[[], None]) -> bool:
+    def wait_and_hold(run: claims.ClaimHolder, key: str, waits: Callable[[], None]) -> bool:
         waits()
         return hold(run, key, waits)
 

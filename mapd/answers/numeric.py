@@ -28,14 +28,14 @@ from mapd.answers.places import (
     Answer,
     AnswerLine,
     Sentence,
-    Statement,
+    StatedAnswer,
     find_answer_line,
     find_marks,
     find_statements,
     shorten,
     split_sentences,
 )
-from mapd.answers.reading import Reading, read_numbers, rounded_in, value_of
+from mapd.answers.reading import NumberReading, read_numbers, rounded_in, value_of
 
 _NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
 _BARE = re.compile(r"[\s\W]*[0-9][^=]*\Z")
@@ -89,7 +89,7 @@ def _solution_behind(line: AnswerLine, text: str) -> str:
     return line.value if len(values) > 1 else ""
 
 
-def _read_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
+def _read_line(line: AnswerLine, reading: NumberReading, sentences: list[Sentence], text: str) -> Answer:
     """Read the answer line, unless what stands behind it takes it back."""
     boxes = find_marks(line.value)
     expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
@@ -112,7 +112,7 @@ _RESULT = re.compile(r"[=≈]|\\approx")
 _NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
-def _value_of_line(line: str, reading: Reading) -> Fraction | None:
+def _value_of_line(line: str, reading: NumberReading) -> Fraction | None:
     """Return what an answer line gives in its first sentence, if the others don't conclude something else."""
     plain = blank_markup(plain_quantity(line))
     if _NEGATED_PARENTHESIS.search(plain) or SEVERAL_VALUES.search(line):
@@ -126,7 +126,7 @@ def _value_of_line(line: str, reading: Reading) -> Fraction | None:
     return value if not CONCLUDES.match(last) or value_of(last, reading) in (None, value) else None
 
 
-def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Fraction | None:
+def _value_behind(line: AnswerLine, reading: NumberReading, sentences: list[Sentence], text: str) -> Fraction | None:
     """Return what the text comes to behind its answer line, where it says that it concludes or ends in a mark."""
     last_line = text.rstrip().rpartition("\n")[2]
     if marks := find_marks(last_line):
@@ -137,7 +137,7 @@ def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence],
     return conclusion.value if conclusion.firm and sentences[conclusion.index].start >= line.end else None
 
 
-def _stated_behind(text: str, reading: Reading, sentences: list[Sentence]) -> Fraction | None:
+def _stated_behind(text: str, reading: NumberReading, sentences: list[Sentence]) -> Fraction | None:
     """Return the number that a text states as the answer at its very end, behind its marks."""
     last = next((s for s in reversed(find_statements(reading.plain, sentences)) if s.last), None)
     return value_of(last.text, reading) if last and not BOXED.search(text, last.start) else None
@@ -163,7 +163,7 @@ def _value_of_mark(mark: str) -> Fraction | None:
     return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
 
 
-def _read_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_Conclusion") -> Answer:
+def _read_statements(statements: list[tuple[StatedAnswer, Fraction]], conclusion: "_Conclusion") -> Answer:
     values = list(dict.fromkeys(value for _, value in statements))
     last, value = statements[-1]
     if len(values) > 1:
@@ -173,7 +173,7 @@ def _read_statements(statements: list[tuple[Statement, Fraction]], conclusion: "
     return Answer(number_text(value), "a sentence states the answer")
 
 
-def _read_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Conclusion") -> Answer:
+def _read_prose(reading: NumberReading, sentences: list[Sentence], conclusion: "_Conclusion") -> Answer:
     leading = _leading(reading, sentences)
     if leading is not None and conclusion.value not in (None, leading):
         return Answer(None, f"it begins with {number_text(leading)} and ends with {number_text(conclusion.value)}")
@@ -188,7 +188,7 @@ def _read_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Concl
     return Answer(number_text(value), f"nothing marks an answer; the text {where}")
 
 
-def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
+def _leading(reading: NumberReading, sentences: list[Sentence]) -> Fraction | None:
     """Return an answer given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
     first = sentences[0]
     if len(sentences) == 1 or first.text.rstrip().endswith(":"):
@@ -198,7 +198,7 @@ def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
     return value_of(first.text, reading) if EXPLAINS.match(sentences[1].text) else None
 
 
-def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fraction | None) -> bool:
+def _opens_otherwise(reading: NumberReading, sentences: list[Sentence], value: Fraction | None) -> bool:
     """Return whether the first paragraph is one sentence with another number, from which nothing further is made."""
     first = sentences[0]
     inside = reading.inside(first.start, first.end)
@@ -209,7 +209,7 @@ def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fractio
     return number.value != value and not reading.is_used(number)
 
 
-def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
+def _conclusion(reading: NumberReading, sentences: list[Sentence]) -> _Conclusion:
     index = _last_with_number(reading, sentences)
     last = sentences[index]
     value = value_of(last.text, reading)
@@ -220,7 +220,7 @@ def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
     return _Conclusion(value, False, index)
 
 
-def _last_with_number(reading: Reading, sentences: list[Sentence]) -> int:
+def _last_with_number(reading: NumberReading, sentences: list[Sentence]) -> int:
     """Return the index of the last sentence that holds a number; 0 where none does."""
     for number in reversed(reading.numbers):
         index = bisect_right(sentences, number.start, key=lambda s: s.start) - 1
@@ -230,7 +230,7 @@ def _last_with_number(reading: Reading, sentences: list[Sentence]) -> int:
     return 0
 
 
-def _is_final(reading: Reading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
+def _is_final(reading: NumberReading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
     """Return whether a last sentence without a "therefore" gives the answer all the same."""
     if len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0]):
         return True

@@ -214,7 +214,7 @@ def _closing_braces(text: str) -> dict[int, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class StatedAnswer:
     """What stands behind "the answer is" or "Answer:"; `last` if nothing but it ends the text."""
 
     text: str
@@ -222,7 +222,7 @@ class Statement:
     last: bool
 
 
-def find_statements(plain: str, sentences: list[Sentence]) -> list[Statement]:
+def find_statements(plain: str, sentences: list[Sentence]) -> list[StatedAnswer]:
     """Return what a blanked text states as the answer, in order; of more than 20 statements the last 20."""
     out = []
     for match in deque(_STATED.finditer(plain), MAX_MARKS):
@@ -238,7 +238,7 @@ def find_statements(plain: str, sentences: list[Sentence]) -> list[Statement]:
             if index >= len(sentences) or not _alone(sentences, index):
                 continue
             inline = sentences[index].text
-        out.append(Statement(inline[:MAX_STATEMENT], match.start(), index >= len(sentences) - 1))
+        out.append(StatedAnswer(inline[:MAX_STATEMENT], match.start(), index >= len(sentences) - 1))
     return out
 
 

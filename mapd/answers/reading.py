@@ -41,7 +41,7 @@ _CONDITION = re.compile(
 
 
 @dataclass(frozen=True)
-class Reading:
+class NumberReading:
     """The numbers of a text, and which of them are results: stand behind "=" and aren't calculated with at once."""
 
     plain: str
@@ -78,11 +78,11 @@ class Reading:
         return any(r.value != value and not self.is_used(r) for r in self.results)
 
 
-def read_numbers(plain: str) -> Reading:
+def read_numbers(plain: str) -> NumberReading:
     """Return the numbers and results of a blanked text."""
     numbers_ = list(numbers(plain))
     results = [n for n in numbers_ if _is_result(plain, n)]
-    return Reading(plain, numbers_, results)
+    return NumberReading(plain, numbers_, results)
 
 
 def _is_result(plain: str, number: Number) -> bool:
@@ -93,7 +93,7 @@ def _is_result(plain: str, number: Number) -> bool:
     )
 
 
-def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
+def value_of(sentence: str, reading: NumberReading | None) -> Fraction | None:
     """Return the number that a sentence gives as the answer, None if there are several and nothing tells which."""
     if count_parts(sentence) > _MAX_OF_SENTENCE:
         return None
@@ -116,7 +116,7 @@ def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
     return values.pop() if len(values) == 1 else _choose_number(main_text, candidates, reading)
 
 
-def _choose_number(sentence: str, candidates: list[Number], reading: Reading | None) -> Fraction | None:
+def _choose_number(sentence: str, candidates: list[Number], reading: NumberReading | None) -> Fraction | None:
     """Return of several numbers the one that was just calculated, else the only one of the main clause."""
     for a, b in pairwise(candidates):
         # "8 planks for the walls and 592 nails"

@@ -42,7 +42,7 @@ class Claimed:
 
 def claim(
     session: Session,
-    run: claims.Run,
+    run: claims.ClaimHolder,
     exam_id: int,
     wanted: Sequence[Planned],
     purse: Purse,

@@ -94,7 +94,7 @@ def collect(
     agreed(made.teachers, budget, unknown_price)
     with db.writing(engine) as session:
         _begin(session, info, made, limits, person, cut_off=cut_off)
-    with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
+    with claims.ClaimHolder(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [TeacherStream(x, models[x.name]) for x in made.teachers]
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
         run.spent, run.person, run.exam_uid = spent, person, info.uid
@@ -159,7 +159,7 @@ class _Run:
         self,
         engine: sa.Engine,
         store: ThreadPoolExecutor,
-        claimer: claims.Run,
+        claimer: claims.ClaimHolder,
         plan: Plan,
         streams: Sequence[TeacherStream],
         limits: _Limits,

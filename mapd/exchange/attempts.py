@@ -125,10 +125,7 @@ class _Reply:
 def parse(
     session: Session, tables: Sequence[FileTable], questions: t.QuestionSet, *, split: str | None, student: str | None
 ) -> AttemptsContent:
-    """Read files of answers and match them to a set's questions.
-
-    Raises: BadInput where a file holds no answers; Undecided where they are of several splits and none is asked for.
-    """
+    """Match files of answers to a set's questions. Raises: BadInput for no answers; Undecided for several splits."""
     index = _Index(session.exec(select(t.Question).where(t.Question.set_id == questions.id)).all())
     pairs: list[tuple[_Reply, t.Question]] = []
     bad: list[BadRow] = []

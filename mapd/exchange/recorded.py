@@ -56,10 +56,7 @@ def record(
 
 
 def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) -> bool:
-    """Bring the recorded demo into a fresh project; return whether it did. A project with an exam is left alone.
-
-    Raises: Forbidden; BadInput where the recording can't be read.
-    """
+    """Bring the recorded demo into a fresh project; return whether it did. Raises: Forbidden, BadInput."""
     person, file = require(by, Right.IMPORT), folder / PROJECT
     with db.reading(engine) as session:
         is_new = is_fresh(session)

@@ -165,10 +165,7 @@ def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
 
 
 def read_answers(shape: Shape, drafts: Sequence[Draft], task: Task | None, key: AnswerKey | None) -> AnswerKey | None:
-    """Read the gold answers of all rows of one shape; without a task each has its own. Return what a choice's keys are.
-
-    Raises: Undecided where the keys can be read in several ways.
-    """
+    """Read all rows' gold answers; return what a choice's keys are. Raises: Undecided where they are unclear."""
     for draft in drafts:
         if draft.values["answer"] is None:
             draft.fault("answer", NO_ANSWER)

@@ -366,9 +366,6 @@ def read(text: str) -> GeneratedQuestion | None:
 
 
 def draw(families: Sequence[str], per_split: Mapping[str, int], seed: int) -> list[SplitQuestion]:
-    """Return so many questions of each family for each split, split after split; no question stands in two.
-
-    Raises: BadInput as `generate` does, for the sum of the splits.
-    """
+    """Draw so many questions of each family for each split, none in two. Raises: BadInput, as `generate` does."""
     pools = [iter(generate(family, sum(per_split.values()), seed)) for family in families]
     return [SplitQuestion(split, next(pool)) for split, n in per_split.items() for pool in pools for _ in range(n)]

@@ -64,8 +64,8 @@ def read_gold(value: object, task: Task | None, *, solved: bool = False) -> Gold
     if task is Task.TEXT and note is None:
         answer, note = _answer_of_words(answer)
     if parse_number(answer) is None if task is Task.NUMERIC else not answers_equal(answer, answer, task):
-        what = f"the answer of its solution, {short(answer)}," if note else short(text)
-        raise ValueError(f"{what} can't be read as {_READABLE[task]}")
+        subject = f"the answer of its solution, {short(answer)}," if note else short(text)
+        raise ValueError(f"{subject} can't be read as {_READABLE[task]}")
     return Gold(answer, task, note)
 
 

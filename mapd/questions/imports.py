@@ -219,10 +219,7 @@ def read(tables: Sequence[FileTable], instructions: Instructions) -> QuestionImp
 
 
 def recognise(tables: Sequence[FileTable], name: str | None = None) -> RecognisedTable:
-    """Return the fields of tables, and which of them the format of their rows, or the one of this name, reads as what.
-
-    Raises: BadInput where a table holds no row.
-    """
+    """Return tables' fields, and what a format reads of them. Raises: BadInput where a table holds no row."""
     plain = [_with_rows(table) for table in tables]
     rows = [record.fields for record in plain[0].records]
     names = _field_names(plain)

@@ -17,16 +17,7 @@ from typing import Any
 from mapd.errors import BadInput
 from mapd.questions import tables
 from mapd.questions.rows import split_of_name
-from mapd.questions.tables import (
-    MOST_BYTES,
-    MOST_ROWS,
-    FileRecord,
-    FileTable,
-    Headings,
-    QuestionFile,
-    first_line,
-    too_large,
-)
+from mapd.questions.tables import MOST_BYTES, FileRecord, FileTable, Headings, first_line, too_large
 
 DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 BESIDE_DATA = ("dataset_info.json", "dataset_infos.json", "readme.txt", "license.txt")
@@ -45,7 +36,7 @@ def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
             raise BadInput(f"{path} is neither a file nor a folder")
         if path.stat().st_size > MOST_BYTES:
             raise BadInput(too_large(path.name))
-        return [tables.read(QuestionFile(path.name, path.read_bytes()), headings)]
+        return [tables.read(tables.QuestionFile(path.name, path.read_bytes()), headings)]
     except OSError as error:
         raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
@@ -64,7 +55,7 @@ def _folder(path: Path, headings: Headings | None) -> list[FileTable]:
     contents = []
     for file in files:
         inside = file.relative_to(path).as_posix()
-        table = tables.read(QuestionFile(inside, file.read_bytes()), headings)
+        table = tables.read(tables.QuestionFile(inside, file.read_bytes()), headings)
         contents.append(replace(table, split=split_of_name(inside)))
     return _problem_files(contents)
 
@@ -126,8 +117,8 @@ def _tables_of(name: str, dataset: Any, origin: dict[str, str]) -> list[FileTabl
 
 
 def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str, str]) -> FileTable:
-    if len(dataset) > MOST_ROWS:
-        raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+    if len(dataset) > tables.MOST_ROWS:
+        raise BadInput(f"{name} holds more than {tables.MOST_ROWS:,} rows; split it into several sets")
     batches = dataset.with_format("arrow").iter(batch_size=tables.BATCH)
     return FileTable(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
 
@@ -149,10 +140,7 @@ def describe(contents: Sequence[FileTable]) -> str:
 
 
 def read_hub(ref: str) -> list[FileTable]:
-    """Read a set of the hub, ORG/NAME or ORG/NAME:CONFIG, at the commit that its main branch has now.
-
-    Raises: BadInput where the hub can't be reached or doesn't give it.
-    """
+    """Read a set of the hub, at its main branch's commit. Raises: BadInput where the hub doesn't give it."""
     match = HUB_NAME.fullmatch(ref)
     if match is None:
         raise BadInput(f"a set on the hub is named ORG/NAME or ORG/NAME:CONFIG, not {ref!r}")

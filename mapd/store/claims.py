@@ -1,6 +1,6 @@
 """Claims: which run does a piece of work, so that no other run does it too, over processes and machines.
 
-    with claims.Run(engine, home) as run:                       # renews its claims as long as it is there
+    with claims.ClaimHolder(engine, home) as run:               # renews its claims as long as it is there
         with db.writing(engine) as session:
             claims.lock(session)
             claims.filter_free(session, run, ["3f…", "a0…"])    -> {"3f…"}: another run has the other
@@ -44,7 +44,7 @@ def lock(session: Session) -> None:
     db.lock(session, LOCK)
 
 
-class Run:
+class ClaimHolder:
     """One run of a piece of work that claims what it does. Raises: BadInput, as a context: no place for its file."""
 
     def __init__(self, engine: sa.Engine, home: Path | None = None) -> None:
@@ -57,7 +57,7 @@ class Run:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew_claims, daemon=True)
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> "ClaimHolder":
         if self.folder is not None:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ class Run:
                         file.unlink()
 
 
-def filter_free(session: Session, run: Run, keys: Collection[str]) -> set[str]:
+def filter_free(session: Session, run: ClaimHolder, keys: Collection[str]) -> set[str]:
     """Return those of the keys that the run may claim, or has. The caller holds the `lock`."""
     now = db.clock(session)
     columns = select(t.Claim.key, t.Claim.run, t.Claim.until)
@@ -137,7 +137,7 @@ def filter_free(session: Session, run: Run, keys: Collection[str]) -> set[str]:
     return set(keys) - {key for key, holder, until in rows if not run.may_take(holder, until, now)}
 
 
-def write_claims(session: Session, run: Run, usd: Mapping[str, float], exam_id: int | None = None) -> None:
+def write_claims(session: Session, run: ClaimHolder, usd: Mapping[str, float], exam_id: int | None = None) -> None:
     """Claim these free keys, each with what it may cost."""
     if usd:
         insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(t.Claim)
@@ -147,14 +147,14 @@ def write_claims(session: Session, run: Run, usd: Mapping[str, float], exam_id: 
         session.execute(insert.on_conflict_do_update(index_elements=["key"], set_=new_values), rows)
 
 
-def release(session: Session, run: Run, keys: Collection[str]) -> None:
+def release(session: Session, run: ClaimHolder, keys: Collection[str]) -> None:
     """Let go of the run's claims on these keys."""
     session.execute(sa.delete(t.Claim).where(col(t.Claim.key).in_(keys), col(t.Claim.run) == run.name))
 
 
 def sum_in_flight(session: Session, exam_id: int, excluded_keys: Collection[str] = ()) -> float:
     """Return the US dollars that an exam's calls in flight may cost, whoever sent them; without some keys."""
-    # A claim that ends later than any can is none that counts, as in `Run.may_take`.
+    # A claim that ends later than any can is none that counts, as in `ClaimHolder.may_take`.
     now = db.clock(session)
     is_valid = col(t.Claim.until).between(now, now + timedelta(seconds=2 * LEASE_S))
     is_counted = is_valid & col(t.Claim.key).not_in(excluded_keys)
@@ -162,7 +162,7 @@ def sum_in_flight(session: Session, exam_id: int, excluded_keys: Collection[str]
     return float(session.exec(query).one() or 0)
 
 
-def claim_when_free(run: Run, key: str, on_wait: Callable[[], None]) -> bool:
+def claim_when_free(run: ClaimHolder, key: str, on_wait: Callable[[], None]) -> bool:
     """Claim one key for the run as soon as it can be had; return whether it had to be waited for."""
 
     def attempt(session: Session) -> bool:

@@ -288,10 +288,7 @@ def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> in
 
 
 def snapshot(session: Session, sha256: str) -> t.Snapshot:
-    """Return the snapshot by its sha256, or by the beginning of it, its lines and manifest checked.
-
-    Raises: NotFound, also where the beginning fits several; BadInput where it is damaged.
-    """
+    """Return the snapshot whose sha256 begins so, checked. Raises: NotFound, also for several; BadInput: damaged."""
     begins = col(t.Snapshot.sha256).startswith(sha256.lower(), autoescape=True)
     rows = session.exec(select(t.Snapshot).where(begins)).all()
     if len(rows) != 1:

@@ -240,10 +240,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def put_back(session: Session, path: Path) -> PutBack:
-    """Put the rows of a file back, in the caller's transaction; those whose uid is there are left as they are.
-
-    Raises: BadInput where the file can't be read, or something else has the rows' place.
-    """
+    """Put a file's rows back, but those whose uid is here. Raises: BadInput: damaged, or their place is taken."""
     manifest = read_manifest(path)
     try:
         with zipfile.ZipFile(path) as packed:

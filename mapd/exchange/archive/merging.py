@@ -133,10 +133,7 @@ class Merge:
             self.masks, self.moment = find_masks(session, home), db.clock(session)
 
     def look(self) -> MergeOutcome:
-        """Compare every row with the project's; nothing is written.
-
-        Raises: BadInput where rows of the same uid have another content, or rows can't stand beside the project's.
-        """
+        """Compare every row; nothing is written. Raises: BadInput where rows differ, or can't stand here."""
         outcome = self._pass(write=False)
         if outcome.conflicts:
             raise BadInput(
@@ -146,10 +143,7 @@ class Merge:
         return outcome
 
     def write(self, person: str, progress: Progress = lambda *_: None) -> MergeOutcome:
-        """Bring in what is new, a block a transaction. What was looked at before may come in.
-
-        Raises: BadInput where the project changed since so that a row can't stand there; what came in stays.
-        """
+        """Bring in what is new, a block a transaction. Raises: BadInput; what came in before stays."""
         self._note(person, BEGUN)
         try:
             outcome = self._pass(write=True, progress=progress)

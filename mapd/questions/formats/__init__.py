@@ -41,10 +41,7 @@ def get_format(name: str) -> Format:
 
 
 def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, Shape]:
-    """Return the format that the rows' fields tell, and which of its shapes; with `name` a shape of that one.
-
-    Raises: BadInput where none fits; Undecided where two do.
-    """
+    """Return the format, and its shape, that the rows' fields tell. Raises: BadInput for none, Undecided for two."""
     sample = rows[:: max(1, len(rows) // SAMPLE)]
     candidates = [get_format(name)] if name else [format_ for format_ in _ALL if format_ is not PLAIN]
     pairs = _fits(candidates, sample, by_fields_alone=name is not None)
