@@ -163,7 +163,7 @@ def _shows_work(text: str, task: Task) -> State:
 
 
 def _whole_sentences(plain: str) -> Iterator[str]:
-    """Return the sentences of four words or more; a decimal point ends none, and what has no letter begins none."""
+    # Of four words or more; a decimal point ends no sentence, and what has no letter begins none.
     for match in _SENTENCE.finditer(plain):
         start, end = match.span()
         if end - start < _SHORTEST:
@@ -410,7 +410,7 @@ def _split_tokens(line: str, offset: int, most: int) -> list[_Token]:
 
 
 def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
-    """Return a number, or something that only looks like one: "10:30", "1,00", "2x", "3rd"."""
+    # A number, or something that only looks like one: "10:30", "1,00", "2x", "3rd".
     while line[end - 1] in ".,:":
         end -= 1
     if not _PLAIN_NUMBER.fullmatch(line, start, end) or end - start > 20:
@@ -428,7 +428,7 @@ def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
 
 
 def _word_kind(line: str, text: str, end: int, tokens: list[_Token]) -> tuple[str, str, int]:
-    """Return a word, an operator in words ("5 times 3", "5 x 3"), or a variable."""
+    # A word, an operator in words ("5 times 3", "5 x 3"), or a variable.
     word = text.lower()
     after_operand = bool(tokens) and tokens[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
     if word in _TWO_WORD_OPERATORS and (by := _BY_NEXT.match(line, end)):
@@ -739,7 +739,7 @@ def _read_left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tup
 
 
 def _first_of_side(tokens: list[_Token], equals: int) -> int:
-    """Return where the left side may begin: behind what no expression runs across, an open parenthesis among it."""
+    # No expression runs across another sign, a boundary, or a parenthesis that stays open.
     lowest, depth = max(0, equals - _MAX_SIDE), 0
     for at in range(equals - 1, lowest - 1, -1):
         kind = tokens[at].kind
@@ -750,7 +750,7 @@ def _first_of_side(tokens: list[_Token], equals: int) -> int:
 
 
 def _is_sign(tokens: list[_Token], at: int) -> bool:
-    """Return whether a minus is a sign: "must be -7 - (-8)"."""
+    # "must be -7 - (-8)": the first minus is a sign, and so is the third.
     spaced_before = at == 0 or not tokens[at].glued or tokens[at - 1].kind in (_EQ, _BOUND, _LP)
     value_before = at > 0 and tokens[at - 1].kind in (_NUM, _RP, _PCT)
     return spaced_before and not value_before and at + 1 < len(tokens) and tokens[at + 1].glued
@@ -868,7 +868,7 @@ def _is_rounded(side: _Side, result: _Side, rounds: bool) -> bool | None:
 
 
 def _check_remainder(tokens: list[_Token], equals: int, lhs: _Side, rhs: _Side) -> bool | None:
-    """`17 / 5 = 3 R 2`: None if there is no remainder."""
+    # `17 / 5 = 3 R 2`: None if there is no remainder
     at = rhs.stop
     words = 0
     while (

@@ -75,7 +75,7 @@ def read_boolean(text: str) -> Answer:
 
 
 def _read_mark(mark: str) -> str | None:
-    """Return the one truth of a short answer; a single word may be "T", "incorrect" or "1"."""
+    # A single word may also be "T", "incorrect" or "1".
     plain = strip_latex(blank_markup(mark)).strip()
     if truth := _TRUTH_ALONE.get(_word(plain)) or _TRUTH.get(_word(_SENTENCE_END.split(plain, maxsplit=1)[0])):
         return truth

@@ -195,7 +195,7 @@ def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
 
 
 def _same_text(zone: str, options: tuple[str, ...]) -> int | None:
-    """Return the first option that is the zone, sign for sign: "-2" is not "2", and "C++" is no letter."""
+    # Sign for sign: "-2" is not "2", and "C++" is no letter.
     text = _plain(zone)
     return next((i for i, option in enumerate(options) if _plain(option) == text and not _is_letter(text)), None)
 
@@ -237,7 +237,7 @@ def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
 
 
 def _signed_words(text: str) -> str:
-    """Return the words of a text, and each minus sign in its number: "-2 °C" is not "2 °C"."""
+    # A minus sign in its number counts as a word: "-2 °C" is not "2 °C".
     return words_of(_MINUS.sub("minus", text))
 
 

@@ -59,7 +59,7 @@ def same_text(answer: str, gold: str) -> bool:
 
 
 def _same_units(answer: str, gold: str) -> bool:
-    """Return whether the same words stand beside two numbers: "Room 3" and "3" are two texts, "$3" and "x = 3" one."""
+    # The same words stand beside both: "Room 3" and "3" are two texts, "$3" and "x = 3" one.
     names = {name[1] for text in (answer, gold) if (name := _NAME.match(text))}
     currencies = {_currency_name(sign[0]) for text in (answer, gold) if (sign := _CURRENCY.search(text))}
     return len(names) < 2 and len(currencies) < 2 and _unit(answer) == _unit(gold)
@@ -94,7 +94,7 @@ def _hold_same_values(answer: str, gold: str) -> bool:
 
 
 def _same_words(answer: str, gold: str) -> bool:
-    """Return whether the words are the same, and no sign between them says something else: "[0, 1]" is not "(0, 1)"."""
+    # No sign between the words may say something else: "[0, 1]" is not "(0, 1)".
     plain, plain_of_gold = normalise(answer), normalise(gold)
     words = words_of(plain)
     if not words or words != words_of(plain_of_gold) or _MEANING.findall(plain) != _MEANING.findall(plain_of_gold):

@@ -90,7 +90,7 @@ _LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 def _without_name(side: str) -> tuple[str, str]:
-    """ "y = 2x + 1" -> ("y", "2x + 1")."""
+    # "y = 2x + 1" -> ("y", "2x + 1")
     name = _NAME.match(side)
     return (name[1], side[name.end() :]) if name else ("", side)
 
@@ -124,7 +124,7 @@ def _depth(side: str) -> int:
 
 
 def _as_latex(side: str) -> str:
-    """Return it with LaTeX's π and roots, which math-verify reads: "2√3" -> "2\\sqrt{3}"."""
+    # math-verify reads LaTeX's π and roots alone: "2√3" -> "2\sqrt{3}".
     return _ROOT_SIGN.sub(lambda root: f"\\sqrt{{{root[1] or root[2]}}}", side.replace("π", "\\pi "))
 
 

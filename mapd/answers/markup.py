@@ -62,7 +62,7 @@ def blank_markup(text: str) -> str:
 
 
 def _plain_thousands(match: re.Match[str]) -> str:
-    """ "9{,}500" -> "9,500  "."""
+    # "9{,}500" -> "9,500  "
     return ",".join(_DIGITS.findall(match[0])).ljust(len(match[0]))
 
 
@@ -72,7 +72,7 @@ def _plain_fraction(match: re.Match[str]) -> str:
 
 
 def _plain_latex(text: str) -> str:
-    """Put LaTeX's words and signs plainly. Two backslashes go first: in "\\\\%" the sign is no LaTeX."""
+    # Two backslashes go first: in "\\%" the sign is no LaTeX.
     out = text.replace("\\\\", "\n ")
     out = _LATEX_WORD.sub(lambda m: _LATEX_WORDS.get(m[1], "").ljust(len(m[0])), out)
     return _LATEX_SIGN.sub("  ", _LATEX_KEPT_SIGN.sub(r" \1", out))

@@ -87,7 +87,7 @@ _CONSTANT_BEFORE = re.compile(r"\\sqrt[ ]{0,3}$|(?:π|\\pi)[ ]{0,3}\)?[ ]{0,9}[/
 
 
 def _run_parts(run: str) -> tuple[Fraction, ...]:
-    """ "1,000" -> (1000,); "32.5/2" -> (65/2, 2); empty for what is no number: "10:30", "1,00", "3/4/2024"."""
+    # "1,000" -> (1000,); "32.5/2" -> (65/2, 2); empty for what is no number: "10:30", "1,00", "3/4/2024"
     if _CONTINENTAL.fullmatch(run):
         run = run.replace(".", "").replace(",", ".")
     if run in _VULGAR:

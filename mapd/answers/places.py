@@ -187,10 +187,8 @@ _SAYS_SOMETHING = re.compile(r"[^\W_]|∞|∅")
 
 
 def find_marks(text: str, *, words: bool = False) -> list[str]:
-    """Return what stands behind `####` and in `\\boxed{…}`: nobody writes these but to mark the answer.
-
-    Each mark once, where it stands last; of more than 20 different ones the last 20. `words`: a last `#### B`, too.
-    """
+    """Return what stands behind `####` and in `\\boxed{…}`; `words`: a last `#### B`, too."""
+    # Nobody writes these but to mark the answer. Each mark once, where it stands last; of more than 20 the last 20.
     hashes = _HASHES.findall(text) or (_LAST_HASHES.findall(text) if words else [])
     marks = [mark.strip() for mark in hashes]
     boxes = {match.end() for match in BOXED.finditer(text)}

@@ -67,7 +67,7 @@ def cut_sequel(text: str) -> str:
 
 
 def _cut_at(pattern: re.Pattern[str], text: str) -> str:
-    """Return what stands before the first match that something stands before."""
+    # A match that nothing stands before cuts nothing off: the text would be empty.
     for match in pattern.finditer(text):
         if ALPHANUMERIC.search(text, 0, match.start()):
             return text[: match.start()]

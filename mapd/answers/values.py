@@ -85,7 +85,7 @@ def read_values(text: str) -> Values | None:
 
 
 def _read_inequality(plain: str) -> Values | None:
-    """ "0 ≤ x < 1" is [0, 1), "x > 3" is (3, ∞)."""
+    # "0 ≤ x < 1" is [0, 1), "x > 3" is (3, ∞)
     if match := _BETWEEN_DOWN.fullmatch(plain):
         high, first, variable, second, low = match.groups()
         plain = f"{low} {_DOWN[second]} {variable} {_DOWN[first]} {high}"
@@ -102,7 +102,7 @@ def _read_inequality(plain: str) -> Values | None:
 
 
 def _read_alternatives(plain: str) -> Values | None:
-    """ "x = 2 or x = 3", "x = 2, y = 3", "2 or 3": the order doesn't matter."""
+    # "x = 2 or x = 3", "x = 2, y = 3", "2 or 3": the order doesn't matter
     parts = _split(plain, _OR)
     if len(parts) > 1:
         parts = tuple(piece for part in parts for piece in _split(part, _JOINED))
@@ -154,7 +154,7 @@ def _read_brackets(plain: str, variable: str) -> Values | None:
 
 
 def _is_enclosed(plain: str) -> bool:
-    """Return whether the first bracket is closed by the last sign: "(1, 2)", not "(1, 2), (3, 4)"."""
+    # The first bracket is closed by the last sign: "(1, 2)", not "(1, 2), (3, 4)".
     if len(plain) < 2 or plain[0] not in _OPENING or plain[-1] not in _CLOSING:
         return False
     depth = 0

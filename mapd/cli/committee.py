@@ -300,7 +300,7 @@ def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
 
 
 def _show_notes(names: Sequence[str]) -> None:
-    """Say what the teachers' servers didn't take: it changes how they were asked."""
+    # What the teachers' servers didn't take changes how they were asked.
     with reading() as session:
         notes = [(name, note) for name in names for note in teachers.notes(teachers.get(session, name))]
     for name, note in notes:

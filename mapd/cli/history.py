@@ -57,7 +57,7 @@ def _judgement(row: JudgementRow, by_id: dict[int, JudgementRow], standing: set[
 
 
 def _in_words(judgement: dict[str, Any]) -> str:
-    """Return a judgement on one line: "ann: reject (false step) “10 + 3 = 14”, the sum is wrong"."""
+    # "ann: reject (false step) “10 + 3 = 14”, the sum is wrong"
     role = ", adjudicator" if judgement["role"] == "adjudicator" else ""
     reason = f" ({judgement['reason'].replace('_', ' ')})" if judgement["reason"] else ""
     value = f" to {judgement['value']}" if judgement["value"] else ""

@@ -187,10 +187,8 @@ def _read_replies(table: FileTable) -> list[_Reply]:
 
 
 def _read_docs(table: FileTable) -> dict[int, tuple[str | None, list[tuple[str, ...]]]]:
-    """Return the questions that a harness wrote beside its answers, by row: the id, and what may have been asked.
-
-    They are read as question files are; where no format knows them, each of their texts may be the question.
-    """
+    """Return the questions that a harness wrote beside its answers, by row: the id, and what may have been asked."""
+    # They are read as question files are; where no format knows them, each of their texts may be the question.
     rows = [row for row in table.records if isinstance(row.fields.get("doc"), dict)]
     records = tuple(FileRecord(row.number, row.fields["doc"]) for row in rows)
     if not records:

@@ -149,7 +149,7 @@ def are_swapped(feedback: frozenset[FileKind], rationales: frozenset[FileKind]) 
 
 
 def _check_kinds(files: Mapping[FileKind, tuple[str, Sequence[dict[str, Any]]]]) -> None:
-    """Refuse a file that isn't what it was chosen as: two that were swapped would give an import of nothing."""
+    # Two files that were swapped would give an import of nothing.
     content = {kind: (name, kinds_of(rows)) for kind, (name, rows) in files.items() if rows}
     wrong = {kind: content_of_kind for kind, content_of_kind in content.items() if kind not in content_of_kind[1]}
     first, second = (content.get(kind, ("", frozenset())) for kind in (FileKind.FEEDBACK, FileKind.RATIONALES))
@@ -283,7 +283,7 @@ def _join_files(
 
 
 def _teachers(*tables: Any) -> tuple[str, ...]:
-    """Return the teachers the files' columns name: the authors' three in their order, then others as they come."""
+    # The authors' three in their order, then others as they come: a row's scores follow it.
     names = [
         key.removesuffix(kind)
         for entry in (f for table in tables for f in table)
@@ -560,7 +560,7 @@ class _AuthorsWriter:
         raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
 
     def _present_teacher(self, uid: str, name: str) -> t.Teacher | None:
-        """Return the teacher of this uid, who may have been renamed since, else the one of this name."""
+        # By uid first: the teacher may have been renamed since.
         for condition in (t.Teacher.uid == uid, t.Teacher.name == name):
             if (row := self.session.exec(select(t.Teacher).where(condition)).first()) is not None:
                 return row

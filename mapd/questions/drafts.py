@@ -134,7 +134,7 @@ def _joinable(value: Any) -> str | None:
 
 
 def _family_of_file(name: str) -> str | None:
-    """ "test/abstract_algebra_test.csv" -> "abstract_algebra"."""
+    # "test/abstract_algebra_test.csv" -> "abstract_algebra"
     stem = name.lower().removesuffix(".gz").rpartition("/")[2].rpartition(".")[0]
     return "_".join(word for word in stem.split("_") if word not in SPLIT_WORDS) or None
 

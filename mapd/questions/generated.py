@@ -166,10 +166,8 @@ def compose(first: str, second: str) -> str | None:
 
 
 def derive(edges: Sequence[Edge]) -> tuple[Inference, ...] | None:
-    """Return the inferences from a chain of edges to who its first person is to the last; None if not certain.
-
-    The last inference's result is the answer. One edge needs none: ().
-    """
+    """Return the inferences from a chain of edges to who its first person is to the last; None if not certain."""
+    # The last inference's result is the answer. One edge needs none.
     if len(edges) == 1:
         return ()
     for at in range(1, len(edges)):

@@ -152,7 +152,7 @@ def is_number(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return a number without LaTeX's way to write thousands, money and percent: "1{,}450\\%" -> "1,450%"."""
+    # LaTeX's way to write thousands, money and percent: "1{,}450\%" -> "1,450%".
     for latex, plain in (("{,}", ","), ("\\!", ""), ("\\,", ""), ("\\$", "$"), ("\\%", "%")):
         text = text.replace(latex, plain)
     return text

@@ -239,10 +239,8 @@ def _drop_missing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
 
 
 def make_override(table: RecognisedTable, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
-    """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more.
-
-    A mapping that gives question and answer is one of the plain format, unless --format names another.
-    """
+    """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more."""
+    # A mapping that gives question and answer is one of the plain format, unless --format names another.
     difference = fields.difference(table.mapping)
     if format_ is None and difference.paths("question") and difference.paths("answer"):
         return fields.difference(_drop_missing(PLAIN.shapes[0].mapping, table.fields))
@@ -369,7 +367,7 @@ def _row(draft: Draft, name: str) -> QuestionRow:
 
 
 def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
-    """Note ids and questions that stand twice among good rows: splits are disjoint by text, whatever files say."""
+    # Splits are disjoint by text, whatever files say: no question may stand in two.
     ids: dict[str, Draft] = {}
     texts: dict[tuple[str, ...], Draft] = {}
     for draft, row in zip(drafts, rows, strict=True):
@@ -411,7 +409,7 @@ def _find_unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[
 
 
 def _refuse_ignored(sources: Sequence[Source], names_ignored: frozenset[str], unread: Sequence[str]) -> None:
-    """Refuse to leave out a field that is read, or that no row has. One that holds nothing may be left out."""
+    # A typing error would leave nothing out, without a word. A field that holds nothing may be left out.
     names = {name for source in sources for record in source.table.records for name in record.fields}
     parts = {path: part for source in sources for part, paths in source.mapping.fields.items() for path in paths}
     for name in sorted(names_ignored):
@@ -462,5 +460,5 @@ def _is_list_of_texts(value: object) -> bool:
 
 
 def _printable(name: str) -> str:
-    """Return a field's name as it can be printed: it is foreign text."""
+    # A field's name is foreign text.
     return name if name.isprintable() and len(name) <= LONG else short(name, LONG).strip('"')

@@ -73,15 +73,12 @@ def parse(text: str) -> FieldMapping:
 
 
 def _escape(path: str) -> str:
-    """Return a field's name as a mapping writes it: "a, b" -> "a\\, b"."""
+    # A comma or a plus of a field's own name: "a, b" -> "a\, b".
     return re.sub("([,+])", r"\\\1", path)
 
 
 def find(fields: Mapping[str, Any], path: str) -> Any:
-    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none.
-
-    find({"answers": {"text": ["1912", "in 1912"]}}, "answers.text.0") -> "1912"
-    """
+    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none."""
     if path in fields:
         return fields[path]
     value: Any = fields

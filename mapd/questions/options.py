@@ -74,10 +74,8 @@ def show_answer(answer: str, task: Task, options: Sequence[str]) -> str:
 
 
 def read_shown(text: str, task: Task, options: Sequence[str]) -> str:
-    """Return the answer that `show_answer` shows so: an option's text may name other options, its letter stands first.
-
-    read_shown("D. both A and B", Task.CHOICE, ("oak", "moss", "none", "both A and B"))  -> "D"
-    """
+    """Return the answer that `show_answer` shows so."""
+    # "D. both A and B": an option's text may name other options, its letter stands first.
     lines = letter_options(options) if task is Task.CHOICE else []
     return LETTERS[lines.index(text)] if text in lines else text
 
@@ -128,7 +126,7 @@ def _parse_written(value: object) -> object:
 
 
 def _as_python(match: re.Match[str]) -> str:
-    """Return a piece of numpy's notation as Python's: array(['a', 'b'], dtype=object) or ['a' 'b'] -> ['a', 'b']."""
+    # A piece of numpy's notation: array(['a', 'b'], dtype=object) or ['a' 'b'] -> ['a', 'b'].
     return (match["item"] or "") + (", " if match["gap"] else "")
 
 
@@ -140,7 +138,7 @@ def _lines_of(text: str) -> list[str]:
 
 
 def _split_letters(text: str) -> list[str]:
-    """ "a ) 38 , b ) 27 , c ) 30" -> ["A) 38", "B) 27", "C) 30"]: letters in their order, the first in front."""
+    # "a ) 38 , b ) 27 , c ) 30" -> ["A) 38", "B) 27", "C) 30"]: letters in their order, the first in front
     text, start = text.strip(), 0
     spans: list[tuple[int, int]] = []
     for mark in LETTERS:
@@ -178,7 +176,7 @@ def _labels_and_texts(value: object) -> tuple[list[Any], list[str | None]]:
 
 
 def _own_labels(texts: list[str]) -> tuple[list[str], list[str]]:
-    """ "A)125", "B)150" -> labels and texts, where every option begins with the label that is its turn."""
+    # "A)125", "B)150" -> labels and texts, where every option begins with the label that is its turn
     matches = [_OWN_LABEL.match(text) for text in texts]
     marks = [match[1].upper() if match else "" for match in matches]
     for alphabet in (list(LETTERS), [str(n) for n in range(1, MOST_OPTIONS + 1)]):
@@ -266,11 +264,8 @@ class KeyedRow:
 
 
 def possible_keys(rows: Sequence[KeyedRow]) -> list[AnswerKey]:
-    """Return the ways to read the keys of a whole file: one where that is decided, several where a person must say.
-
-    Without labels a reading must fit all the rows that can be read at all; where none does, all that fit some are
-    returned.
-    """
+    """Return the ways to read the keys of a whole file: one where that is decided, several where a person must say."""
+    # Without labels a reading must fit all the rows that can be read at all; where none does, all that fit some count.
     # A row's own labels decide, and a letter beats an option that is that letter.
     if all(row.options.labels for row in rows) and any(AnswerKey.LABEL in row.readings for row in rows):
         return [AnswerKey.LABEL]

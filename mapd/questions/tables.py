@@ -124,7 +124,6 @@ def _unpack(name: str, content: bytes) -> bytes:
 
 
 def _decode(name: str, content: bytes) -> str:
-    """Return the text without byte order marks, which also stand in the middle where files were joined."""
     # A byte order mark says which.
     encoding = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"
     try:
@@ -135,6 +134,7 @@ def _decode(name: str, content: bytes) -> str:
         raise BadInput(
             f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"
         ) from error
+    # Byte order marks also stand in the middle, where files were joined.
     return text.lstrip("\ufeff").replace("}\ufeff{", "}\n{").replace("\n\ufeff", "\n")
 
 
@@ -248,7 +248,7 @@ def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
 
 
 def _columns(value: dict[str, Any]) -> list[Any] | None:
-    """{"question": ["…", …], "answer": [1, …]}, or as pandas writes it: {"question": {"0": "…", …}, …}."""
+    # {"question": ["…", …], "answer": [1, …]}, or as pandas writes it: {"question": {"0": "…", …}, …}
     columns = list(value.values())
     if len(columns) < 2:
         return None
@@ -264,7 +264,7 @@ def _columns(value: dict[str, Any]) -> list[Any] | None:
 
 
 def _cells(value: dict[str, Any]) -> list[Any] | None:
-    """{"columns": ["question", …], "index": [0, …], "data": [["…", …], …]}: pandas with orient="split"."""
+    # {"columns": ["question", …], "index": [0, …], "data": [["…", …], …]}: pandas with orient="split"
     names, rows = value.get("columns"), value.get("data")
     if not value.keys() <= {"columns", "index", "data"} or not isinstance(names, list) or not isinstance(rows, list):
         return None
@@ -278,13 +278,13 @@ def _are_objects(value: object) -> bool:
 
 
 def _object_list(value: dict[str, Any]) -> list[Any] | None:
-    """{"version": 1, "data": [{…}, …]}: the one list of objects in it."""
+    # {"version": 1, "data": [{…}, …]}: the one list of objects in it
     lists = [rows for rows in value.values() if _are_objects(rows)]
     return lists[0] if len(lists) == 1 and not {"question", "problem"} & value.keys() else None
 
 
 def _rows_by_id(value: dict[str, Any]) -> list[Any] | None:
-    """{"q1": {"question": "…", …}, "q2": {…}}: rows under their ids."""
+    # {"q1": {"question": "…", …}, "q2": {…}}: rows under their ids
     rows = list(value.values())
     if len(rows) < 2 or not all(isinstance(row, dict) and len(row) > 1 for row in rows):
         return None
@@ -339,7 +339,7 @@ def _prepend(first: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]
 
 
 def _delimiter(text: str, usual: str) -> str:
-    """Return the usual one, or where the heading has none of it another one, which some spreadsheets write."""
+    # Some spreadsheets write another one than the usual.
     heading = _first_line(text)
     if usual in heading:
         return usual

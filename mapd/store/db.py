@@ -334,7 +334,7 @@ def fault_of(error: BaseException) -> DatabaseFault | None:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the database's own words, of the error itself or of what it was made into."""
+    # The database's own words, of the error itself or of what it was made into.
     if isinstance(error, Busy):
         return error.reason
     return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -82,6 +82,7 @@ def tally(session: Session, exam_id: int) -> list[Calls]:
 def _sum(amounts: Iterable[Any]) -> Any:
     """Return the sum of what is known; None where nothing is."""
     numbers = [value for value in amounts if value is not None]
+    # None, not 0: where no reply told its tokens, nobody knows them.
     return sum(numbers) if numbers else None
 
 
@@ -97,6 +98,7 @@ def unmended(session: Session, exam_id: int, teachers: Sequence[str]) -> int:
 
 
 def _has_succeeded() -> sa.Exists:
+    # A key is one call: any of its tries that was ok mends the others.
     retry = sa.orm.aliased(t.Call)
     return sa.exists().where(col(retry.key) == col(t.Call.key), col(retry.outcome) == "ok")
 

@@ -371,11 +371,9 @@ class _Query:
 
 
 def _search_rows(session: Session, words: str, values: dict[str, object]) -> tuple[str, str, Callable[[str], str]]:
-    """Return the words as a WITH clause, the rows to look at, and the condition that another row has them.
-
-    A text has the words where it, its question or the student's response has them all; a question where it or any
-    response to it does.
-    """
+    """Return the words as a WITH clause, the rows to look at, and the condition that another row has them."""
+    # A text has the words where it, its question or the student's response has them all; a question where it or any
+    # response to it does.
     phrases = split_phrases(words)
     if not phrases:
         return "", "standing s", lambda _: ""

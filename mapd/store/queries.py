@@ -136,15 +136,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that the curation of one exam rests on, but for people's judgements. It only ever grows.
-
-    `teachers`: those who wrote or reviewed, in the order in which they were added. `places`: as `places` gives them.
-    """
+    """All that the curation of one exam rests on, but for people's judgements. It only ever grows."""
 
     exam: ExamInfo
     questions: dict[int, Item]
     attempts: tuple[Response, ...]
     texts: tuple[Text, ...]
+    # Those who wrote or reviewed, in the order in which they were added; then all of the project, as `places` has them
     teachers: tuple[str, ...]
     places: Mapping[str, int | None] = field(default_factory=dict)
 
@@ -236,7 +234,7 @@ def exam(session: Session, ref: str | int) -> ExamInfo:
 
 
 def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
-    """`ref` is the uid, or the id where it is a short number."""
+    # `ref` is the uid, or the id where it is a short number
     ref = str(ref)
     by_uid = col(table.uid) == ref
     return by_uid | (col(table.id) == int(ref)) if ref.isascii() and ref.isdigit() and len(ref) < 18 else by_uid

@@ -212,7 +212,7 @@ def _delete(session: Session, rows: Ids) -> None:
 
 
 def _forget(session: Session, exam: int) -> None:
-    """Delete what was derived of an exam (curation/standing.py): its id may be another one's."""
+    # Its id may be another exam's later: nothing that was derived of it (curation/standing.py) may stay.
     tables = t.metadata.tables
     bands = sa.select(tables["band"].c.id).where(tables["band"].c.exam_id == exam)
     for name in ("passed", "queued"):
@@ -343,7 +343,7 @@ class _RowRestorer:
         return int(row_id)
 
     def _twin(self, table: sa.Table, values: Record) -> int | None:
-        """Return the row that is the same though its uid isn't, or though it has none."""
+        # A row may be the same though its uid isn't, or though it has none.
         columns = (*TWINS.get(table.name, ()), *OF_TWINS.get(table.name, ()))
         parents = references(table)
         if not columns or any(name in parents and values[name] in self.new_ids[parents[name]] for name in columns):

@@ -52,6 +52,7 @@ class QueueCount:
 def count_queues(session: Session, exam_id: int, threshold: int, person: str) -> dict[str, QueueCount]:
     """Count by queue (those that hold anything) how many mistakes wait for this person, of how many."""
     at = {"exam": exam_id, "at": threshold, "person": person}
+    # Bands named "figure:…" are no queues: they hold the threshold lab's figures.
     bands = session.execute(
         sa.text(
             "SELECT name, sum(CASE WHEN waits THEN number ELSE 0 END), sum(number) FROM band"

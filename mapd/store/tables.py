@@ -308,10 +308,7 @@ class Review(Travelling, table=True):
 
 
 class Judgement(Travelling, table=True):
-    """One person's decision on one target; insert-only. `undoes_id` cancels an earlier judgement (undo, redo).
-
-    One that came with an archive `counts` only where the importer says so; the history shows it all the same.
-    """
+    """One person's decision on one target; insert-only. `undoes_id` cancels an earlier judgement (undo, redo)."""
 
     __tablename__ = "judgement"
     target: str
@@ -332,6 +329,7 @@ class Judgement(Travelling, table=True):
     revealed: bool = True
     seconds: float | None = None
     token: str = Field(default_factory=new_uid, unique=True)
+    # One that came with an archive counts only where the importer says so; the history shows it all the same.
     counts: bool = True
     origin: str | None = origin()
     __table_args__ = (
@@ -606,11 +604,7 @@ FILTER_COLUMNS = ("cut", "committee_cut", "undecided", "committee_undecided", "p
 
 
 class Standing(Table, table=True):
-    """A row of browse, as checks, committee and people say. Means and cuts are hundredths, rounded up.
-
-    Most are texts of mistakes (kind rationale, feedback); a mistake without a rationale has a row of its own (kind
-    mistake), and so has each question that the exam asked (kind question).
-    """
+    """A row of browse, as checks, committee and people say. Means and cuts are hundredths, rounded up."""
 
     __tablename__ = "standing"
     id: int | None = Field(default=None, primary_key=True)
@@ -618,6 +612,8 @@ class Standing(Table, table=True):
     question_id: int = Field(index=True)
     attempt_id: int  # a question's: its first mistake, else its first attempt
     explanation_id: int | None = None
+    # Most are texts of mistakes (rationale, feedback); a mistake without a rationale has its own row (mistake), and
+    # so has each question that the exam asked (question).
     kind: str
     position: int
     author_id: int | None = None

@@ -267,11 +267,11 @@ class _Block:
         return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
 
     def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
-        """Return whether the values refer to a row that came in just now: the project has nothing that goes with it."""
+        # The project has nothing that goes with a row that came in just now: there is nothing to look for.
         return any(part in self.fresh_ids.get(name, ()) for name, part in zip(names, value, strict=True))
 
     def _is_on_own(self, record: Record) -> bool:
-        """Return whether it is a text or a vote on what the project has, where it will count with the others."""
+        # A text or a vote on what the project has will count there with the others: the importer is told so.
         if self.table.name not in ("explanation", "review"):
             return False
         subject = next(n for n in ("explanation_id", "attempt_id", "question_id") if record.get(n) is not None)
@@ -370,7 +370,7 @@ class _Block:
     def _count_judgements(
         self, records: Sequence[Record], known_rows: Mapping[Any, Record], values: list[Record], *, write: bool
     ) -> None:
-        """Let those count that came in before without; an undo of what is undone here already counts for nothing."""
+        # Those count that an import before brought without; an undo of what is undone here already counts for nothing.
         if self.table.name != "judgement" or not self.merge.counting:
             return
         pairs = [(record, known_rows[self._key(record)]) for record in records if self._key(record) in known_rows]

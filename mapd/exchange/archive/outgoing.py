@@ -130,11 +130,9 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def read_records(session: Session, table: sa.Table, masks: Masks) -> Iterator[dict[str, Any]]:
-    """Yield the table's rows as lines have them, in the order of the ids, which is the order in which they came in.
-
-    Work that is under way is written as cancelled. Where a text names the project's folder, the person's, or holds a
-    key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
-    """
+    """Yield the table's rows as lines have them, in the order of the ids: as they came in."""
+    # Work that is under way is written as cancelled. Where a text names the project's folder, the person's, or holds a
+    # key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
     source: Any = table
     columns: list[sa.ColumnElement[Any]] = []
     for column in carried_columns(table):

@@ -199,7 +199,7 @@ class _StagingWriter:
 
 
 def _name_note(record: Record) -> None:
-    """Say of a note that it is one, as migration 0011 did with the rows that were here."""
+    # A note's reason says that it is one: as migration 0011 did with the rows that were here.
     if record["decision"] == "skip" and record["note"] is not None and record["reason"] is None:
         record["reason"] = NOTE
 
@@ -252,7 +252,7 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
 
 
 def _check_questions(name: str, session: Session, questions: t.QuestionSet) -> None:
-    """See that a set that was made of questions is named by their content; the authors' files name theirs otherwise."""
+    # A set that was made of questions is named by their content; the authors' files name theirs otherwise.
     is_made_here = questions.uid == uuid5(NAMESPACE_URL, f"questions {questions.sha256}").hex
     if is_made_here and not sets.is_named(session, questions):
         raise damage_of(name, f"question set {questions.name} holds other questions than its sha256 names")
