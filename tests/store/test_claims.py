@@ -98,8 +98,8 @@ def test_a_process_that_was_killed_here_has_no_claims(engine: sa.Engine, home: P
     code = (
         "import sys; from pathlib import Path; from mapd.store import claims, db; from mapd.settings import Settings\n"
     )
-    code += "run = claims.ClaimHolder(db.open_store(Settings()), Path(sys.argv[1])).__enter__(); print(run.name, flush=True)\n"
-    code += "sys.stdin.read()"
+    code += "run = claims.ClaimHolder(db.open_store(Settings()), Path(sys.argv[1])).__enter__()\n"
+    code += "print(run.name, flush=True); sys.stdin.read()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
