@@ -14,12 +14,12 @@ from pathlib import Path
 
 from mapd.answers.grading import Task
 from mapd.checks import State, check_feedback, check_rationale
-from mapd.exchange.authors import File, Row, parse
+from mapd.exchange.authors import AuthorsFile, AuthorsRow, parse
 
 LABELS = Path(__file__).parents[1] / "docs" / "checks-labels.csv"
 
 
-def said(label: dict[str, str], row: Row, task: Task) -> dict[str, State]:
+def said(label: dict[str, str], row: AuthorsRow, task: Task) -> dict[str, State]:
     """What the checks say of the labelled text."""
     if label["kind"] == "feedback":
         found = check_feedback(row.feedback[label["teacher"]], row.gold, task, row.options)
@@ -40,7 +40,7 @@ def judged(check: State, label: State) -> str:
 
 
 def measure(
-    rows: dict[str, Row], labels: list[dict[str, str]], task: Task
+    rows: dict[str, AuthorsRow], labels: list[dict[str, str]], task: Task
 ) -> tuple[dict[str, Counter[str]], list[str]]:
     """Counts by check, and a line for each difference."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -64,7 +64,7 @@ def main() -> None:
     arguments.add_argument("--labels", type=Path, default=LABELS)
     arguments.add_argument("--json", action="store_true")
     given = arguments.parse_args()
-    parsed = parse(*(File(path.name, path.read_bytes()) for path in (given.feedback, given.rationales)))
+    parsed = parse(*(AuthorsFile(path.name, path.read_bytes()) for path in (given.feedback, given.rationales)))
     with given.labels.open(encoding="utf-8", newline="") as file:
         labels = list(csv.DictReader(file))
     counts, differ = measure({row.source_id: row for row in parsed.rows}, labels, parsed.task)

@@ -23,7 +23,7 @@ from mapd.exam import GREEDY
 from mapd.models.base import Request, stream
 from mapd.models.local import DEVICE, LocalModel, convert, load
 from mapd.questions import generated
-from mapd.questions.generated import Made
+from mapd.questions.generated import GeneratedQuestion
 from mapd.settings import Settings
 
 Answers = list[list[int]]  # by question, the tokens of its answer
@@ -32,7 +32,7 @@ Answers = list[list[int]]  # by question, the tokens of its answer
 class Student:
     """The weights and the questions that every way of asking shares."""
 
-    def __init__(self, home: Path, questions: Sequence[Made]) -> None:
+    def __init__(self, home: Path, questions: Sequence[GeneratedQuestion]) -> None:
         self.model, self.tokenizer = load(convert(home))
         self.local = LocalModel("student", *load(convert(home)))  # with weights of its own: it lays them out anew
         self.questions = questions

@@ -69,7 +69,7 @@ def project(settings: Settings, url: str) -> tuple[sa.Engine, str]:
     """Make an exam whose every answer is a mistake, and three teachers at the provider; return the exam's uid."""
     engine = db.open_store(settings)
     with db.writing(engine) as session:
-        questions = sets.made(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
+        questions = sets.make_rows(generated.draw(("leg_counting",), {"train": QUESTIONS}, seed=1))
         sets.add(session, "q", questions, source="generated", simulated=False, by=owner("ann"))
         session.add(t.Student(name="small", base="path:/nowhere"))
         for name in NAMES:

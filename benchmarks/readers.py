@@ -26,7 +26,7 @@ from mapd.models import simulated
 from mapd.questions import generated, imports, tables
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
-from mapd.store.listing import phrases_of
+from mapd.store.listing import split_phrases
 from mapd.ui import rendered
 from mapd.ui import text as shown
 
@@ -247,7 +247,7 @@ def _file(task: Task) -> Callable[[str], object]:
         row: dict[str, Any] = {"question": text, "answer": text, "id": text}
         row |= {"options": [text, "b"]} if task is Task.CHOICE else {}
         try:
-            table = tables.read(tables.File("x.jsonl", json.dumps(row).encode()))
+            table = tables.read(tables.QuestionFile("x.jsonl", json.dumps(row).encode()))
             return imports.read([table], imports.Instructions(task=task, split="train"))
         except MapdError as refused:
             return str(refused)
@@ -280,7 +280,7 @@ READERS: Mapping[str, Reader] = {
     "text on a page": lambda x: shown.foreign_html(x, shown.found(x, "word 5")),
     "line on a page": lambda x: shown.foreign_line_html(x, words="word 5"),
     "label": shown.label,
-    "search for it": phrases_of,
+    "search for it": split_phrases,
     "search in itself": lambda x: shown.found(x, x[:300]),
     "text in a terminal": visible,
     "text as JSON": as_json,

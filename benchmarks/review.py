@@ -40,7 +40,7 @@ from mapd.review.window import load_window
 from mapd.settings import Settings
 from mapd.store import committees, db, listing, standings
 from mapd.store import tables as t
-from mapd.store.listing import Order, Show, Turn, Wanted
+from mapd.store.listing import Order, PageStart, RowFilter, RowKind
 from mapd.verdicts import Act
 
 TEACHERS = ("ash", "brook", "rowan")
@@ -100,7 +100,7 @@ def _copy(session: Session, first: int, copy: int) -> None:
     _again(session, "queued", rows, id="{c} + :s", **owned)
     passed = rows | {"p": copy * _number(session, "passed", first)}
     _again(session, "passed", passed, id="{c} + :p", queued_id="{c} + :s")
-    session.execute(sa.delete(t.Stale))
+    session.execute(sa.delete(t.DirtyQuestion))
 
 
 OF_FIRST = {  # by table: which rows are the first mistakes'
@@ -207,10 +207,10 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
     def at() -> int:
         return draw.choice((250, 300, 300, 300, 333, 350, 400))
 
-    def somewhere(session: Session, queue: str, threshold: int) -> standings.Key | None:
+    def somewhere(session: Session, queue: str, threshold: int) -> standings.QueueKey | None:
         """A place somewhere in the queue, as if one had come so far."""
-        where = standings.Key(-draw.randrange(0, 6_000), draw.randrange(mistakes), 0)
-        found = standings.ahead(session, EXAM, queue, threshold, "ann", after=where)
+        where = standings.QueueKey(-draw.randrange(0, 6_000), draw.randrange(mistakes), 0)
+        found = standings.list_positions(session, EXAM, queue, threshold, "ann", after=where)
         return found[0].key if found else None
 
     def following(queue: str) -> Iterator[Callable[[Session], object]]:
@@ -218,18 +218,18 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
             threshold = at()
             with db.reading(engine) as session:
                 after = somewhere(session, queue, threshold)
-            yield lambda s, k=after, h=threshold: standings.ahead(s, EXAM, queue, h, "ann", after=k)
+            yield lambda s, k=after, h=threshold: standings.list_positions(s, EXAM, queue, h, "ann", after=k)
 
     def pages(deep: bool) -> Iterator[Callable[[Session], object]]:
         for _ in range(rounds):
-            show = draw.choice(list(Show))
-            order = draw.choice(listing.OF_QUESTIONS if show is Show.QUESTIONS else listing.OF_TEXTS)
-            wanted = Wanted(
-                show, verdict=draw.choice((None, "accepted", "rejected")) if show is not Show.QUESTIONS else None
+            show = draw.choice(list(RowKind))
+            order = draw.choice(listing.OF_QUESTIONS if show is RowKind.QUESTIONS else listing.OF_TEXTS)
+            wanted = RowFilter(
+                show, verdict=draw.choice((None, "accepted", "rejected")) if show is not RowKind.QUESTIONS else None
             )
-            turn = Turn(_place(order, mistakes, draw), back=draw.random() < 0.3) if deep else None
+            turn = PageStart(_place(order, mistakes, draw), back=draw.random() < 0.3) if deep else None
             threshold = at()
-            yield lambda s, w=wanted, o=order, k=turn, h=threshold: listing.page(s, EXAM, w, h, k, order=o)
+            yield lambda s, w=wanted, o=order, k=turn, h=threshold: listing.list_rows(s, EXAM, w, h, k, order=o)
 
     def searches() -> Iterator[Callable[[Session], object]]:
         for n in range(rounds):
@@ -237,16 +237,16 @@ def measure(engine: sa.Engine, mistakes: int, rounds: int) -> dict[str, Any]:
             words = (f"day {day}", f"{name} has", thing, "more", f"{name} has {draw.randrange(100, 999)} {thing}")[
                 n % 5
             ]
-            wanted = Wanted(words=words, verdict=draw.choice((None, "accepted")))
+            wanted = RowFilter(words=words, verdict=draw.choice((None, "accepted")))
             threshold = at()
-            yield lambda s, w=wanted, h=threshold: listing.page(s, EXAM, w, h)
+            yield lambda s, w=wanted, h=threshold: listing.list_rows(s, EXAM, w, h)
 
     def others(read: Callable[[Session], object]) -> Iterator[Callable[[Session], object]]:
         return iter([read] * rounds)
 
     return {
         "queues": {name: _timed(engine, following(name)) for name in QUEUES},
-        "counts": _timed(engine, others(lambda s: standings.counts(s, EXAM, at(), "ann"))),
+        "counts": _timed(engine, others(lambda s: standings.count_queues(s, EXAM, at(), "ann"))),
         "page_first": _timed(engine, pages(deep=False)),
         "page_deep": _timed(engine, pages(deep=True)),
         "histogram": _timed(engine, others(lambda s: standings.figures(s, EXAM))),

@@ -33,7 +33,7 @@ FIRST = (50, 100, 150)
 
 def load(feedback: Path, rationales: Path) -> Curated:
     """The authors' files under the paper's policy."""
-    files = [authors.File(path.name, path.read_bytes()) for path in (feedback, rationales)]
+    files = [authors.AuthorsFile(path.name, path.read_bytes()) for path in (feedback, rationales)]
     with tempfile.TemporaryDirectory() as home:
         engine = db.open_store(Settings(home=Path(home)))
         with db.writing(engine) as session:

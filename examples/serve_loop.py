@@ -201,7 +201,7 @@ def loop(engine: sa.Engine, home: Path, base_url: str, model: str, given: argpar
 def _begin(engine: sa.Engine, base_url: str, model: str, given: argparse.Namespace, by: Person) -> str:
     """The questions, the student, the teachers; returns the name of the questions."""
     per_split = {"train": given.questions, "dev": given.questions}
-    rows = sets.made(generated.draw(generated.FAMILIES, per_split, seed=0))
+    rows = sets.make_rows(generated.draw(generated.FAMILIES, per_split, seed=0))
     with db.writing(engine) as session:
         students.add(session, STUDENT, by=by)
         for name, sampling in TEACHERS.items():

@@ -18,7 +18,8 @@ HIDDEN = re.compile(
     "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # legal in JSON as \u escapes, and SQLite takes some
+# Legal in JSON as \u escapes, and SQLite takes some.
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def find_unstorable(text: str) -> str | None:

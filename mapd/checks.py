@@ -4,10 +4,8 @@
     -> its answer: ambiguous, so nothing to compare; equations fail (87 / 93 is 0.94); shows work
 
 Only closed arithmetic is read: `290 bananas / 2 groups = 145 bananas`, `87 ÷ 93 ≈ 0.94`, `17 / 5 = 3 R 2`, chains
-`a = b = c`, `<<58+44=102>>`. Algebra (`x - $8 = 17`), labels (`Step 1 = …`), ranges (`3-5 = …`) are nothing to check. A
-reading that comes out true is taken; one that comes out false counts only if nothing about it is doubtful, because a
-false alarm costs more trust than a silent one. Nothing is evaluated but by the small parser below, with fractions,
-within bounds."""
+`a = b = c`, `<<58+44=102>>`. Algebra (`x - $8 = 17`), labels (`Step 1 = …`), ranges (`3-5 = …`) are nothing to check.
+"""
 
 import re
 from bisect import bisect_left
@@ -25,7 +23,7 @@ from mapd.answers.limits import name_limit
 from mapd.answers.markup import blank_markup
 from mapd.answers.numbers import Number, numbers, parse_number
 from mapd.answers.places import CONCLUDES, Sentence, split_sentences
-from mapd.answers.reading import Reading, read_numbers, value_of
+from mapd.answers.reading import NumberReading, read_numbers, value_of
 
 
 class State(StrEnum):
@@ -74,22 +72,21 @@ class FeedbackChecks:
 
 
 def check_rationale(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> RationaleChecks:
-    """Its own answer equals the gold (unreadable: nothing to check), its equations are true, it shows work. Cached."""
+    """Return whether a rationale's answer is the gold, its equations are true, and it shows work. Cached."""
     check = _check_rationale if len(text) <= SHORT else _check_long_rationale
     return check(text, gold, task, tuple(options))
 
 
 def check_feedback(text: str, gold: str, task: Task, options: Sequence[str] = ()) -> FeedbackChecks:
-    """It states the gold answer as the right one, its own equations are true. Cached.
-
-    A false step that the text quotes from the student ("the student incorrectly wrote 2 + 2 = 5") is not its own.
-    """
+    """Return whether a feedback states the gold answer as the right one, and its own equations are true. Cached."""
     check = _check_feedback if len(text) <= SHORT else _check_long_feedback
     return check(text, gold, task, tuple(options))
 
 
-MAX_EXPLANATION = 60_000  # characters: it is read like an answer (limits.MAX_TEXT), and checked besides
-SHORT = 20_000  # characters; of longer texts fewer checks are kept, for a cache holds the texts themselves
+# Characters of a text that is checked: it is read like an answer (limits.MAX_TEXT), and checked besides.
+MAX_EXPLANATION = 60_000
+# Characters; of longer texts fewer checks are kept, for a cache holds the texts themselves.
+SHORT = 20_000
 
 
 @lru_cache(maxsize=16_384)
@@ -101,7 +98,7 @@ def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...])
     if answer is not None:
         matches = State.HOLDS if answers_equal(answer, gold, task, options) else State.FAILS
     equations_, limit = read_equations(text)
-    state, false_steps = _summed_up(equations_, limit)
+    state, false_steps = _sum_up(equations_, limit)
     return RationaleChecks(answer, matches, state, false_steps, _shows_work(text, task), equations_, limit)
 
 
@@ -109,19 +106,20 @@ def _check_rationale(text: str, gold: str, task: Task, options: tuple[str, ...])
 def _check_feedback(text: str, gold: str, task: Task, options: tuple[str, ...]) -> FeedbackChecks:
     if limit := name_limit(text, MAX_EXPLANATION):
         return FeedbackChecks(State.NOTHING, State.NOTHING, 0, (), limit)
-    everything, limit = read_equations(text)
-    plain = blank_markup(text) if everything else ""
-    own = tuple(e for e in everything if e.true or not _is_quoted(plain, e))
-    state, false_steps = _summed_up(own, limit)
-    return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, own, limit)
+    equations_, limit = read_equations(text)
+    # A false step that the text quotes ("the student incorrectly wrote 2 + 2 = 5") is not its own.
+    plain = blank_markup(text) if equations_ else ""
+    own_equations = tuple(e for e in equations_ if e.true or not _is_quoted(plain, e))
+    state, false_steps = _sum_up(own_equations, limit)
+    return FeedbackChecks(_states_gold(text, gold, task, options), state, false_steps, own_equations, limit)
 
 
 _check_long_rationale = lru_cache(maxsize=64)(_check_rationale.__wrapped__)
 _check_long_feedback = lru_cache(maxsize=64)(_check_feedback.__wrapped__)
 
 
-def _summed_up(equations_: tuple[Equation, ...], limit: str) -> tuple[State, int]:
-    """Tell the state; a false step counts even where the rest was not read, true ones don't."""
+def _sum_up(equations_: tuple[Equation, ...], limit: str) -> tuple[State, int]:
+    # A false step counts even where the rest was not read, true ones don't.
     false_steps = sum(not equation.true for equation in equations_)
     if false_steps:
         return State.FAILS, false_steps
@@ -148,7 +146,7 @@ _GIVES_REASON = re.compile(r"\b(?:because|since|as|if|given)\b", re.IGNORECASE)
 
 
 def _shows_work(text: str, task: Task) -> State:
-    """Working is a calculation, or reasoning in sentences beside the one that states the answer."""
+    """Return whether a text calculates, or reasons in sentences beside the one that states the answer."""
     if not _ALPHANUMERIC.search(text):
         return State.NOTHING
     plain = blank_markup(text)
@@ -157,14 +155,15 @@ def _shows_work(text: str, task: Task) -> State:
     sentences = list(islice(_whole_sentences(plain), 3))
     if task is not Task.NUMERIC:
         return State.HOLDS if len(sentences) >= 2 or _reasons_in_one(sentences) else State.FAILS
-    if len(sentences) == 1:  # "Since she has 20 marbles, she can make 5 groups of 4": two givens and what follows
+    # "Since she has 20 marbles, she can make 5 groups of 4": two givens and what follows.
+    if len(sentences) == 1:
         reasons = _GIVES_REASON.search(sentences[0]) and len(list(numbers(plain))) >= 3
         return State.HOLDS if reasons else State.FAILS
     return State.HOLDS if len(sentences) >= 3 or any(map(_REASONS.search, sentences)) else State.FAILS
 
 
 def _whole_sentences(plain: str) -> Iterator[str]:
-    """Return the sentences of four words or more; a decimal point ends none, and what has no letter begins none."""
+    # Of four words or more; a decimal point ends no sentence, and what has no letter begins none.
     for match in _SENTENCE.finditer(plain):
         start, end = match.span()
         if end - start < _SHORTEST:
@@ -178,7 +177,7 @@ def _whole_sentences(plain: str) -> Iterator[str]:
 
 
 def _reasons_in_one(sentences: list[str]) -> bool:
-    """ "Yes, because Rome is older than Paris." """
+    # "Yes, because Rome is older than Paris."
     return any(len(s.split()) >= 6 and re.search(r"\b(?:because|since|as|so)\b", s, re.IGNORECASE) for s in sentences)
 
 
@@ -238,24 +237,24 @@ def _states_gold(text: str, gold: str, task: Task, options: tuple[str, ...]) -> 
 
 
 def _states_number(plain: str, gold: Fraction) -> State:
-    """First what it calls correct, then what it concludes, then what it calculates; never what it rejects."""
+    """Return whether a text gives the gold as what it calls correct, concludes or calculates; never as rejected."""
     reading, sentences = read_numbers(plain), split_sentences(plain)
-    rejected = _Leads(plain, _REJECTED, _REJECTED_HEAD, 80)
-    kept = [n for s in sentences for n in _not_rejected(reading, s, rejected)]
+    rejections = _Leads(plain, _REJECTED, _REJECTED_HEAD, 80)
+    candidates = [n for s in sentences for n in _drop_rejected(reading, s, rejections)]
     marks = deque(_CORRECT_ANSWER.finditer(plain), _MAX_MARKS)
-    called = {value for m in marks for value in _called_correct(plain, m.end(), kept)}
+    correct_values = {value for m in marks for value in _read_correct_values(plain, m.end(), candidates)}
     headings = [m for m in marks if _is_heading(plain, m.end())]
-    called |= _under_heading(plain[headings[-1].end() :]) if headings else set()
-    concluded, at = _concluded(sentences, reading)
-    right = _Leads(plain, _RIGHT_VALUE, _RIGHT_HEAD, 120)
-    given = {n.value for n in kept if n.start > at and right.to(n)}
-    if gold in called | given | {concluded, _last_word(sentences, reading)}:
+    correct_values |= _read_heading(plain[headings[-1].end() :]) if headings else set()
+    conclusion, at = _read_conclusion(sentences, reading)
+    right_leads = _Leads(plain, _RIGHT_VALUE, _RIGHT_HEAD, 120)
+    derived_values = {n.value for n in candidates if n.start > at and right_leads.to(n)}
+    if gold in correct_values | derived_values | {conclusion, _last_word(sentences, reading)}:
         return State.HOLDS
-    return State.FAILS if called or given or concluded is not None else State.NOTHING
+    return State.FAILS if correct_values or derived_values or conclusion is not None else State.NOTHING
 
 
-def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
-    """What the last sentence comes to, if it doesn't speak of the student: "he would have 1 bag, not 3"."""
+def _last_word(sentences: list[Sentence], reading: NumberReading) -> Fraction | None:
+    # "he would have 1 bag, not 3": what explains the result stands behind it.
     last = sentences[-1].text if sentences else ""
     if _SPEAKS_OF_STUDENT.search(last):
         return None
@@ -264,39 +263,40 @@ def _last_word(sentences: list[Sentence], reading: Reading) -> Fraction | None:
 
 
 def _is_heading(plain: str, at: int) -> bool:
-    """Whether "Correct answer:" has a line of its own."""
+    """Return whether "Correct answer:" has a line of its own."""
     return not plain[at : at + 200].split("\n")[0].strip(" :")
 
 
-def _called_correct(plain: str, at: int, kept: list[Number]) -> list[Fraction | None]:
-    """The numbers of the clause behind "the correct answer is"; of a calculation only what it comes to."""
+def _read_correct_values(plain: str, at: int, candidates: list[Number]) -> list[Fraction | None]:
+    """Return the numbers of the clause behind "the correct answer is"; of a calculation its result."""
     if _is_heading(plain, at):
         return []
     stop = min(len(plain), at + 300)
-    first = bisect_left(kept, at, key=lambda n: n.start)
-    found = list(takewhile(lambda n: n.end <= stop, kept[first:]))
+    first = bisect_left(candidates, at, key=lambda n: n.start)
+    clause_numbers = list(takewhile(lambda n: n.end <= stop, candidates[first:]))
     for clause in _EXPLAINING_CLAUSE.finditer(plain, at, stop):
-        if clause[0].strip(" .;") == "" or any(n.end <= clause.start() for n in found):
-            found = [n for n in found if n.end <= clause.start()]
+        if clause[0].strip(" .;") == "" or any(n.end <= clause.start() for n in clause_numbers):
+            clause_numbers = [n for n in clause_numbers if n.end <= clause.start()]
             stop = clause.start()
             break
     sign = max(plain.rfind("=", at, stop), plain.rfind("≈", at, stop))
-    return [n.value for n in found if sign <= n.start]
+    return [n.value for n in clause_numbers if sign <= n.start]
 
 
-def _under_heading(section: str) -> set[Fraction | None]:
-    """What the last "Correct answer:" stands over: its own final answer, or its labelled numbers ("Bananas: 145")."""
+def _read_heading(section: str) -> set[Fraction | None]:
+    """Return what stands under the last "Correct answer:": its final answer, or labelled numbers ("Bananas: 145")."""
     answer = extract_answer(section, Task.NUMERIC)
     if answer is not None:
         return {parse_number(answer)}
     return {n.value for n in numbers(section) if section[max(0, n.start - 20) : n.start].rstrip().endswith(":")}
 
 
-def _concluded(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | None, int]:
-    """What the last sentence with "therefore" comes to, unless it speaks of the student's answer; and where it ends."""
+def _read_conclusion(sentences: list[Sentence], reading: NumberReading) -> tuple[Fraction | None, int]:
+    """Return what the last sentence with "therefore" comes to, and where it ends."""
     for sentence in reversed(sentences):
         if not CONCLUDES.match(sentence.text):
             continue
+        # "So your answer is wrong" concludes nothing of its own.
         if _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
             continue
         clause = _EXPLAINING_CLAUSE.search(sentence.text)
@@ -307,49 +307,52 @@ def _concluded(sentences: list[Sentence], reading: Reading) -> tuple[Fraction | 
 
 
 class _Leads:
-    """What leads up to a number: a pattern that ends right before it. Numbers are asked about in their order.
-
-    `head`: how the pattern begins. So no character is looked at twice, however many numbers there are.
-    """
+    """What leads up to a number: a pattern that ends right before it. Numbers are asked about in their order."""
 
     def __init__(self, plain: str, pattern: re.Pattern[str], head: re.Pattern[str], reach: int) -> None:
+        # `head` is how the pattern begins: so no character is looked at twice, however many numbers there are.
         self.plain, self.pattern, self.head, self.reach = plain, pattern, head, reach
         self.heads: list[int] = []
         self.read = 0
 
     def to(self, number: Number, first: int = 0) -> bool:
-        """Whether the pattern stands before the number, no farther than its reach and not before `first`."""
+        """Return whether the pattern stands before the number, no farther than its reach and not before `first`."""
         first = max(first, number.start - self.reach)
         unread = self.head.finditer(self.plain, max(first, self.read), number.start)
         self.heads += [match.start() for match in unread]
         self.read = number.start
-        near = self.heads[bisect_left(self.heads, first) :]
-        return any(self.pattern.match(self.plain, at, number.start) for at in near)
+        candidates = self.heads[bisect_left(self.heads, first) :]
+        return any(self.pattern.match(self.plain, at, number.start) for at in candidates)
 
 
-def _not_rejected(reading: Reading, sentence: Sentence, rejected: _Leads) -> list[Number]:
-    """A sentence's numbers without "not 72", "the student's answer of 72", "the student incorrectly added 7 and 65"."""
+def _drop_rejected(reading: NumberReading, sentence: Sentence, rejections: _Leads) -> list[Number]:
+    """Return a sentence's numbers without those that it rejects: "not 72", "the student's answer of 72"."""
+    # Of "the student incorrectly added 7 and 65, but should …" only what stands behind the turn is the text's own.
     inside = reading.inside(sentence.start, sentence.end)
     if inside and _SPEAKS_OF_STUDENT.search(sentence.text) and _BLAMES.search(sentence.text):
         turn = _TURNS.search(sentence.text)
         inside = [n for n in inside if turn is not None and n.start >= sentence.start + turn.start()]
-    return [n for n in inside if not rejected.to(n, sentence.start)]
+    return [n for n in inside if not rejections.to(n, sentence.start)]
 
 
 def _is_quoted(plain: str, equation: Equation) -> bool:
-    """Whether a false step is told of the student; behind "but the correct calculation is" it is the text's own."""
+    """Return whether a false step is told of the student."""
+    # Behind "but the correct calculation is" a step is the text's own.
     first = max(0, equation.start - 500)
     start = max(plain.rfind(end, first, equation.start) for end in (". ", "\n")) + 1
-    before = plain[max(start, first) : equation.start]
-    return bool(_SPEAKS_OF_STUDENT.search(before)) and not _TURNS.search(before)
+    lead = plain[max(start, first) : equation.start]
+    return bool(_SPEAKS_OF_STUDENT.search(lead)) and not _TURNS.search(lead)
 
 
 # --- Equations: tokens -----------------------------------------------------------------------------------------------
 
 _NUM, _WORD, _OP, _LP, _RP, _EQ, _PCT, _BOUND, _BAD = "num", "word", "op", "(", ")", "=", "%", "|", "bad"
-_NOTE = "note"  # words in parentheses: "12 tickets (used)"
-MAX_TOKENS = 8_000  # words, numbers and signs of a text's lines that hold an equals sign
-_MAX_SIDE = 60  # tokens of one side
+# Words in parentheses: "12 tickets (used)".
+_NOTE = "note"
+# Words, numbers and signs of a text's lines that hold an equals sign.
+MAX_TOKENS = 8_000
+# Tokens of one side.
+_MAX_SIDE = 60
 _MAX_DEPTH = 12
 _MAX_BITS = 512
 _TOKEN = re.compile(
@@ -368,7 +371,8 @@ _PLAIN_NUMBER = re.compile(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.
 _WORD_OPERATORS = {"times": "*", "plus": "+", "minus": "-", "x": "*"}
 _TWO_WORD_OPERATORS = {"divided": "/", "multiplied": "*"}
 _UNITS = frozenset("km cm mm dm kg mg ml dl lb lbs oz ft hr hrs in yd".split())
-_LETTER_UNITS = frozenset("gmlhs")  # "3 m" may be three of a variable as well: doubtful
+# "3 m" may be three of a variable as well: doubtful.
+_LETTER_UNITS = frozenset("gmlhs")
 _LETTER_WORDS = _LETTER_UNITS | {"a", "i"}
 _OPERAND_NEXT = re.compile(r"\s*+[0-9(.]")
 _BY_NEXT = re.compile(r" by(?=\s*+[0-9(])")
@@ -381,23 +385,24 @@ class _Token(NamedTuple):
     text: str
     start: int
     end: int
-    glued: bool  # nothing stands between it and the token before
+    # Nothing stands between it and the token before.
+    glued: bool
 
 
-def _tokens(line: str, offset: int, most: int) -> list[_Token]:
+def _split_tokens(line: str, offset: int, most: int) -> list[_Token]:
     """Return a line's tokens, no more than `most`; positions are the text's."""
     out: list[_Token] = []
     end = 0
     while len(out) < most and (match := _TOKEN.match(line, end)):
         group = match.lastgroup or ""
-        start, before, text = match.start(group), end, match[group]
+        start, previous_end, text = match.start(group), end, match[group]
         kind, end = _KINDS.get(group, group), match.end()
         if kind == _NUM:
             kind, end = _number_kind(line, start, end)
             text = line[start:end]
         elif kind == _WORD:
             kind, text, end = _word_kind(line, text, end, out)
-        glued = bool(out) and before == start
+        glued = bool(out) and previous_end == start
         if glued and kind == _NUM and out[-1].kind == _WORD:
             kind = _BAD  # "A1", "CO2"
         out.append(_Token(kind, text, start + offset, end + offset, glued))
@@ -405,7 +410,7 @@ def _tokens(line: str, offset: int, most: int) -> list[_Token]:
 
 
 def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
-    """A number, or something that only looks like one: "10:30", "1,00", "2x", "3rd"."""
+    # A number, or something that only looks like one: "10:30", "1,00", "2x", "3rd".
     while line[end - 1] in ".,:":
         end -= 1
     if not _PLAIN_NUMBER.fullmatch(line, start, end) or end - start > 20:
@@ -418,13 +423,14 @@ def _number_kind(line: str, start: int, end: int) -> tuple[str, int]:
         return _NUM, end
     if word in ("st", "nd", "rd", "th"):
         return _WORD, letters.end()
-    return (_NUM, end) if word in _UNITS | _LETTER_UNITS else (_BAD, letters.end())  # "2x", "2Added" are algebra
+    # "2x", "2Added" are algebra.
+    return (_NUM, end) if word in _UNITS | _LETTER_UNITS else (_BAD, letters.end())
 
 
-def _word_kind(line: str, text: str, end: int, before: list[_Token]) -> tuple[str, str, int]:
-    """A word, an operator in words ("5 times 3", "5 x 3"), or a variable."""
+def _word_kind(line: str, text: str, end: int, tokens: list[_Token]) -> tuple[str, str, int]:
+    # A word, an operator in words ("5 times 3", "5 x 3"), or a variable.
     word = text.lower()
-    after_operand = bool(before) and before[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
+    after_operand = bool(tokens) and tokens[-1].kind in (_NUM, _WORD, _RP, _PCT, _NOTE)
     if word in _TWO_WORD_OPERATORS and (by := _BY_NEXT.match(line, end)):
         return _OP, _TWO_WORD_OPERATORS[word], by.end()
     if word in _WORD_OPERATORS and after_operand and _OPERAND_NEXT.match(line, end):
@@ -452,6 +458,7 @@ class _Side:
     literal: str | None = None  # the digits, if it is a single number
     first: Fraction = Fraction(0)  # its first number: "3 + 4 = 7 * 2 = 14" runs on
     percent: bool = False
+    # What comes out false with these is no false step.
     doubts: bool = False
     about: bool = False
     tight_minus: bool = False
@@ -477,9 +484,10 @@ _REMAINDER = frozenset("r remainder".split())
 
 
 class _Parser:
-    """Reads tokens from `at` as arithmetic with units: expr := term (+|- term)*, and so on. No eval."""
+    """Reads tokens from `at` as arithmetic with units: expr := term (+|- term)*, and so on."""
 
     def __init__(self, tokens: list[_Token], at: int, stop: int, percent: Fraction) -> None:
+        # No eval: the texts are foreign. Depth, digits and numbers are bounded, so that none takes long.
         self.tokens, self.at, self.stop, self.percent = tokens, at, stop, percent
         self.side = _Side()
         self.count = self.depth = 0
@@ -508,17 +516,18 @@ class _Parser:
                 break
             self.at += 1
             self.note(operator)
-            right = self.term()
-            value = value + right if operator.text == "+" else value - right
-        return self.bounded(value)
+            rhs = self.term()
+            value = value + rhs if operator.text == "+" else value - rhs
+        return self.check_size(value)
 
     def operand_follows(self) -> bool:
-        """A dash behind a finished number may be prose: "= 12 apples - which is right"."""
+        """Return whether an operand follows an operator."""
         following = self.peek(1)
         if following is not None and following.kind in (_NUM, _LP):
             return True
         if following is not None and following.kind == _OP and following.text == "-":
             return True
+        # A dash behind a finished number may be prose: "= 12 apples - which is right".
         if self.tokens[self.at].text == "-" and not self.depth:
             self.side.doubts = True
             return False
@@ -542,11 +551,12 @@ class _Parser:
                     continue
                 self.at += 1
                 self.note(token)
-                right = self.factor()
-                if token.text == "/" and not right:
+                rhs = self.factor()
+                if token.text == "/" and not rhs:
                     raise _UnreadableError
-                value = value * right if token.text == "*" else value / right
-            elif token.kind == _LP:  # 2(3 + 4)
+                value = value * rhs if token.text == "*" else value / rhs
+            # 2(3 + 4)
+            elif token.kind == _LP:
                 self.side.doubts |= not token.glued
                 self.side.operators += "*"
                 value *= self.factor()
@@ -554,11 +564,11 @@ class _Parser:
                 value *= self.factor()
             else:
                 break
-            value = self.bounded(value)
+            value = self.check_size(value)
         return value
 
     def is_unit_slash(self) -> bool:
-        """The slash of "5 apples / day"."""
+        """Return whether a slash is that of a unit, and go behind it: "5 apples / day"."""
         following = self.peek(1)
         if following is None or following.kind != _WORD or self.tokens[self.at - 1].kind not in (_WORD, _NUM):
             return False
@@ -568,7 +578,8 @@ class _Parser:
         return True
 
     def of_multiplies(self) -> bool:
-        """ "50% of 200", "1/2 of 10"; in "3 packs of 5 pens" likely."""
+        """Return whether an "of" multiplies: "50% of 200", "1/2 of 10"."""
+        # In "3 packs of 5 pens" it is likely, and not sure.
         ahead = 2 if (token := self.peek(1)) is not None and token.text.lower() in ("the", "her", "his") else 1
         operand = self.peek(ahead)
         if operand is None or operand.kind not in (_NUM, _LP):
@@ -616,7 +627,7 @@ class _Parser:
         if token.kind != _NUM:
             raise _UnreadableError
         self.at += 1
-        value = self.mixed(_literal(token))
+        value = self.mixed(_parse_literal(token))
         self.side.doubts |= len(token.text) > 1 and token.text[0] == "0" and token.text[1] != "."
         self.first_number(value, token)
         self.side.end = self.tokens[self.at - 1].end
@@ -636,7 +647,8 @@ class _Parser:
             raise _UnreadableError
         self.at += 1
         self.side.end = token.end
-        self.count += 1  # "(5)" is no literal: what it means is less sure
+        # "(5)" is no literal: what it means is less sure.
+        self.count += 1
         self.skip_units()
         return value
 
@@ -647,19 +659,19 @@ class _Parser:
         if self.count > 40:
             raise _UnreadableError
 
-    def mixed(self, whole: Fraction) -> Fraction:
-        """2 1/2."""
+    def mixed(self, integer: Fraction) -> Fraction:
+        """Return a mixed number, "2 1/2", where a fraction follows a whole number; else the whole number."""
         parts = [self.peek(n) for n in range(3)]
         if None in parts or [p.kind for p in parts if p] != [_NUM, _OP, _NUM]:
-            return whole
+            return integer
         top, slash, bottom = (p for p in parts if p)
         if slash.text != "/" or not slash.glued or not bottom.glued or top.glued:
-            return whole
-        numerator, denominator = _literal(top), _literal(bottom)
-        if not 0 < numerator < denominator or whole.denominator != 1:
-            return whole
+            return integer
+        numerator, denominator = _parse_literal(top), _parse_literal(bottom)
+        if not 0 < numerator < denominator or integer.denominator != 1:
+            return integer
         self.at += 3
-        return whole + numerator / denominator
+        return integer + numerator / denominator
 
     def skip_units(self) -> None:
         words = clauses = 0
@@ -676,7 +688,7 @@ class _Parser:
         # Only where the words lead up to an operator could they hide a boundary of the expression.
         self.side.doubts |= words > 8 or (clauses > 0 and token is not None and token.kind == _OP)
 
-    def bounded(self, value: Fraction) -> Fraction:
+    def check_size(self, value: Fraction) -> Fraction:
         if value.numerator.bit_length() > _MAX_BITS or value.denominator.bit_length() > _MAX_BITS:
             raise _UnreadableError
         return value
@@ -685,7 +697,7 @@ class _Parser:
 _MEASURES_SINGULAR = frozenset(word.rstrip("s") for word in _MEASURES)
 
 
-def _literal(token: _Token) -> Fraction:
+def _parse_literal(token: _Token) -> Fraction:
     return Fraction(token.text.replace(",", ""))
 
 
@@ -705,11 +717,9 @@ _DOUBTFUL_BEFORE = frozenset(
 _BEFORE_LONE = frozenset("so thus therefore then and since because as is means hence".split())
 
 
-def _left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_Side, int] | None:
-    """Return the longest closed expression that ends right before the sign, and where it starts.
-
-    Each token is read once: what ends before the sign, or breaks off, is nowhere the beginning of what reaches it.
-    """
+def _read_left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_Side, int] | None:
+    """Return the longest closed expression that ends right before the sign, and where it starts."""
+    # Each token is read once: what ends before the sign, or breaks off, is nowhere the beginning of what reaches it.
     at = lowest = _first_of_side(tokens, equals)
     while at < equals:
         token = tokens[at]
@@ -729,7 +739,7 @@ def _left_side(tokens: list[_Token], equals: int, percent: Fraction) -> tuple[_S
 
 
 def _first_of_side(tokens: list[_Token], equals: int) -> int:
-    """Return where the left side may begin: behind what no expression runs across, an open parenthesis among it."""
+    # No expression runs across another sign, a boundary, or a parenthesis that stays open.
     lowest, depth = max(0, equals - _MAX_SIDE), 0
     for at in range(equals - 1, lowest - 1, -1):
         kind = tokens[at].kind
@@ -740,36 +750,39 @@ def _first_of_side(tokens: list[_Token], equals: int) -> int:
 
 
 def _is_sign(tokens: list[_Token], at: int) -> bool:
-    """Whether a minus is a sign: "must be -7 - (-8)"."""
+    # "must be -7 - (-8)": the first minus is a sign, and so is the third.
     spaced_before = at == 0 or not tokens[at].glued or tokens[at - 1].kind in (_EQ, _BOUND, _LP)
     value_before = at > 0 and tokens[at - 1].kind in (_NUM, _RP, _PCT)
     return spaced_before and not value_before and at + 1 < len(tokens) and tokens[at + 1].glued
 
 
 def _closed_on_the_left(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
-    """Whether nothing before the expression belongs to it ("x + 5 * 3"); what may belong to it makes it doubtful."""
-    before = tokens[at - 1] if at > 0 else None
-    if before is None or before.kind in (_EQ, _BOUND):
+    """Return whether nothing before the expression belongs to it ("x + 5 * 3"); what may do makes it doubtful."""
+    previous = tokens[at - 1] if at > 0 else None
+    if previous is None or previous.kind in (_EQ, _BOUND):
         return True
-    if before.kind in (_OP, _BAD, _PCT):
+    if previous.kind in (_OP, _BAD, _PCT):
         return False
-    if before.kind == _LP:
-        return not (before.glued and at > 1 and tokens[at - 2].kind in (_WORD, _BAD, _NUM))
-    if before.kind in (_NUM, _RP):
+    if previous.kind == _LP:
+        return not (previous.glued and at > 1 and tokens[at - 2].kind in (_WORD, _BAD, _NUM))
+    if previous.kind in (_NUM, _RP):
         side.doubts = True
-    if before.kind == _WORD:
-        word = before.text.lower()
+    if previous.kind == _WORD:
+        word = previous.text.lower()
+        # f(2 + 1)
         if tokens[at].glued:
-            return False  # f(2 + 1)
+            return False
+        # "Group 1 = …", "Total 5 = …"
         if not side.operators and word not in _BEFORE_LONE:
-            return False  # "Group 1 = …", "Total 5 = …"
+            return False
         side.doubts |= word in _LABEL_WORDS or word in _DOUBTFUL_BEFORE
-        side.doubts |= side.tight_minus and side.value < 0  # "pages 3-5 = 3 pages"
+        # "pages 3-5 = 3 pages"
+        side.doubts |= side.tight_minus and side.value < 0
     return _no_operator_before(tokens, at, lowest, side)
 
 
 def _no_operator_before(tokens: list[_Token], at: int, lowest: int, side: _Side) -> bool:
-    """Back over the words in front: "20 apples - her 5 + 3 = 18" is not 5 + 3."""
+    # "20 apples - her 5 + 3 = 18" is not 5 + 3: go back over the words in front, to an operator.
     back = at - 1
     while back >= lowest and tokens[back].kind in (_WORD, _NOTE):
         back -= 1
@@ -779,13 +792,14 @@ def _no_operator_before(tokens: list[_Token], at: int, lowest: int, side: _Side)
     return tokens[back].text == "-"
 
 
-def _right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side | None:
-    """The expression that begins right behind the sign; None if it isn't closed ("= 12 + x", "= 3y")."""
+def _read_right_side(tokens: list[_Token], equals: int, percent: Fraction) -> _Side | None:
+    """Return the expression that begins right behind the sign; None if it isn't closed ("= 12 + x", "= 3y")."""
+    # "= about 5", "= a total of 12", "= ~5"
     at, about = equals + 1, tokens[equals].text == "≈"
     while at < len(tokens) and tokens[at].kind == _WORD and (word := tokens[at].text.lower()) in _ABOUT | _SKIPPED:
         about |= word in _ABOUT
         at += 1
-    if at < len(tokens) and tokens[at].text == "≈":  # "= ~5"
+    if at < len(tokens) and tokens[at].text == "≈":
         about, at = True, at + 1
     stop = min(len(tokens), at + _MAX_SIDE)
     try:
@@ -808,40 +822,44 @@ _ROUNDS = re.compile(
 )
 
 
-def _is_true(left: _Side, right: _Side, rounds: bool) -> bool | None:
-    """True, false, or None where nobody can be sure."""
-    if left.value == right.value:
+def _is_true(lhs: _Side, rhs: _Side, rounds: bool) -> bool | None:
+    """Return true, false, or None where nobody can be sure."""
+    if lhs.value == rhs.value:
         return True
-    if left.operators and right.literal is not None:
-        close = _rounded(left, right, rounds)
-    elif right.operators and left.literal is not None:
-        close = _rounded(right, left, rounds)
+    if lhs.operators and rhs.literal is not None:
+        close = _is_rounded(lhs, rhs, rounds)
+    elif rhs.operators and lhs.literal is not None:
+        close = _is_rounded(rhs, lhs, rounds)
     else:
-        inexact = "/" in left.operators + right.operators or right.about
-        close = None if inexact and abs(left.value - right.value) <= abs(left.value) * _CENT * 2 else False
+        inexact = "/" in lhs.operators + rhs.operators or rhs.about
+        close = None if inexact and abs(lhs.value - rhs.value) <= abs(lhs.value) * _CENT * 2 else False
     if close is not False:
         return close
-    doubtful = left.doubts or right.doubts or (left.tight_minus and left.value < 0)
-    runs_on = bool(right.operators) and right.first == left.value  # 3 + 4 = 7 * 2 = 14
-    converted = len(left.units | right.units) > 1
-    return None if doubtful or runs_on or converted else False
+    # A false alarm costs more trust than a silent one: what is false counts only if nothing about it is doubtful.
+    is_doubtful = lhs.doubts or rhs.doubts or (lhs.tight_minus and lhs.value < 0)
+    # 3 + 4 = 7 * 2 = 14
+    is_chain = bool(rhs.operators) and rhs.first == lhs.value
+    is_converted = len(lhs.units | rhs.units) > 1
+    return None if is_doubtful or is_chain or is_converted else False
 
 
-def _rounded(side: _Side, shown: _Side, rounds: bool) -> bool | None:
-    """Whether a literal is the side's value, rounded to the digits that it shows; `rounds`: the line says so."""
-    digits = (shown.literal or "").replace(",", "")
+def _is_rounded(side: _Side, result: _Side, rounds: bool) -> bool | None:
+    """Return whether a literal is the side's value, rounded to the digits that it shows; `rounds`: the line says so."""
+    digits = (result.literal or "").replace(",", "")
     places = len(digits.partition(".")[2])
     unit = Fraction(1, 10**places)
-    about = side.about or shown.about
-    if about and not places:  # 98 * 52 ≈ 5,000
+    about = side.about or result.about
+    # 98 * 52 ≈ 5,000 is rounded to thousands.
+    if about and not places:
         unit = Fraction(10 ** (len(digits) - len(digits.rstrip("0"))))
-    off = abs(side.value - shown.value)
+    off = abs(side.value - result.value)
     if about:
         return off < unit
     if "/" in side.operators:
         if places or rounds:
             return off < unit
-        if off < unit:  # 290 / 3 = 97 is rounding; 5 / 2 = 3 may be meant so
+        # 290 / 3 = 97 is rounding; 5 / 2 = 3 may be meant so.
+        if off < unit:
             return True if off <= unit / 2 and off <= abs(side.value) / 20 else None
         return False
     if places and ("*" in side.operators or "^" in side.operators):
@@ -849,9 +867,9 @@ def _rounded(side: _Side, shown: _Side, rounds: bool) -> bool | None:
     return False
 
 
-def _with_remainder(tokens: list[_Token], equals: int, left: _Side, right: _Side) -> bool | None:
-    """`17 / 5 = 3 R 2`: None if there is no remainder."""
-    at = right.stop
+def _check_remainder(tokens: list[_Token], equals: int, lhs: _Side, rhs: _Side) -> bool | None:
+    # `17 / 5 = 3 R 2`: None if there is no remainder
+    at = rhs.stop
     words = 0
     while (
         at < len(tokens)
@@ -860,35 +878,37 @@ def _with_remainder(tokens: list[_Token], equals: int, left: _Side, right: _Side
         and tokens[at].text.lower() in ("with", "a", "and", "of")
     ):
         at, words = at + 1, words + 1
-    spelled = [t.text.lower() for t in tokens[max(0, right.stop - 4) : right.stop + 4]]
-    if not _REMAINDER.intersection(spelled):
+    words_near = [t.text.lower() for t in tokens[max(0, rhs.stop - 4) : rhs.stop + 4]]
+    if not _REMAINDER.intersection(words_near):
         return None
-    later = [t for t in tokens[right.stop : right.stop + 6] if t.kind == _NUM]
-    if not later or left.operators != "/" or right.literal is None:
+    later = [t for t in tokens[rhs.stop : rhs.stop + 6] if t.kind == _NUM]
+    if not later or lhs.operators != "/" or rhs.literal is None:
         return None
-    rest = _literal(later[0])
-    divisor = next((_literal(t) for t in reversed(tokens[:equals]) if t.kind == _NUM and t.end == left.end), None)
+    remainder = _parse_literal(later[0])
+    divisor = next((_parse_literal(t) for t in reversed(tokens[:equals]) if t.kind == _NUM and t.end == lhs.end), None)
     if divisor is None or not divisor:
         return None
-    return 0 <= rest < divisor and left.value == right.value + rest / divisor
+    return 0 <= remainder < divisor and lhs.value == rhs.value + remainder / divisor
 
 
-def _judge(tokens: list[_Token], equals: int, line: "_Line") -> tuple[int, int, bool] | None:
-    """The equation at one sign: start, end, truth; None if it isn't closed arithmetic or not sure."""
-    right = _right_side(tokens, equals, _CENT)
-    left = None if right is None else _left_side(tokens, equals, _CENT)
-    if left is None or right is None or not (left[0].operators or right.operators):
+def _judge_equation(tokens: list[_Token], equals: int, line: "_Line") -> tuple[int, int, bool] | None:
+    """Return the equation at one sign: start, end, truth; None if it isn't closed arithmetic or not sure."""
+    rhs = _read_right_side(tokens, equals, _CENT)
+    lhs = None if rhs is None else _read_left_side(tokens, equals, _CENT)
+    if lhs is None or rhs is None or not (lhs[0].operators or rhs.operators):
         return None
-    start = tokens[left[1]].start
-    verdict = _with_remainder(tokens, equals, left[0], right)
+    start = tokens[lhs[1]].start
+    verdict = _check_remainder(tokens, equals, lhs[0], rhs)
     if verdict is None:
-        verdict = _is_true(left[0], right, line.rounds)
-    if verdict is False and (left[0].percent or right.percent):  # 5 / 20 * 100 = 25%
-        for other in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
-            again_left, again_right = _left_side(tokens, equals, other[0]), _right_side(tokens, equals, other[1])
-            if again_left and again_right and _is_true(again_left[0], again_right, line.rounds):
+        verdict = _is_true(lhs[0], rhs, line.rounds)
+    # 5 / 20 * 100 = 25%: a percent sign may be a unit on either side.
+    if verdict is False and (lhs[0].percent or rhs.percent):
+        for left_percent, right_percent in ((Fraction(1), Fraction(1)), (_CENT, Fraction(1)), (Fraction(1), _CENT)):
+            new_lhs = _read_left_side(tokens, equals, left_percent)
+            new_rhs = _read_right_side(tokens, equals, right_percent)
+            if new_lhs and new_rhs and _is_true(new_lhs[0], new_rhs, line.rounds):
                 verdict = True
-    return None if verdict is None else (start, right.end, verdict)
+    return None if verdict is None else (start, rhs.end, verdict)
 
 
 # --- Equations: the text ----------------------------------------------------------------------------------------------
@@ -900,12 +920,12 @@ class _Line:
 
     @cached_property
     def rounds(self) -> bool:
-        """Whether the line speaks of rounding, or of what remains."""
+        """Return whether the line speaks of rounding, or of a remainder."""
         return _ROUNDS.search(self.text) is not None
 
 
 def equations(text: str) -> tuple[Equation, ...]:
-    """The closed equations of a text, in order; spans are the text's own, markup included.
+    """Return the closed equations of a text, in order; spans are the text's own, markup included.
 
     "Cost: $5 × 3 = $16" -> (Equation(7, 18, "5 × 3 = $16", False),). What `read_equations` doesn't read has none.
     """
@@ -920,16 +940,16 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
         return (), ""
     plain = _CONTINUED.sub(" ", blank_markup(text))
     out: list[Equation] = []
-    offset, left = 0, MAX_TOKENS
+    offset, budget = 0, MAX_TOKENS
     for line in plain.split("\n"):
         if "=" in line or "≈" in line:
-            tokens = _tokens(line, offset, left + 1)
-            left -= len(tokens)
-            if left < 0:
-                return tuple(
-                    out
-                ), f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"
-            out += [Equation(start, end, text[start:end], true) for start, end, true in _judged(tokens, _Line(line))]
+            tokens = _split_tokens(line, offset, budget + 1)
+            budget -= len(tokens)
+            if budget < 0:
+                reason = f"too much to check: of lines with an equals sign {MAX_TOKENS:,} words and signs are read"
+                return tuple(out), reason
+            spans = _find_equations(tokens, _Line(line))
+            out += [Equation(start, end, text[start:end], true) for start, end, true in spans]
         offset += len(line) + 1
     return tuple(out), ""
 
@@ -937,7 +957,7 @@ def read_equations(text: str) -> tuple[tuple[Equation, ...], str]:
 _SIGNS = ("=", "≈", "equal", "\\approx")
 
 
-def _judged(tokens: list[_Token], line: _Line) -> Iterator[tuple[int, int, bool]]:
+def _find_equations(tokens: list[_Token], line: _Line) -> Iterator[tuple[int, int, bool]]:
     for at, token in enumerate(tokens):
-        if token.kind == _EQ and (judged := _judge(tokens, at, line)) is not None:
-            yield judged
+        if token.kind == _EQ and (equation := _judge_equation(tokens, at, line)) is not None:
+            yield equation

@@ -58,7 +58,7 @@ class ExamProgress:
     @property
     def in_words(self) -> str:
         """Its speed, or what it waits for."""
-        return claims.WAITS if self.elsewhere else f"{self.questions_per_s:.1f} questions/s"
+        return claims.WAITING if self.elsewhere else f"{self.questions_per_s:.1f} questions/s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,8 +349,8 @@ class _Sitting:
 
     def hold(self, model: Model, home: Path | None) -> list[str]:
         """Ask what is missing once no other run is at it; return the reasons of what failed."""
-        with claims.Run(self.engine, home) as claimer:
-            claims.hold(claimer, f"exam {self.uid}", self._wait)
+        with claims.ClaimHolder(self.engine, home) as claimer:
+            claims.claim_when_free(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
                 groups = _missing(session, self.exam_id, self.asked, self.batch_size)
             return event_loops.run(self._answer(model, groups))

@@ -128,7 +128,7 @@ class _Stages:
 
     def wait(self) -> None:
         """Say that another process is at the stage."""
-        self.watch(Progress(self.name, said=claims.WAITS))
+        self.watch(Progress(self.name, said=claims.WAITING))
 
 
 def demo(
@@ -195,7 +195,7 @@ def _questions(engine: sa.Engine, plan: DemoPlan, by: Person) -> str:
     )
     name = f"demo-{plan.questions}-{plan.held_out}-seed-{plan.seed}"
     with db.writing(engine) as session:
-        return sets.add(session, name, sets.made(drawn), source="generated", simulated=True, by=by).name
+        return sets.add(session, name, sets.make_rows(drawn), source="generated", simulated=True, by=by).name
 
 
 def _student(engine: sa.Engine, by: Person) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from mapd.answers.grading import Task
 from mapd.characters import HIDDEN
 from mapd.models.base import Message
-from mapd.questions.options import lettered
+from mapd.questions.options import letter_options
 
 ANSWER_FORM = {
     Task.NUMERIC: 'End with a line "Answer: " and the number.',
@@ -199,7 +199,7 @@ SHIPPED: Sequence[Prompt] = (EXAM, RATIONALE, FEEDBACK, REVIEW)
 
 def question_block(text: str, context: str | None, options: Sequence[str]) -> str:
     """A question with its context before it and its options, lettered, behind it."""
-    return "\n".join([*([context] if context else []), text, *lettered(options)])
+    return "\n".join([*([context] if context else []), text, *letter_options(options)])
 
 
 def exam(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:

@@ -294,7 +294,7 @@ def forget(session: Session, home: Path, file: str, *, by: Person) -> None:
     """
     person, path = require(by, Right.DELETE), _path(home, file)
     entry = _entry(path)
-    queries.audit(session, person, queries.FORGOTTEN, f"{entry.kind or 'file'} {entry.name}", file=path.name)
+    queries.audit(session, person, queries.PURGED, f"{entry.kind or 'file'} {entry.name}", file=path.name)
     session.flush()
     path.unlink()
 

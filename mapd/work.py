@@ -260,7 +260,7 @@ class Finetune(Work):
             progress=lambda step: run.tell(
                 Progress("finetune", step.step, step.total, step.in_words, step.seconds_left)
             ),
-            waits=lambda: run.tell(Progress("finetune", said=claims.WAITS)),
+            waits=lambda: run.tell(Progress("finetune", said=claims.WAITING)),
             stopping=run.stopping,
         )
         return asdict(done)

@@ -56,13 +56,13 @@ def exported(engine: sa.Engine, home: Path, folder: Path) -> bytes:
     return content
 
 
-def bring_in(engine: sa.Engine, home: Path, content: bytes, *, count: bool = False) -> archive.Loaded:
+def bring_in(engine: sa.Engine, home: Path, content: bytes, *, count: bool = False) -> archive.ArchiveImport:
     """Import it."""
     with archive.stage("in.zip", io.BytesIO(content)) as staging:
         return archive.load(engine, staging, home, by=owner("ben"), count_judgements=count)
 
 
-def preview(engine: sa.Engine, home: Path, content: bytes) -> archive.Contents:
+def preview(engine: sa.Engine, home: Path, content: bytes) -> archive.ArchiveContents:
     """What it would bring."""
     with archive.stage("in.zip", io.BytesIO(content)) as staging:
         return archive.preview(engine, staging, home)

@@ -11,7 +11,7 @@ from mapd.exchange import attempts
 from mapd.people import owner
 from mapd.questions import imports, sets
 from mapd.questions.imports import Instructions
-from mapd.questions.tables import File, read
+from mapd.questions.tables import QuestionFile, read
 from mapd.store import committees, queries
 from mapd.store import tables as t
 from tests.questions import shapes
@@ -34,10 +34,10 @@ PROMPT = "1" * 64
 
 def fill(session: Session) -> queries.ExamInfo:
     """Make an exam of four wrong choices, each with a rationale that two reviewers accept and a feedback."""
-    whole = imports.read([read(File("q.jsonl", shapes.jsonl(ROCKS)))], Instructions(split="train"))
+    whole = imports.read([read(QuestionFile("q.jsonl", shapes.jsonl(ROCKS)))], Instructions(split="train"))
     questions = sets.add(session, "rocks", whole.rows, source="q.jsonl", simulated=False, by=owner("ann"))
     answers = [{"question_id": str(n), "response": f"Answer: {wrong[0]}"} for n, wrong in enumerate(WRONG)]
-    table = read(File("a.jsonl", shapes.jsonl(answers)))
+    table = read(QuestionFile("a.jsonl", shapes.jsonl(answers)))
     parsed = attempts.parse(session, [table], questions, split=None, student="small")
     exam = queries.exam(session, attempts.store(session, parsed, questions, by=owner("ann")).exam)
     teachers = [t.Teacher(name=name, kind="imported") for name in TEACHERS]

@@ -145,9 +145,9 @@ def session(engine: sa.Engine) -> Iterator[Session]:
         yield opened
 
 
-def import_files(session: Session, feedback: Path, rationales: Path) -> authors.Imported:
+def import_files(session: Session, feedback: Path, rationales: Path) -> authors.AuthorsImport:
     """Import two files as `mapd import authors` does."""
-    read = [authors.File(path.name, path.read_bytes()) for path in (feedback, rationales)]
+    read = [authors.AuthorsFile(path.name, path.read_bytes()) for path in (feedback, rationales)]
     return authors.store(session, authors.parse(*read), by=owner("ann"))
 
 

@@ -56,7 +56,7 @@ def finetune(
 def go_round(engine: sa.Engine) -> None:
     """Fill the project; the tuned student is right every second time, the untuned one every fourth."""
     with db.writing(engine) as session:
-        rows = sets.made(generated.draw(generated.FAMILIES, QUESTIONS, seed=1))
+        rows = sets.make_rows(generated.draw(generated.FAMILIES, QUESTIONS, seed=1))
         questions = sets.add(session, SET, rows, source="generated", simulated=True, by=owner("ann")).name
         before = t.Student(name="small", base="path:/nowhere")
         session.add(before)

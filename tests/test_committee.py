@@ -606,7 +606,7 @@ def test_a_disk_that_is_full_for_a_while_is_waited_for(
     engine: sa.Engine, exam: str, reading: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_the_disk(monkeypatch, 5)
-    monkeypatch.setattr(db, "UNTOLD_S", 0)
+    monkeypatch.setattr(db, "SILENT_WAIT_S", 0)
     lines = list[str]()
     patient = engine.execution_options(patience=db.Patience(60, lines.append))
     models = {name: Scripted(name) for name in NAMES}

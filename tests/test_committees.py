@@ -20,7 +20,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import committees, db, holdings, listing, queries, standings
 from mapd.store import tables as t
-from mapd.store.listing import Wanted
+from mapd.store.listing import RowFilter
 from mapd.verdicts import Act
 from tests import looped
 from tests.archives import Lines, bring_in, changed, exported
@@ -76,7 +76,7 @@ def check_agreement(engine: sa.Engine, uid: str) -> int:
         afresh = standing.figures_of(curated, standing.authors_of(session))
         whole = range(0, 501, 25)
         assert [indexed.at("accepted", at) for at in whole] == [afresh.at("accepted", at) for at in whole]
-        rows = listing.count_texts(session, info.id, Wanted(verdict="accepted"), 300)
+        rows = listing.count_texts(session, info.id, RowFilter(verdict="accepted"), 300)
         assert rows == indexed.at("accepted", 300) == summary(curated).accepted
         return rows
 

@@ -48,7 +48,7 @@ class Scripted:
 def prepare(session: Session, count: int = 5) -> None:
     """A student, and a set of three families with `count` dev questions each."""
     drawn = generated.draw(generated.FAMILIES, {"train": 1, "dev": count, "test": 2}, 0)
-    sets.add(session, "demo", sets.made(drawn), source="generated", simulated=True, by=owner("ann"))
+    sets.add(session, "demo", sets.make_rows(drawn), source="generated", simulated=True, by=owner("ann"))
     students.add(session, "s", by=owner("ann"))
 
 
@@ -232,7 +232,7 @@ def test_a_killed_exam_goes_on_to_the_same_end(home: Path) -> None:
 
 
 def test_of_two_runs_at_once_one_asks_and_the_other_waits(store: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "LOOK_S", 0.01)
+    monkeypatch.setattr(claims, "POLL_S", 0.01)
     told, results = list[exam.ExamProgress](), list[exam.ExamResult]()
     waits, second = threading.Event(), Scripted()
 

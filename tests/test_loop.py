@@ -41,9 +41,9 @@ def test_the_loop_runs_and_again_makes_nothing(home: Path) -> None:
 
 @pytest.mark.usefixtures("scripted")
 def test_a_demo_says_that_it_waits_for_another_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hold, finetune = claims.hold, finetuning.run
+    hold, finetune = claims.claim_when_free, finetuning.run
 
-    def wait_and_hold(run: claims.Run, key: str, waits: Callable[[], None]) -> bool:
+    def wait_and_hold(run: claims.ClaimHolder, key: str, waits: Callable[[], None]) -> bool:
         waits()
         return hold(run, key, waits)
 
@@ -51,7 +51,7 @@ def test_a_demo_says_that_it_waits_for_another_one(home: Path, monkeypatch: pyte
         waits()
         return finetune(*args, **options)
 
-    monkeypatch.setattr(claims, "hold", wait_and_hold)
+    monkeypatch.setattr(claims, "claim_when_free", wait_and_hold)
     monkeypatch.setattr(finetuning, "run", wait_and_finetune)
     messages = set[tuple[str, str]]()
     loop.demo(
@@ -61,7 +61,7 @@ def test_a_demo_says_that_it_waits_for_another_one(home: Path, monkeypatch: pyte
         by=owner("ann"),
         watch=lambda p: messages.add((p.stage, p.said)),
     )
-    stages = {stage for stage, words in messages if words == claims.WAITS}
+    stages = {stage for stage, words in messages if words == claims.WAITING}
     assert stages == {"exam", "exam before", "finetune", "exam after"}
 
 

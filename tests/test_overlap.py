@@ -33,7 +33,7 @@ def exam(engine: sa.Engine, tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "LOOK_S", 0.02)
+    monkeypatch.setattr(claims, "POLL_S", 0.02)
 
 
 class Slow(Scripted):
@@ -134,7 +134,7 @@ class Sent:
     """The first calls of a teacher, which another run has claimed."""
 
     def __init__(self, engine: sa.Engine, exam: str) -> None:
-        self.engine, self.run = engine, claims.Run(engine)
+        self.engine, self.run = engine, claims.ClaimHolder(engine)
         with db.writing(engine) as session:
             ledger.keep_prompts(session)
             info = queries.exam(session, exam)
@@ -144,7 +144,7 @@ class Sent:
             session.expunge_all()
             self.claim(session, self.run)
 
-    def claim(self, session: Session, run: claims.Run, **foreign: Any) -> claiming.Claimed:
+    def claim(self, session: Session, run: claims.ClaimHolder, **foreign: Any) -> claiming.Claimed:
         return claiming.claim(session, run, self.exam_id, self.planned, Purse(None), foreign)
 
     def end(self, finish: Finish) -> None:
@@ -161,7 +161,7 @@ def sent(engine: sa.Engine, exam: str) -> Sent:
 
 
 def test_a_call_that_another_run_sent_is_waited_for_and_its_reply_used(sent: Sent) -> None:
-    mine = claims.Run(sent.engine)
+    mine = claims.ClaimHolder(sent.engine)
     with db.writing(sent.engine) as session:
         claimed = sent.claim(session, mine)
     assert (len(claimed.elsewhere), claimed.own) == (4, [])
@@ -172,7 +172,7 @@ def test_a_call_that_another_run_sent_is_waited_for_and_its_reply_used(sent: Sen
 
 
 def test_one_that_failed_meanwhile_is_not_asked_again_in_this_run(sent: Sent) -> None:
-    mine = claims.Run(sent.engine)
+    mine = claims.ClaimHolder(sent.engine)
     with db.writing(sent.engine) as session:
         claimed = sent.claim(session, mine)
     sent.end(Finish.REFUSED)

@@ -120,7 +120,7 @@ def test_a_page_says_what_was_not_read(home: Path, tmp_path: Path) -> None:
     row["student_wrong_pred"] = "No. " * 30_000
     files = samples.write(tmp_path, [row])
     with db.writing(db.open_store(Settings())) as session:
-        read = [authors.File(path.name, path.read_bytes()) for path in files]
+        read = [authors.AuthorsFile(path.name, path.read_bytes()) for path in files]
         authors.store(session, authors.parse(*read), by=owner("ann"))
         long = session.exec(select(t.Explanation.uid).where(sa.func.length(t.Explanation.text) > MAX_TEXT)).one()
         mistake = session.exec(select(t.Attempt.uid)).one()

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 ANNOTATOR = Person("bob@x.org", Role.ANNOTATOR)
 TEXT = Target("rationale", 1)
 HERE = Path("nowhere")
-NO_ANSWERS = attempts.Parsed((), (), "x", "train")
+NO_ANSWERS = attempts.AttemptsContent((), (), "x", "train")
 Write = Callable[[Session, Person], object]
 
 FOR_ANNOTATORS: dict[str, Write] = {
@@ -128,7 +128,7 @@ def question_set(session: Session) -> str:
     """A dev and a test question for a student named x."""
     drawn = generated.draw(generated.FAMILIES[:1], {"dev": 1, "test": 1}, seed=0)
     session.add(t.Student(name="x", base="x"))
-    return sets.add(session, "x", sets.made(drawn), source="generated", simulated=True, by=owner("ann")).name
+    return sets.add(session, "x", sets.make_rows(drawn), source="generated", simulated=True, by=owner("ann")).name
 
 
 @pytest.mark.parametrize("write", FOR_OWNERS.values(), ids=FOR_OWNERS)

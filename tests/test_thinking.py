@@ -389,7 +389,7 @@ def test_answers_from_elsewhere_lose_their_thoughts_and_come_back_with_them(exam
     with db.writing(examined) as session:
         questions = sets.get(session, "halves")
         parsed = elsewhere.parse(
-            session, [tables.read(tables.File("a.jsonl", said.encode()))], questions, split=None, student="x"
+            session, [tables.read(tables.QuestionFile("a.jsonl", said.encode()))], questions, split=None, student="x"
         )
         imported = elsewhere.store(session, parsed, questions, by=owner("ann"))
     rows = attempts(examined, imported.exam)
@@ -403,7 +403,7 @@ def test_answers_from_elsewhere_lose_their_thoughts_and_come_back_with_them(exam
     with db.writing(examined) as session:
         questions = sets.get(session, "halves")
         parsed = elsewhere.parse(
-            session, [tables.read(tables.File("b.jsonl", again.encode()))], questions, split=None, student="y"
+            session, [tables.read(tables.QuestionFile("b.jsonl", again.encode()))], questions, split=None, student="y"
         )
         back = elsewhere.store(session, parsed, questions, by=owner("ann"))
     for name, row in attempts(examined, back.exam).items():

@@ -21,7 +21,7 @@ from mapd.questions import mapping, saved_mappings
 from mapd.review import leases
 from mapd.store import db, listing, queries
 from mapd.store import tables as t
-from mapd.store.listing import Wanted
+from mapd.store.listing import RowFilter
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import Act
 from tests import choices, looped, samples
@@ -43,7 +43,7 @@ def number(session: Session, table: type[t.Table]) -> int:
 
 def found(session: Session, exam: int, words: str) -> int:
     """How many rows of an exam the search finds."""
-    return listing.count(session, exam, Wanted(words=words), 300)
+    return listing.count_rows(session, exam, RowFilter(words=words), 300)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def judged(session: Session, exam: ExamInfo) -> ExamInfo:
     repairing.repair(session, Target("rationale", other.id), "It is 1 + 1 = 2. So 2.", by=owner("ann"), token="x")
     bulk.take_back(session, bulk.undoable(queries.judgements(session, exam.id), "bob"), by=owner("bob"))
     leases.take(session, owner("ann"), {mistakes[0].attempt.id: 1})
-    session.add(t.Seen(person="ann", explanation_id=text.id))
+    session.add(t.Exposure(person="ann", explanation_id=text.id))
     snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
     standing.derive(session, exam.id)
     return queries.exam(session, exam.id)
@@ -77,7 +77,7 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     path = trash.delete(session, home, removed, by=owner("ann"))
     for table in (t.Exam, t.Question, t.Attempt, t.Explanation, t.Review, t.Judgement, t.Snapshot, t.Student, t.Lease):
         assert number(session, table) == 0, table
-    for derived in (t.Standing, t.Band, t.Queued, t.Passed, t.StandingExam, t.Stale, t.Seen):
+    for derived in (t.Standing, t.QueueBand, t.QueueEntry, t.QueueSkip, t.StandingExam, t.DirtyQuestion, t.Exposure):
         assert number(session, derived) == 0, derived
     assert session.execute(sa.text("SELECT count(*) FROM words")).scalar_one() == 0
     assert number(session, t.Teacher) == 4, "they may have other exams, and keep their colours"
@@ -198,9 +198,9 @@ def test_answers_from_elsewhere_go_with_their_student_and_come_back(session: Ses
     everything = trash.of_project(session, "pilot")
     assert everything.gone["mappings"] == 1
     file = trash.delete(session, home, everything, by=owner("ann")).name
-    assert not saved_mappings.listed(session)
+    assert not saved_mappings.list_mappings(session)
     trash.restore(session, home, file, by=owner("ann"))
-    assert list(saved_mappings.listed(session)) == ["rocks"]
+    assert list(saved_mappings.list_mappings(session)) == ["rocks"]
 
 
 def test_another_exam_over_the_same_questions_is_as_it_was(session: Session, judged: ExamInfo, home: Path) -> None:

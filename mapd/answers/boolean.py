@@ -55,27 +55,27 @@ def read_truth(text: str) -> str | None:
 
 
 def same_truth(answer: str, gold: str) -> bool:
-    """Whether both are the same truth, and can be read."""
+    """Return whether both are the same truth, and can be read."""
     return (truth := read_truth(answer)) is not None and truth == read_truth(gold)
 
 
 def read_boolean(text: str) -> Answer:
     """Return what a text answers: "true" or "false"."""
     if (line := find_answer_line(text)) is not None:
-        truth = _truth_of_mark(line.value)
+        truth = _read_mark(line.value)
         why = "decides" if truth else f"says neither true nor false alone: {shorten(line.value)}"
         return Answer(truth, f"{line.name} {why}")
     if marks := find_marks(text, words=True):
-        truths = {_truth_of_mark(mark) for mark in marks}
+        truths = {_read_mark(mark) for mark in marks}
         if len(truths) == 1 and None not in truths:
             return Answer(truths.pop(), "what is marked by \\boxed{} or #### decides")
         if any(map(_TRUTH_WORD.search, marks)):
             return Answer(None, f"what is marked is not one of true and false: {shorten(marks[-1])}")
-    return _of_sentences(blank_markup(text))
+    return _read_sentences(blank_markup(text))
 
 
-def _truth_of_mark(mark: str) -> str | None:
-    """Return the one truth of a short answer; a single word may be "T", "incorrect" or "1"."""
+def _read_mark(mark: str) -> str | None:
+    # A single word may also be "T", "incorrect" or "1".
     plain = strip_latex(blank_markup(mark)).strip()
     if truth := _TRUTH_ALONE.get(_word(plain)) or _TRUTH.get(_word(_SENTENCE_END.split(plain, maxsplit=1)[0])):
         return truth
@@ -87,7 +87,7 @@ def _word(text: str) -> str:
     return text.strip(" .!。()[]{}'\"“”*_$").lower()
 
 
-def _of_sentences(plain: str) -> Answer:
+def _read_sentences(plain: str) -> Answer:
     sentences = split_sentences(plain)
     if not sentences:
         return Answer(None, NOTHING)
@@ -118,7 +118,7 @@ def _concluded_truths(sentence: str) -> set[str | None]:
 
 
 def _only_truth(text: str) -> str | None:
-    """The one truth word of a short statement; None where it has both, or denies one."""
+    """Return the one truth word of a short statement; None where it has both, or denies one."""
     text = _NO_BEFORE_NOUN.sub(" ", text)
     # "the answer is yes, no doubt": what follows the first comma explains, as does a second sentence
     head = re.split(r"[,;:(—]|[.!]\s|\s-\s|\bbecause\b|\bsince\b|\bas\b", text, maxsplit=1)[0]

@@ -24,11 +24,12 @@ from mapd.answers.places import (
 from mapd.answers.text import words_of
 from mapd.answers.values import normalise
 
-LETTERS = "ABCDEFGHIJ"  # a question's options have these letters, in their order
+# A question's options have these letters, in their order.
+LETTERS = "ABCDEFGHIJ"
 MOST_OPTIONS = len(LETTERS)
 _LETTER_FIRST = re.compile(
     r"[\s\W]*(?:(?:option|choice|answer|letter)\s+)?(?:\(([A-Ja-j])\)|([A-Ja-j])\s{0,9}[.):](?=\s|$)|([A-J])[.):](?=\w)"
-    r"|([A-Ja-j])[\s\]'\"”’).,;:!?。]*$|([A-J])(?=\s*(?:[?,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))",
+    r"|([A-Ja-j])[\s\]'\"”’).,;:!?。]*$|([A-J])(?=\s*(?:[?,;(-]|because\b|since\b|as\b|is\b(?!\s+(?:\w+ly\s+)?(?:not|wrong|incorrect|false|ruled)))))"
 )
 _LETTER_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice)\s+\(?([A-Ja-j])\b|\(([A-J])\)")
 _TWO_LETTERS = re.compile(r"\(?\b[A-Ja-j]\)?\s*(?:and|or|[/&,|])\s*\(?[A-Ja-j]\b\)?(?=\s*(?:$|[.,;)]))")
@@ -53,8 +54,10 @@ _SO_IT_IS = re.compile(
 )
 _REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
 _OR_LETTER = re.compile(r"\bor\s+(?:option\s|choice\s)?\(?([A-J])\)?\W*$")
+# Right before an option's text these words say that it is not the one.
 _DENIES = re.compile(r"(?:\bnot|n't|\bnever|\bexcept|\bbut|\bneither|\bnor|\bno)\Z")
-_ASSERTS = re.compile(  # "A is a tree" chooses nothing
+# "A is a tree" chooses nothing.
+_ASSERTS = re.compile(
     r"\W*[A-J]\s+(?:is|was|has|are)\b(?!\s+(?:\w+ly\s+)?(?:the\s+)?(?:correct|right|best|answer|true))"
 )
 _WALKED = re.compile(r"^\W{0,9}(?:(?:option|choice)\s)?([A-J])\b", re.IGNORECASE | re.MULTILINE)
@@ -72,7 +75,7 @@ def option_letter(answer: str, options: Sequence[str]) -> str | None:
 
 
 def same_option(answer: str, gold: str, options: Sequence[str]) -> bool:
-    """Whether both name one option, or two with the same text: real sets hold options twice."""
+    """Return whether both name one option, or two with the same text: real sets hold options twice."""
     texts = without_labels(options)
     index, of_gold = _short_choice(answer, texts), _short_choice(gold, texts)
     if index is None or of_gold is None:
@@ -96,33 +99,33 @@ def read_choice(text: str, options: Sequence[str]) -> Answer:
         why = "decides" if index is not None else f"doesn't name one option: {shorten(line.value)}"
         return Answer(None if index is None else LETTERS[index], f"{line.name} {why}")
     marks = find_marks(text, words=True)
-    chosen = {index for mark in marks if (index := _option_of_mark(mark, texts)) is not None}
-    if len({_first_alike(index, texts) for index in chosen}) > 1:
-        return Answer(None, f"two marked answers differ: {' and '.join(LETTERS[index] for index in sorted(chosen))}")
-    if chosen:
-        return Answer(LETTERS[min(chosen)], "what is marked by \\boxed{} or #### decides")
+    indexes = {index for mark in marks if (index := _option_of_mark(mark, texts)) is not None}
+    if len({_first_alike(index, texts) for index in indexes}) > 1:
+        return Answer(None, f"two marked answers differ: {' and '.join(LETTERS[index] for index in sorted(indexes))}")
+    if indexes:
+        return Answer(LETTERS[min(indexes)], "what is marked by \\boxed{} or #### decides")
     if unknown := [mark for mark in marks if _MAY_BE_LETTER.fullmatch(strip_latex(mark))]:
         return Answer(None, f"what is marked names no option, or several: {shorten(unknown[-1])}")
-    return _of_sentences(blank_markup_but_letters(strip_latex(_MATHS.sub("  ", text))), texts)
+    return _read_sentences(blank_markup_but_letters(strip_latex(_MATHS.sub("  ", text))), texts)
 
 
-def _of_sentences(plain: str, options: tuple[str, ...]) -> Answer:
+def _read_sentences(plain: str, options: tuple[str, ...]) -> Answer:
     sentences = split_sentences(plain)
     if not sentences:
         return Answer(None, NOTHING)
     zones = [s.text for s in find_statements(plain, sentences)]
     for pattern in (_CORRECT_IS, _I_CHOOSE, _SO_IT_IS):
         zones += [plain[m.end() : m.end() + 300].split("\n")[0] for m in deque(pattern.finditer(plain), MAX_MARKS)]
-    chosen = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
-    chosen |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
-    is_stated = bool(chosen)
+    indexes = {_option_in(zone, options) for zone in zones} - ({None} if len(zones) > 1 else set())
+    indexes |= {_option_index(m[1], options) for m in _IS_CORRECT.finditer(plain) if m[1] != "a"}
+    is_stated = bool(indexes)
     if not is_stated:
-        chosen = _unstated_options(plain, sentences, options)
-    if len(chosen) != 1 or None in chosen:
-        letters = " and ".join(sorted(LETTERS[index] for index in chosen if index is not None))
-        return Answer(None, f"it names two options: {letters}" if len(chosen - {None}) > 1 else NO_OPTION)
+        indexes = _unstated_options(plain, sentences, options)
+    if len(indexes) != 1 or None in indexes:
+        letters = " and ".join(sorted(LETTERS[index] for index in indexes if index is not None))
+        return Answer(None, f"it names two options: {letters}" if len(indexes - {None}) > 1 else NO_OPTION)
     why = "a sentence states the answer" if is_stated else "nothing marks an answer; its first or last line names it"
-    return Answer(LETTERS[next(index for index in chosen if index is not None)], why)
+    return Answer(LETTERS[next(index for index in indexes if index is not None)], why)
 
 
 NO_OPTION = "no option is named as the answer, or nothing tells which"
@@ -131,7 +134,8 @@ NO_OPTION = "no option is named as the answer, or nothing tells which"
 def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
     """Return the option that a short answer names, also by a number written in another way than the option's."""
     plain = blank_markup_but_letters(strip_latex(_MATHS.sub(" ", mark))).strip(" \n{}")
-    if (index := _option_in(plain, options)) is not None or _MAY_BE_LETTER.match(plain) or _named(plain, options):
+    index = _option_in(plain, options)
+    if index is not None or _MAY_BE_LETTER.match(plain) or _find_options(plain, options):
         return index
     if (value := parse_number(mark)) is None:
         return None
@@ -140,56 +144,58 @@ def _option_of_mark(mark: str, options: tuple[str, ...]) -> int | None:
 
 
 def _short_choice(answer: str, options: tuple[str, ...]) -> int | None:
-    """The place of the option that is a bare letter, an option's whole text, or named as a response names it."""
+    """Return the place of the option that is a bare letter, an option's whole text, or named as a response names it."""
     bare = answer.strip()
     if len(bare) == 1 and bare.upper() in LETTERS:
         return _option_index(bare, options)
     texts = [" ".join(option.split()) for option in options]
-    spaced = " ".join(bare.split())
-    return texts.index(spaced) if spaced in texts else _option_in(strip_latex(bare), options)
+    answer_text = " ".join(bare.split())
+    return texts.index(answer_text) if answer_text in texts else _option_in(strip_latex(bare), options)
 
 
 def _unstated_options(plain: str, sentences: list[Sentence], options: tuple[str, ...]) -> set[int | None]:
     lines = [line for line in plain.split("\n") if line.strip()]
-    walked = [letter.upper() for letter in _WALKED.findall(plain)]
-    is_walk = walked[:2] == ["A", "B"]  # it goes through the options, one a line
+    letters = [letter.upper() for letter in _WALKED.findall(plain)]
+    # A response that goes through the options, one a line, names each of them first.
+    is_walk = letters[:2] == ["A", "B"]
     first = None if is_walk or _ASSERTS.match(lines[0]) else _option_in(lines[0], options)
     if len(lines) == 1 and len(sentences) <= 2:
         return {first}
     concludes = CONCLUDES.match(sentences[-1].text)
-    goes_back = is_walk and walked[-1] < walked[-2]  # "A. … B. … C. …", and then "B"
+    goes_back = is_walk and letters[-1] < letters[-2]  # "A. … B. … C. …", and then "B"
     ends_so = concludes or (len(lines[-1]) < 120 and (goes_back or not is_walk))
     last_line = (first if len(lines) == 1 else _option_in(lines[-1], options)) if ends_so else None
+    # The option comes first, and an explanation behind it.
     if first is not None and not concludes and not _LETTER_FIRST.match(lines[-1]):
-        return {first}  # and an explanation behind it
+        return {first}
     return {index for index in (first, last_line) if index is not None}
 
 
 def _option_index(letter: str, options: tuple[str, ...]) -> int | None:
-    """The place of a letter's option; None where the question has no such option."""
+    """Return the place of a letter's option; None where the question has no such option."""
     index = LETTERS.index(letter.upper())
     return index if index < (len(options) or len(LETTERS)) else None
 
 
 def _first_alike(index: int, options: Sequence[str]) -> int:
-    """The place of the first option with the same text."""
+    """Return the place of the first option with the same text."""
     texts = [" ".join(option.split()) for option in options]
     return texts.index(texts[index]) if texts else index
 
 
 def _option_in(zone: str, options: tuple[str, ...]) -> int | None:
-    """The one option that a zone names by its letter or its full text; None for none, for two, or where they differ."""
+    """Return the one option that a zone names by its letter or its full text; None where it names none, or two."""
     if (index := _same_text(zone, options)) is not None:
         return index
     if _TWO_LETTERS.search(zone):
         return None
-    named = _named(zone, options)
-    alike = {index if index is None else _first_alike(index, options) for index in named}
-    return named[0] if len(alike) == 1 else None
+    indexes = _find_options(zone, options)
+    places = {index if index is None else _first_alike(index, options) for index in indexes}
+    return indexes[0] if len(places) == 1 else None
 
 
 def _same_text(zone: str, options: tuple[str, ...]) -> int | None:
-    """Return the first option that is the zone, sign for sign: "-2" is not "2", and "C++" is no letter."""
+    # Sign for sign: "-2" is not "2", and "C++" is no letter.
     text = _plain(zone)
     return next((i for i, option in enumerate(options) if _plain(option) == text and not _is_letter(text)), None)
 
@@ -201,17 +207,18 @@ def _plain(text: str) -> str:
 _AROUND_SIGN = re.compile(r" ?([-+*/^=<>≤≥(),]) ?")
 
 
-def _named(zone: str, options: tuple[str, ...]) -> list[int | None]:
+def _find_options(zone: str, options: tuple[str, ...]) -> list[int | None]:
     """Return the options that a zone names, by letters and by texts; None for a letter that no option has."""
     letters: list[int | None] = []
     if match := _LETTER_FIRST.match(zone):
         zone = _REASON.split(zone, maxsplit=1)[0]
         letters.append(_option_index(next(group for group in match.groups() if group), options))
-    if other := _OR_LETTER.search(zone):
-        letters.append(_option_index(other[1], options))
+    if alternative := _OR_LETTER.search(zone):
+        letters.append(_option_index(alternative[1], options))
     letters += [_option_index(m[1] or m[2], options) for m in _LETTER_NAMED.finditer(zone)]
     texts = _options_by_text(zone, options)
-    if letters:  # where the options are letters themselves ("A. B"), what stands there is read as the letter
+    # Where the options are letters themselves ("A. B"), what stands there is read as the letter.
+    if letters:
         texts = [index for index in texts if not _is_letter(options[index])]
     return [*letters, *texts]
 
@@ -221,15 +228,16 @@ def _is_letter(option: str) -> bool:
 
 
 def _options_by_text(zone: str, options: tuple[str, ...]) -> list[int]:
-    """Options whose whole text stands in the zone; "Only Ann" inside "Only Ann and Bob" doesn't count."""
+    """Return the options whose whole text stands in the zone."""
     words = f" {_signed_words(zone)} "
     norms = {i: f" {norm} " for i, option in enumerate(options[:MOST_OPTIONS]) if (norm := _signed_words(option))}
     inside = {i: norm for i, norm in norms.items() if norm in words and not _DENIES.search(words.partition(norm)[0])}
-    return [i for i, norm in inside.items() if not any(norm in other and norm != other for other in inside.values())]
+    # "Only Ann" inside "Only Ann and Bob" doesn't count.
+    return [i for i, norm in inside.items() if not any(norm in longer and norm != longer for longer in inside.values())]
 
 
 def _signed_words(text: str) -> str:
-    """The words of a text, and each minus sign in its number: "-2 °C" is not "2 °C"."""
+    # A minus sign in its number counts as a word: "-2 °C" is not "2 °C".
     return words_of(_MINUS.sub("minus", text))
 
 

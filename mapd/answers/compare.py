@@ -14,7 +14,7 @@ from mapd.answers.dates import read_date
 from mapd.answers.expressions import is_formula, plain_powers, same_expression, spell
 from mapd.answers.numbers import parse_number, plain_quantity
 from mapd.answers.text import words_beside_number, words_of
-from mapd.answers.values import Kind, Values, normalise, read_values
+from mapd.answers.values import ValueKind, Values, normalise, read_values
 
 # What stands beside a number and is no unit: a currency counts only where both name one.
 _CURRENCY = re.compile(r"[$€£¥₹]|\b(?:usd|eur|gbp|dollars?|euros?|pounds?)\b", re.IGNORECASE)
@@ -27,13 +27,15 @@ _MEANING = re.compile(
 )
 _MATHS = re.compile(r"[0-9<>≤≥=±∪∅∞]|\\[A-Za-z]")
 _NAME = re.compile(r"\s*([A-Za-z])\s*=\s*(?=[-+−0-9.])")
-_NESTED = 100  # characters of an item that is taken apart once more
+# Characters of an item that is taken apart once more: nesting must end.
+_NESTED = 100
 
 
 def same_number(answer: str, gold: str) -> bool:
-    """Whether both are one number, or one expression; units and trailing words don't matter."""
+    """Return whether both are one number, or one expression; units and trailing words don't matter."""
     answer, gold = plain_powers(answer), plain_powers(gold)
-    if is_formula(answer) or is_formula(gold):  # whose numbers don't say what it is: x + 1 is not x - 1
+    # A formula's numbers don't say what it is: x + 1 is not x - 1.
+    if is_formula(answer) or is_formula(gold):
         return spell(answer) == spell(gold) or _hold_same_values(answer, gold)
     number, number_of_gold = parse_number(answer), parse_number(gold)
     if number is not None and number_of_gold is not None:
@@ -44,7 +46,7 @@ def same_number(answer: str, gold: str) -> bool:
 
 
 def same_text(answer: str, gold: str) -> bool:
-    """Whether both are the same words, or mean the same values or day."""
+    """Return whether both are the same words, or mean the same values or day."""
     answer, gold = plain_powers(answer), plain_powers(gold)
     if (day := read_date(answer)) is not None and day == read_date(gold):
         return True
@@ -57,7 +59,7 @@ def same_text(answer: str, gold: str) -> bool:
 
 
 def _same_units(answer: str, gold: str) -> bool:
-    """Whether the same words stand beside two numbers: "Room 3" and "3" are two texts, "$3" and "x = 3" one."""
+    # The same words stand beside both: "Room 3" and "3" are two texts, "$3" and "x = 3" one.
     names = {name[1] for text in (answer, gold) if (name := _NAME.match(text))}
     currencies = {_currency_name(sign[0]) for text in (answer, gold) if (sign := _CURRENCY.search(text))}
     return len(names) < 2 and len(currencies) < 2 and _unit(answer) == _unit(gold)
@@ -73,7 +75,7 @@ def _currency_name(sign: str) -> str:
 
 
 def same_values(answer: str, gold: str) -> bool:
-    """Whether two answers have the same words, or hold the same values, in the same order where it matters."""
+    """Return whether two answers have the same words, or hold the same values, in the same order where it matters."""
     return _same_words(answer, gold) or _hold_same_values(answer, gold)
 
 
@@ -81,17 +83,18 @@ def _hold_same_values(answer: str, gold: str) -> bool:
     values, values_of_gold = read_values(answer), read_values(gold)
     if values is None and values_of_gold is None:
         return same_expression(answer, gold)
-    left = values or Values(Kind.LIST, (normalise(answer),))
-    right = values_of_gold or Values(Kind.LIST, (normalise(gold),))
-    if left.variable and right.variable and left.variable != right.variable:
+    # A single value beside several is a list of one.
+    first = values or Values(ValueKind.LIST, (normalise(answer),))
+    second = values_of_gold or Values(ValueKind.LIST, (normalise(gold),))
+    if first.variable and second.variable and first.variable != second.variable:
         return False
-    if len(left.items) == len(right.items) == 1 and left.kind is right.kind is Kind.LIST:
-        return _same_item(left.items[0], right.items[0])
-    return _same_items(left, right)
+    if len(first.items) == len(second.items) == 1 and first.kind is second.kind is ValueKind.LIST:
+        return _same_item(first.items[0], second.items[0])
+    return _same_items(first, second)
 
 
 def _same_words(answer: str, gold: str) -> bool:
-    """Whether the words are the same, and no sign between them says something else: "[0, 1]" is not "(0, 1)"."""
+    # No sign between the words may say something else: "[0, 1]" is not "(0, 1)".
     plain, plain_of_gold = normalise(answer), normalise(gold)
     words = words_of(plain)
     if not words or words != words_of(plain_of_gold) or _MEANING.findall(plain) != _MEANING.findall(plain_of_gold):
@@ -105,33 +108,33 @@ def _is_maths(*texts: str) -> bool:
     return any(_MATHS.search(text) for text in texts)
 
 
-def _same_items(left: Values, right: Values) -> bool:
-    kinds = {left.kind, right.kind}
-    is_unordered = Kind.SET in kinds and kinds <= {Kind.SET, Kind.LIST}
-    is_union = Kind.UNION in kinds and kinds <= {Kind.SET, Kind.UNION}  # "x < 2 or x > 3"
+def _same_items(first: Values, second: Values) -> bool:
+    kinds = {first.kind, second.kind}
+    is_unordered = ValueKind.SET in kinds and kinds <= {ValueKind.SET, ValueKind.LIST}
+    is_union = ValueKind.UNION in kinds and kinds <= {ValueKind.SET, ValueKind.UNION}  # "x < 2 or x > 3"
     if is_unordered or is_union:
-        return _same_sets(left.items, right.items)
-    if len(kinds) > 1 or len(left.items) != len(right.items) or left.brackets != right.brackets:
+        return _same_sets(first.items, second.items)
+    if len(kinds) > 1 or len(first.items) != len(second.items) or first.brackets != second.brackets:
         return False
-    return all(map(_same_item, left.items, right.items))
+    return all(map(_same_item, first.items, second.items))
 
 
-def _same_sets(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Whether each value of one is among the other's."""
-    return all(any(_same_item(a, b) for b in right) for a in left) and all(
-        any(_same_item(a, b) for a in left) for b in right
+def _same_sets(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Return whether each value of one is among the other's."""
+    return all(any(_same_item(a, b) for b in second) for a in first) and all(
+        any(_same_item(a, b) for a in first) for b in second
     )
 
 
-def _same_item(left: str, right: str) -> bool:
-    if spell(left) == spell(right):
+def _same_item(first: str, second: str) -> bool:
+    if spell(first) == spell(second):
         return True
-    number, other = parse_number(left), parse_number(right)
-    if number is not None and other is not None and not (is_formula(left) or is_formula(right)):
-        return number == other and _same_units(left, right)
-    values, others = read_values(left), read_values(right)
-    if values is not None and others is not None and max(len(left), len(right)) < _NESTED:
-        return _same_items(values, others)
-    if words_of(left) and words_of(left) == words_of(right) and _MEANING.findall(left) == _MEANING.findall(right):
+    first_number, second_number = parse_number(first), parse_number(second)
+    if first_number is not None and second_number is not None and not (is_formula(first) or is_formula(second)):
+        return first_number == second_number and _same_units(first, second)
+    first_values, second_values = read_values(first), read_values(second)
+    if first_values is not None and second_values is not None and max(len(first), len(second)) < _NESTED:
+        return _same_items(first_values, second_values)
+    if words_of(first) and words_of(first) == words_of(second) and _MEANING.findall(first) == _MEANING.findall(second):
         return True
-    return same_expression(left, right)
+    return same_expression(first, second)

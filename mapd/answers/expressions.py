@@ -32,12 +32,14 @@ _SCIENTIFIC = re.compile(r"(?<=[0-9])[eE][-+]?(?=[0-9])")
 _SPELLINGS = str.maketrans({"≥": "\\ge", "≤": "\\le", "−": "-", " ": "", "$": ""})
 _SPELLED_WORD = re.compile(r"\\(?:([gl]e)q|left|right|,|;|!)(?![A-Za-z])")
 _NAME = re.compile(r"\s{0,9}([A-Za-z](?:\([A-Za-z]\))?)\s{0,9}=")
-_MATHEMATICAL = re.compile(r"[0-9\\π√^]|\be\b")  # a word with an e in it is no expression
+# A word with an e in it is no expression.
+_MATHEMATICAL = re.compile(r"[0-9\\π√^]|\be\b")
 _FORMULA_PART = re.compile(r"\\[A-Za-z]++|[A-Za-z]|[0-9][0-9.,]*+|[^\s\w{}]")
 _POWER = re.compile(r"([^0-9\s])\s*\^\s*[{(]?\s*-?([0-9])")
 _ROOT = re.compile(r"\^\s*[{(]\s*-?(?:[0-9]+/|\\)")
-_NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")  # sympy looks for the factors of what is under a root
-_LONG_NUMBER = re.compile(r"[0-9]{10}")  # not beside letters: there sympy looks for its factors, too
+# sympy looks for the factors of what is under a root, and of a long number beside letters.
+_NO_SMALL_NUMBER = re.compile(r"[0-9]\.[0-9]|\.[0-9]|[0-9]{5}")
+_LONG_NUMBER = re.compile(r"[0-9]{10}")
 _MAX_FORMULA = 100  # characters of an expression that sympy may compute
 _MAX_FORMULA_PARTS = 24  # its numbers, letters, commands and signs
 _MAX_FORMULA_DEPTH = 3  # of its braces and parentheses
@@ -47,11 +49,11 @@ _MAX_DEGREE_OF_LETTERS = 18  # its powers of letters, added up
 
 
 def same_expression(answer: str, gold: str) -> bool:
-    """Whether two expressions are equal for math-verify, which imports sympy: only here, and only for simple ones."""
-    (first, left), (second, right) = _without_name(answer), _without_name(gold)
-    return (
-        (not first or not second or first == second) and is_simple(left) and is_simple(right) and _verify(left, right)
-    )
+    """Return whether two simple expressions are equal for math-verify."""
+    (name, first), (gold_name, second) = _without_name(answer), _without_name(gold)
+    if name and gold_name and name != gold_name:
+        return False
+    return is_simple(first) and is_simple(second) and _verify(first, second)
 
 
 _CONSTANT = re.compile(r"\\(?:[dt]?frac|sqrt|pi)(?![A-Za-z])|[π√^]")
@@ -59,13 +61,13 @@ _LETTERS_OF_CONSTANT = re.compile(r"π|\\(?:[dt]?frac|sqrt|pi|cdot|times|left|ri
 
 
 def is_closed_expression(side: str) -> bool:
-    """Whether a short text is one constant that is no plain number: "3\\sqrt{2}", "2π", "10^6"."""
+    """Return whether a short text is one constant that is no plain number: "3\\sqrt{2}", "2π", "10^6"."""
     is_constant = _CONSTANT.search(side) is not None and not LETTER_RUN.search(_LETTERS_OF_CONSTANT.sub("", side))
     return is_constant and "," not in side and is_simple(side)
 
 
 def is_formula(side: str) -> bool:
-    """Whether it computes with letters: "x + 1" and "\\frac{a}{b}", not "well-known", "5 m/s" or "x = 5"."""
+    """Return whether it computes with letters: "x + 1" and "\\frac{a}{b}", not "well-known", "5 m/s" or "x = 5"."""
     if len(side) > MAX_EXPRESSION:
         return False
     formula = _SCIENTIFIC.sub("0", _without_name(side)[1])
@@ -74,7 +76,7 @@ def is_formula(side: str) -> bool:
 
 
 def spell(side: str) -> str:
-    """The expression in one spelling: "x \\geq 3" and "x≥3" -> "x\\ge3"."""
+    """Return the expression in one spelling: "x \\geq 3" and "x≥3" -> "x\\ge3"."""
     return _SPELLED_WORD.sub(lambda word: f"\\{word[1]}" if word[1] else "", side).translate(_SPELLINGS)
 
 
@@ -88,13 +90,13 @@ _LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 
 def _without_name(side: str) -> tuple[str, str]:
-    """ "y = 2x + 1" -> ("y", "2x + 1")."""
+    # "y = 2x + 1" -> ("y", "2x + 1")
     name = _NAME.match(side)
     return (name[1], side[name.end() :]) if name else ("", side)
 
 
 def is_simple(side: str) -> bool:
-    """Whether sympy may compute an expression: it is short, and no tower of powers or roots."""
+    """Return whether sympy may compute an expression: it is short, and no tower of powers or roots."""
     if not 0 < len(side) <= _MAX_FORMULA or not (_MATHEMATICAL.search(side) or is_formula(side)):
         return False
     if _UNSAFE.search(side):
@@ -122,7 +124,7 @@ def _depth(side: str) -> int:
 
 
 def _as_latex(side: str) -> str:
-    """Return it with LaTeX's π and roots, which math-verify reads: "2√3" -> "2\\sqrt{3}"."""
+    # math-verify reads LaTeX's π and roots alone: "2√3" -> "2\sqrt{3}".
     return _ROOT_SIGN.sub(lambda root: f"\\sqrt{{{root[1] or root[2]}}}", side.replace("π", "\\pi "))
 
 
@@ -131,9 +133,11 @@ _ROOT_SIGN = re.compile(r"√\s?(?:([0-9]{1,9}|[A-Za-z])|\(([^()]{1,40})\))")
 
 @lru_cache(maxsize=4_096)
 def _verify(answer: str, gold: str) -> bool:
+    # Here alone: it imports sympy, which is slow to load.
     from math_verify import parse, verify
 
-    try:  # pages are threads, where its own timeouts raise
+    # No timeouts: they work by signals, and pages are threads, where those raise.
+    try:
         sides = [parse(f"${_as_latex(side)}$", parsing_timeout=None) for side in (gold, answer)]
         return all(sides) and bool(verify(sides[0], sides[1], timeout_seconds=None))
     except Exception:  # noqa: BLE001 - sympy raises anything on foreign text; what can't be compared isn't equal

@@ -79,20 +79,21 @@ def read_answer(response: str, task: Task, options: Sequence[str] = ()) -> Answe
     if not response.strip():
         return Answer(None, "the text is empty")
     parts = thoughts.split(response)
+    # A thought that never ended has no answer behind it.
     if not parts.rest:
         return Answer(None, "the text ends within its thought")
-    own = cut_sequel(parts.rest)
+    solution = cut_sequel(parts.rest)
     if task is Task.NUMERIC:
-        return numeric.read_numeric(own)
+        return numeric.read_numeric(solution)
     if task is Task.BOOLEAN:
-        return boolean.read_boolean(own)
+        return boolean.read_boolean(solution)
     if task is Task.CHOICE:
-        return choice.read_choice(own, tuple(options))
-    return text.read_text(own)
+        return choice.read_choice(solution, tuple(options))
+    return text.read_text(solution)
 
 
 def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = ()) -> bool:
-    """Whether an extracted answer is the gold one. What can't be read equals nothing."""
+    """Return whether an extracted answer is the gold one. What can't be read equals nothing."""
     if len(answer) > MAX_TEXT or len(gold) > MAX_TEXT:
         return False
     if task is Task.BOOLEAN:
@@ -105,7 +106,7 @@ def answers_equal(answer: str, gold: str, task: Task, options: Sequence[str] = (
 
 
 def _answer_of_gold(gold: str) -> str:
-    """Return the answer of a gold that is a worked solution, as GSM8K's, which ends in "#### 18"."""
+    """Return the answer of a gold that is a worked solution, as GSM8K's is, which ends in "#### 18"."""
     if parse_number(gold) is not None or is_closed_expression(gold):
         return gold
     return extract_answer(gold, Task.NUMERIC) or gold

@@ -17,10 +17,7 @@ MAX_SENTENCES = 5_000  # sentences and lines
 
 @lru_cache(maxsize=64)
 def name_limit(text: str, longest: int = MAX_TEXT) -> str:
-    """Return the limit that a text exceeds, in words; empty where it is read. `longest`: so many characters are read.
-
-    name_limit(120_000 * "a")   -> "too long to check: 120,000 characters, 70,000 are read"
-    """
+    """Return the limit that a text exceeds, in words; empty where it is read. `longest`: of so many characters."""
     if len(text) > longest:
         return f"too long to check: {len(text):,} characters, {longest:,} are read"
     plain = blank_markup(text)

@@ -28,7 +28,8 @@ _LATEX_THOUSANDS = re.compile(
 )
 _DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _SIGNED_MONEY = re.compile(rf"([-−–])([{_CURRENCY}])(?=\s?[0-9])")
-_BOLD = re.compile(r"__|(?!(?<=[0-9)])\*\*[0-9(])(?!(?<=[0-9)] )\*\* [0-9(])\*\*")  # not the power of "5**3"
+# Not the power of "5**3".
+_BOLD = re.compile(r"__|(?!(?<=[0-9)])\*\*[0-9(])(?!(?<=[0-9)] )\*\* [0-9(])\*\*")
 _ITALIC = re.compile(r"(?<![\w*)])\*(?=[^\W\d_])([^*\n]{1,200})\*(?![\w*(])")
 _EQUALS = re.compile(r"\b(?:is equal to|are equal to|equals to|equals)\b(?=[^.\n]{0,30}[0-9])", re.IGNORECASE)
 _BULLET = re.compile(r"^[ ]*(?:[-*•●▪>]|#{1,6}|\(?[a-zA-Z][.)])(?=[ ]+\S)", re.MULTILINE)
@@ -38,7 +39,7 @@ _NUMBERED_FROM_ONE = re.compile(r"^[ ]*(?:#{1,6} )?\(?1[.)][ ]", re.MULTILINE)
 
 @lru_cache(maxsize=64)
 def blank_markup(text: str) -> str:
-    """The text with Markdown, LaTeX, bullets and currency signs blanked or put plainly, at the **same length**.
+    """Return the text with Markdown, LaTeX, bullets and currency signs blanked or put plainly, at the **same length**.
 
     "**Total:** $5 \\times 3$" -> "  Total:    5 *      3 ": a span found in the result is a span of the text.
     """
@@ -54,13 +55,14 @@ def blank_markup(text: str) -> str:
         out = _EQUALS.sub(lambda m: "=".ljust(len(m[0])), out)
     out = _ITALIC.sub(r" \1 ", out)
     out = _BULLET.sub(lambda m: " " * len(m[0]), out)
-    if _NUMBERED_FROM_ONE.search(out):  # "12. Because 6 * 2 = 12." is an answer, not the twelfth point of a list
+    # "12. Because 6 * 2 = 12." is an answer, not the twelfth point of a list.
+    if _NUMBERED_FROM_ONE.search(out):
         out = _NUMBERED.sub(lambda m: " " * len(m[0]), out)
     return out
 
 
 def _plain_thousands(match: re.Match[str]) -> str:
-    """ "9{,}500" -> "9,500  "."""
+    # "9{,}500" -> "9,500  "
     return ",".join(_DIGITS.findall(match[0])).ljust(len(match[0]))
 
 
@@ -70,17 +72,17 @@ def _plain_fraction(match: re.Match[str]) -> str:
 
 
 def _plain_latex(text: str) -> str:
-    """Put LaTeX's words and signs plainly. Two backslashes go first: in "\\\\%" the sign is no LaTeX."""
+    # Two backslashes go first: in "\\%" the sign is no LaTeX.
     out = text.replace("\\\\", "\n ")
     out = _LATEX_WORD.sub(lambda m: _LATEX_WORDS.get(m[1], "").ljust(len(m[0])), out)
     return _LATEX_SIGN.sub("  ", _LATEX_KEPT_SIGN.sub(r" \1", out))
 
 
 def blank_markup_but_letters(text: str) -> str:
-    """As `blank_markup`, but "C) Only two" keeps its letter, which there is a bullet."""
+    """Return the text as `blank_markup` does, but with the letter of "C) Only two", which is a bullet there."""
     return _BOLD.sub("  ", text).translate(_SAME_LENGTH)
 
 
 def strip_latex(text: str) -> str:
-    """A short answer without LaTeX's wrapping: `\\text{B}` -> `B`."""
+    """Return a short answer without LaTeX's wrapping: `\\text{B}` -> `B`."""
     return _plain_latex(text).translate(_LATEX_LEFT).strip() if "\\" in text else text

@@ -28,14 +28,14 @@ from mapd.answers.places import (
     Answer,
     AnswerLine,
     Sentence,
-    Statement,
+    StatedAnswer,
     find_answer_line,
     find_marks,
     find_statements,
     shorten,
     split_sentences,
 )
-from mapd.answers.reading import Reading, read_numbers, rounded_in, value_of
+from mapd.answers.reading import NumberReading, read_numbers, rounded_in, value_of
 
 _NUMBER_FIRST = re.compile(r"[\s\W]*[0-9]")
 _BARE = re.compile(r"[\s\W]*[0-9][^=]*\Z")
@@ -65,16 +65,16 @@ def read_numeric(text: str) -> Answer:
     plain = blank_markup(text)
     reading, sentences = read_numbers(plain), split_sentences(plain)
     if line is not None:
-        return _of_line(line, reading, sentences, text)
+        return _read_line(line, reading, sentences, text)
     if marks := find_marks(text):
-        return _of_marks(marks, _stated_behind(text, reading, sentences))
+        return _read_marks(marks, _stated_behind(text, reading, sentences))
     if not sentences:
         return Answer(None, NOTHING)
     conclusion = _conclusion(reading, sentences)
     statements = [(s, v) for s in find_statements(plain, sentences) if (v := value_of(s.text, reading)) is not None]
     if statements:
-        return _of_statements(statements, conclusion)
-    return _of_prose(reading, sentences, conclusion)
+        return _read_statements(statements, conclusion)
+    return _read_prose(reading, sentences, conclusion)
 
 
 def _solution_behind(line: AnswerLine, text: str) -> str:
@@ -82,18 +82,19 @@ def _solution_behind(line: AnswerLine, text: str) -> str:
     sentences = split_sentences(blank_markup(line.value))
     if not sentences or find_marks(line.value) or _BARE.match(sentences[0].text):
         return ""
-    behind = text[line.end :]
-    if (step := _STEP_BELOW.match(behind)) and not EXPLAINS.match(step[0]):
-        return line.value + behind
+    following = text[line.end :]
+    if (step := _STEP_BELOW.match(following)) and not EXPLAINS.match(step[0]):
+        return line.value + following
     values = {value_of(sentence.text, None) for sentence in sentences} - {None}
     return line.value if len(values) > 1 else ""
 
 
-def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Answer:
+def _read_line(line: AnswerLine, reading: NumberReading, sentences: list[Sentence], text: str) -> Answer:
     """Read the answer line, unless what stands behind it takes it back."""
     boxes = find_marks(line.value)
     expression = _RESULT.split((boxes or [line.value])[0])[-1].strip("$ .")
-    if IRRATIONAL.search(expression):  # "π/2" is not 2
+    # "π/2" is not 2.
+    if IRRATIONAL.search(expression):
         return Answer(expression, f"{line.name} decides")
     value = _value_of_line(line.value, reading)
     if value is None and len(boxes) == 1:
@@ -102,8 +103,8 @@ def _of_line(line: AnswerLine, reading: Reading, sentences: list[Sentence], text
         if is_closed_expression(expression) or is_formula(expression):
             return Answer(expression, f"{line.name} decides")
         return Answer(None, f"{line.name} doesn't give one number: {shorten(line.value)}")
-    if not line.is_last and (other := _value_behind(line, reading, sentences, text)) not in (None, value):
-        return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(other)}")
+    if not line.is_last and (end := _value_behind(line, reading, sentences, text)) not in (None, value):
+        return Answer(None, f"{line.name} gives {number_text(value)}, and the text ends with {number_text(end)}")
     return Answer(number_text(value), f"{line.name} decides")
 
 
@@ -111,7 +112,7 @@ _RESULT = re.compile(r"[=≈]|\\approx")
 _NEGATED_PARENTHESIS = re.compile(r"-\s?\(")
 
 
-def _value_of_line(line: str, reading: Reading) -> Fraction | None:
+def _value_of_line(line: str, reading: NumberReading) -> Fraction | None:
     """Return what an answer line gives in its first sentence, if the others don't conclude something else."""
     plain = blank_markup(plain_quantity(line))
     if _NEGATED_PARENTHESIS.search(plain) or SEVERAL_VALUES.search(line):
@@ -125,7 +126,7 @@ def _value_of_line(line: str, reading: Reading) -> Fraction | None:
     return value if not CONCLUDES.match(last) or value_of(last, reading) in (None, value) else None
 
 
-def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence], text: str) -> Fraction | None:
+def _value_behind(line: AnswerLine, reading: NumberReading, sentences: list[Sentence], text: str) -> Fraction | None:
     """Return what the text comes to behind its answer line, where it says that it concludes or ends in a mark."""
     last_line = text.rstrip().rpartition("\n")[2]
     if marks := find_marks(last_line):
@@ -136,19 +137,19 @@ def _value_behind(line: AnswerLine, reading: Reading, sentences: list[Sentence],
     return conclusion.value if conclusion.firm and sentences[conclusion.index].start >= line.end else None
 
 
-def _stated_behind(text: str, reading: Reading, sentences: list[Sentence]) -> Fraction | None:
+def _stated_behind(text: str, reading: NumberReading, sentences: list[Sentence]) -> Fraction | None:
     """Return the number that a text states as the answer at its very end, behind its marks."""
     last = next((s for s in reversed(find_statements(reading.plain, sentences)) if s.last), None)
     return value_of(last.text, reading) if last and not BOXED.search(text, last.start) else None
 
 
-def _of_marks(marks: list[str], stated: Fraction | None) -> Answer:
+def _read_marks(marks: list[str], ending: Fraction | None) -> Answer:
     values = {_value_of_mark(mark) for mark in marks}
     if len(values) > 1:
         return Answer(None, f"{len(marks)} marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
     value = values.pop()
-    if value is not None and stated not in (None, value):
-        return Answer(None, f"{number_text(value)} is marked, and the text ends with the answer {number_text(stated)}")
+    if value is not None and ending not in (None, value):
+        return Answer(None, f"{number_text(value)} is marked, and the text ends with the answer {number_text(ending)}")
     if value is not None:
         return Answer(number_text(value), "what is marked by \\boxed{} or #### decides")
     expression = _RESULT.split(marks[-1])[-1].strip()
@@ -162,7 +163,7 @@ def _value_of_mark(mark: str) -> Fraction | None:
     return value_of(blank_markup(plain_quantity(mark)), None) if is_number else None
 
 
-def _of_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_Conclusion") -> Answer:
+def _read_statements(statements: list[tuple[StatedAnswer, Fraction]], conclusion: "_Conclusion") -> Answer:
     values = list(dict.fromkeys(value for _, value in statements))
     last, value = statements[-1]
     if len(values) > 1:
@@ -172,7 +173,7 @@ def _of_statements(statements: list[tuple[Statement, Fraction]], conclusion: "_C
     return Answer(number_text(value), "a sentence states the answer")
 
 
-def _of_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Conclusion") -> Answer:
+def _read_prose(reading: NumberReading, sentences: list[Sentence], conclusion: "_Conclusion") -> Answer:
     leading = _leading(reading, sentences)
     if leading is not None and conclusion.value not in (None, leading):
         return Answer(None, f"it begins with {number_text(leading)} and ends with {number_text(conclusion.value)}")
@@ -187,8 +188,8 @@ def _of_prose(reading: Reading, sentences: list[Sentence], conclusion: "_Conclus
     return Answer(number_text(value), f"nothing marks an answer; the text {where}")
 
 
-def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
-    """An answer given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
+def _leading(reading: NumberReading, sentences: list[Sentence]) -> Fraction | None:
+    """Return an answer given first, with the explanation behind it: "145 bananas. …", "He has 4.\n\nExplanation: …"."""
     first = sentences[0]
     if len(sentences) == 1 or first.text.rstrip().endswith(":"):
         return None
@@ -197,8 +198,8 @@ def _leading(reading: Reading, sentences: list[Sentence]) -> Fraction | None:
     return value_of(first.text, reading) if EXPLAINS.match(sentences[1].text) else None
 
 
-def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fraction | None) -> bool:
-    """Whether the first paragraph is one sentence that gives another number, which nothing further on is made from."""
+def _opens_otherwise(reading: NumberReading, sentences: list[Sentence], value: Fraction | None) -> bool:
+    """Return whether the first paragraph is one sentence with another number, from which nothing further is made."""
     first = sentences[0]
     inside = reading.inside(first.start, first.end)
     is_paragraph = len(sentences) > 1 and reading.plain[first.end : sentences[1].start].count("\n") > 1
@@ -208,7 +209,7 @@ def _opens_otherwise(reading: Reading, sentences: list[Sentence], value: Fractio
     return number.value != value and not reading.is_used(number)
 
 
-def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
+def _conclusion(reading: NumberReading, sentences: list[Sentence]) -> _Conclusion:
     index = _last_with_number(reading, sentences)
     last = sentences[index]
     value = value_of(last.text, reading)
@@ -219,28 +220,29 @@ def _conclusion(reading: Reading, sentences: list[Sentence]) -> _Conclusion:
     return _Conclusion(value, False, index)
 
 
-def _last_with_number(reading: Reading, sentences: list[Sentence]) -> int:
+def _last_with_number(reading: NumberReading, sentences: list[Sentence]) -> int:
     """Return the index of the last sentence that holds a number; 0 where none does."""
     for number in reversed(reading.numbers):
         index = bisect_right(sentences, number.start, key=lambda s: s.start) - 1
-        if index >= 0 and number.end <= sentences[index].end:  # else the sentence's "!" was read as a factorial
+        # A number that ends behind its sentence took the sentence's "!" for a factorial.
+        if index >= 0 and number.end <= sentences[index].end:
             return index
     return 0
 
 
-def _is_final(reading: Reading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
-    """Whether a last sentence without a "therefore" gives the answer all the same."""
+def _is_final(reading: NumberReading, sentences: list[Sentence], last: Sentence, value: Fraction) -> bool:
+    """Return whether a last sentence without a "therefore" gives the answer all the same."""
     if len(sentences) == 1 or (len(sentences) == 2 and last is sentences[0]):
         return True
     if _COMPARES.search(last.text.rpartition("=")[2]) and (
-        "=" in last.text or _is_calculated(value, reading.before(last.start))
+        "=" in last.text or _is_calculated(value, reading.result_before(last.start))
     ):
         return True
     if "=" in last.text or "≈" in last.text:
         return not reading.is_lonely(value)
     if _LABEL_LINE.fullmatch(last.text.strip()) and not _TOTAL.search(last.text):
         return value == (reading.results[-1].value if reading.results else None) and not reading.is_lonely(value)
-    return _is_calculated(value, reading.before(last.start))
+    return _is_calculated(value, reading.result_before(last.start))
 
 
 def _is_calculated(value: Fraction, result: Number | None) -> bool:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MAX_EXPRESSION = 200
-MAX_MARKS = 20  # marks, and statements of the answer: the last ones of a text
-MAX_STATEMENT = 1_000  # characters behind "the answer is"
+# Marks, and statements of the answer, that are read: the last ones of a text.
+MAX_MARKS = 20
+# Characters behind "the answer is".
+MAX_STATEMENT = 1_000
 # A mark of GSM8K, not the heading of a numbered point: "#### 1. Find the cost", "#### 2) Add", "#### 3.1 The tip"
 _POINT = r"(?!\(?[0-9]{1,2}(?:[.):]|[ \t][-–—])[ \t]+[^\s\d]|[0-9]{1,2}\.[0-9]{1,2}\.?[ \t]+[A-Z])"
 _HASHES = re.compile(rf"^[ \t]*####[ \t]*{_POINT}((?:[-+−$€£¥₹.0-9]|\\[dt]?frac|\\sqrt)[^\n]{{0,200}})$", re.MULTILINE)
@@ -75,7 +77,7 @@ class Sentence(NamedTuple):
 
 
 def split_sentences(plain: str) -> list[Sentence]:
-    """The sentences and lines of a blanked text that hold letter or digit; "145.5" and "\\n= 145" don't part them."""
+    """Return the sentences and lines of a blanked text that hold a letter or digit; "145.5" parts none."""
     runs = (match.span() for match in SENTENCE.finditer(plain))
     return [Sentence(plain[start:end], start, end) for start, end in runs if ALPHANUMERIC.search(plain, start, end)]
 
@@ -134,13 +136,14 @@ def find_answer_line(text: str) -> AnswerLine | None:
     fields = deque(_QUOTED.finditer(text), MAX_MARKS)
     places += [(m.start(), m.end(), m["value"] or m["bare"] or "", 'the last field "answer"') for m in fields]
     for start, end, value, name in sorted(places, reverse=True):
-        for pattern in (_ANSWER_LINE, _STATES):  # "<answer>Answer: 18</answer>", "Answer: The answer is 18"
-            if nested := pattern.match(value.strip()):
-                value = nested["value"]
+        # "<answer>Answer: 18</answer>", "Answer: The answer is 18"
+        for pattern in (_ANSWER_LINE, _STATES):
+            if inner := pattern.match(value.strip()):
+                value = inner["value"]
         if _PLACEHOLDER.fullmatch(value):
-            if value.strip(_WRAPPING + ".") or (below := _line_below(text, end)) is None:
+            if value.strip(_WRAPPING + ".") or (next_line := _line_below(text, end)) is None:
                 continue
-            end, value = below
+            end, value = next_line
         return AnswerLine(
             value.strip(_WRAPPING)[:MAX_STATEMENT], start, end, not text[end:].strip(_WRAPPING + "}$\n.)]>"), name
         )
@@ -148,7 +151,7 @@ def find_answer_line(text: str) -> AnswerLine | None:
 
 
 def has_answer_line(text: str) -> bool:
-    """Whether a response has a line that gives its answer, with something on it: "Answer: 18", or GSM8K's "#### 18"."""
+    """Return whether a response has a line that gives its answer: "Answer: 18", or GSM8K's "#### 18"."""
     return find_answer_line(text) is not None or _HASHES.search(text) is not None
 
 
@@ -172,11 +175,11 @@ def _line_below(text: str, end: int) -> tuple[int, str] | None:
     value = match["value"] if match else ""
     if match is None or not _SAYS_SOMETHING.search(value):
         return None
-    behind = text[match.end() : match.end() + 400].strip(_WRAPPING + "$\\]\n")
+    following = text[match.end() : match.end() + 400].strip(_WRAPPING + "$\\]\n")
     is_short = len(value.split()) <= 4 and "=" not in value
     if len(value.split()) > _MOST_WORDS:
         return None
-    is_alone = not behind or BOXED.search(value) or ("=" not in value and (is_short or EXPLAINS.match(behind)))
+    is_alone = not following or BOXED.search(value) or ("=" not in value and (is_short or EXPLAINS.match(following)))
     return (match.end(), value) if is_alone else None
 
 
@@ -184,10 +187,8 @@ _SAYS_SOMETHING = re.compile(r"[^\W_]|∞|∅")
 
 
 def find_marks(text: str, *, words: bool = False) -> list[str]:
-    """Return what stands behind `####` and in `\\boxed{…}`: nobody writes these but to mark the answer.
-
-    Each mark once, where it stands last; of more than 20 different ones the last 20. `words`: a last `#### B`, too.
-    """
+    """Return what stands behind `####` and in `\\boxed{…}`; `words`: a last `#### B`, too."""
+    # Nobody writes these but to mark the answer. Each mark once, where it stands last; of more than 20 the last 20.
     hashes = _HASHES.findall(text) or (_LAST_HASHES.findall(text) if words else [])
     marks = [mark.strip() for mark in hashes]
     boxes = {match.end() for match in BOXED.finditer(text)}
@@ -200,18 +201,18 @@ def find_marks(text: str, *, words: bool = False) -> list[str]:
 
 def _closing_braces(text: str) -> dict[int, int]:
     """Return the place of each closing brace by the place behind its opening one."""
-    opened: list[int] = []
+    open_braces: list[int] = []
     closings = {}
     for brace in _BRACE.finditer(text):
         if brace[0] == "{":
-            opened.append(brace.end())
-        elif opened:
-            closings[opened.pop()] = brace.start()
+            open_braces.append(brace.end())
+        elif open_braces:
+            closings[open_braces.pop()] = brace.start()
     return closings
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class StatedAnswer:
     """What stands behind "the answer is" or "Answer:"; `last` if nothing but it ends the text."""
 
     text: str
@@ -219,7 +220,7 @@ class Statement:
     last: bool
 
 
-def find_statements(plain: str, sentences: list[Sentence]) -> list[Statement]:
+def find_statements(plain: str, sentences: list[Sentence]) -> list[StatedAnswer]:
     """Return what a blanked text states as the answer, in order; of more than 20 statements the last 20."""
     out = []
     for match in deque(_STATED.finditer(plain), MAX_MARKS):
@@ -229,17 +230,18 @@ def find_statements(plain: str, sentences: list[Sentence]) -> list[Statement]:
         if index == len(sentences):
             continue
         inline = plain[match.end() : sentences[index].end] if sentences[index].start <= match.end() else ""
-        if not ALPHANUMERIC.search(inline):  # "Answer:" is a heading: read on if what follows is one short statement
+        # "Answer:" is a heading: read on if what follows is one short statement.
+        if not ALPHANUMERIC.search(inline):
             index += bool(sentences[index].start <= match.end())
             if index >= len(sentences) or not _alone(sentences, index):
                 continue
             inline = sentences[index].text
-        out.append(Statement(inline[:MAX_STATEMENT], match.start(), index >= len(sentences) - 1))
+        out.append(StatedAnswer(inline[:MAX_STATEMENT], match.start(), index >= len(sentences) - 1))
     return out
 
 
 def _alone(sentences: list[Sentence], index: int) -> bool:
-    """Whether the line under a heading "Answer:" is the answer, and not the first of several lines of working."""
+    """Return whether the line under a heading "Answer:" is the answer, not the first of several lines of working."""
     if index == len(sentences) - 1:
         return True
     is_bare = len(sentences[index].text.split()) <= 4 and "=" not in sentences[index].text

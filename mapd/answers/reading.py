@@ -13,7 +13,8 @@ from itertools import pairwise
 from mapd.answers.numbers import OPERATOR_BETWEEN, Number, count_parts, numbers, word_number
 from mapd.answers.places import MAX_STATEMENT
 
-_MAX_OF_SENTENCE = 100  # numbers and equals signs of a sentence that is asked for one number
+# Numbers and equals signs of a sentence that is asked for one number.
+_MAX_OF_SENTENCE = 100
 _RESULT_BEFORE = re.compile(r"[=≈][ ]*(?:(?:about|approximately|roughly|only|a total of)[ ]+)?$")
 _GOES_ON = re.compile(
     r"[ ]*+(?:[^\W\d_][\w'/-]{0,30}+[ ]++){0,6}(?:\([^()=0-9\n]{0,60}+\)[ ]*+)?(?:[-+*/^]|x(?=[ ]?[0-9(]))[ ]*+[0-9(]"
@@ -40,7 +41,7 @@ _CONDITION = re.compile(
 
 
 @dataclass(frozen=True)
-class Reading:
+class NumberReading:
     """The numbers of a text, and which of them are results: stand behind "=" and aren't calculated with at once."""
 
     plain: str
@@ -48,17 +49,17 @@ class Reading:
     results: list[Number]
 
     def inside(self, start: int, end: int) -> list[Number]:
-        """The numbers that stand in plain[start:end]."""
+        """Return the numbers that stand in plain[start:end]."""
         first = bisect_left(self.numbers, start, key=lambda n: n.start)
         return self.numbers[first : bisect_right(self.numbers, end, key=lambda n: n.end)]
 
-    def before(self, end: int) -> Number | None:
-        """The last result before a position."""
+    def result_before(self, end: int) -> Number | None:
+        """Return the last result before a position."""
         return next((result for result in reversed(self.results) if result.start < end), None)
 
     @cached_property
     def _last_use(self) -> dict[Fraction, int]:
-        """Where each value is last calculated with."""
+        """Return where each value is last calculated with."""
         uses: dict[Fraction, int] = {}
         for n in self.numbers:
             uses.update(dict.fromkeys(n.parts, n.start))
@@ -69,19 +70,19 @@ class Reading:
         return uses
 
     def is_used(self, result: Number) -> bool:
-        """Whether a number is calculated with further on: then it is a step, not an answer beside another."""
+        """Return whether a number is calculated with further on: then it is a step, not an answer beside another."""
         return result.value is not None and self._last_use.get(result.value, -1) > result.start
 
     def is_lonely(self, value: Fraction | None) -> bool:
-        """Whether a result stands beside the value, neither of them made from the other."""
+        """Return whether a result stands beside the value, neither of them made from the other."""
         return any(r.value != value and not self.is_used(r) for r in self.results)
 
 
-def read_numbers(plain: str) -> Reading:
-    """The numbers and results of a blanked text."""
-    found = list(numbers(plain))
-    results = [n for n in found if _is_result(plain, n)]
-    return Reading(plain, found, results)
+def read_numbers(plain: str) -> NumberReading:
+    """Return the numbers and results of a blanked text."""
+    numbers_ = list(numbers(plain))
+    results = [n for n in numbers_ if _is_result(plain, n)]
+    return NumberReading(plain, numbers_, results)
 
 
 def _is_result(plain: str, number: Number) -> bool:
@@ -92,44 +93,46 @@ def _is_result(plain: str, number: Number) -> bool:
     )
 
 
-def value_of(sentence: str, reading: Reading | None) -> Fraction | None:
-    """The number that a sentence gives as the answer, None if there are several and nothing tells which."""
+def value_of(sentence: str, reading: NumberReading | None) -> Fraction | None:
+    """Return the number that a sentence gives as the answer, None if there are several and nothing tells which."""
     if count_parts(sentence) > _MAX_OF_SENTENCE:
         return None
     if "=" in sentence or "≈" in sentence:
-        own = read_numbers(sentence)
-        if not own.results and _CALCULATED_BEHIND.fullmatch(sentence):
+        equation = read_numbers(sentence)
+        if not equation.results and _CALCULATED_BEHIND.fullmatch(sentence):
             return _only_number(sentence.partition("=")[0])
-        value = own.results[-1].value if own.results else None
-        return None if own.is_lonely(value) else value
-    aside = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)
-    found = list(numbers(aside)) or list(numbers(sentence))
-    if not found:
+        value = equation.results[-1].value if equation.results else None
+        return None if equation.is_lonely(value) else value
+    main_text = _ASIDE.sub(lambda m: " " * len(m[0]), sentence)
+    candidates = list(numbers(main_text)) or list(numbers(sentence))
+    if not candidates:
         return None if any(map(str.isdigit, sentence)) else _counted_in_words(sentence)
-    if any(OPERATOR_BETWEEN.fullmatch(aside, a.end, b.start) for a, b in pairwise(found)):
+    if any(OPERATOR_BETWEEN.fullmatch(main_text, a.end, b.start) for a, b in pairwise(candidates)):
         return None
-    if (condition := _CONDITION.match(aside)) and not any(n.start >= condition.end() for n in found):
-        return None  # "even if he studies for 86 days, the time remains the same"
-    values = {number.value for number in found}
-    return values.pop() if len(values) == 1 else _chosen(aside, found, reading)
+    # "even if he studies for 86 days, the time remains the same"
+    if (condition := _CONDITION.match(main_text)) and not any(n.start >= condition.end() for n in candidates):
+        return None
+    values = {number.value for number in candidates}
+    return values.pop() if len(values) == 1 else _choose_number(main_text, candidates, reading)
 
 
-def _chosen(sentence: str, found: list[Number], reading: Reading | None) -> Fraction | None:
-    """Of several numbers the one that was just calculated, else the only one of the main clause."""
-    for a, b in pairwise(found):
+def _choose_number(sentence: str, candidates: list[Number], reading: NumberReading | None) -> Fraction | None:
+    """Return of several numbers the one that was just calculated, else the only one of the main clause."""
+    for a, b in pairwise(candidates):
+        # "8 planks for the walls and 592 nails"
         if a.value != b.value and _COORDINATED.fullmatch(sentence, a.end, b.start):
-            return None  # "8 planks for the walls and 592 nails"
-    values = {number.value for number in found}
-    calculated = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
-    if reading is not None and calculated:
-        last = calculated[-1].value
-        return last if all(reading.is_used(r) for r in calculated if r.value != last) else None
+            return None
+    values = {number.value for number in candidates}
+    results = [] if reading is None else [r for r in reading.results if r.value in values and r.value is not None]
+    if reading is not None and results:
+        last = results[-1].value
+        return last if all(reading.is_used(r) for r in results if r.value != last) else None
     if (
         reading is not None
         and reading.results
-        and (rounded := rounded_in(values, reading.results[-1].value)) is not None
+        and (rounded_value := rounded_in(values, reading.results[-1].value)) is not None
     ):
-        return rounded
+        return rounded_value
     if total := _ENDS_IN_TOTAL.search(sentence):
         return _only_number(sentence[total.start() :])
     if condition := _CONDITION.match(sentence):
@@ -144,11 +147,11 @@ def _only_number(part: str) -> Fraction | None:
 
 
 def rounded_in(values: set[Fraction | None], result: Fraction | None) -> Fraction | None:
-    """The whole number next to a result that has decimals: "0.62 … so there was 1 flower bed"."""
+    """Return the whole number next to a result that has decimals: "0.62 … so there was 1 flower bed"."""
     if result is None or result.denominator == 1:
         return None
-    near = {Fraction(n) for n in (result.__floor__(), result.__ceil__())} & values
-    return next(iter(near)) if len(near) == 1 else None
+    neighbours = {Fraction(n) for n in (result.__floor__(), result.__ceil__())} & values
+    return next(iter(neighbours)) if len(neighbours) == 1 else None
 
 
 def _counted_in_words(sentence: str) -> Fraction | None:

@@ -2,8 +2,7 @@
 
     cut_sequel("#### 18\\n\\nQuestion: Tom has 3 pens …\\nAnswer: 7")  -> "#### 18"
 
-A text may begin with its own question once more, and is read behind it. So a heading counts as the next question only
-where more than an opening line stands before it; a weaker sign ("Example:", "2. How many …?") only behind an answer.
+A text may begin with its own question once more, and is read behind it.
 """
 
 import re
@@ -48,24 +47,27 @@ _OWN_TURN = re.compile(
 
 def cut_sequel(text: str) -> str:
     """Return the text up to the first sign that another question or turn begins."""
-    own = text
-    if turn := _OWN_TURN.match(own):
-        own = own[turn.end() :]
-    own = _before(_TURN, own)
-    answer_end = find_first_answer(own)
-    for heading in _QUESTION.finditer(own):
-        if (answer_end is not None and heading.start() >= answer_end) or _is_more_than_opening(own[: heading.start()]):
-            own = own[: heading.start()]
+    response = text
+    if turn := _OWN_TURN.match(response):
+        response = response[turn.end() :]
+    response = _cut_at(_TURN, response)
+    answer_end = find_first_answer(response)
+    for heading in _QUESTION.finditer(response):
+        # A text may repeat its own question in front: only behind an answer, or behind working, it is the next one.
+        start = heading.start()
+        if (answer_end is not None and start >= answer_end) or _is_more_than_opening(response[:start]):
+            response = response[:start]
             break
+    # Weaker signs ("Example:", "2. How many …?") count only behind an answer.
     if answer_end is not None:
         for pattern in (_WEAK, _ASKING):
-            if sign := pattern.search(own, answer_end):
-                own = own[: sign.start()]
-    return own.rstrip() if own != text else text
+            if sign := pattern.search(response, answer_end):
+                response = response[: sign.start()]
+    return response.rstrip() if response != text else text
 
 
-def _before(pattern: re.Pattern[str], text: str) -> str:
-    """Return what stands before the first match that something stands before."""
+def _cut_at(pattern: re.Pattern[str], text: str) -> str:
+    # A match that nothing stands before cuts nothing off: the text would be empty.
     for match in pattern.finditer(text):
         if ALPHANUMERIC.search(text, 0, match.start()):
             return text[: match.start()]
@@ -79,9 +81,9 @@ _OPENING = re.compile(
 )
 
 
-def _is_more_than_opening(before: str) -> bool:
-    """Whether a text before a heading works at an answer, and doesn't only lead up to the question."""
-    lines = [line for line in before.splitlines() if ALPHANUMERIC.search(line)]
+def _is_more_than_opening(head: str) -> bool:
+    """Return whether a text before a heading works at an answer, and doesn't only lead up to the question."""
+    lines = [line for line in head.splitlines() if ALPHANUMERIC.search(line)]
     if len(lines) != 1 or _QUESTION.match(lines[0]):
         return len(lines) > 1
-    return any(map(str.isdigit, before)) or _OPENING.match(lines[0][:200]) is None
+    return any(map(str.isdigit, head)) or _OPENING.match(lines[0][:200]) is None

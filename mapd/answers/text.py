@@ -33,7 +33,7 @@ _VERBS = re.compile(r"\b(?:is|are|was|were|has|have|had|will|can|because|so|sinc
 def read_text(text: str) -> Answer:
     """Return the words that a text answers, as they stand."""
     if (line := find_answer_line(text)) is not None:
-        return _of_line(line)
+        return _read_line(line)
     if marks := find_marks(text, words=True):
         if len({words_of(mark) or mark for mark in marks}) > 1:
             return Answer(None, f"two marked answers differ: {' and '.join(map(shorten, marks[-2:]))}")
@@ -54,7 +54,7 @@ def read_text(text: str) -> Answer:
     return Answer(blank_markup_but_letters(bare).strip().strip(_AROUND) or None, "the whole text is a short answer")
 
 
-def _of_line(line: AnswerLine) -> Answer:
+def _read_line(line: AnswerLine) -> Answer:
     boxes = find_marks(line.value)
     answer = boxes[0] if len(boxes) == 1 else _BOLD.sub("", line.value).strip().strip(_AROUND)
     if not answer:
@@ -65,14 +65,15 @@ def _of_line(line: AnswerLine) -> Answer:
 
 
 def words_of(text: str) -> str:
-    """Casefolded, without punctuation and articles: "The Grandmother." -> "grandmother"; "U.S.A." -> "usa"."""
+    """Return a text casefolded, without punctuation and articles: "The Grandmother." -> "grandmother"."""
+    # "U.S.A." -> "usa"
     plain = _ACRONYM.sub(lambda letters: letters[0].replace(".", ""), text.casefold().replace("’", "'"))
     words = _WORD.findall(plain)
     return " ".join([word for word in words if word not in _ARTICLES] or words[-1:])
 
 
 def words_beside_number(text: str) -> str:
-    """The words around a number: a text answer "Room 3" isn't "3", but "3." is."""
+    """Return the words around a number: a text answer "Room 3" isn't "3", but "3." is."""
     words = words_of(_UNIT_BEHIND.sub(" ", text)).split()  # "5cm" is "5 cm"
     if any(map(str.isdigit, text)):
         return " ".join(word for word in words if not any(map(str.isdigit, word)))

@@ -1,24 +1,25 @@
 """The values that a short answer holds: a list, a set, a tuple, an interval, assignments. Pure.
 
-    read_values("x = 2 or x = 3")  -> Values(SET, ("2", "3"), variable="x")
-    read_values("(0, 1]")          -> Values(TUPLE, ("0", "1"), brackets="(]")
-    read_values("0 < x \\le 1")     -> the same, of the variable x
-    read_values("grandmother")     -> None: one value
+read_values("x = 2 or x = 3")  -> Values(SET, ("2", "3"), variable="x")
+read_values("(0, 1]")          -> Values(TUPLE, ("0", "1"), brackets="(]")
+read_values("0 < x \\le 1")     -> the same, of the variable x
+read_values("grandmother")     -> None: one value
 
-The order of a set doesn't matter: what stands in braces, and what is joined by "or". That of a list or a tuple does.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-LONGEST = 300  # characters of an answer that is taken apart
+# Characters of an answer that is taken apart.
+LONGEST = 300
 MOST_ITEMS = 30
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """How the values of an answer belong together."""
 
+    # The order of a set doesn't matter: what stands in braces, and what is joined by "or".
     SET = "set"
     LIST = "list"
     TUPLE = "tuple"  # in brackets, which count: (0, 1) is not [0, 1]
@@ -29,7 +30,7 @@ class Kind(StrEnum):
 class Values:
     """The values of an answer as texts, in their order, and the variable that they are values of, if it has one."""
 
-    kind: Kind
+    kind: ValueKind
     items: tuple[str, ...]
     brackets: str = ""
     variable: str = ""
@@ -80,28 +81,28 @@ def read_values(text: str) -> Values | None:
     if len(text) > LONGEST:
         return None
     plain = normalise(text)
-    return _of_inequality(plain) or _of_alternatives(plain) or _of_named(plain)
+    return _read_inequality(plain) or _read_alternatives(plain) or _read_named(plain)
 
 
-def _of_inequality(plain: str) -> Values | None:
-    """ "0 ≤ x < 1" is [0, 1), "x > 3" is (3, ∞)."""
+def _read_inequality(plain: str) -> Values | None:
+    # "0 ≤ x < 1" is [0, 1), "x > 3" is (3, ∞)
     if match := _BETWEEN_DOWN.fullmatch(plain):
         high, first, variable, second, low = match.groups()
         plain = f"{low} {_DOWN[second]} {variable} {_DOWN[first]} {high}"
     if match := _BETWEEN.fullmatch(plain):
         low, first, variable, second, high = match.groups()
         brackets = ("[" if first == "≤" else "(") + ("]" if second == "≤" else ")")
-        return Values(Kind.TUPLE, (low.strip(), high.strip()), brackets, variable)
+        return Values(ValueKind.TUPLE, (low.strip(), high.strip()), brackets, variable)
     if match := _BOUND.fullmatch(plain):
         variable, sign, bound = match.groups()
         if sign in "<≤":
-            return Values(Kind.TUPLE, ("-∞", bound.strip()), "(]" if sign == "≤" else "()", variable)
-        return Values(Kind.TUPLE, (bound.strip(), "∞"), "[)" if sign == "≥" else "()", variable)
+            return Values(ValueKind.TUPLE, ("-∞", bound.strip()), "(]" if sign == "≤" else "()", variable)
+        return Values(ValueKind.TUPLE, (bound.strip(), "∞"), "[)" if sign == "≥" else "()", variable)
     return None
 
 
-def _of_alternatives(plain: str) -> Values | None:
-    """ "x = 2 or x = 3", "x = 2, y = 3", "2 or 3": the order doesn't matter."""
+def _read_alternatives(plain: str) -> Values | None:
+    # "x = 2 or x = 3", "x = 2, y = 3", "2 or 3": the order doesn't matter
     parts = _split(plain, _OR)
     if len(parts) > 1:
         parts = tuple(piece for part in parts for piece in _split(part, _JOINED))
@@ -110,50 +111,50 @@ def _of_alternatives(plain: str) -> Values | None:
         if len(variables) > 1:
             return None
         values = tuple(match[2].strip() if match else part for match, part in zip(matches, parts, strict=True))
-        return Values(Kind.SET, values, variable=variables.pop() if variables else "")
+        return Values(ValueKind.SET, values, variable=variables.pop() if variables else "")
     parts = _split(plain, _JOINED)
     matches = [_ASSIGNMENT.fullmatch(part) for part in parts]
     if len(parts) < 2 or not all(matches):
         return None
     pairs = [(match[1], match[2].strip()) for match in matches if match]
     if len({name for name, _ in pairs}) == 1:
-        return Values(Kind.SET, tuple(value for _, value in pairs), variable=pairs[0][0])
-    return Values(Kind.LIST, tuple(f"{name}={value}" for name, value in sorted(pairs)))
+        return Values(ValueKind.SET, tuple(value for _, value in pairs), variable=pairs[0][0])
+    return Values(ValueKind.LIST, tuple(f"{name}={value}" for name, value in sorted(pairs)))
 
 
-def _of_named(plain: str) -> Values | None:
+def _read_named(plain: str) -> Values | None:
     variable = ""
     if (name := _NAMED.match(plain)) is not None:
         variable, plain = name[1], plain[name.end() :].strip()
     if plain.startswith("±") and plain[1:].strip():
         bare = plain[1:].strip()
-        return Values(Kind.SET, (bare, f"-{bare}"), variable=variable)
+        return Values(ValueKind.SET, (bare, f"-{bare}"), variable=variable)
     if plain == "∅":
-        return Values(Kind.SET, (), variable=variable)
+        return Values(ValueKind.SET, (), variable=variable)
     if (union := plain.split("∪")) and len(union) > 1:
-        return Values(Kind.UNION, tuple(part.strip() for part in union[:MOST_ITEMS]), variable=variable)
+        return Values(ValueKind.UNION, tuple(part.strip() for part in union[:MOST_ITEMS]), variable=variable)
     if _is_enclosed(plain):
-        return _of_brackets(plain, variable)
+        return _read_brackets(plain, variable)
     items = _split(plain, _JOINED)
     if len(items) > 1:
-        return Values(Kind.LIST, items, variable=variable)
-    return Values(Kind.LIST, (plain,), variable=variable) if variable else None
+        return Values(ValueKind.LIST, items, variable=variable)
+    return Values(ValueKind.LIST, (plain,), variable=variable) if variable else None
 
 
-def _of_brackets(plain: str, variable: str) -> Values | None:
+def _read_brackets(plain: str, variable: str) -> Values | None:
     items = tuple(item for item in _split(plain[1:-1], _JOINED) if item)
     brackets = plain[0] + plain[-1]
     if brackets == "{}":
-        return Values(Kind.SET, items, variable=variable)
+        return Values(ValueKind.SET, items, variable=variable)
     if len(items) > 2 and brackets == "[]":
-        return Values(Kind.LIST, items, variable=variable)
+        return Values(ValueKind.LIST, items, variable=variable)
     if len(items) > 1:
-        return Values(Kind.TUPLE, items, brackets, variable)
-    return Values(Kind.LIST, items, variable=variable) if items else None
+        return Values(ValueKind.TUPLE, items, brackets, variable)
+    return Values(ValueKind.LIST, items, variable=variable) if items else None
 
 
 def _is_enclosed(plain: str) -> bool:
-    """Whether the first bracket is closed by the last sign: "(1, 2)", not "(1, 2), (3, 4)"."""
+    # The first bracket is closed by the last sign: "(1, 2)", not "(1, 2), (3, 4)".
     if len(plain) < 2 or plain[0] not in _OPENING or plain[-1] not in _CLOSING:
         return False
     depth = 0
@@ -166,7 +167,7 @@ def _is_enclosed(plain: str) -> bool:
 
 def _split(plain: str, separator: re.Pattern[str]) -> tuple[str, ...]:
     """Return the parts between separators that stand in no bracket and no number ("1,000")."""
-    kept = [match.span() for match in _THOUSANDS.finditer(plain)]
+    number_spans = [match.span() for match in _THOUSANDS.finditer(plain)]
     depths, depth = [], 0
     for sign in plain:
         depth += sign in _OPENING
@@ -174,7 +175,7 @@ def _split(plain: str, separator: re.Pattern[str]) -> tuple[str, ...]:
         depth -= sign in _CLOSING and depth > 0
     parts, at = [], 0
     for match in separator.finditer(plain):
-        inside_number = any(start < match.start() < end for start, end in kept) and match[0] == ","
+        inside_number = any(start < match.start() < end for start, end in number_spans) and match[0] == ","
         if match.start() == match.end() or depths[match.start()] or inside_number:
             continue
         parts.append(plain[at : match.start()].strip())

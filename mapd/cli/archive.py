@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from mapd.cli.progress import counting
-from mapd.cli.shared import AsJson, PersonName, opened, person_of, show
+from mapd.cli.shared import AsJson, PersonName, open_project, person_of, show
 from mapd.errors import BadInput
 from mapd.exchange import archive
-from mapd.exchange.archive import Contents, Staging
+from mapd.exchange.archive import ArchiveContents, Staging
 from mapd.settings import Settings
 
 archiving = typer.Typer(no_args_is_help=True, help="A whole project as one file: export, look into it, import.")
@@ -26,14 +26,14 @@ Count = Annotated[
 @archiving.command("export")
 def export_archive(file: ArchiveFile, by: PersonName = None, as_json: AsJson = False) -> None:
     """Write the project to one file. The same project gives the same bytes."""
-    saved = archive.export(opened(), file, Settings().home, by=person_of(by))
-    show(asdict(saved), as_json, "archived")
+    exported = archive.export(open_project(), file, Settings().home, by=person_of(by))
+    show(asdict(exported), as_json, "archived")
 
 
 @archiving.command("show")
 def show_archive(file: ArchiveFile, as_json: AsJson = False) -> None:
     """Say what an archive would bring into this project. Nothing is written."""
-    engine, home = opened(), Settings().home
+    engine, home = open_project(), Settings().home
     with _stage(file, as_json) as staging:
         _show(archive.preview(engine, staging, home), as_json)
 
@@ -47,18 +47,13 @@ def import_archive(
     It says first what the archive brings. Jobs come in as ended, teachers disabled and without a key; judgements count
     only with --count-judgements, also later: the same import again, with it, lets them count.
     """
-    engine, home = opened(), Settings().home
+    engine, home = open_project(), Settings().home
     with _stage(file, as_json) as staging:
         if not as_json:
             _show(archive.preview(engine, staging, home), as_json)
         with counting("importing", "rows", as_json) as tell:
             outcome = archive.load(
-                engine,
-                staging,
-                home,
-                by=person_of(by),
-                count_judgements=count_judgements,
-                progress=tell,
+                engine, staging, home, by=person_of(by), count_judgements=count_judgements, progress=tell
             )
     result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(outcome).items()}
     change = outcome.rows_new or outcome.judgements_counted
@@ -75,6 +70,6 @@ def _stage(file: Path, as_json: bool) -> Iterator[Staging]:
         yield staging
 
 
-def _show(contents: Contents, as_json: bool) -> None:
+def _show(contents: ArchiveContents, as_json: bool) -> None:
     result = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(contents).items()}
     show(result, as_json, f"{contents.name} holds")

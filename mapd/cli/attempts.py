@@ -36,20 +36,13 @@ def import_attempts(
     tables = [table for path in paths for table in sources.read_path(path)]
     with writing() as session, counting("grading", "answers", as_json) as tell:
         question_set = sets.get(session, questions)
-        parsed = attempts.parse(session, tables, question_set, split=split, student=student)
-        if skip_bad is None or not parsed.answers:
-            parsed.refuse_bad()
-        elif parsed.bad:
-            write_bad(skip_bad, parsed.bad)
-        outcome = attempts.store(
-            session,
-            parsed,
-            question_set,
-            by=person_of(by),
-            open_test=open_test,
-            progress=tell,
-        )
-    result = asdict(outcome) | {"skipped": len(parsed.bad)}
+        content = attempts.parse(session, tables, question_set, split=split, student=student)
+        if skip_bad is None or not content.answers:
+            content.refuse_bad()
+        elif content.bad:
+            write_bad(skip_bad, content.bad)
+        outcome = attempts.store(session, content, question_set, by=person_of(by), open_test=open_test, progress=tell)
+    result = asdict(outcome) | {"skipped": len(content.bad)}
     new = result.pop("new")
     show(result, as_json, "imported" if new else "these answers are imported already")
 

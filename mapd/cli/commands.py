@@ -41,7 +41,7 @@ from mapd.cli import (
     routes,
     trash,
 )
-from mapd.cli.shared import AsJson, line, opened, person_of, show
+from mapd.cli.shared import AsJson, line, open_project, person_of, show
 from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
@@ -62,7 +62,8 @@ HELP = """See a student model's mistakes, what teachers say of them, and decide 
 
 The project lies in the folder MAPD_HOME. --json prints one line of JSON. An error is one line on standard error, with
 code 1, or 2 where the command itself was wrong; Ctrl+C ends with 130."""
-ORDER = (  # of the help: as one goes round the loop
+# Of the help: as one goes round the loop.
+ORDER = (
     *("app", "demo", "doctor", "questions", "students", "exam", "read", "import", "teachers", "collect", "curate"),
     *("judge", "judge-all", "repair", "undo", "redo", "history", "people", "guidelines", "finetune", "results"),
     *("jobs", "worker", "project", "archive", "trash", "restore"),
@@ -77,8 +78,8 @@ class _Commands(TyperGroup):
         return sorted(super().list_commands(ctx), key=lambda name: places.get(name, len(ORDER)))
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         line(f"mapd {version('mapd-studio')}")
         raise typer.Exit
 
@@ -88,7 +89,8 @@ app = typer.Typer(
     help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # in a help text [gym] is a word, no markup
+    # In a help text [gym] is a word, no markup.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -147,7 +149,8 @@ def run_app(
     with_demo: Annotated[bool, typer.Option("--demo", help="Load the recorded demo into a fresh project.")] = False,
 ) -> None:
     """Open the app on http://127.0.0.1:PORT until Ctrl+C."""
-    engine = opened()  # what can't be used is said before a server starts
+    # What can't be used is said before a server starts.
+    engine = open_project()
     if with_demo and recorded.load(engine, Settings().home, by=person_of(None)):
         line("the recorded demo is loaded: its teachers are simulated")
     with db.reading(engine) as session:
@@ -157,7 +160,8 @@ def run_app(
         raise BadInput(f"the app's pages are not installed: {script} is missing; run it from a checkout of the project")
     line(f"MAPD Studio: http://127.0.0.1:{port}   project {project}   (Ctrl+C ends it)")
     sys.stdout.flush()
-    home = str(Settings().home.resolve())  # streamlit reads its configuration from the folder it starts in
+    # Streamlit reads its configuration from the folder that it starts in.
+    home = str(Settings().home.resolve())
     os.chdir(script.parent)
     os.environ["MAPD_HOME"] = home
     os.execv(sys.executable, [sys.executable, "-m", "mapd.ui.server", str(script), str(port)])
@@ -181,7 +185,8 @@ def run() -> int:
     try:
         outcome = app(standalone_mode=False, prog_name="mapd")
         sys.stdout.flush()
-        if outcome == interrupts.CODE and interrupts.was_heard():  # which typer makes of a KeyboardInterrupt
+        # typer makes this code of a KeyboardInterrupt.
+        if outcome == interrupts.CODE and interrupts.was_heard():
             return _complain(interrupts.HALF, interrupts.CODE)
         return outcome if isinstance(outcome, int) else 0
     except Stopped as stopped:
@@ -191,16 +196,19 @@ def run() -> int:
     except MapdError as error:
         return _complain(str(error), 1)
     except TyperException as error:
-        if (message := error.format_message()).startswith("Usage:"):  # of a group without a command, the whole help
+        # Of a group without a command it is the whole help.
+        if (message := error.format_message()).startswith("Usage:"):
             sys.stderr.write(f"{message}\n")
             return error.exit_code
-        words = shlex.join(sys.argv[1:])[:200]  # typer's own message leaves the value out
+        # typer's own message leaves the value out.
+        words = shlex.join(sys.argv[1:])[:200]
         return _complain(f"{message} (in: mapd {words}; see mapd --help)", error.exit_code)
     except (Abort, KeyboardInterrupt):
         return _complain(interrupts.HALF, interrupts.CODE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141  # as a shell says of a program whose reader went away
+        # As a shell says of a program whose reader went away.
+        return 141
 
 
 def _complain(message: str, code: int) -> int:

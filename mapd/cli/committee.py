@@ -20,10 +20,10 @@ from mapd.cli.shared import (
     PersonName,
     agree,
     line,
-    names_of,
     person_of,
     reading,
     show,
+    split_names,
     usage,
     writing,
 )
@@ -74,6 +74,7 @@ def add_teacher(
     """
     with usage():
         further = read_names("--header", headers or ())
+    # What is asked here stands as approved below.
     _ask_about_keys(kind, base_url, [*([key_env] if key_env else []), *further.values()], yes)
     with writing() as session, usage():
         row = teachers.add(
@@ -87,10 +88,10 @@ def add_teacher(
             limits=None if limits is None else read_pairs("--limit", limits),
             price=_price(price_in, price_out),
             headers=further,
-            approved=True,  # it was asked above
+            approved=True,
             by=person_of(by),
         )
-        result = _described(row)
+        result = _as_json(row)
     show(result, as_json, "teacher")
 
 
@@ -115,6 +116,7 @@ def set_teacher(
         further = read_names("--header", headers or ())
     with reading() as session:
         row = teachers.get(session, name)
+    # What is asked here stands as approved below.
     _ask_about_keys(row.kind, row.base_url, list(further.values()), yes)
     with writing() as session, usage():
         row = teachers.change(
@@ -125,10 +127,10 @@ def set_teacher(
             price=_price(price_in, price_out),
             headers=further,
             forget=forget,
-            approved=True,  # it was asked above
+            approved=True,
             by=person_of(by),
         )
-        result = _described(row)
+        result = _as_json(row)
     show(result, as_json, "changed")
 
 
@@ -149,10 +151,10 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
             agree(f"{doubt}: the key would be sent there", yes)
 
 
-def _described(row: t.Teacher) -> dict[str, Any]:
-    """What there is to say of a teacher; of its key whether it is set, never more."""
-    told = {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "base_url", "key_env")}
-    return told | {
+def _as_json(row: t.Teacher) -> dict[str, Any]:
+    """Return what there is to say of a teacher; of its key whether it is set, never more."""
+    result = {name: getattr(row, name) for name in ("name", "kind", "model", "simulated", "base_url", "key_env")}
+    return result | {
         "key_is_set": teachers.key_is_set(row),
         "sampling": row.sampling,
         "limits": row.limits,
@@ -168,7 +170,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
 def list_teachers(as_json: AsJson = False) -> None:
     """List every teacher, people and imported ones too."""
     with reading() as session:
-        rows = [_described(row) for row in teachers.listed(session)]
+        rows = [_as_json(row) for row in teachers.listed(session)]
     if as_json:
         show({"teachers": rows}, as_json, "")
     for row in () if as_json else rows:
@@ -196,16 +198,16 @@ def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
     engine = db.open_store(Settings())
     with db.reading(engine) as session:
         row = teachers.get(session, name)
-    tested = teachers.test(engine, row)
-    if as_json or tested.ok:
-        show({"name": name, **asdict(tested)}, as_json, "tested")
+    trial = teachers.test(engine, row)
+    if as_json or trial.ok:
+        show({"name": name, **asdict(trial)}, as_json, "tested")
     else:
-        for note in tested.notes:
+        for note in trial.notes:
             line(note)
-    if not tested.ok:
-        reason = tested.error or tested.text.strip()[:200] or "nothing came back"
+    if not trial.ok:
+        reason = trial.error or trial.text.strip()[:200] or "nothing came back"
         raise MapdError(
-            f"teacher {name} gave no answer: {tested.finish.replace('_', ' ')} ({reason}); "
+            f"teacher {name} gave no answer: {trial.finish.replace('_', ' ')} ({reason}); "
             "check its model, its address and its key"
         )
 
@@ -214,7 +216,7 @@ def ask_teacher(name: TeacherName, as_json: AsJson = False) -> None:
 def disable_teacher(name: TeacherName, by: PersonName = None, as_json: AsJson = False) -> None:
     """Ask a teacher no more; what it wrote stays."""
     with writing() as session:
-        result = _described(teachers.disable(session, name, person_of(by)))
+        result = _as_json(teachers.disable(session, name, person_of(by)))
     show(result, as_json, "disabled")
 
 
@@ -232,7 +234,7 @@ def enable_teacher(
     if effect.needs_yes:
         agree(effect.in_words, yes)
     with writing() as session:
-        result = _described(teachers.enable(session, name, person_of(by), key_env=key_env, approved=True))
+        result = _as_json(teachers.enable(session, name, person_of(by), key_env=key_env, approved=True))
     show(result, as_json, "enabled")
 
 
@@ -252,10 +254,10 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
-    asked = names_of("--teachers", names)
-    given = work.Collect(
+    names_ = split_names("--teachers", names)
+    work_ = work.Collect(
         exam=exam,
-        teachers=asked,
+        teachers=names_,
         samples=samples,
         cut_off=cut_off,
         concurrency=concurrency,
@@ -263,25 +265,27 @@ def collect(
         unknown_price=unknown_price,
     )
     if only_estimate or not as_json:
-        _show_estimate(given, as_json)
+        _show_estimate(work_, as_json)
     if only_estimate:
         return
-    done = jobs.do(given, by=by, detach=detach, as_json=as_json)
-    if done is None:
+    result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
+    if result is None:
         return
-    reasons, stopped = done["reasons"], done.get("stopped")
-    show(done if as_json else {k: v for k, v in done.items() if k not in ("reasons", "stopped")}, as_json, "collected")
+    reasons, stopped = result["reasons"], result.get("stopped")
+    totals = result if as_json else {k: v for k, v in result.items() if k not in ("reasons", "stopped")}
+    show(totals, as_json, "collected")
     if not as_json:
         _show_reasons(reasons)
-        _show_notes(asked)
-    if len(asked) == 1 and not as_json:
-        line(f"no reviews: nobody but {asked[0]} was named, and no teacher reviews itself")
-    if done["cut_off_not_sent"] and not as_json:
-        not_sent = committee.not_sent_in_words(done["cut_off_not_sent"])
+        _show_notes(names_)
+    if len(names_) == 1 and not as_json:
+        line(f"no reviews: nobody but {names_[0]} was named, and no teacher reviews itself")
+    if result["cut_off_not_sent"] and not as_json:
+        not_sent = committee.not_sent_in_words(result["cut_off_not_sent"])
         line(f"{not_sent} (`mapd exam again {exam}`), or send them with --cut-off")
-    if done["not_made"] and stopped and not as_json:  # of a teacher that was stopped, the reasons say it
+    # Of a teacher that was stopped the reasons above say it.
+    if result["not_made"] and stopped and not as_json:
         line(stopped)
-    if done["failed"]:
+    if result["failed"]:
         raise typer.Exit(1)
 
 
@@ -296,27 +300,27 @@ def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
 
 
 def _show_notes(names: Sequence[str]) -> None:
-    """Say what the teachers' servers didn't take: it changes how they were asked."""
+    # What the teachers' servers didn't take changes how they were asked.
     with reading() as session:
         notes = [(name, note) for name in names for note in teachers.notes(teachers.get(session, name))]
     for name, note in notes:
         line(f"{name}: {note}")
 
 
-def _show_estimate(given: work.Collect, as_json: bool) -> None:
-    """What the missing calls may cost: a line a teacher, and one for all of them."""
+def _show_estimate(work_: work.Collect, as_json: bool) -> None:
+    """Show what the missing calls may cost: a line a teacher, and one for all of them."""
     with reading() as session:
-        estimate = committee.estimate(session, given.exam, given.teachers, given.samples, cut_off=given.cut_off)
+        estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)
     if as_json:
-        whole = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
-        show(whole | asdict(estimate), as_json, "")
+        totals = {name: getattr(estimate, name) for name in ("calls", "usd", "usd_at_most", "unknown")}
+        show(totals | asdict(estimate), as_json, "")
         return
     for x in estimate.teachers:
-        line(f"  {x.teacher:<20} {', '.join(_reckoned(x))}")
+        line(f"  {x.teacher:<20} {', '.join(_reckon(x))}")
     line(estimate.in_words)
 
 
-def _reckoned(x: committee.Reckoned) -> list[str]:
+def _reckon(x: committee.Reckoned) -> list[str]:
     calls = [f"{count:,} {kind}{'' if kind == 'feedback' else 's'}" for kind, count in x.calls.items()]
     if x.tokens_in is None or x.tokens_out is None:
         return [*calls, x.price_in_words]

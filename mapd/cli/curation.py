@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from mapd.checks import RationaleChecks, State
 from mapd.cli.progress import counting
-from mapd.cli.shared import AsJson, ExamRef, PersonName, names_of, person_of, reading, show, writing
+from mapd.cli.shared import AsJson, ExamRef, PersonName, person_of, reading, show, split_names, writing
 from mapd.curation import judging, policies, snapshots
 from mapd.curation.curated import Curated, Explained, Mistake, narrow, summary
 from mapd.errors import BadInput
@@ -46,17 +46,17 @@ def import_authors(
 ) -> None:
     """Import the paper authors' files as one exam. The same content twice returns the same exam."""
     files = [_file(feedback), _file(rationales), None if mistakes is None else _file(mistakes)]
-    parsed = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
+    content = authors.parse(files[0], files[1], files[2], dataset, student)  # type: ignore[arg-type]
     with writing() as session, counting("importing", "rows", as_json) as tell:
-        done = authors.store(session, parsed, by=person_of(by), progress=tell)
-    result = asdict(done)
+        outcome = authors.store(session, content, by=person_of(by), progress=tell)
+    result = asdict(outcome)
     new = result.pop("new")
     show(result, as_json, "imported" if new else "this content is imported already")
 
 
-def _file(path: Path) -> authors.File:
+def _file(path: Path) -> authors.AuthorsFile:
     try:
-        return authors.File(path.name, path.read_bytes())
+        return authors.AuthorsFile(path.name, path.read_bytes())
     except OSError as error:
         raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
@@ -89,7 +89,7 @@ def curate_show(
 
 
 def _curated(session: Session, exam: str, policy: str | None, threshold: float | None, teachers: str | None) -> Curated:
-    names = () if teachers is None else names_of("--teachers", teachers)
+    names = () if teachers is None else split_names("--teachers", teachers)
     info = queries.exam(session, exam)
     return narrow(judging.curated_set(session, info.id, _policy(session, info, policy, threshold)), names)
 
@@ -136,10 +136,10 @@ def curate_snapshot(
     """Freeze the curated set. The same input returns the same snapshot."""
     with writing() as session:
         curated = _curated(session, exam, policy, threshold, teachers)
-        frozen = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
-        folder = snapshots.write(frozen, Settings().make_home())
-        contents = snapshots.contents(frozen.lines, frozen.manifest)
-        result = {"snapshot": frozen.sha256, "pairs": contents.pairs}
+        snapshot = snapshots.freeze(session, curated, by=person_of(by), seed=seed, everything=everything, limit=pairs)
+        folder = snapshots.write(snapshot, Settings().make_home())
+        contents = snapshots.contents(snapshot.lines, snapshot.manifest)
+        result = {"snapshot": snapshot.sha256, "pairs": contents.pairs}
         result |= {"mistakes": len(contents.mistakes), "wrong": contents.wrong}
         result["path"] = str(folder)
     show(result, as_json, "frozen")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from mapd import loop, results, work
 from mapd.cli import jobs
-from mapd.cli.shared import AsJson, PersonName, console, line, opened, person_of, show, usage
+from mapd.cli.shared import AsJson, PersonName, console, line, open_project, person_of, show, usage
 from mapd.errors import BadInput, BadUsage
 from mapd.exchange import recorded
 from mapd.loop import ArmOutcome, DemoPlan, DemoSummary
@@ -34,16 +34,16 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole loop here, with simulated teachers. Killed, it goes on when rerun."""
-    named = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
+    arm_names = tuple(loop.ARMS) if arms == "all" else tuple(arm.strip() for arm in arms.split(",") if arm.strip())
     with usage():
-        plan = DemoPlan(questions, held_out, alpha, seed, policy, named)
+        plan = DemoPlan(questions, held_out, alpha, seed, policy, arm_names)
     if detach:
-        if named or record:
+        if arm_names or record:
             raise BadUsage("--arms and --record run here, not as a job: leave --detach out")
-        given = work.Demo(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
-        jobs.do(given, by=by, detach=True, as_json=as_json)
+        work_ = work.Demo(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
+        jobs.do(work_, by=by, detach=True, as_json=as_json)
         return
-    settings, engine = Settings(), opened(jobs.WORK_WAITS_S)
+    settings, engine = Settings(), open_project(jobs.WORK_WAITS_S)
     if record:
         _refuse_unless_fresh(engine)
     with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.Demo.awaits) as stop:
@@ -68,7 +68,7 @@ def _refuse_unless_fresh(engine: sa.Engine) -> None:
 
 
 def as_result(summary: DemoSummary) -> dict[str, Any]:
-    """The demo's line of JSON; with arms their outcomes beside the first one's."""
+    """Return the demo's line of JSON; with arms their outcomes beside the first one's."""
     first = summary.outcomes[0]
     result: dict[str, Any] = {
         "untuned": score(first.results.overall.before),
@@ -89,16 +89,16 @@ def as_result(summary: DemoSummary) -> dict[str, Any]:
     return result
 
 
-def score(counted: Score) -> dict[str, float]:
-    """A score as scripts get it."""
+def score(result: Score) -> dict[str, float]:
+    """Return a score as scripts get it."""
     return {
-        "n": counted.n,
-        "correct": counted.correct,
-        "accuracy": counted.accuracy,
-        "low": counted.low,
-        "high": counted.high,
-        "no_answer": counted.no_answer,
-        "cut_off": counted.cut_off,
+        "n": result.n,
+        "correct": result.correct,
+        "accuracy": result.accuracy,
+        "low": result.low,
+        "high": result.high,
+        "no_answer": result.no_answer,
+        "cut_off": result.cut_off,
     }
 
 
@@ -123,13 +123,13 @@ def _print(summary: DemoSummary) -> None:
         )
         console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
     line("\nWhat this doesn't show")
-    for said in results.caveats(summary.outcomes[0].results):
-        line(f"  {said}")
+    for caveat in results.caveats(summary.outcomes[0].results):
+        line(f"  {caveat}")
     line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))
 
 
 def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult]) -> Table:
-    """The table of a comparison, in all and by family."""
+    """Return the table of a comparison, in all and by family."""
     table = Table(box=None, pad_edge=False)
     for column in ("", "before", "95 %", "after", "95 %", "p", "no answer", "majority"):
         table.add_column(column, justify="left" if not column else "right", overflow="fold")
@@ -140,5 +140,5 @@ def before_and_after(overall: FamilyResult, by_family: Mapping[str, FamilyResult
     return table
 
 
-def _cells(counted: Score) -> tuple[str, str]:
-    return f"{counted.accuracy:.1%} ({counted.correct}/{counted.n})", f"{counted.low:.1%}–{counted.high:.1%}"
+def _cells(result: Score) -> tuple[str, str]:
+    return f"{result.accuracy:.1%} ({result.correct}/{result.n})", f"{result.low:.1%}–{result.high:.1%}"

@@ -35,7 +35,7 @@ def add_student(
     with writing() as session, usage():
         row = students.add(session, name, base=base, shots=shots, by=person_of(by))
         result = {"student": row.uid, "name": row.name, "base": students.source_of(row)}
-        result |= {"prompt": asked} if (asked := students.prompting(row)) else {}
+        result |= {"prompt": prompt} if (prompt := students.prompting(row)) else {}
     show(result, as_json, "student")
 
 
@@ -45,7 +45,7 @@ def list_students(as_json: AsJson = False) -> None:
     with reading() as session:
         rows = students.listed(session)
         names = {row.id: row.name for row in rows}
-        found = [
+        items = [
             {
                 "student": s.uid,
                 "name": s.name,
@@ -57,8 +57,8 @@ def list_students(as_json: AsJson = False) -> None:
             for s in rows
         ]
     if as_json:
-        show({"students": found}, as_json, "")
-    for s in () if as_json else found:
+        show({"students": items}, as_json, "")
+    for s in () if as_json else items:
         line(f"{s['name']:<24} round {s['round']}  {s['base']}" + (f"  from {s['parent']}" if s["parent"] else ""))
         if s["prompt"]:
             line(f"{'':<24} {s['prompt']}")
@@ -82,7 +82,7 @@ def run_exam(
 ) -> None:
     """Examine a student. Started again, the same exam goes on where it was; complete, nothing is asked."""
     one_of("--split", split, ("train", "dev", "test"))
-    given = work.Exam(
+    work_ = work.Exam(
         student=student,
         questions=questions,
         split=split,
@@ -94,7 +94,7 @@ def run_exam(
         batch_size=batch_size,
         open_test=open_test,
     )
-    _examine(given, detach=detach, by=by, as_json=as_json)
+    _examine(work_, detach=detach, by=by, as_json=as_json)
 
 
 @examining.command("again")
@@ -114,13 +114,13 @@ def ask_again(
     It is an exam of its own, which takes over the answers that are whole.
     """
     with reading() as session:
-        given = work.again(session, exam, max_tokens)
-    given = given.model_copy(update={"batch_size": batch_size, "open_test": open_test})
-    _examine(given, detach=detach, by=by, as_json=as_json)
+        work_ = work.again(session, exam, max_tokens)
+    work_ = work_.model_copy(update={"batch_size": batch_size, "open_test": open_test})
+    _examine(work_, detach=detach, by=by, as_json=as_json)
 
 
-def _examine(given: work.Exam, *, detach: bool, by: str | None, as_json: bool) -> None:
-    if (result := jobs.do(given, by=by, detach=detach, as_json=as_json)) is None:
+def _examine(work_: work.Exam, *, detach: bool, by: str | None, as_json: bool) -> None:
+    if (result := jobs.do(work_, by=by, detach=detach, as_json=as_json)) is None:
         return
     show(result, as_json, "examined")
     if result["cut_off"] and not as_json:

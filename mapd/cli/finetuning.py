@@ -26,7 +26,7 @@ def finetune(
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter on a snapshot: the result is a new student. Interrupted and started again it goes on."""
-    given = work.Finetune(
+    work_ = work.Finetune(
         snapshot=snapshot,
         student=student,
         arm=arm,
@@ -39,12 +39,13 @@ def finetune(
         max_length=max_length,
     )
     with usage():
-        _ = given.hyperparameters  # each is in its range
-    result = jobs.do(given, by=by, detach=detach, as_json=as_json)
+        # Reading them checks that each is in its range.
+        _ = work_.hyperparameters
+    result = jobs.do(work_, by=by, detach=detach, as_json=as_json)
     if result is None:
         return
     if result["cut"] or result["left_out"]:
-        lost = f"{result['cut']} explanations were cut at {max_length} tokens, {result['left_out']} pairs had no room"
-        errors.print(f"{lost}: --max-length gives more", soft_wrap=True)
-    shown = {key: result[key] for key in ("student", "adapter", "pairs", "steps", "seconds")}
-    show(shown, as_json, f"the new student is {result['name']}")
+        losses = f"{result['cut']} explanations were cut at {max_length} tokens, {result['left_out']} pairs had no room"
+        errors.print(f"{losses}: --max-length gives more", soft_wrap=True)
+    summary = {key: result[key] for key in ("student", "adapter", "pairs", "steps", "seconds")}
+    show(summary, as_json, f"the new student is {result['name']}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mapd.cli.shared import AsJson, PersonName, line, moment, person_of, reading, show, writing, written
+from mapd.cli.shared import AsJson, PersonName, line, moment, person_of, read_file, reading, show, writing
 from mapd.curation import guidelines, reasons
 from mapd.errors import NotFound
 
@@ -18,17 +18,18 @@ def show_guidelines(
 ) -> None:
     """Show a version, and how many verdicts were given under it."""
     with reading() as session:
-        found = guidelines.versions(session)
-    one = next((v for v in found if version in (None, v.number)), None)
-    if one is None:
-        which = "no version" if version is None else f"no version {version}"
-        raise NotFound(f"{which} of the guidelines: there are {len(found)}")
+        versions = guidelines.versions(session)
+    guideline = next((v for v in versions if version in (None, v.number)), None)
+    if guideline is None:
+        name = "no version" if version is None else f"no version {version}"
+        raise NotFound(f"{name} of the guidelines: there are {len(versions)}")
     if as_json:
-        told = {"version": one.number, "of": len(found), "by": one.person, "since": one.since.isoformat()}
-        show(told | {"verdicts": one.judged, "text": one.text}, as_json, "")
+        result = {"version": guideline.number, "of": len(versions), "by": guideline.person}
+        result |= {"since": guideline.since.isoformat()}
+        show(result | {"verdicts": guideline.judged, "text": guideline.text}, as_json, "")
         return
-    line(f"version {one.number} of {len(found)}, by {one.person}, since {moment(one.since)}")
-    line(one.text)
+    line(f"version {guideline.number} of {len(versions)}, by {guideline.person}, since {moment(guideline.since)}")
+    line(guideline.text)
 
 
 @guiding.command("set")
@@ -38,7 +39,7 @@ def set_guidelines(
     as_json: AsJson = False,
 ) -> None:
     """Save a new version; the ones before are kept."""
-    words = written(file)
+    words = read_file(file)
     with writing() as session:
         last = guidelines.current(session)
         guidelines.save(session, words, by=person_of(by), seen=last.uid if last else None)
@@ -50,8 +51,8 @@ def set_guidelines(
 def list_reasons(as_json: AsJson = False) -> None:
     """List the reasons for a rejection, usual and own."""
     with reading() as session:
-        offered, own = reasons.offered(session), reasons.own(session)
-    show({"reasons": offered, "own": own}, as_json, ", ".join(offered))
+        reasons_, own_reasons = reasons.offered(session), reasons.own(session)
+    show({"reasons": reasons_, "own": own_reasons}, as_json, ", ".join(reasons_))
 
 
 @guiding.command("add-reason")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mapd.cli.judging import TextRef, judged_row
+from mapd.cli.judging import TextRef, find_target
 from mapd.cli.shared import AsJson, line, moment, one_of, reading, show
 from mapd.curation import judging
 from mapd.review.history import undo_of
@@ -21,15 +21,15 @@ def history(
     """Show each judgement on a text, an answer or a question. The oldest comes first."""
     one_of("KIND", kind, judging.TABLES)
     with reading() as session:
-        judged = judged_row(session, kind, ref)
-        rows = queries.history(session, (kind, queries.identity(judged)))
+        target = find_target(session, kind, ref)
+        rows = queries.history(session, (kind, queries.identity(target)))
     standing = {j.id for j in in_force(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
-    judgements = [_judgement(row, by_id, standing, judged.text or "") for row in rows]
+    judgements = [_judgement(row, by_id, standing, target.text or "") for row in rows]
     if as_json:
-        show({"id": judged.uid, "judgements": judgements}, as_json, "")
+        show({"id": target.uid, "judgements": judgements}, as_json, "")
         return
-    line(f"{kind} {judged.uid}: {len(rows):,} {'judgement' if len(rows) == 1 else 'judgements'}")
+    line(f"{kind} {target.uid}: {len(rows):,} {'judgement' if len(rows) == 1 else 'judgements'}")
     for row, judgement in zip(rows, judgements, strict=True):
         line(f"  {moment(row.created_at)}  {_in_words(judgement)}")
 
@@ -57,14 +57,14 @@ def _judgement(row: JudgementRow, by_id: dict[int, JudgementRow], standing: set[
 
 
 def _in_words(judgement: dict[str, Any]) -> str:
-    """A judgement on one line: "ann: reject (false step) “10 + 3 = 14”, the sum is wrong"."""
+    # "ann: reject (false step) “10 + 3 = 14”, the sum is wrong"
     role = ", adjudicator" if judgement["role"] == "adjudicator" else ""
     reason = f" ({judgement['reason'].replace('_', ' ')})" if judgement["reason"] else ""
     value = f" to {judgement['value']}" if judgement["value"] else ""
-    marked = "".join(f" “{mark['text']}”" for mark in judgement["marks"])
+    marks = "".join(f" “{mark['text']}”" for mark in judgement["marks"])
     note = f", {judgement['note']}" if judgement["note"] else ""
     undo = f" {judgement['undo']}" if judgement["undo"] else "" if judgement["stands"] else ", taken back or replaced"
     archive = ", with an archive" if judgement["archive"] else ""
     archive += "" if judgement["counts"] else ", not counted"
-    words = f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marked}{note}{archive}"
+    words = f"{judgement['person']}{role}: {judgement['decision']}{reason}{value}{undo}{marks}{note}{archive}"
     return " ".join(words.split())

@@ -18,7 +18,7 @@ from mapd.cli.shared import (
     line,
     log_to_terminal,
     moment,
-    opened,
+    open_project,
     person_of,
     reading,
     show,
@@ -30,28 +30,27 @@ from mapd.store import tables as t
 
 Detach = Annotated[bool, typer.Option("--detach", help="Queue it as a job for the worker, and return at once.")]
 JobRef = Annotated[str, typer.Argument(help="The job's uid, or the beginning of it.")]
-WORK_WAITS_S = 600.0  # for a database that is away; a job waits as long as it takes
+# For a database that is away; a job waits as long as it takes.
+WORK_WAITS_S = 600.0
 handling = typer.Typer(no_args_is_help=True, help="Work in the background: watch, cancel and resume it.")
 
 
-def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
-    """Do the work here with a bar on the terminal; with `detach` queue it, say so, and return None.
-
-    Raises: Stopped where Ctrl+C stopped it.
-    """
+def do(work_: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict[str, Any] | None:
+    """Do the work here with a bar; with `detach` queue it, and return None. Raises: Stopped, by Ctrl+C."""
     person = person_of(by)
     if detach:
         with writing() as session:
-            given.size(session)  # says what can't be done, before it waits
-            job = jobs.start(session, given.kind, given.model_dump(mode="json"), by=person)
-            queued = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
-        show(queued, as_json, given.title)
-        if not queued["workers"] and not as_json:
+            # What can't be done is refused now, not when the job's turn comes.
+            work_.size(session)
+            job = jobs.start(session, work_.kind, work_.model_dump(mode="json"), by=person)
+            result = {"job": job.uid, "kind": job.kind, "status": job.status, "workers": jobs.workers(session)}
+        show(result, as_json, work_.title)
+        if not result["workers"] and not as_json:
             line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
-    with Bar(quiet=as_json) as bar, bar.stopping(given.awaits) as stop:
-        run = work.Run(opened(WORK_WAITS_S, bar.say), Settings().make_home(), person, bar.tell, stopping=stop.is_set)
-        return given.run(run)
+    with Bar(quiet=as_json) as bar, bar.stopping(work_.awaits) as stop:
+        engine, home = open_project(WORK_WAITS_S, bar.say), Settings().make_home()
+        return work_.run(work.Run(engine, home, person, bar.tell, stopping=stop.is_set))
 
 
 class Bar:
@@ -76,26 +75,26 @@ class Bar:
         self.progress = p
         if not errors.is_terminal:
             self.lines.tell(p)
-        said = ", ".join(filter(None, (p.said, p.left)))
+        speed = ", ".join(filter(None, (p.said, p.left)))
         name = p.stage if self.by_stage else ""
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(p.stage, total=None, said="")
-        self.bar.update(self.tasks[name], completed=p.done, total=p.total or None, description=p.stage, said=said)
+        self.bar.update(self.tasks[name], completed=p.done, total=p.total or None, description=p.stage, said=speed)
 
     def stopping(self, awaits: str) -> AbstractContextManager[interrupts.Stop]:
         """Let Ctrl+C stop the work in good order. `awaits`: what is awaited then, where that is no calls."""
 
-        def awaited() -> str:
+        def describe_awaited() -> str:
             calls = self.progress.in_flight
             return f"{calls:,} calls in flight are awaited for up to {committee.AWAIT_S:.0f} s" if calls else awaits
 
-        def lost() -> str:
+        def describe_loss() -> str:
             p = self.progress
             calls = f"{p.in_flight:,} calls that were in flight are given up, and may be paid; " if p.in_flight else ""
-            kept = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
-            return f"{calls}{kept}; the same command goes on from there"
+            progress_in_words = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
+            return f"{calls}{progress_in_words}; the same command goes on from there"
 
-        return interrupts.stopping(awaited, lost, self.say)
+        return interrupts.stopping(describe_awaited, describe_loss, self.say)
 
     def say(self, words: str) -> None:
         """Write a line, above the bar."""
@@ -110,14 +109,14 @@ def list_jobs(as_json: AsJson = False) -> None:
     """List the jobs, the newest first, and the workers that are there."""
     with reading() as session:
         at = db.clock(session)
-        found = [_told(job, at) for job in jobs.listed(session)]
-        there = jobs.workers(session)
+        items = [_as_json(job, at) for job in jobs.listed(session)]
+        workers = jobs.workers(session)
     if as_json:
-        show({"jobs": found, "workers": there}, as_json, "")
+        show({"jobs": items, "workers": workers}, as_json, "")
         return
-    for job in found:
+    for job in items:
         line(f"{job['job'][:8]}  {job['state']:<12} {_how_far(job):>14}  {job['title']}")
-    line(f"workers: {', '.join(there) or 'none is there; `mapd worker` or `mapd app` starts one'}")
+    line(f"workers: {', '.join(workers) or 'none is there; `mapd worker` or `mapd app` starts one'}")
 
 
 @handling.command("show")
@@ -126,8 +125,8 @@ def show_job(ref: JobRef, as_json: AsJson = False) -> None:
     with reading() as session:
         job = jobs.get(session, ref)
         log = job.log.splitlines() if as_json else [_log_line(*line) for line in jobs.log_lines(job)]
-        told = _told(job, db.clock(session)) | {"parameters": job.parameters, "outcome": job.outcome, "log": log}
-    show(told, as_json, told["title"])
+        result = _as_json(job, db.clock(session)) | {"parameters": job.parameters, "outcome": job.outcome, "log": log}
+    show(result, as_json, result["title"])
 
 
 def _log_line(at: datetime | None, words: str) -> str:
@@ -148,11 +147,11 @@ def resume_job(ref: JobRef, by: PersonName = None, as_json: AsJson = False) -> N
 
 def _change(act: Callable[..., t.Job], ref: str, by: str | None, as_json: bool) -> None:
     with writing() as session:
-        told = _told(act(session, ref, by=person_of(by)), db.clock(session))
-    show(told, as_json, told["title"])
+        result = _as_json(act(session, ref, by=person_of(by)), db.clock(session))
+    show(result, as_json, result["title"])
 
 
-def _told(job: t.Job, at: datetime) -> dict[str, Any]:
+def _as_json(job: t.Job, at: datetime) -> dict[str, Any]:
     return {
         "job": job.uid,
         "kind": job.kind,

@@ -9,7 +9,7 @@ import typer
 from sqlmodel import Session
 
 from mapd.checks import State
-from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading, show, usage, writing, written
+from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, open_project, read_file, reading, show, usage, writing
 from mapd.curation import bulk, judging, policies, repairing, standing
 from mapd.curation.curated import Explained
 from mapd.curation.judging import Circumstances, Target
@@ -17,7 +17,7 @@ from mapd.errors import BadInput, BadUsage
 from mapd.people import owner
 from mapd.store import listing, queries
 from mapd.store import tables as t
-from mapd.store.listing import Show, Wanted
+from mapd.store.listing import RowFilter, RowKind
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, Act, Check, Verdict
 
 KINDS = ("rationale", "feedback")
@@ -62,8 +62,8 @@ def judge(
     with writing() as session:
         with usage():
             judging.check_decision(session, kind, act, reason, note, value, marks)
-        row = judged_row(session, kind, ref)
-        before, where = _told(session, row)
+        row = find_target(session, kind, ref)
+        old, circumstances = _describe(session, row)
         judging.judge(
             session,
             Target(kind, queries.identity(row)),
@@ -74,11 +74,11 @@ def judge(
             value=value,
             marks=marks,
             role=ADJUDICATOR if adjudicate else ANNOTATOR,
-            circumstances=where,
+            circumstances=circumstances,
         )
-        after, _ = _told(session, row)
+        new, _ = _describe(session, row)
         result: dict[str, Any] = {"id": row.uid}
-        result |= {f"{word}_before": before[word] for word in before} | {f"{word}_after": after[word] for word in after}
+        result |= {f"{word}_before": old[word] for word in old} | {f"{word}_after": new[word] for word in new}
         if marks:
             result["marked"] = [(row.text or "")[start:end] for start, end in marks]
     show(result, as_json, "judged")
@@ -93,14 +93,15 @@ def repair(
 ) -> None:
     """Keep a corrected copy of a text, and reject the old one. One undo takes both back."""
     one_of("KIND", kind, KINDS)
-    words = written(file)
+    words = read_file(file)
     with writing() as session:
         row = queries.explanation(session, kind, ref)
-        where = _here(_as_it_stands(session, row))
-        made = repairing.repair(session, _target(row), words, by=owner(by), token=t.new_uid(), circumstances=where)
-        stands = _as_it_stands(session, made)
-        checks = {name: getattr(stands.states, check).value for name, check in CHECKS.items()}
-        result = {"id": made.uid, "repairs": row.uid, "verdict": stands.verdict.value, "checks": checks}
+        circumstances = _make_circumstances(_load_explained(session, row))
+        token = t.new_uid()
+        copy = repairing.repair(session, _target(row), words, by=owner(by), token=token, circumstances=circumstances)
+        explained = _load_explained(session, copy)
+        checks = {name: getattr(explained.states, check).value for name, check in CHECKS.items()}
+        result = {"id": copy.uid, "repairs": row.uid, "verdict": explained.verdict.value, "checks": checks}
     show(result, as_json, "repaired")
 
 
@@ -127,51 +128,52 @@ def judge_all(
     """Judge all texts that fit, as one act that one undo takes back. Filters as on the browse page."""
     act = Act(one_of("--decision", decision, ("accept", "reject")))
     one_of("--kind", kind, KINDS)
-    asked = {name: state for name, state in (("gold", gold), ("equations", equations), ("work", work)) if state}
+    states = {name: state for name, state in (("gold", gold), ("equations", equations), ("work", work)) if state}
     if verdict is not None:
         one_of("--verdict", verdict, list(Verdict))
     if people is not None:
         one_of("--people", people, listing.PEOPLE)
     if len(words) > listing.LONGEST_SEARCH:
         raise BadUsage(f"--words takes at most {listing.LONGEST_SEARCH} characters, not {len(words):,}; look for fewer")
-    if words and not listing.phrases_of(words):
+    if words and not listing.split_phrases(words):
         raise BadUsage(f"--words looks for words, and there is none in: {words}")
     with reading() as session:
         with usage():
             judging.check_decision(session, kind, act, reason, note, None)
         info = queries.exam(session, exam)
         voices = queries.voices(session, info.id)
-        wanted = Wanted(
-            show=Show.RATIONALES if kind == "rationale" else Show.FEEDBACK,
+        row_filter = RowFilter(
+            show=RowKind.RATIONALES if kind == "rationale" else RowKind.FEEDBACK,
             author_id=None if teacher is None else voices[one_of("--teacher", teacher, voices)],
             verdict=verdict,
-            checks={CHECKS[name].value: one_of(f"--{name}", state, list(State)) for name, state in asked.items()},
+            checks={CHECKS[name].value: one_of(f"--{name}", state, list(State)) for name, state in states.items()},
             people=people,
             question=question,
             words=words,
         )
-    standing.catch_up(opened(), info.id)
+    standing.catch_up(open_project(), info.id)
     with writing() if yes else reading() as session:
         at = round(policies.exam_policy(session, info).threshold * 100)
-        said = listing.texts(session, info.id, wanted, at, number=listing.count(session, info.id, wanted, at))
-        chosen, person = bulk.chosen(said, kind), owner(by)
-        done = bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note) if yes else []
-        decided = sum(bool(x.judged_by) for x in said)
-        result = {"exam": info.uid, "fit": len(said), "decided_before": decided, "judged": len(done)}
+        number = listing.count_rows(session, info.id, row_filter, at)
+        texts = listing.list_texts(session, info.id, row_filter, at, number)
+        choice, person = bulk.chosen(texts, kind), owner(by)
+        judged = bulk.judge_all(session, choice, act, by=person, reason=reason, note=note) if yes else []
+        decided_count = sum(bool(x.judged_by) for x in texts)
+        result = {"exam": info.uid, "fit": len(texts), "decided_before": decided_count, "judged": len(judged)}
     show(result, as_json, "judged" if yes else "nothing was judged yet: --yes does it")
 
 
 def undo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
     """Take back your latest act in an exam. An act is one judgement, a bulk one, or a repair."""
-    _back(exam, by, as_json, redo=False)
+    _take_back(exam, by, as_json, redo=False)
 
 
 def redo(exam: ExamRef, by: JudgeName, as_json: AsJson = False) -> None:
     """Bring back what an undo took back. It works as often as you undid, until you do something new."""
-    _back(exam, by, as_json, redo=True)
+    _take_back(exam, by, as_json, redo=True)
 
 
-def _back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
+def _take_back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
     word, person = "redo" if redo else "undo", owner(by)
     with writing() as session:
         info = queries.exam(session, exam)
@@ -184,11 +186,8 @@ def _back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
     show(result, as_json, f"{word} of one act")
 
 
-def judged_row(session: Session, kind: str, ref: str) -> t.Explanation | t.Attempt | t.Question:
-    """Return what is judged.
-
-    Raises: NotFound.
-    """
+def find_target(session: Session, kind: str, ref: str) -> t.Explanation | t.Attempt | t.Question:
+    """Return what is judged. Raises: NotFound."""
     return queries.explanation(session, kind, ref) if kind in KINDS else ROWS[kind](session, ref)
 
 
@@ -203,19 +202,19 @@ def _target(row: t.Explanation) -> Target:
     return Target(row.kind, queries.identity(row))
 
 
-def _as_it_stands(session: Session, row: t.Explanation) -> Explained:
+def _load_explained(session: Session, row: t.Explanation) -> Explained:
     curated = judging.curated_set(session, queries.exam_of(session, row))
     return judging.explained(curated, row.kind, queries.identity(row))
 
 
-def _told(session: Session, row: t.Explanation | t.Attempt | t.Question) -> tuple[dict[str, Any], Circumstances]:
-    """What a judgement of the row may change, and its circumstances."""
+def _describe(session: Session, row: t.Explanation | t.Attempt | t.Question) -> tuple[dict[str, Any], Circumstances]:
+    """Return what a judgement of the row may change, and its circumstances."""
     if isinstance(row, t.Explanation):
-        x = _as_it_stands(session, row)
-        return {"verdict": x.verdict.value}, _here(x)
+        x = _load_explained(session, row)
+        return {"verdict": x.verdict.value}, _make_circumstances(x)
     curated = judging.curated_set(session, queries.exam_of(session, row))
     return {"mistakes": len(curated.mistakes)}, Circumstances(queue="cli")
 
 
-def _here(x: Explained) -> Circumstances:
+def _make_circumstances(x: Explained) -> Circumstances:
     return Circumstances(queue="cli", committee=x.committee.verdict)

@@ -20,20 +20,21 @@ def show_people(exam: ExamRef, as_json: AsJson = False) -> None:
     with reading() as session:
         info = queries.exam(session, exam)
         curated = judging.curated_set(session, info.id)
-        now = leases.held(session, info.id)
-    found, done = records.records(curated), records.done(curated)
-    result: dict[str, Any] = {"exam": info.uid, "wanted": info.wanted, "rationales": done.of, "done": done.count}
-    result |= {"people": [_record(r) for r in found], "pairs": [_pair(pair) for pair in records.pairs(curated)]}
-    result |= {"open_now": [one.person for one in now]}
+        held_leases = leases.held(session, info.id)
+    people, progress = records.records(curated), records.done(curated)
+    result: dict[str, Any] = {"exam": info.uid, "wanted": info.judgements_per_text}
+    result |= {"rationales": progress.of, "done": progress.count}
+    result |= {"people": [_record(r) for r in people], "pairs": [_pair(pair) for pair in records.pairs(curated)]}
+    result |= {"open_now": [lease.person for lease in held_leases]}
     if as_json:
         show(result, as_json, "")
         return
-    line(f"{info.name}: {done.count:,} of {done.of:,} rationales are judged by {info.wanted}")
-    for r in found:
-        whole = r.whole
-        took = "" if whole.seconds is None else f", {whole.seconds:.1f} s each (median)"
-        much = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
-        line(f"  {r.person}: {much}{took}{_settled(whole.agreement)}")
+    line(f"{info.name}: {progress.count:,} of {progress.of:,} rationales are judged by {info.judgements_per_text}")
+    for r in people:
+        total = r.whole
+        pace = "" if total.seconds is None else f", {total.seconds:.1f} s each (median)"
+        amount = f"{len(r.words):,} {_text(r)}, {r.judged_first:,} judged first"
+        line(f"  {r.person}: {amount}{pace}{_agreement_in_words(total.agreement)}")
     for pair in records.pairs(curated):
         kappa = "" if pair.kappa is None else f", kappa {pair.kappa:.2f}"
         small = ": too few to tell" if pair.n < FEW else ""
@@ -44,16 +45,16 @@ def _text(r: Record) -> str:
     return "text" if len(r.words) == 1 else "texts"
 
 
-def _settled(agreement: Share) -> str:
+def _agreement_in_words(agreement: Share) -> str:
     return f", with the adjudicator on {agreement.count:,} of {agreement.of:,}" if agreement.of else ""
 
 
 def _record(r: Record) -> dict[str, Any]:
     halves = {"first_half": _stretch(r.halves[0]), "latest_half": _stretch(r.halves[1])}
-    done = {"person": r.person, "texts": len(r.words), "judged_first": r.judged_first, "adjudicated": r.adjudicated}
-    told = (("practised", r.practised), ("repeated", r.repeated))
-    beside = {name: {"count": share.count, "of": share.of} for name, share in told}
-    return done | _stretch(r.whole) | halves | beside | {"reasons": dict(r.reasons)}
+    result = {"person": r.person, "texts": len(r.words), "judged_first": r.judged_first, "adjudicated": r.adjudicated}
+    shares_ = (("practised", r.practised), ("repeated", r.repeated))
+    shares = {name: {"count": share.count, "of": share.of} for name, share in shares_}
+    return result | _stretch(r.whole) | halves | shares | {"reasons": dict(r.reasons)}
 
 
 def _stretch(part: Stretch) -> dict[str, Any]:
@@ -83,11 +84,11 @@ def want(
     as_json: AsJson = False,
 ) -> None:
     """Say how people are to judge an exam; what isn't named stays. Nobody sees others' words before their own."""
-    given = {"judgements_wanted": judgements, "practice": practice}
-    given |= {"check_every": check_every, "repeat_every": repeat_every}
+    values = {"judgements_wanted": judgements, "practice": practice}
+    values |= {"check_every": check_every, "repeat_every": repeat_every}
     with writing() as session:
         info = queries.exam(session, exam)
-        sharing.want(session, info.id, by=person_of(by), **{k: v for k, v in given.items() if v is not None})
+        sharing.want(session, info.id, by=person_of(by), **{k: v for k, v in values.items() if v is not None})
         now = queries.exam(session, exam)
-    result: dict[str, Any] = {"exam": now.uid, "wanted": now.wanted, "practice": now.practice}
+    result: dict[str, Any] = {"exam": now.uid, "wanted": now.judgements_per_text, "practice": now.practice}
     show(result | {"check_every": now.check_every, "repeat_every": now.repeat_every}, as_json, now.name)

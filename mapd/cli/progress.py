@@ -15,7 +15,8 @@ from mapd import interrupts
 from mapd.cli.shared import errors
 from mapd.jobs import Progress
 
-FIRST_S, EVERY_S = 10.0, 60.0  # from the start to the first line, and between two
+# From the start to the first line, and between two.
+FIRST_S, EVERY_S = 10.0, 60.0
 
 
 class Lines:
@@ -42,11 +43,11 @@ def counting(title: str, unit: str, as_json: bool) -> Iterator[Callable[[int, in
     with bar:
         task = bar.add_task(title, total=None)
 
-        def tell(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+        def tell(count: int, total: int) -> None:
+            bar.update(task, completed=count, total=total)
             if not errors.is_terminal:
-                pace = done / max(time.monotonic() - began, 1e-9)
-                left = (total - done) / pace if pace else None
-                lines.tell(Progress(title, done, total, f"{pace:,.0f} {unit}/s", left))
+                pace = count / max(time.monotonic() - began, 1e-9)
+                seconds_left = (total - count) / pace if pace else None
+                lines.tell(Progress(title, count, total, f"{pace:,.0f} {unit}/s", seconds_left))
 
         yield tell

@@ -26,7 +26,7 @@ from mapd.cli.shared import (
 from mapd.errors import BadInput, BadUsage
 from mapd.questions import formats, generated, gym, imports, mapping, saved_mappings, sets, sources, tables
 from mapd.questions.mapping import FieldMapping
-from mapd.questions.options import Key
+from mapd.questions.options import AnswerKey
 from mapd.questions.rows import SHARES, SPLITS, QuestionRow, Shares, parse_shares
 
 questioning = typer.Typer(no_args_is_help=True, help="Sets of questions: add files, make a set, look at it.")
@@ -79,30 +79,30 @@ def add_questions(
         format=None if format_ is None else one_of("--format", format_, formats.FORMATS),
         mapping=_mapping(map_ or []),
         task=None if task is None else Task(one_of("--task", task, list(Task))),
-        answers=None if answers is None else Key(one_of("--answers", answers, list(Key))),
+        answers=None if answers is None else AnswerKey(one_of("--answers", answers, list(AnswerKey))),
         ignore=frozenset(ignore or ()),
         split=None if split is None else one_of("--split", split, SPLITS),
         shares=_shares(shares, split),
         seed=seed,
     )
-    imported = imports.read(contents, instructions)
-    imported.refuse_unread()
-    if skip_bad is None or not imported.rows:
-        imported.refuse_bad()
+    question_import = imports.read(contents, instructions)
+    question_import.refuse_unread()
+    if skip_bad is None or not question_import.rows:
+        question_import.refuse_bad()
     if dry_run:
-        _show_preview(name, imported, as_json)
+        _show_preview(name, question_import, as_json)
         return
-    if skip_bad is not None and imported.bad:
-        write_bad(skip_bad, imported.bad)
+    if skip_bad is not None and question_import.bad:
+        write_bad(skip_bad, question_import.bad)
     if save_map is not None:
         with writing() as session:
             saved_mappings.save(session, save_map, instructions.mapping, by=person_of(by))
-    source, summary = sources.describe(contents), _summary(imported)
-    _store(name, imported.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
+    source, summary = sources.describe(contents), _summary(question_import)
+    _store(name, question_import.rows, source=source, simulated=False, by=by, as_json=as_json, summary=summary)
 
 
-def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.Table]:
-    """Every table that the command names, those of a split marked so."""
+def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: str | None) -> list[tables.FileTable]:
+    """Return every table that the command names, those of a split marked so."""
     contents = [table for path in paths for table in sources.read_path(path, formats.headings)]
     for split, of_split in by_split.items():
         for path in of_split or ():
@@ -117,10 +117,10 @@ def _tables(paths: Sequence[Path], by_split: dict[str, list[Path] | None], hub: 
     return contents
 
 
-def _mapping(written: Sequence[str]) -> FieldMapping:
-    """What `--map` says, kept mappings in the place of their names."""
+def _mapping(texts: Sequence[str]) -> FieldMapping:
+    """Return what `--map` says, kept mappings in the place of their names."""
     fields = FieldMapping()
-    for text in written:
+    for text in texts:
         if text.startswith("@"):
             with reading() as session:
                 fields = saved_mappings.get(session, text[1:]).over(fields)
@@ -138,22 +138,22 @@ def _shares(text: str | None, split: str | None = None) -> Shares | None:
     return parse_shares(text)
 
 
-def _summary(imported: imports.Import) -> dict[str, Any]:
-    """What a command says of an import, beside the splits."""
-    summary: dict[str, Any] = {"format": imported.format, "tasks": imported.tasks}
-    if imported.answers is not None:
-        summary["answers"] = imported.answers.value
-    return summary | {"not_read": imported.not_read, "skipped": len(imported.bad)}
+def _summary(question_import: imports.QuestionImport) -> dict[str, Any]:
+    """Return what a command says of an import, beside the splits."""
+    summary: dict[str, Any] = {"format": question_import.format, "tasks": question_import.tasks}
+    if question_import.answers is not None:
+        summary["answers"] = question_import.answers.value
+    return summary | {"not_read": question_import.not_read, "skipped": len(question_import.bad)}
 
 
 PREVIEWED = 5
 
 
-def _show_preview(name: str, imported: imports.Import, as_json: bool) -> None:
-    sizes = {split: sum(row.split == split for row in imported.rows) for split in SPLITS}
-    summary = {"dry_run": name, "n": len(imported.rows), **sizes, "mapping": str(imported.mapping)}
-    summary |= _summary(imported)
-    _show_rows(summary, imported.rows[:PREVIEWED], as_json, "nothing was stored")
+def _show_preview(name: str, question_import: imports.QuestionImport, as_json: bool) -> None:
+    sizes = {split: sum(row.split == split for row in question_import.rows) for split in SPLITS}
+    summary = {"dry_run": name, "n": len(question_import.rows), **sizes, "mapping": str(question_import.mapping)}
+    summary |= _summary(question_import)
+    _show_rows(summary, question_import.rows[:PREVIEWED], as_json, "nothing was stored")
 
 
 def _show_rows(summary: dict[str, Any], rows: Sequence[QuestionRow], as_json: bool, title: str) -> None:
@@ -184,8 +184,8 @@ def show_questions(
         one_of("--split", split, SPLITS)
     with reading() as session:
         questions = sets.get(session, name)
-        [listed_set] = sets.listed(session, questions.name)
-        rows = sets.rows_of(session, questions, split, limit)
+        [listed_set] = sets.list_sets(session, questions.name)
+        rows = sets.load_rows(session, questions, split, limit)
     sizes = {"train": listed_set.train, "dev": listed_set.dev, "test": listed_set.test}
     summary = {"questions": listed_set.name, "source": listed_set.source, "n": sum(sizes.values()), **sizes}
     _show_rows(summary, rows, as_json, "question set")
@@ -195,7 +195,7 @@ def show_questions(
 def list_mappings(as_json: AsJson = False) -> None:
     """List the mappings that --save-map kept."""
     with reading() as session:
-        mappings = {name: str(fields) for name, fields in saved_mappings.listed(session).items()}
+        mappings = {name: str(fields) for name, fields in saved_mappings.list_mappings(session).items()}
     if as_json:
         show({"maps": mappings}, as_json, "")
         return
@@ -235,26 +235,26 @@ def generate_questions(
     """Make a set of the demo's three families. The simulated teachers can explain these."""
     if train + dev + test == 0:
         raise BadUsage("a set of no questions is refused; give --train, --dev or --test a number")
-    drawn = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
-    _store(name, sets.made(drawn), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
+    questions = generated.draw(generated.FAMILIES, {"train": train, "dev": dev, "test": test}, seed)
+    _store(name, sets.make_rows(questions), source=f"generated, seed {seed}", simulated=True, by=by, as_json=as_json)
 
 
 @questioning.command("list")
 def list_questions(as_json: AsJson = False) -> None:
     """List the sets, their splits, and openings of the test split."""
     with reading() as session:
-        known = sets.listed(session)
+        summaries = sets.list_sets(session)
     if as_json:
-        show({"sets": [asdict(one) for one in known]}, as_json, "")
+        show({"sets": [asdict(summary) for summary in summaries]}, as_json, "")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("set", "source"):
         table.add_column(column)
     for column in ("train", "dev", "test", "test opened"):
         table.add_column(column, justify="right")
-    for one in known:
-        source = f"{one.source} (simulated)" if one.simulated else one.source
-        table.add_row(one.name, source, *map(str, (one.train, one.dev, one.test, one.openings)))
+    for summary in summaries:
+        source = f"{summary.source} (simulated)" if summary.simulated else summary.source
+        table.add_row(summary.name, source, *map(str, (summary.train, summary.dev, summary.test, summary.openings)))
     console.print(table)
 
 
@@ -269,7 +269,8 @@ def _store(
     summary: dict[str, Any] | None = None,
 ) -> None:
     with writing() as session:
-        kept = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
-        [one] = sets.listed(session, kept.name)
-    sizes = {"n": one.train + one.dev + one.test, "train": one.train, "dev": one.dev, "test": one.test}
-    show({"questions": one.name, **sizes, **(summary or {})}, as_json, "question set")
+        question_set = sets.add(session, name, rows, source=source, simulated=simulated, by=person_of(by))
+        [added] = sets.list_sets(session, question_set.name)
+    sizes = {split: getattr(added, split) for split in SPLITS}
+    sizes = {"n": sum(sizes.values()), **sizes}
+    show({"questions": added.name, **sizes, **(summary or {})}, as_json, "question set")

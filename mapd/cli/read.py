@@ -11,7 +11,7 @@ import typer
 
 from mapd.answers.choice import option_letter
 from mapd.answers.grading import Outcome, Task, grade, read_answer
-from mapd.cli.shared import AsJson, one_of, show, written
+from mapd.cli.shared import AsJson, one_of, read_file, show
 from mapd.errors import BadUsage
 from mapd.questions.golds import read_gold
 from mapd.scores import parse_score
@@ -35,7 +35,7 @@ def show_answer(
     if kind is Task.CHOICE and len(choices) < 2:
         raise BadUsage("a choice has two options at least: name them, --options rises,falls,stays")
     right = None if gold is None else _gold(gold, kind, choices)
-    text = written(STANDARD_INPUT)
+    text = read_file(STANDARD_INPUT)
     answer = read_answer(text, kind, choices)
     outcome = Outcome.NO_ANSWER if answer.value is None else None
     if right is not None:
@@ -62,6 +62,6 @@ def show_score(
     as_json: AsJson = False,
 ) -> None:
     """Read the score, 1-5, of the review on standard input."""
-    reviewed = "" if solution is None else written(solution)
-    parsed = parse_score(written(STANDARD_INPUT), solution=reviewed)
-    show({"score": parsed.score, "status": parsed.status.value, "why": parsed.why}, as_json, "read as")
+    solution_text = "" if solution is None else read_file(solution)
+    score = parse_score(read_file(STANDARD_INPUT), solution=solution_text)
+    show({"score": score.score, "status": score.status.value, "why": score.why}, as_json, "read as")

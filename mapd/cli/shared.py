@@ -23,13 +23,14 @@ from mapd import interrupts
 from mapd.characters import HIDDEN, as_json, visible
 from mapd.errors import BadInput, BadUsage
 from mapd.people import Person, machine_user, owner, person_name
-from mapd.questions.imports import BadRow, bad_lines
+from mapd.questions.imports import BadRow, format_bad_rows
 from mapd.settings import Settings
 from mapd.store import db
 
 AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output, nothing else.")]
 ExamRef = Annotated[str, typer.Option("--exam", help="The exam's id, uid or name.")]
-PERSON = "MAPD_PERSON"  # the variable that saves typing --by
+# The variable that saves typing --by.
+PERSON = "MAPD_PERSON"
 SkipBad = Annotated[
     Path | None, typer.Option("--skip-bad", metavar="FILE", help="Import the rest; write the bad rows and why to FILE.")
 ]
@@ -52,7 +53,8 @@ class Terminal(Console):
             yield Segment(visible(segment.text), segment.style) if acts else segment
 
 
-console = Terminal(width=None if sys.stdout.isatty() else 160)  # a file's lines are not broken at 80
+# A file's lines are not broken at 80.
+console = Terminal(width=None if sys.stdout.isatty() else 160)
 errors = Terminal(stderr=True)
 
 
@@ -69,21 +71,15 @@ def log_to_terminal() -> None:
     logging.getLogger("mapd").setLevel(logging.INFO)
 
 
-def one_of(name: str, value: str, known: Iterable[str]) -> str:
-    """The value, if it is one of the known ones.
-
-    Raises: BadUsage.
-    """
-    if value not in known:
-        raise BadUsage(f"{name} is one of {', '.join(known)}, not {value}")
+def one_of(name: str, value: str, choices: Iterable[str]) -> str:
+    """Return the value, if it is one of the known ones. Raises: BadUsage."""
+    if value not in choices:
+        raise BadUsage(f"{name} is one of {', '.join(choices)}, not {value}")
     return value
 
 
 def _check_person(name: str | None) -> str | None:
-    """Return the name, if it can be a person's.
-
-    Raises: BadUsage.
-    """
+    """Return the name, if it can be a person's. Raises: BadUsage."""
     with usage():
         return None if name is None else person_name(name)
 
@@ -104,11 +100,8 @@ PersonName = Annotated[
 JudgeName = Annotated[str, typer.Option("--by", envvar=PERSON, callback=_check_person, help="Who judges: your name.")]
 
 
-def names_of(option: str, text: str) -> tuple[str, ...]:
-    """Return the names between commas, each once.
-
-    Raises: BadUsage.
-    """
+def split_names(option: str, text: str) -> tuple[str, ...]:
+    """Return the names between commas, each once. Raises: BadUsage."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names or len(set(names)) < len(names):
         raise BadUsage(f"{option} takes names, such as A,B,C, each once; not {text or 'nothing'}")
@@ -125,26 +118,23 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S%z}"
 
 
-def opened(seconds: float = 60, say: Callable[[str], None] = interrupts.say) -> sa.Engine:
+def open_project(seconds: float = 60, say: Callable[[str], None] = interrupts.say) -> sa.Engine:
     """Return the project's database; where it can't be used just now it is waited for, for so long, with a line."""
     return db.open_store(Settings(), db.Patience(seconds, say))
 
 
 def reading() -> Any:
-    """A session to read the project with."""
-    return db.reading(opened())
+    """Return a session to read the project with."""
+    return db.reading(open_project())
 
 
 def writing() -> Any:
-    """A session that commits at the end."""
-    return db.writing(opened())
+    """Return a session that commits at the end."""
+    return db.writing(open_project())
 
 
 def agree(question: str, yes: bool) -> None:
-    """Ask the question at the terminal, unless --yes has said it.
-
-    Raises: BadInput where the answer is no, or nobody is there to give one.
-    """
+    """Ask the question at the terminal, unless --yes answers it. Raises: BadInput where nobody says yes."""
     if yes:
         return
     if not sys.stdin.isatty():
@@ -153,8 +143,8 @@ def agree(question: str, yes: bool) -> None:
         raise BadInput("nothing was done: the answer was no")
 
 
-def written(file: Path) -> str:
-    """The text of a file, or of standard input where it is "-"."""
+def read_file(file: Path) -> str:
+    """Return the text of a file, or of standard input where it is "-"."""
     try:
         return sys.stdin.read() if file == Path("-") else file.read_text(encoding="utf-8")
     except OSError as error:
@@ -165,7 +155,7 @@ def written(file: Path) -> str:
 
 def write_bad(path: Path, bad: Sequence[BadRow]) -> None:
     """Write each bad row with its faults as a line of JSON; a file that is there stays."""
-    content = bad_lines(bad)
+    content = format_bad_rows(bad)
     try:
         if path.exists() and path.read_text(encoding="utf-8") != content:
             raise BadInput(f"there is a file {path} with other content; give --skip-bad another name")
@@ -187,8 +177,8 @@ def show(result: Mapping[str, Any], json: bool, title: str) -> None:
             line(f"  {key:<22} {', '.join(f'{k} {v}' for k, v in value.items())}")
         elif isinstance(value, list | tuple):
             line(f"  {key:<22} {len(value)}")
-            for one in value:
-                line(f"    {one}")
+            for item in value:
+                line(f"    {item}")
         else:
             line(f"  {key:<22} {value}")
 
@@ -205,6 +195,6 @@ def _print_items(items: list[dict[str, Any]]) -> None:
         table.add_column(column)
     words = {True: "yes", False: "no", None: "–"}
     for item in items:
-        shown = (words[v] if v is None or isinstance(v, bool) else str(v) for v in map(item.get, columns))
-        table.add_row(*shown)
+        cells = (words[v] if v is None or isinstance(v, bool) else str(v) for v in map(item.get, columns))
+        table.add_row(*cells)
     console.print(table)

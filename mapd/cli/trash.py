@@ -34,23 +34,23 @@ def rename(kind: str) -> Callable[..., None]:
     return command
 
 
-def delete(kind: str, of: Callable[[Session, str], Removal]) -> Callable[..., None]:
+def delete(kind: str, find_removal: Callable[[Session, str], Removal]) -> Callable[..., None]:
     """Return the command that deletes a thing of this kind."""
 
     def command(ref: Ref, yes: Yes = False, by: PersonName = None, as_json: AsJson = False) -> None:
-        _delete(lambda session: of(session, ref), yes, by, as_json)
+        _delete(lambda session: find_removal(session, ref), yes, by, as_json)
 
     command.__doc__ = f"Move the {kind} into the trash, with all that hangs on it. `mapd restore` brings it back."
     return command
 
 
-def _delete(of: Callable[[Session], Removal], yes: bool, by: str | None, as_json: bool) -> None:
+def _delete(find_removal: Callable[[Session], Removal], yes: bool, by: str | None, as_json: bool) -> None:
     with writing() if yes else reading() as session:
-        removed = of(session)
+        removal = find_removal(session)
         home = Settings().make_home()
-        file = trash.delete(session, home, removed, by=person_of(by)).name if yes else None
-    result: dict[str, Any] = {"kind": removed.kind, "name": removed.name, "uid": removed.uid, "deleted": yes}
-    result |= {"gone": dict(removed.gone), "stays": list(removed.stays), "file": file}
+        file = trash.delete(session, home, removal, by=person_of(by)).name if yes else None
+    result: dict[str, Any] = {"kind": removal.kind, "name": removal.name, "uid": removal.uid, "deleted": yes}
+    result |= {"gone": dict(removal.gone), "stays": list(removal.stays), "file": file}
     title = f"in the trash: mapd restore {file}" if yes else "nothing was deleted yet: --yes does it"
     show(result, as_json, title)
 
@@ -59,8 +59,8 @@ def _delete(of: Callable[[Session], Removal], yes: bool, by: str | None, as_json
 def show_project(as_json: AsJson = False) -> None:
     """Show the project's name, and how much is in it."""
     with reading() as session:
-        removed = trash.of_project(session, _name(session))
-    show({"name": removed.name, "holds": dict(removed.gone)}, as_json, removed.name)
+        removal = trash.of_project(session, _name(session))
+    show({"name": removal.name, "holds": dict(removal.gone)}, as_json, removal.name)
 
 
 @naming.command("rename")

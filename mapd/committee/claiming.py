@@ -42,7 +42,7 @@ class Claimed:
 
 def claim(
     session: Session,
-    run: claims.Run,
+    run: claims.ClaimHolder,
     exam_id: int,
     wanted: Sequence[Planned],
     purse: Purse,
@@ -59,9 +59,12 @@ def claim(
     ledger.reuse(session, claimed.answered)
     open_calls = [p for p in wanted if p.key not in has_reply]
     left = {p.key for p in open_calls}
-    free = claims.free(session, run, left)
+    free = claims.filter_free(session, run, left)
     if purse.budget is not None:
-        purse.spent, purse.put_by = ledger.spent(session, exam_id), claims.put_by(session, exam_id, but=free)
+        purse.spent, purse.put_by = (
+            ledger.spent(session, exam_id),
+            claims.sum_in_flight(session, exam_id, excluded_keys=free),
+        )
     usd: dict[str, float] = {}
     for planned in open_calls:
         key, outcomes = planned.key, [x.outcome for x in tries.get(planned.key, ())]
@@ -75,5 +78,5 @@ def claim(
         else:
             claimed.own.append(planned)
             usd[key] = cost
-    claims.put(session, run, usd, exam_id)
+    claims.write_claims(session, run, usd, exam_id)
     return claimed

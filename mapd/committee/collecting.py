@@ -94,7 +94,7 @@ def collect(
     agreed(made.teachers, budget, unknown_price)
     with db.writing(engine) as session:
         _begin(session, info, made, limits, person, cut_off=cut_off)
-    with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
+    with claims.ClaimHolder(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
         streams = [TeacherStream(x, models[x.name]) for x in made.teachers]
         run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
         run.spent, run.person, run.exam_uid = spent, person, info.uid
@@ -159,7 +159,7 @@ class _Run:
         self,
         engine: sa.Engine,
         store: ThreadPoolExecutor,
-        claimer: claims.Run,
+        claimer: claims.ClaimHolder,
         plan: Plan,
         streams: Sequence[TeacherStream],
         limits: _Limits,
@@ -323,7 +323,7 @@ class _Run:
         if claimed.too_dear and not claimed.own:
             if claimed.purse.put_by:  # what comes in may cost less than was put by, of this run and of others
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.changed.wait(), claims.LOOK_S)
+                    await asyncio.wait_for(self.changed.wait(), claims.POLL_S)
             else:
                 self.at_budget = True
                 self._stop()
@@ -365,7 +365,7 @@ class _Run:
     async def _look_elsewhere(self) -> None:
         """See what became of the calls that other runs have sent: answered, failed, or to be taken over."""
         while True:
-            await asyncio.sleep(claims.LOOK_S)
+            await asyncio.sleep(claims.POLL_S)
             for stream in self.streams:
                 if stream.elsewhere and not self.stopped and not stream.stopped:
                     await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])

@@ -85,7 +85,7 @@ def spent(session: Session, exam_id: int) -> float:
     return float(session.exec(query).one() or 0)
 
 
-def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_id: int) -> list[Gave]:
+def record(session: Session, run: claims.ClaimHolder, arrived: Sequence[Arrived], exam_id: int) -> list[Gave]:
     """Write each completion as a try, with the rows that it gives, and end its claim; for each, what it came to."""
     claims.lock(session)
     by_key = tries(session, {a.completion.key for a in arrived})

@@ -21,7 +21,7 @@ from mapd.curation.records import last_words
 from mapd.people import Person, Right, require
 from mapd.store import listing, queries
 from mapd.store import tables as t
-from mapd.store.listing import Said
+from mapd.store.listing import ListedText
 from mapd.store.queries import ExamInfo, JudgementRow
 from mapd.verdicts import Act
 
@@ -38,7 +38,7 @@ class Chosen:
     committee: str
 
 
-def chosen(said: Iterable[Said], kind: str) -> list[Chosen]:
+def chosen(said: Iterable[ListedText], kind: str) -> list[Chosen]:
     """These texts of one kind as they stand."""
     return [Chosen(Target(kind, x.explanation_id), x.latest, x.committee) for x in said]
 
@@ -48,15 +48,15 @@ def waiting(session: Session, exam: ExamInfo, whole: Whole, threshold: int, pers
 
     The exam's aggregate has to be up to date (standing.catch_up).
     """
-    number = listing.count(session, exam.id, whole.wanted, threshold)
-    said = listing.texts(session, exam.id, whole.wanted, threshold, number)
-    settled = last_words(queries.judgements_settled(session, exam.id))
+    number = listing.count_rows(session, exam.id, whole.wanted, threshold)
+    said = listing.list_texts(session, exam.id, whole.wanted, threshold, number)
+    settled = last_words(queries.adjudicated_judgements(session, exam.id))
     return chosen(
         (
             x
             for x in said
             if person not in x.judged_by
-            and len(x.judged_by) < exam.wanted
+            and len(x.judged_by) < exam.judgements_per_text
             and ("rationale", x.explanation_id) not in settled
         ),
         "rationale",

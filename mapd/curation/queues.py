@@ -18,7 +18,7 @@ from functools import lru_cache
 from mapd.checks import State
 from mapd.curation.curated import Curated, Explained, Mistake, counted
 from mapd.curation.suspicion import against_gold, suspicion
-from mapd.store.listing import Wanted
+from mapd.store.listing import RowFilter
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import Act, Reason, Ruling, Verdict, in_force
 
@@ -85,7 +85,7 @@ def _suspicion(m: Mistake, x: Explained) -> float:
 class Whole:
     """A class of rationales that can be decided at once: as the aggregate finds them, and why none will do."""
 
-    wanted: Wanted
+    wanted: RowFilter
     reason: Reason
 
 
@@ -203,7 +203,7 @@ QUEUES: Mapping[str, Queue] = {
             "no-work",
             "accepted, but shows no work",
             _rationales(lambda x, _: _committee(x, Verdict.ACCEPTED) and x.states.shows_work is State.FAILS),
-            whole=Whole(Wanted(committee="accepted", checks={"shows_work": "fails"}), Reason.NO_WORK),
+            whole=Whole(RowFilter(committee="accepted", checks={"shows_work": "fails"}), Reason.NO_WORK),
         ),
         Queue("feedback-check", "feedback that fails a check", _feedback(_checks_fail)),
         Queue("uncovered", "nothing accepted", _mistakes(lambda m: not m.covered), drains=True),
@@ -278,7 +278,11 @@ def most_doubtful(mistake: Mistake) -> Explained | None:
 
 def fill(curated: Curated, queue: Queue, person: str) -> Filled:
     """The queue as this person finds it, the most doubtful first."""
-    threshold, done, wanted = curated.policy.threshold, done_with(curated.judgements, person), curated.exam.wanted
+    threshold, done, wanted = (
+        curated.policy.threshold,
+        done_with(curated.judgements, person),
+        curated.exam.judgements_per_text,
+    )
     entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, done, person, wanted)) is not None]
     return Filled(queue, tuple(sorted(entries, key=lambda e: key(queue, e.mistake, threshold))))
 

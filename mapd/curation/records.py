@@ -212,4 +212,4 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
 def done(curated: Curated) -> Share:
     """Of the rationales, those that nobody else's judgement is wanted for."""
     texts = list(curated.rationales)
-    return Share(sum(not wants(x, "", curated.exam.wanted) for x in texts), len(texts))
+    return Share(sum(not wants(x, "", curated.exam.judgements_per_text) for x in texts), len(texts))

@@ -14,7 +14,9 @@ from mapd.store import tables as t
 
 def of(session: Session, person: str, texts: Collection[int]) -> set[int]:
     """Those of the texts that this person has seen so."""
-    seen = select(t.Seen.explanation_id).where(t.Seen.person == person, col(t.Seen.explanation_id).in_(texts))
+    seen = select(t.Exposure.explanation_id).where(
+        t.Exposure.person == person, col(t.Exposure.explanation_id).in_(texts)
+    )
     return set(session.exec(seen).all())
 
 
@@ -25,4 +27,4 @@ def note(session: Session, person: str, texts: Collection[int]) -> None:
         return
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     rows = [{"person": person, "explanation_id": text} for text in sorted(fresh)]
-    session.execute(insert(t.Seen).values(rows).on_conflict_do_nothing())  # another tab may be first
+    session.execute(insert(t.Exposure).values(rows).on_conflict_do_nothing())  # another tab may be first

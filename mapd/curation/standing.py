@@ -54,7 +54,7 @@ def _rules(session: Session, info: ExamInfo) -> str:
     """What the aggregate depends on beside the rows. The threshold isn't among it: every row holds for all of them."""
     policy, members = policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
-    return f"{_code()}, {decided}, judgements {info.wanted}, committee {members}"
+    return f"{_code()}, {decided}, judgements {info.judgements_per_text}, committee {members}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
         held = session.get(t.StandingExam, exam_id)
         info = queries.exam(session, exam_id)
         rules = _rules(session, info)
-        marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
+        marked = session.exec(select(t.DirtyQuestion.id).limit(1)).first() is not None
         if held is not None and held.rules == rules and not marked:
             return
     with db.writing(engine) as session:
@@ -87,10 +87,12 @@ def is_derived(engine: sa.Engine, exam_id: int) -> bool:
 def work_off(session: Session) -> None:
     """Derive again what has a mark, in every exam that the aggregate holds."""
     _lock(session)
-    gone = session.execute(sa.delete(t.Stale).returning(col(t.Stale.question_id), col(t.Stale.voted))).all()
+    gone = session.execute(
+        sa.delete(t.DirtyQuestion).returning(col(t.DirtyQuestion.question_id), col(t.DirtyQuestion.voted))
+    ).all()
     for held in session.exec(select(t.StandingExam)).all() if gone else ():
         assert held.id is not None
-        asked = queries.asked_of(session, held.id, {question for question, _ in gone})
+        asked = queries.filter_asked(session, held.id, {question for question, _ in gone})
         exam = _Exam.of(session, held) if asked else None
         if exam is None:
             continue  # by other rules: it is derived in whole before it is read
@@ -115,7 +117,9 @@ def after_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
         return
     _lock(session)
     for some in _blocks(set().union(*asked_of.values())):
-        session.execute(sa.delete(t.Stale).where(col(t.Stale.question_id).in_(some), ~col(t.Stale.voted)))
+        session.execute(
+            sa.delete(t.DirtyQuestion).where(col(t.DirtyQuestion.question_id).in_(some), ~col(t.DirtyQuestion.voted))
+        )
     for one in held:
         if (asked := asked_of.get(one.id or 0)) and (exam := _Exam.of(session, one)) is not None:
             exam.follow(sorted(asked))
@@ -156,11 +160,11 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     keeps it as it was.
     """
     _lock(session)
-    bands = sa.select(col(t.Band.id)).where(col(t.Band.exam_id) == exam_id)
-    session.execute(sa.delete(t.Passed).where(col(t.Passed.band_id).in_(bands)))
-    session.execute(sa.delete(t.Queued).where(col(t.Queued.band_id).in_(bands)))
+    bands = sa.select(col(t.QueueBand.id)).where(col(t.QueueBand.exam_id) == exam_id)
+    session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.band_id).in_(bands)))
+    session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.band_id).in_(bands)))
     session.execute(sa.delete(t.Standing).where(col(t.Standing.exam_id) == exam_id))
-    session.execute(sa.delete(t.Band).where(col(t.Band.exam_id) == exam_id))
+    session.execute(sa.delete(t.QueueBand).where(col(t.QueueBand.exam_id) == exam_id))
     info = queries.exam(session, exam_id)
     held = session.get(t.StandingExam, exam_id)
     if measure or held is None:
@@ -180,7 +184,7 @@ def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
 
     def valid() -> Iterator[tuple[str, int | None]]:
         nonlocal number
-        for _, rows in groupby(queries.votes_given(session, exam_id), key=lambda row: row[0]):
+        for _, rows in groupby(queries.iterate_votes(session, exam_id), key=lambda row: row[0]):
             for v in counted([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
                 number += 1
                 yield v.reviewer, v.score
@@ -213,13 +217,17 @@ class _Exam:
             held.rules = ""  # they may come back, and what isn't followed now would be missing
             return None
         rows = session.execute(
-            sa.select(col(t.Band.id), col(t.Band.name), col(t.Band.low), col(t.Band.high), col(t.Band.waits)).where(
-                col(t.Band.exam_id) == held.id
-            )
+            sa.select(
+                col(t.QueueBand.id),
+                col(t.QueueBand.name),
+                col(t.QueueBand.low),
+                col(t.QueueBand.high),
+                col(t.QueueBand.waits),
+            ).where(col(t.QueueBand.exam_id) == held.id)
         )
         offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
-        return cls(session, held.id, policy, info.wanted, offsets, bands)
+        return cls(session, held.id, policy, info.judgements_per_text, offsets, bands)
 
     def follow(self, asked: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
@@ -241,14 +249,16 @@ class _Exam:
             change.subtract(self._take_out(asked))
         self._count(change)
         self._insert(t.Standing, standing)
-        self._insert(t.Queued, [self._queued(m, stretch) for m, stretch in stretches])
+        self._insert(t.QueueEntry, [self._queued(m, stretch) for m, stretch in stretches])
         self._pass(stretches)
 
     def _take_out(self, asked: Sequence[int]) -> Counter[BandKey]:
         """Delete what is there; returns what it counted."""
         names = {band: key for key, band in self.bands.items()}
         # Of several questions SQLite would take the index of the bands, or of the exam's order, and read all of it.
-        queued = sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(col(t.Queued.question_id).in_(asked))
+        queued = sa.select(col(t.QueueEntry.id), col(t.QueueEntry.band_id)).where(
+            col(t.QueueEntry.question_id).in_(asked)
+        )
         rows = [row for row in self.session.execute(queued).all() if row.band_id in names]
         held = Counter(names[row.band_id] for row in rows)
         standing = (col(t.Standing.question_id).in_(asked), col(t.Standing.exam_id) + 0 == self.id)
@@ -256,8 +266,8 @@ class _Exam:
         old = self.session.execute(sa.select(*columns).where(*standing)).mappings()
         held.update(_as_bands([dict(row) for row in old]))
         ids = [row.id for row in rows]
-        self.session.execute(sa.delete(t.Passed).where(col(t.Passed.queued_id).in_(ids)))
-        self.session.execute(sa.delete(t.Queued).where(col(t.Queued.id).in_(ids)))
+        self.session.execute(sa.delete(t.QueueSkip).where(col(t.QueueSkip.queued_id).in_(ids)))
+        self.session.execute(sa.delete(t.QueueEntry).where(col(t.QueueEntry.id).in_(ids)))
         self.session.execute(sa.delete(t.Standing).where(*standing))
         return held
 
@@ -265,7 +275,7 @@ class _Exam:
         """Move the bands' numbers; a band is made where it is needed first, and stays."""
         for key in sorted(key for key in change if key not in self.bands):
             name, low, high, waits = key
-            band = t.Band(exam_id=self.id, name=name, low=low, high=high, waits=waits)
+            band = t.QueueBand(exam_id=self.id, name=name, low=low, high=high, waits=waits)
             self.session.add(band)
             self.session.flush()
             assert band.id is not None
@@ -296,13 +306,15 @@ class _Exam:
         for mistake, stretch in stretches:
             if stretch.passed:
                 band = self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits]
-                here = select(t.Queued.id).where(t.Queued.band_id == band, t.Queued.attempt_id == mistake.attempt.id)
+                here = select(t.QueueEntry.id).where(
+                    t.QueueEntry.band_id == band, t.QueueEntry.attempt_id == mistake.attempt.id
+                )
                 queued = self.session.exec(here).one()
                 rows = [
                     {"person": who, "queued_id": queued, "band_id": band, "skipped": who in stretch.skipped}
                     for who in sorted(stretch.passed)
                 ]
-                self._insert(t.Passed, rows)
+                self._insert(t.QueueSkip, rows)
 
 
 def _skipped(said: Sequence[JudgementRow]) -> dict[str, Done]:

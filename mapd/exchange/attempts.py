@@ -30,11 +30,11 @@ from mapd.errors import BadInput, Undecided
 from mapd.models.base import Completion, Finish, split_thought
 from mapd.people import Person, Right, require
 from mapd.questions import formats
-from mapd.questions.drafts import Draft, Source, drafts_of
+from mapd.questions.drafts import Draft, Source, make_drafts
 from mapd.questions.imports import BadRow, refuse_rows, unreadable_rows
 from mapd.questions.options import show_answer
-from mapd.questions.rows import LONGEST_NAME, QuestionRow, asked
-from mapd.questions.tables import Record, Table
+from mapd.questions.rows import LONGEST_NAME, QuestionRow, question_key
+from mapd.questions.tables import FileRecord, FileTable
 from mapd.questions.values import as_text, as_whole_number, is_blank, short, without_zeros
 from mapd.store import queries
 from mapd.store import tables as t
@@ -42,38 +42,37 @@ from mapd.store import tables as t
 IDS = ("question_id", "id", "question_uid")  # under which a plain row names its question
 NO_TEXTS = "no texts but the likelihoods of options; take the samples of a task that generates (generate_until)"
 BLOCK = 500
-MOST_SAMPLES = 10_000  # of one question
+# Of one question.
+MOST_SAMPLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ImportedAnswer:
     """One response to one question of the set."""
 
     question: t.Question
     sample: int
-    text: str  # its thought, where one stands in it, too
+    # Its thought, too, where one stands in it.
+    text: str
     finish: str | None = None
     thought: str | None = None  # where the row has it apart
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class AttemptsContent:
     """A file's answers, matched to a set's questions; nothing written yet."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[ImportedAnswer, ...]
     bad: tuple[BadRow, ...]
     student: str
     split: str
 
     def refuse_bad(self) -> None:
-        """Refuse a file with rows that can't be matched or read.
-
-        Raises: BadRows.
-        """
+        """Refuse a file with rows that can't be matched or read. Raises: BadRows."""
         refuse_rows(self.bad, are_others=bool(self.answers))
 
 
-class Graded(NamedTuple):
+class AnswerPreview(NamedTuple):
     """An answer as a person looks at it: its question, the response, what is read in it, the gold and the outcome."""
 
     question_id: str
@@ -85,7 +84,7 @@ class Graded(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class AttemptImport:
     """What an import gave."""
 
     exam: str
@@ -106,11 +105,12 @@ class Imported:
 class _Reply:
     """What a row says: which question it answers, and with which texts."""
 
-    table: Table
+    table: FileTable
     number: int
-    written: Mapping[str, Any]
+    original: Mapping[str, Any]
     name: str | None = None
-    asked: list[tuple[str, ...]] = field(default_factory=list)  # what the question may be: context, text, options
+    # What the question may be: context, text, options.
+    question_keys: list[tuple[str, ...]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     sample: int | None = None
     finish: str | None = None
@@ -119,21 +119,18 @@ class _Reply:
 
     def as_bad(self) -> BadRow:
         """Return the row with what is wrong with it."""
-        return BadRow(self.table.name, self.table.unit, self.number, tuple(self.faults), self.written)
+        return BadRow(self.table.name, self.table.unit, self.number, tuple(self.faults), self.original)
 
 
 def parse(
-    session: Session, tables: Sequence[Table], questions: t.QuestionSet, *, split: str | None, student: str | None
-) -> Parsed:
-    """Read files of answers and match them to a set's questions.
-
-    Raises: BadInput where a file holds no answers; Undecided where they are of several splits and none is asked for.
-    """
+    session: Session, tables: Sequence[FileTable], questions: t.QuestionSet, *, split: str | None, student: str | None
+) -> AttemptsContent:
+    """Match files of answers to a set's questions. Raises: BadInput for no answers; Undecided for several splits."""
     index = _Index(session.exec(select(t.Question).where(t.Question.set_id == questions.id)).all())
     pairs: list[tuple[_Reply, t.Question]] = []
     bad: list[BadRow] = []
     for table in tables:
-        replies = _replies(table)
+        replies = _read_replies(table)
         for reply in replies:
             question = None if reply.faults else index.find(reply)
             if question is not None and split is not None and question.split != split:
@@ -151,77 +148,79 @@ def parse(
             tuple(splits),
         )
     name = student or _student_of(tables)
-    answers, repetitions = _samples(pairs)
-    return Parsed(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
+    answers, repetitions = _number_samples(pairs)
+    return AttemptsContent(tuple(answers), (*bad, *repetitions), name, next(iter(splits), split or ""))
 
 
-def preview(parsed: Parsed, first: int) -> list[Graded]:
+def preview(content: AttemptsContent, first: int) -> list[AnswerPreview]:
     """Return the first answers as they would be graded, answer and gold of a choice with their texts."""
     rows = []
-    for answer in parsed.answers[:first]:
-        q, (response, _, graded) = answer.question, _grade(answer)
+    for answer in content.answers[:first]:
+        q, (response, _, grade_) = answer.question, _grade(answer)
         task, options = Task(q.task), tuple(q.options)
-        shown = None if graded.answer is None else show_answer(graded.answer, task, options)
+        answer_text = None if grade_.answer is None else show_answer(grade_.answer, task, options)
         gold = show_answer(q.gold, task, options)
-        rows.append(Graded(q.source_id, q.text, response.text, shown, gold, graded.outcome))
+        rows.append(AnswerPreview(q.source_id, q.text, response.text, answer_text, gold, grade_.outcome))
     return rows
 
 
-def _replies(table: Table) -> list[_Reply]:
-    """What each row of a file says. A harness writes one for each of its filters: the same texts count once."""
+def _read_replies(table: FileTable) -> list[_Reply]:
+    """Return what each row of a file says."""
     names = dict.fromkeys(name for record in table.records for name in record.fields)
     if table.is_text or not names.keys() & {"response", "doc", "resps"}:
         is_named = bool(names) and not table.is_text
         fields = f", not {{{', '.join(short(name, 30) for name in [*names][:8])}}}" if is_named else ""
         raise BadInput(f'{table.name} holds no answers; a row is {{"question_id": "…", "response": "…"}}{fields}')
-    asked_by = _docs(table)
+    docs = _read_docs(table)
     replies = []
     first_filters: dict[tuple[Any, ...], str] = {}
     for record in table.records:
         if not record.fields.keys() & {"doc", "resps"}:
             replies.append(_plain_reply(table, record))
             continue
-        reply = _harness_reply(table, record, *asked_by.get(record.number, (None, [])))
-        content, name = (reply.name, *reply.asked, *reply.texts), str(record.fields.get("filter"))
+        reply = _harness_reply(table, record, *docs.get(record.number, (None, [])))
+        content, name = (reply.name, *reply.question_keys, *reply.texts), str(record.fields.get("filter"))
+        # A harness writes a row for each of its filters: the same texts count once.
         if first_filters.setdefault(content, name) == name or reply.faults:
             replies.append(reply)
     return replies
 
 
-def _docs(table: Table) -> dict[int, tuple[str | None, list[tuple[str, ...]]]]:
-    """The questions that a harness wrote beside its answers, by row: the id, and what may have been asked.
-
-    They are read as question files are; where no format knows them, each of their texts may be the question.
-    """
-    records = tuple(Record(r.number, r.fields["doc"]) for r in table.records if isinstance(r.fields.get("doc"), dict))
+def _read_docs(table: FileTable) -> dict[int, tuple[str | None, list[tuple[str, ...]]]]:
+    """Return the questions that a harness wrote beside its answers, by row: the id, and what may have been asked."""
+    # They are read as question files are; where no format knows them, each of their texts may be the question.
+    rows = [row for row in table.records if isinstance(row.fields.get("doc"), dict)]
+    records = tuple(FileRecord(row.number, row.fields["doc"]) for row in rows)
     if not records:
         return {}
     try:
         format_, shape = formats.recognise(table.name, [record.fields for record in records])
     except BadInput:
-        return {n: (None, [_alone(v) for v in doc.values() if isinstance(v, str)]) for n, doc in records}
-    source = Source(Table(table.name, table.unit, records), format_, shape, shape.mapping)
-    return {draft.number: (draft.read_name("id"), _asked_of(draft)) for draft in drafts_of(source)}
+        return {n: (None, [_text_key(v) for v in doc.values() if isinstance(v, str)]) for n, doc in records}
+    source = Source(FileTable(table.name, table.unit, records), format_, shape, shape.mapping)
+    return {draft.number: (draft.read_name("id"), _question_keys(draft)) for draft in make_drafts(source)}
 
 
-def _asked_of(doc: Draft) -> list[tuple[str, ...]]:
+def _question_keys(doc: Draft) -> list[tuple[str, ...]]:
     text, context = as_text(doc.values["question"]) or "", as_text(doc.values["context"])
-    return [asked(QuestionRow("", "", doc.task, text, "", context=context, options=doc.offered.texts)), _alone(text)]
+    question = QuestionRow("", "", doc.task, text, "", context=context, options=doc.options.texts)
+    return [question_key(question), _text_key(text)]
 
 
-def _alone(text: str) -> tuple[str, ...]:
-    """A question's text without passage and options."""
-    return asked(QuestionRow("", "", Task.TEXT, text, ""))
+def _text_key(text: str) -> tuple[str, ...]:
+    """Return a question's text without passage and options."""
+    return question_key(QuestionRow("", "", Task.TEXT, text, ""))
 
 
-def _harness_reply(table: Table, record: Record, name: str | None, asked_by: list[tuple[str, ...]]) -> _Reply:
-    reply = _Reply(table, record.number, record.fields, name, asked_by)
+def _harness_reply(table: FileTable, record: FileRecord, name: str | None, keys: list[tuple[str, ...]]) -> _Reply:
+    reply = _Reply(table, record.number, record.fields, name, keys)
     if not isinstance(record.fields.get("doc"), dict):
         reply.faults.append(("doc", "missing; it tells which question was asked"))
         return reply
     responses = record.fields.get("resps", record.fields.get("filtered_resps"))
     if "resps" in record.fields and isinstance(responses, list) and len(responses) == 1:
-        responses = responses[0]  # one request, its samples
+        # One request, and its samples.
+        responses = responses[0]
     if not isinstance(responses, list) or not all(isinstance(text, str) for text in responses) or not responses:
         reply.faults.append(("resps", f"{short(record.fields.get('resps'))}: {NO_TEXTS}"))
         return reply
@@ -229,14 +228,14 @@ def _harness_reply(table: Table, record: Record, name: str | None, asked_by: lis
     return reply
 
 
-def _plain_reply(table: Table, record: Record) -> _Reply:
+def _plain_reply(table: FileTable, record: FileRecord) -> _Reply:
     fields = record.fields
     reply = _Reply(table, record.number, fields)
     names = [as_text(fields[key]) for key in IDS if not is_blank(fields.get(key))]
     reply.name = without_zeros(names[0]) if names and names[0] is not None else None
     if isinstance(question := fields.get("question"), str):
-        reply.asked = [_alone(question)]
-    if reply.name is None and not reply.asked:
+        reply.question_keys = [_text_key(question)]
+    if reply.name is None and not reply.question_keys:
         reply.faults.append(("question_id", "missing; a row names its question"))
     text = as_text(fields.get("response"))
     if text is None:
@@ -260,18 +259,19 @@ class _Index:
 
     def __init__(self, questions: Sequence[t.Question]) -> None:
         self.by_name = {name: q for q in questions for name in (q.uid, q.source_id)}
-        self.by_asked: dict[tuple[str, ...], list[t.Question]] = defaultdict(list)
+        self.by_key: dict[tuple[str, ...], list[t.Question]] = defaultdict(list)
         for q in questions:
-            whole = asked(QuestionRow("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options)))
-            self.by_asked[whole].append(q)
-            if whole != _alone(q.text):
-                self.by_asked[_alone(q.text)].append(q)
+            question = QuestionRow("", "", Task(q.task), q.text, "", context=q.context, options=tuple(q.options))
+            full_key = question_key(question)
+            self.by_key[full_key].append(q)
+            if full_key != _text_key(q.text):
+                self.by_key[_text_key(q.text)].append(q)
 
     def find(self, reply: _Reply) -> t.Question | None:
         """Return the question that a row answers; where there is none, note why."""
-        by_text = next((self.by_asked[key] for key in reply.asked if key in self.by_asked), [])
+        by_text = next((self.by_key[key] for key in reply.question_keys if key in self.by_key), [])
         by_name = self.by_name.get(reply.name) if reply.name is not None else None
-        if by_name is not None and (not reply.asked or any(q is by_name for q in by_text)):
+        if by_name is not None and (not reply.question_keys or any(q is by_name for q in by_text)):
             return by_name
         if len(by_text) == 1:
             return by_text[0]
@@ -279,7 +279,7 @@ class _Index:
         return None
 
     def _why_not(self, reply: _Reply, by_name: t.Question | None, by_text: Sequence[t.Question]) -> str:
-        text = reply.asked[-1][1] if reply.asked else ""
+        text = reply.question_keys[-1][1] if reply.question_keys else ""
         if by_text:
             return f"{short(text)} is the text of {len(by_text)} questions of the set; name it by its id"
         if by_name is not None:
@@ -287,26 +287,26 @@ class _Index:
         return f"{short(reply.name or text)} is no question of the set"
 
 
-def _samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[Answer], list[BadRow]]:
-    """The answers with their sample numbers: as a row says, else in the order of the rows."""
+def _number_samples(pairs: Sequence[tuple[_Reply, t.Question]]) -> tuple[list[ImportedAnswer], list[BadRow]]:
+    """Return the answers with their sample numbers: as a row says, else in the order of the rows."""
     answers, repetitions = [], []
-    taken: dict[str, set[int]] = defaultdict(set)
+    samples: dict[str, set[int]] = defaultdict(set)
     for reply, question in pairs:
         for text in reply.texts:
-            sample = len(taken[question.uid]) if reply.sample is None else reply.sample
-            if sample in taken[question.uid]:
+            sample = len(samples[question.uid]) if reply.sample is None else reply.sample
+            if sample in samples[question.uid]:
                 reply.faults.append(("sample", f"{sample} of this question stands in the file twice"))
                 repetitions.append(reply.as_bad())
                 continue
-            taken[question.uid].add(sample)
+            samples[question.uid].add(sample)
             thought = reply.thought and storable(reply.thought)
-            answers.append(Answer(question, sample, storable(text), reply.finish, thought))
+            answers.append(ImportedAnswer(question, sample, storable(text), reply.finish, thought))
     answers.sort(key=lambda answer: (answer.question.position, answer.sample))
     return answers, repetitions
 
 
-def _student_of(tables: Sequence[Table]) -> str:
-    """Who answered: as the rows say where they agree, else the file's name."""
+def _student_of(tables: Sequence[FileTable]) -> str:
+    """Return who answered: as the rows say where they agree, else the file's name."""
     names = {str(record.fields.get("student") or "") for table in tables for record in table.records}
     if len(names) == 1 and (name := names.pop().strip()):
         return name
@@ -318,43 +318,43 @@ def _student_of(tables: Sequence[Table]) -> str:
 
 def store(
     session: Session,
-    parsed: Parsed,
+    content: AttemptsContent,
     questions: t.QuestionSet,
     *,
     by: Person,
     open_test: str | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> Imported:
+) -> AttemptImport:
     """Write the answers as one exam, graded by us; the same content again returns the exam that is there.
 
     Raises: Forbidden; BadInput where there are none, the student's name can't be used, or a sealed test split isn't
     opened.
     """
-    person, name = require(by, Right.IMPORT), parsed.student.strip()
-    if not parsed.answers:
+    person, name = require(by, Right.IMPORT), content.student.strip()
+    if not content.answers:
         raise BadInput("the file has no answer to any question of the set; nothing was imported")
     if not 0 < len(name) <= LONGEST_NAME or find_unstorable(name) or not name.isprintable():
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} characters, not {short(name)}; give --student NAME")
-    content = [[answer.question.uid, answer.sample, answer.text] for answer in parsed.answers]
-    words = json.dumps([name, questions.uid, parsed.split, content], sort_keys=True)
-    sha256 = hashlib.sha256(words.encode()).hexdigest()
+    answers_json = [[answer.question.uid, answer.sample, answer.text] for answer in content.answers]
+    identity = json.dumps([name, questions.uid, content.split, answers_json], sort_keys=True)
+    sha256 = hashlib.sha256(identity.encode()).hexdigest()
     exam = session.exec(select(t.Exam).where(t.Exam.sha256 == sha256)).first()
     is_new = exam is None
     if exam is None:
-        exam = _new_exam(session, parsed, questions, name, sha256)
-        if parsed.split == "test":
+        exam = _new_exam(session, content, questions, name, sha256)
+        if content.split == "test":
             stage.unseal(session, exam, open_test, by=by)
-        for start in range(0, len(parsed.answers), BLOCK):
-            block = parsed.answers[start : start + BLOCK]
+        for start in range(0, len(content.answers), BLOCK):
+            block = content.answers[start : start + BLOCK]
             session.execute(sa.insert(t.Attempt), [_attempt(exam, answer) for answer in block])
-            progress(start + len(block), len(parsed.answers))
-        queries.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(parsed.answers))
+            progress(start + len(block), len(content.answers))
+        queries.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(content.answers))
     counts = stage.result(session, exam.uid)
-    return Imported(
+    return AttemptImport(
         exam=exam.uid,
         student=session.get_one(t.Student, exam.student_id).name,
-        split=parsed.split,
-        questions=len({answer.question.uid for answer in parsed.answers}),
+        split=content.split,
+        questions=len({answer.question.uid for answer in content.answers}),
         n=counts.n,
         correct=counts.correct,
         mistakes=counts.mistakes,
@@ -363,18 +363,18 @@ def store(
     )
 
 
-def _new_exam(session: Session, parsed: Parsed, questions: t.QuestionSet, name: str, sha256: str) -> t.Exam:
-    """The exam's row, and the student's where it isn't there."""
+def _new_exam(session: Session, content: AttemptsContent, questions: t.QuestionSet, name: str, sha256: str) -> t.Exam:
+    """Add the exam's row, and the student's where it isn't there."""
     student = students.ensure_imported(session, name)
-    title = f"{questions.name} · {student.name} · {parsed.split} · round {student.round} · answered elsewhere"
+    title = f"{questions.name} · {student.name} · {content.split} · round {student.round} · answered elsewhere"
     exam = t.Exam(
         uid=uuid5(NAMESPACE_URL, f"attempts {sha256}").hex,
         name=stage.free_name(session, title),
         student_id=queries.identity(student),
         set_id=queries.identity(questions),
-        split=parsed.split,
+        split=content.split,
         round=student.round,
-        decoding={"samples": 1 + max(answer.sample for answer in parsed.answers)},
+        decoding={"samples": 1 + max(answer.sample for answer in content.answers)},
         graded_by="ours",
         sha256=sha256,
     )
@@ -383,20 +383,21 @@ def _new_exam(session: Session, parsed: Parsed, questions: t.QuestionSet, name: 
     return exam
 
 
-def _grade(answer: Answer) -> tuple[Completion, str | None, Grade]:
+def _grade(answer: ImportedAnswer) -> tuple[Completion, str | None, Grade]:
     """Return the response without its thought, how it ended (none where that isn't known), and its grade."""
     q = answer.question
     response = split_thought(
         Completion("", answer.text, Finish(answer.finish) if answer.finish else Finish.OK, thought=answer.thought)
     )
-    is_open = response.finish is not Finish.OK and not answer.finish  # it ended within its thought, for whatever reason
+    # It ended within its thought, for whatever reason.
+    is_open = response.finish is not Finish.OK and not answer.finish
     finish = Finish.CUT_OFF if is_open else answer.finish
     return response, finish, stage.grade_response(response.text, finish, q.gold, Task(q.task), tuple(q.options))
 
 
-def _attempt(exam: t.Exam, answer: Answer) -> dict[str, Any]:
+def _attempt(exam: t.Exam, answer: ImportedAnswer) -> dict[str, Any]:
     q = answer.question
-    response, finish, graded = _grade(answer)
+    response, finish, grade_ = _grade(answer)
     return {
         "uid": uuid5(NAMESPACE_URL, f"attempt {exam.uid} {q.uid} {answer.sample} {answer.text}").hex,
         "exam_id": exam.id,
@@ -405,10 +406,10 @@ def _attempt(exam: t.Exam, answer: Answer) -> dict[str, Any]:
         "text": response.text,
         "thought": response.thought,
         "finish": finish,
-        "answer": graded.answer,
-        "outcome": graded.outcome,
-        "our_answer": graded.answer,
-        "our_outcome": graded.outcome,
+        "answer": grade_.answer,
+        "outcome": grade_.outcome,
+        "our_answer": grade_.answer,
+        "our_outcome": grade_.outcome,
     }
 
 

@@ -40,15 +40,17 @@ from mapd.store import tables as t
 from mapd.verdicts import PAPER, CheckStates, Verdict, decide_rationale
 
 TEXT_KINDS = ("_rationale", "_feedback")  # how the columns that teachers wrote end
-AUTHORS_ORDER = ("gpt", "gemini", "mistral")  # the order behind their score columns, whatever a file's keys say
+# The order behind their score columns, whatever a file's keys say.
+AUTHORS_ORDER = ("gpt", "gemini", "mistral")
 NO_ANSWER = "absolute_wrong_final_ans"
 UNKNOWN_PROMPT = hashlib.sha256(b"").hexdigest()
 FILE_NAME = re.compile(r"(?P<student>.+)_(?P<dataset>[^_]+)_(?:false|feedback|rationale)_round(?P<round>\d{1,4})$")
-LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
+# Characters of an id or a name: PostgreSQL indexes no key much longer.
+LONGEST_NAME = 200
 STORED = ("id", "question", "gold_answer", "context", "options", "student_wrong_pred", "student_wrong_final_answer")
 
 
-class File(NamedTuple):
+class AuthorsFile(NamedTuple):
     """An uploaded or read file: its name (for messages and defaults) and its bytes."""
 
     name: str
@@ -56,7 +58,7 @@ class File(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AuthorsRow:
     """One mistake as the files give it."""
 
     source_id: str
@@ -68,15 +70,17 @@ class Row:
     response: str
     answer: str | None
     feedback: dict[str, str]
-    rationales: dict[str, tuple[str, tuple[tuple[str, int], ...]]]  # teacher -> text, (reviewer, score) as in the file
-    accepted: tuple[str, ...] | None  # the file's own accepted texts
+    # By teacher: the text, and (reviewer, score) as in the file.
+    rationales: dict[str, tuple[str, tuple[tuple[str, int], ...]]]
+    # The texts that the file itself accepts.
+    accepted: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class AuthorsContent:
     """A whole import, checked, nothing written yet. `skipped` tells what the files lack, a line each."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[AuthorsRow, ...]
     task: Task
     teachers: tuple[str, ...]
     dataset: str
@@ -87,17 +91,17 @@ class Parsed:
 
     @property
     def no_vote(self) -> int:
-        """How many scores lie outside 1-5."""
-        return sum(vote(n).score is None for row in self.rows for _, given in row.rationales.values() for _, n in given)
+        """Return how many scores lie outside 1-5."""
+        return sum(vote(n).score is None for row in self.rows for _, votes in row.rationales.values() for _, n in votes)
 
     @property
     def paper_differs(self) -> int:
-        """How many rationales policy *paper* decides otherwise than the file's own accepted lists."""
+        """Return how many rationales policy *paper* decides otherwise than the file's own accepted lists."""
         return sum(map(_differs, self.rows))
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class AuthorsImport:
     """What an import gave."""
 
     exam: str
@@ -111,7 +115,7 @@ class Imported:
     new: bool
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file of the authors' is, told by its columns."""
 
     FEEDBACK = "feedback"
@@ -119,56 +123,53 @@ class Kind(StrEnum):
     MISTAKES = "mistakes"
 
 
-def kinds_of(rows: Sequence[dict[str, Any]]) -> frozenset[Kind]:
+def kinds_of(rows: Sequence[dict[str, Any]]) -> frozenset[FileKind]:
     """Return what the rows hold: teachers' feedback, their rationales, the student's mistakes."""
     columns = {key for row in rows for key in row}
-    ends = {Kind.FEEDBACK: "_feedback", Kind.RATIONALES: "_rationale", Kind.MISTAKES: "student_wrong_pred"}
+    ends = {FileKind.FEEDBACK: "_feedback", FileKind.RATIONALES: "_rationale", FileKind.MISTAKES: "student_wrong_pred"}
     return frozenset(kind for kind, end in ends.items() if any(key.endswith(end) for key in columns))
 
 
-def in_words(kinds: frozenset[Kind]) -> str:
+def describe_kinds(kinds: frozenset[FileKind]) -> str:
     """Return what a file is, in a word: both other files repeat the mistakes."""
-    own = kinds - {Kind.MISTAKES} or kinds
-    return " and ".join(sorted(own)) or "none of the columns of the authors' files"
+    content = kinds - {FileKind.MISTAKES} or kinds
+    return " and ".join(sorted(content)) or "none of the columns of the authors' files"
 
 
-def look_at(file: File) -> tuple[frozenset[Kind], int]:
-    """Return what a file holds, and how many rows.
-
-    Raises: BadInput where it can't be read as a list of objects.
-    """
+def inspect_file(file: AuthorsFile) -> tuple[frozenset[FileKind], int]:
+    """Return what a file holds, and how many rows. Raises: BadInput where it can't be read as a list of objects."""
     rows = _load(file)
     return kinds_of(rows), len(rows)
 
 
-def are_swapped(feedback: frozenset[Kind], rationales: frozenset[Kind]) -> bool:
-    """Whether each of the two files holds what the other one was chosen as, and not its own."""
-    right = Kind.FEEDBACK in feedback or Kind.RATIONALES in rationales
-    return not right and Kind.RATIONALES in feedback and Kind.FEEDBACK in rationales
+def are_swapped(feedback: frozenset[FileKind], rationales: frozenset[FileKind]) -> bool:
+    """Return whether each of the two files holds what the other one was chosen as, and not its own."""
+    right = FileKind.FEEDBACK in feedback or FileKind.RATIONALES in rationales
+    return not right and FileKind.RATIONALES in feedback and FileKind.FEEDBACK in rationales
 
 
-def _check_kinds(files: Mapping[Kind, tuple[str, Sequence[dict[str, Any]]]]) -> None:
-    """Refuse a file that isn't what it was chosen as: two that were swapped would give an import of nothing."""
+def _check_kinds(files: Mapping[FileKind, tuple[str, Sequence[dict[str, Any]]]]) -> None:
+    # Two files that were swapped would give an import of nothing.
     content = {kind: (name, kinds_of(rows)) for kind, (name, rows) in files.items() if rows}
-    wrong = {kind: named for kind, named in content.items() if kind not in named[1]}
-    first, second = (content.get(kind, ("", frozenset())) for kind in (Kind.FEEDBACK, Kind.RATIONALES))
+    wrong = {kind: content_of_kind for kind, content_of_kind in content.items() if kind not in content_of_kind[1]}
+    first, second = (content.get(kind, ("", frozenset())) for kind in (FileKind.FEEDBACK, FileKind.RATIONALES))
     if are_swapped(first[1], second[1]):
         raise BadInput(
             f"the two files are swapped: {first[0]} holds the rationales and {second[0]} the feedback; nothing was "
             "imported: choose them the other way round"
         )
     for kind, (name, kinds) in wrong.items():
-        holds = in_words(kinds)
+        holds = describe_kinds(kinds)
         raise BadInput(f"{name} was chosen as the {kind} file and holds {holds}; nothing was imported: choose another")
 
 
 def parse(
-    feedback: File,
-    rationales: File,
-    mistakes: File | None = None,
+    feedback: AuthorsFile,
+    rationales: AuthorsFile,
+    mistakes: AuthorsFile | None = None,
     dataset: str | None = None,
     student: str | None = None,
-) -> Parsed:
+) -> AuthorsContent:
     """Read and check the files; rows are joined by their id.
 
     Raises: BadInput where a file can't be read as a list of objects, or isn't what it was chosen as; BadRows naming
@@ -177,36 +178,36 @@ def parse(
     files = [f for f in (mistakes, rationales, feedback) if f is not None]
     if len({f.name for f in files}) < len({(f.name, f.content) for f in files}):
         raise BadInput(f"two different files have the same name, {feedback.name}: rename one")
-    faults: list[tuple[str, int, str, str]] = []
-    loaded = {f.name: _load(f) for f in files}
-    by_kind = {Kind.MISTAKES: mistakes, Kind.RATIONALES: rationales, Kind.FEEDBACK: feedback}
-    _check_kinds({kind: (f.name, loaded[f.name]) for kind, f in by_kind.items() if f is not None})
-    tables = {name: _by_id(name, rows, faults) for name, rows in loaded.items()}
+    faults: list[_Fault] = []
+    rows_of_file = {f.name: _load(f) for f in files}
+    by_kind = {FileKind.MISTAKES: mistakes, FileKind.RATIONALES: rationales, FileKind.FEEDBACK: feedback}
+    _check_kinds({kind: (f.name, rows_of_file[f.name]) for kind, f in by_kind.items() if f is not None})
+    tables = {name: _index_rows(name, rows, faults) for name, rows in rows_of_file.items()}
     teachers = _teachers(tables[rationales.name].values(), tables[feedback.name].values())
     skipped: list[str] = []
     rows = []
-    for source_id, found in _joined(files, tables, skipped).items():
-        rows.append(_row(source_id, found, _Reader(rationales.name, feedback.name, teachers, faults, skipped)))
+    for source_id, entries in _join_files(files, tables, skipped).items():
+        rows.append(_read_row(source_id, entries, _Reader(rationales.name, feedback.name, teachers, faults, skipped)))
     if faults:
         raise BadRows(sorted(faults))
     if not rows:
         raise BadInput(f"{rationales.name} holds no rows: there is nothing to import")
-    named = next((m.groupdict() for f in files if (m := FILE_NAME.match(PurePath(f.name).stem))), {})
+    name_parts = next((m.groupdict() for f in files if (m := FILE_NAME.match(PurePath(f.name).stem))), {})
     task = _task(rows)
     rows = [_with_gold(row, task) for row in rows]
-    return Parsed(
+    return AuthorsContent(
         rows=tuple(rows),
         task=task,
         teachers=teachers,
-        dataset=dataset or named.get("dataset") or "imported",
-        student=student or named.get("student") or "imported",
-        round=int(named.get("round", 0)),
+        dataset=dataset or name_parts.get("dataset") or "imported",
+        student=student or name_parts.get("student") or "imported",
+        round=int(name_parts.get("round", 0)),
         sha256=hashlib.sha256(json.dumps([asdict(r) for r in rows], sort_keys=True).encode()).hexdigest(),
         skipped=tuple(skipped),
     )
 
 
-def _load(file: File) -> list[dict[str, Any]]:
+def _load(file: AuthorsFile) -> list[dict[str, Any]]:
     try:
         rows = json.loads(file.content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -223,31 +224,36 @@ def _load(file: File) -> list[dict[str, Any]]:
     return rows
 
 
-class _Found(NamedTuple):
+# The file, the number of the row, the field, and what is wrong.
+_Fault = tuple[str, int, str, str]
+
+
+class _Entry(NamedTuple):
     """A row of one file, and where it stands."""
 
     place: int
     row: dict[str, Any]
 
 
-def _by_id(name: str, rows: Sequence[dict[str, Any]], faults: list[tuple[str, int, str, str]]) -> dict[str, _Found]:
-    found: dict[str, _Found] = {}
+def _index_rows(name: str, rows: Sequence[dict[str, Any]], faults: list[_Fault]) -> dict[str, _Entry]:
+    entries: dict[str, _Entry] = {}
     for index, row in enumerate(rows):
         source_id = row.get("id")
-        faults += [(name, index, key, what) for key, what in _unstorable(row)]
+        faults += [(name, index, key, fault) for key, fault in _find_unstorable(row)]
         if isinstance(source_id, bool) or not isinstance(source_id, int | str) or str(source_id).strip() == "":
             faults.append((name, index, "id", "missing"))
         elif len(str(source_id)) > LONGEST_NAME:
             faults.append((name, index, "id", f"{_short(source_id)} has more than {LONGEST_NAME} characters"))
-        elif str(source_id) in found:
-            faults.append((name, index, "id", f"{source_id} stands in row {found[str(source_id)].place} too"))
+        elif str(source_id) in entries:
+            faults.append((name, index, "id", f"{source_id} stands in row {entries[str(source_id)].place} too"))
         else:
-            found[str(source_id)] = _Found(index, row)
-    return found
+            entries[str(source_id)] = _Entry(index, row)
+    return entries
 
 
-def _unstorable(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The fields that no database could keep as they are, and why: refused, so that nothing is silently changed."""
+def _find_unstorable(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the fields that no database could keep as they are, and why."""
+    # They are refused, so that nothing is silently changed.
     for key, value in row.items():
         by_teacher = key.endswith(TEXT_KINDS) and key != "correct_rationale"
         if by_teacher and not 0 < len(key.rpartition("_")[0].strip()) <= LONGEST_NAME:
@@ -262,30 +268,31 @@ def _bad_character(text: object) -> str | None:
     return bad and f"{bad} can't be stored in a text; take it out"
 
 
-def _joined(
-    files: Sequence[File], tables: dict[str, dict[str, _Found]], skipped: list[str]
-) -> dict[str, dict[str, _Found]]:
-    """By id, each file's row of it. The authors' code loses rows on the way: what a file lacks is told."""
-    joined: dict[str, dict[str, _Found]] = {}
+def _join_files(
+    files: Sequence[AuthorsFile], tables: dict[str, dict[str, _Entry]], skipped: list[str]
+) -> dict[str, dict[str, _Entry]]:
+    """Return each file's rows by id. What a file lacks is noted in `skipped`."""
+    # The authors' code loses rows on the way from one file to the next.
+    rows_by_id: dict[str, dict[str, _Entry]] = {}
     for file in files:
-        for source_id, found in tables[file.name].items():
-            joined.setdefault(source_id, {})[file.name] = found
-    for source_id, found_in in joined.items():
-        skipped += [f"id {source_id}: no row in {f.name}" for f in files if f.name not in found_in]
-    return joined
+        for source_id, entry in tables[file.name].items():
+            rows_by_id.setdefault(source_id, {})[file.name] = entry
+    for source_id, entries in rows_by_id.items():
+        skipped += [f"id {source_id}: no row in {f.name}" for f in files if f.name not in entries]
+    return rows_by_id
 
 
 def _teachers(*tables: Any) -> tuple[str, ...]:
-    """The teachers the files' columns name: the authors' three in their order, then others as they come."""
-    named = [
+    # The authors' three in their order, then others as they come: a row's scores follow it.
+    names = [
         key.removesuffix(kind)
-        for found in (f for table in tables for f in table)
-        for key in found.row
+        for entry in (f for table in tables for f in table)
+        for key in entry.row
         for kind in TEXT_KINDS
         if key.endswith(kind) and key != "correct_rationale"
     ]
-    known = [name for name in AUTHORS_ORDER if name in named]
-    return tuple(dict.fromkeys(known + named))
+    authors_teachers = [name for name in AUTHORS_ORDER if name in names]
+    return tuple(dict.fromkeys(authors_teachers + names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,72 +302,73 @@ class _Reader:
     rationale_file: str
     feedback_file: str
     teachers: tuple[str, ...]
-    faults: list[tuple[str, int, str, str]]
+    faults: list[_Fault]
     skipped: list[str]
 
-    def text(self, name: str, found: _Found, key: str) -> str | None:
-        """A text that must be there."""
-        value = found.row.get(key)
+    def text(self, name: str, entry: _Entry, key: str) -> str | None:
+        """Return a text that must be there."""
+        value = entry.row.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         if isinstance(value, str) and value.strip():
             return value
-        said = "missing" if value is None else "empty" if value == "" else f"{_short(value)} is no text"
-        self.faults.append((name, found.place, key, said))
+        fault = "missing" if value is None else "empty" if value == "" else f"{_short(value)} is no text"
+        self.faults.append((name, entry.place, key, fault))
         return None
 
-    def explanation(self, name: str, found: _Found, key: str, value: object) -> str | None:
-        """An explanation's text; a failed call left null, which is told and skipped."""
+    def explanation(self, name: str, entry: _Entry, key: str, value: object) -> str | None:
+        """Return an explanation's text; what has none is noted and skipped."""
+        # The authors' failed calls left null.
         if value is None:
-            self.skipped.append(f"{name} row {found.place} {key}: no text")
+            self.skipped.append(f"{name} row {entry.place} {key}: no text")
         elif not isinstance(value, str):
-            self.faults.append((name, found.place, key, f"{_short(value)} is no text"))
+            self.faults.append((name, entry.place, key, f"{_short(value)} is no text"))
         elif thoughts.split(value).is_open:
-            self.skipped.append(f"{name} row {found.place} {key}: it ends within its thought")
+            self.skipped.append(f"{name} row {entry.place} {key}: it ends within its thought")
             return None
         return value if isinstance(value, str) else None
 
-    def rationale(self, found: _Found, teacher: str) -> tuple[str, tuple[tuple[str, int], ...]] | None:
-        """[text, score by the first other teacher, score by the second, …]."""
+    def rationale(self, entry: _Entry, teacher: str) -> tuple[str, tuple[tuple[str, int], ...]] | None:
+        """Return a rationale's text and its votes, from [text, score by the first other teacher, …]."""
         key, name = f"{teacher}_rationale", self.rationale_file
-        value = found.row.get(key)
+        value = entry.row.get(key)
         if value is None:
-            self.skipped.append(f"{name} row {found.place} {key}: missing")
+            self.skipped.append(f"{name} row {entry.place} {key}: missing")
             return None
-        reviewers = [other for other in self.teachers if other != teacher]
+        reviewers = [name_ for name_ in self.teachers if name_ != teacher]
         if not isinstance(value, list) or len(value) != 1 + len(reviewers):
             shape = f"[text, {len(reviewers)} scores]"
-            self.faults.append((name, found.place, key, f"{_short(value)} is not {shape}"))
+            self.faults.append((name, entry.place, key, f"{_short(value)} is not {shape}"))
             return None
-        text = self.explanation(name, found, f"{key}[0]", value[0])
+        text = self.explanation(name, entry, f"{key}[0]", value[0])
         for place, score in enumerate(value[1:], start=1):
             if isinstance(score, bool) or not isinstance(score, int):
-                self.faults.append((name, found.place, f"{key}[{place}]", f"score {_short(score)} is no integer"))
+                self.faults.append((name, entry.place, f"{key}[{place}]", f"score {_short(score)} is no integer"))
         return None if text is None else (text, tuple(zip(reviewers, value[1:], strict=True)))
 
 
-def _row(source_id: str, found_in: dict[str, _Found], reader: _Reader) -> Row:
-    for name, found in found_in.items():
-        question = reader.text(name, found, "question")
-        gold = reader.text(name, found, "gold_answer")
-    first_name, first = next(iter(found_in.items()))
-    for name, found in found_in.items():
+def _read_row(source_id: str, entries: dict[str, _Entry], reader: _Reader) -> AuthorsRow:
+    for name, entry in entries.items():
+        question = reader.text(name, entry, "question")
+        gold = reader.text(name, entry, "gold_answer")
+    first_name, first = next(iter(entries.items()))
+    for name, entry in entries.items():
         for key in ("question", "gold_answer"):
-            if found.row.get(key) != first.row.get(key):
-                reader.faults.append((name, found.place, key, f"differs from {first_name}"))
+            if entry.row.get(key) != first.row.get(key):
+                reader.faults.append((name, entry.place, key, f"differs from {first_name}"))
     feedback: dict[str, str] = {}
     rationales: dict[str, tuple[str, tuple[tuple[str, int], ...]]] = {}
     for teacher in reader.teachers:
-        if (found_f := found_in.get(reader.feedback_file)) is not None:
+        if (feedback_entry := entries.get(reader.feedback_file)) is not None:
             key = f"{teacher}_feedback"
-            text = reader.explanation(reader.feedback_file, found_f, key, found_f.row.get(key))
+            text = reader.explanation(reader.feedback_file, feedback_entry, key, feedback_entry.row.get(key))
             feedback |= {} if text is None else {teacher: text}
-        if (found_r := found_in.get(reader.rationale_file)) is not None:
-            given = reader.rationale(found_r, teacher)
-            rationales |= {} if given is None else {teacher: given}
-    options, accepted = first.row.get("options"), _accepted(found_in.get(reader.rationale_file))
+        if (rationale_entry := entries.get(reader.rationale_file)) is not None:
+            rationale = reader.rationale(rationale_entry, teacher)
+            rationales |= {} if rationale is None else {teacher: rationale}
+    options, accepted_texts = first.row.get("options"), _read_accepted(entries.get(reader.rationale_file))
     answer = str(first.row.get("student_wrong_final_answer") or "").strip()
-    return Row(
+    return AuthorsRow(
         source_id=source_id,
         question=question or "",
         context=str(first.row["context"]) if first.row.get("context") else None,
@@ -371,13 +379,13 @@ def _row(source_id: str, found_in: dict[str, _Found], reader: _Reader) -> Row:
         answer=None if answer.lower() in ("", NO_ANSWER) else answer,
         feedback=feedback,
         rationales=rationales,
-        accepted=accepted,
+        accepted=accepted_texts,
     )
 
 
-def _accepted(found: _Found | None) -> tuple[str, ...] | None:
-    listed = found.row.get("correct_rationale") if found else None
-    return tuple(map(str, listed)) if isinstance(listed, list) else None
+def _read_accepted(entry: _Entry | None) -> tuple[str, ...] | None:
+    texts = entry.row.get("correct_rationale") if entry else None
+    return tuple(map(str, texts)) if isinstance(texts, list) else None
 
 
 def _short(value: object) -> str:
@@ -388,8 +396,8 @@ def _cut(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _task(rows: Sequence[Row]) -> Task:
-    """What kind of answers the gold answers are."""
+def _task(rows: Sequence[AuthorsRow]) -> Task:
+    """Return what kind of answers the gold answers are."""
     if all(row.options for row in rows):
         return Task.CHOICE
     if all(re.match(r"(?:true|false|yes|no)\b", row.gold, re.IGNORECASE) for row in rows):
@@ -399,8 +407,8 @@ def _task(rows: Sequence[Row]) -> Task:
     return Task.TEXT
 
 
-def _with_gold(row: Row, task: Task) -> Row:
-    """The row with its gold answer apart from what came with it."""
+def _with_gold(row: AuthorsRow, task: Task) -> AuthorsRow:
+    """Return the row with its gold answer apart from what came with it."""
     if "####" in row.gold:
         note, _, gold = row.gold.rpartition("####")
     else:
@@ -415,28 +423,28 @@ def _with_gold(row: Row, task: Task) -> Row:
 
 
 def _as_letter(answer: str, options: tuple[str, ...]) -> str:
-    """The letter of the option at an index, or of the one that is named; what names none stays as it is."""
+    """Return the letter of the option at an index, or of the one that is named; what names none stays as it is."""
     index = as_whole_number(answer)
     if index is not None and 0 <= index < min(len(options), len(LETTERS)):
         return LETTERS[index]
     return option_letter(answer, options) or answer
 
 
-def _differs(row: Row) -> int:
+def _differs(row: AuthorsRow) -> int:
     if row.accepted is None:
         return 0
-    ours = Counter(
+    our_texts = Counter(
         text
-        for text, given in row.rationales.values()
-        if decide_rationale([vote(n).score for _, n in given], PAPER, CheckStates()).verdict is Verdict.ACCEPTED
+        for text, votes in row.rationales.values()
+        if decide_rationale([vote(n).score for _, n in votes], PAPER, CheckStates()).verdict is Verdict.ACCEPTED
     )
-    theirs = Counter(row.accepted)
-    return ((ours - theirs) + (theirs - ours)).total()
+    file_texts = Counter(row.accepted)
+    return ((our_texts - file_texts) + (file_texts - our_texts)).total()
 
 
 def store(
-    session: Session, parsed: Parsed, *, by: Person, progress: Callable[[int, int], None] = lambda *_: None
-) -> Imported:
+    session: Session, content: AuthorsContent, *, by: Person, progress: Callable[[int, int], None] = lambda *_: None
+) -> AuthorsImport:
     """Write the import as one exam; the same content again returns the exam that is there.
 
     `progress(done, total)` is told after each block of rows.
@@ -444,34 +452,31 @@ def store(
     Raises: Forbidden; BadInput where dataset or student can't be named so.
     """
     person = require(by, Right.IMPORT)
-    for name in (parsed.dataset, parsed.student):
+    for name in (content.dataset, content.student):
         if not 0 < len(name.strip()) <= LONGEST_NAME or find_unstorable(name):
             limits = f"1 to {LONGEST_NAME} characters of text"
             raise BadInput(f"a dataset or student can't be named {_short(name)}: {limits}")
-    namesake = exam_of(session, parsed)
+    namesake = exam_of(session, content)
     if namesake is not None:
-        return _imported(parsed, namesake.uid, new=False)
-    writer = _Writer(session, parsed)
+        return _summarize(content, namesake.uid, new=False)
+    writer = _AuthorsWriter(session, content)
     exam = writer.exam()
-    for start in range(0, len(parsed.rows), BLOCK):
-        writer.rows(exam, parsed.rows[start : start + BLOCK], start)
-        progress(min(start + BLOCK, len(parsed.rows)), len(parsed.rows))
+    for start in range(0, len(content.rows), BLOCK):
+        writer.rows(exam, content.rows[start : start + BLOCK], start)
+        progress(min(start + BLOCK, len(content.rows)), len(content.rows))
     committees.name_members(session, queries.identity(exam), list(writer.teachers.values()))
-    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(parsed.rows))
+    queries.audit(session, person, "import authors", f"exam {exam.uid}", mistakes=len(content.rows))
     session.flush()
-    return _imported(parsed, exam.uid, new=True)
+    return _summarize(content, exam.uid, new=True)
 
 
 BLOCK = 50
 
 
-def exam_of(session: Session, parsed: Parsed) -> t.Exam | None:
-    """Return the exam that this content was imported as; None where it wasn't.
-
-    Raises: BadInput where the exam of that name holds other texts or votes.
-    """
-    exam = session.exec(select(t.Exam).where(t.Exam.sha256 == parsed.sha256)).first()
-    if exam is not None and not _holds(session, parsed):
+def exam_of(session: Session, content: AuthorsContent) -> t.Exam | None:
+    """Return the exam of this content, if there is one. Raises: BadInput where that of its name holds other content."""
+    exam = session.exec(select(t.Exam).where(t.Exam.sha256 == content.sha256)).first()
+    if exam is not None and not _holds(session, content):
         raise BadInput(
             f"exam {exam.name} has the name of this content and holds another: it came with an archive, or was changed "
             "by hand; import these files into a project of its own, with MAPD_HOME=FOLDER"
@@ -482,82 +487,82 @@ def exam_of(session: Session, parsed: Parsed) -> t.Exam | None:
 Votes = dict[str, tuple[int | None, str | None]]  # by uid: the score, and what it was read from
 
 
-def _holds(session: Session, parsed: Parsed) -> bool:
-    """Whether the project has every text and vote of the import as the files have it."""
-    for start in range(0, len(parsed.rows), BLOCK):
-        texts, votes = _read_content(parsed, parsed.rows[start : start + BLOCK])
+def _holds(session: Session, content: AuthorsContent) -> bool:
+    """Return whether the project has every text and vote of the import as the files have it."""
+    for start in range(0, len(content.rows), BLOCK):
+        texts, votes = _read_content(content, content.rows[start : start + BLOCK])
         attempts = session.exec(select(t.Attempt.uid, t.Attempt.text).where(col(t.Attempt.uid).in_(texts))).all()
-        explained = select(t.Explanation.uid, t.Explanation.text).where(col(t.Explanation.uid).in_(texts))
+        texts_query = select(t.Explanation.uid, t.Explanation.text).where(col(t.Explanation.uid).in_(texts))
         reviews = select(t.Review.uid, t.Review.score, t.Review.raw_score).where(col(t.Review.uid).in_(votes))
-        if dict([*attempts, *session.exec(explained).all()]) != texts:
+        if dict([*attempts, *session.exec(texts_query).all()]) != texts:
             return False
         if {uid: (score, raw) for uid, score, raw in session.exec(reviews).all()} != votes:
             return False
     return True
 
 
-def _read_content(parsed: Parsed, rows: Sequence[Row]) -> tuple[dict[str, str], Votes]:
-    """What the files say in these rows, by uid: the texts, and each vote with what it was read from."""
+def _read_content(content: AuthorsContent, rows: Sequence[AuthorsRow]) -> tuple[dict[str, str], Votes]:
+    """Return what the files say in these rows, by uid: the texts, and each vote with what it was read from."""
     texts: dict[str, str] = {}
     votes: Votes = {}
     for row in rows:
-        texts[_uid(parsed, "attempt", row.source_id)] = thoughts.split(row.response).rest
-        texts |= {_uid(parsed, "feedback", row.source_id, x): thoughts.split(y).rest for x, y in row.feedback.items()}
-        for who, (text, scores) in row.rationales.items():
-            texts[_uid(parsed, "rationale", row.source_id, who)] = thoughts.split(text).rest
+        texts[_uid(content, "attempt", row.source_id)] = thoughts.split(row.response).rest
+        texts |= {_uid(content, "feedback", row.source_id, x): thoughts.split(y).rest for x, y in row.feedback.items()}
+        for teacher, (text, scores) in row.rationales.items():
+            texts[_uid(content, "rationale", row.source_id, teacher)] = thoughts.split(text).rest
             for by, number in scores:
                 ballot = vote(number)
-                votes[_uid(parsed, "review", row.source_id, who, by)] = (ballot.score, ballot.raw)
+                votes[_uid(content, "review", row.source_id, teacher, by)] = (ballot.score, ballot.raw)
     return texts, votes
 
 
-def _uid(parsed: Parsed, *parts: str) -> str:
-    """The uid of the thing that `parts` name within this import."""
-    return uuid5(NAMESPACE_URL, "\n".join((parsed.sha256, *parts))).hex
+def _uid(content: AuthorsContent, *parts: str) -> str:
+    """Return the uid of the thing that `parts` name within this import."""
+    return uuid5(NAMESPACE_URL, "\n".join((content.sha256, *parts))).hex
 
 
-def _imported(parsed: Parsed, exam: str, *, new: bool) -> Imported:
-    given = [r for row in parsed.rows for r in row.rationales.values()]
-    return Imported(
+def _summarize(content: AuthorsContent, exam: str, *, new: bool) -> AuthorsImport:
+    rationales = [r for row in content.rows for r in row.rationales.values()]
+    return AuthorsImport(
         exam=exam,
-        mistakes=len(parsed.rows),
-        feedback=sum(len(row.feedback) for row in parsed.rows),
-        rationales=len(given),
-        reviews=sum(len(scores) for _, scores in given),
-        no_vote=parsed.no_vote,
-        paper_differs=parsed.paper_differs,
-        skipped=parsed.skipped,
+        mistakes=len(content.rows),
+        feedback=sum(len(row.feedback) for row in content.rows),
+        rationales=len(rationales),
+        reviews=sum(len(scores) for _, scores in rationales),
+        no_vote=content.no_vote,
+        paper_differs=content.paper_differs,
+        skipped=content.skipped,
         new=new,
     )
 
 
-class _Writer:
+class _AuthorsWriter:
     """Puts rows into the tables. Every uid is derived from the content: the same import has the same uids anywhere."""
 
-    def __init__(self, session: Session, parsed: Parsed) -> None:
-        self.session, self.parsed = session, parsed
-        self.teachers = {name: self._teacher(name) for name in parsed.teachers}
+    def __init__(self, session: Session, content: AuthorsContent) -> None:
+        self.session, self.content = session, content
+        self.teachers = {name: self._teacher(name) for name in content.teachers}
 
     def uid(self, *parts: str) -> str:
-        """The uid of the thing that `parts` name within this import."""
-        return _uid(self.parsed, *parts)
+        """Return the uid of the thing that `parts` name within this import."""
+        return _uid(self.content, *parts)
 
     def _teacher(self, name: str) -> int:
-        for shown in (name, f"{name} (imported)"):
-            uid = uuid5(NAMESPACE_URL, f"imported teacher {shown}").hex
-            found = self._present_teacher(uid, shown)
-            if found is None:
-                found = t.Teacher(uid=uid, name=shown, kind="imported")
-                self.session.add(found)
+        for display_name in (name, f"{name} (imported)"):
+            uid = uuid5(NAMESPACE_URL, f"imported teacher {display_name}").hex
+            teacher = self._present_teacher(uid, display_name)
+            if teacher is None:
+                teacher = t.Teacher(uid=uid, name=display_name, kind="imported")
+                self.session.add(teacher)
                 self.session.flush()
-            if found.kind == "imported":
-                return queries.identity(found)
+            if teacher.kind == "imported":
+                return queries.identity(teacher)
         raise BadInput(f"the names {name} and {name} (imported) belong to teachers of the project; rename one of them")
 
     def _present_teacher(self, uid: str, name: str) -> t.Teacher | None:
-        """Return the teacher of this uid, who may have been renamed since, else the one of this name."""
-        for own in (t.Teacher.uid == uid, t.Teacher.name == name):
-            if (row := self.session.exec(select(t.Teacher).where(own)).first()) is not None:
+        # By uid first: the teacher may have been renamed since.
+        for condition in (t.Teacher.uid == uid, t.Teacher.name == name):
+            if (row := self.session.exec(select(t.Teacher).where(condition)).first()) is not None:
                 return row
         return None
 
@@ -565,8 +570,8 @@ class _Writer:
         return queries.free_name(name, queries.names_like(self.session, column, name))
 
     def exam(self) -> t.Exam:
-        """The exam with its student and question set."""
-        p = self.parsed
+        """Write the exam with its student and question set."""
+        p = self.content
         student = students.ensure_imported(self.session, p.student)
         questions = t.QuestionSet(
             uid=self.uid("set"),
@@ -593,8 +598,8 @@ class _Writer:
         self.session.flush()
         return exam
 
-    def rows(self, exam: t.Exam, rows: Sequence[Row], start: int) -> None:
-        """One block of rows: questions, attempts, explanations, reviews."""
+    def rows(self, exam: t.Exam, rows: Sequence[AuthorsRow], start: int) -> None:
+        """Write one block of rows: questions, attempts, explanations, reviews."""
         questions = self._insert(t.Question, [self._question(exam, r, start + i) for i, r in enumerate(rows)])
         attempts = self._insert(t.Attempt, [self._attempt(exam, r, questions) for r in rows])
         texts = self._insert(t.Explanation, [x for r in rows for x in self._texts(r, questions, attempts)])
@@ -610,14 +615,14 @@ class _Writer:
             self.session.execute(sa.select(col(table.uid), col(table.id)).where(col(table.uid).in_(uids))).all()
         )
 
-    def _question(self, exam: t.Exam, row: Row, position: int) -> dict[str, Any]:
+    def _question(self, exam: t.Exam, row: AuthorsRow, position: int) -> dict[str, Any]:
         return {
             "uid": self.uid("question", row.source_id),
             "set_id": exam.set_id,
             "source_id": row.source_id,
             "position": position,
             "split": exam.split,
-            "task": self.parsed.task,
+            "task": self.content.task,
             "text": row.question,
             "context": row.context,
             "options": list(row.options),
@@ -625,9 +630,9 @@ class _Writer:
             "gold_note": row.gold_note,
         }
 
-    def _attempt(self, exam: t.Exam, row: Row, questions: dict[str, int]) -> dict[str, Any]:
+    def _attempt(self, exam: t.Exam, row: AuthorsRow, questions: dict[str, int]) -> dict[str, Any]:
         response = thoughts.split(row.response)
-        ours = grade(response.rest, row.gold, self.parsed.task, row.options)
+        grade_ = grade(response.rest, row.gold, self.content.task, row.options)
         return {
             "uid": self.uid("attempt", row.source_id),
             "exam_id": exam.id,
@@ -637,11 +642,11 @@ class _Writer:
             "thought": response.thought or None,
             "answer": row.answer,
             "outcome": Outcome.NO_ANSWER if row.answer is None else Outcome.INCORRECT,
-            "our_answer": ours.answer,
-            "our_outcome": ours.outcome,
+            "our_answer": grade_.answer,
+            "our_outcome": grade_.outcome,
         }
 
-    def _texts(self, row: Row, questions: dict[str, int], attempts: dict[str, int]) -> Iterator[dict[str, Any]]:
+    def _texts(self, row: AuthorsRow, questions: dict[str, int], attempts: dict[str, int]) -> Iterator[dict[str, Any]]:
         question, attempt = self.uid("question", row.source_id), self.uid("attempt", row.source_id)
         rationales = {teacher: text for teacher, (text, _) in row.rationales.items()}
         for kind, texts in (("rationale", rationales), ("feedback", row.feedback)):
@@ -659,20 +664,20 @@ class _Writer:
                     "thought": parts.thought or None,
                 }
 
-    def _reviews(self, row: Row, texts: dict[str, int]) -> Iterator[dict[str, Any]]:
+    def _reviews(self, row: AuthorsRow, texts: dict[str, int]) -> Iterator[dict[str, Any]]:
         for teacher, (_, scores) in row.rationales.items():
             explanation = self.uid("rationale", row.source_id, teacher)
             for reviewer, number in scores:
-                parsed = vote(number)
+                ballot = vote(number)
                 yield {
                     "uid": self.uid("review", row.source_id, teacher, reviewer),
                     "explanation_id": texts[explanation],
                     "reviewer_id": self.teachers[reviewer],
                     "prompt_sha256": UNKNOWN_PROMPT,
                     "sample": 0,
-                    "score": parsed.score,
-                    "raw_score": parsed.raw,
-                    "status": parsed.status,
+                    "score": ballot.score,
+                    "raw_score": ballot.raw,
+                    "status": ballot.status,
                     "saw_gold": True,
                     "text": "",
                 }

@@ -28,29 +28,26 @@ MADE_WITH = ("mapd-studio", "torch", "transformers", "peft")
 
 
 def is_fresh(session: Session) -> bool:
-    """Whether the project holds no exam yet, or but a part of the recording: loading it was cut off."""
+    """Return whether the project holds no exam yet, or but a part of the recording: loading it was cut off."""
     return not queries.exams(session) or any(PROJECT in name for name in archive.list_unfinished(session))
 
 
 def record(
     engine: sa.Engine, home: Path, command: str, result: Mapping[str, Any], *, by: Person, folder: Path = FOLDER
 ) -> Path:
-    """Keep the project as the recorded demo. `result` is what the run printed, word for word.
-
-    Raises: Forbidden; BadInput where the folder can't be written.
-    """
+    """Keep the project, and what the run printed, as the demo. Raises: Forbidden; BadInput: no place to write."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        saved = archive.export(engine, folder / PROJECT, home, by=by)
-        how = {
+        exported = archive.export(engine, folder / PROJECT, home, by=by)
+        note = {
             "command": command,
             "result": result,
             "simulated": "the teachers and the questions; the student and its training are real",
             "versions": {"python": platform.python_version(), **{name: version(name) for name in MADE_WITH}},
-            "project_sha256": saved.sha256,
-            "rows": saved.rows,
+            "project_sha256": exported.sha256,
+            "rows": exported.rows,
         }
-        (folder / HOW).write_text(json.dumps(how, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        (folder / HOW).write_text(json.dumps(note, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise BadInput(
             f"the recorded demo can't be written to {folder} ({error.strerror}); unlock or free it"
@@ -59,12 +56,7 @@ def record(
 
 
 def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) -> bool:
-    """Bring the recorded demo into a fresh project; returns whether it did. A project with an exam is left alone.
-
-    It is our own archive: its judgements count, and its teachers, which are simulated, can be asked at once.
-
-    Raises: Forbidden; BadInput where the recording can't be read.
-    """
+    """Bring the recorded demo into a fresh project; return whether it did. Raises: Forbidden, BadInput."""
     person, file = require(by, Right.IMPORT), folder / PROJECT
     with db.reading(engine) as session:
         is_new = is_fresh(session)
@@ -72,6 +64,7 @@ def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) ->
         return False
     with file.open("rb") as stream, archive.stage(file.name, stream) as staging:
         archive.load(engine, staging, home, by=by, count_judgements=True)
+    # It is our own archive: its judgements count, and its teachers, which are simulated, can be asked at once.
     with db.writing(engine) as session:
         for teacher in teachers.listed(session):
             if teacher.simulated and teacher.origin is not None:

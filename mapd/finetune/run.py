@@ -85,8 +85,8 @@ def run(
         if stopping():
             raise Stopped(0, hyperparameters.steps(snapshot.pairs))
 
-    with claims.Run(engine, home) as claimer:
-        if claims.hold(claimer, f"finetune {uid}", wait):
+    with claims.ClaimHolder(engine, home) as claimer:
+        if claims.claim_when_free(claimer, f"finetune {uid}", wait):
             _refuse_without_adapter(engine, uid, home)
         return _train(engine, parent, snapshot, make_row, hyperparameters, person, home, progress, stopping)
 

@@ -31,7 +31,7 @@ from mapd.checks import equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Request
 from mapd.questions import generated
-from mapd.questions.generated import Edge, Herd, Inference, Kinship, Legs, Made, Sum
+from mapd.questions.generated import Edge, GeneratedQuestion, Herd, Inference, Kinship, Legs, Sum
 from mapd.scores import parse_score
 from mapd.verdicts import mean
 
@@ -108,18 +108,18 @@ class SimulatedTeacher:
         async for request in requests:
             yield self._answer(request)
 
-    def rationale(self, made: Made, rng: random.Random) -> Written:
+    def rationale(self, made: GeneratedQuestion, rng: random.Random) -> Written:
         """A worked solution that ends in its answer, flawed at the profile's share."""
         work, flawed = self._work(made, rng)
         return Written(f"{work.text}\nAnswer: {work.answer}", flawed)
 
-    def feedback(self, made: Made, answer: str, gold: str, rng: random.Random) -> Written:
+    def feedback(self, made: GeneratedQuestion, answer: str, gold: str, rng: random.Random) -> Written:
         """What is wrong in a student's answer, as far as it can be read, and how to get it right."""
         found = _complaints(read_solution(made, answer, gold), answer, rng)
         work, flawed = self._work(made, rng)
         return Written(f"{' '.join(found)} {work.text} The correct answer is {work.answer}.", flawed)
 
-    def review(self, made: Made, solution: str, gold: str, rng: random.Random) -> str:
+    def review(self, made: GeneratedQuestion, solution: str, gold: str, rng: random.Random) -> str:
         """A few words on a solution, and a score in square brackets."""
         if rng.random() >= self.profile.reviewer_quality:
             score = rng.choice((1, 2, 4, 5))
@@ -147,14 +147,14 @@ class SimulatedTeacher:
         rng = self.rng(request.messages, request.sampling.seed)
         return Completion(request.key, self._write(asked, made, rng), Finish.OK)
 
-    def _write(self, asked: "_Asked", made: Made, rng: random.Random) -> str:
+    def _write(self, asked: "_Asked", made: GeneratedQuestion, rng: random.Random) -> str:
         if asked.kind == prompts.SOLUTION:
             return self.review(made, asked.text, asked.gold, rng)
         if asked.kind == prompts.ANSWER:
             return self.feedback(made, asked.text, asked.gold, rng).text
         return self.rationale(made, rng).text
 
-    def _work(self, made: Made, rng: random.Random) -> tuple["_Work", bool]:
+    def _work(self, made: GeneratedQuestion, rng: random.Random) -> tuple["_Work", bool]:
         flaw = self.profile.flaw if rng.random() < self.profile.flaw_share else None
         return _solve(made, flaw, rng), flaw is not None
 
@@ -198,7 +198,7 @@ class _Work(NamedTuple):
 _SLIPS = (-2, -1, 1, 2, 3)
 
 
-def _solve(made: Made, flaw: Flaw | None, rng: random.Random) -> _Work:
+def _solve(made: GeneratedQuestion, flaw: Flaw | None, rng: random.Random) -> _Work:
     facts = made.facts
     if isinstance(facts, Kinship):
         return _solve_kinship(facts, flaw, rng)
@@ -364,7 +364,7 @@ class Reading:
         return self.answer_right and self.steps > 0 and not self.false_steps and self.follows
 
 
-def read_solution(made: Made, text: str, gold: str) -> Reading:
+def read_solution(made: GeneratedQuestion, text: str, gold: str) -> Reading:
     """Read a solution of a question: its final answer against `gold`, its equations, its statements of kinship."""
     answer = extract_answer(text, made.task)
     right = answer is not None and answers_equal(answer, gold, made.task)
@@ -474,7 +474,7 @@ class Measured:
 
 
 def measure(
-    authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[Made]
+    authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[GeneratedQuestion]
 ) -> Measured:
     """Let each author write a rationale of each question and each other reviewer score it: accepted if the mean > 3.
 

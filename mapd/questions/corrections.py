@@ -5,8 +5,7 @@
     read_correction("trout", Task.CHOICE, ("oak", "granite", "trout")) -> "C"
     read_correction("banana", Task.BOOLEAN)                            -> BadInput: … is answered by true or false …
 
-The value is kept in one form, so that two people who write "145" and "145.0" agree. A choice is kept as its letter: a
-bare digit may mean an option's place, counted from 0 or from 1, or its text.
+The value is kept in one form, so that two people who write "145" and "145.0" agree; a choice as its letter.
 """
 
 import re
@@ -18,27 +17,25 @@ from mapd.answers.numbers import number_text, parse_number
 from mapd.errors import BadInput
 from mapd.questions.options import read_shown
 
-LONGEST = 500  # characters of a corrected answer
-EXPRESSION = re.compile(r"\\(?:sqrt|pi|[dt]?frac)|[√π^]")  # a numeric answer that is no plain number: "2√3"
+# Characters of a corrected answer.
+LONGEST = 500
+# A numeric answer that is no plain number: "2√3".
+EXPRESSION = re.compile(r"\\(?:sqrt|pi|[dt]?frac)|[√π^]")
 TRUTHS = {"true": "true", "yes": "true", "false": "false", "no": "false"}
 
 
 def read_correction(value: str, task: Task, options: Sequence[str] = ()) -> str:
-    """Return the value in the form in which an answer to such a question is kept.
-
-    Raises: BadInput where the value is no such answer, or may be read in two ways.
-    """
+    """Return the value as such an answer is stored. Raises: BadInput where it is none, or may be two."""
     words = " ".join(value.split())
     answer = _READERS[task](words, options) if 0 < len(words) <= LONGEST else None
     if answer is None:
-        shown = words if len(words) <= 40 else f"{words[:39]}…"
-        raise BadInput(
-            f"a {task} question is answered by {_answered_by(task, options)}, not by {shown!r}; nothing was saved"
-        )
+        text = words if len(words) <= 40 else f"{words[:39]}…"
+        kinds = _describe_answers(task, options)
+        raise BadInput(f"a {task} question is answered by {kinds}, not by {text!r}; nothing was saved")
     return answer
 
 
-def _answered_by(task: Task, options: Sequence[str]) -> str:
+def _describe_answers(task: Task, options: Sequence[str]) -> str:
     """Return in words what an answer is."""
     if task is Task.CHOICE:
         return f"an option's letter (A to {LETTERS[len(options) - 1]}) or its words" if options else "an option"
@@ -48,8 +45,8 @@ def _answered_by(task: Task, options: Sequence[str]) -> str:
 def _read_number(words: str, _: Sequence[str]) -> str | None:
     number = parse_number(words)
     if number is not None:
-        shown = number_text(number)
-        return words if "/" in shown and "/" not in words else shown  # many decimals are no fraction
+        canonical = number_text(number)
+        return words if "/" in canonical and "/" not in words else canonical  # many decimals are no fraction
     return words if EXPRESSION.search(words) and any(map(str.isalnum, words)) else None
 
 
@@ -61,13 +58,14 @@ def _read_choice(words: str, options: Sequence[str]) -> str | None:
     """Return the letter that the words are, else that of the one option that they name."""
     if not options:
         return None
-    shown = read_shown(words, Task.CHOICE, options)
-    letter = shown.strip("().:").upper()
+    answer = read_shown(words, Task.CHOICE, options)
+    letter = answer.strip("().:").upper()
     if len(letter) == 1 and letter in LETTERS[: len(options)]:
         return letter
-    named = [n for n, option in enumerate(options) if words.casefold() == " ".join(option.split()).casefold()]
-    if named or words.isdigit():
-        return LETTERS[named[0]] if len(named) == 1 else None
+    matches = [n for n, option in enumerate(options) if words.casefold() == " ".join(option.split()).casefold()]
+    # A bare digit may mean an option's place, counted from 0 or from 1: only its whole text is sure.
+    if matches or words.isdigit():
+        return LETTERS[matches[0]] if len(matches) == 1 else None
     return option_letter(words, options)
 
 

@@ -18,13 +18,14 @@ from mapd.errors import Undecided
 from mapd.questions import golds, mapping, options
 from mapd.questions.formats.format import Format, Shape
 from mapd.questions.mapping import FieldMapping
-from mapd.questions.options import Key, Keyed, Offered
+from mapd.questions.options import AnswerKey, KeyedRow, OptionList
 from mapd.questions.rows import LONGEST_NAME, SPLIT_WORDS, SPLITS
-from mapd.questions.tables import Table
+from mapd.questions.tables import FileTable
 from mapd.questions.values import as_text, as_texts, is_blank, short, without_zeros
 
-FILE = "@file"  # in a mapping: the file's name without its split, such as MMLU's subject
-NO_OPTIONS = Offered(())
+# In a mapping: the file's name without its split, such as MMLU's subject.
+FILE = "@file"
+NO_OPTIONS = OptionList(())
 NO_ANSWER = "no answer (a test split?)"
 
 
@@ -32,7 +33,7 @@ NO_ANSWER = "no answer (a test split?)"
 class Source:
     """A table, the format that it is read as, and which of its fields is what."""
 
-    table: Table
+    table: FileTable
     format: Format
     shape: Shape
     mapping: FieldMapping
@@ -44,28 +45,29 @@ class Draft:
 
     source: Source
     number: int
-    written: dict[str, Any]
+    original: dict[str, Any]
     values: dict[str, Any]
     task: Task = Task.TEXT
-    offered: Offered = NO_OPTIONS
+    options: OptionList = NO_OPTIONS
     gold: str = ""
-    note: str | None = None  # the solution that the gold was read from
+    # The solution that the gold was read from.
+    note: str | None = None
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def where(self) -> str:
-        """Its file and line, in words."""
+        """Return the row's file and line, in words."""
         return f"{self.source.table.name} {self.source.table.unit} {self.number}"
 
     @property
     def names_right_option(self) -> bool:
-        """Whether the options are put together of the right one's field and the others'."""
+        """Return whether the options are put together of the right one's field and the others'."""
         answer, paths = self.source.mapping.paths("answer"), self.source.mapping.paths("options")
         return len(paths) > 1 and bool(set(answer) & set(paths))
 
-    def fault(self, part: str, what: str) -> None:
+    def fault(self, part: str, reason: str) -> None:
         """Note what is wrong, under the name that the file has for it."""
-        self.faults.append(("+".join(self.source.mapping.paths(part)) or part, what))
+        self.faults.append(("+".join(self.source.mapping.paths(part)) or part, reason))
 
     def read_text(self, part: str) -> str | None:
         """Return a part as text; None where there is none."""
@@ -94,7 +96,7 @@ class Draft:
         return split or SPLITS[0]
 
 
-def drafts_of(source: Source) -> list[Draft]:
+def make_drafts(source: Source) -> list[Draft]:
     """Return a draft for each row of a table, its options read."""
     family = _family_of_file(source.table.name)
     drafts = []
@@ -108,11 +110,12 @@ def drafts_of(source: Source) -> list[Draft]:
 
 
 def _value(fields: Mapping[str, Any], part: str, paths: Sequence[str], family: str | None) -> Any:
-    """What a part's fields hold: one value as it stands, or several put together; None where there is nothing."""
+    """Return what a part's fields hold: one value as it stands, or several put together; None for nothing."""
     values = [family if path == FILE else mapping.find(fields, path) for path in paths]
     values = [None if value is mapping.MISSING or is_blank(value) or value in ([], {}) else value for value in values]
     if part == "options" and len(values) > 1:
-        while values and values[-1] is None:  # four options where a table has room for five
+        # Four options where a table has room for five.
+        while values and values[-1] is None:
             values.pop()
         return [text for value in values for text in (value if isinstance(value, list) else [value])] or None
     values = [value for value in values if value is not None]
@@ -123,7 +126,7 @@ def _value(fields: Mapping[str, Any], part: str, paths: Sequence[str], family: s
 
 
 def _joinable(value: Any) -> str | None:
-    """A text, a number, a list of texts (a line each), or what is true in {"Categorical Reasoning": true}."""
+    """Return a text, a number, a list of texts (a line each), or what is true in {"Categorical Reasoning": true}."""
     if isinstance(value, dict) and value and all(isinstance(truth, bool) for truth in value.values()):
         return ", ".join(name for name, truth in value.items() if truth)
     texts = as_texts(value)
@@ -131,27 +134,28 @@ def _joinable(value: Any) -> str | None:
 
 
 def _family_of_file(name: str) -> str | None:
-    """ "test/abstract_algebra_test.csv" -> "abstract_algebra"."""
+    # "test/abstract_algebra_test.csv" -> "abstract_algebra"
     stem = name.lower().removesuffix(".gz").rpartition("/")[2].rpartition(".")[0]
     return "_".join(word for word in stem.split("_") if word not in SPLIT_WORDS) or None
 
 
 def _read_options(draft: Draft) -> None:
     try:
-        draft.offered = options.read_options(draft.values["options"])
+        draft.options = options.read_options(draft.values["options"])
     except ValueError as error:
         draft.fault("options", f"{short(draft.values['options'])}: {error}")
         return
-    if draft.names_right_option and not draft.offered.labels:
-        draft.offered = Offered(_draw_order(draft.offered.texts, draft.values["question"]))
-    if alike := options.twins(draft.offered.texts):
-        draft.fault("options", alike)
-    if find_unstorable("".join(draft.offered.texts)):
+    if draft.names_right_option and not draft.options.labels:
+        draft.options = OptionList(_draw_order(draft.options.texts, draft.values["question"]))
+    if twins := options.find_twins(draft.options.texts):
+        draft.fault("options", twins)
+    if find_unstorable("".join(draft.options.texts)):
         draft.fault("options", "hold a character that can't be stored; take it out")
 
 
 def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
-    """The options in an order that is drawn for the question: the right one would always stand at the same place."""
+    """Return the options in an order that is drawn for the question."""
+    # As the file has them, the right one would always stand at the same place.
     order = sorted(texts)
     random.Random(as_text(question)).shuffle(order)
     return tuple(order)
@@ -160,11 +164,8 @@ def _draw_order(texts: Sequence[str], question: object) -> tuple[str, ...]:
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
 
-def read_answers(shape: Shape, drafts: Sequence[Draft], task: Task | None, key: Key | None) -> Key | None:
-    """Read the gold answers of all rows of one shape; without a task each has its own. Return what a choice's keys are.
-
-    Raises: Undecided where the keys can be read in several ways.
-    """
+def read_answers(shape: Shape, drafts: Sequence[Draft], task: Task | None, key: AnswerKey | None) -> AnswerKey | None:
+    """Read all rows' gold answers; return what a choice's keys are. Raises: Undecided where they are unclear."""
     for draft in drafts:
         if draft.values["answer"] is None:
             draft.fault("answer", NO_ANSWER)
@@ -177,7 +178,7 @@ def read_answers(shape: Shape, drafts: Sequence[Draft], task: Task | None, key: 
 
 
 def _read_gold(draft: Draft, task: Task | None, *, solved: bool) -> None:
-    if draft.offered.texts:
+    if draft.options.texts:
         draft.fault("options", f"a {task} question has none; with options it is --task choice")
     try:
         gold = golds.read_gold(draft.values["answer"], task, solved=solved)
@@ -189,22 +190,22 @@ def _read_gold(draft: Draft, task: Task | None, *, solved: bool) -> None:
         draft.fault("answer", "holds a character that can't be stored; take it out")
 
 
-def _read_keys(shape: Shape, drafts: Sequence[Draft], key: Key | None) -> Key | None:
-    """The letter of each gold answer, all of a file's keys read alike."""
-    rows: dict[Draft, Keyed] = {}
+def _read_keys(shape: Shape, drafts: Sequence[Draft], key: AnswerKey | None) -> AnswerKey | None:
+    """Return the letter of each gold answer, all of a file's keys read alike."""
+    rows: dict[Draft, KeyedRow] = {}
     for draft in drafts:
         draft.task = Task.CHOICE
-        if draft.offered.texts:
+        if draft.options.texts:
             answer = _key(draft)
-            readings = options.key_readings(answer, draft.offered)
-            rows[draft] = Keyed(answer, draft.offered, draft.where, readings)
+            readings = options.key_readings(answer, draft.options)
+            rows[draft] = KeyedRow(answer, draft.options, draft.where, readings)
         elif draft.values["options"] is None:
             draft.fault("options", "missing; a choice needs them")
     if not rows:
         return key
     key = _choose_key(shape.answers, list(rows.values()), key)
     for draft, row in rows.items():
-        place = options.place_of(row, key)
+        place = options.find_place(row, key)
         if place is None:
             draft.fault("answer", options.describe_misfit(row, key))
         else:
@@ -213,35 +214,35 @@ def _read_keys(shape: Shape, drafts: Sequence[Draft], key: Key | None) -> Key | 
 
 
 def _key(draft: Draft) -> object:
-    """The key; the label of what an option's score or own field says; of a worked solution what it comes to."""
+    """Return the key; the label of what an option's score or own field says; of a worked solution what it comes to."""
     value = draft.values["answer"]
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    place = options.place_of_score(value, draft.offered)
+    place = options.place_of_score(value, draft.options)
     if place is None and draft.names_right_option:
-        place = options.key_readings(value, draft.offered).get(Key.TEXT)
+        place = options.key_readings(value, draft.options).get(AnswerKey.TEXT)
     if place is not None:
-        return draft.offered.labels[place] if draft.offered.labels else options.letter(place)
-    if not isinstance(value, str) or not golds.states_answer(value) or options.key_readings(value, draft.offered):
+        return draft.options.labels[place] if draft.options.labels else options.letter(place)
+    if not isinstance(value, str) or not golds.states_answer(value) or options.key_readings(value, draft.options):
         return value
-    if (answer := extract_answer(value, Task.CHOICE, draft.offered.texts)) is None:
+    if (answer := extract_answer(value, Task.CHOICE, draft.options.texts)) is None:
         return value
     draft.note = value
-    return draft.offered.labels[LETTERS.index(answer)] if draft.offered.labels else answer
+    return draft.options.labels[LETTERS.index(answer)] if draft.options.labels else answer
 
 
-def _choose_key(usual: Key | None, rows: Sequence[Keyed], key: Key | None) -> Key:
-    """What the keys are: as a person says, as all rows can be read, or in doubt as the format has them."""
+def _choose_key(usual: AnswerKey | None, rows: Sequence[KeyedRow], key: AnswerKey | None) -> AnswerKey:
+    """Return what the keys are: as a person says, as all rows can be read, or in doubt as the format has them."""
     if key is not None:
         return key
     keys = options.possible_keys(rows)
     if usual in keys and all(usual in row.readings for row in rows if row.readings):
         return usual
     is_usual = any(usual in row.readings for row in rows)
-    if len(keys) == 1 and (not is_usual or keys == [Key.LABEL]):
+    if len(keys) == 1 and (not is_usual or keys == [AnswerKey.LABEL]):
         return keys[0]
     if not keys:
-        return usual or Key.LABEL
+        return usual or AnswerKey.LABEL
     choices = list(dict.fromkeys((*([usual] if usual else []), *keys)))
     doubt = options.describe_doubt(rows, choices)
     raise Undecided(f"{doubt}; say which with --answers {' or '.join(choices)}", "answers", tuple(choices))

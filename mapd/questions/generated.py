@@ -91,7 +91,7 @@ class Kinship:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Everybody, in the order of the chain."""
+        """Return everybody, in the order of the chain."""
         return *(edge.person for edge in self.edges), self.edges[-1].of
 
 
@@ -99,7 +99,7 @@ Facts = Legs | Sum | Kinship
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class GeneratedQuestion:
     """A question with its gold answer and the facts a solver needs."""
 
     family: str
@@ -109,11 +109,11 @@ class Made:
     facts: Facts
 
 
-class Drawn(NamedTuple):
+class SplitQuestion(NamedTuple):
     """A question and the split it was drawn for."""
 
     split: str
-    made: Made
+    question: GeneratedQuestion
 
 
 # --- Kinship: what follows from what --------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ _INVERSE = {
     "sibling's child": "parent's sibling",
     "cousin": "cousin",
 }
-# The first of the second is …; what isn't here isn't certain: a mother of a brother may be a stepmother
+# The first of the second is …; what isn't here isn't certain: a mother of a brother may be a stepmother.
 _FOLLOWS = {
     ("parent", "parent"): "grandparent",
     ("child", "child"): "grandchild",
@@ -160,16 +160,14 @@ def _word(kind: str, person: str) -> str:
 
 
 def compose(first: str, second: str) -> str | None:
-    """What the first of somebody's second is ("mother", "father" -> "grandmother"); None where it isn't certain."""
+    """Return what the first of somebody's second is ("mother", "father" -> "grandmother"); None if not certain."""
     kind = _FOLLOWS.get((_KIND_OF.get(first, ""), _KIND_OF.get(second, "")))
     return None if kind is None else _KINDS[kind][first == _KINDS[_KIND_OF[first]][1]]
 
 
 def derive(edges: Sequence[Edge]) -> tuple[Inference, ...] | None:
-    """The inferences from a chain of two or more edges to who its first person is to the last; None if not certain.
-
-    The last inference's result is the answer. One edge needs none: ().
-    """
+    """Return the inferences from a chain of edges to who its first person is to the last; None if not certain."""
+    # The last inference's result is the answer. One edge needs none.
     if len(edges) == 1:
         return ()
     for at in range(1, len(edges)):
@@ -177,23 +175,23 @@ def derive(edges: Sequence[Edge]) -> tuple[Inference, ...] | None:
         steps = [derive(half) for half in halves]
         if steps[0] is None or steps[1] is None:
             continue
-        first, second = (known[-1].result if known else half[0] for known, half in zip(steps, halves, strict=True))
+        first, second = (chain[-1].result if chain else half[0] for chain, half in zip(steps, halves, strict=True))
         if word := compose(first.word, second.word):
             return *steps[0], *steps[1], Inference(first, second, Edge(first.person, word, second.of))
     return None
 
 
 def relation(facts: Kinship, person: str, of: str) -> str | None:
-    """What `person` is to `of`, either way along the chain; None if one isn't in it or it isn't certain."""
+    """Return what `person` is to `of`, either way along the chain; None if one isn't in it or it isn't certain."""
     people = facts.people
     if person == of or person not in people or of not in people:
         return None
     low, high = sorted((people.index(person), people.index(of)))
-    between = facts.edges[low:high]
-    steps = derive(between)
+    path = facts.edges[low:high]
+    steps = derive(path)
     if steps is None:
         return None
-    word = steps[-1].result.word if steps else between[0].word
+    word = steps[-1].result.word if steps else path[0].word
     return word if people.index(person) == low else _word(_INVERSE[_KIND_OF[word]], person)
 
 
@@ -215,14 +213,14 @@ def _legs_texts(facts: Legs) -> Iterable[str]:
 
 
 def _sum_texts(facts: Sum) -> Iterable[str]:
-    first, *others = facts.terms
-    chain = str(first) + "".join(f" {'-' if term < 0 else '+'} {abs(term)}" for term in others)
+    first, *terms = facts.terms
+    chain = str(first) + "".join(f" {'-' if term < 0 else '+'} {abs(term)}" for term in terms)
     return (wording.format(chain) for wording in _SUM_WORDINGS)
 
 
 def _kinship_texts(facts: Kinship) -> Iterable[str]:
-    asked = f"What is {facts.people[0]} to {facts.people[-1]}?"
-    return (" ".join([*(wording.format(*edge) for edge in facts.edges), asked]) for wording in _EDGE_WORDINGS)
+    question = f"What is {facts.people[0]} to {facts.people[-1]}?"
+    return (" ".join([*(wording.format(*edge) for edge in facts.edges), question]) for wording in _EDGE_WORDINGS)
 
 
 # --- Every question there is, in strata that are drawn in turn ------------------------------------------------------
@@ -239,14 +237,14 @@ def _legs_strata() -> _Strata:
 
 
 def _is_chain(terms: Sequence[int]) -> bool:
-    """One-digit terms, three of them, the first positive, and never below zero on the way."""
+    """Return whether terms are a chain's: three one-digit terms, the first positive, never below zero on the way."""
     digits = len(terms) == 3 and all(1 <= abs(term) <= 9 for term in terms)
     return digits and terms[0] > 0 and terms[0] + terms[1] >= 0 and sum(terms) >= 0
 
 
 def _sum_strata() -> _Strata:
-    signed = [*range(-9, 0), *range(1, 10)]
-    return (tuple(Sum(terms) for terms in product(signed, repeat=3) if _is_chain(terms)),)
+    digits = [*range(-9, 0), *range(1, 10)]
+    return (tuple(Sum(terms) for terms in product(digits, repeat=3) if _is_chain(terms)),)
 
 
 def _kinship_strata() -> _Strata:
@@ -297,8 +295,8 @@ def _read_kinship(text: str) -> Kinship | None:
         return None
     facts = Kinship(edges)
     people = facts.people
-    known = len(set(people)) == len(people) and set(people) <= {*WOMEN, *MEN}
-    return facts if known and facts == _chain(pattern, people) else None
+    are_known = len(set(people)) == len(people) and set(people) <= {*WOMEN, *MEN}
+    return facts if are_known and facts == _chain(pattern, people) else None
 
 
 # --- The families ---------------------------------------------------------------------------------------------------
@@ -334,44 +332,38 @@ def _strata(family: str) -> _Strata:
     return _FAMILIES[family].strata()
 
 
-def generate(family: str, count: int, seed: int) -> list[Made]:
-    """So many different questions of a family, the same for the same seed.
-
-    Raises: BadInput for an unknown family, or a count that it can't give.
-    """
+def generate(family: str, count: int, seed: int) -> list[GeneratedQuestion]:
+    """Return so many questions of a family, the same for the same seed. Raises: BadInput where there are fewer."""
     if family not in _FAMILIES:
         raise BadInput(f"no family of questions {family!r}: it is one of {', '.join(FAMILIES)}")
     strata = _strata(family)
-    has = len(strata) * min(map(len, strata))
-    if not 1 <= count <= has:
-        raise BadInput(f"{family} can't give {count} different questions: ask for 1 to {has}")
+    most = len(strata) * min(map(len, strata))
+    if not 1 <= count <= most:
+        raise BadInput(f"{family} can't give {count} different questions: ask for 1 to {most}")
     rng = random.Random(f"{family} {seed}")
     rounds = -(-count // len(strata))
     columns = [rng.sample(stratum, rounds) for stratum in rng.sample(strata, len(strata))]
-    drawn = [facts for row in zip(*columns, strict=True) for facts in row][:count]
-    return [_worded(family, facts, rng) for facts in drawn]
+    sample = [facts for row in zip(*columns, strict=True) for facts in row][:count]
+    return [_word_question(family, facts, rng) for facts in sample]
 
 
-def _worded(family: str, facts: Facts, rng: random.Random) -> Made:
+def _word_question(family: str, facts: Facts, rng: random.Random) -> GeneratedQuestion:
     rules = _FAMILIES[family]
     if isinstance(facts, Legs) and rng.random() < 0.5:
         facts = Legs((facts.herds[1], facts.herds[0]))
-    return Made(family, rules.task, rng.choice(list(rules.texts(facts))), rules.gold(facts), facts)
+    return GeneratedQuestion(family, rules.task, rng.choice(list(rules.texts(facts))), rules.gold(facts), facts)
 
 
-def read(text: str) -> Made | None:
-    """The question with its facts and gold, read from its text alone; None for one that `generate` never makes."""
+def read(text: str) -> GeneratedQuestion | None:
+    """Return a question's facts and gold, read from its text alone; None for one that `generate` never makes."""
     for family, rules in _FAMILIES.items():
         facts = rules.read(text)
         if facts is not None and text in rules.texts(facts):
-            return Made(family, rules.task, text, rules.gold(facts), facts)
+            return GeneratedQuestion(family, rules.task, text, rules.gold(facts), facts)
     return None
 
 
-def draw(families: Sequence[str], per_split: Mapping[str, int], seed: int) -> list[Drawn]:
-    """So many questions of each family for each split, split after split; no question stands in two.
-
-    Raises: BadInput as `generate` does, for the sum of the splits.
-    """
+def draw(families: Sequence[str], per_split: Mapping[str, int], seed: int) -> list[SplitQuestion]:
+    """Draw so many questions of each family for each split, none in two. Raises: BadInput, as `generate` does."""
     pools = [iter(generate(family, sum(per_split.values()), seed)) for family in families]
-    return [Drawn(split, next(pool)) for split, count in per_split.items() for pool in pools for _ in range(count)]
+    return [SplitQuestion(split, next(pool)) for split, n in per_split.items() for pool in pools for _ in range(n)]

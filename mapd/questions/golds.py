@@ -16,7 +16,8 @@ from mapd.answers.numbers import parse_number
 from mapd.answers.places import MAX_EXPRESSION, find_first_answer
 from mapd.questions.values import as_text, short, without_zeros
 
-LONGEST_NUMBER = 4  # words of a number by itself ("18 red apples"); a longer text is a worked solution
+# Words of a number by itself ("18 red apples"); a longer text is a worked solution.
+LONGEST_NUMBER = 4
 LONGEST_TRUTH = 80  # characters
 _TRUTHS = {"true": "true", "yes": "true", "1": "true", "false": "false", "no": "false", "0": "false"}
 _TRUTH_FIRST = re.compile(r"\s*(true|yes|false|no)\s*(?:[.,:;\t\n]\s*(?P<note>.+))?[.!]?\s*", re.IGNORECASE | re.DOTALL)
@@ -63,8 +64,8 @@ def read_gold(value: object, task: Task | None, *, solved: bool = False) -> Gold
     if task is Task.TEXT and note is None:
         answer, note = _answer_of_words(answer)
     if parse_number(answer) is None if task is Task.NUMERIC else not answers_equal(answer, answer, task):
-        what = f"the answer of its solution, {short(answer)}," if note else short(text)
-        raise ValueError(f"{what} can't be read as {_READABLE[task]}")
+        subject = f"the answer of its solution, {short(answer)}," if note else short(text)
+        raise ValueError(f"{subject} can't be read as {_READABLE[task]}")
     return Gold(answer, task, note)
 
 
@@ -83,12 +84,12 @@ def _truth(value: object) -> Gold:
 
 
 def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
-    """The answer and the solution around it; the text as it stands where it is an answer by itself."""
+    """Return the answer and the solution around it; the text as it stands where it is an answer by itself."""
     if "####" in text:
         note, _, answer = text.rpartition("####")
         return answer.strip(), note.strip() or None
-    if (boxed := last_boxed(text)) is not None:
-        return boxed, text
+    if (boxed_answer := last_boxed(text)) is not None:
+        return boxed_answer, text
     if task is Task.NUMERIC and (len(text.split()) > LONGEST_NUMBER or states_answer(text)):
         answer = extract_answer(text, Task.NUMERIC) or ""
         if not answer:
@@ -98,7 +99,7 @@ def _answer_of(text: str, task: Task | None) -> tuple[str, str | None]:
 
 
 def _answer_of_words(text: str) -> tuple[str, str | None]:
-    """The answer of a solution in words, and the solution; the text as it stands where it is an answer by itself."""
+    """Return the answer of a solution in words, and the solution; an answer by itself as it stands."""
     is_short = len(text) <= MAX_EXPRESSION
     answer = None if is_short and find_first_answer(text) is None else extract_answer(text, Task.TEXT)
     if answer is None and is_short:
@@ -109,22 +110,23 @@ def _answer_of_words(text: str) -> tuple[str, str | None]:
 
 
 def states_answer(text: str) -> bool:
-    """Whether a text is a solution that says what its answer is, not an answer by itself."""
+    """Return whether a text is a solution that says what its answer is, not an answer by itself."""
     return _STATES.search(text) is not None
 
 
 def last_boxed(text: str) -> str | None:
     """Return what stands in the last `\\boxed{…}` of a solution that is closed. One pass, whatever the braces."""
     answer = None
-    opened: list[int | None] = []  # where the text of each open box begins; None for another brace
+    # Where the text of each open box begins; None for another brace.
+    open_boxes: list[int | None] = []
     for match in _BOX.finditer(text):
         if match["bare"] is not None:
             answer = match["bare"].rstrip(".,")
         elif match["box"]:
-            opened.append(match.end())
+            open_boxes.append(match.end())
         elif match[0] == "{":
-            opened.append(None)
-        elif opened and (start := opened.pop()) is not None:
+            open_boxes.append(None)
+        elif open_boxes and (start := open_boxes.pop()) is not None:
             answer = text[start : match.start()].strip()
     return answer or None
 
@@ -145,12 +147,12 @@ _WORDS = {"true", "false", "yes", "no"}
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is one number and nothing else but its currency, unit or LaTeX: "$1,450", "\\frac{3}{4}"."""
+    """Return whether a text is a number and only its currency, unit or LaTeX beside: "$1,450", "\\frac{3}{4}"."""
     return _NUMBER.fullmatch(_FRACTION.sub(r"\1/\2", _UNIT.sub("", _plain(text)))) is not None
 
 
 def _plain(text: str) -> str:
-    """A number without LaTeX's way to write thousands, money and percent: "1{,}450\\%" -> "1,450%"."""
+    # LaTeX's way to write thousands, money and percent: "1{,}450\%" -> "1,450%".
     for latex, plain in (("{,}", ","), ("\\!", ""), ("\\,", ""), ("\\$", "$"), ("\\%", "%")):
         text = text.replace(latex, plain)
     return text

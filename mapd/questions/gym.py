@@ -14,37 +14,39 @@ from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.questions.rows import SHARES, QuestionRow, Shares, draw
 
-TRIES = 20  # how many questions are made, at most, for each that is wanted: small tasks repeat themselves
+# So many questions are made, at most, for each that is asked for: small tasks repeat themselves.
+TRIES = 20
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?(?:/[0-9]+|[eE][-+]?[0-9]+)?")
 _TRUTHS = {"true", "false", "yes", "no"}
 
 
 def rows(task: str, count: int, *, shares: Shares = SHARES, seed: int = 0) -> tuple[QuestionRow, ...]:
-    """So many different questions of a task, shared out to the splits; the same for the same seed.
+    """Return so many different questions of a task, shared out to the splits; the same for the same seed.
 
     Raises: BadInput where reasoning-gym is missing, doesn't know the task, or the task can't give so many.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for question, gold in _made(task, count * TRIES, seed):
-        found.setdefault(" ".join(question.split()), (question, gold))
-        if len(found) == count:
+    questions: dict[str, tuple[str, str]] = {}
+    for question, gold in _generate(task, count * TRIES, seed):
+        questions.setdefault(" ".join(question.split()), (question, gold))
+        if len(questions) == count:
             break
     else:
         raise BadInput(
-            f"reasoning-gym's {task} can't give {count} different questions, only {len(found)}; ask for less"
+            f"reasoning-gym's {task} can't give {count} different questions, only {len(questions)}; ask for less"
         )
-    kind = _task(gold for _, gold in found.values())
+    kind = _task(gold for _, gold in questions.values())
     splits = draw([task] * count, shares, seed)
     return tuple(
         QuestionRow(f"{task}-{number}", split, kind, question, gold, family=task)
-        for number, (split, (question, gold)) in enumerate(zip(splits, found.values(), strict=True))
+        for number, (split, (question, gold)) in enumerate(zip(splits, questions.values(), strict=True))
     )
 
 
-def _made(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
-    """Questions and gold answers as the task makes them."""
+def _generate(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
+    """Yield questions and gold answers as the task makes them."""
     try:
-        import reasoning_gym  # an extra, and slow to load
+        # An extra, and slow to load.
+        import reasoning_gym
     except ImportError as error:
         raise BadInput(
             "reasoning-gym is not installed: pip install 'mapd-studio[gym]' (some of its parts need a C compiler)"
@@ -63,7 +65,7 @@ def _made(task: str, most: int, seed: int) -> Iterator[tuple[str, str]]:
 
 
 def _task(golds: Iterable[str]) -> Task:
-    """What kind of answers they are: all numbers, all truths, else words."""
+    """Return what kind of answers they are: all numbers, all truths, else words."""
     answers = list(golds)
     if all(map(_NUMBER.fullmatch, answers)):
         return Task.NUMERIC

@@ -3,9 +3,8 @@
     read([Table("q.jsonl", "line", (Record(1, {"question": "1 + 1?", "answer": 2}),))], Instructions())
     -> Import(rows=(QuestionRow("0", "train", Task.NUMERIC, "1 + 1?", "2"),), bad=(), format="plain", …)
 
-Nothing is decided row by row that the whole file has to decide (the task, what a key means), and nothing is dropped in
-silence: `bad` holds the rows that can't be read, `unread` the fields that aren't. A command refuses both; a page shows
-them beside the rows that came out.
+Nothing is dropped in silence: `bad` holds the rows that can't be read, `unread` the fields that aren't. A command
+refuses both; a page shows them beside the rows that came out.
 """
 
 import json
@@ -18,18 +17,20 @@ from typing import Any, NamedTuple
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import formats, golds, mapping, options
-from mapd.questions.drafts import FILE, Draft, Source, drafts_of, read_answers
+from mapd.questions.drafts import FILE, Draft, Source, make_drafts, read_answers
 from mapd.questions.formats.logiqa import from_lines
 from mapd.questions.formats.plain import PLAIN
 from mapd.questions.mapping import FieldMapping
-from mapd.questions.options import Key
-from mapd.questions.rows import SHARES, QuestionRow, Shares, asked, draw
-from mapd.questions.tables import MOST_ROWS, Table
+from mapd.questions.options import AnswerKey
+from mapd.questions.rows import SHARES, QuestionRow, Shares, draw, question_key
+from mapd.questions.tables import MOST_ROWS, FileTable
 from mapd.questions.values import as_text, as_texts, is_blank, short, text_length
 
-FIRST = 200  # rows of a file whose fields a page offers
+# Rows of a file whose fields a page offers.
+FIRST = 200
 SKIP = "--skip-bad FILE imports the rest"
-LONG = 80  # characters: a field whose texts are longer is not left out without a word
+# Characters: a field whose texts are longer is not left out without a word.
+LONG = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Instructions:
     format: str | None = None
     mapping: FieldMapping = field(default_factory=FieldMapping)
     task: Task | None = None
-    answers: Key | None = None
+    answers: AnswerKey | None = None
     ignore: frozenset[str] = frozenset()
     split: str | None = None
     shares: Shares | None = None
@@ -54,25 +55,23 @@ class BadRow:
     unit: str
     number: int
     faults: tuple[tuple[str, str], ...]
-    written: object
+    original: object
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose.
-
-    `parts`: the parts of a question that it may be.
-    """
+class UnreadField:
+    """A field that isn't read. `is_long`: the questions may need it, and nobody left it out on purpose."""
 
     name: str
     file: str
     is_long: bool
+    # The parts of a question that it may be.
     parts: tuple[str, ...]
     example: str
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
+class RecognisedTable:
     """The format that tables' fields tell (None: none does), what it reads as what, and all their fields."""
 
     format: str | None
@@ -90,32 +89,30 @@ class KeyRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class QuestionImport:
     """What files gave."""
 
     rows: tuple[QuestionRow, ...]
     bad: tuple[BadRow, ...]
     format: str
     mapping: FieldMapping
-    answers: Key | None
-    unread: tuple[Unread, ...]
-    unanswered: tuple[str, ...] = ()  # files without an answer in any row
+    answers: AnswerKey | None
+    unread: tuple[UnreadField, ...]
+    # Files without an answer in any row.
+    files_without_answers: tuple[str, ...] = ()
 
     @property
     def not_read(self) -> list[str]:
-        """The names of all fields that aren't read."""
+        """Return the names of all fields that aren't read."""
         return list(dict.fromkeys(field.name for field in self.unread))
 
     @property
     def tasks(self) -> list[str]:
-        """The tasks of the questions, the most common first."""
+        """Return the tasks of the questions, the most common first."""
         return [task.value for task, _ in Counter(row.task for row in self.rows).most_common()]
 
     def refuse_unread(self) -> None:
-        """Refuse an import that leaves out a long text which nobody left out on purpose.
-
-        Raises: BadInput.
-        """
+        """Refuse an import that leaves out a long text which nobody left out on purpose. Raises: BadInput."""
         if long := next((field for field in self.unread if field.is_long), None):
             cures = " or ".join(f"--map {part}={long.name}" for part in long.parts)
             raise BadInput(
@@ -124,45 +121,39 @@ class Import:
             )
 
     def refuse_bad(self) -> None:
-        """Refuse an import with bad rows.
-
-        Raises: BadInput where a whole file has no answers, else BadRows.
-        """
-        if self.unanswered:
+        """Refuse an import with bad rows. Raises: BadInput where a whole file has no answers, else BadRows."""
+        if self.files_without_answers:
             cure = f"; {SKIP}" if self.rows else ""
             raise BadInput(
-                f"{self.unanswered[0]} has no answer in any of its rows (a test split without its key?): leave it out, "
-                f"or name the field with --map answer=FIELD{cure}"
+                f"{self.files_without_answers[0]} has no answer in any of its rows (a test split without its key?): "
+                f"leave it out, or name the field with --map answer=FIELD{cure}"
             )
         refuse_rows(self.bad, are_others=bool(self.rows))
 
 
 def refuse_rows(bad: Sequence[BadRow], *, are_others: bool) -> None:
-    """Refuse a file with bad rows; where there are others, those may be imported alone.
-
-    Raises: BadRows.
-    """
+    """Refuse a file with bad rows; where there are others, those may be imported alone. Raises: BadRows."""
     if bad:
-        faults = [(row.file, row.number, name, what) for row in bad for name, what in row.faults]
+        faults = [(row.file, row.number, name, reason) for row in bad for name, reason in row.faults]
         unit = "line" if all(row.unit == "line" for row in bad) else "row"
         raise BadRows(faults, unit, SKIP if are_others else "")
 
 
-def unreadable_rows(table: Table) -> list[BadRow]:
+def unreadable_rows(table: FileTable) -> list[BadRow]:
     """Return the rows of a table that couldn't be read at all."""
-    return [BadRow(table.name, table.unit, row.number, (("content", row.why),), row.written) for row in table.bad]
+    return [BadRow(table.name, table.unit, row.number, (("content", row.why),), row.original) for row in table.bad]
 
 
-def bad_lines(bad: Sequence[BadRow]) -> str:
+def format_bad_rows(bad: Sequence[BadRow]) -> str:
     """Return each bad row with its faults as a line of JSON: what --skip-bad writes, and the page hands out."""
-    return "".join(f"{_bad_line(row)}\n" for row in bad)
+    return "".join(f"{_format_bad_row(row)}\n" for row in bad)
 
 
-def _bad_line(row: BadRow) -> str:
-    faults = [{"field": name, "what": what} for name, what in row.faults]
+def _format_bad_row(row: BadRow) -> str:
+    faults = [{"field": name, "what": reason} for name, reason in row.faults]
     place = {"file": row.file, row.unit: row.number, "faults": faults}
     try:
-        return json.dumps(place | {"row": row.written}, default=repr)
+        return json.dumps(place | {"row": row.original}, default=repr)
     except RecursionError:
         return json.dumps(place | {"row": "nested too deeply to be written"})
 
@@ -177,7 +168,7 @@ def preview(rows: Sequence[QuestionRow]) -> list[dict[str, Any]]:
             "family": row.family,
             "context": row.context,
             "question": row.text,
-            "options": options.lettered(row.options),
+            "options": options.letter_options(row.options),
             "gold": options.show_answer(row.gold, row.task, row.options),
             "note": row.gold_note,
         }
@@ -186,26 +177,24 @@ def preview(rows: Sequence[QuestionRow]) -> list[dict[str, Any]]:
     return [{key: value for key, value in question.items() if value} for question in questions]
 
 
-def read(tables: Sequence[Table], instructions: Instructions) -> Import:
-    """Read tables as one set of questions.
-
-    Raises: BadInput where a file as a whole can't be read so; Undecided where a person has to say how.
-    """
+def read(tables: Sequence[FileTable], instructions: Instructions) -> QuestionImport:
+    """Read tables as one set. Raises: BadInput where they can't be read; Undecided where a person must say how."""
     sources = [_source(table, instructions) for table in tables]
     if len(names := list(dict.fromkeys(source.format.name for source in sources))) > 1:
         raise BadInput(f"the files are of different formats, {' and '.join(names)}: add them as sets of their own")
     if sum(len(source.table.records) for source in sources) > MOST_ROWS:
         raise BadInput(f"the files hold more than {MOST_ROWS:,} rows; split them into several sets")
     _refuse_absent(sources, instructions.mapping)
-    of_files = [drafts_of(source) for source in sources]
+    of_files = [make_drafts(source) for source in sources]
     drafts = [draft for file_drafts in of_files for draft in file_drafts]
+    # The task, and what a key means, are decided over the whole file, never row by row.
     task = _task(sources[0], drafts, instructions)
     if instructions.answers is not None and task is not Task.CHOICE:
         raise BadInput(f"--answers {instructions.answers} is about the keys of options; these questions have none")
     shapes = list(dict.fromkeys(source.shape for source in sources))
     of_shapes = [[draft for draft in drafts if draft.source.shape is shape] for shape in shapes]
-    keys = [read_answers(*both, task, instructions.answers) for both in zip(shapes, of_shapes, strict=True)]
-    splits = _own_splits(sources, drafts, instructions)
+    keys = [read_answers(*pair, task, instructions.answers) for pair in zip(shapes, of_shapes, strict=True)]
+    splits = _read_splits(sources, drafts, instructions)
     rows = [_row(draft, name) for draft, name in zip(drafts, _names(sources, of_files), strict=True)]
     _refuse_twins(drafts, rows)
     good = [place for place, draft in enumerate(drafts) if not draft.faults]
@@ -214,14 +203,14 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
         row_splits = draw([str(rows[place].family) for place in good], shares, instructions.seed)
     else:
         row_splits = [splits[place] for place in good]
-    return Import(
+    return QuestionImport(
         rows=tuple(replace(rows[place], split=split) for place, split in zip(good, row_splits, strict=True)),
         bad=tuple(_bad_rows(sources, of_files)),
         format=sources[0].format.name,
         mapping=sources[0].mapping,
         answers=next((key for key in keys if key is not None), None),
-        unread=tuple(_unread(sources, instructions.ignore)),
-        unanswered=tuple(
+        unread=tuple(_find_unread(sources, instructions.ignore)),
+        files_without_answers=tuple(
             source.table.name
             for source, file_drafts in zip(sources, of_files, strict=True)
             if all(draft.values["answer"] is None for draft in file_drafts)
@@ -229,63 +218,58 @@ def read(tables: Sequence[Table], instructions: Instructions) -> Import:
     )
 
 
-def recognise(tables: Sequence[Table], name: str | None = None) -> Recognised:
-    """Return the fields of tables, and which of them the format of their rows, or the one of this name, reads as what.
-
-    Raises: BadInput where a table holds no row.
-    """
+def recognise(tables: Sequence[FileTable], name: str | None = None) -> RecognisedTable:
+    """Return tables' fields, and what a format reads of them. Raises: BadInput where a table holds no row."""
     plain = [_with_rows(table) for table in tables]
     rows = [record.fields for record in plain[0].records]
     names = _field_names(plain)
     try:
         format_, shape = formats.recognise(plain[0].name, rows, name)
     except BadInput:
-        return Recognised(None, _existing(PLAIN.shapes[0].mapping, names), names)
-    return Recognised(format_.name, _existing(shape.mapping, names), names)
+        return RecognisedTable(None, _drop_missing(PLAIN.shapes[0].mapping, names), names)
+    return RecognisedTable(format_.name, _drop_missing(shape.mapping, names), names)
 
 
-def _existing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
-    """The mapping without the fields that no row has."""
-    known = {
+def _drop_missing(fields: FieldMapping, names: Sequence[str]) -> FieldMapping:
+    """Return the mapping without the fields that no row has."""
+    fields_of_part = {
         part: tuple(path for path in paths if path in names or path == FILE) for part, paths in fields.fields.items()
     }
-    return FieldMapping({part: paths for part, paths in known.items() if paths})
+    return FieldMapping({part: paths for part, paths in fields_of_part.items() if paths})
 
 
-def make_override(recognised: Recognised, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
-    """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more.
-
-    A mapping that gives question and answer is one of the plain format, unless --format names another.
-    """
-    difference = fields.difference(recognised.mapping)
+def make_override(table: RecognisedTable, fields: FieldMapping, format_: str | None = None) -> FieldMapping:
+    """Return what `--map` says of a recognised table whose parts are to be read as `fields` has them, and no more."""
+    # A mapping that gives question and answer is one of the plain format, unless --format names another.
+    difference = fields.difference(table.mapping)
     if format_ is None and difference.paths("question") and difference.paths("answer"):
-        return fields.difference(_existing(PLAIN.shapes[0].mapping, recognised.fields))
+        return fields.difference(_drop_missing(PLAIN.shapes[0].mapping, table.fields))
     return difference
 
 
-def read_keys(tables: Sequence[Table], instructions: Instructions, choices: Sequence[Key]) -> list[KeyRow]:
+def read_keys(tables: Sequence[FileTable], instructions: Instructions, choices: Sequence[AnswerKey]) -> list[KeyRow]:
     """Return the first rows whose key names several options, with what it names for each way to read it."""
     rows = []
     for source in (_source(table, instructions) for table in tables):
         head = replace(source, table=replace(source.table, records=source.table.records[:FIRST]))
-        for draft in drafts_of(head):
-            key, keys = draft.values["answer"], options.key_readings(draft.values["answer"], draft.offered)
+        for draft in make_drafts(head):
+            key, keys = draft.values["answer"], options.key_readings(draft.values["answer"], draft.options)
             texts = [
-                f"{options.letter(keys[k])}. {draft.offered.texts[keys[k]]}" if k in keys else None for k in choices
+                f"{options.letter(keys[k])}. {draft.options.texts[keys[k]]}" if k in keys else None for k in choices
             ]
             if len(set(texts)) > 1:
                 rows.append(KeyRow(draft.where, draft.read_text("question") or "", as_text(key) or short(key), texts))
     return rows
 
 
-def _with_rows(table: Table) -> Table:
+def _with_rows(table: FileTable) -> FileTable:
     table = from_lines(table) if table.is_text else table
     if not table.records:
         raise BadInput(f"{table.name} {table.unit} {table.bad[0].number}: {table.bad[0].why}; no row can be read")
     return table
 
 
-def _source(table: Table, instructions: Instructions) -> Source:
+def _source(table: FileTable, instructions: Instructions) -> Source:
     table = _with_rows(table)
     override = instructions.mapping
     if instructions.format is None and override.paths("question") and override.paths("answer"):
@@ -307,7 +291,7 @@ def _refuse_absent(sources: Sequence[Source], fields: FieldMapping) -> None:
 
 
 def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -> Task | None:
-    """The task of all questions; None where each has its own."""
+    """Return the task of all questions; None where each has its own."""
     if (task := instructions.task or source.format.task) is not None or source.format.is_mixed:
         return task
     if sum(draft.values["options"] is not None for draft in drafts) > len(drafts) / 2:
@@ -325,8 +309,8 @@ def _task(source: Source, drafts: Sequence[Draft], instructions: Instructions) -
     return task
 
 
-def _own_splits(sources: Sequence[Source], drafts: Sequence[Draft], instructions: Instructions) -> list[str] | None:
-    """Each row's split, as files or rows have it; None where they are drawn."""
+def _read_splits(sources: Sequence[Source], drafts: Sequence[Draft], instructions: Instructions) -> list[str] | None:
+    """Return each row's split, as files or rows have it; None where they are drawn."""
     of_files = {source.table.split for source in sources}
     is_asked_for = instructions.split is not None or instructions.shares is not None
     # A lone "train" parts nothing: it may be drawn.
@@ -347,7 +331,8 @@ def _own_splits(sources: Sequence[Source], drafts: Sequence[Draft], instructions
 
 
 def _names(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[str]:
-    """Each row's id: its own, else its place. Ids that files share get the file's split, or its number, before them."""
+    """Yield each row's id: its own, else its place."""
+    # Ids that files share get the file's split, or its number, before them.
     ids = [[draft.read_name("id") for draft in drafts] for drafts in of_files]
     files_with = Counter(name for names in ids for name in set(names) if name is not None)
     is_shared = any(files > 1 for files in files_with.values())
@@ -364,7 +349,7 @@ def _names(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> It
 
 
 def _row(draft: Draft, name: str) -> QuestionRow:
-    """The question, in no split yet; where the draft has faults, with empty texts in their place."""
+    """Return the question, in no split yet; where the draft has faults, with empty texts in their place."""
     if is_blank(draft.values["question"]):
         draft.fault("question", "missing")
     notes = [note for note in (draft.read_text("note"), draft.note) if note]
@@ -376,36 +361,37 @@ def _row(draft: Draft, name: str) -> QuestionRow:
         gold=draft.gold,
         family=draft.read_name("family"),
         context=draft.read_text("context"),
-        options=draft.offered.texts if draft.task is Task.CHOICE else (),
+        options=draft.options.texts if draft.task is Task.CHOICE else (),
         gold_note="\n".join(dict.fromkeys(notes)) or None,
     )
 
 
 def _refuse_twins(drafts: Sequence[Draft], rows: Sequence[QuestionRow]) -> None:
-    """Note ids and questions that stand twice among good rows: splits are disjoint by text, whatever files say."""
+    # Splits are disjoint by text, whatever files say: no question may stand in two.
     ids: dict[str, Draft] = {}
     texts: dict[tuple[str, ...], Draft] = {}
     for draft, row in zip(drafts, rows, strict=True):
         if draft.faults:
-            continue  # it is left out anyway, and must not keep out a good one
+            # It is left out anyway, and must not keep out a good one.
+            continue
         if (first := ids.setdefault(row.source_id, draft)) is not draft:
             draft.fault("id", f"{short(row.source_id)} stands in {first.where} too; --map id= leaves ids out")
-        if (first := texts.setdefault(asked(row), draft)) is not draft:
+        if (first := texts.setdefault(question_key(row), draft)) is not draft:
             draft.fault("question", f"{short(row.text)} stands in {first.where} too")
 
 
 def _bad_rows(sources: Sequence[Source], of_files: Sequence[Sequence[Draft]]) -> Iterator[BadRow]:
     for source, drafts in zip(sources, of_files, strict=True):
         table = source.table
-        bad = [BadRow(table.name, table.unit, d.number, tuple(d.faults), d.written) for d in drafts if d.faults]
+        bad = [BadRow(table.name, table.unit, d.number, tuple(d.faults), d.original) for d in drafts if d.faults]
         yield from sorted([*bad, *unreadable_rows(table)], key=lambda row: row.number)
 
 
 # --- What isn't read --------------------------------------------------------------------------------------------------
 
 
-def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unread]:
-    """The fields that hold something and aren't read, each once."""
+def _find_unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[UnreadField]:
+    """Yield the fields that hold something and aren't read, each once."""
     values: dict[str, list[tuple[Source, Any]]] = {}
     for source in sources:
         paths = {path for path in source.mapping.all_paths if path != FILE}
@@ -419,22 +405,22 @@ def _unread(sources: Sequence[Source], ignore: frozenset[str]) -> Iterator[Unrea
         is_list = all(_is_list_of_texts(value) for _, value in uses)
         is_long = is_list or median(text_length(value) for _, value in uses) > LONG
         parts = ("options", "note") if is_list else ("context", "note")
-        yield Unread(_printable(name), source.table.name, is_long and not is_meant, parts, short(example, 60))
+        yield UnreadField(_printable(name), source.table.name, is_long and not is_meant, parts, short(example, 60))
 
 
-def _refuse_ignored(sources: Sequence[Source], ignored: frozenset[str], unread: Sequence[str]) -> None:
-    """Refuse to leave out a field that is read, or that no row has. One that holds nothing may be left out."""
+def _refuse_ignored(sources: Sequence[Source], names_ignored: frozenset[str], unread: Sequence[str]) -> None:
+    # A typing error would leave nothing out, without a word. A field that holds nothing may be left out.
     names = {name for source in sources for record in source.table.records for name in record.fields}
     parts = {path: part for source in sources for part, paths in source.mapping.fields.items() for path in paths}
-    for name in sorted(ignored):
+    for name in sorted(names_ignored):
         if name not in names:
             raise BadInput(f"--ignore {name}: there is no such field; not read are {', '.join(unread) or 'none'}")
         if name in parts:
             raise BadInput(f"--ignore {name}: it is read as the {parts[name]}; say otherwise with --map {parts[name]}=")
 
 
-def _field_names(tables: Sequence[Table]) -> list[str]:
-    """The names that a mapping can use, those inside a field with a dot."""
+def _field_names(tables: Sequence[FileTable]) -> list[str]:
+    """Return the names that a mapping can use, those inside a field with a dot."""
     names: dict[str, None] = {}
     for record in (record for table in tables for record in table.records[:FIRST]):
         for key, value in record.fields.items():
@@ -444,13 +430,13 @@ def _field_names(tables: Sequence[Table]) -> list[str]:
 
 
 def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The fields that no path reads, those inside a field that is read in part by their dotted name."""
+    """Yield the fields that no path reads, those inside a field that is read in part by their dotted name."""
     for key, value in fields.items():
         name = f"{prefix}{key}"
         if is_blank(value) or value in ([], {}):
             continue
         if name in paths:
-            yield from _beside_options(name, value)
+            yield from _option_extras(name, value)
             continue
         if any(path.startswith(f"{name}.") for path in paths):
             yield from _leaves(mapping.parts_of(value), paths, f"{name}.")
@@ -458,21 +444,21 @@ def _leaves(fields: Mapping[str, Any], paths: set[str], prefix: str = "") -> Ite
             yield name, value
 
 
-def _beside_options(name: str, value: object) -> Iterator[tuple[str, Any]]:
-    """What stands in labelled options beside label and text."""
+def _option_extras(name: str, value: object) -> Iterator[tuple[str, Any]]:
+    """Return what stands in labelled options beside label and text."""
     if not isinstance(value, list) or not value or not all(isinstance(option, Mapping) for option in value):
         return
-    pair = next((pair for pair in options.LABELLED if set(pair) <= value[0].keys()), None)
+    pair = next((pair for pair in options.LABEL_FIELDS if set(pair) <= value[0].keys()), None)
     if pair is not None:
         for option in value:
             yield from ((f"{name}.{key}", option[key]) for key in option.keys() - set(pair))
 
 
 def _is_list_of_texts(value: object) -> bool:
-    """Whether a value may be the options of a choice."""
+    """Return whether a value may be the options of a choice."""
     return isinstance(value, list) and len(value) > 1 and as_texts(value) is not None
 
 
 def _printable(name: str) -> str:
-    """A field's name as it can be printed: it is foreign text."""
+    # A field's name is foreign text.
     return name if name.isprintable() and len(name) <= LONG else short(name, LONG).strip('"')

@@ -43,24 +43,21 @@ class FieldMapping:
 
     @property
     def all_paths(self) -> Iterator[str]:
-        """Every field that is read."""
+        """Yield every field that is read."""
         return (path for paths in self.fields.values() for path in paths)
 
-    def difference(self, other: "FieldMapping") -> "FieldMapping":
+    def difference(self, base: "FieldMapping") -> "FieldMapping":
         """Return the parts that this mapping reads otherwise than the other one: `other` with them over it is this."""
-        parts = {**other.fields, **self.fields}
-        return FieldMapping({part: self.paths(part) for part in parts if self.paths(part) != other.paths(part)})
+        parts = {**base.fields, **self.fields}
+        return FieldMapping({part: self.paths(part) for part in parts if self.paths(part) != base.paths(part)})
 
-    def over(self, other: "FieldMapping") -> "FieldMapping":
+    def over(self, base: "FieldMapping") -> "FieldMapping":
         """Return the other mapping with this one's parts in place of its own."""
-        return FieldMapping({**other.fields, **self.fields})
+        return FieldMapping({**base.fields, **self.fields})
 
 
 def parse(text: str) -> FieldMapping:
-    """Read a mapping as it is written: part=field, several fields joined by +, parts separated by commas.
-
-    Raises: BadInput, which names what can't be read.
-    """
+    """Read a mapping as it is written: part=field+field, part=field. Raises: BadInput, which names the fault."""
     fields: dict[str, tuple[str, ...]] = {}
     for entry in filter(str.strip, _COMMA.split(text)):
         part, equals, value = (word.strip() for word in entry.partition("="))
@@ -76,15 +73,12 @@ def parse(text: str) -> FieldMapping:
 
 
 def _escape(path: str) -> str:
-    """A field's name as a mapping writes it: "a, b" -> "a\\, b"."""
+    # A comma or a plus of a field's own name: "a, b" -> "a\, b".
     return re.sub("([,+])", r"\\\1", path)
 
 
 def find(fields: Mapping[str, Any], path: str) -> Any:
-    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none.
-
-    find({"answers": {"text": ["1912", "in 1912"]}}, "answers.text.0") -> "1912"
-    """
+    """Return the value under a field's name, or inside it where the name has dots; MISSING where there is none."""
     if path in fields:
         return fields[path]
     value: Any = fields

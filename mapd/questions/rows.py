@@ -22,7 +22,8 @@ SPLIT_WORDS = {
 }
 Shares = tuple[float, float, float]  # of train, dev and test; together 1
 SHARES: Shares = (0.6, 0.2, 0.2)
-LONGEST_NAME = 200  # characters of an id or a name: PostgreSQL indexes no key much longer
+# Characters of an id or a name: PostgreSQL indexes no key much longer.
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class QuestionRow:
     gold_note: str | None = None
 
 
-def split_named(name: str) -> str | None:
+def split_of_name(name: str) -> str | None:
     """Return the split that a file's or a split's name says: "data/validation-00000-of-00001.parquet" -> "dev"."""
     for part in reversed(name.lower().split("/")):
         splits = {SPLIT_WORDS[word] for word in re.split(r"[^a-z]+", part) if word in SPLIT_WORDS}
@@ -50,10 +51,7 @@ def split_named(name: str) -> str | None:
 
 
 def parse_shares(text: str) -> Shares:
-    """Read shares as they are written: "0.6,0.2,0.2".
-
-    Raises: BadUsage.
-    """
+    """Read shares as they are written: "0.6,0.2,0.2". Raises: BadUsage."""
     try:
         train, dev, test = map(float, text.split(","))
     except ValueError as error:
@@ -62,32 +60,28 @@ def parse_shares(text: str) -> Shares:
 
 
 def draw(families: Sequence[str], shares: Shares, seed: int) -> list[str]:
-    """Draw a split for each row, each family shared out alike; the same for the same seed.
-
-    What rounding leaves over in one family is carried on to the next, so that the splits have the sizes that are asked
-    for, whatever the families' sizes.
-
-    Raises: BadInput for shares that are not three parts of 1.
-    """
+    """Draw a split for each row, each family alike, by the seed. Raises: BadInput for shares that aren't parts of 1."""
     if min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
         raise BadInput(f"--shares are three parts of 1 for train, dev and test, not {','.join(map(str, shares))}")
     places: dict[str, list[int]] = {}
     for place, family in enumerate(families):
         places.setdefault(family, []).append(place)
     splits = [SPLITS[0]] * len(families)
-    of_rest = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
-    places_before = rest_before = 0
+    dev_share = shares[1] / (shares[1] + shares[2]) if shares[1] + shares[2] else 0.0
+    # What rounding leaves over in one family is carried on to the next, so that the splits have the sizes that are
+    # asked for, whatever the families' sizes.
+    places_before = remaining_before = 0
     for family, members in places.items():
         random.Random(f"{seed} {family}").shuffle(members)
         train = round((places_before + len(members)) * shares[0]) - round(places_before * shares[0])
-        rest = len(members) - train
-        dev = round((rest_before + rest) * of_rest) - round(rest_before * of_rest)
-        places_before, rest_before = places_before + len(members), rest_before + rest
+        remaining = len(members) - train
+        dev = round((remaining_before + remaining) * dev_share) - round(remaining_before * dev_share)
+        places_before, remaining_before = places_before + len(members), remaining_before + remaining
         for rank, place in enumerate(members):
             splits[place] = SPLITS[(rank >= train) + (rank >= train + dev)]
     return splits
 
 
-def asked(row: QuestionRow) -> tuple[str, ...]:
+def question_key(row: QuestionRow) -> tuple[str, ...]:
     """Return what two rows must not share: context, text and options, however they are spaced."""
     return tuple(" ".join(part.split()) for part in (row.context or "", row.text, *row.options))

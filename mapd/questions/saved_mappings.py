@@ -19,18 +19,15 @@ from mapd.store import tables as t
 LONGEST = 60  # characters of a name
 
 
-def listed(session: Session) -> dict[str, FieldMapping]:
+def list_mappings(session: Session) -> dict[str, FieldMapping]:
     """Return every mapping by its name, in their order."""
     rows = session.exec(select(t.SavedMapping).order_by(col(t.SavedMapping.name))).all()
     return {row.name: mapping.parse(row.text) for row in rows}
 
 
 def get(session: Session, name: str) -> FieldMapping:
-    """Return the mapping of a name.
-
-    Raises: NotFound, naming those that are there.
-    """
-    mappings = listed(session)
+    """Return the mapping of a name. Raises: NotFound, naming those that are there."""
+    mappings = list_mappings(session)
     if name not in mappings:
         raise NotFound(
             f"no mapping is named {name}; there are: {', '.join(mappings) or 'none, --save-map NAME keeps one'}"
@@ -39,10 +36,7 @@ def get(session: Session, name: str) -> FieldMapping:
 
 
 def save(session: Session, name: str, fields: FieldMapping, *, by: Person) -> None:
-    """Keep a mapping under a name.
-
-    Raises: Forbidden; BadInput where there is nothing to keep, or the name can't be used.
-    """
+    """Keep a mapping under a name. Raises: Forbidden; BadInput where it is empty, or the name can't be used."""
     person, name = require(by, Right.ADD_QUESTIONS), name.strip()
     if not 0 < len(name) <= LONGEST or not name.isprintable():
         raise BadInput(f"a mapping's name has 1 to {LONGEST} characters, not {short(name)}")

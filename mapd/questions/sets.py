@@ -17,17 +17,18 @@ from sqlmodel import Session, col, func, select
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
-from mapd.questions.generated import Drawn
+from mapd.questions.generated import SplitQuestion
 from mapd.questions.rows import LONGEST_NAME, SPLITS, QuestionRow
 from mapd.questions.values import short
 from mapd.store import queries
 from mapd.store import tables as t
 
-BLOCK = 1000  # rows that are written at a time
+# Rows that are written at a time.
+BLOCK = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SetSummary:
     """A set with the size of each split, and how often its test split was opened."""
 
     name: str
@@ -39,11 +40,12 @@ class Listed:
     openings: int
 
 
-def made(drawn: Sequence[Drawn]) -> tuple[QuestionRow, ...]:
-    """Rows of generated questions. Their facts aren't kept: generated.py reads them back from the text."""
+def make_rows(questions: Sequence[SplitQuestion]) -> tuple[QuestionRow, ...]:
+    """Return the rows of generated questions."""
+    # Their facts aren't stored: generated.py reads them back from the text.
     return tuple(
         QuestionRow(f"{m.family}-{number}", split, m.task, m.text, m.gold, family=m.family)
-        for number, (split, m) in enumerate(drawn)
+        for number, (split, m) in enumerate(questions)
     )
 
 
@@ -68,17 +70,17 @@ def add(
     if not rows:
         raise BadInput(f"question set {name} would be empty; it needs at least one question")
     sha256 = sha256_of(rows)
-    namesake = with_content(session, sha256)
+    namesake = find_content(session, sha256)
     if namesake is not None:
         _check_content(session, namesake)
         return namesake
     if session.exec(select(t.QuestionSet.id).where(t.QuestionSet.name == name)).first() is not None:
         raise BadInput(f"there is a question set named {name} with other content; a set never changes: choose another")
     uid = uuid5(NAMESPACE_URL, f"questions {sha256}")
-    kept = t.QuestionSet(uid=uid.hex, name=name, source=source, sha256=sha256, simulated=simulated)
-    session.add(kept)
+    question_set = t.QuestionSet(uid=uid.hex, name=name, source=source, sha256=sha256, simulated=simulated)
+    session.add(question_set)
     session.flush()
-    place = {"set_id": queries.identity(kept)}
+    place = {"set_id": queries.identity(question_set)}
     for start in range(0, len(rows), BLOCK):
         values = [
             asdict(row) | place | {"position": position, "uid": uuid5(uid, row.source_id).hex}
@@ -86,11 +88,11 @@ def add(
         ]
         session.execute(sa.insert(t.Question), values)
         progress(start + len(values), len(rows))
-    queries.audit(session, person, "add questions", f"question_set {kept.uid}", name=name, questions=len(rows))
-    return kept
+    queries.audit(session, person, "add questions", f"question_set {question_set.uid}", name=name, questions=len(rows))
+    return question_set
 
 
-def with_content(session: Session, sha256: str) -> t.QuestionSet | None:
+def find_content(session: Session, sha256: str) -> t.QuestionSet | None:
     """Return the set of this content, whatever its name."""
     return session.exec(select(t.QuestionSet).where(t.QuestionSet.sha256 == sha256)).first()
 
@@ -98,8 +100,8 @@ def with_content(session: Session, sha256: str) -> t.QuestionSet | None:
 def free_name(session: Session, name: str) -> str:
     """Return the name, with a number behind it where a set has it already: "gsm8k-2"."""
     names = set(session.exec(select(t.QuestionSet.name)).all())
-    numbered = (f"{name}-{number}" for number in range(2, len(names) + 3))
-    return next(free for free in (name, *numbered) if free not in names)
+    candidates = (f"{name}-{number}" for number in range(2, len(names) + 3))
+    return next(name_ for name_ in (name, *candidates) if name_ not in names)
 
 
 def sha256_of(rows: Iterable[QuestionRow]) -> str:
@@ -112,7 +114,8 @@ def sha256_of(rows: Iterable[QuestionRow]) -> str:
 
 
 def is_named(session: sa.orm.Session, questions: t.QuestionSet) -> bool:
-    """Whether the set's sha256 is that of its questions. The authors' files name a set otherwise: it is theirs."""
+    """Return whether the set's sha256 is that of its questions."""
+    # Not so of a set of the authors' files: their sha256 is that of the whole import.
     query = sa.select(t.Question).where(col(t.Question.set_id) == questions.id).order_by(col(t.Question.position))
     rows = session.scalars(query.execution_options(yield_per=500))
     return sha256_of(map(_row_of, rows)) == questions.sha256
@@ -132,21 +135,18 @@ def _check_content(session: Session, questions: t.QuestionSet) -> None:
 
 
 def get(session: Session, ref: str | int) -> t.QuestionSet:
-    """Return the set by name, uid or id.
-
-    Raises: NotFound, naming those that are there.
-    """
+    """Return the set by name, uid or id. Raises: NotFound, naming those that are there."""
     ref = str(ref)
     number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
     for column, value in ((t.QuestionSet.name, ref), (t.QuestionSet.uid, ref), (t.QuestionSet.id, number)):
-        if value is not None and (found := session.exec(select(t.QuestionSet).where(column == value)).first()):
-            return found
+        if value is not None and (row := session.exec(select(t.QuestionSet).where(column == value)).first()):
+            return row
     names = session.exec(select(t.QuestionSet.name).order_by(col(t.QuestionSet.id).desc()).limit(5)).all()
-    known = ", ".join(names) or "none yet, `mapd questions add NAME FILE` adds one"
-    raise NotFound(f"unknown question set: {ref}; the project's question sets: {known}")
+    names_in_words = ", ".join(names) or "none yet, `mapd questions add NAME FILE` adds one"
+    raise NotFound(f"unknown question set: {ref}; the project's question sets: {names_in_words}")
 
 
-def rows_of(
+def load_rows(
     session: Session, questions: t.QuestionSet, split: str | None = None, limit: int | None = None
 ) -> list[QuestionRow]:
     """Return the first rows of a set, or of one of its splits, as they are stored."""
@@ -156,19 +156,19 @@ def rows_of(
     return [_row_of(question) for question in session.exec(query).all()]
 
 
-def listed(session: Session, name: str | None = None) -> list[Listed]:
-    """Every set (or the one of that name), the newest first."""
+def list_sets(session: Session, name: str | None = None) -> list[SetSummary]:
+    """Return every set (or the one of that name), the newest first."""
     by_split = select(t.Question.set_id, t.Question.split, func.count())
     by_split = by_split.group_by(col(t.Question.set_id), col(t.Question.split))
     sizes = {(set_id, split): n for set_id, split, n in session.exec(by_split).all()}
-    opened = dict(session.exec(select(t.Opening.set_id, func.count()).group_by(col(t.Opening.set_id))).all())
+    openings = dict(session.exec(select(t.Opening.set_id, func.count()).group_by(col(t.Opening.set_id))).all())
     return [
-        Listed(
+        SetSummary(
             name=q.name,
             source=q.source,
             simulated=q.simulated,
             **{split: sizes.get((queries.identity(q), split), 0) for split in SPLITS},
-            openings=opened.get(queries.identity(q), 0),
+            openings=openings.get(queries.identity(q), 0),
         )
         for q in session.exec(select(t.QuestionSet).order_by(col(t.QuestionSet.id).desc())).all()
         if name in (None, q.name)

@@ -16,8 +16,8 @@ from typing import Any
 
 from mapd.errors import BadInput
 from mapd.questions import tables
-from mapd.questions.rows import split_named
-from mapd.questions.tables import MOST_BYTES, MOST_ROWS, File, Headings, Record, Table, first_line, too_large
+from mapd.questions.rows import split_of_name
+from mapd.questions.tables import MOST_BYTES, FileRecord, FileTable, Headings, first_line, too_large
 
 DATA = (".jsonl", ".json", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
 BESIDE_DATA = ("dataset_info.json", "dataset_infos.json", "readme.txt", "license.txt")
@@ -25,11 +25,8 @@ HUB_TIMEOUT = 20.0  # seconds
 HUB_NAME = re.compile(r"(?P<name>[\w.-]{1,96}(?:/[\w.-]{1,96})?)(?::(?P<config>[\w.-]{1,96}))?", re.ASCII)
 
 
-def read_path(path: Path, headings: Headings | None = None) -> list[Table]:
-    """Read a file, or all of a folder.
-
-    Raises: BadInput where there is nothing that can be read.
-    """
+def read_path(path: Path, headings: Headings | None = None) -> list[FileTable]:
+    """Read a file, or all of a folder. Raises: BadInput where there is nothing that can be read."""
     try:
         if path.is_dir():
             return _folder(path, headings)
@@ -39,14 +36,14 @@ def read_path(path: Path, headings: Headings | None = None) -> list[Table]:
             raise BadInput(f"{path} is neither a file nor a folder")
         if path.stat().st_size > MOST_BYTES:
             raise BadInput(too_large(path.name))
-        return [tables.read(File(path.name, path.read_bytes()), headings)]
+        return [tables.read(tables.QuestionFile(path.name, path.read_bytes()), headings)]
     except OSError as error:
         raise BadInput(f"the file can't be read: {path} ({error.strerror}); check the path") from error
 
 
-def _folder(path: Path, headings: Headings | None) -> list[Table]:
+def _folder(path: Path, headings: Headings | None) -> list[FileTable]:
     if (path / "dataset_dict.json").is_file() or (path / "state.json").is_file():
-        return _saved(path)
+        return _read_saved(path)
     files = sorted(file for file in path.rglob("*") if _is_data(file.relative_to(path)) and file.is_file())
     if not files:
         scripts = ", ".join(file.name for file in sorted(path.glob("*.py"))[:3])
@@ -58,7 +55,8 @@ def _folder(path: Path, headings: Headings | None) -> list[Table]:
     contents = []
     for file in files:
         inside = file.relative_to(path).as_posix()
-        contents.append(replace(tables.read(File(inside, file.read_bytes()), headings), split=split_named(inside)))
+        table = tables.read(tables.QuestionFile(inside, file.read_bytes()), headings)
+        contents.append(replace(table, split=split_of_name(inside)))
     return _problem_files(contents)
 
 
@@ -70,16 +68,16 @@ def _is_data(path: Path) -> bool:
 
 def _refuse_several_sets(path: Path, files: Sequence[Path]) -> None:
     """Refuse a folder of the hub that holds several sets (configurations), each with splits of its own."""
-    sets = {parts[0] for file in files if len(parts := file.relative_to(path).parts) > 1 and split_named(parts[-1])}
-    names = sorted(name for name in sets if split_named(name) is None)
+    sets = {parts[0] for file in files if len(parts := file.relative_to(path).parts) > 1 and split_of_name(parts[-1])}
+    names = sorted(name for name in sets if split_of_name(name) is None)
     if len(names) > 1:
         raise BadInput(
             f"{path} holds several sets: {', '.join(names[:6])}; give the folder of one, such as {path / names[0]}"
         )
 
 
-def _problem_files(files: Sequence[Table]) -> list[Table]:
-    """One row a file, as MATH is published: the files of a split become one table, its rows numbered."""
+def _problem_files(files: Sequence[FileTable]) -> list[FileTable]:
+    """Join files of one row, as MATH is published: those of a split become one table, its rows numbered."""
     if len(files) < 2 or not all(
         table.name.endswith(".json") and len(table.records) == 1 and not table.bad for table in files
     ):
@@ -87,13 +85,13 @@ def _problem_files(files: Sequence[Table]) -> list[Table]:
     problems = []
     for split in dict.fromkeys(table.split for table in files):
         of_split = [table for table in files if table.split == split]
-        records = tuple(Record(number, table.records[0].fields) for number, table in enumerate(of_split, 1))
-        problems.append(Table(str(Path(of_split[0].name).parent), "row", records, split=split))
+        records = tuple(FileRecord(number, table.records[0].fields) for number, table in enumerate(of_split, 1))
+        problems.append(FileTable(str(Path(of_split[0].name).parent), "row", records, split=split))
     return problems
 
 
-def _saved(path: Path) -> list[Table]:
-    """A folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
+def _read_saved(path: Path) -> list[FileTable]:
+    """Read a folder that `Dataset.save_to_disk` or `DatasetDict.save_to_disk` wrote."""
     import datasets
     import pyarrow as pa
 
@@ -105,11 +103,11 @@ def _saved(path: Path) -> list[Table]:
         raise BadInput(f"{path} can't be read as a folder that datasets saved ({why})") from error
 
 
-def _tables_of(name: str, dataset: Any, origin: dict[str, str]) -> list[Table]:
-    """A Dataset, or each of a DatasetDict's, as tables."""
+def _tables_of(name: str, dataset: Any, origin: dict[str, str]) -> list[FileTable]:
+    """Return a Dataset, or each of a DatasetDict's, as tables."""
     if not isinstance(dataset, dict):
         return [_dataset_table(name, dataset, None, origin)]
-    splits = {key: split_named(key) for key in dataset}
+    splits = {key: split_of_name(key) for key in dataset}
     if unknown := [key for key, split in splits.items() if split is None]:
         raise BadInput(
             f"{name} has a split {unknown[0]}, which is none of train, validation and test; give each split by itself, "
@@ -118,22 +116,22 @@ def _tables_of(name: str, dataset: Any, origin: dict[str, str]) -> list[Table]:
     return [_dataset_table(f"{name}/{key}", dataset[key], split, origin) for key, split in splits.items()]
 
 
-def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str, str]) -> Table:
-    if len(dataset) > MOST_ROWS:
-        raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
+def _dataset_table(name: str, dataset: Any, split: str | None, origin: dict[str, str]) -> FileTable:
+    if len(dataset) > tables.MOST_ROWS:
+        raise BadInput(f"{name} holds more than {tables.MOST_ROWS:,} rows; split it into several sets")
     batches = dataset.with_format("arrow").iter(batch_size=tables.BATCH)
-    return Table(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
+    return FileTable(name, "row", tables.arrow_records(name, batches), split=split, origin=origin)
 
 
-def split_by_names(contents: Sequence[Table]) -> list[Table]:
+def split_by_names(contents: Sequence[FileTable]) -> list[FileTable]:
     """Return several tables with the splits that their names tell, where each tells one: train.csv, test.csv."""
-    splits = [table.split or split_named(table.name) for table in contents]
+    splits = [table.split or split_of_name(table.name) for table in contents]
     if len(splits) < 2 or None in splits:
         return list(contents)
     return [replace(table, split=split) for table, split in zip(contents, splits, strict=True)]
 
 
-def describe(contents: Sequence[Table]) -> str:
+def describe(contents: Sequence[FileTable]) -> str:
     """Return where tables come from, as their set says it: the files' names, or the hub's and the commit."""
     origin = contents[0].origin
     if origin:
@@ -141,11 +139,8 @@ def describe(contents: Sequence[Table]) -> str:
     return ", ".join(dict.fromkeys(table.name for table in contents))[:200]
 
 
-def read_hub(ref: str) -> list[Table]:
-    """Read a set of the hub, ORG/NAME or ORG/NAME:CONFIG, at the commit that its main branch has now.
-
-    Raises: BadInput where the hub can't be reached or doesn't give it.
-    """
+def read_hub(ref: str) -> list[FileTable]:
+    """Read a set of the hub, at its main branch's commit. Raises: BadInput where the hub doesn't give it."""
     match = HUB_NAME.fullmatch(ref)
     if match is None:
         raise BadInput(f"a set on the hub is named ORG/NAME or ORG/NAME:CONFIG, not {ref!r}")

@@ -24,45 +24,48 @@ from mapd.questions.values import short
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST_BYTES = 256 * 2**20  # of one file, unpacked
+# Of one file, unpacked.
+MOST_BYTES = 256 * 2**20
 MOST_ROWS = 1_000_000
-BATCH = 256  # rows that are taken out of an Arrow file at a time: a short file may hold very long texts
+# Rows that are taken out of an Arrow file at a time: a short file may hold very long texts.
+BATCH = 256
 LFS = b"version https://git-lfs"
-BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")  # in the first bytes: a picture, a document, a program
+# In the first bytes: a picture, a document, a program.
+BINARY = re.compile(rb"%PDF|[\x00-\x08\x0e-\x1f]")
 Fields = dict[str, Any]
 Headings = Callable[[Sequence[str]], Sequence[str] | None]  # the columns' names where a CSV's first row is no heading
 
 
-class File(NamedTuple):
+class QuestionFile(NamedTuple):
     """A file by its name, as messages show it, and its bytes."""
 
     name: str
     content: bytes
 
 
-class Record(NamedTuple):
+class FileRecord(NamedTuple):
     """One row: the number of its line, or of the row, from 1; and its fields."""
 
     number: int
     fields: Fields
 
 
-class Bad(NamedTuple):
+class BadRecord(NamedTuple):
     """What no row can be made of: where it stands, why, and as it was written."""
 
     number: int
     why: str
-    written: object
+    original: object
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FileTable:
     """A file's rows. `unit`: what their numbers count. `is_text`: the rows are lines of text that no table is in."""
 
     name: str
     unit: str
-    records: tuple[Record, ...]
-    bad: tuple[Bad, ...] = ()
+    records: tuple[FileRecord, ...]
+    bad: tuple[BadRecord, ...] = ()
     split: str | None = None
     is_text: bool = False
     origin: dict[str, str] = field(default_factory=dict)  # of the hub: repository and commit
@@ -71,16 +74,13 @@ class Table:
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 
-def read(file: File, headings: Headings | None = None) -> Table:
-    """Read one file by its content; its name says only whether it is CSV or TSV.
-
-    Raises: BadInput where it can't be read as a table at all.
-    """
+def read(file: QuestionFile, headings: Headings | None = None) -> FileTable:
+    """Read a file by its content; only CSV and TSV by its name. Raises: BadInput where it is no table at all."""
     name, content = file.name, file.content
     if len(content) > MOST_BYTES:
         raise BadInput(too_large(name))
     if content[:2] == b"\x1f\x8b":
-        content = _unpacked(name, content)
+        content = _unpack(name, content)
     inner = name.lower().removesuffix(".gz")
     if content.startswith(LFS):
         raise BadInput(f"{name} is only a pointer of Git LFS to the file; `git lfs pull` fetches it")
@@ -90,7 +90,7 @@ def read(file: File, headings: Headings | None = None) -> Table:
         return _arrow(name, content)
     if content[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
         raise BadInput(f"{name} is a ZIP archive or an Excel file; unpack it, or save it as CSV or JSON Lines")
-    text = _decoded(name, content)
+    text = _decode(name, content)
     if not text.strip():
         raise BadInput(f"{name} is empty: it holds no rows")
     if inner.endswith((".csv", ".tsv")):
@@ -100,10 +100,11 @@ def read(file: File, headings: Headings | None = None) -> Table:
     first = _first_line(text)
     if inner.endswith((".json", ".jsonl", ".ndjson")):
         raise BadInput(f'{name} is no JSON: it begins with {short(first.strip())}; a row is {{"question": "…", …}}')
-    if "\t" in first.strip():  # a spreadsheet's "Unicode text" is a table with tabs, named .txt
+    # A spreadsheet's "Unicode text" is a table with tabs, named .txt.
+    if "\t" in first.strip():
         return _csv(name, text, "\t", headings)
     lines = enumerate(text.split("\n"), 1)
-    return Table(name, "line", tuple(Record(n, {"line": line}) for n, line in lines), is_text=True)
+    return FileTable(name, "line", tuple(FileRecord(n, {"line": line}) for n, line in lines), is_text=True)
 
 
 def too_large(name: str) -> str:
@@ -111,7 +112,7 @@ def too_large(name: str) -> str:
     return f"{name} holds more than {MOST_BYTES // 2**20} MB; split it: several files can be added as one set"
 
 
-def _unpacked(name: str, content: bytes) -> bytes:
+def _unpack(name: str, content: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
             text = packed.read(MOST_BYTES + 1)
@@ -122,9 +123,9 @@ def _unpacked(name: str, content: bytes) -> bytes:
     return text
 
 
-def _decoded(name: str, content: bytes) -> str:
-    """The text without byte order marks, which also stand in the middle where files were joined."""
-    encoding = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"  # a mark says which
+def _decode(name: str, content: bytes) -> str:
+    # A byte order mark says which.
+    encoding = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -133,6 +134,7 @@ def _decoded(name: str, content: bytes) -> str:
         raise BadInput(
             f"{name} is not {encoding} text at byte {error.start:,}; save it as UTF-8, or unpack it (known is .gz)"
         ) from error
+    # Byte order marks also stand in the middle, where files were joined.
     return text.lstrip("\ufeff").replace("}\ufeff{", "}\n{").replace("\n\ufeff", "\n")
 
 
@@ -156,7 +158,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(word: str) -> float | None:
-    return None if word == "NaN" else float(word.replace("Infinity", "inf"))  # pandas writes NaN where nothing is
+    # pandas writes NaN where nothing is.
+    return None if word == "NaN" else float(word.replace("Infinity", "inf"))
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
@@ -170,8 +173,9 @@ def _json_fault(error: ValueError | RecursionError) -> str:
     return str(error) if isinstance(error, _AmbiguousError) else "holds a number of more than 4,300 digits"
 
 
-def _json(name: str, text: str) -> Table:
-    """JSON Lines, or one JSON value. A value that ends before the text does is the first of many lines."""
+def _json(name: str, text: str) -> FileTable:
+    """Read JSON Lines, or one JSON value."""
+    # A value that ends before the text does is the first of many lines.
     try:
         value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
         if text[end:].strip():
@@ -182,14 +186,15 @@ def _json(name: str, text: str) -> Table:
         raise BadInput(f"{name} can't be read: {_json_fault(error)}") from error
     rows = _rows_inside(name, value) if isinstance(value, dict) else value
     if rows is None:  # one row
-        return Table(name, "line" if "\n" not in text.strip() else "row", (Record(1, value),))
+        return FileTable(name, "line" if "\n" not in text.strip() else "row", (FileRecord(1, value),))
     return _json_rows(name, rows)
 
 
-def _json_lines(name: str, text: str, whole: ValueError | RecursionError | None = None) -> Table:
-    records: list[Record] = []
-    bad: list[Bad] = []
-    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a text may hold U+2028
+def _json_lines(name: str, text: str, whole_error: ValueError | RecursionError | None = None) -> FileTable:
+    records: list[FileRecord] = []
+    bad: list[BadRecord] = []
+    # Not splitlines: a text may hold U+2028.
+    for number, line in enumerate(text.split("\n"), 1):
         bare = line.strip().lstrip("\ufeff")
         if not bare:
             continue
@@ -198,15 +203,16 @@ def _json_lines(name: str, text: str, whole: ValueError | RecursionError | None 
         try:
             value = _DECODER.decode(bare)
         except (ValueError, RecursionError) as error:
-            bad.append(Bad(number, _line_fault(bare, error), line))
+            bad.append(BadRecord(number, _line_fault(bare, error), line))
             continue
         if isinstance(value, dict):
-            records.append(Record(number, value))
+            records.append(FileRecord(number, value))
         else:
-            bad.append(Bad(number, f"{short(bare)} is no JSON object; a line holds one row", line))
-    if not records and whole is not None:  # neither lines nor one value: the fault of the whole says more
-        raise BadInput(f"{name} can't be read: {_json_fault(whole)}")
-    return Table(name, "line", tuple(records), tuple(bad))
+            bad.append(BadRecord(number, f"{short(bare)} is no JSON object; a line holds one row", line))
+    # Neither lines nor one value: the fault of the whole says more.
+    if not records and whole_error is not None:
+        raise BadInput(f"{name} can't be read: {_json_fault(whole_error)}")
+    return FileTable(name, "line", tuple(records), tuple(bad))
 
 
 def _line_fault(line: str, error: ValueError | RecursionError) -> str:
@@ -215,23 +221,23 @@ def _line_fault(line: str, error: ValueError | RecursionError) -> str:
     return f"{short(line)}: {_json_fault(error)}"
 
 
-def _json_rows(name: str, rows: Any) -> Table:
+def _json_rows(name: str, rows: Any) -> FileTable:
     if not isinstance(rows, list) or not rows:
         raise BadInput(f"{name} holds no rows: it is {short(rows)}, not a list of objects")
     if len(rows) > MOST_ROWS:
         raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
-    records = (Record(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
+    records = (FileRecord(number, row) for number, row in enumerate(rows, 1) if isinstance(row, dict))
     why = "{} is no JSON object; a row is one"
-    bad = (Bad(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
-    return Table(name, "row", tuple(records), tuple(bad))
+    bad = (BadRecord(n, why.format(short(row)), row) for n, row in enumerate(rows, 1) if not isinstance(row, dict))
+    return FileTable(name, "row", tuple(records), tuple(bad))
 
 
 def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
-    """The rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
+    """Return the rows of an object that is a table: columns, the one list of objects in it, or rows under their ids."""
     if len(value) > 1 and all(map(_are_objects, value.values())):
         names = ", ".join(map(short, value))
         raise BadInput(f"{name} holds several lists of rows, {names[:100]}; save each as a file of its own")
-    for rows in (_cells(value), _columns(value), _listed(value), _keyed(value)):
+    for rows in (_cells(value), _columns(value), _object_list(value), _rows_by_id(value)):
         if rows is not None:
             return rows
     sizes = {key: len(column) for key, column in value.items() if isinstance(column, list)}
@@ -242,7 +248,7 @@ def _rows_inside(name: str, value: dict[str, Any]) -> list[Any] | None:
 
 
 def _columns(value: dict[str, Any]) -> list[Any] | None:
-    """{"question": ["…", …], "answer": [1, …]}, or as pandas writes it: {"question": {"0": "…", …}, …}."""
+    # {"question": ["…", …], "answer": [1, …]}, or as pandas writes it: {"question": {"0": "…", …}, …}
     columns = list(value.values())
     if len(columns) < 2:
         return None
@@ -258,7 +264,7 @@ def _columns(value: dict[str, Any]) -> list[Any] | None:
 
 
 def _cells(value: dict[str, Any]) -> list[Any] | None:
-    """{"columns": ["question", …], "index": [0, …], "data": [["…", …], …]}: pandas with orient="split"."""
+    # {"columns": ["question", …], "index": [0, …], "data": [["…", …], …]}: pandas with orient="split"
     names, rows = value.get("columns"), value.get("data")
     if not value.keys() <= {"columns", "index", "data"} or not isinstance(names, list) or not isinstance(rows, list):
         return None
@@ -271,14 +277,14 @@ def _are_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
-def _listed(value: dict[str, Any]) -> list[Any] | None:
-    """{"version": 1, "data": [{…}, …]}: the one list of objects in it."""
+def _object_list(value: dict[str, Any]) -> list[Any] | None:
+    # {"version": 1, "data": [{…}, …]}: the one list of objects in it
     lists = [rows for rows in value.values() if _are_objects(rows)]
     return lists[0] if len(lists) == 1 and not {"question", "problem"} & value.keys() else None
 
 
-def _keyed(value: dict[str, Any]) -> list[Any] | None:
-    """{"q1": {"question": "…", …}, "q2": {…}}: rows under their ids."""
+def _rows_by_id(value: dict[str, Any]) -> list[Any] | None:
+    # {"q1": {"question": "…", …}, "q2": {…}}: rows under their ids
     rows = list(value.values())
     if len(rows) < 2 or not all(isinstance(row, dict) and len(row) > 1 for row in rows):
         return None
@@ -290,51 +296,54 @@ def _keyed(value: dict[str, Any]) -> list[Any] | None:
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
-_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)  # a line of Excel's, before the heading
+# A line of Excel's, before the heading.
+_SEPARATOR = re.compile(r"sep=([,;\t|])(?=\r?\n)", re.IGNORECASE)
 
 
-def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> Table:
-    """A table with a heading, or with the names that `headings` knows for one without."""
-    if line := _SEPARATOR.match(text):  # it stays as an empty line: the rows keep their numbers
+def _csv(name: str, text: str, delimiter: str, headings: Headings | None) -> FileTable:
+    """Read a table with a heading, or with the names that `headings` knows for one without."""
+    # It stays as an empty line: the rows keep their numbers.
+    if line := _SEPARATOR.match(text):
         text, delimiter = text[line.end() :], line[1]
     lines = _csv_lines(name, text, _delimiter(text, delimiter))
     first_number, first = next(lines, (1, []))
     names = headings(first) if headings else None
-    rows: Iterable[tuple[int, list[str]]] = lines if names is None else _before((first_number, first), lines)
+    rows: Iterable[tuple[int, list[str]]] = lines if names is None else _prepend((first_number, first), lines)
     names = [cell.strip() or f"column {place}" for place, cell in enumerate(first, 1)] if names is None else names
     if len(set(names)) < len(names):
         twice = next(column for column in names if list(names).count(column) > 1)
         raise BadInput(f"{name} has two columns named {short(twice)}; rename one")
-    records: list[Record] = []
-    bad: list[Bad] = []
+    records: list[FileRecord] = []
+    bad: list[BadRecord] = []
     for number, cells in rows:
         if cells == list(first) and number != first_number and headings is not None and headings(first) is None:
-            continue  # the heading again, where files were joined
+            # The heading again, where files were joined.
+            continue
         if len(records) + len(bad) == MOST_ROWS:
             raise BadInput(f"{name} holds more than {MOST_ROWS:,} rows; split it into several sets")
         if len(cells) == len(names):
-            records.append(Record(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
+            records.append(FileRecord(number, {key: cell or None for key, cell in zip(names, cells, strict=True)}))
         else:
             why = (
                 f"has {len(cells)} cells where the heading has {len(names)}; a comma or a quote is missing, or too many"
             )
-            bad.append(Bad(number, why, cells))
+            bad.append(BadRecord(number, why, cells))
     if not records and not bad:
         raise BadInput(f"{name} holds no rows behind its heading")
-    return Table(name, "line", tuple(records), tuple(bad))
+    return FileTable(name, "line", tuple(records), tuple(bad))
 
 
-def _before(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+def _prepend(first: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
     yield first
-    yield from rest
+    yield from lines
 
 
 def _delimiter(text: str, usual: str) -> str:
-    """The usual one, or where the heading has none of it another one, which some spreadsheets write."""
+    # Some spreadsheets write another one than the usual.
     heading = _first_line(text)
     if usual in heading:
         return usual
-    return next((other for other in (",", ";", "\t", "|") if other in heading), usual)
+    return next((delimiter for delimiter in (",", ";", "\t", "|") if delimiter in heading), usual)
 
 
 def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -343,7 +352,8 @@ def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list
     number = 1
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):  # spreadsheets write rows of empty cells behind the others
+            # Spreadsheets write rows of empty cells behind the others.
+            if any(cell.strip() for cell in cells):
                 yield number, cells
             number = reader.line_num + 1
     except csv.Error as error:
@@ -353,7 +363,7 @@ def _csv_lines(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list
 # --- Parquet and Arrow ------------------------------------------------------------------------------------------------
 
 
-def _parquet(name: str, content: bytes) -> Table:
+def _parquet(name: str, content: bytes) -> FileTable:
     import pyarrow as pa  # slow to load, and few files need it
     from pyarrow import parquet
 
@@ -364,43 +374,39 @@ def _parquet(name: str, content: bytes) -> Table:
         records = arrow_records(name, file.iter_batches(batch_size=BATCH))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput(f"{name} can't be read as Parquet ({first_line(error)}); was it cut off?") from error
-    return Table(name, "row", records)
+    return FileTable(name, "row", records)
 
 
-def _arrow(name: str, content: bytes) -> Table:
-    """One of the files in a folder that `datasets` saved."""
+def _arrow(name: str, content: bytes) -> FileTable:
+    """Read one of the files in a folder that `datasets` saved."""
     import pyarrow as pa
 
     try:
         open_ = pa.ipc.open_file if content[:6] == b"ARROW1" else pa.ipc.open_stream
         batches = open_(pa.BufferReader(content)).read_all().to_batches(max_chunksize=BATCH)
-        return Table(name, "row", arrow_records(name, batches))
+        return FileTable(name, "row", arrow_records(name, batches))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInput(f"{name} can't be read as Arrow ({first_line(error)}); was it cut off?") from error
 
 
-def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[Record, ...]:
-    """Return the rows of Arrow's batches as plain values.
-
-    Raises: BadInput where they are none, or too large.
-    """
-    records: list[Record] = []
+def arrow_records(name: str, batches: "Iterable[pa.RecordBatch | pa.Table]") -> tuple[FileRecord, ...]:
+    """Return the rows of Arrow's batches as plain values. Raises: BadInput where they are none, or too large."""
+    records: list[FileRecord] = []
     size = 0
-    for batch in map(_decoded_columns, batches):
+    for batch in map(_decode_columns, batches):
         size += batch.nbytes
         if size > MOST_BYTES:
             raise BadInput(too_large(name))
-        records += (Record(number, _plain(row)) for number, row in enumerate(batch.to_pylist(), len(records) + 1))
+        records += (FileRecord(number, _plain(row)) for number, row in enumerate(batch.to_pylist(), len(records) + 1))
     if not records:
         raise BadInput(f"{name} holds no rows")
     return tuple(records)
 
 
-def _decoded_columns(batch: Any) -> Any:
-    """The batch with each text in its row: one that is written once and meant by many rows counts as often.
-
-    A float of 32 bits is as it was written: 0.1, not 0.10000000149011612.
-    """
+def _decode_columns(batch: Any) -> Any:
+    """Return the batch with each text in its row, and each float as it was written."""
+    # A dictionary writes once a text that many rows mean: it counts as often, or a small file would fill the memory. A
+    # float of 32 bits is 0.1, not 0.10000000149011612.
     import pyarrow as pa
 
     for place, column in enumerate(batch.columns):
@@ -415,7 +421,7 @@ def _decoded_columns(batch: Any) -> Any:
 
 
 def _plain(row: Fields) -> Fields:
-    """The row with None where pandas wrote NaN."""
+    """Return the row with None where pandas wrote NaN."""
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
 
 

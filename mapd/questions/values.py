@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}(?:\.0*)?")
-DEEPEST = 20  # lists in lists that are looked into
-MOST_EXACT = 2**53  # larger floats are not whole numbers that somebody wrote
+# Lists in lists that are looked into.
+DEEPEST = 20
+# Larger floats are not whole numbers that somebody wrote.
+MOST_EXACT = 2**53
 
 
 def is_blank(value: object) -> bool:
-    """Whether there is nothing: None, NaN, or a text of white space."""
+    """Return whether there is nothing: None, NaN, or a text of white space."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and not value.strip()
@@ -77,5 +79,5 @@ def short(value: object, most: int = 40) -> str:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
     except RecursionError:
         text = "a value that is nested too deeply"
-    quoted = json.dumps(text[: 2 * most], ensure_ascii=False) if isinstance(value, str) else text
-    return quoted if len(quoted) <= most else quoted[: most - 1] + "…"
+    quotation = json.dumps(text[: 2 * most], ensure_ascii=False) if isinstance(value, str) else text
+    return quotation if len(quotation) <= most else quotation[: most - 1] + "…"

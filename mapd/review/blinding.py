@@ -59,7 +59,7 @@ def look(
     repeated: int | None = None,
 ) -> Sight:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
-    drawn = mistake if queue.again else first.seen_by(mistake, person, part.exam.wanted)
+    drawn = mistake if queue.again else first.seen_by(mistake, person, part.exam.judgements_per_text)
     full = {x.text.id: x for x in mistake.texts}
     unsaid = frozenset(x.text.id for x in drawn.texts if x.people != full[x.text.id].people)
     hidden: frozenset[int] = frozenset()

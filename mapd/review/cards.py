@@ -51,7 +51,7 @@ class Seat:
         """Return the mistake's entry in the queue, if it is in it."""
         name = self.person.name
         settled = done_with(part.judgements, name)
-        return queues.entry(self.queue, mistake, self.threshold / 100, settled, name, part.exam.wanted)
+        return queues.entry(self.queue, mistake, self.threshold / 100, settled, name, part.exam.judgements_per_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def rest_of(part: Curated, sight: Sight, kind: str) -> tuple[Explained, ...]:
     alike = sight.mistake.feedback if kind == "feedback" else sight.mistake.rationales
     if any(x.text.id in sight.hidden for x in alike):
         return ()
-    return undecided(alike, sight.person, part.exam.wanted, done_with(part.judgements, sight.person))
+    return undecided(alike, sight.person, part.exam.judgements_per_text, done_with(part.judgements, sight.person))
 
 
 def rows_on(rows: Iterable[JudgementRow], kind: str, target: int) -> list[JudgementRow]:

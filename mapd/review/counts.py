@@ -11,7 +11,7 @@ from mapd.people import Person
 from mapd.review import classes, curated_part, leases, own_judgements, window
 from mapd.review.messages import Counts, CountsQuery
 from mapd.store import standings
-from mapd.store.standings import Count
+from mapd.store.standings import QueueCount
 from mapd.verdicts import Act, in_force
 
 DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
@@ -23,7 +23,7 @@ def load_counts(session: Session, person: Person, exam_id: int, query: CountsQue
     Raises: NotFound; BadInput where a panel is asked for of no queue.
     """
     setting = curated_part.load_setting(session, exam_id)
-    filled = standings.counts(session, exam_id, setting.threshold, person.name)
+    filled = standings.count_queues(session, exam_id, setting.threshold, person.name)
     queue = window.queue_of(person, query.queue) if query.panel else None
     panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
     own = own_judgements.load(session, exam_id, person.name)
@@ -31,7 +31,8 @@ def load_counts(session: Session, person: Person, exam_id: int, query: CountsQue
     current = guidelines.current(session)
     return Counts(
         queues=[
-            window.counts_of(queue, filled.get(name, Count(0, 0))) for name, queue in window.open_queues(person).items()
+            window.counts_of(queue, filled.get(name, QueueCount(0, 0)))
+            for name, queue in window.open_queues(person).items()
         ],
         others=leases.others(leases.held(session, exam_id), person.name),
         class_=panel,

@@ -33,7 +33,7 @@ from mapd.review.passages import characters
 from mapd.store import queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material
-from mapd.store.standings import Count
+from mapd.store.standings import QueueCount
 from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, heard
 
 UNDOS_AT_ONCE = 100  # judgements that one request takes back: of a larger act the next ones follow
@@ -205,7 +205,7 @@ class _Desk:
         rows = rows_on(self.part.judgements, aim.kind, aim.id)
         mistake = next((m for m in self.part.mistakes if aim.id in {x.text.id for x in m.texts}), None)
         text = self._text(aim)
-        person, number = self.by.name, self.setting.exam.wanted
+        person, number = self.by.name, self.setting.exam.judgements_per_text
         withheld = mistake is not None and text is not None and first.unsaid(text, person, number) is not text
         among = [row for row in rows if not withheld or row.judged.person == person]
         if heard((row.judged for row in among), VERDICT) or (aim.kind, aim.id) in done_with(rows, person):
@@ -352,10 +352,10 @@ class _Desk:
             self.chances[decision.queue] = 1 / number if number else None
         return self.chances[decision.queue]
 
-    def _counts(self) -> dict[str, Count]:
+    def _counts(self) -> dict[str, QueueCount]:
         exam = self.setting.exam.id
-        counts = standings.counts(self.session, exam, self.setting.threshold, self.by.name)
-        return {name: counts.get(name, Count(0, 0)) for name in (*QUEUES, window.BROWSE)}
+        counts = standings.count_queues(self.session, exam, self.setting.threshold, self.by.name)
+        return {name: counts.get(name, QueueCount(0, 0)) for name in (*QUEUES, window.BROWSE)}
 
     def _check(self, decision: Decision, aim: Aim, seen_uid: str | None, after: str | None) -> list[CardWord]:
         """See that nobody decided on the target after what the person saw; returns what they said if it is kept.

@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from mapd.checks import State
 from mapd.errors import BadInput
-from mapd.store.listing import CHECKS, COMMITTEE, LONGEST_SEARCH, OF_TEXTS, PEOPLE, VERDICTS, Order, Show, Wanted
+from mapd.store.listing import CHECKS, COMMITTEE, LONGEST_SEARCH, OF_TEXTS, PEOPLE, VERDICTS, Order, RowFilter, RowKind
 
-SHOWS = (Show.RATIONALES, Show.FEEDBACK, Show.MISTAKES)
+SHOWS = (RowKind.RATIONALES, RowKind.FEEDBACK, RowKind.MISTAKES)
 NUMBERS = ("mean_from", "mean_to", "spread")
 TEXTS = ("author", "verdict", "committee", "people", "judged_by", "reason", "task", "question", "words")
 
@@ -24,11 +24,11 @@ TEXTS = ("author", "verdict", "committee", "people", "judged_by", "reason", "tas
 class Filter:
     """Rows of Browse and their order."""
 
-    wanted: Wanted
+    wanted: RowFilter
     order: Order
 
 
-def write(wanted: Wanted, order: Order, voices: Mapping[str, int]) -> str:
+def write(wanted: RowFilter, order: Order, voices: Mapping[str, int]) -> str:
     """Return the filter as one string. `voices`: the teachers' ids by name.
 
     Raises: BadInput where questions are shown: they are no cards.
@@ -41,7 +41,7 @@ def write(wanted: Wanted, order: Order, voices: Mapping[str, int]) -> str:
     values |= dict(wanted.checks) | {"spread": wanted.spread or None}
     if wanted.means is not None:
         values |= {"mean_from": wanted.means[0], "mean_to": wanted.means[1]}
-    usual = {"show": Show.RATIONALES.value, "order": Order.QUESTION.value}
+    usual = {"show": RowKind.RATIONALES.value, "order": Order.QUESTION.value}
     return urlencode({k: v for k, v in values.items() if v not in (None, "") and usual.get(k) != v})
 
 
@@ -56,8 +56,8 @@ def read(text: str, voices: Mapping[str, int]) -> Filter:
         raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
     _check_words(values, voices)
     low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
-    wanted = Wanted(
-        show=Show(values.get("show", Show.RATIONALES)),
+    wanted = RowFilter(
+        show=RowKind(values.get("show", RowKind.RATIONALES)),
         author_id=voices.get(values.get("author", "")),
         verdict=values.get("verdict"),
         committee=values.get("committee"),

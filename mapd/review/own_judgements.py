@@ -38,7 +38,7 @@ def load(session: Session, exam_id: int, person: str) -> Sequence[JudgementRow]:
     key = (str(session.connection().engine.url), exam_id, person, queries.edition(session))
     with _LOCK:
         entry = _KEPT.get(key, _Kept((), 0))
-    brought = queries.count_brought(session, person)
+    brought = queries.count_imported_judgements(session, person)
     rows_by_id = {row.judged.id: row for row in entry.rows} if brought == entry.brought else {}
     since = max(rows_by_id, default=0) - LATE
     fresh = {row.judged.id: row for row in queries.judgements_by(session, exam_id, person, since=since)}

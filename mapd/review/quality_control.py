@@ -53,7 +53,7 @@ class Hand:
     def load(cls, session: Session, setting: Setting, person: str) -> "Hand":
         """Read it. What was dealt and answered is left out."""
         mine = own_judgements.load(session, setting.exam.id, person)
-        settled = queries.judgements_settled(session, setting.exam.id)
+        settled = queries.adjudicated_judgements(session, setting.exam.id)
         card = t.DealtCard
         rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
         unanswered = [row for row in rows if not _is_answered(mine, row)]

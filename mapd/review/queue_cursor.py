@@ -17,7 +17,7 @@ from mapd.curation import queues
 from mapd.curation.curated import Mistake
 from mapd.curation.queues import Queue
 from mapd.store import standings
-from mapd.store.standings import Key, Place
+from mapd.store.standings import QueueKey, QueuePosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class QueueCursor:
     draw: int = 1
 
     @property
-    def start(self) -> Key | None:
+    def start(self) -> QueueKey | None:
         """Behind what the draw begins; None is the beginning."""
         is_later_draw = self.queue.by_lot and self.draw > 1
-        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
+        return QueueKey(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
 
-    def ahead(self, session: Session, after: Key | None, number: int) -> tuple[list[Place], bool]:
+    def ahead(self, session: Session, after: QueueKey | None, number: int) -> tuple[list[QueuePosition], bool]:
         """Return the next places that wait for the person, behind a place or from the start; whether these are all."""
         after = after or self.start
         places = self._read(session, after, number)
@@ -44,34 +44,36 @@ class QueueCursor:
             places += [p for p in self._read(session, None, number - len(places)) if p.key < after]
         return places, len(places) < number
 
-    def neighbours(self, session: Session, key: Key, number: int, *, backwards: bool) -> tuple[list[Place], bool]:
+    def neighbours(
+        self, session: Session, key: QueueKey, number: int, *, backwards: bool
+    ) -> tuple[list[QueuePosition], bool]:
         """Return the places before or behind one, those that wait for nobody too, the nearest first; if these are all.
 
         They don't go on behind the end.
         """
         at = (session, self.exam_id, self.queue.name, self.threshold, self.person)
-        places = standings.ahead(*at, after=key, number=number, settled=True, backwards=backwards)
+        places = standings.list_positions(*at, after=key, number=number, all_positions=True, backwards=backwards)
         return places, len(places) < number
 
-    def key_of(self, mistake: Mistake) -> Key:
+    def key_of(self, mistake: Mistake) -> QueueKey:
         """Return a mistake's place, whether it is in the queue (any more) or not."""
-        return Key(*queues.key(self.queue, mistake, self.threshold / 100))
+        return QueueKey(*queues.key(self.queue, mistake, self.threshold / 100))
 
-    def place_of(self, session: Session, attempt_id: int) -> Key | None:
+    def place_of(self, session: Session, attempt_id: int) -> QueueKey | None:
         """Return a mistake's place if it is in the queue."""
-        place = standings.place_of(session, self.exam_id, self.queue.name, self.threshold, attempt_id)
+        place = standings.find_position(session, self.exam_id, self.queue.name, self.threshold, attempt_id)
         return None if place is None else place.key
 
-    def numbers(self, session: Session, keys: Collection[Key], total: int) -> dict[Key, int]:
+    def numbers(self, session: Session, keys: Collection[QueueKey], total: int) -> dict[QueueKey, int]:
         """Return the places' numbers from 1, counted from where the draw begins."""
         start = self.start
         all_keys = {*keys, *([start] if start else [])}
-        numbers = standings.numbers(session, self.exam_id, self.queue.name, self.threshold, all_keys)
+        numbers = standings.number_positions(session, self.exam_id, self.queue.name, self.threshold, all_keys)
         if start is None:
             return numbers
         passed_over = numbers.pop(start)
         return {key: (number - passed_over - 1) % total + 1 for key, number in numbers.items()}
 
-    def _read(self, session: Session, after: Key | None, number: int) -> list[Place]:
+    def _read(self, session: Session, after: QueueKey | None, number: int) -> list[QueuePosition]:
         at = (session, self.exam_id, self.queue.name, self.threshold, self.person)
-        return standings.ahead(*at, after=after, number=number)
+        return standings.list_positions(*at, after=after, number=number)

@@ -72,7 +72,7 @@ def _places(part: Curated, seat: Seat, attempt_id: int) -> int:
         return EVERYBODY
     mistake = next((m for m in part.mistakes if m.attempt.id == attempt_id), None)
     entry = seat.entry(part, mistake) if mistake else None
-    return entry.places if entry else part.exam.wanted
+    return entry.places if entry else part.exam.judgements_per_text
 
 
 def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> None:

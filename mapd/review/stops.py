@@ -19,8 +19,8 @@ from mapd.review.messages import WindowQuery
 from mapd.review.queue_cursor import QueueCursor
 from mapd.store import listing
 from mapd.store import tables as t
-from mapd.store.listing import Order, Row, Turn
-from mapd.store.standings import Key
+from mapd.store.listing import BrowseRow, Order, PageStart
+from mapd.store.standings import QueueKey
 
 
 @dataclass(slots=True)
@@ -28,8 +28,8 @@ class Stop:
     """A place where a card is dealt: a mistake in a queue (`key`), or a row of Browse (`row`)."""
 
     attempt_id: int
-    key: Key | None = None
-    row: Row | None = None
+    key: QueueKey | None = None
+    row: BrowseRow | None = None
     number: int | None = None
     is_linked: bool = False
 
@@ -92,12 +92,12 @@ class QueueStops:
     def number(self, stops: Sequence[Stop], total: int) -> None:
         """Set the stops' numbers; a mistake that a link names may be outside the queue, and has none."""
         keys = {stop.key for stop in stops if stop.key is not None}
-        numbers: Mapping[Key, int] = self.cursor.numbers(self.session, keys, total) if keys else {}
+        numbers: Mapping[QueueKey, int] = self.cursor.numbers(self.session, keys, total) if keys else {}
         for stop in stops:
             is_inside = not stop.is_linked or self.cursor.place_of(self.session, stop.attempt_id) is not None
             stop.number = numbers.get(stop.key) if stop.key is not None and is_inside else None
 
-    def _key(self, attempt_id: int) -> Key | None:
+    def _key(self, attempt_id: int) -> QueueKey | None:
         """A mistake's place, also where it has left the queue."""
         if (key := self.cursor.place_of(self.session, attempt_id)) is not None:
             return key
@@ -118,7 +118,7 @@ class SelectionStops:
     @property
     def is_of_texts(self) -> bool:
         """Whether a row is one text, not a whole mistake."""
-        return self.filter.wanted.show is not listing.Show.MISTAKES
+        return self.filter.wanted.show is not listing.RowKind.MISTAKES
 
     def read(self, query: WindowQuery, linked: int | None, spare: int = 0) -> tuple[list[Stop], bool]:
         """Return the rows from the beginning, behind or before one, and whether these are all."""
@@ -128,8 +128,8 @@ class SelectionStops:
         )
         turn = self._turn(query, linked)
         number = query.number + spare
-        rows = listing.page(*rows_of, turn, order=order, number=number)
-        ahead = listing.count(*rows_of, order=order, before=rows[0].key) if rows and turn is not None else 0
+        rows = listing.list_rows(*rows_of, turn, order=order, number=number)
+        ahead = listing.count_rows(*rows_of, order=order, before_key=rows[0].key) if rows and turn is not None else 0
         stops = [Stop(row.attempt_id, row=row, number=ahead + place) for place, row in enumerate(rows, 1)]
         if query.before is not None:
             stops.reverse()
@@ -142,21 +142,21 @@ class SelectionStops:
     def number(self, stops: Sequence[Stop], total: int) -> None:
         """Do nothing: the rows are numbered."""
 
-    def _turn(self, query: WindowQuery, linked: int | None) -> Turn | None:
+    def _turn(self, query: WindowQuery, linked: int | None) -> PageStart | None:
         near = query.after or query.before
         if near is not None:
             ids = ids_of(self.session, self.setting.exam.id, [near])
             key = self._key(ids[0], query.after_text) if ids else None
-            return None if key is None else Turn(key, back=query.before is not None)
+            return None if key is None else PageStart(key, back=query.before is not None)
         key = None if linked is None else self._key(linked, query.text)
         if key is None:
             return None
         step = 1 if self.filter.order is Order.HIGHEST else -1
-        return Turn((*key[:-1], key[-1] + step))  # from that row on: a hair before it
+        return PageStart((*key[:-1], key[-1] + step))  # from that row on: a hair before it
 
     def _key(self, attempt_id: int, text: str | None) -> tuple[int, ...] | None:
         """The key of a row in the order; a mistake without a text has one, too."""
         query = select(t.Explanation.id).where(t.Explanation.uid == text)
         text_id = None if text is None else self.session.exec(query).first()
         of_order = (self.setting.exam.id, self.filter.wanted.show, self.seat.threshold, self.filter.order)
-        return listing.key_of(self.session, *of_order, attempt_id, text_id)
+        return listing.find_key(self.session, *of_order, attempt_id, text_id)

@@ -39,7 +39,7 @@ from mapd.review.passages import line
 from mapd.review.stops import QueueStops, SelectionStops, Stop, linked_attempt, questions_of
 from mapd.store import listing, queries, standings
 from mapd.store import tables as t
-from mapd.store.standings import Count, Key
+from mapd.store.standings import QueueCount, QueueKey
 
 BROWSE, GUIDELINES = "browse", "guidelines"
 SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, tells=False)
@@ -104,7 +104,7 @@ def _seat(setting: Setting, person: Person, query: WindowQuery) -> Seat:
         queue = queue_of(person, query.queue)
     except BadInput:
         queue = QUEUES[DEFAULT]
-    default = first.is_default(queue, setting.exam.wanted)
+    default = first.is_default(queue, setting.exam.judgements_per_text)
     judge_first = {"first": True, "assisted": False}.get(query.judge or "", default)
     return Seat(person, queue, judge_first, setting.threshold, query.draw)
 
@@ -120,15 +120,15 @@ class _Dealer:
     problems: list[str] = field(default_factory=list)
     missing: Missing | None = None
     leased: dict[int, list[leases.MistakeLease]] = field(default_factory=lambda: defaultdict(list))  # by others
-    counts: Mapping[str, Count] = field(default_factory=dict)
+    counts: Mapping[str, QueueCount] = field(default_factory=dict)
     stops: QueueStops | SelectionStops = field(init=False)
 
     def __post_init__(self) -> None:
         self.stops = QueueStops(self.session, self.setting, self.seat)
 
     @property
-    def count(self) -> Count:
-        return self.counts.get(self.seat.queue.name, Count(0, 0))
+    def count(self) -> QueueCount:
+        return self.counts.get(self.seat.queue.name, QueueCount(0, 0))
 
     # -- what is asked ------------------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class _Dealer:
         for row in leases.held(session, exam.id):
             if row.person != self.seat.person.name:
                 self.leased[row.attempt_id].append(row)
-        self.counts = standings.counts(session, exam.id, self.seat.threshold, self.seat.person.name)
+        self.counts = standings.count_queues(session, exam.id, self.seat.threshold, self.seat.person.name)
         if self.seat.queue is SELECTION:
             self._read_filter()
 
@@ -158,11 +158,11 @@ class _Dealer:
         except BadInput as error:
             self.problems.append(str(error))
             selection = filters.read("", {})
-        if exam.wanted > 1:  # what others said is no filter before one's own word
-            selection = replace(selection, wanted=replace(selection.wanted, unheard_by=self.seat.person.name))
+        if exam.judgements_per_text > 1:  # what others said is no filter before one's own word
+            selection = replace(selection, wanted=replace(selection.wanted, blind_person=self.seat.person.name))
         self.stops = SelectionStops(session, self.setting, self.seat, selection)
-        number = listing.count(session, exam.id, selection.wanted, self.seat.threshold)
-        self.counts = {**self.counts, BROWSE: Count(number, number)}
+        number = listing.count_rows(session, exam.id, selection.wanted, self.seat.threshold)
+        self.counts = {**self.counts, BROWSE: QueueCount(number, number)}
 
     # -- the cards ----------------------------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class _Dealer:
         )
         return card(part, mistake, self.seat, deal)
 
-    def _key(self, mistake: Mistake) -> Key | None:
+    def _key(self, mistake: Mistake) -> QueueKey | None:
         cursor = QueueStops(self.session, self.setting, self.seat).cursor
         return cursor.place_of(self.session, mistake.attempt.id)
 
@@ -290,7 +290,7 @@ class _Dealer:
         return Window(
             person=person.name,
             role=person.role,
-            exam=messages.ExamName(uid=exam.uid, name=line(exam.name), wanted=exam.wanted),
+            exam=messages.ExamName(uid=exam.uid, name=line(exam.name), wanted=exam.judgements_per_text),
             queue=self._queue(),
             cards=cards,
             end=end,
@@ -313,7 +313,7 @@ class _Dealer:
         return QueueState(
             **counts_of(queue, self.count, covered=seat.judge_first).model_dump(),
             judge=seat.judge,
-            own_judge="first" if first.is_default(queue, self.setting.exam.wanted) else "assisted",
+            own_judge="first" if first.is_default(queue, self.setting.exam.judgements_per_text) else "assisted",
             draw=seat.draw,
             by_lot=queue.by_lot,
             about="attempt" if queue.of_attempt else "texts",
@@ -331,7 +331,7 @@ class _Dealer:
         return leases.others(leased, self.seat.person.name, waiting)
 
 
-def counts_of(queue: Queue, count: Count, *, covered: bool = False) -> messages.QueueCounts:
+def counts_of(queue: Queue, count: QueueCount, *, covered: bool = False) -> messages.QueueCounts:
     """Return a queue's counts. `covered`: people judge first there, so that its title may tell too much."""
     return messages.QueueCounts(
         name=queue.name,

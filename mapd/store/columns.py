@@ -1,12 +1,11 @@
 """What a column holds, and the refusal of a value that is something else.
 
-    Word(("train", "dev"))          reads "train"; of "x" it says that the database is damaged
+    WordColumn(("train", "dev"))    reads "train"; of "x" it says that the database is damaged
     Json(dict)                      reads {"seed": 3}; the same of a list
     UtcDateTime()                   reads a time that knows its zone
     check_on_sqlite(engine)         its texts, numbers and truths are checked, too
 
-SQLite keeps what it is given: a flipped bit or a hand in the file puts bytes where a text stands, and no page of the
-file is wrong then. PostgreSQL refuses such values itself, but for words and the shape of JSON.
+PostgreSQL refuses such values itself, but for words and the shape of JSON.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,10 +21,10 @@ SHAPES: Mapping[type, tuple[str, str]] = {list: ("list", "array"), dict: ("map",
 RESTORE = "restore it from a copy: `mapd doctor` names the table"
 
 
-def spoiled(value: object, kind: str) -> Damaged:
+def refusal_of(value: object, kind: str) -> Damaged:
     """Return the refusal of a value that isn't of its column's kind."""
-    quoted = ascii(value[:40] if isinstance(value, str | bytes) else value)[:80]
-    return Damaged(f"the database is damaged: it has {quoted} where {kind} stands; {RESTORE}")
+    quotation = ascii(value[:40] if isinstance(value, str | bytes) else value)[:80]
+    return Damaged(f"the database is damaged: it has {quotation} where {kind} stands; {RESTORE}")
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -35,7 +34,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware UTC, whatever the database gave."""
+        """Return the time as aware UTC, whatever the database gave."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -50,12 +49,12 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
             try:
                 return read(value)
             except (ValueError, TypeError) as error:
-                raise spoiled(value, "a time") from error
+                raise refusal_of(value, "a time") from error
 
         return read_moment
 
 
-class Word(sa.types.TypeDecorator[str]):
+class WordColumn(sa.types.TypeDecorator[str]):
     """One of a few words. The CHECK that keeps others out is `tables.one_of`."""
 
     impl = sa.String
@@ -66,9 +65,9 @@ class Word(sa.types.TypeDecorator[str]):
         self.words = words
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
-        """The word. Raises: Damaged."""
+        """Return the word. Raises: Damaged."""
         if value is not None and value not in self.words:
-            raise spoiled(value, f"one of {', '.join(self.words)}")
+            raise refusal_of(value, f"one of {', '.join(self.words)}")
         return value
 
 
@@ -83,15 +82,17 @@ class Json(sa.types.TypeDecorator[Any]):
         self.shape = shape
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
-        """The list or the map. Raises: Damaged."""
+        """Return the list or the map. Raises: Damaged."""
         if value is not None and not isinstance(value, self.shape):
-            raise spoiled(value, f"a JSON {SHAPES[self.shape][0]}")
+            raise refusal_of(value, f"a JSON {SHAPES[self.shape][0]}")
         return value
 
 
 # --- SQLite's own -----------------------------------------------------------------------------------------------------
 
 
+# SQLite keeps what it is given: a flipped bit or a hand in the file puts bytes where a text stands, and no page of the
+# file is wrong then.
 class _Checked:
     """A type whose values are of these Python types."""
 
@@ -105,7 +106,7 @@ class _Checked:
         def read(value: Any) -> Any:
             if value is None or type(value) in types:
                 return value
-            raise spoiled(value, kind)
+            raise refusal_of(value, kind)
 
         return read
 
@@ -114,7 +115,7 @@ class _Text(_Checked, sa.String):
     kind, types = "a text", (str,)
 
 
-class _Whole(_Checked, sa.Integer):
+class _Integer(_Checked, sa.Integer):
     kind, types = "a whole number", (int,)
 
 
@@ -122,19 +123,19 @@ class _Number(_Checked, sa.Float[float]):
     kind, types = "a number", (int, float)
 
 
-class _Truth(sa.Boolean):
+class _Boolean(sa.Boolean):
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], bool | None]:  # noqa: ARG002
         """Return what reads a truth, which SQLite keeps as 0 or 1. It raises Damaged."""
 
         def read(value: Any) -> bool | None:
             if value is None or value in (0, 1):
                 return value if value is None else bool(value)
-            raise spoiled(value, "a truth")
+            raise refusal_of(value, "a truth")
 
         return read
 
 
-CHECKED: Mapping[Any, Any] = {sa.String: _Text, sa.Integer: _Whole, sa.Float: _Number, sa.Boolean: _Truth}
+CHECKED: Mapping[Any, Any] = {sa.String: _Text, sa.Integer: _Integer, sa.Float: _Number, sa.Boolean: _Boolean}
 
 
 def check_on_sqlite(engine: sa.Engine) -> None:

@@ -38,11 +38,12 @@ def members(session: Session, exam_id: int) -> tuple[int, ...]:
 
 def name_members(session: Session, exam_id: int, teachers: Collection[int]) -> None:
     """Name these teachers for the exam's committee; who is in it already stays."""
-    named = select(t.Exam.id, t.Exam.uid, t.Teacher.id, t.Teacher.uid).join(t.Teacher, sa.true())
-    rows = session.execute(named.where(t.Exam.id == exam_id, col(t.Teacher.id).in_(teachers))).all()
+    pairs = select(t.Exam.id, t.Exam.uid, t.Teacher.id, t.Teacher.uid).join(t.Teacher, sa.true())
+    rows = session.execute(pairs.where(t.Exam.id == exam_id, col(t.Teacher.id).in_(teachers))).all()
     if rows:
         insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        statement = insert(t.CommitteeMember).on_conflict_do_nothing()  # another run may be first
+        # Another run may be first.
+        statement = insert(t.CommitteeMember).on_conflict_do_nothing()
         session.execute(statement, [member_row(*row) for row in rows])
 
 

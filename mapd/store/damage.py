@@ -18,15 +18,19 @@ import sqlalchemy as sa
 
 from mapd.errors import BadInput, Damaged
 from mapd.store import tables as t
-from mapd.store.columns import SHAPES, Json, UtcDateTime, spoiled
+from mapd.store.columns import SHAPES, Json, UtcDateTime, refusal_of
 
 COPY = "restore it from a copy"
-NEW_S = 10  # so old at least is an empty file that nobody is about to fill
-TWIN = re.compile(r"UNIQUE constraint failed: (\w+)\.uid$")  # SQLite's; on PostgreSQL somebody else may be at the same
-UNDEFINED = ("UndefinedTable", "UndefinedColumn")  # psycopg's errors, by name: it takes a while to import
+# So old at least, in seconds, is an empty file that nobody is about to fill.
+NEW_S = 10
+# SQLite's; on PostgreSQL somebody else may write the same row at the moment.
+TWIN = re.compile(r"UNIQUE constraint failed: (\w+)\.uid$")
+# psycopg's errors, by name: it takes a while to import.
+UNDEFINED = ("UndefinedTable", "UndefinedColumn")
 SPOILED = ("malformed database schema", "Could not decode to UTF-8")  # SQLite's words
 CORRUPTED = ("DataCorrupted", "IndexCorrupted")
-TYPES_OF_KIND: Mapping[str, tuple[str, ...]] = {  # what a column holds: what SQLite's typeof() may say of its values
+# What a column holds: what SQLite's typeof() may say of its values.
+TYPES_OF_KIND: Mapping[str, tuple[str, ...]] = {
     "text": ("text",),
     "whole number": ("integer",),
     "number": ("integer", "real"),
@@ -45,21 +49,16 @@ def place_of(engine: sa.Engine) -> str:
 
 
 def read_json(text: str) -> Any:
-    """Return the value of a column of JSON on SQLite.
-
-    Raises: Damaged where it holds none.
-    """
+    """Return the value of a column of JSON on SQLite. Raises: Damaged where it holds none."""
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise spoiled(text, "JSON") from error
+        raise refusal_of(text, "JSON") from error
 
 
 def check_file(path: Path) -> None:
-    """See that SQLite's file isn't an empty one, of which SQLite makes a new database without a word.
-
-    Raises: Damaged.
-    """
+    """See that SQLite's file isn't an empty one. Raises: Damaged."""
+    # Of an empty file SQLite makes a new database without a word.
     if path.is_file() and path.stat().st_size == 0 and time.time() - path.stat().st_mtime > NEW_S:
         raise Damaged(f"the database is empty: {path} has 0 bytes; {COPY}, or remove the file to begin anew")
 
@@ -80,10 +79,7 @@ def find_lacking(connection: sa.Connection) -> list[str]:
 
 
 def check_tables(connection: sa.Connection) -> None:
-    """See that every table and column is there.
-
-    Raises: Damaged, naming them.
-    """
+    """See that every table and column is there. Raises: Damaged, naming them."""
     if missing := find_lacking(connection):
         raise Damaged(
             f"the database lacks {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}: "
@@ -92,10 +88,7 @@ def check_tables(connection: sa.Connection) -> None:
 
 
 def tell(context: sa.engine.ExceptionContext) -> None:
-    """Say of an error that it means a damaged database, or a row that an archive had planted, wherever it came up.
-
-    Raises: Damaged, BadInput.
-    """
+    """Say of an error that the database is damaged, or has a row that an archive planted. Raises: Damaged, BadInput."""
     error, engine = context.original_exception, context.engine
     place = place_of(engine) if engine is not None else "its file"
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -138,14 +131,14 @@ def find_spoiled(connection: sa.Connection) -> Iterator[str]:
 
 
 def _kind(column: sa.Column[Any]) -> str:
-    """What a column holds, as people call it."""
+    """Return what a column holds, as people call it."""
     if isinstance(column.type, Json):
         return f"JSON {SHAPES[column.type.shape][0]}"
     return next((kind for type_, kind in KINDS.items() if isinstance(column.type, type_)), "text")
 
 
 def _is_spoiled(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[bool] | None:
-    """The condition that a value of the column can't be read as what it is; None where the database sees to that."""
+    """Return the condition that a column's value can't be read as its kind; None where the database sees to that."""
     value = sa.type_coerce(column, sa.types.NullType())
     shape = SHAPES[column.type.shape][1] if isinstance(column.type, Json) else ""
     if dialect != "sqlite":
@@ -162,7 +155,8 @@ def _is_spoiled(column: sa.Column[Any], dialect: str) -> sa.ColumnElement[bool] 
 
 
 def _find_undecodable(connection: sa.Connection, table: sa.Table) -> Iterator[str]:
-    """Say of a table that a text of it is no UTF-8: SQLite itself never looks."""
+    """Say of a table that a text of it is no UTF-8."""
+    # SQLite itself never looks: each text has to be read.
     texts = [
         sa.type_coerce(column, sa.types.NullType()) for column in table.c if "text" in TYPES_OF_KIND[_kind(column)]
     ]

@@ -33,19 +33,22 @@ from mapd.settings import Settings
 from mapd.store import columns, damage
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATION_LOCK = 2410_03663  # any number of ours: PostgreSQL's advisory lock for "somebody migrates"
-LOCK_WAIT_MS = 1000  # SQLite's own wait for a lock; between two of them we can say that it waits
+# Any number of ours: PostgreSQL's advisory lock for "somebody migrates".
+MIGRATION_LOCK = 2410_03663
+# SQLite's own wait for a lock; between two of them we can say that it waits.
+LOCK_WAIT_MS = 1000
 BETWEEN_TRIES = tenacity.wait_exponential(multiplier=0.05, max=1)
 CURES = {  # by what SQLite says of a file that can't be opened or written
     "readonly": "make the file and its folder writable for you",
     "full": "make room on the disk",
     "disk": "make room on the disk, or look at the disk itself",
 }
-UNTOLD_S = 2.0  # a wait as short as this is nothing to tell
+# A wait as short as this is nothing to tell.
+SILENT_WAIT_S = 2.0
 T = TypeVar("T")
 
 
-class Fault(StrEnum):
+class DatabaseFault(StrEnum):
     """What can be wrong with a database for a while."""
 
     BUSY = "is busy"
@@ -54,17 +57,21 @@ class Fault(StrEnum):
     AWAY = "is away"
 
 
-SQLITE_FAULTS = {5: Fault.BUSY, 6: Fault.BUSY, 13: Fault.FULL}  # BUSY, LOCKED, FULL
-SQLITE_FULL = (778, 1034, 1546, 4874)  # IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a full disk, beside its database
-POSTGRES_FAULTS = {  # by class of SQLSTATE
-    "08": Fault.AWAY,
-    "40": Fault.BUSY,  # a deadlock
-    "53": Fault.FULL,
-    "55": Fault.BUSY,
-    "57": Fault.AWAY,
+# BUSY, LOCKED, FULL
+SQLITE_FAULTS = {5: DatabaseFault.BUSY, 6: DatabaseFault.BUSY, 13: DatabaseFault.FULL}
+# IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: a full disk, beside its database
+SQLITE_FULL = (778, 1034, 1546, 4874)
+# By class of SQLSTATE; 40 is a deadlock.
+POSTGRES_FAULTS = {
+    "08": DatabaseFault.AWAY,
+    "40": DatabaseFault.BUSY,
+    "53": DatabaseFault.FULL,
+    "55": DatabaseFault.BUSY,
+    "57": DatabaseFault.AWAY,
 }
 POSTGRES_UNIQUE = "23505"
-LASTING = ("authentication", "does not exist", "pg_hba", "resolve", "translate host")  # in a failed connection's words
+# With one of these words a connection fails for good.
+LASTING = ("authentication", "does not exist", "pg_hba", "resolve", "translate host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +83,12 @@ class Patience:
 
 
 USUAL = Patience()
-OPENING = {Fault.AWAY: 10.0, Fault.FULL: 0.0}  # seconds that these are waited for, where nothing was ever read yet
+# Seconds that these are waited for, where nothing was ever read yet: the URL may be wrong.
+OPENING = {DatabaseFault.AWAY: 10.0, DatabaseFault.FULL: 0.0}
 
 
 def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
     """Return the project's engine, its folder made and its schema brought up to date.
-
-    A server that doesn't answer at all is waited for a short while, but by the endlessly patient: the URL may be wrong.
 
     Raises: BadInput where MAPD_HOME can't be written to, the database can't be reached, or is of a newer version;
     Busy where it is locked, or still starting, for longer than the patience lasts; Damaged where it isn't what it
@@ -93,14 +99,15 @@ def open_store(settings: Settings, patience: Patience = USUAL) -> sa.Engine:
         engine = connect(settings.url, patience)
         if engine.dialect.name == "sqlite":
             damage.check_file(Path(engine.url.database or ""))
-        _attempts(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
+        # A server that doesn't answer at all is waited for a short while, but by the endlessly patient.
+        _retry(patience, shorter={} if math.isinf(patience.seconds) else OPENING)(migrate, engine)
     except (sa.exc.OperationalError, sa.exc.DatabaseError, sa.exc.ArgumentError, ModuleNotFoundError) as error:
         reason = _reason(error)
-        if (fault := fault_of(error)) in (Fault.BUSY, Fault.STARTING):
+        if (fault := fault_of(error)) in (DatabaseFault.BUSY, DatabaseFault.STARTING):
             raise Busy(f"the database {fault} ({reason}): it can't be opened; try again", reason) from error
-        shown = "MAPD_DATABASE_URL" if settings.database_url else settings.url
+        place = "MAPD_DATABASE_URL" if settings.database_url else settings.url
         cure = next((cure for word, cure in CURES.items() if word in reason), "check the path or the URL")
-        raise BadInput(f"the database can't be opened: {shown} ({reason}); {cure}") from error
+        raise BadInput(f"the database can't be opened: {place} ({reason}); {cure}") from error
     return engine
 
 
@@ -113,17 +120,15 @@ def connect(url: str, patience: Patience = USUAL) -> sa.Engine:
         sa.event.listen(engine, "handle_error", damage.tell)
         return engine
     engine = sa.create_engine(
-        url,
-        connect_args={"check_same_thread": False},
-        execution_options=options,
-        json_deserializer=damage.read_json,
+        url, connect_args={"check_same_thread": False}, execution_options=options, json_deserializer=damage.read_json
     )
     columns.check_on_sqlite(engine)
     sa.event.listen(engine, "handle_error", damage.tell)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # we send BEGIN ourselves, below: sqlite3's own comes too late for reads
+        # We send BEGIN ourselves, below: sqlite3's own comes too late for reads.
+        connection.isolation_level = None
         wait = f"busy_timeout = {LOCK_WAIT_MS}"
         for pragma in (wait, "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -156,7 +161,8 @@ def migrate(engine: sa.Engine) -> None:
     with engine.execution_options(writes=True).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
-        version = current_version(connection)  # another process may have been first
+        # Another process may have been first.
+        version = current_version(connection)
         if version is None and sa.inspect(connection).get_table_names():
             raise Damaged(
                 f"the database has tables and no version of ours: {damage.place_of(engine)}; it is another program's, "
@@ -186,11 +192,8 @@ def current_version(connection: sa.Connection) -> str | None:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[Session]:
-    """Open a session to read with; it sees one moment of the database.
-
-    Raises: Busy; Damaged where a value that is read isn't of its column's kind.
-    """
-    with _saying_busy("it can't be read"), Session(engine) as session:
+    """Open a session that sees one moment of the database. Raises: Busy; Damaged where a value is of another kind."""
+    with _raise_busy("it can't be read"), Session(engine) as session:
         _begin(session)
         yield session
 
@@ -202,7 +205,7 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
     Raises: Busy; Stale where somebody else wrote a row of the same name, or the same version, at the same moment;
     Damaged, as `reading`.
     """
-    with _saying_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
+    with _raise_busy("nothing was saved"), Session(engine.execution_options(writes=True)) as session:
         _begin(session)
         yield session
         session.commit()
@@ -210,10 +213,8 @@ def writing(engine: sa.Engine) -> Iterator[Session]:
 
 @sa.event.listens_for(Session, "before_flush")
 def refuse_unstorable(session: Session, *_: object) -> None:
-    """See that each text of a new row is one that both databases can hold, though SQLite takes more.
-
-    Raises: BadInput.
-    """
+    """See that both databases can hold each text of a new row. Raises: BadInput."""
+    # SQLite takes more than PostgreSQL: without this a project could not move.
     for row in session.new:
         for name, value in vars(row).items():
             if isinstance(value, str) and (bad := find_unstorable(value)) is not None:
@@ -221,23 +222,20 @@ def refuse_unstorable(session: Session, *_: object) -> None:
 
 
 def transact(engine: sa.Engine, work: Callable[[Session], T]) -> T:
-    """Do the work in one transaction, and again from its beginning where the database was lost on the way.
-
-    A transaction that was lost may have been committed all the same, so the work must bear being done twice.
-
-    Raises: Busy.
-    """
+    """Do the work in one transaction, and again where the database was lost on the way. Raises: Busy."""
+    # A transaction that was lost may have been committed all the same, so the work must bear being done twice.
     impatient = engine.execution_options(patience=Patience(0))
 
-    def once() -> T:
+    def attempt() -> T:
         with writing(impatient) as session:
             return work(session)
 
-    return _attempts(_patience(engine))(once)
+    return _retry(_patience(engine))(attempt)
 
 
 def lock(session: Session, number: int) -> None:
-    """Let one transaction at a time go on that locks this number. SQLite has but one writer anyway."""
+    """Let one transaction at a time go on that locks this number."""
+    # SQLite has but one writer anyway.
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.text("SELECT pg_advisory_xact_lock(:n)"), {"n": number})
 
@@ -253,8 +251,8 @@ def clock(session: Session) -> datetime:
 
 
 def _patience(engine: sa.Engine | sa.Connection) -> Patience:
-    found: Patience = engine.get_execution_options().get("patience", Patience())
-    return found
+    patience: Patience = engine.get_execution_options().get("patience", Patience())
+    return patience
 
 
 def _begin(session: Session) -> None:
@@ -267,14 +265,11 @@ def _begin(session: Session) -> None:
             session.rollback()
             raise
 
-    _attempts(_patience(session.get_bind()))(connect)
+    _retry(_patience(session.get_bind()))(connect)
 
 
-def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingProxyType({})) -> tenacity.Retrying:
-    """Return the attempts at a piece of work: as many as the patience allows, if what goes wrong may pass.
-
-    `shorter`: faults that are waited for less long.
-    """
+def _retry(patience: Patience, *, shorter: Mapping[DatabaseFault, float] = MappingProxyType({})) -> tenacity.Retrying:
+    """Return the attempts at a piece of work that the patience allows; faults in `shorter` are waited for less long."""
 
     def passes(error: BaseException) -> bool:
         return isinstance(error, Busy) or fault_of(error) is not None
@@ -285,62 +280,61 @@ def _attempts(patience: Patience, *, shorter: Mapping[Fault, float] = MappingPro
         limit = patience.seconds if fault is None else min(patience.seconds, shorter.get(fault, patience.seconds))
         return (state.seconds_since_start or 0) >= limit
 
-    next_line_at = UNTOLD_S
+    next_line_at = SILENT_WAIT_S
 
     def tell(state: tenacity.RetryCallState) -> None:
         nonlocal next_line_at
         error = state.outcome.exception() if state.outcome else None
         seconds = state.seconds_since_start or 0
         if error is not None and seconds >= next_line_at:
-            next_line_at = 2 * seconds  # few lines, however long it takes
+            # Few lines, however long it takes.
+            next_line_at = 2 * seconds
             patience.tell(f"waits for the database: {_reason(error)}, {seconds:.0f} s")
 
     return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(passes),
-        wait=BETWEEN_TRIES,
-        stop=lasts,
-        before_sleep=tell,
-        reraise=True,
+        retry=tenacity.retry_if_exception(passes), wait=BETWEEN_TRIES, stop=lasts, before_sleep=tell, reraise=True
     )
 
 
 @contextmanager
-def _saying_busy(what: str) -> Iterator[None]:
-    """Say in one line what passes."""
+def _raise_busy(effect: str) -> Iterator[None]:
+    """Raise what may pass as Busy, in one line: what is wrong, what wasn't done, the cure."""
     try:
         yield
     except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-        if getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRES_UNIQUE:  # on SQLite nobody can be first
+        # On SQLite, with one writer, nobody can be first.
+        if getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRES_UNIQUE:
             raise Stale("somebody else saved the same at the same moment; nothing was saved: try again") from error
         if (fault := fault_of(error)) is None:
             raise
-        cure = "make room on the disk, then try again" if fault is Fault.FULL else "try again"
+        cure = "make room on the disk, then try again" if fault is DatabaseFault.FULL else "try again"
         reason = _reason(error)
-        raise Busy(f"the database {fault} ({reason}): {what}; {cure}", reason) from error
+        raise Busy(f"the database {fault} ({reason}): {effect}; {cure}", reason) from error
 
 
-def fault_of(error: BaseException) -> Fault | None:
+def fault_of(error: BaseException) -> DatabaseFault | None:
     """Return what is wrong with the database; None where the error is another one."""
-    if isinstance(error, sa.exc.TimeoutError):  # all connections of the pool are in use
-        return Fault.BUSY
+    # All connections of the pool are in use.
+    if isinstance(error, sa.exc.TimeoutError):
+        return DatabaseFault.BUSY
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     text = str(error.orig).lower()
     code = getattr(error.orig, "sqlite_errorcode", None)
     state = getattr(error.orig, "sqlstate", None)
     if code is not None:
-        return Fault.FULL if code in SQLITE_FULL else SQLITE_FAULTS.get(code & 0xFF)
+        return DatabaseFault.FULL if code in SQLITE_FULL else SQLITE_FAULTS.get(code & 0xFF)
     if state is not None:
         return POSTGRES_FAULTS.get(state[:2])
     if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
         return None
     if "starting up" in text or "shutting down" in text or "recovery" in text:
-        return Fault.STARTING
-    return None if any(words in text for words in LASTING) else Fault.AWAY
+        return DatabaseFault.STARTING
+    return None if any(words in text for words in LASTING) else DatabaseFault.AWAY
 
 
 def _reason(error: BaseException) -> str:
-    """Return the database's own words, of the error itself or of what it was made into."""
+    # The database's own words, of the error itself or of what it was made into.
     if isinstance(error, Busy):
         return error.reason
     return str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -33,15 +33,15 @@ class Training:
     alpha: float
     seed: int
     hyperparameters: dict[str, Any]
-    done: int
+    steps_done: int
     seconds: float
     created_at: datetime
 
 
 def finetunes(session: Session) -> list[Training]:
-    """Every finetune of the project, the newest first."""
-    parent, made = sa.orm.aliased(t.Student), sa.orm.aliased(t.Student)
-    counted = (
+    """Return every finetune of the project, the newest first."""
+    parent, student = sa.orm.aliased(t.Student), sa.orm.aliased(t.Student)
+    step_counts = (
         select(
             t.FinetuneStep.finetune_id, func.count().label("done"), func.sum(t.FinetuneStep.seconds).label("seconds")
         )
@@ -52,20 +52,20 @@ def finetunes(session: Session) -> list[Training]:
         sa.select(
             t.Finetune,
             col(parent.name),
-            col(made.name),
-            col(made.adapter),
+            col(student.name),
+            col(student.adapter),
             t.Snapshot,
             col(t.Exam.uid),
             col(t.QuestionSet.simulated),
-            counted.c.done,
-            counted.c.seconds,
+            step_counts.c.done,
+            step_counts.c.seconds,
         )
         .join(parent, col(t.Finetune.parent_id) == parent.id)
-        .outerjoin(made, col(t.Finetune.student_id) == made.id)
+        .outerjoin(student, col(t.Finetune.student_id) == student.id)
         .join(t.Snapshot, col(t.Finetune.snapshot_id) == t.Snapshot.id)
         .join(t.Exam, col(t.Snapshot.exam_id) == t.Exam.id)
         .join(t.QuestionSet, col(t.Exam.set_id) == t.QuestionSet.id)
-        .outerjoin(counted, counted.c.finetune_id == t.Finetune.id)
+        .outerjoin(step_counts, step_counts.c.finetune_id == t.Finetune.id)
         .options(sa.orm.defer(t.Snapshot.lines))  # type: ignore[arg-type]
         .order_by(col(t.Finetune.id).desc())
     )
@@ -85,15 +85,15 @@ def finetunes(session: Session) -> list[Training]:
             alpha=f.alpha,
             seed=f.seed,
             hyperparameters=f.hyperparameters,
-            done=done or 0,
+            steps_done=steps_done or 0,
             seconds=seconds or 0.0,
             created_at=f.created_at,
         )
-        for f, parent_name, student_name, adapter, snapshot, exam, simulated, done, seconds in rows
+        for f, parent_name, student_name, adapter, snapshot, exam, simulated, steps_done, seconds in rows
     ]
 
 
 def steps(session: Session, finetune_id: int) -> Sequence[t.FinetuneStep]:
-    """The steps of one finetune, in order."""
+    """Return the steps of one finetune, in order."""
     query = select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)
     return session.exec(query.order_by(col(t.FinetuneStep.step))).all()

@@ -28,7 +28,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportRecord:
     """One act of importing, from the audit: who, when, and which exam it gave."""
 
     person: str
@@ -39,13 +39,13 @@ class Import:
 
 
 def holdings(session: Session) -> list[Holding]:
-    """Every exam, the newest first."""
+    """Return every exam, the newest first."""
     mistakes = (
         sa.select(sa.func.count())
         .where(col(t.Attempt.exam_id) == t.Exam.id, col(t.Attempt.outcome) != "correct")
         .scalar_subquery()
     )
-    frozen = sa.select(sa.func.count()).where(col(t.Snapshot.exam_id) == t.Exam.id).scalar_subquery()
+    snapshot_count = sa.select(sa.func.count()).where(col(t.Snapshot.exam_id) == t.Exam.id).scalar_subquery()
     query = (
         sa.select(
             col(t.Exam.id),
@@ -54,7 +54,7 @@ def holdings(session: Session) -> list[Holding]:
             col(t.Student.name),
             col(t.QuestionSet.name),
             mistakes,
-            frozen,
+            snapshot_count,
             col(t.Exam.created_at),
         )
         .join(t.Student, col(t.Exam.student_id) == t.Student.id)
@@ -67,11 +67,11 @@ def holdings(session: Session) -> list[Holding]:
     ]
 
 
-def imports(session: Session) -> list[Import]:
-    """Every import there was, the newest first."""
+def imports(session: Session) -> list[ImportRecord]:
+    """Return every import there was, the newest first."""
     query = select(t.Audit).where(col(t.Audit.action).startswith("import ")).order_by(col(t.Audit.id).desc())
     return [
-        Import(
+        ImportRecord(
             a.person,
             a.created_at,
             a.action.removeprefix("import "),

@@ -27,12 +27,12 @@ class Calls:
 
     @property
     def total(self) -> int:
-        """Every try."""
+        """Return the number of tries."""
         return sum(self.outcomes.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class CallFailure:
     """A try that gave no text, with its reason; `mended` if a later try of the same call was ok."""
 
     teacher: str
@@ -46,7 +46,7 @@ class Failure:
 
 
 def tally(session: Session, exam_id: int) -> list[Calls]:
-    """The calls that were made for an exam, by teacher and kind, in the teachers' order."""
+    """Return the calls that were made for an exam, by teacher and kind, in the teachers' order."""
     query = (
         sa.select(
             col(t.Teacher.name),
@@ -62,10 +62,10 @@ def tally(session: Session, exam_id: int) -> list[Calls]:
         .group_by(col(t.Teacher.id), col(t.Teacher.name), col(t.Call.kind), col(t.Call.outcome))
         .order_by(col(t.Teacher.id), col(t.Call.kind), col(t.Call.outcome))
     )
-    told: Sequence[Any] = session.execute(query).all()
-    found: dict[tuple[str, str], list[Any]] = {}
-    for row in told:
-        found.setdefault((row[0], row[1]), []).append(row)
+    records: Sequence[Any] = session.execute(query).all()
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for row in records:
+        groups.setdefault((row[0], row[1]), []).append(row)
     return [
         Calls(
             teacher,
@@ -75,42 +75,44 @@ def tally(session: Session, exam_id: int) -> list[Calls]:
             tokens_out=_sum(row[5] for row in rows),
             cost_usd=_sum(row[6] for row in rows),
         )
-        for (teacher, kind), rows in found.items()
+        for (teacher, kind), rows in groups.items()
     ]
 
 
-def _sum(values: Iterable[Any]) -> Any:
-    """The sum of what is known; None where nothing is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def _sum(amounts: Iterable[Any]) -> Any:
+    """Return the sum of what is known; None where nothing is."""
+    numbers = [value for value in amounts if value is not None]
+    # None, not 0: where no reply told its tokens, nobody knows them.
+    return sum(numbers) if numbers else None
 
 
 def unmended(session: Session, exam_id: int, teachers: Sequence[str]) -> int:
-    """How many of the exam's calls to these teachers gave no text, and none since."""
+    """Count the exam's calls to these teachers that gave no text, and none since."""
     query = (
         sa.select(func.count(sa.distinct(col(t.Call.key))))
         .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
-        .where(col(t.Call.exam_id) == exam_id, col(t.Call.outcome) != "ok", ~_mended())
+        .where(col(t.Call.exam_id) == exam_id, col(t.Call.outcome) != "ok", ~_has_succeeded())
         .where(col(t.Teacher.name).in_(teachers))
     )
     return int(session.execute(query).scalar_one())
 
 
-def _mended() -> sa.Exists:
-    again = sa.orm.aliased(t.Call)
-    return sa.exists().where(col(again.key) == col(t.Call.key), col(again.outcome) == "ok")
+def _has_succeeded() -> sa.Exists:
+    # A key is one call: any of its tries that was ok mends the others.
+    retry = sa.orm.aliased(t.Call)
+    return sa.exists().where(col(retry.key) == col(t.Call.key), col(retry.outcome) == "ok")
 
 
-def failures(session: Session, exam_id: int, limit: int = 25) -> list[Failure]:
-    """The latest tries for an exam that gave no text."""
+def failures(session: Session, exam_id: int, limit: int = 25) -> list[CallFailure]:
+    """Return the latest tries for an exam that gave no text."""
     query = (
-        sa.select(t.Call, col(t.Teacher.name), _mended())
+        sa.select(t.Call, col(t.Teacher.name), _has_succeeded())
         .join(t.Teacher, col(t.Call.teacher_id) == t.Teacher.id)
         .where(col(t.Call.exam_id) == exam_id, col(t.Call.outcome) != "ok")
         .order_by(col(t.Call.id).desc())
         .limit(limit)
     )
     return [
-        Failure(name, c.kind, c.outcome, c.error, c.reply, c.try_number, bool(done), c.created_at)
-        for c, name, done in session.execute(query).all()
+        CallFailure(name, c.kind, c.outcome, c.error, c.reply, c.try_number, bool(is_mended), c.created_at)
+        for c, name, is_mended in session.execute(query).all()
     ]

@@ -1,12 +1,11 @@
 """The rows of browse, page by page, from the aggregate that curation/standing.py keeps: SQL that knows no rule.
 
-    page(session, exam_id, Wanted(verdict="accepted"), 300)           -> the first 25 rationales, in question order
-    page(session, exam_id, wanted, 300, Turn(rows[-1].key))           -> the 25 behind them
-    page(session, exam_id, wanted, 300, Turn(rows[0].key, back=True)) -> the 25 before
+    list_rows(session, exam_id, RowFilter(verdict="accepted"), 300)               -> the first 25 rationales
+    list_rows(session, exam_id, row_filter, 300, PageStart(rows[-1].key))           -> the 25 behind them
+    list_rows(session, exam_id, row_filter, 300, PageStart(rows[0].key, back=True)) -> the 25 before
 
-A page is read from where the last one ended (its key), so it costs the same at any depth; that is as long as the
-filter finds some in each stretch of the order. A mistake is the row of that text of it that stands first among those
-that fit: in question order, the most doubtful.
+A page is read from where the last one ended (its key), so it costs the same at any depth, as long as the filter fits
+some rows in each stretch of the order.
 """
 
 import re
@@ -21,11 +20,13 @@ from sqlmodel import Session
 from mapd.store.tables import NO_MEAN
 
 PAGE = 25
-LONGEST_SEARCH = 300  # characters of what is searched for
-FEW = 2_000  # hits of a search: fewer are sorted; of more the order is walked until the page is full
+# Characters of what is searched for.
+LONGEST_SEARCH = 300
+# Hits of a search: fewer are sorted; of more the order is walked until the page is full.
+FEW = 2_000
 
 
-class Show(StrEnum):
+class RowKind(StrEnum):
     """What one row is."""
 
     MISTAKES = "mistakes"
@@ -48,7 +49,7 @@ class Order(StrEnum):
 OF_QUESTIONS = (Order.QUESTION, Order.WRONG, Order.RIGHT)  # by the student's answers to it
 OF_TEXTS = (Order.QUESTION, Order.DOUBT, Order.LOWEST, Order.HIGHEST)
 
-KINDS = {Show.MISTAKES: "rationale", Show.RATIONALES: "rationale", Show.FEEDBACK: "feedback"}
+KINDS = {RowKind.MISTAKES: "rationale", RowKind.RATIONALES: "rationale", RowKind.FEEDBACK: "feedback"}
 CHECKS = ("matches_gold", "equations_true", "shows_work")
 DOUBT = "CASE WHEN {row}.committee_cut > :at THEN {row}.place_accepted ELSE {row}.place_rejected END"
 VERDICTS: Mapping[str, str] = {
@@ -73,10 +74,10 @@ WORDS_OF = {"explanation": 0, "question": 1, "attempt": 2}  # where words are, a
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a row has to be; nothing given, every row is wanted. A mistake fits if one of its rationales does."""
+class RowFilter:
+    """What a row has to be; an empty filter fits every row. A mistake fits if one of its rationales does."""
 
-    show: Show = Show.RATIONALES
+    show: RowKind = RowKind.RATIONALES
     author_id: int | None = None
     verdict: str | None = None
     committee: str | None = None
@@ -85,27 +86,29 @@ class Wanted:
     judged_by: str | None = None
     reason: str | None = None
     means: tuple[int, int] | None = None  # from, to, in hundredths
-    cuts: tuple[int, int] | None = None  # accepted at the lower of two thresholds, and not at the higher
+    # Accepted at the lower of two thresholds, and not at the higher.
+    cuts: tuple[int, int] | None = None
     spread: int = 0
     task: str | None = None
     question: str | None = None  # its own number, as its file has it
     words: str = ""
-    unheard_by: str | None = None  # what others said may only be asked of texts that this person has judged
+    # Of texts that this person hasn't judged, what others said may not be asked.
+    blind_person: str | None = None
 
     @property
     def about_texts(self) -> bool:
-        """Whether it asks anything that only a text can answer."""
-        said = (self.verdict, self.committee, self.people, self.judged_by, self.reason)
-        return any(said) or any((self.author_id, self.checks, self.means)) or self.cuts is not None or self.spread > 0
+        """Return whether the filter asks anything that only a text can answer."""
+        criteria = (self.verdict, self.committee, self.people, self.judged_by, self.reason)
+        return any((*criteria, self.author_id, self.checks, self.means)) or self.cuts is not None or self.spread > 0
 
     @property
     def about_people(self) -> bool:
-        """Whether it asks what people said."""
+        """Return whether the filter asks what people said."""
         return any((self.people, self.judged_by, self.reason))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BrowseRow:
     """One row: its key in the order asked for, and what it is of."""
 
     key: tuple[int, ...]
@@ -115,7 +118,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PageStart:
     """From this row's key on, or back from it."""
 
     key: tuple[int, ...]
@@ -131,92 +134,93 @@ class _Stream:
     only: str = ""
 
     def key(self) -> list[str]:
-        """The columns of a row's key, in SQL."""
+        """Return the columns of a row's key, in SQL."""
         lead = [] if self.lead is None else [str(self.lead) if isinstance(self.lead, int) else f"s.{self.lead}"]
         return [*lead, "s.position", "s.attempt_id", "s.id"]
 
 
 def key_length(order: Order) -> int:
-    """How many numbers a row's key has in this order."""
+    """Return the length of a row's key in this order."""
     return 3 if order is Order.QUESTION else 4
 
 
-def _streams(wanted: Wanted, order: Order) -> list[_Stream]:
-    if wanted.show is Show.QUESTIONS:
+def _streams(row_filter: RowFilter, order: Order) -> list[_Stream]:
+    if row_filter.show is RowKind.QUESTIONS:
         return [_Stream("question", {Order.WRONG: "place_accepted", Order.RIGHT: "place_rejected"}.get(order))]
-    kinds = [KINDS[wanted.show]]
-    bare = ["mistake"] if wanted.show is Show.MISTAKES and not wanted.about_texts else []
+    kinds = [KINDS[row_filter.show]]
+    mistakes = ["mistake"] if row_filter.show is RowKind.MISTAKES and not row_filter.about_texts else []
     if order is Order.QUESTION:
-        return [_Stream(kind, None) for kind in kinds + bare]
+        return [_Stream(kind, None) for kind in kinds + mistakes]
     if order is Order.LOWEST:
-        return [_Stream(kind, "mean") for kind in kinds + bare]
+        return [_Stream(kind, "mean") for kind in kinds + mistakes]
     if order is Order.HIGHEST:
-        voted = [_Stream(kind, "mean", f"s.mean < {NO_MEAN}") for kind in kinds]
-        return voted + [_Stream(kind, 0, f"s.mean = {NO_MEAN}") for kind in kinds + bare]
+        with_votes = [_Stream(kind, "mean", f"s.mean < {NO_MEAN}") for kind in kinds]
+        return with_votes + [_Stream(kind, 0, f"s.mean = {NO_MEAN}") for kind in kinds + mistakes]
     accepted = [_Stream(kind, "place_accepted", "s.committee_cut > :at") for kind in kinds]
-    return accepted + [_Stream(kind, "place_rejected", "s.committee_cut <= :at") for kind in kinds + bare]
+    return accepted + [_Stream(kind, "place_rejected", "s.committee_cut <= :at") for kind in kinds + mistakes]
 
 
-def page(
+def list_rows(
     session: Session,
     exam_id: int,
-    wanted: Wanted,
+    row_filter: RowFilter,
     threshold: int,
-    turn: Turn | None = None,
+    start: PageStart | None = None,
     *,
     order: Order = Order.QUESTION,
     number: int = PAGE,
-) -> list[Row]:
-    """The rows that are wanted, in order, from the beginning or from where one turns."""
-    back = turn is not None and turn.back
+) -> list[BrowseRow]:
+    """Return the rows that fit the filter, in order, from the beginning or from where a page starts."""
+    back = start is not None and start.back
     descending = (order is Order.HIGHEST) is not back
-    found: list[Row] = []
-    for stream in _streams(wanted, order):
-        query = _Query(session, exam_id, wanted, threshold, order, stream)
-        found += query.rows(turn, descending, number)
-    found.sort(key=lambda row: row.key, reverse=descending)
-    return found[:number][:: -1 if back else 1]
+    rows: list[BrowseRow] = []
+    for stream in _streams(row_filter, order):
+        query = _Query(session, exam_id, row_filter, threshold, order, stream)
+        rows += query.rows(start, descending, number)
+    rows.sort(key=lambda row: row.key, reverse=descending)
+    return rows[:number][:: -1 if back else 1]
 
 
-def count(
+def count_rows(
     session: Session,
     exam_id: int,
-    wanted: Wanted,
+    row_filter: RowFilter,
     threshold: int,
     *,
     order: Order = Order.QUESTION,
-    before: Sequence[int] | None = None,
+    before_key: Sequence[int] | None = None,
 ) -> int:
-    """How many are wanted; with `before` how many of them stand before that key."""
-    if before is None:
-        order = Order.QUESTION  # fewest streams, and a mistake in but one of them
-    streams = _streams(wanted, order)
-    turn = None if before is None else Turn(tuple(before), back=True)
+    """Count the rows that fit the filter; with `before_key` those that stand before that key."""
+    if before_key is None:
+        # This order has fewest streams, and a mistake in but one of them.
+        order = Order.QUESTION
+    streams = _streams(row_filter, order)
+    start = None if before_key is None else PageStart(tuple(before_key), back=True)
     descending = order is not Order.HIGHEST
-    return sum(_Query(session, exam_id, wanted, threshold, order, s).count(turn, descending) for s in streams)
+    return sum(_Query(session, exam_id, row_filter, threshold, order, s).count(start, descending) for s in streams)
 
 
-def key_of(
-    session: Session, exam_id: int, show: Show, threshold: int, order: Order, attempt_id: int, text_id: int | None
+def find_key(
+    session: Session, exam_id: int, show: RowKind, threshold: int, order: Order, attempt_id: int, text_id: int | None
 ) -> tuple[int, ...] | None:
-    """The key of one text's row in an order, whatever it is filtered by; None where there is no such row."""
-    wanted = Wanted(show)
-    for stream in _streams(wanted, order):
-        query = _Query(session, exam_id, wanted, threshold, order, stream)
+    """Return the key of one text's row in an order, whatever it is filtered by; None where there is no such row."""
+    row_filter = RowFilter(show)
+    for stream in _streams(row_filter, order):
+        query = _Query(session, exam_id, row_filter, threshold, order, stream)
         if (key := query.key_of(attempt_id, text_id)) is not None:
             return key
     return None
 
 
-def count_texts(session: Session, exam_id: int, wanted: Wanted, threshold: int) -> int:
-    """Count the texts that are wanted, each once: several attempts at one question share its rationales."""
-    (stream,) = _streams(wanted, Order.QUESTION)
-    query = _Query(session, exam_id, wanted, threshold, Order.QUESTION, stream)
+def count_texts(session: Session, exam_id: int, row_filter: RowFilter, threshold: int) -> int:
+    """Count the texts that fit the filter, each once: several attempts at one question share its rationales."""
+    (stream,) = _streams(row_filter, Order.QUESTION)
+    query = _Query(session, exam_id, row_filter, threshold, Order.QUESTION, stream)
     return query.count(None, descending=False, number="count(DISTINCT s.explanation_id)")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ListedText:
     """A text that is wanted: what the committee says, whose word on it is in force, the latest judgement (0 = none)."""
 
     explanation_id: int
@@ -225,10 +229,10 @@ class Said:
     latest: int
 
 
-def texts(session: Session, exam_id: int, wanted: Wanted, threshold: int, number: int) -> list[Said]:
-    """The first so many texts that are wanted, each once (attempts may share a rationale)."""
-    (stream,) = _streams(wanted, Order.QUESTION)
-    query = _Query(session, exam_id, wanted, threshold, Order.QUESTION, stream)
+def list_texts(session: Session, exam_id: int, row_filter: RowFilter, threshold: int, number: int) -> list[ListedText]:
+    """Return the first texts that fit the filter, each once (attempts may share a rationale)."""
+    (stream,) = _streams(row_filter, Order.QUESTION)
+    query = _Query(session, exam_id, row_filter, threshold, Order.QUESTION, stream)
     return query.texts(number)
 
 
@@ -236,27 +240,29 @@ class _Query:
     """One stream's rows that fit, as SQL."""
 
     def __init__(
-        self, session: Session, exam_id: int, wanted: Wanted, threshold: int, order: Order, stream: _Stream
+        self, session: Session, exam_id: int, row_filter: RowFilter, threshold: int, order: Order, stream: _Stream
     ) -> None:
-        self.session, self.wanted, self.order, self.stream = session, wanted, order, stream
+        self.session, self.row_filter, self.order, self.stream = session, row_filter, order, stream
         self.values: dict[str, object] = {"exam": exam_id, "kind": stream.kind, "at": threshold}
-        self.begin, self.source, self.has = _having(session, wanted.words, self.values)
-        self.where = ["s.exam_id = :exam", "s.kind = :kind", *self._fitting("s")]
-        self.leads = [self._leads()] if wanted.show is Show.MISTAKES and stream.kind != "mistake" else []
+        self.begin, self.source, self.matches_row = _search_rows(session, row_filter.words, self.values)
+        self.where = ["s.exam_id = :exam", "s.kind = :kind", *self._row_conditions("s")]
+        # A mistake is one row: that of its text that stands first.
+        is_one_of_many = row_filter.show is RowKind.MISTAKES and stream.kind != "mistake"
+        self.lead_conditions = [self._lead_condition()] if is_one_of_many else []
 
-    def rows(self, turn: Turn | None, descending: bool, number: int) -> list[Row]:
-        """The first rows, from where one turns."""
+    def rows(self, start: PageStart | None, descending: bool, number: int) -> list[BrowseRow]:
+        """Return the first rows, from where the page starts."""
         key, way = self.stream.key(), "DESC" if descending else "ASC"
-        where = self.where + self.leads + self._from(turn, descending)
+        where = self.where + self.lead_conditions + self._start_conditions(start, descending)
         query = (
             f"{self.begin}SELECT {', '.join(key)}, s.question_id, s.explanation_id FROM {self.source}"
             f" WHERE {' AND '.join(where)} ORDER BY {', '.join(f'{c} {way}' for c in key if c[0] == 's')} LIMIT :number"
         )
-        found = self.session.execute(sa.text(query), self.values | {"number": number})
-        return [Row(tuple(row[:-2]), row[-2], row[-4], row[-1]) for row in found]
+        result = self.session.execute(sa.text(query), self.values | {"number": number})
+        return [BrowseRow(tuple(row[:-2]), row[-2], row[-4], row[-1]) for row in result]
 
     def key_of(self, attempt_id: int, text_id: int | None) -> tuple[int, ...] | None:
-        """The key of one row, if it is of this stream."""
+        """Return the key of one row, if it is of this stream."""
         text = "s.explanation_id = :text" if text_id is not None else "s.explanation_id IS NULL"
         where = [*self.where, *([self.stream.only] if self.stream.only else []), "s.attempt_id = :attempt", text]
         query = f"SELECT {', '.join(self.stream.key())} FROM {self.source} WHERE {' AND '.join(where)}"
@@ -264,140 +270,143 @@ class _Query:
         row = self.session.execute(sa.text(query), values).first()
         return None if row is None else tuple(row)
 
-    def count(self, turn: Turn | None, descending: bool, number: str = "") -> int:
-        """How many rows, from where one turns; or another `number`, in SQL."""
-        number = number or ("count(DISTINCT s.attempt_id)" if self.leads and turn is None else "count(*)")
-        where = self.where + (self.leads if turn else []) + self._from(turn, descending)
+    def count(self, start: PageStart | None, descending: bool, number: str = "") -> int:
+        """Count the rows, from where the page starts; `number`: what else to count, in SQL."""
+        number = number or ("count(DISTINCT s.attempt_id)" if self.lead_conditions and start is None else "count(*)")
+        where = self.where + (self.lead_conditions if start else []) + self._start_conditions(start, descending)
         query = f"{self.begin}SELECT {number} FROM {self.source} WHERE {' AND '.join(where)}"
         return int(self.session.execute(sa.text(query), self.values).scalar_one())
 
-    def texts(self, number: int) -> list[Said]:
-        """The texts of the rows."""
+    def texts(self, number: int) -> list[ListedText]:
+        """Return the texts of the rows."""
         latest = "(SELECT max(j.id) FROM judgement j WHERE j.explanation_id = s.explanation_id AND j.counts)"
         query = (
             f"{self.begin}SELECT DISTINCT s.explanation_id, s.committee_undecided, s.committee_cut > :at,"
             f" s.judged_by, {latest} FROM {self.source} WHERE {' AND '.join(self.where)} ORDER BY 1 LIMIT :number"
         )
-        found = self.session.execute(sa.text(query), self.values | {"number": number})
+        result = self.session.execute(sa.text(query), self.values | {"number": number})
         return [
-            Said(
+            ListedText(
                 text,
                 "undecided" if undecided else "accepted" if accepted else "rejected",
                 tuple(judged_by.strip("\n").split("\n")) if judged_by else (),
                 last or 0,
             )
-            for text, undecided, accepted, judged_by, last in found
+            for text, undecided, accepted, judged_by, last in result
         ]
 
-    def _from(self, turn: Turn | None, descending: bool) -> list[str]:
-        """What is of the stream, behind the turn."""
+    def _start_conditions(self, start: PageStart | None, descending: bool) -> list[str]:
+        """Return the conditions that a row is of the stream, and behind the start."""
         only = [self.stream.only] if self.stream.only else []
-        if turn is None:
+        if start is None:
             return only
         if descending and self.stream.lead == "mean":
-            only = []  # the turn says it, and nearer: of two bounds SQLite may take the farther
-        marks = [f":turn{n}" for n in range(len(turn.key))]
-        self.values |= {f"turn{n}": value for n, value in enumerate(turn.key)}
+            # The start is the nearer bound: of two SQLite may take the farther.
+            only = []
+        marks = [f":turn{n}" for n in range(len(start.key))]
+        self.values |= {f"turn{n}": value for n, value in enumerate(start.key)}
         return [*only, f"({', '.join(self.stream.key())}) {'<' if descending else '>'} ({', '.join(marks)})"]
 
-    def _leads(self) -> str:
-        """No other rationale of the mistake that fits stands before this one."""
+    def _lead_condition(self) -> str:
+        """Return the condition that a row is the first of its mistake's rationales that fit."""
         rank = {Order.LOWEST: "{row}.mean", Order.HIGHEST: f"-({{row}}.mean % {NO_MEAN})"}.get(self.order, DOUBT)
-        ahead = f"({rank.format(row='o')}, o.id) < ({rank.format(row='s')}, s.id)"
+        is_ahead = f"({rank.format(row='o')}, o.id) < ({rank.format(row='s')}, s.id)"
         # An attempt is of one exam: naming that too has SQLite take the index of its order, at seconds a page.
-        same = "o.question_id = s.question_id AND o.attempt_id = s.attempt_id"
-        where = " AND ".join([same, "o.kind = s.kind", *self._fitting("o"), *filter(None, [self.has("o")]), ahead])
-        return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {where})"
+        is_same = "o.question_id = s.question_id AND o.attempt_id = s.attempt_id"
+        conditions = [is_same, "o.kind = s.kind", *self._row_conditions("o"), self.matches_row("o"), is_ahead]
+        return f"NOT EXISTS (SELECT 1 FROM standing o WHERE {' AND '.join(filter(None, conditions))})"
 
-    def _fitting(self, row: str) -> list[str]:
-        """What a text is asked for, but for words."""
-        wanted, found = self.wanted, []
-        for column, value in (("author_id", wanted.author_id), ("reason", wanted.reason)):
+    def _row_conditions(self, row: str) -> list[str]:
+        """Return the conditions of the filter, but for its words."""
+        row_filter, conditions = self.row_filter, []
+        for column, value in (("author_id", row_filter.author_id), ("reason", row_filter.reason)):
             if value is not None:
-                found.append(f"{row}.{column} = :{column}")
+                conditions.append(f"{row}.{column} = :{column}")
                 self.values[column] = value
         for check in CHECKS:
-            if check in wanted.checks:
-                found.append(f"{row}.{check} = :{check}")
-                self.values[check] = wanted.checks[check]
-        found += self._said(row)
-        for column, pair, how in (("mean", wanted.means, (">=", "<=")), ("cut", wanted.cuts, (">", "<="))):
+            if check in row_filter.checks:
+                conditions.append(f"{row}.{check} = :{check}")
+                self.values[check] = row_filter.checks[check]
+        conditions += self._people_conditions(row)
+        for column, pair, low in (("mean", row_filter.means, ">="), ("cut", row_filter.cuts, ">")):
             if pair is not None:
-                found += [f"{row}.{column} {how[0]} :{column}_low", f"{row}.{column} {how[1]} :{column}_high"]
+                conditions += [f"{row}.{column} {low} :{column}_low", f"{row}.{column} <= :{column}_high"]
                 self.values |= {f"{column}_low": pair[0], f"{column}_high": pair[1]}
-        if wanted.spread:
-            found.append(f"{row}.spread >= :spread")
-            self.values["spread"] = wanted.spread
-        if wanted.task is not None:
-            found.append(f"(SELECT q.task FROM question q WHERE q.id = {row}.question_id) = :task")
-            self.values["task"] = wanted.task
-        if wanted.question is not None:
+        if row_filter.spread:
+            conditions.append(f"{row}.spread >= :spread")
+            self.values["spread"] = row_filter.spread
+        if row_filter.task is not None:
+            conditions.append(f"(SELECT q.task FROM question q WHERE q.id = {row}.question_id) = :task")
+            self.values["task"] = row_filter.task
+        if row_filter.question is not None:
             of_set = "q.set_id = (SELECT e.set_id FROM exam e WHERE e.id = :exam)"
-            own = f"SELECT q.id FROM question q WHERE {of_set} AND q.source_id = :question"
-            found.append(f"{row}.question_id IN ({own})")
-            self.values["question"] = wanted.question
-        return found
+            ids = f"SELECT q.id FROM question q WHERE {of_set} AND q.source_id = :question"
+            conditions.append(f"{row}.question_id IN ({ids})")
+            self.values["question"] = row_filter.question
+        return conditions
 
-    def _said(self, row: str) -> list[str]:
-        """What a text is asked for that people may have said."""
-        wanted, found = self.wanted, []
-        heard = ""
-        if wanted.unheard_by is not None and wanted.show is not Show.QUESTIONS:
-            heard = self._judged_by(row, "unheard_by", wanted.unheard_by)
-        if wanted.verdict is not None:
-            verdict = VERDICTS[wanted.verdict].format(row=row)
-            alone = COMMITTEE[wanted.verdict].format(row=row)
-            found.append(f"CASE WHEN {heard} THEN {verdict} ELSE {alone} END" if heard else verdict)
-        if wanted.committee is not None:
-            found.append(COMMITTEE[wanted.committee].format(row=row))
-        if wanted.people is not None:
-            of_question = wanted.show is Show.QUESTIONS and wanted.people == "overridden"
-            found.append((OVERRIDDEN if of_question else PEOPLE[wanted.people]).format(row=row))
-        if wanted.judged_by is not None:
-            found.append(self._judged_by(row, "judged_by", wanted.judged_by))
-        return [*found, heard] if heard and wanted.about_people else found
+    def _people_conditions(self, row: str) -> list[str]:
+        """Return the conditions on what people may have said."""
+        row_filter, conditions = self.row_filter, []
+        has_judged = ""
+        # Who has not judged a text yet may not learn by a filter what others said of it.
+        if row_filter.blind_person is not None and row_filter.show is not RowKind.QUESTIONS:
+            has_judged = self._judged_by(row, "blind_person", row_filter.blind_person)
+        if row_filter.verdict is not None:
+            verdict = VERDICTS[row_filter.verdict].format(row=row)
+            committee = COMMITTEE[row_filter.verdict].format(row=row)
+            conditions.append(f"CASE WHEN {has_judged} THEN {verdict} ELSE {committee} END" if has_judged else verdict)
+        if row_filter.committee is not None:
+            conditions.append(COMMITTEE[row_filter.committee].format(row=row))
+        if row_filter.people is not None:
+            of_question = row_filter.show is RowKind.QUESTIONS and row_filter.people == "overridden"
+            conditions.append((OVERRIDDEN if of_question else PEOPLE[row_filter.people]).format(row=row))
+        if row_filter.judged_by is not None:
+            conditions.append(self._judged_by(row, "judged_by", row_filter.judged_by))
+        return [*conditions, has_judged] if has_judged and row_filter.about_people else conditions
 
     def _judged_by(self, row: str, name: str, person: str) -> str:
         self.values[name] = f"\n{person}\n"
         return f"replace({row}.judged_by, :{name}, '') <> {row}.judged_by"
 
 
-def _having(session: Session, words: str, values: dict[str, object]) -> tuple[str, str, Callable[[str], str]]:
-    """The words as a WITH clause, the rows to look at, and the condition that another row has them.
-
-    A text has the words where it, its question or the student's response has them all; a question where it or any
-    response to it does.
-    """
-    phrases = phrases_of(words)
+def _search_rows(session: Session, words: str, values: dict[str, object]) -> tuple[str, str, Callable[[str], str]]:
+    """Return the words as a WITH clause, the rows to look at, and the condition that another row has them."""
+    # A text has the words where it, its question or the student's response has them all; a question where it or any
+    # response to it does.
+    phrases = split_phrases(words)
     if not phrases:
         return "", "standing s", lambda _: ""
     if session.get_bind().dialect.name == "postgresql":
         values["words"] = " & ".join(
             f"({' <-> '.join(map(plain, phrase.tokens))}{':*' * phrase.begins})" for phrase in phrases
         )
-        row, matches = "id", "text @@ to_tsquery('simple', :words)"
+        row, condition = "id", "text @@ to_tsquery('simple', :words)"
     else:
         values["words"] = " AND ".join(f'"{" ".join(phrase.tokens)}"{"*" * phrase.begins}' for phrase in phrases)
-        row, matches = "rowid", "words MATCH :words"
-    hits = f"SELECT {row} AS id FROM words WHERE {matches}"
+        row, condition = "rowid", "words MATCH :words"
+    hits = f"SELECT {row} AS id FROM words WHERE {condition}"
     number = session.execute(sa.text(f"SELECT count(*) FROM ({hits} LIMIT {FEW}) hits"), values).scalar_one()
 
-    def has(name: str) -> str:
+    def matches_row(name: str) -> str:
         parts = [f"{name}.{of}_id IN (SELECT id / 4 FROM hit WHERE id % 4 = {n})" for of, n in WORDS_OF.items()]
-        others = f"SELECT 1 FROM attempt x WHERE x.question_id = {name}.question_id AND x.exam_id = {name}.exam_id"
-        others += f" AND x.id IN (SELECT id / 4 FROM hit WHERE id % 4 = {WORDS_OF['attempt']})"
-        return f"({' OR '.join(parts)} OR {name}.kind = 'question' AND EXISTS ({others}))"
+        answers = f"SELECT 1 FROM attempt x WHERE x.question_id = {name}.question_id AND x.exam_id = {name}.exam_id"
+        answers += f" AND x.id IN (SELECT id / 4 FROM hit WHERE id % 4 = {WORDS_OF['attempt']})"
+        return f"({' OR '.join(parts)} OR {name}.kind = 'question' AND EXISTS ({answers}))"
 
+    # Many hits: walk the rows in order, and look each up among the hits.
     if number >= FEW:
-        return f"WITH hit AS MATERIALIZED ({hits}) ", f"(SELECT * FROM standing s WHERE {has('s')}) s", has
-    found = " UNION ".join(
-        f"SELECT s.* FROM hit JOIN {of} x ON x.id = hit.id / 4 AND hit.id % 4 = {n} JOIN standing s ON {on}"
-        for (of, n), on in zip(WORDS_OF.items(), _JOINED, strict=True)
+        source = f"(SELECT * FROM standing s WHERE {matches_row('s')}) s"
+        return f"WITH hit AS MATERIALIZED ({hits}) ", source, matches_row
+    # Few hits: begin with them, and look up their rows.
+    union = " UNION ".join(
+        f"SELECT s.* FROM hit JOIN {of} x ON x.id = hit.id / 4 AND hit.id % 4 = {n} JOIN standing s ON {condition_}"
+        for (of, n), condition_ in zip(WORDS_OF.items(), _JOIN_CONDITIONS, strict=True)
     )
-    return f"WITH hit AS ({hits}) ", f"({found}) s", has
+    return f"WITH hit AS ({hits}) ", f"({union}) s", matches_row
 
 
-_JOINED = (
+_JOIN_CONDITIONS = (
     "s.question_id = x.question_id AND s.explanation_id = x.id",
     "s.question_id = x.id",
     "s.question_id = x.question_id AND (s.attempt_id = x.id OR s.kind = 'question' AND x.exam_id = s.exam_id)",
@@ -412,18 +421,16 @@ class Phrase:
     begins: bool = False
 
 
-def phrases_of(words: str) -> list[Phrase]:
-    """What is searched for: each word (`3.5` is two, side by side), and what stands in "quotes" as it stands there.
-
-    The last word may be the beginning of one, as long as it isn't a number: 5 is the number 5, not every 50. What is
-    longer than `LONGEST_SEARCH` the page and the command refuse before.
-    """
+def split_phrases(words: str) -> list[Phrase]:
+    """Split a search into phrases: each word (`3.5` is two, side by side), and what stands in "quotes"."""
+    # Page and command refuse a longer search before.
     chunks = CHUNKS.findall(words[:LONGEST_SEARCH])
-    found = [(tokens, not quoted) for quoted, chunk in chunks if (tokens := _tokens(quoted or chunk))]
-    last = len(found) - 1
+    chunks_read = [(tokens, not quotation) for quotation, chunk in chunks if (tokens := _tokens(quotation or chunk))]
+    # The last word may be the beginning of one, but not of a number: 5 is the number 5, not every 50.
+    last = len(chunks_read) - 1
     return [
-        Phrase(tokens, loose and n == last and any(map(str.isalpha, tokens[-1])))
-        for n, (tokens, loose) in enumerate(found)
+        Phrase(tokens, is_word and n == last and any(map(str.isalpha, tokens[-1])))
+        for n, (tokens, is_word) in enumerate(chunks_read)
     ]
 
 
@@ -432,7 +439,7 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 
 def plain(text: str) -> str:
-    """The text without accents and capitals, each character in its place."""
+    """Return the text without accents and capitals, each character in its place."""
     if text.isascii():
         return text.lower()
     return "".join(c.lower() if c.isascii() else unicodedata.normalize("NFD", c)[0].lower()[0] for c in text)

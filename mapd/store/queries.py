@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
@@ -24,7 +24,9 @@ from mapd.store import tables as t
 from mapd.store.snapshots import check as check_snapshot
 from mapd.verdicts import ADJUDICATOR, Act, Judged
 
-CUT_OFF = "cut_off"  # the word of models.base.Finish
+Target = TypeVar("Target", t.Explanation, t.Attempt, t.Question)
+# The word of models.base.Finish.
+CUT_OFF = "cut_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,12 @@ class ExamInfo:
     simulated: bool
     policy: str
     threshold: float | None
-    wanted: int = 1  # judgements of each text, by so many people
+    judgements_per_text: int = 1  # judgements of each text, by so many people
     practice: int = 0  # explained texts before a person's first
     check_every: int = 0
     repeat_every: int = 0
-    shares_rationales: bool = False  # several answers to a question were asked for, which share its rationales
+    # Several answers to a question were asked for, which share its rationales.
+    shares_rationales: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An attempt as recorded: its own answer and outcome, and our reading beside it.
-
-    `finish`: how the response ended, None where the source of an import doesn't say.
-    """
+    """An attempt as recorded: its own answer and outcome, and our reading beside it."""
 
     id: int
     uid: str
@@ -86,13 +86,14 @@ class Response:
     outcome: str
     our_answer: str | None
     our_outcome: str
+    # How the response ended; None where the source of an import doesn't say.
     finish: str | None = None
     tokens_out: int | None = None
     thought: str | None = None  # where it was asked for
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the response ran into its exam's max_tokens."""
+        """Return whether the response ran into its exam's max_tokens."""
         return self.finish == CUT_OFF
 
 
@@ -129,21 +130,19 @@ class Text:
 
     @property
     def by(self) -> str:
-        """Who wrote it, in words; of a repair, that it is one."""
+        """Return who wrote it, in words; of a repair, that it is one."""
         return self.teacher if self.repairs_id is None else f"repair by {self.teacher}"
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that the curation of one exam rests on, but for people's judgements. It only ever grows.
-
-    `teachers`: those who wrote or reviewed, in the order in which they were added. `places`: as `places` gives them.
-    """
+    """All that the curation of one exam rests on, but for people's judgements. It only ever grows."""
 
     exam: ExamInfo
     questions: dict[int, Item]
     attempts: tuple[Response, ...]
     texts: tuple[Text, ...]
+    # Those who wrote or reviewed, in the order in which they were added; then all of the project, as `places` has them
     teachers: tuple[str, ...]
     places: Mapping[str, int | None] = field(default_factory=dict)
 
@@ -177,7 +176,7 @@ _EXAM = (
 
 
 def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo:
-    moved = exam.threshold_hundredths
+    threshold = exam.threshold_hundredths
     return ExamInfo(
         id=identity(exam),
         uid=exam.uid,
@@ -189,8 +188,8 @@ def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo
         graded_by=exam.graded_by,
         simulated=questions.simulated,
         policy=exam.policy,
-        threshold=None if moved is None else moved / 100,
-        wanted=exam.judgements_wanted,
+        threshold=None if threshold is None else threshold / 100,
+        judgements_per_text=exam.judgements_wanted,
         practice=exam.practice,
         check_every=exam.check_every,
         repeat_every=exam.repeat_every,
@@ -199,21 +198,21 @@ def _exam_info(exam: t.Exam, student: str, questions: t.QuestionSet) -> ExamInfo
 
 
 def identity(row: t.Row) -> int:
-    """The id of a row that the database has."""
+    """Return the id of a row that the database has."""
     assert row.id is not None, f"{type(row).__name__} is not in the database yet"
     return row.id
 
 
 def exams(session: Session) -> list[ExamInfo]:
-    """Every exam, the newest first."""
+    """Return every exam, the newest first."""
     return [_exam_info(*row) for row in session.exec(_EXAM.order_by(col(t.Exam.id).desc())).all()]
 
 
 def unfinished(session: Session) -> set[int]:
-    """The ids of the exams that lack answers: they are under way, or were stopped."""
+    """Return the ids of the exams that lack answers: they are under way, or were stopped."""
     of_split = (col(t.Question.set_id), col(t.Question.split))
-    asked = select(*of_split, func.count()).group_by(*of_split)
-    sizes = {(set_id, split): number for set_id, split, number in session.exec(asked)}
+    query = select(*of_split, func.count()).group_by(*of_split)
+    sizes = {(set_id, split): number for set_id, split, number in session.exec(query)}
     answers = dict(session.exec(select(t.Attempt.exam_id, func.count()).group_by(col(t.Attempt.exam_id))).all())
     exams = {identity(row): row for row in session.exec(select(t.Exam))}
     samples = {id_: row.decoding.get("samples") for id_, row in exams.items()}
@@ -226,95 +225,78 @@ def unfinished(session: Session) -> set[int]:
 
 
 def exam(session: Session, ref: str | int) -> ExamInfo:
-    """The exam by uid, id or name.
-
-    Raises: NotFound.
-    """
+    """Return the exam by uid, id or name. Raises: NotFound."""
     row = session.exec(_EXAM.where(_is(t.Exam, ref) | (col(t.Exam.name) == str(ref)))).first()
     if row is None:
-        known = ", ".join(e.name for e in exams(session)[:5]) or "none yet: `mapd import authors` makes one"
-        raise NotFound(f"unknown exam: {ref}; the project's exams: {known}")
+        names = ", ".join(e.name for e in exams(session)[:5]) or "none yet: `mapd import authors` makes one"
+        raise NotFound(f"unknown exam: {ref}; the project's exams: {names}")
     return _exam_info(*row)
 
 
 def _is(table: type[t.Travelling], ref: str | int) -> sa.ColumnElement[bool]:
-    """`ref` is the uid, or the id where it is a short number."""
+    # `ref` is the uid, or the id where it is a short number
     ref = str(ref)
     by_uid = col(table.uid) == ref
     return by_uid | (col(table.id) == int(ref)) if ref.isascii() and ref.isdigit() and len(ref) < 18 else by_uid
 
 
 def explanation(session: Session, kind: str, ref: str | int) -> t.Explanation:
-    """The rationale or feedback by uid or id.
-
-    Raises: NotFound.
-    """
-    found = session.exec(select(t.Explanation).where(_is(t.Explanation, ref), t.Explanation.kind == kind)).first()
-    if found is None:
-        raise NotFound(f"unknown {kind}: {ref}; `mapd curate show --items` lists them")
-    return found
+    """Return the rationale or feedback by uid or id. Raises: NotFound."""
+    return _get(session, t.Explanation, kind, ref, t.Explanation.kind == kind)
 
 
 def attempt(session: Session, ref: str | int) -> t.Attempt:
-    """The student's answer by uid or id.
-
-    Raises: NotFound.
-    """
-    found = session.exec(select(t.Attempt).where(_is(t.Attempt, ref))).first()
-    if found is None:
-        raise NotFound(f"unknown attempt: {ref}; `mapd curate show --items` lists them")
-    return found
+    """Return the student's answer by uid or id. Raises: NotFound."""
+    return _get(session, t.Attempt, "attempt", ref)
 
 
 def question(session: Session, ref: str | int) -> t.Question:
-    """The question by uid or id.
+    """Return the question by uid or id. Raises: NotFound."""
+    return _get(session, t.Question, "question", ref)
 
-    Raises: NotFound.
-    """
-    found = session.exec(select(t.Question).where(_is(t.Question, ref))).first()
-    if found is None:
-        raise NotFound(f"unknown question: {ref}; `mapd curate show --items` lists them")
-    return found
+
+def _get(session: Session, table: type[Target], kind: str, ref: str | int, *where: Any) -> Target:
+    row = session.exec(select(table).where(_is(table, ref), *where)).first()
+    if row is None:
+        raise NotFound(f"unknown {kind}: {ref}; `mapd curate show --items` lists them")
+    return row
 
 
 def exam_of(session: Session, row: t.Explanation | t.Attempt | t.Question) -> int:
-    """The exam that a row belongs to: of its attempt, or the newest over its question (rounds share rationales).
+    """Return the exam that a row belongs to: of its attempt, or the newest over its question (rounds share rationales).
 
     Raises: NotFound where no exam has asked the question, or the text counts in none.
     """
     if isinstance(row, t.Attempt):
         return row.exam_id
-    asked = row.id if isinstance(row, t.Question) else row.question_id
-    exams = select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == asked)
+    question_id = row.id if isinstance(row, t.Question) else row.question_id
+    exams = select(func.max(t.Attempt.exam_id)).where(t.Attempt.question_id == question_id)
     if isinstance(row, t.Explanation):
         if row.attempt_id is not None:
             exams = exams.where(t.Attempt.id == row.attempt_id)
         author = session.get_one(t.Teacher, row.author_id)
         if author.kind != "person":
-            named = sa.select(col(t.CommitteeMember.exam_id)).where(col(t.CommitteeMember.teacher_id) == author.id)
-            exams = exams.where(col(t.Attempt.exam_id).in_(named))
+            exam_ids = sa.select(col(t.CommitteeMember.exam_id)).where(col(t.CommitteeMember.teacher_id) == author.id)
+            exams = exams.where(col(t.Attempt.exam_id).in_(exam_ids))
     newest = session.exec(exams).one()
     if newest is None:
         counts = "" if isinstance(row, t.Question) else f" with {author.name} in its committee: the text counts nowhere"
-        raise NotFound(f"no exam has asked question {asked}{counts}")
+        raise NotFound(f"no exam has asked question {question_id}{counts}")
     return int(newest)
 
 
 def snapshot(session: Session, sha256: str) -> t.Snapshot:
-    """The snapshot by its sha256, or by the beginning of it; its lines and manifest are those that its name stands for.
-
-    Raises: NotFound, also where the beginning fits several; BadInput where it is damaged.
-    """
+    """Return the snapshot whose sha256 begins so, checked. Raises: NotFound, also for several; BadInput: damaged."""
     begins = col(t.Snapshot.sha256).startswith(sha256.lower(), autoescape=True)
-    found = session.exec(select(t.Snapshot).where(begins)).all()
-    if len(found) != 1:
-        raise NotFound(f"{'no' if not found else 'more than one'} snapshot begins with {sha256!r}")
-    check_snapshot(found[0])
-    return found[0]
+    rows = session.exec(select(t.Snapshot).where(begins)).all()
+    if len(rows) != 1:
+        raise NotFound(f"{'no' if not rows else 'more than one'} snapshot begins with {sha256!r}")
+    check_snapshot(rows[0])
+    return rows[0]
 
 
 def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
-    """Every snapshot (of one exam), the newest first, without its lines loaded."""
+    """Return every snapshot (of one exam), the newest first, without its lines loaded."""
     query = select(t.Snapshot).options(sa.orm.defer(t.Snapshot.lines))  # type: ignore[arg-type]
     if exam_id is not None:
         query = query.where(t.Snapshot.exam_id == exam_id)
@@ -322,7 +304,7 @@ def snapshots(session: Session, exam_id: int | None = None) -> list[t.Snapshot]:
 
 
 def voices(session: Session, exam_id: int) -> dict[str, int]:
-    """By name the id of each teacher that wrote or reviewed a text that counts in the exam, in the order of the ids."""
+    """Return the id of each teacher, by name, that wrote or reviewed a text that counts in the exam, in their order."""
     of_exam = (
         "JOIN attempt a ON a.question_id = x.question_id AND a.exam_id = :exam"
         " AND (x.attempt_id IS NULL OR x.attempt_id = a.id)"
@@ -331,13 +313,13 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
         "SELECT teacher_id FROM committee_member WHERE exam_id = :exam"
         " UNION ALL SELECT id FROM teacher WHERE kind = 'person'"
     )
-    wrote = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
-    reviewed = (
+    texts = f"SELECT 1 FROM explanation x {of_exam} WHERE x.author_id = t.id"
+    reviews = (
         f"SELECT 1 FROM review r JOIN explanation x ON x.id = r.explanation_id {of_exam}"
         f" WHERE r.reviewer_id = t.id AND x.author_id IN ({counting})"
     )
     query = (
-        f"SELECT t.name, t.id FROM teacher t WHERE t.id IN ({counting}) AND (EXISTS ({wrote}) OR EXISTS ({reviewed}))"
+        f"SELECT t.name, t.id FROM teacher t WHERE t.id IN ({counting}) AND (EXISTS ({texts}) OR EXISTS ({reviews}))"
         " ORDER BY t.id"
     )
     rows = session.execute(sa.text(query), {"exam": exam_id})
@@ -345,54 +327,53 @@ def voices(session: Session, exam_id: int) -> dict[str, int]:
 
 
 def judges(session: Session) -> list[str]:
-    """Everybody who ever decided on something that counts here: who only skipped or noted is not among them."""
-    decided = col(t.Judgement.counts) & col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT, Act.CORRECT))
-    return list(session.exec(select(t.Judgement.person).where(decided).distinct().order_by(t.Judgement.person)).all())
+    """Return everybody who ever decided on something that counts here; not who only skipped or noted."""
+    is_decision = col(t.Judgement.counts) & col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT, Act.CORRECT))
+    people = select(t.Judgement.person).where(is_decision).distinct()
+    return list(session.exec(people.order_by(t.Judgement.person)).all())
 
 
-Only = Sequence[int] | None  # these questions alone, by id
+# These questions alone, by id; None: all of the exam.
+QuestionIds = Sequence[int] | None
 
 
-def material(session: Session, exam_id: int, only: Only = None, *, thoughts: bool = False) -> Material:
-    """Questions, attempts, explanations and votes of one exam, in the order of the set's questions.
-
-    `thoughts`: with what thinking models wrote before, which nothing is decided by and which is far longer.
-    """
+def material(session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False) -> Material:
+    """Return questions, attempts, explanations and votes of one exam, in the order of the set's questions."""
+    # Thoughts are left out unless asked for: nothing is decided by them, and they are far longer than the texts.
     info = exam(session, exam_id)
     texts = _texts(session, exam_id, only, thoughts=thoughts)
     voices = {x.teacher for x in texts} | {v.reviewer for x in texts for v in x.votes}
     all_places = places(session)
-    items, taken = questions(session, exam_id, only), attempts(session, exam_id, only, thoughts=thoughts)
-    return Material(info, items, taken, texts, tuple(name for name in all_places if name in voices), all_places)
+    items, responses = questions(session, exam_id, only), attempts(session, exam_id, only, thoughts=thoughts)
+    return Material(info, items, responses, texts, tuple(name for name in all_places if name in voices), all_places)
 
 
 def places(session: Session) -> dict[str, int | None]:
-    """By name each teacher's place among all teachers of the project, in the order in which they were added.
-
-    A person who repairs is an author, too, and has no place: nobody's place moves by it.
-    """
+    """Return each teacher's place, by name, among the teachers of the project in the order in which they were added."""
     rows = session.exec(select(t.Teacher.name, t.Teacher.kind).order_by(col(t.Teacher.id))).all()
+    # A person who repairs is an author, too, and has no place: nobody's place moves by it.
     place = count()
     return {name: None if kind == "person" else next(place) for name, kind in rows}
 
 
-def _asked(exam_id: int, only: Only) -> sa.ColumnElement[bool]:
-    """The attempts of the exam (at these questions)."""
+def _exam_attempts(exam_id: int, only: QuestionIds) -> sa.ColumnElement[bool]:
+    """Return the attempts of the exam (at these questions)."""
     of_exam = col(t.Attempt.exam_id) == exam_id
     return of_exam if only is None else of_exam & col(t.Attempt.question_id).in_(only)
 
 
-def asked_of(session: Session, exam_id: int, among: Iterable[int], at_once: int = 500) -> set[int]:
-    """Those of the questions, by id, that the exam asked."""
-    wanted = sorted(among)
-    blocks = [wanted[start : start + at_once] for start in range(0, len(wanted), at_once)]
-    return {q for block in blocks for q in session.exec(select(t.Attempt.question_id).where(_asked(exam_id, block)))}
+def filter_asked(session: Session, exam_id: int, among: Iterable[int], at_once: int = 500) -> set[int]:
+    """Return those of the questions, by id, that the exam asked."""
+    ids = sorted(among)
+    blocks = [ids[start : start + at_once] for start in range(0, len(ids), at_once)]
+    queries = (select(t.Attempt.question_id).where(_exam_attempts(exam_id, block)) for block in blocks)
+    return {question_id for query in queries for question_id in session.exec(query)}
 
 
-def questions(session: Session, exam_id: int, only: Only = None) -> dict[int, Item]:
-    """The questions that the exam asked, by id, in the order of their set."""
-    asked = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
-    rows = session.exec(select(t.Question).where(col(t.Question.id).in_(asked)).order_by(col(t.Question.position)))
+def questions(session: Session, exam_id: int, only: QuestionIds = None) -> dict[int, Item]:
+    """Return the questions that the exam asked, by id, in the order of their set."""
+    asked_ids = sa.select(col(t.Attempt.question_id)).where(_exam_attempts(exam_id, only))
+    rows = session.exec(select(t.Question).where(col(t.Question.id).in_(asked_ids)).order_by(col(t.Question.position)))
     return {q.id: q for q in map(_item, rows.all())}
 
 
@@ -412,13 +393,15 @@ def _item(q: t.Question) -> Item:
     )
 
 
-def attempts(session: Session, exam_id: int, only: Only = None, *, thoughts: bool = False) -> tuple[Response, ...]:
-    """The exam's attempts, in the order of its questions."""
+def attempts(
+    session: Session, exam_id: int, only: QuestionIds = None, *, thoughts: bool = False
+) -> tuple[Response, ...]:
+    """Return the exam's attempts, in the order of its questions."""
     query = (
         select(t.Attempt)
         .options(sa.orm.defer(t.Attempt.thought))  # type: ignore[arg-type]
         .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
-        .where(_asked(exam_id, only))
+        .where(_exam_attempts(exam_id, only))
         .order_by(col(t.Question.position), col(t.Attempt.sample))
     )
     rows = session.exec(query).all()
@@ -443,7 +426,7 @@ def attempts(session: Session, exam_id: int, only: Only = None, *, thoughts: boo
 
 
 def attempt_thoughts(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    """What a thinking student wrote before its responses, by attempt; those without a thought are absent."""
+    """Return what a thinking student wrote before its responses, by attempt; those without a thought are absent."""
     return _thoughts(session, t.Attempt, ids)
 
 
@@ -455,23 +438,23 @@ def _thoughts(
     return {id_: thought for block in blocks for id_, thought in session.execute(query.where(col(table.id).in_(block)))}
 
 
-def _of_exam(exam_id: int, only: Only = None) -> sa.ColumnElement[bool]:
-    """Explanations that count in the exam: rationales of its questions, feedback on its attempts."""
-    questions = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
-    attempts = sa.select(col(t.Attempt.id)).where(_asked(exam_id, only))
+def _of_exam(exam_id: int, only: QuestionIds = None) -> sa.ColumnElement[bool]:
+    """Return the condition that a text counts in the exam: a rationale of its questions, feedback on its attempts."""
+    questions = sa.select(col(t.Attempt.question_id)).where(_exam_attempts(exam_id, only))
+    attempts = sa.select(col(t.Attempt.id)).where(_exam_attempts(exam_id, only))
     rationale = (col(t.Explanation.kind) == "rationale") & col(t.Explanation.question_id).in_(questions)
     return (rationale | col(t.Explanation.attempt_id).in_(attempts)) & _counts(t.Explanation.author_id, exam_id)
 
 
 def _counts(teacher_id: Any, exam_id: int) -> sa.ColumnElement[bool]:
-    """Whether what this teacher wrote counts in the exam: its committee named it, or it is a person."""
-    named = sa.select(col(t.CommitteeMember.teacher_id)).where(col(t.CommitteeMember.exam_id) == exam_id)
+    """Return the condition that a teacher's texts count in the exam: its committee named it, or it is a person."""
+    members = sa.select(col(t.CommitteeMember.teacher_id)).where(col(t.CommitteeMember.exam_id) == exam_id)
     people = sa.select(col(t.Teacher.id)).where(col(t.Teacher.kind) == "person")
     # A bare column would have SQLite begin with all that a teacher ever wrote, by its index.
-    return (col(teacher_id) + 0).in_(named.union_all(people))
+    return (col(teacher_id) + 0).in_(members.union_all(people))
 
 
-def _texts(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> tuple[Text, ...]:
+def _texts(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> tuple[Text, ...]:
     votes = _votes(session, exam_id, only, thoughts=thoughts)
     query = (
         select(t.Explanation, t.Teacher.name, t.Teacher.kind, t.Teacher.simulated)
@@ -502,7 +485,7 @@ def _texts(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> tup
     )
 
 
-def _votes(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> dict[int, list[Vote]]:
+def _votes(session: Session, exam_id: int, only: QuestionIds, *, thoughts: bool) -> dict[int, list[Vote]]:
     query = (
         select(t.Review, t.Teacher.name)
         .options(sa.orm.defer(t.Review.thought))  # type: ignore[arg-type]
@@ -520,8 +503,8 @@ def _votes(session: Session, exam_id: int, only: Only, *, thoughts: bool) -> dic
     return votes
 
 
-def votes_given(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
-    """Every vote of the exam as (explanation, reviewer, score, saw the gold), one explanation after the other."""
+def iterate_votes(session: Session, exam_id: int) -> Iterator[tuple[int, str, int | None, bool]]:
+    """Yield every vote of the exam as (explanation, reviewer, score, saw the gold), one text after the other."""
     query = (
         sa.select(col(t.Review.explanation_id), col(t.Teacher.name), col(t.Review.score), col(t.Review.saw_gold))
         .join(t.Teacher, col(t.Review.reviewer_id) == col(t.Teacher.id))
@@ -532,11 +515,11 @@ def votes_given(session: Session, exam_id: int) -> Iterator[tuple[int, str, int 
     return (tuple(row) for row in session.execute(query))
 
 
-def judgements(session: Session, exam_id: int, only: Only = None) -> list[JudgementRow]:
-    """Every judgement that counts on the exam's explanations, attempts and questions, oldest first."""
+def judgements(session: Session, exam_id: int, only: QuestionIds = None) -> list[JudgementRow]:
+    """Return every judgement that counts on the exam's explanations, attempts and questions, oldest first."""
     texts = sa.select(col(t.Explanation.id)).where(_of_exam(exam_id, only))
-    attempts = sa.select(col(t.Attempt.id)).where(_asked(exam_id, only))
-    questions = sa.select(col(t.Attempt.question_id)).where(_asked(exam_id, only))
+    attempts = sa.select(col(t.Attempt.id)).where(_exam_attempts(exam_id, only))
+    questions = sa.select(col(t.Attempt.question_id)).where(_exam_attempts(exam_id, only))
     return _judgements(
         session,
         col(t.Judgement.explanation_id).in_(texts)
@@ -546,30 +529,32 @@ def judgements(session: Session, exam_id: int, only: Only = None) -> list[Judgem
 
 
 def judgements_by(session: Session, exam_id: int, person: str, *, since: int = 0) -> list[JudgementRow]:
-    """Every judgement of one person on the exam that counts, oldest first; `since`: those alone with a higher id."""
-    mine = (col(t.Judgement.person) == person) & (col(t.Judgement.id) > since)
-    return _judgements(session, mine & _on_exam(exam_id))
+    """Return every judgement of one person on the exam that counts, oldest first; `since`: only higher ids."""
+    is_own = (col(t.Judgement.person) == person) & (col(t.Judgement.id) > since)
+    return _judgements(session, is_own & _on_exam(exam_id))
 
 
-def judgements_settled(session: Session, exam_id: int) -> list[JudgementRow]:
-    """Every judgement that counts on those texts of the exam that an adjudicator has judged, oldest first."""
-    settled = sa.select(col(t.Judgement.explanation_id)).where(
+def adjudicated_judgements(session: Session, exam_id: int) -> list[JudgementRow]:
+    """Return every judgement that counts on those texts of the exam that an adjudicator has judged, oldest first."""
+    adjudicated_ids = sa.select(col(t.Judgement.explanation_id)).where(
         col(t.Judgement.role) == ADJUDICATOR, col(t.Judgement.explanation_id).is_not(None), col(t.Judgement.counts)
     )
-    return _judgements(session, col(t.Judgement.explanation_id).in_(settled) & _on_exam(exam_id))
+    return _judgements(session, col(t.Judgement.explanation_id).in_(adjudicated_ids) & _on_exam(exam_id))
 
 
 def _on_exam(exam_id: int) -> sa.ColumnElement[bool]:
-    """Whether a judgement, one that was found already, is on what counts in the exam: a look at one question of it."""
-    taken = sa.orm.aliased(t.Attempt)
-    about = sa.func.coalesce(t.Explanation.question_id, t.Attempt.question_id, t.Judgement.question_id)
-    on = sa.func.coalesce(t.Explanation.attempt_id, t.Judgement.attempt_id, taken.id)
-    asked = sa.exists().where(col(taken.question_id) == about, col(taken.exam_id) == exam_id, col(taken.id) == on)
-    return asked & (col(t.Judgement.explanation_id).is_(None) | _counts(t.Explanation.author_id, exam_id))
+    """Return the condition that a judgement is on what counts in the exam."""
+    # For judgements that another condition picks: it looks at one question of each.
+    exam_attempt = sa.orm.aliased(t.Attempt)
+    question_id = sa.func.coalesce(t.Explanation.question_id, t.Attempt.question_id, t.Judgement.question_id)
+    attempt_id = sa.func.coalesce(t.Explanation.attempt_id, t.Judgement.attempt_id, exam_attempt.id)
+    same = (col(exam_attempt.question_id) == question_id, col(exam_attempt.id) == attempt_id)
+    is_attempted = sa.exists().where(*same, col(exam_attempt.exam_id) == exam_id)
+    return is_attempted & (col(t.Judgement.explanation_id).is_(None) | _counts(t.Explanation.author_id, exam_id))
 
 
 def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them: bool = False) -> list[JudgementRow]:
-    """The judgements, oldest first; those alone that count, unless all are asked for."""
+    """Return the judgements, oldest first; those alone that count, unless all are asked for."""
     uid = sa.func.coalesce(t.Explanation.uid, t.Attempt.uid, t.Question.uid)
     query = (
         select(t.Judgement, uid)
@@ -577,7 +562,8 @@ def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them:
         .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
         .outerjoin(t.Question, col(t.Judgement.question_id) == t.Question.id)
         .where(where, sa.true() if all_of_them else col(t.Judgement.counts))
-        .order_by(col(t.Judgement.created_at), col(t.Judgement.id))  # ids alone tell when a merged archive came in
+        # By time: ids alone would tell when a merged archive came in.
+        .order_by(col(t.Judgement.created_at), col(t.Judgement.id))
     )
     return [
         JudgementRow(
@@ -602,7 +588,7 @@ def _judgements(session: Session, where: sa.ColumnElement[bool], *, all_of_them:
 
 
 def batch_of(token: str) -> str:
-    """The act that a judgement was part of: the judgements of one act share what stands before the "/"."""
+    """Return the act that a judgement was part of: the judgements of one act share what stands before the "/"."""
     return token.partition("/")[0]
 
 
@@ -615,75 +601,72 @@ TARGET_COLUMN = {
 
 
 def history(session: Session, *targets: tuple[str, int]) -> list[JudgementRow]:
-    """Every judgement on these targets, oldest first: undone ones, and those of archives that don't count, too."""
+    """Return every judgement on these targets, oldest first: undone ones, and those that don't count, too."""
     where = sa.or_(*(col(TARGET_COLUMN[target]) == target_id for target, target_id in targets))
     return _judgements(session, where, all_of_them=True)
 
 
-def count_brought(session: Session, person: str) -> int:
-    """How many judgements of this person came with an archive and count."""
+def count_imported_judgements(session: Session, person: str) -> int:
+    """Count the judgements of this person that came with an archive and count here."""
     query = select(func.count()).select_from(t.Judgement)
-    came = col(t.Judgement.origin).is_not(None) & col(t.Judgement.counts)
-    return session.exec(query.where(t.Judgement.person == person, came)).one()
+    is_imported = col(t.Judgement.origin).is_not(None) & col(t.Judgement.counts)
+    return session.exec(query.where(t.Judgement.person == person, is_imported)).one()
 
 
 def mark_stale(session: Session, judgements: Sequence[int]) -> None:
     """Mark the questions that these judgements are about, so that they are derived again before they are read."""
-    about = sa.func.coalesce(t.Judgement.question_id, t.Explanation.question_id, t.Attempt.question_id)
+    question_id = sa.func.coalesce(t.Judgement.question_id, t.Explanation.question_id, t.Attempt.question_id)
     questions = (
-        sa.select(about, sa.false())
+        sa.select(question_id, sa.false())
         .select_from(t.Judgement)
         .outerjoin(t.Explanation, col(t.Judgement.explanation_id) == t.Explanation.id)
         .outerjoin(t.Attempt, col(t.Judgement.attempt_id) == t.Attempt.id)
         .where(col(t.Judgement.id).in_(judgements))
     )
-    session.execute(sa.insert(t.Stale).from_select(["question_id", "voted"], questions))
+    session.execute(sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], questions))
 
 
 def moment(session: Session) -> datetime:
-    """Return the time of an act that comes behind all acts before it, whatever the clock says.
-
-    It is the database's, and where that was set back a microsecond behind the latest: judgements stand in the order of
-    their times (their ids tell none after a merged archive), and which guidelines were current, or what came behind a
-    snapshot, their times tell too.
-    """
+    """Return the time of an act that comes behind all acts before it, whatever the clock says."""
+    # It is the database's time, and where that was set back a microsecond behind the latest: judgements stand in the
+    # order of their times, and which guidelines were current, or what came behind a snapshot, their times tell too.
     tables = (t.Judgement, t.Guidelines, t.Snapshot)
     latest = session.execute(sa.select(*(select(func.max(x.created_at)).scalar_subquery() for x in tables))).one()
-    behind = max((at for at in latest if at is not None), default=datetime.min.replace(tzinfo=UTC))
-    return max(db.clock(session), behind + timedelta(microseconds=1))
+    earliest = max((at for at in latest if at is not None), default=datetime.min.replace(tzinfo=UTC))
+    return max(db.clock(session), earliest + timedelta(microseconds=1))
 
 
-RECORDED_DEMO = "load recorded demo"  # the audit's word for it, by which a page knows
-DELETED, RESTORED, RENAMED = "delete", "restore", "rename"  # the audit's words for what changes ids or names
-PROJECT = "project"  # what is renamed then
-FORGOTTEN = "delete for good"  # the audit's word for a file of the trash that is gone
+# The audit's words: for the recorded demo, by which a page knows; for what changes ids or names, and what is renamed
+# then; for a file of the trash that is gone.
+RECORDED_DEMO = "load recorded demo"
+DELETED, RESTORED, RENAMED = "delete", "restore", "rename"
+PROJECT = "project"
+PURGED = "delete for good"
 
 
 def edition(session: Session, *acts: str) -> int:
-    """Count what was deleted, put back or renamed: what was read before may have other ids or names by now."""
+    """Count what was deleted, put back or renamed."""
+    # What was read before may have other ids or names by now.
     acts = acts or (DELETED, RESTORED, RENAMED)
     return session.exec(select(func.count()).select_from(t.Audit).where(col(t.Audit.action).in_(acts))).one()
 
 
 def newest(session: Session, table: type[t.Row]) -> int | None:
     """Return the id of a table's newest row: what was read before is whole as long as it stays."""
-    last: int | None = session.exec(select(func.max(sa.inspect(table).c.id))).one()
-    return last
+    newest_id: int | None = session.exec(select(func.max(sa.inspect(table).c.id))).one()
+    return newest_id
 
 
 def check_ids(session: Session, edition_: int) -> None:
-    """Refuse an act on ids that were read before something was deleted: they may be others' by now.
-
-    Raises: Stale.
-    """
+    """Refuse an act on ids that were read before something was deleted: they may be others' by now. Raises: Stale."""
     if edition(session, DELETED) != edition_:
         raise Stale("something was deleted from the project in the meantime; it was reloaded, nothing was saved")
 
 
-def free_name(name: str, taken: Container[str]) -> str:
+def free_name(name: str, used_names: Container[str]) -> str:
     """Return the name, or with a number behind it where it is taken: "smollm2 (2)"."""
-    numbered = (f"{name} ({number})" for number in count(2))
-    return name if name not in taken else next(other for other in numbered if other not in taken)
+    candidates = (f"{name} ({number})" for number in count(2))
+    return name if name not in used_names else next(filter(lambda free: free not in used_names, candidates))
 
 
 def names_like(session: Session, column: Any, name: str) -> set[str]:
@@ -693,8 +676,8 @@ def names_like(session: Session, column: Any, name: str) -> set[str]:
 
 def project_name(session: Session) -> str | None:
     """Return the name that people gave the project last; none where it is called as its folder."""
-    named = select(t.Audit.detail).where(t.Audit.action == RENAMED, t.Audit.target == PROJECT)
-    latest = session.exec(named.order_by(col(t.Audit.id).desc()).limit(1)).first()
+    query = select(t.Audit.detail).where(t.Audit.action == RENAMED, t.Audit.target == PROJECT)
+    latest = session.exec(query.order_by(col(t.Audit.id).desc()).limit(1)).first()
     return latest["to"] or None if latest else None
 
 

@@ -9,9 +9,8 @@ judgement.jsonl (shortened):
 
     {"id": 88, "uid": "4b…", "target": "rationale", "explanation_id": 61, "person": "ann", "decision": "accept", …}
 
-What hangs on a row follows from tables.py: whatever refers to it goes along, but for the references in LOOSE. Those are
-of rows that stay: the ledger (what was paid is never asked again), openings of a test split, students. They forget what
-they referred to, and the file remembers it. Rows get new ids when they are put back; their uids tell who they are.
+What hangs on a row follows from tables.py: whatever refers to it goes along, but for the references in LOOSE. Rows get
+new ids when they are put back; their uids tell who they are.
 """
 
 import json
@@ -35,21 +34,27 @@ from mapd.store.columns import UtcDateTime
 
 FORMAT = 1
 MANIFEST, LINKS = "manifest.json", "links.jsonl"
-BLOCK = 500  # rows that are read, written or deleted at once
-LOOSE = {  # by table, the columns that let go
+# Rows that are read, written or deleted at once.
+BLOCK = 500
+# By table, the columns that let go: the ledger stays (what was paid is never asked again), openings of a test split
+# and students. They forget what they referred to, and the file remembers it.
+LOOSE = {
     "call": {"teacher_id", "job_id", "exam_id"},
     "opening": {"exam_id"},
     "student": {"parent_id"},
     "finetune": {"student_id"},
 }
-FORGOTTEN = {"lease"}  # who has what open is of no use later
-TWINS = {  # what may be there again: without a uid, or the same text, collected anew from what the ledger has
+# Who has what open is of no use later.
+TRANSIENT_TABLES = {"lease"}
+# What may be there again: without a uid, or the same text, collected anew from what the ledger has.
+TWINS = {
     "explanation": ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256", "sample"),
     "review": ("explanation_id", "reviewer_id", "prompt_sha256", "sample"),
     "seen": ("person", "explanation_id"),
     "finetune_step": ("finetune_id", "step"),
 }
-OF_TWINS = {"explanation": ("text",), "review": ("score", "text")}  # what has to be the same, too
+# What has to be the same, too.
+OF_TWINS = {"explanation": ("text",), "review": ("score", "text")}
 Ids = dict[str, set[int]]  # by table
 Record = dict[str, Any]
 
@@ -64,13 +69,13 @@ class PutBack:
 
 
 def _blocks(ids: Collection[int], *, newest_first: bool = False) -> Iterator[list[int]]:
-    ordered = sorted(ids, reverse=newest_first)
-    return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
+    sorted_ids = sorted(ids, reverse=newest_first)
+    return (sorted_ids[start : start + BLOCK] for start in range(0, len(sorted_ids), BLOCK))
 
 
 @cache
 def references(table: sa.Table) -> Mapping[str, str]:
-    """By column, the table whose id it holds."""
+    """Return the table, by column, whose id a column holds."""
     return {
         column.name: key.column.table.name
         for column in table.c
@@ -90,21 +95,21 @@ def closure(session: Session, seeds: Mapping[str, Collection[int]]) -> Ids:
             continue
         for column, parent in references(table).items():
             if column not in LOOSE.get(table.name, ()):
-                rows[table.name] |= _referring(session, table, column, rows[parent])
+                rows[table.name] |= _find_referring(session, table, column, rows[parent])
     return {name: ids for name, ids in rows.items() if ids}
 
 
-def _referring(session: Session, table: sa.Table, column: str, parents: set[int]) -> set[int]:
+def _find_referring(session: Session, table: sa.Table, column: str, parents: set[int]) -> set[int]:
     """Return the rows that refer to these; where a table refers to itself, on and on."""
     children: set[int] = set()
-    fresh = set(parents)
-    while fresh:
+    new_ids = set(parents)
+    while new_ids:
         rows = {
             row_id
-            for some in _blocks(fresh)
-            for row_id in session.scalars(sa.select(table.c.id).where(table.c[column].in_(some)))
+            for block in _blocks(new_ids)
+            for row_id in session.scalars(sa.select(table.c.id).where(table.c[column].in_(block)))
         }
-        fresh = (rows - children - parents) if references(table)[column] == table.name else set()
+        new_ids = (rows - children - parents) if references(table)[column] == table.name else set()
         children |= rows
     return children
 
@@ -112,20 +117,16 @@ def _referring(session: Session, table: sa.Table, column: str, parents: set[int]
 # -- out --------------------------------------------------------------------------------------------------------------
 
 
-def take_out(session: Session, rows: Ids, path: Path, about: Mapping[str, Any]) -> None:
-    """Write the rows to a file, then delete them. `about`: what the manifest says of them.
-
-    The caller's transaction is all or nothing; a file of one that fails holds what is still there, and does no harm.
-
-    Raises: BadInput where the file can't be written.
-    """
+def take_out(session: Session, rows: Ids, path: Path, description: Mapping[str, Any]) -> None:
+    """Write rows to a file, with a description, and delete them. Raises: BadInput where the file can't be written."""
+    # The caller's transaction is all or nothing; a file of one that fails holds what is still there, and does no harm.
     links = [link for table in t.metadata.sorted_tables for link in _links(session, table, rows)]
     temporary = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as packed:
-            outside = _write_rows(session, packed, rows)
-            manifest = {"format": FORMAT, "outside": outside, **about}
+            outside_uids = _write_rows(session, packed, rows)
+            manifest = {"format": FORMAT, "outside": outside_uids, **description}
             packed.writestr(LINKS, "".join(json.dumps(link) + "\n" for link in links))
             packed.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1))
         temporary.replace(path)
@@ -140,11 +141,11 @@ def take_out(session: Session, rows: Ids, path: Path, about: Mapping[str, Any]) 
 
 
 def _links(session: Session, table: sa.Table, rows: Ids) -> Iterator[Record]:
-    """What stays and refers to these rows."""
+    """Yield what stays and refers to these rows."""
     staying = rows.get(table.name, set())
     for column in LOOSE.get(table.name, ()):
-        for some in _blocks(rows.get(references(table)[column], ())):
-            query = sa.select(table.c.id, table.c.uid, table.c[column]).where(table.c[column].in_(some))
+        for block in _blocks(rows.get(references(table)[column], ())):
+            query = sa.select(table.c.id, table.c.uid, table.c[column]).where(table.c[column].in_(block))
             for row_id, uid, to in session.execute(query):
                 if row_id not in staying:
                     yield {"table": table.name, "uid": uid, "column": column, "to": to}
@@ -154,13 +155,14 @@ def _write_rows(session: Session, packed: zipfile.ZipFile, rows: Ids) -> dict[st
     """Write each table's rows; return by table the uids of what they refer to and that stays, by id."""
     missing: dict[str, set[int]] = defaultdict(set)
     for table in t.metadata.sorted_tables:
-        of = references(table)
-        if table.name in FORGOTTEN or not (table.name in rows or ("id" not in table.c and rows.keys() & of.values())):
+        parents = references(table)
+        has_rows = table.name in rows or ("id" not in table.c and rows.keys() & parents.values())
+        if table.name in TRANSIENT_TABLES or not has_rows:
             continue
         with packed.open(f"{table.name}.jsonl", "w") as file:
             for record in _records(session, table, rows):
                 file.write((json.dumps(record, ensure_ascii=False, default=_as_json) + "\n").encode())
-                for column, parent in of.items():
+                for column, parent in parents.items():
                     if record[column] is not None and record[column] not in rows.get(parent, ()):
                         missing[parent].add(record[column])
     return {parent: _uids(session, t.metadata.tables[parent], ids) for parent, ids in missing.items()}
@@ -173,8 +175,8 @@ def _records(session: Session, table: sa.Table, rows: Ids) -> Iterator[Record]:
     else:
         ((name, parent),) = references(table).items()
         column, ids = table.c[name], rows.get(parent, set())
-    for some in _blocks(ids):
-        query = sa.select(table).where(column.in_(some)).order_by(*table.primary_key.columns)
+    for block in _blocks(ids):
+        query = sa.select(table).where(column.in_(block)).order_by(*table.primary_key.columns)
         for row in session.execute(query).mappings():
             yield dict(row)
 
@@ -187,30 +189,30 @@ def _as_json(value: Any) -> str:
 def _uids(session: Session, table: sa.Table, ids: Iterable[int]) -> dict[str, str]:
     return {
         str(row_id): uid
-        for some in _blocks(set(ids))
-        for row_id, uid in session.execute(sa.select(table.c.id, table.c.uid).where(table.c.id.in_(some)))
+        for block in _blocks(set(ids))
+        for row_id, uid in session.execute(sa.select(table.c.id, table.c.uid).where(table.c.id.in_(block)))
     }
 
 
 def _delete(session: Session, rows: Ids) -> None:
     """Delete the rows, what refers to others first, and what was derived of them."""
     for table in reversed(t.metadata.sorted_tables):
-        of = references(table)
+        parents = references(table)
         if "id" in table.c:
-            for some in _blocks(rows.get(table.name, ()), newest_first=True):
-                session.execute(sa.delete(table).where(table.c.id.in_(some)))
+            for block in _blocks(rows.get(table.name, ()), newest_first=True):
+                session.execute(sa.delete(table).where(table.c.id.in_(block)))
         else:
-            for column, parent in of.items():
-                for some in _blocks(rows.get(parent, ())):
-                    session.execute(sa.delete(table).where(table.c[column].in_(some)))
+            for column, parent in parents.items():
+                for block in _blocks(rows.get(parent, ())):
+                    session.execute(sa.delete(table).where(table.c[column].in_(block)))
     for exam in rows.get("exam", ()):
         _forget(session, exam)
-    for some in _blocks(rows.get("question", ())):
-        session.execute(sa.delete(t.metadata.tables["stale"]).where(sa.column("question_id").in_(some)))
+    for block in _blocks(rows.get("question", ())):
+        session.execute(sa.delete(t.metadata.tables["stale"]).where(sa.column("question_id").in_(block)))
 
 
 def _forget(session: Session, exam: int) -> None:
-    """Delete what was derived of an exam (curation/standing.py): its id may be another one's."""
+    # Its id may be another exam's later: nothing that was derived of it (curation/standing.py) may stay.
     tables = t.metadata.tables
     bands = sa.select(tables["band"].c.id).where(tables["band"].c.exam_id == exam)
     for name in ("passed", "queued"):
@@ -224,10 +226,7 @@ def _forget(session: Session, exam: int) -> None:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Return what a file says of itself.
-
-    Raises: BadInput where it is none, or damaged.
-    """
+    """Return what a file says of itself. Raises: BadInput where it is none, or damaged."""
     try:
         with zipfile.ZipFile(path) as packed:
             manifest: dict[str, Any] = json.loads(packed.read(MANIFEST))
@@ -241,20 +240,17 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def put_back(session: Session, path: Path) -> PutBack:
-    """Put the rows of a file back, in the caller's transaction; those whose uid is there are left as they are.
-
-    Raises: BadInput where the file can't be read, or something else has the rows' place.
-    """
+    """Put a file's rows back, but those whose uid is here. Raises: BadInput: damaged, or their place is taken."""
     manifest = read_manifest(path)
     try:
         with zipfile.ZipFile(path) as packed:
-            writer = _Writer(session, path.name, manifest["outside"])
+            restorer = _RowRestorer(session, path.name, manifest["outside"])
             for table in t.metadata.sorted_tables:
                 if f"{table.name}.jsonl" in packed.namelist():
                     with packed.open(f"{table.name}.jsonl") as file:
-                        writer.table(table, file)
+                        restorer.table(table, file)
             with packed.open(LINKS) as file:
-                writer.link(file)
+                restorer.link(file)
             session.flush()
     except sa.exc.IntegrityError as error:
         reason = str(error.orig).splitlines()[0]
@@ -264,30 +260,31 @@ def put_back(session: Session, path: Path) -> PutBack:
         ) from error
     except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError) as error:
         raise BadInput(f"{path.name} is damaged ({error}); nothing was put back") from error
-    return PutBack(writer.new, writer.present, tuple(writer.renamed))
+    return PutBack(restorer.new, restorer.present, tuple(restorer.renamed))
 
 
 @dataclass
-class _Writer:
+class _RowRestorer:
     """Puts rows back. `outside`: by table, the uids of what they refer to and that had stayed, by id."""
 
     session: Session
     file: str
-    outside: Mapping[str, Mapping[str, str]]
+    outside_uids: Mapping[str, Mapping[str, str]]
     new: int = 0
     present: int = 0
     renamed: list[str] = field(default_factory=list)
     ids: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))  # by table, of the file's the new
-    made: Ids = field(default_factory=lambda: defaultdict(set))  # by table, the new ids of what wasn't there
+    new_ids: Ids = field(default_factory=lambda: defaultdict(set))  # by table, the new ids of what wasn't there
 
     def table(self, table: sa.Table, lines: IO[bytes]) -> None:
         """Put one table's rows back; a block ends before a row that refers to one of it."""
-        own = [column for column, parent in references(table).items() if parent == table.name]
+        self_references = [column for column, parent in references(table).items() if parent == table.name]
         block: list[Record] = []
         for line in lines:
             record = json.loads(line)
             pending = {earlier.get("id") for earlier in block}
-            if len(block) == BLOCK or any(record[column] in pending for column in own if record[column] is not None):
+            parents = {record[column] for column in self_references if record[column] is not None}
+            if len(block) == BLOCK or parents & pending:
                 self._send(table, block)
                 block = []
             block.append(record)
@@ -297,13 +294,13 @@ class _Writer:
         present = self._by_uid(table, block)
         fresh = []
         for record in block:
-            values = {name: self._restored(table, name, value) for name, value in record.items() if name != "id"}
+            values = {name: self._convert(table, name, value) for name, value in record.items() if name != "id"}
             twin = present.get(record.get("uid", "")) or self._twin(table, values)
             if twin is not None:
                 self.present += 1
                 self.ids[table.name][record.get("id", 0)] = twin
             else:
-                fresh.append((record.get("id"), self._named(table, values)))
+                fresh.append((record.get("id"), self._rename(table, values)))
         if fresh:
             self._insert(table, fresh)
 
@@ -318,13 +315,14 @@ class _Writer:
         self.new += len(fresh)
         values = [record for _, record in fresh]
         self.session.execute(sa.insert(table), values)
-        ids = self._by_uid(table, values)  # much faster than RETURNING, with which SQLite takes row by row
+        # Much faster than RETURNING, with which SQLite takes row by row.
+        ids = self._by_uid(table, values)
         for old, record in fresh:
             if old is not None and ids:
                 self.ids[table.name][old] = ids[record["uid"]]
-        self.made[table.name].update(ids.values())
+        self.new_ids[table.name].update(ids.values())
 
-    def _restored(self, table: sa.Table, name: str, value: Any) -> Any:
+    def _convert(self, table: sa.Table, name: str, value: Any) -> Any:
         column, parent = table.c[name], references(table).get(name)
         if value is not None and parent is not None:
             return self._id(parent, value)
@@ -336,7 +334,7 @@ class _Writer:
         """Return the id that a row of the file, or one that had stayed, has now."""
         if old in self.ids[table]:
             return self.ids[table][old]
-        uid = self.outside.get(table, {}).get(str(old))
+        uid = self.outside_uids.get(table, {}).get(str(old))
         column = t.metadata.tables[table].c
         row_id = self.session.scalar(sa.select(column.id).where(column.uid == uid))
         if row_id is None:
@@ -345,28 +343,28 @@ class _Writer:
         return int(row_id)
 
     def _twin(self, table: sa.Table, values: Record) -> int | None:
-        """Return the row that is the same though its uid isn't, or though it has none."""
+        # A row may be the same though its uid isn't, or though it has none.
         columns = (*TWINS.get(table.name, ()), *OF_TWINS.get(table.name, ()))
-        of = references(table)
-        if not columns or any(name in of and values[name] in self.made[of[name]] for name in columns):
+        parents = references(table)
+        if not columns or any(name in parents and values[name] in self.new_ids[parents[name]] for name in columns):
             return None
-        same = [table.c[name].is_not_distinct_from(values[name]) for name in columns]
+        conditions = [table.c[name].is_not_distinct_from(values[name]) for name in columns]
         key = table.c.id if "id" in table.c else sa.literal(0)
-        row_id: int | None = self.session.scalar(sa.select(key).select_from(table).where(*same))
+        row_id: int | None = self.session.scalar(sa.select(key).select_from(table).where(*conditions))
         return row_id
 
-    def _named(self, table: sa.Table, values: Record) -> Record:
+    def _rename(self, table: sa.Table, values: Record) -> Record:
         """Return the row under a name that is free, where names must differ."""
         if "name" not in table.c or not table.c.name.unique:
             return values
-        taken = queries.names_like(self.session, table.c.name, values["name"])
-        name = queries.free_name(values["name"], taken)
+        used_names = queries.names_like(self.session, table.c.name, values["name"])
+        name = queries.free_name(values["name"], used_names)
         if name != values["name"]:
             self.renamed.append(f"{table.name} {values['name']} -> {name}")
         return values | {"name": name}
 
     def link(self, lines: IO[bytes]) -> None:
-        """Tell those that had stayed what they referred to, unless they refer to something else by now."""
+        """Let those that had stayed refer to the rows again, unless they refer to something else by now."""
         for line in lines:
             link = json.loads(line)
             table = t.metadata.tables[link["table"]]

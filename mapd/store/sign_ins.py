@@ -33,8 +33,9 @@ def end(session: Session, claims: Mapping[str, object]) -> None:
     """End the sign-in with these claims, once and for all."""
     session.execute(sa.delete(t.EndedSignIn).where(col(t.EndedSignIn.ended_at) < t.now() - LONGEST))
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {"key": key_of(claims), "ended_at": t.now()}
-    session.execute(insert(t.EndedSignIn).values(row).on_conflict_do_nothing())  # another tab may be first
+    values = {"key": key_of(claims), "ended_at": t.now()}
+    # Another tab may be first.
+    session.execute(insert(t.EndedSignIn).values(values).on_conflict_do_nothing())
 
 
 def key_of(claims: Mapping[str, object]) -> str:
@@ -50,4 +51,5 @@ def _is_young(issued_at: object) -> bool:
         age = t.now() - datetime.fromtimestamp(issued_at, UTC)
     except (OverflowError, ValueError, OSError):  # no moment at all
         return False
-    return abs(age) < LONGEST  # ahead of us is a clock that goes wrong
+    # A sign-in ahead of us is of a clock that goes wrong.
+    return abs(age) < LONGEST

@@ -4,7 +4,7 @@ its name stands for.
     check(row)                           raises where they aren't: nothing is shown, written out or trained on
     lines_of(row.lines)[0]               -> '{"mistake": "5f…", "question": {"text": "There are 87 oranges …", …}, …}'
 
-The sha256 of manifest.json is the snapshot's name, and in the manifest stands the sha256 of pairs.jsonl.
+The sha256 of manifest.json is the snapshot's name; the manifest includes the sha256 of pairs.jsonl.
 """
 
 import hashlib
@@ -65,19 +65,19 @@ class _Attempt(_Shape):
     text: str
 
 
-class _Text(_Shape):
+class _ExplanationText(_Shape):
     uid: str
     teacher: str
     text: str
     simulated: bool
 
 
-class _Line(_Shape):
+class _PairLine(_Shape):
     mistake: str
     question: _Question
     attempt: _Attempt
-    rationale: _Text
-    feedback: _Text
+    rationale: _ExplanationText
+    feedback: _ExplanationText
 
 
 def manifest_text(manifest: dict[str, Any]) -> str:
@@ -86,7 +86,8 @@ def manifest_text(manifest: dict[str, Any]) -> str:
 
 
 def lines_of(text: str) -> list[str]:
-    """Return the lines of pairs.jsonl; splitlines() would split inside texts too, at U+2028 or U+0085."""
+    """Return the lines of pairs.jsonl."""
+    # Not splitlines(), which would split inside texts too, at U+2028 or U+0085.
     return [line for line in text.split("\n") if line]
 
 
@@ -102,24 +103,18 @@ def sha256(text: str) -> str:
 
 
 def check_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the manifest, if it has all that is read of one.
-
-    Raises: pydantic.ValidationError, a ValueError.
-    """
+    """Return the manifest, if it has all that is read of one. Raises: pydantic.ValidationError, a ValueError."""
     _Manifest.model_validate(manifest)
     return manifest
 
 
 def is_named(snapshot: t.Snapshot) -> bool:
-    """Whether the manifest is the one that the snapshot's name stands for. Its lines are not looked at."""
+    """Return whether the manifest is the one that the snapshot's name stands for. Its lines are not looked at."""
     return sha256(manifest_text(snapshot.manifest)) == snapshot.sha256
 
 
 def check(snapshot: t.Snapshot) -> None:
-    """See that lines and manifest are those that the snapshot's name stands for, and hold what is read of them.
-
-    Raises: BadInput.
-    """
+    """See that lines and manifest are those that the snapshot's name stands for. Raises: BadInput."""
     if (reason := fault(snapshot)) is not None:
         raise BadInput(
             f"snapshot {snapshot.sha256[:12]} can't be read: {reason}; freeze the set again, or restore the database "
@@ -139,7 +134,7 @@ def fault(snapshot: t.Snapshot) -> str | None:
             return "its lines are not those that its manifest names"
         lines = lines_of(snapshot.lines)
         for line in lines:
-            _Line.model_validate_json(line)
+            _PairLine.model_validate_json(line)
     except ValidationError as error:
         detail = error.errors()[0]
         return f"{'.'.join(map(str, detail['loc']))[:80]}: {detail['msg']}"

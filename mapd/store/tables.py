@@ -22,40 +22,41 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from mapd.store.columns import Json, UtcDateTime, Word
+from mapd.store.columns import Json, UtcDateTime, WordColumn
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """Return this moment, in UTC."""
     return datetime.now(UTC)
 
 
 def new_uid() -> str:
-    """A fresh 32-digit hex name for a row that is born here."""
+    """Return a fresh 32-digit hex name for a row that is born here."""
     return uuid4().hex
 
 
-STAYS: Mapping[str, Any] = {"info": {"stays": True}}  # a column that belongs to this project: no archive carries it
+# A column that belongs to this project: no archive carries it.
+STAYS: Mapping[str, Any] = {"info": {"stays": True}}
 
 
 def origin() -> Any:
-    """The column that names the archive (by its sha256) that a row came with; none where it was made here."""
+    """Return the column that names the archive (by its sha256) that a row came with; none where it was made here."""
     return Field(default=None, sa_column_kwargs=STAYS)
 
 
 def one_of(column: str, *words: str) -> sa.CheckConstraint:
-    """A CHECK that the column holds one of the words. SQLModel doesn't validate tables, so the database does."""
+    """Return a CHECK that the column holds one of the words. SQLModel doesn't validate tables, so the database does."""
     check = sa.CheckConstraint(f"{column} IN ({', '.join(map(repr, words))})", name=f"{column}_words")
 
     @sa.event.listens_for(check, "after_parent_attach")
     def narrow(_: sa.CheckConstraint, table: sa.Table) -> None:
-        table.c[column].type = Word(words)
+        table.c[column].type = WordColumn(words)
 
     return check
 
 
 def unique_where(name: str, condition: str, *columns: str) -> sa.Index:
-    """A unique index over the rows that meet the condition, on both databases."""
+    """Return a unique index over the rows that meet the condition, on both databases."""
     where = sa.text(condition)
     return sa.Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
@@ -130,7 +131,8 @@ class Student(Travelling, table=True):
     template: str | None = None  # "plain": ours, for a base model that brings no chat template
     shots: int = 0  # worked examples in front of each question, of a base model
     parent_id: int | None = Field(default=None, foreign_key="student.id")
-    snapshot_sha256: str | None = None  # by name, not by key: snapshot -> exam -> student must not run in a circle
+    # By name, not by key: snapshot -> exam -> student must not run in a circle.
+    snapshot_sha256: str | None = None
     adapter: str | None = None
     adapter_sha256: str | None = None  # of its bytes, as they were written
     round: int = 0
@@ -162,21 +164,23 @@ class Exam(Travelling, table=True):
     decoding: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     seed: int | None = None
     graded_by: str
-    policy: str = "paper"  # the exam's current policy: a preset's or a saved policy's name
-    threshold_hundredths: int | None = None  # where the person moved it; none = the policy's own
-    judgements_wanted: int = 1  # by so many people each text is to be judged
-    practice: int = 0  # explained texts that each person judges before the first of their own
-    check_every: int = 0  # texts, after which a person is given one that an adjudicator decided; 0 = never
-    repeat_every: int = 0  # texts, after which a person is given one of their own again; 0 = never
+    # The exam's current policy: a preset's or a saved policy's name.
+    policy: str = "paper"
+    # Where a person moved it; none = the policy's own.
+    threshold_hundredths: int | None = None
+    # By so many people each text is to be judged.
+    judgements_wanted: int = 1
+    # Explained texts that each person judges before the first of their own.
+    practice: int = 0
+    # Texts, after which a person is given one that an adjudicator decided, or one of their own again; 0 = never.
+    check_every: int = 0
+    repeat_every: int = 0
     sha256: str | None = Field(default=None, unique=True)
     __table_args__ = (one_of("split", "train", "dev", "test"), one_of("graded_by", "ours", "import"))
 
 
 class Attempt(Travelling, table=True):
-    """One response of the student. `answer` and `outcome` decide; our own reading stands beside an imported one.
-
-    `finish` says how the response ended ("ok", "cut_off", …): none where the source of an import doesn't say.
-    """
+    """One response of the student. `answer` and `outcome` decide; our own reading stands beside an imported one."""
 
     __tablename__ = "attempt"
     exam_id: int = Field(foreign_key="exam.id", index=True)
@@ -184,6 +188,7 @@ class Attempt(Travelling, table=True):
     sample: int = 0
     text: str
     thought: str | None = None  # what a thinking model wrote before: never graded, scored, reviewed or taught
+    # How the response ended ("ok", "cut_off", …); none where the source of an import doesn't say.
     finish: str | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
@@ -199,10 +204,7 @@ class Attempt(Travelling, table=True):
 
 
 class Teacher(Travelling, table=True):
-    """An author of explanations. A key's variable is named, the key itself never stored.
-
-    One that came with an archive is disabled and names no key until somebody here enables it: `origin` ends then.
-    """
+    """An author of explanations. A key's variable is named, the key itself never stored."""
 
     __tablename__ = "teacher"
     name: str = Field(unique=True)
@@ -220,6 +222,7 @@ class Teacher(Travelling, table=True):
     # Further headers, by the names of the variables that hold their values: {"x-team": "MAPD_TEAM"}
     headers: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict), sa_column_kwargs=STAYS)
     simulated: bool = False
+    # One that came with an archive is disabled and names no key until somebody here enables it: `origin` ends then.
     disabled: bool = Field(default=False, sa_column_kwargs=STAYS)
     origin: str | None = origin()
     __table_args__ = (one_of("kind", "imported", "person", "openai", "anthropic", "local", "simulated"),)
@@ -305,10 +308,7 @@ class Review(Travelling, table=True):
 
 
 class Judgement(Travelling, table=True):
-    """One person's decision on one target; insert-only. `undoes_id` cancels an earlier judgement (undo, redo).
-
-    One that came with an archive `counts` only where the importer says so; the history shows it all the same.
-    """
+    """One person's decision on one target; insert-only. `undoes_id` cancels an earlier judgement (undo, redo)."""
 
     __tablename__ = "judgement"
     target: str
@@ -329,6 +329,7 @@ class Judgement(Travelling, table=True):
     revealed: bool = True
     seconds: float | None = None
     token: str = Field(default_factory=new_uid, unique=True)
+    # One that came with an archive counts only where the importer says so; the history shows it all the same.
     counts: bool = True
     origin: str | None = origin()
     __table_args__ = (
@@ -403,15 +404,13 @@ class Opening(Travelling, table=True):
 
 
 class Job(Travelling, table=True):
-    """One recorded execution, and the queue: a worker takes the oldest that waits.
-
-    `attempt` grows each time it goes on: what still runs of an earlier one has no say any more.
-    """
+    """One recorded execution, and the queue: a worker takes the oldest that waits."""
 
     __tablename__ = "job"
     kind: str
     parameters: dict[str, Any] = Field(default_factory=dict, sa_type=Json(dict))
     status: str = Field(default="queued", index=True)
+    # It grows each time the job goes on: what still runs of an earlier attempt has no say any more.
     attempt: int = 1
     tries: int = Field(default=0, sa_column_kwargs=STAYS)  # of its process, since the work last came further
     worker: str | None = Field(default=None, sa_column_kwargs=STAYS)  # the one that has it
@@ -441,11 +440,7 @@ class Worker(Row, table=True):
 
 
 class Call(Travelling, table=True):
-    """The ledger: one row a try. At most one try of a key is ok; `reply` is what came back, word for word.
-
-    `thought` is the part of the reply that was split off its text, and what its endpoint gave apart from it.
-    `exam_id` is the exam that the call was made, and paid, for. A reply that came with an archive answers no call here.
-    """
+    """The ledger: one row a try. At most one try of a key is ok."""
 
     __tablename__ = "call"
     key: str = Field(index=True)
@@ -454,9 +449,12 @@ class Call(Travelling, table=True):
     outcome: str
     teacher_id: int | None = Field(default=None, foreign_key="teacher.id", index=True)
     job_id: int | None = Field(default=None, foreign_key="job.id", index=True)
+    # The exam that the call was made, and paid, for.
     exam_id: int | None = Field(default=None, foreign_key="exam.id", index=True)
     model: str
+    # What came back, word for word.
     reply: str = ""
+    # What was split off the reply's text, and what its endpoint gave apart from it.
     thought: str | None = None
     error: str | None = None
     tokens_in: int | None = None
@@ -466,23 +464,22 @@ class Call(Travelling, table=True):
     origin: str | None = origin()
     __table_args__ = (
         sa.UniqueConstraint("key", "try_number"),
+        # A reply that came with an archive answers no call here.
         unique_where("uq_call_ok", "outcome = 'ok' AND origin IS NULL", "key"),
     )
 
 
 class Claim(Table, table=True):
-    """A piece of work that one run does, so that no other run does it too. It expires, by the database's clock.
-
-    `key` is the ledger's key of a call that is sent, or "exam UID", "finetune UID". `usd` is what a call may cost at
-    most: a budget of its exam counts it until the reply is in the ledger.
-    """
+    """A piece of work that one run does, so that no other run does it too. It expires, by the database's clock."""
 
     __tablename__ = "claim"
     id: int | None = Field(default=None, primary_key=True)
+    # The ledger's key of a call that is sent, or "exam UID", "finetune UID".
     key: str = Field(unique=True)
     run: str = Field(index=True)
     until: datetime = Field(sa_type=UtcDateTime)
     exam_id: int | None = None
+    # What a call may cost at most: a budget of its exam counts it until the reply is in the ledger.
     usd: float = 0.0
 
 
@@ -533,7 +530,7 @@ class Lease(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("attempt_id", "person"),)
 
 
-class Seen(Table, table=True):
+class Exposure(Table, table=True):
     """A text that a person was shown with verdict, scores and checks: what they say of it later isn't judged first."""
 
     __tablename__ = "seen"
@@ -603,16 +600,11 @@ STANDING_ORDERS: Mapping[str, Sequence[str]] = {
     "place_rejected": ("place_rejected",),
 }
 # What the verdict and people are told by: an index that has it finds the few of many rows without reading the others.
-ASKED_MOST = ("cut", "committee_cut", "undecided", "committee_undecided", "people")
+FILTER_COLUMNS = ("cut", "committee_cut", "undecided", "committee_undecided", "people")
 
 
 class Standing(Table, table=True):
-    """A row of browse, as checks, committee and people say. Means and cuts are hundredths, rounded up.
-
-    Most are texts of mistakes (kind rationale, feedback); a mistake without a rationale has a row of its own (kind
-    mistake), and so has each question that the exam asked (kind question). A mean is above a threshold of whole
-    hundredths exactly where it is so rounded up, so no mean is stored inexactly.
-    """
+    """A row of browse, as checks, committee and people say. Means and cuts are hundredths, rounded up."""
 
     __tablename__ = "standing"
     id: int | None = Field(default=None, primary_key=True)
@@ -620,15 +612,20 @@ class Standing(Table, table=True):
     question_id: int = Field(index=True)
     attempt_id: int  # a question's: its first mistake, else its first attempt
     explanation_id: int | None = None
+    # Most are texts of mistakes (rationale, feedback); a mistake without a rationale has its own row (mistake), and
+    # so has each question that the exam asked (question).
     kind: str
     position: int
     author_id: int | None = None
-    mean: int  # NO_MEAN where nobody voted
+    # NO_MEAN where nobody voted. A mean is above a threshold of whole hundredths exactly where it is so rounded up.
+    mean: int
     spread: int
     votes: int
-    cut: int  # what counts is "accepted" at every threshold below it
-    committee_cut: int  # the same of the committee alone
-    undecided: bool  # at every threshold: too few votes, or people differ
+    # What counts is "accepted" at every threshold below this one; next the same of the committee alone.
+    cut: int
+    committee_cut: int
+    # At every threshold: too few votes, or people differ.
+    undecided: bool
     committee_undecided: bool
     people: str  # what people say of it; of a question, or of an answer to it
     reason: str  # why they rejected it
@@ -636,15 +633,18 @@ class Standing(Table, table=True):
     matches_gold: str  # a question: whether the student's answer does, as people say
     equations_true: str
     shows_work: str
-    place_accepted: int  # minus its doubt in thousandths, where the committee accepts it; 1 where there is no text
-    place_rejected: int  # (a question: minus the wrong of the student's answers in thousandths, and minus the right)
+    # Minus its doubt in thousandths, where the committee accepts it, so that the most doubtful sorts first; 1 where
+    # there is no text. A question: minus the share of the student's answers that are wrong.
+    place_accepted: int
+    # The same where the committee rejects it. A question: minus the share that are right.
+    place_rejected: int
     __table_args__ = tuple(
-        sa.Index(f"ix_standing_{name}_order", "exam_id", "kind", *lead, "position", "attempt_id", "id", *ASKED_MOST)
+        sa.Index(f"ix_standing_{name}_order", "exam_id", "kind", *lead, "position", "attempt_id", "id", *FILTER_COLUMNS)
         for name, lead in STANDING_ORDERS.items()
     )
 
 
-class Band(Table, table=True):
+class QueueBand(Table, table=True):
     """How many rows of a queue (or of a count) are there at every threshold from `low` up to below `high`."""
 
     __tablename__ = "band"
@@ -658,7 +658,7 @@ class Band(Table, table=True):
     __table_args__ = (sa.UniqueConstraint("exam_id", "name", "low", "high", "waits"),)
 
 
-class Queued(Table, table=True):
+class QueueEntry(Table, table=True):
     """A mistake's place in one band of a queue: `place` is minus its doubt in thousandths, so that it sorts first."""
 
     __tablename__ = "queued"
@@ -672,7 +672,7 @@ class Queued(Table, table=True):
     __table_args__ = (sa.Index("ix_queued_band_place", "band_id", "place", "position", "attempt_id"),)
 
 
-class Passed(Table, table=True):
+class QueueSkip(Table, table=True):
     """A place that waits for others, but not for this person, who judged or skipped what waits there."""
 
     __tablename__ = "passed"
@@ -695,7 +695,7 @@ class StandingExam(Table, table=True):
     votes_since: int = 0
 
 
-class Stale(Table, table=True):
+class DirtyQuestion(Table, table=True):
     """A question with a new row about it (triggers write it in the row's own transaction), not yet derived again."""
 
     __tablename__ = "stale"

@@ -17,7 +17,7 @@ from mapd.checks import State
 from mapd.curation import first, policies, reasons
 from mapd.review import filters
 from mapd.store import db, listing, queries
-from mapd.store.listing import Order, Row, Show, Wanted
+from mapd.store.listing import BrowseRow, Order, RowFilter, RowKind
 from mapd.ui import address, attempts, current, question_rows, reveals, rows, text, turning
 from mapd.ui.loaded import load_part
 from mapd.ui.look import LOOKS
@@ -30,14 +30,14 @@ STUDENT |= {"no answer, or taken out": State.NOTHING.value}  # of a question, by
 IN_ORDER = Order.QUESTION.value
 ALWAYS = ("no", "text", "question")  # these columns stay
 COLUMNS = {  # of what is shown: the key in the address, the columns there are, those shown unless others are chosen
-    Show.RATIONALES: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
-    Show.FEEDBACK: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
-    Show.MISTAKES: ("mistake_columns", list(rows.MISTAKE), rows.OF_MISTAKE),
-    Show.QUESTIONS: ("question_columns", list(attempts.columns(question_rows.HEADS)), question_rows.USUAL),
+    RowKind.RATIONALES: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
+    RowKind.FEEDBACK: ("columns", [name for name in rows.TEXT if name != "change"], rows.OF_TEXT),
+    RowKind.MISTAKES: ("mistake_columns", list(rows.MISTAKE), rows.OF_MISTAKE),
+    RowKind.QUESTIONS: ("question_columns", list(attempts.columns(question_rows.HEADS)), question_rows.USUAL),
 }
 ORDERS = {  # of what is shown: the key in the address, the orders there are
-    **dict.fromkeys(Show, ("order", [order.value for order in listing.OF_TEXTS])),
-    Show.QUESTIONS: ("question_order", [order.value for order in listing.OF_QUESTIONS]),
+    **dict.fromkeys(RowKind, ("order", [order.value for order in listing.OF_TEXTS])),
+    RowKind.QUESTIONS: ("question_order", [order.value for order in listing.OF_QUESTIONS]),
 }
 
 
@@ -49,7 +49,7 @@ def free(names: Iterable[str]) -> list[str]:
 OTHERS = "others"  # whether others' judgements are shown before one's own, where an exam wants several
 FURTHER = ("by", "reason", "task", "low", "high", "apart")  # what stands under "More"
 DEFAULTS: dict[str, Any] = {
-    "show": Show.RATIONALES.value,
+    "show": RowKind.RATIONALES.value,
     "q": "",
     "no": "",
     **dict.fromkeys(("teacher", "verdict", *CHECKS, "student", "people", *FURTHER)),
@@ -70,7 +70,7 @@ NUMBER = "The question’s own number, whole, as its file, triage and the first 
 class Asked:
     """What the address asks for, and the part of it that isn't as it always is, for links and saved views."""
 
-    wanted: Wanted
+    wanted: RowFilter
     order: Order
     columns: tuple[str, ...]
     params: Mapping[str, Any]
@@ -80,7 +80,7 @@ def chosen(exam_id: int) -> Asked:
     """Draw the filters; returns what they say. What the address asks in vain is said in one line and left out."""
     with db.reading(current.engine()) as session:
         authors, judges = queries.voices(session, exam_id), queries.judges(session)
-        overlap = queries.exam(session, exam_id).wanted > 1
+        overlap = queries.exam(session, exam_id).judgements_per_text > 1
         own_reasons = reasons.offered(session)
     voices = {line: authors[name] for line, name in text.distinct_lines(authors).items()}
     known = _known(voices, judges, own_reasons)
@@ -90,9 +90,9 @@ def chosen(exam_id: int) -> Asked:
         turning.begin()  # the key in the address is another exam's
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="mapd_browse"):
         show = _draw(known)
-    asks = (OF_QUESTIONS if show is Show.QUESTIONS else OF_TEXTS) | {ORDERS[show][0], COLUMNS[show][0]}
+    asks = (OF_QUESTIONS if show is RowKind.QUESTIONS else OF_TEXTS) | {ORDERS[show][0], COLUMNS[show][0]}
     said = {key: _said(key) if key in asks else value for key, value in DEFAULTS.items()}
-    if said["q"] and not listing.phrases_of(said["q"]):
+    if said["q"] and not listing.split_phrases(said["q"]):
         text.complain(f"the search looks for words, and there is none in: {said['q']}; every text is shown")
     low, high = said["low"], said["high"]
     if low is not None and high is not None and low > high:
@@ -100,10 +100,10 @@ def chosen(exam_id: int) -> Asked:
     params = {key: value or "" for key, value in said.items() if value is not None and value != DEFAULTS[key]}
     order = Order(said[ORDERS[show][0]])
     wanted = _wanted(show, said, voices)
-    if overlap and show is not Show.QUESTIONS:
+    if overlap and show is not RowKind.QUESTIONS:
         others = _others()
         params |= {OTHERS: str(others).lower()} if others is not defaults[OTHERS] else {}
-        wanted = wanted if others else replace(wanted, unheard_by=current.current_person().name)
+        wanted = wanted if others else replace(wanted, blind_person=current.current_person().name)
     return Asked(wanted, order, _columns(show, said), params)
 
 
@@ -126,7 +126,7 @@ def _others() -> bool:
 
 def hides(asked: Asked) -> str:
     """What is kept back from the person, in words; nothing where all is shown."""
-    if asked.wanted.unheard_by is None:
+    if asked.wanted.blind_person is None:
         return ""
     only = " These are texts that you have judged yourself." if asked.wanted.about_people else ""
     return f"Counts as you may see them: others’ judgements are hidden until your own.{only}"
@@ -135,7 +135,7 @@ def hides(asked: Asked) -> str:
 def _known(voices: Iterable[str], judges: Sequence[str], codes: Iterable[str]) -> dict[str, Sequence[str]]:
     """What each filter can be."""
     return {
-        "show": _values(Show),
+        "show": _values(RowKind),
         "teacher": list(voices),
         "verdict": _values(Verdict),
         **{name: list(STATES) for name in CHECKS},
@@ -167,9 +167,9 @@ def _refuse(known: Mapping[str, Sequence[str]]) -> None:
         address.refuse_unknown_of(key, free(there), free(usual))
 
 
-def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> Wanted:
+def _wanted(show: RowKind, said: Mapping[str, Any], voices: Mapping[str, int]) -> RowFilter:
     low, high = (None if said[key] is None else round(100 * said[key]) for key in ("low", "high"))
-    return Wanted(
+    return RowFilter(
         show=show,
         author_id=voices.get(said["teacher"]),
         verdict=said["verdict"],
@@ -186,7 +186,7 @@ def _wanted(show: Show, said: Mapping[str, Any], voices: Mapping[str, int]) -> W
     )
 
 
-def _columns(show: Show, said: Mapping[str, Any]) -> tuple[str, ...]:
+def _columns(show: RowKind, said: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns in the order in which they always stand."""
     key, there, _ = COLUMNS[show]
     return tuple(name for name in there if name in ALWAYS or name in said[key])
@@ -202,7 +202,7 @@ class Read:
     `number` of `all`: how many there are of what is shown; of rationales fewer than rows, where answers share them.
     """
 
-    rows: list[Row]
+    rows: list[BrowseRow]
     of: int
     before: int
     threshold: int
@@ -217,14 +217,14 @@ def read(exam_id: int, asked: Asked) -> Read:
     with db.reading(current.engine()) as session:
         exam = queries.exam(session, exam_id)
         at = round(policies.exam_policy(session, exam).threshold * 100)
-        found = listing.page(session, exam_id, wanted, at, turn, order=order)
-        of = listing.count(session, exam_id, wanted, at)
+        found = listing.list_rows(session, exam_id, wanted, at, turn, order=order)
+        of = listing.count_rows(session, exam_id, wanted, at)
         first = found[0].key if turn and found else None
-        before = 0 if first is None else listing.count(session, exam_id, wanted, at, order=order, before=first)
-        shared = exam.shares_rationales and wanted.show is Show.RATIONALES
-        count = listing.count_texts if shared else listing.count
+        before = 0 if first is None else listing.count_rows(session, exam_id, wanted, at, order=order, before_key=first)
+        shared = exam.shares_rationales and wanted.show is RowKind.RATIONALES
+        count = listing.count_texts if shared else listing.count_rows
         number = count(session, exam_id, wanted, at) if shared else of
-        everything = count(session, exam_id, Wanted(wanted.show), at)
+        everything = count(session, exam_id, RowFilter(wanted.show), at)
     return Read(found, of, before, at, number, everything)
 
 
@@ -235,21 +235,23 @@ def link_to_triage(exam_id: int, asked: Asked) -> None:
     current.link("pages/review/triage.py", "Triage these", icon=":material/rate_review:", queue="browse", filter=rows_)
 
 
-def draw(exam_id: int, asked: Asked, found: Sequence[Row]) -> None:
+def draw(exam_id: int, asked: Asked, found: Sequence[BrowseRow]) -> None:
     """Draw the rows."""
-    if asked.wanted.show is Show.QUESTIONS:
+    if asked.wanted.show is RowKind.QUESTIONS:
         question_rows.draw(exam_id, found, asked.columns, asked.wanted.words)
         return
     part = load_part(exam_id, [row.question_id for row in found])
-    person, hidden = current.current_person().name, asked.wanted.unheard_by is not None
-    mistakes = {m.attempt.id: first.seen_by(m, person, part.exam.wanted) if hidden else m for m in part.mistakes}
+    person, hidden = current.current_person().name, asked.wanted.blind_person is not None
+    mistakes = {
+        m.attempt.id: first.seen_by(m, person, part.exam.judgements_per_text) if hidden else m for m in part.mistakes
+    }
     shown = []
     for row in found:
         if (mistake := mistakes.get(row.attempt_id)) is not None:  # people may take one out between the two reads
             texts = {x.text.id: x for x in mistake.texts}
             shown.append(rows.Found(mistake, texts.get(row.explanation_id or 0)))
-    if part.exam.wanted > 1 and not hidden:
-        _note_seen(person, shown, whole=asked.wanted.show is Show.MISTAKES)
+    if part.exam.judgements_per_text > 1 and not hidden:
+        _note_seen(person, shown, whole=asked.wanted.show is RowKind.MISTAKES)
     rows.draw(shown, part, "browse", asked.columns, words=asked.wanted.words)
 
 
@@ -262,18 +264,18 @@ def _note_seen(person: str, shown: Sequence[rows.Found], *, whole: bool) -> None
 # -- the widgets ------------------------------------------------------------------------------------------------------
 
 
-def _draw(known: Mapping[str, Sequence[str]]) -> Show:
+def _draw(known: Mapping[str, Sequence[str]]) -> RowKind:
     bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
-    show = Show(
+    show = RowKind(
         st.segmented_control("Show", known["show"], key="show", required=True, default=DEFAULTS["show"], **bound)
-        or Show.RATIONALES
+        or RowKind.RATIONALES
     )
     longest = listing.LONGEST_SEARCH
     st.text_input(
         "Words", key="q", placeholder="in question or text", width=170, help=SEARCH, max_chars=longest, **bound
     )
     st.text_input("No", key="no", placeholder="any", width=90, help=NUMBER, **bound)
-    of_texts = show is not Show.QUESTIONS
+    of_texts = show is not RowKind.QUESTIONS
     if of_texts:
         for key in ("teacher", "verdict", *CHECKS):
             _choice(key, known[key])
@@ -287,15 +289,15 @@ def _draw(known: Mapping[str, Sequence[str]]) -> Show:
     return show
 
 
-def _further(known: Mapping[str, Sequence[str]], show: Show) -> None:
+def _further(known: Mapping[str, Sequence[str]], show: RowKind) -> None:
     """The filters that are wanted more rarely, and the columns."""
     bound: dict[str, Any] = {"bind": "query-params", "on_change": turning.begin}
-    there = [key for key in FURTHER if show is not Show.QUESTIONS or key in OF_QUESTIONS]
+    there = [key for key in FURTHER if show is not RowKind.QUESTIONS or key in OF_QUESTIONS]
     number = sum(st.session_state.get(key) is not None for key in there)
     with st.popover(f"More · {number}" if number else "More", icon=":material/tune:", key="browse_more"):
         _choice("by", known["by"], "Judged by", width=260)
         _choice("task", known["task"], width=260)
-        if show is not Show.QUESTIONS:
+        if show is not RowKind.QUESTIONS:
             _choice("reason", known["reason"], "Rejected for", width=260)
             with st.container(horizontal=True, gap="small"):
                 for key, word in (("low", "Mean from"), ("high", "Up to")):

@@ -13,7 +13,7 @@ from mapd.curation.bulk import Chosen
 from mapd.people import Person
 from mapd.review import own_judgements
 from mapd.store import db, listing, queries
-from mapd.store.listing import KINDS, Said, Show, Wanted
+from mapd.store.listing import KINDS, ListedText, RowFilter, RowKind
 from mapd.store.queries import JudgementRow
 from mapd.ui import acting, current, text
 from mapd.verdicts import Act
@@ -24,7 +24,7 @@ ACT, REASON, NOTE = "bulk_act", "bulk_reason", "bulk_note"  # the fields' keys
 OPEN = "bulk"  # session state: whether the popover is open
 
 
-def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
+def offer(exam_id: int, wanted: RowFilter, threshold: int, of: int) -> None:
     """The popover to judge all of these, which reads them once it is opened; and the undo of the last such act."""
     if told := st.session_state.pop(TOLD, None):
         text.complain(told)
@@ -34,11 +34,11 @@ def offer(exam_id: int, wanted: Wanted, threshold: int, of: int) -> None:
     popover = st.popover("Judge all", icon=":material/done_all:", key=OPEN, on_change="rerun")
     if popover.open:
         with popover, db.reading(current.engine()) as session:
-            said = listing.texts(session, exam_id, wanted, threshold, bulk.MOST + 1)
+            said = listing.list_texts(session, exam_id, wanted, threshold, bulk.MOST + 1)
             _asked(said, wanted.show, of, queries.edition(session, queries.DELETED))
 
 
-def _asked(said: Sequence[Said], show: Show, rows: int, deletions: int) -> None:
+def _asked(said: Sequence[ListedText], show: RowKind, rows: int, deletions: int) -> None:
     """How many fit, and what to decide of them. `rows`: how many the table has of them."""
     if len(said) > bulk.MOST:
         st.markdown(

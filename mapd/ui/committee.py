@@ -176,7 +176,7 @@ def ask_again(exam: str) -> None:
         )
 
 
-def _failure(failure: ledger.Failure) -> tuple[Cell, ...]:
+def _failure(failure: ledger.CallFailure) -> tuple[Cell, ...]:
     return (
         times.cell(failure.created_at, times.SECONDS),
         text.one_line(failure.teacher, 40),

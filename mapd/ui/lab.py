@@ -278,7 +278,9 @@ def numbers(
     """
     with db.reading(current.engine()) as session:
         voices, colours = queries.voices(session, exam_id), teacher_colours(queries.places(session))
-        overlap = {"others": "true"} if queries.exam(session, exam_id).wanted > 1 else {}  # the rows that are counted
+        overlap = (
+            {"others": "true"} if queries.exam(session, exam_id).judgements_per_text > 1 else {}
+        )  # the rows that are counted
 
     def counted(label: str, figure: str, **asked: str) -> tuple[figures.Cell, ...]:
         new, old = (f.at(figure, round(p.threshold * 100)) for f, p in ((after, chosen), (before, saved)))

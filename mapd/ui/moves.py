@@ -10,7 +10,7 @@ import streamlit as st
 
 from mapd.curation.curated import changed, narrow
 from mapd.store import db, listing
-from mapd.store.listing import Wanted
+from mapd.store.listing import RowFilter
 from mapd.ui import address, current, lab, rows, turning
 from mapd.ui.loaded import load_part
 from mapd.ui.rows import Found
@@ -24,11 +24,11 @@ NOTHING = "Nothing: it decides every rationale as the policy in use does."
 def by_threshold(exam_id: int, chosen: Policy, saved: Policy, **params: object) -> None:
     """What lies between the two thresholds, where nothing else differs. `params`: the page's address."""
     low, high = sorted(round(policy.threshold * 100) for policy in (chosen, saved))
-    wanted, turn = Wanted(cuts=(low, high)), turning.asked(3)
+    wanted, turn = RowFilter(cuts=(low, high)), turning.asked(3)
     with db.reading(current.engine()) as session:
-        of = listing.count(session, exam_id, wanted, low) if low < high else 0
-        found = listing.page(session, exam_id, wanted, low, turn) if of else []
-        before = listing.count(session, exam_id, wanted, low, before=found[0].key) if turn and found else 0
+        of = listing.count_rows(session, exam_id, wanted, low) if low < high else 0
+        found = listing.list_rows(session, exam_id, wanted, low, turn) if of else []
+        before = listing.count_rows(session, exam_id, wanted, low, before_key=found[0].key) if turn and found else 0
         number = listing.count_texts(session, exam_id, wanted, low) if of else 0
     if not of:
         st.caption(NOTHING)

@@ -44,14 +44,14 @@ def wanted(curated: Curated) -> None:
     exam = curated.exam
     if nameless := not current.current_person().name:
         acting.ask("people")
-    now = (exam.wanted, exam.practice, exam.check_every, exam.repeat_every)
+    now = (exam.judgements_per_text, exam.practice, exam.check_every, exam.repeat_every)
     with st.container(horizontal=True, gap="small"):
         for (name, words), value in zip(NUMBERS.items(), now, strict=True):
             key = f"people_{name}_{exam.id}_{value}"
             low, high, _ = sharing.NUMBERS[name]
             how: dict[str, Any] = {"width": 245, "help": HELP[name], "disabled": nameless}
             st.number_input(words, low, high, value, key=key, on_change=_want, args=(exam.id, name, key), **how)
-    if exam.wanted == 1:
+    if exam.judgements_per_text == 1:
         st.caption("One person judges each text: with two or more, agreement between people can be measured.")
 
 

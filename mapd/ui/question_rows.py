@@ -12,7 +12,7 @@ from dataclasses import replace
 from mapd.answers.grading import Outcome
 from mapd.mistakes import is_mistake, or_corrected
 from mapd.store import db, queries
-from mapd.store.listing import Row
+from mapd.store.listing import BrowseRow
 from mapd.store.queries import Item, Response
 from mapd.ui import attempts, current, rows
 from mapd.verdicts import Act, Judged, Ruling, ruling
@@ -22,7 +22,7 @@ USUAL = ("no", "family", "question", "gold", "answer")
 Said = Mapping[tuple[str, int], Sequence[Judged]]  # by target
 
 
-def draw(exam_id: int, found: Sequence[Row], columns: Sequence[str], words: str) -> None:
+def draw(exam_id: int, found: Sequence[BrowseRow], columns: Sequence[str], words: str) -> None:
     """Draw the rows. `words`: what was searched for, to be marked."""
     ids = [row.question_id for row in found]
     with db.reading(current.engine()) as session:

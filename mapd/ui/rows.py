@@ -18,7 +18,7 @@ import streamlit as st
 from mapd.checks import State
 from mapd.curation import reasons
 from mapd.curation.curated import Curated, Explained, Mistake
-from mapd.questions.options import lettered
+from mapd.questions.options import letter_options
 from mapd.store import listing
 from mapd.store.queries import Item, Response, Text
 from mapd.ui import current
@@ -278,7 +278,7 @@ def _states(x: Explained) -> list[tuple[str, State]]:
 
 def _question(mistake: Mistake) -> str:
     q = mistake.question
-    return "\n\n".join(part for part in (q.context, q.text, "\n".join(lettered(q.options))) if part)
+    return "\n\n".join(part for part in (q.context, q.text, "\n".join(letter_options(q.options))) if part)
 
 
 def _votes(x: Explained) -> list[str]:

@@ -93,7 +93,7 @@ def _students() -> list[str]:
 def _question_sets() -> dict[str, list[str]]:
     """Each set's splits, the newest set first."""
     with db.reading(current.engine()) as session:
-        listed = question_sets.listed(session)
+        listed = question_sets.list_sets(session)
     splits = {row.name: [split for split in SPLITS if getattr(row, split)] for row in listed}
     return {name: filled for name, filled in splits.items() if filled}
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from mapd.characters import HIDDEN, code, visible
-from mapd.store.listing import phrases_of, plain
+from mapd.store.listing import plain, split_phrases
 
 
 class Mark(NamedTuple):
@@ -114,7 +114,7 @@ def found(text: str, words: str) -> list[Mark]:
     """Where the words stand that a search looks for, each wherever it is; the last may be the beginning of one."""
     searched = plain(text[:SEARCHED]) if words else ""
     patterns: dict[str, None] = {}  # a word that is searched for twice is one
-    for phrase in phrases_of(words):
+    for phrase in split_phrases(words):
         said = r"[\W_]++".join(re.escape(plain(token)) for token in phrase.tokens)
         rest = r"[^\W_]*+" if phrase.begins else r"(?![^\W_])"
         patterns[rf"(?<![^\W_]){said}{rest}"] = None

@@ -53,7 +53,7 @@ def _row(one: Training, here: bool) -> tuple[Cell, ...]:
         one.pairs,
         f"{one.alpha:g}",
         one.seed,
-        f"{one.done:,} of {steps_of(one):,}",
+        f"{one.steps_done:,} of {steps_of(one):,}",
         f"{one.seconds / 60:.1f}",
     )
 

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from mapd.store.listing import Row, Turn
+from mapd.store.listing import BrowseRow, PageStart
 from mapd.ui import current, text
 
 AFTER, BEFORE = "after", "before"
 TURNED = "turned"  # session state: the turn that the browser's address has
 
 
-def asked(length: int) -> Turn | None:
+def asked(length: int) -> PageStart | None:
     """Where the address turns, by a key of so many numbers; what is none is said in one line and left out."""
     for name in (AFTER, BEFORE):
         if (value := st.query_params.get(name)) is None:
@@ -28,7 +28,7 @@ def asked(length: int) -> Turn | None:
             st.query_params[name] = value  # a link to the same page doesn't change what the browser shows as address
         st.session_state[TURNED] = name, value
         if len(parts) == length and all(part.lstrip("-").isdecimal() and len(part) < 16 for part in parts):
-            return Turn(tuple(map(int, parts)), back=name == BEFORE)
+            return PageStart(tuple(map(int, parts)), back=name == BEFORE)
         del st.query_params[name]
         text.complain(f"this address goes on {name} {value}, which is no row of this order: it begins at the first")
     st.session_state.pop(TURNED, None)
@@ -41,7 +41,7 @@ def begin() -> None:
         st.query_params.pop(name, None)
 
 
-def links(page: str, rows: Sequence[Row], before: int, of: int, **params: object) -> None:
+def links(page: str, rows: Sequence[BrowseRow], before: int, of: int, **params: object) -> None:
     """Which rows these are of how many, and the links to the others.
 
     `before`: how many stand before them. `params`: the page's address without exam and turn.
@@ -61,5 +61,5 @@ def to_the_first(page: str, **params: object) -> None:
     current.link(page, "To the first", icon=":material/first_page:", **params)
 
 
-def _key(row: Row) -> str:
+def _key(row: BrowseRow) -> str:
     return ",".join(map(str, row.key))

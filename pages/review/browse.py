@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mapd.store.listing import Show
+from mapd.store.listing import RowKind
 from mapd.ui import browsing, bulk, current, figures, rows, turning, views
 from mapd.ui.loaded import catch_up
 
@@ -21,9 +21,9 @@ def page(exam_id: int) -> None:
             f'<span class="mapd-note"><b>{found.number:,}</b> of {found.all:,} {show}{rows_}</span>', width="content"
         )
         views.popover(asked.params, browsing.DEFAULTS)
-        if found.rows and show is not Show.QUESTIONS:
+        if found.rows and show is not RowKind.QUESTIONS:
             browsing.link_to_triage(exam_id, asked)
-        if current.owns() and show in (Show.RATIONALES, Show.FEEDBACK):
+        if current.owns() and show in (RowKind.RATIONALES, RowKind.FEEDBACK):
             bulk.offer(exam_id, asked.wanted, found.threshold, found.of)
     if hidden := browsing.hides(asked):
         st.caption(hidden)

@@ -17,7 +17,7 @@ def main() -> None:
         current.require_exam()
         return
     curated = load_curated(exam_id)
-    person, wanted = current.current_person().name, curated.exam.wanted
+    person, wanted = current.current_person().name, curated.exam.judgements_per_text
     seen = (first.seen_by(mistake, person, wanted) if wanted > 1 else mistake for mistake in curated.mistakes)
     texts: dict[int, tuple[Mistake, Explained]] = {}  # each once: several answers to a question share its rationales
     for mistake in seen:

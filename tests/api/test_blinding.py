@@ -15,7 +15,7 @@ from mapd.people import owner
 from mapd.review.filters import write
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.store.listing import Order, Wanted
+from mapd.store.listing import Order, RowFilter
 from mapd.verdicts import Act
 from tests import hostile
 from tests.api.client import Client, Json, Server, decision, on_attempt, undo
@@ -107,7 +107,7 @@ def test_a_selection_of_browse_asks_nothing_of_what_others_said_before_the_own_w
     marked: Server, ann: Client
 ) -> None:
     for people in ("judged", "conflict", "overridden", "not judged"):
-        window = ann.window(queue="browse", filter=write(Wanted(people=people), Order.DOUBT, {}), number=25)
+        window = ann.window(queue="browse", filter=write(RowFilter(people=people), Order.DOUBT, {}), number=25)
         assert window["cards"] == []
         check(marked, window, "ann")
 

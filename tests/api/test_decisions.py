@@ -275,7 +275,9 @@ def test_an_attempt_that_is_no_mistake_is_gone_and_comes_back(server: Server, an
 def test_the_queue_of_attempts_decides_attempts(server: Server, ann: Client) -> None:
     with db.writing(server.engine) as session:
         session.execute(sa.update(t.Attempt).values(our_outcome="correct", our_answer="13"))
-        session.execute(sa.insert(t.Stale).from_select(["question_id", "voted"], sa.select(t.Question.id, sa.true())))
+        session.execute(
+            sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], sa.select(t.Question.id, sa.true()))
+        )
     window = ann.window(queue="not-a-mistake")
     card = window["cards"][0]
     assert (window["queue"]["about"], card["about"], card["waits"]) == ("attempt", "attempt", True)

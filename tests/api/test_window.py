@@ -14,7 +14,7 @@ from mapd.people import owner
 from mapd.review import filters
 from mapd.store import db, listing, queries
 from mapd.store import tables as t
-from mapd.store.listing import Order, Show, Wanted
+from mapd.store.listing import Order, RowFilter, RowKind
 from tests.api.client import Client, Server, decision, entered, on_question
 from tests.api.conftest import EXAM
 
@@ -130,7 +130,9 @@ def test_an_empty_queue_says_what_the_exam_lacks(server: Server, ann: Client) ->
     assert ann.window(queue="conflicts")["lacking"] is None
     with db.writing(server.engine) as session:
         session.execute(sa.delete(t.Review))
-        session.execute(sa.insert(t.Stale).from_select(["question_id", "voted"], sa.select(t.Question.id, sa.true())))
+        session.execute(
+            sa.insert(t.DirtyQuestion).from_select(["question_id", "voted"], sa.select(t.Question.id, sa.true()))
+        )
     assert ann.window(queue="disagree")["lacking"] == "No rationale of this exam has a valid vote yet."
 
 
@@ -157,23 +159,23 @@ def test_a_text_is_rendered_on_demand(server: Server, ann: Client) -> None:
 
 
 WANTED = [
-    Wanted(),
-    Wanted(Show.FEEDBACK),
-    Wanted(Show.MISTAKES, verdict="accepted"),
-    Wanted(verdict="accepted", checks={"matches_gold": "fails"}),
-    Wanted(committee="rejected", spread=2, means=(200, 400)),
-    Wanted(words="pens", author_id=1),
+    RowFilter(),
+    RowFilter(RowKind.FEEDBACK),
+    RowFilter(RowKind.MISTAKES, verdict="accepted"),
+    RowFilter(verdict="accepted", checks={"matches_gold": "fails"}),
+    RowFilter(committee="rejected", spread=2, means=(200, 400)),
+    RowFilter(words="pens", author_id=1),
 ]
 
 
 @pytest.mark.parametrize("wanted", WANTED, ids=str)
 @pytest.mark.parametrize("order", [Order.QUESTION, Order.DOUBT, Order.LOWEST, Order.HIGHEST])
 def test_a_selection_of_browse_comes_as_browse_shows_it(
-    server: Server, ann: Client, wanted: Wanted, order: Order
+    server: Server, ann: Client, wanted: RowFilter, order: Order
 ) -> None:
     ann.window()
     with db.reading(server.engine) as session:
-        rows = listing.page(session, EXAM, wanted, 300, order=order, number=1000)
+        rows = listing.list_rows(session, EXAM, wanted, 300, order=order, number=1000)
         voices = queries.voices(session, EXAM)
         texts = dict(session.exec(select(t.Explanation.id, t.Explanation.uid)).all())
         attempts = dict(session.exec(select(t.Attempt.id, t.Attempt.uid)).all())

@@ -14,7 +14,7 @@ from mapd.curation.queues import QUEUES, fill
 from mapd.errors import Stale
 from mapd.people import owner
 from mapd.store import queries
-from mapd.store.listing import Said
+from mapd.store.listing import ListedText
 from mapd.store.queries import ExamInfo, JudgementRow, batch_of
 from mapd.verdicts import Act, Judged, Verdict, in_force
 
@@ -23,7 +23,7 @@ def chosen(session: Session, exam: ExamInfo) -> list[Chosen]:
     """Every rationale of gemini's."""
     curated = judging.curated_set(session, exam.id)
     mine = [x for x in curated.rationales if x.text.teacher == "gemini"]
-    return bulk.chosen([Said(x.text.id, x.committee.verdict.value, (), 0) for x in mine], "rationale")
+    return bulk.chosen([ListedText(x.text.id, x.committee.verdict.value, (), 0) for x in mine], "rationale")
 
 
 def verdicts(session: Session, exam: ExamInfo) -> list[Verdict]:

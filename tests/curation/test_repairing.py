@@ -13,7 +13,7 @@ from mapd.errors import BadInput
 from mapd.people import Person, owner
 from mapd.store import listing, queries, standings
 from mapd.store import tables as t
-from mapd.store.listing import Show, Wanted
+from mapd.store.listing import RowFilter, RowKind
 from mapd.store.queries import ExamInfo
 from mapd.verdicts import STRICT, Act, Verdict
 
@@ -72,9 +72,15 @@ def test_a_repair_taken_back_counts_nowhere_but_in_the_history(session: Session,
     def told() -> tuple[object, ...]:
         curated = judging.curated_set(session, exam.id)
         frozen = snapshots.freeze(session, curated, by=owner("ann"), everything=True)
-        at = Wanted(show=Show.RATIONALES if kind == "rationale" else Show.FEEDBACK)
-        counts = standings.counts(session, exam.id, 300, "ann")
-        return summary(curated), texts(session, exam), frozen.sha256, listing.count(session, exam.id, at, 300), counts
+        at = RowFilter(show=RowKind.RATIONALES if kind == "rationale" else RowKind.FEEDBACK)
+        counts = standings.count_queues(session, exam.id, 300, "ann")
+        return (
+            summary(curated),
+            texts(session, exam),
+            frozen.sha256,
+            listing.count_rows(session, exam.id, at, 300),
+            counts,
+        )
 
     standing.derive(session, exam.id)
     before = told()

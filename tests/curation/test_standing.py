@@ -21,7 +21,7 @@ from mapd.review.queue_cursor import QueueCursor
 from mapd.store import committees, db, queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo
-from mapd.store.standings import Key
+from mapd.store.standings import QueueKey
 from mapd.verdicts import Act
 from tests import samples
 from tests.conftest import import_files
@@ -211,16 +211,16 @@ def agree(session: Session, exam_id: int, threshold: int) -> None:
     """Every queue as SQL reads it is the queue as the rules fill it."""
     curated = by_the_rules(session, exam_id, threshold)
     for person in PEOPLE:
-        counts = standings.counts(session, exam_id, threshold, person)
+        counts = standings.count_queues(session, exam_id, threshold, person)
         for name, queue in QUEUES.items():
             line = fill(curated, queue, person)
-            read = standings.ahead(session, exam_id, name, threshold, person, number=100, settled=True)
+            read = standings.list_positions(session, exam_id, name, threshold, person, number=100, all_positions=True)
             ruled = [(key(queue, e.mistake, threshold / 100), not e.settled) for e in line.entries]
             assert [(p.key, p.waits) for p in read] == ruled, (name, threshold, person)
             waiting = [place for place, waits in ruled if waits]
-            first = standings.ahead(session, exam_id, name, threshold, person)
+            first = standings.list_positions(session, exam_id, name, threshold, person)
             assert [p.key for p in first] == waiting[:1]
-            count = counts.get(name, standings.Count(0, 0))
+            count = counts.get(name, standings.QueueCount(0, 0))
             assert (count.waiting, count.all) == (len(waiting), len(ruled)), (name, threshold, person)
             if name in WALKED:
                 walked(session, curated, line, person)
@@ -235,7 +235,7 @@ def classed(session: Session, curated: Curated, line: Filled, person: str) -> No
     """A class that is decided at once is the queue's texts that wait for this person."""
     exam, threshold = curated.exam, round(curated.policy.threshold * 100)
     found = bulk.waiting(session, exam, line.queue.whole, threshold, person)
-    texts = {x.text.id: x for e in line.entries for x in e.texts if wants(x, person, exam.wanted)}
+    texts = {x.text.id: x for e in line.entries for x in e.texts if wants(x, person, exam.judgements_per_text)}
     assert [one.target.id for one in found] == sorted(texts)
     assert all(one.committee == "accepted" for one in found)
 
@@ -275,7 +275,7 @@ def drawn(session: Session, curated: Curated, filled: Filled, person: str) -> No
         assert sorted(places, key=numbers.__getitem__) == places
 
 
-def ahead(cursor: QueueCursor, session: Session, after: Key | None) -> list[Key]:
+def ahead(cursor: QueueCursor, session: Session, after: QueueKey | None) -> list[QueueKey]:
     """All that waits, from there on."""
     places, end = cursor.ahead(session, after, 100)
     assert end
@@ -303,31 +303,31 @@ def test_row_by_row_is_derived_in_whole_is_what_the_rules_say(
 def test_a_judgement_is_derived_in_its_own_transaction(engine: sa.Engine, exam_of: ExamInfo) -> None:
     standing.catch_up(engine, exam_of.id)
     with db.writing(engine) as session:
-        before = standings.counts(session, exam_of.id, 300, "ann")
-        first = standings.ahead(session, exam_of.id, "accepted-wrong", 300, "ann")[0]
+        before = standings.count_queues(session, exam_of.id, 300, "ann")
+        first = standings.list_positions(session, exam_of.id, "accepted-wrong", 300, "ann")[0]
         assert first.text_id is not None
         judging.judge(session, Target("rationale", first.text_id), Act.REJECT, by=owner("ann"))
-        assert standings.counts(session, exam_of.id, 300, "ann")["accepted-wrong"].waiting == (
+        assert standings.count_queues(session, exam_of.id, 300, "ann")["accepted-wrong"].waiting == (
             before["accepted-wrong"].waiting - 1
         )
-        assert session.exec(select(t.Stale)).all() == []
+        assert session.exec(select(t.DirtyQuestion)).all() == []
         session.rollback()
     with db.reading(engine) as session:
-        assert standings.counts(session, exam_of.id, 300, "ann") == before
+        assert standings.count_queues(session, exam_of.id, 300, "ann") == before
 
 
 def test_a_page_goes_on_where_the_last_one_ended_and_back(engine: sa.Engine, exam_of: ExamInfo) -> None:
     standing.catch_up(engine, exam_of.id)
     with db.reading(engine) as session:
 
-        def read(**more: Any) -> list[standings.Place]:
-            return standings.ahead(session, exam_of.id, "everything", 300, "ann", settled=True, **more)
+        def read(**more: Any) -> list[standings.QueuePosition]:
+            return standings.list_positions(session, exam_of.id, "everything", 300, "ann", all_positions=True, **more)
 
         whole = read(number=100)
         assert len(whole) == 12
         assert read(number=5, after=whole[3].key) == whole[4:9]
         assert read(number=2, after=whole[3].key, backwards=True) == [whole[2], whole[1]]
-        assert standings.place_of(session, exam_of.id, "everything", 300, whole[3].key.attempt_id) == whole[3]
+        assert standings.find_position(session, exam_of.id, "everything", 300, whole[3].key.attempt_id) == whole[3]
 
 
 @pytest.fixture

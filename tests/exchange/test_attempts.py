@@ -13,7 +13,7 @@ from mapd.exchange import attempts
 from mapd.people import owner
 from mapd.questions import imports, sets
 from mapd.questions.imports import Instructions
-from mapd.questions.tables import File, read
+from mapd.questions.tables import QuestionFile, read
 from mapd.questions.values import short
 from mapd.store import queries
 from mapd.store import tables as t
@@ -30,14 +30,14 @@ ROCKS = [
 
 
 def add(session: Session, rows: list[dict[str, Any]], name: str = "set", split: str = "train") -> t.QuestionSet:
-    whole = imports.read([read(File("q.jsonl", shapes.jsonl(rows)))], Instructions(split=split))
+    whole = imports.read([read(QuestionFile("q.jsonl", shapes.jsonl(rows)))], Instructions(split=split))
     return sets.add(session, name, whole.rows, source="q.jsonl", simulated=False, by=owner("ann"))
 
 
 def bring_in(
     session: Session, questions: t.QuestionSet, *rows: dict[str, Any], student: str | None = None, **how: Any
-) -> attempts.Imported:
-    table = read(File("answers.jsonl", shapes.jsonl(list(rows))))
+) -> attempts.AttemptImport:
+    table = read(QuestionFile("answers.jsonl", shapes.jsonl(list(rows))))
     parsed = attempts.parse(session, [table], questions, split=how.pop("split", None), student=student)
     parsed.refuse_bad()
     return attempts.store(session, parsed, questions, by=owner("ann"), **how)
@@ -156,7 +156,7 @@ def test_rows_that_match_nothing_are_named_and_can_be_left_out(session: Session)
         {"doc_id": 9, "resps": [["x"]]},
         likelihoods,
     ]
-    table = read(File("a.jsonl", shapes.jsonl(rows)))
+    table = read(QuestionFile("a.jsonl", shapes.jsonl(rows)))
     parsed = attempts.parse(session, [table], questions, split=None, student=None)
     with pytest.raises(BadRows, match=r"8 bad rows.*--skip-bad FILE imports the rest"):
         parsed.refuse_bad()
@@ -199,7 +199,7 @@ def test_a_student_and_a_set_that_were_renamed_are_found_again(session: Session)
 
 
 def add_plain(session: Session, rows: list[dict[str, Any]]) -> t.QuestionSet:
-    whole = imports.read([read(File("q.jsonl", shapes.jsonl(rows)))], Instructions())
+    whole = imports.read([read(QuestionFile("q.jsonl", shapes.jsonl(rows)))], Instructions())
     return sets.add(session, "plain", whole.rows, source="q", simulated=False, by=owner("ann"))
 
 
@@ -217,7 +217,7 @@ def test_a_sealed_test_split_is_opened_for_a_purpose(session: Session) -> None:
 def test_a_text_that_no_database_holds_is_kept_as_well_as_can_be(text: str, session: Session) -> None:
     questions = add(session, GSM8K)
     row = json.dumps({"question_id": "0", "response": text}).encode()
-    parsed = attempts.parse(session, [read(File("a.jsonl", row))], questions, split=None, student=None)
+    parsed = attempts.parse(session, [read(QuestionFile("a.jsonl", row))], questions, split=None, student=None)
     done = attempts.store(session, parsed, questions, by=owner("ann"))
     assert done.no_answer == (not text)
 

@@ -14,7 +14,7 @@ from mapd.curation import judging
 from mapd.curation.curated import curate, summary
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
-from mapd.exchange.authors import File, parse, store
+from mapd.exchange.authors import AuthorsFile, parse, store
 from mapd.people import owner
 from mapd.store import queries
 from mapd.store import tables as t
@@ -24,9 +24,9 @@ from tests import samples
 Rows = list[dict[str, Any]]
 
 
-def as_files(feedback: Rows, rationales: Rows | None = None) -> tuple[File, File]:
+def as_files(feedback: Rows, rationales: Rows | None = None) -> tuple[AuthorsFile, AuthorsFile]:
     given = ((f"{kind}.json", rows) for kind, rows in (("f", feedback), ("r", rationales or feedback)))
-    first, second = (File(name, json.dumps(rows).encode()) for name, rows in given)
+    first, second = (AuthorsFile(name, json.dumps(rows).encode()) for name, rows in given)
     return first, second
 
 
@@ -45,9 +45,9 @@ def test_an_exam_is_made_once(session: Session) -> None:
 
 
 def test_files_that_are_not_what_they_were_chosen_as_are_named(tmp_path: Path) -> None:
-    feedback, rationales = (File(path.name, path.read_bytes()) for path in samples.files(tmp_path))
+    feedback, rationales = (AuthorsFile(path.name, path.read_bytes()) for path in samples.files(tmp_path))
     student = ("id", "question", "gold_answer", "student_wrong_pred", "student_wrong_final_answer")
-    mistakes = File("m.json", json.dumps([{key: row[key] for key in student} for row in sample()]).encode())
+    mistakes = AuthorsFile("m.json", json.dumps([{key: row[key] for key in student} for row in sample()]).encode())
     assert parse(feedback, rationales, mistakes).teachers == samples.TEACHERS
     with pytest.raises(BadInput, match=f"swapped: {rationales.name} holds the rationales and {feedback.name} the feed"):
         parse(rationales, feedback)
@@ -55,7 +55,7 @@ def test_files_that_are_not_what_they_were_chosen_as_are_named(tmp_path: Path) -
         ((feedback, feedback), "was chosen as the rationales file and holds feedback"),
         ((rationales, rationales), "was chosen as the feedback file and holds rationales"),
         ((mistakes, rationales), "m.json was chosen as the feedback file and holds mistakes"),
-        ((feedback, File("x.json", b'[{"a": 1}]')), "x.json .* holds none of the columns of the authors' files"),
+        ((feedback, AuthorsFile("x.json", b'[{"a": 1}]')), "x.json .* holds none of the columns of the authors' files"),
     ):
         with pytest.raises(BadInput, match=f"{said}; nothing was imported"):
             parse(*chosen)
@@ -63,7 +63,7 @@ def test_files_that_are_not_what_they_were_chosen_as_are_named(tmp_path: Path) -
 
 def test_formatting_of_the_file_changes_nothing() -> None:
     rows = sample()
-    indented = File("r.json", json.dumps(rows, indent=2).encode("utf-8-sig"))
+    indented = AuthorsFile("r.json", json.dumps(rows, indent=2).encode("utf-8-sig"))
     assert parse(as_files(rows)[0], indented).sha256 == parse(*as_files(rows)).sha256
 
 
@@ -83,13 +83,13 @@ def test_the_same_content_has_the_same_uids_in_every_project(session: Session, t
     parsed = parse(*as_files(sample()))
     store(session, parsed, by=owner("ann"))
     uids = {x.uid for x in queries.material(session, 1).texts}
-    writer = authors._Writer(session, parsed)
+    writer = authors._AuthorsWriter(session, parsed)
     assert writer.uid("rationale", "0", "gpt") in uids
 
 
 def test_names_come_from_the_file(tmp_path: Path) -> None:
     paths = samples.files(tmp_path, 2)
-    files = [File(p.name, p.read_bytes()) for p in paths]
+    files = [AuthorsFile(p.name, p.read_bytes()) for p in paths]
     parsed = parse(*files)
     assert (parsed.student, parsed.dataset, parsed.round) == ("Tiny-1b", "pens", 0)
     parsed = parse(*files, dataset="pencils", student="Other")
@@ -234,7 +234,7 @@ def test_files_that_speak_of_other_questions_are_refused() -> None:
 )
 def test_a_file_that_is_not_theirs_gets_one_line(content: bytes, said: str) -> None:
     with pytest.raises(BadInput, match=said) as error:
-        parse(File("f.json", b"[]"), File("r.json", content))
+        parse(AuthorsFile("f.json", b"[]"), AuthorsFile("r.json", content))
     assert "r.json" in str(error.value)
 
 
@@ -243,7 +243,7 @@ def test_what_a_failed_call_left_out_is_told(session: Session) -> None:
     rows[0]["gpt_feedback"] = None
     rows[1]["gemini_rationale"] = [None, 5, 5]
     rows[2]["mistral_rationale"] = None
-    parsed = parse(as_files(rows)[0], as_files(rows)[1], File("m.json", json.dumps(sample(4)).encode()))
+    parsed = parse(as_files(rows)[0], as_files(rows)[1], AuthorsFile("m.json", json.dumps(sample(4)).encode()))
     assert parsed.skipped == (
         "id 6: no row in r.json",
         "id 6: no row in f.json",
@@ -288,7 +288,7 @@ def test_no_readable_answer_is_none(written: str | None) -> None:
 def test_the_authors_own_files(session: Session) -> None:
     stem = "Llama-2-7b-chat-hf_svamp"
     files = [samples.AUTHORS / f"{stem}_{kind}_round0.json" for kind in ("feedback", "rationale", "false")]
-    done = store(session, parse(*(File(p.name, p.read_bytes()) for p in files)), by=owner("ann"))
+    done = store(session, parse(*(AuthorsFile(p.name, p.read_bytes()) for p in files)), by=owner("ann"))
     assert (done.mistakes, done.feedback, done.rationales, done.reviews) == (387, 1161, 1161, 2322)
     assert (done.no_vote, done.paper_differs, done.skipped) == (2, 0, ())
     exam = queries.exam(session, done.exam)

@@ -64,7 +64,7 @@ def sender(tmp_path: Path) -> Project:
 
 
 def questions(session: Session, name: str = "sums") -> str:
-    rows: tuple[QuestionRow, ...] = sets.made(generated.draw(generated.FAMILIES, {"train": 2, "dev": 2}, seed=1))
+    rows: tuple[QuestionRow, ...] = sets.make_rows(generated.draw(generated.FAMILIES, {"train": 2, "dev": 2}, seed=1))
     return sets.add(session, name, rows, source="generated", simulated=True, by=owner("ann")).name
 
 

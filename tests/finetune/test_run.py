@@ -242,7 +242,7 @@ def test_lines_under_a_genuine_name_are_not_trained_on(engine: sa.Engine, sha256
 def test_of_two_at_once_one_trains_and_the_other_waits(
     engine: sa.Engine, sha256: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "LOOK_S", 0.01)
+    monkeypatch.setattr(claims, "POLL_S", 0.01)
     waits, heard, results = threading.Event(), list[TrainingStep](), list[finetune.Finetuned]()
 
     def wait() -> None:
@@ -264,7 +264,7 @@ def test_of_two_at_once_one_trains_and_the_other_waits(
 def test_what_another_machine_made_meanwhile_is_said(
     engine: sa.Engine, sha256: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "LOOK_S", 0.01)
+    monkeypatch.setattr(claims, "POLL_S", 0.01)
     waits, said = threading.Event(), list[str]()
     (tmp_path / "elsewhere").mkdir()
 

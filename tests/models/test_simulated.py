@@ -15,7 +15,7 @@ from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Model, Request, Sampling, stream
 from mapd.models.simulated import PROFILES, Measured, SimulatedTeacher, measure, read_solution
 from mapd.questions import generated
-from mapd.questions.generated import FAMILIES, Made
+from mapd.questions.generated import FAMILIES, GeneratedQuestion
 from mapd.score_forms import VoteStatus
 from mapd.scores import parse_score
 
@@ -46,7 +46,7 @@ def text_of(model: Model, messages: tuple[Message, ...], seed: int | None = 0) -
     return completion.text
 
 
-def made(text: str) -> Made:
+def made(text: str) -> GeneratedQuestion:
     found = generated.read(text)
     assert found is not None
     return found

@@ -79,7 +79,7 @@ def test_counts_that_hide_others_judgements_say_so_and_who_asks_for_all_sees_all
     assert "<b>23</b> of 36" in shown(app), "as the lab counts them"
     assert not [c for c in app.caption if "Counts as you may see them" in c.value]
     with db.reading(engine) as session:
-        noted = session.exec(select(t.Seen.explanation_id)).all()
+        noted = session.exec(select(t.Exposure.explanation_id)).all()
     assert len(noted) == 23, "what they say of these later wasn't judged first"
     assert rows(browse(others="true", people="judged")) == 1
     assert "others maybe, which can" in errors(browse(others="maybe"))[0]

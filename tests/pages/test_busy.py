@@ -64,7 +64,7 @@ def test_what_came_in_is_shown_later_where_it_can_not_be_derived(full_home: Path
     client = client_of(opened().switch_page(TRIAGE).run())
     client.window()  # what is derived once is derived
     with db.writing(db.open_store(Settings())) as session:
-        session.add(t.Stale(question_id=1, voted=False))
+        session.add(t.DirtyQuestion(question_id=1, voted=False))
     with locked(full_home):
         assert len(client.window()["cards"]) == 12
 

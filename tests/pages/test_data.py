@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from mapd.exchange import attempts
 from mapd.questions import saved_mappings, sets, sources
-from mapd.questions.tables import Record, Table
+from mapd.questions.tables import FileRecord, FileTable
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
@@ -231,9 +231,9 @@ def test_a_hub_that_cannot_be_reached_is_one_line(home: Path, monkeypatch: pytes
 
 
 def test_a_set_of_the_hub_has_its_splits_and_its_commit(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_hub(ref: str) -> list[Table]:
-        record = Record(1, {"question": f"{ref}?", "answer": 7})
-        return [Table(f"{ref}/train", "row", (record,), split="train", origin={"hub": ref, "commit": "c0ffee"})]
+    def read_hub(ref: str) -> list[FileTable]:
+        record = FileRecord(1, {"question": f"{ref}?", "answer": 7})
+        return [FileTable(f"{ref}/train", "row", (record,), split="train", origin={"hub": ref, "commit": "c0ffee"})]
 
     monkeypatch.setattr(sources, "read_hub", read_hub)
     app = open_page(PAGE)

@@ -52,14 +52,14 @@ def test_others_judgements_that_browse_showed_without_a_name_are_noted_once_ther
     with db.writing(db.open_store(Settings())) as session:
         sharing.want(session, 1, by=owner("zoe"), judgements_wanted=2)
     app = open_page("pages/review/browse.py", name=None, others="true", verdict="accepted")
-    assert not rows(t.Seen)
+    assert not rows(t.Exposure)
     app.text_input(key="person_name").set_value("Ann")
     app.query_params["verdict"] = "rejected"
     app.run()
-    assert {row.person for row in rows(t.Seen)} == {"ann"}
+    assert {row.person for row in rows(t.Exposure)} == {"ann"}
     accepted = open_page("pages/review/browse.py", name="bob", others="true", verdict="accepted")
     assert not errors(accepted)
-    seen = {person: {x.explanation_id for x in rows(t.Seen) if x.person == person} for person in ("ann", "bob")}
+    seen = {person: {x.explanation_id for x in rows(t.Exposure) if x.person == person} for person in ("ann", "bob")}
     assert seen["bob"] <= seen["ann"], "what was shown before the name, too"
 
 

@@ -65,9 +65,9 @@ def test_how_people_judge_is_set_here(full_home: Path) -> None:
     app = people()
     app.number_input[0].set_value(2).run()
     with db.reading(db.open_store(Settings())) as session:
-        assert queries.exam(session, 1).wanted == 2
+        assert queries.exam(session, 1).judgements_per_text == 2
     assert app.number_input[0].value == 2
     app.number_input[2].set_value(15).run()
     with db.reading(db.open_store(Settings())) as session:
         info = queries.exam(session, 1)
-    assert (info.wanted, info.practice, info.check_every, info.repeat_every) == (2, 0, 15, 0)
+    assert (info.judgements_per_text, info.practice, info.check_every, info.repeat_every) == (2, 0, 15, 0)

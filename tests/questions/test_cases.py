@@ -9,8 +9,8 @@ from mapd.answers.grading import Outcome, Task, grade
 from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import formats, imports, mapping, tables
 from mapd.questions.imports import Instructions
-from mapd.questions.options import Key
-from mapd.questions.tables import File
+from mapd.questions.options import AnswerKey
+from mapd.questions.tables import QuestionFile
 
 ROCKS = ["oak", "granite", "trout", "moss"]
 CHOICE = {"question": "Which is a rock?", "options": ROCKS}
@@ -20,8 +20,8 @@ def jsonl(*rows: Any) -> bytes:
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
-def read(content: bytes, map_: str = "", **instructions: Any) -> imports.Import:
-    table = tables.read(File("q.jsonl", content), formats.headings)
+def read(content: bytes, map_: str = "", **instructions: Any) -> imports.QuestionImport:
+    table = tables.read(QuestionFile("q.jsonl", content), formats.headings)
     return imports.read([table], Instructions(mapping=mapping.parse(map_), **instructions))
 
 
@@ -37,17 +37,19 @@ def test_20_a_digit_that_may_be_two_options_is_asked_about() -> None:
     with pytest.raises(Undecided, match=r"index from 0 \(\"trout\"\) or an index from 1 \(\"granite\"\)") as doubt:
         read(arc)
     assert doubt.value.option == "answers"
-    assert golds(arc, answers=Key.INDEX1) == golds(arc, answers=Key.LABEL) == ["B. granite"]
-    assert golds(arc, answers=Key.INDEX0) == ["C. trout"]
+    assert golds(arc, answers=AnswerKey.INDEX1) == golds(arc, answers=AnswerKey.LABEL) == ["B. granite"]
+    assert golds(arc, answers=AnswerKey.INDEX0) == ["C. trout"]
     numbers = jsonl({"question": "1 + 1?", "options": ["1", "2", "3", "4"], "answer": "2"})
     with pytest.raises(Undecided, match="text"):
         read(numbers)
-    assert golds(numbers, answers=Key.TEXT) == ["B. 2"]
+    assert golds(numbers, answers=AnswerKey.TEXT) == ["B. 2"]
 
 
 def test_20_what_an_undecided_key_names_is_shown_for_each_reading() -> None:
-    table = tables.read(File("q.jsonl", jsonl(CHOICE | {"answer": "2"}, CHOICE | {"question": "?", "answer": "4"})))
-    rows = imports.read_keys([table], Instructions(), [Key.INDEX0, Key.INDEX1])
+    table = tables.read(
+        QuestionFile("q.jsonl", jsonl(CHOICE | {"answer": "2"}, CHOICE | {"question": "?", "answer": "4"}))
+    )
+    rows = imports.read_keys([table], Instructions(), [AnswerKey.INDEX0, AnswerKey.INDEX1])
     assert [(row.where, row.key, list(row.options)) for row in rows] == [
         ("q.jsonl line 1", "2", ["C. trout", "B. granite"]),
         ("q.jsonl line 2", "4", [None, "D. moss"]),
@@ -79,7 +81,7 @@ def test_22_twins_are_left_out_with_their_reasons_and_the_rest_comes_in() -> Non
     ]
     row = {"question": "A stronger market changes C and AD how?", "options": twins, "answer": 3}
     content = jsonl(row, row, CHOICE | {"answer": 1})
-    whole = read(content, answers=Key.INDEX0)
+    whole = read(content, answers=AnswerKey.INDEX0)
     assert [row.gold for row in whole.rows] == ["B"]
     assert [(bad.number, "A and D are the same text" in str(bad.faults)) for bad in whole.bad] == [(1, True), (2, True)]
     with pytest.raises(BadRows, match="--skip-bad FILE imports the rest"):

@@ -15,14 +15,14 @@ from mapd.questions import imports
 from mapd.questions.formats import FORMATS, headings
 from mapd.questions.imports import Instructions
 from mapd.questions.rows import QuestionRow
-from mapd.questions.tables import File, read
+from mapd.questions.tables import QuestionFile, read
 from tests.commands import Mapd
 from tests.questions import shapes
 from tests.questions.shapes import SHAPES, Shape
 
 
-def imported(shape: Shape, **instructions: Any) -> imports.Import:
-    table = read(File(shape.name, shape.content), headings)
+def imported(shape: Shape, **instructions: Any) -> imports.QuestionImport:
+    table = read(QuestionFile(shape.name, shape.content), headings)
     return imports.read([table], Instructions(**instructions))
 
 
@@ -57,7 +57,7 @@ def test_every_format_has_a_shape_here() -> None:
 @pytest.mark.parametrize("title", [title for title in SHAPES if "hub" in title or "math" in title])
 def test_a_shape_reads_alike_from_every_kind_of_file(title: str) -> None:
     shape = SHAPES[title]()
-    records = [record.fields for record in read(File(shape.name, shape.content)).records]
+    records = [record.fields for record in read(QuestionFile(shape.name, shape.content)).records]
     kinds = {
         "x.json": json.dumps(records).encode(),
         "x.jsonl": shapes.jsonl(records),
@@ -66,7 +66,7 @@ def test_a_shape_reads_alike_from_every_kind_of_file(title: str) -> None:
         "inside.json": json.dumps({"version": 1, "data": records}).encode(),
         "pandas.csv": pd.read_parquet(io.BytesIO(shapes.in_parquet(records))).to_csv(index=False).encode(),
     }
-    rows = [imports.read([read(File(name, content))], Instructions()).rows for name, content in kinds.items()]
+    rows = [imports.read([read(QuestionFile(name, content))], Instructions()).rows for name, content in kinds.items()]
     assert all(others == rows[0] for others in rows)
 
 
@@ -116,7 +116,7 @@ def test_the_papers_benchmarks_keep_its_split_sizes(
     format_: str, row: Callable[[int], dict[str, Any]], sizes: tuple[int, int]
 ) -> None:
     content = shapes.jsonl([row(n) for n in range(sum(sizes))])
-    whole = imports.read([read(File("all.jsonl", content))], Instructions())
+    whole = imports.read([read(QuestionFile("all.jsonl", content))], Instructions())
     assert whole.format == format_
     assert Counter(row.split for row in whole.rows) == {"train": sizes[0], "test": sizes[1]}
 

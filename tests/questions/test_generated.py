@@ -190,12 +190,12 @@ def test_an_unknown_family_is_refused_with_those_there_are() -> None:
 
 def test_splits_are_disjoint_and_of_the_size_asked_for() -> None:
     drawn = generated.draw(generated.FAMILIES, {"train": 60, "dev": 120, "test": 80}, seed=0)
-    assert Counter((d.split, d.made.family) for d in drawn) == {
+    assert Counter((d.split, d.question.family) for d in drawn) == {
         (split, family): n
         for split, n in {"train": 60, "dev": 120, "test": 80}.items()
         for family in generated.FAMILIES
     }
-    assert len({d.made.text for d in drawn}) == len(drawn) == 780
+    assert len({d.question.text for d in drawn}) == len(drawn) == 780
     assert all(
         a.split == b.split or (a.split, b.split) in {("train", "dev"), ("dev", "test")} for a, b in pairwise(drawn)
     )

@@ -15,23 +15,23 @@ from mapd.errors import BadInput, BadRows, Undecided
 from mapd.questions import imports, mapping
 from mapd.questions.formats import headings
 from mapd.questions.golds import last_boxed
-from mapd.questions.imports import Import, Instructions
+from mapd.questions.imports import Instructions, QuestionImport
 from mapd.questions.mapping import FieldMapping
-from mapd.questions.options import Key, read_options, show_answer
+from mapd.questions.options import AnswerKey, read_options, show_answer
 from mapd.questions.rows import SPLITS, QuestionRow, Shares, draw
-from mapd.questions.tables import File, Table, read
+from mapd.questions.tables import FileTable, QuestionFile, read
 
 
 def lines(*rows: Any) -> bytes:
     return "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows).encode()
 
 
-def table(*rows: Any, name: str = "q.jsonl", split: str | None = None) -> Table:
-    read_table = read(File(name, lines(*rows)), headings)
-    return Table(name, read_table.unit, read_table.records, read_table.bad, split)
+def table(*rows: Any, name: str = "q.jsonl", split: str | None = None) -> FileTable:
+    read_table = read(QuestionFile(name, lines(*rows)), headings)
+    return FileTable(name, read_table.unit, read_table.records, read_table.bad, split)
 
 
-def imported(*rows: Any, **instructions: Any) -> Import:
+def imported(*rows: Any, **instructions: Any) -> QuestionImport:
     if isinstance(written := instructions.get("mapping"), str):
         instructions["mapping"] = mapping.parse(written)
     return imports.read([table(*rows)], Instructions(**instructions))
@@ -190,9 +190,9 @@ def test_a_digit_that_may_be_two_options_is_asked_for() -> None:
         "say which with --answers index0 or index1"
     )
     assert (asked.value.option, asked.value.choices) == ("answers", ("index0", "index1"))
-    assert golds(ROCK | {"answer": "2"}, answers=Key.INDEX0) == ["C. trout"]
-    assert golds(ROCK | {"answer": "2"}, answers=Key.INDEX1) == ["B. granite"]
-    assert golds(ROCK | {"answer": "2"}, answers=Key.LABEL) == ["B. granite"]
+    assert golds(ROCK | {"answer": "2"}, answers=AnswerKey.INDEX0) == ["C. trout"]
+    assert golds(ROCK | {"answer": "2"}, answers=AnswerKey.INDEX1) == ["B. granite"]
+    assert golds(ROCK | {"answer": "2"}, answers=AnswerKey.LABEL) == ["B. granite"]
 
 
 def test_a_digit_may_be_an_options_text() -> None:
@@ -201,20 +201,20 @@ def test_a_digit_may_be_an_options_text() -> None:
         Undecided, match=r'index from 0 \("3"\) or an index from 1 \("2"\) or an option\'s text \("2"\)'
     ):
         imported(row)
-    assert golds(row, answers=Key.TEXT) == ["B. 2"]
+    assert golds(row, answers=AnswerKey.TEXT) == ["B. 2"]
 
 
 @pytest.mark.parametrize(
     ("keys", "read_as", "expected"),
     [
-        (("Option A", "b", "(C)", "[D]"), Key.LABEL, ["A. oak", "B. granite", "C. trout", "D. moss"]),
-        ((0, 1, "2", 3.0), Key.INDEX0, ["A. oak", "B. granite", "C. trout", "D. moss"]),
-        ((1, 2, 3, 4), Key.INDEX1, ["A. oak", "B. granite", "C. trout", "D. moss"]),
-        (("moss", "oak", " trout", "granite"), Key.TEXT, ["D. moss", "A. oak", "C. trout", "B. granite"]),
-        (("B. granite", "A) oak", "C", "D"), Key.LABEL, ["B. granite", "A. oak", "C. trout", "D. moss"]),
+        (("Option A", "b", "(C)", "[D]"), AnswerKey.LABEL, ["A. oak", "B. granite", "C. trout", "D. moss"]),
+        ((0, 1, "2", 3.0), AnswerKey.INDEX0, ["A. oak", "B. granite", "C. trout", "D. moss"]),
+        ((1, 2, 3, 4), AnswerKey.INDEX1, ["A. oak", "B. granite", "C. trout", "D. moss"]),
+        (("moss", "oak", " trout", "granite"), AnswerKey.TEXT, ["D. moss", "A. oak", "C. trout", "B. granite"]),
+        (("B. granite", "A) oak", "C", "D"), AnswerKey.LABEL, ["B. granite", "A. oak", "C. trout", "D. moss"]),
     ],
 )
-def test_the_whole_file_decides_what_keys_are(keys: Sequence[Any], read_as: Key, expected: list[str]) -> None:
+def test_the_whole_file_decides_what_keys_are(keys: Sequence[Any], read_as: AnswerKey, expected: list[str]) -> None:
     rows = [ROCK | {"question": f"{n}?", "answer": key} for n, key in enumerate(keys)]
     assert golds(*rows) == expected
     assert imported(*rows).answers is read_as
@@ -224,7 +224,7 @@ def test_keys_of_two_kinds_are_asked_for_and_the_others_refused() -> None:
     rows = [ROCK | {"question": f"{n}?", "answer": key} for n, key in enumerate(("A", "B", "C", "granite"))]
     with pytest.raises(Undecided, match="no one reading fits all rows: a label fits 3, an option's text fits 1"):
         imported(*rows)
-    assert faults(*rows, answers=Key.LABEL) == [(4, "answer", '"granite" is not a label of its 4 options')]
+    assert faults(*rows, answers=AnswerKey.LABEL) == [(4, "answer", '"granite" is not a label of its 4 options')]
 
 
 def test_a_rows_own_labels_decide() -> None:
@@ -387,7 +387,7 @@ def test_what_stands_in_an_option_beside_its_text_is_named() -> None:
 
 def test_a_reading_of_keys_is_for_choices_alone() -> None:
     with pytest.raises(BadInput, match="--answers index0 is about the keys of options; these questions have none"):
-        imported(*PENS, answers=Key.INDEX0)
+        imported(*PENS, answers=AnswerKey.INDEX0)
 
 
 def test_a_field_that_is_nested_as_deep_as_can_be_read_is_a_field_like_any_other() -> None:
@@ -395,7 +395,7 @@ def test_a_field_that_is_nested_as_deep_as_can_be_read_is_a_field_like_any_other
         for field in ("extra", "question", "answer"):
             row = json.dumps({"question": "a", "answer": 1, field: "DEEP"})
             row = row.replace('"DEEP"', "[" * depth + '"x"' + "]" * depth)
-            whole = imports.read([read(File("q.jsonl", row.encode() + b"\n" + lines(*PENS)))], Instructions())
+            whole = imports.read([read(QuestionFile("q.jsonl", row.encode() + b"\n" + lines(*PENS)))], Instructions())
             assert len(whole.rows) >= len(PENS)
 
 
@@ -471,13 +471,14 @@ def test_a_mistaken_file_gets_one_line_with_the_cure(row: Any, instructions: dic
 
 def test_text_that_is_no_table_names_what_is_known() -> None:
     with pytest.raises(BadInput, match='no table of questions: it begins with "hello"; known are JSON'):
-        imports.read([read(File("notes.txt", b"hello\nworld\n"))], Instructions())
+        imports.read([read(QuestionFile("notes.txt", b"hello\nworld\n"))], Instructions())
 
 
 def test_a_broken_question_of_logiqa_is_a_bad_row() -> None:
     good = "\na\nSome are.\nWhich?\nA.x\nB.y\nC.z\nD.w\n"
     whole = imports.read(
-        [read(File("Train.txt", (good + good.replace("Some", "All").replace("D.w\n", "")).encode()))], Instructions()
+        [read(QuestionFile("Train.txt", (good + good.replace("Some", "All").replace("D.w\n", "")).encode()))],
+        Instructions(),
     )
     assert (len(whole.rows), [bad.number for bad in whole.bad]) == (1, [10])
 
@@ -531,7 +532,7 @@ def test_a_bad_row_keeps_no_good_one_out() -> None:
 def test_a_split_without_answers_can_be_left_out() -> None:
     unanswered = [{"question": f"{n}?", "answer": ""} for n in range(3)]
     whole = imports.read([table(*PENS, split="train"), table(*unanswered, name="t", split="test")], Instructions())
-    assert (len(whole.rows), len(whole.bad), whole.unanswered) == (20, 3, ("t",))
+    assert (len(whole.rows), len(whole.bad), whole.files_without_answers) == (20, 3, ("t",))
     with pytest.raises(BadInput, match=r"^t has no answer in any of its rows .*--skip-bad FILE imports the rest$"):
         whole.refuse_bad()
 
@@ -564,7 +565,7 @@ def test_ids_that_files_share_are_told_apart() -> None:
         ([table(*PENS), table({"qid": "1", "question": "?", "answer": True}, name="s")], {}, "plain and strategyqa"),
     ],
 )
-def test_splits_that_do_not_fit_are_refused(tables: list[Table], instructions: dict[str, Any], why: str) -> None:
+def test_splits_that_do_not_fit_are_refused(tables: list[FileTable], instructions: dict[str, Any], why: str) -> None:
     with pytest.raises(BadInput, match=why):
         imports.read(tables, Instructions(**instructions))
 

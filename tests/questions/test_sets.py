@@ -42,12 +42,12 @@ def test_a_set_is_written_once(session: Session) -> None:
 def test_openings_are_counted(session: Session) -> None:
     kept = sets.add(session, "pens", ROWS, source="q", simulated=False, by=owner("ann"))
     session.add_all([t.Opening(set_id=kept.id or 0, person=p) for p in ("ann", "ben")])
-    assert sets.listed(session) == [sets.Listed("pens", "q", False, 12, 4, 4, 2)]
+    assert sets.list_sets(session) == [sets.SetSummary("pens", "q", False, 12, 4, 4, 2)]
 
 
 def test_generated_questions_are_read_back_from_the_store(session: Session) -> None:
     drawn = generated.draw(generated.FAMILIES, {"train": 4, "dev": 2, "test": 0}, seed=3)
-    sets.add(session, "demo", sets.made(drawn), source="generated", simulated=True, by=owner("ann"))
+    sets.add(session, "demo", sets.make_rows(drawn), source="generated", simulated=True, by=owner("ann"))
     stored = session.exec(select(t.Question).order_by(col(t.Question.position))).all()
     assert [(q.split, generated.read(q.text)) for q in stored] == [(split, made) for split, made in drawn]
 

@@ -19,7 +19,7 @@ from mapd.errors import BadInput
 from mapd.questions import imports
 from mapd.questions.formats import headings
 from mapd.questions.imports import Instructions
-from mapd.questions.rows import split_named
+from mapd.questions.rows import split_of_name
 from mapd.questions.sources import read_path, split_by_names
 from tests.questions import shapes
 
@@ -28,11 +28,11 @@ def gsm8k(count: int, word: str = "pens") -> list[dict[str, Any]]:
     return [{"question": f"Ann has {n} {word}. How many?", "answer": f"She has {n}.\n#### {n}"} for n in range(count)]
 
 
-def imported(path: Path, **instructions: Any) -> imports.Import:
+def imported(path: Path, **instructions: Any) -> imports.QuestionImport:
     return imports.read(read_path(path, headings), Instructions(**instructions))
 
 
-def splits(whole: imports.Import) -> dict[str, int]:
+def splits(whole: imports.QuestionImport) -> dict[str, int]:
     return dict(Counter(row.split for row in whole.rows))
 
 
@@ -50,7 +50,7 @@ def splits(whole: imports.Import) -> dict[str, int]:
     ],
 )
 def test_a_name_says_the_split(name: str, split: str | None) -> None:
-    assert split_named(name) == split
+    assert split_of_name(name) == split
 
 
 def test_a_dataset_that_was_saved(tmp_path: Path) -> None:

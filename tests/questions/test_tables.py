@@ -18,7 +18,7 @@ from pyarrow import parquet
 from mapd.errors import BadInput
 from mapd.questions import tables
 from mapd.questions.formats import headings
-from mapd.questions.tables import Bad, File, Record, Table, read
+from mapd.questions.tables import BadRecord, FileRecord, FileTable, QuestionFile, read
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1)
 TEXT = TEXT.filter(lambda text: text.strip() and "\n\ufeff" not in text)  # where files were joined, that is a BOM
@@ -72,7 +72,7 @@ KINDS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
 @pytest.mark.parametrize("name", KINDS)
 @given(rows=ROWS)
 def test_rows_go_through_each_kind_of_file(name: str, rows: list[dict[str, Any]]) -> None:
-    table = read(File(name, KINDS[name](rows)))
+    table = read(QuestionFile(name, KINDS[name](rows)))
     assert [record.fields for record in table.records] == rows
     assert table.bad == ()
 
@@ -80,13 +80,13 @@ def test_rows_go_through_each_kind_of_file(name: str, rows: list[dict[str, Any]]
 @given(ROWS, st.sampled_from([b"\n", b"\r\n"]))
 def test_joined_files_keep_no_byte_order_mark(rows: list[dict[str, Any]], end: bytes) -> None:
     lines = [b"\xef\xbb\xbf" + json.dumps(row).encode() for row in rows]
-    table = read(File("q.jsonl", end.join(lines) + end))
-    assert table.records == tuple(Record(number, row) for number, row in enumerate(rows, 1))
+    table = read(QuestionFile("q.jsonl", end.join(lines) + end))
+    assert table.records == tuple(FileRecord(number, row) for number, row in enumerate(rows, 1))
 
 
 def test_joined_csv_files_keep_one_heading() -> None:
     part = b"\xef\xbb\xbfquestion,answer\r\na,1\r\n"
-    table = read(File("q.csv", part + part.replace(b"a,1", b'"b, too",2')), headings)
+    table = read(QuestionFile("q.csv", part + part.replace(b"a,1", b'"b, too",2')), headings)
     assert [record.fields for record in table.records] == [
         {"question": "a", "answer": "1"},
         {"question": "b, too", "answer": "2"},
@@ -94,24 +94,24 @@ def test_joined_csv_files_keep_one_heading() -> None:
 
 
 def test_words_that_mean_nothing_to_pandas_stay_words() -> None:
-    table = read(File("q.csv", b"question,answer\nwhich?,NA\nwhat?,None\nwho?,null\nwhere?,\n"))
+    table = read(QuestionFile("q.csv", b"question,answer\nwhich?,NA\nwhat?,None\nwho?,null\nwhere?,\n"))
     assert [record.fields["answer"] for record in table.records] == ["NA", "None", "null", None]
 
 
 def test_rows_are_numbered_by_their_lines() -> None:
-    table = read(File("q.jsonl", b'\n{"a": 1}\n\n[2]\n{"a": 3}'))
+    table = read(QuestionFile("q.jsonl", b'\n{"a": 1}\n\n[2]\n{"a": 3}'))
     assert table.unit == "line"
     assert [record.number for record in table.records] == [2, 5]
-    assert table.bad == (Bad(4, '"[2]" is no JSON object; a line holds one row', "[2]"),)
-    table = read(File("q.csv", b'a,b\n"x\ny",1\n\nz,2\n'))
+    assert table.bad == (BadRecord(4, '"[2]" is no JSON object; a line holds one row', "[2]"),)
+    table = read(QuestionFile("q.csv", b'a,b\n"x\ny",1\n\nz,2\n'))
     assert [(record.number, record.fields["a"]) for record in table.records] == [(2, "x\ny"), (5, "z")]
 
 
 def test_one_object_is_one_row_unless_it_holds_rows() -> None:
     problem = {"problem": "1 + 1?", "solution": "two", "choices": [{"label": "A", "text": "2"}], "question": "?"}
-    assert read(File("1.json", json.dumps(problem, indent=1).encode())).records == (Record(1, problem),)
+    assert read(QuestionFile("1.json", json.dumps(problem, indent=1).encode())).records == (FileRecord(1, problem),)
     keyed = {"q1": {"question": "a", "answer": 1}, "q2": {"question": "b", "answer": 2}}
-    records = read(File("q.json", json.dumps(keyed).encode())).records
+    records = read(QuestionFile("q.json", json.dumps(keyed).encode())).records
     assert [record.fields["id"] for record in records] == ["q1", "q2"]
 
 
@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 def test_what_is_no_table_gets_one_line(name: str) -> None:
     content, why = REFUSED[name]
     with pytest.raises(BadInput) as refused:
-        read(File(name, content))
+        read(QuestionFile(name, content))
     assert why in str(refused.value)
     assert name in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -167,7 +167,7 @@ def test_what_is_no_table_gets_one_line(name: str) -> None:
     ],
 )
 def test_a_bad_line_leaves_the_others(line: bytes, why: str) -> None:
-    table = read(File("q.jsonl", b'{"a": 1}\n' + line + b'\n{"a": 3}\n'))
+    table = read(QuestionFile("q.jsonl", b'{"a": 1}\n' + line + b'\n{"a": 3}\n'))
     assert [record.number for record in table.records] == [1, 3]
     [bad] = table.bad
     assert bad.number == 2
@@ -175,21 +175,23 @@ def test_a_bad_line_leaves_the_others(line: bytes, why: str) -> None:
 
 
 def test_ragged_rows_are_bad_rows() -> None:
-    table = read(File("q.csv", b"a,b\n1,2\n1,2,3\n1\n"))
-    assert [(bad.number, bad.written) for bad in table.bad] == [(3, ["1", "2", "3"]), (4, ["1"])]
+    table = read(QuestionFile("q.csv", b"a,b\n1,2\n1,2,3\n1\n"))
+    assert [(bad.number, bad.original) for bad in table.bad] == [(3, ["1", "2", "3"]), (4, ["1"])]
     assert len(table.records) == 1
 
 
 def test_not_a_number_is_nothing() -> None:
-    assert read(File("q.jsonl", b'{"a": NaN}')).records[0].fields == {"a": None}
-    assert read(File("q.parquet", in_parquet([{"a": float("nan")}, {"a": 1.0}]))).records[0].fields == {"a": None}
+    assert read(QuestionFile("q.jsonl", b'{"a": NaN}')).records[0].fields == {"a": None}
+    assert read(QuestionFile("q.parquet", in_parquet([{"a": float("nan")}, {"a": 1.0}]))).records[0].fields == {
+        "a": None
+    }
 
 
 @pytest.mark.parametrize("type_", [pa.float32(), pa.float64()])
 def test_floats_are_as_they_were_written(type_: pa.DataType) -> None:
     out = io.BytesIO()
     parquet.write_table(pa.table({"answer": pa.array([0.1, None, -2.5, float("inf")], type_)}), out)
-    answers = [record.fields["answer"] for record in read(File("q.parquet", out.getvalue())).records]
+    answers = [record.fields["answer"] for record in read(QuestionFile("q.parquet", out.getvalue())).records]
     assert answers == [0.1, None, -2.5, float("inf")]
 
 
@@ -205,7 +207,7 @@ def test_a_small_file_that_unpacks_to_a_gigabyte_is_refused() -> None:
     content = bomb(b"0" * 2**20, 1024)
     assert len(content) < 2 * 2**20
     with pytest.raises(BadInput, match="more than 256 MB"):
-        read(File("q.jsonl.gz", content))
+        read(QuestionFile("q.jsonl.gz", content))
 
 
 def test_a_small_parquet_file_of_gigabytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +217,7 @@ def test_a_small_parquet_file_of_gigabytes_is_refused(monkeypatch: pytest.Monkey
     parquet.write_table(texts, out)
     assert len(out.getvalue()) < 2**16
     with pytest.raises(BadInput, match="split it"):
-        read(File("q.parquet", out.getvalue()))
+        read(QuestionFile("q.parquet", out.getvalue()))
 
 
 def test_more_rows_than_a_set_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,13 +225,13 @@ def test_more_rows_than_a_set_may_have_are_refused(monkeypatch: pytest.MonkeyPat
     rows = [{"a": n} for n in range(4)]
     for name in ("q.jsonl", "q.json", "q.csv", "q.parquet"):
         with pytest.raises(BadInput, match="more than 3 rows"):
-            read(File(name, KINDS[name](rows)))
+            read(QuestionFile(name, KINDS[name](rows)))
 
 
 @given(st.binary(max_size=300), st.sampled_from(["q.jsonl", "q.json", "q.csv", "q.tsv", "q.txt", "q.parquet", "q.gz"]))
 def test_no_bytes_break_it(content: bytes, name: str) -> None:
     with suppress(BadInput):
-        assert isinstance(read(File(name, content), headings), Table)
+        assert isinstance(read(QuestionFile(name, content), headings), FileTable)
 
 
 @pytest.mark.parametrize("open_", [pa.ipc.new_file, pa.ipc.new_stream])
@@ -239,7 +241,7 @@ def test_arrow_files_are_read_and_cut_off_ones_refused(open_: Callable[..., Any]
     out = io.BytesIO()
     with open_(out, rows.schema) as writer:
         writer.write_table(rows)
-    table = read(File("data-00000-of-00001.arrow", out.getvalue()))
+    table = read(QuestionFile("data-00000-of-00001.arrow", out.getvalue()))
     assert [(r.number, r.fields["answer"]) for r in table.records] == [(n + 1, n) for n in range(600)]
     with pytest.raises(BadInput, match="can't be read as Arrow"):
-        read(File("data.arrow", out.getvalue()[:300]))
+        read(QuestionFile("data.arrow", out.getvalue()[:300]))

@@ -27,7 +27,7 @@ def settle(session: Session, text: int, act: Act = Act.REJECT, note: str | None 
 
 def pool(session: Session, exam: ExamInfo, kind: str, who: str) -> list[int]:
     mine = queries.judgements_by(session, exam.id, who)
-    settled = queries.judgements_settled(session, exam.id)
+    settled = queries.adjudicated_judgements(session, exam.id)
     return [text for _, text in practice.pool(kind, mine, settled, who)]
 
 

@@ -79,7 +79,7 @@ def test_judgements_of_old_count_and_are_watched_again(engine: sa.Engine) -> Non
         session.flush()
         undo = judgement | {"decision": "withdraw", "undoes_id": skip.id}
         session.add(t.Judgement(**undo))
-        session.exec(sa.delete(t.Stale))
+        session.exec(sa.delete(t.DirtyQuestion))
     revision = ScriptDirectory(str(db.MIGRATIONS)).get_revision("0013")
     writing = engine.execution_options(writes=True).begin()
     with writing as connection, Operations.context(MigrationContext.configure(connection)):
@@ -91,10 +91,10 @@ def test_judgements_of_old_count_and_are_watched_again(engine: sa.Engine) -> Non
             (None, True, None),
             (undo["undoes_id"], True, None),
         ]
-        assert session.exec(select(t.Stale)).all() == []
+        assert session.exec(select(t.DirtyQuestion)).all() == []
         session.add(t.Judgement(decision="skip", **judgement))
         session.flush()
-        assert [row.question_id for row in session.exec(select(t.Stale))] == [judgement["question_id"]]
+        assert [row.question_id for row in session.exec(select(t.DirtyQuestion))] == [judgement["question_id"]]
     with pytest.raises((sa.exc.IntegrityError, Stale)), db.writing(engine) as session:
         session.add(t.Judgement(**undo))
 
@@ -179,7 +179,7 @@ def test_a_locked_database_is_read_and_says_that_nothing_was_saved(home: Path) -
 
 
 def test_what_passes_is_waited_for_and_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(db, "UNTOLD_S", 0.01)
+    monkeypatch.setattr(db, "SILENT_WAIT_S", 0.01)
     lines = list[str]()
     engine = db.open_store(Settings(), db.Patience(60, lines.append))
     with ThreadPoolExecutor() as aside:

@@ -17,7 +17,7 @@ from mapd.curation.queues import doubt
 from mapd.people import owner
 from mapd.store import db, listing, queries
 from mapd.store import tables as t
-from mapd.store.listing import Order, Row, Show, Turn, Wanted
+from mapd.store.listing import BrowseRow, Order, PageStart, RowFilter, RowKind
 from mapd.store.queries import ExamInfo
 from mapd.ui.text import found as marked
 from mapd.verdicts import PAPER, Act, heard
@@ -26,49 +26,49 @@ from tests.conftest import import_files
 
 FAILS = {"matches_gold": "fails"}
 ASKED = [
-    Wanted(),
-    Wanted(Show.FEEDBACK),
-    Wanted(Show.MISTAKES),
-    Wanted(verdict="accepted"),
-    Wanted(verdict="rejected"),
-    Wanted(Show.MISTAKES, verdict="rejected"),
-    Wanted(checks=FAILS),
-    Wanted(Show.MISTAKES, checks=FAILS | {"shows_work": "holds"}),
-    Wanted(people="judged"),
-    Wanted(people="not judged"),
-    Wanted(people="overridden"),
-    Wanted(people="conflict"),
-    Wanted(judged_by="bob"),
-    Wanted(judged_by="bo"),
-    Wanted(reason="no_work"),
-    Wanted(people="judged", unheard_by="ann"),
-    Wanted(people="overridden", unheard_by="bob"),
-    Wanted(judged_by="ann", unheard_by="bob"),
-    Wanted(reason="no_work", unheard_by="bob"),
-    Wanted(verdict="rejected", unheard_by="bob"),
-    Wanted(Show.MISTAKES, verdict="accepted", people="judged", unheard_by="ann"),
-    Wanted(means=(300, 450)),
-    Wanted(cuts=(300, 400)),
-    Wanted(spread=2),
-    Wanted(author_id=2),
-    Wanted(Show.MISTAKES, author_id=2, verdict="accepted"),
-    Wanted(task="numeric"),
-    Wanted(task="choice"),
-    Wanted(words="ann HAS 15 pens"),
-    Wanted(words="pens 15 ann"),
-    Wanted(words='15 "Ann has"'),
-    Wanted(words='"has Ann"'),
-    Wanted(words="1"),
-    Wanted(words="$15"),
-    Wanted(words="15 pe"),
-    Wanted(words='15 "pe"'),
-    Wanted(words="14-4"),
-    Wanted(Show.MISTAKES, words="4"),
-    Wanted(words="more come"),
-    Wanted(Show.FEEDBACK, words="student subtr"),
-    Wanted(Show.MISTAKES, words="more come"),
-    Wanted(Show.MISTAKES, words="nobody explained"),
-    Wanted(words="no such words"),
+    RowFilter(),
+    RowFilter(RowKind.FEEDBACK),
+    RowFilter(RowKind.MISTAKES),
+    RowFilter(verdict="accepted"),
+    RowFilter(verdict="rejected"),
+    RowFilter(RowKind.MISTAKES, verdict="rejected"),
+    RowFilter(checks=FAILS),
+    RowFilter(RowKind.MISTAKES, checks=FAILS | {"shows_work": "holds"}),
+    RowFilter(people="judged"),
+    RowFilter(people="not judged"),
+    RowFilter(people="overridden"),
+    RowFilter(people="conflict"),
+    RowFilter(judged_by="bob"),
+    RowFilter(judged_by="bo"),
+    RowFilter(reason="no_work"),
+    RowFilter(people="judged", blind_person="ann"),
+    RowFilter(people="overridden", blind_person="bob"),
+    RowFilter(judged_by="ann", blind_person="bob"),
+    RowFilter(reason="no_work", blind_person="bob"),
+    RowFilter(verdict="rejected", blind_person="bob"),
+    RowFilter(RowKind.MISTAKES, verdict="accepted", people="judged", blind_person="ann"),
+    RowFilter(means=(300, 450)),
+    RowFilter(cuts=(300, 400)),
+    RowFilter(spread=2),
+    RowFilter(author_id=2),
+    RowFilter(RowKind.MISTAKES, author_id=2, verdict="accepted"),
+    RowFilter(task="numeric"),
+    RowFilter(task="choice"),
+    RowFilter(words="ann HAS 15 pens"),
+    RowFilter(words="pens 15 ann"),
+    RowFilter(words='15 "Ann has"'),
+    RowFilter(words='"has Ann"'),
+    RowFilter(words="1"),
+    RowFilter(words="$15"),
+    RowFilter(words="15 pe"),
+    RowFilter(words='15 "pe"'),
+    RowFilter(words="14-4"),
+    RowFilter(RowKind.MISTAKES, words="4"),
+    RowFilter(words="more come"),
+    RowFilter(RowKind.FEEDBACK, words="student subtr"),
+    RowFilter(RowKind.MISTAKES, words="more come"),
+    RowFilter(RowKind.MISTAKES, words="nobody explained"),
+    RowFilter(words="no such words"),
 ]
 
 
@@ -99,7 +99,7 @@ def exam_of(engine: sa.Engine, tmp_path: Path) -> Iterator[ExamInfo]:
 # -- the same by the rules --------------------------------------------------------------------------------------------
 
 
-def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: Wanted, authors: dict[str, int]) -> bool:
+def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: RowFilter, authors: dict[str, int]) -> bool:
     said = [row.judged for row in curated.judgements if (row.target, row.target_id) == (x.text.kind, x.text.id)]
     people = {
         "judged": x.judged,
@@ -109,7 +109,7 @@ def fits(curated: Curated, mistake: Mistake, x: Explained, wanted: Wanted, autho
         None: True,
     }
     mean = x.committee.mean
-    may_know = wanted.unheard_by is None or wanted.unheard_by in {j.person for j in heard(said)}
+    may_know = wanted.blind_person is None or wanted.blind_person in {j.person for j in heard(said)}
     verdict = x.verdict if may_know else x.committee.verdict
     return (
         wanted.author_id in (None, authors[x.text.teacher])
@@ -153,16 +153,16 @@ def rank(order: Order, x: Explained | None) -> int:
     return -round(1000 * doubt(x)) if x else 1
 
 
-def find(curated: Curated, wanted: Wanted, order: Order, authors: dict[str, int]) -> list[tuple[int, int | None]]:
+def find(curated: Curated, wanted: RowFilter, order: Order, authors: dict[str, int]) -> list[tuple[int, int | None]]:
     """The rows that fit, in order, as (attempt, text)."""
     found: list[tuple[Mistake, Explained | None]] = []
     for m in curated.mistakes:
-        texts = m.feedback if wanted.show is Show.FEEDBACK else m.rationales
+        texts = m.feedback if wanted.show is RowKind.FEEDBACK else m.rationales
         fitting = [x for x in texts if fits(curated, m, x, wanted, authors)]
-        if wanted.show is Show.MISTAKES and fitting:
+        if wanted.show is RowKind.MISTAKES and fitting:
             fitting = [min(fitting, key=lambda x: rank(order, x))]
         found += [(m, x) for x in fitting]
-        bare = wanted.show is Show.MISTAKES and not m.rationales and not wanted.about_texts
+        bare = wanted.show is RowKind.MISTAKES and not m.rationales and not wanted.about_texts
         if bare and has(wanted.words, m.question.text, m.attempt.text):
             found.append((m, None))
     if order is Order.HIGHEST:
@@ -175,14 +175,16 @@ def find(curated: Curated, wanted: Wanted, order: Order, authors: dict[str, int]
 # -- what the store reads ---------------------------------------------------------------------------------------------
 
 
-def everything(session: Session, exam_id: int, wanted: Wanted, at: int, order: Order, *, back: bool) -> list[Row]:
+def everything(
+    session: Session, exam_id: int, wanted: RowFilter, at: int, order: Order, *, back: bool
+) -> list[BrowseRow]:
     """All rows, page by page, from the beginning or from the end."""
-    found: list[Row] = []
+    found: list[BrowseRow] = []
     end = {Order.QUESTION: (10**9,) * 3, Order.HIGHEST: (-2,) * 4}.get(order, (10**9,) * 4)
-    turn = Turn(end, back=True) if back else None
-    while rows := listing.page(session, exam_id, wanted, at, turn, order=order, number=5):
+    turn = PageStart(end, back=True) if back else None
+    while rows := listing.list_rows(session, exam_id, wanted, at, turn, order=order, number=5):
         found = rows + found if back else found + rows
-        turn = Turn(rows[0].key if back else rows[-1].key, back)
+        turn = PageStart(rows[0].key if back else rows[-1].key, back)
     return found
 
 
@@ -201,9 +203,11 @@ def test_pages_hold_what_the_rules_find(
                 for back in (False, True):
                     rows = everything(session, exam_of.id, wanted, at, order, back=back)
                     assert [(r.attempt_id, r.explanation_id) for r in rows] == ruled, (wanted, few, back)
-            assert listing.count(session, exam_of.id, wanted, at, order=order) == len(ruled)
+            assert listing.count_rows(session, exam_of.id, wanted, at, order=order) == len(ruled)
             for n in range(0, len(rows), 7):
-                assert listing.count(session, exam_of.id, wanted, at, order=order, before=rows[n].key) == n, wanted
+                assert listing.count_rows(session, exam_of.id, wanted, at, order=order, before_key=rows[n].key) == n, (
+                    wanted
+                )
 
 
 @pytest.mark.parametrize(
@@ -237,7 +241,7 @@ def test_words_are_found_alike_on_both_databases(engine: sa.Engine, words: str, 
         of = {"set_id": questions.id, "source_id": "x", "position": 0, "split": "train", "task": "numeric", "gold": "1"}
         session.add(question := t.Question(text=text, **of))
         session.flush()
-        begin, _, _ = listing._having(session, words, values := {})
+        begin, _, _ = listing._search_rows(session, words, values := {})
         found = session.execute(sa.text(f"{begin}SELECT id FROM hit"), values).scalars().all()
         assert (4 * (question.id or 0) + 1 in found) is fits
     assert bool(marked(text, words)) >= fits, "what is found can be marked"
@@ -245,7 +249,7 @@ def test_words_are_found_alike_on_both_databases(engine: sa.Engine, words: str, 
 
 def questions(session: Session, exam_id: int, **asked: Any) -> list[int]:
     """The positions of the questions that are found."""
-    rows = listing.page(session, exam_id, Wanted(Show.QUESTIONS, **asked), 300, number=50)
+    rows = listing.list_rows(session, exam_id, RowFilter(RowKind.QUESTIONS, **asked), 300, number=50)
     return [row.key[0] for row in rows]
 
 
@@ -283,7 +287,10 @@ def test_words_in_any_answer_find_the_question(
 
 def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: sa.Engine, exam_of: ExamInfo) -> None:
     with db.writing(engine) as session:
-        of = {row.question_id: row.key[0] for row in listing.page(session, exam_of.id, Wanted(Show.QUESTIONS), 300)}
+        of = {
+            row.question_id: row.key[0]
+            for row in listing.list_rows(session, exam_of.id, RowFilter(RowKind.QUESTIONS), 300)
+        }
         mistakes = judging.curated_set(session, exam_of.id).mistakes
         twice, right, bad = (mistakes[n].question.id for n in (7, 5, 2))
         read = {"text": "x", "answer": "x", "outcome": "correct", "our_outcome": "correct"}
@@ -302,20 +309,20 @@ def test_questions_stand_by_how_many_of_the_answers_are_wrong_or_right(engine: s
     with db.reading(engine) as session:
         for order, positions in ruled.items():
             for back in (False, True):
-                rows = everything(session, exam_of.id, Wanted(Show.QUESTIONS), 300, order, back=back)
+                rows = everything(session, exam_of.id, RowFilter(RowKind.QUESTIONS), 300, order, back=back)
                 assert [of[row.question_id] for row in rows] == positions, (order, back)
             for n, row in enumerate(rows):
-                wanted = Wanted(Show.QUESTIONS)
-                assert listing.count(session, exam_of.id, wanted, 300, order=order, before=row.key) == n
+                wanted = RowFilter(RowKind.QUESTIONS)
+                assert listing.count_rows(session, exam_of.id, wanted, 300, order=order, before_key=row.key) == n
 
 
 def test_the_texts_to_judge_come_with_what_was_seen(engine: sa.Engine, exam_of: ExamInfo) -> None:
     with db.reading(engine) as session:
-        said = listing.texts(session, exam_of.id, Wanted(people="judged"), 300, 100)
+        said = listing.list_texts(session, exam_of.id, RowFilter(people="judged"), 300, 100)
         latest = {row.target_id: row.judged.id for row in queries.judgements(session, exam_of.id)}
         assert {x.explanation_id: x.latest for x in said} == latest
         assert {x.judged_by for x in said} == {("ann",), ("bob",), ("ann", "bob")}
-        every = listing.texts(session, exam_of.id, Wanted(), 300, 100)
+        every = listing.list_texts(session, exam_of.id, RowFilter(), 300, 100)
         ruled = {x.text.id: x.committee.verdict.value for x in judging.curated_set(session, exam_of.id).rationales}
         assert {x.explanation_id: x.committee for x in every} == ruled
-        assert len(listing.texts(session, exam_of.id, Wanted(), 300, 7)) == 7
+        assert len(listing.list_texts(session, exam_of.id, RowFilter(), 300, 7)) == 7

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from mapd.exchange.archive.contents import Contents, contents_of
+from mapd.exchange.archive.contents import ArchiveContents, contents_of
 from mapd.exchange.archive.merging import Merge, list_unfinished
-from mapd.exchange.archive.outgoing import Saved, export
+from mapd.exchange.archive.outgoing import ArchiveExport, export
 from mapd.exchange.archive.staging import Progress, Staging, stage
 from mapd.people import Person, Right, require
 
 __all__ = [
-    "Contents",
-    "Loaded",
+    "ArchiveContents",
+    "ArchiveExport",
+    "ArchiveImport",
     "Progress",
-    "Saved",
     "Staging",
     "export",
     "list_unfinished",
@@ -35,7 +35,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class ArchiveImport:
     """What an import did. `exams`: the archive's, by the names they have here; `renamed`: "student a -> a (2)"."""
 
     rows_new: int
@@ -45,11 +45,8 @@ class Loaded:
     judgements_counted: int
 
 
-def preview(engine: sa.Engine, archive: Staging, home: Path) -> Contents:
-    """Return what the archive would bring into the project; nothing is written.
-
-    Raises: BadInput where it can't be imported.
-    """
+def preview(engine: sa.Engine, archive: Staging, home: Path) -> ArchiveContents:
+    """Return what the archive would bring; nothing is written. Raises: BadInput where it can't be imported."""
     return contents_of(archive, Merge(engine, archive, home).look())
 
 
@@ -61,11 +58,11 @@ def load(
     by: Person,
     count_judgements: bool = False,
     progress: Progress = lambda *_: None,
-) -> Loaded:
+) -> ArchiveImport:
     """Bring the archive's rows in; those whose uid is there are left as they are.
 
     `count_judgements`: the judgements of it count here, also those that an import before brought without. Else they
-    stand in the history alone. A name that another row of the project has gets a number: "smollm2 (2)".
+    stand in the history alone.
 
     Raises: Forbidden; BadInput where rows of the same uid have another content, or the rows can't stand beside the
     project's.
@@ -75,7 +72,7 @@ def load(
     outcome = merge.look()
     if outcome.changes:
         outcome = merge.write(person, progress)
-    return Loaded(
+    return ArchiveImport(
         rows_new=outcome.new_rows.total(),
         rows_known=outcome.known_rows,
         exams=tuple(outcome.exams),

@@ -1,11 +1,11 @@
 """An archive's file, read with bounds: its sizes are checked before anything is unpacked, its lines come one by one.
 
     with open_file("p.zip", file) as packed:
-        packed.tables                    -> {"attempt": Entry(rows=387, sha256="3f…"), …}, as its manifest says
+        packed.tables                    -> {"attempt": TableEntry(rows=387, sha256="3f…"), …}, as its manifest says
         packed.lines("attempt")          -> each line, and behind the last an error where they are others
 
-A zip of 1.5 MB can hold 3 GB of nothing. What is read of one here is bounded by its own size, by what a line may be,
-and by what an archive has: one file a table and a manifest, none of them packed otherwise than exports pack them.
+What is read is bounded by its own size, by what a line may be, and by what an archive has: one file a table and a
+manifest, none of them packed otherwise than exports pack them.
 """
 
 import hashlib
@@ -27,17 +27,22 @@ from mapd.store import db
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-LONGEST_LINE = 64 << 20  # bytes: a snapshot of twenty thousand pairs is one line
-MOST_BYTES = 8 << 30  # unpacked
-MOST_PACKED = (4 << 30) - (1 << 20)  # bytes: a larger zip has its list of files elsewhere
-MOST_RATIO = 100  # unpacked to packed; exports come to 3 to 25
-FREE_OF_RATIO = 1 << 20  # bytes: a small file may be packed as it likes
+# All in bytes. A snapshot of twenty thousand pairs is one line.
+LONGEST_LINE = 64 << 20
+# Unpacked: a zip of 1.5 MB can hold 3 GB of nothing.
+MOST_BYTES = 8 << 30
+# A larger zip has its list of files elsewhere.
+MOST_PACKED = (4 << 30) - (1 << 20)
+# Unpacked to packed: exports come to 3 to 25. A small file may be packed as it likes.
+MOST_RATIO = 100
+FREE_OF_RATIO = 1 << 20
 MOST_MANIFEST = 1 << 20
-MOST_DIRECTORY = 64 << 10  # bytes of the zip's own list of files
+# Of the zip's own list of files.
+MOST_DIRECTORY = 64 << 10
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError)
 
 
-class Entry(BaseModel):
+class TableEntry(BaseModel):
     """What the manifest says of a table's file."""
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -51,7 +56,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
     format: int
     schema_: Annotated[str, Field(alias="schema", max_length=40)]
-    tables: dict[str, Entry]
+    tables: dict[str, TableEntry]
 
 
 def file_of(table: str) -> str:
@@ -66,22 +71,19 @@ class Container:
     name: str
     sha256: str
     manifest: Manifest
-    packed: zipfile.ZipFile
+    zip_file: zipfile.ZipFile
 
     @property
-    def tables(self) -> dict[str, Entry]:
-        """The tables that it holds."""
+    def tables(self) -> dict[str, TableEntry]:
+        """Return the tables that it holds."""
         return self.manifest.tables
 
     def lines(self, table: str) -> Iterator[bytes]:
-        """Yield each line of a table's file.
-
-        Raises: BadInput where a line is too long, or the lines aren't those that the manifest names.
-        """
+        """Yield each line of a table's file. Raises: BadInput where they aren't those that the manifest names."""
         digest, rows, entry = hashlib.sha256(), 0, self.tables[table]
         try:
-            if file_of(table) in self.packed.NameToInfo:
-                with self.packed.open(file_of(table)) as stream, io.BufferedReader(stream, 1 << 18) as lines:  # type: ignore[type-var]
+            if file_of(table) in self.zip_file.NameToInfo:
+                with self.zip_file.open(file_of(table)) as stream, io.BufferedReader(stream, 1 << 18) as lines:  # type: ignore[type-var]
                     while line := lines.readline(LONGEST_LINE + 1):
                         if len(line) > LONGEST_LINE:
                             raise BadInput(f"{self.name} holds a line of {table} above {LONGEST_LINE:,} bytes")
@@ -89,12 +91,12 @@ class Container:
                         rows += 1
                         yield line
         except UNREADABLE as error:
-            raise damaged(self.name, str(error)) from error
+            raise damage_of(self.name, str(error)) from error
         if (digest.hexdigest(), rows) != (entry.sha256, entry.rows):
-            raise damaged(self.name, f"{file_of(table)} is not what its manifest names")
+            raise damage_of(self.name, f"{file_of(table)} is not what its manifest names")
 
 
-def damaged(name: str, reason: str) -> BadInput:
+def damage_of(name: str, reason: str) -> BadInput:
     """Return the refusal of an archive that isn't whole."""
     return BadInput(f"{name} is damaged: {' '.join(reason.split())[:300]}; take a whole copy of it")
 
@@ -110,22 +112,23 @@ def open_file(name: str, file: IO[bytes]) -> Iterator[Container]:
         container = _open(name, file)
     except UNREADABLE as error:
         raise BadInput(f"{name} is no archive, or was cut off or damaged ({error}); take a whole copy of it") from error
-    with container.packed:
+    with container.zip_file:
         yield container
 
 
 def _open(name: str, file: IO[bytes]) -> Container:
     _check_directory(name, file)
-    packed = zipfile.ZipFile(file)
-    _check_entries(name, packed, file.seek(0, io.SEEK_END))
-    manifest = _manifest(name, packed)
+    zip_file = zipfile.ZipFile(file)
+    _check_entries(name, zip_file, file.seek(0, io.SEEK_END))
+    manifest = _manifest(name, zip_file)
     file.seek(0)
-    return Container(name, hashlib.file_digest(file, "sha256").hexdigest(), manifest, packed)  # type: ignore[arg-type]
+    return Container(name, hashlib.file_digest(file, "sha256").hexdigest(), manifest, zip_file)  # type: ignore[arg-type]
 
 
 def _check_directory(name: str, file: IO[bytes]) -> None:
-    """See that the zip's own list of files is short: reading a long one takes a thousand times its bytes."""
-    end = struct.Struct("<4s4H2LH")  # the record at the end, "PK\5\6"
+    """See that the zip's own list of files is short."""
+    # Reading a long one takes a thousand times its bytes. It is named in the record at the end, "PK\5\6".
+    end = struct.Struct("<4s4H2LH")
     size = file.seek(0, io.SEEK_END)
     if size > MOST_PACKED:
         raise BadInput(f"{name} is refused: it has {size:,} bytes, of {MOST_PACKED:,} that an archive may have")
@@ -137,15 +140,16 @@ def _check_directory(name: str, file: IO[bytes]) -> None:
     if place < 0 or len(tail) - place < end.size:
         raise zipfile.BadZipFile("File is not a zip file")
     directory = end.unpack_from(tail, place)[5]
-    if directory > MOST_DIRECTORY or b"PK\6\7" in tail[max(0, place - 20) : place]:  # the latter has another list
+    # "PK\6\7" stands before a zip that has another list.
+    if directory > MOST_DIRECTORY or b"PK\6\7" in tail[max(0, place - 20) : place]:
         raise BadInput(f"{name} holds more files than an archive has; make one with `mapd archive export FILE`")
     file.seek(0)
 
 
-def _check_entries(name: str, packed: zipfile.ZipFile, size: int) -> None:
+def _check_entries(name: str, zip_file: zipfile.ZipFile, size: int) -> None:
     """See that every file in it is one of an archive's, packed as exports pack, and of a size that can be."""
     file_names = {MANIFEST, *(file_of(table.name) for table in travelling_tables())}
-    entries = packed.infolist()
+    entries = zip_file.infolist()
     names = [entry.filename for entry in entries]
     stranger = next((file for file in names if file not in file_names or names.count(file) > 1), None)
     if stranger is not None:
@@ -160,16 +164,16 @@ def _check_entries(name: str, packed: zipfile.ZipFile, size: int) -> None:
                 f"{name} is refused: {entry.filename} would grow from {entry.compress_size:,} to "
                 f"{entry.file_size:,} bytes, more than {MOST_RATIO} times; no export packs so"
             )
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > MOST_BYTES or sum(entry.compress_size for entry in entries) > size:
-        raise BadInput(f"{name} is refused: {unpacked:,} bytes unpacked, of {MOST_BYTES:,} that an archive may have")
+    total_size = sum(entry.file_size for entry in entries)
+    if total_size > MOST_BYTES or sum(entry.compress_size for entry in entries) > size:
+        raise BadInput(f"{name} is refused: {total_size:,} bytes unpacked, of {MOST_BYTES:,} that an archive may have")
 
 
-def _manifest(name: str, packed: zipfile.ZipFile) -> Manifest:
+def _manifest(name: str, zip_file: zipfile.ZipFile) -> Manifest:
     try:
-        if packed.getinfo(MANIFEST).file_size > MOST_MANIFEST:
+        if zip_file.getinfo(MANIFEST).file_size > MOST_MANIFEST:
             raise ValueError("it is too large")
-        manifest = Manifest.model_validate_json(packed.read(MANIFEST))
+        manifest = Manifest.model_validate_json(zip_file.read(MANIFEST))
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join(map(str, detail["loc"])) or "it"
@@ -187,8 +191,8 @@ def _manifest(name: str, packed: zipfile.ZipFile) -> Manifest:
     if manifest.schema_ not in {script.revision for script in scripts.walk_revisions()}:
         head = scripts.get_current_head()
         raise BadInput(f"{name} is of a newer schema, {manifest.schema_!a}; this mapd knows up to {head}; upgrade mapd")
-    unlisted_files = set(packed.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
+    unlisted_files = set(zip_file.namelist()) - {MANIFEST, *map(file_of, manifest.tables)}
     unknown_tables = manifest.tables.keys() - {table.name for table in travelling_tables()}
     if unlisted_files or unknown_tables:
-        raise damaged(name, f"its manifest and its files differ: {ascii(min(unlisted_files or unknown_tables))[:80]}")
+        raise damage_of(name, f"its manifest and its files differ: {ascii(min(unlisted_files or unknown_tables))[:80]}")
     return manifest

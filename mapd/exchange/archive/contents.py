@@ -1,6 +1,6 @@
 """What an archive would bring, told before anything is written.
 
-contents_of(archive, outcome) -> Contents(rows={"attempt": 387, …}, new_rows={"attempt": 387, …},
+contents_of(archive, outcome) -> ArchiveContents(rows={"attempt": 387, …}, new_rows={"attempt": 387, …},
     teachers=("own: openai m at https://llm.example.org/v1",), jobs=("collect, cancelled, by mallory: 1",),
     judgements=("ann, annotator: 40", "mallory, adjudicator: 3"), on_own={"review": 3}, undoing_others=2,
     renamed=("student a -> a (2)",))
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from mapd.exchange.archive.merging import Outcome
+from mapd.exchange.archive.merging import MergeOutcome
 from mapd.exchange.archive.staging import Staging
 
-MOST_NAMED = 50  # of a kind; the rest is counted
+# Of a kind; the rest is counted.
+MOST_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class ArchiveContents:
     """What an archive holds, and what of it is new to the project."""
 
     name: str
@@ -29,15 +30,17 @@ class Contents:
     teachers: tuple[str, ...]
     jobs: tuple[str, ...]
     judgements: tuple[str, ...]
-    on_own: Mapping[str, int]  # new texts and votes, by table, on answers and texts of the project
-    undoing_others: int  # judgements that take back another person's
+    # New texts and votes, by table, on answers and texts of the project.
+    on_own: Mapping[str, int]
+    # Judgements that take back another person's.
+    undoing_others: int
     renamed: tuple[str, ...]
 
 
-def contents_of(archive: Staging, outcome: Outcome) -> Contents:
+def contents_of(archive: Staging, outcome: MergeOutcome) -> ArchiveContents:
     """Return what the archive would bring into the project that it was compared with."""
     query = "SELECT count(*) FROM judgement j JOIN judgement o ON o.id = j.undoes_id WHERE o.person <> j.person"
-    return Contents(
+    return ArchiveContents(
         name=archive.name,
         sha256=archive.sha256,
         rows={table: count for table, count in archive.rows.items() if count},
@@ -54,8 +57,7 @@ def contents_of(archive: Staging, outcome: Outcome) -> Contents:
             " GROUP BY kind, status, person ORDER BY 1",
         ),
         judgements=_list_lines(
-            archive,
-            "SELECT person || ', ' || role || ': ' || count(*) FROM judgement GROUP BY person, role ORDER BY 1",
+            archive, "SELECT person || ', ' || role || ': ' || count(*) FROM judgement GROUP BY person, role ORDER BY 1"
         ),
         on_own=dict(outcome.on_own),
         undoing_others=int(archive.connection.execute(sa.text(query)).scalar_one()),
@@ -64,7 +66,7 @@ def contents_of(archive: Staging, outcome: Outcome) -> Contents:
 
 
 def _list_lines(archive: Staging, query: str) -> tuple[str, ...]:
-    """The rows of a query, each a line; where they are many the first, and how many more."""
+    """Return the rows of a query, each a line; where they are many the first, and how many more."""
     lines = list(archive.connection.execute(sa.text(query)).scalars())
     surplus = len(lines) - MOST_NAMED
     return (*lines[:MOST_NAMED], f"and {surplus:,} more") if surplus > 0 else tuple(lines)

@@ -3,9 +3,8 @@
     Merge(engine, archive, home).look()                          -> what is new, known, renamed; nothing is written
     Merge(engine, archive, home, counting=True).write("ann")     -> the same, written
 
-Looking comes first, and says what can't stand in the project. Then the rows come in block by block, each in a
-transaction of its own, so that nobody waits longer than for one block; whoever looks meanwhile sees a part. Killed in
-between, the same import goes on where it was, for a row is known by its uid.
+Looking comes first, and says what can't stand in the project. Then the rows come in block by block. Killed in between,
+the same import goes on where it was, for a row is known by its uid.
 
 What comes in acts on nothing: jobs have ended, teachers are disabled and name no key, judgements count only where the
 importer says so, a reply answers no call here, guidelines stand behind the project's own, and a policy or another name
@@ -29,11 +28,15 @@ from mapd.exchange.archive.staging import Progress, Staging
 from mapd.store import db, queries
 from mapd.store import tables as t
 
-BEGUN, DONE = "begin archive import", "archive import"  # the audit's words; the first without the second was cut off
+# The audit's words; the first without the second was cut off.
+BEGUN, DONE = "begin archive import", "archive import"
 OWN_PROJECT = "import it into a project of its own, with MAPD_HOME=FOLDER"
-LONGEST_PAUSE_S = 0.2  # behind a block
-ABSENT = -1  # the id of a row that isn't in the project yet
-UNASKED = ("imported", "person")  # kinds of teachers that nobody can ask: there is nothing to disable
+# Behind a block.
+LONGEST_PAUSE_S = 0.2
+# The id of a row that isn't in the project yet.
+ABSENT = -1
+# Kinds of teachers that nobody can ask: there is nothing to disable.
+UNASKED_KINDS = ("imported", "person")
 
 # What people set, what work moves on, and what was measured: the project's own value stands, it is no conflict.
 MOVES: Mapping[str, frozenset[str]] = {
@@ -55,7 +58,8 @@ MOVES: Mapping[str, frozenset[str]] = {
     "student": frozenset({"adapter", "adapter_sha256"}),
     "teacher": frozenset({"limits", "price"}),
 }
-ALWAYS_MOVE = frozenset({"name", "created_at"})  # a name may have got a number here
+# A name may have got a number here.
+ALWAYS_MOVE = frozenset({"name", "created_at"})
 # What no two rows of a project may share beside their uid.
 UNIQUE: Mapping[str, tuple[str, ...]] = {
     "attempt": ("exam_id", "question_id", "sample"),
@@ -69,28 +73,26 @@ UNIQUE: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """Rows that a number tells apart: two texts of one author on one thing are two samples of it.
-
-    `same`: the columns by which two of them are one row after all; none where they never are.
-    """
+class Numbering:
+    """Rows that a number tells apart: two texts of one author on one thing are two samples of it."""
 
     group: tuple[str, ...]
     number: str
+    # The columns by which two of them are one row after all; none where they never are.
     same: tuple[str, ...]
 
 
-NUMBERED: Mapping[str, Numbered] = {
-    "call": Numbered(("key",), "try_number", ()),
-    "explanation": Numbered(
+NUMBERED: Mapping[str, Numbering] = {
+    "call": Numbering(("key",), "try_number", ()),
+    "explanation": Numbering(
         ("kind", "question_id", "attempt_id", "author_id", "prompt_sha256"), "sample", ("text", "repairs_id")
     ),
-    "review": Numbered(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
+    "review": Numbering(("explanation_id", "reviewer_id", "prompt_sha256"), "sample", ("score", "raw_score", "text")),
 }
 
 
 @dataclass(slots=True)
-class Outcome:
+class MergeOutcome:
     """What an import comes to. `counted_judgements`: those that count from now on."""
 
     new_rows: Counter[str] = field(default_factory=Counter)  # by table
@@ -104,7 +106,7 @@ class Outcome:
 
     @property
     def changes(self) -> bool:
-        """Whether anything is to be written."""
+        """Return whether anything is to be written."""
         return bool(self.new_rows or self.counted_judgements)
 
     def note_conflict(self, table: str, uid: str, column: str) -> None:
@@ -130,11 +132,8 @@ class Merge:
         with db.reading(engine) as session:
             self.masks, self.moment = find_masks(session, home), db.clock(session)
 
-    def look(self) -> Outcome:
-        """Compare every row with the project's; nothing is written.
-
-        Raises: BadInput where rows of the same uid have another content, or rows can't stand beside the project's.
-        """
+    def look(self) -> MergeOutcome:
+        """Compare every row; nothing is written. Raises: BadInput where rows differ, or can't stand here."""
         outcome = self._pass(write=False)
         if outcome.conflicts:
             raise BadInput(
@@ -143,11 +142,8 @@ class Merge:
             )
         return outcome
 
-    def write(self, person: str, progress: Progress = lambda *_: None) -> Outcome:
-        """Bring in what is new, a block a transaction. What was looked at before may come in.
-
-        Raises: BadInput where the project changed since so that a row can't stand there; what came in stays.
-        """
+    def write(self, person: str, progress: Progress = lambda *_: None) -> MergeOutcome:
+        """Bring in what is new, a block a transaction. Raises: BadInput; what came in before stays."""
         self._note(person, BEGUN)
         try:
             outcome = self._pass(write=True, progress=progress)
@@ -173,20 +169,22 @@ class Merge:
         with db.writing(self.engine) as session:
             queries.audit(session, person, act, f"archive {self.archive.sha256}", name=self.archive.name, **detail)
 
-    def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> Outcome:
+    def _pass(self, *, write: bool, progress: Progress = lambda *_: None) -> MergeOutcome:
         """Go through the archive once, block by block."""
-        outcome, policies = Outcome(), dict[str, str]()
+        outcome, policies = MergeOutcome(), dict[str, str]()
         self.archive.forget()
         transaction, row_count = (db.writing if write else db.reading), 0
         for table in travelling_tables():
             for rows in self.archive.blocks(table):
-                started = time.monotonic()
+                # A transaction a block: nobody waits for longer; whoever looks meanwhile sees a part.
+                start = time.monotonic()
                 with transaction(self.engine) as session:
                     _Block(self, session, table, outcome, policies).take(rows, write=write)
                 row_count += len(rows)
                 progress(row_count, self.archive.total)
-                if write and self.engine.dialect.name == "sqlite":  # its writers wait by looking in now and then
-                    time.sleep(min(time.monotonic() - started, LONGEST_PAUSE_S))
+                # SQLite's writers wait by looking in now and then: leave them a gap.
+                if write and self.engine.dialect.name == "sqlite":
+                    time.sleep(min(time.monotonic() - start, LONGEST_PAUSE_S))
         return outcome
 
 
@@ -197,9 +195,10 @@ class _Block:
     merge: Merge
     session: Session
     table: sa.Table
-    outcome: Outcome
+    outcome: MergeOutcome
     policies: dict[str, str]
-    fresh_ids: dict[str, set[int]] = field(default_factory=dict)  # by column, ids that nothing of the project refers to
+    # By column, ids that nothing of the project refers to.
+    fresh_ids: dict[str, set[int]] = field(default_factory=dict)
 
     def take(self, rows: Sequence[Record], *, write: bool) -> None:
         """Compare the rows that are known; bring in the others."""
@@ -231,12 +230,12 @@ class _Block:
             self.merge.archive.place(self.table.name, new_places, is_new=True)
 
     def _resolve(self, rows: Sequence[Record]) -> list[Record]:
-        """The rows with this project's ids where they refer to others."""
+        """Return the rows with this project's ids where they refer to others."""
         records = [{column.name: row[column.name] for column in carried_columns(self.table)} for row in rows]
         for column in carried_columns(self.table):
-            if (of := referred_table(column)) is None:
+            if (parent := referred_table(column)) is None:
                 continue
-            places = self.merge.archive.places(of, {r[column.name] for r in records if r[column.name] is not None})
+            places = self.merge.archive.places(parent, {r[column.name] for r in records if r[column.name] is not None})
             self.fresh_ids[column.name] = {place for place, is_new in places.values() if is_new} | {ABSENT}
             for record in records:
                 if record[column.name] is not None:
@@ -245,34 +244,34 @@ class _Block:
 
     @property
     def _keys(self) -> list[str]:
-        """What makes it the same row in every project."""
+        """Return what makes it the same row in every project."""
         return ["uid"] if "uid" in self.table.c else [column.name for column in self.table.primary_key.columns]
 
     def _key(self, record: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(record[name] for name in self._keys)
 
     def _find_known(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Record]:
-        """The project's rows among these, by what makes them the same."""
+        """Return the project's rows among these, by what makes them the same."""
         return {self._key(row): row for row in self._rows(self._keys, map(self._key, records))}
 
     def _rows(self, names: Sequence[str], values: Iterable[tuple[Any, ...]]) -> list[Record]:
-        """The project's rows with one of the values in these columns."""
+        """Return the project's rows with one of the values in these columns."""
         columns = [self.table.c[name] for name in names]
-        searched = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
-        if not searched:
+        search_values = [value for value in dict.fromkeys(values) if not self._is_fresh(names, value)]
+        if not search_values:
             return []
         if len(columns) == 1:
-            where: Any = columns[0].in_([value for (value,) in searched])
+            where: Any = columns[0].in_([value for (value,) in search_values])
         else:
-            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in searched))
+            where = sa.or_(*(sa.and_(*map(_is, columns, value)) for value in search_values))
         return [dict(row) for row in self.session.execute(sa.select(self.table).where(where)).mappings()]
 
     def _is_fresh(self, names: Sequence[str], value: Sequence[Any]) -> bool:
-        """Whether the values refer to a row that came in just now: the project has nothing that goes with it."""
+        # The project has nothing that goes with a row that came in just now: there is nothing to look for.
         return any(part in self.fresh_ids.get(name, ()) for name, part in zip(names, value, strict=True))
 
     def _is_on_own(self, record: Record) -> bool:
-        """Whether it is a text or a vote on what the project has: it will be weighed there with the others."""
+        # A text or a vote on what the project has will count there with the others: the importer is told so.
         if self.table.name not in ("explanation", "review"):
             return False
         subject = next(n for n in ("explanation_id", "attempt_id", "question_id") if record.get(n) is not None)
@@ -302,13 +301,13 @@ class _Block:
         return [value for value in values if None not in value]
 
     def _assign_numbers(self, rows: Sequence[tuple[int, Record]], places: dict[int, int]) -> list[tuple[int, Record]]:
-        """The rows that are new after all, each with a number that is free in its group."""
+        """Return the rows that are new after all, each with a number that is free in its group."""
         numbering = NUMBERED.get(self.table.name)
         if numbering is None:
             return list(rows)
         groups: dict[tuple[Any, ...], list[Record]] = {}
-        groups_searched = [tuple(record[name] for name in numbering.group) for _, record in rows]
-        for row in self._rows(numbering.group, groups_searched):
+        group_keys = [tuple(record[name] for name in numbering.group) for _, record in rows]
+        for row in self._rows(numbering.group, group_keys):
             groups.setdefault(tuple(row[name] for name in numbering.group), []).append(row)
         new_records = []
         for id_, record in rows:
@@ -329,46 +328,49 @@ class _Block:
         return new_records
 
     def _assign_names(self, rows: Sequence[tuple[int, Record]]) -> list[tuple[int, Record]]:
-        """The rows under names that are free where names must differ."""
+        """Return the rows under names that are free where names must differ."""
         name = self.table.c.get("name")
         if name is None or not (name.unique or self.table.name == "policy") or not rows:
             return list(rows)
         taken_names = set(self.session.execute(sa.select(name)).scalars())
         for _, record in rows:
             archive_name = record["name"]
-            if self.table.name == "policy":  # all its versions go under one name; the project's own stays what it was
+            # All versions of a policy go under one name; the project's own stays what it was.
+            if self.table.name == "policy":
                 record["name"] = self.policies.setdefault(archive_name, queries.free_name(archive_name, taken_names))
             else:
                 record["name"] = queries.free_name(archive_name, taken_names)
                 taken_names.add(record["name"])
-            renamed = f"{self.table.name} {archive_name} -> {record['name']}"
-            if record["name"] != archive_name and renamed not in self.outcome.renamed:
-                self.outcome.renamed.append(renamed)
+            rename = f"{self.table.name} {archive_name} -> {record['name']}"
+            if record["name"] != archive_name and rename not in self.outcome.renamed:
+                self.outcome.renamed.append(rename)
             if self.table.name == "exam":
                 self.outcome.exams.append(record["name"])
         return list(rows)
 
     def _make_history(self, record: Record) -> Record:
-        """The row as it comes in: what belongs to one project alone isn't the sender's to say."""
+        """Return the row as it comes in, without what belongs to one project alone."""
+        # That isn't the sender's to say: it is empty, and acts on nothing.
         history_values: Record = {column.name: None for column in self.table.c if stays(column) and column.nullable}
         if "origin" in self.table.c:
             history_values["origin"] = self.merge.archive.sha256
         if self.table.name == "teacher":
-            history_values["disabled"] = record["kind"] not in UNASKED
+            history_values["disabled"] = record["kind"] not in UNASKED_KINDS
         elif self.table.name == "job" and record["status"] in ("queued", "running", "cancelling"):
             history_values["status"] = "cancelled"
         elif self.table.name == "judgement":
             history_values["counts"] = record["counts"] and self.merge.counting
         elif self.table.name == "exam":
             history_values["policy"] = self.policies.get(record["policy"], record["policy"])
-        if "created_at" in record:  # what is said here from now on comes behind it
+        # What is said here from now on comes behind it.
+        if "created_at" in record:
             history_values["created_at"] = min(record["created_at"], self.merge.moment)
         return record | history_values
 
     def _count_judgements(
         self, records: Sequence[Record], known_rows: Mapping[Any, Record], values: list[Record], *, write: bool
     ) -> None:
-        """Let those count that came in before without; an undo of what is undone here already counts for nothing."""
+        # Those count that an import before brought without; an undo of what is undone here already counts for nothing.
         if self.table.name != "judgement" or not self.merge.counting:
             return
         pairs = [(record, known_rows[self._key(record)]) for record in records if self._key(record) in known_rows]
@@ -388,7 +390,8 @@ class _Block:
             queries.mark_stale(self.session, ids)
 
     def _insert(self, values: list[Record]) -> list[int]:
-        """The ids that the rows get here, in their order: "the latest" is the highest id in many a query."""
+        """Insert the rows; return their ids, in the order of the rows."""
+        # The order counts: "the latest" is the highest id in many a query.
         self.session.connection().execute(sa.insert(self.table), values)
         if "id" not in self.table.c:
             return []

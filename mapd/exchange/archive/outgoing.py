@@ -35,13 +35,16 @@ from mapd.people import Person, Right, require
 from mapd.store import damage, db, queries, snapshots
 from mapd.store import tables as t
 
-BLOCK = 500  # rows that are read at once
-SHORTEST_KEY = 16  # characters: "ollama" is no secret, and a word in many texts
-Masks = Mapping[str, str]  # what no archive holds, as patterns, and what stands for it
+# Rows that are read at once.
+BLOCK = 500
+# Characters: "ollama" is no secret, and a word in many texts.
+SHORTEST_KEY = 16
+# What no archive holds, as patterns, and what stands for it.
+Masks = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class ArchiveExport:
     """What an export wrote."""
 
     path: str
@@ -49,7 +52,7 @@ class Saved:
     sha256: str
 
 
-def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
+def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> ArchiveExport:
     """Write the project to `path`, whole or not at all; a file that is there is replaced.
 
     It sees one moment of the project, and keeps nobody from writing meanwhile.
@@ -77,23 +80,25 @@ def export(engine: sa.Engine, path: Path, home: Path, *, by: Person) -> Saved:
             temporary.unlink()
     with db.writing(engine) as session:
         queries.audit(session, person, "archive export", f"archive {sha256}", rows=rows)
-    return Saved(str(path), rows, sha256)
+    return ArchiveExport(str(path), rows, sha256)
 
 
 def one_moment(engine: sa.Engine) -> AbstractContextManager[Session]:
-    """Return a session whose reads all see one moment of the database; SQLite's always do."""
+    """Return a session whose reads all see one moment of the database."""
+    # SQLite's always do.
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     return db.reading(engine)
 
 
 def _pack(session: Session, file: Any, masks: Masks) -> int:
-    """Write every table's lines, then the manifest; return the number of rows. No times, no order but the rows' own."""
+    """Write every table's lines, then the manifest; return the number of rows."""
+    # No times, and no order but the rows' own: the same project gives the same bytes.
     tables: dict[str, dict[str, Any]] = {}
-    with zipfile.ZipFile(file, "w") as packed:
+    with zipfile.ZipFile(file, "w") as zip_file:
         for table in sorted(travelling_tables(), key=lambda table: table.name):
             digest, rows = hashlib.sha256(), 0
-            with packed.open(_entry(file_of(table.name)), "w", force_zip64=True) as stream:
+            with zip_file.open(_entry(file_of(table.name)), "w", force_zip64=True) as stream:
                 for record in read_records(session, table, masks):
                     line = write_line(record)
                     if len(line) > LONGEST_LINE:
@@ -105,40 +110,39 @@ def _pack(session: Session, file: Any, masks: Masks) -> int:
                     stream.write(line)
                     rows += 1
             tables[table.name] = {"rows": rows, "sha256": digest.hexdigest()}
-        if sum(entry.file_size for entry in packed.infolist()) > MOST_BYTES or file.tell() > MOST_PACKED:
+        if sum(entry.file_size for entry in zip_file.infolist()) > MOST_BYTES or file.tell() > MOST_PACKED:
             raise BadInput(
                 f"the project is too large for an archive, which has {MOST_BYTES:,} bytes at most, {MOST_PACKED:,} "
                 "packed; delete what isn't needed (`mapd exam delete`), or copy the database as it is"
             )
         schema = str(db.current_version(session.connection()))
         manifest = {"format": FORMAT, "schema": schema, "tables": tables}
-        packed.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        zip_file.writestr(_entry(MANIFEST), json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return sum(int(entry["rows"]) for entry in tables.values())
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """A file in the zip, dated 1980 so that the same project gives the same bytes."""
+    """Return a file in the zip."""
+    # It is dated 1980 by default, so that the same project gives the same bytes.
     entry = zipfile.ZipInfo(name)
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry
 
 
 def read_records(session: Session, table: sa.Table, masks: Masks) -> Iterator[dict[str, Any]]:
-    """Yield the table's rows as lines have them, in the order of the ids, which is the order in which they came in.
-
-    Work that is under way is written as cancelled. Where a text names the project's folder, the person's, or holds a
-    key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
-    """
+    """Yield the table's rows as lines have them, in the order of the ids: as they came in."""
+    # Work that is under way is written as cancelled. Where a text names the project's folder, the person's, or holds a
+    # key of a teacher, "$MAPD_HOME", "~" or the key's variable stands.
     source: Any = table
-    selected: list[sa.ColumnElement[Any]] = []
+    columns: list[sa.ColumnElement[Any]] = []
     for column in carried_columns(table):
-        if (of := referred_table(column)) is not None:
-            target = t.metadata.tables[of].alias()
+        if (parent := referred_table(column)) is not None:
+            target = t.metadata.tables[parent].alias()
             source = source.outerjoin(target, column == target.c.id)
-            selected.append(target.c.uid.label(column.name))
+            columns.append(target.c.uid.label(column.name))
         else:
-            selected.append(column)
-    query = sa.select(*selected).select_from(source).order_by(*table.primary_key.columns)
+            columns.append(column)
+    query = sa.select(*columns).select_from(source).order_by(*table.primary_key.columns)
     for row in session.execute(query.execution_options(yield_per=BLOCK)).mappings():
         record = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
         if table.name == "job" and record["status"] in ("queued", "running", "cancelling"):

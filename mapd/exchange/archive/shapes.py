@@ -3,8 +3,7 @@
     row(table, b'{"uid": "9c…", "exam_id": "5e…", "outcome": "incorrect", …}')
         -> {"uid": "9c…", "exam_id": "5e…", "outcome": "incorrect", "created_at": datetime(…), "sample": 0, …}
 
-An archive is foreign: a database takes a list where a page counts on a word, or a number that no other holds. What a
-column may hold follows from tables.py; what is narrower than its type stands here. Pure: no database.
+What a column may hold follows from tables.py; what is narrower than its type stands here. Pure: no database.
 """
 
 import json
@@ -28,12 +27,18 @@ from mapd.store import snapshots
 from mapd.store import tables as t
 from mapd.verdicts import Check
 
-DEEPEST = 12  # of a value that is a tree
-LARGEST = 2**31 - 1  # PostgreSQL's integer
-LONGEST_NAME = 500  # characters; an exam's is made of its set's and its student's
-LONGEST_ID = 200  # characters of a question's own id: PostgreSQL indexes no key much longer
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # what follows runs the other way
-Record = dict[str, Any]  # a line's columns
+# Of a value that is a tree.
+DEEPEST = 12
+# PostgreSQL's integer.
+LARGEST = 2**31 - 1
+# Characters; an exam's name is made of its set's and its student's.
+LONGEST_NAME = 500
+# Characters of a question's own id: PostgreSQL indexes no key much longer.
+LONGEST_ID = 200
+# Behind these a text runs the other way.
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# A line's columns.
+Record = dict[str, Any]
 
 
 def travelling_tables() -> list[sa.Table]:
@@ -48,7 +53,7 @@ def carried_columns(table: sa.Table) -> list[sa.Column[Any]]:
 
 
 def stays(column: sa.Column[Any]) -> bool:
-    """Whether the column belongs to one project alone."""
+    """Return whether the column belongs to one project alone."""
     return bool(column.info.get("stays"))
 
 
@@ -133,7 +138,9 @@ Plain = Text | bool | Whole | Number | None
 Adapter = Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/){0,6}[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
 KINDS: Mapping[Any, Any] = {str: Text, int: Count, float: Amount, bool: bool, datetime: Moment, dict[str, Any]: Tree}
-NARROWER: Mapping[str, Any] = {  # by column, or by table and column
+# By column, or by table and column. An archive is foreign: a database takes a list where a page counts on a word, or a
+# number that no other database holds.
+NARROWER: Mapping[str, Any] = {
     "uid": Uid,
     "name": Name,
     "person": Person,
@@ -181,10 +188,7 @@ NARROWER: Mapping[str, Any] = {  # by column, or by table and column
 
 
 def row(table: sa.Table, line: bytes) -> Record:
-    """Return a line's columns, each of them one that pages and rules can count on.
-
-    Raises: ValueError, its text one line.
-    """
+    """Return a line's columns, as pages and rules can count on them. Raises: ValueError, its text one line."""
     try:
         record = json.loads(line, parse_constant=_refuse_constant)
         if not isinstance(record, dict):
@@ -211,8 +215,8 @@ def _refuse_constant(word: str) -> None:
 
 @cache
 def _model(table: str) -> type[pydantic.BaseModel]:
-    """The type of a table's lines: what its class in tables.py says, narrowed."""
-    of = next(cls for cls in t.Table.__subclasses__() for cls in _below(cls) if cls.__tablename__ == table)
+    """Return the type of a table's lines: what its class in tables.py says, narrowed."""
+    row_class = next(cls for cls in t.Table.__subclasses__() for cls in _list_tables(cls) if cls.__tablename__ == table)
     fields: dict[str, Any] = {}
     for column in t.metadata.tables[table].c:
         if column.name == "id":
@@ -220,17 +224,17 @@ def _model(table: str) -> type[pydantic.BaseModel]:
         if stays(column):
             fields[column.name] = (Any, None)  # what another project has there is left out
             continue
-        field = of.model_fields[column.name]
+        field = row_class.model_fields[column.name]
         kind = Uid if referred_table(column) else _kind(table, column.name, field.annotation)
         optional = kind | None if column.nullable else kind
-        needed = column.name in ("uid", "created_at", "token") or (field.is_required() and not column.nullable)
-        fields[column.name] = (optional, ... if needed else field.get_default(call_default_factory=True))
+        is_needed = column.name in ("uid", "created_at", "token") or (field.is_required() and not column.nullable)
+        fields[column.name] = (optional, ... if is_needed else field.get_default(call_default_factory=True))
     return pydantic.create_model(f"{table}_line", __config__=ConfigDict(strict=True, extra="forbid"), **fields)
 
 
-def _below(cls: type[t.Table]) -> list[type[t.Table]]:
+def _list_tables(cls: type[t.Table]) -> list[type[t.Table]]:
     tables = [cls] if hasattr(cls, "__table__") else []
-    return tables + [inner for sub in cls.__subclasses__() for inner in _below(sub)]
+    return tables + [inner for sub in cls.__subclasses__() for inner in _list_tables(sub)]
 
 
 def _kind(table: str, column: str, annotation: Any) -> Any:

@@ -23,7 +23,7 @@ from sqlmodel import select
 
 from mapd.errors import BadInput
 from mapd.exchange.archive import container, shapes
-from mapd.exchange.archive.container import Container, damaged
+from mapd.exchange.archive.container import Container, damage_of
 from mapd.exchange.archive.shapes import Record, carried_columns, referred_table, travelling_tables
 from mapd.questions import sets
 from mapd.store import committees, snapshots
@@ -32,15 +32,18 @@ from mapd.verdicts import NOTE, PRESETS
 
 BLOCK = 500  # rows
 BLOCK_BYTES = 4 << 20
-NOTES_NAMED = "0011"  # the schema since which a note's reason says that it is one
+# The schema since which a note's reason says that it is one.
+NOTE_REASON_SCHEMA = "0011"
 MEMBERS = t.metadata.tables["committee_member"]
-PLACED = sa.Table(  # the ids in a project of rows, by table and by their ids in the archive's own database
+# The ids in a project of rows, by table and by their ids in the archive's own database. `is_new`: the row came in just
+# now, and nothing in the project refers to it yet.
+PLACES = sa.Table(
     "placed",
     sa.MetaData(),
     sa.Column("of", sa.String, primary_key=True),
     sa.Column("row", sa.Integer, primary_key=True),
     sa.Column("place", sa.Integer),
-    sa.Column("is_new", sa.Boolean),  # it came in just now: nothing in the project refers to it yet
+    sa.Column("is_new", sa.Boolean),
 )
 Progress = Callable[[int, int], None]  # rows read, rows in all
 
@@ -57,14 +60,12 @@ class Staging:
 
     @property
     def total(self) -> int:
-        """How many rows it has."""
+        """Return the number of its rows."""
         return sum(self.rows.values())
 
     def blocks(self, table: sa.Table) -> Iterator[list[Record]]:
-        """Yield the table's rows by blocks, in the order in which they came, with the ids that they have here.
-
-        A block ends before a row that refers to one of it.
-        """
+        """Yield the table's rows by blocks, in the order in which they came, with the ids that they have here."""
+        # A block ends before a row that refers to one of it: the other must have its id in the project first.
         keys = list(table.primary_key.columns)
         self_references = [column.name for column in carried_columns(table) if referred_table(column) == table.name]
         last_key: tuple[Any, ...] | None = None
@@ -87,72 +88,69 @@ class Staging:
 
     def forget(self) -> None:
         """Forget where in a project the rows are."""
-        self.connection.execute(PLACED.delete())
+        self.connection.execute(PLACES.delete())
 
     def place(self, table: str, places: Mapping[int, int], *, is_new: bool) -> None:
         """Remember which ids in the project rows of a table have, by their ids here."""
         rows = [{"of": table, "row": row, "place": place, "is_new": is_new} for row, place in places.items()]
         if rows:
-            self.connection.execute(PLACED.insert(), rows)
+            self.connection.execute(PLACES.insert(), rows)
 
     def places(self, table: str, rows: set[int]) -> dict[int, tuple[int, bool]]:
         """Return the ids in the project of those rows that are there, and whether they are new."""
-        columns = (PLACED.c.row, PLACED.c.place, PLACED.c.is_new)
-        query = sa.select(*columns).where(PLACED.c.of == table, PLACED.c.row.in_(rows))
+        columns = (PLACES.c.row, PLACES.c.place, PLACES.c.is_new)
+        query = sa.select(*columns).where(PLACES.c.of == table, PLACES.c.row.in_(rows))
         return {row: (place, is_new) for row, place, is_new in self.connection.execute(query)}
 
 
 @contextmanager
 def stage(name: str, file: IO[bytes], progress: Progress = lambda *_: None) -> Iterator[Staging]:
-    """Read an archive into a database of its own, and check all that can be checked without a project.
-
-    Raises: BadInput.
-    """
+    """Read an archive into a database of its own, and check what can be checked there. Raises: BadInput."""
     engine = sa.create_engine("sqlite://", creator=_temporary, poolclass=sa.pool.StaticPool)
     try:
-        with container.open_file(name, file) as packed, engine.connect() as connection:
+        with container.open_file(name, file) as archive, engine.connect() as connection:
             try:
                 t.metadata.create_all(connection, tables=travelling_tables())
-                PLACED.create(connection)
+                PLACES.create(connection)
                 connection.exec_driver_sql("BEGIN")
-                writer = _Writer(packed, connection, progress)
+                writer = _StagingWriter(archive, connection, progress)
                 for table in travelling_tables():
-                    if table.name in packed.tables:
+                    if table.name in archive.tables:
                         writer.table(table)
-                if MEMBERS.name not in packed.tables and (rows := committees.derive_members(connection)):
+                if MEMBERS.name not in archive.tables and (rows := committees.derive_members(connection)):
                     connection.execute(sa.insert(MEMBERS), rows)  # of a project without the table, all who counted
                 _check_meaning(name, connection)
             except sa.exc.OperationalError as error:  # of a temporary file: the disk
                 raise BadInput(
                     f"{name} can't be unpacked ({error.orig}); make room in the folder for temporary files"
                 ) from error
-            counts = {table: entry.rows for table, entry in packed.tables.items()}
-            yield Staging(name, packed.sha256, packed.manifest.schema_, counts, connection)
+            counts = {table: entry.rows for table, entry in archive.tables.items()}
+            yield Staging(name, archive.sha256, archive.manifest.schema_, counts, connection)
     finally:
         engine.dispose()
 
 
 def _temporary() -> sqlite3.Connection:
-    """SQLite's own temporary database: on disk, without a name, gone with the connection."""
+    """Open SQLite's own temporary database: on disk, without a name, gone with the connection."""
     connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     for pragma in ("foreign_keys = ON", "journal_mode = OFF", "synchronous = OFF", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 
 
-class _Writer:
+class _StagingWriter:
     """Puts an archive's lines into the database of their own."""
 
-    def __init__(self, packed: Container, connection: sa.Connection, progress: Progress) -> None:
-        self.packed, self.connection, self.progress = packed, connection, progress
-        self.row_count, self.total = 0, sum(entry.rows for entry in packed.tables.values())
+    def __init__(self, archive: Container, connection: sa.Connection, progress: Progress) -> None:
+        self.archive, self.connection, self.progress = archive, connection, progress
+        self.row_count, self.total = 0, sum(entry.rows for entry in archive.tables.values())
 
     def table(self, table: sa.Table) -> None:
         """Read a table's lines. A block ends before a row that refers to one of it: a judgement that undoes another."""
         self_references = [column.name for column in carried_columns(table) if referred_table(column) == table.name]
         block: list[Record] = []
         size, uids = 0, set[str]()
-        for number, line in enumerate(self.packed.lines(table.name), start=1):
+        for number, line in enumerate(self.archive.lines(table.name), start=1):
             record = self._row(table, number, line)
             is_full = len(block) == BLOCK or size > BLOCK_BYTES
             if is_full or any(record[column] in uids for column in self_references):
@@ -161,14 +159,14 @@ class _Writer:
             block.append(record)
             size += len(line)
             uids.add(record.get("uid", ""))
-        self._insert(table, block, self.packed.tables[table.name].rows)
+        self._insert(table, block, self.archive.tables[table.name].rows)
 
     def _row(self, table: sa.Table, number: int, line: bytes) -> Record:
         try:
             record = shapes.row(table, line)
         except ValueError as error:
-            raise damaged(self.packed.name, f"{table.name}.jsonl line {number}: {error}") from error
-        if table.name == "judgement" and self.packed.manifest.schema_ < NOTES_NAMED:
+            raise damage_of(self.archive.name, f"{table.name}.jsonl line {number}: {error}") from error
+        if table.name == "judgement" and self.archive.manifest.schema_ < NOTE_REASON_SCHEMA:
             _name_note(record)
         return record
 
@@ -176,40 +174,40 @@ class _Writer:
         if not block:
             return
         for column in carried_columns(table):
-            if (of := referred_table(column)) is not None:
-                self._refer(table, column.name, of, block)
-        mark = {"origin": self.packed.sha256} if "origin" in table.c else {}
+            if (parent := referred_table(column)) is not None:
+                self._refer(table, column.name, parent, block)
+        mark = {"origin": self.archive.sha256} if "origin" in table.c else {}
         try:
             self.connection.execute(sa.insert(table), [record | mark for record in block])
         except sa.exc.IntegrityError as error:
             where = f"{table.name}.jsonl up to line {number}"
-            raise damaged(self.packed.name, f"{where}: {error.orig}") from error
+            raise damage_of(self.archive.name, f"{where}: {error.orig}") from error
         self.row_count += len(block)
         self.progress(self.row_count, self.total)
 
-    def _refer(self, table: sa.Table, column: str, of: str, block: list[Record]) -> None:
+    def _refer(self, table: sa.Table, column: str, parent: str, block: list[Record]) -> None:
         """Put ids in place of the uids that the column has."""
         uids = {record[column] for record in block if record[column] is not None}
-        target = t.metadata.tables[of]
+        target = t.metadata.tables[parent]
         query = sa.select(target.c.uid, target.c.id).where(target.c.uid.in_(uids))
         ids = dict(self.connection.execute(query).all())
         if missing := uids - ids.keys():
-            raise damaged(
-                self.packed.name, f"a row of {table.name} refers to {of} {min(missing)}, which isn't there before it"
-            )
+            reason = f"a row of {table.name} refers to {parent} {min(missing)}, which isn't there before it"
+            raise damage_of(self.archive.name, reason)
         for record in block:
             record[column] = ids.get(record[column])
 
 
 def _name_note(record: Record) -> None:
-    """Say of a note that it is one, as migration 0011 did with the rows that were here."""
+    # A note's reason says that it is one: as migration 0011 did with the rows that were here.
     if record["decision"] == "skip" and record["note"] is not None and record["reason"] is None:
         record["reason"] = NOTE
 
 
 # --- What rows have to say together -----------------------------------------------------------------------------------
 
-FAULTS = {  # what is wrong, and the rows that have it
+# What is wrong, and the rows that have it.
+FAULTS = {
     "a judgement is on a text of another kind": "SELECT j.uid FROM judgement j JOIN explanation x"
     " ON x.id = j.explanation_id WHERE x.kind <> j.target",
     "an undo is of another target than what it undoes": "SELECT j.uid FROM judgement j JOIN judgement o"
@@ -234,27 +232,27 @@ def _check_meaning(name: str, connection: sa.Connection) -> None:
     """See that rows fit together, and that what is named by a sha256 is what it is the sha256 of."""
     for fault, query in FAULTS.items():
         if (uid := connection.execute(sa.text(f"{query} LIMIT 1")).scalar()) is not None:
-            raise damaged(name, f"{fault}: {uid}")
+            raise damage_of(name, f"{fault}: {uid}")
     policies = {*PRESETS, *connection.scalars(sa.select(t.metadata.tables["policy"].c.name))}
     for exam, policy in connection.execute(sa.text("SELECT name, policy FROM exam")):
         if policy not in policies:
-            raise damaged(name, f"exam {exam} has a policy that isn't there: {policy!a}")
+            raise damage_of(name, f"exam {exam} has a policy that isn't there: {policy!a}")
     with Session(connection) as session:
         for prompt in session.scalars(select(t.Prompt)):
             if hashlib.sha256(prompt.text.encode()).hexdigest() != prompt.sha256:
-                raise damaged(name, f"prompt {prompt.sha256[:12]} is not what its name is the sha256 of")
+                raise damage_of(name, f"prompt {prompt.sha256[:12]} is not what its name is the sha256 of")
         for snapshot in session.scalars(select(t.Snapshot).execution_options(yield_per=1)):
             try:
                 snapshots.check(snapshot)
             except BadInput as error:
-                raise damaged(name, str(error).partition(";")[0]) from error
+                raise damage_of(name, str(error).partition(";")[0]) from error
             session.expunge(snapshot)
         for questions in session.scalars(select(t.QuestionSet)).all():
             _check_questions(name, session, questions)
 
 
 def _check_questions(name: str, session: Session, questions: t.QuestionSet) -> None:
-    """See that a set that was made of questions is named by their content; the authors' files name theirs otherwise."""
+    # A set that was made of questions is named by their content; the authors' files name theirs otherwise.
     is_made_here = questions.uid == uuid5(NAMESPACE_URL, f"questions {questions.sha256}").hex
     if is_made_here and not sets.is_named(session, questions):
-        raise damaged(name, f"question set {questions.name} holds other questions than its sha256 names")
+        raise damage_of(name, f"question set {questions.name} holds other questions than its sha256 names")

@@ -24,7 +24,8 @@ from mapd.questions.values import short
 
 _ALL = (GSM8K, SVAMP, STRATEGYQA, LOGIQA, AQUA, COMMONSENSEQA, ARC, OPENBOOKQA, mmlu.MMLU, MATH, PLAIN)
 FORMATS = {format_.name: format_ for format_ in _ALL}
-SAMPLE = 200  # rows that a format is recognised by
+# Rows that a format is recognised by.
+SAMPLE = 200
 
 
 def headings(first: Sequence[str]) -> Sequence[str] | None:
@@ -32,32 +33,26 @@ def headings(first: Sequence[str]) -> Sequence[str] | None:
     return mmlu.headings(first)
 
 
-def named(name: str) -> Format:
-    """Return the format of this name.
-
-    Raises: BadInput.
-    """
+def get_format(name: str) -> Format:
+    """Return the format of this name. Raises: BadInput."""
     if name not in FORMATS:
         raise BadInput(f"--format is one of {', '.join(FORMATS)}, not {name}")
     return FORMATS[name]
 
 
 def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, Shape]:
-    """Return the format that the rows' fields tell, and which of its shapes; with `name` a shape of that one.
-
-    Raises: BadInput where none fits; Undecided where two do.
-    """
+    """Return the format, and its shape, that the rows' fields tell. Raises: BadInput for none, Undecided for two."""
     sample = rows[:: max(1, len(rows) // SAMPLE)]
-    candidates = [named(name)] if name else [format_ for format_ in _ALL if format_ is not PLAIN]
-    pairs = _fitting(candidates, sample, by_fields_alone=name is not None)
+    candidates = [get_format(name)] if name else [format_ for format_ in _ALL if format_ is not PLAIN]
+    pairs = _fits(candidates, sample, by_fields_alone=name is not None)
     if not pairs and name is None:
-        pairs = _fitting([PLAIN], sample)
+        pairs = _fits([PLAIN], sample)
     fields = ", ".join(dict.fromkeys(short(key, 30).strip('"') for row in sample[:20] for key in row))[:200]
     if not pairs:
         needs = " or ".join(", ".join(shape.fields) for shape in candidates[0].shapes) if name else ""
-        which = f"format {name} has {needs}" if name else "no format is known by these fields"
+        description = f"format {name} has {needs}" if name else "no format is known by these fields"
         raise BadInput(
-            f"{file} has the fields {fields or 'of no row'}: {which}; say which is what with "
+            f"{file} has the fields {fields or 'of no row'}: {description}; say which is what with "
             "--map question=FIELD,answer=FIELD"
         )
     names = list(dict.fromkeys(format_.name for format_, _ in pairs))
@@ -70,12 +65,12 @@ def recognise(file: str, rows: Rows, name: str | None = None) -> tuple[Format, S
     return pairs[0]
 
 
-def _fitting(candidates: Sequence[Format], rows: Rows, *, by_fields_alone: bool = False) -> list[tuple[Format, Shape]]:
-    """The formats' shapes that rows fit, without those of which another one says more."""
+def _fits(candidates: Sequence[Format], rows: Rows, *, by_fields_alone: bool = False) -> list[tuple[Format, Shape]]:
+    """Return the formats' shapes that rows fit, without those of which another one says more."""
     pairs = [
         (format_, shape)
         for format_ in candidates
         for shape in format_.shapes
         if shape.fits(rows, by_fields_alone=by_fields_alone)
     ]
-    return [pair for pair in pairs if not any(pair[1].is_within(other) for _, other in pairs)]
+    return [pair for pair in pairs if not any(pair[1].is_within(rival) for _, rival in pairs)]

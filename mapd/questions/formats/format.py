@@ -7,7 +7,7 @@ from typing import Any
 from mapd.answers.grading import Task
 from mapd.questions import mapping
 from mapd.questions.mapping import MISSING, FieldMapping
-from mapd.questions.options import Key
+from mapd.questions.options import AnswerKey
 from mapd.questions.rows import Shares
 
 Rows = Sequence[dict[str, Any]]
@@ -15,60 +15,58 @@ Rows = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """One way in which a benchmark is published: its own release, or a copy on the hub.
-
-    `fields`: those that it is recognised by. `when`: what must hold of their values, too. `answers`: what its keys are
-    where they could be read in two ways. `solved`: its answers are worked solutions, which must mark their answer.
-    """
+    """One way in which a benchmark is published: its own release, or a copy on the hub."""
 
     mapping: FieldMapping
+    # Those that it is recognised by, and what must hold of their values, too.
     fields: tuple[str, ...]
     when: Callable[[Rows], bool] | None = None
-    answers: Key | None = None
+    # What its keys are where they could be read in two ways.
+    answers: AnswerKey | None = None
+    # Its answers are worked solutions, which must mark their answer.
     solved: bool = False
 
     def fits(self, rows: Rows, *, by_fields_alone: bool = False) -> bool:
-        """Whether most of the rows have its fields, and values that are its own."""
+        """Return whether most of the rows have its fields, and values that are its own."""
         most = len(rows) / 2
         has_fields = all(sum(mapping.find(row, path) is not MISSING for row in rows) > most for path in self.fields)
         return has_fields and (by_fields_alone or self.when is None or self.when(rows))
 
-    def is_within(self, other: "Shape") -> bool:
-        """Whether the other shape says more of a row than this one."""
-        if set(self.fields) == set(other.fields):
-            return self.when is None and other.when is not None
-        return set(self.fields) < set(other.fields)
+    def is_within(self, shape: "Shape") -> bool:
+        """Return whether the other shape says more of a row than this one."""
+        if set(self.fields) == set(shape.fields):
+            return self.when is None and shape.when is not None
+        return set(self.fields) < set(shape.fields)
 
 
 def shape(
-    written: str,
+    mapping_text: str,
     fields: str,
     *,
     when: Callable[[Rows], bool] | None = None,
-    answers: Key | None = None,
+    answers: AnswerKey | None = None,
     solved: bool = False,
 ) -> Shape:
     """Return a shape from its mapping as `--map` writes it, and the fields that it is known by, between blanks."""
-    return Shape(mapping.parse(written), tuple(fields.split()), when, answers, solved)
+    return Shape(mapping.parse(mapping_text), tuple(fields.split()), when, answers, solved)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A benchmark's shapes, the task of its questions, and how one file of all of them is split.
-
-    `task` is None where the answers tell it; `is_mixed`: where each question has its own. `left_out`: fields that are
-    left out on purpose.
-    """
+    """A benchmark's shapes, the task of its questions, and how one file of all of them is split."""
 
     name: str
+    # None where the answers tell it.
     task: Task | None
     shapes: tuple[Shape, ...]
     shares: Shares | None = None
+    # Fields that are left out on purpose.
     left_out: tuple[str, ...] = ()
+    # Each question has a task of its own.
     is_mixed: bool = False
 
 
-def sizes(train: int, dev: int, test: int) -> Shares:
+def shares_of(train: int, dev: int, test: int) -> Shares:
     """Return the shares that give splits of these sizes."""
-    whole = train + dev + test
-    return train / whole, dev / whole, test / whole
+    total = train + dev + test
+    return train / total, dev / total, test / total

@@ -20,9 +20,9 @@ Copies on the hub have {"context", "query", "options", "correct_option": 0} or {
 
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
-from mapd.questions.formats.format import Format, shape, sizes
-from mapd.questions.options import Key
-from mapd.questions.tables import Bad, Record, Table
+from mapd.questions.formats.format import Format, shape, shares_of
+from mapd.questions.options import AnswerKey
+from mapd.questions.tables import BadRecord, FileRecord, FileTable
 from mapd.questions.values import short
 
 LINES = 7  # of a question, without the empty one before it
@@ -34,7 +34,7 @@ LOGIQA = Format(
         shape(
             "question=query,context=context,options=options,answer=correct_option,id=id",
             fields="context query options",
-            answers=Key.INDEX0,
+            answers=AnswerKey.INDEX0,
         ),
         shape(
             "question=question,context=context,options=options,answer=label,id=id",
@@ -43,22 +43,19 @@ LOGIQA = Format(
         shape(
             "question=question,context=text,options=options,answer=answer,id=id,family=type",
             fields="text question options",
-            answers=Key.INDEX0,
+            answers=AnswerKey.INDEX0,
         ),
     ),
-    shares=sizes(7376, 0, 651),
+    shares=shares_of(7376, 0, 651),
 )
 
 
-def from_lines(table: Table) -> Table:
-    """Read the first release's text: each question's lines as the fields that the hub's copy has.
-
-    Raises: BadInput where the text isn't of this kind at all.
-    """
-    block: list[Record] = []
-    records: list[Record] = []
-    bad: list[Bad] = []
-    for line in (*table.records, Record(0, {"line": ""})):
+def from_lines(table: FileTable) -> FileTable:
+    """Read the first release's text, each question's lines as the hub's fields. Raises: BadInput for another text."""
+    block: list[FileRecord] = []
+    records: list[FileRecord] = []
+    bad: list[BadRecord] = []
+    for line in (*table.records, FileRecord(0, {"line": ""})):
         text = line.fields["line"].strip()
         if text:
             block.append(line)
@@ -71,14 +68,14 @@ def from_lines(table: Table) -> Table:
             f"{table.name} is no table of questions: it begins with {short(first.fields['line'])}; known are JSON, "
             "JSON Lines, CSV (named .csv), TSV, Parquet, and LogiQA's own text of 8 lines a question"
         )
-    return Table(table.name, table.unit, tuple(records), tuple(bad), table.split)
+    return FileTable(table.name, table.unit, tuple(records), tuple(bad), table.split)
 
 
-def _read_block(block: list[Record], records: list[Record], bad: list[Bad]) -> None:
+def _read_block(block: list[FileRecord], records: list[FileRecord], bad: list[BadRecord]) -> None:
     number, lines = block[0].number, [record.fields["line"].strip() for record in block]
     if len(lines) != LINES or lines[0].lower() not in ("a", "b", "c", "d"):
         why = f"{short(lines[0])} begins no question of 7 lines: letter, passage, question, four options"
-        bad.append(Bad(number, why, "\n".join(lines)))
+        bad.append(BadRecord(number, why, "\n".join(lines)))
         return
     key, context, query, *options = lines
-    records.append(Record(number, {"context": context, "query": query, "options": options, "correct_option": key}))
+    records.append(FileRecord(number, {"context": context, "query": query, "options": options, "correct_option": key}))

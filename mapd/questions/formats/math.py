@@ -15,8 +15,7 @@ MATH = Format(
     (
         shape("question=problem,answer=solution,family=type", fields="problem solution", solved=True),
         shape(
-            "question=problem,answer=answer,note=solution,family=subject,id=unique_id",
-            fields="problem solution answer",
+            "question=problem,answer=answer,note=solution,family=subject,id=unique_id", fields="problem solution answer"
         ),
         shape("question=problem,answer=answer,note=solution,family=type,id=id", fields="problem solution answer type"),
     ),

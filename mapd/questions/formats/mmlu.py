@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from mapd.answers.grading import Task
 from mapd.questions.formats.format import Format, shape
-from mapd.questions.options import Key
+from mapd.questions.options import AnswerKey
 
 COLUMNS = ("question", "A", "B", "C", "D", "answer")
 
@@ -20,7 +20,7 @@ MMLU = Format(
         shape(
             "question=question,options=choices,answer=answer,family=subject,id=id",
             fields="question choices subject",
-            answers=Key.INDEX0,
+            answers=AnswerKey.INDEX0,
         ),
         shape("question=question,options=A+B+C+D,answer=answer,family=@file", fields="question A B C D"),
         shape("question=question,options=A+B+C+D,answer=answer,family=subject", fields="question A B C D subject"),

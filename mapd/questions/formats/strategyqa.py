@@ -10,12 +10,12 @@ how annotators took it apart are left out.
 """
 
 from mapd.answers.grading import Task
-from mapd.questions.formats.format import Format, shape, sizes
+from mapd.questions.formats.format import Format, shape, shares_of
 
 STRATEGYQA = Format(
     "strategyqa",
     Task.BOOLEAN,
     (shape("question=question,answer=answer,id=qid,note=facts", fields="qid question"),),
-    shares=sizes(1603, 0, 687),
+    shares=shares_of(1603, 0, 687),
     left_out=("term", "description", "decomposition", "evidence"),
 )

@@ -7,12 +7,12 @@ A copy on the hub has both joined once more, in `question_concat`.
 """
 
 from mapd.answers.grading import Task
-from mapd.questions.formats.format import Format, shape, sizes
+from mapd.questions.formats.format import Format, shape, shares_of
 
 SVAMP = Format(
     "svamp",
     Task.NUMERIC,
     (shape("question=Body+Question,answer=Answer,id=ID,family=Type,note=Equation", fields="Body Question"),),
-    shares=sizes(700, 0, 300),
+    shares=shares_of(700, 0, 300),
     left_out=("question_concat",),
 )

@@ -17,7 +17,7 @@ def plain_type(kind: str, item: Any, _: object) -> str | Literal[False]:
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, Json):
         return "sa.JSON()"
-    if kind == "type" and type(item).__name__ in ("AutoString", "Word"):
+    if kind == "type" and type(item).__name__ in ("AutoString", "WordColumn"):
         return "sa.String()"
     return False
 

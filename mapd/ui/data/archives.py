@@ -5,7 +5,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput
 from mapd.exchange import archive
-from mapd.exchange.archive import Contents, Loaded
+from mapd.exchange.archive import ArchiveContents, ArchiveImport
 from mapd.ui import current, figures, text, uploads
 from mapd.ui.data import writing
 
@@ -42,21 +42,23 @@ def draw() -> None:
     _import(file, contents)
 
 
-def _contents(file: UploadedFile) -> Contents | str:
+def _contents(file: UploadedFile) -> ArchiveContents | str:
     """What the file would bring, looked at once; or why it can't be imported."""
-    looked_at: tuple[str, Contents | str] | None = st.session_state.get(SEEN)
+    looked_at: tuple[str, ArchiveContents | str] | None = st.session_state.get(SEEN)
     if looked_at is None or looked_at[0] != file.file_id:
         with st.spinner("Reading the archive …"):
             try:
                 with archive.stage(text.one_line(file.name, 120), file) as staging:
-                    contents: Contents | str = archive.preview(current.engine(), staging, current.settings().home)
+                    contents: ArchiveContents | str = archive.preview(
+                        current.engine(), staging, current.settings().home
+                    )
             except BadInput as error:
                 contents = str(error)
         st.session_state[SEEN] = looked_at = (file.file_id, contents)
     return looked_at[1]
 
 
-def _contents_of(contents: Contents) -> None:
+def _contents_of(contents: ArchiveContents) -> None:
     st.html(figures.row([(contents.new_rows.get(table, 0), word) for table, word in TABLES.items()]))
     known_rows = sum(contents.rows.values()) - sum(contents.new_rows.values())
     on_own = tuple(f"{number:,} {TABLES[table]}" for table, number in contents.on_own.items())
@@ -80,7 +82,7 @@ def _lines(lines: tuple[str, ...]) -> figures.Html | None:
     return figures.Html("<br>".join(text.escape(text.one_line(line, 160)) for line in lines)) if lines else None
 
 
-def _import(file: UploadedFile, contents: Contents) -> None:
+def _import(file: UploadedFile, contents: ArchiveContents) -> None:
     count = bool(contents.judgements) and st.checkbox(
         "Its people’s judgements count here, too",
         key=f"archive_count_{file.file_id}",
@@ -97,11 +99,11 @@ def _import(file: UploadedFile, contents: Contents) -> None:
         st.rerun()
 
 
-def _load(file: UploadedFile, name: str, count: bool) -> Loaded:
+def _load(file: UploadedFile, name: str, count: bool) -> ArchiveImport:
     """Import with a progress bar."""
     engine, home, person = current.engine(), current.settings().home, current.current_person()
 
-    def write(progress: writing.Progress) -> Loaded:
+    def write(progress: writing.Progress) -> ArchiveImport:
         with archive.stage(name, file) as staging:
             return archive.load(engine, staging, home, by=person, count_judgements=count, progress=progress)
 

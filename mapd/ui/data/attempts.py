@@ -13,10 +13,10 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput, Undecided
 from mapd.exchange import attempts
-from mapd.exchange.attempts import Graded
+from mapd.exchange.attempts import AnswerPreview
 from mapd.questions import imports, sets, tables
 from mapd.questions.imports import BadRow
-from mapd.questions.tables import File, Table
+from mapd.questions.tables import FileTable, QuestionFile
 from mapd.store import db
 from mapd.ui import acting, current, figures, look, text, uploads
 from mapd.ui.data import faults, terminal, writing
@@ -34,7 +34,7 @@ class Reading:
     number: int
     student: str
     split: str
-    graded: Sequence[Graded]
+    graded: Sequence[AnswerPreview]
     bad: Sequence[BadRow]
     refusal: str | None
 
@@ -50,7 +50,7 @@ class Refused:
 def draw() -> None:
     """Draw the chooser and, of files, how their answers are graded."""
     with db.reading(current.engine()) as session:
-        names = [row.name for row in sets.listed(session)]
+        names = [row.name for row in sets.list_sets(session)]
     if not names:
         st.markdown("**No questions yet.** Answers are graded against a set's questions: add these first.")
         current.link("pages/loop/data.py", "Add questions", icon=":material/upload_file:", way="questions")
@@ -129,13 +129,13 @@ def _read(
     return Reading(len(parsed.answers), parsed.student, parsed.split, graded, parsed.bad, refusal)
 
 
-def _tables(files: Sequence[UploadedFile]) -> list[Table]:
+def _tables(files: Sequence[UploadedFile]) -> list[FileTable]:
     return [_table(file.file_id, file) for file in files]
 
 
 @st.cache_resource(max_entries=8, ttl=KEPT, show_spinner="Reading the file …")
-def _table(file_id: str, _file: UploadedFile) -> Table:  # noqa: ARG001 - the key
-    return tables.read(File(text.one_line(_file.name, 120), _file.getvalue()))
+def _table(file_id: str, _file: UploadedFile) -> FileTable:  # noqa: ARG001 - the key
+    return tables.read(QuestionFile(text.one_line(_file.name, 120), _file.getvalue()))
 
 
 def _show(reading: Reading) -> None:
@@ -155,7 +155,7 @@ def _show(reading: Reading) -> None:
         faults.show([(row.file, row.number, name, what) for row in reading.bad for name, what in row.faults])
         st.download_button(
             "Download the bad rows",
-            imports.bad_lines(reading.bad),
+            imports.format_bad_rows(reading.bad),
             "bad-rows.jsonl",
             "application/jsonl",
             icon=":material/download:",
@@ -168,7 +168,7 @@ def _show(reading: Reading) -> None:
         st.caption(f"The first {len(reading.graded):,} of {reading.number:,}, as they will be graded.")
 
 
-def _row(graded: Graded) -> tuple[str | None, ...]:
+def _row(graded: AnswerPreview) -> tuple[str | None, ...]:
     return (
         figures.Html(look.chip(graded.outcome)),
         None if graded.answer is None else text.one_line(graded.answer, 30),
@@ -192,7 +192,7 @@ def _press(name: str, files: Sequence[UploadedFile], split: str | None, student:
     if acting.button(label, type="primary", icon=":material/upload:", key="import_attempts"):
         person, contents = current.acting_person(), _tables(files)
 
-        def write(session: Session, progress: writing.Progress) -> attempts.Imported:
+        def write(session: Session, progress: writing.Progress) -> attempts.AttemptImport:
             questions = sets.get(session, name)
             parsed = attempts.parse(session, contents, questions, split=split, student=student)
             return attempts.store(session, parsed, questions, by=person, open_test=purpose, progress=progress)

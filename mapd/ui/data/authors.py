@@ -17,7 +17,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from mapd.answers.grading import Task
 from mapd.errors import BadInput, BadRows
 from mapd.exchange import authors
-from mapd.exchange.authors import File, Kind, Parsed, Row
+from mapd.exchange.authors import AuthorsContent, AuthorsFile, AuthorsRow, FileKind
 from mapd.questions.options import show_answer
 from mapd.score_forms import VoteStatus, vote
 from mapd.store import db, queries
@@ -25,9 +25,9 @@ from mapd.ui import acting, current, figures, look, text, uploads
 from mapd.ui.data import faults, terminal, writing
 
 KINDS = (
-    (Kind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
-    (Kind.RATIONALES, "Rationales and reviews", "…_rationale_round0.json"),
-    (Kind.MISTAKES, "Mistakes (optional)", "…_false_round0.json"),
+    (FileKind.FEEDBACK, "Feedback", "…_feedback_round0.json"),
+    (FileKind.RATIONALES, "Rationales and reviews", "…_rationale_round0.json"),
+    (FileKind.MISTAKES, "Mistakes (optional)", "…_false_round0.json"),
 )
 SWAP = "upload_swapped"  # session state: the turn of the uploaders whose first two files are taken the other way round
 NOW = "imported_now"  # session state: uid and name of the exam that was imported just now
@@ -48,7 +48,7 @@ class Refused:
 class Upload:
     """The chosen files by kind, and the sha256 of all their names and bytes."""
 
-    files: dict[Kind, UploadedFile]
+    files: dict[FileKind, UploadedFile]
     sha256: str
 
     @property
@@ -77,7 +77,7 @@ def draw() -> None:
         _offer(parsed, upload)
 
 
-def _offer(parsed: Parsed, upload: Upload) -> None:
+def _offer(parsed: AuthorsContent, upload: Upload) -> None:
     """The preview, with the button above it."""
     named, go = with_names(parsed, upload)
     if go:
@@ -142,10 +142,10 @@ def choose() -> Upload:
     return Upload(files, digest.hexdigest())
 
 
-OTHER_WAY = {Kind.FEEDBACK: Kind.RATIONALES, Kind.RATIONALES: Kind.FEEDBACK}
+OTHER_WAY = {FileKind.FEEDBACK: FileKind.RATIONALES, FileKind.RATIONALES: FileKind.FEEDBACK}
 
 
-def _chip(file: UploadedFile, kind: Kind, role: Kind) -> str:
+def _chip(file: UploadedFile, kind: FileKind, role: FileKind) -> str:
     """HTML: what a file holds, what it is taken as, and its whole name, which the uploader cuts."""
     content = _look_at(file.file_id, file)
     name = f'<div class="mapd-note mapd-file">{text.escape(text.one_line(file.name, 300))}</div>'
@@ -155,13 +155,13 @@ def _chip(file: UploadedFile, kind: Kind, role: Kind) -> str:
     sign, verdict = (
         ("fails", f", not {role}") if role not in kinds else ("holds", ", taken as such" * (kind is not role))
     )
-    return f"{look.chip(sign, word=f'{authors.in_words(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
+    return f"{look.chip(sign, word=f'{authors.describe_kinds(kinds)}{verdict}', note=f'{number:,} rows')}{name}"
 
 
 @st.cache_data(max_entries=12, show_spinner=False)
-def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[Kind], int] | None:  # noqa: ARG001 - the key
+def _look_at(file_id: str, _file: UploadedFile) -> tuple[frozenset[FileKind], int] | None:  # noqa: ARG001 - the key
     try:
-        return authors.look_at(File(_file.name, _file.getvalue()))
+        return authors.inspect_file(AuthorsFile(_file.name, _file.getvalue()))
     except BadInput:
         return None  # `read` says why
 
@@ -179,16 +179,16 @@ def still_needed(upload: Upload) -> str:
     return f"Choose {' and '.join(missing)}: JSON, one list of rows a file. Nothing is written before a preview."
 
 
-def read(upload: Upload) -> Parsed | Refused:
+def read(upload: Upload) -> AuthorsContent | Refused:
     """The files read and checked, once for each content."""
     return _read(upload.sha256, upload)
 
 
 @st.cache_resource(max_entries=2, ttl=KEPT, show_spinner="Reading the files …")
-def _read(sha256: str, _upload: Upload) -> Parsed | Refused:  # noqa: ARG001 - the key; a name with _ would be none
-    files = {kind: File(file.name, file.getvalue()) for kind, file in _upload.files.items()}
+def _read(sha256: str, _upload: Upload) -> AuthorsContent | Refused:  # noqa: ARG001 - the key; a name with _ would be none
+    files = {kind: AuthorsFile(file.name, file.getvalue()) for kind, file in _upload.files.items()}
     try:
-        return authors.parse(files[Kind.FEEDBACK], files[Kind.RATIONALES], files.get(Kind.MISTAKES))
+        return authors.parse(files[FileKind.FEEDBACK], files[FileKind.RATIONALES], files.get(FileKind.MISTAKES))
     except BadRows as error:
         return Refused(str(error), tuple(error.faults))
     except BadInput as error:
@@ -217,7 +217,7 @@ def refuse(refused: Refused, upload: Upload) -> None:
     )
 
 
-def _kinds(upload: Upload, kind: Kind) -> frozenset[Kind]:
+def _kinds(upload: Upload, kind: FileKind) -> frozenset[FileKind]:
     """What the file holds that is taken as this one."""
     file = upload.files[kind]
     content = _look_at(file.file_id, file)
@@ -238,7 +238,7 @@ def bad_rows_csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-def with_names(parsed: Parsed, upload: Upload) -> tuple[Parsed, bool]:
+def with_names(parsed: AuthorsContent, upload: Upload) -> tuple[AuthorsContent, bool]:
     """The import under the names the person gives, prefilled from the files' names; and whether to import it now."""
     left, middle, right = st.columns((2, 3, 3), vertical_alignment="bottom")
     key = upload.sha256[:12]
@@ -255,7 +255,7 @@ def with_names(parsed: Parsed, upload: Upload) -> tuple[Parsed, bool]:
     return named, go
 
 
-def preview(parsed: Parsed) -> None:
+def preview(parsed: AuthorsContent) -> None:
     """What the import would write."""
     given = [r for row in parsed.rows for r in row.rationales.values()]
     feedback = sum(len(row.feedback) for row in parsed.rows)
@@ -282,7 +282,7 @@ def preview(parsed: Parsed) -> None:
             st.html(_mistake(row, parsed.task))
 
 
-def _teachers(parsed: Parsed) -> str:
+def _teachers(parsed: AuthorsContent) -> str:
     """HTML: the files' teachers in the colours that they will have: who is new comes behind those that are there."""
     with db.reading(current.engine()) as session:
         places = queries.places(session)
@@ -291,7 +291,7 @@ def _teachers(parsed: Parsed) -> str:
     return "".join(look.teacher_chip(name, (new | places)[name]) for name in parsed.teachers)
 
 
-def _particulars(parsed: Parsed) -> None:
+def _particulars(parsed: AuthorsContent) -> None:
     """The scores that are no vote, and what the files lack; nothing where there is nothing to tell."""
     no_votes = [*_no_votes(parsed.rows)]
     if no_votes:
@@ -302,7 +302,7 @@ def _particulars(parsed: Parsed) -> None:
             st.dataframe({"skipped": [text.one_line(line, 200) for line in parsed.skipped]}, hide_index=True)
 
 
-def _no_votes(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+def _no_votes(rows: Sequence[AuthorsRow]) -> Iterator[dict[str, str]]:
     for row in rows:
         for teacher, (_, given) in row.rationales.items():
             for reviewer, score in given:
@@ -311,7 +311,7 @@ def _no_votes(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
                     yield {key: text.one_line(value, 40) for key, value in names.items()}
 
 
-def _mistake(row: Row, task: Task) -> str:
+def _mistake(row: AuthorsRow, task: Task) -> str:
     """One mistake as a card: question, gold, the student's answer, and how many teachers speak of it."""
     gold, answer = show_answer(row.gold, task, row.options), look.chip("no_answer")
     if row.answer is not None:
@@ -324,7 +324,7 @@ def _mistake(row: Row, task: Task) -> str:
     )
 
 
-def imported_as(parsed: Parsed) -> tuple[str, str] | None:
+def imported_as(parsed: AuthorsContent) -> tuple[str, str] | None:
     """The uid and name of the exam that holds this content already.
 
     Raises: BadInput where the exam of that name holds another.
@@ -334,7 +334,7 @@ def imported_as(parsed: Parsed) -> tuple[str, str] | None:
         return None if exam is None else (exam.uid, exam.name)
 
 
-def run(parsed: Parsed) -> authors.Imported:
+def run(parsed: AuthorsContent) -> authors.AuthorsImport:
     """Import with a progress bar: all of it or nothing."""
     person = current.acting_person()
     return writing.run(
@@ -342,13 +342,13 @@ def run(parsed: Parsed) -> authors.Imported:
     )
 
 
-def in_a_terminal(upload: Upload, parsed: Parsed | None = None) -> None:
+def in_a_terminal(upload: Upload, parsed: AuthorsContent | None = None) -> None:
     """Show the same import as a command."""
     names = {kind.value: file.name for kind, file in upload.files.items()}
     terminal.show_command(command(names, parsed))
 
 
-def command(names: dict[str, str], parsed: Parsed | None = None) -> str:
+def command(names: dict[str, str], parsed: AuthorsContent | None = None) -> str:
     """`mapd import authors …` of these files; a placeholder where one is still to be chosen."""
     options = {"feedback": "FEEDBACK.json", "rationales": "RATIONALES.json"} | names
     if parsed is not None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from mapd.questions import sets
 from mapd.store import db, holdings
-from mapd.store.holdings import Holding, Import
+from mapd.store.holdings import Holding, ImportRecord
 from mapd.ui import current, figures, text, times
 from mapd.ui.figures import Cell
 
@@ -16,7 +16,7 @@ def show_holdings() -> None:
     """Draw sets, exams and how to get data out; in an empty project, how else it may begin."""
     with db.reading(current.engine()) as session:
         exams, imports = holdings.holdings(session), {done.exam: done for done in holdings.imports(session)}
-        question_sets = sets.listed(session)
+        question_sets = sets.list_sets(session)
     if not exams and not question_sets:
         with st.container(border=True):
             st.markdown("**Nothing is in this project yet.** It can begin without files, too.")
@@ -36,13 +36,13 @@ def show_holdings() -> None:
     st.code(f"mapd curate snapshot --exam {exam} --json", language=None, wrap_lines=True)
 
 
-def _set_row(row: sets.Listed) -> list[Cell]:
+def _set_row(row: sets.SetSummary) -> list[Cell]:
     source = f"{row.source} (simulated)" if row.simulated else row.source
     name = figures.linked(text.one_line(row.name, 60), current.address("exam", questions=row.name))
     return [name, text.one_line(source, 60), row.train, row.dev, row.test, row.openings]
 
 
-def _exam_row(exam: Holding, done: Import | None) -> list[Cell]:
+def _exam_row(exam: Holding, done: ImportRecord | None) -> list[Cell]:
     return [
         figures.linked(text.one_line(exam.name, 60), current.address("", exam=exam.uid)),
         text.one_line(exam.student, 40),

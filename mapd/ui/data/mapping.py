@@ -13,15 +13,15 @@ import streamlit as st
 from mapd.answers.grading import Task
 from mapd.errors import BadInput
 from mapd.questions import formats, imports, saved_mappings
-from mapd.questions.imports import Import, Instructions, Recognised
+from mapd.questions.imports import Instructions, QuestionImport, RecognisedTable
 from mapd.questions.mapping import ALONE, PARTS, FieldMapping
-from mapd.questions.options import KEY_WORDS, Key
+from mapd.questions.options import KEY_WORDS, AnswerKey
 from mapd.questions.rows import Shares, parse_shares
-from mapd.questions.tables import Table
+from mapd.questions.tables import FileTable
 from mapd.store import db
 from mapd.ui import acting, current, figures, telling, text
 
-Read = Callable[[Instructions], Import | None]  # None: it is refused
+Read = Callable[[Instructions], QuestionImport | None]  # None: it is refused
 COLUMNS = 4
 MOST_READINGS = 5  # rows whose key is shown in each of its readings
 HELP = {
@@ -31,14 +31,16 @@ HELP = {
 }
 
 
-def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
+def choose(key: str, contents: Sequence[FileTable], read: Read) -> Instructions:
     """Draw what can be said of the tables, and return it; it stands open where something has to be said.
 
     Raises: BadInput where a table holds no row.
     """
     recognised = imports.recognise(contents)
     whole = read(Instructions())
-    is_plain = whole is not None and not whole.unanswered and not any(field.is_long for field in whole.unread)
+    is_plain = (
+        whole is not None and not whole.files_without_answers and not any(field.is_long for field in whole.unread)
+    )
     with st.expander("How it is read", expanded=not is_plain):
         left, middle, right = st.columns(3)
         format_ = left.selectbox(
@@ -52,7 +54,7 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
         )
         answers = right.selectbox(
             "What an answer names",
-            [None, *Key],
+            [None, *AnswerKey],
             format_func=lambda kind: KEY_WORDS[kind] if kind else "as the file tells",
             key=f"answers_{key}",
             help="Of questions with options.",
@@ -67,10 +69,10 @@ def choose(key: str, contents: Sequence[Table], read: Read) -> Instructions:
     return Instructions(format_, fields, task, answers, ignore, None, shares, seed)
 
 
-def _choose_fields(key: str, recognised: Recognised) -> FieldMapping:
+def _choose_fields(key: str, recognised: RecognisedTable) -> FieldMapping:
     """A field, or several, for each part of a question."""
     with db.reading(current.engine()) as session:
-        saved = saved_mappings.listed(session)
+        saved = saved_mappings.list_mappings(session)
     name = None
     if saved:
         name = st.selectbox(
@@ -123,7 +125,7 @@ def _choose_shares(key: str) -> tuple[Shares | None, int]:
         return None, int(seed)
 
 
-def _choose_ignored(key: str, whole: Import | None) -> frozenset[str]:
+def _choose_ignored(key: str, whole: QuestionImport | None) -> frozenset[str]:
     """The fields that are left out on purpose."""
     if whole is None or not whole.not_read:
         return frozenset()
@@ -157,11 +159,11 @@ def _save(name: str, fields: FieldMapping) -> None:
 
 
 def decide(
-    key: str, contents: Sequence[Table], instructions: Instructions, option: str, choices: Sequence[str]
+    key: str, contents: Sequence[FileTable], instructions: Instructions, option: str, choices: Sequence[str]
 ) -> None:
     """Draw a button for each way in which the tables can be read; of keys what each way makes of the first rows."""
     if option == "answers":
-        kinds = [Key(choice) for choice in choices]
+        kinds = [AnswerKey(choice) for choice in choices]
         rows = imports.read_keys(contents, instructions, kinds)[:MOST_READINGS]
         cells = [
             (
@@ -176,12 +178,12 @@ def decide(
         st.html(figures.table(header, cells, words=len(header)))
     with st.container(horizontal=True, key="decisions"):
         for choice in choices:
-            word = KEY_WORDS[Key(choice)] if option == "answers" else choice
+            word = KEY_WORDS[AnswerKey(choice)] if option == "answers" else choice
             st.button(
                 f"It is {word}", key=f"{option}_is_{choice}", on_click=_decide, args=(f"{option}_{key}", option, choice)
             )
 
 
 def _decide(place: str, option: str, choice: str) -> None:
-    kinds = {"answers": Key, "task": Task}
+    kinds = {"answers": AnswerKey, "task": Task}
     st.session_state[place] = kinds[option](choice) if option in kinds else choice

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from mapd.questions import imports
-from mapd.questions.imports import BadRow, Import, Unread
+from mapd.questions.imports import BadRow, QuestionImport, UnreadField
 from mapd.questions.options import KEY_WORDS
 from mapd.questions.rows import SPLITS, QuestionRow
 from mapd.ui import figures, look, text
@@ -18,7 +18,7 @@ MOST_CHARACTERS = 600  # of a text on a card
 MOST_PAGES = 200  # of cards
 
 
-def show_reading(whole: Import) -> None:
+def show_reading(whole: QuestionImport) -> None:
     """Draw what came of the files: format, task, keys, the splits' sizes, bad rows, and the fields that aren't read."""
     sizes = [sum(row.split == split for row in whole.rows) for split in SPLITS]
     st.html(
@@ -42,7 +42,7 @@ def show_reading(whole: Import) -> None:
         st.html(figures.table(("not read", "for example", ""), map(_unread_row, whole.unread), words=3))
 
 
-def _unread_row(field: Unread) -> tuple[str, str, str]:
+def _unread_row(field: UnreadField) -> tuple[str, str, str]:
     name, example = text.one_line(field.name, 60), text.one_line(field.example, 80)
     chip = look.chip("undecided", word="long: say what it is below, or leave it out") if field.is_long else "left out"
     return name, example, Html(chip)
@@ -53,7 +53,7 @@ def show_bad(bad: Sequence[BadRow]) -> None:
     faults.show([(row.file, row.number, name, what) for row in bad for name, what in row.faults])
     st.download_button(
         "Download the bad rows",
-        imports.bad_lines(bad),
+        imports.format_bad_rows(bad),
         "bad-rows.jsonl",
         "application/jsonl",
         icon=":material/download:",

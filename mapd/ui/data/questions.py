@@ -13,9 +13,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from mapd.errors import BadInput, Undecided
 from mapd.questions import formats, imports, sets, sources, tables
-from mapd.questions.imports import Import, Instructions
-from mapd.questions.rows import SPLITS, split_named
-from mapd.questions.tables import File, Table
+from mapd.questions.imports import Instructions, QuestionImport
+from mapd.questions.rows import SPLITS, split_of_name
+from mapd.questions.tables import FileTable, QuestionFile
 from mapd.store import db
 from mapd.ui import acting, current, text, uploads
 from mapd.ui.data import faults, mapping, preview, terminal, writing
@@ -86,7 +86,7 @@ def _choose() -> Upload:
     return Upload(files, hub, " ".join([hub, *(file.file_id for file in files)]))
 
 
-def _read_tables(upload: Upload) -> list[Table] | Refused:
+def _read_tables(upload: Upload) -> list[FileTable] | Refused:
     if upload.hub:
         return _read_hub(upload.hub)
     contents = []
@@ -99,7 +99,7 @@ def _read_tables(upload: Upload) -> list[Table] | Refused:
 
 
 @st.cache_resource(max_entries=4, ttl=KEPT, show_spinner="Reading from the hub …")
-def _read_hub(ref: str) -> list[Table] | Refused:
+def _read_hub(ref: str) -> list[FileTable] | Refused:
     try:
         return sources.read_hub(ref)
     except BadInput as error:
@@ -107,21 +107,21 @@ def _read_hub(ref: str) -> list[Table] | Refused:
 
 
 @st.cache_resource(max_entries=64, ttl=KEPT, show_spinner="Reading the file …")
-def _read_file(file_id: str, _file: UploadedFile) -> Table | Refused:  # noqa: ARG001 - the key
+def _read_file(file_id: str, _file: UploadedFile) -> FileTable | Refused:  # noqa: ARG001 - the key
     try:
-        return tables.read(File(text.one_line(_file.name, 120), _file.getvalue()), formats.headings)
+        return tables.read(QuestionFile(text.one_line(_file.name, 120), _file.getvalue()), formats.headings)
     except BadInput as error:
         return Refused(str(error))
 
 
-def _choose_splits(upload: Upload, contents: Sequence[Table]) -> list[Table]:
+def _choose_splits(upload: Upload, contents: Sequence[FileTable]) -> list[FileTable]:
     """Draw each table's name, rows and split, guessed from its name; return the tables with the splits they have."""
     if len(contents) > MOST_FILES:
         st.caption(f"{len(contents):,} files: each has the split that its name tells.")
-        return [replace(table, split=table.split or split_named(table.name)) for table in contents]
+        return [replace(table, split=table.split or split_of_name(table.name)) for table in contents]
     split_tables = []
     for number, table in enumerate(contents):
-        guess = table.split or split_named(table.name) or DRAWN
+        guess = table.split or split_of_name(table.name) or DRAWN
         with st.container(horizontal=True, vertical_alignment="center", key=f"file_{number}"):
             split = st.selectbox(
                 f"Split of {text.label(table.name, 60)}",
@@ -138,11 +138,11 @@ def _choose_splits(upload: Upload, contents: Sequence[Table]) -> list[Table]:
     return split_tables
 
 
-def _offer(upload: Upload, contents: Sequence[Table]) -> None:
+def _offer(upload: Upload, contents: Sequence[FileTable]) -> None:
     """How the tables are read: what came of it, the widgets that change it, and the rows."""
     top = st.container()
 
-    def try_reading(attempt: Instructions) -> Import | None:
+    def try_reading(attempt: Instructions) -> QuestionImport | None:
         whole = _read(upload, contents, attempt)
         return None if isinstance(whole, Refused) else whole
 
@@ -164,17 +164,17 @@ def _offer(upload: Upload, contents: Sequence[Table]) -> None:
     preview.show_rows(whole.rows)
 
 
-def _key(upload: Upload, contents: Sequence[Table], instructions: Instructions) -> str:
+def _key(upload: Upload, contents: Sequence[FileTable], instructions: Instructions) -> str:
     """What tells one reading from another."""
     return f"{upload.key} {[table.split for table in contents]} {instructions}"
 
 
-def _read(upload: Upload, contents: Sequence[Table], instructions: Instructions) -> Import | Refused:
+def _read(upload: Upload, contents: Sequence[FileTable], instructions: Instructions) -> QuestionImport | Refused:
     return _read_import(_key(upload, contents, instructions), contents, instructions)
 
 
 @st.cache_resource(max_entries=4, ttl=KEPT, show_spinner="Reading the questions …")
-def _read_import(key: str, _contents: Sequence[Table], _instructions: Instructions) -> Import | Refused:  # noqa: ARG001
+def _read_import(key: str, _contents: Sequence[FileTable], _instructions: Instructions) -> QuestionImport | Refused:  # noqa: ARG001
     try:
         return imports.read(_contents, _instructions)
     except Undecided as error:
@@ -183,7 +183,7 @@ def _read_import(key: str, _contents: Sequence[Table], _instructions: Instructio
         return Refused(str(error))
 
 
-def _add(upload: Upload, contents: Sequence[Table], instructions: Instructions, whole: Import) -> None:
+def _add(upload: Upload, contents: Sequence[FileTable], instructions: Instructions, whole: QuestionImport) -> None:
     """The name and the button, or why there is none; of bad rows each with its reason."""
     line = command(upload, contents, instructions, is_skipping=bool(whole.bad and whole.rows))
     refusal = _refusal(whole)
@@ -199,7 +199,7 @@ def _add(upload: Upload, contents: Sequence[Table], instructions: Instructions, 
     terminal.show_command(line)
 
 
-def _refusal(whole: Import) -> str | None:
+def _refusal(whole: QuestionImport) -> str | None:
     """What the command would refuse, in its words."""
     try:
         whole.refuse_unread()
@@ -210,14 +210,14 @@ def _refusal(whole: Import) -> str | None:
 
 
 @st.cache_data(max_entries=16, ttl=KEPT, show_spinner=False)
-def _sha256(key: str, _whole: Import) -> str:  # noqa: ARG001
+def _sha256(key: str, _whole: QuestionImport) -> str:  # noqa: ARG001
     return sets.sha256_of(_whole.rows)
 
 
-def _name(upload: Upload, contents: Sequence[Table], whole: Import, sha256: str) -> str | None:
+def _name(upload: Upload, contents: Sequence[FileTable], whole: QuestionImport, sha256: str) -> str | None:
     """The name that the set is to have; None where its content is in the project already."""
     with db.reading(current.engine()) as session:
-        namesake = sets.with_content(session, sha256)
+        namesake = sets.find_content(session, sha256)
         existing_name = None if namesake is None else namesake.name
         suggestion = sets.free_name(session, _suggest_name(contents, whole))
     if existing_name is not None:
@@ -226,14 +226,14 @@ def _name(upload: Upload, contents: Sequence[Table], whole: Import, sha256: str)
     return st.text_input("The set's name", suggestion, max_chars=200, key=f"set_name_{upload.key}", width=360).strip()
 
 
-def _suggest_name(contents: Sequence[Table], whole: Import) -> str:
+def _suggest_name(contents: Sequence[FileTable], whole: QuestionImport) -> str:
     """A name for the set: the file's, unless that says the split alone, else the format's."""
     origin = contents[0].origin
     stem = origin["hub"] if origin else contents[0].name.rpartition("/")[2].partition(".")[0]
-    return whole.format if (len(contents) > 1 and not origin) or split_named(stem) else stem
+    return whole.format if (len(contents) > 1 and not origin) or split_of_name(stem) else stem
 
 
-def _press(name: str, upload: Upload, contents: Sequence[Table], whole: Import) -> None:
+def _press(name: str, upload: Upload, contents: Sequence[FileTable], whole: QuestionImport) -> None:
     """Draw the button that adds the questions; where it was pressed, add them and start afresh."""
     rest = faults.left_out(whole.bad)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -276,7 +276,9 @@ def lead_on(message: str, name: str) -> None:
             current.link("pages/loop/data.py", "Add answers from elsewhere", icon=":material/forum:", way="attempts")
 
 
-def command(upload: Upload, contents: Sequence[Table], instructions: Instructions, *, is_skipping: bool = False) -> str:
+def command(
+    upload: Upload, contents: Sequence[FileTable], instructions: Instructions, *, is_skipping: bool = False
+) -> str:
     """Return `mapd questions add NAME …` of these files, read so."""
     words = ["mapd questions add NAME"]
     if upload.hub:
