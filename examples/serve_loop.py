@@ -219,7 +219,7 @@ def _examine(engine: sa.Engine, home: Path, student: str, questions: str, split:
     return done
 
 
-def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.Collected:
+def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.CollectResult:
     with db.reading(engine) as session:
         models = {name: teachers.opened(engine, teachers.get(session, name)) for name in TEACHERS}
     heard = 0

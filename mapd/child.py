@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from mapd import jobs, work
 from mapd.errors import Busy, MapdError, Stopped
-from mapd.jobs import Onward, Progress, Ref
+from mapd.jobs import AttemptRef, JobProgress, MonotonicProgress
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -34,11 +34,12 @@ log = logging.getLogger("mapd.job")
 class Reporter(logging.Handler):
     """Keeps the row up to date: progress, the log's lines, and back from it whether to stop."""
 
-    def __init__(self, engine: sa.Engine, ref: Ref, reached: Progress) -> None:
+    def __init__(self, engine: sa.Engine, ref: AttemptRef, reached: JobProgress) -> None:
         super().__init__(logging.INFO)
-        self.engine, self.ref, self.onward = engine.execution_options(patience=db.Patience(0)), ref, Onward(reached)
+        self.engine, self.ref = engine.execution_options(patience=db.Patience(0)), ref
+        self.onward = MonotonicProgress(reached)
         self.stage = ""
-        self.progress: Progress | None = None
+        self.progress: JobProgress | None = None
         self.lines: list[str] = []
         self.stop, self.ended = threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self._beat_on, daemon=True)
@@ -47,7 +48,7 @@ class Reporter(logging.Handler):
         """Keep a line of the log."""
         self.lines.append(f"{t.now().isoformat(timespec='seconds')} {record.getMessage()}")
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: JobProgress) -> None:
         """Keep the work's progress; a new stage is a line of the log too."""
         if self.stage != progress.stage:
             log.info(progress.stage)
@@ -83,7 +84,7 @@ class Reporter(logging.Handler):
         self.beat()
 
 
-def do(ref: Ref, worker: str) -> int:
+def do(ref: AttemptRef, worker: str) -> int:
     """Do the attempt, if it is still to be done; return the process's exit code."""
     settings = Settings()
     engine = db.open_store(settings, db.Patience(FOREVER, log.info))
@@ -94,12 +95,12 @@ def do(ref: Ref, worker: str) -> int:
         session.expunge_all()
     outcome, error = {}, ""
     try:
-        with Reporter(engine, ref, Progress(job.stage, job.done, job.total or 0)) as report:
+        with Reporter(engine, ref, JobProgress(job.stage, job.done, job.total or 0)) as report:
             task = work.of(job)
             log.info("%s, attempt %d on %s", task.title, ref.attempt, worker)
             starter = owner(job.person)  # whose right to start it was asked when they did
             outcome = task.run(
-                work.Run(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
+                work.WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
             if report.progress is not None and "stopped" not in outcome:
                 report.progress = _whole(report.progress)
@@ -118,9 +119,9 @@ def do(ref: Ref, worker: str) -> int:
     return 0
 
 
-def _whole(progress: Progress) -> Progress:
+def _whole(progress: JobProgress) -> JobProgress:
     """A progress at its end."""
-    return Progress(progress.stage, progress.total or progress.done, progress.total, progress.said)
+    return JobProgress(progress.stage, progress.total or progress.done, progress.total, progress.said)
 
 
 def die_with_the_worker() -> None:
@@ -136,7 +137,7 @@ def die_with_the_worker() -> None:
 def main() -> NoReturn:
     """The process."""
     die_with_the_worker()
-    sys.exit(do(Ref.of(sys.argv[1]), sys.argv[2]))
+    sys.exit(do(AttemptRef.of(sys.argv[1]), sys.argv[2]))
 
 
 if __name__ == "__main__":

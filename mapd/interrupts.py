@@ -31,7 +31,7 @@ def say(line: str) -> None:
         os.write(2, f"mapd: {visible(line)}\n".encode(errors="replace"))
 
 
-class Stop:
+class StopRequest:
     """The end of a piece of long work, in good order."""
 
     def __init__(self, awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None]) -> None:
@@ -55,7 +55,7 @@ class _State:
 
     heard = False
     may_raise = False  # what is imported is there: an interrupt may be raised
-    work: Stop | None = None  # long work, which is stopped instead
+    work: StopRequest | None = None  # long work, which is stopped instead
 
 
 def listen() -> None:
@@ -86,12 +86,14 @@ def leave() -> None:
 
 
 @contextmanager
-def stopping(awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None] = say) -> Iterator[Stop]:
+def stopping(
+    awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None] = say
+) -> Iterator[StopRequest]:
     """Let the first interrupt stop a piece of work in good order, and the second end it at once.
 
     `awaits` says what is awaited, `lost` what an end at once comes to, both at that moment.
     """
-    _State.work = Stop(awaits, lost, tell)
+    _State.work = StopRequest(awaits, lost, tell)
     try:
         yield _State.work
     finally:

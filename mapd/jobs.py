@@ -35,7 +35,7 @@ CALLS = ("collect",)  # kinds that wait for other machines; all else computes he
 PACE_OF = 5  # the latest jobs of a kind, which tell its usual speed
 
 
-class Ref(NamedTuple):
+class AttemptRef(NamedTuple):
     """One attempt of a job, as its process is told: "5e…:2"."""
 
     uid: str
@@ -45,14 +45,14 @@ class Ref(NamedTuple):
         return f"{self.uid}:{self.attempt}"
 
     @classmethod
-    def of(cls, text: str) -> "Ref":
+    def of(cls, text: str) -> "AttemptRef":
         """Return the attempt that the text names."""
         uid, _, attempt = text.partition(":")
         return cls(uid, int(attempt))
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class JobProgress:
     """How far a job is. `total` 0 is not known yet; `said` is its speed in words, `in_flight` what is sent and open."""
 
     stage: str
@@ -82,18 +82,18 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-class Onward:
+class MonotonicProgress:
     """Progress that never goes back: an attempt that goes on is shown where the last one was, until it comes further.
 
-    Onward(Progress("exam", 96, 210))(Progress("loading the student"))
-    -> Progress("exam", 96, 210, "goes on: loading the student")
+    MonotonicProgress(JobProgress("exam", 96, 210))(JobProgress("loading the student"))
+    -> JobProgress("exam", 96, 210, "goes on: loading the student")
     """
 
-    def __init__(self, reached: Progress) -> None:
-        self.reached: Progress | None = reached if reached.total else None
+    def __init__(self, reached: JobProgress) -> None:
+        self.reached: JobProgress | None = reached if reached.total else None
         self.is_back = False  # at the stage that had been reached
 
-    def __call__(self, progress: Progress) -> Progress:
+    def __call__(self, progress: JobProgress) -> JobProgress:
         """Return what to show of this progress."""
         if self.reached is None:
             return progress
@@ -240,7 +240,7 @@ def waits(session: Session, worker: str, *, calls: bool, own: Collection[str] = 
     return session.exec(_waiting(db.clock(session), worker, calls, own)).first() is not None
 
 
-def take(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> Ref | None:
+def take(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> AttemptRef | None:
     """Take the oldest job that waits, or whose process is silent; it runs from now on. None where there is none.
 
     `calls`: one that makes calls, or one that computes. `own`: the uids of what this worker has running.
@@ -254,7 +254,7 @@ def take(session: Session, worker: str, *, calls: bool, own: Collection[str] = (
             job.status, job.worker, job.beat_at, job.tries = "running", worker, at, job.tries + 1
             job.started_at = job.started_at or at
             session.flush()
-            return Ref(job.uid, job.attempt)
+            return AttemptRef(job.uid, job.attempt)
         session.flush()
     return None
 
@@ -273,14 +273,14 @@ def _silent(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
     return beat.is_(None) | (beat < at - span) | (beat > at + span)
 
 
-def give_back(session: Session, ref: Ref, why: str) -> None:
+def give_back(session: Session, ref: AttemptRef, why: str) -> None:
     """Let a job whose process has ended before its end go on, or fail where it came no further so often."""
     job = _attempt(session, ref)
     if job is not None and job.status in AT_WORK:
         _go_on(job, db.clock(session), why)
 
 
-def put_off(session: Session, ref: Ref) -> None:
+def put_off(session: Session, ref: AttemptRef) -> None:
     """Let a job that was stopped for its worker's end wait for the next worker."""
     job = _attempt(session, ref)
     if job is not None and job.status == "running":
@@ -303,13 +303,13 @@ def _go_on(job: t.Job, at: datetime, why: str) -> None:
 # --- What a job's process does ----------------------------------------------------------------------------------------
 
 
-def begin(session: Session, ref: Ref) -> t.Job | None:
+def begin(session: Session, ref: AttemptRef) -> t.Job | None:
     """Return the job, where this attempt is to run; None where it was cancelled, or a later attempt has it."""
     job = _attempt(session, ref)
     return job if job is not None and job.status in AT_WORK else None
 
 
-def beat(session: Session, ref: Ref, progress: Progress | None, log: Sequence[str]) -> bool:
+def beat(session: Session, ref: AttemptRef, progress: JobProgress | None, log: Sequence[str]) -> bool:
     """Write how far it is and the new lines of its log; return whether the job is to go on."""
     job = _attempt(session, ref)
     if job is None or job.status not in AT_WORK:
@@ -329,7 +329,9 @@ def _write_log(job: t.Job, lines: Sequence[str]) -> None:
         job.log = "\n".join([*job.log.splitlines(), *lines][-LOG_LINES:])
 
 
-def end(session: Session, ref: Ref, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = "") -> None:
+def end(
+    session: Session, ref: AttemptRef, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = ""
+) -> None:
     """Write how the attempt ended; an earlier attempt has no say."""
     job = _attempt(session, ref)
     if job is None or job.status not in AT_WORK:
@@ -338,13 +340,13 @@ def end(session: Session, ref: Ref, status: str, *, outcome: Mapping[str, Any] |
     job.ended_at, job.seconds_left = db.clock(session), None
 
 
-def status_of(session: Session, ref: Ref) -> str | None:
+def status_of(session: Session, ref: AttemptRef) -> str | None:
     """Return the attempt's status; None where a later one has taken over."""
     query = select(t.Job.status).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
     return session.exec(query).first()
 
 
-def _attempt(session: Session, ref: Ref) -> t.Job | None:
+def _attempt(session: Session, ref: AttemptRef) -> t.Job | None:
     query = select(t.Job).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
     return session.exec(query.with_for_update()).first()
 

@@ -24,7 +24,7 @@ from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.jobs import Progress
+from mapd.jobs import JobProgress
 from mapd.people import Person
 from mapd.questions import generated, sets
 from mapd.results import Results
@@ -102,7 +102,7 @@ class DemoSummary:
 
 
 STAGES = ("questions", "exam", "exam before", "committee", "curation", "finetune", "exam after", "results")
-Watch = Callable[[Progress], None]
+Watch = Callable[[JobProgress], None]
 
 
 @dataclass(slots=True)
@@ -118,17 +118,17 @@ class _Stages:
     def __call__(self, name: str) -> Iterator[None]:
         """Run a stage; a stage that runs again adds to its time."""
         self.name, started = name, time.monotonic()
-        self.watch(Progress(name))
+        self.watch(JobProgress(name))
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
     def tell(self, done: int, total: int, words: str, left: float | None, in_flight: int = 0) -> None:
         """Say how far the stage is."""
-        self.watch(Progress(self.name, done, total, words, left, in_flight))
+        self.watch(JobProgress(self.name, done, total, words, left, in_flight))
 
     def wait(self) -> None:
         """Say that another process is at the stage."""
-        self.watch(Progress(self.name, said=claims.WAITS))
+        self.watch(JobProgress(self.name, said=claims.WAITS))
 
 
 def demo(

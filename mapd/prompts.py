@@ -30,7 +30,7 @@ ANSWER_FORM = {
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptTemplate:
     """A wording with {fields}; `kind` is exam, feedback, rationale or review."""
 
     kind: str
@@ -102,16 +102,16 @@ def read(content: str) -> dict[str, str]:
     return fields if QUESTION in fields else {}
 
 
-EXAM = Prompt("exam", "You solve questions step by step.", "{question}\n{form}")
+EXAM = PromptTemplate("exam", "You solve questions step by step.", "{question}\n{form}")
 
-RATIONALE = Prompt(
+RATIONALE = PromptTemplate(
     "rationale",
     "You are a teacher who writes worked solutions that a student can learn from.",
     "Solve this question. Show each step in a short sentence, then the final answer.\n\n"
     "<question>\n{question}\n</question>\n\n{form}",
 )
 
-FEEDBACK = Prompt(
+FEEDBACK = PromptTemplate(
     "feedback",
     "You are a teacher who explains to a student what is wrong in an answer.",
     "A student answered this question incorrectly. Point out the mistakes and how to get it right.\n\n"
@@ -120,7 +120,7 @@ FEEDBACK = Prompt(
     "<correct_answer>\n{gold}\n</correct_answer>",
 )
 
-REVIEW = Prompt(
+REVIEW = PromptTemplate(
     "review",
     "You review worked solutions for correctness and soundness.",
     "Review this solution step by step: is each step right, does it follow, does it arrive at the correct answer? Then "
@@ -194,7 +194,7 @@ SHOTS: Mapping[Task, Sequence[tuple[str, str]]] = {
 # What a student is asked in training, behind its own wrong answer: then it learns to say what went wrong.
 CORRECTION = "The right answer is {gold}. What went wrong?"
 
-SHIPPED: Sequence[Prompt] = (EXAM, RATIONALE, FEEDBACK, REVIEW)
+SHIPPED: Sequence[PromptTemplate] = (EXAM, RATIONALE, FEEDBACK, REVIEW)
 
 
 def question_block(text: str, context: str | None, options: Sequence[str]) -> str:

@@ -36,7 +36,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ExamAnswer:
     """One question as one exam has it."""
 
     uid: str
@@ -47,14 +47,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Sat:
+class ExamAnswers:
     """An exam's first samples, by question uid; `asked` counts the questions of its split, `samples` those of each.
 
     `how`: how the student was asked, by name, in words; empty where that was elsewhere.
     """
 
     exam: ExamInfo
-    answered: Mapping[str, Answered]
+    answered: Mapping[str, ExamAnswer]
     asked: int
     samples: int = 1
     how: Mapping[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Results:
         return len(self.changes[Change.BROKEN])
 
 
-def load(session: Session, ref: str | int) -> Sat:
+def load(session: Session, ref: str | int) -> ExamAnswers:
     """One exam's first samples.
 
     Raises: NotFound.
@@ -129,14 +129,14 @@ def load(session: Session, ref: str | int) -> Sat:
         .order_by(col(t.Question.position))
     )
     answered = {
-        uid: Answered(uid, family or info.question_set, gold, Outcome(outcome), finish == queries.CUT_OFF)
+        uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == queries.CUT_OFF)
         for uid, family, gold, outcome, finish in session.execute(query)
     }
     asked = select(func.count()).select_from(t.Question)
     of_set = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
     total = session.exec(asked.where(col(t.Question.set_id) == of_set, t.Question.split == info.split)).one()
     most = session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == info.id)).one()
-    return Sat(info, answered, total, 1 + (most or 0), _how(session, info.id))
+    return ExamAnswers(info, answered, total, 1 + (most or 0), _how(session, info.id))
 
 
 def _how(session: Session, exam_id: int) -> dict[str, str]:
@@ -152,7 +152,7 @@ def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)[:64]
 
 
-def _asked_otherwise(before: Sat, after: Sat) -> dict[str, tuple[str, str]]:
+def _asked_otherwise(before: ExamAnswers, after: ExamAnswers) -> dict[str, tuple[str, str]]:
     """By name each way in which the two weren't asked alike, before and after."""
     names = dict.fromkeys([*before.how, *after.how])
     pairs = {name: (before.how.get(name, "not known"), after.how.get(name, "not known")) for name in names}
@@ -160,7 +160,7 @@ def _asked_otherwise(before: Sat, after: Sat) -> dict[str, tuple[str, str]]:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def compare(before: Sat, after: Sat) -> Results:
+def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
     """Compare two exams on the same questions.
 
     Raises: BadInput where they have different questions, or one of them isn't finished or is an import.
@@ -202,7 +202,7 @@ def _change(before: Outcome, after: Outcome) -> Change:
     return Change.FIXED if is_ else Change.STILL_WRONG
 
 
-def _result(pairs: Sequence[tuple[Answered, Answered]]) -> FamilyResult:
+def _result(pairs: Sequence[tuple[ExamAnswer, ExamAnswer]]) -> FamilyResult:
     changes = Counter(_change(first.outcome, second.outcome) for first, second in pairs)
     golds = Counter((first.family, first.gold) for first, _ in pairs)
     best = {family: max(n for (of, _), n in golds.items() if of == family) for family, _ in golds}
@@ -214,7 +214,7 @@ def _result(pairs: Sequence[tuple[Answered, Answered]]) -> FamilyResult:
     )
 
 
-def score(answers: Iterable[Answered]) -> Score:
+def score(answers: Iterable[ExamAnswer]) -> Score:
     """Count answers by their outcomes; there is at least one."""
     answers = list(answers)
     counts = Counter(answered.outcome for answered in answers)

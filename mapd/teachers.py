@@ -2,7 +2,7 @@
 
     add(session, "brook", kind="simulated", model="slips", sampling={"seed": 3}, by=owner("ann"))
     add(session, "mini", kind="openai", model="gpt-4o-mini", sampling={"temperature": 0.7}, by=owner("ann"))
-    test(engine, get(session, "mini"))     -> Tested(ok=True, text="2 + 2 + 2 = 6. Answer: 6", latency_s=0.7, …)
+    test(engine, get(session, "mini"))     -> TeacherTest(ok=True, text="2 + 2 + 2 = 6. Answer: 6", …)
     opened(engine, get(session, "brook"))  -> the Model; what it writes is marked as simulated wherever it is shown
 
 A served teacher's row has the name of the variable that holds its key, never the key, and the key is only read to be
@@ -51,7 +51,7 @@ PATHS = {  # what each call adds to a base_url, which is often copied with it
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class TeacherTest:
     """What a teacher said to a small sum."""
 
     ok: bool
@@ -287,7 +287,7 @@ def disable(session: Session, name: str, by: Person) -> t.Teacher:
 
 
 @dataclass(frozen=True, slots=True)
-class Enabling:
+class EnableEffect:
     """What enabling a teacher lets happen, to be shown first. `needs_yes`: nobody here has agreed to it yet."""
 
     teacher: str
@@ -304,7 +304,7 @@ class Enabling:
         return f"teacher {self.teacher} asks the model {self.model} {where}, {key}"
 
 
-def enabling(session: Session, name: str, key_env: str | None = None) -> Enabling:
+def enabling(session: Session, name: str, key_env: str | None = None) -> EnableEffect:
     """Return what enabling the teacher would let happen; `key_env`: the name of the key that it is to use.
 
     Raises: NotFound for an unknown teacher; BadInput where the name is no key's, or its address can't be used.
@@ -316,7 +316,7 @@ def enabling(session: Session, name: str, key_env: str | None = None) -> Enablin
     variable = key_env or row.key_env
     is_new = variable is not None and server not in approvals.servers(session, keys.checked_name(variable))
     is_foreign = row.origin is not None and row.kind != "simulated"
-    return Enabling(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
+    return EnableEffect(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
 
 
 def enable(session: Session, name: str, by: Person, *, key_env: str | None = None, approved: bool = False) -> t.Teacher:
@@ -466,7 +466,7 @@ def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
     return AnthropicModel(teacher.model, **given)
 
 
-def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.Form) -> None:
+def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.RequestForm) -> None:
     """Keep what was learned of a teacher's server. Where the database is away, the next process learns it again."""
 
     def write(session: Session) -> None:
@@ -484,7 +484,7 @@ def notes(teacher: t.Teacher) -> list[str]:
     return forms.describe(teacher.learned)
 
 
-def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
+def test(engine: sa.Engine, teacher: t.Teacher) -> TeacherTest:
     """Ask the teacher for a small sum, once, as it is asked for a rationale.
 
     Raises: BadInput where it can't be asked at all.
@@ -502,4 +502,4 @@ def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
     counts = completion.latency_s, completion.tokens_in, completion.tokens_out
     ok = completion.finish is Finish.OK
     text, thought = completion.text, completion.thought
-    return Tested(ok, text, completion.finish, completion.error, *counts, thought, tuple(learned))
+    return TeacherTest(ok, text, completion.finish, completion.error, *counts, thought, tuple(learned))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Parts(NamedTuple):
+class SplitText(NamedTuple):
     """A text in two: `thought` is empty where there is none; `is_open`: nothing followed its last thought."""
 
     thought: str
@@ -60,7 +60,7 @@ _HEADED = re.compile(
 _GLUED = re.compile(r"\s*analysis(?=[A-Z])")
 
 
-def split(text: str) -> Parts:
+def split(text: str) -> SplitText:
     """Return a text's thought and the rest of it."""
     if _CHANNEL.search(text):
         return _split_channels(text)
@@ -110,7 +110,7 @@ def tags_among(tokens: Iterable[str]) -> list[str]:
     ]
 
 
-def _split_channels(text: str) -> Parts:
+def _split_channels(text: str) -> SplitText:
     """Keep the final channel. What stands before it was opened by the prompt, if no other channel has a name."""
     thoughts: list[str] = []
     finals: list[str] = []
@@ -131,11 +131,11 @@ class _Tag(NamedTuple):
     opens: bool
 
 
-def _split_tags(text: str) -> Parts:
+def _split_tags(text: str) -> SplitText:
     """Read the tags in order. Where more are opened than closed, the last closing one ends the thought."""
     tags = _tags(text)
     if not tags:
-        return Parts("", text, is_open=False)
+        return SplitText("", text, is_open=False)
     last_closing = next((tag for tag in reversed(tags) if not tag.opens), None)
     thoughts: list[str] = []
     rests: list[str] = []
@@ -179,7 +179,7 @@ def _is_quoted(text: str, match: re.Match[str]) -> bool:
     return before != "" and behind != "" and before in _QUOTE and behind in _QUOTE
 
 
-def _parts(thoughts: list[str], rests: list[str], *, is_open: bool) -> Parts:
+def _parts(thoughts: list[str], rests: list[str], *, is_open: bool) -> SplitText:
     thought = "\n\n".join(stripped for piece in thoughts if (stripped := piece.strip()))
     rest = _WRAPPED.sub("", "".join(rests)).strip()
-    return Parts(thought, rest, is_open or bool(thought and not rest))
+    return SplitText(thought, rest, is_open or bool(thought and not rest))

@@ -71,7 +71,7 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrashEntry:
     """A file of the trash; one that can't be read says why in `fault`."""
 
     file: str
@@ -266,7 +266,7 @@ def _works_on(job: t.Job, exam: t.Exam, named: Mapping[str, set[str]], hashes: I
     return True
 
 
-def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[Entry, PutBack]:
+def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[TrashEntry, PutBack]:
     """Put back what a file of the trash holds, in the caller's transaction. `discard` the file once that is committed.
 
     Raises: Forbidden; NotFound where the trash has no such file; BadInput where it can't be read, or put back.
@@ -307,16 +307,16 @@ def _path(home: Path, file: str) -> Path:
     return path
 
 
-def listed(home: Path) -> list[Entry]:
+def listed(home: Path) -> list[TrashEntry]:
     """Return what is in the trash, the newest first."""
     entries = [_entry(path) for path in (home / FOLDER).glob("*.zip")]
     return sorted(entries, key=lambda entry: (entry.at or datetime.min.replace(tzinfo=UTC), entry.file), reverse=True)
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> TrashEntry:
     try:
         about = removal.read_manifest(path)
         at = datetime.fromisoformat(about["at"])
-        return Entry(path.name, about["kind"], about["name"], about["person"], at, about["gone"])
+        return TrashEntry(path.name, about["kind"], about["name"], about["person"], at, about["gone"])
     except (BadInput, LookupError, TypeError, ValueError) as error:
-        return Entry(path.name, "", path.name, "", None, {}, str(error))
+        return TrashEntry(path.name, "", path.name, "", None, {}, str(error))

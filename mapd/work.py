@@ -20,7 +20,7 @@ from mapd import committee, exam, loop, students, teachers
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.jobs import Progress
+from mapd.jobs import JobProgress
 from mapd.models.base import Sampling
 from mapd.models.prices import dollars
 from mapd.people import Person
@@ -32,13 +32,13 @@ STANDARD = loop.DemoPlan()
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class WorkContext:
     """What all work is done with: the project, who does it, whom to tell, and whether to stop."""
 
     engine: sa.Engine
     home: Path
     by: Person
-    tell: Callable[[Progress], None] = lambda _: None
+    tell: Callable[[JobProgress], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
 
 
@@ -63,7 +63,7 @@ class Work(BaseModel):
         """
 
     @abstractmethod
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Do what is missing of it; the result as its command prints it.
 
         Where it ended before its end by a rule of its own, the result says so in one line, as "stopped".
@@ -72,7 +72,7 @@ class Work(BaseModel):
         """
 
 
-class Exam(Work):
+class ExamWork(Work):
     """A student over one split of a question set."""
 
     kind: ClassVar[str] = "exam"
@@ -91,7 +91,7 @@ class Exam(Work):
     open_test: str | None = None
 
     @classmethod
-    def like(cls, row: t.Exam, *, questions: str, student: str, **other: Any) -> "Exam":
+    def like(cls, row: t.Exam, *, questions: str, student: str, **other: Any) -> "ExamWork":
         """The same questions asked in the same way as in an exam, but for what is given otherwise."""
         names = ("samples", "temperature", "top_p", "max_tokens")  # an import's exam lacks some
         how = {name: row.decoding[name] for name in names if name in row.decoding}
@@ -108,9 +108,9 @@ class Exam(Work):
         students.get(session, self.student)
         return exam.count(session, self.questions, self.split) * self.samples
 
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Ask what has no answer yet."""
-        run.tell(Progress("loading the student"))
+        run.tell(JobProgress("loading the student"))
         with db.reading(run.engine) as session:
             model = students.opened(run.engine, students.get(session, self.student), run.home, self.batch_size)
             longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
@@ -128,7 +128,7 @@ class Exam(Work):
             open_test=self.open_test,
             longer_than=self.longer_than,
             batch_size=self.batch_size,
-            progress=lambda p: run.tell(Progress("exam", p.done, p.total, p.in_words, p.seconds_left)),
+            progress=lambda p: run.tell(JobProgress("exam", p.done, p.total, p.in_words, p.seconds_left)),
             stopping=run.stopping,
             home=run.home,
         )
@@ -142,7 +142,7 @@ class Exam(Work):
 MORE = 4  # times the tokens, where an exam is asked again
 
 
-def again(session: Session, ref: str | int, max_tokens: int | None = None) -> Exam:
+def again(session: Session, ref: str | int, max_tokens: int | None = None) -> ExamWork:
     """The work that asks an exam's cut-off answers again, with more tokens.
 
     Raises: NotFound; BadInput where none was cut off, or the student can't be asked here.
@@ -151,10 +151,10 @@ def again(session: Session, ref: str | int, max_tokens: int | None = None) -> Ex
     info = queries.exam(session, row.uid)
     longest = max_tokens or MORE * row.decoding["max_tokens"]
     given = {"max_tokens": longest, "longer_than": row.uid}
-    return Exam.like(row, questions=info.question_set, student=info.student, **given)
+    return ExamWork.like(row, questions=info.question_set, student=info.student, **given)
 
 
-class Collect(Work):
+class CollectWork(Work):
     """The committee's work on an exam's mistakes."""
 
     kind: ClassVar[str] = "collect"
@@ -178,7 +178,7 @@ class Collect(Work):
         committee.agreed([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
         return committee.calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
 
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
         with db.reading(run.engine) as session:
             models = {name: teachers.opened(run.engine, teachers.get(session, name)) for name in self.teachers}
@@ -195,7 +195,7 @@ class Collect(Work):
             budget=self.budget,
             unknown_price=self.unknown_price,
             progress=lambda p: run.tell(
-                Progress("committee", p.done, p.total, p.in_words, p.seconds_left, p.in_flight)
+                JobProgress("committee", p.done, p.total, p.in_words, p.seconds_left, p.in_flight)
             ),
             stopping=run.stopping,
             home=run.home,
@@ -205,14 +205,14 @@ class Collect(Work):
         result = asdict(done) | {"reasons": [asdict(reason) for reason in done.reasons]}
         return result | ({"stopped": "; ".join(ends)} if ends else {})
 
-    def _end_at_budget(self, done: committee.Collected) -> str:
+    def _end_at_budget(self, done: committee.CollectResult) -> str:
         return (
             f"stopped at the budget of {dollars(self.budget or 0)} ({dollars(done.spent_usd)} spent), "
             f"{done.not_made:,} calls not made; raise it and start again"
         )
 
 
-class Finetune(Work):
+class FinetuneWork(Work):
     """A student taught with a snapshot. Fields below `student` are the hyper-parameters."""
 
     kind: ClassVar[str] = "finetune"
@@ -246,9 +246,9 @@ class Finetune(Work):
             students.get(session, self.student)
         return self.hyperparameters.steps(queries.snapshot(session, self.snapshot).pairs)
 
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Train from the last checkpoint on."""
-        run.tell(Progress("loading the student"))
+        run.tell(JobProgress("loading the student"))
         done = finetuning.run(
             run.engine,
             snapshot_sha=self.snapshot,
@@ -258,15 +258,15 @@ class Finetune(Work):
             by=run.by,
             home=run.home,
             progress=lambda step: run.tell(
-                Progress("finetune", step.step, step.total, step.in_words, step.seconds_left)
+                JobProgress("finetune", step.step, step.total, step.in_words, step.seconds_left)
             ),
-            waits=lambda: run.tell(Progress("finetune", said=claims.WAITS)),
+            waits=lambda: run.tell(JobProgress("finetune", said=claims.WAITS)),
             stopping=run.stopping,
         )
         return asdict(done)
 
 
-class Demo(Work):
+class DemoWork(Work):
     """The whole loop, with the packaged student and simulated teachers."""
 
     kind: ClassVar[str] = "demo"
@@ -293,7 +293,7 @@ class Demo(Work):
         self.plan  # noqa: B018 - says what it refuses
         return len(loop.STAGES)
 
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Go once round."""
         summary = loop.demo(
             run.engine,
@@ -316,7 +316,7 @@ class Demo(Work):
         }
 
 
-KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (Exam, Collect, Finetune, Demo)}
+KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (ExamWork, CollectWork, FinetuneWork, DemoWork)}
 
 
 def of(job: t.Job) -> Work:

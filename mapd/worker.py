@@ -27,7 +27,7 @@ from sqlmodel import Session
 from mapd import jobs
 from mapd.child import INTERRUPTED
 from mapd.errors import BadInput, Busy
-from mapd.jobs import Ref
+from mapd.jobs import AttemptRef
 from mapd.settings import Settings
 from mapd.store import db
 
@@ -70,12 +70,12 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-class Worker:
+class WorkerProcess:
     """One worker with its jobs' processes."""
 
     def __init__(self, engine: sa.Engine, home: Path, name: str) -> None:
         self.engine, self.home, self.name = engine, home, name
-        self.children: dict[Ref, Child] = {}
+        self.children: dict[AttemptRef, Child] = {}
         self.seen_at = self.away_at = -FOREVER  # when it last gave a sign of its own, when the database was last away
 
     def look(self) -> None:
@@ -107,14 +107,14 @@ class Worker:
                     self._start(ref, calls)
                     own.append(ref.uid)
 
-    def _start(self, ref: Ref, calls: bool) -> None:
+    def _start(self, ref: AttemptRef, calls: bool) -> None:
         try:
             self.children[ref] = self._begin(ref, calls)
         except OSError as error:
             with db.writing(self.engine) as session:
                 jobs.give_back(session, ref, f"no process can be started: {error}")
 
-    def _begin(self, ref: Ref, calls: bool) -> Child:
+    def _begin(self, ref: AttemptRef, calls: bool) -> Child:
         folder = self.home / "jobs"
         folder.mkdir(exist_ok=True)
         path = folder / f"{ref.uid}-{ref.attempt}.log"
@@ -140,7 +140,7 @@ class Worker:
                 if child.log.exists() and child.log.stat().st_size == 0:
                     child.log.unlink()
 
-    def _settle(self, session: Session, ref: Ref, child: Child) -> None:
+    def _settle(self, session: Session, ref: AttemptRef, child: Child) -> None:
         """Let a job go on whose process has ended before its end. One that has ended changes no more."""
         if child.process.returncode == INTERRUPTED:
             jobs.put_off(session, ref)
@@ -208,7 +208,7 @@ def _stop_with_the_parent() -> None:
 
 def _serve(settings: Settings, home: Path, name: str) -> None:
     engine = db.open_store(settings, db.Patience(FOREVER, log.warning))
-    worker = Worker(engine.execution_options(patience=IMPATIENT), home, name)
+    worker = WorkerProcess(engine.execution_options(patience=IMPATIENT), home, name)
     stop, hurry = threading.Event(), threading.Event()
 
     def hear(*_: object) -> None:

@@ -85,14 +85,14 @@ def reading(engine: sa.Engine, exam: str) -> Iterator[Session]:
         yield session
 
 
-Collect = Callable[..., tuple[committee.Collected, dict[str, Scripted]]]
+Collect = Callable[..., tuple[committee.CollectResult, dict[str, Scripted]]]
 
 
 @pytest.fixture
 def collect(engine: sa.Engine, exam: str) -> Collect:
     def run(
         reply: Callable[[str, Request], Completion] = answer, names: tuple[str, ...] = NAMES, **given: Any
-    ) -> tuple[committee.Collected, dict[str, Scripted]]:
+    ) -> tuple[committee.CollectResult, dict[str, Scripted]]:
         models = {name: Scripted(name, reply) for name in names}
         done = committee.collect(engine, teachers=names, models=models, **({"exam": exam, "by": owner("Ann")} | given))
         return done, models
@@ -141,7 +141,7 @@ def test_a_rationale_that_grades_itself_has_its_reviewers_own_votes(collect: Col
 
 def test_each_mistake_is_taught_and_each_rationale_reviewed_by_the_others(collect: Collect, reading: Session) -> None:
     done, _ = collect()
-    assert done == committee.Collected(
+    assert done == committee.CollectResult(
         feedback=36, rationales=36, reviews=72, no_vote=0, calls_made=ALL, calls_reused=0, failed=0
     )
     votes = select(t.Explanation.author_id, t.Review.reviewer_id, t.Review.saw_gold).join(

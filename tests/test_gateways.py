@@ -15,7 +15,7 @@ from tenacity import wait_none
 from mapd import cli, committee, teachers
 from mapd.committee import faults
 from mapd.models import served
-from mapd.models.base import Completion, Fault, Finish
+from mapd.models.base import Completion, FaultKind, Finish
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -45,7 +45,7 @@ def add(engine: sa.Engine, folder: Path, server: Provider, *names: str, **given:
             teachers.add(session, name, kind="openai", base_url=f"{server.url}/{name}/v1", by=ANN, **settings)
 
 
-def collect(engine: sa.Engine, *names: str, **given: Any) -> committee.Collected:
+def collect(engine: sa.Engine, *names: str, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
         models = {name: teachers.opened(engine, teachers.get(session, name)) for name in names}
     return committee.collect(engine, exam=1, teachers=names, models=models, by=ANN, **given)
@@ -119,8 +119,8 @@ def test_a_bad_key_stops_its_teacher_and_the_others_go_on(engine: sa.Engine, tmp
         again = collect(engine, "well", "thinks", "bad-key")
         assert requests(server)["bad-key"] == 2, "once a run"
     assert (done.feedback, done.rationales, done.reviews, done.failed) == (24, 24, 24, 1)
-    reason = committee.Reason(
-        "bad-key", "HTTP 401: Incorrect API key provided.", 1, faults.CURES[Fault.KEY], stopped=True
+    reason = committee.FailureReason(
+        "bad-key", "HTTP 401: Incorrect API key provided.", 1, faults.CURES[FaultKind.KEY], stopped=True
     )
     assert done.reasons == again.reasons == (reason,)
     assert outcomes(engine)["bad-key"] == {"failed": 2}, "no row for what was never sent"
@@ -198,9 +198,9 @@ def test_reasons_that_differ_in_a_number_are_one() -> None:
         tally.note("mini", Completion("k", "", Finish.CUT_OFF, error))
     for status in (500, 502):
         tally.note(
-            "mini", Completion("k", "", Finish.FAILED, f"tried 5 times, the last: HTTP {status}", fault=Fault.BUSY)
+            "mini", Completion("k", "", Finish.FAILED, f"tried 5 times, the last: HTTP {status}", fault=FaultKind.BUSY)
         )
-    for fault in (Fault.OTHER, Fault.OTHER, Fault.DOWN):
+    for fault in (FaultKind.OTHER, FaultKind.OTHER, FaultKind.DOWN):
         tally.note("mini", Completion("k", "", Finish.FAILED, "HTTP 413: too large", fault=fault))
     assert [(reason.calls, reason.reason) for reason in tally.reasons] == [
         (3, "HTTP 413: too large"),
@@ -209,7 +209,7 @@ def test_reasons_that_differ_in_a_number_are_one() -> None:
         (1, "HTTP 502"),
     ]
     assert [reason.stopped for reason in tally.reasons] == [True, False, False, False]
-    assert all(faults.cure(kind, "mini") for kind in (*Fault, *(f for f in Finish if f is not Finish.OK)))
+    assert all(faults.cure(kind, "mini") for kind in (*FaultKind, *(f for f in Finish if f is not Finish.OK)))
 
 
 # --- The command, the page --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from mapd import child, cli, committee, jobs, teacher_prices, teachers, work
 from mapd.committee.budget import Purse, at_most
 from mapd.committee.estimate import Tokens, reckon
 from mapd.errors import BadInput, MapdError
-from mapd.jobs import Ref
+from mapd.jobs import AttemptRef
 from mapd.models.base import Completion, Finish, Message, Request, Sampling
 from mapd.models.prices import dollars
 from mapd.people import owner
@@ -146,7 +146,7 @@ def make_project(folder: Path, url: str, **given: Any) -> sa.Engine:
     return engine
 
 
-def collect(engine: sa.Engine, **given: Any) -> committee.Collected:
+def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
         models = {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
@@ -366,9 +366,9 @@ def test_a_price_is_stated_with_the_teacher(mapd: Mapd, tmp_path: Path) -> None:
 def test_a_job_that_stops_at_its_budget_says_so(mapd: Mapd, tmp_path: Path) -> None:
     with Provider() as server:
         engine = make_project(tmp_path, server.url, price=DEAR)
-        given = work.Collect(exam="1", teachers=NAMES, budget=0.1)
+        given = work.CollectWork(exam="1", teachers=NAMES, budget=0.1)
         with db.writing(engine) as session:
-            ref = Ref(jobs.start(session, "collect", given.model_dump(mode="json"), by=owner("ann")).uid, 1)
+            ref = AttemptRef(jobs.start(session, "collect", given.model_dump(mode="json"), by=owner("ann")).uid, 1)
             jobs.take(session, "w", calls=True)
         assert child.do(ref, "w") == 0
     with db.reading(engine) as session:

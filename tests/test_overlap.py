@@ -67,7 +67,7 @@ class Several:
 
     def __init__(self, engine: sa.Engine, exam: str, number: int, reply: Any = answer, **given: Any) -> None:
         self.models = [{name: Slow(name, reply) for name in NAMES} for _ in range(number)]
-        self.results, self.told = list[committee.Collected](), list[committee.CommitteeProgress]()
+        self.results, self.told = list[committee.CollectResult](), list[committee.CommitteeProgress]()
         start = threading.Barrier(number)
 
         def run(models: dict[str, Scripted]) -> None:
@@ -144,7 +144,7 @@ class Sent:
             session.expunge_all()
             self.claim(session, self.run)
 
-    def claim(self, session: Session, run: claims.Run, **foreign: Any) -> claiming.Claimed:
+    def claim(self, session: Session, run: claims.Run, **foreign: Any) -> claiming.ClaimResult:
         return claiming.claim(session, run, self.exam_id, self.planned, Purse(None), foreign)
 
     def end(self, finish: Finish) -> None:
@@ -152,7 +152,7 @@ class Sent:
         first = self.planned[0]
         reply = Completion(first.key, "So. Answer: 7" if finish is Finish.OK else "", finish)
         with db.writing(self.engine) as session:
-            ledger.record(session, self.run, [ledger.Arrived((first,), reply, t.new_uid())], self.exam_id)
+            ledger.record(session, self.run, [ledger.Arrival((first,), reply, t.new_uid())], self.exam_id)
 
 
 @pytest.fixture

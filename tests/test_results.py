@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from mapd import cli, results
 from mapd.answers.grading import Outcome
 from mapd.errors import BadInput
-from mapd.results import Answered, Change, Sat, caveats, compare
+from mapd.results import Change, ExamAnswer, ExamAnswers, caveats, compare
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -26,9 +26,9 @@ def info(name: str) -> ExamInfo:
     return ExamInfo(1, name, name, "s", "set", "dev", 0, "ours", simulated=True, policy="paper", threshold=None)
 
 
-def sat(name: str, outcomes: list[Outcome], family: str = "legs") -> Sat:
-    answered = {f"q{n}": Answered(f"q{n}", family, str(n % 2), outcome) for n, outcome in enumerate(outcomes)}
-    return Sat(info(name), answered, len(outcomes))
+def sat(name: str, outcomes: list[Outcome], family: str = "legs") -> ExamAnswers:
+    answered = {f"q{n}": ExamAnswer(f"q{n}", family, str(n % 2), outcome) for n, outcome in enumerate(outcomes)}
+    return ExamAnswers(info(name), answered, len(outcomes))
 
 
 def test_the_numbers_by_hand() -> None:
@@ -66,8 +66,8 @@ def test_every_question_changes_in_one_way(pairs: list[tuple[Outcome, Outcome]])
 def test_the_majority_is_that_of_each_family() -> None:
     """Two families whose commonest answers differ: 2 of 3 and 1 of 1."""
     legs = sat("a", [WRONG] * 3).answered
-    both = dict(legs) | {"k": Answered("k", "kinship", "mother", WRONG)}
-    told = compare(Sat(info("a"), both, 4), Sat(info("b"), both, 4))
+    both = dict(legs) | {"k": ExamAnswer("k", "kinship", "mother", WRONG)}
+    told = compare(ExamAnswers(info("a"), both, 4), ExamAnswers(info("b"), both, 4))
     assert told.overall.majority == pytest.approx(3 / 4)
     assert told.by_family["kinship"].majority == 1
 
@@ -75,10 +75,10 @@ def test_the_majority_is_that_of_each_family() -> None:
 def test_what_can_t_be_compared() -> None:
     whole = sat("a", [WRONG, RIGHT])
     with pytest.raises(BadInput, match="b isn't finished: 1 of 2 questions"):
-        compare(whole, Sat(info("b"), {"q0": whole.answered["q0"]}, 2))
-    other = {"x": Answered("x", "legs", "1", RIGHT), "y": Answered("y", "legs", "1", RIGHT)}
+        compare(whole, ExamAnswers(info("b"), {"q0": whole.answered["q0"]}, 2))
+    other = {"x": ExamAnswer("x", "legs", "1", RIGHT), "y": ExamAnswer("y", "legs", "1", RIGHT)}
     with pytest.raises(BadInput, match="different questions"):
-        compare(whole, Sat(info("b"), other, 2))
+        compare(whole, ExamAnswers(info("b"), other, 2))
 
 
 def test_the_caveats_say_luck_and_form() -> None:

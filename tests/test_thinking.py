@@ -351,7 +351,7 @@ def test_a_template_tells_whether_its_model_thinks(monkeypatch: pytest.MonkeyPat
 # --- Cut-off attempts and teachers ------------------------------------------------------------------------------------
 
 
-def taught_by(engine: sa.Engine, uid: str, **words: Any) -> tuple[committee.Collected, list[Request]]:
+def taught_by(engine: sa.Engine, uid: str, **words: Any) -> tuple[committee.CollectResult, list[Request]]:
     with db.writing(engine) as session:
         if session.exec(select(t.Teacher).where(t.Teacher.name == "rowan")).first() is None:
             session.add(t.Teacher(name="rowan", kind="local", model="rowan-1b"))

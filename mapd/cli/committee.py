@@ -253,7 +253,7 @@ def collect(
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
     asked = names_of("--teachers", names)
-    given = work.Collect(
+    given = work.CollectWork(
         exam=exam,
         teachers=asked,
         samples=samples,
@@ -303,7 +303,7 @@ def _show_notes(names: Sequence[str]) -> None:
         line(f"{name}: {note}")
 
 
-def _show_estimate(given: work.Collect, as_json: bool) -> None:
+def _show_estimate(given: work.CollectWork, as_json: bool) -> None:
     """What the missing calls may cost: a line a teacher, and one for all of them."""
     with reading() as session:
         estimate = committee.estimate(session, given.exam, given.teachers, given.samples, cut_off=given.cut_off)
@@ -316,7 +316,7 @@ def _show_estimate(given: work.Collect, as_json: bool) -> None:
     line(estimate.in_words)
 
 
-def _reckoned(x: committee.Reckoned) -> list[str]:
+def _reckoned(x: committee.TeacherEstimate) -> list[str]:
     calls = [f"{count:,} {kind}{'' if kind == 'feedback' else 's'}" for kind, count in x.calls.items()]
     if x.tokens_in is None or x.tokens_out is None:
         return [*calls, x.price_in_words]

@@ -40,13 +40,13 @@ def demo(
     if detach:
         if named or record:
             raise BadUsage("--arms and --record run here, not as a job: leave --detach out")
-        given = work.Demo(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
+        given = work.DemoWork(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
         jobs.do(given, by=by, detach=True, as_json=as_json)
         return
     settings, engine = Settings(), opened(jobs.WORK_WAITS_S)
     if record:
         _refuse_unless_fresh(engine)
-    with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.Demo.awaits) as stop:
+    with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.DemoWork.awaits) as stop:
         home = settings.home.resolve()
         summary = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
     result = as_result(summary)

@@ -82,7 +82,7 @@ def run_exam(
 ) -> None:
     """Examine a student. Started again, the same exam goes on where it was; complete, nothing is asked."""
     one_of("--split", split, ("train", "dev", "test"))
-    given = work.Exam(
+    given = work.ExamWork(
         student=student,
         questions=questions,
         split=split,
@@ -119,7 +119,7 @@ def ask_again(
     _examine(given, detach=detach, by=by, as_json=as_json)
 
 
-def _examine(given: work.Exam, *, detach: bool, by: str | None, as_json: bool) -> None:
+def _examine(given: work.ExamWork, *, detach: bool, by: str | None, as_json: bool) -> None:
     if (result := jobs.do(given, by=by, detach=detach, as_json=as_json)) is None:
         return
     show(result, as_json, "examined")

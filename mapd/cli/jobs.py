@@ -50,7 +50,9 @@ def do(given: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
             line("no worker is there: `mapd worker` or `mapd app` starts one")
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(given.awaits) as stop:
-        run = work.Run(opened(WORK_WAITS_S, bar.say), Settings().make_home(), person, bar.tell, stopping=stop.is_set)
+        run = work.WorkContext(
+            opened(WORK_WAITS_S, bar.say), Settings().make_home(), person, bar.tell, stopping=stop.is_set
+        )
         return given.run(run)
 
 
@@ -62,7 +64,7 @@ class Bar:
         quiet = quiet or not errors.is_terminal
         self.bar = Progress(*columns, console=errors, disable=quiet, transient=not by_stage)
         self.by_stage, self.tasks, self.lines = by_stage, dict[str, TaskID](), Lines()
-        self.progress = jobs.Progress("")
+        self.progress = jobs.JobProgress("")
 
     def __enter__(self) -> "Bar":
         self.bar.start()
@@ -71,7 +73,7 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def tell(self, p: jobs.Progress) -> None:
+    def tell(self, p: jobs.JobProgress) -> None:
         """Show how far the work is."""
         self.progress = p
         if not errors.is_terminal:
@@ -82,7 +84,7 @@ class Bar:
             self.tasks[name] = self.bar.add_task(p.stage, total=None, said="")
         self.bar.update(self.tasks[name], completed=p.done, total=p.total or None, description=p.stage, said=said)
 
-    def stopping(self, awaits: str) -> AbstractContextManager[interrupts.Stop]:
+    def stopping(self, awaits: str) -> AbstractContextManager[interrupts.StopRequest]:
         """Let Ctrl+C stop the work in good order. `awaits`: what is awaited then, where that is no calls."""
 
         def awaited() -> str:

@@ -10,7 +10,7 @@ from mapd import names, trash
 from mapd.cli.shared import AsJson, PersonName, line, person_of, reading, show, writing
 from mapd.settings import Settings
 from mapd.store import queries
-from mapd.trash import Entry, Removal
+from mapd.trash import Removal, TrashEntry
 
 naming = typer.Typer(no_args_is_help=True, help="The project: what is in it, its name, and the way out.")
 binning = typer.Typer(no_args_is_help=True, help="What was deleted, and can be brought back.")
@@ -110,7 +110,7 @@ def restore(file: TrashFile, by: PersonName = None, as_json: AsJson = False) -> 
     show(result | {"renamed": list(rows.renamed)}, as_json, "brought back")
 
 
-def _as_json(entry: Entry) -> dict[str, Any]:
+def _as_json(entry: TrashEntry) -> dict[str, Any]:
     result = {"file": entry.file, "kind": entry.kind, "name": entry.name, "by": entry.person}
     at = entry.at.isoformat() if entry.at else None
     return result | {"at": at, "gone": dict(entry.gone), "fault": entry.fault or None}

@@ -1,7 +1,7 @@
 """Mistakes x teachers -> feedback, rationales, reviews (paper, section 3.2-3.3).
 
     collect(engine, exam="5e…", teachers=["rowan", "brook", "ash"], models={…}, by=owner("ann"))
-        -> Collected(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0, failed=0,
+        -> CollectResult(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0, failed=0,
                      spent_usd=0.83, not_made=0)
 
 `plan.py` says which calls there are, `claiming.py` which of them this run sends, `ledger.py` writes what came back,
@@ -9,22 +9,22 @@
 `estimate.py` says before what it may cost, `budget.py` holds it to that, `again.py` says what to ask again.
 """
 
-from mapd.committee.again import Again, again
+from mapd.committee.again import Retry, again
 from mapd.committee.budget import agreed
 from mapd.committee.collecting import AWAIT_S, calls, collect
-from mapd.committee.estimate import Estimate, Reckoned, count_calls, not_sent_in_words
+from mapd.committee.estimate import Estimate, TeacherEstimate, count_calls, not_sent_in_words
 from mapd.committee.estimate import of as estimate
-from mapd.committee.faults import Reason, stops
-from mapd.committee.streams import Collected, CommitteeProgress
+from mapd.committee.faults import FailureReason, stops
+from mapd.committee.streams import CollectResult, CommitteeProgress
 
 __all__ = [
     "AWAIT_S",
-    "Again",
-    "Collected",
+    "CollectResult",
     "CommitteeProgress",
     "Estimate",
-    "Reason",
-    "Reckoned",
+    "FailureReason",
+    "Retry",
+    "TeacherEstimate",
     "again",
     "agreed",
     "calls",

@@ -1,6 +1,6 @@
 """Asking again: the exam's latest committee, as it was asked, for what is missing since some of its calls failed.
 
-again(session, exam_id)   -> Again(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
+again(session, exam_id)   -> Retry(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
 
 A call that failed, was refused, cut off or came empty gave no text, and what hangs on it could not be asked either: of
 a rationale its reviews. So the same committee is asked, and it is asked for what is missing alone.
@@ -17,7 +17,7 @@ from mapd.store import tables as t
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     """A further start. `failed`: calls that gave no text and stand so; `estimate`: of all that is missing."""
 
     teachers: tuple[str, ...]
@@ -29,7 +29,7 @@ class Again:
     estimate: Estimate
 
 
-def again(session: Session, exam: str | int) -> Again | None:
+def again(session: Session, exam: str | int) -> Retry | None:
     """The exam's latest committee, without those who are disabled; None where no failure of theirs stands."""
     info = queries.exam(session, exam)
     acts = select(t.Audit).where(t.Audit.action == "collect", t.Audit.target == f"exam {info.uid}")
@@ -45,5 +45,5 @@ def again(session: Session, exam: str | int) -> Again | None:
     samples, told = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
     cut_off = bool(told("cut_off"))
     whole = estimate.of(session, info.id, teachers, samples, cut_off=cut_off)
-    found = Again(teachers, samples, cut_off, told("concurrency"), told("budget"), failed, whole)
+    found = Retry(teachers, samples, cut_off, told("concurrency"), told("budget"), failed, whole)
     return found if found.estimate.calls else None

@@ -1,7 +1,7 @@
 """Claiming calls, before they are sent: which of them this run sends, and what became of the others.
 
 claim(session, run, exam_id, planned, Purse(budget=1.0))
--> Claimed(purse, own=[Planned("rationale", …), …], answered=[], elsewhere={"3f…": Foreign(planned, tries=0)}, …)
+-> ClaimResult(purse, own=[PlannedCall("rationale", …), …], answered=[], elsewhere={"3f…": ForeignCall(…)})
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ from sqlmodel import Session
 
 from mapd.committee import ledger
 from mapd.committee.budget import Purse, at_most
-from mapd.committee.plan import Planned
+from mapd.committee.plan import PlannedCall
 from mapd.models.base import Finish
 from mapd.store import claims
 
 
-class Foreign(NamedTuple):
+class ForeignCall(NamedTuple):
     """A call that another run has sent, and how many tries of it there were when that was first seen."""
 
-    planned: Planned
+    planned: PlannedCall
     tries: int
 
 
 @dataclass(slots=True)
-class Claimed:
+class ClaimResult:
     """What became of calls that a run wanted to send.
 
     `own` are to be sent. `answered` has a reply in the ledger by now, and its rows. `elsewhere` another run has sent;
@@ -33,21 +33,21 @@ class Claimed:
     """
 
     purse: Purse
-    own: list[Planned] = field(default_factory=list)
-    answered: list[Planned] = field(default_factory=list)
-    elsewhere: dict[str, Foreign] = field(default_factory=dict)
-    failed: list[Planned] = field(default_factory=list)
-    too_dear: list[Planned] = field(default_factory=list)
+    own: list[PlannedCall] = field(default_factory=list)
+    answered: list[PlannedCall] = field(default_factory=list)
+    elsewhere: dict[str, ForeignCall] = field(default_factory=dict)
+    failed: list[PlannedCall] = field(default_factory=list)
+    too_dear: list[PlannedCall] = field(default_factory=list)
 
 
 def claim(
     session: Session,
     run: claims.Run,
     exam_id: int,
-    wanted: Sequence[Planned],
+    wanted: Sequence[PlannedCall],
     purse: Purse,
-    foreign: Mapping[str, Foreign],
-) -> Claimed:
+    foreign: Mapping[str, ForeignCall],
+) -> ClaimResult:
     """Claim the calls for this run, in order, as far as no other run has them and the purse has room.
 
     `foreign`: those of them that were another run's when they were last looked at.
@@ -55,7 +55,7 @@ def claim(
     claims.lock(session)
     tries = ledger.tries(session, {p.key for p in wanted})
     has_reply = {key for key, of_key in tries.items() if any(x.outcome == Finish.OK for x in of_key)}
-    claimed = Claimed(purse, answered=[p for p in wanted if p.key in has_reply])
+    claimed = ClaimResult(purse, answered=[p for p in wanted if p.key in has_reply])
     ledger.reuse(session, claimed.answered)
     open_calls = [p for p in wanted if p.key not in has_reply]
     left = {p.key for p in open_calls}
@@ -65,7 +65,7 @@ def claim(
     usd: dict[str, float] = {}
     for planned in open_calls:
         key, outcomes = planned.key, [x.outcome for x in tries.get(planned.key, ())]
-        before = foreign.get(key, Foreign(planned, len(outcomes)))
+        before = foreign.get(key, ForeignCall(planned, len(outcomes)))
         if key not in free:
             claimed.elsewhere[key] = before
         elif len(outcomes) > before.tries and outcomes[-1] != ledger.UNREADABLE:

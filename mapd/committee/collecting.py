@@ -34,9 +34,9 @@ from sqlmodel import Session, col, func
 from mapd import event_loops
 from mapd.committee import claiming, estimate, faults, ledger, plan
 from mapd.committee.budget import Purse, agreed, uncounted
-from mapd.committee.claiming import Claimed
-from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
-from mapd.committee.streams import Collected, CommitteeProgress, TeacherStream
+from mapd.committee.claiming import ClaimResult
+from mapd.committee.plan import BLOCK, PAGE, Plan, PlannedCall, ReviewPage
+from mapd.committee.streams import CollectResult, CommitteeProgress, TeacherStream
 from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
 from mapd.people import Person, Right, require
@@ -69,7 +69,7 @@ def collect(
     progress: Callable[[CommitteeProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
-) -> Collected:
+) -> CollectResult:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
     `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send responses that were cut
@@ -103,7 +103,7 @@ def collect(
         except ExceptionGroup as several:  # the first error ended the rest
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
-        return Collected(
+        return CollectResult(
             **_totals(session, made),
             calls_made=run.made,
             calls_reused=run.reused,
@@ -172,7 +172,7 @@ class _Run:
         self.tally = faults.Tally()
         self.spent = 0.0  # what the ledger knew when the last reply was written; of interest where there is a budget
         self.chunk = min(CHUNK, limits.concurrency or CHUNK)
-        self.flights: dict[str, list[Planned]] = {}  # by key, from planned until committed: whose rows wait for it
+        self.flights: dict[str, list[PlannedCall]] = {}  # by key, from planned until committed: whose rows wait for it
         self.arrived: list[Completion] = []  # not committed yet
         self.rationales_to_come = 0  # of these flights
         self.news = 0  # grows with each rationale that was written
@@ -328,17 +328,17 @@ class _Run:
                 self.at_budget = True
                 self._stop()
 
-    async def _claim_now(self, stream: TeacherStream, wanted: Sequence[Planned]) -> Claimed:
+    async def _claim_now(self, stream: TeacherStream, wanted: Sequence[PlannedCall]) -> ClaimResult:
         stream.claims += 1
         claimed = await self._in_store(lambda session: self._claim(session, stream, wanted))
         await self._settle(stream, claimed)
         return claimed
 
-    def _claim(self, session: Session, stream: TeacherStream, wanted: Sequence[Planned]) -> Claimed:
+    def _claim(self, session: Session, stream: TeacherStream, wanted: Sequence[PlannedCall]) -> ClaimResult:
         purse = Purse(self.limits.budget)
         return claiming.claim(session, self.claimer, self.plan.exam_id, wanted, purse, stream.elsewhere)
 
-    async def _settle(self, stream: TeacherStream, claimed: Claimed) -> None:
+    async def _settle(self, stream: TeacherStream, claimed: ClaimResult) -> None:
         """Send what was claimed; of the rest note what became of it."""
         stream.claims -= 1
         stream.ready += claimed.own
@@ -373,7 +373,7 @@ class _Run:
     async def _read_own(self, stream: TeacherStream) -> None:
         page = self.plan.mistakes[stream.read : stream.read + PAGE]
 
-        def read(session: Session) -> tuple[list[Planned], int]:
+        def read(session: Session) -> tuple[list[PlannedCall], int]:
             missing, there = self.plan.own_work(session, stream.teacher, page)
             left = ledger.reuse(session, missing)
             return left, there + len(missing) - len(left)
@@ -387,7 +387,7 @@ class _Run:
     async def _read_reviews(self, stream: TeacherStream) -> None:
         news = self.news
 
-        def read(session: Session) -> tuple[list[Planned], int, Reviews]:
+        def read(session: Session) -> tuple[list[PlannedCall], int, ReviewPage]:
             page = self.plan.reviews(session, stream.teacher, stream.reviewed)
             left = ledger.reuse(session, page.missing)
             return left, page.given + len(page.missing) - len(left), page
@@ -399,7 +399,7 @@ class _Run:
             stream.heard = news
         self._advance(reused)
 
-    def _fresh(self, planned: Sequence[Planned]) -> list[Planned]:
+    def _fresh(self, planned: Sequence[PlannedCall]) -> list[PlannedCall]:
         """Those that nobody here has planned yet. The others wait for the same call's reply."""
         fresh = []
         for p in planned:
@@ -426,13 +426,13 @@ class _Run:
         self.some.clear()
         if not completions:
             return
-        group = [ledger.Arrived(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
+        group = [ledger.Arrival(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
         short = [] if self.stopped else [s for s in self.streams if len(s.ready) < self.chunk // 2 and not s.stopped]
         next_calls = [(stream, wanted) for stream in short if (wanted := stream.take(self.chunk))]
         for stream, _ in next_calls:
             stream.claims += 1
 
-        def write(session: Session) -> tuple[list[ledger.Gave], list[Claimed], float]:
+        def write(session: Session) -> tuple[list[ledger.ReplyOutcome], list[ClaimResult], float]:
             gave = ledger.record(session, self.claimer, group, self.plan.exam_id)
             claimed = [self._claim(session, stream, wanted) for stream, wanted in next_calls]
             spent = 0.0 if self.limits.budget is None else ledger.spent(session, self.plan.exam_id)
@@ -452,22 +452,22 @@ class _Run:
                 await self._give_up(stream)
         self._advance()
 
-    def _count(self, rows: Sequence[Planned], gave: ledger.Gave, completion: Completion) -> None:
+    def _count(self, rows: Sequence[PlannedCall], gave: ledger.ReplyOutcome, completion: Completion) -> None:
         self.made += 1
         stream = next(s for s in self.streams if s.teacher.id == rows[0].teacher.id)
         stream.unwritten -= rows[0].kind == "review"
-        if gave is ledger.Gave.ASK_AGAIN:
+        if gave is ledger.ReplyOutcome.ASK_AGAIN:
             self.total += 1
             stream.reviews.extendleft(self._fresh(rows))
-        elif gave is ledger.Gave.ROWS:
+        elif gave is ledger.ReplyOutcome.ROWS:
             self.reused += len(rows) - 1
         else:
             self.failed += 1
             self.tally.note(stream.teacher.name, completion)
             self.given_up += len(rows) - 1  # they waited for a call that failed
-        self._note_rationale(rows, came=gave is ledger.Gave.ROWS)
+        self._note_rationale(rows, came=gave is ledger.ReplyOutcome.ROWS)
 
-    def _note_rationale(self, rows: Sequence[Planned], *, came: bool) -> None:
+    def _note_rationale(self, rows: Sequence[PlannedCall], *, came: bool) -> None:
         """Note, of a rationale's call that is over, that there is something to review, or that there won't be."""
         if rows[0].kind == "rationale":
             self.rationales_to_come -= 1

@@ -1,8 +1,8 @@
 """What the calls that an exam's committee still lacks may cost, by teacher, before any is made. Nothing is sent here.
 
     of(session, exam="5e…", teachers=["mini", "ash"])
-    -> Estimate(teachers=(Reckoned("mini", {"rationale": 387, "feedback": 387, "review": 387}, tokens_in=310_000,
-                                   tokens_out=201_000, usd=0.17, usd_at_most=3.1, …), …), spent_usd=0.0)
+    -> Estimate(teachers=(TeacherEstimate("mini", {"rationale": 387, "feedback": 387, "review": 387},
+                          tokens_in=310_000, tokens_out=201_000, usd=0.17, usd_at_most=3.1, …), …), spent_usd=0.0)
 
 "About" is the ledger's own average of that teacher and kind. Where it has none yet, a prompt's tokens are a quarter of
 its bytes, and a reply is as long as the teacher's max_tokens allows. "At most" is a token for each byte of the prompt,
@@ -41,7 +41,7 @@ class Tokens(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoned:
+class TeacherEstimate:
     """The calls that one teacher lacks. Tokens and cost are None where it is free, the cost where its price is unknown.
 
     `measured`: whether the tokens are averages of calls that the ledger has.
@@ -63,7 +63,7 @@ class Reckoned:
 class Estimate:
     """All of them, and what the exam's calls have cost by now."""
 
-    teachers: tuple[Reckoned, ...]
+    teachers: tuple[TeacherEstimate, ...]
     spent_usd: float
     not_sent: int = 0  # responses that were cut off
 
@@ -164,7 +164,7 @@ def reckon(
     peers: Sequence[t.Teacher],
     prompt_bytes: Mapping[str, float],
     averages: Mapping[tuple[int | None, str], Tokens],
-) -> Reckoned:
+) -> TeacherEstimate:
     """What one teacher's missing calls may take. It reviews its peers' rationales. Pure."""
     longest = sampling_of(teacher).max_tokens
     solutions = [averages.get((x.id, "rationale"), Tokens(0, sampling_of(x).max_tokens)).replied for x in peers]
@@ -181,7 +181,7 @@ def reckon(
         most += asked * (cost_usd(teacher, worst, longest) or 0.0)
     whose = price(teacher)
     costs = whose not in (Price.FREE, Price.UNKNOWN)
-    return Reckoned(
+    return TeacherEstimate(
         teacher=teacher.name,
         calls={kind: calls[kind] for kind in KINDS},
         price=whose,

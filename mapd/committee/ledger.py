@@ -24,7 +24,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd import prompts, thoughts
 from mapd.characters import storable
-from mapd.committee.plan import Planned
+from mapd.committee.plan import PlannedCall
 from mapd.models.base import Completion, Finish, split_thought
 from mapd.scores import parse_score
 from mapd.store import claims
@@ -37,10 +37,10 @@ UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no s
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
 
-class Arrived(NamedTuple):
+class Arrival(NamedTuple):
     """A completion, and the rows that wait for it: a question that is there twice is asked once. `uid` is its try's."""
 
-    planned: Sequence[Planned]
+    planned: Sequence[PlannedCall]
     completion: Completion
     uid: str
 
@@ -52,7 +52,7 @@ class Try(NamedTuple):
     outcome: str
 
 
-class Gave(Enum):
+class ReplyOutcome(Enum):
     """What a completion came to."""
 
     ROWS = "rows"
@@ -65,7 +65,7 @@ def keep_prompts(session: Session) -> None:
     _insert(session, t.Prompt, [{"sha256": p.sha256, "kind": p.kind, "text": p.text} for p in prompts.SHIPPED])
 
 
-def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
+def reuse(session: Session, wanted: Sequence[PlannedCall]) -> list[PlannedCall]:
     """Write the rows whose calls were answered here before, for whichever exam; return what is still to be asked."""
     if not wanted:
         return []
@@ -85,7 +85,7 @@ def spent(session: Session, exam_id: int) -> float:
     return float(session.exec(query).one() or 0)
 
 
-def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_id: int) -> list[Gave]:
+def record(session: Session, run: claims.Run, arrived: Sequence[Arrival], exam_id: int) -> list[ReplyOutcome]:
     """Write each completion as a try, with the rows that it gives, and end its claim; for each, what it came to."""
     claims.lock(session)
     by_key = tries(session, {a.completion.key for a in arrived})
@@ -97,7 +97,7 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_i
         text, error = storable(completion.text), completion.error
         thought = completion.thought and storable(completion.thought)
         outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not text.strip() else completion.finish
-        given = [row for p in planned if (row := _row(p, Parted(text, thought), outcome))]
+        given = [row for p in planned if (row := _row(p, SplitReply(text, thought), outcome))]
         if outcome == Finish.OK and Finish.OK in before:  # at most one try of a key is ok
             outcome, error = Finish.FAILED, "another process had the reply to this call first"
         elif outcome == Finish.OK and _asks_again(planned[0], given, before):
@@ -108,15 +108,17 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrived], exam_i
             ending |= {"thought": thought}
             calls.append(_call(planned[0], completion, len(before) + 1) | ending | {"exam_id": exam_id})
         rows += given
-        gave.append(Gave.ASK_AGAIN if outcome == UNREADABLE else Gave.ROWS if given else Gave.NOTHING)
+        gave.append(
+            ReplyOutcome.ASK_AGAIN if outcome == UNREADABLE else ReplyOutcome.ROWS if given else ReplyOutcome.NOTHING
+        )
     _insert(session, t.Call, calls)
     _keep(session, rows)
-    keys = [a.completion.key for a, what in zip(arrived, gave, strict=True) if what is not Gave.ASK_AGAIN]
+    keys = [a.completion.key for a, what in zip(arrived, gave, strict=True) if what is not ReplyOutcome.ASK_AGAIN]
     claims.release(session, run, keys)  # of one that is asked again at once the claim goes on
     return gave
 
 
-def _asks_again(planned: Planned, given: Sequence["Made"], before: Sequence[str]) -> bool:
+def _asks_again(planned: PlannedCall, given: Sequence["ReplyRow"], before: Sequence[str]) -> bool:
     """Whether it is a review without a vote, the first such try, of a model that may answer otherwise."""
     no_vote = any(table is t.Review and row["score"] is None for table, row in given)
     return no_vote and UNREADABLE not in before and may_answer_otherwise(planned.teacher)
@@ -131,7 +133,7 @@ def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
     return by_key
 
 
-def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str, Any]:
+def _call(planned: PlannedCall, completion: Completion, try_number: int) -> dict[str, Any]:
     who = planned.teacher
     return {
         "key": planned.key,
@@ -146,23 +148,23 @@ def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str
     }
 
 
-class Parted(NamedTuple):
+class SplitReply(NamedTuple):
     """A reply in two: what counts of it, and the thought before."""
 
     text: str
     thought: str | None
 
 
-def _parted(reply: str, thought: str | None) -> Parted:
+def _parted(reply: str, thought: str | None) -> SplitReply:
     """Return a reply of the ledger in two, as `record` wrote its rows; an older one has no thought apart."""
     parts = thoughts.split(reply)
-    return Parted(parts.rest or reply, thought or parts.thought or None)
+    return SplitReply(parts.rest or reply, thought or parts.thought or None)
 
 
-Made = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table
+ReplyRow = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table
 
 
-def _row(planned: Planned, reply: Parted, outcome: str) -> Made | None:
+def _row(planned: PlannedCall, reply: SplitReply, outcome: str) -> ReplyRow | None:
     """What a reply gives: an explanation, a review, or nothing."""
     common = {"uid": t.new_uid(), "prompt_sha256": PROMPT[planned.kind], "sample": planned.sample} | reply._asdict()
     if planned.kind != "review":
@@ -187,7 +189,7 @@ def _row(planned: Planned, reply: Parted, outcome: str) -> Made | None:
     return t.Review, common | review
 
 
-def _keep(session: Session, made: Sequence[Made | None]) -> None:
+def _keep(session: Session, made: Sequence[ReplyRow | None]) -> None:
     for table in (t.Explanation, t.Review):
         _insert(session, table, [row[1] for row in made if row and row[0] is table])
 

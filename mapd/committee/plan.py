@@ -1,8 +1,8 @@
 """Which calls the committee's work consists of, read page by page. Nothing is sent or written here.
 
-    plan.own_work(session, rowan, mistakes)   -> [Planned(kind="rationale", question_id=7, key="3f…", …), feedback …]
-    plan.reviews(session, brook, after=0)     -> Planned(kind="review", explanation_id=12, …) for each rationale that
-                                                 another teacher wrote and brook has not reviewed yet
+    plan.own_work(session, rowan, mistakes)  -> [PlannedCall(kind="rationale", question_id=7, …), feedback …], and how many
+    plan.reviews(session, brook, after=0)    -> PlannedCall(kind="review", explanation_id=12, …) for each rationale that
+                                                another teacher wrote and brook has not reviewed yet
 
 The texts stay in the database: a plan holds the ids of the mistakes alone.
 """
@@ -42,7 +42,7 @@ class TaughtMistake(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedCall:
     """One call, and the row that its reply will be. Its request's key is the ledger's."""
 
     kind: str
@@ -63,10 +63,10 @@ class Planned:
 
 def planned(
     kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
-) -> Planned:
+) -> PlannedCall:
     """The call to `teacher` with its key."""
     request = Request(ledger_key(teacher, messages, sample), messages, named.sampling_of(teacher, sample))
-    return Planned(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
+    return PlannedCall(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
 
 
 def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> str:
@@ -140,13 +140,13 @@ def made(
     return Plan(exam.id, taught, rows, samples, not_sent)
 
 
-Own = tuple[str, int, int | None, int]  # a rationale or feedback: kind, question, attempt of a feedback, sample
+OwnText = tuple[str, int, int | None, int]  # a rationale or feedback: kind, question, attempt of a feedback, sample
 
 
-class Reviews(NamedTuple):
+class ReviewPage(NamedTuple):
     """What a reviewer finds on one page of rationales: the reviews that are missing, how many it gave already."""
 
-    missing: list[Planned]
+    missing: list[PlannedCall]
     given: int
     last: int  # the id behind which the next page begins
     more: bool
@@ -175,7 +175,7 @@ class Plan:
 
     def own_work(
         self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]
-    ) -> tuple[list[Planned], int]:
+    ) -> tuple[list[PlannedCall], int]:
         """The rationales and feedback of a page of mistakes that a teacher has not written, and how many it has."""
         asked = self.asked(session, page)
         there, missing, all_of_it = self._written(session, teacher, page), [], 0
@@ -206,7 +206,7 @@ class Plan:
             }
         return found
 
-    def _own(self, m: TaughtMistake) -> Iterator[Own]:
+    def _own(self, m: TaughtMistake) -> Iterator[OwnText]:
         """The texts that each teacher is to write of a mistake."""
         for sample in range(self.samples):
             if m.first:
@@ -230,7 +230,7 @@ class Plan:
         found["review"] = self.samples * len(self.golds) * (len(self.teachers) - 1) - there_are
         return found
 
-    def _written(self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]) -> set[Own]:
+    def _written(self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]) -> set[OwnText]:
         x = t.Explanation
         wordings = (prompts.RATIONALE.sha256, prompts.FEEDBACK.sha256)
         query = (
@@ -240,7 +240,7 @@ class Plan:
         )
         return {(kind, question, attempt, sample) for kind, question, attempt, sample in session.exec(query)}
 
-    def reviews(self, session: Session, reviewer: t.Teacher, after: int) -> Reviews:
+    def reviews(self, session: Session, reviewer: t.Teacher, after: int) -> ReviewPage:
         """One page of other teachers' rationales with ids above `after`, as `reviewer` finds it."""
         query = (
             select(t.Explanation, t.Question, t.Review.id)
@@ -254,7 +254,7 @@ class Plan:
         ours = [row for row in found if row[1].id in self.golds]
         missing = [self._review(reviewer, x, question) for x, question, given in ours if given is None]
         last = queries.identity(found[-1][0]) if found else after
-        return Reviews(missing, len(ours) - len(missing), last, len(found) == PAGE)
+        return ReviewPage(missing, len(ours) - len(missing), last, len(found) == PAGE)
 
     def _vote(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
         """The reviewer's review of a rationale."""
@@ -275,7 +275,7 @@ class Plan:
             & col(t.Explanation.question_id).in_(asked)
         )
 
-    def _review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> Planned:
+    def _review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> PlannedCall:
         asked, gold = block(question), self.golds[x.question_id]
         messages, read = prompts.review(asked, x.text, gold), {"question": asked, "solution": x.text}
         return planned("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **read)

@@ -4,16 +4,16 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mapd.committee.claiming import Foreign
-from mapd.committee.faults import Reason
-from mapd.committee.plan import Planned
+from mapd.committee.claiming import ForeignCall
+from mapd.committee.faults import FailureReason
+from mapd.committee.plan import PlannedCall
 from mapd.models.base import Model
 from mapd.models.prices import dollars
 from mapd.store import tables as t
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class CollectResult:
     """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run.
 
     `spent_usd`: what all of the exam's calls have cost. `not_made`: the calls that the budget had no room for.
@@ -31,7 +31,7 @@ class Collected:
     spent_usd: float = 0.0
     not_made: int = 0
     cut_off_not_sent: int = 0
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[FailureReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class TeacherStream:
 
     teacher: t.Teacher
     model: Model
-    own: deque[Planned] = field(default_factory=deque)
-    reviews: deque[Planned] = field(default_factory=deque)
-    ready: deque[Planned] = field(default_factory=deque)  # claimed
-    elsewhere: dict[str, Foreign] = field(default_factory=dict)  # by key, sent by other runs
+    own: deque[PlannedCall] = field(default_factory=deque)
+    reviews: deque[PlannedCall] = field(default_factory=deque)
+    ready: deque[PlannedCall] = field(default_factory=deque)  # claimed
+    elsewhere: dict[str, ForeignCall] = field(default_factory=dict)  # by key, sent by other runs
     claims: int = 0  # under way
     read: int = 0  # so many of the mistakes
     reviewed: int = 0  # the id of the last rationale that was looked at
@@ -76,17 +76,17 @@ class TeacherStream:
     ended: bool = False
     stopped: bool = False  # by a fault that every further call would meet
 
-    def take(self, number: int) -> list[Planned]:
+    def take(self, number: int) -> list[PlannedCall]:
         """Take the next calls, reviews first, to claim them."""
         waiting = [deck for deck in (self.reviews, self.own) for _ in range(len(deck))][:number]
         return [deck.popleft() for deck in waiting]
 
-    def put_back(self, planned: Sequence[Planned]) -> None:
+    def put_back(self, planned: Sequence[PlannedCall]) -> None:
         """Put calls back where they were taken."""
         for p in reversed(planned):
             (self.reviews if p.kind == "review" else self.own).appendleft(p)
 
-    def drop_unsent(self) -> list[Planned]:
+    def drop_unsent(self) -> list[PlannedCall]:
         """Return every call that wasn't sent, and hold none of them any more."""
         elsewhere = [foreign.planned for foreign in self.elsewhere.values()]
         unsent = [*self.ready, *self.reviews, *self.own, *elsewhere]

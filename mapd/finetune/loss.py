@@ -41,7 +41,7 @@ class Losses:
     tokens: int
 
 
-class Span(NamedTuple):
+class ExampleSpan(NamedTuple):
     """Where an example lies in its row: the places where each of its parts ends, and the next begins."""
 
     start: int
@@ -51,12 +51,12 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PackedRow:
     """A micro-batch."""
 
     ids: Tensor  # (1, length)
     positions: Tensor  # (1, length)
-    spans: tuple[Span, ...]
+    spans: tuple[ExampleSpan, ...]
     before: Tensor  # (supervised,) the places from which a supervised token is predicted
     target: Tensor  # (supervised,) those tokens
     of_feedback: Tensor  # (supervised,) whether each is of the feedback
@@ -98,11 +98,11 @@ def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[
         yield group
 
 
-def pack(examples: Sequence[Example], device: Any = "cpu") -> Row:
+def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
     """The examples end to end."""
     ids: list[int] = []
     positions: list[int] = []
-    spans: list[Span] = []
+    spans: list[ExampleSpan] = []
     before: list[int] = []
     target: list[int] = []
     of_feedback: list[bool] = []
@@ -111,13 +111,13 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> Row:
         rationale = prompt + len(one.lead) + len(one.rationale)
         ids += [*one.prompt, *one.lead, *one.rationale, *one.correction, *one.feedback]
         positions += [*range(rationale - start), *range(prompt - start, prompt - start + len(ids) - rationale)]
-        spans.append(Span(start, prompt, rationale if one.rationale and one.feedback else len(ids), len(ids)))
+        spans.append(ExampleSpan(start, prompt, rationale if one.rationale and one.feedback else len(ids), len(ids)))
         starts = (prompt + len(one.lead), rationale + len(one.correction))
         for first, part, feedback in zip(starts, (one.rationale, one.feedback), (False, True), strict=True):
             before += range(first - 1, first - 1 + len(part))
             target += part
             of_feedback += [feedback] * len(part)
-    return Row(
+    return PackedRow(
         torch.tensor([ids], device=device),
         torch.tensor([positions], device=device),
         tuple(spans),
@@ -127,7 +127,7 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> Row:
     )
 
 
-def token_losses(model: Any, row: Row) -> Tensor:
+def token_losses(model: Any, row: PackedRow) -> Tensor:
     """The cross-entropy of each supervised token, (supervised,). A dialogue alone is read as the model itself reads."""
     with _head_only_at(model, row.before):
         if _is_one_dialogue(row):
@@ -156,7 +156,7 @@ def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
     return bool((found - expected).abs().mean() < allowed)
 
 
-def _is_one_dialogue(row: Row) -> bool:
+def _is_one_dialogue(row: PackedRow) -> bool:
     return len(row.spans) == 1 and row.spans[0].rationale == row.spans[0].end
 
 
@@ -167,7 +167,7 @@ def _attend(
     value: Tensor,
     _: Tensor | None,  # a mask; transformers makes none for a foreign attention
     *,
-    spans: Sequence[Span],
+    spans: Sequence[ExampleSpan],
     **given: Any,
 ) -> tuple[Tensor, None]:
     """A packed row's attention, example by example: no pair of tokens is computed that doesn't see each other."""

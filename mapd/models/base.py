@@ -75,7 +75,7 @@ class Finish(StrEnum):
     FAILED = "failed"
 
 
-class Fault(StrEnum):
+class FaultKind(StrEnum):
     """Why a call failed, as far as that decides what to do about it."""
 
     KEY = "key"  # the server doesn't let this key in
@@ -93,7 +93,7 @@ class Fault(StrEnum):
     @property
     def lasting(self) -> bool:
         """Whether every further call will meet it, too."""
-        return self not in (Fault.BUSY, Fault.TIMEOUT, Fault.UNREADABLE, Fault.OTHER)
+        return self not in (FaultKind.BUSY, FaultKind.TIMEOUT, FaultKind.UNREADABLE, FaultKind.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Completion:
     tokens_out: int | None = None
     latency_s: float | None = None
     thought: str | None = None
-    fault: Fault | None = None
+    fault: FaultKind | None = None
     reply: str | None = field(default=None, kw_only=True)
 
 

@@ -22,10 +22,12 @@ from mapd.models.sandbox import in_a_line
 
 PRIVATE = range(0xF0000, 0xFFF00, 0x100)  # where private characters begin that may stand for a token
 Marks = Mapping[str, str]
-_FORMS: WeakKeyDictionary[Any, tuple[object, templates.Form]] = WeakKeyDictionary()  # of each tokenizer's template
+_FORMS: WeakKeyDictionary[Any, tuple[object, templates.TemplateForm]] = (
+    WeakKeyDictionary()
+)  # of each tokenizer's template
 
 
-def form(tokenizer: Any) -> templates.Form:
+def form(tokenizer: Any) -> templates.TemplateForm:
     """Return what the tokenizer's chat template takes.
 
     Raises: BadInput where it can't be used.

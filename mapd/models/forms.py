@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mapd.models.base import Message
-from mapd.models.refusals import Refusal, phrases
+from mapd.models.refusals import ServerRefusal, phrases
 
-Form = Mapping[str, str | None]  # by field: its other name, or None where it is left out; "system": "user"
+RequestForm = Mapping[str, str | None]  # by field: its other name, or None where it is left out; "system": "user"
 SYSTEM = "system"
 NEEDED = ("model", "messages", SYSTEM, "max_tokens", "max_completion_tokens", "stream")  # none of them is ever left out
 
@@ -57,7 +57,7 @@ _SETTING = phrases(r"\bparameters?\b|\bargument|\bfields?\b|\bproperty\b")
 
 
 def learn(
-    refusal: Refusal, body: Mapping[str, Any], form: Form, *, swaps: Mapping[str, str], has_system: bool
+    refusal: ServerRefusal, body: Mapping[str, Any], form: RequestForm, *, swaps: Mapping[str, str], has_system: bool
 ) -> dict[str, str | None]:
     """Return what a refusal teaches beyond the form that the body was sent in; empty where it teaches nothing.
 
@@ -84,7 +84,7 @@ def learn(
     return {name: other for name, other in lessons.items() if form.get(name, "") != other}
 
 
-def refused_fields(refusal: Refusal, body: Mapping[str, Any]) -> list[str]:
+def refused_fields(refusal: ServerRefusal, body: Mapping[str, Any]) -> list[str]:
     """Return the body's fields that a refusal is about. Of two that exclude each other it is the second."""
     if _BOTH.search(refusal.words):
         return _named(refusal.words, [name for name in body if name not in NEEDED])[-1:]
@@ -95,14 +95,14 @@ def refused_fields(refusal: Refusal, body: Mapping[str, Any]) -> list[str]:
     return _named(_SUGGESTION.split(refusal.words)[0], fields)
 
 
-def is_of_setting(refusal: Refusal, body: Mapping[str, Any]) -> bool:
+def is_of_setting(refusal: ServerRefusal, body: Mapping[str, Any]) -> bool:
     """Return whether a refusal is about a setting, which every call has, and not about this prompt."""
     if refusal.status not in (400, 422) or _LENGTH.search(refusal.words):
         return False
     return bool(refused_fields(refusal, body) or _SETTING.search(refusal.words))
 
 
-def adapt(body: Mapping[str, Any], form: Form) -> dict[str, Any]:
+def adapt(body: Mapping[str, Any], form: RequestForm) -> dict[str, Any]:
     """Return the body in the form that its server takes."""
     adapted = {}
     for name, value in body.items():
@@ -117,7 +117,7 @@ def shape(body: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(body) | {f"role {message['role']}" for message in body["messages"]}
 
 
-def place_system(messages: Sequence[Message], form: Form) -> tuple[Message, ...]:
+def place_system(messages: Sequence[Message], form: RequestForm) -> tuple[Message, ...]:
     """Return the messages; where a system role isn't taken, its text stands in front of the first user's turn."""
     if form.get(SYSTEM) != "user":
         return tuple(messages)
@@ -128,7 +128,7 @@ def place_system(messages: Sequence[Message], form: Form) -> tuple[Message, ...]
     return (Message(turns[0].role, f"{system}\n\n{turns[0].content}"), *turns[1:])
 
 
-def describe(form: Form) -> list[str]:
+def describe(form: RequestForm) -> list[str]:
     """Return the form in words, a line each: "temperature isn't taken by this model: left out"."""
     lines = []
     for name, other in sorted(form.items()):
@@ -141,7 +141,7 @@ def describe(form: Form) -> list[str]:
     return lines
 
 
-def _refuses_system(text: str, refusal: Refusal, body: Mapping[str, Any]) -> bool:
+def _refuses_system(text: str, refusal: ServerRefusal, body: Mapping[str, Any]) -> bool:
     if _ROLES.search(text):
         return True
     fields = refused_fields(refusal, body)

@@ -207,7 +207,7 @@ def _dtype() -> torch.dtype:
 
 
 @dataclass(slots=True, eq=False)
-class _Row:
+class _DecodingRow:
     """One request on its way: its prompt's tokens, the answer's so far, its own numbers to draw with."""
 
     request: Request
@@ -241,9 +241,9 @@ class LocalModel:
 
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, `batch_size` at a time: the one that waits longest, and those nearest in length."""
-        arriving: asyncio.Queue[_Row | None] = asyncio.Queue()
+        arriving: asyncio.Queue[_DecodingRow | None] = asyncio.Queue()
         reader = asyncio.create_task(self._read(requests, arriving))
-        waiting: list[_Row] = []
+        waiting: list[_DecodingRow] = []
         more = True
         try:
             while more or waiting:
@@ -262,7 +262,7 @@ class LocalModel:
         finally:
             reader.cancel()
 
-    async def _read(self, requests: AsyncIterable[Request], arriving: asyncio.Queue[_Row | None]) -> None:
+    async def _read(self, requests: AsyncIterable[Request], arriving: asyncio.Queue[_DecodingRow | None]) -> None:
         try:
             async for request in requests:
                 marks = dialogue.mark(request.messages, self._tokenizer)
@@ -270,11 +270,11 @@ class LocalModel:
                 prompt = dialogue.encode(text, self._tokenizer, marks)
                 seed = request.sampling.seed
                 draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
-                arriving.put_nowait(_Row(request, prompt, draw, thoughts.opening(text)))
+                arriving.put_nowait(_DecodingRow(request, prompt, draw, thoughts.opening(text)))
         finally:
             arriving.put_nowait(None)
 
-    def _complete(self, rows: Sequence[_Row]) -> list[Completion]:
+    def _complete(self, rows: Sequence[_DecodingRow]) -> list[Completion]:
         try:
             self._decode(rows)
         except (RuntimeError, MemoryError) as error:  # torch's way to say that memory ran out
@@ -282,7 +282,7 @@ class LocalModel:
             return [Completion(row.request.key, "", Finish.FAILED, error=reason) for row in rows]
         return [self._completion(row) for row in rows]
 
-    def _completion(self, row: _Row) -> Completion:
+    def _completion(self, row: _DecodingRow) -> Completion:
         answer = dialogue.decode(row.answer, self._tokenizer)
         finish = Finish.CUT_OFF if not row.ended else Finish.OK if answer else Finish.EMPTY
         completion = Completion(
@@ -296,7 +296,7 @@ class LocalModel:
         return split_thought(completion)
 
     @torch.inference_mode()
-    def _decode(self, rows: Sequence[_Row]) -> None:
+    def _decode(self, rows: Sequence[_DecodingRow]) -> None:
         """Fill the rows' answers, a token a step; a row that is done leaves the batch."""
         started = time.perf_counter()
         cache = DynamicCache()
@@ -326,7 +326,7 @@ class LocalModel:
             tokens, positions = chosen[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, torch.ones_like(tokens)], dim=-1)
 
-    def _read_shared(self, rows: Sequence[_Row], cache: DynamicCache) -> int:
+    def _read_shared(self, rows: Sequence[_DecodingRow], cache: DynamicCache) -> int:
         """Read the beginning that all prompts share (the system message) once, for all rows; its number of tokens."""
         prompts = [row.prompt for row in rows]
         most = min(map(len, prompts)) - 1  # each row keeps a token to be answered from
@@ -371,7 +371,7 @@ def _quick(model: Any) -> Any:
     return model
 
 
-def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
+def _choose(logits: torch.Tensor, rows: Sequence[_DecodingRow]) -> torch.Tensor:
     """The next token of each row, from logits [rows, vocabulary]: the best, or a draw at the row's own temperature."""
     chosen = logits.argmax(-1)
     for place, row in enumerate(rows):

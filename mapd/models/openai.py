@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from mapd.models.base import HOMES, Fault, Finish, Request
+from mapd.models.base import HOMES, FaultKind, Finish, Request
 from mapd.models.replies import Reply, explain_silence, read_count, read_parts, read_thought
 from mapd.models.served import ServedModel
 
@@ -86,7 +86,7 @@ class OpenAIModel(ServedModel):
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, Mapping):
             reason = "it is no JSON" if content is None else "it holds no choices"
-            return Reply("", Finish.FAILED, *tokens, error=reason, fault=Fault.UNREADABLE)
+            return Reply("", Finish.FAILED, *tokens, error=reason, fault=FaultKind.UNREADABLE)
         message = choice.get("message")
         message = message if isinstance(message, Mapping) else {}
         parts = read_parts(message.get("content"))

@@ -1,7 +1,7 @@
 """What a server's refusal means: its own words in one line, and the kind of fault that it is. Pure.
 
     refusal = read_refusal(429, {}, '{"error": {"message": "Insufficient credits", "code": 402}}')
-    refusal.words, refusal.fault      -> "Insufficient credits", Fault.CREDIT
+    refusal.words, refusal.fault      -> "Insufficient credits", FaultKind.CREDIT
 
 Servers write an error as {"error": {"message": …}}, as {"error": "…"}, {"detail": [{"loc": …, "msg": …}]}, as a list of
 these, within one another, within the reply of another server, as a page of HTML, or within HTTP 200.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mapd.models.base import Fault
+from mapd.models.base import FaultKind
 from mapd.models.replies import load
 from mapd.models.waits import asked_wait
 
@@ -106,7 +106,7 @@ _CONTENT = phrases(
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ServerRefusal:
     """An error that a server answered with: its status, its words, and its body, without echoes of the request."""
 
     status: int  # 0 where an error within HTTP 200 has none
@@ -118,31 +118,31 @@ class Refusal:
     in_reply: bool = False  # within HTTP 200
 
     @cached_property
-    def fault(self) -> Fault:
+    def fault(self) -> FaultKind:
         """What kind of failure it is."""
         if self.status == 402 or _CREDIT.search(self.body):
-            return Fault.CREDIT
+            return FaultKind.CREDIT
         if self.status in (400, 403, 429) and _DAY.search(self.body):
-            return Fault.QUOTA
+            return FaultKind.QUOTA
         if self.status == 429 and (self.wait_s or 0) > QUOTA_WAIT_S:
-            return Fault.QUOTA
+            return FaultKind.QUOTA
         if self.status in AGAIN or self.status >= 500:
-            return Fault.BUSY
+            return FaultKind.BUSY
         if self.status in (0, 400, 422):
             return self._fault_by_words
         if self.status in (401, 403, 407):
-            return Fault.MODEL if self.status == 403 and self._is_of_model else Fault.KEY
+            return FaultKind.MODEL if self.status == 403 and self._is_of_model else FaultKind.KEY
         if 300 <= self.status < 400 or self.status in (404, 405, 410):
-            return Fault.MODEL
-        return Fault.OTHER
+            return FaultKind.MODEL
+        return FaultKind.OTHER
 
     @property
-    def _fault_by_words(self) -> Fault:
+    def _fault_by_words(self) -> FaultKind:
         if _KEY.search(self.body):
-            return Fault.KEY
+            return FaultKind.KEY
         if self._is_of_model:
-            return Fault.MODEL
-        return Fault.OTHER if self.status else Fault.BUSY  # an error without a number may pass
+            return FaultKind.MODEL
+        return FaultKind.OTHER if self.status else FaultKind.BUSY  # an error without a number may pass
 
     @property
     def _is_of_model(self) -> bool:
@@ -161,16 +161,16 @@ class Refusal:
         return f"{status}: {self.words}" if self.words else status
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str = "") -> Refusal:
+def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str = "") -> ServerRefusal:
     """Return a reply with another status than 200 as what it says. `reason`: the status in words."""
     content = load(body)
     words = "; ".join(dict.fromkeys(_words(content))) if content is not None else _page(body)
     words = words or ("" if content is None else body) or reason
     own = body if content is None else json.dumps(_without_echoes(content), ensure_ascii=False)
-    return Refusal(status, words, _code(content), _param(content), own, asked_wait(headers, own))
+    return ServerRefusal(status, words, _code(content), _param(content), own, asked_wait(headers, own))
 
 
-def read_error(content: Any, headers: Mapping[str, str]) -> Refusal | None:
+def read_error(content: Any, headers: Mapping[str, str]) -> ServerRefusal | None:
     """Return the error within a reply of HTTP 200; None where there is none.
 
     Its code counts as the status.
@@ -180,7 +180,9 @@ def read_error(content: Any, headers: Mapping[str, str]) -> Refusal | None:
         return None
     words = "; ".join(dict.fromkeys(_words({"error": error}))) or json.dumps(error)
     own = json.dumps(_without_echoes(error), ensure_ascii=False)  # what else the reply holds are a model's words
-    return Refusal(_status(error), words, _code(error), _param(error), own, asked_wait(headers, own), in_reply=True)
+    return ServerRefusal(
+        _status(error), words, _code(error), _param(error), own, asked_wait(headers, own), in_reply=True
+    )
 
 
 def _error_in(content: Any) -> Any:

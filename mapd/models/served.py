@@ -31,8 +31,8 @@ from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from mapd.models import forms
-from mapd.models.base import Completion, Fault, Finish, Limits, Request, split_thought
-from mapd.models.refusals import QUOTA_WAIT_S, Refusal, read_error, read_refusal
+from mapd.models.base import Completion, FaultKind, Finish, Limits, Request, split_thought
+from mapd.models.refusals import QUOTA_WAIT_S, ServerRefusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
 TRIES = 5
@@ -68,7 +68,12 @@ class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves
     """
 
     def __init__(
-        self, what: str, fault: Fault, again: bool = False, wait_s: float | None = None, refusal: Refusal | None = None
+        self,
+        what: str,
+        fault: FaultKind,
+        again: bool = False,
+        wait_s: float | None = None,
+        refusal: ServerRefusal | None = None,
     ) -> None:
         super().__init__(what)
         self.fault, self.again, self.wait_s, self.refusal = fault, again, wait_s, refusal
@@ -139,8 +144,8 @@ class ServedModel(ABC):
         tries: int = TRIES,
         fields: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        form: forms.Form | None = None,
-        keep_form: Callable[[forms.Form], None] = lambda _: None,
+        form: forms.RequestForm | None = None,
+        keep_form: Callable[[forms.RequestForm], None] = lambda _: None,
     ) -> None:
         """Make the model. `fields`, `headers`: what is sent beside the rest. `form`: what was learned of its server.
 
@@ -202,7 +207,7 @@ class ServedModel(ABC):
         call = _Call(request)
 
         def is_tried_again(error: BaseException) -> bool:
-            call.unreadable += isinstance(error, CallFault) and error.fault is Fault.UNREADABLE
+            call.unreadable += isinstance(error, CallFault) and error.fault is FaultKind.UNREADABLE
             return isinstance(error, CallFault) and error.again and not self._ended and call.unreadable < 2
 
         tries = AsyncRetrying(
@@ -225,10 +230,10 @@ class ServedModel(ABC):
         if error.refusal is not None and error.refusal.is_filtered:
             return Reply("", Finish.REFUSED, error=reason)
         self._in_a_row += 1
-        self._refused += error.fault in (Fault.OTHER, Fault.UNREADABLE) and not self._took_one
+        self._refused += error.fault in (FaultKind.OTHER, FaultKind.UNREADABLE) and not self._took_one
         call.latency_s, fault = None, error.fault
         if not fault.lasting and (self._in_a_row >= IN_A_ROW or self._refused >= REFUSED_AT_FIRST):
-            fault, reason = Fault.DOWN, f"{self._in_a_row} calls in a row failed, the last: {error}"
+            fault, reason = FaultKind.DOWN, f"{self._in_a_row} calls in a row failed, the last: {error}"
         self._ended = self._ended or fault.lasting
         return Reply("", Finish.FAILED, error=reason, fault=fault)
 
@@ -244,20 +249,22 @@ class ServedModel(ABC):
             except CallFault as error:
                 if self._learn(call, error.refusal, body, form):
                     continue
-                if error.fault in (Fault.BUSY, Fault.TIMEOUT, Fault.UNREADABLE):
+                if error.fault in (FaultKind.BUSY, FaultKind.TIMEOUT, FaultKind.UNREADABLE):
                     gate.open()  # that says nothing of the form, and may take its time
                 refusal = error.refusal
-                if refusal is not None and error.fault is Fault.OTHER and forms.is_of_setting(refusal, body):
-                    error.fault = Fault.PARAMETER
+                if refusal is not None and error.fault is FaultKind.OTHER and forms.is_of_setting(refusal, body):
+                    error.fault = FaultKind.PARAMETER
                 raise
             self._took_one, self._in_a_row, self._refused = True, 0, 0
             gate.open()
             return reply
 
-    def _learn(self, call: _Call, refusal: Refusal | None, body: Mapping[str, Any], form: forms.Form) -> bool:
+    def _learn(
+        self, call: _Call, refusal: ServerRefusal | None, body: Mapping[str, Any], form: forms.RequestForm
+    ) -> bool:
         """Note what a refusal teaches of the form; whether there is one in which the call wasn't sent yet."""
         call.shapes.add(forms.shape(body))
-        if refusal is None or refusal.fault in (Fault.KEY, Fault.CREDIT, Fault.QUOTA):
+        if refusal is None or refusal.fault in (FaultKind.KEY, FaultKind.CREDIT, FaultKind.QUOTA):
             return False
         has_system = any(message.role == forms.SYSTEM for message in call.request.messages)
         lessons = forms.learn(refusal, body, form, swaps=self.swaps, has_system=has_system)
@@ -286,12 +293,12 @@ class ServedModel(ABC):
             async with asyncio.timeout(self.limits.timeout_s):
                 response = await self._send(client, body)
         except (TimeoutError, self.sdk.APITimeoutError) as error:
-            raise CallFault(f"no answer within {self.limits.timeout_s:g} s", Fault.TIMEOUT, again=True) from error
+            raise CallFault(f"no answer within {self.limits.timeout_s:g} s", FaultKind.TIMEOUT, again=True) from error
         except self.sdk.APIStatusError as error:
             raise self._refused_by(_read_status(error.response)) from error
         except self.sdk.APIConnectionError as error:
             cause = error.__cause__ or error
-            fault = Fault.CONNECTION if isinstance(cause, httpx2.ConnectError) else Fault.BUSY
+            fault = FaultKind.CONNECTION if isinstance(cause, httpx2.ConnectError) else FaultKind.BUSY
             what = f"the connection failed ({str(cause) or type(cause).__name__})"
             raise CallFault(what, fault, again=True) from error
         finally:
@@ -306,26 +313,26 @@ class ServedModel(ABC):
         call.bill(reply.tokens_in, reply.tokens_out)
         if (refusal := read_error(content, response.headers)) is not None:
             raise self._refused_by(refusal, is_billed=bool(reply.tokens_out))
-        if reply.fault is not Fault.UNREADABLE:
+        if reply.fault is not FaultKind.UNREADABLE:
             return reply
         is_billed = reply.tokens_out is not None
         paid = f", and {reply.tokens_out:,} tokens are billed: it isn't asked again" if is_billed else ""
         start = f": {' '.join(body.split())[:60]}" if body.strip() else ""
         what = f"the reply can't be read ({reply.error}{start}){paid}"
-        raise CallFault(what, Fault.UNREADABLE, again=not is_billed)
+        raise CallFault(what, FaultKind.UNREADABLE, again=not is_billed)
 
-    def _refused_by(self, refusal: Refusal, *, is_billed: bool = False) -> CallFault:
+    def _refused_by(self, refusal: ServerRefusal, *, is_billed: bool = False) -> CallFault:
         """Return a refusal as a try's fault. Where the server asks to wait, all calls do."""
         words, wait_s = refusal.in_words, refusal.wait_s
-        if refusal.fault is Fault.QUOTA:
+        if refusal.fault is FaultKind.QUOTA:
             wait = f"it asks to wait {wait_s:,.0f} s" if (wait_s or 0) > QUOTA_WAIT_S else "a quota of a day or longer"
             words += f" ({wait}: not tried again)"
-        elif refusal.fault is Fault.BUSY and wait_s is not None:
+        elif refusal.fault is FaultKind.BUSY and wait_s is not None:
             if wait_s > LONGEST_WAIT_S:
                 words += f" (it asks to wait {wait_s:,.0f} s; {LONGEST_WAIT_S:.0f} s is the longest wait)"
             wait_s = min(wait_s, LONGEST_WAIT_S)
             self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
-        return CallFault(words, refusal.fault, refusal.fault is Fault.BUSY and not is_billed, wait_s, refusal)
+        return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
     async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> httpx2.Response:
         """The SDK's own way to what it has no words for: its typed methods go over each message three times."""
@@ -388,7 +395,7 @@ def _wait(state: RetryCallState) -> float:
     return BACKOFF(state) if asked is None else asked
 
 
-def _read_status(response: httpx2.Response) -> Refusal:
+def _read_status(response: httpx2.Response) -> ServerRefusal:
     return read_refusal(response.status_code, response.headers, _text(response), response.reason_phrase)
 
 

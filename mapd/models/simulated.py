@@ -69,7 +69,7 @@ PROFILES: Mapping[str, Profile] = {
 _BOUNDS = {"flaw_share": (0, 1), "leniency": (-4, 4), "noise": (0, 4), "reviewer_quality": (0, 1)}
 
 
-class Written(NamedTuple):
+class WrittenText(NamedTuple):
     """A text, and whether its author put a flaw into it: known to whoever measures, never to a reviewer."""
 
     text: str
@@ -108,16 +108,16 @@ class SimulatedTeacher:
         async for request in requests:
             yield self._answer(request)
 
-    def rationale(self, made: Made, rng: random.Random) -> Written:
+    def rationale(self, made: Made, rng: random.Random) -> WrittenText:
         """A worked solution that ends in its answer, flawed at the profile's share."""
         work, flawed = self._work(made, rng)
-        return Written(f"{work.text}\nAnswer: {work.answer}", flawed)
+        return WrittenText(f"{work.text}\nAnswer: {work.answer}", flawed)
 
-    def feedback(self, made: Made, answer: str, gold: str, rng: random.Random) -> Written:
+    def feedback(self, made: Made, answer: str, gold: str, rng: random.Random) -> WrittenText:
         """What is wrong in a student's answer, as far as it can be read, and how to get it right."""
         found = _complaints(read_solution(made, answer, gold), answer, rng)
         work, flawed = self._work(made, rng)
-        return Written(f"{' '.join(found)} {work.text} The correct answer is {work.answer}.", flawed)
+        return WrittenText(f"{' '.join(found)} {work.text} The correct answer is {work.answer}.", flawed)
 
     def review(self, made: Made, solution: str, gold: str, rng: random.Random) -> str:
         """A few words on a solution, and a score in square brackets."""
@@ -147,14 +147,14 @@ class SimulatedTeacher:
         rng = self.rng(request.messages, request.sampling.seed)
         return Completion(request.key, self._write(asked, made, rng), Finish.OK)
 
-    def _write(self, asked: "_Asked", made: Made, rng: random.Random) -> str:
+    def _write(self, asked: "_TeacherPrompt", made: Made, rng: random.Random) -> str:
         if asked.kind == prompts.SOLUTION:
             return self.review(made, asked.text, asked.gold, rng)
         if asked.kind == prompts.ANSWER:
             return self.feedback(made, asked.text, asked.gold, rng).text
         return self.rationale(made, rng).text
 
-    def _work(self, made: Made, rng: random.Random) -> tuple["_Work", bool]:
+    def _work(self, made: Made, rng: random.Random) -> tuple["_Solution", bool]:
         flaw = self.profile.flaw if rng.random() < self.profile.flaw_share else None
         return _solve(made, flaw, rng), flaw is not None
 
@@ -172,25 +172,27 @@ def _check_value(key: str, value: Any) -> None:
 # --- What is asked --------------------------------------------------------------------------------------------------
 
 
-class _Asked(NamedTuple):
+class _TeacherPrompt(NamedTuple):
     kind: str  # the tag of the text to look at; "" for a rationale
     question: str
     text: str
     gold: str
 
 
-def _read_prompt(messages: Sequence[Message]) -> _Asked | None:
+def _read_prompt(messages: Sequence[Message]) -> _TeacherPrompt | None:
     fields = prompts.read(messages[-1].content) if messages else {}
     if not fields:
         return None
     kind = next((tag for tag in (prompts.SOLUTION, prompts.ANSWER) if tag in fields), "")
-    return _Asked(kind, fields[prompts.QUESTION].strip(), fields.get(kind, ""), fields.get(prompts.GOLD, "").strip())
+    return _TeacherPrompt(
+        kind, fields[prompts.QUESTION].strip(), fields.get(kind, ""), fields.get(prompts.GOLD, "").strip()
+    )
 
 
 # --- Solving: the steps, with or without a flaw, and the words -------------------------------------------------------
 
 
-class _Work(NamedTuple):
+class _Solution(NamedTuple):
     text: str
     answer: str
 
@@ -198,14 +200,14 @@ class _Work(NamedTuple):
 _SLIPS = (-2, -1, 1, 2, 3)
 
 
-def _solve(made: Made, flaw: Flaw | None, rng: random.Random) -> _Work:
+def _solve(made: Made, flaw: Flaw | None, rng: random.Random) -> _Solution:
     facts = made.facts
     if isinstance(facts, Kinship):
         return _solve_kinship(facts, flaw, rng)
     steps = _calculate(facts, flaw, rng)
     shown = [f"{left} = {right}" for left, right in steps]
     text = _say_legs(facts.herds, shown, rng) if isinstance(facts, Legs) else _say_sum(facts.terms, shown, rng)
-    return _Work(text, str(steps[-1][1]))
+    return _Solution(text, str(steps[-1][1]))
 
 
 _Step = tuple[str, int]  # "3 * 4", 12
@@ -286,7 +288,7 @@ _FAR = (
 )
 
 
-def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _Work:
+def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _Solution:
     edges, steps = facts.edges, generated.derive(facts.edges) or ()
     if flaw is Flaw.SLIP:
         edges, steps = _misread(edges, steps, rng)
@@ -301,7 +303,7 @@ def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _Wo
     if flaw is Flaw.LUCK:
         at = rng.randrange(len(claims))
         claims[at] = claims[at]._replace(word=_other_word(claims[at], rng))
-    return _Work(_say_claims(claims, len(edges), rng), steps[-1].result.word)
+    return _Solution(_say_claims(claims, len(edges), rng), steps[-1].result.word)
 
 
 def _misread(
@@ -349,7 +351,7 @@ def _a(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SolutionReading:
     """What was found in a text; `false_steps` word for word, `steps` how many could be read at all."""
 
     answer: str | None
@@ -364,17 +366,17 @@ class Reading:
         return self.answer_right and self.steps > 0 and not self.false_steps and self.follows
 
 
-def read_solution(made: Made, text: str, gold: str) -> Reading:
+def read_solution(made: Made, text: str, gold: str) -> SolutionReading:
     """Read a solution of a question: its final answer against `gold`, its equations, its statements of kinship."""
     answer = extract_answer(text, made.task)
     right = answer is not None and answers_equal(answer, gold, made.task)
     if isinstance(made.facts, Kinship):
         read = _kinship_steps(made.facts, text)
-        return Reading(answer, right, len(read), tuple(step for step, true in read if not true), True)
+        return SolutionReading(answer, right, len(read), tuple(step for step, true in read if not true), True)
     found = equations(text)
     result = parse_number(re.split("[=≈]", found[-1].text)[-1]) if found else None
     follows = answer is None or result is None or result == parse_number(answer)
-    return Reading(answer, right, len(found), tuple(e.text for e in found if not e.true), follows)
+    return SolutionReading(answer, right, len(found), tuple(e.text for e in found if not e.true), follows)
 
 
 _NAME = "(" + "|".join((*generated.WOMEN, *generated.MEN)) + ")"
@@ -402,7 +404,7 @@ def _kinship_steps(facts: Kinship, text: str) -> list[tuple[str, bool]]:
 # --- Saying what was found -------------------------------------------------------------------------------------------
 
 
-def _deserved(reading: Reading) -> int:
+def _deserved(reading: SolutionReading) -> int:
     if reading.answer is not None and not reading.answer_right:
         return 1
     if reading.answer is None or reading.false_steps or not reading.follows:
@@ -410,7 +412,7 @@ def _deserved(reading: Reading) -> int:
     return 5 if reading.steps else 3
 
 
-def _remarks(reading: Reading, gold: str, rng: random.Random) -> str:
+def _remarks(reading: SolutionReading, gold: str, rng: random.Random) -> str:
     if reading.sound:
         return rng.choice(
             ("Each step holds and the answer is right.", "I checked every step: all true.", "Sound work.")
@@ -427,7 +429,7 @@ def _remarks(reading: Reading, gold: str, rng: random.Random) -> str:
     return f"{said[0][0].upper()}{said[0][1:]}{''.join('; ' + more for more in said[1:])}."
 
 
-def _complaints(reading: Reading, text: str, rng: random.Random) -> list[str]:
+def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list[str]:
     """What is wrong in a student's answer, in at most three sentences."""
     if not any(character.isalnum() for character in text):
         return ["You wrote no sentence that can be read."]
@@ -454,7 +456,7 @@ def _quoted(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CommitteeQuality:
     """How many rationales with and without a flaw there were, and how many of them a committee accepted."""
 
     flawed: int
@@ -475,7 +477,7 @@ class Measured:
 
 def measure(
     authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[Made]
-) -> Measured:
+) -> CommitteeQuality:
     """Let each author write a rationale of each question and each other reviewer score it: accepted if the mean > 3.
 
     Whether a rationale is flawed is known from its writing, not from reading it. One reviewer alone measures that one.
@@ -489,4 +491,4 @@ def measure(
             average = mean(parse_score(words, made.text, text).score for words in said)
             count[flawed, average is not None and average > 3] += bool(peers)
     flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
-    return Measured(flaws, count[True, True], rights, count[False, True])
+    return CommitteeQuality(flaws, count[True, True], rights, count[False, True])

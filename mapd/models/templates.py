@@ -44,7 +44,7 @@ class Render(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TemplateForm:
     """What a template takes, and what it writes around a model's answer."""
 
     has_system: bool = True  # else the system text stands in front of the first user's
@@ -70,7 +70,7 @@ class Form:
 
 _LISTS: Sequence[dict[str, Any]] = ({}, {"tools": [], "documents": []})  # the latter where a template counts on them
 _WAYS = [  # the first that the template takes is its own
-    Form(has_system, has_parts, variables=variables)
+    TemplateForm(has_system, has_parts, variables=variables)
     for variables in _LISTS
     for has_parts in (False, True)
     for has_system in (True, False)
@@ -89,7 +89,7 @@ def of(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[str, Any]]:
     return PLAIN, fields | {"bos_token": tokenizer.bos_token if begins else ""}
 
 
-def find_form(render: Render) -> Form:
+def find_form(render: Render) -> TemplateForm:
     """Return what the template takes, and what it writes around an answer.
 
     Raises: BadInput where it takes no question, or leaves a part of it out.
@@ -107,7 +107,7 @@ def find_form(render: Render) -> Form:
     raise BadInput(faults[0])
 
 
-def _render(form: Form, render: Render, turns: Sequence[Message], *, is_asked: bool = True) -> str:
+def _render(form: TemplateForm, render: Render, turns: Sequence[Message], *, is_asked: bool = True) -> str:
     return render(form.arrange(turns), add_generation_prompt=is_asked, **form.variables)
 
 
@@ -123,7 +123,7 @@ def _check(text: str, turns: Sequence[Message]) -> None:
         raise BadInput(f"the model's chat template can't be used ({fault}); take another model")
 
 
-def _takes_second_turn(form: Form, render: Render) -> bool:
+def _takes_second_turn(form: TemplateForm, render: Render) -> bool:
     """Whether a dialogue can go on behind an answer.
 
     Raises: BadInput where the system text would then stand elsewhere than at an exam.
@@ -137,7 +137,7 @@ def _takes_second_turn(form: Form, render: Render) -> bool:
     return all(turn.content in text for turn in SAMPLE)
 
 
-def _end(form: Form, render: Render) -> str:
+def _end(form: TemplateForm, render: Render) -> str:
     """What stands behind an answer; nothing where an answer can't be shown."""
     try:
         text = _render(form, render, SAMPLE[:3], is_asked=False)

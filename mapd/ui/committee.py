@@ -15,7 +15,7 @@ from mapd.store import db, ledger
 from mapd.store.queries import ExamInfo
 from mapd.ui import current, figures, look, money, text, times, working
 from mapd.ui.figures import Cell, Html
-from mapd.work import Collect
+from mapd.work import CollectWork
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
 SHORT_OF_TOKENS = ("cut_off", "empty")  # outcomes that more tokens cure
@@ -159,7 +159,7 @@ def ask_again(exam: str) -> None:
     gave = "calls of this exam" if again.failed != 1 else "call of this exam"
     money.note(f"{again.failed:,} {gave} gave no text. {again.estimate.in_words}{within}.")
     if (agreed := money.agreed(again.estimate, "again_unknown")) is not None:
-        given = Collect(
+        given = CollectWork(
             exam=exam,
             teachers=again.teachers,
             samples=again.samples,

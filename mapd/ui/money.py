@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.committee import Estimate, Reckoned
+from mapd.committee import Estimate, TeacherEstimate
 from mapd.models.prices import dollars
 from mapd.ui import current, figures, text
 from mapd.ui.figures import Cell
@@ -51,7 +51,7 @@ def note(words: str) -> None:
     st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
 
 
-def _row(x: Reckoned) -> tuple[Cell, ...]:
+def _row(x: TeacherEstimate) -> tuple[Cell, ...]:
     return (
         text.one_line(x.teacher, 40),
         x.price_in_words,

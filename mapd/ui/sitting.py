@@ -6,7 +6,7 @@ import streamlit as st
 
 from mapd import prompts, results, students, work
 from mapd.answers.grading import Outcome
-from mapd.results import Sat, Score
+from mapd.results import ExamAnswers, Score
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.store.queries import Material
@@ -17,7 +17,7 @@ from mapd.ui.loaded import load_material
 from mapd.ui.starting import MOST_TOKENS
 
 
-def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
+def read(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
     """The exam's first samples, its row, and its questions with every attempt."""
     with db.reading(current.engine()) as session:
         row = session.get(t.Exam, exam_id)
@@ -25,7 +25,7 @@ def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
         return results.load(session, exam_id), row, load_material(session, exam_id)
 
 
-def standing(sat: Sat, material: Material) -> None:
+def standing(sat: ExamAnswers, material: Material) -> None:
     """How far it is, and what came of it: of every answer, where each question was asked several times."""
     done, outcomes = len(sat.answered), [a.outcome for a in material.attempts]
     if done < sat.asked:
@@ -76,7 +76,7 @@ def ask_again(material: Material) -> None:
         working.offer(lambda: _again(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
 
 
-def _again(exam: str, tokens: int, purpose: str | None) -> work.Exam:
+def _again(exam: str, tokens: int, purpose: str | None) -> work.ExamWork:
     with db.reading(current.engine()) as session:
         return work.again(session, exam, tokens).model_copy(update={"open_test": purpose})
 
@@ -87,7 +87,7 @@ def lead_on(material: Material) -> None:
         current.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:")
 
 
-def by_family(sat: Sat) -> None:
+def by_family(sat: ExamAnswers) -> None:
     """Accuracy by family with Wilson's intervals; nothing for an import, which holds mistakes alone."""
     if sat.exam.graded_by == "import" or not sat.answered:
         st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
@@ -112,7 +112,7 @@ def _row(name: str, score: Score) -> tuple[Cell, ...]:
     )
 
 
-def asked_how(row: t.Exam, sat: Sat) -> None:
+def asked_how(row: t.Exam, sat: ExamAnswers) -> None:
     """How the student was asked."""
     settings: list[tuple[Cell, ...]] = [
         ("student", text.one_line(sat.exam.student, 60)),

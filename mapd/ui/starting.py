@@ -14,7 +14,7 @@ from mapd.questions import sets as question_sets
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import acting, current, money, text, times, working
-from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
+from mapd.work import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 
 MOST_TOKENS = 100_000  # of an answer
 SPLITS = {  # what each is for
@@ -47,7 +47,7 @@ def exam(*, opened: bool) -> None:
         if split == "test" and opening is None:
             return
         working.offer(
-            lambda: Exam(student=student, questions=chosen, split=split, open_test=opening, **how),
+            lambda: ExamWork(student=student, questions=chosen, split=split, open_test=opening, **how),
             "Start the exam",
             "start_exam",
         )
@@ -142,7 +142,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
             current.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
         if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
             working.offer(
-                lambda: Collect(
+                lambda: CollectWork(
                     exam=exam,
                     teachers=asked,
                     samples=samples,
@@ -207,7 +207,7 @@ def finetune(*, opened: bool) -> None:
         )
         batch = batch_.number_input("Pairs a step", 1, 4096, DEFAULT.batch, key="finetune_batch")
         working.offer(
-            lambda: Finetune(
+            lambda: FinetuneWork(
                 snapshot=sha,
                 student=student,
                 alpha=float(alpha),
@@ -242,7 +242,7 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
                     f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
                     f"{text.escape(text.one_line(before.student, 60))} sat before."
                 )
-                again = partial(Exam.like, how[before.id], questions=before.question_set, student=row.name)
+                again = partial(ExamWork.like, how[before.id], questions=before.question_set, student=row.name)
                 working.offer(again, "Examine it again", f"again_{row.uid}")
 
 
@@ -265,7 +265,7 @@ def demo(*, opened: bool) -> None:
         alpha = three.slider("α, feedback's weight", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
         seed = four.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
         working.offer(
-            lambda: Demo(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),
+            lambda: DemoWork(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),
             "Run the demo",
             "start_demo",
         )

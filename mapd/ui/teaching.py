@@ -26,7 +26,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
-from mapd.teachers import KINDS, LONGEST_NAME, Tested
+from mapd.teachers import KINDS, LONGEST_NAME, TeacherTest
 from mapd.ui import acting, current, figures, look, text
 from mapd.ui.figures import Cell, Html
 
@@ -213,7 +213,7 @@ def others(rows: Sequence[t.Teacher]) -> None:
 class Answered:
     """What a test gave: what came back, and the one line of what went wrong."""
 
-    tested: Tested | None
+    tested: TeacherTest | None
     error: str | None
 
 
@@ -246,13 +246,13 @@ def answered(name: str, *, by: Person) -> Answered:
     return Answered(_read(done.stdout), error)
 
 
-def _read(output: str) -> Tested | None:
+def _read(output: str) -> TeacherTest | None:
     """The line of JSON at its end."""
     line = output.strip().split("\n")[-1]
     if not line.startswith("{"):
         return None
     told = json.loads(line)
-    return Tested(**{key: told[key] for key in Tested.__dataclass_fields__})
+    return TeacherTest(**{key: told[key] for key in TeacherTest.__dataclass_fields__})
 
 
 def _show(last: Answered) -> None:

@@ -17,7 +17,7 @@ from mapd import names, trash
 from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.store import db
-from mapd.trash import Entry, Removal
+from mapd.trash import Removal, TrashEntry
 from mapd.ui import acting, current, text, times
 
 CHOICE, NAME = "trash_choice", "trash_name"  # the fields' keys
@@ -135,7 +135,7 @@ def listed() -> None:
                     acting.button("Bring back", key=key, on_click=_restore, args=(entry.file,), icon=":material/undo:")
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: TrashEntry) -> str:
     """HTML: what was deleted, by whom and when; of a file that can't be read, why."""
     if entry.fault:
         return f'<span class="mapd-note">{text.escape(text.one_line(entry.fault, 300))}</span>'

@@ -181,9 +181,9 @@ def test_an_adapter_is_the_one_that_its_finetune_wrote(engine: sa.Engine, sha256
         run(engine, sha256, student=student.name)  # the next round
     with pytest.raises(BadInput, match=refused):
         run(engine, sha256)
-    given = work.Exam(student=student.name, questions="pens", split="train")
+    given = work.ExamWork(student=student.name, questions="pens", split="train")
     with pytest.raises(BadInput, match=refused) as said:
-        given.run(work.Run(engine, home, owner("ann")))
+        given.run(work.WorkContext(engine, home, owner("ann")))
     assert "\n" not in str(said.value)
     shutil.rmtree(file.parent)
     with pytest.raises(BadInput, match="adapter is missing"):
@@ -234,7 +234,7 @@ def test_lines_under_a_genuine_name_are_not_trained_on(engine: sa.Engine, sha256
         run(engine, sha256)
     assert "\n" not in str(said.value)
     with pytest.raises(BadInput, match="its lines are not those"):
-        work.Finetune(snapshot=sha256, student="tiny").run(work.Run(engine, Settings().home, owner("ann")))
+        work.FinetuneWork(snapshot=sha256, student="tiny").run(work.WorkContext(engine, Settings().home, owner("ann")))
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
 

@@ -161,7 +161,7 @@ def test_a_template_that_takes_no_question_is_one_line(source: str) -> None:
 
 
 def test_a_system_text_is_never_said_twice_nor_lost() -> None:
-    form = templates.Form(has_system=False, has_parts=True)
+    form = templates.TemplateForm(has_system=False, has_parts=True)
     asked = [Message("system", "S"), Message("user", "U"), Message("assistant", "A"), Message("user", "V")]
     arranged = form.arrange(asked)
     assert [turn["role"] for turn in arranged] == ["user", "assistant", "user"]

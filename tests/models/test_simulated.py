@@ -13,7 +13,7 @@ from mapd import prompts
 from mapd.checks import State, check_feedback, check_rationale, equations
 from mapd.errors import BadInput
 from mapd.models.base import Completion, Finish, Message, Model, Request, Sampling, stream
-from mapd.models.simulated import PROFILES, Measured, SimulatedTeacher, measure, read_solution
+from mapd.models.simulated import PROFILES, CommitteeQuality, SimulatedTeacher, measure, read_solution
 from mapd.questions import generated
 from mapd.questions.generated import FAMILIES, Made
 from mapd.score_forms import VoteStatus
@@ -295,7 +295,7 @@ def test_the_committee_rejects_most_flawed_texts_but_not_all() -> None:
 
 
 def test_nothing_measured_is_no_number() -> None:
-    assert (Measured(0, 0, 1, 1).sensitivity, Measured(1, 0, 0, 0).specificity) == (None, None)
+    assert (CommitteeQuality(0, 0, 1, 1).sensitivity, CommitteeQuality(1, 0, 0, 0).specificity) == (None, None)
 
 
 # --- Feedback -------------------------------------------------------------------------------------------------------

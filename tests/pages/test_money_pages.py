@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from streamlit.testing.v1 import AppTest
 
 from mapd import committee, jobs, teachers
-from mapd.jobs import Ref
+from mapd.jobs import AttemptRef
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -112,7 +112,7 @@ def test_a_job_that_stopped_at_its_budget_shows_it(full_home: Path) -> None:
     with write() as session:
         exam = session.exec(select(t.Exam.uid)).one()
         job = jobs.start(session, "collect", {"exam": exam, "teachers": ["mini"], "budget": 0.1}, by=owner("ann"))
-        ref = Ref(job.uid, 1)
+        ref = AttemptRef(job.uid, 1)
         jobs.take(session, "w", calls=True)
         jobs.end(session, ref, "done", outcome={"stopped": line, "not_made": 12})
     for page in (COMMITTEE, "pages/loop/jobs.py"):
