@@ -84,7 +84,7 @@ class Reporter(logging.Handler):
         self.beat()
 
 
-def do(ref: AttemptRef, worker: str) -> int:
+def run_attempt(ref: AttemptRef, worker: str) -> int:
     """Do the attempt, if it is still to be done; return the process's exit code."""
     settings = Settings()
     engine = db.open_store(settings, db.Patience(FOREVER, log.info))
@@ -96,7 +96,7 @@ def do(ref: AttemptRef, worker: str) -> int:
     outcome, error = {}, ""
     try:
         with Reporter(engine, ref, JobProgress(job.stage, job.done, job.total or 0)) as report:
-            task = work.of(job)
+            task = work.read_job(job)
             log.info("%s, attempt %d on %s", task.title, ref.attempt, worker)
             starter = owner(job.person)  # whose right to start it was asked when they did
             outcome = task.run(
@@ -113,8 +113,8 @@ def do(ref: AttemptRef, worker: str) -> int:
     except Busy as busy:
         sys.stderr.write(f"{busy}\n")  # the worker lets the job go on: what is wrong passes
         return LOST
-    except MapdError as wrong:
-        status, error = "failed", str(wrong)
+    except MapdError as failure:
+        status, error = "failed", str(failure)
     db.transact(engine, lambda session: jobs.end(session, ref, status, outcome=outcome, error=error))
     return 0
 
@@ -137,7 +137,7 @@ def die_with_the_worker() -> None:
 def main() -> NoReturn:
     """The process."""
     die_with_the_worker()
-    sys.exit(do(AttemptRef.of(sys.argv[1]), sys.argv[2]))
+    sys.exit(run_attempt(AttemptRef.of(sys.argv[1]), sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def _weights() -> Finding:
-    file = weights.packaged()
-    found = f"no package {weights.PACKAGE}" if file is None else file.name
-    return Finding("the demo's student", file is not None, found, weights.GET_PACKAGE)
+    file = weights.find_packaged()
+    summary = f"no package {weights.PACKAGE}" if file is None else file.name
+    return Finding("the demo's student", file is not None, summary, weights.GET_PACKAGE)
 
 
 # --- The database -----------------------------------------------------------------------------------------------------
@@ -81,8 +81,8 @@ def _database(engine: sa.Engine) -> Finding:
         exams = session.exec(select(func.count()).select_from(t.Exam)).one()
         faults = [*_damage(connection), *_differences(connection), *damage.find_spoiled(connection)]
     summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
-    found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
-    return Finding("database", not faults, found, f"{damage.COPY}: what is read of it may be wrong ({summary})")
+    report = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
+    return Finding("database", not faults, report, f"{damage.COPY}: what is read of it may be wrong ({summary})")
 
 
 def _damage(connection: sa.Connection) -> Iterator[str]:
@@ -119,10 +119,10 @@ def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
     """Snapshots, students, local teachers and archives that can't be used as they are."""
     with db.reading(engine) as session:
         frozen = [row.sha256 for row in queries.snapshots(session)]
-        learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.listed(session)]
+        learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.list_students(session)]
         local_teachers = [
             (f"teacher {row.name}", fingerprints.source_of(row.model), None, None)
-            for row in teachers.listed(session)
+            for row in teachers.list_teachers(session)
             if row.kind == "local"
         ]
         sha256_of_source = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
@@ -161,7 +161,7 @@ def _model_fault(
 ) -> str | None:
     """What keeps a model whose files are here from being asked; None where they are well, or elsewhere."""
     kind, _, where = base.partition(":")
-    folder = weights.converted(home) if kind == "package" else Path(where)
+    folder = weights.converted_folder(home) if kind == "package" else Path(where)
     try:
         if kind in ("package", "path") and folder.is_dir():
             weights.check_files(weights.require_model(folder))

@@ -58,13 +58,13 @@ class BadRows(BadInput):
 
     def __init__(self, faults: list[tuple[str, int, str, str]], unit: str = "row", cure: str = "") -> None:
         self.faults = faults
-        named = faults[: self.NAMED]
-        listed = "; ".join(f"{file} {unit} {number} {field}: {what}" for file, number, field, what in named)
-        rest = len(faults) - self.NAMED
-        more = f"; and {rest:,} more {'fault' if rest == 1 else 'faults'}" if rest > 0 else ""
+        first_faults = faults[: self.NAMED]
+        fault_list = "; ".join(f"{file} {unit} {number} {field}: {what}" for file, number, field, what in first_faults)
+        unnamed = len(faults) - self.NAMED
+        tail = f"; and {unnamed:,} more {'fault' if unnamed == 1 else 'faults'}" if unnamed > 0 else ""
         rows = len({(file, index) for file, index, _, _ in faults})
-        how = f"; {cure}" if cure else ""
-        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}{more}{how}")
+        cure_part = f"; {cure}" if cure else ""
+        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {fault_list}{tail}{cure_part}")
 
 
 class Stopped(MapdError):  # noqa: N818

@@ -131,21 +131,21 @@ def run(
     with db.writing(engine) as session:
         exam = _exam(session, student, question_set, split, decoding, seed, samples, person)
         uid, exam_id = exam.uid, queries.identity(exam)
-        asked = _asked(session, exam, decoding, seed, samples)
+        inquiries = _asked(session, exam, decoding, seed, samples)
         if longer_than is not None:
             _take_over(session, exam, queries.exam(session, longer_than).id)
-        groups = _missing(session, exam_id, asked, batch_size)
+        groups = _missing(session, exam_id, inquiries, batch_size)
         if split == "test":
             unseal(session, exam, open_test, by=by)
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
-    sitting = _Sitting(engine, exam_id, uid, asked, batch_size, progress, stopping)
-    failures = sitting.hold(model, home) if groups else []
+    exam_run = _Sitting(engine, exam_id, uid, inquiries, batch_size, progress, stopping)
+    failures = exam_run.hold(model, home) if groups else []
     with db.reading(engine) as session:
-        return replace(result(session, uid), failed=len(failures), reason=next(iter(failures), None))
+        return replace(count_outcomes(session, uid), failed=len(failures), reason=next(iter(failures), None))
 
 
-def count(session: Session, question_set: str | int, split: str) -> int:
+def count_questions(session: Session, question_set: str | int, split: str) -> int:
     """How many questions a split has.
 
     Raises: NotFound, BadInput.
@@ -166,14 +166,14 @@ def default_tokens(session: Session, question_set: str | int, split: str, model:
     return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[Task(task)] for task in session.exec(tasks))
 
 
-def result(session: Session, exam: str | int) -> ExamResult:
+def count_outcomes(session: Session, exam: str | int) -> ExamResult:
     """The exam's counts as they stand, by the outcomes recorded.
 
     Raises: NotFound.
     """
     info = queries.exam(session, exam)
-    counted = select(t.Attempt.outcome, func.count()).where(t.Attempt.exam_id == info.id).group_by(t.Attempt.outcome)
-    counts = dict(session.exec(counted).all())
+    query = select(t.Attempt.outcome, func.count()).where(t.Attempt.exam_id == info.id).group_by(t.Attempt.outcome)
+    counts = dict(session.exec(query).all())
     n, correct = sum(counts.values()), counts.get(Outcome.CORRECT, 0)
     cut_off = select(func.count()).where(t.Attempt.exam_id == info.id, t.Attempt.finish == Finish.CUT_OFF)
     no_answer = counts.get(Outcome.NO_ANSWER, 0)
@@ -197,9 +197,9 @@ def _exam(
     learner, questions = students.get(session, student), sets.get(session, question_set)
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
-    how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    how |= {"samples": samples, "prompt": prompts.EXAM.sha256} | ({"shots": learner.shots} if learner.shots else {})
-    words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, how], sort_keys=True)
+    decoding_row = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
+    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | ({"shots": learner.shots} if learner.shots else {})
+    words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
     namesake = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
     if namesake is not None:
@@ -211,8 +211,8 @@ def _exam(
         return namesake
     if session.get(t.Prompt, prompts.EXAM.sha256) is None:
         session.add(t.Prompt(sha256=prompts.EXAM.sha256, kind=prompts.EXAM.kind, text=prompts.EXAM.text))
-    drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
-    name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"
+    draw_note = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
+    name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{draw_note}"
     if name in queries.names_like(session, t.Exam.name, name):
         name += f" · {decoding.max_tokens:,} tokens"  # in which it mostly differs: it was asked again
     exam = t.Exam(
@@ -222,7 +222,7 @@ def _exam(
         set_id=queries.identity(questions),
         split=split,
         round=learner.round,
-        decoding=how,
+        decoding=decoding_row,
         seed=seed,
         graded_by="ours",
     )
@@ -234,11 +234,11 @@ def _exam(
 
 
 def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
-    counted = select(t.Question.split, func.count()).where(t.Question.set_id == questions.id).group_by(t.Question.split)
-    counts = dict(session.exec(counted).all())
+    query = select(t.Question.split, func.count()).where(t.Question.set_id == questions.id).group_by(t.Question.split)
+    counts = dict(session.exec(query).all())
     if split not in counts:
-        known = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none: it is empty"
-        raise BadInput(f"question set {questions.name} has no {split} questions; its splits: {known}")
+        split_list = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none: it is empty"
+        raise BadInput(f"question set {questions.name} has no {split} questions; its splits: {split_list}")
     return counts[split]
 
 
@@ -264,7 +264,7 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
 # --- Asking again with more tokens ------------------------------------------------------------------------------------
 
 
-def again(session: Session, exam: str | int) -> t.Exam:
+def require_cut_off(session: Session, exam: str | int) -> t.Exam:
     """Return the exam's row, some responses of which were cut off, to be asked again with more tokens.
 
     Raises: NotFound; BadInput where none was cut off, or the student was asked elsewhere.
@@ -272,7 +272,7 @@ def again(session: Session, exam: str | int) -> t.Exam:
     row = session.get_one(t.Exam, queries.exam(session, exam).id)
     if not all(isinstance(row.decoding.get(name), int | float) for name in ("temperature", "top_p", "max_tokens")):
         raise BadInput(f"the student of exam {row.name} was asked elsewhere: ask it again there, with more tokens")
-    if not result(session, row.uid).cut_off:
+    if not count_outcomes(session, row.uid).cut_off:
         raise BadInput(f"no response of exam {row.name} was cut off: there is nothing to ask again")
     return row
 
@@ -283,21 +283,21 @@ def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
     Raises: BadInput where it wasn't.
     """
     earlier = session.get_one(t.Exam, earlier_id)
-    alike = ("student_id", "set_id", "split", "round", "seed")
-    hows = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
-    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in alike) and hows[0] == hows[1]
-    before, now = (row.decoding.get("max_tokens", 0) for row in (earlier, exam))
-    if not is_alike or not before < now:
+    same_fields = ("student_id", "set_id", "split", "round", "seed")
+    decodings = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
+    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in same_fields) and decodings[0] == decodings[1]
+    earlier_tokens, tokens = (row.decoding.get("max_tokens", 0) for row in (earlier, exam))
+    if not is_alike or not earlier_tokens < tokens:
         raise BadInput(
-            f"exam {earlier.name} can't be asked again with {now:,} tokens: it took {before:,}"
+            f"exam {earlier.name} can't be asked again with {tokens:,} tokens: it took {earlier_tokens:,}"
             + ("; take more" if is_alike else ", and was asked in another way, or other questions")
         )
     session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()  # no other run keeps meanwhile
-    taken = _taken(session, queries.identity(exam))
-    whole = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
-    whole = whole.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(ENDED))
-    for attempt, question_uid in session.exec(whole):
-        if (attempt.question_id, attempt.sample) not in taken:
+    answered = _taken(session, queries.identity(exam))
+    ended_attempts = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+    ended_attempts = ended_attempts.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(ENDED))
+    for attempt, question_uid in session.exec(ended_attempts):
+        if (attempt.question_id, attempt.sample) not in answered:
             content = attempt.model_dump(exclude={"id", "created_at"})
             uid = _attempt_uid(exam.uid, question_uid, attempt.sample, attempt.text)
             session.add(t.Attempt(**content | {"uid": uid, "exam_id": queries.identity(exam)}))
@@ -312,21 +312,21 @@ def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, sample
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots
-    asked = []
+    inquiries = []
     for q in session.exec(in_split.order_by(col(t.Question.position))).all():
         task, id_ = Task(q.task), queries.identity(q)
-        messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task, shots)
-        for sample, own_seed in enumerate(seeds):
-            request = Request(f"{id_} {sample}", messages, replace(decoding, seed=own_seed))
-            asked.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
-    return sorted(asked, key=lambda a: len(a.request.messages[-1].content))
+        messages = prompts.exam_messages(prompts.question_block(q.text, q.context, q.options), task, shots)
+        for sample, sample_seed in enumerate(seeds):
+            request = Request(f"{id_} {sample}", messages, replace(decoding, seed=sample_seed))
+            inquiries.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
+    return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
 
 
-def _missing(session: Session, exam_id: int, asked: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
+def _missing(session: Session, exam_id: int, inquiries: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
     """What has no attempt yet, in the groups that an unbroken exam asks in."""
-    taken = _taken(session, exam_id)
-    groups = [asked[start : start + size] for start in range(0, len(asked), size)]
-    missing = [[a for a in group if (a.question_id, a.sample) not in taken] for group in groups]
+    answered = _taken(session, exam_id)
+    groups = [inquiries[start : start + size] for start in range(0, len(inquiries), size)]
+    missing = [[a for a in group if (a.question_id, a.sample) not in answered] for group in groups]
     return [group for group in missing if group]
 
 
@@ -361,10 +361,10 @@ class _Sitting:
         Raises: Stopped.
         """
         with db.reading(self.engine) as session:
-            kept = len(_taken(session, self.exam_id))
+            answer_count = len(_taken(session, self.exam_id))
         if self.stopping():
-            raise Stopped(kept, len(self.asked))
-        self.progress(ExamProgress(kept, len(self.asked), elsewhere=True))
+            raise Stopped(answer_count, len(self.asked))
+        self.progress(ExamProgress(answer_count, len(self.asked), elsewhere=True))
 
     async def _answer(self, model: Model, groups: Sequence[Sequence[_Inquiry]]) -> list[str]:
         """Ask group by group and keep each at once; return the reasons of what failed.
@@ -373,45 +373,45 @@ class _Sitting:
         """
         failures: list[str] = []
         total = len(self.asked)
-        started, asked, before = time.perf_counter(), 0, total - sum(map(len, groups))
+        started, answer_count, earlier_count = time.perf_counter(), 0, total - sum(map(len, groups))
         for group in groups:
             if self.stopping():
-                raise Stopped(before + asked, total)
+                raise Stopped(earlier_count + answer_count, total)
             completions = [c async for c in model.generate(stream(a.request for a in group))]
             failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
             answers = [c for c in completions if c.finish is not Finish.FAILED]
             db.transact(self.engine, partial(_keep, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers))
-            asked += len(group)
-            rate = asked / (time.perf_counter() - started)
-            self.progress(ExamProgress(before + asked, total, rate, (total - before - asked) / rate))
+            answer_count += len(group)
+            rate = answer_count / (time.perf_counter() - started)
+            self.progress(ExamProgress(earlier_count + answer_count, total, rate, (total - earlier_count - answer_count) / rate))
         return failures
 
 
 def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]) -> None:
     """Grade and store the group's answers; those that another process kept meanwhile stand."""
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
-    taken = _taken(session, exam_id)
-    asked = {a.request.key: a for a in group}
+    answered = _taken(session, exam_id)
+    inquiries = {inquiry.request.key: inquiry for inquiry in group}
     for answer in answers:
-        a, completion = asked[answer.key], split_thought(answer)
-        if (a.question_id, a.sample) in taken:
+        inquiry, completion = inquiries[answer.key], split_thought(answer)
+        if (inquiry.question_id, inquiry.sample) in answered:
             continue
         text = storable(completion.text)
-        graded = grade_response(text, completion.finish, a.gold, a.task, a.options)
+        grade_ = grade_response(text, completion.finish, inquiry.gold, inquiry.task, inquiry.options)
         attempt = t.Attempt(
-            uid=_attempt_uid(uid, a.question_uid, a.sample, text),
+            uid=_attempt_uid(uid, inquiry.question_uid, inquiry.sample, text),
             exam_id=exam_id,
-            question_id=a.question_id,
-            sample=a.sample,
+            question_id=inquiry.question_id,
+            sample=inquiry.sample,
             text=text,
             thought=completion.thought and storable(completion.thought),
             finish=completion.finish,
             tokens_in=completion.tokens_in,
             tokens_out=completion.tokens_out,
-            answer=graded.answer,
-            outcome=graded.outcome,
-            our_answer=graded.answer,
-            our_outcome=graded.outcome,
+            answer=grade_.answer,
+            outcome=grade_.outcome,
+            our_answer=grade_.answer,
+            our_outcome=grade_.outcome,
         )
         session.add(attempt)
 

@@ -79,7 +79,7 @@ def _packaged(engine: sa.Engine, home: Path) -> Path:
     """The packaged model's folder. One that is made now is what it is; its files are not foreign."""
     from mapd.models.local import convert
 
-    is_converted = weights.converted(home).is_dir()
+    is_converted = weights.converted_folder(home).is_dir()
     folder = convert(home)
     sha256 = weights.fingerprint(folder)
     with db.writing(engine) as session:

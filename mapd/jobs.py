@@ -26,7 +26,7 @@ from mapd.store import tables as t
 
 SILENT_S = 15.0  # without a sign of life for so long, a job's process is taken for dead; it gives one a second
 OWN_SILENT_S = 3.0  # the same of a job that this very worker had before it was started again
-TRIES = 3  # of a process that dies and comes no further than those before, until the job has failed
+MOST_TRIES = 3  # of a process that dies and comes no further than those before, until the job has failed
 LOG_LINES = 40
 LOCK = 0x6A6F6273  # any number of ours: PostgreSQL's advisory lock for "somebody starts a job"
 ACTIVE = ("queued", "running", "cancelling")
@@ -117,9 +117,9 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
     person = require(by, Right.RUN_JOBS)
     db.lock(session, LOCK)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
-    for other in session.exec(active).all():
-        if other.parameters == dict(parameters):
-            raise BadInput(f"this {kind} is {other.status} already, as job {other.uid[:8]}: watch or cancel that one")
+    for active_job in session.exec(active).all():
+        if active_job.parameters == dict(parameters):
+            raise BadInput(f"this {kind} is {active_job.status} already, as job {active_job.uid[:8]}: watch or cancel that one")
     job = t.Job(kind=kind, parameters=dict(parameters), person=person)
     session.add(job)
     queries.audit(session, person, "start job", f"job {job.uid}", kind=kind)
@@ -134,15 +134,15 @@ def get(session: Session, ref: str | int) -> t.Job:
     """
     text = str(ref).lower()
     if text.isascii() and text.isalnum() and len(text) >= 4:
-        found = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()
-        if len(found) == 1:
-            return found[0]
+        matches = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()
+        if len(matches) == 1:
+            return matches[0]
     if text.isascii() and text.isdigit() and len(text) < 18 and (job := session.get(t.Job, int(text))) is not None:
         return job
     raise NotFound(f"unknown job: {text[:40]}; `mapd jobs list` lists them")
 
 
-def listed(session: Session, limit: int = 50) -> Sequence[t.Job]:
+def list_jobs(session: Session, limit: int = 50) -> Sequence[t.Job]:
     """The jobs, the newest first."""
     return session.exec(select(t.Job).order_by(col(t.Job.id).desc()).limit(limit)).all()
 
@@ -199,7 +199,7 @@ def is_silent(job: t.Job, at: datetime) -> bool:
     return job.beat_at is None or abs(at - job.beat_at) > timedelta(seconds=SILENT_S)
 
 
-def state(job: t.Job, at: datetime) -> str:
+def describe_state(job: t.Job, at: datetime) -> str:
     """Return the job's status, or what it comes to: "silent", or "stopped" where a rule ended it before its end."""
     if is_silent(job, at):
         return "silent"
@@ -221,10 +221,10 @@ def _timed(line: str) -> tuple[datetime | None, str]:
     return (at, words) if at.tzinfo else (None, line)
 
 
-def pace(session: Session, kind: str) -> float | None:
+def measure_pace(session: Session, kind: str) -> float | None:
     """How many a second (questions, calls, steps) the latest jobs of a kind did; None where none has run here."""
-    own_jobs = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
-    ended = select(t.Job).where(*own_jobs, col(t.Job.started_at).is_not(None))
+    local_jobs = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
+    ended = select(t.Job).where(*local_jobs, col(t.Job.started_at).is_not(None))
     paces = []
     for job in session.exec(ended.order_by(col(t.Job.id).desc()).limit(PACE_OF)).all():
         if job.started_at and job.ended_at and job.done and job.attempt == 1:
@@ -235,18 +235,18 @@ def pace(session: Session, kind: str) -> float | None:
 # --- What workers do --------------------------------------------------------------------------------------------------
 
 
-def waits(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> bool:
+def has_waiting_job(session: Session, worker: str, *, calls: bool, own_uids: Collection[str] = ()) -> bool:
     """Whether `take` would find a job. It only reads: an idle worker takes no lock."""
-    return session.exec(_waiting(db.clock(session), worker, calls, own)).first() is not None
+    return session.exec(_waiting(db.clock(session), worker, calls, own_uids)).first() is not None
 
 
-def take(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> AttemptRef | None:
+def take(session: Session, worker: str, *, calls: bool, own_uids: Collection[str] = ()) -> AttemptRef | None:
     """Take the oldest job that waits, or whose process is silent; it runs from now on. None where there is none.
 
-    `calls`: one that makes calls, or one that computes. `own`: the uids of what this worker has running.
+    `calls`: one that makes calls, or one that computes. `own_uids`: the uids of what this worker has running.
     """
     at = db.clock(session)
-    query = _waiting(at, worker, calls, own).with_for_update(skip_locked=True)
+    query = _waiting(at, worker, calls, own_uids).with_for_update(skip_locked=True)
     while (job := session.exec(query).first()) is not None:
         if job.status != "queued":
             _go_on(job, at, "its worker was gone")
@@ -259,13 +259,13 @@ def take(session: Session, worker: str, *, calls: bool, own: Collection[str] = (
     return None
 
 
-def _waiting(at: datetime, worker: str, calls: bool, own: Collection[str]) -> Any:
+def _waiting(at: datetime, worker: str, calls: bool, own_uids: Collection[str]) -> Any:
     """Select the oldest job that is there to be taken."""
     job = t.Job
-    of_kind = col(job.kind).in_(CALLS) if calls else col(job.kind).not_in(CALLS)
-    silent = _silent(at, SILENT_S) | (_silent(at, OWN_SILENT_S) & (col(job.worker) == worker))
-    taken_over = col(job.status).in_(AT_WORK) & silent & col(job.uid).not_in(own)
-    return select(job).where(of_kind, (col(job.status) == "queued") | taken_over).order_by(col(job.id)).limit(1)
+    is_of_kind = col(job.kind).in_(CALLS) if calls else col(job.kind).not_in(CALLS)
+    is_silent_job = _silent(at, SILENT_S) | (_silent(at, OWN_SILENT_S) & (col(job.worker) == worker))
+    is_abandoned = col(job.status).in_(AT_WORK) & is_silent_job & col(job.uid).not_in(own_uids)
+    return select(job).where(is_of_kind, (col(job.status) == "queued") | is_abandoned).order_by(col(job.id)).limit(1)
 
 
 def _silent(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
@@ -291,7 +291,7 @@ def _go_on(job: t.Job, at: datetime, why: str) -> None:
     tries = job.tries
     if job.status == "cancelling":  # it was killed, for it didn't stop
         job.status, job.ended_at = "cancelled", at
-    elif tries >= TRIES:
+    elif tries >= MOST_TRIES:
         job.status, job.ended_at = "failed", at
         job.error = f"its process ended {tries} times and came no further ({why}); resume goes on"
     else:
@@ -370,5 +370,5 @@ def sign_off(session: Session, worker: str) -> None:
 def workers(session: Session) -> list[str]:
     """Return the names of the workers that are there."""
     at, span, seen_at = db.clock(session), timedelta(seconds=SILENT_S), col(t.Worker.seen_at)
-    there = seen_at.between(at - span, at + span), col(t.Worker.ended_at).is_(None)
-    return list(session.exec(select(t.Worker.name).where(*there).order_by(t.Worker.name)).all())
+    is_present = seen_at.between(at - span, at + span), col(t.Worker.ended_at).is_(None)
+    return list(session.exec(select(t.Worker.name).where(*is_present).order_by(t.Worker.name)).all())

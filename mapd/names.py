@@ -42,20 +42,20 @@ def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) 
     person, name, row = require(by, Right.RENAME), _checked(kind, to), _row(session, kind, ref)
     if isinstance(row, t.Teacher) and row.kind == "person":
         raise BadInput(f"{row.name} is a person who repaired a text: a person's name is their own")
-    before, table = row.name, TABLES[kind]
-    if name == before:
+    old_name, table = row.name, TABLES[kind]
+    if name == old_name:
         return row
     if session.exec(select(table.id).where(table.name == name)).first() is not None:
         raise BadInput(f"another {kind} is named {name!r}; rename that one first, or choose another name")
     row.name = name
     session.add(row)
-    _tell_jobs(session, kind, before, name)
-    queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=before, to=name)
+    _tell_jobs(session, kind, old_name, name)
+    queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=old_name, to=name)
     session.flush()
     return row
 
 
-def listed(session: Session, kind: str) -> list[tuple[str, str]]:
+def list_names(session: Session, kind: str) -> list[tuple[str, str]]:
     """Return the uid and name of all of a kind that can be renamed, the newest first."""
     table = TABLES[kind]
     query = select(table.uid, table.name).order_by(col(table.id).desc())
@@ -67,9 +67,9 @@ def rename_project(session: Session, to: str, *, by: Person) -> str:
 
     Raises: Forbidden; BadInput for a name that can't be one.
     """
-    person, before = require(by, Right.RENAME), queries.project_name(session)
+    person, old_name = require(by, Right.RENAME), queries.project_name(session)
     name = _checked("project", to) if to.strip() else ""
-    queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=before or "", to=name)
+    queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=old_name or "", to=name)
     session.flush()
     return name
 
@@ -93,13 +93,13 @@ def _row(session: Session, kind: str, ref: str | int) -> Named:
     return by_uid or teachers.get(session, str(ref))
 
 
-def _tell_jobs(session: Session, kind: str, before: str, name: str) -> None:
+def _tell_jobs(session: Session, kind: str, old_name: str, new_name: str) -> None:
     """Have the jobs ask by the new name."""
     for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(ASKED_BY[kind]))).all():
         key = ASKED_BY[kind][job.kind]
         value = job.parameters.get(key)
-        if isinstance(value, list) and before in value:
-            job.parameters = job.parameters | {key: [name if item == before else item for item in value]}
-        elif value == before:
-            job.parameters = job.parameters | {key: name}
+        if isinstance(value, list) and old_name in value:
+            job.parameters = job.parameters | {key: [new_name if item == old_name else item for item in value]}
+        elif value == old_name:
+            job.parameters = job.parameters | {key: new_name}
         session.add(job)

@@ -95,9 +95,9 @@ def read(content: str) -> dict[str, str]:
     number = (opening[1] or "") if opening else ""
     fields = {}
     for tag in TAGS:
-        _, opened, behind = content.partition(f"<{tag}{number}>\n")
-        text, closed, _ = behind.partition(f"\n</{tag}{number}>")
-        if opened and closed:
+        _, opening_part, after_tag = content.partition(f"<{tag}{number}>\n")
+        text, closing_part, _ = after_tag.partition(f"\n</{tag}{number}>")
+        if opening_part and closing_part:
             fields[tag] = text
     return fields if QUESTION in fields else {}
 
@@ -202,11 +202,11 @@ def question_block(text: str, context: str | None, options: Sequence[str]) -> st
     return "\n".join([*([context] if context else []), text, *lettered(options)])
 
 
-def exam(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:
+def exam_messages(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:
     """What the student is asked, behind so many worked examples. `question` as `question_block` gives it."""
-    system, asked = EXAM.fill(question=question, form=ANSWER_FORM[task])
+    system, question_turn = EXAM.fill(question=question, form=ANSWER_FORM[task])
     examples = (_shot(shot, task) for shot in SHOTS[task][:shots])
-    return system, *(turn for example in examples for turn in example), asked
+    return system, *(turn for example in examples for turn in example), question_turn
 
 
 def _shot(shot: tuple[str, str], task: Task) -> tuple[Message, Message]:
@@ -215,29 +215,29 @@ def _shot(shot: tuple[str, str], task: Task) -> tuple[Message, Message]:
     return EXAM.fill(question=question, form=ANSWER_FORM[task])[1], Message("assistant", solution)
 
 
-def rationale(question: str, task: Task) -> tuple[Message, ...]:
+def rationale_messages(question: str, task: Task) -> tuple[Message, ...]:
     """What a teacher is asked: no gold answer, no student's answer."""
     return RATIONALE.fill(question=question, form=ANSWER_FORM[task])
 
 
-def feedback(question: str, answer: str, gold: str) -> tuple[Message, ...]:
+def feedback_messages(question: str, answer: str, gold: str) -> tuple[Message, ...]:
     """What a teacher is asked about a student's response."""
     return FEEDBACK.fill(question=question, answer=answer, gold=gold)
 
 
-def review(question: str, solution: str, gold: str) -> tuple[Message, ...]:
+def review_messages(question: str, solution: str, gold: str) -> tuple[Message, ...]:
     """What a reviewer is asked, with the gold answer as a hint."""
     return REVIEW.fill(question=question, solution=solution, gold=gold)
 
 
 def rationale_dialogue(question: str, task: Task, rationale: str, shots: int = 0) -> tuple[Message, ...]:
     """A training dialogue: the exam's own prompt, then a rationale as the student's answer."""
-    return *exam(question, task, shots), Message("assistant", rationale)
+    return *exam_messages(question, task, shots), Message("assistant", rationale)
 
 
 def feedback_dialogue(
     question: str, task: Task, answer: str, gold: str, feedback: str, shots: int = 0
 ) -> tuple[Message, ...]:
     """A training dialogue that begins with exactly the rationale's prompt: its own wrong answer, then the feedback."""
-    asked = (Message("assistant", answer), Message("user", CORRECTION.format(gold=gold)))
-    return *exam(question, task, shots), *asked, Message("assistant", feedback)
+    correction_turns = (Message("assistant", answer), Message("user", CORRECTION.format(gold=gold)))
+    return *exam_messages(question, task, shots), *correction_turns, Message("assistant", feedback)

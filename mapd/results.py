@@ -128,15 +128,15 @@ def load(session: Session, ref: str | int) -> ExamAnswers:
         .where(col(t.Attempt.exam_id) == info.id, col(t.Attempt.sample) == 0)
         .order_by(col(t.Question.position))
     )
-    answered = {
+    answers = {
         uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == queries.CUT_OFF)
         for uid, family, gold, outcome, finish in session.execute(query)
     }
-    asked = select(func.count()).select_from(t.Question)
-    of_set = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
-    total = session.exec(asked.where(col(t.Question.set_id) == of_set, t.Question.split == info.split)).one()
+    count_query = select(func.count()).select_from(t.Question)
+    set_id = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
+    total = session.exec(count_query.where(col(t.Question.set_id) == set_id, t.Question.split == info.split)).one()
     most = session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == info.id)).one()
-    return ExamAnswers(info, answered, total, 1 + (most or 0), _how(session, info.id))
+    return ExamAnswers(info, answers, total, 1 + (most or 0), _how(session, info.id))
 
 
 def _how(session: Session, exam_id: int) -> dict[str, str]:
@@ -152,11 +152,11 @@ def _word(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)[:64]
 
 
-def _asked_otherwise(before: ExamAnswers, after: ExamAnswers) -> dict[str, tuple[str, str]]:
+def _asked_otherwise(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:
     """By name each way in which the two weren't asked alike, before and after."""
-    names = dict.fromkeys([*before.how, *after.how])
-    pairs = {name: (before.how.get(name, "not known"), after.how.get(name, "not known")) for name in names}
-    pairs |= {"samples": (str(before.samples), str(after.samples))}
+    names = dict.fromkeys([*first.how, *second.how])
+    pairs = {name: (first.how.get(name, "not known"), second.how.get(name, "not known")) for name in names}
+    pairs |= {"samples": (str(first.samples), str(second.samples))}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
@@ -165,12 +165,12 @@ def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
 
     Raises: BadInput where they have different questions, or one of them isn't finished or is an import.
     """
-    for sat in (before, after):
-        if sat.exam.graded_by == "import":
-            raise BadInput(f"{sat.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
-        if len(sat.answered) < sat.asked or not sat.answered:
+    for answers in (before, after):
+        if answers.exam.graded_by == "import":
+            raise BadInput(f"{answers.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
+        if len(answers.answered) < answers.asked or not answers.answered:
             raise BadInput(
-                f"exam {sat.exam.name} isn't finished: {len(sat.answered)} of {sat.asked} questions; "
+                f"exam {answers.exam.name} isn't finished: {len(answers.answered)} of {answers.asked} questions; "
                 "`mapd exam run` goes on with it"
             )
     if before.answered.keys() != after.answered.keys():
@@ -179,7 +179,7 @@ def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
         )
     pairs = [(first, after.answered[uid]) for uid, first in before.answered.items()]
     families = dict.fromkeys(first.family for first, _ in pairs)
-    read = [pair for pair in pairs if all(answered.outcome is not Outcome.NO_ANSWER for answered in pair)]
+    readable = [pair for pair in pairs if all(answered.outcome is not Outcome.NO_ANSWER for answered in pair)]
     changes: dict[Change, list[str]] = {change: [] for change in Change}
     for first, second in pairs:
         changes[_change(first.outcome, second.outcome)].append(first.uid)
@@ -189,17 +189,17 @@ def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
         overall=_result(pairs),
         by_family={name: _result([pair for pair in pairs if pair[0].family == name]) for name in families},
         changes={change: tuple(uids) for change, uids in changes.items()},
-        readable=_result(read) if read else None,
+        readable=_result(readable) if readable else None,
         samples=max(before.samples, after.samples),
         asked_otherwise=_asked_otherwise(before, after),
     )
 
 
-def _change(before: Outcome, after: Outcome) -> Change:
-    was, is_ = before is Outcome.CORRECT, after is Outcome.CORRECT
-    if was:
-        return Change.STILL_RIGHT if is_ else Change.BROKEN
-    return Change.FIXED if is_ else Change.STILL_WRONG
+def _change(first: Outcome, second: Outcome) -> Change:
+    was_right, is_right = first is Outcome.CORRECT, second is Outcome.CORRECT
+    if was_right:
+        return Change.STILL_RIGHT if is_right else Change.BROKEN
+    return Change.FIXED if is_right else Change.STILL_WRONG
 
 
 def _result(pairs: Sequence[tuple[ExamAnswer, ExamAnswer]]) -> FamilyResult:
@@ -239,43 +239,43 @@ def mcnemar(fixed: int, broken: int) -> float:
     return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
 
 
-def caveats(results: Results) -> list[str]:
+def list_caveats(results: Results) -> list[str]:
     """What the comparison can't show, in words, with its numbers."""
     before, after = results.overall.before, results.overall.after
-    said = [asked_otherwise(results)] if results.asked_otherwise else []
+    lines = [differences_in_words(results)] if results.asked_otherwise else []
     if before.cut_off or after.cut_off:
-        said.append(
+        lines.append(
             f"{_percent(before.cut_off, before.n)} of the answers were cut off before, "
             f"{_percent(after.cut_off, after.n)} after: ask them again with more "
             "tokens, or part of any gain is learning to stop."
         )
-    said += [
+    lines += [
         f"{_percent(before.no_answer, before.n)} of the answers could not be read before, "
         f"{_percent(after.no_answer, after.n)} after: part of any gain is learning the answer's form."
     ]
     if (read := results.readable) is not None:
-        said.append(
+        lines.append(
             f"Of the {read.before.n} questions whose answer could be read both times, {read.before.accuracy:.1%} were "
             f"right before and {read.after.accuracy:.1%} after: there the form is no help."
         )
-    said.append(f"Always giving each family's most common answer would score {results.overall.majority:.1%}.")
+    lines.append(f"Always giving each family's most common answer would score {results.overall.majority:.1%}.")
     if results.overall.mcnemar_p >= 1 - CONFIDENCE:
-        said.append(f"The difference may be luck: McNemar's exact p is {results.overall.mcnemar_p:.2g}.")
-    said.append(
+        lines.append(f"The difference may be luck: McNemar's exact p is {results.overall.mcnemar_p:.2g}.")
+    lines.append(
         "Intervals and p speak of other questions of this kind, not of another training: that needs more seeds."
     )
     if results.before.split != "test":
-        said.append(f"These are {results.before.split} questions: what was chosen by them may look better than it is.")
+        lines.append(f"These are {results.before.split} questions: what was chosen by them may look better than it is.")
     if results.samples > 1:
-        said.append(f"Questions were answered up to {results.samples} times; only each first answer counts here.")
+        lines.append(f"Questions were answered up to {results.samples} times; only each first answer counts here.")
     if results.before.simulated:
-        said.append(
+        lines.append(
             "The questions are generated and the teachers simulated: it shows the loop, not the method's worth."
         )
-    return said
+    return lines
 
 
-def asked_otherwise(results: Results) -> str:
+def differences_in_words(results: Results) -> str:
     """Say in which ways the two exams weren't asked alike."""
     ways = ", ".join(f"{name} {first} and {second}" for name, (first, second) in results.asked_otherwise.items())
     return f"The two exams were not asked alike ({ways}): part of the difference may be that."

@@ -82,7 +82,7 @@ def _examine(name: str, folder: Path, revision: str | None = None) -> Base:
 
 
 def _refuse_quantized(folder: Path, name: str) -> None:
-    if (method := weights.quantization(folder)) is not None:
+    if (method := weights.quantization_method(folder)) is not None:
         raise BadInput(
             f"the model's weights are quantized ({method}): {name}; what is trained on them can't be merged into them: "
             "take the model that they were made of"
@@ -145,7 +145,7 @@ def _check_shots(shots: int, base: Base) -> None:
         )
 
 
-def prompting(student: t.Student) -> str | None:
+def describe_prompting(student: t.Student) -> str | None:
     """Say how a student is asked that brings no chat template; None of any other."""
     if student.template is None:
         return None
@@ -166,8 +166,8 @@ def ensure_imported(session: Session, name: str) -> t.Student:
     """Return the student that an import names: the one that an import brought under this name, which may have another
     name by now, else the one of the name; where there is none a new one, without weights."""
     uid = uuid5(NAMESPACE_URL, f"imported student {name}").hex
-    for own in (t.Student.uid == uid, t.Student.name == name):
-        if (row := session.exec(select(t.Student).where(own)).first()) is not None:
+    for condition in (t.Student.uid == uid, t.Student.name == name):
+        if (row := session.exec(select(t.Student).where(condition)).first()) is not None:
             return row
     row = t.Student(uid=uid, name=name, base=name)
     session.add(row)
@@ -183,13 +183,13 @@ def get(session: Session, ref: str | int) -> t.Student:
     ref = str(ref)
     number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
     for column, value in ((t.Student.name, ref), (t.Student.uid, ref), (t.Student.id, number)):
-        if value is not None and (found := session.exec(select(t.Student).where(column == value)).first()):
-            return found
-    known = ", ".join(row.name for row in listed(session)[:5]) or "none yet, `mapd students add NAME` adds one"
-    raise NotFound(f"unknown student: {ref}; the project's students: {known}")
+        if value is not None and (row := session.exec(select(t.Student).where(column == value)).first()):
+            return row
+    names = ", ".join(row.name for row in list_students(session)[:5]) or "none yet, `mapd students add NAME` adds one"
+    raise NotFound(f"unknown student: {ref}; the project's students: {names}")
 
 
-def listed(session: Session) -> Sequence[t.Student]:
+def list_students(session: Session) -> Sequence[t.Student]:
     """Every student, the newest first; imported ones too."""
     return session.exec(select(t.Student).order_by(col(t.Student.id).desc())).all()
 
@@ -211,18 +211,18 @@ def _adapter(student: t.Student, home: Path) -> Path:
     return folder
 
 
-def opened(engine: sa.Engine, student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
+def open_model(engine: sa.Engine, student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
     """The model behind the student, to be asked.
 
     Raises: BadInput where its weights are not there, or others than they were.
     """
-    model, tokenizer = loaded(engine, student, home)
+    model, tokenizer = load_model(engine, student, home)
     from mapd.models.local import LocalModel  # torch takes seconds to import
 
     return LocalModel(student.name, model, tokenizer, batch_size=batch_size)
 
 
-def loaded(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, Any]:
+def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, Any]:
     """The student's transformers (or peft) model and tokenizer. Its adapter stands alone: a parent's was trained on.
 
     Raises: BadInput where its weights are not there, or others than they were.

@@ -55,10 +55,11 @@ def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) 
 
 def price_in_words(teacher: t.Teacher) -> str:
     """The teacher's price as people read it: "$0.15 in, $0.60 out a million tokens (listed)"."""
-    whose = price(teacher)
-    if whose is Price.FREE:
+    source = price(teacher)
+    if source is Price.FREE:
         return "free (simulated)" if teacher.simulated else "free (on this machine)"
-    of_in, of_out = cost_usd(teacher, 1000, 0), cost_usd(teacher, 0, 1000)
-    if of_in is None or of_out is None:
+    thousand_in, thousand_out = cost_usd(teacher, 1000, 0), cost_usd(teacher, 0, 1000)
+    if thousand_in is None or thousand_out is None:
         return "unknown"
-    return f"{prices.dollars(of_in * 1000)} in, {prices.dollars(of_out * 1000)} out a million tokens ({whose})"
+    price_in, price_out = prices.format_dollars(thousand_in * 1000), prices.format_dollars(thousand_out * 1000)
+    return f"{price_in} in, {price_out} out a million tokens ({source})"

@@ -65,22 +65,22 @@ OWN_HEADERS = frozenset(  # those that the connection is made of
 WORDS_OF_PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
-def check_sampling(kind: str, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_sampling(kind: str, model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that can be set, so that another default in a later version changes no teacher.
 
     Raises: BadInput where a setting can't be used.
     """
     if kind == "simulated":
-        profile = asdict(SimulatedTeacher.of(model=model, settings=given).profile)
+        profile = asdict(SimulatedTeacher.of(model=model, settings=settings).profile)
         return {name: value for name, value in profile.items() if name != "flaw"}  # which is the model's
-    known = {name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")}  # has none
+    bounds_by_name = {name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")}  # has none
     who = f"a teacher of kind {kind}"
     if kind in KEY_VARIABLES:  # what isn't set is the provider's to choose, but for the bill's upper end
-        further = {name: value for name, value in given.items() if name not in SAMPLING}
-        checked = check_numbers(who, "setting", {k: v for k, v in given.items() if k in SAMPLING}, known)
+        further = {name: value for name, value in settings.items() if name not in SAMPLING}
+        checked = check_numbers(who, "setting", {k: v for k, v in settings.items() if k in SAMPLING}, bounds_by_name)
         unset = Sampling(temperature=None, top_p=None, max_tokens=LONGEST_REPLY)
         return replace(unset, **checked).as_dict() | _check_fields(who, further)
-    return Sampling(**check_numbers(who, "setting", given, known)).as_dict()
+    return Sampling(**check_numbers(who, "setting", settings, bounds_by_name)).as_dict()
 
 
 def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,23 +129,23 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
         small = name.strip().lower()
         if not HEADER.fullmatch(small) or small in OWN_HEADERS:
             raise BadInput(f"a header has a name such as x-team, none of the connection's own, not {name[:64]!r}")
-        checked_headers[small] = keys.checked_name(variable)
+        checked_headers[small] = keys.check_name(variable)
     return checked_headers
 
 
-def check_numbers(who: str, what: str, given: Mapping[str, Any], known: Bounds) -> dict[str, Any]:
+def check_numbers(who: str, noun: str, settings: Mapping[str, Any], bounds_by_name: Bounds) -> dict[str, Any]:
     """Return the settings, each of them known and within its bounds.
 
     Raises: BadInput.
     """
-    for key, value in given.items():
-        if key not in known:
-            raise BadInput(f"{who} has no {what} {key!r}: it is one of {', '.join(known)}")
-        kinds, low, high = known[key]
+    for key, value in settings.items():
+        if key not in bounds_by_name:
+            raise BadInput(f"{who} has no {noun} {key!r}: it is one of {', '.join(bounds_by_name)}")
+        kinds, low, high = bounds_by_name[key]
         if type(value) not in kinds or not low <= value <= high:
             number = "number" if float in kinds else "whole number"
             raise BadInput(f"{who}: {key} must be a {number} from {low:,} to {high:,}, not {value!r}")
-    return dict(given)
+    return dict(settings)
 
 
 def read_pairs(option: str, texts: Sequence[str]) -> dict[str, Any]:
@@ -176,5 +176,5 @@ def read_names(option: str, texts: Sequence[str]) -> dict[str, str]:
         header, equals, variable = text.partition("=")
         if not equals:
             raise BadInput(f"{option} takes HEADER=NAME, with the NAME of the variable that holds its value")
-        pairs[header.strip()] = keys.checked_name(variable.strip())
+        pairs[header.strip()] = keys.check_name(variable.strip())
     return pairs

@@ -100,9 +100,9 @@ def add(
     teacher, or the key to another server.
     """
     person = require(by, Right.MANAGE_TEACHERS)
-    row = checked(name, kind, model, base_url, key_env, sampling, limits, price, headers)
+    row = check_row(name, kind, model, base_url, key_env, sampling, limits, price, headers)
     if kind == "local":
-        row.model = weights.named(row.model)
+        row.model = weights.row_name(row.model)
     source = fingerprints.source_of(row.model) if kind == "local" else ""
     sha256 = fingerprints.look(Path(row.model)) if source.startswith("path:") else None
     _approve_keys(session, row, by=by, approved=approved)
@@ -121,7 +121,7 @@ def add(
     return row
 
 
-def checked(
+def check_row(
     name: str,
     kind: str,
     model: str,
@@ -155,7 +155,7 @@ def checked(
         kind=kind,
         model=model,
         base_url=None if base_url is None else _checked_base(kind, base_url),
-        key_env=None if variable is None else keys.checked_name(variable),
+        key_env=None if variable is None else keys.check_name(variable),
         sampling=check_sampling(kind, model, sampling or {}),
         limits=check_numbers(f"a teacher of kind {kind}", "limit", limits or {}, LIMITS),
         price=check_numbers(f"a teacher of kind {kind}", "price", price or {}, PRICE),
@@ -169,7 +169,7 @@ def _checked_base(kind: str, base_url: str) -> str:
 
     Raises: BadInput.
     """
-    address = approvals.checked_address(base_url)
+    address = approvals.check_address(base_url)
     path = next((path for path in PATHS[kind] if address.endswith(path)), None)
     if path is not None:
         raise BadInput(f"the base_url ends before {path}, which each call adds: {address.removesuffix(path)}")
@@ -181,7 +181,7 @@ def approve_key(session: Session, variable: str, server: str, *, by: Person, app
 
     Raises: BadInput.
     """
-    if not approved and (doubt := approvals.doubt(session, variable, server)) is not None:
+    if not approved and (doubt := approvals.find_doubt(session, variable, server)) is not None:
         raise BadInput(f"{doubt}; nothing was changed: name another key, or say yes (--yes; on the page its box)")
     approvals.approve(session, variable, server, by=by)
 
@@ -192,7 +192,7 @@ def _approve_keys(session: Session, row: t.Teacher, *, by: Person, approved: boo
     Raises: BadInput, as `approve_key`.
     """
     for variable in secrets_of(row):
-        approve_key(session, variable, approvals.server(row.kind, row.base_url), by=by, approved=approved)
+        approve_key(session, variable, approvals.server_of(row.kind, row.base_url), by=by, approved=approved)
 
 
 def secrets_of(row: t.Teacher) -> list[str]:
@@ -200,7 +200,7 @@ def secrets_of(row: t.Teacher) -> list[str]:
     return list(dict.fromkeys(filter(None, (row.key_env, *row.headers.values()))))
 
 
-def change(
+def change_settings(
     session: Session,
     name: str,
     *,
@@ -220,22 +220,22 @@ def change(
     can't be used, or a header's key that is another server's and isn't `approved`.
     """
     person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
-    if others := [key for key in sampling or {} if key != "max_tokens"]:
+    if other_settings := [key for key in sampling or {} if key != "max_tokens"]:
         raise BadInput(
-            f"a teacher with another {others[0]} is another teacher; `mapd teachers add` adds it under a name of its "
+            f"a teacher with another {other_settings[0]} is another teacher; `mapd teachers add` adds it under a name of its "
             "own, and max_tokens alone may change"
         )
     if row.kind not in KINDS:
         raise BadInput(f"teacher {name} is of kind {row.kind}: there is nothing to change")
     settings = {key: value for key, value in row.sampling.items() if value is not None} | dict(sampling or {})
     server = (row.base_url, row.key_env) if row.kind in KEY_VARIABLES else (None, None)
-    given = checked(row.name, row.kind, row.model, *server, settings, limits, price, headers)
+    new_row = check_row(row.name, row.kind, row.model, *server, settings, limits, price, headers)
     if headers:
-        _approve_keys(session, given, by=by, approved=approved)
+        _approve_keys(session, new_row, by=by, approved=approved)
     changes: dict[str, Any] = {
-        "limits": row.limits | given.limits,
-        "price": given.price or row.price,
-        "headers": given.headers or row.headers,
+        "limits": row.limits | new_row.limits,
+        "price": new_row.price or row.price,
+        "headers": new_row.headers or row.headers,
         "sampling": row.sampling | dict(sampling or {}),
     }
     return _change(session, row, changes | ({"learned": {}} if forget else {}), person)
@@ -243,15 +243,15 @@ def change(
 
 def _changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *, limited: bool) -> dict[str, Any]:
     """Return what changes where a teacher is added again; what isn't given stays."""
-    longest = row if "max_tokens" in sampling else namesake
+    max_tokens_row = row if "max_tokens" in sampling else namesake
     unchanged = {name: value for name, value in namesake.sampling.items() if name != "max_tokens"}
-    own = {"max_tokens": longest.sampling["max_tokens"]} if "max_tokens" in longest.sampling else {}
+    reply_limit = {"max_tokens": max_tokens_row.sampling["max_tokens"]} if "max_tokens" in max_tokens_row.sampling else {}
     return {
         "limits": row.limits if limited else namesake.limits,
         "price": row.price or namesake.price,
         "key_env": row.key_env or namesake.key_env,
         "headers": row.headers or namesake.headers,
-        "sampling": unchanged | own,
+        "sampling": unchanged | reply_limit,
     }
 
 
@@ -304,17 +304,17 @@ class EnableEffect:
         return f"teacher {self.teacher} asks the model {self.model} {where}, {key}"
 
 
-def enabling(session: Session, name: str, key_env: str | None = None) -> EnableEffect:
+def preview_enabling(session: Session, name: str, key_env: str | None = None) -> EnableEffect:
     """Return what enabling the teacher would let happen; `key_env`: the name of the key that it is to use.
 
     Raises: NotFound for an unknown teacher; BadInput where the name is no key's, or its address can't be used.
     """
     row = get(session, name)
-    server = approvals.server(row.kind, row.base_url) if row.kind in KEY_VARIABLES else None
+    server = approvals.server_of(row.kind, row.base_url) if row.kind in KEY_VARIABLES else None
     if key_env is not None and server is None:
         raise BadInput(f"a teacher of kind {row.kind} works on this machine: it takes no key")
     variable = key_env or row.key_env
-    is_new = variable is not None and server not in approvals.servers(session, keys.checked_name(variable))
+    is_new = variable is not None and server not in approvals.list_servers(session, keys.check_name(variable))
     is_foreign = row.origin is not None and row.kind != "simulated"
     return EnableEffect(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
 
@@ -325,7 +325,7 @@ def enable(session: Session, name: str, by: Person, *, key_env: str | None = Non
     Raises: Forbidden; NotFound for an unknown one; BadInput where it isn't approved, or the key's name is none.
     """
     person = require(by, Right.MANAGE_TEACHERS)
-    effect, row = enabling(session, name, key_env), get(session, name)
+    effect, row = preview_enabling(session, name, key_env), get(session, name)
     if effect.needs_yes and not approved:
         raise BadInput(
             f"{effect.in_words}: nobody here has said yes to that; say it with --yes, on the page with its box"
@@ -346,28 +346,28 @@ def get(session: Session, name: str) -> t.Teacher:
 
     Raises: NotFound, naming those that can be asked.
     """
-    found = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
-    if found is None:
-        known = ", ".join(x.name for x in listed(session) if x.kind in KINDS)
-        raise NotFound(f"unknown teacher: {name}; known: {known or 'none yet, `mapd teachers add` adds one'}")
-    return found
+    row = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
+    if row is None:
+        names = ", ".join(x.name for x in list_teachers(session) if x.kind in KINDS)
+        raise NotFound(f"unknown teacher: {name}; known: {names or 'none yet, `mapd teachers add` adds one'}")
+    return row
 
 
-def listed(session: Session) -> Sequence[t.Teacher]:
+def list_teachers(session: Session) -> Sequence[t.Teacher]:
     """Every teacher, people and imported ones too, in the order in which they came."""
     return session.exec(select(t.Teacher).order_by(col(t.Teacher.id))).all()
 
 
 def sampling_of(teacher: t.Teacher, sample: int = 0) -> Sampling:
     """How the teacher's model draws its tokens for its `sample`-th text of a kind: each by a seed of its own."""
-    given = Sampling(**{k: v for k, v in teacher.sampling.items() if k in SAMPLING})
-    return given if given.seed is None else replace(given, seed=given.seed + sample)
+    sampling = Sampling(**{k: v for k, v in teacher.sampling.items() if k in SAMPLING})
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + sample)
 
 
 def may_answer_otherwise(teacher: t.Teacher) -> bool:
     """Whether the same request may get another reply: what is drawn here, greedily or by a seed, is always the same."""
-    drawn = sampling_of(teacher)
-    return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(drawn.temperature) and drawn.seed is None)
+    sampling = sampling_of(teacher)
+    return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(sampling.temperature) and sampling.seed is None)
 
 
 def key_is_set(teacher: t.Teacher) -> bool | None:
@@ -375,21 +375,21 @@ def key_is_set(teacher: t.Teacher) -> bool | None:
 
     Raises: BadInput where the file of secrets can't be read.
     """
-    return None if teacher.key_env is None else bool(keys.key(teacher.key_env))
+    return None if teacher.key_env is None else bool(keys.read_key(teacher.key_env))
 
 
-def _secret(engine: sa.Engine, teacher: t.Teacher, variable: str, what: str) -> str:
+def _secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: str) -> str:
     """Return what stands under a variable's name, for the server that the teacher's row names now.
 
     Raises: BadInput where it isn't approved for that server, or isn't there.
     """
     with db.reading(engine) as session:
-        server = approvals.server(teacher.kind, teacher.base_url)
-        approvals.require(session, keys.checked_name(variable), server)
-    value = keys.key(variable)
+        server = approvals.server_of(teacher.kind, teacher.base_url)
+        approvals.require(session, keys.check_name(variable), server)
+    value = keys.read_key(variable)
     if not value:
         raise BadInput(
-            f"teacher {teacher.name} takes {what} from the variable {variable}, which is not set; "
+            f"teacher {teacher.name} takes {purpose} from the variable {variable}, which is not set; "
             f"export {variable}=…, or write it into {keys.SECRETS}, and start again"
         )
     return value
@@ -424,7 +424,7 @@ def _key(engine: sa.Engine, teacher: t.Teacher) -> str | None:
     return key
 
 
-def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -> Model:
+def open_model(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -> Model:
     """The model behind the teacher, ready to be asked; `tries`: how often a served one may try a call.
 
     Raises: BadInput where it can't be: an imported teacher, a person, a disabled one, one whose key is missing or is
@@ -448,8 +448,8 @@ def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -
 
 
 def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
-    given: dict[str, Any] = {
-        "base_url": teacher.base_url and approvals.checked_address(teacher.base_url),
+    options: dict[str, Any] = {
+        "base_url": teacher.base_url and approvals.check_address(teacher.base_url),
         "key": _key(engine, teacher),
         "limits": Limits(**teacher.limits),
         "fields": {name: value for name, value in teacher.sampling.items() if name not in SAMPLING},
@@ -460,10 +460,10 @@ def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
     if teacher.kind == "openai":
         from mapd.models.openai import OpenAIModel  # the SDKs take seconds to import
 
-        return OpenAIModel(teacher.model, **given)
+        return OpenAIModel(teacher.model, **options)
     from mapd.models.anthropic import AnthropicModel
 
-    return AnthropicModel(teacher.model, **given)
+    return AnthropicModel(teacher.model, **options)
 
 
 def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.RequestForm) -> None:
@@ -479,7 +479,7 @@ def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.RequestFor
         db.transact(engine.execution_options(patience=db.Patience(0)), write)
 
 
-def notes(teacher: t.Teacher) -> list[str]:
+def list_notes(teacher: t.Teacher) -> list[str]:
     """Return what the teacher's server doesn't take, in words: "temperature isn't taken by this model: left out"."""
     return forms.describe(teacher.learned)
 
@@ -489,16 +489,16 @@ def test(engine: sa.Engine, teacher: t.Teacher) -> TeacherTest:
 
     Raises: BadInput where it can't be asked at all.
     """
-    model = opened(engine, teacher, tries=1)
-    request = Request("test", prompts.rationale("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
+    model = open_model(engine, teacher, tries=1)
+    request = Request("test", prompts.rationale_messages("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
 
     async def reply() -> Completion:
-        (completion,) = [one async for one in model.generate(stream([request]))]
+        (completion,) = [reply_ async for reply_ in model.generate(stream([request]))]
         return completion
 
     completion = event_loops.run(reply())
     with db.reading(engine) as session:
-        learned = notes(session.get(t.Teacher, teacher.id) or teacher)
+        learned = list_notes(session.get(t.Teacher, teacher.id) or teacher)
     counts = completion.latency_s, completion.tokens_in, completion.tokens_out
     ok = completion.finish is Finish.OK
     text, thought = completion.text, completion.thought

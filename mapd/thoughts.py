@@ -65,20 +65,20 @@ def split(text: str) -> SplitText:
     if _CHANNEL.search(text):
         return _split_channels(text)
     if match := _HEADED.match(text):
-        thought, rest = (group for group in match.groups() if group is not None)
-        return _parts([thought], [rest], is_open=False)
-    if glued := _GLUED.match(text):
-        return _parts([text[glued.end() :]], [], is_open=True)
+        thought, answer = (group for group in match.groups() if group is not None)
+        return _parts([thought], [answer], is_open=False)
+    if start := _GLUED.match(text):
+        return _parts([text[start.end() :]], [], is_open=True)
     return _split_tags(text)
 
 
-def opening(prompt: str) -> str:
+def opening_tag(prompt: str) -> str:
     """Return the tag with which a prompt ends, where it has opened the thought that the model goes on with; else ""."""
     match = _ENDS_OPEN.search(prompt[-400:].rstrip())
     return match[0] if match else ""
 
 
-def closing(tag: str) -> str:
+def closing_tag(tag: str) -> str:
     """Return the tag that closes the thought that another one opens: "<think>" -> "</think>"."""
     return _CLOSINGS.get(tag.lower(), f"{tag[0]}/{tag[1:]}")
 
@@ -94,7 +94,7 @@ _CLOSINGS = {
 }
 
 
-def are_in(template: str) -> bool:
+def knows_thoughts(template: str) -> bool:
     """Whether a chat template knows thoughts: its model may write one before each answer."""
     return _TAG.search(template) is not None or _CHANNEL.search(template) is not None
 
@@ -175,11 +175,11 @@ def _tags(text: str) -> list[_Tag]:
 
 
 def _is_quoted(text: str, match: re.Match[str]) -> bool:
-    before, behind = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
-    return before != "" and behind != "" and before in _QUOTE and behind in _QUOTE
+    left_sign, right_sign = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
+    return left_sign != "" and right_sign != "" and left_sign in _QUOTE and right_sign in _QUOTE
 
 
 def _parts(thoughts: list[str], rests: list[str], *, is_open: bool) -> SplitText:
     thought = "\n\n".join(stripped for piece in thoughts if (stripped := piece.strip()))
-    rest = _WRAPPED.sub("", "".join(rests)).strip()
-    return SplitText(thought, rest, is_open or bool(thought and not rest))
+    answer = _WRAPPED.sub("", "".join(rests)).strip()
+    return SplitText(thought, answer, is_open or bool(thought and not answer))

@@ -22,7 +22,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd import jobs
 from mapd.errors import BadInput, NotFound
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import queries, removal
@@ -86,7 +86,7 @@ class TrashEntry:
 ONE = {"policies": "policy", "guidelines": "version of the guidelines", "feedback": "feedback"}
 
 
-def in_words(counts: Mapping[str, int]) -> str:
+def count_in_words(counts: Mapping[str, int]) -> str:
     """Return how many of what, in a line: "1 exam, 387 attempts"."""
     singular = {word: ONE.get(word, word.removesuffix("s")) for word in counts}
     return ", ".join(f"{number:,} {singular[word] if number == 1 else word}" for word, number in counts.items())
@@ -95,7 +95,7 @@ def in_words(counts: Mapping[str, int]) -> str:
 # -- what hangs on it -------------------------------------------------------------------------------------------------
 
 
-def of_exam(session: Session, ref: str | int) -> Removal:
+def plan_exam_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with an exam. An import's questions go along, unless another exam asks them; and so does a
     student that came in with its answers.
 
@@ -120,7 +120,7 @@ def of_exam(session: Session, ref: str | int) -> Removal:
     return Removal(kind, info.name, info.uid, rows, _counts(session, rows), tuple(stays))
 
 
-def of_questions(session: Session, ref: str | int) -> Removal:
+def plan_questions_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with a question set: every exam over it, and all that was written on its questions.
 
     Raises: NotFound.
@@ -131,7 +131,7 @@ def of_questions(session: Session, ref: str | int) -> Removal:
     return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays)
 
 
-def of_project(session: Session, name: str) -> Removal:
+def plan_project_removal(session: Session, name: str) -> Removal:
     """Return all that a project holds, but for its ledger, the teachers that can be asked, and the record of acts."""
     seeds = {table: _all(session, t.metadata.tables[table]) for table in PROJECT}
     of_ledger = select(t.Call.teacher_id).where(col(t.Call.teacher_id).is_not(None))
@@ -149,12 +149,12 @@ def _all(session: Session, table: sa.Table) -> set[int]:
 def _student_of_import(session: Session, exam: t.Exam) -> Ids:
     """The student, where an import brought it, without weights, and nothing else is about it."""
     student = exam.student_id
-    others = [
+    other_users = [
         select(t.Exam.id).where(t.Exam.student_id == student, t.Exam.id != exam.id),
         select(t.Student.id).where(t.Student.parent_id == student),
     ]
     kind = session.get_one(t.Student, student).base.partition(":")[0]
-    if kind in ("package", "path", "hub") or any(session.exec(query).first() is not None for query in others):
+    if kind in ("package", "path", "hub") or any(session.exec(query).first() is not None for query in other_users):
         return {}
     return {"student": {student}}
 
@@ -164,9 +164,9 @@ def _counts(session: Session, rows: Ids) -> dict[str, int]:
     counts = {word: len(rows.get(table, ())) for table, word in WORDS.items()}
     texts = sorted(rows.get("explanation", ()))
     for start in range(0, len(texts), removal.BLOCK):
-        some = texts[start : start + removal.BLOCK]
-        of = select(t.Explanation.kind, func.count()).where(col(t.Explanation.id).in_(some))
-        for kind, number in session.exec(of.group_by(t.Explanation.kind)).all():
+        block = texts[start : start + removal.BLOCK]
+        query = select(t.Explanation.kind, func.count()).where(col(t.Explanation.id).in_(block))
+        for kind, number in session.exec(query.group_by(t.Explanation.kind)).all():
             word = "rationales" if kind == "rationale" else kind
             counts[word] = counts.get(word, 0) + number
     return {word: number for word, number in counts.items() if number}
@@ -177,7 +177,7 @@ def _ledger(session: Session, rows: Ids) -> Iterator[str]:
     paid_for = select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(rows.get("exam", ())))
     calls, cost = session.exec(paid_for).one()
     if calls:
-        paid = f" ({dollars(cost)})" if cost else ""
+        paid = f" ({format_dollars(cost)})" if cost else ""
         yield f"{calls:,} calls in the ledger{paid}: what was paid is never asked for again"
 
 
@@ -240,26 +240,26 @@ def _at_work(session: Session, removed: Removal) -> t.Job | None:
     if removed.kind not in ("exam", "import"):
         return next(iter(active), None)
     exam = session.exec(select(t.Exam).where(t.Exam.uid == removed.uid)).one()
-    named = {
+    refs_by_parameter = {
         "exam": _refs(exam),
         "student": _refs(session.get_one(t.Student, exam.student_id)),
         "questions": _refs(session.get_one(t.QuestionSet, exam.set_id)),
     }
     hashes = session.exec(select(t.Snapshot.sha256).where(t.Snapshot.exam_id == exam.id)).all()
-    return next((job for job in active if _works_on(job, exam, named, hashes)), None)
+    return next((job for job in active if _works_on(job, exam, refs_by_parameter, hashes)), None)
 
 
 def _refs(row: t.Exam | t.Student | t.QuestionSet) -> set[str]:
     return {row.uid, row.name, str(row.id)}
 
 
-def _works_on(job: t.Job, exam: t.Exam, named: Mapping[str, set[str]], hashes: Iterable[str]) -> bool:
+def _works_on(job: t.Job, exam: t.Exam, refs_by_parameter: Mapping[str, set[str]], hashes: Iterable[str]) -> bool:
     """Whether the job is about the exam: a demo may be about any."""
     parameters = job.parameters
     if job.kind == "collect":
-        return str(parameters.get("exam")) in named["exam"]
+        return str(parameters.get("exam")) in refs_by_parameter["exam"]
     if job.kind == "exam":
-        same = (str(parameters.get(key)) in named[key] for key in ("student", "questions"))
+        same = (str(parameters.get(key)) in refs_by_parameter[key] for key in ("student", "questions"))
         return all(same) and parameters.get("split") == exam.split
     if job.kind == "finetune":
         return any(sha256.startswith(str(parameters.get("snapshot"))) for sha256 in hashes)
@@ -302,12 +302,12 @@ def forget(session: Session, home: Path, file: str, *, by: Person) -> None:
 def _path(home: Path, file: str) -> Path:
     path = home / FOLDER / Path(file).name
     if not path.is_file():
-        known = ", ".join(entry.file for entry in listed(home)[:5]) or "nothing"
-        raise NotFound(f"the trash holds no file {file}; it holds {known}")
+        file_names = ", ".join(entry.file for entry in list_files(home)[:5]) or "nothing"
+        raise NotFound(f"the trash holds no file {file}; it holds {file_names}")
     return path
 
 
-def listed(home: Path) -> list[TrashEntry]:
+def list_files(home: Path) -> list[TrashEntry]:
     """Return what is in the trash, the newest first."""
     entries = [_entry(path) for path in (home / FOLDER).glob("*.zip")]
     return sorted(entries, key=lambda entry: (entry.at or datetime.min.replace(tzinfo=UTC), entry.file), reverse=True)

@@ -22,7 +22,7 @@ from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
 from mapd.jobs import JobProgress
 from mapd.models.base import Sampling
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.people import Person
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -91,12 +91,12 @@ class ExamWork(Work):
     open_test: str | None = None
 
     @classmethod
-    def like(cls, row: t.Exam, *, questions: str, student: str, **other: Any) -> "ExamWork":
+    def like(cls, row: t.Exam, *, questions: str, student: str, **overrides: Any) -> "ExamWork":
         """The same questions asked in the same way as in an exam, but for what is given otherwise."""
         names = ("samples", "temperature", "top_p", "max_tokens")  # an import's exam lacks some
-        how = {name: row.decoding[name] for name in names if name in row.decoding}
-        given = {"split": row.split, "seed": row.seed or 0} | how | other
-        return cls(student=student, questions=questions, **given)
+        sampling = {name: row.decoding[name] for name in names if name in row.decoding}
+        settings = {"split": row.split, "seed": row.seed or 0} | sampling | overrides
+        return cls(student=student, questions=questions, **settings)
 
     @property
     def title(self) -> str:
@@ -106,16 +106,16 @@ class ExamWork(Work):
     def size(self, session: Session) -> int:
         """Its answers."""
         students.get(session, self.student)
-        return exam.count(session, self.questions, self.split) * self.samples
+        return exam.count_questions(session, self.questions, self.split) * self.samples
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Ask what has no answer yet."""
         run.tell(JobProgress("loading the student"))
         with db.reading(run.engine) as session:
-            model = students.opened(run.engine, students.get(session, self.student), run.home, self.batch_size)
+            model = students.open_model(run.engine, students.get(session, self.student), run.home, self.batch_size)
             longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
         decoding = Sampling(self.temperature, self.top_p, longest)
-        done = exam.run(
+        exam_result = exam.run(
             run.engine,
             model,
             student=self.student,
@@ -132,7 +132,7 @@ class ExamWork(Work):
             stopping=run.stopping,
             home=run.home,
         )
-        result = asdict(done)
+        result = asdict(exam_result)
         failed, reason = result.pop("failed"), result.pop("reason")
         if failed:
             raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
@@ -142,16 +142,16 @@ class ExamWork(Work):
 MORE = 4  # times the tokens, where an exam is asked again
 
 
-def again(session: Session, ref: str | int, max_tokens: int | None = None) -> ExamWork:
+def ask_again(session: Session, ref: str | int, max_tokens: int | None = None) -> ExamWork:
     """The work that asks an exam's cut-off answers again, with more tokens.
 
     Raises: NotFound; BadInput where none was cut off, or the student can't be asked here.
     """
-    row = exam.again(session, ref)
+    row = exam.require_cut_off(session, ref)
     info = queries.exam(session, row.uid)
     longest = max_tokens or MORE * row.decoding["max_tokens"]
-    given = {"max_tokens": longest, "longer_than": row.uid}
-    return ExamWork.like(row, questions=info.question_set, student=info.student, **given)
+    overrides = {"max_tokens": longest, "longer_than": row.uid}
+    return ExamWork.like(row, questions=info.question_set, student=info.student, **overrides)
 
 
 class CollectWork(Work):
@@ -175,15 +175,15 @@ class CollectWork(Work):
 
     def size(self, session: Session) -> int:
         """Its calls."""
-        committee.agreed([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
-        return committee.calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
+        committee.check_budget([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
+        return committee.count_calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
         with db.reading(run.engine) as session:
-            models = {name: teachers.opened(run.engine, teachers.get(session, name)) for name in self.teachers}
+            models = {name: teachers.open_model(run.engine, teachers.get(session, name)) for name in self.teachers}
 
-        done = committee.collect(
+        collected = committee.collect(
             run.engine,
             exam=self.exam,
             teachers=self.teachers,
@@ -200,15 +200,15 @@ class CollectWork(Work):
             stopping=run.stopping,
             home=run.home,
         )
-        ends = [self._end_at_budget(done)] if done.not_made else []
-        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in done.reasons if r.stopped]
-        result = asdict(done) | {"reasons": [asdict(reason) for reason in done.reasons]}
+        ends = [self._end_at_budget(collected)] if collected.not_made else []
+        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
+        result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
         return result | ({"stopped": "; ".join(ends)} if ends else {})
 
-    def _end_at_budget(self, done: committee.CollectResult) -> str:
+    def _end_at_budget(self, collected: committee.CollectResult) -> str:
         return (
-            f"stopped at the budget of {dollars(self.budget or 0)} ({dollars(done.spent_usd)} spent), "
-            f"{done.not_made:,} calls not made; raise it and start again"
+            f"stopped at the budget of {format_dollars(self.budget or 0)} ({format_dollars(collected.spent_usd)} spent), "
+            f"{collected.not_made:,} calls not made; raise it and start again"
         )
 
 
@@ -237,8 +237,8 @@ class FinetuneWork(Work):
     @property
     def hyperparameters(self) -> Hyperparameters:
         """Those that can be chosen; the others are the defaults."""
-        chosen = self.model_dump(exclude={"snapshot", "student", "arm"})
-        return Hyperparameters(**chosen)
+        values = self.model_dump(exclude={"snapshot", "student", "arm"})
+        return Hyperparameters(**values)
 
     def size(self, session: Session) -> int:
         """Its steps."""
@@ -249,7 +249,7 @@ class FinetuneWork(Work):
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Train from the last checkpoint on."""
         run.tell(JobProgress("loading the student"))
-        done = finetuning.run(
+        finetuned = finetuning.run(
             run.engine,
             snapshot_sha=self.snapshot,
             student=self.student,
@@ -263,7 +263,7 @@ class FinetuneWork(Work):
             waits=lambda: run.tell(JobProgress("finetune", said=claims.WAITS)),
             stopping=run.stopping,
         )
-        return asdict(done)
+        return asdict(finetuned)
 
 
 class DemoWork(Work):
@@ -319,7 +319,7 @@ class DemoWork(Work):
 KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (ExamWork, CollectWork, FinetuneWork, DemoWork)}
 
 
-def of(job: t.Job) -> Work:
+def read_job(job: t.Job) -> Work:
     """The work of a job.
 
     Raises: BadInput where this version doesn't know it: another version, or another program, queued it.
@@ -336,9 +336,9 @@ def of(job: t.Job) -> Work:
         ) from error
 
 
-def title(job: t.Job) -> str:
+def job_title(job: t.Job) -> str:
     """The job's title, also of one that this version doesn't know."""
     try:
-        return of(job).title
+        return read_job(job).title
     except BadInput:
         return f"{job.kind}, of another version"

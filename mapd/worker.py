@@ -31,7 +31,7 @@ from mapd.jobs import AttemptRef
 from mapd.settings import Settings
 from mapd.store import db
 
-PLACES: Mapping[bool, int] = {True: 4, False: 1}  # jobs at once on a worker: of those that make calls, of the others
+SLOTS: Mapping[bool, int] = {True: 4, False: 1}  # jobs at once on a worker: of those that make calls, of the others
 LOOK_S = 0.5  # between two looks for jobs
 TOLD_EVERY_S = 10.0  # that the database is waited for
 SEEN_S = 5.0  # between two signs of the worker's own
@@ -94,18 +94,18 @@ class WorkerProcess:
             self._take()
 
     def _take(self) -> None:
-        own = [ref.uid for ref in self.children]
-        for calls, places in PLACES.items():
-            taken = sum(child.calls == calls for child in self.children.values())
-            for _ in range(places - taken):
+        own_uids = [ref.uid for ref in self.children]
+        for calls, slots in SLOTS.items():
+            busy = sum(child.calls == calls for child in self.children.values())
+            for _ in range(slots - busy):
                 with db.reading(self.engine) as session:
-                    if not jobs.waits(session, self.name, calls=calls, own=own):
+                    if not jobs.has_waiting_job(session, self.name, calls=calls, own=own_uids):
                         break
                 with db.writing(self.engine) as session:
-                    ref = jobs.take(session, self.name, calls=calls, own=own)
+                    ref = jobs.take(session, self.name, calls=calls, own=own_uids)
                 if ref is not None:
                     self._start(ref, calls)
-                    own.append(ref.uid)
+                    own_uids.append(ref.uid)
 
     def _start(self, ref: AttemptRef, calls: bool) -> None:
         try:
@@ -211,14 +211,14 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
     worker = WorkerProcess(engine.execution_options(patience=IMPATIENT), home, name)
     stop, hurry = threading.Event(), threading.Event()
 
-    def hear(*_: object) -> None:
+    def on_signal(*_: object) -> None:
         (hurry if stop.is_set() else stop).set()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, hear)
+            signal.signal(number, on_signal)
     log.info("worker %s is there", name)
-    away_since, told_at = None, -FOREVER
+    away_since, warned_at = None, -FOREVER
     while not stop.is_set():
         try:
             worker.look()
@@ -226,9 +226,9 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
         except Busy as busy:
             worker.away_at = time.monotonic()
             away_since = away_since or worker.away_at
-            if worker.away_at - told_at > TOLD_EVERY_S:
-                told_at = worker.away_at
-                log.warning("waits for the database: %s, %.0f s", busy.reason, told_at - away_since)
+            if worker.away_at - warned_at > TOLD_EVERY_S:
+                warned_at = worker.away_at
+                log.warning("waits for the database: %s, %.0f s", busy.reason, warned_at - away_since)
         stop.wait(LOOK_S)
     if worker.children:
         log.info(
@@ -247,7 +247,7 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
 
 
 @asynccontextmanager
-async def beside(_app: object) -> AsyncIterator[None]:
+async def run_beside_app(_app: object) -> AsyncIterator[None]:
     """Keep a worker in a process beside the app while the app is there. MAPD_WORKER=0 leaves it to `mapd worker`."""
     if not Settings().worker:
         yield
@@ -265,12 +265,12 @@ async def _keep_one() -> None:
     while True:
         started = time.monotonic()
         try:
-            how = await _run_one()
+            ending = await _run_one()
         except OSError as error:
-            how = f"can't be started ({error})"
+            ending = f"can't be started ({error})"
         if time.monotonic() - started > LONGEST_DELAY_S:
             delay = SHORTEST_DELAY_S
-        sys.stderr.write(f"mapd: the worker {how}; it is started again in {delay:.0f} s\n")
+        sys.stderr.write(f"mapd: the worker {ending}; it is started again in {delay:.0f} s\n")
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_DELAY_S)
 

@@ -64,7 +64,7 @@ def go_round(engine: sa.Engine) -> None:
         asked = [
             teachers.add(session, n, kind="simulated", model=n, by=owner("ann")) for n in ("sound", "slips", "lucky")
         ]
-        models = {row.name: teachers.opened(engine, row) for row in asked}
+        models = {row.name: teachers.open_model(engine, row) for row in asked}
         names = list(models)
     assert questions == SET
     taught = train(engine)

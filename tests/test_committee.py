@@ -656,7 +656,7 @@ def test_collect_on_the_command_line(
 ) -> None:
     engine = db.open_store(Settings())
     exam = make_exam(engine, tmp_path)
-    monkeypatch.setattr("mapd.teachers.opened", lambda _, row: Scripted(row.name))
+    monkeypatch.setattr("mapd.teachers.open_model", lambda _, row: Scripted(row.name))
 
     def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mapd", "collect", "--exam", exam, *words])

@@ -317,7 +317,7 @@ def test_the_command_gives_one_line_of_json(
 ) -> None:
     with db.writing(db.open_store(Settings())) as session:
         prepare(session)
-    monkeypatch.setattr(students, "opened", lambda *_: Scripted())
+    monkeypatch.setattr(students, "open_model", lambda *_: Scripted())
 
     def mapd(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mapd", *words])

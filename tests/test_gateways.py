@@ -47,7 +47,7 @@ def add(engine: sa.Engine, folder: Path, server: Provider, *names: str, **given:
 
 def collect(engine: sa.Engine, *names: str, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in names}
+        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
     return committee.collect(engine, exam=1, teachers=names, models=models, by=ANN, **given)
 
 
@@ -85,7 +85,9 @@ def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: s
     with db.reading(engine) as session:
         rows = [*session.exec(select(t.Explanation)), *session.exec(select(t.Review))]
         learned = teachers.get(session, "refuses-parameters").learned
-        assert teachers.notes(teachers.get(session, "refuses-parameters"))[-1].startswith("temperature isn't taken")
+        assert teachers.list_notes(teachers.get(session, "refuses-parameters"))[-1].startswith(
+            "temperature isn't taken"
+        )
         thinkers = {teachers.get(session, name).id for name in ("chunks", "thinks", "tags")}
     new = [row for row in rows if (row.author_id if isinstance(row, t.Explanation) else row.reviewer_id) > 3]
     assert len(new) == 12 * 8 * (2 + 7)
@@ -107,7 +109,7 @@ def test_what_a_server_refused_is_known_to_the_next_process(engine: sa.Engine, t
         assert collect(engine, "refuses-parameters").calls_made == OWN
         assert len(server.asked) == 4 + OWN
         with db.writing(engine) as session:
-            assert teachers.change(session, "refuses-parameters", by=ANN, forget=True).learned == {}
+            assert teachers.change_settings(session, "refuses-parameters", by=ANN, forget=True).learned == {}
 
 
 def test_a_bad_key_stops_its_teacher_and_the_others_go_on(engine: sa.Engine, tmp_path: Path) -> None:
@@ -145,7 +147,7 @@ def test_credit_that_runs_out_ends_with_every_calls_true_fate(engine: sa.Engine,
     broke.calls = 1000
     with Provider(lambda asked: broke(asked) if asked.path.startswith("/broke") else gateway(asked)) as server:
         with db.writing(engine) as session:
-            for row in teachers.listed(session):
+            for row in teachers.list_teachers(session):
                 row.base_url = row.base_url and f"{server.url}/{row.name}/v1"
                 session.add(row)
         whole = collect(engine, "well", "broke")

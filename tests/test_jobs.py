@@ -22,7 +22,7 @@ def started(session: Session) -> AttemptRef:
 
 def take(session: Session, worker: str = "w", *, own: tuple[str, ...] = (), calls: bool = False) -> AttemptRef | None:
     """Take a job; what only looks finds the same."""
-    waits = jobs.waits(session, worker, calls=calls, own=own)
+    waits = jobs.has_waiting_job(session, worker, calls=calls, own=own)
     ref = jobs.take(session, worker, calls=calls, own=own)
     assert waits or ref is None
     return ref
@@ -136,7 +136,7 @@ def test_a_cancelled_job_whose_process_is_gone_is_cancelled(session: Session) ->
 
 def test_a_process_that_comes_no_further_fails_after_three_tries(session: Session) -> None:
     ref = started(session)
-    for tried in range(jobs.TRIES + 1):
+    for tried in range(jobs.MOST_TRIES + 1):
         taken = take(session)
         assert taken is not None
         if tried == 0:
@@ -152,7 +152,7 @@ def test_a_process_that_comes_no_further_fails_after_three_tries(session: Sessio
 
 def test_one_that_comes_further_each_time_goes_on_for_ever(session: Session) -> None:
     started(session)
-    for done in range(2 * jobs.TRIES):
+    for done in range(2 * jobs.MOST_TRIES):
         ref = take(session)
         assert ref is not None
         jobs.beat(session, ref, JobProgress("exam", done, 10), [])
@@ -215,15 +215,15 @@ def test_workers_that_are_there(session: Session) -> None:
 )
 def test_a_job_of_another_version_gets_one_clear_line(kind: str, parameters: dict[str, object], said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        work.of(t.Job(kind=kind, parameters=parameters, person="ann"))
+        work.read_job(t.Job(kind=kind, parameters=parameters, person="ann"))
 
 
 def test_the_pace_is_that_of_the_latest(session: Session) -> None:
-    assert jobs.pace(session, "exam") is None
+    assert jobs.measure_pace(session, "exam") is None
     ref = started(session)
     take(session)
     jobs.beat(session, ref, JobProgress("exam", 100, 100), [])
     jobs.end(session, ref, "done")
     jobs.get(session, ref.uid).started_at = db.clock(session) - timedelta(seconds=50)
     session.flush()
-    assert jobs.pace(session, "exam") == pytest.approx(2, rel=0.05)
+    assert jobs.measure_pace(session, "exam") == pytest.approx(2, rel=0.05)

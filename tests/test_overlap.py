@@ -138,7 +138,7 @@ class Sent:
         with db.writing(engine) as session:
             ledger.keep_prompts(session)
             info = queries.exam(session, exam)
-            made = plan.made(session, info, NAMES, 1)
+            made = plan.make_plan(session, info, NAMES, 1)
             self.exam_id = info.id
             self.planned = made.own_work(session, made.teachers[0], made.mistakes)[0][:4]
             session.expunge_all()

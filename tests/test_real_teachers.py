@@ -64,7 +64,7 @@ def make_project(folder: Path, server: Provider, mistakes: int = 12, **limits: A
 
 def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES}
+        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from mapd import cli, results
 from mapd.answers.grading import Outcome
 from mapd.errors import BadInput
-from mapd.results import Change, ExamAnswer, ExamAnswers, caveats, compare
+from mapd.results import Change, ExamAnswer, ExamAnswers, compare, list_caveats
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -82,7 +82,7 @@ def test_what_can_t_be_compared() -> None:
 
 
 def test_the_caveats_say_luck_and_form() -> None:
-    lucky = " ".join(caveats(compare(sat("a", [NONE, WRONG]), sat("b", [RIGHT, WRONG]))))
+    lucky = " ".join(list_caveats(compare(sat("a", [NONE, WRONG]), sat("b", [RIGHT, WRONG]))))
     assert "50.0% of the answers could not be read before, 0.0% after" in lucky
     assert "may be luck" in lucky
     assert "simulated" in lucky
@@ -90,7 +90,7 @@ def test_the_caveats_say_luck_and_form() -> None:
     assert "These are dev questions" in lucky
     unread = compare(sat("a", [NONE]), sat("b", [RIGHT]))
     assert unread.readable is None
-    sure = caveats(compare(sat("a", [WRONG] * 20), sat("b", [RIGHT] * 20)))
+    sure = list_caveats(compare(sat("a", [WRONG] * 20), sat("b", [RIGHT] * 20)))
     assert not any("luck" in said for said in sure)
 
 
@@ -104,7 +104,7 @@ def test_only_the_first_sample_counts_and_that_is_said(session: Session, exam: E
     assert read.samples == 3
     assert RIGHT not in {a.outcome for a in read.answered.values()}
     ours = replace(read, exam=info("a"))
-    assert "up to 3 times; only each first answer counts" in " ".join(caveats(compare(ours, ours)))
+    assert "up to 3 times; only each first answer counts" in " ".join(list_caveats(compare(ours, ours)))
 
 
 def test_an_exam_is_read_from_the_store(session: Session, exam: ExamInfo) -> None:

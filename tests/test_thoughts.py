@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapd.thoughts import SplitText, closing, opening, split
+from mapd.thoughts import SplitText, closing_tag, opening_tag, split
 
 WHOLE = [
     "<think>Half is 9.</think>\nAnswer: 18",
@@ -94,8 +94,10 @@ def test_a_thought_behind_the_answer_leaves_the_answer_and_says_that_it_is_open(
     " <unused94>thought <|channel|>analysis<|message|>".split(),
 )
 def test_a_thought_that_a_prompt_opens_is_closed_by_its_own_tag(tag: str) -> None:
-    assert opening(f"<|assistant|>{tag}\n") == tag
-    assert split(f"{tag}\nHalf is 9.{closing(tag)}Answer: 18") == SplitText("Half is 9.", "Answer: 18", is_open=False)
+    assert opening_tag(f"<|assistant|>{tag}\n") == tag
+    assert split(f"{tag}\nHalf is 9.{closing_tag(tag)}Answer: 18") == SplitText(
+        "Half is 9.", "Answer: 18", is_open=False
+    )
 
 
 TAGS = "<think> </think> <reasoning> </reasoning> [THINK] [/THINK] <|end|>".split()

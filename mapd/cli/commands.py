@@ -46,7 +46,7 @@ from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
 from mapd.store import db, queries
-from mapd.trash import of_exam, of_questions
+from mapd.trash import plan_exam_removal, plan_questions_removal
 
 HELP = """See a student model's mistakes, what teachers say of them, and decide what it should learn.
 
@@ -130,8 +130,8 @@ for group, kind in (
     (committee.teaching, "teacher"),
 ):
     group.command("rename")(trash.rename(kind))
-exams.examining.command("delete")(trash.delete("exam", of_exam))
-questions.questioning.command("delete")(trash.delete("question set", of_questions))
+exams.examining.command("delete")(trash.delete("exam", plan_exam_removal))
+questions.questioning.command("delete")(trash.delete("question set", plan_questions_removal))
 app.add_typer(read.reading_texts, name="read")
 app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)

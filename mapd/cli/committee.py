@@ -28,7 +28,7 @@ from mapd.cli.shared import (
     writing,
 )
 from mapd.errors import MapdError
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
@@ -117,7 +117,7 @@ def set_teacher(
         row = teachers.get(session, name)
     _ask_about_keys(row.kind, row.base_url, list(further.values()), yes)
     with writing() as session, usage():
-        row = teachers.change(
+        row = teachers.change_settings(
             session,
             name,
             sampling=read_pairs("--set", settings or ()),
@@ -141,10 +141,10 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
     if kind not in KEY_VARIABLES:
         return
     with usage():
-        server = approvals.server(kind, base_url)
+        server = approvals.server_of(kind, base_url)
     for variable in variables:
         with reading() as session:
-            doubt = approvals.doubt(session, variable, server)
+            doubt = approvals.find_doubt(session, variable, server)
         if doubt is not None:
             agree(f"{doubt}: the key would be sent there", yes)
 
@@ -158,7 +158,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
         "limits": row.limits,
         "price": price_in_words(row),
         "headers": row.headers,
-        "notes": teachers.notes(row),
+        "notes": teachers.list_notes(row),
         "disabled": row.disabled,
         "origin": row.origin,
     }
@@ -168,7 +168,7 @@ def _described(row: t.Teacher) -> dict[str, Any]:
 def list_teachers(as_json: AsJson = False) -> None:
     """List every teacher, people and imported ones too."""
     with reading() as session:
-        rows = [_described(row) for row in teachers.listed(session)]
+        rows = [_described(row) for row in teachers.list_teachers(session)]
     if as_json:
         show({"teachers": rows}, as_json, "")
     for row in () if as_json else rows:
@@ -228,7 +228,7 @@ def enable_teacher(
 ) -> None:
     """Ask a teacher again. For one that came with an archive it shows server, model and key, and asks first."""
     with reading() as session:
-        effect = teachers.enabling(session, name, key_env)
+        effect = teachers.preview_enabling(session, name, key_env)
     if effect.needs_yes:
         agree(effect.in_words, yes)
     with writing() as session:
@@ -298,7 +298,7 @@ def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
 def _show_notes(names: Sequence[str]) -> None:
     """Say what the teachers' servers didn't take: it changes how they were asked."""
     with reading() as session:
-        notes = [(name, note) for name in names for note in teachers.notes(teachers.get(session, name))]
+        notes = [(name, note) for name in names for note in teachers.list_notes(teachers.get(session, name))]
     for name, note in notes:
         line(f"{name}: {note}")
 
@@ -324,4 +324,4 @@ def _reckoned(x: committee.TeacherEstimate) -> list[str]:
     tokens = f"about {x.tokens_in:,} tokens in and {x.tokens_out:,} out{guess}"
     if x.usd is None or x.usd_at_most is None:
         return [*calls, tokens, "at an unknown price"]
-    return [*calls, tokens, f"about {dollars(x.usd)}, at most {dollars(x.usd_at_most)}"]
+    return [*calls, tokens, f"about {format_dollars(x.usd)}, at most {format_dollars(x.usd_at_most)}"]

@@ -123,7 +123,7 @@ def _print(summary: DemoSummary) -> None:
         )
         console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
     line("\nWhat this doesn't show")
-    for said in results.caveats(summary.outcomes[0].results):
+    for said in results.list_caveats(summary.outcomes[0].results):
         line(f"  {said}")
     line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))
 

@@ -112,7 +112,7 @@ def list_jobs(as_json: AsJson = False) -> None:
     """List the jobs, the newest first, and the workers that are there."""
     with reading() as session:
         at = db.clock(session)
-        found = [_told(job, at) for job in jobs.listed(session)]
+        found = [_told(job, at) for job in jobs.list_jobs(session)]
         there = jobs.workers(session)
     if as_json:
         show({"jobs": found, "workers": there}, as_json, "")
@@ -158,8 +158,8 @@ def _told(job: t.Job, at: datetime) -> dict[str, Any]:
     return {
         "job": job.uid,
         "kind": job.kind,
-        "title": work.title(job),
-        "state": jobs.state(job, at),
+        "title": work.job_title(job),
+        "state": jobs.describe_state(job, at),
         "attempt": job.attempt,
         "worker": job.worker,
         "stage": job.stage,

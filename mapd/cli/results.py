@@ -30,14 +30,14 @@ def compare(
         result = {"before": score(overall.before), "after": score(overall.after), "fixed": told.fixed}
         result |= {"broken": told.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
         result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
-        result |= {"by_family": families, "caveats": results.caveats(told)}
+        result |= {"by_family": families, "caveats": results.list_caveats(told)}
         result |= {"asked_otherwise": {name: list(pair) for name, pair in told.asked_otherwise.items()}}
         show(result | ({"questions": uids} if questions else {}), as_json, "")
         return
     line(f"{told.before.name}  →  {told.after.name}")
     console.print(before_and_after(told.overall, told.by_family))
     line(", ".join(f"{change.value} {len(found)}" for change, found in told.changes.items()))
-    for said in results.caveats(told):
+    for said in results.list_caveats(told):
         line(f"  {said}")
     if questions:
         for change, found in told.changes.items():

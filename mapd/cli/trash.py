@@ -59,7 +59,7 @@ def _delete(of: Callable[[Session], Removal], yes: bool, by: str | None, as_json
 def show_project(as_json: AsJson = False) -> None:
     """Show the project's name, and how much is in it."""
     with reading() as session:
-        removed = trash.of_project(session, _name(session))
+        removed = trash.plan_project_removal(session, _name(session))
     show({"name": removed.name, "holds": dict(removed.gone)}, as_json, removed.name)
 
 
@@ -75,7 +75,7 @@ def rename_project(name: NewName, by: PersonName = None, as_json: AsJson = False
 @naming.command("delete")
 def delete_project(yes: Yes = False, by: PersonName = None, as_json: AsJson = False) -> None:
     """Move all that the project holds into the trash. Its ledger stays: what was paid is never asked for again."""
-    _delete(lambda session: trash.of_project(session, _name(session)), yes, by, as_json)
+    _delete(lambda session: trash.plan_project_removal(session, _name(session)), yes, by, as_json)
 
 
 def _name(session: Session) -> str:
@@ -85,7 +85,7 @@ def _name(session: Session) -> str:
 @binning.command("list")
 def list_trash(as_json: AsJson = False) -> None:
     """List what was deleted and can be brought back, the newest first."""
-    entries = trash.listed(Settings().home)
+    entries = trash.list_files(Settings().home)
     if as_json:
         show({"trash": [_as_json(entry) for entry in entries]}, as_json, "")
     for entry in () if as_json else entries:

@@ -29,7 +29,7 @@ class Retry:
     estimate: Estimate
 
 
-def again(session: Session, exam: str | int) -> Retry | None:
+def plan_retry(session: Session, exam: str | int) -> Retry | None:
     """The exam's latest committee, without those who are disabled; None where no failure of theirs stands."""
     info = queries.exam(session, exam)
     acts = select(t.Audit).where(t.Audit.action == "collect", t.Audit.target == f"exam {info.uid}")
@@ -44,6 +44,6 @@ def again(session: Session, exam: str | int) -> Retry | None:
         return None
     samples, told = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
     cut_off = bool(told("cut_off"))
-    whole = estimate.of(session, info.id, teachers, samples, cut_off=cut_off)
+    whole = estimate.estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
     found = Retry(teachers, samples, cut_off, told("concurrency"), told("budget"), failed, whole)
     return found if found.estimate.calls else None

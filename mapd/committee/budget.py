@@ -35,7 +35,7 @@ class Purse:
         return True
 
 
-def uncounted(teacher: t.Teacher, completion: Completion) -> MapdError | None:
+def check_token_counts(teacher: t.Teacher, completion: Completion) -> MapdError | None:
     """Return what is wrong with a reply that cost something and doesn't tell how much."""
     tells = completion.tokens_in is not None and completion.tokens_out is not None
     if tells or completion.finish is Finish.FAILED or cost_usd(teacher, 1, 1) is None:
@@ -46,17 +46,17 @@ def uncounted(teacher: t.Teacher, completion: Completion) -> MapdError | None:
     )
 
 
-def at_most(teacher: t.Teacher, request: Request) -> float:
+def worst_case_usd(teacher: t.Teacher, request: Request) -> float:
     """What a call may cost: a token for each byte of the prompt, and the longest reply. 0 where no price is known."""
-    return cost_usd(teacher, length(request.messages), request.sampling.max_tokens) or 0.0
+    return cost_usd(teacher, count_bytes(request.messages), request.sampling.max_tokens) or 0.0
 
 
-def length(messages: Sequence[Message]) -> int:
+def count_bytes(messages: Sequence[Message]) -> int:
     """A prompt's bytes. They are several to a token, so there is room for the few that a model's template adds."""
     return sum(len(message.content.encode()) for message in messages)
 
 
-def agreed(teachers: Sequence[t.Teacher], budget: float | None, unknown_price: bool) -> None:
+def check_budget(teachers: Sequence[t.Teacher], budget: float | None, unknown_price: bool) -> None:
     """See that the budget is one, and that somebody said yes if there are teachers whose price nobody knows.
 
     Raises: BadInput where that isn't so.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from mapd.committee import ledger
-from mapd.committee.budget import Purse, at_most
+from mapd.committee.budget import Purse, worst_case_usd
 from mapd.committee.plan import PlannedCall
 from mapd.models.base import Finish
 from mapd.store import claims
@@ -70,7 +70,7 @@ def claim(
             claimed.elsewhere[key] = before
         elif len(outcomes) > before.tries and outcomes[-1] != ledger.UNREADABLE:
             claimed.failed.append(planned)
-        elif claimed.too_dear or not purse.reserve(cost := at_most(planned.teacher, planned.request)):
+        elif claimed.too_dear or not purse.reserve(cost := worst_case_usd(planned.teacher, planned.request)):
             claimed.too_dear.append(planned)
         else:
             claimed.own.append(planned)

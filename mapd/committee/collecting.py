@@ -33,7 +33,7 @@ from sqlmodel import Session, col, func
 
 from mapd import event_loops
 from mapd.committee import claiming, estimate, faults, ledger, plan
-from mapd.committee.budget import Purse, agreed, uncounted
+from mapd.committee.budget import Purse, check_budget, check_token_counts
 from mapd.committee.claiming import ClaimResult
 from mapd.committee.plan import BLOCK, PAGE, Plan, PlannedCall, ReviewPage
 from mapd.committee.streams import CollectResult, CommitteeProgress, TeacherStream
@@ -88,10 +88,10 @@ def collect(
     person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
-        made = plan.made(session, info, teachers, samples, cut_off=cut_off)
+        made = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
         spent = ledger.spent(session, info.id)
     limits = _Limits(concurrency, budget, unknown_price)
-    agreed(made.teachers, budget, unknown_price)
+    check_budget(made.teachers, budget, unknown_price)
     with db.writing(engine) as session:
         _begin(session, info, made, limits, person, cut_off=cut_off)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
@@ -109,7 +109,7 @@ def collect(
             calls_reused=run.reused,
             failed=run.failed,
             spent_usd=ledger.spent(session, info.id),
-            not_made=estimate.missing(session, made) if run.at_budget else 0,
+            not_made=estimate.count_missing(session, made) if run.at_budget else 0,
             cut_off_not_sent=made.not_sent,
             reasons=run.tally.reasons,
         )
@@ -126,14 +126,14 @@ def _begin(
     queries.audit(session, person, "collect", f"exam {exam.uid}", **act)
 
 
-def calls(
+def count_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> int:
     """How many calls there are in all, those that are made already too.
 
     Raises: BadInput, NotFound, as `collect`.
     """
-    return plan.made(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
+    return plan.make_plan(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class _Run:
             stream.unanswered -= 1
             self.in_flight -= 1
             self.arrived.append(completion)
-            if counts and (fault := uncounted(stream.teacher, completion)):
+            if counts and (fault := check_token_counts(stream.teacher, completion)):
                 self._stop(fault)
             if completion.fault is not None and completion.fault.lasting and not stream.stopped:
                 await self._stop_teacher(stream, completion)

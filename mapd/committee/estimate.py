@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
 from mapd.committee import ledger, plan
-from mapd.committee.budget import length
+from mapd.committee.budget import count_bytes
 from mapd.committee.plan import Plan
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.teacher_prices import Price, cost_usd, price, price_in_words
@@ -100,14 +100,14 @@ class Estimate:
             f"{kinds[kind]:,} {kind}{'' if kind == 'feedback' or kinds[kind] == 1 else 's'}" for kind in KINDS
         )
         free = " and ".join(sorted({x.price_in_words for x in self.teachers}))
-        cost = free if self.is_free else f"about {dollars(self.usd)}, at most {dollars(self.usd_at_most)}"
+        cost = free if self.is_free else f"about {format_dollars(self.usd)}, at most {format_dollars(self.usd_at_most)}"
         beside = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
-        so_far = f"; {dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
+        so_far = f"; {format_dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
         left_out = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
-        return f"{count_calls(self.calls)} missing ({listed}): {cost}{beside}{so_far}{left_out}"
+        return f"{calls_in_words(self.calls)} missing ({listed}): {cost}{beside}{so_far}{left_out}"
 
 
-def count_calls(count: int) -> str:
+def calls_in_words(count: int) -> str:
     """Return so many calls in words."""
     return f"{count:,} call" if count == 1 else f"{count:,} calls"
 
@@ -118,7 +118,7 @@ def not_sent_in_words(count: int) -> str:
     return f"{count:,} {what} not sent: ask again with more tokens"
 
 
-def of(
+def estimate_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> Estimate:
     """The estimate.
@@ -126,16 +126,16 @@ def of(
     Raises: BadInput, NotFound, as `collect`.
     """
     info = queries.exam(session, exam)
-    made = plan.made(session, info, teachers, samples, cut_off=cut_off)
+    made = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
     sent, averages = _prompt_bytes(session, made), _averages(session, made)
     rows = [
-        reckon(x, made.missing(session, x), [y for y in made.teachers if y is not x], sent, averages)
+        estimate_teacher(x, made.missing(session, x), [y for y in made.teachers if y is not x], sent, averages)
         for x in made.teachers
     ]
     return Estimate(tuple(rows), ledger.spent(session, info.id), made.not_sent)
 
 
-def missing(session: Session, made: Plan) -> int:
+def count_missing(session: Session, made: Plan) -> int:
     """How many calls a plan still lacks."""
     return sum(sum(made.missing(session, x).values()) for x in made.teachers)
 
@@ -144,7 +144,7 @@ def _prompt_bytes(session: Session, made: Plan) -> dict[str, float]:
     """How long the prompts of each kind are on average; a review's is without its solution."""
     page = made.mistakes[:: max(1, len(made.mistakes) // SAMPLE)]
     shown = made.asked(session, page).values()
-    return {kind: mean(length(messages[kind]) for messages in shown) if page else 0.0 for kind in KINDS}
+    return {kind: mean(count_bytes(messages[kind]) for messages in shown) if page else 0.0 for kind in KINDS}
 
 
 def _averages(session: Session, made: Plan) -> dict[tuple[int | None, str], Tokens]:
@@ -158,7 +158,7 @@ def _averages(session: Session, made: Plan) -> dict[tuple[int | None, str], Toke
     return {(who, kind): Tokens(float(sent), float(replied)) for who, kind, sent, replied in session.execute(query)}
 
 
-def reckon(
+def estimate_teacher(
     teacher: t.Teacher,
     calls: Mapping[str, int],
     peers: Sequence[t.Teacher],

@@ -1,6 +1,6 @@
 """Which calls the committee's work consists of, read page by page. Nothing is sent or written here.
 
-    plan.own_work(session, rowan, mistakes)  -> [PlannedCall(kind="rationale", question_id=7, …), feedback …], and how many
+    plan.own_work(session, rowan, mistakes)  -> [PlannedCall(kind="rationale", question_id=7, …), feedback …], 0 written
     plan.reviews(session, brook, after=0)    -> PlannedCall(kind="review", explanation_id=12, …) for each rationale that
                                                 another teacher wrote and brook has not reviewed yet
 
@@ -61,7 +61,7 @@ class PlannedCall:
         return self.request.key
 
 
-def planned(
+def plan_call(
     kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
 ) -> PlannedCall:
     """The call to `teacher` with its key."""
@@ -97,7 +97,7 @@ class Mistakes(NamedTuple):
     not_sent: int
 
 
-def mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> Mistakes:
+def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> Mistakes:
     """The exam's mistakes after people's corrections, without those on questions that people took out.
 
     A response that was cut off may be no mistake: it is left out, unless a person called it one, or with `cut_off`.
@@ -120,7 +120,7 @@ def mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> Mistak
     return Mistakes(tuple(found), not_sent)
 
 
-def made(
+def make_plan(
     session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int, *, cut_off: bool = False
 ) -> "Plan":
     """The plan of an exam's committee; `cut_off`: also for responses that were cut off.
@@ -136,7 +136,7 @@ def made(
     if samples < 1:
         raise BadInput(f"at least 1 sample is needed, not {samples}")
     rows = tuple(named.get(session, name) for name in names)
-    taught, not_sent = mistakes(session, exam.id, cut_off=cut_off)
+    taught, not_sent = load_mistakes(session, exam.id, cut_off=cut_off)
     return Plan(exam.id, taught, rows, samples, not_sent)
 
 
@@ -185,7 +185,7 @@ class Plan:
                 if own not in there:
                     kind, question_id, attempt_id, sample = own
                     messages = asked[m.attempt_id][kind]
-                    missing.append(planned(kind, teacher, messages, sample, question_id, attempt_id=attempt_id))
+                    missing.append(plan_call(kind, teacher, messages, sample, question_id, attempt_id=attempt_id))
         return missing, all_of_it - len(missing)
 
     def asked(self, session: Session, page: Sequence[TaughtMistake]) -> dict[int, dict[str, tuple[Message, ...]]]:
@@ -198,11 +198,11 @@ class Plan:
         )
         found = {}
         for attempt, question in session.exec(query):
-            shown, gold = block(question), golds[queries.identity(attempt)]
+            shown, gold = show_question(question), golds[queries.identity(attempt)]
             found[queries.identity(attempt)] = {
-                "rationale": prompts.rationale(shown, Task(question.task)),
-                "feedback": prompts.feedback(shown, attempt.text, gold),
-                "review": prompts.review(shown, "", gold),
+                "rationale": prompts.rationale_messages(shown, Task(question.task)),
+                "feedback": prompts.feedback_messages(shown, attempt.text, gold),
+                "review": prompts.review_messages(shown, "", gold),
             }
         return found
 
@@ -276,11 +276,11 @@ class Plan:
         )
 
     def _review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> PlannedCall:
-        asked, gold = block(question), self.golds[x.question_id]
-        messages, read = prompts.review(asked, x.text, gold), {"question": asked, "solution": x.text}
-        return planned("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **read)
+        asked, gold = show_question(question), self.golds[x.question_id]
+        messages, read = prompts.review_messages(asked, x.text, gold), {"question": asked, "solution": x.text}
+        return plan_call("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **read)
 
 
-def block(question: t.Question) -> str:
+def show_question(question: t.Question) -> str:
     """The question as a teacher is shown it."""
     return prompts.question_block(question.text, question.context, question.options)

@@ -8,7 +8,7 @@ from mapd.committee.claiming import ForeignCall
 from mapd.committee.faults import FailureReason
 from mapd.committee.plan import PlannedCall
 from mapd.models.base import Model
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.store import tables as t
 
 
@@ -51,7 +51,9 @@ class CommitteeProgress:
     @property
     def in_words(self) -> str:
         """Its speed, what is spent of the budget, what it waits for, and who is asked no more."""
-        of_budget = "" if self.budget is None else f", {dollars(self.spent_usd or 0)} of {dollars(self.budget)}"
+        of_budget = (
+            "" if self.budget is None else f", {format_dollars(self.spent_usd or 0)} of {format_dollars(self.budget)}"
+        )
         elsewhere = f", {self.elsewhere:,} calls are in flight elsewhere" if self.elsewhere else ""
         stopped = f", {', '.join(self.stopped)} stopped" if self.stopped else ""
         return f"{self.calls_per_s:.1f} calls/s{of_budget}{elsewhere}{stopped}"

@@ -138,7 +138,7 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
     prompt_ids, rationale_ids = dialogue.encode(prompt, tokenizer, marks), _completion(rationale, tokenizer)
     if alpha == 0:
         return Example(tuple(prompt_ids), rationale_ids, (), ())
-    if not dialogue.form(tokenizer).has_second_turn:
+    if not dialogue.template_form(tokenizer).has_second_turn:
         raise BadInput(
             "the student can't be taught feedback: its chat template takes no turn behind an answer; --alpha 0 teaches "
             "rationales alone, or take another student"
@@ -171,7 +171,7 @@ def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
 
     It is no thought: one that the prompt opened is closed first.
     """
-    closing = dialogue.encode_text(dialogue.form(tokenizer).closing, tokenizer, special=True)
+    closing = dialogue.encode_text(dialogue.template_form(tokenizer).closing, tokenizer, special=True)
     ids = dialogue.encode_text(turn.content.strip(), tokenizer)
     return (*closing, *ids, dialogue.end_of_turn(tokenizer))
 

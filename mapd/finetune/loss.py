@@ -26,7 +26,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from mapd.finetune.examples import Example
-from mapd.finetune.merged import merged
+from mapd.finetune.merged import merged_layers
 
 TOKENS_AT_ONCE = 1024  # of a micro-batch
 PACKED = "mapd_packed"  # the name by which transformers knows the attention below
@@ -72,7 +72,7 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
     mine = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
     sums = torch.zeros(2)
-    with merged(model):
+    with merged_layers(model):
         for some in micro_batches(mine, tokens_at_once):
             row = pack(some, model.device)
             losses = token_losses(model, row)

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 
 @contextmanager
-def merged(model: Any) -> Iterator[None]:
+def merged_layers(model: Any) -> Iterator[None]:
     """The model's LoRA layers compute with merged weights, for a time in which no weight changes.
 
     A layer that is more than a frozen linear layer with one plain adapter in single precision (DoRA, dropout, bf16, …)

@@ -108,7 +108,7 @@ def _train(
     """
     from mapd.finetune.train import train  # torch takes seconds to import
 
-    model, tokenizer = students.loaded(engine, parent, home)
+    model, tokenizer = students.load_model(engine, parent, home)
     given = examples(
         snapshot.manifest,
         snapshot.lines,
@@ -151,7 +151,7 @@ def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
             )
 
 
-def made(
+def find_student(
     engine: sa.Engine, *, snapshot_sha: str, student: str, hyperparameters: Hyperparameters, arm: str | None
 ) -> t.Student | None:
     """The student that this very finetune made: here, or in the project whose archive was imported."""

@@ -107,7 +107,7 @@ def _name_base(config: LoraConfig, model: Any) -> None:
     """Name the base as others can find it, for `AutoPeftModel`; here the student's row names it."""
     config.base_model_name_or_path, config.revision = None, None
     if model.name_or_path:
-        config.base_model_name_or_path, config.revision = weights.published(Path(model.name_or_path))
+        config.base_model_name_or_path, config.revision = weights.published_name(Path(model.name_or_path))
 
 
 def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> int:

@@ -27,7 +27,7 @@ _FORMS: WeakKeyDictionary[Any, tuple[object, templates.TemplateForm]] = (
 )  # of each tokenizer's template
 
 
-def form(tokenizer: Any) -> templates.TemplateForm:
+def template_form(tokenizer: Any) -> templates.TemplateForm:
     """Return what the tokenizer's chat template takes.
 
     Raises: BadInput where it can't be used.
@@ -43,7 +43,7 @@ def form(tokenizer: Any) -> templates.TemplateForm:
 
 def end_of_turn(tokenizer: Any) -> int:
     """Return the token that ends an answer: the one that the template writes behind it, else the tokenizer's own."""
-    ids = encode_text(form(tokenizer).end, tokenizer, special=True)
+    ids = encode_text(template_form(tokenizer).end, tokenizer, special=True)
     ending: int = next((token for token in ids if token in tokenizer.added_tokens_decoder), tokenizer.eos_token_id)
     return ending
 
@@ -62,7 +62,7 @@ def mark(turns: Sequence[Message], tokenizer: Any) -> Marks:
 def render(turns: Sequence[Message], tokenizer: Any, marks: Marks) -> str:
     """Return the turns as the chat template writes them, up to where the model's answer begins."""
     marked = [turn._replace(content=_marked(turn.content, marks)) for turn in turns]
-    shape = form(tokenizer)
+    shape = template_form(tokenizer)
     text: str = tokenizer.apply_chat_template(
         shape.arrange(marked), tokenize=False, add_generation_prompt=True, **shape.variables
     )

@@ -112,7 +112,7 @@ def adapt(body: Mapping[str, Any], form: RequestForm) -> dict[str, Any]:
     return adapted
 
 
-def shape(body: Mapping[str, Any]) -> frozenset[str]:
+def describe_shape(body: Mapping[str, Any]) -> frozenset[str]:
     """Return what tells one form of the same request from another: its fields and its roles."""
     return frozenset(body) | {f"role {message['role']}" for message in body["messages"]}
 

@@ -56,7 +56,7 @@ def convert(home: Path) -> Path:
 
     Raises: BadInput where the package isn't installed, or the folder can't be written.
     """
-    folder = weights.converted(home)
+    folder = weights.converted_folder(home)
     if folder.is_dir():
         return folder
     source = weights.require_packaged()
@@ -128,7 +128,7 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
-        template = Template(*templates.of(tokenizer, thinks=thinks))
+        template = Template(*templates.read_template(tokenizer, thinks=thinks))
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         made: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
         model, report = made
@@ -234,7 +234,7 @@ class LocalModel:
         self.batch_size = batch_size
         self._model = _decoding(model)
         self._tokenizer = tokenizer
-        self.thinks = thoughts.are_in(str(tokenizer.chat_template))
+        self.thinks = thoughts.knows_thoughts(str(tokenizer.chat_template))
         ends = self._model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = {dialogue.end_of_turn(tokenizer), tokenizer.eos_token_id} | {e for e in ends if isinstance(e, int)}
@@ -270,7 +270,7 @@ class LocalModel:
                 prompt = dialogue.encode(text, self._tokenizer, marks)
                 seed = request.sampling.seed
                 draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
-                arriving.put_nowait(_DecodingRow(request, prompt, draw, thoughts.opening(text)))
+                arriving.put_nowait(_DecodingRow(request, prompt, draw, thoughts.opening_tag(text)))
         finally:
             arriving.put_nowait(None)
 

@@ -22,7 +22,7 @@ def cost_usd(
     return float(price.total_price)
 
 
-def dollars(usd: float) -> str:
+def format_dollars(usd: float) -> str:
     """An amount as people read it: small ones with four decimals."""
     if 0 < usd < 0.0001:
         return "under $0.0001"

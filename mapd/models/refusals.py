@@ -17,7 +17,7 @@ from typing import Any
 
 from mapd.models.base import FaultKind
 from mapd.models.replies import load
-from mapd.models.waits import asked_wait
+from mapd.models.waits import read_asked_wait
 
 AGAIN = (408, 409, 425, 429)  # and 5xx
 LONGEST_PAGE = 120  # characters of what isn't JSON
@@ -167,7 +167,7 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str
     words = "; ".join(dict.fromkeys(_words(content))) if content is not None else _page(body)
     words = words or ("" if content is None else body) or reason
     own = body if content is None else json.dumps(_without_echoes(content), ensure_ascii=False)
-    return ServerRefusal(status, words, _code(content), _param(content), own, asked_wait(headers, own))
+    return ServerRefusal(status, words, _code(content), _param(content), own, read_asked_wait(headers, own))
 
 
 def read_error(content: Any, headers: Mapping[str, str]) -> ServerRefusal | None:
@@ -181,7 +181,7 @@ def read_error(content: Any, headers: Mapping[str, str]) -> ServerRefusal | None
     words = "; ".join(dict.fromkeys(_words({"error": error}))) or json.dumps(error)
     own = json.dumps(_without_echoes(error), ensure_ascii=False)  # what else the reply holds are a model's words
     return ServerRefusal(
-        _status(error), words, _code(error), _param(error), own, asked_wait(headers, own), in_reply=True
+        _status(error), words, _code(error), _param(error), own, read_asked_wait(headers, own), in_reply=True
     )
 
 

@@ -178,7 +178,7 @@ def _inspect(folder: Path) -> dict[str, Any]:
     config = AutoConfig.from_pretrained(folder, **options)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.tensors(folder))
+    config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.count_numbers(folder))
     if config_numbers > TIMES * held_numbers:
         return {"fault": f"its config asks for {config_numbers:,} numbers, its weights hold {held_numbers:,}"}
     if (folder / "generation_config.json").is_file():
@@ -189,7 +189,7 @@ def _inspect(folder: Path) -> dict[str, Any]:
         return {"fault": f"its tokenizer makes {token_count:,} tokens of {len(PROBE):,} characters"}
     if tokenizer.eos_token_id is None:
         return {"fault": "its tokenizer names no token that ends a text (eos_token)"}
-    source, fields = templates.of(tokenizer)
+    source, fields = templates.read_template(tokenizer)
     return {"template": source, "fields": fields}
 
 

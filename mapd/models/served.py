@@ -263,7 +263,7 @@ class ServedModel(ABC):
         self, call: _Call, refusal: ServerRefusal | None, body: Mapping[str, Any], form: forms.RequestForm
     ) -> bool:
         """Note what a refusal teaches of the form; whether there is one in which the call wasn't sent yet."""
-        call.shapes.add(forms.shape(body))
+        call.shapes.add(forms.describe_shape(body))
         if refusal is None or refusal.fault in (FaultKind.KEY, FaultKind.CREDIT, FaultKind.QUOTA):
             return False
         has_system = any(message.role == forms.SYSTEM for message in call.request.messages)
@@ -271,7 +271,7 @@ class ServedModel(ABC):
         learned = {**self.form, **lessons}
         messages = forms.place_system(call.request.messages, learned)
         next_body = forms.adapt(self._body(replace(call.request, messages=messages)), learned)
-        if not lessons or forms.shape(next_body) in call.shapes:
+        if not lessons or forms.describe_shape(next_body) in call.shapes:
             return False
         self.form = learned
         return True

@@ -57,7 +57,7 @@ class TemplateForm:
     @property
     def closing(self) -> str:
         """What closes the open thought without a word in it."""
-        return f"\n{thoughts.closing(self.thought)}\n\n" if self.thought else ""
+        return f"\n{thoughts.closing_tag(self.thought)}\n\n" if self.thought else ""
 
     def arrange(self, turns: Sequence[Message]) -> list[dict[str, Any]]:
         """Return the turns as the template takes them."""
@@ -77,7 +77,7 @@ _WAYS = [  # the first that the template takes is its own
 ]
 
 
-def of(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[str, Any]]:
+def read_template(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the source of the tokenizer's chat template, or the plain one, and the fields that it is rendered with.
 
     Raises: ValueError where it has several, and none of them is the default.
@@ -103,7 +103,9 @@ def find_form(render: Render) -> TemplateForm:
         except (BadInput, TemplateError) as error:  # the sandbox's, and the library's own
             faults.append(str(error))
             continue
-        return replace(form, end=_end(form, render), thought=thoughts.opening(prompt.rpartition(SAMPLE[1].content)[2]))
+        return replace(
+            form, end=_end(form, render), thought=thoughts.opening_tag(prompt.rpartition(SAMPLE[1].content)[2])
+        )
     raise BadInput(faults[0])
 
 

@@ -35,7 +35,7 @@ _DRAFT = re.compile(r"\b(?:reset|t)=(\d+)")  # of the header RateLimit: "default
 EPOCH_S, EPOCH_MS = 1e9, 1e12  # a number from there on is a moment, not a duration
 
 
-def asked_wait(headers: Mapping[str, str], body: str, now: datetime | None = None) -> float | None:
+def read_asked_wait(headers: Mapping[str, str], body: str, now: datetime | None = None) -> float | None:
     """Return the seconds that a reply asks to wait; None where it doesn't, or where that can't be read."""
     at = now or datetime.now(UTC)
     for wait in (*_own_waits(headers, at), _wait_in(body, at), _reset(headers, at)):

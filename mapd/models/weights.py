@@ -41,14 +41,14 @@ FEW_LAYERS = 512  # a config may name some that have no weights
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
-def packaged() -> Path | None:
+def find_packaged() -> Path | None:
     """The GGUF file of the installed package, found without importing it; None where it isn't installed."""
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     folders = (spec.submodule_search_locations if spec else None) or ()
     return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
 
 
-def converted(home: Path) -> Path:
+def converted_folder(home: Path) -> Path:
     """The folder that the packaged model is turned into."""
     return home / "weights" / "smollm2-135m-instruct"
 
@@ -58,7 +58,7 @@ def require_packaged() -> Path:
 
     Raises: BadInput where it isn't installed.
     """
-    if (file := packaged()) is None:
+    if (file := find_packaged()) is None:
         raise BadInput(f"the packaged model's weights are not installed: no package {PACKAGE}; {GET_PACKAGE}")
     return file
 
@@ -73,12 +73,12 @@ def require_model(folder: Path) -> Path:
 
     Raises: BadInput, naming what it lacks.
     """
-    if (reason := missing(folder)) is not None:
+    if (reason := missing_part(folder)) is not None:
         raise BadInput(f"no model at {folder}: {reason}; name a folder that transformers can load")
     return folder
 
 
-def missing(folder: Path) -> str | None:
+def missing_part(folder: Path) -> str | None:
     """What keeps the folder from being a model's, at a glance; None where nothing does."""
     if not folder.is_dir():
         return "there is no such folder"
@@ -89,7 +89,7 @@ def missing(folder: Path) -> str | None:
     return None
 
 
-def quantization(folder: Path) -> str | None:
+def quantization_method(folder: Path) -> str | None:
     """Return how the folder's weights are quantized, "gptq" or "fp8", as its config.json says; None where they aren't.
 
     Raises: BadInput where config.json can't be read.
@@ -115,7 +115,7 @@ def has_template(folder: Path) -> bool:
     return isinstance(config, dict) and bool(config.get("chat_template"))
 
 
-def published(folder: Path) -> tuple[str, str | None]:
+def published_name(folder: Path) -> tuple[str, str | None]:
     """Return how others name a folder: "ORG/NAME" and the commit where it lies in the hub's cache, else its path."""
     cached = re.fullmatch(r"models--([^/]+?)--([^/]+)", folder.parent.parent.name)
     if cached and folder.parent.name == "snapshots":
@@ -123,7 +123,7 @@ def published(folder: Path) -> tuple[str, str | None]:
     return str(folder), None
 
 
-def named(model: str) -> str:
+def row_name(model: str) -> str:
     """A model's name as a row keeps it: the packaged one's, the hub's, or a folder's whole path, good from anywhere.
 
     Raises: BadInput where a folder has no model, or the package isn't installed.
@@ -144,7 +144,7 @@ def named(model: str) -> str:
 # --- What a folder holds ----------------------------------------------------------------------------------------------
 
 
-def files(folder: Path) -> Iterator[Path]:
+def list_files(folder: Path) -> Iterator[Path]:
     """Yield what a loader may read of a folder, in order."""
     return (path for path in sorted(folder.rglob("*")) if path.suffix in READ and not path.is_dir())
 
@@ -156,7 +156,7 @@ def fingerprint(folder: Path) -> str:
     """
     total = hashlib.sha256()
     try:
-        for path in files(folder):
+        for path in list_files(folder):
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             total.update(f"{path.relative_to(folder).as_posix()}\n{digest}\n".encode())
@@ -171,7 +171,7 @@ def check_files(folder: Path) -> None:
     Raises: BadInput, naming the file.
     """
     try:
-        for path in files(folder):
+        for path in list_files(folder):
             if (fault := _fault(path)) is not None:
                 raise BadInput(f"the model can't be loaded: {path} {fault}; take another model")
     except OSError as error:
@@ -183,7 +183,7 @@ def _fault(path: Path) -> str | None:
         return "is no file"
     size = path.stat().st_size
     if path.suffix == ".safetensors":
-        return None if tensors_of(path) else "holds nothing"
+        return None if count_numbers_of_file(path) else "holds nothing"
     if size > (most := MOST_BYTES.get(path.name, DEFAULT_BYTES)):
         return f"has {size:,} bytes, more than {most:,}"
     if path.name not in MOST_BYTES or path.suffix != ".json":
@@ -199,7 +199,7 @@ def _fault(path: Path) -> str | None:
     foreign_key = next((key for key in ATTENTION if "/" in str(content.get(key, ""))), None)
     if foreign_key is not None:
         return f"asks for code from elsewhere: {foreign_key} {str(content[foreign_key])[:80]!a}"
-    return _layers_fault(content, sum(1 for _ in tensors(path.parent))) if path.name == "config.json" else None
+    return _layers_fault(content, sum(1 for _ in count_numbers(path.parent))) if path.name == "config.json" else None
 
 
 def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
@@ -223,16 +223,16 @@ def _index_fault(folder: Path, content: dict[str, Any]) -> str | None:
     return None
 
 
-def tensors(folder: Path) -> Iterator[int]:
+def count_numbers(folder: Path) -> Iterator[int]:
     """Yield how many numbers each tensor of the folder's safetensors has, as their headers say.
 
     Raises: BadInput where a header can't be read, or the file ends before its numbers do.
     """
     for path in sorted(folder.glob("*.safetensors")):
-        yield from tensors_of(path)
+        yield from count_numbers_of_file(path)
 
 
-def tensors_of(path: Path) -> list[int]:
+def count_numbers_of_file(path: Path) -> list[int]:
     """Return how many numbers each tensor of one file has.
 
     Raises: BadInput, as `tensors`.

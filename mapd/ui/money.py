@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from mapd.committee import Estimate, TeacherEstimate
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.ui import current, figures, text
 from mapd.ui.figures import Cell
 
@@ -58,8 +58,8 @@ def _row(x: TeacherEstimate) -> tuple[Cell, ...]:
         *(x.calls.get(kind) for kind in ("rationale", "feedback", "review")),
         x.tokens_in,
         x.tokens_out,
-        None if x.usd is None else dollars(x.usd),
-        None if x.usd_at_most is None else dollars(x.usd_at_most),
+        None if x.usd is None else format_dollars(x.usd),
+        None if x.usd_at_most is None else format_dollars(x.usd_at_most),
     )
 
 

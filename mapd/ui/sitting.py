@@ -78,7 +78,7 @@ def ask_again(material: Material) -> None:
 
 def _again(exam: str, tokens: int, purpose: str | None) -> work.ExamWork:
     with db.reading(current.engine()) as session:
-        return work.again(session, exam, tokens).model_copy(update={"open_test": purpose})
+        return work.ask_again(session, exam, tokens).model_copy(update={"open_test": purpose})
 
 
 def lead_on(material: Material) -> None:
