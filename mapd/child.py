@@ -103,7 +103,7 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
                 work.WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
             if report.progress is not None and "stopped" not in outcome:
-                report.progress = _whole(report.progress)
+                report.progress = _complete(report.progress)
         status = "done"
     except Stopped as stopped:
         with db.reading(engine) as session:
@@ -119,7 +119,7 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
     return 0
 
 
-def _whole(progress: JobProgress) -> JobProgress:
+def _complete(progress: JobProgress) -> JobProgress:
     """A progress at its end."""
     return JobProgress(progress.stage, progress.total or progress.done, progress.total, progress.said)
 

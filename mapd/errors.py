@@ -59,12 +59,12 @@ class BadRows(BadInput):
     def __init__(self, faults: list[tuple[str, int, str, str]], unit: str = "row", cure: str = "") -> None:
         self.faults = faults
         first_faults = faults[: self.NAMED]
-        fault_list = "; ".join(f"{file} {unit} {number} {field}: {what}" for file, number, field, what in first_faults)
+        listing = "; ".join(f"{file} {unit} {number} {field}: {what}" for file, number, field, what in first_faults)
         unnamed = len(faults) - self.NAMED
         tail = f"; and {unnamed:,} more {'fault' if unnamed == 1 else 'faults'}" if unnamed > 0 else ""
         rows = len({(file, index) for file, index, _, _ in faults})
-        cure_part = f"; {cure}" if cure else ""
-        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {fault_list}{tail}{cure_part}")
+        hint = f"; {cure}" if cure else ""
+        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listing}{tail}{hint}")
 
 
 class Stopped(MapdError):  # noqa: N818

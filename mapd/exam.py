@@ -39,7 +39,7 @@ from mapd.store import tables as t
 LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
 LONGEST_WITH_THOUGHT = 4096  # where the student's chat template knows thoughts
 GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
-ENDED = (Finish.OK, Finish.EMPTY)  # by itself: with more tokens it would be the same
+WHOLE = (Finish.OK, Finish.EMPTY)  # by itself: with more tokens it would be the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +129,17 @@ def run(
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
     with db.writing(engine) as session:
-        exam = _exam(session, student, question_set, split, decoding, seed, samples, person)
+        exam = _ensure_exam(session, student, question_set, split, decoding, seed, samples, person)
         uid, exam_id = exam.uid, queries.identity(exam)
-        inquiries = _asked(session, exam, decoding, seed, samples)
+        inquiries = _list_inquiries(session, exam, decoding, seed, samples)
         if longer_than is not None:
             _take_over(session, exam, queries.exam(session, longer_than).id)
-        groups = _missing(session, exam_id, inquiries, batch_size)
+        groups = _group_missing(session, exam_id, inquiries, batch_size)
         if split == "test":
             unseal(session, exam, open_test, by=by)
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
-    exam_run = _Sitting(engine, exam_id, uid, inquiries, batch_size, progress, stopping)
+    exam_run = _ExamRun(engine, exam_id, uid, inquiries, batch_size, progress, stopping)
     failures = exam_run.hold(model, home) if groups else []
     with db.reading(engine) as session:
         return replace(count_outcomes(session, uid), failed=len(failures), reason=next(iter(failures), None))
@@ -183,7 +183,7 @@ def count_outcomes(session: Session, exam: str | int) -> ExamResult:
 # --- The exam's row ---------------------------------------------------------------------------------------------------
 
 
-def _exam(
+def _ensure_exam(
     session: Session,
     student: str | int,
     question_set: str | int,
@@ -198,7 +198,9 @@ def _exam(
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
     decoding_row = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | ({"shots": learner.shots} if learner.shots else {})
+    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | (
+        {"shots": learner.shots} if learner.shots else {}
+    )
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
     namesake = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
@@ -284,8 +286,8 @@ def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
     """
     earlier = session.get_one(t.Exam, earlier_id)
     same_fields = ("student_id", "set_id", "split", "round", "seed")
-    decodings = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
-    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in same_fields) and decodings[0] == decodings[1]
+    ways = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
+    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in same_fields) and ways[0] == ways[1]
     earlier_tokens, tokens = (row.decoding.get("max_tokens", 0) for row in (earlier, exam))
     if not is_alike or not earlier_tokens < tokens:
         raise BadInput(
@@ -293,9 +295,9 @@ def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
             + ("; take more" if is_alike else ", and was asked in another way, or other questions")
         )
     session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()  # no other run keeps meanwhile
-    answered = _taken(session, queries.identity(exam))
+    answered = _load_answered(session, queries.identity(exam))
     ended_attempts = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
-    ended_attempts = ended_attempts.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(ENDED))
+    ended_attempts = ended_attempts.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(WHOLE))
     for attempt, question_uid in session.exec(ended_attempts):
         if (attempt.question_id, attempt.sample) not in answered:
             content = attempt.model_dump(exclude={"id", "created_at"})
@@ -307,7 +309,7 @@ def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
 # --- Questions and answers --------------------------------------------------------------------------------------------
 
 
-def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
+def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
     """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
@@ -322,21 +324,21 @@ def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, sample
     return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
 
 
-def _missing(session: Session, exam_id: int, inquiries: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
+def _group_missing(session: Session, exam_id: int, inquiries: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
     """What has no attempt yet, in the groups that an unbroken exam asks in."""
-    answered = _taken(session, exam_id)
+    answered = _load_answered(session, exam_id)
     groups = [inquiries[start : start + size] for start in range(0, len(inquiries), size)]
     missing = [[a for a in group if (a.question_id, a.sample) not in answered] for group in groups]
     return [group for group in missing if group]
 
 
-def _taken(session: Session, exam_id: int) -> set[tuple[int, int]]:
+def _load_answered(session: Session, exam_id: int) -> set[tuple[int, int]]:
     query = select(t.Attempt.question_id, t.Attempt.sample).where(t.Attempt.exam_id == exam_id)
     return set(session.exec(query).all())
 
 
 @dataclass(frozen=True, slots=True)
-class _Sitting:
+class _ExamRun:
     """One run over what an exam still lacks."""
 
     engine: sa.Engine
@@ -352,7 +354,7 @@ class _Sitting:
         with claims.Run(self.engine, home) as claimer:
             claims.hold(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
-                groups = _missing(session, self.exam_id, self.asked, self.batch_size)
+                groups = _group_missing(session, self.exam_id, self.asked, self.batch_size)
             return event_loops.run(self._answer(model, groups))
 
     def _wait(self) -> None:
@@ -361,7 +363,7 @@ class _Sitting:
         Raises: Stopped.
         """
         with db.reading(self.engine) as session:
-            answer_count = len(_taken(session, self.exam_id))
+            answer_count = len(_load_answered(session, self.exam_id))
         if self.stopping():
             raise Stopped(answer_count, len(self.asked))
         self.progress(ExamProgress(answer_count, len(self.asked), elsewhere=True))
@@ -380,24 +382,30 @@ class _Sitting:
             completions = [c async for c in model.generate(stream(a.request for a in group))]
             failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
             answers = [c for c in completions if c.finish is not Finish.FAILED]
-            db.transact(self.engine, partial(_keep, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers))
+            db.transact(
+                self.engine, partial(_store_answers, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers)
+            )
             answer_count += len(group)
             rate = answer_count / (time.perf_counter() - started)
-            self.progress(ExamProgress(earlier_count + answer_count, total, rate, (total - earlier_count - answer_count) / rate))
+            self.progress(
+                ExamProgress(earlier_count + answer_count, total, rate, (total - earlier_count - answer_count) / rate)
+            )
         return failures
 
 
-def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]) -> None:
+def _store_answers(
+    session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]
+) -> None:
     """Grade and store the group's answers; those that another process kept meanwhile stand."""
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
-    answered = _taken(session, exam_id)
+    answered = _load_answered(session, exam_id)
     inquiries = {inquiry.request.key: inquiry for inquiry in group}
     for answer in answers:
         inquiry, completion = inquiries[answer.key], split_thought(answer)
         if (inquiry.question_id, inquiry.sample) in answered:
             continue
         text = storable(completion.text)
-        grade_ = grade_response(text, completion.finish, inquiry.gold, inquiry.task, inquiry.options)
+        graded_answer = grade_response(text, completion.finish, inquiry.gold, inquiry.task, inquiry.options)
         attempt = t.Attempt(
             uid=_attempt_uid(uid, inquiry.question_uid, inquiry.sample, text),
             exam_id=exam_id,
@@ -408,10 +416,10 @@ def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], a
             finish=completion.finish,
             tokens_in=completion.tokens_in,
             tokens_out=completion.tokens_out,
-            answer=grade_.answer,
-            outcome=grade_.outcome,
-            our_answer=grade_.answer,
-            our_outcome=grade_.outcome,
+            answer=graded_answer.answer,
+            outcome=graded_answer.outcome,
+            our_answer=graded_answer.answer,
+            our_outcome=graded_answer.outcome,
         )
         session.add(attempt)
 

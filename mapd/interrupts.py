@@ -65,7 +65,7 @@ def listen() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _hear)
-    sys.excepthook, sys.unraisablehook, threading.excepthook = _unless_heard, _unless_raised, _unless_heard_in_thread
+    sys.excepthook, sys.unraisablehook, threading.excepthook = _hook_exception, _hook_unraisable, _hook_thread
 
 
 def allow() -> None:
@@ -123,18 +123,18 @@ def _end(line: str) -> NoReturn:
 # errors Python only prints. It comes to the same line.
 
 
-def _unless_heard(kind: type[BaseException], error: BaseException, at: Any) -> None:
+def _hook_exception(kind: type[BaseException], error: BaseException, at: Any) -> None:
     if _State.heard:
         _end(HALF)
     sys.__excepthook__(kind, error, at)
 
 
-def _unless_raised(unraisable: Any) -> None:
+def _hook_unraisable(unraisable: Any) -> None:
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         _end(HALF)
     sys.__unraisablehook__(unraisable)
 
 
-def _unless_heard_in_thread(error: Any) -> None:
+def _hook_thread(error: Any) -> None:
     if not _State.heard:
         threading.__excepthook__(error)

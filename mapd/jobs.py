@@ -117,9 +117,9 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
     person = require(by, Right.RUN_JOBS)
     db.lock(session, LOCK)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
-    for active_job in session.exec(active).all():
-        if active_job.parameters == dict(parameters):
-            raise BadInput(f"this {kind} is {active_job.status} already, as job {active_job.uid[:8]}: watch or cancel that one")
+    for rival in session.exec(active).all():
+        if rival.parameters == dict(parameters):
+            raise BadInput(f"this {kind} is {rival.status} already, as job {rival.uid[:8]}: watch or cancel that one")
     job = t.Job(kind=kind, parameters=dict(parameters), person=person)
     session.add(job)
     queries.audit(session, person, "start job", f"job {job.uid}", kind=kind)
@@ -208,10 +208,10 @@ def describe_state(job: t.Job, at: datetime) -> str:
 
 def log_lines(job: t.Job) -> list[tuple[datetime | None, str]]:
     """Return the lines of the job's log, each with its time where it has one."""
-    return [_timed(line) for line in job.log.splitlines()]
+    return [_split_stamp(line) for line in job.log.splitlines()]
 
 
-def _timed(line: str) -> tuple[datetime | None, str]:
+def _split_stamp(line: str) -> tuple[datetime | None, str]:
     """Return "2026-03-01T09:30:00+00:00 exam" as its time and what it says."""
     stamp, _, words = line.partition(" ")
     try:
@@ -237,7 +237,7 @@ def measure_pace(session: Session, kind: str) -> float | None:
 
 def has_waiting_job(session: Session, worker: str, *, calls: bool, own_uids: Collection[str] = ()) -> bool:
     """Whether `take` would find a job. It only reads: an idle worker takes no lock."""
-    return session.exec(_waiting(db.clock(session), worker, calls, own_uids)).first() is not None
+    return session.exec(_select_next_job(db.clock(session), worker, calls, own_uids)).first() is not None
 
 
 def take(session: Session, worker: str, *, calls: bool, own_uids: Collection[str] = ()) -> AttemptRef | None:
@@ -246,10 +246,10 @@ def take(session: Session, worker: str, *, calls: bool, own_uids: Collection[str
     `calls`: one that makes calls, or one that computes. `own_uids`: the uids of what this worker has running.
     """
     at = db.clock(session)
-    query = _waiting(at, worker, calls, own_uids).with_for_update(skip_locked=True)
+    query = _select_next_job(at, worker, calls, own_uids).with_for_update(skip_locked=True)
     while (job := session.exec(query).first()) is not None:
         if job.status != "queued":
-            _go_on(job, at, "its worker was gone")
+            _continue_or_fail(job, at, "its worker was gone")
         if job.status == "queued":
             job.status, job.worker, job.beat_at, job.tries = "running", worker, at, job.tries + 1
             job.started_at = job.started_at or at
@@ -259,35 +259,35 @@ def take(session: Session, worker: str, *, calls: bool, own_uids: Collection[str
     return None
 
 
-def _waiting(at: datetime, worker: str, calls: bool, own_uids: Collection[str]) -> Any:
+def _select_next_job(at: datetime, worker: str, calls: bool, own_uids: Collection[str]) -> Any:
     """Select the oldest job that is there to be taken."""
     job = t.Job
     is_of_kind = col(job.kind).in_(CALLS) if calls else col(job.kind).not_in(CALLS)
-    is_silent_job = _silent(at, SILENT_S) | (_silent(at, OWN_SILENT_S) & (col(job.worker) == worker))
+    is_silent_job = _is_silent_for(at, SILENT_S) | (_is_silent_for(at, OWN_SILENT_S) & (col(job.worker) == worker))
     is_abandoned = col(job.status).in_(AT_WORK) & is_silent_job & col(job.uid).not_in(own_uids)
     return select(job).where(is_of_kind, (col(job.status) == "queued") | is_abandoned).order_by(col(job.id)).limit(1)
 
 
-def _silent(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
+def _is_silent_for(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
     beat, span = col(t.Job.beat_at), timedelta(seconds=seconds)
     return beat.is_(None) | (beat < at - span) | (beat > at + span)
 
 
 def give_back(session: Session, ref: AttemptRef, why: str) -> None:
     """Let a job whose process has ended before its end go on, or fail where it came no further so often."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     if job is not None and job.status in AT_WORK:
-        _go_on(job, db.clock(session), why)
+        _continue_or_fail(job, db.clock(session), why)
 
 
 def put_off(session: Session, ref: AttemptRef) -> None:
     """Let a job that was stopped for its worker's end wait for the next worker."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     if job is not None and job.status == "running":
         _queue_again(job)
 
 
-def _go_on(job: t.Job, at: datetime, why: str) -> None:
+def _continue_or_fail(job: t.Job, at: datetime, why: str) -> None:
     tries = job.tries
     if job.status == "cancelling":  # it was killed, for it didn't stop
         job.status, job.ended_at = "cancelled", at
@@ -305,13 +305,13 @@ def _go_on(job: t.Job, at: datetime, why: str) -> None:
 
 def begin(session: Session, ref: AttemptRef) -> t.Job | None:
     """Return the job, where this attempt is to run; None where it was cancelled, or a later attempt has it."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     return job if job is not None and job.status in AT_WORK else None
 
 
 def beat(session: Session, ref: AttemptRef, progress: JobProgress | None, log: Sequence[str]) -> bool:
     """Write how far it is and the new lines of its log; return whether the job is to go on."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     if job is None or job.status not in AT_WORK:
         return False
     job.beat_at = db.clock(session)
@@ -333,7 +333,7 @@ def end(
     session: Session, ref: AttemptRef, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = ""
 ) -> None:
     """Write how the attempt ended; an earlier attempt has no say."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     if job is None or job.status not in AT_WORK:
         return
     job.status, job.outcome, job.error = status, dict(outcome or {}), error or None
@@ -346,7 +346,7 @@ def status_of(session: Session, ref: AttemptRef) -> str | None:
     return session.exec(query).first()
 
 
-def _attempt(session: Session, ref: AttemptRef) -> t.Job | None:
+def _load_attempt(session: Session, ref: AttemptRef) -> t.Job | None:
     query = select(t.Job).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
     return session.exec(query.with_for_update()).first()
 

@@ -265,12 +265,12 @@ def _finetune(
     stages: _Stages,
 ) -> str:
     """One finetune; returns the new student's name."""
-    hyperparameters = Hyperparameters(alpha=alpha, seed=seed)
-    student_row = finetuning.find_student(engine, student=student, snapshot_sha=snapshot, hyperparameters=hyperparameters, arm=arm)
-    if student_row is not None and not students.is_here(student_row, home):
+    setup = Hyperparameters(alpha=alpha, seed=seed)
+    tuned = finetuning.find_student(engine, student=student, snapshot_sha=snapshot, hyperparameters=setup, arm=arm)
+    if tuned is not None and not students.is_here(tuned, home):
         arm_option = f" --arm {arm}" if arm else ""
         raise BadInput(
-            f"this demo's student {student_row.name} is here without its adapter, as an archive brings it; its results stand "
+            f"this demo's student {tuned.name} is here without its adapter, as an archive brings it; its results stand "
             f"on the Results page. Another --seed runs a demo of your own; or `mapd finetune --snapshot {snapshot[:12]}"
             f" --alpha {alpha:g} --seed {seed}{arm_option}` makes this adapter again"
         )
@@ -278,7 +278,7 @@ def _finetune(
         engine,
         student=student,
         snapshot_sha=snapshot,
-        hyperparameters=hyperparameters,
+        hyperparameters=setup,
         arm=arm,
         by=by,
         home=home,

@@ -19,14 +19,14 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 LONGEST = 200  # characters
-Named = t.Exam | t.QuestionSet | t.Student | t.Teacher
-TABLES: Mapping[str, type[Named]] = {
+NamedRow = t.Exam | t.QuestionSet | t.Student | t.Teacher
+TABLES: Mapping[str, type[NamedRow]] = {
     "exam": t.Exam,
     "question set": t.QuestionSet,
     "student": t.Student,
     "teacher": t.Teacher,
 }
-ASKED_BY = {  # by what is named: the parameters of jobs that may have its name, by the kind of job
+JOB_PARAMETERS = {  # by what is named: the parameters of jobs that may have its name, by the kind of job
     "exam": {"collect": "exam"},
     "question set": {"exam": "questions"},
     "student": {"exam": "student", "finetune": "student"},
@@ -34,12 +34,12 @@ ASKED_BY = {  # by what is named: the parameters of jobs that may have its name,
 }
 
 
-def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) -> Named:
+def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) -> NamedRow:
     """Give what `ref` names another name.
 
     Raises: Forbidden; NotFound; BadInput for a name that can't be one, or is taken, or of a person.
     """
-    person, name, row = require(by, Right.RENAME), _checked(kind, to), _row(session, kind, ref)
+    person, name, row = require(by, Right.RENAME), _check_name(kind, to), _row(session, kind, ref)
     if isinstance(row, t.Teacher) and row.kind == "person":
         raise BadInput(f"{row.name} is a person who repaired a text: a person's name is their own")
     old_name, table = row.name, TABLES[kind]
@@ -68,20 +68,20 @@ def rename_project(session: Session, to: str, *, by: Person) -> str:
     Raises: Forbidden; BadInput for a name that can't be one.
     """
     person, old_name = require(by, Right.RENAME), queries.project_name(session)
-    name = _checked("project", to) if to.strip() else ""
+    name = _check_name("project", to) if to.strip() else ""
     queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=old_name or "", to=name)
     session.flush()
     return name
 
 
-def _checked(kind: str, name: str) -> str:
+def _check_name(kind: str, name: str) -> str:
     words = " ".join(name.split())
     if not 0 < len(words) <= LONGEST or not words.isprintable():
         raise BadInput(f"a {kind} can't be named {name[:60]!r}: 1 to {LONGEST} characters that can be printed")
     return words
 
 
-def _row(session: Session, kind: str, ref: str | int) -> Named:
+def _row(session: Session, kind: str, ref: str | int) -> NamedRow:
     """Return the row by uid, or as its own commands find it."""
     if kind == "exam":
         return session.get_one(t.Exam, queries.exam(session, ref).id)
@@ -95,8 +95,8 @@ def _row(session: Session, kind: str, ref: str | int) -> Named:
 
 def _tell_jobs(session: Session, kind: str, old_name: str, new_name: str) -> None:
     """Have the jobs ask by the new name."""
-    for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(ASKED_BY[kind]))).all():
-        key = ASKED_BY[kind][job.kind]
+    for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(JOB_PARAMETERS[kind]))).all():
+        key = JOB_PARAMETERS[kind][job.kind]
         value = job.parameters.get(key)
         if isinstance(value, list) and old_name in value:
             job.parameters = job.parameters | {key: [new_name if item == old_name else item for item in value]}

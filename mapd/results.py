@@ -136,23 +136,23 @@ def load(session: Session, ref: str | int) -> ExamAnswers:
     set_id = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
     total = session.exec(count_query.where(col(t.Question.set_id) == set_id, t.Question.split == info.split)).one()
     most = session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == info.id)).one()
-    return ExamAnswers(info, answers, total, 1 + (most or 0), _how(session, info.id))
+    return ExamAnswers(info, answers, total, 1 + (most or 0), _describe_asking(session, info.id))
 
 
-def _how(session: Session, exam_id: int) -> dict[str, str]:
+def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:
     """How an exam's student was asked, in words. The base model is among it: its chat template writes the prompt."""
     exam = session.get_one(t.Exam, exam_id)
     student = session.get_one(t.Student, exam.student_id)
-    how = {name.replace("_", " "): _word(value) for name, value in exam.decoding.items() if name != "samples"}
+    how = {name.replace("_", " "): _value_in_words(value) for name, value in exam.decoding.items() if name != "samples"}
     base = {"base model, hence template": f"{student.base}{f' at {student.revision}' if student.revision else ''}"}
     return how | base | ({"seed": str(exam.seed)} if exam.decoding.get("temperature") else {})
 
 
-def _word(value: Any) -> str:
+def _value_in_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)[:64]
 
 
-def _asked_otherwise(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:
+def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:
     """By name each way in which the two weren't asked alike, before and after."""
     names = dict.fromkeys([*first.how, *second.how])
     pairs = {name: (first.how.get(name, "not known"), second.how.get(name, "not known")) for name in names}
@@ -165,12 +165,12 @@ def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
 
     Raises: BadInput where they have different questions, or one of them isn't finished or is an import.
     """
-    for answers in (before, after):
-        if answers.exam.graded_by == "import":
-            raise BadInput(f"{answers.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
-        if len(answers.answered) < answers.asked or not answers.answered:
+    for exam in (before, after):
+        if exam.exam.graded_by == "import":
+            raise BadInput(f"{exam.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
+        if len(exam.answered) < exam.asked or not exam.answered:
             raise BadInput(
-                f"exam {answers.exam.name} isn't finished: {len(answers.answered)} of {answers.asked} questions; "
+                f"exam {exam.exam.name} isn't finished: {len(exam.answered)} of {exam.asked} questions; "
                 "`mapd exam run` goes on with it"
             )
     if before.answered.keys() != after.answered.keys():
@@ -191,7 +191,7 @@ def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
         changes={change: tuple(uids) for change, uids in changes.items()},
         readable=_result(readable) if readable else None,
         samples=max(before.samples, after.samples),
-        asked_otherwise=_asked_otherwise(before, after),
+        asked_otherwise=_find_differences(before, after),
     )
 
 

@@ -34,7 +34,7 @@ LIMITS: Bounds = {
 }
 PRICE: Bounds = {"usd_in": ((int, float), 0, 100_000), "usd_out": ((int, float), 0, 100_000)}
 BODY_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
-OWN_FIELDS = {  # fields of a request's body that nobody sets, and why
+RESERVED_FIELDS = {  # fields of a request's body that nobody sets, and why
     **dict.fromkeys(("model", "messages", "system", "prompt", "input"), "what is asked is set by the teacher's row"),
     **dict.fromkeys(("stream", "stream_options"), "a reply is read in one piece"),
     **dict.fromkeys(("n", "best_of"), "one text is read of a reply: take --samples"),
@@ -50,7 +50,7 @@ SECRET = re.compile(
 )
 LONGEST_FIELD = 4000  # characters of a field's JSON
 HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
-OWN_HEADERS = frozenset(  # those that the connection is made of
+RESERVED_HEADERS = frozenset(  # those that the connection is made of
     (
         "accept",
         "accept-encoding",
@@ -73,14 +73,16 @@ def check_sampling(kind: str, model: str, settings: Mapping[str, Any]) -> dict[s
     if kind == "simulated":
         profile = asdict(SimulatedTeacher.of(model=model, settings=settings).profile)
         return {name: value for name, value in profile.items() if name != "flaw"}  # which is the model's
-    bounds_by_name = {name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")}  # has none
+    known_bounds = {
+        name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")
+    }  # has none
     who = f"a teacher of kind {kind}"
     if kind in KEY_VARIABLES:  # what isn't set is the provider's to choose, but for the bill's upper end
         further = {name: value for name, value in settings.items() if name not in SAMPLING}
-        checked = check_numbers(who, "setting", {k: v for k, v in settings.items() if k in SAMPLING}, bounds_by_name)
+        checked = check_numbers(who, "setting", {k: v for k, v in settings.items() if k in SAMPLING}, known_bounds)
         unset = Sampling(temperature=None, top_p=None, max_tokens=LONGEST_REPLY)
         return replace(unset, **checked).as_dict() | _check_fields(who, further)
-    return Sampling(**check_numbers(who, "setting", settings, bounds_by_name)).as_dict()
+    return Sampling(**check_numbers(who, "setting", settings, known_bounds)).as_dict()
 
 
 def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,8 +93,8 @@ def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if not BODY_FIELD.fullmatch(name):
             raise BadInput(f"{who}: a setting is a field of the request, letters, digits and _, not {name[:80]!r}")
-        if name in OWN_FIELDS:
-            raise BadInput(f"{who}: {name} can't be set; {OWN_FIELDS[name]}")
+        if name in RESERVED_FIELDS:
+            raise BadInput(f"{who}: {name} can't be set; {RESERVED_FIELDS[name]}")
         if secret := next((key for key in (name, *_names_in(value)) if SECRET.search(key)), None):
             raise BadInput(
                 f"{who}: {secret} may hold a key, and a setting is stored and shown; what was given is not kept: take "
@@ -127,21 +129,21 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     checked_headers = {}
     for name, variable in headers.items():
         small = name.strip().lower()
-        if not HEADER.fullmatch(small) or small in OWN_HEADERS:
+        if not HEADER.fullmatch(small) or small in RESERVED_HEADERS:
             raise BadInput(f"a header has a name such as x-team, none of the connection's own, not {name[:64]!r}")
         checked_headers[small] = keys.check_name(variable)
     return checked_headers
 
 
-def check_numbers(who: str, noun: str, settings: Mapping[str, Any], bounds_by_name: Bounds) -> dict[str, Any]:
+def check_numbers(who: str, noun: str, settings: Mapping[str, Any], known_bounds: Bounds) -> dict[str, Any]:
     """Return the settings, each of them known and within its bounds.
 
     Raises: BadInput.
     """
     for key, value in settings.items():
-        if key not in bounds_by_name:
-            raise BadInput(f"{who} has no {noun} {key!r}: it is one of {', '.join(bounds_by_name)}")
-        kinds, low, high = bounds_by_name[key]
+        if key not in known_bounds:
+            raise BadInput(f"{who} has no {noun} {key!r}: it is one of {', '.join(known_bounds)}")
+        kinds, low, high = known_bounds[key]
         if type(value) not in kinds or not low <= value <= high:
             number = "number" if float in kinds else "whole number"
             raise BadInput(f"{who}: {key} must be a {number} from {low:,} to {high:,}, not {value!r}")

@@ -110,11 +110,13 @@ def add(
         fingerprints.record(session, source, sha256)
     namesake = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
     if namesake is not None:
-        if _content(namesake) != _content(row):
+        if _identity(namesake) != _identity(row):
             raise BadInput(
                 f"there is another teacher named {row.name}: {namesake.kind} {namesake.model}; choose another name"
             )
-        return _change(session, namesake, _changes(namesake, row, sampling or {}, limited=limits is not None), person)
+        return _write_changes(
+            session, namesake, _list_changes(namesake, row, sampling or {}, limited=limits is not None), person
+        )
     session.add(row)
     queries.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
     session.flush()
@@ -154,7 +156,7 @@ def check_row(
         name=name,
         kind=kind,
         model=model,
-        base_url=None if base_url is None else _checked_base(kind, base_url),
+        base_url=None if base_url is None else _check_base(kind, base_url),
         key_env=None if variable is None else keys.check_name(variable),
         sampling=check_sampling(kind, model, sampling or {}),
         limits=check_numbers(f"a teacher of kind {kind}", "limit", limits or {}, LIMITS),
@@ -164,7 +166,7 @@ def check_row(
     )
 
 
-def _checked_base(kind: str, base_url: str) -> str:
+def _check_base(kind: str, base_url: str) -> str:
     """Return a server's address as it is kept, if it ends before what each call adds.
 
     Raises: BadInput.
@@ -220,9 +222,9 @@ def change_settings(
     can't be used, or a header's key that is another server's and isn't `approved`.
     """
     person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
-    if other_settings := [key for key in sampling or {} if key != "max_tokens"]:
+    if fixed := [key for key in sampling or {} if key != "max_tokens"]:
         raise BadInput(
-            f"a teacher with another {other_settings[0]} is another teacher; `mapd teachers add` adds it under a name of its "
+            f"a teacher with another {fixed[0]} is another teacher; `mapd teachers add` adds it under a name of its "
             "own, and max_tokens alone may change"
         )
     if row.kind not in KINDS:
@@ -238,14 +240,14 @@ def change_settings(
         "headers": new_row.headers or row.headers,
         "sampling": row.sampling | dict(sampling or {}),
     }
-    return _change(session, row, changes | ({"learned": {}} if forget else {}), person)
+    return _write_changes(session, row, changes | ({"learned": {}} if forget else {}), person)
 
 
-def _changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *, limited: bool) -> dict[str, Any]:
+def _list_changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *, limited: bool) -> dict[str, Any]:
     """Return what changes where a teacher is added again; what isn't given stays."""
-    max_tokens_row = row if "max_tokens" in sampling else namesake
+    source = row if "max_tokens" in sampling else namesake
     unchanged = {name: value for name, value in namesake.sampling.items() if name != "max_tokens"}
-    reply_limit = {"max_tokens": max_tokens_row.sampling["max_tokens"]} if "max_tokens" in max_tokens_row.sampling else {}
+    reply_limit = {"max_tokens": source.sampling["max_tokens"]} if "max_tokens" in source.sampling else {}
     return {
         "limits": row.limits if limited else namesake.limits,
         "price": row.price or namesake.price,
@@ -255,7 +257,7 @@ def _changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *
     }
 
 
-def _change(session: Session, row: t.Teacher, changes: Mapping[str, Any], person: str) -> t.Teacher:
+def _write_changes(session: Session, row: t.Teacher, changes: Mapping[str, Any], person: str) -> t.Teacher:
     """Write what is other than before, and that it was changed."""
     if any(getattr(row, name) != value for name, value in changes.items()):
         for name, value in changes.items():
@@ -266,7 +268,7 @@ def _change(session: Session, row: t.Teacher, changes: Mapping[str, Any], person
     return row
 
 
-def _content(row: t.Teacher) -> tuple[Any, ...]:
+def _identity(row: t.Teacher) -> tuple[Any, ...]:
     """What makes it this teacher; how long a reply may be is no part of it."""
     sampling = {name: value for name, value in row.sampling.items() if name != "max_tokens"}
     return row.kind, row.model, row.base_url, sampling
@@ -366,8 +368,8 @@ def sampling_of(teacher: t.Teacher, sample: int = 0) -> Sampling:
 
 def may_answer_otherwise(teacher: t.Teacher) -> bool:
     """Whether the same request may get another reply: what is drawn here, greedily or by a seed, is always the same."""
-    sampling = sampling_of(teacher)
-    return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(sampling.temperature) and sampling.seed is None)
+    draw = sampling_of(teacher)
+    return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(draw.temperature) and draw.seed is None)
 
 
 def key_is_set(teacher: t.Teacher) -> bool | None:
@@ -378,7 +380,7 @@ def key_is_set(teacher: t.Teacher) -> bool | None:
     return None if teacher.key_env is None else bool(keys.read_key(teacher.key_env))
 
 
-def _secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: str) -> str:
+def _read_secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: str) -> str:
     """Return what stands under a variable's name, for the server that the teacher's row names now.
 
     Raises: BadInput where it isn't approved for that server, or isn't there.
@@ -395,27 +397,27 @@ def _secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: str) 
     return value
 
 
-def _headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
+def _read_headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
     """Return the teacher's further headers with their values.
 
     Raises: BadInput where one isn't approved, isn't there, or can't be sent.
     """
     values = {}
     for name, variable in teacher.headers.items():
-        values[name] = _secret(engine, teacher, variable, f"its header {name}")
+        values[name] = _read_secret(engine, teacher, variable, f"its header {name}")
         if not values[name].isascii() or not values[name].isprintable():
             raise BadInput(f"the variable {variable} can't be sent as a header: plain characters in one line can")
     return values
 
 
-def _key(engine: sa.Engine, teacher: t.Teacher) -> str | None:
+def _read_key_of(engine: sa.Engine, teacher: t.Teacher) -> str | None:
     """Return the teacher's key, for the server that its row names now.
 
     Raises: BadInput where it isn't approved for that server, isn't there, or is no key.
     """
     if teacher.key_env is None:
         return None
-    key = _secret(engine, teacher, teacher.key_env, "its key")
+    key = _read_secret(engine, teacher, teacher.key_env, "its key")
     if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
         raise BadInput(  # a short one could not be told from a word of a reply, from which it is to be cut
             f"the variable {teacher.key_env} holds no key: at least {SHORTEST_KEY} plain characters without a space; "
@@ -440,20 +442,20 @@ def open_model(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = Non
 
         return LocalModel(teacher.model, *load(folder, thinks=True))
     if teacher.kind in KEY_VARIABLES:
-        return _served(engine, teacher, tries)
+        return _open_served(engine, teacher, tries)
     raise BadInput(
         f"teacher {teacher.name} is of kind {teacher.kind}, which nobody can ask; "
         f"`mapd teachers add` adds one of kind {' or '.join(KINDS)}"
     )
 
 
-def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
+def _open_served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
     options: dict[str, Any] = {
         "base_url": teacher.base_url and approvals.check_address(teacher.base_url),
-        "key": _key(engine, teacher),
+        "key": _read_key_of(engine, teacher),
         "limits": Limits(**teacher.limits),
         "fields": {name: value for name, value in teacher.sampling.items() if name not in SAMPLING},
-        "headers": _headers(engine, teacher),
+        "headers": _read_headers(engine, teacher),
         "form": teacher.learned,
         "keep_form": partial(_keep_form, engine, teacher.id),
     } | ({} if tries is None else {"tries": tries})
@@ -493,7 +495,7 @@ def test(engine: sa.Engine, teacher: t.Teacher) -> TeacherTest:
     request = Request("test", prompts.rationale_messages("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
 
     async def reply() -> Completion:
-        (completion,) = [reply_ async for reply_ in model.generate(stream([request]))]
+        (completion,) = [received async for received in model.generate(stream([request]))]
         return completion
 
     completion = event_loops.run(reply())

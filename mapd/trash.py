@@ -83,12 +83,12 @@ class TrashEntry:
     fault: str = ""
 
 
-ONE = {"policies": "policy", "guidelines": "version of the guidelines", "feedback": "feedback"}
+SINGULARS = {"policies": "policy", "guidelines": "version of the guidelines", "feedback": "feedback"}
 
 
 def count_in_words(counts: Mapping[str, int]) -> str:
     """Return how many of what, in a line: "1 exam, 387 attempts"."""
-    singular = {word: ONE.get(word, word.removesuffix("s")) for word in counts}
+    singular = {word: SINGULARS.get(word, word.removesuffix("s")) for word in counts}
     return ", ".join(f"{number:,} {singular[word] if number == 1 else word}" for word, number in counts.items())
 
 
@@ -109,7 +109,7 @@ def plan_exam_removal(session: Session, ref: str | int) -> Removal:
         seeds |= {"question_set": {row.set_id}}
     seeds |= _student_of_import(session, row)
     rows = removal.closure(session, seeds)
-    stays = [*_ledger(session, rows), *_tuned(session, rows), *_files(rows)]
+    stays = [*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows)]
     if "question_set" not in seeds:
         rationales = select(func.count()).select_from(t.Explanation).join(t.Question)
         number = session.exec(
@@ -127,22 +127,27 @@ def plan_questions_removal(session: Session, ref: str | int) -> Removal:
     """
     row = sets.get(session, ref)
     rows = removal.closure(session, {"question_set": {queries.identity(row)}})
-    stays = (*_ledger(session, rows), *_tuned(session, rows), *_files(rows))
+    stays = (*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows))
     return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays)
 
 
 def plan_project_removal(session: Session, name: str) -> Removal:
     """Return all that a project holds, but for its ledger, the teachers that can be asked, and the record of acts."""
-    seeds = {table: _all(session, t.metadata.tables[table]) for table in PROJECT}
+    seeds = {table: _ids_of(session, t.metadata.tables[table]) for table in PROJECT}
     of_ledger = select(t.Call.teacher_id).where(col(t.Call.teacher_id).is_not(None))
     only_named = col(t.Teacher.kind).in_(("imported", "person")) & col(t.Teacher.id).not_in(of_ledger)
     seeds["teacher"] = {row_id for row_id in session.exec(select(t.Teacher.id).where(only_named)) if row_id is not None}
     rows = removal.closure(session, seeds)
-    stays = (*_ledger(session, rows), *_teachers(session, rows), *_files(rows), "the record of who did what")
+    stays = (
+        *_kept_calls(session, rows),
+        *_kept_teachers(session, rows),
+        *_kept_files(rows),
+        "the record of who did what",
+    )
     return Removal("project", name, "", rows, _counts(session, rows), stays)
 
 
-def _all(session: Session, table: sa.Table) -> set[int]:
+def _ids_of(session: Session, table: sa.Table) -> set[int]:
     return set(session.scalars(sa.select(table.c.id)))
 
 
@@ -172,7 +177,7 @@ def _counts(session: Session, rows: Ids) -> dict[str, int]:
     return {word: number for word, number in counts.items() if number}
 
 
-def _ledger(session: Session, rows: Ids) -> Iterator[str]:
+def _kept_calls(session: Session, rows: Ids) -> Iterator[str]:
     """The calls that were made for these exams, and what they cost."""
     paid_for = select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(rows.get("exam", ())))
     calls, cost = session.exec(paid_for).one()
@@ -181,7 +186,7 @@ def _ledger(session: Session, rows: Ids) -> Iterator[str]:
         yield f"{calls:,} calls in the ledger{paid}: what was paid is never asked for again"
 
 
-def _tuned(session: Session, rows: Ids) -> Iterator[str]:
+def _kept_students(session: Session, rows: Ids) -> Iterator[str]:
     """The students that were made from these snapshots."""
     tuned = select(t.Student.name).join(t.Finetune, col(t.Finetune.student_id) == t.Student.id)
     names = session.exec(tuned.where(col(t.Finetune.id).in_(rows.get("finetune", ()))).order_by(t.Student.name)).all()
@@ -190,13 +195,13 @@ def _tuned(session: Session, rows: Ids) -> Iterator[str]:
         yield f"the students that its snapshots made, with their exams: {', '.join(names)}"
 
 
-def _teachers(session: Session, rows: Ids) -> Iterator[str]:
-    number = len(_all(session, t.metadata.tables["teacher"]) - rows.get("teacher", set()))
+def _kept_teachers(session: Session, rows: Ids) -> Iterator[str]:
+    number = len(_ids_of(session, t.metadata.tables["teacher"]) - rows.get("teacher", set()))
     if number:
         yield f"{number:,} teachers, who can be asked again"
 
 
-def _files(rows: Ids) -> Iterator[str]:
+def _kept_files(rows: Ids) -> Iterator[str]:
     if rows.get("snapshot"):
         yield "the files of snapshots, checkpoints and adapters"
 
@@ -215,7 +220,7 @@ def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Pat
             f"job {at_work.uid[:8]} is {at_work.status} and works on it; nothing was deleted: cancel it first, or wait"
         )
     moment = t.now()
-    path = _free(home / FOLDER, f"{moment:%Y%m%d-%H%M%S}-{removed.kind.replace(' ', '-')}-{_slug(removed.name)}")
+    path = _free_path(home / FOLDER, f"{moment:%Y%m%d-%H%M%S}-{removed.kind.replace(' ', '-')}-{_slug(removed.name)}")
     about: dict[str, Any] = {"kind": removed.kind, "name": removed.name, "uid": removed.uid, "person": person}
     about |= {"at": moment.isoformat(), "gone": dict(removed.gone)}
     removal.take_out(session, removed.rows, path, about)
@@ -229,7 +234,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "unnamed"
 
 
-def _free(folder: Path, stem: str) -> Path:
+def _free_path(folder: Path, stem: str) -> Path:
     numbered = (folder / f"{stem}{f'-{n}' if n else ''}.zip" for n in range(10_000))
     return next(path for path in numbered if not path.exists())
 

@@ -139,7 +139,7 @@ class ExamWork(Work):
         return result
 
 
-MORE = 4  # times the tokens, where an exam is asked again
+MORE_TOKENS = 4  # times the tokens, where an exam is asked again
 
 
 def ask_again(session: Session, ref: str | int, max_tokens: int | None = None) -> ExamWork:
@@ -149,7 +149,7 @@ def ask_again(session: Session, ref: str | int, max_tokens: int | None = None) -
     """
     row = exam.require_cut_off(session, ref)
     info = queries.exam(session, row.uid)
-    longest = max_tokens or MORE * row.decoding["max_tokens"]
+    longest = max_tokens or MORE_TOKENS * row.decoding["max_tokens"]
     overrides = {"max_tokens": longest, "longer_than": row.uid}
     return ExamWork.like(row, questions=info.question_set, student=info.student, **overrides)
 
@@ -205,10 +205,10 @@ class CollectWork(Work):
         result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
         return result | ({"stopped": "; ".join(ends)} if ends else {})
 
-    def _end_at_budget(self, collected: committee.CollectResult) -> str:
+    def _end_at_budget(self, result: committee.CollectResult) -> str:
         return (
-            f"stopped at the budget of {format_dollars(self.budget or 0)} ({format_dollars(collected.spent_usd)} spent), "
-            f"{collected.not_made:,} calls not made; raise it and start again"
+            f"stopped at the budget of {format_dollars(self.budget or 0)} ({format_dollars(result.spent_usd)} spent), "
+            f"{result.not_made:,} calls not made; raise it and start again"
         )
 
 

@@ -33,7 +33,7 @@ from mapd.store import db
 
 SLOTS: Mapping[bool, int] = {True: 4, False: 1}  # jobs at once on a worker: of those that make calls, of the others
 LOOK_S = 0.5  # between two looks for jobs
-TOLD_EVERY_S = 10.0  # that the database is waited for
+WARN_EVERY_S = 10.0  # that the database is waited for
 SEEN_S = 5.0  # between two signs of the worker's own
 GRACE_S = 75.0  # from "stop" until a job's process is killed: what is in flight comes in, a checkpoint is written
 SHORTEST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0  # until a worker that ended is started again
@@ -99,22 +99,22 @@ class WorkerProcess:
             busy = sum(child.calls == calls for child in self.children.values())
             for _ in range(slots - busy):
                 with db.reading(self.engine) as session:
-                    if not jobs.has_waiting_job(session, self.name, calls=calls, own=own_uids):
+                    if not jobs.has_waiting_job(session, self.name, calls=calls, own_uids=own_uids):
                         break
                 with db.writing(self.engine) as session:
-                    ref = jobs.take(session, self.name, calls=calls, own=own_uids)
+                    ref = jobs.take(session, self.name, calls=calls, own_uids=own_uids)
                 if ref is not None:
                     self._start(ref, calls)
                     own_uids.append(ref.uid)
 
     def _start(self, ref: AttemptRef, calls: bool) -> None:
         try:
-            self.children[ref] = self._begin(ref, calls)
+            self.children[ref] = self._spawn(ref, calls)
         except OSError as error:
             with db.writing(self.engine) as session:
                 jobs.give_back(session, ref, f"no process can be started: {error}")
 
-    def _begin(self, ref: AttemptRef, calls: bool) -> Child:
+    def _spawn(self, ref: AttemptRef, calls: bool) -> Child:
         folder = self.home / "jobs"
         folder.mkdir(exist_ok=True)
         path = folder / f"{ref.uid}-{ref.attempt}.log"
@@ -133,14 +133,14 @@ class WorkerProcess:
         for ref, child in list(self.children.items()):
             if child.process.poll() is not None:
                 with db.writing(self.engine) as session:
-                    self._settle(session, ref, child)
+                    self._hand_back(session, ref, child)
                 assert child.process.stdin is not None
                 child.process.stdin.close()
                 del self.children[ref]
                 if child.log.exists() and child.log.stat().st_size == 0:
                     child.log.unlink()
 
-    def _settle(self, session: Session, ref: AttemptRef, child: Child) -> None:
+    def _hand_back(self, session: Session, ref: AttemptRef, child: Child) -> None:
         """Let a job go on whose process has ended before its end. One that has ended changes no more."""
         if child.process.returncode == INTERRUPTED:
             jobs.put_off(session, ref)
@@ -226,7 +226,7 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
         except Busy as busy:
             worker.away_at = time.monotonic()
             away_since = away_since or worker.away_at
-            if worker.away_at - warned_at > TOLD_EVERY_S:
+            if worker.away_at - warned_at > WARN_EVERY_S:
                 warned_at = worker.away_at
                 log.warning("waits for the database: %s, %.0f s", busy.reason, warned_at - away_since)
         stop.wait(LOOK_S)
@@ -252,20 +252,20 @@ async def run_beside_app(_app: object) -> AsyncIterator[None]:
     if not Settings().worker:
         yield
         return
-    keeper = asyncio.create_task(_keep_one())
+    keeper = asyncio.create_task(_keep_worker_running())
     yield
     keeper.cancel()
     with suppress(asyncio.CancelledError):
         await keeper
 
 
-async def _keep_one() -> None:
+async def _keep_worker_running() -> None:
     """Start the worker, and start it again where it ends: sooner or later, as long as it lasted."""
     delay = SHORTEST_DELAY_S
     while True:
         started = time.monotonic()
         try:
-            ending = await _run_one()
+            ending = await _run_worker()
         except OSError as error:
             ending = f"can't be started ({error})"
         if time.monotonic() - started > LONGEST_DELAY_S:
@@ -275,7 +275,7 @@ async def _keep_one() -> None:
         delay = min(2 * delay, LONGEST_DELAY_S)
 
 
-async def _run_one() -> str:
+async def _run_worker() -> str:
     """Run a worker to its end; return how that came, in words."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mapd.cli", "worker", "--wait", "--with-parent"),

@@ -45,7 +45,7 @@ def finetune(
     with db.writing(engine) as session:
         frozen = next(row for row in queries.snapshots(session) if row.sha256 == snapshot_sha)
         parent = session.exec(select(t.Student).where(t.Student.name == loop.STUDENT)).one()
-        row = finetuning._row(parent, frozen, hyperparameters, None)
+        row = finetuning._make_row(parent, frozen, hyperparameters, None)
         name, adapter = f"tuned-{row.uid[:6]}", f"finetunes/{row.uid}/adapter"
         (home / adapter).mkdir(parents=True, exist_ok=True)
         if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:

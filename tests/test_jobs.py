@@ -22,8 +22,8 @@ def started(session: Session) -> AttemptRef:
 
 def take(session: Session, worker: str = "w", *, own: tuple[str, ...] = (), calls: bool = False) -> AttemptRef | None:
     """Take a job; what only looks finds the same."""
-    waits = jobs.has_waiting_job(session, worker, calls=calls, own=own)
-    ref = jobs.take(session, worker, calls=calls, own=own)
+    waits = jobs.has_waiting_job(session, worker, calls=calls, own_uids=own)
+    ref = jobs.take(session, worker, calls=calls, own_uids=own)
     assert waits or ref is None
     return ref
 
@@ -90,7 +90,7 @@ def test_a_silent_job_goes_on_with_whoever_comes_and_its_earlier_attempt_has_no_
         jobs.resume(session, ref.uid, by=owner("ann"))
     assert take(session, "here") is None
     job = fall_silent(session, ref)
-    assert take(session, "away", own=(ref.uid,)) is None, "it is its own worker's, whose database was away"
+    assert take(session, "away", own_uids=(ref.uid,)) is None, "it is its own worker's, whose database was away"
     later = AttemptRef(ref.uid, 2)
     assert take(session, "here") == later
     assert jobs.begin(session, ref) is None

@@ -9,12 +9,12 @@
 `estimate.py` says before what it may cost, `budget.py` holds it to that, `again.py` says what to ask again.
 """
 
+from mapd.committee.again import Retry, plan_retry
 from mapd.committee.budget import check_budget
 from mapd.committee.collecting import AWAIT_S, collect, count_calls
 from mapd.committee.estimate import Estimate, TeacherEstimate, calls_in_words, not_sent_in_words
 from mapd.committee.estimate import estimate_calls as estimate
 from mapd.committee.faults import FailureReason, stops
-from mapd.committee.again import Retry, plan_retry
 from mapd.committee.streams import CollectResult, CommitteeProgress
 
 __all__ = [

@@ -37,13 +37,13 @@ def plan_retry(session: Session, exam: str | int) -> Retry | None:
     if act is None:
         return None
     names = select(t.Teacher.name).where(col(t.Teacher.name).in_(act.detail["teachers"]), ~col(t.Teacher.disabled))
-    there = set(session.exec(names))
-    teachers = tuple(name for name in act.detail["teachers"] if name in there)
+    enabled = set(session.exec(names))
+    teachers = tuple(name for name in act.detail["teachers"] if name in enabled)
     failed = ledger.unmended(session, info.id, teachers)
     if not failed:
         return None
-    samples, told = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
-    cut_off = bool(told("cut_off"))
-    whole = estimate.estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
-    found = Retry(teachers, samples, cut_off, told("concurrency"), told("budget"), failed, whole)
-    return found if found.estimate.calls else None
+    samples, setting = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
+    cut_off = bool(setting("cut_off"))
+    cost = estimate.estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
+    retry = Retry(teachers, samples, cut_off, setting("concurrency"), setting("budget"), failed, cost)
+    return retry if retry.estimate.calls else None

@@ -44,7 +44,7 @@ def claim(
     session: Session,
     run: claims.Run,
     exam_id: int,
-    wanted: Sequence[PlannedCall],
+    calls: Sequence[PlannedCall],
     purse: Purse,
     foreign: Mapping[str, ForeignCall],
 ) -> ClaimResult:
@@ -53,22 +53,22 @@ def claim(
     `foreign`: those of them that were another run's when they were last looked at.
     """
     claims.lock(session)
-    tries = ledger.tries(session, {p.key for p in wanted})
+    tries = ledger.tries(session, {p.key for p in calls})
     has_reply = {key for key, of_key in tries.items() if any(x.outcome == Finish.OK for x in of_key)}
-    claimed = ClaimResult(purse, answered=[p for p in wanted if p.key in has_reply])
+    claimed = ClaimResult(purse, answered=[p for p in calls if p.key in has_reply])
     ledger.reuse(session, claimed.answered)
-    open_calls = [p for p in wanted if p.key not in has_reply]
-    left = {p.key for p in open_calls}
-    free = claims.free(session, run, left)
+    open_calls = [p for p in calls if p.key not in has_reply]
+    open_keys = {p.key for p in open_calls}
+    free = claims.free(session, run, open_keys)
     if purse.budget is not None:
         purse.spent, purse.put_by = ledger.spent(session, exam_id), claims.put_by(session, exam_id, but=free)
     usd: dict[str, float] = {}
     for planned in open_calls:
         key, outcomes = planned.key, [x.outcome for x in tries.get(planned.key, ())]
-        before = foreign.get(key, ForeignCall(planned, len(outcomes)))
+        known_call = foreign.get(key, ForeignCall(planned, len(outcomes)))
         if key not in free:
-            claimed.elsewhere[key] = before
-        elif len(outcomes) > before.tries and outcomes[-1] != ledger.UNREADABLE:
+            claimed.elsewhere[key] = known_call
+        elif len(outcomes) > known_call.tries and outcomes[-1] != ledger.UNREADABLE:
             claimed.failed.append(planned)
         elif claimed.too_dear or not purse.reserve(cost := worst_case_usd(planned.teacher, planned.request)):
             claimed.too_dear.append(planned)

@@ -88,15 +88,15 @@ def collect(
     person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
-        made = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
+        committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
         spent = ledger.spent(session, info.id)
     limits = _Limits(concurrency, budget, unknown_price)
-    check_budget(made.teachers, budget, unknown_price)
+    check_budget(committee_plan.teachers, budget, unknown_price)
     with db.writing(engine) as session:
-        _begin(session, info, made, limits, person, cut_off=cut_off)
+        _begin(session, info, committee_plan, limits, person, cut_off=cut_off)
     with claims.Run(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
-        streams = [TeacherStream(x, models[x.name]) for x in made.teachers]
-        run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
+        streams = [TeacherStream(x, models[x.name]) for x in committee_plan.teachers]
+        run = _Run(engine, store, claimer, committee_plan, streams, limits, progress, stopping)
         run.spent, run.person, run.exam_uid = spent, person, info.uid
         try:
             event_loops.run(run.everything())
@@ -104,24 +104,24 @@ def collect(
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
         return CollectResult(
-            **_totals(session, made),
+            **_totals(session, committee_plan),
             calls_made=run.made,
             calls_reused=run.reused,
             failed=run.failed,
             spent_usd=ledger.spent(session, info.id),
-            not_made=estimate.count_missing(session, made) if run.at_budget else 0,
-            cut_off_not_sent=made.not_sent,
+            not_made=estimate.count_missing(session, committee_plan) if run.at_budget else 0,
+            cut_off_not_sent=committee_plan.not_sent,
             reasons=run.tally.reasons,
         )
 
 
 def _begin(
-    session: Session, exam: queries.ExamInfo, made: Plan, limits: "_Limits", person: str, *, cut_off: bool
+    session: Session, exam: queries.ExamInfo, committee_plan: Plan, limits: "_Limits", person: str, *, cut_off: bool
 ) -> None:
     """Write what stands before the first call: the prompts, the committee's members, who asks whom and how."""
     ledger.keep_prompts(session)
-    committees.name_members(session, exam.id, [queries.identity(x) for x in made.teachers])
-    act = {"teachers": [x.name for x in made.teachers], "samples": made.samples, "cut_off": cut_off}
+    committees.name_members(session, exam.id, [queries.identity(x) for x in committee_plan.teachers])
+    act = {"teachers": [x.name for x in committee_plan.teachers], "samples": committee_plan.samples, "cut_off": cut_off}
     act |= {"concurrency": limits.concurrency, "budget": limits.budget}
     queries.audit(session, person, "collect", f"exam {exam.uid}", **act)
 
@@ -188,13 +188,13 @@ class _Run:
 
         Raises: what went wrong first, or Stopped, when all that came is written.
         """
-        listeners = [asyncio.create_task(self._listen(stream)) for stream in self.streams]
+        listeners = [asyncio.create_task(self._receive(stream)) for stream in self.streams]
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
-                others = [group.create_task(self._watch()), group.create_task(self._look_elsewhere())]
-                await self._until_heard(listeners)
-                for task in others:
+                helpers = [group.create_task(self._watch()), group.create_task(self._look_elsewhere())]
+                await self._wait_for_streams(listeners)
+                for task in helpers:
                     task.cancel()
                 self.listening = False
                 self.some.set()
@@ -212,11 +212,11 @@ class _Run:
             raise Stopped(self._done, self.total, self.in_flight)
 
     async def _watch(self) -> None:
-        told = self.in_flight
+        reported = self.in_flight
         while not self.stopping():
             await asyncio.sleep(POLL_S)
-            if self.in_flight != told:  # whoever says "stop" is told what is in flight
-                told = self.in_flight
+            if self.in_flight != reported:  # whoever says "stop" is told what is in flight
+                reported = self.in_flight
                 self._report()
         self._stop()
 
@@ -225,21 +225,21 @@ class _Run:
         self.stopped, self.fault = True, self.fault or fault
         self._wake()
 
-    async def _until_heard(self, listeners: Sequence[asyncio.Task[None]]) -> None:
+    async def _wait_for_streams(self, listeners: Sequence[asyncio.Task[None]]) -> None:
         """Wait for all streams; the first one that breaks stops the others. Once stopped, wait for AWAIT_S at most."""
-        waiting, until = set(listeners), None
-        while waiting and (until is None or time.monotonic() < until):
-            heard, waiting = await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
-            for listener in heard:
+        waiting, deadline = set(listeners), None
+        while waiting and (deadline is None or time.monotonic() < deadline):
+            ended, waiting = await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+            for listener in ended:
                 error = listener.exception()  # a model may raise anything
                 if error is not None:
-                    self._stop(_said(error, self.streams[listeners.index(listener)].teacher.name))
-            if self.stopped and until is None:
-                until = time.monotonic() + AWAIT_S
+                    self._stop(_describe_break(error, self.streams[listeners.index(listener)].teacher.name))
+            if self.stopped and deadline is None:
+                deadline = time.monotonic() + AWAIT_S
 
     # --- From the plan to the models ----------------------------------------------------------------------------------
 
-    async def _listen(self, stream: TeacherStream) -> None:
+    async def _receive(self, stream: TeacherStream) -> None:
         counts = self.limits.budget is not None and not self.limits.unknown_price
         async for completion in stream.model.generate(self._requests(stream)):
             stream.unanswered -= 1
@@ -270,11 +270,11 @@ class _Run:
         unsent = stream.drop_unsent()
         for planned in unsent:
             rows = self.flights.pop(planned.key)
-            own = [p for p in rows if p.teacher.id == stream.teacher.id]
-            self.given_up += len(own)
-            self._note_rationale(own, came=False)
-            for other in self.streams:
-                other.own += self._fresh([p for p in rows if p.teacher.id == other.teacher.id and other is not stream])
+            own_calls = [p for p in rows if p.teacher.id == stream.teacher.id]
+            self.given_up += len(own_calls)
+            self._note_rationale(own_calls, came=False)
+            for peer in self.streams:
+                peer.own += self._fresh([p for p in rows if p.teacher.id == peer.teacher.id and peer is not stream])
         if unsent:
             keys = [planned.key for planned in unsent]
             await self._in_store(lambda session: claims.release(session, self.claimer, keys))
@@ -304,7 +304,7 @@ class _Run:
             elif stream.reviews or stream.own:
                 await self._claim_next(stream)
             elif stream.read < len(self.plan.mistakes):
-                await self._read_own(stream)
+                await self._read_own_work(stream)
             elif self._may_come(stream):
                 await self.changed.wait()
             else:
@@ -313,9 +313,9 @@ class _Run:
 
     def _may_come(self, stream: TeacherStream) -> bool:
         """Whether there may be a further call for a stream that has none."""
-        own = stream.claims or stream.elsewhere or stream.unwritten
+        is_busy = stream.claims or stream.elsewhere or stream.unwritten
         unread = (s for s in self.streams if s.read < len(self.plan.mistakes) and not s.stopped)
-        return bool(own or self.rationales_to_come) or any(unread)
+        return bool(is_busy or self.rationales_to_come) or any(unread)
 
     async def _claim_next(self, stream: TeacherStream) -> None:
         """Claim the stream's next calls. Where the budget has no room, wait for what is in flight, or end the run."""
@@ -328,15 +328,15 @@ class _Run:
                 self.at_budget = True
                 self._stop()
 
-    async def _claim_now(self, stream: TeacherStream, wanted: Sequence[PlannedCall]) -> ClaimResult:
+    async def _claim_now(self, stream: TeacherStream, calls: Sequence[PlannedCall]) -> ClaimResult:
         stream.claims += 1
-        claimed = await self._in_store(lambda session: self._claim(session, stream, wanted))
+        claimed = await self._in_store(lambda session: self._claim(session, stream, calls))
         await self._settle(stream, claimed)
         return claimed
 
-    def _claim(self, session: Session, stream: TeacherStream, wanted: Sequence[PlannedCall]) -> ClaimResult:
+    def _claim(self, session: Session, stream: TeacherStream, calls: Sequence[PlannedCall]) -> ClaimResult:
         purse = Purse(self.limits.budget)
-        return claiming.claim(session, self.claimer, self.plan.exam_id, wanted, purse, stream.elsewhere)
+        return claiming.claim(session, self.claimer, self.plan.exam_id, calls, purse, stream.elsewhere)
 
     async def _settle(self, stream: TeacherStream, claimed: ClaimResult) -> None:
         """Send what was claimed; of the rest note what became of it."""
@@ -370,16 +370,16 @@ class _Run:
                 if stream.elsewhere and not self.stopped and not stream.stopped:
                     await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])
 
-    async def _read_own(self, stream: TeacherStream) -> None:
+    async def _read_own_work(self, stream: TeacherStream) -> None:
         page = self.plan.mistakes[stream.read : stream.read + PAGE]
 
         def read(session: Session) -> tuple[list[PlannedCall], int]:
-            missing, there = self.plan.own_work(session, stream.teacher, page)
-            left = ledger.reuse(session, missing)
-            return left, there + len(missing) - len(left)
+            missing, present = self.plan.own_work(session, stream.teacher, page)
+            to_ask = ledger.reuse(session, missing)
+            return to_ask, present + len(missing) - len(to_ask)
 
-        left, reused = await self._in_store(read)
-        stream.own += self._fresh(left)
+        to_ask, reused = await self._in_store(read)
+        stream.own += self._fresh(to_ask)
         stream.read += len(page)
         self.news += reused > 0  # rationales may be among them
         self._advance(reused)
@@ -389,11 +389,11 @@ class _Run:
 
         def read(session: Session) -> tuple[list[PlannedCall], int, ReviewPage]:
             page = self.plan.reviews(session, stream.teacher, stream.reviewed)
-            left = ledger.reuse(session, page.missing)
-            return left, page.given + len(page.missing) - len(left), page
+            to_ask = ledger.reuse(session, page.missing)
+            return to_ask, page.given + len(page.missing) - len(to_ask), page
 
-        left, reused, page = await self._in_store(read)
-        stream.reviews += self._fresh(left)
+        to_ask, reused, page = await self._in_store(read)
+        stream.reviews += self._fresh(to_ask)
         stream.reviewed = page.last
         if not page.more:
             stream.heard = news
@@ -428,23 +428,23 @@ class _Run:
             return
         group = [ledger.Arrival(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
         short = [] if self.stopped else [s for s in self.streams if len(s.ready) < self.chunk // 2 and not s.stopped]
-        next_calls = [(stream, wanted) for stream in short if (wanted := stream.take(self.chunk))]
+        next_calls = [(stream, calls) for stream in short if (calls := stream.take(self.chunk))]
         for stream, _ in next_calls:
             stream.claims += 1
 
         def write(session: Session) -> tuple[list[ledger.ReplyOutcome], list[ClaimResult], float]:
-            gave = ledger.record(session, self.claimer, group, self.plan.exam_id)
-            claimed = [self._claim(session, stream, wanted) for stream, wanted in next_calls]
+            effects = ledger.record(session, self.claimer, group, self.plan.exam_id)
+            claimed = [self._claim(session, stream, calls) for stream, calls in next_calls]
             spent = 0.0 if self.limits.budget is None else ledger.spent(session, self.plan.exam_id)
-            return gave, claimed, spent
+            return effects, claimed, spent
 
-        gave, claimed, self.spent = await self._in_store(write)
+        effects, claimed, self.spent = await self._in_store(write)
         waiting = [self.flights.pop(c.key) for c in completions]
         late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
         if late:  # planned while their call's reply was being written
             await self._in_store(lambda session: ledger.reuse(session, late))
-        for rows, what, completion in zip(waiting, gave, completions, strict=True):
-            self._count(rows, what, completion)
+        for rows, effect, completion in zip(waiting, effects, completions, strict=True):
+            self._count(rows, effect, completion)
         for (stream, _), result in zip(next_calls, claimed, strict=True):
             await self._settle(stream, result)
         for stream in self.streams:
@@ -452,20 +452,20 @@ class _Run:
                 await self._give_up(stream)
         self._advance()
 
-    def _count(self, rows: Sequence[PlannedCall], gave: ledger.ReplyOutcome, completion: Completion) -> None:
+    def _count(self, rows: Sequence[PlannedCall], effect: ledger.ReplyOutcome, completion: Completion) -> None:
         self.made += 1
         stream = next(s for s in self.streams if s.teacher.id == rows[0].teacher.id)
         stream.unwritten -= rows[0].kind == "review"
-        if gave is ledger.ReplyOutcome.ASK_AGAIN:
+        if effect is ledger.ReplyOutcome.ASK_AGAIN:
             self.total += 1
             stream.reviews.extendleft(self._fresh(rows))
-        elif gave is ledger.ReplyOutcome.ROWS:
+        elif effect is ledger.ReplyOutcome.ROWS:
             self.reused += len(rows) - 1
         else:
             self.failed += 1
             self.tally.note(stream.teacher.name, completion)
             self.given_up += len(rows) - 1  # they waited for a call that failed
-        self._note_rationale(rows, came=gave is ledger.ReplyOutcome.ROWS)
+        self._note_rationale(rows, came=effect is ledger.ReplyOutcome.ROWS)
 
     def _note_rationale(self, rows: Sequence[PlannedCall], *, came: bool) -> None:
         """Note, of a rationale's call that is over, that there is something to review, or that there won't be."""
@@ -483,13 +483,13 @@ class _Run:
 
     def _report(self) -> None:
         speed = self.made / max(time.monotonic() - self.started, 1e-6)
-        left = (self.total - self._done) / speed if speed else None
+        seconds_left = (self.total - self._done) / speed if speed else None
         budget = self.limits.budget
         spent = None if budget is None else self.spent
         elsewhere = sum(len(stream.elsewhere) for stream in self.streams)
         stopped = tuple(stream.teacher.name for stream in self.streams if stream.stopped)
-        where = (self.in_flight, elsewhere, budget, stopped)
-        self.progress(CommitteeProgress(self._done, self.total, speed, left, spent, *where))
+        extras = (self.in_flight, elsewhere, budget, stopped)
+        self.progress(CommitteeProgress(self._done, self.total, speed, seconds_left, spent, *extras))
 
     @property
     def _done(self) -> int:
@@ -513,36 +513,36 @@ class _Run:
             ) from busy
 
 
-def _said(error: BaseException, teacher: str) -> MapdError:
+def _describe_break(error: BaseException, teacher: str) -> MapdError:
     """What ended a teacher's stream, in one line."""
     if isinstance(error, MapdError):
         return error
-    said = MapdError(
+    fault = MapdError(
         f"teacher {teacher} broke off ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]}); "
         "what came is kept: run it again"
     )
-    said.__cause__ = error
-    return said
+    fault.__cause__ = error
+    return fault
 
 
-def _totals(session: Session, plan: Plan) -> dict[str, int]:
+def _totals(session: Session, committee_plan: Plan) -> dict[str, int]:
     """What the teachers' texts on these mistakes and their reviews of each other come to."""
-    ids = [x.id for x in plan.teachers]
-    mine = col(t.Explanation.author_id).in_(ids)
-    vote = (col(t.Review.reviewer_id) != col(t.Explanation.author_id)) & col(t.Review.reviewer_id).in_(ids)
-    feedback = sa.select(func.count()).select_from(t.Explanation).where(mine)
+    ids = [x.id for x in committee_plan.teachers]
+    is_theirs = col(t.Explanation.author_id).in_(ids)
+    is_vote = (col(t.Review.reviewer_id) != col(t.Explanation.author_id)) & col(t.Review.reviewer_id).in_(ids)
+    feedback = sa.select(func.count()).select_from(t.Explanation).where(is_theirs)
     rationales = feedback.where(col(t.Explanation.kind) == "rationale")
     reviews = sa.select(func.count(), func.count(col(t.Review.score))).select_from(t.Review)
     reviews = reviews.join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
-    reviews = reviews.where(mine, vote, col(t.Explanation.kind) == "rationale")
+    reviews = reviews.where(is_theirs, is_vote, col(t.Explanation.kind) == "rationale")
     sums: Counter[str] = Counter()
-    for start in range(0, len(plan.mistakes), BLOCK):
-        block = plan.mistakes[start : start + BLOCK]
+    for start in range(0, len(committee_plan.mistakes), BLOCK):
+        block = committee_plan.mistakes[start : start + BLOCK]
         of_attempt = col(t.Explanation.attempt_id).in_([m.attempt_id for m in block])
         of_question = col(t.Explanation.question_id).in_([m.question_id for m in block if m.first])
-        given, votes = session.execute(reviews.where(of_question)).one()
+        review_count, votes = session.execute(reviews.where(of_question)).one()
         sums["feedback"] += session.execute(feedback.where(of_attempt)).scalar_one()
         sums["rationales"] += session.execute(rationales.where(of_question)).scalar_one()
-        sums["reviews"] += given
-        sums["no_vote"] += given - votes
+        sums["reviews"] += review_count
+        sums["no_vote"] += review_count - votes
     return {name: sums[name] for name in ("feedback", "rationales", "reviews", "no_vote")}

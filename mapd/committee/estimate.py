@@ -96,15 +96,15 @@ class Estimate:
     def in_words(self) -> str:
         """All of it in one line."""
         kinds = sum((Counter(x.calls) for x in self.teachers), Counter[str]())
-        listed = ", ".join(
+        by_kind = ", ".join(
             f"{kinds[kind]:,} {kind}{'' if kind == 'feedback' or kinds[kind] == 1 else 's'}" for kind in KINDS
         )
         free = " and ".join(sorted({x.price_in_words for x in self.teachers}))
         cost = free if self.is_free else f"about {format_dollars(self.usd)}, at most {format_dollars(self.usd_at_most)}"
-        beside = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
+        at_unknown_price = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
         so_far = f"; {format_dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
-        left_out = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
-        return f"{calls_in_words(self.calls)} missing ({listed}): {cost}{beside}{so_far}{left_out}"
+        unsent = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
+        return f"{calls_in_words(self.calls)} missing ({by_kind}): {cost}{at_unknown_price}{so_far}{unsent}"
 
 
 def calls_in_words(count: int) -> str:
@@ -114,8 +114,8 @@ def calls_in_words(count: int) -> str:
 
 def not_sent_in_words(count: int) -> str:
     """Return that so many responses are kept back, and what may be done."""
-    what = "cut-off attempts are" if count != 1 else "cut-off attempt is"
-    return f"{count:,} {what} not sent: ask again with more tokens"
+    subject = "cut-off attempts are" if count != 1 else "cut-off attempt is"
+    return f"{count:,} {subject} not sent: ask again with more tokens"
 
 
 def estimate_calls(
@@ -126,32 +126,36 @@ def estimate_calls(
     Raises: BadInput, NotFound, as `collect`.
     """
     info = queries.exam(session, exam)
-    made = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
-    sent, averages = _prompt_bytes(session, made), _averages(session, made)
+    committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
+    sent, averages = _prompt_bytes(session, committee_plan), _averages(session, committee_plan)
     rows = [
-        estimate_teacher(x, made.missing(session, x), [y for y in made.teachers if y is not x], sent, averages)
-        for x in made.teachers
+        estimate_teacher(
+            x, committee_plan.missing(session, x), [y for y in committee_plan.teachers if y is not x], sent, averages
+        )
+        for x in committee_plan.teachers
     ]
-    return Estimate(tuple(rows), ledger.spent(session, info.id), made.not_sent)
+    return Estimate(tuple(rows), ledger.spent(session, info.id), committee_plan.not_sent)
 
 
-def count_missing(session: Session, made: Plan) -> int:
+def count_missing(session: Session, committee_plan: Plan) -> int:
     """How many calls a plan still lacks."""
-    return sum(sum(made.missing(session, x).values()) for x in made.teachers)
+    return sum(sum(committee_plan.missing(session, x).values()) for x in committee_plan.teachers)
 
 
-def _prompt_bytes(session: Session, made: Plan) -> dict[str, float]:
+def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
     """How long the prompts of each kind are on average; a review's is without its solution."""
-    page = made.mistakes[:: max(1, len(made.mistakes) // SAMPLE)]
-    shown = made.asked(session, page).values()
-    return {kind: mean(count_bytes(messages[kind]) for messages in shown) if page else 0.0 for kind in KINDS}
+    page = committee_plan.mistakes[:: max(1, len(committee_plan.mistakes) // SAMPLE)]
+    messages_of_mistakes = committee_plan.asked(session, page).values()
+    return {
+        kind: mean(count_bytes(messages[kind]) for messages in messages_of_mistakes) if page else 0.0 for kind in KINDS
+    }
 
 
-def _averages(session: Session, made: Plan) -> dict[tuple[int | None, str], Tokens]:
+def _averages(session: Session, committee_plan: Plan) -> dict[tuple[int | None, str], Tokens]:
     """What calls took by now, by teacher and kind, where their replies told."""
     query = (
         sa.select(col(t.Call.teacher_id), col(t.Call.kind), func.avg(t.Call.tokens_in), func.avg(t.Call.tokens_out))
-        .where(col(t.Call.teacher_id).in_([x.id for x in made.teachers]))
+        .where(col(t.Call.teacher_id).in_([x.id for x in committee_plan.teachers]))
         .where(col(t.Call.tokens_in).is_not(None), col(t.Call.tokens_out).is_not(None))
         .group_by(col(t.Call.teacher_id), col(t.Call.kind))
     )
@@ -169,27 +173,27 @@ def estimate_teacher(
     longest = sampling_of(teacher).max_tokens
     solutions = [averages.get((x.id, "rationale"), Tokens(0, sampling_of(x).max_tokens)).replied for x in peers]
     longest_solution = max((sampling_of(x).max_tokens for x in peers), default=0)
-    tokens_in = tokens_out = usd = most = 0.0
+    tokens_in = tokens_out = usd = usd_at_most = 0.0
     for kind, count in calls.items():
         of_review = kind == "review"
         prompt = prompt_bytes[kind] / BYTES_A_TOKEN + (mean(solutions) if of_review and solutions else 0)
         sent, replied = averages.get((teacher.id, kind), Tokens(prompt, longest))
         worst = round(prompt_bytes[kind]) + (longest_solution if of_review else 0)
-        asked = count * (2 if of_review and may_answer_otherwise(teacher) else 1)
+        sent_count = count * (2 if of_review and may_answer_otherwise(teacher) else 1)
         tokens_in, tokens_out = tokens_in + count * sent, tokens_out + count * replied
         usd += count * (cost_usd(teacher, round(sent), round(replied)) or 0.0)
-        most += asked * (cost_usd(teacher, worst, longest) or 0.0)
-    whose = price(teacher)
-    costs = whose not in (Price.FREE, Price.UNKNOWN)
+        usd_at_most += sent_count * (cost_usd(teacher, worst, longest) or 0.0)
+    price_source = price(teacher)
+    costs = price_source not in (Price.FREE, Price.UNKNOWN)
     return TeacherEstimate(
         teacher=teacher.name,
         calls={kind: calls[kind] for kind in KINDS},
-        price=whose,
+        price=price_source,
         price_in_words=price_in_words(teacher),
         measured=all((teacher.id, kind) in averages for kind, count in calls.items() if count),
         longest=longest,
-        tokens_in=None if whose is Price.FREE else round(tokens_in),
-        tokens_out=None if whose is Price.FREE else round(tokens_out),
+        tokens_in=None if price_source is Price.FREE else round(tokens_in),
+        tokens_out=None if price_source is Price.FREE else round(tokens_out),
         usd=usd if costs else None,
-        usd_at_most=max(most, usd) if costs else None,
+        usd_at_most=max(usd_at_most, usd) if costs else None,
     )

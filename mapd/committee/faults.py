@@ -67,10 +67,10 @@ class Tally:
         finish = Finish.EMPTY if completion.finish is Finish.OK else completion.finish  # its text is blank
         words = _TRIES.sub("", completion.error or finish.replace("_", " "))
         kind, key = completion.fault or finish, (teacher, _NUMBERS.sub("#", words))
-        known = self.reasons_by_words.get(key, FailureReason(teacher, words, 0, cure(kind, teacher)))
+        reason = self.reasons_by_words.get(key, FailureReason(teacher, words, 0, cure(kind, teacher)))
         if isinstance(kind, FaultKind) and kind.lasting:
-            known = replace(known, cure=cure(kind, teacher), stopped=True)
-        self.reasons_by_words[key] = replace(known, calls=known.calls + 1)
+            reason = replace(reason, cure=cure(kind, teacher), stopped=True)
+        self.reasons_by_words[key] = replace(reason, calls=reason.calls + 1)
 
     @property
     def reasons(self) -> tuple[FailureReason, ...]:

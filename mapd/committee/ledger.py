@@ -65,18 +65,18 @@ def keep_prompts(session: Session) -> None:
     _insert(session, t.Prompt, [{"sha256": p.sha256, "kind": p.kind, "text": p.text} for p in prompts.SHIPPED])
 
 
-def reuse(session: Session, wanted: Sequence[PlannedCall]) -> list[PlannedCall]:
+def reuse(session: Session, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
     """Write the rows whose calls were answered here before, for whichever exam; return what is still to be asked."""
-    if not wanted:
+    if not calls:
         return []
     query = select(t.Call.key, t.Call.reply, t.Call.thought).where(
-        col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
+        col(t.Call.key).in_({p.key for p in calls}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
     )
-    replies = {key: _parted(reply, thought) for key, reply, thought in session.exec(query)}
+    replies = {key: _split_reply(reply, thought) for key, reply, thought in session.exec(query)}
     if replies:
         claims.lock(session)  # rows are written in one order by all runs, and get their ids in it
-        _keep(session, [_row(p, replies[p.key], Finish.OK) for p in wanted if p.key in replies])
-    return [p for p in wanted if p.key not in replies]
+        _insert_rows(session, [_row(p, replies[p.key], Finish.OK) for p in calls if p.key in replies])
+    return [p for p in calls if p.key not in replies]
 
 
 def spent(session: Session, exam_id: int) -> float:
@@ -89,39 +89,45 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrival], exam_i
     """Write each completion as a try, with the rows that it gives, and end its claim; for each, what it came to."""
     claims.lock(session)
     by_key = tries(session, {a.completion.key for a in arrived})
-    calls, rows, gave = [], [], []
+    calls, rows, effects = [], [], []
     for planned, arrival, uid in arrived:
         completion = split_thought(arrival)
-        before = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
+        earlier = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
         is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))  # by a transaction that seemed lost
         text, error = storable(completion.text), completion.error
         thought = completion.thought and storable(completion.thought)
         outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not text.strip() else completion.finish
-        given = [row for p in planned if (row := _row(p, SplitReply(text, thought), outcome))]
-        if outcome == Finish.OK and Finish.OK in before:  # at most one try of a key is ok
+        reply_rows = [row for p in planned if (row := _row(p, SplitReply(text, thought), outcome))]
+        if outcome == Finish.OK and Finish.OK in earlier:  # at most one try of a key is ok
             outcome, error = Finish.FAILED, "another process had the reply to this call first"
-        elif outcome == Finish.OK and _asks_again(planned[0], given, before):
-            outcome, error, given = UNREADABLE, f"{given[0][1]['status']}: asked once more", []
+        elif outcome == Finish.OK and _asks_again(planned[0], reply_rows, earlier):
+            outcome, error, reply_rows = UNREADABLE, f"{reply_rows[0][1]['status']}: asked once more", []
         if not is_written:
             reply = text if completion.reply is None else storable(completion.reply)
             ending = {"uid": uid, "reply": reply, "outcome": outcome, "error": error and storable(error)}
             ending |= {"thought": thought}
-            calls.append(_call(planned[0], completion, len(before) + 1) | ending | {"exam_id": exam_id})
-        rows += given
-        gave.append(
-            ReplyOutcome.ASK_AGAIN if outcome == UNREADABLE else ReplyOutcome.ROWS if given else ReplyOutcome.NOTHING
+            calls.append(_call(planned[0], completion, len(earlier) + 1) | ending | {"exam_id": exam_id})
+        rows += reply_rows
+        effects.append(
+            ReplyOutcome.ASK_AGAIN
+            if outcome == UNREADABLE
+            else ReplyOutcome.ROWS
+            if reply_rows
+            else ReplyOutcome.NOTHING
         )
     _insert(session, t.Call, calls)
-    _keep(session, rows)
-    keys = [a.completion.key for a, what in zip(arrived, gave, strict=True) if what is not ReplyOutcome.ASK_AGAIN]
+    _insert_rows(session, rows)
+    keys = [
+        a.completion.key for a, effect in zip(arrived, effects, strict=True) if effect is not ReplyOutcome.ASK_AGAIN
+    ]
     claims.release(session, run, keys)  # of one that is asked again at once the claim goes on
-    return gave
+    return effects
 
 
-def _asks_again(planned: PlannedCall, given: Sequence["ReplyRow"], before: Sequence[str]) -> bool:
+def _asks_again(planned: PlannedCall, reply_rows: Sequence["ReplyRow"], earlier: Sequence[str]) -> bool:
     """Whether it is a review without a vote, the first such try, of a model that may answer otherwise."""
-    no_vote = any(table is t.Review and row["score"] is None for table, row in given)
-    return no_vote and UNREADABLE not in before and may_answer_otherwise(planned.teacher)
+    no_vote = any(table is t.Review and row["score"] is None for table, row in reply_rows)
+    return no_vote and UNREADABLE not in earlier and may_answer_otherwise(planned.teacher)
 
 
 def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
@@ -134,16 +140,16 @@ def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
 
 
 def _call(planned: PlannedCall, completion: Completion, try_number: int) -> dict[str, Any]:
-    who = planned.teacher
+    teacher = planned.teacher
     return {
         "key": planned.key,
         "try_number": try_number,
         "kind": planned.kind,
-        "teacher_id": who.id,
-        "model": who.model,
+        "teacher_id": teacher.id,
+        "model": teacher.model,
         "tokens_in": completion.tokens_in,
         "tokens_out": completion.tokens_out,
-        "cost_usd": cost_usd(who, completion.tokens_in, completion.tokens_out),
+        "cost_usd": cost_usd(teacher, completion.tokens_in, completion.tokens_out),
         "latency_s": completion.latency_s,
     }
 
@@ -155,7 +161,7 @@ class SplitReply(NamedTuple):
     thought: str | None
 
 
-def _parted(reply: str, thought: str | None) -> SplitReply:
+def _split_reply(reply: str, thought: str | None) -> SplitReply:
     """Return a reply of the ledger in two, as `record` wrote its rows; an older one has no thought apart."""
     parts = thoughts.split(reply)
     return SplitReply(parts.rest or reply, thought or parts.thought or None)
@@ -189,9 +195,9 @@ def _row(planned: PlannedCall, reply: SplitReply, outcome: str) -> ReplyRow | No
     return t.Review, common | review
 
 
-def _keep(session: Session, made: Sequence[ReplyRow | None]) -> None:
+def _insert_rows(session: Session, reply_rows: Sequence[ReplyRow | None]) -> None:
     for table in (t.Explanation, t.Review):
-        _insert(session, table, [row[1] for row in made if row and row[0] is table])
+        _insert(session, table, [row[1] for row in reply_rows if row and row[0] is table])
 
 
 def _insert(session: Session, table: type[t.Table], rows: Sequence[dict[str, Any]]) -> None:

@@ -102,22 +102,22 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
 
     A response that was cut off may be no mistake: it is left out, unless a person called it one, or with `cut_off`.
     """
-    said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
+    judged: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in queries.judgements(session, exam_id):
-        said[row.target, row.target_id].append(row.judged)
-    questions, found, seen, not_sent = queries.questions(session, exam_id), [], set(), 0
+        judged[row.target, row.target_id].append(row.judged)
+    questions, taught, question_ids, not_sent = queries.questions(session, exam_id), [], set(), 0
     for attempt in queries.attempts(session, exam_id):
         question = questions[attempt.question_id]
-        of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
+        of_question, of_attempt = ruling(judged["question", question.id]), ruling(judged["attempt", attempt.id])
         gold = or_corrected(question.gold, of_question)
         if of_question.decision is Act.REJECT or not is_mistake(attempt, question, gold, of_attempt):
             continue
         if attempt.is_cut_off and not cut_off and of_attempt.decision is None:
             not_sent += 1
         else:
-            found.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in seen))
-            seen.add(question.id)
-    return Mistakes(tuple(found), not_sent)
+            taught.append(TaughtMistake(attempt.id, question.id, question.show(gold), question.id not in question_ids))
+            question_ids.add(question.id)
+    return Mistakes(tuple(taught), not_sent)
 
 
 def make_plan(
@@ -177,16 +177,16 @@ class Plan:
         self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]
     ) -> tuple[list[PlannedCall], int]:
         """The rationales and feedback of a page of mistakes that a teacher has not written, and how many it has."""
-        asked = self.asked(session, page)
-        there, missing, all_of_it = self._written(session, teacher, page), [], 0
+        messages_by_mistake = self.asked(session, page)
+        written, missing, total = self._load_written(session, teacher, page), [], 0
         for m in page:
-            for own in self._own(m):
-                all_of_it += 1
-                if own not in there:
-                    kind, question_id, attempt_id, sample = own
-                    messages = asked[m.attempt_id][kind]
+            for text in self._texts_of(m):
+                total += 1
+                if text not in written:
+                    kind, question_id, attempt_id, sample = text
+                    messages = messages_by_mistake[m.attempt_id][kind]
                     missing.append(plan_call(kind, teacher, messages, sample, question_id, attempt_id=attempt_id))
-        return missing, all_of_it - len(missing)
+        return missing, total - len(missing)
 
     def asked(self, session: Session, page: Sequence[TaughtMistake]) -> dict[int, dict[str, tuple[Message, ...]]]:
         """What a teacher is asked about each of the mistakes, by attempt and kind; a review without its solution."""
@@ -196,17 +196,17 @@ class Plan:
             .join(t.Question, col(t.Attempt.question_id) == t.Question.id)
             .where(col(t.Attempt.id).in_(golds))
         )
-        found = {}
+        messages = {}
         for attempt, question in session.exec(query):
-            shown, gold = show_question(question), golds[queries.identity(attempt)]
-            found[queries.identity(attempt)] = {
-                "rationale": prompts.rationale_messages(shown, Task(question.task)),
-                "feedback": prompts.feedback_messages(shown, attempt.text, gold),
-                "review": prompts.review_messages(shown, "", gold),
+            question_text, gold = show_question(question), golds[queries.identity(attempt)]
+            messages[queries.identity(attempt)] = {
+                "rationale": prompts.rationale_messages(question_text, Task(question.task)),
+                "feedback": prompts.feedback_messages(question_text, attempt.text, gold),
+                "review": prompts.review_messages(question_text, "", gold),
             }
-        return found
+        return messages
 
-    def _own(self, m: TaughtMistake) -> Iterator[OwnText]:
+    def _texts_of(self, m: TaughtMistake) -> Iterator[OwnText]:
         """The texts that each teacher is to write of a mistake."""
         for sample in range(self.samples):
             if m.first:
@@ -215,22 +215,22 @@ class Plan:
 
     def missing(self, session: Session, teacher: t.Teacher) -> Counter[str]:
         """How many rows of each kind the teacher has not written, reviews of rationales that are to come too."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for start in range(0, len(self.mistakes), BLOCK):
             page = self.mistakes[start : start + BLOCK]
-            there = self._written(session, teacher, page)
-            found.update(own[0] for m in page for own in self._own(m) if own not in there)
-        given = (
+            written = self._load_written(session, teacher, page)
+            counts.update(text[0] for m in page for text in self._texts_of(m) if text not in written)
+        review_counts = (
             select(t.Explanation.question_id, func.count())
-            .join(t.Review, self._vote(teacher))
-            .where(self._of_peers(teacher))
+            .join(t.Review, self._is_vote_of(teacher))
+            .where(self._is_of_peers(teacher))
             .group_by(col(t.Explanation.question_id))
         )
-        there_are = sum(count for question, count in session.exec(given) if question in self.golds)
-        found["review"] = self.samples * len(self.golds) * (len(self.teachers) - 1) - there_are
-        return found
+        review_count = sum(count for question, count in session.exec(review_counts) if question in self.golds)
+        counts["review"] = self.samples * len(self.golds) * (len(self.teachers) - 1) - review_count
+        return counts
 
-    def _written(self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]) -> set[OwnText]:
+    def _load_written(self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]) -> set[OwnText]:
         x = t.Explanation
         wordings = (prompts.RATIONALE.sha256, prompts.FEEDBACK.sha256)
         query = (
@@ -245,18 +245,18 @@ class Plan:
         query = (
             select(t.Explanation, t.Question, t.Review.id)
             .join(t.Question, col(t.Explanation.question_id) == t.Question.id)
-            .outerjoin(t.Review, self._vote(reviewer))
-            .where(self._of_peers(reviewer), col(t.Explanation.id) > after)
+            .outerjoin(t.Review, self._is_vote_of(reviewer))
+            .where(self._is_of_peers(reviewer), col(t.Explanation.id) > after)
             .order_by(col(t.Explanation.id))
             .limit(PAGE)
         )
-        found = session.exec(query).all()
-        ours = [row for row in found if row[1].id in self.golds]
-        missing = [self._review(reviewer, x, question) for x, question, given in ours if given is None]
-        last = queries.identity(found[-1][0]) if found else after
-        return ReviewPage(missing, len(ours) - len(missing), last, len(found) == PAGE)
+        rows = session.exec(query).all()
+        ours = [row for row in rows if row[1].id in self.golds]
+        missing = [self._plan_review(reviewer, x, question) for x, question, review_id in ours if review_id is None]
+        last = queries.identity(rows[-1][0]) if rows else after
+        return ReviewPage(missing, len(ours) - len(missing), last, len(rows) == PAGE)
 
-    def _vote(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
+    def _is_vote_of(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
         """The reviewer's review of a rationale."""
         return (
             (col(t.Review.explanation_id) == t.Explanation.id)
@@ -264,21 +264,24 @@ class Plan:
             & (col(t.Review.prompt_sha256) == prompts.REVIEW.sha256)
         )
 
-    def _of_peers(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
+    def _is_of_peers(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
         """The other teachers' rationales of the exam's questions."""
-        asked = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
+        question_ids = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
         return (
             (col(t.Explanation.kind) == "rationale")
             & (col(t.Explanation.prompt_sha256) == prompts.RATIONALE.sha256)
             & (col(t.Explanation.sample) < self.samples)
             & col(t.Explanation.author_id).in_([x.id for x in self.teachers if x.id != reviewer.id])
-            & col(t.Explanation.question_id).in_(asked)
+            & col(t.Explanation.question_id).in_(question_ids)
         )
 
-    def _review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> PlannedCall:
-        asked, gold = show_question(question), self.golds[x.question_id]
-        messages, read = prompts.review_messages(asked, x.text, gold), {"question": asked, "solution": x.text}
-        return plan_call("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **read)
+    def _plan_review(self, reviewer: t.Teacher, x: t.Explanation, question: t.Question) -> PlannedCall:
+        question_text, gold = show_question(question), self.golds[x.question_id]
+        messages, material = (
+            prompts.review_messages(question_text, x.text, gold),
+            {"question": question_text, "solution": x.text},
+        )
+        return plan_call("review", reviewer, messages, 0, x.question_id, explanation_id=x.id, **material)
 
 
 def show_question(question: t.Question) -> str:

@@ -108,17 +108,17 @@ def examples(
     check_format(manifest)
     try:
         pairs = [json.loads(line) for line in lines.split("\n") if line]  # splitlines() would split inside texts too
-        whole = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in pairs]
+        uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in pairs]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error
-    fitting = [(one, _fit(one, max_length)) for one in whole]
-    kept = [(one, fit) for one, fit in fitting if fit is not None]
-    if not kept:
+    fitting = [(uncut_example, _cut_to(uncut_example, max_length)) for uncut_example in uncut]
+    taught_pairs = [(uncut_example, fit) for uncut_example, fit in fitting if fit is not None]
+    if not taught_pairs:
         raise BadInput(
             f"no pair of the snapshot has room for an explanation in {max_length} tokens: raise --max-length"
         )
-    cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in kept)
-    return Examples(tuple(fit for _, fit in kept), cut, len(fitting) - len(kept))
+    cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in taught_pairs)
+    return Examples(tuple(fit for _, fit in taught_pairs), cut, len(fitting) - len(taught_pairs))
 
 
 def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, shots: int = 0) -> Example:
@@ -128,12 +128,12 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
     """
     q = pair["question"]
     question, task = prompts.question_block(q["text"], q["context"], q["options"]), Task(q["task"])
-    *asked, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"], shots)
-    *corrected, feedback = prompts.feedback_dialogue(
+    *exam_turns, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"], shots)
+    *correction_turns, feedback = prompts.feedback_dialogue(
         question, task, pair["attempt"]["text"], q["gold"], pair["feedback"]["text"], shots
     )
-    marks = dialogue.mark(corrected, tokenizer)
-    prompt = dialogue.render(asked, tokenizer, marks)
+    marks = dialogue.mark(correction_turns, tokenizer)
+    prompt = dialogue.render(exam_turns, tokenizer, marks)
     # Each part is encoded alone, as at an exam, where the student goes on behind a prompt that is encoded already.
     prompt_ids, rationale_ids = dialogue.encode(prompt, tokenizer, marks), _completion(rationale, tokenizer)
     if alpha == 0:
@@ -143,27 +143,27 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
             "the student can't be taught feedback: its chat template takes no turn behind an answer; --alpha 0 teaches "
             "rationales alone, or take another student"
         )
-    longer = dialogue.render(corrected, tokenizer, marks)
+    longer = dialogue.render(correction_turns, tokenizer, marks)
     if longer.startswith(prompt):
         shared, correction = len(prompt_ids), dialogue.encode(longer[len(prompt) :], tokenizer, marks)
     else:
         longer_ids = dialogue.encode(longer, tokenizer, marks)
-        shared = _shared(prompt_ids, longer_ids)
+        shared = _count_shared(prompt_ids, longer_ids)
         correction = longer_ids[shared:]
-    whole = Example(
+    whole_example = Example(
         prompt=tuple(prompt_ids[:shared]),
         lead=tuple(prompt_ids[shared:]),
         rationale=rationale_ids,
         correction=tuple(correction),
         feedback=_completion(feedback, tokenizer),
     )
-    return whole.taught(alpha)
+    return whole_example.taught(alpha)
 
 
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
     """How many tokens both begin with."""
-    both = zip(first, second, strict=False)
-    return next((place for place, (one, other) in enumerate(both) if one != other), min(len(first), len(second)))
+    pairs = zip(first, second, strict=False)
+    return next((place for place, (left, right) in enumerate(pairs) if left != right), min(len(first), len(second)))
 
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
@@ -176,10 +176,10 @@ def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
     return (*closing, *ids, dialogue.end_of_turn(tokenizer))
 
 
-def _fit(one: Example, limit: int) -> Example | None:
+def _cut_to(example: Example, limit: int) -> Example | None:
     """Both dialogues cut at their end; none where an explanation would be cut away altogether."""
-    rationale = one.rationale[: max(0, limit - len(one.prompt) - len(one.lead))]
-    feedback = one.feedback[: max(0, limit - len(one.prompt) - len(one.correction))]
-    if bool(one.rationale) != bool(rationale) or bool(one.feedback) != bool(feedback):
+    rationale = example.rationale[: max(0, limit - len(example.prompt) - len(example.lead))]
+    feedback = example.feedback[: max(0, limit - len(example.prompt) - len(example.correction))]
+    if bool(example.rationale) != bool(rationale) or bool(example.feedback) != bool(feedback):
         return None
-    return replace(one, rationale=rationale, feedback=feedback)
+    return replace(example, rationale=rationale, feedback=feedback)

@@ -69,17 +69,17 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
     """
     taught = [example.taught(alpha) for example in examples]
     counts = torch.tensor([sum(len(e.rationale) for e in taught), sum(len(e.feedback) for e in taught)])
-    mine = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
+    share = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
     sums = torch.zeros(2)
     with merged_layers(model):
-        for some in micro_batches(mine, tokens_at_once):
-            row = pack(some, model.device)
+        for micro_batch in micro_batches(share, tokens_at_once):
+            row = pack(micro_batch, model.device)
             losses = token_losses(model, row)
             of_feedback = row.of_feedback
             torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
-            each = losses.detach()
-            sums += torch.stack([each[~of_feedback].sum(), each[of_feedback].sum()]).cpu()
+            detached = losses.detach()
+            sums += torch.stack([detached[~of_feedback].sum(), detached[of_feedback].sum()]).cpu()
     if ranks.is_initialized():
         _add_over_ranks(model, sums)
     rationale, feedback = (None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True))
@@ -89,11 +89,11 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
 def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[list[Example]]:
     """The examples in groups of at most so many tokens (or of one example)."""
     group: list[Example] = []
-    for one in examples:
-        if group and sum(map(len, group)) + len(one) > tokens_at_once:
+    for example in examples:
+        if group and sum(map(len, group)) + len(example) > tokens_at_once:
             yield group
             group = []
-        group.append(one)
+        group.append(example)
     if group:
         yield group
 
@@ -103,25 +103,27 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
     ids: list[int] = []
     positions: list[int] = []
     spans: list[ExampleSpan] = []
-    before: list[int] = []
+    predicted_from: list[int] = []
     target: list[int] = []
     of_feedback: list[bool] = []
-    for one in examples:
-        start, prompt = len(ids), len(ids) + len(one.prompt)
-        rationale = prompt + len(one.lead) + len(one.rationale)
-        ids += [*one.prompt, *one.lead, *one.rationale, *one.correction, *one.feedback]
+    for example in examples:
+        start, prompt = len(ids), len(ids) + len(example.prompt)
+        rationale = prompt + len(example.lead) + len(example.rationale)
+        ids += [*example.prompt, *example.lead, *example.rationale, *example.correction, *example.feedback]
         positions += [*range(rationale - start), *range(prompt - start, prompt - start + len(ids) - rationale)]
-        spans.append(ExampleSpan(start, prompt, rationale if one.rationale and one.feedback else len(ids), len(ids)))
-        starts = (prompt + len(one.lead), rationale + len(one.correction))
-        for first, part, feedback in zip(starts, (one.rationale, one.feedback), (False, True), strict=True):
-            before += range(first - 1, first - 1 + len(part))
+        spans.append(
+            ExampleSpan(start, prompt, rationale if example.rationale and example.feedback else len(ids), len(ids))
+        )
+        starts = (prompt + len(example.lead), rationale + len(example.correction))
+        for first, part, feedback in zip(starts, (example.rationale, example.feedback), (False, True), strict=True):
+            predicted_from += range(first - 1, first - 1 + len(part))
             target += part
             of_feedback += [feedback] * len(part)
     return PackedRow(
         torch.tensor([ids], device=device),
         torch.tensor([positions], device=device),
         tuple(spans),
-        torch.tensor(before, device=device),
+        torch.tensor(predicted_from, device=device),
         torch.tensor(target, device=device),
         torch.tensor(of_feedback, device=device),
     )
@@ -146,14 +148,14 @@ def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
     attention without asking transformers for it. The longest example is among the tried, to go beyond a window.
     """
     tried = [pick(examples, key=len).taught(alpha) for pick in (max, min)]
-    alone = [one.taught(side) for one in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
-    expected = torch.cat([token_losses(model, pack([one], model.device)) for one in alone])
+    dialogues = [example.taught(side) for example in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
+    reference = torch.cat([token_losses(model, pack([example], model.device)) for example in dialogues])
     try:
-        found = token_losses(model, pack(tried, model.device))
+        packed = token_losses(model, pack(tried, model.device))
     except (TypeError, ValueError):  # it doesn't hand the spans on, or attends in a way that plain attention can't
         return False
     allowed = 1e-3 if model.dtype == torch.float32 else 5e-2
-    return bool((found - expected).abs().mean() < allowed)
+    return bool((packed - reference).abs().mean() < allowed)
 
 
 def _is_one_dialogue(row: PackedRow) -> bool:
@@ -168,23 +170,27 @@ def _attend(
     _: Tensor | None,  # a mask; transformers makes none for a foreign attention
     *,
     spans: Sequence[ExampleSpan],
-    **given: Any,
+    **options: Any,
 ) -> tuple[Tensor, None]:
     """A packed row's attention, example by example: no pair of tokens is computed that doesn't see each other."""
     sizes = [end - start for span in spans for start, end in pairwise(span)]
     # split, not sliced: a slice's gradient is a whole row of zeros
     pieces = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
-    seen = []
+    outputs = []
     for start, prompt, rationale, end in spans:
-        asked, answer, rest = next(pieces), next(pieces), next(pieces)  # of each the query, key and value
-        q, k, v = (torch.cat(both, dim=2) for both in zip(asked, answer, strict=True))
-        seen.append(sdpa_attention_forward(module, q, k, v, None, **given)[0])  # without a mask it is causal
+        prompt_part, rationale_part, feedback_part = (
+            next(pieces),
+            next(pieces),
+            next(pieces),
+        )  # of each the query, key and value
+        q, k, v = (torch.cat(both, dim=2) for both in zip(prompt_part, rationale_part, strict=True))
+        outputs.append(sdpa_attention_forward(module, q, k, v, None, **options)[0])  # without a mask it is causal
         if rationale < end:
-            k, v = (torch.cat(both, dim=2) for both in zip(asked[1:], rest[1:], strict=True))
-            sees = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
-            mask = sees.tril(prompt - start).to(query.device)
-            seen.append(sdpa_attention_forward(module, rest[0], k, v, mask, **given)[0])
-    return torch.cat(seen, dim=1), None  # (1, length, heads, width)
+            k, v = (torch.cat(both, dim=2) for both in zip(prompt_part[1:], feedback_part[1:], strict=True))
+            allowed = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
+            mask = allowed.tril(prompt - start).to(query.device)
+            outputs.append(sdpa_attention_forward(module, feedback_part[0], k, v, mask, **options)[0])
+    return torch.cat(outputs, dim=1), None  # (1, length, heads, width)
 
 
 AttentionInterface.register(PACKED, _attend)
@@ -192,12 +198,12 @@ AttentionInterface.register(PACKED, _attend)
 
 @contextmanager
 def _packed_attention(model: Any) -> Iterator[None]:
-    own = model.config._attn_implementation
+    usual = model.config._attn_implementation
     model.set_attn_implementation(PACKED)
     try:
         yield
     finally:
-        model.set_attn_implementation(own)
+        model.set_attn_implementation(usual)
 
 
 class _CrossEntropy(torch.autograd.Function):

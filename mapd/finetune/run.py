@@ -73,9 +73,9 @@ def run(
     the adapter meanwhile, or the disk is full; Stopped. What was trained until then is kept.
     """
     person = require(by, Right.RUN_JOBS)
-    snapshot, parent = _given(engine, snapshot_sha, student)
+    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
-    make_row = partial(_row, parent, snapshot, hyperparameters, arm)
+    make_row = partial(_make_row, parent, snapshot, hyperparameters, arm)
     uid = make_row().uid
     with db.reading(engine) as session:
         _id_of(session, make_row())
@@ -109,7 +109,7 @@ def _train(
     from mapd.finetune.train import train  # torch takes seconds to import
 
     model, tokenizer = students.load_model(engine, parent, home)
-    given = examples(
+    taught = examples(
         snapshot.manifest,
         snapshot.lines,
         tokenizer,
@@ -122,12 +122,12 @@ def _train(
         folder.mkdir(parents=True, exist_ok=True)
 
         def on_step(step: TrainingStep) -> None:
-            db.transact(engine, lambda session: _record(session, _begin(session, make_row()), step))
+            db.transact(engine, lambda session: _record_step(session, _begin(session, make_row()), step))
             progress(step)
 
         trained_now = not (folder / "adapter").is_dir()
-        adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-        training, sha256 = TrainedAdapter(adapter, weights.fingerprint(adapter), trained_now, given), snapshot.sha256
+        adapter = train(model, taught.items, hyperparameters, folder, on_step, stopping=stopping)
+        training, sha256 = TrainedAdapter(adapter, weights.fingerprint(adapter), trained_now, taught), snapshot.sha256
         return db.transact(
             engine, lambda session: _end(session, _begin(session, make_row()), parent, sha256, training, person)
         )
@@ -155,13 +155,13 @@ def find_student(
     engine: sa.Engine, *, snapshot_sha: str, student: str, hyperparameters: Hyperparameters, arm: str | None
 ) -> t.Student | None:
     """The student that this very finetune made: here, or in the project whose archive was imported."""
-    snapshot, parent = _given(engine, snapshot_sha, student)
-    uid = _row(parent, snapshot, hyperparameters, arm).uid
+    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
+    uid = _make_row(parent, snapshot, hyperparameters, arm).uid
     with db.reading(engine) as session:
         return session.exec(select(t.Student).where(t.Student.uid == uid)).first()
 
 
-def _given(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
+def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
     with db.reading(engine) as session:
         snapshot = queries.snapshot(session, snapshot_sha)
         if student is None:
@@ -173,18 +173,18 @@ def _given(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t
     return snapshot, parent
 
 
-def _row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
+def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
     """The row, named by its content."""
-    given = hyperparameters.as_dict()
-    content = json.dumps([parent.uid, snapshot.sha256, arm, given], sort_keys=True)
+    settings = hyperparameters.as_dict()
+    content = json.dumps([parent.uid, snapshot.sha256, arm, settings], sort_keys=True)
     return t.Finetune(
         uid=hashlib.sha256(content.encode()).hexdigest()[:32],
         parent_id=queries.identity(parent),
         snapshot_id=queries.identity(snapshot),
         arm=arm,
-        alpha=given.pop("alpha"),
-        seed=given.pop("seed"),
-        hyperparameters=given,
+        alpha=settings.pop("alpha"),
+        seed=settings.pop("seed"),
+        hyperparameters=settings,
     )
 
 
@@ -217,7 +217,7 @@ def _begin(session: Session, row: t.Finetune) -> int:
     return finetune_id
 
 
-def _record(session: Session, finetune_id: int, step: TrainingStep) -> None:
+def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None:
     """Put the step's row in. Behind a checkpoint a step is done again, to the same losses: its row stays."""
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
         session.add(
@@ -242,8 +242,8 @@ def _end(
     """
     row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
     steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
-    given = training.examples
-    counts = {"pairs": len(given.items), "steps": len(steps), "cut": given.cut, "left_out": given.left_out}
+    taught = training.examples
+    counts = {"pairs": len(taught.items), "steps": len(steps), "cut": taught.cut, "left_out": taught.left_out}
     new = session.get(t.Student, row.student_id) if row.student_id is not None else None
     if new is None:  # it may have stayed where the finetune was deleted with its exam
         new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()

@@ -56,7 +56,7 @@ def train(
     if adapter.is_dir():
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         return adapter
-    learner = _learner(model, hyperparameters)
+    learner = _add_adapter(model, hyperparameters)
     tokens_at_once = _tokens_at_once(learner, examples, hyperparameters.alpha)
     optimizer = torch.optim.AdamW(_trainable(learner), weight_decay=hyperparameters.weight_decay)
     first = 1 + _resume(folder, learner, optimizer)
@@ -67,31 +67,37 @@ def train(
         taught = [examples[place] for place in hyperparameters.taught_at(step, len(examples))]
         rate = hyperparameters.learning_rate_at(step, total)
         losses = _learn(learner, optimizer, taught, rate, hyperparameters, tokens_at_once)
-        now = time.perf_counter()
-        left = (now - began) / (step - first + 1) * (total - step)
-        tokens_per_s = losses.tokens / (now - started)
-        on_step(TrainingStep(step, total, losses.feedback, losses.rationale, rate, tokens_per_s, now - started, left))
+        finished = time.perf_counter()
+        seconds_left = (finished - began) / (step - first + 1) * (total - step)
+        tokens_per_s = losses.tokens / (finished - started)
+        on_step(
+            TrainingStep(
+                step, total, losses.feedback, losses.rationale, rate, tokens_per_s, finished - started, seconds_left
+            )
+        )
         stop = step < total and stopping()
         if stop or (step % checkpoint_every == 0 and step < total):
-            _keep(folder, f"checkpoints/{step:06}", learner, optimizer)
-            _forget(folder, but=step)
+            _write_adapter(folder, f"checkpoints/{step:06}", learner, optimizer)
+            _remove_older(folder, but=step)
         if stop:
             raise Stopped(step, total)
-    _keep(folder, "adapter", learner)
+    _write_adapter(folder, "adapter", learner)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return adapter
 
 
-def _learner(model: Any, hyperparameters: Hyperparameters) -> Any:
+def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:
     """The model with LoRA on every linear layer but the head; only that is trained."""
     rank = hyperparameters.rank
     if isinstance(model, PeftModel):
-        found: Any = model.peft_config["default"]
-        if found.r != rank:
-            raise BadInput(f"the student's adapter has rank {found.r}, not {rank}, and is trained on: --rank {found.r}")
+        adapter_config: Any = model.peft_config["default"]
+        if adapter_config.r != rank:
+            raise BadInput(
+                f"the student's adapter has rank {adapter_config.r}, not {rank}, and is trained on: --rank {adapter_config.r}"
+            )
         for name, parameter in model.named_parameters():
             parameter.requires_grad_("lora_" in name)
-        _name_base(found, model.get_base_model())
+        _name_base(adapter_config, model.get_base_model())
         return model
     with torch.random.fork_rng():
         torch.manual_seed(hyperparameters.seed)
@@ -146,7 +152,7 @@ def _learn(
     return losses
 
 
-def _keep(folder: Path, name: str, learner: Any, optimizer: torch.optim.Optimizer | None = None) -> None:
+def _write_adapter(folder: Path, name: str, learner: Any, optimizer: torch.optim.Optimizer | None = None) -> None:
     """Write the adapter, and what the optimizer knows, to `folder`/`name`: whole or not at all."""
     try:
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -173,17 +179,17 @@ def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int
 
     Raises: BadInput where its files aren't those that were written.
     """
-    kept = sorted((folder / "checkpoints").glob("[0-9]*"))
-    if not kept:
+    checkpoints = sorted((folder / "checkpoints").glob("[0-9]*"))
+    if not checkpoints:
         return 0
-    if not (kept[-1] / SUMS).is_file() or (kept[-1] / SUMS).read_text() != _sums(kept[-1]):
+    if not (checkpoints[-1] / SUMS).is_file() or (checkpoints[-1] / SUMS).read_text() != _sums(checkpoints[-1]):
         raise BadInput(
-            f"the checkpoint was cut off or changed: {kept[-1]}; remove the folder {kept[-1].parent}, and the training "
+            f"the checkpoint was cut off or changed: {checkpoints[-1]}; remove the folder {checkpoints[-1].parent}, and the training "
             "begins anew"
         )
-    set_peft_model_state_dict(learner, load_file(kept[-1] / "adapter_model.safetensors"))
-    optimizer.load_state_dict(torch.load(kept[-1] / "optimizer.pt", weights_only=True))
-    return int(kept[-1].name)
+    set_peft_model_state_dict(learner, load_file(checkpoints[-1] / "adapter_model.safetensors"))
+    optimizer.load_state_dict(torch.load(checkpoints[-1] / "optimizer.pt", weights_only=True))
+    return int(checkpoints[-1].name)
 
 
 def _sums(folder: Path) -> str:
@@ -192,7 +198,7 @@ def _sums(folder: Path) -> str:
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 
 
-def _forget(folder: Path, but: int) -> None:
+def _remove_older(folder: Path, but: int) -> None:
     for old in (folder / "checkpoints").iterdir():  # and what a kill left half written
         if old.name != f"{but:06}":
             shutil.rmtree(old, ignore_errors=True)

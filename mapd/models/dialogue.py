@@ -32,13 +32,13 @@ def template_form(tokenizer: Any) -> templates.TemplateForm:
 
     Raises: BadInput where it can't be used.
     """
-    template, known = _FORMS.get(tokenizer, (None, None))
-    if known is None or template != tokenizer.chat_template:
-        known = templates.find_form(
-            lambda conversation, **given: tokenizer.apply_chat_template(conversation, tokenize=False, **given)
+    template, shape = _FORMS.get(tokenizer, (None, None))
+    if shape is None or template != tokenizer.chat_template:
+        shape = templates.find_form(
+            lambda conversation, **variables: tokenizer.apply_chat_template(conversation, tokenize=False, **variables)
         )
-        _FORMS[tokenizer] = (tokenizer.chat_template, known)
-    return known
+        _FORMS[tokenizer] = (tokenizer.chat_template, shape)
+    return shape
 
 
 def end_of_turn(tokenizer: Any) -> int:
@@ -104,11 +104,11 @@ def decode(ids: Sequence[int], tokenizer: Any) -> str:
     Raises: BadInput where the tokenizer fails over them.
     """
     tags = thoughts.tags_among(tokenizer.all_special_tokens)
-    named = dict(zip(tokenizer.convert_tokens_to_ids(tags), tags, strict=True)) if tags else {}
+    tag_by_id = dict(zip(tokenizer.convert_tokens_to_ids(tags), tags, strict=True)) if tags else {}
     with _telling_panics():
         pieces = (
-            named.get(id_, "") if id_ in named else tokenizer.decode(list(run), skip_special_tokens=True)
-            for id_, run in groupby(ids, key=lambda id_: id_ if id_ in named else None)
+            tag_by_id.get(id_, "") if id_ in tag_by_id else tokenizer.decode(list(run), skip_special_tokens=True)
+            for id_, run in groupby(ids, key=lambda id_: id_ if id_ in tag_by_id else None)
         )
         return "".join(pieces).strip()
 

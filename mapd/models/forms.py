@@ -81,18 +81,18 @@ def learn(
             lessons["max_tokens"] = swaps[name]
         elif name not in NEEDED:
             lessons[name] = None
-    return {name: other for name, other in lessons.items() if form.get(name, "") != other}
+    return {name: new_name for name, new_name in lessons.items() if form.get(name, "") != new_name}
 
 
 def refused_fields(refusal: ServerRefusal, body: Mapping[str, Any]) -> list[str]:
     """Return the body's fields that a refusal is about. Of two that exclude each other it is the second."""
     if _BOTH.search(refusal.words):
-        return _named(refusal.words, [name for name in body if name not in NEEDED])[-1:]
+        return _fields_named(refusal.words, [name for name in body if name not in NEEDED])[-1:]
     exact = [name for name in body if refusal.param and _plain(name) == _plain(refusal.param)]
     if exact:
         return exact
     fields = [name for name in body if name not in ("model", "messages")]
-    return _named(_SUGGESTION.split(refusal.words)[0], fields)
+    return _fields_named(_SUGGESTION.split(refusal.words)[0], fields)
 
 
 def is_of_setting(refusal: ServerRefusal, body: Mapping[str, Any]) -> bool:
@@ -106,9 +106,9 @@ def adapt(body: Mapping[str, Any], form: RequestForm) -> dict[str, Any]:
     """Return the body in the form that its server takes."""
     adapted = {}
     for name, value in body.items():
-        other = form.get(name, name) if name not in ("model", "messages", SYSTEM) else name
-        if other is not None:
-            adapted[other] = value
+        new_name = form.get(name, name) if name not in ("model", "messages", SYSTEM) else name
+        if new_name is not None:
+            adapted[new_name] = value
     return adapted
 
 
@@ -131,13 +131,13 @@ def place_system(messages: Sequence[Message], form: RequestForm) -> tuple[Messag
 def describe(form: RequestForm) -> list[str]:
     """Return the form in words, a line each: "temperature isn't taken by this model: left out"."""
     lines = []
-    for name, other in sorted(form.items()):
+    for name, new_name in sorted(form.items()):
         if name == SYSTEM:
             lines.append("a system role isn't taken by this model: its text stands in front of the question")
-        elif other is None:
+        elif new_name is None:
             lines.append(f"{name} isn't taken by this model: left out")
-        elif other != name:
-            lines.append(f"{name} is sent as {other}")
+        elif new_name != name:
+            lines.append(f"{name} is sent as {new_name}")
     return lines
 
 
@@ -150,7 +150,7 @@ def _refuses_system(text: str, refusal: ServerRefusal, body: Mapping[str, Any]) 
     return bool(_SYSTEM.search(text) and _NOT_TAKEN.search(text)) and not set(fields) - set(NEEDED)
 
 
-def _named(words: str, names: Sequence[str]) -> list[str]:
+def _fields_named(words: str, names: Sequence[str]) -> list[str]:
     """Return the names that the words hold as a word of their own, in the order of the words; `topP` is top_p."""
     tokens = [_plain(token) for token in re.findall(r"\w+", words)]
     return sorted((n for n in names if _plain(n) in tokens), key=lambda n: tokens.index(_plain(n)))

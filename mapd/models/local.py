@@ -130,8 +130,8 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
         template = Template(*templates.read_template(tokenizer, thinks=thinks))
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
-        made: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
-        model, report = made
+        result: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
+        model, report = result
     except Exception as error:  # a foreign folder makes a library raise what it likes
         raise BadInput(f"the model can't be loaded: {folder} ({in_a_line(error)}); check the folder") from error
     bad_tensors = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
@@ -164,18 +164,24 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
     if not (adapter / "adapter_model.safetensors").is_file():
         raise BadInput(f"the student's adapter is missing: {adapter}; finetune again, or put the folder back")
     weights.check_files(adapter)
-    config = _lora(adapter / "adapter_config.json")
+    config = _read_lora_config(adapter / "adapter_config.json")
     try:
         return PeftModel.from_pretrained(model, str(adapter), config=config, local_files_only=True).eval()
     except Exception as error:  # as above
         raise BadInput(f"the adapter can't be loaded: {adapter} ({in_a_line(error)}); finetune again") from error
 
 
-OWN = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version")  # what differs from finetune to finetune
-BASE = ("base_model_name_or_path", "revision")  # told to others; here the student's row names its base
+FREE_FIELDS = (
+    "r",
+    "lora_alpha",
+    "target_modules",
+    "inference_mode",
+    "peft_version",
+)  # what differs from finetune to finetune
+BASE_FIELDS = ("base_model_name_or_path", "revision")  # told to others; here the student's row names its base
 
 
-def _lora(path: Path) -> LoraConfig:
+def _read_lora_config(path: Path) -> LoraConfig:
     """What an adapter is, if it is one that a finetune here writes: peft would also import what it names.
 
     Raises: BadInput.
@@ -187,9 +193,11 @@ def _lora(path: Path) -> LoraConfig:
         defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
-    told = {name for name in BASE if isinstance(content.get(name), str)}
-    own = {*OWN, *told}
-    deviations = [name for name, value in content.items() if name not in own and value != defaults.get(name) and value]
+    base_fields = {name for name in BASE_FIELDS if isinstance(content.get(name), str)}
+    free_fields = {*FREE_FIELDS, *base_fields}
+    deviations = [
+        name for name, value in content.items() if name not in free_fields and value != defaults.get(name) and value
+    ]
     is_plain = type(rank) is int and 0 < rank <= MOST_RANK and type(alpha) in (int, float)
     if deviations or not is_plain or not all(isinstance(name, str) for name in modules):
         part = deviations[0] if deviations else "its rank, alpha or modules"
@@ -232,7 +240,7 @@ class LocalModel:
     def __init__(self, name: str, model: Any, tokenizer: Any, batch_size: int = 32) -> None:
         self.name = name
         self.batch_size = batch_size
-        self._model = _decoding(model)
+        self._model = _merge_adapter(model)
         self._tokenizer = tokenizer
         self.thinks = thoughts.knows_thoughts(str(tokenizer.chat_template))
         ends = self._model.generation_config.eos_token_id
@@ -244,18 +252,18 @@ class LocalModel:
         arriving: asyncio.Queue[_DecodingRow | None] = asyncio.Queue()
         reader = asyncio.create_task(self._read(requests, arriving))
         waiting: list[_DecodingRow] = []
-        more = True
+        may_come = True
         try:
-            while more or waiting:
-                while more and (not waiting or not arriving.empty()):
+            while may_come or waiting:
+                while may_come and (not waiting or not arriving.empty()):
                     row = await arriving.get()
-                    more = row is not None
+                    may_come = row is not None
                     waiting += [row] if row else []
                 if waiting:
                     oldest = len(waiting[0].prompt)
                     batch = sorted(waiting, key=lambda row: abs(len(row.prompt) - oldest))[: self.batch_size]
-                    taken = set(batch)
-                    waiting = [row for row in waiting if row not in taken]
+                    batch_rows = set(batch)
+                    waiting = [row for row in waiting if row not in batch_rows]
                     for completion in await asyncio.to_thread(self._complete, batch):
                         yield completion
             await reader  # a fault of the caller's own stream is the caller's
@@ -301,29 +309,29 @@ class LocalModel:
         started = time.perf_counter()
         cache = DynamicCache()
         shared = self._read_shared(rows, cache)
-        rests = [row.prompt[shared:] for row in rows]
-        pads = [max(map(len, rests)) - len(rest) for rest in rests]
-        tokens = torch.tensor([[0] * pad + rest for pad, rest in zip(pads, rests, strict=True)], device=DEVICE)
-        seen = [[1] * shared + [0] * pad + [1] * len(rest) for pad, rest in zip(pads, rests, strict=True)]
-        mask = torch.tensor(seen, device=DEVICE)
+        suffixes = [row.prompt[shared:] for row in rows]
+        pads = [max(map(len, suffixes)) - len(suffix) for suffix in suffixes]
+        tokens = torch.tensor([[0] * pad + suffix for pad, suffix in zip(pads, suffixes, strict=True)], device=DEVICE)
+        mask_rows = [[1] * shared + [0] * pad + [1] * len(suffix) for pad, suffix in zip(pads, suffixes, strict=True)]
+        mask = torch.tensor(mask_rows, device=DEVICE)
         positions = (mask.cumsum(-1) - 1)[:, shared:].clamp(min=0)
         while rows:
             # tokens and positions [rows, new tokens]; mask [rows, all tokens]: 0 where a prompt is padded on the left
             out = self._model(
                 input_ids=tokens, attention_mask=mask, position_ids=positions, cache=cache, logits_to_keep=1
             )
-            chosen = _choose(out.logits[:, -1].float(), rows)
-            for row, token in zip(rows, chosen.tolist(), strict=True):
+            tokens_chosen = _choose_tokens(out.logits[:, -1].float(), rows)
+            for row, token in zip(rows, tokens_chosen.tolist(), strict=True):
                 row.ended = token in self._ends
                 row.answer += [] if row.ended else [token]
                 row.seconds = time.perf_counter() - started
-            going = [place for place, row in enumerate(rows) if not row.done]
-            if len(going) < len(rows):
-                keep = torch.tensor(going, dtype=torch.long, device=DEVICE)
+            unfinished = [place for place, row in enumerate(rows) if not row.done]
+            if len(unfinished) < len(rows):
+                keep = torch.tensor(unfinished, dtype=torch.long, device=DEVICE)
                 cache.batch_select_indices(keep)
-                chosen, mask, positions = chosen[keep], mask[keep], positions[keep]
-                rows = [rows[place] for place in going]
-            tokens, positions = chosen[:, None], positions[:, -1:] + 1
+                tokens_chosen, mask, positions = tokens_chosen[keep], mask[keep], positions[keep]
+                rows = [rows[place] for place in unfinished]
+            tokens, positions = tokens_chosen[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, torch.ones_like(tokens)], dim=-1)
 
     def _read_shared(self, rows: Sequence[_DecodingRow], cache: DynamicCache) -> int:
@@ -351,17 +359,17 @@ class _PackedLinear(torch.nn.Module):
         return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")  # type: ignore[no-any-return]
 
 
-def _decoding(model: Any) -> Any:
+def _merge_adapter(model: Any) -> Any:
     """The model as it decodes fastest: its adapter merged, where its weights take that."""
     if not isinstance(model, PeftModel):
-        return _quick(model)
+        return _pack_layers(model)
     try:
-        return _quick(model.merge_and_unload())
+        return _pack_layers(model.merge_and_unload())
     except (NotImplementedError, ValueError):  # packed weights, or a layer that knows no merging: as it was trained
         return model
 
 
-def _quick(model: Any) -> Any:
+def _pack_layers(model: Any) -> Any:
     """The model with its linear layers packed, where oneDNN computes: on a CPU. It can only be read from then on."""
     if DEVICE == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         for module in model.modules():
@@ -371,13 +379,13 @@ def _quick(model: Any) -> Any:
     return model
 
 
-def _choose(logits: torch.Tensor, rows: Sequence[_DecodingRow]) -> torch.Tensor:
+def _choose_tokens(logits: torch.Tensor, rows: Sequence[_DecodingRow]) -> torch.Tensor:
     """The next token of each row, from logits [rows, vocabulary]: the best, or a draw at the row's own temperature."""
-    chosen = logits.argmax(-1)
-    for place, row in enumerate(rows):
+    next_tokens = logits.argmax(-1)
+    for index, row in enumerate(rows):
         if row.request.sampling.temperature:
-            chosen[place] = _draw(logits[place], row.request.sampling, row.draw.random())
-    return chosen
+            next_tokens[index] = _draw(logits[index], row.request.sampling, row.draw.random())
+    return next_tokens
 
 
 def _draw(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:
@@ -389,8 +397,8 @@ def _draw(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:
         tokens = tokens[likely >= (1 - sampling.top_p) / len(likely)]
         likely, order = likely[tokens].sort(descending=True)
         tokens = tokens[order]
-        kept = likely.cumsum(-1) - likely < sampling.top_p
-        likely, tokens = likely[kept], tokens[kept]
+        is_likely = likely.cumsum(-1) - likely < sampling.top_p
+        likely, tokens = likely[is_likely], tokens[is_likely]
     reached = likely.cumsum(-1)
     place = int(torch.searchsorted(reached, chance * float(reached[-1]), right=True))
     return int(tokens[min(place, len(tokens) - 1)])

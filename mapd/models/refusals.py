@@ -166,8 +166,8 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str
     content = load(body)
     words = "; ".join(dict.fromkeys(_words(content))) if content is not None else _page(body)
     words = words or ("" if content is None else body) or reason
-    own = body if content is None else json.dumps(_without_echoes(content), ensure_ascii=False)
-    return ServerRefusal(status, words, _code(content), _param(content), own, read_asked_wait(headers, own))
+    cleaned = body if content is None else json.dumps(_without_echoes(content), ensure_ascii=False)
+    return ServerRefusal(status, words, _code(content), _param(content), cleaned, read_asked_wait(headers, cleaned))
 
 
 def read_error(content: Any, headers: Mapping[str, str]) -> ServerRefusal | None:
@@ -179,9 +179,9 @@ def read_error(content: Any, headers: Mapping[str, str]) -> ServerRefusal | None
     if error is None:
         return None
     words = "; ".join(dict.fromkeys(_words({"error": error}))) or json.dumps(error)
-    own = json.dumps(_without_echoes(error), ensure_ascii=False)  # what else the reply holds are a model's words
+    cleaned = json.dumps(_without_echoes(error), ensure_ascii=False)  # what else the reply holds are a model's words
     return ServerRefusal(
-        _status(error), words, _code(error), _param(error), own, read_asked_wait(headers, own), in_reply=True
+        _status(error), words, _code(error), _param(error), cleaned, read_asked_wait(headers, cleaned), in_reply=True
     )
 
 
@@ -207,8 +207,8 @@ def _status(error: Any) -> int:
         number = int(value) if isinstance(value, str) and value.isdigit() else value
         if isinstance(number, int) and not isinstance(number, bool) and 300 <= number <= 599:
             return number
-    named = (STATUSES.get(value.lower()) for value in values if isinstance(value, str))
-    return next((status for status in named if status is not None), 0)
+    statuses = (STATUSES.get(value.lower()) for value in values if isinstance(value, str))
+    return next((status for status in statuses if status is not None), 0)
 
 
 def _codes(error: Any) -> list[Any]:
@@ -254,16 +254,16 @@ def _words_of(error: Mapping[str, Any], depth: int) -> Iterator[str]:
         if error.get(name):
             yield from _words(error[name], depth + 1)
             return
-    own = next((list(_words(error[name], depth + 1)) for name in WORDS if error.get(name)), [])
+    own_words = next((list(_words(error[name], depth + 1)) for name in WORDS if error.get(name)), [])
     metadata = error.get("metadata")
     raw = list(_words(metadata.get("raw"), depth + 1)) if isinstance(metadata, Mapping) else []
     place = error.get("loc")
-    if place and own and isinstance(place, list | tuple):
-        yield f"{'.'.join(map(str, place))}: {own[0]}"
+    if place and own_words and isinstance(place, list | tuple):
+        yield f"{'.'.join(map(str, place))}: {own_words[0]}"
     elif raw:
-        yield from raw if not own or own[0].strip(" .").lower() in EMPTY_PHRASES else [*own, *raw]
+        yield from raw if not own_words or own_words[0].strip(" .").lower() in EMPTY_PHRASES else [*own_words, *raw]
     else:
-        yield from own
+        yield from own_words
 
 
 def _page(text: str) -> str:
@@ -286,7 +286,7 @@ def _param(content: Any) -> str | None:
         return next((name for part in content if (name := _param(part))), None)
     if not isinstance(content, Mapping):
         return None
-    named = content.get("param")
-    if isinstance(named, str) and named:
-        return named
+    param = content.get("param")
+    if isinstance(param, str) and param:
+        return param
     return next((name for key in (*INNER, "detail", "message") if (name := _param(content.get(key)))), None)

@@ -86,8 +86,8 @@ class Template:
 
         Raises: BadInput where the template fails, takes too long, or writes too much.
         """
-        asked = {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
-        question = self.fields | variables | asked
+        request = {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
+        question = self.fields | variables | request
         with self.lock:
             if self.process is None or self.process.poll() is not None:
                 self.process = _start_rendering(self)

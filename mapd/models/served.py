@@ -69,13 +69,13 @@ class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves
 
     def __init__(
         self,
-        what: str,
+        message: str,
         fault: FaultKind,
         again: bool = False,
         wait_s: float | None = None,
         refusal: ServerRefusal | None = None,
     ) -> None:
-        super().__init__(what)
+        super().__init__(message)
         self.fault, self.again, self.wait_s, self.refusal = fault, again, wait_s, refusal
 
 
@@ -299,8 +299,8 @@ class ServedModel(ABC):
         except self.sdk.APIConnectionError as error:
             cause = error.__cause__ or error
             fault = FaultKind.CONNECTION if isinstance(cause, httpx2.ConnectError) else FaultKind.BUSY
-            what = f"the connection failed ({str(cause) or type(cause).__name__})"
-            raise CallFault(what, fault, again=True) from error
+            message = f"the connection failed ({str(cause) or type(cause).__name__})"
+            raise CallFault(message, fault, again=True) from error
         finally:
             call.latency_s = round(time.perf_counter() - started, 4)
         return self._understand(call, response)
@@ -318,8 +318,8 @@ class ServedModel(ABC):
         is_billed = reply.tokens_out is not None
         paid = f", and {reply.tokens_out:,} tokens are billed: it isn't asked again" if is_billed else ""
         start = f": {' '.join(body.split())[:60]}" if body.strip() else ""
-        what = f"the reply can't be read ({reply.error}{start}){paid}"
-        raise CallFault(what, FaultKind.UNREADABLE, again=not is_billed)
+        message = f"the reply can't be read ({reply.error}{start}){paid}"
+        raise CallFault(message, FaultKind.UNREADABLE, again=not is_billed)
 
     def _refused_by(self, refusal: ServerRefusal, *, is_billed: bool = False) -> CallFault:
         """Return a refusal as a try's fault. Where the server asks to wait, all calls do."""
@@ -391,8 +391,8 @@ def _certificates() -> ssl.SSLContext:
 def _wait(state: RetryCallState) -> float:
     """Return what the server asked for, or longer with each try."""
     fault = state.outcome.exception() if state.outcome else None
-    asked = fault.wait_s if isinstance(fault, CallFault) else None
-    return BACKOFF(state) if asked is None else asked
+    wait_s = fault.wait_s if isinstance(fault, CallFault) else None
+    return BACKOFF(state) if wait_s is None else wait_s
 
 
 def _read_status(response: httpx2.Response) -> ServerRefusal:

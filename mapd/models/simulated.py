@@ -91,10 +91,10 @@ class SimulatedTeacher:
         """
         if model not in PROFILES:
             raise BadInput(f"no simulated teacher {model!r}: it is one of {', '.join(PROFILES)}")
-        known = [field.name for field in fields(Profile) if field.name != "flaw"]
+        settable = [field.name for field in fields(Profile) if field.name != "flaw"]
         for key, value in settings.items():
-            if key not in known:
-                raise BadInput(f"a simulated teacher has no setting {key!r}: it is one of {', '.join(known)}")
+            if key not in settable:
+                raise BadInput(f"a simulated teacher has no setting {key!r}: it is one of {', '.join(settable)}")
             _check_value(key, value)
         profile = replace(PROFILES[model], **settings)
         if profile.flaw is None and profile.flaw_share:
@@ -108,55 +108,55 @@ class SimulatedTeacher:
         async for request in requests:
             yield self._answer(request)
 
-    def rationale(self, made: Made, rng: random.Random) -> WrittenText:
+    def rationale(self, question: Made, rng: random.Random) -> WrittenText:
         """A worked solution that ends in its answer, flawed at the profile's share."""
-        work, flawed = self._work(made, rng)
+        work, flawed = self._work(question, rng)
         return WrittenText(f"{work.text}\nAnswer: {work.answer}", flawed)
 
-    def feedback(self, made: Made, answer: str, gold: str, rng: random.Random) -> WrittenText:
+    def feedback(self, question: Made, answer: str, gold: str, rng: random.Random) -> WrittenText:
         """What is wrong in a student's answer, as far as it can be read, and how to get it right."""
-        found = _complaints(read_solution(made, answer, gold), answer, rng)
-        work, flawed = self._work(made, rng)
-        return WrittenText(f"{' '.join(found)} {work.text} The correct answer is {work.answer}.", flawed)
+        complaints = _complaints(read_solution(question, answer, gold), answer, rng)
+        work, flawed = self._work(question, rng)
+        return WrittenText(f"{' '.join(complaints)} {work.text} The correct answer is {work.answer}.", flawed)
 
-    def review(self, made: Made, solution: str, gold: str, rng: random.Random) -> str:
+    def review(self, question: Made, solution: str, gold: str, rng: random.Random) -> str:
         """A few words on a solution, and a score in square brackets."""
         if rng.random() >= self.profile.reviewer_quality:
             score = rng.choice((1, 2, 4, 5))
             return f"{'It reads well' if score > 3 else 'I am not convinced'}, at a glance. [{score}]"
-        reading = read_solution(made, solution, gold)
+        reading = read_solution(question, solution, gold)
         score = round(_deserved(reading) + self.profile.leniency + rng.gauss(0, self.profile.noise))
         return f"{_remarks(reading, gold, rng)} [{min(5, max(1, score))}]"
 
     def rng(self, *seeds: Any) -> random.Random:
         """The teacher's own draw for what was asked; all of it must be plain data."""
-        told = json.dumps([self.name, self.profile.seed, seeds])
-        return random.Random(hashlib.sha256(told.encode()).digest())
+        material = json.dumps([self.name, self.profile.seed, seeds])
+        return random.Random(hashlib.sha256(material.encode()).digest())
 
     def _answer(self, request: Request) -> Completion:
-        asked = _read_prompt(request.messages)
-        if asked is None:
+        prompt = _read_prompt(request.messages)
+        if prompt is None:
             reason = (
                 "a simulated teacher knows the prompts for a rationale, a feedback and a review; this is none of them"
             )
             return Completion(request.key, "", Finish.REFUSED, reason)
-        made = generated.read(asked.question)
-        if made is None:
-            reason = f"a simulated teacher can't read this question: {asked.question[:80]!r}; ask one of a demo family"
+        question = generated.read(prompt.question)
+        if question is None:
+            reason = f"a simulated teacher can't read this question: {prompt.question[:80]!r}; ask one of a demo family"
             return Completion(request.key, "", Finish.REFUSED, reason)
         rng = self.rng(request.messages, request.sampling.seed)
-        return Completion(request.key, self._write(asked, made, rng), Finish.OK)
+        return Completion(request.key, self._write(prompt, question, rng), Finish.OK)
 
-    def _write(self, asked: "_TeacherPrompt", made: Made, rng: random.Random) -> str:
-        if asked.kind == prompts.SOLUTION:
-            return self.review(made, asked.text, asked.gold, rng)
-        if asked.kind == prompts.ANSWER:
-            return self.feedback(made, asked.text, asked.gold, rng).text
-        return self.rationale(made, rng).text
+    def _write(self, prompt: "_TeacherPrompt", question: Made, rng: random.Random) -> str:
+        if prompt.kind == prompts.SOLUTION:
+            return self.review(question, prompt.text, prompt.gold, rng)
+        if prompt.kind == prompts.ANSWER:
+            return self.feedback(question, prompt.text, prompt.gold, rng).text
+        return self.rationale(question, rng).text
 
-    def _work(self, made: Made, rng: random.Random) -> tuple["_Solution", bool]:
+    def _work(self, question: Made, rng: random.Random) -> tuple["_Solution", bool]:
         flaw = self.profile.flaw if rng.random() < self.profile.flaw_share else None
-        return _solve(made, flaw, rng), flaw is not None
+        return _solve(question, flaw, rng), flaw is not None
 
 
 def _check_value(key: str, value: Any) -> None:
@@ -200,13 +200,17 @@ class _Solution(NamedTuple):
 _SLIPS = (-2, -1, 1, 2, 3)
 
 
-def _solve(made: Made, flaw: Flaw | None, rng: random.Random) -> _Solution:
-    facts = made.facts
+def _solve(question: Made, flaw: Flaw | None, rng: random.Random) -> _Solution:
+    facts = question.facts
     if isinstance(facts, Kinship):
         return _solve_kinship(facts, flaw, rng)
     steps = _calculate(facts, flaw, rng)
-    shown = [f"{left} = {right}" for left, right in steps]
-    text = _say_legs(facts.herds, shown, rng) if isinstance(facts, Legs) else _say_sum(facts.terms, shown, rng)
+    equation_texts = [f"{left} = {right}" for left, right in steps]
+    text = (
+        _say_legs(facts.herds, equation_texts, rng)
+        if isinstance(facts, Legs)
+        else _say_sum(facts.terms, equation_texts, rng)
+    )
     return _Solution(text, str(steps[-1][1]))
 
 
@@ -247,8 +251,8 @@ def _sign(term: int) -> str:
     return "-" if term < 0 else "+"
 
 
-def _say_legs(herds: tuple[Herd, Herd], shown: list[str], rng: random.Random) -> str:
-    (a, b), (first, second, total) = herds, shown
+def _say_legs(herds: tuple[Herd, Herd], equation_texts: list[str], rng: random.Random) -> str:
+    (a, b), (first, second, total) = herds, equation_texts
     together = rng.choice(("In all", "Together", "In total"))
     have = ["has" if herd.number == 1 else "have" for herd in herds]
     return rng.choice(
@@ -261,13 +265,13 @@ def _say_legs(herds: tuple[Herd, Herd], shown: list[str], rng: random.Random) ->
     )
 
 
-def _say_sum(terms: tuple[int, ...], shown: list[str], rng: random.Random) -> str:
+def _say_sum(terms: tuple[int, ...], equation_texts: list[str], rng: random.Random) -> str:
     do = [f"{'Take away' if term < 0 else 'Add'} {abs(term)}" for term in terms[1:]]
     return rng.choice(
         (
-            f"Go from left to right. {'. '.join(shown)}.",
-            f"First {shown[0]}. Then {shown[1]}.",
-            f"Start with {terms[0]}. {do[0]}: {shown[0]}. {do[1]}: {shown[1]}.",
+            f"Go from left to right. {'. '.join(equation_texts)}.",
+            f"First {equation_texts[0]}. Then {equation_texts[1]}.",
+            f"Start with {terms[0]}. {do[0]}: {equation_texts[0]}. {do[1]}: {equation_texts[1]}.",
         )
     )
 
@@ -329,8 +333,8 @@ def _other_word(claim: _Claim, rng: random.Random) -> str:
     return rng.choice([word for word in group if word != claim.word])
 
 
-def _say_claims(claims: Sequence[_Claim], given: int, rng: random.Random) -> str:
-    """A sentence a claim; what follows from a rule or from the `given` edges says so."""
+def _say_claims(claims: Sequence[_Claim], edge_count: int, rng: random.Random) -> str:
+    """A sentence a claim; what follows from a rule or from the `edge_count` edges says so."""
     form = rng.choice(("{0} is the {1} of {2}", "{0} is {2}'s {1}"))
     text = ""
     for place, claim in enumerate(claims):
@@ -339,7 +343,7 @@ def _say_claims(claims: Sequence[_Claim], given: int, rng: random.Random) -> str
         elif place and isinstance(claims[place - 1], _Rule):
             text = f"{text[:-1]}, so {form.format(*claim)}."
         else:
-            text += f" {'So ' if place >= given else ''}{form.format(*claim)}."
+            text += f" {'So ' if place >= edge_count else ''}{form.format(*claim)}."
     return text.strip()
 
 
@@ -366,17 +370,21 @@ class SolutionReading:
         return self.answer_right and self.steps > 0 and not self.false_steps and self.follows
 
 
-def read_solution(made: Made, text: str, gold: str) -> SolutionReading:
+def read_solution(question: Made, text: str, gold: str) -> SolutionReading:
     """Read a solution of a question: its final answer against `gold`, its equations, its statements of kinship."""
-    answer = extract_answer(text, made.task)
-    right = answer is not None and answers_equal(answer, gold, made.task)
-    if isinstance(made.facts, Kinship):
-        read = _kinship_steps(made.facts, text)
-        return SolutionReading(answer, right, len(read), tuple(step for step, true in read if not true), True)
-    found = equations(text)
-    result = parse_number(re.split("[=≈]", found[-1].text)[-1]) if found else None
+    answer = extract_answer(text, question.task)
+    is_right = answer is not None and answers_equal(answer, gold, question.task)
+    if isinstance(question.facts, Kinship):
+        statements = _kinship_steps(question.facts, text)
+        return SolutionReading(
+            answer, is_right, len(statements), tuple(step for step, true in statements if not true), True
+        )
+    read_equations = equations(text)
+    result = parse_number(re.split("[=≈]", read_equations[-1].text)[-1]) if read_equations else None
     follows = answer is None or result is None or result == parse_number(answer)
-    return SolutionReading(answer, right, len(found), tuple(e.text for e in found if not e.true), follows)
+    return SolutionReading(
+        answer, is_right, len(read_equations), tuple(e.text for e in read_equations if not e.true), follows
+    )
 
 
 _NAME = "(" + "|".join((*generated.WOMEN, *generated.MEN)) + ")"
@@ -391,14 +399,14 @@ _SAID_RULE = re.compile(
 
 def _kinship_steps(facts: Kinship, text: str) -> list[tuple[str, bool]]:
     """Each statement that could be read and whether it is true, statements about people first."""
-    found = []
-    for said in _STATEMENT.finditer(text):
-        person, word, of = said[1], said[2] or said[5], said[3] or said[4]
-        found.append((said[0], generated.relation(facts, person, of) == word))
-    for said in _SAID_RULE.finditer(text):
-        follows = generated.compose(said[1], said[3])
-        found.append((said[0], follows in (None, said[5])))  # what isn't certain isn't held against it
-    return found
+    steps = []
+    for match in _STATEMENT.finditer(text):
+        person, word, of = match[1], match[2] or match[5], match[3] or match[4]
+        steps.append((match[0], generated.relation(facts, person, of) == word))
+    for match in _SAID_RULE.finditer(text):
+        follows = generated.compose(match[1], match[3])
+        steps.append((match[0], follows in (None, match[5])))  # what isn't certain isn't held against it
+    return steps
 
 
 # --- Saying what was found -------------------------------------------------------------------------------------------
@@ -417,34 +425,34 @@ def _remarks(reading: SolutionReading, gold: str, rng: random.Random) -> str:
         return rng.choice(
             ("Each step holds and the answer is right.", "I checked every step: all true.", "Sound work.")
         )
-    said = [f"“{_quoted(step)}” is false" for step in reading.false_steps[:2]]
+    remarks = [f"“{_quoted(step)}” is false" for step in reading.false_steps[:2]]
     if reading.answer is None:
-        said.append("it states no final answer")
+        remarks.append("it states no final answer")
     elif not reading.answer_right:
-        said.append(f"the final answer {_quoted(reading.answer)} is not {_quoted(gold)}")
+        remarks.append(f"the final answer {_quoted(reading.answer)} is not {_quoted(gold)}")
     elif not reading.follows:
-        said.append("its last step doesn't give the answer")
+        remarks.append("its last step doesn't give the answer")
     if not reading.steps:
-        said.append("it shows no steps")
-    return f"{said[0][0].upper()}{said[0][1:]}{''.join('; ' + more for more in said[1:])}."
+        remarks.append("it shows no steps")
+    return f"{remarks[0][0].upper()}{remarks[0][1:]}{''.join('; ' + remark for remark in remarks[1:])}."
 
 
 def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list[str]:
     """What is wrong in a student's answer, in at most three sentences."""
     if not any(character.isalnum() for character in text):
         return ["You wrote no sentence that can be read."]
-    said = []
+    complaints = []
     if reading.answer is None:
-        said.append(rng.choice(("You state no final answer.", "Your text doesn't come to one final answer.")))
+        complaints.append(rng.choice(("You state no final answer.", "Your text doesn't come to one final answer.")))
     elif not reading.answer_right:
         wrong = _quoted(reading.answer)
-        said.append(rng.choice((f"Your answer {wrong} is wrong.", f"You answered {wrong}, which is not right.")))
+        complaints.append(rng.choice((f"Your answer {wrong} is wrong.", f"You answered {wrong}, which is not right.")))
     if reading.false_steps:
         step = _quoted(reading.false_steps[0])
-        said.append(rng.choice((f"You wrote {step}, which is false.", f"Your step {step} is a mistake.")))
+        complaints.append(rng.choice((f"You wrote {step}, which is false.", f"Your step {step} is a mistake.")))
     elif not reading.steps:
-        said.append(rng.choice(("You show no steps.", "Your answer shows no work.")))
-    return said or ["I find no mistake in your steps."]
+        complaints.append(rng.choice(("You show no steps.", "Your answer shows no work.")))
+    return complaints or ["I find no mistake in your steps."]
 
 
 def _quoted(text: str) -> str:
@@ -483,12 +491,14 @@ def measure(
     Whether a rationale is flawed is known from its writing, not from reading it. One reviewer alone measures that one.
     """
     count: Counter[tuple[bool, bool]] = Counter()
-    for made in questions:
+    for question in questions:
         for author in authors:
-            text, flawed = author.rationale(made, author.rng("measure", made.text))
+            text, flawed = author.rationale(question, author.rng("measure", question.text))
             peers = [reviewer for reviewer in reviewers if reviewer is not author]
-            said = [peer.review(made, text, made.gold, peer.rng("measure", made.text, text)) for peer in peers]
-            average = mean(parse_score(words, made.text, text).score for words in said)
+            reviews = [
+                peer.review(question, text, question.gold, peer.rng("measure", question.text, text)) for peer in peers
+            ]
+            average = mean(parse_score(words, question.text, text).score for words in reviews)
             count[flawed, average is not None and average > 3] += bool(peers)
     flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
     return CommitteeQuality(flaws, count[True, True], rights, count[False, True])

@@ -115,5 +115,5 @@ def _reset(headers: Mapping[str, str], now: datetime) -> float | None:
     used_up = {name for name, value in remaining.items() if value is not None and _number(value) == 0}
     waits = (read_wait(value, now) for name, value in resets.items() if not used_up or name in used_up)
     draft = _DRAFT.search(headers.get("ratelimit", ""))
-    known = [wait for wait in (*waits, draft and float(draft[1])) if wait is not None]
-    return max(known, default=None)
+    seconds = [wait for wait in (*waits, draft and float(draft[1])) if wait is not None]
+    return max(seconds, default=None)

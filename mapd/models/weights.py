@@ -100,7 +100,7 @@ def quantization_method(folder: Path) -> str | None:
         raise BadInput(f"the model can't be loaded: {folder}/config.json is no JSON; take a whole copy") from error
     parts = [config, *config.values()] if isinstance(config, dict) else []  # text_config within config
     settings = [part.get("quantization_config") for part in parts if isinstance(part, dict)]
-    methods = [str(found.get("quant_method", "unknown")) for found in settings if isinstance(found, dict)]
+    methods = [str(setting.get("quant_method", "unknown")) for setting in settings if isinstance(setting, dict)]
     return methods[0][:40] if methods else None
 
 

@@ -67,7 +67,7 @@ def ask_again(material: Material) -> None:
     if not can_be_asked or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
         return
     with st.expander(f"Ask the {count:,} cut-off answers again, with more tokens"):
-        most = min(work.MORE * longest, MOST_TOKENS)
+        most = min(work.MORE_TOKENS * longest, MOST_TOKENS)
         tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, most, key="again_tokens")
         purpose = starting.purpose("again_purpose") if info.split == "test" else None
         if info.split == "test" and purpose is None:
