@@ -117,7 +117,7 @@ def ours(engine: sa.Engine) -> dict[str, float]:
     started, cpu = time.perf_counter(), time.process_time()
 
     def watch(progress: committee.CommitteeProgress) -> None:
-        told.append((time.perf_counter() - started, progress.done))
+        told.append((time.perf_counter() - started, progress.completed))
 
     done = committee.collect(
         engine, exam="exam", teachers=NAMES, models=models, by=owner("bench"), concurrency=AT_ONCE, progress=watch

@@ -226,9 +226,9 @@ def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.CollectRes
 
     def tell(p: committee.CommitteeProgress) -> None:
         nonlocal heard
-        if p.done >= heard + 10:
-            heard = p.done
-            told.say(f"  {p.done} of {p.total} calls, {p.calls_per_s:.2f}/s")
+        if p.completed >= heard + 10:
+            heard = p.completed
+            told.say(f"  {p.completed} of {p.total} calls, {p.calls_per_s:.2f}/s")
 
     return committee.collect(engine, exam=taught, teachers=list(TEACHERS), models=models, by=told.by, progress=tell)
 

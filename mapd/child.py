@@ -34,10 +34,10 @@ log = logging.getLogger("mapd.job")
 class Reporter(logging.Handler):
     """Keeps the row up to date: progress, the log's lines, and back from it whether to stop."""
 
-    def __init__(self, engine: sa.Engine, ref: AttemptRef, reached: JobProgress) -> None:
+    def __init__(self, engine: sa.Engine, ref: AttemptRef, furthest: JobProgress) -> None:
         super().__init__(logging.INFO)
         self.engine, self.ref = engine.execution_options(patience=db.Patience(0)), ref
-        self.onward = MonotonicProgress(reached)
+        self.onward = MonotonicProgress(furthest)
         self.stage = ""
         self.progress: JobProgress | None = None
         self.lines: list[str] = []
@@ -121,7 +121,7 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
 
 def _complete(progress: JobProgress) -> JobProgress:
     """A progress at its end."""
-    return JobProgress(progress.stage, progress.total or progress.done, progress.total, progress.said)
+    return JobProgress(progress.stage, progress.total or progress.completed, progress.total, progress.message)
 
 
 def die_with_the_worker() -> None:
@@ -137,7 +137,7 @@ def die_with_the_worker() -> None:
 def main() -> NoReturn:
     """The process."""
     die_with_the_worker()
-    sys.exit(run_attempt(AttemptRef.of(sys.argv[1]), sys.argv[2]))
+    sys.exit(run_attempt(AttemptRef.parse(sys.argv[1]), sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ MOST_NAMED = 5
 class Finding:
     """One thing looked at."""
 
-    what: str
+    subject: str
     ok: bool
-    found: str
+    report: str
     cure: str = ""
 
 

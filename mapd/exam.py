@@ -49,7 +49,7 @@ class ExamProgress:
     `elsewhere`: another run is at it, and is waited for.
     """
 
-    done: int
+    completed: int
     total: int
     questions_per_s: float = 0.0
     seconds_left: float | None = None
@@ -344,7 +344,7 @@ class _ExamRun:
     engine: sa.Engine
     exam_id: int
     uid: str
-    asked: Sequence[_Inquiry]
+    inquiries: Sequence[_Inquiry]
     batch_size: int
     progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
@@ -354,7 +354,7 @@ class _ExamRun:
         with claims.Run(self.engine, home) as claimer:
             claims.hold(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
-                groups = _group_missing(session, self.exam_id, self.asked, self.batch_size)
+                groups = _group_missing(session, self.exam_id, self.inquiries, self.batch_size)
             return event_loops.run(self._answer(model, groups))
 
     def _wait(self) -> None:
@@ -365,8 +365,8 @@ class _ExamRun:
         with db.reading(self.engine) as session:
             answer_count = len(_load_answered(session, self.exam_id))
         if self.stopping():
-            raise Stopped(answer_count, len(self.asked))
-        self.progress(ExamProgress(answer_count, len(self.asked), elsewhere=True))
+            raise Stopped(answer_count, len(self.inquiries))
+        self.progress(ExamProgress(answer_count, len(self.inquiries), elsewhere=True))
 
     async def _answer(self, model: Model, groups: Sequence[Sequence[_Inquiry]]) -> list[str]:
         """Ask group by group and keep each at once; return the reasons of what failed.
@@ -374,7 +374,7 @@ class _ExamRun:
         Raises: Stopped.
         """
         failures: list[str] = []
-        total = len(self.asked)
+        total = len(self.inquiries)
         started, answer_count, earlier_count = time.perf_counter(), 0, total - sum(map(len, groups))
         for group in groups:
             if self.stopping():

@@ -36,31 +36,31 @@ class StopRequest:
 
     def __init__(self, awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None]) -> None:
         self.awaits, self.lost, self.tell = awaits, lost, tell
-        self.wanted = False
+        self.is_requested = False
 
     def is_set(self) -> bool:
         """Whether the work is to stop."""
-        return self.wanted
+        return self.is_requested
 
     def hear(self) -> None:
         """Stop the work the first time; end it the second time."""
-        if self.wanted:
+        if self.is_requested:
             _end(f"ended at once: {self.lost()}")
-        self.wanted = True
+        self.is_requested = True
         self.tell(f"stopping: {self.awaits()}; press Ctrl+C again to end at once")
 
 
 class _State:
     """What is under way in this process."""
 
-    heard = False
+    was_interrupted = False
     may_raise = False  # what is imported is there: an interrupt may be raised
     work: StopRequest | None = None  # long work, which is stopped instead
 
 
 def listen() -> None:
     """Take the signals, but those that whoever started this process had it ignore."""
-    _State.heard, _State.may_raise, _State.work = False, False, None
+    _State.was_interrupted, _State.may_raise, _State.work = False, False, None
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -75,7 +75,7 @@ def allow() -> None:
 
 def was_heard() -> bool:
     """Whether there was an interrupt."""
-    return _State.heard
+    return _State.was_interrupted
 
 
 def leave() -> None:
@@ -101,7 +101,7 @@ def stopping(
 
 
 def _hear(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
-    again, _State.heard = _State.heard, True
+    again, _State.was_interrupted = _State.was_interrupted, True
     if _State.work is not None:
         _State.work.hear()
     elif again or not _State.may_raise:
@@ -124,7 +124,7 @@ def _end(line: str) -> NoReturn:
 
 
 def _hook_exception(kind: type[BaseException], error: BaseException, at: Any) -> None:
-    if _State.heard:
+    if _State.was_interrupted:
         _end(HALF)
     sys.__excepthook__(kind, error, at)
 
@@ -136,5 +136,5 @@ def _hook_unraisable(unraisable: Any) -> None:
 
 
 def _hook_thread(error: Any) -> None:
-    if not _State.heard:
+    if not _State.was_interrupted:
         threading.__excepthook__(error)

@@ -45,7 +45,7 @@ class AttemptRef(NamedTuple):
         return f"{self.uid}:{self.attempt}"
 
     @classmethod
-    def of(cls, text: str) -> "AttemptRef":
+    def parse(cls, text: str) -> "AttemptRef":
         """Return the attempt that the text names."""
         uid, _, attempt = text.partition(":")
         return cls(uid, int(attempt))
@@ -53,23 +53,23 @@ class AttemptRef(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """How far a job is. `total` 0 is not known yet; `said` is its speed in words, `in_flight` what is sent and open."""
+    """How far a job is: `total` 0 is unknown, `message` is the speed in words, `in_flight` counts open calls."""
 
     stage: str
-    done: int = 0
+    completed: int = 0
     total: int = 0
-    said: str = ""
+    message: str = ""
     seconds_left: float | None = None
     in_flight: int = 0
 
     @property
     def in_words(self) -> str:
         """One line: "committee: 96 of 210, 4.1 calls/s, 28 s left"."""
-        count = f"{self.done:,} of {self.total:,}" if self.total else ""
-        return f"{self.stage}: {', '.join(filter(None, (count, self.said, self.left))) or 'begun'}"
+        count = f"{self.completed:,} of {self.total:,}" if self.total else ""
+        return f"{self.stage}: {', '.join(filter(None, (count, self.message, self.time_left))) or 'begun'}"
 
     @property
-    def left(self) -> str:
+    def time_left(self) -> str:
         """The time left, in words; none where it isn't known."""
         return "" if self.seconds_left is None else f"{duration(self.seconds_left)} left"
 
@@ -89,21 +89,21 @@ class MonotonicProgress:
     -> JobProgress("exam", 96, 210, "goes on: loading the student")
     """
 
-    def __init__(self, reached: JobProgress) -> None:
-        self.reached: JobProgress | None = reached if reached.total else None
-        self.is_back = False  # at the stage that had been reached
+    def __init__(self, furthest: JobProgress) -> None:
+        self.furthest: JobProgress | None = furthest if furthest.total else None
+        self.is_at_furthest = False  # at the stage that had been reached
 
     def __call__(self, progress: JobProgress) -> JobProgress:
         """Return what to show of this progress."""
-        if self.reached is None:
+        if self.furthest is None:
             return progress
-        at_stage = progress.stage == self.reached.stage
-        if (at_stage and progress.done >= self.reached.done) or (self.is_back and not at_stage):
-            self.reached = None
+        at_stage = progress.stage == self.furthest.stage
+        if (at_stage and progress.completed >= self.furthest.completed) or (self.is_at_furthest and not at_stage):
+            self.furthest = None
             return progress
-        self.is_back = at_stage
-        words = ", ".join(filter(None, (progress.stage, progress.said)))
-        return replace(self.reached, said=f"goes on: {words}", in_flight=progress.in_flight)
+        self.is_at_furthest = at_stage
+        words = ", ".join(filter(None, (progress.stage, progress.message)))
+        return replace(self.furthest, message=f"goes on: {words}", in_flight=progress.in_flight)
 
 
 # --- What people do ---------------------------------------------------------------------------------------------------
@@ -316,10 +316,10 @@ def beat(session: Session, ref: AttemptRef, progress: JobProgress | None, log: S
         return False
     job.beat_at = db.clock(session)
     if progress is not None:
-        if (progress.stage, progress.done) != (job.stage, job.done):
+        if (progress.stage, progress.completed) != (job.stage, job.done):
             job.tries = 0
-        job.stage, job.done, job.total = progress.stage, progress.done, progress.total or None
-        job.message, job.seconds_left = progress.said, progress.seconds_left
+        job.stage, job.done, job.total = progress.stage, progress.completed, progress.total or None
+        job.message, job.seconds_left = progress.message, progress.seconds_left
     _write_log(job, log)
     return job.status == "running"
 

@@ -122,13 +122,13 @@ class _Stages:
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
-    def tell(self, done: int, total: int, words: str, seconds_left: float | None, in_flight: int = 0) -> None:
+    def tell(self, completed: int, total: int, words: str, seconds_left: float | None, in_flight: int = 0) -> None:
         """Say how far the stage is."""
-        self.watch(JobProgress(self.name, done, total, words, seconds_left, in_flight))
+        self.watch(JobProgress(self.name, completed, total, words, seconds_left, in_flight))
 
     def wait(self) -> None:
         """Say that another process is at the stage."""
-        self.watch(JobProgress(self.name, said=claims.WAITS))
+        self.watch(JobProgress(self.name, message=claims.WAITS))
 
 
 def demo(
@@ -217,7 +217,7 @@ def _examine(
         split=split,
         by=by,
         seed=plan.seed,
-        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left),
+        progress=lambda p: stages.tell(p.completed, p.total, p.in_words, p.seconds_left),
         stopping=stages.stopping,
         home=home,
     )
@@ -236,7 +236,7 @@ def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _
         teachers=list(TEACHERS),
         models=models,
         by=by,
-        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left, p.in_flight),
+        progress=lambda p: stages.tell(p.completed, p.total, p.in_words, p.seconds_left, p.in_flight),
         stopping=stages.stopping,
         home=home,
     )

@@ -48,16 +48,16 @@ class ExamAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ExamAnswers:
-    """An exam's first samples, by question uid; `asked` counts the questions of its split, `samples` those of each.
+    """An exam's first samples, by question uid; `samples`: how many there are of each question.
 
-    `how`: how the student was asked, by name, in words; empty where that was elsewhere.
+    `question_count`: of its split. `asking`: how the student was asked, in words by name; empty where it was elsewhere.
     """
 
     exam: ExamInfo
-    answered: Mapping[str, ExamAnswer]
-    asked: int
+    answers: Mapping[str, ExamAnswer]
+    question_count: int
     samples: int = 1
-    how: Mapping[str, str] = field(default_factory=dict)
+    asking: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ def _value_in_words(value: Any) -> str:
 
 def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:
     """By name each way in which the two weren't asked alike, before and after."""
-    names = dict.fromkeys([*first.how, *second.how])
-    pairs = {name: (first.how.get(name, "not known"), second.how.get(name, "not known")) for name in names}
+    names = dict.fromkeys([*first.asking, *second.asking])
+    pairs = {name: (first.asking.get(name, "not known"), second.asking.get(name, "not known")) for name in names}
     pairs |= {"samples": (str(first.samples), str(second.samples))}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -168,16 +168,16 @@ def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
     for exam in (before, after):
         if exam.exam.graded_by == "import":
             raise BadInput(f"{exam.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
-        if len(exam.answered) < exam.asked or not exam.answered:
+        if len(exam.answers) < exam.question_count or not exam.answers:
             raise BadInput(
-                f"exam {exam.exam.name} isn't finished: {len(exam.answered)} of {exam.asked} questions; "
+                f"exam {exam.exam.name} isn't finished: {len(exam.answers)} of {exam.question_count} questions; "
                 "`mapd exam run` goes on with it"
             )
-    if before.answered.keys() != after.answered.keys():
+    if before.answers.keys() != after.answers.keys():
         raise BadInput(
             f"{before.exam.name} and {after.exam.name} have different questions; compare exams on one set and split"
         )
-    pairs = [(first, after.answered[uid]) for uid, first in before.answered.items()]
+    pairs = [(first, after.answers[uid]) for uid, first in before.answers.items()]
     families = dict.fromkeys(first.family for first, _ in pairs)
     readable = [pair for pair in pairs if all(answered.outcome is not Outcome.NO_ANSWER for answered in pair)]
     changes: dict[Change, list[str]] = {change: [] for change in Change}

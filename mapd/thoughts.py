@@ -19,7 +19,7 @@ class SplitText(NamedTuple):
     """A text in two: `thought` is empty where there is none; `is_open`: nothing followed its last thought."""
 
     thought: str
-    rest: str
+    text: str
     is_open: bool
 
 

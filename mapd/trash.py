@@ -66,7 +66,7 @@ class Removal:
     name: str
     uid: str
     rows: Ids
-    gone: Mapping[str, int]
+    counts: Mapping[str, int]
     stays: tuple[str, ...]
 
 
@@ -79,7 +79,7 @@ class TrashEntry:
     name: str
     person: str
     at: datetime | None
-    gone: Mapping[str, int]
+    counts: Mapping[str, int]
     fault: str = ""
 
 
@@ -222,10 +222,10 @@ def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Pat
     moment = t.now()
     path = _free_path(home / FOLDER, f"{moment:%Y%m%d-%H%M%S}-{removed.kind.replace(' ', '-')}-{_slug(removed.name)}")
     about: dict[str, Any] = {"kind": removed.kind, "name": removed.name, "uid": removed.uid, "person": person}
-    about |= {"at": moment.isoformat(), "gone": dict(removed.gone)}
+    about |= {"at": moment.isoformat(), "gone": dict(removed.counts)}
     removal.take_out(session, removed.rows, path, about)
     target = f"{removed.kind} {removed.uid or removed.name}"
-    queries.audit(session, person, queries.DELETED, target, name=removed.name, file=path.name, **removed.gone)
+    queries.audit(session, person, queries.DELETED, target, name=removed.name, file=path.name, **removed.counts)
     session.flush()
     return path
 

@@ -128,7 +128,7 @@ class ExamWork(Work):
             open_test=self.open_test,
             longer_than=self.longer_than,
             batch_size=self.batch_size,
-            progress=lambda p: run.tell(JobProgress("exam", p.done, p.total, p.in_words, p.seconds_left)),
+            progress=lambda p: run.tell(JobProgress("exam", p.completed, p.total, p.in_words, p.seconds_left)),
             stopping=run.stopping,
             home=run.home,
         )
@@ -195,7 +195,7 @@ class CollectWork(Work):
             budget=self.budget,
             unknown_price=self.unknown_price,
             progress=lambda p: run.tell(
-                JobProgress("committee", p.done, p.total, p.in_words, p.seconds_left, p.in_flight)
+                JobProgress("committee", p.completed, p.total, p.in_words, p.seconds_left, p.in_flight)
             ),
             stopping=run.stopping,
             home=run.home,
@@ -260,7 +260,7 @@ class FinetuneWork(Work):
             progress=lambda step: run.tell(
                 JobProgress("finetune", step.step, step.total, step.in_words, step.seconds_left)
             ),
-            waits=lambda: run.tell(JobProgress("finetune", said=claims.WAITS)),
+            waits=lambda: run.tell(JobProgress("finetune", message=claims.WAITS)),
             stopping=run.stopping,
         )
         return asdict(finetuned)

@@ -418,7 +418,7 @@ def test_told_to_stop_it_writes_what_is_in_flight_and_goes_on_later(
 
 def test_told_to_stop_at_its_end_it_is_done(collect: Collect) -> None:
     told: list[committee.CommitteeProgress] = []
-    done, _ = collect(progress=told.append, stopping=lambda: bool(told) and told[-1].done == ALL)
+    done, _ = collect(progress=told.append, stopping=lambda: bool(told) and told[-1].completed == ALL)
     assert done.calls_made == ALL
 
 
@@ -450,7 +450,7 @@ def test_a_vote_that_cannot_be_read_is_asked_for_once_more(collect: Collect, rea
     told: list[committee.CommitteeProgress] = []
     done, models = collect(grumbling(1), progress=told.append)
     assert (done.reviews, done.no_vote, done.failed, done.calls_made) == (72, 0, 0, ALL + 24)
-    assert told[-1].done == told[-1].total == ALL + 24
+    assert told[-1].completed == told[-1].total == ALL + 24
     assert Counter(Counter(r.key for r in models["brook"].asked).values()) == {1: 24, 2: 24}
     assert outcomes(reading) == {"ok": ALL, "unreadable": 24}
     first = reading.exec(select(t.Call).where(t.Call.outcome == "unreadable")).first()
@@ -491,10 +491,10 @@ def test_stopped_between_the_two_tries_it_asks_only_once_more(collect: Collect, 
 def test_progress_is_told_while_it_runs(collect: Collect) -> None:
     told: list[committee.CommitteeProgress] = []
     collect(progress=told.append)
-    assert [p.done for p in told] == sorted(p.done for p in told)
+    assert [p.completed for p in told] == sorted(p.completed for p in told)
     assert {p.total for p in told} == {ALL}
     assert told[0].seconds_left is None
-    assert (told[-1].done, told[-1].seconds_left) == (ALL, 0)
+    assert (told[-1].completed, told[-1].seconds_left) == (ALL, 0)
 
 
 def test_progress_ends_at_what_can_come(collect: Collect) -> None:
@@ -504,7 +504,7 @@ def test_progress_ends_at_what_can_come(collect: Collect) -> None:
         return Completion(request.key, "", Finish.EMPTY) if name == "ash" else answer(name, request)
 
     collect(mute, progress=told.append)
-    assert told[-1].done == told[-1].total == ALL - 24  # nobody reviews what ash didn't write
+    assert told[-1].completed == told[-1].total == ALL - 24  # nobody reviews what ash didn't write
 
 
 @pytest.mark.parametrize(

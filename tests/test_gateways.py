@@ -126,7 +126,7 @@ def test_a_bad_key_stops_its_teacher_and_the_others_go_on(engine: sa.Engine, tmp
     )
     assert done.reasons == again.reasons == (reason,)
     assert outcomes(engine)["bad-key"] == {"failed": 2}, "no row for what was never sent"
-    assert told[-1].done == told[-1].total
+    assert told[-1].completed == told[-1].total
     assert "bad-key stopped" in told[-1].in_words
     with db.reading(engine) as session:
         exam = queries.exam(session, 1)

@@ -169,16 +169,21 @@ def test_put_off_for_its_workers_end_it_waits_for_the_next(session: Session) -> 
 def test_progress_never_goes_back() -> None:
     onward = MonotonicProgress(JobProgress("finetune", 14, 54))
     held = onward(JobProgress("loading the student"))
-    assert (held.stage, held.done, held.total, held.said) == ("finetune", 14, 54, "goes on: loading the student")
-    assert onward(JobProgress("exam", 81, 81)).done == 14
-    assert onward(JobProgress("finetune", 11, 54)).done == 14, "behind its checkpoint"
-    assert onward(JobProgress("finetune", 14, 54)).said == ""
+    assert (held.stage, held.completed, held.total, held.message) == (
+        "finetune",
+        14,
+        54,
+        "goes on: loading the student",
+    )
+    assert onward(JobProgress("exam", 81, 81)).completed == 14
+    assert onward(JobProgress("finetune", 11, 54)).completed == 14, "behind its checkpoint"
+    assert onward(JobProgress("finetune", 14, 54)).message == ""
     assert onward(JobProgress("exam after", 0, 210)) == JobProgress("exam after", 0, 210)
 
 
 def test_a_stage_that_ends_before_it_was_is_over_all_the_same() -> None:
     onward = MonotonicProgress(JobProgress("committee", 100, 100))
-    assert onward(JobProgress("committee", 90, 90)).done == 100
+    assert onward(JobProgress("committee", 90, 90)).completed == 100
     assert onward(JobProgress("curation", 0, 0)).stage == "curation"
 
 

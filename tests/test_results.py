@@ -65,7 +65,7 @@ def test_every_question_changes_in_one_way(pairs: list[tuple[Outcome, Outcome]])
 
 def test_the_majority_is_that_of_each_family() -> None:
     """Two families whose commonest answers differ: 2 of 3 and 1 of 1."""
-    legs = sat("a", [WRONG] * 3).answered
+    legs = sat("a", [WRONG] * 3).answers
     both = dict(legs) | {"k": ExamAnswer("k", "kinship", "mother", WRONG)}
     told = compare(ExamAnswers(info("a"), both, 4), ExamAnswers(info("b"), both, 4))
     assert told.overall.majority == pytest.approx(3 / 4)
@@ -75,7 +75,7 @@ def test_the_majority_is_that_of_each_family() -> None:
 def test_what_can_t_be_compared() -> None:
     whole = sat("a", [WRONG, RIGHT])
     with pytest.raises(BadInput, match="b isn't finished: 1 of 2 questions"):
-        compare(whole, ExamAnswers(info("b"), {"q0": whole.answered["q0"]}, 2))
+        compare(whole, ExamAnswers(info("b"), {"q0": whole.answers["q0"]}, 2))
     other = {"x": ExamAnswer("x", "legs", "1", RIGHT), "y": ExamAnswer("y", "legs", "1", RIGHT)}
     with pytest.raises(BadInput, match="different questions"):
         compare(whole, ExamAnswers(info("b"), other, 2))
@@ -102,15 +102,15 @@ def test_only_the_first_sample_counts_and_that_is_said(session: Session, exam: E
     session.flush()
     read = results.load(session, exam.uid)
     assert read.samples == 3
-    assert RIGHT not in {a.outcome for a in read.answered.values()}
+    assert RIGHT not in {a.outcome for a in read.answers.values()}
     ours = replace(read, exam=info("a"))
     assert "up to 3 times; only each first answer counts" in " ".join(list_caveats(compare(ours, ours)))
 
 
 def test_an_exam_is_read_from_the_store(session: Session, exam: ExamInfo) -> None:
     read = results.load(session, exam.uid)
-    assert (len(read.answered), read.asked) == (12, 12)
-    assert {a.outcome for a in read.answered.values()} == {WRONG, NONE}
+    assert (len(read.answers), read.question_count) == (12, 12)
+    assert {a.outcome for a in read.answers.values()} == {WRONG, NONE}
     with pytest.raises(BadInput, match="is an import, which holds mistakes alone"):
         compare(read, read)
     first = session.get(t.Question, 1)

@@ -110,10 +110,10 @@ def test_no_word_is_lost_and_no_text_is_empty_without_a_word(pieces: list[str]) 
     text = "".join(pieces)
     parts = split(text)
     words = sorted(re.findall(r"one|two|three|four", text))
-    assert sorted(re.findall(r"one|two|three|four", parts.thought + " " + parts.rest)) == words
-    assert parts.rest.strip() or not words or parts.is_open
+    assert sorted(re.findall(r"one|two|three|four", parts.thought + " " + parts.text)) == words
+    assert parts.text.strip() or not words or parts.is_open
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_split(text: str) -> None:
-    assert split(text).rest in text
+    assert split(text).text in text

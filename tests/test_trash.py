@@ -72,8 +72,8 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     removed = trash.plan_exam_removal(session, judged.name)
     assert removed.kind == "import"
     told = {"exams": 1, "question sets": 1, "questions": 12, "attempts": 12, "students": 1, "feedback": 36}
-    assert told.items() <= removed.gone.items()
-    assert (removed.gone["rationales"], removed.gone["reviews"], removed.gone["snapshots"]) == (37, 72, 1)
+    assert told.items() <= removed.counts.items()
+    assert (removed.counts["rationales"], removed.counts["reviews"], removed.counts["snapshots"]) == (37, 72, 1)
     path = trash.delete(session, home, removed, by=owner("ann"))
     for table in (t.Exam, t.Question, t.Attempt, t.Explanation, t.Review, t.Judgement, t.Snapshot, t.Student, t.Lease):
         assert number(session, table) == 0, table
@@ -82,12 +82,12 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     assert session.execute(sa.text("SELECT count(*) FROM words")).scalar_one() == 0
     assert number(session, t.Teacher) == 4, "they may have other exams, and keep their colours"
     (entry,) = trash.list_files(home)
-    assert (entry.file, entry.kind, entry.name, entry.person, entry.gone) == (
+    assert (entry.file, entry.kind, entry.name, entry.person, entry.counts) == (
         path.name,
         "import",
         judged.name,
         "ann",
-        removed.gone,
+        removed.counts,
     )
     _, done = trash.restore(session, home, path.name, by=owner("bob"))
     assert (done.present, done.renamed) == (0, ())
@@ -142,8 +142,8 @@ def test_of_an_own_exam_what_was_paid_stays_and_nothing_is_asked_twice(round_: s
         before, rationales = content(session, home), len(count.each("rationale"))
         removed = trash.plan_exam_removal(session, exam.uid)
         assert removed.kind == "exam"
-        assert removed.gone["finetunes"] == removed.gone["snapshots"] == removed.gone["exams"] == 1
-        assert not removed.gone.keys() & {"questions", "students", "rationales"}
+        assert removed.counts["finetunes"] == removed.counts["snapshots"] == removed.counts["exams"] == 1
+        assert not removed.counts.keys() & {"questions", "students", "rationales"}
         stays = " · ".join(removed.stays)
         assert f"the {rationales:,} rationales on its questions" in stays
         assert f"{calls:,} calls in the ledger ($" in stays
@@ -189,14 +189,14 @@ def test_answers_from_elsewhere_go_with_their_student_and_come_back(session: Ses
     saved_mappings.save(session, "rocks", mapping.parse("answer=Key"), by=owner("ann"))
     before = content(session, home)
     removed = trash.plan_exam_removal(session, exam.id)
-    assert removed.gone == {"exams": 1, "attempts": 4, "students": 1, "feedback": 4}
+    assert removed.counts == {"exams": 1, "attempts": 4, "students": 1, "feedback": 4}
     assert "the question set rocks with the 4 rationales on its questions" in removed.stays
     file = trash.delete(session, home, removed, by=owner("ann")).name
     assert number(session, t.Student) == 0
     trash.restore(session, home, file, by=owner("ann"))
     assert content(session, home) == before
     everything = trash.plan_project_removal(session, "pilot")
-    assert everything.gone["mappings"] == 1
+    assert everything.counts["mappings"] == 1
     file = trash.delete(session, home, everything, by=owner("ann")).name
     assert not saved_mappings.listed(session)
     trash.restore(session, home, file, by=owner("ann"))
@@ -215,7 +215,7 @@ def test_another_exam_over_the_same_questions_is_as_it_was(session: Session, jud
     standing.derive(session, queries.identity(other))
     count = summary(judging.curated_set(session, queries.identity(other)))
     removed = trash.plan_exam_removal(session, judged.id)
-    assert not removed.gone.keys() & {"questions", "rationales", "students"}, "the other exam asks them"
+    assert not removed.counts.keys() & {"questions", "rationales", "students"}, "the other exam asks them"
     trash.delete(session, home, removed, by=owner("ann"))
     assert summary(judging.curated_set(session, queries.identity(other))) == count
     held = session.exec(select(func.count()).where(t.Standing.kind == "rationale").select_from(t.Standing)).one()
@@ -226,7 +226,7 @@ def test_a_question_set_goes_with_its_exams_and_its_rationales(round_: sa.Engine
     with db.writing(round_) as session:
         before, calls = content(session, home), number(session, t.Call)
         removed = trash.plan_questions_removal(session, "demo")
-        assert removed.gone["exams"] == 3
+        assert removed.counts["exams"] == 3
         file = trash.delete(session, home, removed, by=owner("ann")).name
         assert number(session, t.Explanation) == number(session, t.Question) == number(session, t.Exam) == 0
         assert number(session, t.Call) == calls

@@ -79,9 +79,9 @@ def read_answer(response: str, task: Task, options: Sequence[str] = ()) -> Answe
     if not response.strip():
         return Answer(None, "the text is empty")
     parts = thoughts.split(response)
-    if not parts.rest:
+    if not parts.text:
         return Answer(None, "the text ends within its thought")
-    own = cut_sequel(parts.rest)
+    own = cut_sequel(parts.text)
     if task is Task.NUMERIC:
         return numeric.read_numeric(own)
     if task is Task.BOOLEAN:

@@ -10,7 +10,6 @@ where the command itself was wrong, 130 where Ctrl+C or SIGTERM ended it.
 import os
 import shlex
 import sys
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -168,12 +167,19 @@ def doctor(as_json: AsJson = False) -> None:
     """Say what works on this machine, what doesn't, and the cure."""
     findings = checkup.examine(Settings())
     if as_json:
-        show({"ok": all(f.ok for f in findings), "findings": [asdict(f) for f in findings]}, as_json, "")
+        show(
+            {
+                "ok": all(f.ok for f in findings),
+                "findings": [{"what": f.subject, "ok": f.ok, "found": f.report, "cure": f.cure} for f in findings],
+            },
+            as_json,
+            "",
+        )
     else:
         for finding in findings:
-            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.what}: {finding.found}")
+            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.subject}: {finding.report}")
     if bad := [f for f in findings if not f.ok]:
-        raise BadInput("; ".join(f"{f.what}: {f.cure}" for f in bad))
+        raise BadInput("; ".join(f"{f.subject}: {f.cure}" for f in bad))
 
 
 def run() -> int:

@@ -78,11 +78,11 @@ class Bar:
         self.progress = p
         if not errors.is_terminal:
             self.lines.tell(p)
-        said = ", ".join(filter(None, (p.said, p.left)))
+        said = ", ".join(filter(None, (p.message, p.time_left)))
         name = p.stage if self.by_stage else ""
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(p.stage, total=None, said="")
-        self.bar.update(self.tasks[name], completed=p.done, total=p.total or None, description=p.stage, said=said)
+        self.bar.update(self.tasks[name], completed=p.completed, total=p.total or None, description=p.stage, said=said)
 
     def stopping(self, awaits: str) -> AbstractContextManager[interrupts.StopRequest]:
         """Let Ctrl+C stop the work in good order. `awaits`: what is awaited then, where that is no calls."""
@@ -94,7 +94,7 @@ class Bar:
         def lost() -> str:
             p = self.progress
             calls = f"{p.in_flight:,} calls that were in flight are given up, and may be paid; " if p.in_flight else ""
-            kept = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
+            kept = f"{p.completed:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
             return f"{calls}{kept}; the same command goes on from there"
 
         return interrupts.stopping(awaited, lost, self.say)

@@ -50,7 +50,7 @@ def _delete(of: Callable[[Session], Removal], yes: bool, by: str | None, as_json
         home = Settings().make_home()
         file = trash.delete(session, home, removed, by=person_of(by)).name if yes else None
     result: dict[str, Any] = {"kind": removed.kind, "name": removed.name, "uid": removed.uid, "deleted": yes}
-    result |= {"gone": dict(removed.gone), "stays": list(removed.stays), "file": file}
+    result |= {"gone": dict(removed.counts), "stays": list(removed.stays), "file": file}
     title = f"in the trash: mapd restore {file}" if yes else "nothing was deleted yet: --yes does it"
     show(result, as_json, title)
 
@@ -60,7 +60,7 @@ def show_project(as_json: AsJson = False) -> None:
     """Show the project's name, and how much is in it."""
     with reading() as session:
         removed = trash.plan_project_removal(session, _name(session))
-    show({"name": removed.name, "holds": dict(removed.gone)}, as_json, removed.name)
+    show({"name": removed.name, "holds": dict(removed.counts)}, as_json, removed.name)
 
 
 @naming.command("rename")
@@ -113,4 +113,4 @@ def restore(file: TrashFile, by: PersonName = None, as_json: AsJson = False) -> 
 def _as_json(entry: TrashEntry) -> dict[str, Any]:
     result = {"file": entry.file, "kind": entry.kind, "name": entry.name, "by": entry.person}
     at = entry.at.isoformat() if entry.at else None
-    return result | {"at": at, "gone": dict(entry.gone), "fault": entry.fault or None}
+    return result | {"at": at, "gone": dict(entry.counts), "fault": entry.fault or None}

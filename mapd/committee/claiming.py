@@ -26,14 +26,14 @@ class ForeignCall(NamedTuple):
 
 @dataclass(slots=True)
 class ClaimResult:
-    """What became of calls that a run wanted to send.
+    """The calls of one claim, by what becomes of them.
 
-    `own` are to be sent. `answered` has a reply in the ledger by now, and its rows. `elsewhere` another run has sent;
-    `failed` it had sent, and that gave nothing. `too_dear` has no room in the purse.
+    `to_send`: this run sends them. `answered`: the ledger has their replies by now, and the rows are written.
+    `elsewhere`: another run has sent them. `failed`: it had, and got no text. `too_dear`: the purse has no room.
     """
 
     purse: Purse
-    own: list[PlannedCall] = field(default_factory=list)
+    to_send: list[PlannedCall] = field(default_factory=list)
     answered: list[PlannedCall] = field(default_factory=list)
     elsewhere: dict[str, ForeignCall] = field(default_factory=dict)
     failed: list[PlannedCall] = field(default_factory=list)
@@ -73,7 +73,7 @@ def claim(
         elif claimed.too_dear or not purse.reserve(cost := worst_case_usd(planned.teacher, planned.request)):
             claimed.too_dear.append(planned)
         else:
-            claimed.own.append(planned)
+            claimed.to_send.append(planned)
             usd[key] = cost
     claims.put(session, run, usd, exam_id)
     return claimed

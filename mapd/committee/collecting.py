@@ -99,13 +99,13 @@ def collect(
         run = _Run(engine, store, claimer, committee_plan, streams, limits, progress, stopping)
         run.spent, run.person, run.exam_uid = spent, person, info.uid
         try:
-            event_loops.run(run.everything())
+            event_loops.run(run.run_to_end())
         except ExceptionGroup as several:  # the first error ended the rest
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
         return CollectResult(
             **_totals(session, committee_plan),
-            calls_made=run.made,
+            calls_made=run.calls_made,
             calls_reused=run.reused,
             failed=run.failed,
             spent_usd=ledger.spent(session, info.id),
@@ -177,13 +177,13 @@ class _Run:
         self.rationales_to_come = 0  # of these flights
         self.news = 0  # grows with each rationale that was written
         self.in_flight = 0
-        self.some, self.changed = asyncio.Event(), asyncio.Event()
+        self.arrival, self.changed = asyncio.Event(), asyncio.Event()
         self.listening, self.stopped, self.at_budget = True, False, False
         self.fault: Exception | None = None
-        self.made = self.reused = self.failed = self.given_up = 0
+        self.calls_made = self.reused = self.failed = self.given_up = 0
         self.total, self.started = plan.total, time.monotonic()
 
-    async def everything(self) -> None:
+    async def run_to_end(self) -> None:
         """Send every call that is missing and write every reply.
 
         Raises: what went wrong first, or Stopped, when all that came is written.
@@ -197,7 +197,7 @@ class _Run:
                 for task in helpers:
                     task.cancel()
                 self.listening = False
-                self.some.set()
+                self.arrival.set()
         finally:
             for listener in listeners:
                 listener.cancel()
@@ -206,10 +206,10 @@ class _Run:
         if self.fault is not None:
             raise self.fault
         if not self.stopped and any(stream.stopped for stream in self.streams):
-            self.total = self._done  # what hangs on a teacher that was stopped isn't asked
+            self.total = self._settled_calls  # what hangs on a teacher that was stopped isn't asked
             self._report()
-        if self.stopped and not self.at_budget and self._done < self.total:
-            raise Stopped(self._done, self.total, self.in_flight)
+        if self.stopped and not self.at_budget and self._settled_calls < self.total:
+            raise Stopped(self._settled_calls, self.total, self.in_flight)
 
     async def _watch(self) -> None:
         reported = self.in_flight
@@ -249,7 +249,7 @@ class _Run:
                 self._stop(fault)
             if completion.fault is not None and completion.fault.lasting and not stream.stopped:
                 await self._stop_teacher(stream, completion)
-            self.some.set()
+            self.arrival.set()
             self._wake()
             while len(self.arrived) >= GROUP:
                 await self.changed.wait()
@@ -274,7 +274,9 @@ class _Run:
             self.given_up += len(own_calls)
             self._note_rationale(own_calls, came=False)
             for peer in self.streams:
-                peer.own += self._fresh([p for p in rows if p.teacher.id == peer.teacher.id and peer is not stream])
+                peer.own_calls += self._fresh(
+                    [p for p in rows if p.teacher.id == peer.teacher.id and peer is not stream]
+                )
         if unsent:
             keys = [planned.key for planned in unsent]
             await self._in_store(lambda session: claims.release(session, self.claimer, keys))
@@ -290,7 +292,9 @@ class _Run:
                 return
             if stream.unanswered >= WINDOW:
                 await self.changed.wait()
-            elif not stream.reviews and self.news - stream.heard >= (TOGETHER if stream.own or stream.ready else 1):
+            elif not stream.reviews and self.news - stream.news_read >= (
+                TOGETHER if stream.own_calls or stream.ready else 1
+            ):
                 await self._read_reviews(stream)
             elif stream.ready:
                 if self.limits.concurrency is not None and self.in_flight >= self.limits.concurrency:
@@ -301,9 +305,9 @@ class _Run:
                 stream.unwritten += planned.kind == "review"
                 self.in_flight += 1
                 yield planned.request
-            elif stream.reviews or stream.own:
+            elif stream.reviews or stream.own_calls:
                 await self._claim_next(stream)
-            elif stream.read < len(self.plan.mistakes):
+            elif stream.mistakes_read < len(self.plan.mistakes):
                 await self._read_own_work(stream)
             elif self._may_come(stream):
                 await self.changed.wait()
@@ -314,13 +318,13 @@ class _Run:
     def _may_come(self, stream: TeacherStream) -> bool:
         """Whether there may be a further call for a stream that has none."""
         is_busy = stream.claims or stream.elsewhere or stream.unwritten
-        unread = (s for s in self.streams if s.read < len(self.plan.mistakes) and not s.stopped)
+        unread = (s for s in self.streams if s.mistakes_read < len(self.plan.mistakes) and not s.stopped)
         return bool(is_busy or self.rationales_to_come) or any(unread)
 
     async def _claim_next(self, stream: TeacherStream) -> None:
         """Claim the stream's next calls. Where the budget has no room, wait for what is in flight, or end the run."""
         claimed = await self._claim_now(stream, stream.take(self.chunk))
-        if claimed.too_dear and not claimed.own:
+        if claimed.too_dear and not claimed.to_send:
             if claimed.purse.put_by:  # what comes in may cost less than was put by, of this run and of others
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), claims.LOOK_S)
@@ -341,9 +345,9 @@ class _Run:
     async def _settle(self, stream: TeacherStream, claimed: ClaimResult) -> None:
         """Send what was claimed; of the rest note what became of it."""
         stream.claims -= 1
-        stream.ready += claimed.own
+        stream.ready += claimed.to_send
         stream.put_back(claimed.too_dear)
-        for planned in (*claimed.own, *claimed.too_dear, *claimed.answered, *claimed.failed):
+        for planned in (*claimed.to_send, *claimed.too_dear, *claimed.answered, *claimed.failed):
             stream.elsewhere.pop(planned.key, None)
         stream.elsewhere |= claimed.elsewhere
         late = []
@@ -371,7 +375,7 @@ class _Run:
                     await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])
 
     async def _read_own_work(self, stream: TeacherStream) -> None:
-        page = self.plan.mistakes[stream.read : stream.read + PAGE]
+        page = self.plan.mistakes[stream.mistakes_read : stream.mistakes_read + PAGE]
 
         def read(session: Session) -> tuple[list[PlannedCall], int]:
             missing, present = self.plan.own_work(session, stream.teacher, page)
@@ -379,8 +383,8 @@ class _Run:
             return to_ask, present + len(missing) - len(to_ask)
 
         to_ask, reused = await self._in_store(read)
-        stream.own += self._fresh(to_ask)
-        stream.read += len(page)
+        stream.own_calls += self._fresh(to_ask)
+        stream.mistakes_read += len(page)
         self.news += reused > 0  # rationales may be among them
         self._advance(reused)
 
@@ -388,15 +392,15 @@ class _Run:
         news = self.news
 
         def read(session: Session) -> tuple[list[PlannedCall], int, ReviewPage]:
-            page = self.plan.reviews(session, stream.teacher, stream.reviewed)
+            page = self.plan.reviews(session, stream.teacher, stream.last_seen_id)
             to_ask = ledger.reuse(session, page.missing)
-            return to_ask, page.given + len(page.missing) - len(to_ask), page
+            return to_ask, page.review_count + len(page.missing) - len(to_ask), page
 
         to_ask, reused, page = await self._in_store(read)
         stream.reviews += self._fresh(to_ask)
-        stream.reviewed = page.last
-        if not page.more:
-            stream.heard = news
+        stream.last_seen_id = page.last
+        if not page.has_more:
+            stream.news_read = news
         self._advance(reused)
 
     def _fresh(self, planned: Sequence[PlannedCall]) -> list[PlannedCall]:
@@ -415,7 +419,7 @@ class _Run:
 
     async def _write(self) -> None:
         while self.listening or self.arrived:
-            await self.some.wait()
+            await self.arrival.wait()
             if self.listening:
                 await asyncio.sleep(GATHER_S)
             await self._commit()
@@ -423,7 +427,7 @@ class _Run:
     async def _commit(self) -> None:
         """Write what has arrived and claim what is sent next, in one transaction, and tell the streams."""
         completions, self.arrived = self.arrived, []
-        self.some.clear()
+        self.arrival.clear()
         if not completions:
             return
         group = [ledger.Arrival(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
@@ -453,7 +457,7 @@ class _Run:
         self._advance()
 
     def _count(self, rows: Sequence[PlannedCall], effect: ledger.ReplyOutcome, completion: Completion) -> None:
-        self.made += 1
+        self.calls_made += 1
         stream = next(s for s in self.streams if s.teacher.id == rows[0].teacher.id)
         stream.unwritten -= rows[0].kind == "review"
         if effect is ledger.ReplyOutcome.ASK_AGAIN:
@@ -482,18 +486,18 @@ class _Run:
         self._report()
 
     def _report(self) -> None:
-        speed = self.made / max(time.monotonic() - self.started, 1e-6)
-        seconds_left = (self.total - self._done) / speed if speed else None
+        speed = self.calls_made / max(time.monotonic() - self.started, 1e-6)
+        seconds_left = (self.total - self._settled_calls) / speed if speed else None
         budget = self.limits.budget
         spent = None if budget is None else self.spent
         elsewhere = sum(len(stream.elsewhere) for stream in self.streams)
         stopped = tuple(stream.teacher.name for stream in self.streams if stream.stopped)
         extras = (self.in_flight, elsewhere, budget, stopped)
-        self.progress(CommitteeProgress(self._done, self.total, speed, seconds_left, spent, *extras))
+        self.progress(CommitteeProgress(self._settled_calls, self.total, speed, seconds_left, spent, *extras))
 
     @property
-    def _done(self) -> int:
-        return self.made + self.reused + self.given_up
+    def _settled_calls(self) -> int:
+        return self.calls_made + self.reused + self.given_up
 
     def _wake(self) -> None:
         self.changed.set()

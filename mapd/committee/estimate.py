@@ -145,7 +145,7 @@ def count_missing(session: Session, committee_plan: Plan) -> int:
 def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
     """How long the prompts of each kind are on average; a review's is without its solution."""
     page = committee_plan.mistakes[:: max(1, len(committee_plan.mistakes) // SAMPLE)]
-    messages_of_mistakes = committee_plan.asked(session, page).values()
+    messages_of_mistakes = committee_plan.load_messages(session, page).values()
     return {
         kind: mean(count_bytes(messages[kind]) for messages in messages_of_mistakes) if page else 0.0 for kind in KINDS
     }

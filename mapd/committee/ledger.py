@@ -164,7 +164,7 @@ class SplitReply(NamedTuple):
 def _split_reply(reply: str, thought: str | None) -> SplitReply:
     """Return a reply of the ledger in two, as `record` wrote its rows; an older one has no thought apart."""
     parts = thoughts.split(reply)
-    return SplitReply(parts.rest or reply, thought or parts.thought or None)
+    return SplitReply(parts.text or reply, thought or parts.thought or None)
 
 
 ReplyRow = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table

@@ -147,9 +147,9 @@ class ReviewPage(NamedTuple):
     """What a reviewer finds on one page of rationales: the reviews that are missing, how many it gave already."""
 
     missing: list[PlannedCall]
-    given: int
+    review_count: int
     last: int  # the id behind which the next page begins
-    more: bool
+    has_more: bool
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Plan:
         self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]
     ) -> tuple[list[PlannedCall], int]:
         """The rationales and feedback of a page of mistakes that a teacher has not written, and how many it has."""
-        messages_by_mistake = self.asked(session, page)
+        messages_by_mistake = self.load_messages(session, page)
         written, missing, total = self._load_written(session, teacher, page), [], 0
         for m in page:
             for text in self._texts_of(m):
@@ -188,7 +188,9 @@ class Plan:
                     missing.append(plan_call(kind, teacher, messages, sample, question_id, attempt_id=attempt_id))
         return missing, total - len(missing)
 
-    def asked(self, session: Session, page: Sequence[TaughtMistake]) -> dict[int, dict[str, tuple[Message, ...]]]:
+    def load_messages(
+        self, session: Session, page: Sequence[TaughtMistake]
+    ) -> dict[int, dict[str, tuple[Message, ...]]]:
         """What a teacher is asked about each of the mistakes, by attempt and kind; a review without its solution."""
         golds = {m.attempt_id: m.gold for m in page}
         query = (

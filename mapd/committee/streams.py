@@ -38,7 +38,7 @@ class CollectResult:
 class CommitteeProgress:
     """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
 
-    done: int
+    completed: int
     total: int
     calls_per_s: float
     seconds_left: float | None  # None before the first reply
@@ -65,14 +65,14 @@ class TeacherStream:
 
     teacher: t.Teacher
     model: Model
-    own: deque[PlannedCall] = field(default_factory=deque)
+    own_calls: deque[PlannedCall] = field(default_factory=deque)
     reviews: deque[PlannedCall] = field(default_factory=deque)
     ready: deque[PlannedCall] = field(default_factory=deque)  # claimed
     elsewhere: dict[str, ForeignCall] = field(default_factory=dict)  # by key, sent by other runs
     claims: int = 0  # under way
-    read: int = 0  # so many of the mistakes
-    reviewed: int = 0  # the id of the last rationale that was looked at
-    heard: int = -1  # the run's `news` at that time
+    mistakes_read: int = 0  # so many of the mistakes
+    last_seen_id: int = 0  # the id of the last rationale that was looked at
+    news_read: int = -1  # the run's `news` at that time
     unanswered: int = 0
     unwritten: int = 0  # reviews that may have to be asked for once more
     ended: bool = False
@@ -80,18 +80,18 @@ class TeacherStream:
 
     def take(self, number: int) -> list[PlannedCall]:
         """Take the next calls, reviews first, to claim them."""
-        waiting = [deck for deck in (self.reviews, self.own) for _ in range(len(deck))][:number]
+        waiting = [deck for deck in (self.reviews, self.own_calls) for _ in range(len(deck))][:number]
         return [deck.popleft() for deck in waiting]
 
     def put_back(self, planned: Sequence[PlannedCall]) -> None:
         """Put calls back where they were taken."""
         for p in reversed(planned):
-            (self.reviews if p.kind == "review" else self.own).appendleft(p)
+            (self.reviews if p.kind == "review" else self.own_calls).appendleft(p)
 
     def drop_unsent(self) -> list[PlannedCall]:
         """Return every call that wasn't sent, and hold none of them any more."""
         elsewhere = [foreign.planned for foreign in self.elsewhere.values()]
-        unsent = [*self.ready, *self.reviews, *self.own, *elsewhere]
-        for deck in (self.ready, self.reviews, self.own, self.elsewhere):
+        unsent = [*self.ready, *self.reviews, *self.own_calls, *elsewhere]
+        for deck in (self.ready, self.reviews, self.own_calls, self.elsewhere):
             deck.clear()
         return unsent

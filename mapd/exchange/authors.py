@@ -501,10 +501,10 @@ def _read_content(parsed: Parsed, rows: Sequence[Row]) -> tuple[dict[str, str], 
     texts: dict[str, str] = {}
     votes: Votes = {}
     for row in rows:
-        texts[_uid(parsed, "attempt", row.source_id)] = thoughts.split(row.response).rest
-        texts |= {_uid(parsed, "feedback", row.source_id, x): thoughts.split(y).rest for x, y in row.feedback.items()}
+        texts[_uid(parsed, "attempt", row.source_id)] = thoughts.split(row.response).text
+        texts |= {_uid(parsed, "feedback", row.source_id, x): thoughts.split(y).text for x, y in row.feedback.items()}
         for who, (text, scores) in row.rationales.items():
-            texts[_uid(parsed, "rationale", row.source_id, who)] = thoughts.split(text).rest
+            texts[_uid(parsed, "rationale", row.source_id, who)] = thoughts.split(text).text
             for by, number in scores:
                 ballot = vote(number)
                 votes[_uid(parsed, "review", row.source_id, who, by)] = (ballot.score, ballot.raw)
@@ -627,13 +627,13 @@ class _Writer:
 
     def _attempt(self, exam: t.Exam, row: Row, questions: dict[str, int]) -> dict[str, Any]:
         response = thoughts.split(row.response)
-        ours = grade(response.rest, row.gold, self.parsed.task, row.options)
+        ours = grade(response.text, row.gold, self.parsed.task, row.options)
         return {
             "uid": self.uid("attempt", row.source_id),
             "exam_id": exam.id,
             "question_id": questions[self.uid("question", row.source_id)],
             "sample": 0,
-            "text": response.rest,
+            "text": response.text,
             "thought": response.thought or None,
             "answer": row.answer,
             "outcome": Outcome.NO_ANSWER if row.answer is None else Outcome.INCORRECT,
@@ -655,7 +655,7 @@ class _Writer:
                     "author_id": self.teachers[teacher],
                     "prompt_sha256": UNKNOWN_PROMPT,
                     "sample": 0,
-                    "text": parts.rest,
+                    "text": parts.text,
                     "thought": parts.thought or None,
                 }
 

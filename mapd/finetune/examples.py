@@ -62,7 +62,7 @@ class Example:
     def __len__(self) -> int:
         return len(self.prompt) + len(self.lead) + len(self.rationale) + len(self.correction) + len(self.feedback)
 
-    def taught(self, alpha: float) -> "Example":
+    def weighted_by(self, alpha: float) -> "Example":
         """What has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
         if alpha == 0:
             return replace(self, correction=(), feedback=())
@@ -157,13 +157,15 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
         correction=tuple(correction),
         feedback=_completion(feedback, tokenizer),
     )
-    return whole_example.taught(alpha)
+    return whole_example.weighted_by(alpha)
 
 
 def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
     """How many tokens both begin with."""
-    pairs = zip(first, second, strict=False)
-    return next((place for place, (left, right) in enumerate(pairs) if left != right), min(len(first), len(second)))
+    both = zip(first, second, strict=False)
+    return next(
+        (place for place, (token, other_token) in enumerate(both) if token != other_token), min(len(first), len(second))
+    )
 
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:

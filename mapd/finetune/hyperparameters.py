@@ -55,7 +55,7 @@ class Hyperparameters:
         """Optimizer steps in all; an epoch's last step may hold fewer pairs."""
         return self.epochs * math.ceil(pairs / self.batch)
 
-    def taught_at(self, step: int, pairs: int) -> tuple[int, ...]:
+    def pairs_at(self, step: int, pairs: int) -> tuple[int, ...]:
         """The places of the pairs of a step (from 1): of seed, epoch and step alone, so that a resume repeats them."""
         epoch, within = divmod(step - 1, math.ceil(pairs / self.batch))
         order = list(range(pairs))

@@ -57,7 +57,7 @@ class PackedRow:
     ids: Tensor  # (1, length)
     positions: Tensor  # (1, length)
     spans: tuple[ExampleSpan, ...]
-    before: Tensor  # (supervised,) the places from which a supervised token is predicted
+    predicted_from: Tensor  # (supervised,) the places from which a supervised token is predicted
     target: Tensor  # (supervised,) those tokens
     of_feedback: Tensor  # (supervised,) whether each is of the feedback
 
@@ -67,7 +67,7 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
 
     `model` is a causal language model of transformers, with or without an adapter.
     """
-    taught = [example.taught(alpha) for example in examples]
+    taught = [example.weighted_by(alpha) for example in examples]
     counts = torch.tensor([sum(len(e.rationale) for e in taught), sum(len(e.feedback) for e in taught)])
     share = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
@@ -131,7 +131,7 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
 
 def token_losses(model: Any, row: PackedRow) -> Tensor:
     """The cross-entropy of each supervised token, (supervised,). A dialogue alone is read as the model itself reads."""
-    with _head_only_at(model, row.before):
+    with _head_only_at(model, row.predicted_from):
         if _is_one_dialogue(row):
             logits = model(input_ids=row.ids, use_cache=False).logits  # (supervised, vocabulary)
         else:
@@ -147,8 +147,8 @@ def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
     Not so where a layer carries more than plain attention from token to token, and where the model computes its
     attention without asking transformers for it. The longest example is among the tried, to go beyond a window.
     """
-    tried = [pick(examples, key=len).taught(alpha) for pick in (max, min)]
-    dialogues = [example.taught(side) for example in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
+    tried = [pick(examples, key=len).weighted_by(alpha) for pick in (max, min)]
+    dialogues = [example.weighted_by(side) for example in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
     reference = torch.cat([token_losses(model, pack([example], model.device)) for example in dialogues])
     try:
         packed = token_losses(model, pack(tried, model.device))

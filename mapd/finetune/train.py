@@ -64,7 +64,7 @@ def train(
     began = time.perf_counter()
     for step in range(first, total + 1):
         started = time.perf_counter()
-        taught = [examples[place] for place in hyperparameters.taught_at(step, len(examples))]
+        taught = [examples[place] for place in hyperparameters.pairs_at(step, len(examples))]
         rate = hyperparameters.learning_rate_at(step, total)
         losses = _learn(learner, optimizer, taught, rate, hyperparameters, tokens_at_once)
         finished = time.perf_counter()
@@ -90,14 +90,14 @@ def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:
     """The model with LoRA on every linear layer but the head; only that is trained."""
     rank = hyperparameters.rank
     if isinstance(model, PeftModel):
-        adapter_config: Any = model.peft_config["default"]
-        if adapter_config.r != rank:
+        trained: Any = model.peft_config["default"]
+        if trained.r != rank:
             raise BadInput(
-                f"the student's adapter has rank {adapter_config.r}, not {rank}, and is trained on: --rank {adapter_config.r}"
+                f"the student's adapter has rank {trained.r}, not {rank}, and is trained on: --rank {trained.r}"
             )
         for name, parameter in model.named_parameters():
             parameter.requires_grad_("lora_" in name)
-        _name_base(adapter_config, model.get_base_model())
+        _name_base(trained, model.get_base_model())
         return model
     with torch.random.fork_rng():
         torch.manual_seed(hyperparameters.seed)
@@ -184,8 +184,8 @@ def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int
         return 0
     if not (checkpoints[-1] / SUMS).is_file() or (checkpoints[-1] / SUMS).read_text() != _sums(checkpoints[-1]):
         raise BadInput(
-            f"the checkpoint was cut off or changed: {checkpoints[-1]}; remove the folder {checkpoints[-1].parent}, and the training "
-            "begins anew"
+            f"the checkpoint was cut off or changed: {checkpoints[-1]}; remove the folder {checkpoints[-1].parent}, "
+            "and the training begins anew"
         )
     set_peft_model_state_dict(learner, load_file(checkpoints[-1] / "adapter_model.safetensors"))
     optimizer.load_state_dict(torch.load(checkpoints[-1] / "optimizer.pt", weights_only=True))

@@ -125,9 +125,9 @@ def split_thought(completion: Completion) -> Completion:
     if completion.reply is not None:
         return completion
     parts = thoughts.split(completion.text)
-    pieces = [completion.thought, *((parts.rest, parts.thought) if parts.is_open else (parts.thought,))]
+    pieces = [completion.thought, *((parts.text, parts.thought) if parts.is_open else (parts.thought,))]
     thought = "\n\n".join(piece for piece in pieces if piece) or None
-    text = "" if parts.is_open else parts.rest
+    text = "" if parts.is_open else parts.text
     finish, error = completion.finish, completion.error
     if thought and not text.strip() and finish in (Finish.OK, Finish.EMPTY, Finish.CUT_OFF):
         finish = Finish.CUT_OFF if finish is Finish.CUT_OFF else Finish.EMPTY

@@ -227,7 +227,7 @@ class _DecodingRow:
     seconds: float = 0.0
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         return self.ended or len(self.answer) >= self.request.sampling.max_tokens
 
 
@@ -325,7 +325,7 @@ class LocalModel:
                 row.ended = token in self._ends
                 row.answer += [] if row.ended else [token]
                 row.seconds = time.perf_counter() - started
-            unfinished = [place for place, row in enumerate(rows) if not row.done]
+            unfinished = [place for place, row in enumerate(rows) if not row.is_done]
             if len(unfinished) < len(rows):
                 keep = torch.tensor(unfinished, dtype=torch.long, device=DEVICE)
                 cache.batch_select_indices(keep)

@@ -62,7 +62,7 @@ for _name in ("openai", "anthropic", "httpx2", "httpcore2"):  # what they log ma
 
 
 class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
-    """A try that gave no reply: what happened, of what kind it is, and whether to try `again` behind `wait_s`.
+    """A try that gave no reply: what happened, of what kind it is, and whether to try `is_retried` behind `wait_s`.
 
     `refusal`: what the server answered with, where it did.
     """
@@ -71,12 +71,12 @@ class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves
         self,
         message: str,
         fault: FaultKind,
-        again: bool = False,
+        is_retried: bool = False,
         wait_s: float | None = None,
         refusal: ServerRefusal | None = None,
     ) -> None:
         super().__init__(message)
-        self.fault, self.again, self.wait_s, self.refusal = fault, again, wait_s, refusal
+        self.fault, self.is_retried, self.wait_s, self.refusal = fault, is_retried, wait_s, refusal
 
 
 @dataclass
@@ -208,7 +208,7 @@ class ServedModel(ABC):
 
         def is_tried_again(error: BaseException) -> bool:
             call.unreadable += isinstance(error, CallFault) and error.fault is FaultKind.UNREADABLE
-            return isinstance(error, CallFault) and error.again and not self._ended and call.unreadable < 2
+            return isinstance(error, CallFault) and error.is_retried and not self._ended and call.unreadable < 2
 
         tries = AsyncRetrying(
             stop=stop_after_attempt(self.tries), wait=_wait, retry=retry_if_exception(is_tried_again), reraise=True
@@ -293,14 +293,16 @@ class ServedModel(ABC):
             async with asyncio.timeout(self.limits.timeout_s):
                 response = await self._send(client, body)
         except (TimeoutError, self.sdk.APITimeoutError) as error:
-            raise CallFault(f"no answer within {self.limits.timeout_s:g} s", FaultKind.TIMEOUT, again=True) from error
+            raise CallFault(
+                f"no answer within {self.limits.timeout_s:g} s", FaultKind.TIMEOUT, is_retried=True
+            ) from error
         except self.sdk.APIStatusError as error:
             raise self._refused_by(_read_status(error.response)) from error
         except self.sdk.APIConnectionError as error:
             cause = error.__cause__ or error
             fault = FaultKind.CONNECTION if isinstance(cause, httpx2.ConnectError) else FaultKind.BUSY
             message = f"the connection failed ({str(cause) or type(cause).__name__})"
-            raise CallFault(message, fault, again=True) from error
+            raise CallFault(message, fault, is_retried=True) from error
         finally:
             call.latency_s = round(time.perf_counter() - started, 4)
         return self._understand(call, response)
@@ -319,7 +321,7 @@ class ServedModel(ABC):
         paid = f", and {reply.tokens_out:,} tokens are billed: it isn't asked again" if is_billed else ""
         start = f": {' '.join(body.split())[:60]}" if body.strip() else ""
         message = f"the reply can't be read ({reply.error}{start}){paid}"
-        raise CallFault(message, FaultKind.UNREADABLE, again=not is_billed)
+        raise CallFault(message, FaultKind.UNREADABLE, is_retried=not is_billed)
 
     def _refused_by(self, refusal: ServerRefusal, *, is_billed: bool = False) -> CallFault:
         """Return a refusal as a try's fault. Where the server asks to wait, all calls do."""

@@ -205,7 +205,7 @@ def _solve(question: Made, flaw: Flaw | None, rng: random.Random) -> _Solution:
     if isinstance(facts, Kinship):
         return _solve_kinship(facts, flaw, rng)
     steps = _calculate(facts, flaw, rng)
-    equation_texts = [f"{left} = {right}" for left, right in steps]
+    equation_texts = [f"{expression} = {right}" for expression, right in steps]
     text = (
         _say_legs(facts.herds, equation_texts, rng)
         if isinstance(facts, Legs)
@@ -229,7 +229,7 @@ def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list
         return _steps(facts, {at: by})
     if rng.random() < 0.5:
         return _steps(facts, {at: by, last: -by})
-    return [(left, result + by * (place == at)) for place, (left, result) in enumerate(right)]
+    return [(expression, result + by * (place == at)) for place, (expression, result) in enumerate(right)]
 
 
 def _steps(facts: Legs | Sum, off: Mapping[int, int]) -> list[_Step]:
@@ -241,9 +241,9 @@ def _steps(facts: Legs | Sum, off: Mapping[int, int]) -> list[_Step]:
     steps: list[_Step] = []
     so_far, *terms = facts.terms
     for place, term in enumerate(terms):
-        left = f"{so_far} {_sign(term)} {abs(term)}"
+        expression = f"{so_far} {_sign(term)} {abs(term)}"
         so_far += term + off.get(place, 0)
-        steps.append((left, so_far))
+        steps.append((expression, so_far))
     return steps
 
 

@@ -27,9 +27,9 @@ def read(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
 
 def standing(sat: ExamAnswers, material: Material) -> None:
     """How far it is, and what came of it: of every answer, where each question was asked several times."""
-    done, outcomes = len(sat.answered), [a.outcome for a in material.attempts]
-    if done < sat.asked:
-        st.progress(done / sat.asked, f"{done:,} of {sat.asked:,} questions answered")
+    done, outcomes = len(sat.answers), [a.outcome for a in material.attempts]
+    if done < sat.question_count:
+        st.progress(done / sat.question_count, f"{done:,} of {sat.question_count:,} questions answered")
         st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
     st.html(
@@ -89,12 +89,12 @@ def lead_on(material: Material) -> None:
 
 def by_family(sat: ExamAnswers) -> None:
     """Accuracy by family with Wilson's intervals; nothing for an import, which holds mistakes alone."""
-    if sat.exam.graded_by == "import" or not sat.answered:
+    if sat.exam.graded_by == "import" or not sat.answers:
         st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
         return
-    families = dict.fromkeys(a.family for a in sat.answered.values())
-    groups = {"all": list(sat.answered.values())} if len(families) > 1 else {}
-    groups |= {name: [a for a in sat.answered.values() if a.family == name] for name in families}
+    families = dict.fromkeys(a.family for a in sat.answers.values())
+    groups = {"all": list(sat.answers.values())} if len(families) > 1 else {}
+    groups |= {name: [a for a in sat.answers.values() if a.family == name] for name in families}
     rows = [_row(name, results.score(group)) for name, group in groups.items()]
     header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
     st.html(figures.table(header, rows))

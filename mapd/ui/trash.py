@@ -106,7 +106,7 @@ def _ask_before(thing: Thing) -> None:
     """What goes along and what stays, and the two answers."""
     with db.reading(current.engine()) as session:
         removed = _removal(session, thing)
-    gone = trash.count_in_words(removed.gone) or "nothing"
+    gone = trash.count_in_words(removed.counts) or "nothing"
     stays = "".join(f"<li>{text.escape(text.one_line(line, 300))}</li>" for line in removed.stays)
     with st.container(border=True, key="mapd_delete"):
         st.html(
@@ -145,7 +145,7 @@ def _line(entry: TrashEntry) -> str:
     what = text.escape(text.one_line(f"{entry.kind} {entry.name}", 200))
     who, gone = (
         text.escape(text.one_line(entry.person, 40)),
-        text.escape(text.one_line(trash.count_in_words(entry.gone), 400)),
+        text.escape(text.one_line(trash.count_in_words(entry.counts), 400)),
     )
     when = f", {times.cell(entry.at)}" if entry.at else ""
     return f'<b>{what}</b><div class="mapd-note">by {who}{when}: {gone}</div>'

@@ -115,9 +115,9 @@ def test_a_limit_cuts_and_counts() -> None:
 
 def test_what_has_no_weight_is_not_taught() -> None:
     one = Example((1,), (2,), (3,), (4,))
-    assert one.taught(0) == Example((1,), (2,), (), ())
-    assert one.taught(1) == Example((1,), (), (3,), (4,))
-    assert one.taught(0.5) == one
+    assert one.weighted_by(0) == Example((1,), (2,), (), ())
+    assert one.weighted_by(1) == Example((1,), (), (3,), (4,))
+    assert one.weighted_by(0.5) == one
 
 
 @pytest.mark.parametrize(
