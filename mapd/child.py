@@ -120,7 +120,7 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
 
 
 def _complete(progress: JobProgress) -> JobProgress:
-    """A progress at its end."""
+    """Return the progress as it is at its end."""
     return JobProgress(progress.stage, progress.total or progress.completed, progress.total, progress.message)
 
 
@@ -135,7 +135,7 @@ def die_with_the_worker() -> None:
 
 
 def main() -> NoReturn:
-    """The process."""
+    """Run the attempt that the command line names."""
     die_with_the_worker()
     sys.exit(run_attempt(AttemptRef.parse(sys.argv[1]), sys.argv[2]))
 

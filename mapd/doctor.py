@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything worth knowing before work starts; nothing raises."""
+    """Return everything worth knowing before work starts; nothing raises."""
     version = platform.python_version()
     findings = [Finding("python", sys.version_info >= OLDEST_PYTHON, version, "install Python 3.11 or newer")]
     findings.append(_weights())
@@ -86,7 +86,7 @@ def _database(engine: sa.Engine) -> Finding:
 
 
 def _damage(connection: sa.Connection) -> Iterator[str]:
-    """What SQLite finds wrong with its file, every page and index of it."""
+    """Yield what SQLite finds wrong with its file, every page and index of it."""
     if connection.dialect.name != "sqlite":
         return
     rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars()
@@ -96,7 +96,7 @@ def _damage(connection: sa.Connection) -> Iterator[str]:
 
 
 def _differences(connection: sa.Connection) -> Iterator[str]:
-    """How the schema differs from the one that this code has."""
+    """Yield how the schema differs from the one that this code has."""
     options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
     for change in compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata):
         act, *about = change if isinstance(change, tuple) else change[0]
@@ -116,7 +116,7 @@ def _differences(connection: sa.Connection) -> Iterator[str]:
 
 
 def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
-    """Snapshots, students, local teachers and archives that can't be used as they are."""
+    """Yield findings on snapshots, students, local teachers and archives that can't be used as they are."""
     with db.reading(engine) as session:
         frozen = [row.sha256 for row in queries.snapshots(session)]
         learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.list_students(session)]
@@ -159,7 +159,7 @@ def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
 def _model_fault(
     home: Path, sha256_of_source: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
 ) -> str | None:
-    """What keeps a model whose files are here from being asked; None where they are well, or elsewhere."""
+    """Return what is wrong with a model's files; None where they are well, or lie elsewhere."""
     kind, _, where = base.partition(":")
     folder = weights.converted_folder(home) if kind == "package" else Path(where)
     try:

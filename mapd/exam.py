@@ -57,7 +57,7 @@ class ExamProgress:
 
     @property
     def in_words(self) -> str:
-        """Its speed, or what it waits for."""
+        """Return its speed, or what it waits for."""
         return claims.WAITS if self.elsewhere else f"{self.questions_per_s:.1f} questions/s"
 
 
@@ -146,7 +146,7 @@ def run(
 
 
 def count_questions(session: Session, question_set: str | int, split: str) -> int:
-    """How many questions a split has.
+    """Return how many questions a split has.
 
     Raises: NotFound, BadInput.
     """
@@ -167,7 +167,7 @@ def default_tokens(session: Session, question_set: str | int, split: str, model:
 
 
 def count_outcomes(session: Session, exam: str | int) -> ExamResult:
-    """The exam's counts as they stand, by the outcomes recorded.
+    """Return the exam's counts by the outcomes recorded so far.
 
     Raises: NotFound.
     """
@@ -193,7 +193,7 @@ def _ensure_exam(
     samples: int,
     person: str,
 ) -> t.Exam:
-    """The exam that these words describe, made if it isn't there. They are its uid."""
+    """Return the exam that these arguments describe, and make it where it isn't there. They are hashed to its uid."""
     learner, questions = students.get(session, student), sets.get(session, question_set)
     # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
@@ -310,7 +310,7 @@ def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
 
 
 def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
-    """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
+    """Return every request of the exam, sorted by the question's length."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots
@@ -325,7 +325,7 @@ def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: in
 
 
 def _group_missing(session: Session, exam_id: int, inquiries: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
-    """What has no attempt yet, in the groups that an unbroken exam asks in."""
+    """Return the requests that have no attempt yet, in the groups that an unbroken exam asks in."""
     answered = _load_answered(session, exam_id)
     groups = [inquiries[start : start + size] for start in range(0, len(inquiries), size)]
     missing = [[a for a in group if (a.question_id, a.sample) not in answered] for group in groups]

@@ -76,7 +76,7 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
 
 
 def _packaged(engine: sa.Engine, home: Path) -> Path:
-    """The packaged model's folder. One that is made now is what it is; its files are not foreign."""
+    """Return the packaged model's folder, made if need be. Files that are made here are not foreign."""
     from mapd.models.local import convert
 
     is_converted = weights.converted_folder(home).is_dir()

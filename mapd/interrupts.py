@@ -39,7 +39,7 @@ class StopRequest:
         self.is_requested = False
 
     def is_set(self) -> bool:
-        """Whether the work is to stop."""
+        """Return whether the work is to stop."""
         return self.is_requested
 
     def hear(self) -> None:
@@ -74,7 +74,7 @@ def allow() -> None:
 
 
 def was_heard() -> bool:
-    """Whether there was an interrupt."""
+    """Return whether there was an interrupt."""
     return _State.was_interrupted
 
 

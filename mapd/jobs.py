@@ -64,13 +64,13 @@ class JobProgress:
 
     @property
     def in_words(self) -> str:
-        """One line: "committee: 96 of 210, 4.1 calls/s, 28 s left"."""
+        """Return one line: "committee: 96 of 210, 4.1 calls/s, 28 s left"."""
         count = f"{self.completed:,} of {self.total:,}" if self.total else ""
         return f"{self.stage}: {', '.join(filter(None, (count, self.message, self.time_left))) or 'begun'}"
 
     @property
     def time_left(self) -> str:
-        """The time left, in words; none where it isn't known."""
+        """Return the time left in words; none where it isn't known."""
         return "" if self.seconds_left is None else f"{duration(self.seconds_left)} left"
 
 
@@ -128,7 +128,7 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
 
 
 def get(session: Session, ref: str | int) -> t.Job:
-    """The job by its uid, the beginning of it (four digits or more), or its id.
+    """Return the job by its uid, the beginning of it (four digits or more), or its id.
 
     Raises: NotFound.
     """
@@ -143,7 +143,7 @@ def get(session: Session, ref: str | int) -> t.Job:
 
 
 def list_jobs(session: Session, limit: int = 50) -> Sequence[t.Job]:
-    """The jobs, the newest first."""
+    """Return the jobs, the newest first."""
     return session.exec(select(t.Job).order_by(col(t.Job.id).desc()).limit(limit)).all()
 
 
@@ -192,7 +192,7 @@ def _queue_again(job: t.Job) -> None:
 
 
 def is_silent(job: t.Job, at: datetime) -> bool:
-    """Whether the job should be running, and nothing is heard of its process. `at`: the database's time (db.clock)."""
+    """Return whether the job should be running and its process gives no sign. `at`: the database's time (db.clock)."""
     if job.status not in AT_WORK:
         return False
     # A beat that lies ahead is no later sign of life: the clock was set back since.
@@ -222,7 +222,7 @@ def _split_stamp(line: str) -> tuple[datetime | None, str]:
 
 
 def measure_pace(session: Session, kind: str) -> float | None:
-    """How many a second (questions, calls, steps) the latest jobs of a kind did; None where none has run here."""
+    """Return how many units a second the latest jobs of a kind did; None where none has run here."""
     local_jobs = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
     ended = select(t.Job).where(*local_jobs, col(t.Job.started_at).is_not(None))
     paces = []
@@ -236,7 +236,7 @@ def measure_pace(session: Session, kind: str) -> float | None:
 
 
 def has_waiting_job(session: Session, worker: str, *, calls: bool, own_uids: Collection[str] = ()) -> bool:
-    """Whether `take` would find a job. It only reads: an idle worker takes no lock."""
+    """Return whether `take` would find a job. It only reads: an idle worker takes no lock."""
     return session.exec(_select_next_job(db.clock(session), worker, calls, own_uids)).first() is not None
 
 

@@ -38,7 +38,7 @@ def check_name(variable: str) -> str:
 
 
 def read_key(variable: str) -> str:
-    """What stands under the name; empty where nothing does. The environment goes before the file.
+    """Return the key under the name; empty where there is none. The environment goes before the file.
 
     Raises: BadInput where the file can't be read, or has something else than text there. What it holds isn't told.
     """

@@ -188,7 +188,7 @@ def _arms(engine: sa.Engine, plan: DemoPlan) -> dict[str, Arm]:
 
 
 def _questions(engine: sa.Engine, plan: DemoPlan, by: Person) -> str:
-    """The plan's questions, in equal parts of every family; returns the set's name."""
+    """Draw the plan's questions, in equal parts of every family; return the set's name."""
     families = len(generated.FAMILIES)
     questions = generated.draw(
         generated.FAMILIES, {"train": plan.questions // families, "dev": plan.held_out // families}, seed=plan.seed
@@ -206,7 +206,7 @@ def _student(engine: sa.Engine, by: Person) -> str:
 def _examine(
     engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: DemoPlan, by: Person, stages: _Stages
 ) -> str:
-    """One exam; returns its uid."""
+    """Hold one exam; return its uid."""
     with db.reading(engine) as session:
         model = students.open_model(engine, students.get(session, student), home)
     result = exam.run(
@@ -264,7 +264,7 @@ def _finetune(
     by: Person,
     stages: _Stages,
 ) -> str:
-    """One finetune; returns the new student's name."""
+    """Run one finetune; return the new student's name."""
     setup = Hyperparameters(alpha=alpha, seed=seed)
     tuned = finetuning.find_student(engine, student=student, snapshot_sha=snapshot, hyperparameters=setup, arm=arm)
     if tuned is not None and not students.is_here(tuned, home):

@@ -39,12 +39,12 @@ class PromptTemplate:
 
     @property
     def text(self) -> str:
-        """The wording as one text, as the database keeps it."""
+        """Return the wording as one text, as the database keeps it."""
         return f"{self.system}\n\n{self.user}"
 
     @property
     def sha256(self) -> str:
-        """The name of this wording."""
+        """Return the name of this wording."""
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
     def fill(self, **fields: str) -> tuple[Message, ...]:
@@ -198,46 +198,46 @@ SHIPPED: Sequence[PromptTemplate] = (EXAM, RATIONALE, FEEDBACK, REVIEW)
 
 
 def question_block(text: str, context: str | None, options: Sequence[str]) -> str:
-    """A question with its context before it and its options, lettered, behind it."""
+    """Return a question with its context before it and its lettered options behind it."""
     return "\n".join([*([context] if context else []), text, *lettered(options)])
 
 
 def exam_messages(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:
-    """What the student is asked, behind so many worked examples. `question` as `question_block` gives it."""
+    """Return what a student is asked, behind so many worked examples. `question` comes from `question_block`."""
     system, question_turn = EXAM.fill(question=question, form=ANSWER_FORM[task])
     examples = (_shot(shot, task) for shot in SHOTS[task][:shots])
     return system, *(turn for example in examples for turn in example), question_turn
 
 
 def _shot(shot: tuple[str, str], task: Task) -> tuple[Message, Message]:
-    """A worked example as the turns of a dialogue."""
+    """Return a worked example as the turns of a dialogue."""
     question, solution = shot
     return EXAM.fill(question=question, form=ANSWER_FORM[task])[1], Message("assistant", solution)
 
 
 def rationale_messages(question: str, task: Task) -> tuple[Message, ...]:
-    """What a teacher is asked: no gold answer, no student's answer."""
+    """Return what a teacher is asked for a worked solution: no gold answer, no student's answer."""
     return RATIONALE.fill(question=question, form=ANSWER_FORM[task])
 
 
 def feedback_messages(question: str, answer: str, gold: str) -> tuple[Message, ...]:
-    """What a teacher is asked about a student's response."""
+    """Return what a teacher is asked about a student's response."""
     return FEEDBACK.fill(question=question, answer=answer, gold=gold)
 
 
 def review_messages(question: str, solution: str, gold: str) -> tuple[Message, ...]:
-    """What a reviewer is asked, with the gold answer as a hint."""
+    """Return what a reviewer is asked, with the gold answer as a hint."""
     return REVIEW.fill(question=question, solution=solution, gold=gold)
 
 
 def rationale_dialogue(question: str, task: Task, rationale: str, shots: int = 0) -> tuple[Message, ...]:
-    """A training dialogue: the exam's own prompt, then a rationale as the student's answer."""
+    """Return a training dialogue: the exam's own prompt, then a rationale as the student's answer."""
     return *exam_messages(question, task, shots), Message("assistant", rationale)
 
 
 def feedback_dialogue(
     question: str, task: Task, answer: str, gold: str, feedback: str, shots: int = 0
 ) -> tuple[Message, ...]:
-    """A training dialogue that begins with exactly the rationale's prompt: its own wrong answer, then the feedback."""
+    """Return a training dialogue: the exam's own prompt, the student's wrong answer, then the feedback on it."""
     correction_turns = (Message("assistant", answer), Message("user", CORRECTION.format(gold=gold)))
     return *exam_messages(question, task, shots), *correction_turns, Message("assistant", feedback)

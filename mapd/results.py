@@ -101,17 +101,17 @@ class Results:
 
     @property
     def fixed(self) -> int:
-        """Questions that are right now and weren't."""
+        """Return how many questions are right now and weren't."""
         return len(self.changes[Change.FIXED])
 
     @property
     def broken(self) -> int:
-        """Questions that were right and aren't any more."""
+        """Return how many questions were right and aren't any more."""
         return len(self.changes[Change.BROKEN])
 
 
 def load(session: Session, ref: str | int) -> ExamAnswers:
-    """One exam's first samples.
+    """Return one exam's first samples.
 
     Raises: NotFound.
     """
@@ -140,7 +140,7 @@ def load(session: Session, ref: str | int) -> ExamAnswers:
 
 
 def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:
-    """How an exam's student was asked, in words. The base model is among it: its chat template writes the prompt."""
+    """Return how an exam's student was asked, in words. Its base model counts: the chat template writes the prompt."""
     exam = session.get_one(t.Exam, exam_id)
     student = session.get_one(t.Student, exam.student_id)
     how = {name.replace("_", " "): _value_in_words(value) for name, value in exam.decoding.items() if name != "samples"}
@@ -153,7 +153,7 @@ def _value_in_words(value: Any) -> str:
 
 
 def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:
-    """By name each way in which the two weren't asked alike, before and after."""
+    """Return by name where the two were asked differently, as (first, second)."""
     names = dict.fromkeys([*first.asking, *second.asking])
     pairs = {name: (first.asking.get(name, "not known"), second.asking.get(name, "not known")) for name in names}
     pairs |= {"samples": (str(first.samples), str(second.samples))}
@@ -225,7 +225,7 @@ def score(answers: Iterable[ExamAnswer]) -> Score:
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
+    """Return Wilson's 95 % interval of a share."""
     from scipy.stats import binomtest  # two seconds, so only where a number is made
 
     interval = binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
@@ -233,14 +233,14 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """McNemar's exact p, two-sided: the questions that changed, as throws of a fair coin. 1 where none did."""
+    """Return McNemar's exact p, two-sided; 1 where no question changed."""
     from scipy.stats import binomtest
 
     return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
 
 
 def list_caveats(results: Results) -> list[str]:
-    """What the comparison can't show, in words, with its numbers."""
+    """Return what the comparison can't show, in words, with its numbers."""
     before, after = results.overall.before, results.overall.after
     lines = [differences_in_words(results)] if results.asked_otherwise else []
     if before.cut_off or after.cut_off:

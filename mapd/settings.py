@@ -50,12 +50,12 @@ class Settings(BaseSettings):
 
     @property
     def project(self) -> str:
-        """The project's name: that of its folder."""
+        """Return the project's name: that of its folder."""
         return self.home.resolve().name
 
     @property
     def url(self) -> str:
-        """The database's SQLAlchemy URL; SQLite under `home` unless one is given."""
+        """Return the database's SQLAlchemy URL; SQLite under `home` unless one is given."""
         return self.database_url or f"sqlite:///{self.home.resolve() / 'mapd.db'}"
 
     def make_home(self) -> Path:

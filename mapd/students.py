@@ -40,7 +40,7 @@ class Base:
 
     @property
     def source(self) -> str:
-        """Its name among fingerprints."""
+        """Return its name among fingerprints."""
         return f"{self.name}@{self.revision}" if self.revision else self.name
 
 
@@ -176,7 +176,7 @@ def ensure_imported(session: Session, name: str) -> t.Student:
 
 
 def get(session: Session, ref: str | int) -> t.Student:
-    """The student by name, uid or id.
+    """Return the student by name, uid or id.
 
     Raises: NotFound, naming those that are there.
     """
@@ -190,18 +190,18 @@ def get(session: Session, ref: str | int) -> t.Student:
 
 
 def list_students(session: Session) -> Sequence[t.Student]:
-    """Every student, the newest first; imported ones too."""
+    """Return every student, the newest first; imported ones too."""
     return session.exec(select(t.Student).order_by(col(t.Student.id).desc())).all()
 
 
 def is_here(student: t.Student, home: Path) -> bool:
-    """Whether it can be asked: an import's, or the tuned one of an archive, came without weights."""
+    """Return whether the student can be asked. One from an import or an archive came without weights."""
     kind = student.base.partition(":")[0]
     return kind in KINDS and (student.adapter is None or _adapter(student, home).is_dir())
 
 
 def _adapter(student: t.Student, home: Path) -> Path:
-    """The folder of the student's adapter.
+    """Return the folder of the student's adapter.
 
     Raises: BadInput where it isn't under `home`: an archive's row is foreign text.
     """
@@ -212,7 +212,7 @@ def _adapter(student: t.Student, home: Path) -> Path:
 
 
 def open_model(engine: sa.Engine, student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
-    """The model behind the student, to be asked.
+    """Return the model behind the student, to be asked.
 
     Raises: BadInput where its weights are not there, or others than they were.
     """
@@ -223,7 +223,7 @@ def open_model(engine: sa.Engine, student: t.Student, home: Path, batch_size: in
 
 
 def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, Any]:
-    """The student's transformers (or peft) model and tokenizer. Its adapter stands alone: a parent's was trained on.
+    """Return the student's transformers (or peft) model and tokenizer. Its adapter needs no parent's beside it.
 
     Raises: BadInput where its weights are not there, or others than they were.
     """

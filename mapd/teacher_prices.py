@@ -28,7 +28,7 @@ class Price(StrEnum):
 
 
 def price(teacher: t.Teacher) -> Price:
-    """Whose word the teacher's price is. What its row states goes before all else."""
+    """Return who states the teacher's price. Its row goes before all else."""
     if teacher.price:
         return Price.STATED
     if teacher.kind not in KEY_VARIABLES or _on_this_machine(teacher.base_url):
@@ -45,7 +45,7 @@ def _on_this_machine(base_url: str | None) -> bool:
 
 
 def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) -> float | None:
-    """What a call to the teacher costs in US dollars; None where the price or the tokens are not known."""
+    """Return what a call to the teacher costs in US dollars; None where the price or the tokens are not known."""
     if tokens_in is None or tokens_out is None:
         return None
     if teacher.price:
@@ -54,7 +54,7 @@ def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) 
 
 
 def price_in_words(teacher: t.Teacher) -> str:
-    """The teacher's price as people read it: "$0.15 in, $0.60 out a million tokens (listed)"."""
+    """Return the teacher's price as people read it: "$0.15 in, $0.60 out a million tokens (listed)"."""
     source = price(teacher)
     if source is Price.FREE:
         return "free (simulated)" if teacher.simulated else "free (on this machine)"

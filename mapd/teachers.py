@@ -269,7 +269,7 @@ def _write_changes(session: Session, row: t.Teacher, changes: Mapping[str, Any],
 
 
 def _identity(row: t.Teacher) -> tuple[Any, ...]:
-    """What makes it this teacher; how long a reply may be is no part of it."""
+    """Return what makes it this teacher; how long a reply may be is no part of it."""
     sampling = {name: value for name, value in row.sampling.items() if name != "max_tokens"}
     return row.kind, row.model, row.base_url, sampling
 
@@ -300,7 +300,7 @@ class EnableEffect:
 
     @property
     def in_words(self) -> str:
-        """All of it in one line: "teacher own asks the model m at https://…, with the key in MY_KEY"."""
+        """Return one line: "teacher own asks the model m at https://…, with the key in MY_KEY"."""
         where = "on this machine" if self.server is None else f"at {self.server}"
         key = f"with the key in {self.key_env}" if self.key_env else "without a key"
         return f"teacher {self.teacher} asks the model {self.model} {where}, {key}"
@@ -344,7 +344,7 @@ def enable(session: Session, name: str, by: Person, *, key_env: str | None = Non
 
 
 def get(session: Session, name: str) -> t.Teacher:
-    """The teacher by name.
+    """Return the teacher by name.
 
     Raises: NotFound, naming those that can be asked.
     """
@@ -356,24 +356,24 @@ def get(session: Session, name: str) -> t.Teacher:
 
 
 def list_teachers(session: Session) -> Sequence[t.Teacher]:
-    """Every teacher, people and imported ones too, in the order in which they came."""
+    """Return every teacher, people and imported ones too, in the order in which they came."""
     return session.exec(select(t.Teacher).order_by(col(t.Teacher.id))).all()
 
 
 def sampling_of(teacher: t.Teacher, sample: int = 0) -> Sampling:
-    """How the teacher's model draws its tokens for its `sample`-th text of a kind: each by a seed of its own."""
+    """Return how the teacher's model draws tokens for its `sample`-th text of a kind; each has a seed of its own."""
     sampling = Sampling(**{k: v for k, v in teacher.sampling.items() if k in SAMPLING})
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + sample)
 
 
 def may_answer_otherwise(teacher: t.Teacher) -> bool:
-    """Whether the same request may get another reply: what is drawn here, greedily or by a seed, is always the same."""
+    """Return whether the same request may get another reply. A greedy or seeded draw here is always the same."""
     draw = sampling_of(teacher)
     return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(draw.temperature) and draw.seed is None)
 
 
 def key_is_set(teacher: t.Teacher) -> bool | None:
-    """Whether there is something under the name of the teacher's key; None where it needs none.
+    """Return whether the variable of the teacher's key holds something; None where it needs no key.
 
     Raises: BadInput where the file of secrets can't be read.
     """
@@ -427,7 +427,7 @@ def _read_key_of(engine: sa.Engine, teacher: t.Teacher) -> str | None:
 
 
 def open_model(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -> Model:
-    """The model behind the teacher, ready to be asked; `tries`: how often a served one may try a call.
+    """Return the model behind the teacher, ready to be asked; `tries`: how often a served one may try a call.
 
     Raises: BadInput where it can't be: an imported teacher, a person, a disabled one, one whose key is missing or is
     approved for another server.

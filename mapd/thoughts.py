@@ -95,7 +95,7 @@ _CLOSINGS = {
 
 
 def knows_thoughts(template: str) -> bool:
-    """Whether a chat template knows thoughts: its model may write one before each answer."""
+    """Return whether a chat template knows thoughts: its model may write one before each answer."""
     return _TAG.search(template) is not None or _CHANNEL.search(template) is not None
 
 

@@ -152,7 +152,7 @@ def _ids_of(session: Session, table: sa.Table) -> set[int]:
 
 
 def _student_of_import(session: Session, exam: t.Exam) -> Ids:
-    """The student, where an import brought it, without weights, and nothing else is about it."""
+    """Return the student if it came with this import, has no weights, and nothing else needs it."""
     student = exam.student_id
     other_users = [
         select(t.Exam.id).where(t.Exam.student_id == student, t.Exam.id != exam.id),
@@ -165,7 +165,7 @@ def _student_of_import(session: Session, exam: t.Exam) -> Ids:
 
 
 def _counts(session: Session, rows: Ids) -> dict[str, int]:
-    """How many of what, in words; none of what there is none of."""
+    """Return how many rows of each kind there are, by their words; zeros are left out."""
     counts = {word: len(rows.get(table, ())) for table, word in WORDS.items()}
     texts = sorted(rows.get("explanation", ()))
     for start in range(0, len(texts), removal.BLOCK):
@@ -178,7 +178,7 @@ def _counts(session: Session, rows: Ids) -> dict[str, int]:
 
 
 def _kept_calls(session: Session, rows: Ids) -> Iterator[str]:
-    """The calls that were made for these exams, and what they cost."""
+    """Yield the calls that were made for these exams, and what they cost."""
     paid_for = select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(rows.get("exam", ())))
     calls, cost = session.exec(paid_for).one()
     if calls:
@@ -187,7 +187,7 @@ def _kept_calls(session: Session, rows: Ids) -> Iterator[str]:
 
 
 def _kept_students(session: Session, rows: Ids) -> Iterator[str]:
-    """The students that were made from these snapshots."""
+    """Yield the students that were made from these snapshots."""
     tuned = select(t.Student.name).join(t.Finetune, col(t.Finetune.student_id) == t.Student.id)
     names = session.exec(tuned.where(col(t.Finetune.id).in_(rows.get("finetune", ()))).order_by(t.Student.name)).all()
     names = [name for name in names if name]
@@ -240,7 +240,7 @@ def _free_path(folder: Path, stem: str) -> Path:
 
 
 def _at_work(session: Session, removed: Removal) -> t.Job | None:
-    """A job under way that reads or writes what is to be deleted; of a set or the project any."""
+    """Return a job under way that uses what is to be deleted; for a set or the project any job under way."""
     active = session.exec(select(t.Job).where(col(t.Job.status).in_(jobs.ACTIVE))).all()
     if removed.kind not in ("exam", "import"):
         return next(iter(active), None)
@@ -259,7 +259,7 @@ def _refs(row: t.Exam | t.Student | t.QuestionSet) -> set[str]:
 
 
 def _works_on(job: t.Job, exam: t.Exam, refs_by_parameter: Mapping[str, set[str]], hashes: Iterable[str]) -> bool:
-    """Whether the job is about the exam: a demo may be about any."""
+    """Return whether the job is about the exam: a demo may be about any."""
     parameters = job.parameters
     if job.kind == "collect":
         return str(parameters.get("exam")) in refs_by_parameter["exam"]

@@ -53,11 +53,11 @@ class Work(BaseModel):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What it is, in one line."""
+        """Return one line that says what it is."""
 
     @abstractmethod
     def size(self, session: Session) -> int:
-        """How many units it has in all, those that are done already too.
+        """Return how many units it has in all, those that are done already too.
 
         Raises: NotFound, BadInput, where it can't be done as it is described.
         """
@@ -92,7 +92,7 @@ class ExamWork(Work):
 
     @classmethod
     def like(cls, row: t.Exam, *, questions: str, student: str, **overrides: Any) -> "ExamWork":
-        """The same questions asked in the same way as in an exam, but for what is given otherwise."""
+        """Return the exam work that asks as an earlier exam did, but for `overrides`."""
         names = ("samples", "temperature", "top_p", "max_tokens")  # an import's exam lacks some
         sampling = {name: row.decoding[name] for name in names if name in row.decoding}
         settings = {"split": row.split, "seed": row.seed or 0} | sampling | overrides
@@ -100,11 +100,11 @@ class ExamWork(Work):
 
     @property
     def title(self) -> str:
-        """The exam, as its row will be named."""
+        """Return the exam's name, as its row will have it."""
         return f"Exam of {self.student} over {self.questions}, {self.split}"
 
     def size(self, session: Session) -> int:
-        """Its answers."""
+        """Return how many answers it asks for."""
         students.get(session, self.student)
         return exam.count_questions(session, self.questions, self.split) * self.samples
 
@@ -143,7 +143,7 @@ MORE_TOKENS = 4  # times the tokens, where an exam is asked again
 
 
 def ask_again(session: Session, ref: str | int, max_tokens: int | None = None) -> ExamWork:
-    """The work that asks an exam's cut-off answers again, with more tokens.
+    """Return the work that asks an exam's cut-off answers again, with more tokens.
 
     Raises: NotFound; BadInput where none was cut off, or the student can't be asked here.
     """
@@ -170,11 +170,11 @@ class CollectWork(Work):
 
     @property
     def title(self) -> str:
-        """Who is asked."""
+        """Return who is asked."""
         return f"Committee of {', '.join(self.teachers)}"
 
     def size(self, session: Session) -> int:
-        """Its calls."""
+        """Return how many calls it has."""
         committee.check_budget([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
         return committee.count_calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
 
@@ -231,17 +231,17 @@ class FinetuneWork(Work):
 
     @property
     def title(self) -> str:
-        """The snapshot, and alpha."""
+        """Return the snapshot, and alpha."""
         return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}"
 
     @property
     def hyperparameters(self) -> Hyperparameters:
-        """Those that can be chosen; the others are the defaults."""
+        """Return those that can be chosen; the others are the defaults."""
         values = self.model_dump(exclude={"snapshot", "student", "arm"})
         return Hyperparameters(**values)
 
     def size(self, session: Session) -> int:
-        """Its steps."""
+        """Return how many optimizer steps it has."""
         if self.student is not None:
             students.get(session, self.student)
         return self.hyperparameters.steps(queries.snapshot(session, self.snapshot).pairs)
@@ -280,21 +280,21 @@ class DemoWork(Work):
 
     @property
     def title(self) -> str:
-        """How large it is."""
+        """Return how large it is."""
         return f"Demo: {self.questions} questions, {self.held_out} held out, seed {self.seed}"
 
     @property
     def plan(self) -> loop.DemoPlan:
-        """The loop's plan."""
+        """Return the loop's plan."""
         return loop.DemoPlan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
 
     def size(self, session: Session) -> int:  # noqa: ARG002
-        """Its stages."""
+        """Return how many stages it has."""
         self.plan  # noqa: B018 - says what it refuses
         return len(loop.STAGES)
 
     def run(self, run: WorkContext) -> dict[str, Any]:
-        """Go once round."""
+        """Run the loop once."""
         summary = loop.demo(
             run.engine,
             run.home,
@@ -320,7 +320,7 @@ KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (ExamWork, Collec
 
 
 def read_job(job: t.Job) -> Work:
-    """The work of a job.
+    """Return the work of a job.
 
     Raises: BadInput where this version doesn't know it: another version, or another program, queued it.
     """
@@ -337,7 +337,7 @@ def read_job(job: t.Job) -> Work:
 
 
 def job_title(job: t.Job) -> str:
-    """The job's title, also of one that this version doesn't know."""
+    """Return the job's title, also of one that this version doesn't know."""
     try:
         return read_job(job).title
     except BadInput:

@@ -30,7 +30,7 @@ class Retry:
 
 
 def plan_retry(session: Session, exam: str | int) -> Retry | None:
-    """The exam's latest committee, without those who are disabled; None where no failure of theirs stands."""
+    """Return a further start of the exam's latest committee; None where none of its calls failed for good."""
     info = queries.exam(session, exam)
     acts = select(t.Audit).where(t.Audit.action == "collect", t.Audit.target == f"exam {info.uid}")
     act = session.exec(acts.order_by(col(t.Audit.id).desc())).first()

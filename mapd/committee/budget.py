@@ -47,12 +47,12 @@ def check_token_counts(teacher: t.Teacher, completion: Completion) -> MapdError 
 
 
 def worst_case_usd(teacher: t.Teacher, request: Request) -> float:
-    """What a call may cost: a token for each byte of the prompt, and the longest reply. 0 where no price is known."""
+    """Return the most that a call may cost, at a token a byte and the longest reply; 0 where no price is known."""
     return cost_usd(teacher, count_bytes(request.messages), request.sampling.max_tokens) or 0.0
 
 
 def count_bytes(messages: Sequence[Message]) -> int:
-    """A prompt's bytes. They are several to a token, so there is room for the few that a model's template adds."""
+    """Return a prompt's bytes. A token has several, so there is room for those that a chat template adds."""
     return sum(len(message.content.encode()) for message in messages)
 
 

@@ -129,7 +129,7 @@ def _begin(
 def count_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> int:
-    """How many calls there are in all, those that are made already too.
+    """Return how many calls there are in all, those that are made already too.
 
     Raises: BadInput, NotFound, as `collect`.
     """
@@ -283,7 +283,7 @@ class _Run:
         self._advance()
 
     async def _requests(self, stream: TeacherStream) -> AsyncIterator[Request]:
-        """A teacher's calls, reviews first; it ends when none can come any more."""
+        """Yield a teacher's calls, reviews first, until none can come any more."""
         while True:
             if stream.stopped:
                 await self._give_up(stream)
@@ -316,7 +316,7 @@ class _Run:
                 return
 
     def _may_come(self, stream: TeacherStream) -> bool:
-        """Whether there may be a further call for a stream that has none."""
+        """Return whether there may be a further call for a stream that has none."""
         is_busy = stream.claims or stream.elsewhere or stream.unwritten
         unread = (s for s in self.streams if s.mistakes_read < len(self.plan.mistakes) and not s.stopped)
         return bool(is_busy or self.rationales_to_come) or any(unread)
@@ -404,7 +404,7 @@ class _Run:
         self._advance(reused)
 
     def _fresh(self, planned: Sequence[PlannedCall]) -> list[PlannedCall]:
-        """Those that nobody here has planned yet. The others wait for the same call's reply."""
+        """Return the calls that nobody here has planned yet; the others wait for the same call's reply."""
         fresh = []
         for p in planned:
             if p.key in self.flights:
@@ -472,7 +472,7 @@ class _Run:
         self._note_rationale(rows, came=effect is ledger.ReplyOutcome.ROWS)
 
     def _note_rationale(self, rows: Sequence[PlannedCall], *, came: bool) -> None:
-        """Note, of a rationale's call that is over, that there is something to review, or that there won't be."""
+        """Note that a rationale's call is over: there is a text to review, or there won't be one."""
         if rows[0].kind == "rationale":
             self.rationales_to_come -= 1
             self.news += came
@@ -518,7 +518,7 @@ class _Run:
 
 
 def _describe_break(error: BaseException, teacher: str) -> MapdError:
-    """What ended a teacher's stream, in one line."""
+    """Return in one line what ended a teacher's stream."""
     if isinstance(error, MapdError):
         return error
     fault = MapdError(
@@ -530,7 +530,7 @@ def _describe_break(error: BaseException, teacher: str) -> MapdError:
 
 
 def _totals(session: Session, committee_plan: Plan) -> dict[str, int]:
-    """What the teachers' texts on these mistakes and their reviews of each other come to."""
+    """Count the teachers' texts on these mistakes, and their reviews of each other."""
     ids = [x.id for x in committee_plan.teachers]
     is_theirs = col(t.Explanation.author_id).in_(ids)
     is_vote = (col(t.Review.reviewer_id) != col(t.Explanation.author_id)) & col(t.Review.reviewer_id).in_(ids)

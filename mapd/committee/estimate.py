@@ -69,32 +69,32 @@ class Estimate:
 
     @property
     def calls(self) -> int:
-        """How many are missing."""
+        """Return how many calls are missing."""
         return sum(sum(x.calls.values()) for x in self.teachers)
 
     @property
     def usd(self) -> float:
-        """About so much, of the teachers whose price is known."""
+        """Return the likely cost, over the teachers whose price is known."""
         return sum(x.usd or 0.0 for x in self.teachers)
 
     @property
     def usd_at_most(self) -> float:
-        """At most so much, of the teachers whose price is known."""
+        """Return the most that it can cost, over the teachers whose price is known."""
         return sum(x.usd_at_most or 0.0 for x in self.teachers)
 
     @property
     def unknown(self) -> list[str]:
-        """The teachers whose price nobody knows."""
+        """Return the teachers whose price nobody knows."""
         return [x.teacher for x in self.teachers if x.price is Price.UNKNOWN]
 
     @property
     def is_free(self) -> bool:
-        """Whether none of them costs anything."""
+        """Return whether none of them costs anything."""
         return all(x.price is Price.FREE for x in self.teachers)
 
     @property
     def in_words(self) -> str:
-        """All of it in one line."""
+        """Return all of it in one line."""
         kinds = sum((Counter(x.calls) for x in self.teachers), Counter[str]())
         by_kind = ", ".join(
             f"{kinds[kind]:,} {kind}{'' if kind == 'feedback' or kinds[kind] == 1 else 's'}" for kind in KINDS
@@ -121,7 +121,7 @@ def not_sent_in_words(count: int) -> str:
 def estimate_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> Estimate:
-    """The estimate.
+    """Return what the missing calls of an exam's committee may cost, by teacher.
 
     Raises: BadInput, NotFound, as `collect`.
     """
@@ -138,12 +138,12 @@ def estimate_calls(
 
 
 def count_missing(session: Session, committee_plan: Plan) -> int:
-    """How many calls a plan still lacks."""
+    """Return how many calls a plan still lacks."""
     return sum(sum(committee_plan.missing(session, x).values()) for x in committee_plan.teachers)
 
 
 def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
-    """How long the prompts of each kind are on average; a review's is without its solution."""
+    """Return the average length of the prompts of each kind; a review's is without its solution."""
     page = committee_plan.mistakes[:: max(1, len(committee_plan.mistakes) // SAMPLE)]
     messages_of_mistakes = committee_plan.load_messages(session, page).values()
     return {
@@ -152,7 +152,7 @@ def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
 
 
 def _averages(session: Session, committee_plan: Plan) -> dict[tuple[int | None, str], Tokens]:
-    """What calls took by now, by teacher and kind, where their replies told."""
+    """Return the ledger's average tokens of a call, by teacher and kind."""
     query = (
         sa.select(col(t.Call.teacher_id), col(t.Call.kind), func.avg(t.Call.tokens_in), func.avg(t.Call.tokens_out))
         .where(col(t.Call.teacher_id).in_([x.id for x in committee_plan.teachers]))
@@ -169,7 +169,7 @@ def estimate_teacher(
     prompt_bytes: Mapping[str, float],
     averages: Mapping[tuple[int | None, str], Tokens],
 ) -> TeacherEstimate:
-    """What one teacher's missing calls may take. It reviews its peers' rationales. Pure."""
+    """Return what one teacher's missing calls may cost. It reviews its peers' rationales. Pure."""
     longest = sampling_of(teacher).max_tokens
     solutions = [averages.get((x.id, "rationale"), Tokens(0, sampling_of(x).max_tokens)).replied for x in peers]
     longest_solution = max((sampling_of(x).max_tokens for x in peers), default=0)

@@ -74,7 +74,7 @@ class Tally:
 
     @property
     def reasons(self) -> tuple[FailureReason, ...]:
-        """Those that stopped a teacher first, then the most frequent ones."""
+        """Return the reasons: those that stopped a teacher first, then the most frequent ones."""
         return tuple(sorted(self.reasons_by_words.values(), key=lambda row: (not row.stopped, -row.calls)))
 
 
@@ -84,7 +84,7 @@ def cure(kind: FaultKind | Finish, teacher: str) -> str:
 
 
 def note_stop(session: Session, person: str, exam_uid: str, teacher: str, completion: Completion) -> None:
-    """Keep, as an act, that a teacher is asked no more, and why."""
+    """Write into the audit that a teacher is asked no more, and why."""
     how = cure(completion.fault or completion.finish, teacher)
     detail = {"teacher": teacher, "reason": completion.error, "cure": how}
     queries.audit(session, person, STOP, f"exam {exam_uid}", **detail)

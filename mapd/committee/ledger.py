@@ -80,7 +80,7 @@ def reuse(session: Session, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
 
 
 def spent(session: Session, exam_id: int) -> float:
-    """US dollars: what the exam's calls cost, as far as their replies told. This is what a budget counts."""
+    """Return the US dollars that the exam's calls cost, as far as their replies told. A budget counts this."""
     query = select(func.sum(t.Call.cost_usd)).where(t.Call.exam_id == exam_id)
     return float(session.exec(query).one() or 0)
 
@@ -125,7 +125,7 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrival], exam_i
 
 
 def _asks_again(planned: PlannedCall, reply_rows: Sequence["ReplyRow"], earlier: Sequence[str]) -> bool:
-    """Whether it is a review without a vote, the first such try, of a model that may answer otherwise."""
+    """Return whether a review gave no vote at its first such try and its model may answer otherwise."""
     no_vote = any(table is t.Review and row["score"] is None for table, row in reply_rows)
     return no_vote and UNREADABLE not in earlier and may_answer_otherwise(planned.teacher)
 
@@ -171,7 +171,7 @@ ReplyRow = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives
 
 
 def _row(planned: PlannedCall, reply: SplitReply, outcome: str) -> ReplyRow | None:
-    """What a reply gives: an explanation, a review, or nothing."""
+    """Return the row that a reply gives, an explanation or a review; None where it gives none."""
     common = {"uid": t.new_uid(), "prompt_sha256": PROMPT[planned.kind], "sample": planned.sample} | reply._asdict()
     if planned.kind != "review":
         explanation = {

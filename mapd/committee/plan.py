@@ -57,20 +57,20 @@ class PlannedCall:
 
     @property
     def key(self) -> str:
-        """The ledger's key."""
+        """Return the ledger's key."""
         return self.request.key
 
 
 def plan_call(
     kind: str, teacher: t.Teacher, messages: tuple[Message, ...], sample: int, question_id: int, **row: int | str | None
 ) -> PlannedCall:
-    """The call to `teacher` with its key."""
+    """Return the call to `teacher` with its key."""
     request = Request(ledger_key(teacher, messages, sample), messages, named.sampling_of(teacher, sample))
     return PlannedCall(kind, teacher, request, sample, question_id, **row)  # type: ignore[arg-type]
 
 
 def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> str:
-    """The name of a call: sha256 of what decides its reply, and of no local id.
+    """Return a call's name: sha256 of everything that decides its reply, and of no local id.
 
     A whole reply is the same with a larger `max_tokens`, which is therefore left out: where it is raised, only what was
     cut off is asked again. A teacher of an earlier version keeps the one it had, so that its calls keep their names.
@@ -98,7 +98,7 @@ class Mistakes(NamedTuple):
 
 
 def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> Mistakes:
-    """The exam's mistakes after people's corrections, without those on questions that people took out.
+    """Return the exam's mistakes after people's corrections, without those on questions that people took out.
 
     A response that was cut off may be no mistake: it is left out, unless a person called it one, or with `cut_off`.
     """
@@ -123,7 +123,7 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
 def make_plan(
     session: Session, exam: queries.ExamInfo, names: Sequence[str], samples: int, *, cut_off: bool = False
 ) -> "Plan":
-    """The plan of an exam's committee; `cut_off`: also for responses that were cut off.
+    """Return the plan of an exam's committee; `cut_off`: also for responses that were cut off.
 
     Raises: BadInput for an exam over dev or test, or for nobody; NotFound for an unknown teacher.
     """
@@ -164,19 +164,19 @@ class Plan:
 
     @cached_property
     def golds(self) -> dict[int, str]:
-        """The gold answer by question."""
+        """Return the gold answer by question."""
         return {m.question_id: m.gold for m in self.mistakes}
 
     @property
     def total(self) -> int:
-        """How many calls there are if each is answered."""
+        """Return how many calls there are if each is answered."""
         questions, teachers = len(self.golds), len(self.teachers)
         return teachers * self.samples * (len(self.mistakes) + questions + questions * (teachers - 1))
 
     def own_work(
         self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]
     ) -> tuple[list[PlannedCall], int]:
-        """The rationales and feedback of a page of mistakes that a teacher has not written, and how many it has."""
+        """Return the rationales and feedback of a page that a teacher has yet to write, and how many it has written."""
         messages_by_mistake = self.load_messages(session, page)
         written, missing, total = self._load_written(session, teacher, page), [], 0
         for m in page:
@@ -191,7 +191,7 @@ class Plan:
     def load_messages(
         self, session: Session, page: Sequence[TaughtMistake]
     ) -> dict[int, dict[str, tuple[Message, ...]]]:
-        """What a teacher is asked about each of the mistakes, by attempt and kind; a review without its solution."""
+        """Return what a teacher is asked about each mistake, by attempt and kind; a review without its solution."""
         golds = {m.attempt_id: m.gold for m in page}
         query = (
             select(t.Attempt, t.Question)
@@ -209,14 +209,14 @@ class Plan:
         return messages
 
     def _texts_of(self, m: TaughtMistake) -> Iterator[OwnText]:
-        """The texts that each teacher is to write of a mistake."""
+        """Yield the texts that each teacher is to write of a mistake."""
         for sample in range(self.samples):
             if m.first:
                 yield "rationale", m.question_id, None, sample
             yield "feedback", m.question_id, m.attempt_id, sample
 
     def missing(self, session: Session, teacher: t.Teacher) -> Counter[str]:
-        """How many rows of each kind the teacher has not written, reviews of rationales that are to come too."""
+        """Return how many rows of each kind the teacher has yet to write, reviews of rationales to come too."""
         counts: Counter[str] = Counter()
         for start in range(0, len(self.mistakes), BLOCK):
             page = self.mistakes[start : start + BLOCK]
@@ -243,7 +243,7 @@ class Plan:
         return {(kind, question, attempt, sample) for kind, question, attempt, sample in session.exec(query)}
 
     def reviews(self, session: Session, reviewer: t.Teacher, after: int) -> ReviewPage:
-        """One page of other teachers' rationales with ids above `after`, as `reviewer` finds it."""
+        """Return one page of other teachers' rationales with ids above `after`, as `reviewer` finds it."""
         query = (
             select(t.Explanation, t.Question, t.Review.id)
             .join(t.Question, col(t.Explanation.question_id) == t.Question.id)
@@ -259,7 +259,7 @@ class Plan:
         return ReviewPage(missing, len(ours) - len(missing), last, len(rows) == PAGE)
 
     def _is_vote_of(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
-        """The reviewer's review of a rationale."""
+        """Return the SQL condition of the reviewer's review of a rationale."""
         return (
             (col(t.Review.explanation_id) == t.Explanation.id)
             & (col(t.Review.reviewer_id) == reviewer.id)
@@ -267,7 +267,7 @@ class Plan:
         )
 
     def _is_of_peers(self, reviewer: t.Teacher) -> sa.ColumnElement[bool]:
-        """The other teachers' rationales of the exam's questions."""
+        """Return the SQL condition of the other teachers' rationales of the exam's questions."""
         question_ids = sa.select(col(t.Attempt.question_id)).where(col(t.Attempt.exam_id) == self.exam_id)
         return (
             (col(t.Explanation.kind) == "rationale")
@@ -287,5 +287,5 @@ class Plan:
 
 
 def show_question(question: t.Question) -> str:
-    """The question as a teacher is shown it."""
+    """Return the question as a teacher is shown it."""
     return prompts.question_block(question.text, question.context, question.options)

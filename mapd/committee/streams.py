@@ -50,7 +50,7 @@ class CommitteeProgress:
 
     @property
     def in_words(self) -> str:
-        """Its speed, what is spent of the budget, what it waits for, and who is asked no more."""
+        """Return its speed, what is spent of the budget, what it waits for, and who is asked no more."""
         of_budget = (
             "" if self.budget is None else f", {format_dollars(self.spent_usd or 0)} of {format_dollars(self.budget)}"
         )

@@ -36,13 +36,13 @@ class Tokenizer(Protocol):
     chat_template: Any
 
     def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> list[int]:
-        """Text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
+        """Return a text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
         ...
 
     def apply_chat_template(
         self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool, **variables: Any
     ) -> str:
-        """A dialogue as the student reads it."""
+        """Return a dialogue as the student reads it."""
         ...
 
 
@@ -63,7 +63,7 @@ class Example:
         return len(self.prompt) + len(self.lead) + len(self.rationale) + len(self.correction) + len(self.feedback)
 
     def weighted_by(self, alpha: float) -> "Example":
-        """What has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
+        """Keep what has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
         if alpha == 0:
             return replace(self, correction=(), feedback=())
         return replace(self, lead=(), rationale=()) if alpha == 1 else self
@@ -99,7 +99,7 @@ def examples(
     max_length: int = 512,
     shots: int = 0,
 ) -> Examples:
-    """Every line of a snapshot as an example, each dialogue of at most `max_length` tokens (512 in the paper's code).
+    """Return every line of a snapshot as an example, each dialogue of at most `max_length` tokens.
 
     `shots`: how many worked examples the student is shown, at an exam as here.
 
@@ -161,7 +161,7 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
 
 
 def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens both begin with."""
+    """Return how many tokens both begin with."""
     both = zip(first, second, strict=False)
     return next(
         (place for place, (token, other_token) in enumerate(both) if token != other_token), min(len(first), len(second))
@@ -169,7 +169,7 @@ def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
 
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """What the student learns to say, and that it ends there. A teacher's text holds no special token, only text.
+    """Return the ids that the student learns to write, with the end of its turn.
 
     It is no thought: one that the prompt opened is closed first.
     """
@@ -179,7 +179,7 @@ def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
 
 
 def _cut_to(example: Example, limit: int) -> Example | None:
-    """Both dialogues cut at their end; none where an explanation would be cut away altogether."""
+    """Cut both dialogues at their end; None where an explanation would be cut away altogether."""
     rationale = example.rationale[: max(0, limit - len(example.prompt) - len(example.lead))]
     feedback = example.feedback[: max(0, limit - len(example.prompt) - len(example.correction))]
     if bool(example.rationale) != bool(rationale) or bool(example.feedback) != bool(feedback):

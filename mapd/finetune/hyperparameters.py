@@ -46,24 +46,24 @@ class Hyperparameters:
         _within("max length", self.max_length, 16, 1_000_000)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a row: all of it, so that the row alone says how to do it again. A 1 for 1.0 is no other finetune."""
+        """Return all of it for a row, which alone says how to do it again. A 1 for 1.0 is no other finetune."""
         return {
             name: float(value) if self.__annotations__[name] is float else value for name, value in asdict(self).items()
         }
 
     def steps(self, pairs: int) -> int:
-        """Optimizer steps in all; an epoch's last step may hold fewer pairs."""
+        """Return the optimizer steps in all; an epoch's last step may hold fewer pairs."""
         return self.epochs * math.ceil(pairs / self.batch)
 
     def pairs_at(self, step: int, pairs: int) -> tuple[int, ...]:
-        """The places of the pairs of a step (from 1): of seed, epoch and step alone, so that a resume repeats them."""
+        """Return the indices of the pairs of a step (from 1). Seed, epoch and step decide: a resume repeats them."""
         epoch, within = divmod(step - 1, math.ceil(pairs / self.batch))
         order = list(range(pairs))
         random.Random(f"{self.seed} {epoch}").shuffle(order)
         return tuple(order[within * self.batch : (within + 1) * self.batch])
 
     def learning_rate_at(self, step: int, total: int) -> float:
-        """The learning rate of a step (from 1), never zero. A function of the step, so nothing of it is kept."""
+        """Return the learning rate of a step (from 1), never zero; the step alone decides it."""
         warm = math.ceil(self.warmup * total)
         if step <= warm:
             return self.learning_rate * step / warm
@@ -85,7 +85,7 @@ class TrainingStep:
 
     @property
     def in_words(self) -> str:
-        """Its losses, and its speed."""
+        """Return its losses, and its speed."""
         losses = {"feedback": self.loss_feedback, "rationale": self.loss_rationale}
         taught = ", ".join(f"{kind} {loss:.3f}" for kind, loss in losses.items() if loss is not None)
         return f"loss: {taught}, {self.tokens_per_s:.0f} tokens/s"

@@ -87,7 +87,7 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
 
 
 def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[list[Example]]:
-    """The examples in groups of at most so many tokens (or of one example)."""
+    """Yield the examples in groups of at most so many tokens (or of one example)."""
     group: list[Example] = []
     for example in examples:
         if group and sum(map(len, group)) + len(example) > tokens_at_once:
@@ -99,7 +99,7 @@ def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[
 
 
 def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
-    """The examples end to end."""
+    """Return the examples end to end."""
     ids: list[int] = []
     positions: list[int] = []
     spans: list[ExampleSpan] = []
@@ -130,7 +130,7 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
 
 
 def token_losses(model: Any, row: PackedRow) -> Tensor:
-    """The cross-entropy of each supervised token, (supervised,). A dialogue alone is read as the model itself reads."""
+    """Return the cross-entropy of each supervised token, (supervised,)."""
     with _head_only_at(model, row.predicted_from):
         if _is_one_dialogue(row):
             logits = model(input_ids=row.ids, use_cache=False).logits  # (supervised, vocabulary)
@@ -142,7 +142,7 @@ def token_losses(model: Any, row: PackedRow) -> Tensor:
 
 @torch.no_grad()
 def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
-    """Whether the dialogues of a row cost what each costs alone.
+    """Return whether the dialogues of a row cost what each costs alone.
 
     Not so where a layer carries more than plain attention from token to token, and where the model computes its
     attention without asking transformers for it. The longest example is among the tried, to go beyond a window.
@@ -172,7 +172,7 @@ def _attend(
     spans: Sequence[ExampleSpan],
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """A packed row's attention, example by example: no pair of tokens is computed that doesn't see each other."""
+    """Return a packed row's attention, example by example: only tokens that see each other are computed."""
     sizes = [end - start for span in spans for start, end in pairwise(span)]
     # split, not sliced: a slice's gradient is a whole row of zeros
     pieces = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
@@ -211,7 +211,7 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor) -> Tensor:
-        """(supervised, vocabulary), (supervised,) -> (supervised,)"""
+        """Return the losses: (supervised, vocabulary), (supervised,) -> (supervised,)."""
         log_p = functional.log_softmax(logits, dim=-1)
         ctx.save_for_backward(log_p, target)
         return -log_p.gather(1, target[:, None])[:, 0]
@@ -219,7 +219,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        """p - 1 at the target, p elsewhere."""
+        """Return the gradient: p - 1 at the target, p elsewhere."""
         log_p, target = ctx.saved_tensors
         p = log_p.exp_()
         p[torch.arange(len(target), device=target.device), target] -= 1
@@ -228,7 +228,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 @contextmanager
 def _head_only_at(model: Any, places: Tensor) -> Iterator[None]:
-    """The output head sees the given places of the row alone; what a model does behind its head stays."""
+    """Compute the output head at these places of the row alone; what a model does behind its head stays."""
     head = model.get_output_embeddings()
     hook = head.register_forward_pre_hook(lambda _, hidden: (hidden[0][0, places],))
     try:
@@ -238,7 +238,7 @@ def _head_only_at(model: Any, places: Tensor) -> Iterator[None]:
 
 
 def _add_over_ranks(model: Any, sums: Tensor) -> None:
-    """Each rank has the gradient of its share: their sum is that of the step."""
+    """Sum the gradients over all ranks; each has that of its share."""
     ranks.all_reduce(sums)
     for parameter in model.parameters():
         if parameter.requires_grad:

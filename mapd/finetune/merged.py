@@ -21,7 +21,7 @@ from torch.nn import functional
 
 @contextmanager
 def merged_layers(model: Any) -> Iterator[None]:
-    """The model's LoRA layers compute with merged weights, for a time in which no weight changes.
+    """Let the model's LoRA layers compute with merged weights, while no weight changes.
 
     A layer that is more than a frozen linear layer with one plain adapter in single precision (DoRA, dropout, bf16, …)
     computes as peft has it.
@@ -69,14 +69,14 @@ class _Merged(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scaling: float
     ) -> Tensor:
-        """[…, in] -> […, out]"""
+        """Return the layer's output, […, in] -> […, out]."""
         ctx.save_for_backward(x, weight, a, b)
         ctx.scaling = scaling
         return functional.linear(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients of x, A and B."""
+        """Return the gradients of x, A and B."""
         x, weight, a, b = ctx.saved_tensors
         dx = dy @ weight if ctx.needs_input_grad[0] else None  # behind the embedding nobody needs it
         x, dy = x.flatten(0, -2), dy.flatten(0, -2)

@@ -154,7 +154,7 @@ def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
 def find_student(
     engine: sa.Engine, *, snapshot_sha: str, student: str, hyperparameters: Hyperparameters, arm: str | None
 ) -> t.Student | None:
-    """The student that this very finetune made: here, or in the project whose archive was imported."""
+    """Return the student that this very finetune made, here or in the project of an imported archive."""
     snapshot, parent = _load_inputs(engine, snapshot_sha, student)
     uid = _make_row(parent, snapshot, hyperparameters, arm).uid
     with db.reading(engine) as session:
@@ -174,7 +174,7 @@ def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> t
 
 
 def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
-    """The row, named by its content."""
+    """Return the finetune's row, named by its content."""
     settings = hyperparameters.as_dict()
     content = json.dumps([parent.uid, snapshot.sha256, arm, settings], sort_keys=True)
     return t.Finetune(
@@ -189,7 +189,7 @@ def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperpar
 
 
 def _id_of(session: Session, row: t.Finetune) -> int | None:
-    """The id of the finetune, None where it isn't begun.
+    """Return the id of the finetune; None where it isn't begun.
 
     Raises: BadInput where the one that is there is of another student or snapshot.
     """
@@ -205,7 +205,7 @@ def _id_of(session: Session, row: t.Finetune) -> int | None:
 
 
 def _begin(session: Session, row: t.Finetune) -> int:
-    """The id of the row, put in unless it is there.
+    """Return the id of the row, put in unless it is there.
 
     Raises: BadInput, as `_id_of`.
     """

@@ -87,7 +87,7 @@ def train(
 
 
 def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:
-    """The model with LoRA on every linear layer but the head; only that is trained."""
+    """Return the model with LoRA on every linear layer but the head; only that is trained."""
     rank = hyperparameters.rank
     if isinstance(model, PeftModel):
         trained: Any = model.peft_config["default"]
@@ -117,7 +117,7 @@ def _name_base(config: LoraConfig, model: Any) -> None:
 
 
 def _tokens_at_once(learner: Any, examples: Sequence[Example], alpha: float) -> int:
-    """Of a micro-batch. A student that can't be trained on packed rows is taught one dialogue at a time."""
+    """Return the tokens of a micro-batch. A student that can't read packed rows is taught one dialogue at a time."""
     if loss.can_pack(learner, examples, alpha):
         return loss.TOKENS_AT_ONCE
     if 0 < alpha < 1:
@@ -140,7 +140,7 @@ def _learn(
     hyperparameters: Hyperparameters,
     tokens_at_once: int,
 ) -> loss.Losses:
-    """One optimizer step."""
+    """Do one optimizer step."""
     losses = loss.backward(learner, taught, hyperparameters.alpha, tokens_at_once)
     norm = torch.nn.utils.clip_grad_norm_(_trainable(learner), hyperparameters.clip_norm)
     if not math.isfinite(norm):
@@ -193,7 +193,7 @@ def _resume(folder: Path, learner: Any, optimizer: torch.optim.Optimizer) -> int
 
 
 def _sums(folder: Path) -> str:
-    """The sha256 of each file in a checkpoint."""
+    """Return the sha256 of each file in a checkpoint."""
     files = sorted(path for path in folder.iterdir() if path.name != SUMS)
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 

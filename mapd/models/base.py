@@ -42,7 +42,7 @@ class Sampling:
     seed: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For a row, and for the ledger's key."""
+        """Return it for a row, and for the ledger's key."""
         return asdict(self)
 
 
@@ -92,7 +92,7 @@ class FaultKind(StrEnum):
 
     @property
     def lasting(self) -> bool:
-        """Whether every further call will meet it, too."""
+        """Return whether every further call will meet it, too."""
         return self not in (FaultKind.BUSY, FaultKind.TIMEOUT, FaultKind.UNREADABLE, FaultKind.OTHER)
 
 
@@ -159,6 +159,6 @@ class Model(Protocol):
 
 
 async def stream(requests: Iterable[Request]) -> AsyncIterator[Request]:
-    """A list of requests as the stream that `generate` takes."""
+    """Yield a list of requests as the stream that `generate` takes."""
     for request in requests:
         yield request

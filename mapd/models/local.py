@@ -155,7 +155,7 @@ def _render(
     add_generation_prompt: bool = False,
     **variables: Any,
 ) -> str:
-    """In place of the tokenizer's own, which may never end."""
+    """Render a dialogue in place of the tokenizer's own function, which may never end."""
     assert not tokenize, "a dialogue is rendered as text, and encoded by itself"
     return template.render(conversation, add_generation_prompt=add_generation_prompt, **variables)
 
@@ -182,7 +182,7 @@ BASE_FIELDS = ("base_model_name_or_path", "revision")  # told to others; here th
 
 
 def _read_lora_config(path: Path) -> LoraConfig:
-    """What an adapter is, if it is one that a finetune here writes: peft would also import what it names.
+    """Return an adapter's config, if a finetune here may have written it: peft would import what it names.
 
     Raises: BadInput.
     """
@@ -355,12 +355,12 @@ class _PackedLinear(torch.nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[…, in] -> […, out]"""
+        """Return the layer's output, […, in] -> […, out]."""
         return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")  # type: ignore[no-any-return]
 
 
 def _merge_adapter(model: Any) -> Any:
-    """The model as it decodes fastest: its adapter merged, where its weights take that."""
+    """Return the model as it decodes fastest: its adapter merged, where its weights allow that."""
     if not isinstance(model, PeftModel):
         return _pack_layers(model)
     try:
@@ -370,7 +370,7 @@ def _merge_adapter(model: Any) -> Any:
 
 
 def _pack_layers(model: Any) -> Any:
-    """The model with its linear layers packed, where oneDNN computes: on a CPU. It can only be read from then on."""
+    """Pack the model's linear layers where oneDNN computes, on a CPU. It can only be read from then on."""
     if DEVICE == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         for module in model.modules():
             for name, child in module.named_children():
@@ -380,7 +380,7 @@ def _pack_layers(model: Any) -> Any:
 
 
 def _choose_tokens(logits: torch.Tensor, rows: Sequence[_DecodingRow]) -> torch.Tensor:
-    """The next token of each row, from logits [rows, vocabulary]: the best, or a draw at the row's own temperature."""
+    """Return each row's next token from logits [rows, vocabulary]: the best, or a draw at the row's temperature."""
     next_tokens = logits.argmax(-1)
     for index, row in enumerate(rows):
         if row.request.sampling.temperature:
@@ -389,7 +389,7 @@ def _choose_tokens(logits: torch.Tensor, rows: Sequence[_DecodingRow]) -> torch.
 
 
 def _draw(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:
-    """The token at `chance` (0 to 1) of the distribution, or of the likeliest part of it that `top_p` leaves."""
+    """Return the token at `chance` (0 to 1) of the distribution, or of its likeliest part that `top_p` leaves."""
     likely = (logits.double() / (sampling.temperature or 1)).softmax(-1)
     tokens = torch.arange(len(likely), device=likely.device)
     if sampling.top_p is not None and sampling.top_p < 1:

@@ -74,7 +74,7 @@ class OpenAIModel(ServedModel):
 
     @property
     def _longest(self) -> str:
-        """OpenAI's reasoning models refuse the old name, other servers don't know the new one."""
+        """Return the name of max_tokens here: OpenAI's reasoning models refuse the old one, others don't know the new."""
         host = urlsplit(self.base_url).hostname or ""
         usual = "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
         return self.form.get("max_tokens") or usual

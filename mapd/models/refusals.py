@@ -119,7 +119,7 @@ class ServerRefusal:
 
     @cached_property
     def fault(self) -> FaultKind:
-        """What kind of failure it is."""
+        """Return what kind of failure it is."""
         if self.status == 402 or _CREDIT.search(self.body):
             return FaultKind.CREDIT
         if self.status in (400, 403, 429) and _DAY.search(self.body):
@@ -150,12 +150,12 @@ class ServerRefusal:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether a filter of contents refused this prompt, not the server every one."""
+        """Return whether a filter of contents refused this prompt alone."""
         return self.status in (400, 403, 422) and bool(_CONTENT.search(self.body))
 
     @property
     def in_words(self) -> str:
-        """The status and the server's own words: "HTTP 429: Too Many Requests"."""
+        """Return the status and the server's own words: "HTTP 429: Too Many Requests"."""
         number = f"error {self.status}" if self.status else "an error"
         status = f"HTTP 200 with {number}" if self.in_reply else f"HTTP {self.status}"
         return f"{status}: {self.words}" if self.words else status

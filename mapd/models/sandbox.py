@@ -55,7 +55,7 @@ def check(folder: Path) -> None:
 
 
 def _run_check(folder: Path) -> dict[str, Any]:
-    """What a process of its own says of the folder: its template, or what is wrong with it."""
+    """Return what a process of its own says of the folder: its template, or what is wrong with it."""
     command = [sys.executable, "-m", "mapd.models.sandbox", "check", str(folder)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     try:
@@ -98,7 +98,7 @@ class Template:
 
 
 def _start_rendering(template: Template) -> subprocess.Popen[bytes]:
-    """The process; it ends with the template, or with this process."""
+    """Start the rendering process; it ends with the template, or with this process."""
     command = [sys.executable, "-m", "mapd.models.sandbox", "render"]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
@@ -109,7 +109,7 @@ def _start_rendering(template: Template) -> subprocess.Popen[bytes]:
 
 
 def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[str, str]:
-    """The process's answer: a text, or a fault, also where it died over it."""
+    """Return the process's answer: a text, or a fault, also where it died over it."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -160,7 +160,7 @@ def _render_on() -> None:
 
 
 def _check(folder: Path) -> dict[str, Any]:
-    """The folder's template, or what is wrong with it."""
+    """Return the folder's template, or what is wrong with it."""
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:

@@ -161,11 +161,11 @@ class ServedModel(ABC):
 
     @abstractmethod
     def _client(self) -> AbstractAsyncContextManager[Any]:
-        """The SDK's client, of this event loop."""
+        """Return the SDK's client, of this event loop."""
 
     @abstractmethod
     def _body(self, request: Request) -> dict[str, Any]:
-        """What is sent for a request, in the usual form."""
+        """Return what is sent for a request, in the usual form."""
 
     @abstractmethod
     async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
@@ -337,12 +337,12 @@ class ServedModel(ABC):
         return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
     async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> httpx2.Response:
-        """The SDK's own way to what it has no words for: its typed methods go over each message three times."""
+        """Post a body past the SDK's typed methods, which go over each message three times."""
         response: httpx2.Response = await client.post(path, cast_to=httpx2.Response, body=body)
         return response
 
     def _http(self) -> httpx2.AsyncClient:
-        """A connection for each call in flight. A redirect is an error: the key is for the address that was given."""
+        """Return a client with a connection for each call in flight."""
         at_once = self.limits.concurrency
         return httpx2.AsyncClient(
             limits=httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once),

@@ -85,7 +85,7 @@ class SimulatedTeacher:
 
     @classmethod
     def of(cls, model: str, settings: Mapping[str, Any]) -> "SimulatedTeacher":
-        """The teacher of a profile's name, with some of its numbers set: {"flaw_share": 0.6, "seed": 0}.
+        """Return the teacher of a profile's name, with some numbers set: {"flaw_share": 0.6, "seed": 0}.
 
         Raises: BadInput for an unknown profile or setting, or a value out of its bounds.
         """
@@ -109,18 +109,18 @@ class SimulatedTeacher:
             yield self._answer(request)
 
     def rationale(self, question: Made, rng: random.Random) -> WrittenText:
-        """A worked solution that ends in its answer, flawed at the profile's share."""
+        """Write a worked solution that ends in its answer, flawed at the profile's share."""
         work, flawed = self._work(question, rng)
         return WrittenText(f"{work.text}\nAnswer: {work.answer}", flawed)
 
     def feedback(self, question: Made, answer: str, gold: str, rng: random.Random) -> WrittenText:
-        """What is wrong in a student's answer, as far as it can be read, and how to get it right."""
+        """Write what is wrong in a student's answer, as far as it can be read, and how to get it right."""
         complaints = _complaints(read_solution(question, answer, gold), answer, rng)
         work, flawed = self._work(question, rng)
         return WrittenText(f"{' '.join(complaints)} {work.text} The correct answer is {work.answer}.", flawed)
 
     def review(self, question: Made, solution: str, gold: str, rng: random.Random) -> str:
-        """A few words on a solution, and a score in square brackets."""
+        """Write a few words on a solution, and a score in square brackets."""
         if rng.random() >= self.profile.reviewer_quality:
             score = rng.choice((1, 2, 4, 5))
             return f"{'It reads well' if score > 3 else 'I am not convinced'}, at a glance. [{score}]"
@@ -129,7 +129,7 @@ class SimulatedTeacher:
         return f"{_remarks(reading, gold, rng)} [{min(5, max(1, score))}]"
 
     def rng(self, *seeds: Any) -> random.Random:
-        """The teacher's own draw for what was asked; all of it must be plain data."""
+        """Return the teacher's own draw for a request; `seeds` must be plain data."""
         material = json.dumps([self.name, self.profile.seed, seeds])
         return random.Random(hashlib.sha256(material.encode()).digest())
 
@@ -218,7 +218,7 @@ _Step = tuple[str, int]  # "3 * 4", 12
 
 
 def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list[_Step]:
-    """The steps; a slip is carried on to the end, luck isn't, or is undone by a second false step."""
+    """Return the steps with the flaw in them."""
     right = _steps(facts, {})
     last = len(right) - 1
     if flaw is None:
@@ -233,7 +233,7 @@ def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list
 
 
 def _steps(facts: Legs | Sum, off: Mapping[int, int]) -> list[_Step]:
-    """The calculations in order, the result of step i wrong by `off[i]`, and used as it stands."""
+    """Return the calculations in order; the result of step i is wrong by `off[i]`, and used as it stands."""
     if isinstance(facts, Legs):
         each = [herd.number * herd.legs + off.get(place, 0) for place, herd in enumerate(facts.herds)]
         products = [(f"{h.number} * {h.legs}", result) for h, result in zip(facts.herds, each, strict=True)]
@@ -313,7 +313,7 @@ def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _So
 def _misread(
     edges: tuple[Edge, ...], steps: tuple[Inference, ...], rng: random.Random
 ) -> tuple[tuple[Edge, ...], tuple[Inference, ...]]:
-    """A way to another answer: a wrong conclusion from the right edges, or one edge taken for something else."""
+    """Return a way to another answer: a wrong conclusion, or one edge taken for something else."""
     last = steps[-1]
     wrong = last.result._replace(word=_other_word(last.result, rng))
     ways = [(edges, (*steps[:-1], last._replace(result=wrong)))]
@@ -326,7 +326,7 @@ def _misread(
 
 
 def _other_word(claim: _Claim, rng: random.Random) -> str:
-    """Another word for the claim, of the same gender and as near or far: it makes the claim false."""
+    """Return another word for the claim, of the same gender and as near or far: it makes the claim false."""
     first = claim.person if isinstance(claim, Edge) else claim.first
     male = first in generated.MEN or first in _NEAR[1] or first in _FAR[1]
     group = (_NEAR if claim.word in _NEAR[male] else _FAR)[male]
@@ -334,7 +334,7 @@ def _other_word(claim: _Claim, rng: random.Random) -> str:
 
 
 def _say_claims(claims: Sequence[_Claim], edge_count: int, rng: random.Random) -> str:
-    """A sentence a claim; what follows from a rule or from the `edge_count` edges says so."""
+    """Write a sentence a claim; what follows from a rule or from the `edge_count` edges says so."""
     form = rng.choice(("{0} is the {1} of {2}", "{0} is {2}'s {1}"))
     text = ""
     for place, claim in enumerate(claims):
@@ -366,7 +366,7 @@ class SolutionReading:
 
     @property
     def sound(self) -> bool:
-        """Whether it shows its steps, none is false, and they arrive at the right answer."""
+        """Return whether it shows its steps, none is false, and they arrive at the right answer."""
         return self.answer_right and self.steps > 0 and not self.false_steps and self.follows
 
 
@@ -398,7 +398,7 @@ _SAID_RULE = re.compile(
 
 
 def _kinship_steps(facts: Kinship, text: str) -> list[tuple[str, bool]]:
-    """Each statement that could be read and whether it is true, statements about people first."""
+    """Return each statement that could be read and whether it is true, statements about people first."""
     steps = []
     for match in _STATEMENT.finditer(text):
         person, word, of = match[1], match[2] or match[5], match[3] or match[4]
@@ -438,7 +438,7 @@ def _remarks(reading: SolutionReading, gold: str, rng: random.Random) -> str:
 
 
 def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list[str]:
-    """What is wrong in a student's answer, in at most three sentences."""
+    """Return what is wrong in a student's answer, in at most three sentences."""
     if not any(character.isalnum() for character in text):
         return ["You wrote no sentence that can be read."]
     complaints = []
@@ -456,7 +456,7 @@ def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list
 
 
 def _quoted(text: str) -> str:
-    """A piece of a foreign text, short, on one line, without brackets: a score in it is not ours."""
+    """Return a piece of a foreign text, short, on one line, without brackets: a score in it is not ours."""
     return " ".join(re.sub(r"[^\w\s.,:+*/=≈'’-]", " ", text).split())[:60]
 
 
@@ -474,12 +474,12 @@ class CommitteeQuality:
 
     @property
     def sensitivity(self) -> float | None:
-        """The share of flawed rationales that were not accepted; None if there were none."""
+        """Return the share of flawed rationales that were not accepted; None if there were none."""
         return 1 - self.flawed_accepted / self.flawed if self.flawed else None
 
     @property
     def specificity(self) -> float | None:
-        """The share of sound rationales that were accepted; None if there were none."""
+        """Return the share of sound rationales that were accepted; None if there were none."""
         return self.sound_accepted / self.sound if self.sound else None
 
 

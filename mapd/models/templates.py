@@ -56,7 +56,7 @@ class TemplateForm:
 
     @property
     def closing(self) -> str:
-        """What closes the open thought without a word in it."""
+        """Return what closes the open thought without a word in it."""
         return f"\n{thoughts.closing_tag(self.thought)}\n\n" if self.thought else ""
 
     def arrange(self, turns: Sequence[Message]) -> list[dict[str, Any]]:
@@ -126,7 +126,7 @@ def _check(text: str, turns: Sequence[Message]) -> None:
 
 
 def _takes_second_turn(form: TemplateForm, render: Render) -> bool:
-    """Whether a dialogue can go on behind an answer.
+    """Return whether a dialogue can go on behind an answer.
 
     Raises: BadInput where the system text would then stand elsewhere than at an exam.
     """
@@ -140,7 +140,7 @@ def _takes_second_turn(form: TemplateForm, render: Render) -> bool:
 
 
 def _end(form: TemplateForm, render: Render) -> str:
-    """What stands behind an answer; nothing where an answer can't be shown."""
+    """Return what stands behind an answer; nothing where an answer can't be shown."""
     try:
         text = _render(form, render, SAMPLE[:3], is_asked=False)
     except (BadInput, TemplateError):

@@ -42,19 +42,19 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 def find_packaged() -> Path | None:
-    """The GGUF file of the installed package, found without importing it; None where it isn't installed."""
+    """Return the GGUF file of the package, found without importing it; None where it isn't installed."""
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     folders = (spec.submodule_search_locations if spec else None) or ()
     return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
 
 
 def converted_folder(home: Path) -> Path:
-    """The folder that the packaged model is turned into."""
+    """Return the folder that the packaged model is converted into."""
     return home / "weights" / "smollm2-135m-instruct"
 
 
 def require_packaged() -> Path:
-    """The package's file.
+    """Return the package's file.
 
     Raises: BadInput where it isn't installed.
     """
@@ -64,12 +64,12 @@ def require_packaged() -> Path:
 
 
 def is_hub_name(source: str) -> bool:
-    """Whether the text has a hub name's form, "org/name"."""
+    """Return whether the text has a hub name's form, "org/name"."""
     return _HUB_NAME.fullmatch(source) is not None
 
 
 def require_model(folder: Path) -> Path:
-    """The folder, if at a glance it is a model's.
+    """Return the folder, if at a glance it is a model's.
 
     Raises: BadInput, naming what it lacks.
     """
@@ -79,7 +79,7 @@ def require_model(folder: Path) -> Path:
 
 
 def missing_part(folder: Path) -> str | None:
-    """What keeps the folder from being a model's, at a glance; None where nothing does."""
+    """Return what a folder lacks to be a model's, at a glance; None where it lacks nothing."""
     if not folder.is_dir():
         return "there is no such folder"
     if not (folder / "config.json").is_file():
@@ -105,7 +105,7 @@ def quantization_method(folder: Path) -> str | None:
 
 
 def has_template(folder: Path) -> bool:
-    """Whether the folder brings a chat template: a file of its own, or a line of tokenizer_config.json."""
+    """Return whether the folder brings a chat template: a file, or a line of tokenizer_config.json."""
     if (folder / "chat_template.jinja").is_file():
         return True
     try:
@@ -124,7 +124,7 @@ def published_name(folder: Path) -> tuple[str, str | None]:
 
 
 def row_name(model: str) -> str:
-    """A model's name as a row keeps it: the packaged one's, the hub's, or a folder's whole path, good from anywhere.
+    """Return a model's name as a row keeps it: the packaged one's, the hub's, or a folder's absolute path.
 
     Raises: BadInput where a folder has no model, or the package isn't installed.
     """
@@ -203,7 +203,7 @@ def _fault(path: Path) -> str | None:
 
 
 def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
-    """What is wrong with its layers: each has a tensor of its own at least, so there can't be more of them."""
+    """Return what is wrong with its layers. Each has a tensor at least, so there can't be more of them."""
     for key, value in config.items():
         if isinstance(value, dict) and (fault := _layers_fault(value, tensor_count)) is not None:
             return fault
@@ -213,7 +213,7 @@ def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
 
 
 def _index_fault(folder: Path, content: dict[str, Any]) -> str | None:
-    """What is wrong with the list of the weights' files: they lie beside it, and are safetensors."""
+    """Return what is wrong with the list of the weights' files: they lie beside it, and are safetensors."""
     parts = content.get("weight_map")
     if not isinstance(parts, dict):
         return "names no weights"
