@@ -358,10 +358,7 @@ class _ExamRun:
             return event_loops.run(self._answer(model, groups))
 
     def _wait(self) -> None:
-        """Say how far the other run is.
-
-        Raises: Stopped.
-        """
+        """Say how far the other run is. Raises: Stopped."""
         with db.reading(self.engine) as session:
             answer_count = len(_load_answered(session, self.exam_id))
         if self.stopping():
@@ -369,10 +366,7 @@ class _ExamRun:
         self.progress(ExamProgress(answer_count, len(self.inquiries), elsewhere=True))
 
     async def _answer(self, model: Model, groups: Sequence[Sequence[_Inquiry]]) -> list[str]:
-        """Ask group by group and keep each at once; return the reasons of what failed.
-
-        Raises: Stopped.
-        """
+        """Ask group by group and keep each at once; return the reasons of what failed. Raises: Stopped."""
         failures: list[str] = []
         total = len(self.inquiries)
         started, answer_count, earlier_count = time.perf_counter(), 0, total - sum(map(len, groups))

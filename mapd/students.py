@@ -115,11 +115,7 @@ def add(
     uid = uuid5(NAMESPACE_URL, f"student {name} {base.source}" + (f" {shots} shots" if shots else "")).hex
     by_name = select(t.Student).where(t.Student.name == name)
     namesake = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
-    if namesake is not None and (source_of(namesake), namesake.shots, namesake.adapter) != (
-        base.source,
-        shots,
-        None,
-    ):
+    if namesake is not None and (source_of(namesake), namesake.shots, namesake.adapter) != (base.source, shots, None):
         raise BadInput(
             f"there is another student named {namesake.name}: {_describe(source_of(namesake), namesake.shots)}, not "
             f"{_describe(base.source, shots)}; choose another name"
@@ -250,10 +246,7 @@ def _record_commit(session: Session, uid: str, folder: Path) -> None:
 
 
 def _check_adapter(student: t.Student, folder: Path) -> None:
-    """See that the adapter's files are those that its finetune wrote.
-
-    Raises: BadInput.
-    """
+    """See that the adapter's files are those that its finetune wrote. Raises: BadInput."""
     if not folder.is_dir():
         raise BadInput(f"the student's adapter is missing: {folder}; finetune again, or put the folder back")
     if weights.fingerprint(folder) != student.adapter_sha256:

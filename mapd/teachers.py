@@ -31,15 +31,7 @@ from mapd.people import Person, Right, require
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.teacher_settings import (
-    KEY_VARIABLES,
-    LIMITS,
-    PRICE,
-    SAMPLING,
-    check_headers,
-    check_numbers,
-    check_sampling,
-)
+from mapd.teacher_settings import KEY_VARIABLES, LIMITS, PRICE, SAMPLING, check_headers, check_numbers, check_sampling
 
 KINDS = ("simulated", "local", *KEY_VARIABLES)  # what can be asked; a row may also be of a person or an import
 LONGEST_NAME = 80
@@ -167,10 +159,7 @@ def check_row(
 
 
 def _check_base(kind: str, base_url: str) -> str:
-    """Return a server's address as it is kept, if it ends before what each call adds.
-
-    Raises: BadInput.
-    """
+    """Return a server's address as it is kept, if it ends before what each call adds. Raises: BadInput."""
     address = approvals.check_address(base_url)
     path = next((path for path in PATHS[kind] if address.endswith(path)), None)
     if path is not None:

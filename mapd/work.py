@@ -295,14 +295,7 @@ class DemoWork(Work):
 
     def run(self, run: WorkContext) -> dict[str, Any]:
         """Run the loop once."""
-        summary = loop.demo(
-            run.engine,
-            run.home,
-            self.plan,
-            by=run.by,
-            watch=run.tell,
-            stopping=run.stopping,
-        )
+        summary = loop.demo(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
         first = summary.outcomes[0]
         return {
             "exam": summary.exam,

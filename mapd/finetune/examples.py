@@ -91,13 +91,7 @@ def check_format(manifest: dict[str, Any]) -> None:
 
 
 def examples(
-    manifest: dict[str, Any],
-    lines: str,
-    tokenizer: Tokenizer,
-    *,
-    alpha: float,
-    max_length: int = 512,
-    shots: int = 0,
+    manifest: dict[str, Any], lines: str, tokenizer: Tokenizer, *, alpha: float, max_length: int = 512, shots: int = 0
 ) -> Examples:
     """Return every line of a snapshot as an example, each dialogue of at most `max_length` tokens.
 

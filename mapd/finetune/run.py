@@ -138,10 +138,7 @@ def _train(
 
 
 def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
-    """See that what another run made while this one waited lies in this folder, too.
-
-    Raises: BadInput.
-    """
+    """See that what another run made while this one waited lies in this folder, too. Raises: BadInput."""
     with db.reading(engine) as session:
         new = session.exec(select(t.Student).where(t.Student.uid == uid)).first()
         if new is not None and not students.is_here(new, home):
@@ -205,10 +202,7 @@ def _id_of(session: Session, row: t.Finetune) -> int | None:
 
 
 def _begin(session: Session, row: t.Finetune) -> int:
-    """Return the id of the row, put in unless it is there.
-
-    Raises: BadInput, as `_id_of`.
-    """
+    """Return the id of the row, put in unless it is there. Raises: BadInput, as `_id_of`."""
     finetune_id = _id_of(session, row)
     if finetune_id is None:
         session.add(row)

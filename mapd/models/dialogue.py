@@ -115,10 +115,7 @@ def decode(ids: Sequence[int], tokenizer: Any) -> str:
 
 @contextmanager
 def _telling_panics() -> Iterator[None]:
-    """Say in one line that a foreign tokenizer's pattern went on for too long over a text.
-
-    Raises: BadInput.
-    """
+    """Say in one line that a foreign tokenizer's pattern went on for too long over a text. Raises: BadInput."""
     try:
         yield
     except BaseException as error:

@@ -43,10 +43,7 @@ class OpenAIModel(ServedModel):
 
     sdk: ClassVar[ModuleType] = openai
     home: ClassVar[str] = HOMES["openai"]
-    swaps: ClassVar[Mapping[str, str]] = {
-        "max_tokens": "max_completion_tokens",
-        "max_completion_tokens": "max_tokens",
-    }
+    swaps: ClassVar[Mapping[str, str]] = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
     def _client(self) -> AbstractAsyncContextManager[Any]:
         return openai.AsyncOpenAI(
@@ -74,7 +71,7 @@ class OpenAIModel(ServedModel):
 
     @property
     def _longest(self) -> str:
-        """Return the name of max_tokens here: OpenAI's reasoning models refuse the old one, others don't know the new."""
+        """Return the name of max_tokens: OpenAI's reasoning models refuse the old one, others don't know the new."""
         host = urlsplit(self.base_url).hostname or ""
         usual = "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
         return self.form.get("max_tokens") or usual

@@ -114,10 +114,7 @@ def _render(form: TemplateForm, render: Render, turns: Sequence[Message], *, is_
 
 
 def _check(text: str, turns: Sequence[Message]) -> None:
-    """See that every turn stands in the text, in order, and no part's name does.
-
-    Raises: BadInput.
-    """
+    """See that every turn stands in the text, in order, and no part's name does. Raises: BadInput."""
     places = [text.find(turn.content) for turn in turns]
     missing = [turn.role for turn, place in zip(turns, places, strict=True) if place < 0]
     if missing or places != sorted(places) or "'type'" in text:
