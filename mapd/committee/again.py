@@ -1,9 +1,6 @@
-"""Asking again: the exam's latest committee, as it was asked, for what is missing since some of its calls failed.
+"""Ask the exam's latest committee again, for what is missing since some of its calls failed.
 
-again(session, exam_id)   -> Retry(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
-
-A call that failed, was refused, cut off or came empty gave no text, and what hangs on it could not be asked either: of
-a rationale its reviews. So the same committee is asked, and it is asked for what is missing alone.
+plan_retry(session, exam_id)   -> Retry(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
 """
 
 from dataclasses import dataclass
@@ -39,10 +36,12 @@ def plan_retry(session: Session, exam: str | int) -> Retry | None:
     names = select(t.Teacher.name).where(col(t.Teacher.name).in_(act.detail["teachers"]), ~col(t.Teacher.disabled))
     enabled = set(session.exec(names))
     teachers = tuple(name for name in act.detail["teachers"] if name in enabled)
+    # A rationale that failed has no reviews either: the estimate below counts these too.
     failed = ledger.unmended(session, info.id, teachers)
     if not failed:
         return None
-    samples, setting = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
+    # Acts of an earlier version lack the settings that are read with `get`.
+    samples, setting = act.detail["samples"], act.detail.get
     cut_off = bool(setting("cut_off"))
     cost = estimate.estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
     retry = Retry(teachers, samples, cut_off, setting("concurrency"), setting("budget"), failed, cost)

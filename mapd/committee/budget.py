@@ -4,9 +4,8 @@
     purse.reserve(0.02)       -> True: its worst case is put by until its cost is in the ledger
     purse.reserve(0.02)       -> False: what is spent, what is put by and this one may come to more than 1.0
 
-Spent is all that the ledger has of the exam, whichever run it was; put by is what the calls may cost that any run has
-claimed and not recorded yet. So the budget holds over a restart, and over runs at the same time. What the ledger
-doesn't know it can't count: what a provider charges for a try that broke off, or for calls in flight at a kill.
+Both sums are of the whole exam, whichever run made the calls, so the budget holds over restarts and parallel runs.
+It can't count what no reply told: a provider's charge for a try that broke off, or for calls in flight at a kill.
 """
 
 import math
@@ -21,14 +20,15 @@ from mapd.teacher_prices import Price, cost_usd, price
 
 @dataclass
 class Purse:
-    """What there is of a budget: spent, put by for calls in flight, and free. Without a budget all fits in."""
+    """A budget: the part that is spent, the part put by for calls in flight, and the rest. None has no limit."""
 
     budget: float | None
     spent: float = 0.0
     put_by: float = 0.0
 
     def reserve(self, usd: float) -> bool:
-        """Put a call's worst case by; False where it doesn't fit in. What is free always does."""
+        """Put a call's worst case by; return False where it doesn't fit in."""
+        # A free call always fits, also where the budget was lowered below what is spent.
         if usd and self.budget is not None and self.spent + self.put_by + usd > self.budget:
             return False
         self.put_by += usd
@@ -36,7 +36,7 @@ class Purse:
 
 
 def check_token_counts(teacher: t.Teacher, completion: Completion) -> MapdError | None:
-    """Return what is wrong with a reply that cost something and doesn't tell how much."""
+    """Return what is wrong with a reply that cost something and doesn't say how much; None where nothing is."""
     tells = completion.tokens_in is not None and completion.tokens_out is not None
     if tells or completion.finish is Finish.FAILED or cost_usd(teacher, 1, 1) is None:
         return None
@@ -57,9 +57,9 @@ def count_bytes(messages: Sequence[Message]) -> int:
 
 
 def check_budget(teachers: Sequence[t.Teacher], budget: float | None, unknown_price: bool) -> None:
-    """See that the budget is one, and that somebody said yes if there are teachers whose price nobody knows.
+    """Check that the budget is an amount, and that a teacher of unknown price was agreed to.
 
-    Raises: BadInput where that isn't so.
+    Raises: BadInput where either fails.
     """
     if budget is not None and not (math.isfinite(budget) and budget >= 0):
         raise BadInput(f"a budget is an amount in US dollars, 0 or more, not {budget}")

@@ -1,7 +1,7 @@
-"""Claiming calls, before they are sent: which of them this run sends, and what became of the others.
+"""Claim calls before they are sent: decide which of them this run sends, and say what becomes of the others.
 
 claim(session, run, exam_id, planned, Purse(budget=1.0))
--> ClaimResult(purse, own=[PlannedCall("rationale", …), …], answered=[], elsewhere={"3f…": ForeignCall(…)})
+-> ClaimResult(purse, to_send=[PlannedCall("rationale", …), …], answered=[], elsewhere={"3f…": ForeignCall(…)})
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,6 +52,7 @@ def claim(
 
     `foreign`: those of them that were another run's when they were last looked at.
     """
+    # Under the lock of all runs: what is read below can't change before the claims are committed.
     claims.lock(session)
     tries = ledger.tries(session, {p.key for p in calls})
     has_reply = {key for key, of_key in tries.items() if any(x.outcome == Finish.OK for x in of_key)}
@@ -60,6 +61,7 @@ def claim(
     open_calls = [p for p in calls if p.key not in has_reply]
     open_keys = {p.key for p in open_calls}
     free = claims.free(session, run, open_keys)
+    # `but=free`: what this run has put by for these calls before is about to be put by anew.
     if purse.budget is not None:
         purse.spent, purse.put_by = ledger.spent(session, exam_id), claims.put_by(session, exam_id, but=free)
     usd: dict[str, float] = {}
@@ -68,8 +70,10 @@ def claim(
         known_call = foreign.get(key, ForeignCall(planned, len(outcomes)))
         if key not in free:
             claimed.elsewhere[key] = known_call
+        # The other run tried it since, and got no text. An unreadable first try is still to be asked once more.
         elif len(outcomes) > known_call.tries and outcomes[-1] != ledger.UNREADABLE:
             claimed.failed.append(planned)
+        # Behind a call that doesn't fit, none is claimed: a cheaper one would otherwise overtake it for ever.
         elif claimed.too_dear or not purse.reserve(cost := worst_case_usd(planned.teacher, planned.request)):
             claimed.too_dear.append(planned)
         else:

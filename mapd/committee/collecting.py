@@ -1,21 +1,11 @@
-"""Collecting: one stream of calls a teacher, all at once, and one writer that commits the replies as they come.
+"""Collect the committee's texts: one stream of calls a teacher, all at once, and one writer that commits replies.
 
     teacher 1   rationale 1 · feedback 1 · review of 2's rationale 1 · rationale 2 · …      -> its model
     teacher 2   rationale 1 · review of 1's rationale 1 · feedback 1 · …                    -> its model
 
-A review enters its reviewer's stream soon after the rationale is written, before further work of the reviewer's own, so
-no kind waits for another. A stream ends when no rationale can come any more. The event loop talks to models alone: one
-thread does all work with the database, in order, and what waits for a model is a page of the plan a teacher, however
-large the exam is.
-
-A call is claimed just before it is sent, some at a time. What another run has claimed is not sent: its reply is waited
-for, and used here too, or it is taken over where that run was killed.
-
-A teacher whose calls meet a fault that every further one would meet is asked no more: what of its calls wasn't sent is
-given up, with no row in the ledger, and the others go on.
-
-When it is told to stop, a model breaks, or the budget has no room for a further call, nothing new is sent; what is in
-flight is awaited for AWAIT_S, and written.
+A review enters its reviewer's stream soon after the rationale is written. A stream ends when no rationale can come any
+more. Where the run is told to stop, a model breaks, or the budget has no room, nothing new is sent; calls in flight are
+awaited for AWAIT_S, and their replies written.
 """
 
 import asyncio
@@ -43,13 +33,19 @@ from mapd.people import Person, Right, require
 from mapd.store import claims, committees, db, queries
 from mapd.store import tables as t
 
-TOGETHER = 8  # rationales that are looked at for reviews in one go, while there is other work
-GATHER_S = 0.05  # what arrives within it is committed together
-GROUP = 256  # completions that wait for the writer at most; then the streams wait
-WINDOW = 256  # requests of a teacher without an answer at most, however many its model would take
-CHUNK = 16  # calls of a teacher that are claimed together, and sent as soon as its model takes them
+# New rationales that a reviewer with other work waits for before it looks: one query serves several.
+TOGETHER = 8
+# Replies that arrive within this time are committed together: a commit costs more than a row.
+GATHER_S = 0.05
+# Completions that wait for the writer at most; then the streams wait, and memory stays bounded.
+GROUP = 256
+# Requests of a teacher without an answer at most, however many its model would take.
+WINDOW = 256
+# Calls of a teacher that are claimed together. Few, because another run can't send what this one has claimed.
+CHUNK = 16
 POLL_S = 0.1  # between two looks at whether to stop
-AWAIT_S = 60.0  # from "stop" until what is in flight is given up
+# From "stop" until calls in flight are given up: they are paid for, so their replies are worth a minute.
+AWAIT_S = 60.0
 
 T = TypeVar("T")
 
@@ -170,12 +166,16 @@ class _Run:
         self.limits, self.progress, self.stopping = limits, progress, stopping
         self.person = self.exam_uid = ""
         self.tally = faults.Tally()
-        self.spent = 0.0  # what the ledger knew when the last reply was written; of interest where there is a budget
+        # The exam's cost in the ledger at the last commit. It is read where there is a budget.
+        self.spent = 0.0
         self.chunk = min(CHUNK, limits.concurrency or CHUNK)
-        self.flights: dict[str, list[PlannedCall]] = {}  # by key, from planned until committed: whose rows wait for it
+        # By key, from planned until committed: the calls whose rows wait for the one reply.
+        self.flights: dict[str, list[PlannedCall]] = {}
         self.arrived: list[Completion] = []  # not committed yet
-        self.rationales_to_come = 0  # of these flights
-        self.news = 0  # grows with each rationale that was written
+        # Rationales among the flights: while there are some, no reviewer's stream may end.
+        self.rationales_to_come = 0
+        # Grows with each rationale that was written, so that a reviewer knows whether to look again.
+        self.news = 0
         self.in_flight = 0
         self.arrival, self.changed = asyncio.Event(), asyncio.Event()
         self.listening, self.stopped, self.at_budget = True, False, False
@@ -202,11 +202,13 @@ class _Run:
             for listener in listeners:
                 listener.cancel()
             await asyncio.gather(*listeners, return_exceptions=True)
-            await self._commit()  # what had come before an error
+            # An error, or a stop, loses no reply: those that came before it are written.
+            await self._commit()
         if self.fault is not None:
             raise self.fault
         if not self.stopped and any(stream.stopped for stream in self.streams):
-            self.total = self._settled_calls  # what hangs on a teacher that was stopped isn't asked
+            # The calls of a stopped teacher, and reviews of texts that it didn't write, will never be made.
+            self.total = self._settled_calls
             self._report()
         if self.stopped and not self.at_budget and self._settled_calls < self.total:
             raise Stopped(self._settled_calls, self.total, self.in_flight)
@@ -215,13 +217,15 @@ class _Run:
         reported = self.in_flight
         while not self.stopping():
             await asyncio.sleep(POLL_S)
-            if self.in_flight != reported:  # whoever says "stop" is told what is in flight
+            # Who presses "stop" reads from this report what is in flight.
+            if self.in_flight != reported:
                 reported = self.in_flight
                 self._report()
         self._stop()
 
     def _stop(self, fault: Exception | None = None) -> None:
-        """Send nothing new; the first fault is what went wrong."""
+        """Send nothing new."""
+        # The first fault is the cause; those that follow come of it.
         self.stopped, self.fault = True, self.fault or fault
         self._wake()
 
@@ -231,7 +235,7 @@ class _Run:
         while waiting and (deadline is None or time.monotonic() < deadline):
             ended, waiting = await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
             for listener in ended:
-                error = listener.exception()  # a model may raise anything
+                error = listener.exception()  # of any type: a model may raise anything
                 if error is not None:
                     self._stop(_describe_break(error, self.streams[listeners.index(listener)].teacher.name))
             if self.stopped and deadline is None:
@@ -266,13 +270,14 @@ class _Run:
         await self._give_up(stream)
 
     async def _give_up(self, stream: TeacherStream) -> None:
-        """Give up the calls of a teacher that was stopped. Another teacher that waited for the same call sends it."""
+        """Give up the unsent calls of a stopped teacher. They get no row in the ledger."""
         unsent = stream.drop_unsent()
         for planned in unsent:
             rows = self.flights.pop(planned.key)
             own_calls = [p for p in rows if p.teacher.id == stream.teacher.id]
             self.given_up += len(own_calls)
             self._note_rationale(own_calls, came=False)
+            # Another teacher (the same model under another name) may wait for the same call: it sends it.
             for peer in self.streams:
                 peer.own_calls += self._fresh(
                     [p for p in rows if p.teacher.id == peer.teacher.id and peer is not stream]
@@ -292,6 +297,7 @@ class _Run:
                 return
             if stream.unanswered >= WINDOW:
                 await self.changed.wait()
+            # Reviews go first, so that no kind waits for another to be done.
             elif not stream.reviews and self.news - stream.news_read >= (
                 TOGETHER if stream.own_calls or stream.ready else 1
             ):
@@ -325,7 +331,8 @@ class _Run:
         """Claim the stream's next calls. Where the budget has no room, wait for what is in flight, or end the run."""
         claimed = await self._claim_now(stream, stream.take(self.chunk))
         if claimed.too_dear and not claimed.to_send:
-            if claimed.purse.put_by:  # what comes in may cost less than was put by, of this run and of others
+            # A reply mostly costs less than was put by for it, so room may come with the next one.
+            if claimed.purse.put_by:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), claims.LOOK_S)
             else:
@@ -343,7 +350,7 @@ class _Run:
         return claiming.claim(session, self.claimer, self.plan.exam_id, calls, purse, stream.elsewhere)
 
     async def _settle(self, stream: TeacherStream, claimed: ClaimResult) -> None:
-        """Send what was claimed; of the rest note what became of it."""
+        """Make the claimed calls ready to send, and note what became of the others."""
         stream.claims -= 1
         stream.ready += claimed.to_send
         stream.put_back(claimed.too_dear)
@@ -353,7 +360,8 @@ class _Run:
         late = []
         for planned in claimed.answered:
             rows = self.flights.pop(planned.key)
-            late += rows[1:]  # the same call in other places
+            # The claim wrote the first row; the same call may stand elsewhere in the plan.
+            late += rows[1:]
             self.reused += len(rows)
             self._note_rationale(rows, came=True)
         if late:
@@ -367,7 +375,7 @@ class _Run:
         self._advance()
 
     async def _look_elsewhere(self) -> None:
-        """See what became of the calls that other runs have sent: answered, failed, or to be taken over."""
+        """Look what became of calls that other runs have sent. Those of a killed run are taken over."""
         while True:
             await asyncio.sleep(claims.LOOK_S)
             for stream in self.streams:
@@ -385,10 +393,12 @@ class _Run:
         to_ask, reused = await self._in_store(read)
         stream.own_calls += self._fresh(to_ask)
         stream.mistakes_read += len(page)
-        self.news += reused > 0  # rationales may be among them
+        # Rationales may be among those that are there already: reviewers have to look.
+        self.news += reused > 0
         self._advance(reused)
 
     async def _read_reviews(self, stream: TeacherStream) -> None:
+        # Noted before the query: a rationale that is written meanwhile makes the stream look once more.
         news = self.news
 
         def read(session: Session) -> tuple[list[PlannedCall], int, ReviewPage]:
@@ -425,7 +435,7 @@ class _Run:
             await self._commit()
 
     async def _commit(self) -> None:
-        """Write what has arrived and claim what is sent next, in one transaction, and tell the streams."""
+        """Write the replies and claim the next calls in one transaction, then wake the streams."""
         completions, self.arrived = self.arrived, []
         self.arrival.clear()
         if not completions:
@@ -445,14 +455,16 @@ class _Run:
         effects, claimed, self.spent = await self._in_store(write)
         waiting = [self.flights.pop(c.key) for c in completions]
         late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
-        if late:  # planned while their call's reply was being written
+        # Calls that were planned while their reply was being written: its rows are copied for them.
+        if late:
             await self._in_store(lambda session: ledger.reuse(session, late))
         for rows, effect, completion in zip(waiting, effects, completions, strict=True):
             self._count(rows, effect, completion)
         for (stream, _), result in zip(next_calls, claimed, strict=True):
             await self._settle(stream, result)
         for stream in self.streams:
-            if stream.stopped:  # a review of it may have come back, to be asked for once more
+            # A stopped teacher's review may have come back to be asked for once more.
+            if stream.stopped:
                 await self._give_up(stream)
         self._advance()
 
@@ -468,7 +480,8 @@ class _Run:
         else:
             self.failed += 1
             self.tally.note(stream.teacher.name, completion)
-            self.given_up += len(rows) - 1  # they waited for a call that failed
+            # The other rows waited for the call that failed.
+            self.given_up += len(rows) - 1
         self._note_rationale(rows, came=effect is ledger.ReplyOutcome.ROWS)
 
     def _note_rationale(self, rows: Sequence[PlannedCall], *, came: bool) -> None:
@@ -476,6 +489,7 @@ class _Run:
         if rows[0].kind == "rationale":
             self.rationales_to_come -= 1
             self.news += came
+            # Without the rationale nobody reviews it: the other teachers have so many calls less.
             if not came:
                 self.total -= len(rows) * (len(self.streams) - 1)
 
@@ -504,12 +518,13 @@ class _Run:
         self.changed = asyncio.Event()
 
     async def _in_store(self, work: Callable[[Session], T]) -> T:
-        """Do the work in one transaction, behind all that was asked before."""
+        """Do the work in one transaction, after all earlier work: the store has one thread."""
 
         def transaction() -> T:
             return db.transact(self.engine, work)
 
-        try:  # shielded: what was begun is finished, also where the run is being ended
+        # Shielded: a transaction that has begun is finished, also where this task is cancelled.
+        try:
             return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.store, transaction))
         except Busy as busy:
             raise MapdError(

@@ -1,4 +1,4 @@
-"""Calls that gave no text, by reason and number, each with its cure; and the teachers that are asked no more.
+"""Count calls that gave no text, by reason, each with its cure; and keep which teachers are asked no more.
 
     tally = Tally()
     tally.note("mini", Completion("3f…", "", Finish.FAILED, "HTTP 401: bad key", fault=FaultKind.KEY))
@@ -18,7 +18,7 @@ from mapd.models.base import Completion, FaultKind, Finish
 from mapd.store import queries
 from mapd.store import tables as t
 
-STOP = "stop teacher"  # the act
+STOP = "stop teacher"  # the act in the audit
 MORE_TOKENS = "`mapd teachers set {teacher} --set max_tokens=…`; the same again asks only these"
 CURES: Mapping[FaultKind | Finish, str] = {
     FaultKind.KEY: "set its key anew, or name another (--key-env); see `mapd teachers list`",
@@ -41,6 +41,7 @@ CURES: Mapping[FaultKind | Finish, str] = {
     "the same again asks these",
     Finish.FAILED: "the same again asks these",
 }
+# Numbers are cut out to compare reasons, but not the status of HTTP, which tells one reason from another.
 _NUMBERS = re.compile(r"(?<!HTTP )(?<!error )(?<!\d)\d+(?:[.,]\d+)*")
 _TRIES = re.compile(r"^(?:tried \d+ times|\d+ calls in a row failed), the last: ")
 
@@ -64,7 +65,8 @@ class Tally:
 
     def note(self, teacher: str, completion: Completion) -> None:
         """Count one."""
-        finish = Finish.EMPTY if completion.finish is Finish.OK else completion.finish  # its text is blank
+        # A call that ended well and still gave no text: its text is blank.
+        finish = Finish.EMPTY if completion.finish is Finish.OK else completion.finish
         words = _TRIES.sub("", completion.error or finish.replace("_", " "))
         kind, key = completion.fault or finish, (teacher, _NUMBERS.sub("#", words))
         reason = self.reasons_by_words.get(key, FailureReason(teacher, words, 0, cure(kind, teacher)))

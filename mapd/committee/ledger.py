@@ -5,14 +5,8 @@ A row of `call`, of a rationale that brook was asked for:
     key="3f…", try_number=1, kind="rationale", outcome="ok", teacher_id=2, model="slips", reply="Each dog has …",
     tokens_in=118, tokens_out=64, latency_s=0.8
 
-A failed, empty, refused or cut-off call has its row and its reason and gives no explanation; the next run asks again.
-What a thinking model wrote before its answer stays in `reply`, and goes with the explanation or review as its thought.
-A review that was cut off behind its score counts, where the score doesn't stand in its thought. One without a readable
-score is asked for once more where the model may answer otherwise (its first try is "unreadable", word for word); then
-it stands as no vote. What came back is kept word for word, but for characters that no database's text can hold.
-
-A call is claimed before it is sent (store/claims.py), by one run; the claim ends in the transaction that writes its
-reply. Each transaction here bears being done twice.
+A failed, empty, refused or cut-off call has its row and its reason, and gives no text; the next run asks again.
+A run claims a call before it sends it (store/claims.py). Each transaction here may be repeated without harm.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,14 +26,17 @@ from mapd.store import tables as t
 from mapd.teacher_prices import cost_usd
 from mapd.teachers import may_answer_otherwise
 
-FOREIGN = "of an archive"  # a try that came with one: it has its place, and answers nothing here
-UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
+# The outcome of a try that came with an archive: it counts as a try, and answers nothing here.
+FOREIGN = "of an archive"
+# The outcome of a review's first try that holds no score.
+UNREADABLE = "unreadable"
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
 
 class Arrival(NamedTuple):
-    """A completion, and the rows that wait for it: a question that is there twice is asked once. `uid` is its try's."""
+    """A completion, and the rows that wait for it. `uid` is that of its try."""
 
+    # Several where the same prompt stands in the plan twice: it is sent once.
     planned: Sequence[PlannedCall]
     completion: Completion
     uid: str
@@ -53,7 +50,7 @@ class Try(NamedTuple):
 
 
 class ReplyOutcome(Enum):
-    """What a completion came to."""
+    """What a completion led to: rows, nothing, or a second try."""
 
     ROWS = "rows"
     NOTHING = "nothing"
@@ -74,7 +71,8 @@ def reuse(session: Session, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
     )
     replies = {key: _split_reply(reply, thought) for key, reply, thought in session.exec(query)}
     if replies:
-        claims.lock(session)  # rows are written in one order by all runs, and get their ids in it
+        # The lock comes before the insert: readers of pages go by id, so ids must be committed in order.
+        claims.lock(session)
         _insert_rows(session, [_row(p, replies[p.key], Finish.OK) for p in calls if p.key in replies])
     return [p for p in calls if p.key not in replies]
 
@@ -93,34 +91,32 @@ def record(session: Session, run: claims.Run, arrived: Sequence[Arrival], exam_i
     for planned, arrival, uid in arrived:
         completion = split_thought(arrival)
         earlier = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
-        is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))  # by a transaction that seemed lost
+        # A commit whose answer was lost is repeated: then this very try stands in the ledger already.
+        is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))
         text, error = storable(completion.text), completion.error
         thought = completion.thought and storable(completion.thought)
         outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not text.strip() else completion.finish
         reply_rows = [row for p in planned if (row := _row(p, SplitReply(text, thought), outcome))]
-        if outcome == Finish.OK and Finish.OK in earlier:  # at most one try of a key is ok
+        # At most one try of a key is ok: its reply is the one that every run uses.
+        if outcome == Finish.OK and Finish.OK in earlier:
             outcome, error = Finish.FAILED, "another process had the reply to this call first"
         elif outcome == Finish.OK and _asks_again(planned[0], reply_rows, earlier):
+            # The first try keeps its reply word for word; the second one's row counts, be it a vote or none.
             outcome, error, reply_rows = UNREADABLE, f"{reply_rows[0][1]['status']}: asked once more", []
         if not is_written:
             reply = text if completion.reply is None else storable(completion.reply)
-            ending = {"uid": uid, "reply": reply, "outcome": outcome, "error": error and storable(error)}
-            ending |= {"thought": thought}
-            calls.append(_call(planned[0], completion, len(earlier) + 1) | ending | {"exam_id": exam_id})
+            ending = {"reply": reply, "thought": thought, "outcome": outcome, "error": error and storable(error)}
+            call = _call(planned[0], completion, len(earlier) + 1)
+            calls.append(call | ending | {"uid": uid, "exam_id": exam_id})
         rows += reply_rows
-        effects.append(
-            ReplyOutcome.ASK_AGAIN
-            if outcome == UNREADABLE
-            else ReplyOutcome.ROWS
-            if reply_rows
-            else ReplyOutcome.NOTHING
-        )
+        effect = ReplyOutcome.ROWS if reply_rows else ReplyOutcome.NOTHING
+        effects.append(ReplyOutcome.ASK_AGAIN if outcome == UNREADABLE else effect)
     _insert(session, t.Call, calls)
     _insert_rows(session, rows)
-    keys = [
-        a.completion.key for a, effect in zip(arrived, effects, strict=True) if effect is not ReplyOutcome.ASK_AGAIN
-    ]
-    claims.release(session, run, keys)  # of one that is asked again at once the claim goes on
+    # The claim of a call that is sent again at once goes on: no other run may take it meanwhile.
+    sent_again = (effect is ReplyOutcome.ASK_AGAIN for effect in effects)
+    keys = [a.completion.key for a, again in zip(arrived, sent_again, strict=True) if not again]
+    claims.release(session, run, keys)
     return effects
 
 
@@ -155,7 +151,7 @@ def _call(planned: PlannedCall, completion: Completion, try_number: int) -> dict
 
 
 class SplitReply(NamedTuple):
-    """A reply in two: what counts of it, and the thought before."""
+    """A reply in two: the text that counts, and the thought before it."""
 
     text: str
     thought: str | None
@@ -182,6 +178,7 @@ def _row(planned: PlannedCall, reply: SplitReply, outcome: str) -> ReplyRow | No
         }
         return (t.Explanation, common | explanation) if outcome == Finish.OK else None
     parsed = parse_score(reply.text, planned.question, planned.solution)
+    # A review that was cut off counts where its score stands in the text, before the cut.
     if outcome != Finish.OK and (outcome != Finish.CUT_OFF or parsed.score is None):
         return None
     review = {
@@ -201,7 +198,8 @@ def _insert_rows(session: Session, reply_rows: Sequence[ReplyRow | None]) -> Non
 
 
 def _insert(session: Session, table: type[t.Table], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert what is not there yet: another process may have been first."""
+    """Insert the rows that are not there yet."""
     if rows:
+        # Another process, or the first run of a repeated transaction, may have inserted some of them.
         insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         session.execute(insert(table).on_conflict_do_nothing(), rows)

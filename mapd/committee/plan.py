@@ -1,4 +1,4 @@
-"""Which calls the committee's work consists of, read page by page. Nothing is sent or written here.
+"""Plan the committee's calls, page by page. Nothing is sent or written here.
 
     plan.own_work(session, rowan, mistakes)  -> [PlannedCall(kind="rationale", question_id=7, …), feedback …], 0 written
     plan.reviews(session, brook, after=0)    -> PlannedCall(kind="review", explanation_id=12, …) for each rationale that
@@ -28,8 +28,10 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.verdicts import Act, Judged, ruling
 
-PAGE = 32  # mistakes, or rationales, that are planned at a time: so many texts are in memory
-BLOCK = 500  # mistakes that are counted in one query
+# Mistakes, or rationales, that are planned at a time: so many texts are in memory, however large the exam is.
+PAGE = 32
+# Mistakes that are counted in one query: SQLite takes a limited number of parameters.
+BLOCK = 500
 
 
 class TaughtMistake(NamedTuple):
@@ -38,7 +40,8 @@ class TaughtMistake(NamedTuple):
     attempt_id: int
     question_id: int
     gold: str
-    first: bool  # of its question: the rationale is asked for with it
+    # Whether it is its question's first: one rationale a question is asked for, with this mistake.
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,11 @@ def plan_call(
 def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> str:
     """Return a call's name: sha256 of everything that decides its reply, and of no local id.
 
-    A whole reply is the same with a larger `max_tokens`, which is therefore left out: where it is raised, only what was
-    cut off is asked again. A teacher of an earlier version keeps the one it had, so that its calls keep their names.
+    A whole reply is the same with a larger `max_tokens`, so the key leaves it out.
     """
+    # Where max_tokens is raised, the keys stay, and only calls that were cut off are made again.
     sampling = {name: value for name, value in teacher.sampling.items() if name != "max_tokens"}
+    # A teacher of an earlier version was keyed with it: it keeps that, so that its calls keep their names.
     if teacher.keyed_max_tokens is not None:
         sampling["max_tokens"] = teacher.keyed_max_tokens
     content = {
@@ -86,6 +90,7 @@ def ledger_key(teacher: t.Teacher, messages: Iterable[Message], sample: int) -> 
         "messages": [list(message) for message in messages],
         "sample": sample,
     }
+    # Keys sorted, no spaces: the same content must give the same bytes in every project and version.
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
 
@@ -102,6 +107,7 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
 
     A response that was cut off may be no mistake: it is left out, unless a person called it one, or with `cut_off`.
     """
+    # People's judgements on questions and attempts, by target.
     judged: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in queries.judgements(session, exam_id):
         judged[row.target, row.target_id].append(row.judged)
@@ -112,6 +118,7 @@ def load_mistakes(session: Session, exam_id: int, *, cut_off: bool = False) -> M
         gold = or_corrected(question.gold, of_question)
         if of_question.decision is Act.REJECT or not is_mistake(attempt, question, gold, of_attempt):
             continue
+        # With more tokens it may turn out right: only a person's word makes it a mistake now.
         if attempt.is_cut_off and not cut_off and of_attempt.decision is None:
             not_sent += 1
         else:
@@ -234,6 +241,7 @@ class Plan:
 
     def _load_written(self, session: Session, teacher: t.Teacher, page: Sequence[TaughtMistake]) -> set[OwnText]:
         x = t.Explanation
+        # Only texts of the shipped wordings count: an import's came from other prompts, and stand beside these.
         wordings = (prompts.RATIONALE.sha256, prompts.FEEDBACK.sha256)
         query = (
             select(x.kind, x.question_id, x.attempt_id, x.sample)

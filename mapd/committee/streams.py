@@ -1,4 +1,4 @@
-"""One teacher's stream of calls, and what a run tells of all of them."""
+"""One teacher's stream of calls, and what a run reports of all of them."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from mapd.store import tables as t
 
 @dataclass(frozen=True, slots=True)
 class CollectResult:
-    """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run.
+    """What the exam now has from these teachers, and the calls of this run. `no_vote` counts reviews without a score.
 
-    `spent_usd`: what all of the exam's calls have cost. `not_made`: the calls that the budget had no room for.
-    `cut_off_not_sent`: the exam's mistakes that may be none, because max_tokens cut the response off. `reasons`: why
-    calls of this run gave no text; where a teacher was stopped, its further calls weren't sent.
+    `spent_usd`: the cost of all of the exam's calls. `not_made`: calls that the budget had no room for.
+    `cut_off_not_sent`: responses that max_tokens cut off, which may be no mistakes. `reasons`: why calls of this run
+    gave no text.
     """
 
     feedback: int
@@ -36,7 +36,7 @@ class CollectResult:
 
 @dataclass(frozen=True, slots=True)
 class CommitteeProgress:
-    """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
+    """Calls answered, in this run or before, of all that are known so far; the speed is this run's."""
 
     completed: int
     total: int
@@ -61,7 +61,7 @@ class CommitteeProgress:
 
 @dataclass
 class TeacherStream:
-    """One teacher's stream of calls: what is planned of it, and how far its work has been read."""
+    """One teacher's stream of calls: what is planned for it, and how far its work has been read."""
 
     teacher: t.Teacher
     model: Model
@@ -70,11 +70,14 @@ class TeacherStream:
     ready: deque[PlannedCall] = field(default_factory=deque)  # claimed
     elsewhere: dict[str, ForeignCall] = field(default_factory=dict)  # by key, sent by other runs
     claims: int = 0  # under way
-    mistakes_read: int = 0  # so many of the mistakes
-    last_seen_id: int = 0  # the id of the last rationale that was looked at
-    news_read: int = -1  # the run's `news` at that time
+    # How far the two sources of its work are read: mistakes, and other teachers' rationales by id.
+    mistakes_read: int = 0
+    last_seen_id: int = 0
+    # The run's `news` when rationales were last read: with more news there may be more to review.
+    news_read: int = -1
     unanswered: int = 0
-    unwritten: int = 0  # reviews that may have to be asked for once more
+    # Reviews without a committed reply: each may have to be asked for once more, so the stream can't end yet.
+    unwritten: int = 0
     ended: bool = False
     stopped: bool = False  # by a fault that every further call would meet
 
