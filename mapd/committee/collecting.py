@@ -68,14 +68,11 @@ def collect(
 ) -> CollectResult:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
-    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send responses that were cut
-    off, too. `concurrency`: requests in flight, over all teachers; each model has its own limit, too. Each reply is
-    committed as it comes, so a run that was stopped is started again; only what is missing is asked for, failed calls
-    too. One teacher alone is asked for its texts, which nobody reviews. `stopping` is looked at all the time. `budget`:
-    US dollars that all of the exam's calls may cost, those of earlier runs too; where the next one may not fit in, it
-    ends, and says how many were not made.
-    `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them. `home`: the project's
-    folder, by which it is known at once whether another run on this machine was killed.
+    Each reply is committed as it comes. The same call again asks only for what is missing, failed calls too.
+    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send cut-off responses, too.
+    `concurrency`: requests in flight over all teachers; each model has its own limit, too. `budget`: US dollars that
+    all of the exam's calls may cost, those of earlier runs too. `unknown_price`: teachers of unknown price may be
+    asked; no budget holds them. `home`: the project's folder, which tells at once that another run here was killed.
 
     Raises: Forbidden; BadInput for an exam over dev or test, or a price that is unknown without a yes to that; NotFound
     for an unknown teacher; MapdError where a reply can't be written (a full disk), a model breaks or ends before its
@@ -96,7 +93,8 @@ def collect(
         run.spent, run.person, run.exam_uid = spent, person, info.uid
         try:
             event_loops.run(run.run_to_end())
-        except ExceptionGroup as several:  # the first error ended the rest
+        # The first error ended the other tasks: theirs are only cancellations.
+        except ExceptionGroup as several:
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
         return CollectResult(

@@ -1,4 +1,4 @@
-"""A frozen snapshot as training examples: token ids, no torch.
+"""Turn a frozen snapshot into training examples: token ids, no torch.
 
 A line of the authors' SVAMP snapshot becomes, with SmolLM2's chat template, one row that two dialogues share:
 
@@ -7,8 +7,8 @@ A line of the authors' SVAMP snapshot becomes, with SmolLM2's chat template, one
     correction  "Answer: 0.92<|im_end|> … The right answer is 145. What went wrong? …"  its wrong answer, and a turn
     feedback    "It seems that the student …<|im_end|>"                                 supervised
 
-prompt + rationale is one dialogue, prompt + correction + feedback the other. Where the template writes an earlier turn
-anew (it drops the thought that it opened), the dialogues part sooner: the rest of the exam's prompt is the `lead`.
+Some templates write an earlier turn anew (they drop the thought that they opened). Then the two dialogues part within
+the exam's prompt, and its remaining tokens are the `lead`:
 
     prompt      "<｜User｜>There are 87 oranges …<｜Assistant｜>"     lead  "<think>\n"
     rationale   "\n</think>\n\n290 bananas … = 145 …<｜end▁of▁sentence｜>"     no thought is taught: it is closed
@@ -48,7 +48,7 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One mistake as token ids. A part that isn't taught is empty, and then its dialogue is none.
+    """One mistake as token ids. A part that isn't taught is empty; its dialogue is left out then.
 
     prompt + lead + rationale is the one dialogue, prompt + correction + feedback the other.
     """
@@ -57,7 +57,8 @@ class Example:
     rationale: tuple[int, ...]
     correction: tuple[int, ...]
     feedback: tuple[int, ...]
-    lead: tuple[int, ...] = ()  # the exam's prompt, where the other dialogue differs from it
+    # The end of the exam's prompt where the feedback's dialogue doesn't share it.
+    lead: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.lead) + len(self.rationale) + len(self.correction) + len(self.feedback)
@@ -101,7 +102,8 @@ def examples(
     """
     check_format(manifest)
     try:
-        pairs = [json.loads(line) for line in lines.split("\n") if line]  # splitlines() would split inside texts too
+        # Not splitlines(): it splits at characters that stand inside texts, too.
+        pairs = [json.loads(line) for line in lines.split("\n") if line]
         uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in pairs]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error
@@ -128,7 +130,7 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
     )
     marks = dialogue.mark(correction_turns, tokenizer)
     prompt = dialogue.render(exam_turns, tokenizer, marks)
-    # Each part is encoded alone, as at an exam, where the student goes on behind a prompt that is encoded already.
+    # Each part is encoded alone: at an exam, too, the student goes on behind a prompt that is encoded already.
     prompt_ids, rationale_ids = dialogue.encode(prompt, tokenizer, marks), _completion(rationale, tokenizer)
     if alpha == 0:
         return Example(tuple(prompt_ids), rationale_ids, (), ())
@@ -165,8 +167,9 @@ def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
     """Return the ids that the student learns to write, with the end of its turn.
 
-    It is no thought: one that the prompt opened is closed first.
+    A special token in a teacher's text is only text here.
     """
+    # A thought that the prompt opened is closed first: no thought is taught.
     closing = dialogue.encode_text(dialogue.template_form(tokenizer).closing, tokenizer, special=True)
     ids = dialogue.encode_text(turn.content.strip(), tokenizer)
     return (*closing, *ids, dialogue.end_of_turn(tokenizer))

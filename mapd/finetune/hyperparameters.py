@@ -1,4 +1,4 @@
-"""What a finetune is done with, and what each of its steps reports. No torch: pages and the CLI know these too.
+"""The hyper-parameters of a finetune, and what each of its steps reports. No torch: pages and the CLI use these too.
 
 Hyperparameters(alpha=0.5).steps(144)       -> 54 optimizer steps over 144 pairs
 Hyperparameters().taught_at(19, 144)        -> the pairs of step 19, the first of epoch 2: (131, 20, 7, …)
@@ -47,6 +47,7 @@ class Hyperparameters:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it for a row, which alone says how to do it again. A 1 for 1.0 is no other finetune."""
+        # An int in a float's field hashes to another uid: 1 and 1.0 must be the same finetune.
         return {
             name: float(value) if self.__annotations__[name] is float else value for name, value in asdict(self).items()
         }
@@ -64,6 +65,7 @@ class Hyperparameters:
 
     def learning_rate_at(self, step: int, total: int) -> float:
         """Return the learning rate of a step (from 1), never zero; the step alone decides it."""
+        # Linear up over the warm-up, then a half cosine down. A function of the step alone: a resume needs no state.
         warm = math.ceil(self.warmup * total)
         if step <= warm:
             return self.learning_rate * step / warm
@@ -92,5 +94,6 @@ class TrainingStep:
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # a NaN isn't within anything
+    # Written so that a NaN, which compares false with all, is refused.
+    if not low <= value <= high:
         raise BadInput(f"{name} is a number from {low:g} to {high:g}, not {value:g}")

@@ -1,14 +1,11 @@
-"""L = alpha · L_feedback + (1 - alpha) · L_rationale over one optimizer step.
+"""The joint loss of one optimizer step: L = alpha · L_feedback + (1 - alpha) · L_rationale.
 
-Each loss is the mean cross-entropy over its supervised tokens of the whole step: all micro-batches, all ranks. Prompts
-teach nothing. One row holds the mistakes of a micro-batch end to end, so nothing is padded, and the prompt of a mistake
-is read once for its two dialogues:
+One row holds the mistakes of a micro-batch end to end, so nothing is padded, and the prompt of a mistake is read once
+for its two dialogues:
 
     row        prompt | rationale | correction feedback | prompt | rationale | …
     position   0 … p-1| p … p+r-1 | p … p+c+f-1         | 0 …                  the feedback goes on behind the prompt
     sees                prompt      prompt, not rationale                      nothing of another mistake
-
-and the head, a vocabulary wide, is computed where a token is supervised and nowhere else.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,8 +25,10 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from mapd.finetune.examples import Example
 from mapd.finetune.merged import merged_layers
 
-TOKENS_AT_ONCE = 1024  # of a micro-batch
-PACKED = "mapd_packed"  # the name by which transformers knows the attention below
+# Tokens of a micro-batch: it bounds the memory of a step, and changes no gradient.
+TOKENS_AT_ONCE = 1024
+# The name by which transformers knows the attention below.
+PACKED = "mapd_packed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +41,35 @@ class Losses:
 
 
 class ExampleSpan(NamedTuple):
-    """Where an example lies in its row: the places where each of its parts ends, and the next begins."""
+    """The position of an example in its row: where it starts, and where each of its parts ends."""
 
     start: int
     prompt: int
-    rationale: int  # its lead is within it; the whole's end where there is one dialogue only
+    # The lead lies within it. Where the example is one dialogue only, this is the example's end.
+    rationale: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
 class PackedRow:
-    """A micro-batch."""
+    """A micro-batch: its examples in one row of token ids."""
 
     ids: Tensor  # (1, length)
     positions: Tensor  # (1, length)
     spans: tuple[ExampleSpan, ...]
-    predicted_from: Tensor  # (supervised,) the places from which a supervised token is predicted
+    predicted_from: Tensor  # (supervised,) the index of the token before each supervised one
     target: Tensor  # (supervised,) those tokens
-    of_feedback: Tensor  # (supervised,) whether each is of the feedback
+    of_feedback: Tensor  # (supervised,) whether each belongs to the feedback
 
 
 def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int = TOKENS_AT_ONCE) -> Losses:
-    """Add the gradient of the step's loss to the model's parameters. Several ranks each take their share of the step.
-
-    `model` is a causal language model of transformers, with or without an adapter.
-    """
+    """Add the gradient of the step's loss to the parameters of `model`, a causal language model of transformers."""
     taught = [example.weighted_by(alpha) for example in examples]
     counts = torch.tensor([sum(len(e.rationale) for e in taught), sum(len(e.feedback) for e in taught)])
+    # Each rank takes every n-th example, but all ranks count all tokens: the weights must be those of the whole step.
     share = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
+    # Each loss is a mean over the supervised tokens of its kind in the step: dividing here, before the sum, makes the
+    # gradient the same however the step is cut into micro-batches. A kind without tokens must not divide by 0.
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
     sums = torch.zeros(2)
     with merged_layers(model):
@@ -77,6 +77,7 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
             row = pack(micro_batch, model.device)
             losses = token_losses(model, row)
             of_feedback = row.of_feedback
+            # False is 0, the rationale's weight; True is 1, the feedback's.
             torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
             detached = losses.detach()
             sums += torch.stack([detached[~of_feedback].sum(), detached[of_feedback].sum()]).cpu()
@@ -109,13 +110,16 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
     for example in examples:
         start, prompt = len(ids), len(ids) + len(example.prompt)
         rationale = prompt + len(example.lead) + len(example.rationale)
+        # Prompt and lead are in the row and supervise nothing.
         ids += [*example.prompt, *example.lead, *example.rationale, *example.correction, *example.feedback]
+        # The feedback's dialogue goes on behind the prompt, as if the rationale were not there.
         positions += [*range(rationale - start), *range(prompt - start, prompt - start + len(ids) - rationale)]
         spans.append(
             ExampleSpan(start, prompt, rationale if example.rationale and example.feedback else len(ids), len(ids))
         )
         starts = (prompt + len(example.lead), rationale + len(example.correction))
         for first, part, feedback in zip(starts, (example.rationale, example.feedback), (False, True), strict=True):
+            # A token is predicted from the one before it.
             predicted_from += range(first - 1, first - 1 + len(part))
             target += part
             of_feedback += [feedback] * len(part)
@@ -131,7 +135,9 @@ def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
 
 def token_losses(model: Any, row: PackedRow) -> Tensor:
     """Return the cross-entropy of each supervised token, (supervised,)."""
+    # The head is a vocabulary wide: it is computed where a token is supervised, and nowhere else.
     with _head_only_at(model, row.predicted_from):
+        # One dialogue alone goes through the model's own attention, whatever kind that is.
         if _is_one_dialogue(row):
             logits = model(input_ids=row.ids, use_cache=False).logits  # (supervised, vocabulary)
         else:
@@ -145,15 +151,18 @@ def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
     """Return whether the dialogues of a row cost what each costs alone.
 
     Not so where a layer carries more than plain attention from token to token, and where the model computes its
-    attention without asking transformers for it. The longest example is among the tried, to go beyond a window.
+    attention without asking transformers for it.
     """
+    # The longest example goes beyond a sliding window, if the model has one; the shortest makes it a row of two.
     tried = [pick(examples, key=len).weighted_by(alpha) for pick in (max, min)]
     dialogues = [example.weighted_by(side) for example in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
     reference = torch.cat([token_losses(model, pack([example], model.device)) for example in dialogues])
     try:
         packed = token_losses(model, pack(tried, model.device))
-    except (TypeError, ValueError):  # it doesn't hand the spans on, or attends in a way that plain attention can't
+    # The model doesn't hand the spans on, or attends in a way that plain attention can't.
+    except (TypeError, ValueError):
         return False
+    # Half precision rounds a loss in its second digit; a dialogue that saw another's text is off by far more.
     allowed = 1e-3 if model.dtype == torch.float32 else 5e-2
     return bool((packed - reference).abs().mean() < allowed)
 
@@ -174,7 +183,7 @@ def _attend(
 ) -> tuple[Tensor, None]:
     """Return a packed row's attention, example by example: only tokens that see each other are computed."""
     sizes = [end - start for span in spans for start, end in pairwise(span)]
-    # split, not sliced: a slice's gradient is a whole row of zeros
+    # Split, not sliced: a slice's gradient is a whole row of zeros.
     pieces = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
     outputs = []
     for start, prompt, rationale, end in spans:
@@ -184,10 +193,12 @@ def _attend(
             next(pieces),
         )  # of each the query, key and value
         q, k, v = (torch.cat(both, dim=2) for both in zip(prompt_part, rationale_part, strict=True))
-        outputs.append(sdpa_attention_forward(module, q, k, v, None, **options)[0])  # without a mask it is causal
+        # Without a mask it is causal.
+        outputs.append(sdpa_attention_forward(module, q, k, v, None, **options)[0])
         if rationale < end:
             k, v = (torch.cat(both, dim=2) for both in zip(prompt_part[1:], feedback_part[1:], strict=True))
             allowed = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
+            # The feedback sees the whole prompt and its own past; the rationale isn't among the keys.
             mask = allowed.tril(prompt - start).to(query.device)
             outputs.append(sdpa_attention_forward(module, feedback_part[0], k, v, mask, **options)[0])
     return torch.cat(outputs, dim=1), None  # (1, length, heads, width)
@@ -207,7 +218,9 @@ def _packed_attention(model: Any) -> Iterator[None]:
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """torch's own, with the gradient made in the place of the log-probabilities: no tensor here is as large."""
+    """Compute torch's cross-entropy, with the gradient made in the place of the log-probabilities."""
+
+    # (supervised, vocabulary) is the largest tensor of a step: a second one of its size would be the peak of memory.
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor) -> Tensor:
@@ -239,8 +252,10 @@ def _head_only_at(model: Any, places: Tensor) -> Iterator[None]:
 
 def _add_over_ranks(model: Any, sums: Tensor) -> None:
     """Sum the gradients over all ranks; each has that of its share."""
+    # Summed, not averaged: `weights` has divided by the counts of the whole step already.
     ranks.all_reduce(sums)
     for parameter in model.parameters():
         if parameter.requires_grad:
+            # A rank without an example has no gradient yet, and must take part all the same, or the others wait.
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             ranks.all_reduce(parameter.grad)

@@ -1,11 +1,10 @@
-"""A finetune in the project: its row, a row a step, and at the end the new student.
+"""Run a finetune in the project: write its row, a row a step, and at the end the new student.
 
     run(engine, student="smollm2", snapshot_sha="3fa2…", hyperparameters=Hyperparameters(), by=owner("ann"), home=home)
         -> Finetuned("9c1e…", "smollm2-9c1e04", adapter="/…/finetunes/9c1e…/adapter", pairs=144, steps=54, …)
 
 The same student, snapshot, hyper-parameters and arm are the same finetune: its uid is made of them. Started again it
-goes on from its last checkpoint, and a complete one is only returned. Its files lie under home/finetunes/UID. One run
-at a time is at a finetune: a second one waits, and is given what the first one made.
+goes on from its last checkpoint; a complete one is only returned. Its files lie under home/finetunes/UID.
 """
 
 import hashlib
@@ -85,6 +84,7 @@ def run(
         if stopping():
             raise Stopped(0, hyperparameters.steps(snapshot.pairs))
 
+    # One run at a time is at a finetune. A second one waits here, and finds what the first one made.
     with claims.Run(engine, home) as claimer:
         if claims.hold(claimer, f"finetune {uid}", wait):
             _refuse_without_adapter(engine, uid, home)
@@ -102,10 +102,7 @@ def _train(
     progress: Callable[[TrainingStep], None],
     stopping: Callable[[], bool],
 ) -> Finetuned:
-    """Do the steps that are missing, and put the new student in.
-
-    The finetune's row comes with its first step: what is refused until then leaves nothing.
-    """
+    """Do the steps that are missing, and put the new student in."""
     from mapd.finetune.train import train  # torch takes seconds to import
 
     model, tokenizer = students.load_model(engine, parent, home)
@@ -121,6 +118,7 @@ def _train(
     try:
         folder.mkdir(parents=True, exist_ok=True)
 
+        # The finetune's row comes with its first step: a refusal before that leaves nothing behind.
         def on_step(step: TrainingStep) -> None:
             db.transact(engine, lambda session: _record_step(session, _begin(session, make_row()), step))
             progress(step)
@@ -212,7 +210,8 @@ def _begin(session: Session, row: t.Finetune) -> int:
 
 
 def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None:
-    """Put the step's row in. Behind a checkpoint a step is done again, to the same losses: its row stays."""
+    """Put the step's row in, unless it is there."""
+    # Steps after the last checkpoint are done again on resume, with the same losses: the first row stays.
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
         session.add(
             t.FinetuneStep(
@@ -230,7 +229,7 @@ def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None
 def _end(
     session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainedAdapter, person: str
 ) -> Finetuned:
-    """Put the new student in, and tell what was done. Ended before, it is only told.
+    """Put the new student in, unless it is there, and return what was made.
 
     Raises: BadInput where the adapter that was there isn't the one that the student's row names.
     """
@@ -239,7 +238,8 @@ def _end(
     taught = training.examples
     counts = {"pairs": len(taught.items), "steps": len(steps), "cut": taught.cut, "left_out": taught.left_out}
     new = session.get(t.Student, row.student_id) if row.student_id is not None else None
-    if new is None:  # it may have stayed where the finetune was deleted with its exam
+    # The student stays where its finetune was deleted with the exam: it is found by uid then.
+    if new is None:
         new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
         row.student_id = None if new is None else new.id
     if new is None:
@@ -260,7 +260,8 @@ def _end(
         session.flush()
         row.student_id = new.id
         queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
-    elif training.trained_now:  # its row came with an archive, or its folder was removed
+    # The student's row came with an archive, or its folder was removed: the new adapter is the one that counts.
+    elif training.trained_now:
         new.adapter_sha256 = training.sha256
     elif new.adapter_sha256 != training.sha256:
         raise BadInput(

@@ -1,11 +1,9 @@
-"""Training: examples and a student's model make an adapter. It knows files, no database.
+"""Train a student's model on examples, into an adapter. Files only, no database.
 
     FOLDER/checkpoints/000015/   adapter_model.safetensors, adapter_config.json, optimizer.pt, SHA256SUMS of them
     FOLDER/adapter/              the result: the same two adapter files
 
-Killed at any moment and started again it gives the adapter that an unbroken run gives. Nothing but the adapter's and
-the optimizer's numbers is carried from step to step: order and learning rate are functions of seed and step, and there
-is no dropout, so after LoRA's first numbers nothing is drawn.
+Killed at any moment and started again it gives the adapter that an unbroken run gives.
 """
 
 import hashlib
@@ -30,7 +28,8 @@ from mapd.finetune.examples import Example
 from mapd.finetune.hyperparameters import Hyperparameters, TrainingStep
 from mapd.models import weights
 
-CHECKPOINT_EVERY = 5  # steps: some 60 MB, a tenth of a second
+# Steps between two checkpoints; one takes some 60 MB and a tenth of a second.
+CHECKPOINT_EVERY = 5
 SUMS = "SHA256SUMS"
 
 
@@ -46,8 +45,7 @@ def train(
     """Train, from the last checkpoint under `folder` if there is one; return the adapter's folder.
 
     `model` is what `models.local.load` gives; a parent's adapter on it is trained on, so that the result stands alone.
-    `on_step` is called after each step; a step after the last checkpoint is done, and told, again. `stopping` is asked
-    after each step, too.
+    `on_step` is called after each step, and again for steps that a restart repeats; `stopping` is asked after each.
 
     Raises: BadInput where the model can't be trained so, the loss is no number, or the disk is full; Stopped, behind
     a checkpoint of the last step.
@@ -59,6 +57,8 @@ def train(
     learner = _add_adapter(model, hyperparameters)
     tokens_at_once = _tokens_at_once(learner, examples, hyperparameters.alpha)
     optimizer = torch.optim.AdamW(_trainable(learner), weight_decay=hyperparameters.weight_decay)
+    # Adapter and optimizer are all that one step hands to the next: order and rate come from seed and step number,
+    # and without dropout nothing is drawn. So a resumed run goes on as the unbroken one.
     first = 1 + _resume(folder, learner, optimizer)
     total = hyperparameters.steps(len(examples))
     began = time.perf_counter()
@@ -76,6 +76,7 @@ def train(
             )
         )
         stop = step < total and stopping()
+        # After the last step the adapter itself is written: a checkpoint would be of no use.
         if stop or (step % checkpoint_every == 0 and step < total):
             _write_adapter(folder, f"checkpoints/{step:06}", learner, optimizer)
             _remove_older(folder, but=step)
@@ -99,13 +100,16 @@ def _add_adapter(model: Any, hyperparameters: Hyperparameters) -> Any:
             parameter.requires_grad_("lora_" in name)
         _name_base(trained, model.get_base_model())
         return model
+    # LoRA's A is drawn: the seed makes it the same in every run, and the fork leaves the caller's generator alone.
     with torch.random.fork_rng():
         torch.manual_seed(hyperparameters.seed)
         config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # between peft and transformers
             learner = get_peft_model(model, config)
     _name_base(config, model)
-    config.target_modules = sorted(config.target_modules or ())  # a set's order is another in each process
+    # A set's order differs from process to process, and the adapter's files are compared byte by byte.
+    config.target_modules = sorted(config.target_modules or ())
+    # eval: no dropout, so nothing is drawn after LoRA's first numbers.
     return learner.eval()
 
 
@@ -162,10 +166,12 @@ def _write_adapter(folder: Path, name: str, learner: Any, optimizer: torch.optim
             tensors = get_peft_model_state_dict(learner, save_embedding_layers=False)
             save_file(tensors, partial / "adapter_model.safetensors")
             if optimizer is not None:
-                state = io.BytesIO()  # torch tells of a full disk in words of its own
+                # Through memory: torch reports a full disk in an error of its own, a plain write as OSError.
+                state = io.BytesIO()
                 torch.save(optimizer.state_dict(), state)
                 (partial / "optimizer.pt").write_bytes(state.getvalue())
                 (partial / SUMS).write_text(_sums(partial))
+            # One rename at the end: a kill leaves a whole folder under the name, or none.
             partial.rename(folder / name)
     except (OSError, SafetensorError) as error:
         raise BadInput(
@@ -199,6 +205,7 @@ def _sums(folder: Path) -> str:
 
 
 def _remove_older(folder: Path, but: int) -> None:
-    for old in (folder / "checkpoints").iterdir():  # and what a kill left half written
+    # All but the newest checkpoint, and what a kill left half written.
+    for old in (folder / "checkpoints").iterdir():
         if old.name != f"{but:06}":
             shutil.rmtree(old, ignore_errors=True)
