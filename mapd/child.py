@@ -1,10 +1,8 @@
-"""A job's own process: it does one attempt of one job, writes how far it is, and dies with its worker.
+"""A job's own process: it runs one attempt of one job, writes its progress, and dies with its worker.
 
     python -m mapd.child 5e…:2 WORKER        exit 0: the row says how it ended; 75: stopped for now, to go on later
 
-A thread writes the row each second, and reads there whether the job is to stop; another waits for the end of standard
-input, which comes when the worker has died, even of kill -9: then this process group is killed, so that nothing works
-on without a worker that knows of it. A database that is away is waited for, however long that takes.
+A database that is away is waited for, however long that takes.
 """
 
 import logging
@@ -32,7 +30,7 @@ log = logging.getLogger("mapd.job")
 
 
 class Reporter(logging.Handler):
-    """Keeps the row up to date: progress, the log's lines, and back from it whether to stop."""
+    """Keep the row up to date with progress and log lines, and learn from it whether to stop."""
 
     def __init__(self, engine: sa.Engine, ref: AttemptRef, furthest: JobProgress) -> None:
         super().__init__(logging.INFO)
@@ -42,6 +40,7 @@ class Reporter(logging.Handler):
         self.progress: JobProgress | None = None
         self.lines: list[str] = []
         self.stop, self.ended = threading.Event(), threading.Event()
+        # A thread, so that the row has its sign of life each second while the work computes.
         self.thread = threading.Thread(target=self._beat_on, daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -56,11 +55,13 @@ class Reporter(logging.Handler):
 
     def beat(self) -> None:
         """Write once."""
+        # Swapped in one statement: the work's thread may log at any time.
         lines, self.lines = self.lines, []
         try:
             with db.writing(self.engine) as session:
                 goes_on = jobs.beat(session, self.ref, self.progress, lines)
-        except Busy:  # the next beat tells all of it
+        # The next beat writes these lines, too.
+        except Busy:
             self.lines = lines + self.lines
             return
         if not goes_on:
@@ -98,7 +99,8 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
         with Reporter(engine, ref, JobProgress(job.stage, job.done, job.total or 0)) as report:
             task = work.read_job(job)
             log.info("%s, attempt %d on %s", task.title, ref.attempt, worker)
-            starter = owner(job.person)  # whose right to start it was asked when they did
+            # Their right was asked when they started the job: it isn't asked again here.
+            starter = owner(job.person)
             outcome = task.run(
                 work.WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
@@ -107,11 +109,13 @@ def run_attempt(ref: AttemptRef, worker: str) -> int:
         status = "done"
     except Stopped as stopped:
         with db.reading(engine) as session:
+            # Nobody cancelled it: its worker is going, and the job goes on with the next one.
             if jobs.status_of(session, ref) == "running":
-                return INTERRUPTED  # the worker goes, and the job goes on with the next one
+                return INTERRUPTED
         status, error = "cancelled", str(stopped)
     except Busy as busy:
-        sys.stderr.write(f"{busy}\n")  # the worker lets the job go on: what is wrong passes
+        # The fault passes, so the job doesn't fail: the worker reads this code and queues it again.
+        sys.stderr.write(f"{busy}\n")
         return LOST
     except MapdError as failure:
         status, error = "failed", str(failure)
@@ -125,9 +129,10 @@ def _complete(progress: JobProgress) -> JobProgress:
 
 
 def die_with_the_worker() -> None:
-    """Wait, in a thread, for the end of standard input; then kill this process and all that it started."""
+    """Kill this process, and all that it started, when the worker dies."""
 
     def wait() -> None:
+        # The read returns when the worker's end of the pipe closes, even by kill -9.
         os.read(0, 1)
         os.killpg(0, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""Jobs: the row of a recorded execution. It is the queue, too: workers take rows, and their processes keep them alive.
+"""Jobs: the row of a recorded execution. The rows are the queue, too: workers take them, processes keep them alive.
 
     job = start(session, "exam", {"student": "smollm2", "questions": "demo", "split": "dev"}, by=owner("ann"))
     job.status, job.done, job.total, job.message    -> "running", 96, 210, "4.1 questions/s"
@@ -6,8 +6,7 @@
     queued -> running -> done | failed | cancelling -> cancelled           resume: cancelled, failed -> queued
                 running, and silent: its process or its worker died -> queued, by itself, as the next attempt
 
-Whatever happens to its process, nothing is lost and nothing is done twice: every kind of work knows what it has.
-Times are the database's: workers whose clocks differ agree on who is silent.
+Nothing is lost and nothing is done twice, whatever happens to a process: every kind of work knows what it has.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,19 +23,25 @@ from mapd.people import Person, Right, require
 from mapd.store import db, queries
 from mapd.store import tables as t
 
-SILENT_S = 15.0  # without a sign of life for so long, a job's process is taken for dead; it gives one a second
-OWN_SILENT_S = 3.0  # the same of a job that this very worker had before it was started again
-MOST_TRIES = 3  # of a process that dies and comes no further than those before, until the job has failed
+# A process without a sign of life for so long is taken for dead. It gives one a second, so 15 allow for a slow disk.
+SILENT_S = 15.0
+# The same for a job of this very worker before it was started again: its old process dies with it, so it isn't alive.
+OWN_SILENT_S = 3.0
+# Processes in a row that may die without coming further, until the job has failed.
+MOST_TRIES = 3
 LOG_LINES = 40
-LOCK = 0x6A6F6273  # any number of ours: PostgreSQL's advisory lock for "somebody starts a job"
+# PostgreSQL's advisory lock for "somebody starts a job": any number that is ours alone.
+LOCK = 0x6A6F6273
 ACTIVE = ("queued", "running", "cancelling")
 AT_WORK = ("running", "cancelling")
-CALLS = ("collect",)  # kinds that wait for other machines; all else computes here
-PACE_OF = 5  # the latest jobs of a kind, which tell its usual speed
+# Kinds that wait for other machines; all others compute here, and one at a time is enough.
+CALLS = ("collect",)
+# How many of the latest jobs of a kind tell its usual speed.
+PACE_OF = 5
 
 
 class AttemptRef(NamedTuple):
-    """One attempt of a job, as its process is told: "5e…:2"."""
+    """One attempt of a job, written as "5e…:2" on its process's command line."""
 
     uid: str
     attempt: int
@@ -83,7 +88,7 @@ def duration(seconds: float) -> str:
 
 
 class MonotonicProgress:
-    """Progress that never goes back: an attempt that goes on is shown where the last one was, until it comes further.
+    """Show progress that never goes back: a new attempt stands where the last one was, until it comes further.
 
     MonotonicProgress(JobProgress("exam", 96, 210))(JobProgress("loading the student"))
     -> JobProgress("exam", 96, 210, "goes on: loading the student")
@@ -91,7 +96,7 @@ class MonotonicProgress:
 
     def __init__(self, furthest: JobProgress) -> None:
         self.furthest: JobProgress | None = furthest if furthest.total else None
-        self.is_at_furthest = False  # at the stage that had been reached
+        self.is_at_furthest = False  # whether the attempt is at the stage that the last one had reached
 
     def __call__(self, progress: JobProgress) -> JobProgress:
         """Return what to show of this progress."""
@@ -115,6 +120,7 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
     Raises: Forbidden; BadInput where the same work is queued or running already.
     """
     person = require(by, Right.RUN_JOBS)
+    # Without the lock two people could start the same work at once, each seeing no job of the other.
     db.lock(session, LOCK)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
     for rival in session.exec(active).all():
@@ -186,7 +192,8 @@ def resume(session: Session, ref: str | int, *, by: Person) -> t.Job:
 
 
 def _queue_again(job: t.Job) -> None:
-    """Let the job wait for a worker, as a new attempt; it stays as far as it came."""
+    """Let the job wait for a worker, as a new attempt; its progress stays."""
+    # The attempt's number is what an old process, should it still live, no longer matches.
     job.status, job.attempt, job.tries, job.message = "queued", job.attempt + 1, 0, ""
     job.worker = job.beat_at = job.seconds_left = None
 
@@ -195,7 +202,7 @@ def is_silent(job: t.Job, at: datetime) -> bool:
     """Return whether the job should be running and its process gives no sign. `at`: the database's time (db.clock)."""
     if job.status not in AT_WORK:
         return False
-    # A beat that lies ahead is no later sign of life: the clock was set back since.
+    # A beat in the future is no sign of life: the clock was set back since.
     return job.beat_at is None or abs(at - job.beat_at) > timedelta(seconds=SILENT_S)
 
 
@@ -246,6 +253,7 @@ def take(session: Session, worker: str, *, calls: bool, own_uids: Collection[str
     `calls`: one that makes calls, or one that computes. `own_uids`: the uids of what this worker has running.
     """
     at = db.clock(session)
+    # On PostgreSQL several workers take at once: a row that another one is taking is skipped, not waited for.
     query = _select_next_job(at, worker, calls, own_uids).with_for_update(skip_locked=True)
     while (job := session.exec(query).first()) is not None:
         if job.status != "queued":
@@ -289,7 +297,8 @@ def put_off(session: Session, ref: AttemptRef) -> None:
 
 def _continue_or_fail(job: t.Job, at: datetime, why: str) -> None:
     tries = job.tries
-    if job.status == "cancelling":  # it was killed, for it didn't stop
+    # It was killed, because it didn't stop in time.
+    if job.status == "cancelling":
         job.status, job.ended_at = "cancelled", at
     elif tries >= MOST_TRIES:
         job.status, job.ended_at = "failed", at
@@ -314,8 +323,10 @@ def beat(session: Session, ref: AttemptRef, progress: JobProgress | None, log: S
     job = _load_attempt(session, ref)
     if job is None or job.status not in AT_WORK:
         return False
+    # The database's clock: workers whose own clocks differ agree on who is silent.
     job.beat_at = db.clock(session)
     if progress is not None:
+        # Coming further clears the count: only deaths at the same place mean that the job can't be done.
         if (progress.stage, progress.completed) != (job.stage, job.done):
             job.tries = 0
         job.stage, job.done, job.total = progress.stage, progress.completed, progress.total or None
@@ -332,7 +343,7 @@ def _write_log(job: t.Job, lines: Sequence[str]) -> None:
 def end(
     session: Session, ref: AttemptRef, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = ""
 ) -> None:
-    """Write how the attempt ended; an earlier attempt has no say."""
+    """Write how the attempt ended, unless a later attempt has taken over."""
     job = _load_attempt(session, ref)
     if job is None or job.status not in AT_WORK:
         return

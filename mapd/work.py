@@ -1,9 +1,9 @@
-"""The kinds of work that a page, a command or a job can start, each as the words that describe it.
+"""The kinds of work that a page, a command or a job can start, each as its parameters.
 
-    Exam(student="smollm2", questions="demo", split="dev").run(Run(engine, home, by=owner("ann")))
+    ExamWork(student="smollm2", questions="demo", split="dev").run(WorkContext(engine, home, by=owner("ann")))
     -> {"exam": "5e…", "n": 210, "correct": 12, "mistakes": 198, "no_answer": 31}
 
-Every kind knows what it has done: stopped or killed, and started again with the same words, it does what is missing.
+Stopped or killed, and started again with the same parameters, each does what is missing.
 """
 
 from abc import abstractmethod
@@ -33,7 +33,7 @@ STANDARD = loop.DemoPlan()
 
 @dataclass(frozen=True, slots=True)
 class WorkContext:
-    """What all work is done with: the project, who does it, whom to tell, and whether to stop."""
+    """What all work needs: the project, who does it, where to report progress, and whether to stop."""
 
     engine: sa.Engine
     home: Path
@@ -64,9 +64,9 @@ class Work(BaseModel):
 
     @abstractmethod
     def run(self, run: WorkContext) -> dict[str, Any]:
-        """Do what is missing of it; the result as its command prints it.
+        """Do what is missing; return the result as its command prints it.
 
-        Where it ended before its end by a rule of its own, the result says so in one line, as "stopped".
+        Where a rule ended it early (a budget, a teacher's fault), the result says so in one line, as "stopped".
 
         Raises: Stopped where it was told to stop; MapdError where it can't be done.
         """
@@ -139,7 +139,8 @@ class ExamWork(Work):
         return result
 
 
-MORE_TOKENS = 4  # times the tokens, where an exam is asked again
+# Times the tokens of the first exam, where its cut-off answers are asked again.
+MORE_TOKENS = 4
 
 
 def ask_again(session: Session, ref: str | int, max_tokens: int | None = None) -> ExamWork:

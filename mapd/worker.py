@@ -31,12 +31,15 @@ from mapd.jobs import AttemptRef
 from mapd.settings import Settings
 from mapd.store import db
 
-SLOTS: Mapping[bool, int] = {True: 4, False: 1}  # jobs at once on a worker: of those that make calls, of the others
+# Jobs at once on a worker: those that make calls wait for others, those that compute take the whole machine.
+SLOTS: Mapping[bool, int] = {True: 4, False: 1}
 LOOK_S = 0.5  # between two looks for jobs
-WARN_EVERY_S = 10.0  # that the database is waited for
+WARN_EVERY_S = 10.0  # between two warnings that the database is away
 SEEN_S = 5.0  # between two signs of the worker's own
-GRACE_S = 75.0  # from "stop" until a job's process is killed: what is in flight comes in, a checkpoint is written
-SHORTEST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0  # until a worker that ended is started again
+# From "stop" until a job's process is killed: longer than calls in flight are awaited (60 s), or a checkpoint takes.
+GRACE_S = 75.0
+# Until a worker that ended is started again: it doubles, so that a broken setting doesn't fill the log.
+SHORTEST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 IMPATIENT = db.Patience(seconds=0)
 FOREVER = float("inf")
 log = logging.getLogger("mapd.worker")
@@ -76,10 +79,11 @@ class WorkerProcess:
     def __init__(self, engine: sa.Engine, home: Path, name: str) -> None:
         self.engine, self.home, self.name = engine, home, name
         self.children: dict[AttemptRef, Child] = {}
-        self.seen_at = self.away_at = -FOREVER  # when it last gave a sign of its own, when the database was last away
+        # Monotonic times: its own last sign, and when the database was last away.
+        self.seen_at = self.away_at = -FOREVER
 
     def look(self) -> None:
-        """Do once what there is to do: take what waits, see after the processes.
+        """Do one round: give a sign of life, see after the processes, take waiting jobs.
 
         Raises: Busy.
         """
@@ -98,6 +102,7 @@ class WorkerProcess:
         for calls, slots in SLOTS.items():
             busy = sum(child.calls == calls for child in self.children.values())
             for _ in range(slots - busy):
+                # A read first: an idle worker must not take the writer's lock twice a second.
                 with db.reading(self.engine) as session:
                     if not jobs.has_waiting_job(session, self.name, calls=calls, own_uids=own_uids):
                         break
@@ -124,7 +129,8 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                start_new_session=True,  # a group of its own, which can be killed as a whole
+                # A process group of its own, which can be killed as a whole.
+                start_new_session=True,
             )
         return Child(process, calls, path)
 
@@ -141,7 +147,7 @@ class WorkerProcess:
                     child.log.unlink()
 
     def _hand_back(self, session: Session, ref: AttemptRef, child: Child) -> None:
-        """Let a job go on whose process has ended before its end. One that has ended changes no more."""
+        """Queue a job again whose process ended too early. A job that has ended stays as it is."""
         if child.process.returncode == INTERRUPTED:
             jobs.put_off(session, ref)
         else:
@@ -215,7 +221,8 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
         (hurry if stop.is_set() else stop).set()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+        # nohup ignores SIGHUP: whoever started this process wants it to outlive the terminal.
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, on_signal)
     log.info("worker %s is there", name)
     away_since, warned_at = None, -FOREVER
@@ -237,7 +244,8 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
             GRACE_S,
             len(worker.children),
         )
-    with suppress(Busy):  # then they fall silent, and the next worker takes them over all the same
+    # With the database away the jobs fall silent, and the next worker takes them over all the same.
+    with suppress(Busy):
         worker.stop(hurry)
     if hurry.is_set():
         log.info("ended at once: what its jobs had in flight is given up; what was written is kept")
@@ -248,7 +256,7 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
 
 @asynccontextmanager
 async def run_beside_app(_app: object) -> AsyncIterator[None]:
-    """Keep a worker in a process beside the app while the app is there. MAPD_WORKER=0 leaves it to `mapd worker`."""
+    """Keep a worker process running while the app runs. MAPD_WORKER=0 leaves that to `mapd worker`."""
     if not Settings().worker:
         yield
         return
@@ -260,7 +268,7 @@ async def run_beside_app(_app: object) -> AsyncIterator[None]:
 
 
 async def _keep_worker_running() -> None:
-    """Start the worker, and start it again where it ends: sooner or later, as long as it lasted."""
+    """Start the worker, and start it again when it ends: at once after a long life, later after short ones."""
     delay = SHORTEST_DELAY_S
     while True:
         started = time.monotonic()
@@ -280,11 +288,13 @@ async def _run_worker() -> str:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mapd.cli", "worker", "--wait", "--with-parent"),
         stdin=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl+C is the app's alone
+        # Ctrl+C in the terminal reaches the app alone, which then ends the worker in good order.
+        start_new_session=True,
     )
     assert process.stdin is not None
     try:
         code = await process.wait()
     finally:
-        process.stdin.close()  # with the app the worker stops; its jobs go on with the next one
+        # The end of its standard input stops the worker; its jobs go on with the next one.
+        process.stdin.close()
     return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
