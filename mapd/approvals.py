@@ -77,10 +77,7 @@ def find_doubt(session: Session, variable: str, to: str) -> str | None:
 
 
 def approve(session: Session, variable: str, to: str, *, by: Person) -> None:
-    """Let the key under this name be sent to this server from now on.
-
-    Raises: Forbidden.
-    """
+    """Let the key under this name be sent to this server from now on. Raises: Forbidden."""
     person = people.require(by, Right.MANAGE_TEACHERS)
     if to not in list_servers(session, variable):
         session.add(t.KeyApproval(key_env=variable, server=to, person=person))
@@ -89,10 +86,7 @@ def approve(session: Session, variable: str, to: str, *, by: Person) -> None:
 
 
 def require(session: Session, variable: str, to: str) -> None:
-    """See that the key may be sent to this server.
-
-    Raises: BadInput where nobody approved that.
-    """
+    """See that the key may be sent to this server. Raises: BadInput where nobody approved that."""
     destinations = list_servers(session, variable)
     if to not in destinations:
         reason = f"it is approved for {', '.join(destinations)}" if destinations else "it is approved for no server"

@@ -1,4 +1,4 @@
-"""What can go wrong, said in one line: what happened, the value, the cure. Pages and the CLI show it as it is."""
+"""Errors that a user reads, each in one line: what happened, the value, the cure. Pages and the CLI show them as is."""
 
 
 class MapdError(Exception):

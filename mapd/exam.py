@@ -1,15 +1,10 @@
-"""The exam: a student answers a set's questions of one split; each answer is graded and kept as an attempt.
+"""Hold an exam: a student answers a set's questions of one split; each answer is graded and kept as an attempt.
 
     run(engine, model, student="smollm2", question_set="demo", split="dev", by=owner("ann"))
     -> ExamResult(exam="5e…", n=210, correct=12, mistakes=198, no_answer=31, failed=0)
 
-A response that ran into `max_tokens` is kept with that word, and is no answer unless its answer line is there. An exam
-with more tokens (`longer_than`) takes over what ended by itself, word for word, and asks the rest anew.
-
-The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. It
-asks in groups that depend on the questions alone, sorted by length, and keeps each group whole, so that an exam that
-was killed and goes on gets the same answers, bit for bit, on the same machine. One run at a time is at an exam: a
-second one waits, and has nothing left to ask.
+The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing, and
+gets the same answers, bit for bit, on the same machine.
 """
 
 import json
@@ -39,15 +34,13 @@ from mapd.store import tables as t
 LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
 LONGEST_WITH_THOUGHT = 4096  # where the student's chat template knows thoughts
 GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
-WHOLE = (Finish.OK, Finish.EMPTY)  # by itself: with more tokens it would be the same
+# A response that ended by itself: with more tokens it would be the same.
+WHOLE = (Finish.OK, Finish.EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
 class ExamProgress:
-    """Where an exam is: answers kept of all, those of earlier starts too; the rate is this start's.
-
-    `elsewhere`: another run is at it, and is waited for.
-    """
+    """Answers kept of all, those of earlier starts too; the rate is this start's. `elsewhere`: another run is at it."""
 
     completed: int
     total: int
@@ -63,10 +56,7 @@ class ExamProgress:
 
 @dataclass(frozen=True, slots=True)
 class ExamResult:
-    """An exam's counts. `failed` answers never came (why: `reason`): they are no attempts, and are asked again.
-
-    `cut_off`: those that ran into max_tokens, whatever came of them.
-    """
+    """An exam's counts. `failed` answers never came, for `reason`, and are no attempts. `cut_off`: by max_tokens."""
 
     exam: str
     n: int
@@ -146,10 +136,7 @@ def run(
 
 
 def count_questions(session: Session, question_set: str | int, split: str) -> int:
-    """Return how many questions a split has.
-
-    Raises: NotFound, BadInput.
-    """
+    """Return how many questions a split has. Raises: NotFound, BadInput."""
     questions = sets.get(session, question_set)
     return _check_split(session, questions, split)
 
@@ -167,10 +154,7 @@ def default_tokens(session: Session, question_set: str | int, split: str, model:
 
 
 def count_outcomes(session: Session, exam: str | int) -> ExamResult:
-    """Return the exam's counts by the outcomes recorded so far.
-
-    Raises: NotFound.
-    """
+    """Return the exam's counts by the outcomes recorded so far. Raises: NotFound."""
     info = queries.exam(session, exam)
     query = select(t.Attempt.outcome, func.count()).where(t.Attempt.exam_id == info.id).group_by(t.Attempt.outcome)
     counts = dict(session.exec(query).all())
@@ -195,12 +179,13 @@ def _ensure_exam(
 ) -> t.Exam:
     """Return the exam that these arguments describe, and make it where it isn't there. They are hashed to its uid."""
     learner, questions = students.get(session, student), sets.get(session, question_set)
-    # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
+    # Two starts of one exam must not both make it. The lock is PostgreSQL's; on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
     decoding_row = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
     decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | (
         {"shots": learner.shots} if learner.shots else {}
     )
+    # The uid is a hash of all that decides the answers: the same exam has the same uid in every project.
     words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
     namesake = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
@@ -216,7 +201,8 @@ def _ensure_exam(
     draw_note = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
     name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{draw_note}"
     if name in queries.names_like(session, t.Exam.name, name):
-        name += f" · {decoding.max_tokens:,} tokens"  # in which it mostly differs: it was asked again
+        # An exam of this name was asked before: most often this one asks again with more tokens.
+        name += f" · {decoding.max_tokens:,} tokens"
     exam = t.Exam(
         uid=uid,
         name=free_name(session, name),
@@ -294,7 +280,8 @@ def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
             f"exam {earlier.name} can't be asked again with {tokens:,} tokens: it took {earlier_tokens:,}"
             + ("; take more" if is_alike else ", and was asked in another way, or other questions")
         )
-    session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()  # no other run keeps meanwhile
+    # The lock keeps other runs from storing answers between the look below and the copies.
+    session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()
     answered = _load_answered(session, queries.identity(exam))
     ended_attempts = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
     ended_attempts = ended_attempts.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(WHOLE))
@@ -321,12 +308,14 @@ def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: in
         for sample, sample_seed in enumerate(seeds):
             request = Request(f"{id_} {sample}", messages, replace(decoding, seed=sample_seed))
             inquiries.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
+    # Questions of like length are asked together: a batch then has little padding.
     return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
 
 
 def _group_missing(session: Session, exam_id: int, inquiries: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
     """Return the requests that have no attempt yet, in the groups that an unbroken exam asks in."""
     answered = _load_answered(session, exam_id)
+    # Groups are cut before answers are taken out: in another batch two tokens that tie may fall the other way.
     groups = [inquiries[start : start + size] for start in range(0, len(inquiries), size)]
     missing = [[a for a in group if (a.question_id, a.sample) not in answered] for group in groups]
     return [group for group in missing if group]
@@ -352,6 +341,7 @@ class _ExamRun:
     def hold(self, model: Model, home: Path | None) -> list[str]:
         """Ask what is missing once no other run is at it; return the reasons of what failed."""
         with claims.Run(self.engine, home) as claimer:
+            # One run at a time is at an exam; a second one waits here, and may find nothing left to ask.
             claims.hold(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
                 groups = _group_missing(session, self.exam_id, self.inquiries, self.batch_size)
@@ -371,6 +361,7 @@ class _ExamRun:
         total = len(self.inquiries)
         started, answer_count, earlier_count = time.perf_counter(), 0, total - sum(map(len, groups))
         for group in groups:
+            # Only between groups: a group is kept whole or not at all, so that a restart asks the same groups.
             if self.stopping():
                 raise Stopped(earlier_count + answer_count, total)
             completions = [c async for c in model.generate(stream(a.request for a in group))]
@@ -425,12 +416,13 @@ def grade_response(text: str, finish: str | None, gold: str, task: Task, options
 
 
 def read_response(text: str, finish: str | None, task: Task, options: Sequence[str]) -> Answer:
-    """Read a response's answer. One that was cut off has none unless its answer line is there: it may have gone on."""
+    """Read a response's answer."""
+    # A cut-off response may have gone on to another answer: only an answer line counts.
     if finish == Finish.CUT_OFF and not has_answer_line(text):
         return Answer(None, "it was cut off before an answer line")
     return read_answer(text, task, options)
 
 
 def _attempt_uid(exam_uid: str, question_uid: str, sample: int, text: str) -> str:
-    """Name an attempt by its content, so that whatever is drawn by it later is drawn alike in every project."""
+    """Name an attempt by its content: draws that are seeded by it are then alike in every project."""
     return uuid5(NAMESPACE_URL, f"attempt {exam_uid} {question_uid} {sample} {text}").hex

@@ -36,10 +36,7 @@ def look(folder: Path) -> str:
 
 
 def record(session: Session, source: str, sha256: str) -> None:
-    """Keep the source's fingerprint.
-
-    Raises: BadInput where it had another before.
-    """
+    """Keep the source's fingerprint. Raises: BadInput where it had another before."""
     first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
     if first_sha256 is None:
         session.add(t.Fingerprint(source=source, sha256=sha256))

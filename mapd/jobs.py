@@ -23,7 +23,7 @@ from mapd.people import Person, Right, require
 from mapd.store import db, queries
 from mapd.store import tables as t
 
-# A process without a sign of life for so long is taken for dead. It gives one a second, so 15 allow for a slow disk.
+# A job's process gives a sign of life each second; without one for so long it is taken for dead.
 SILENT_S = 15.0
 # The same for a job of this very worker before it was started again: its old process dies with it, so it isn't alive.
 OWN_SILENT_S = 3.0
@@ -115,10 +115,7 @@ class MonotonicProgress:
 
 
 def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Person) -> t.Job:
-    """Queue a job; a worker takes it.
-
-    Raises: Forbidden; BadInput where the same work is queued or running already.
-    """
+    """Queue a job; a worker takes it. Raises: Forbidden; BadInput where the same work is queued or running already."""
     person = require(by, Right.RUN_JOBS)
     # Without the lock two people could start the same work at once, each seeing no job of the other.
     db.lock(session, LOCK)
@@ -134,10 +131,7 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
 
 
 def get(session: Session, ref: str | int) -> t.Job:
-    """Return the job by its uid, the beginning of it (four digits or more), or its id.
-
-    Raises: NotFound.
-    """
+    """Return the job by its uid, the beginning of it (four digits or more), or its id. Raises: NotFound."""
     text = str(ref).lower()
     if text.isascii() and text.isalnum() and len(text) >= 4:
         matches = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()

@@ -111,10 +111,7 @@ class Results:
 
 
 def load(session: Session, ref: str | int) -> ExamAnswers:
-    """Return one exam's first samples.
-
-    Raises: NotFound.
-    """
+    """Return one exam's first samples. Raises: NotFound."""
     info = queries.exam(session, ref)
     query = (
         sa.select(

@@ -22,9 +22,8 @@ class Settings(BaseSettings):
     home: Path = Path("data/local")
     database_url: str | None = None
     worker: bool = True  # whether the app starts a worker beside itself
-    budget_usd: float | None = Field(
-        None, ge=0, allow_inf_nan=False
-    )  # what an exam's committee may cost, where a start doesn't say otherwise
+    # The most that an exam's committee may cost, where a start doesn't say otherwise.
+    budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
     owners: Annotated[tuple[str, ...], NoDecode] = ()  # e-mails, with commas between; of those who sign in
     annotators: Annotated[tuple[str, ...], NoDecode] = ()  # the same, or @example.org for everybody there
 
@@ -59,10 +58,7 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home.resolve() / 'mapd.db'}"
 
     def make_home(self) -> Path:
-        """Create `home` and prove that it can be written to.
-
-        Raises: BadInput, naming the folder.
-        """
+        """Create `home` and prove that it can be written to. Raises: BadInput, naming the folder."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.home):

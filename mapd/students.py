@@ -172,10 +172,7 @@ def ensure_imported(session: Session, name: str) -> t.Student:
 
 
 def get(session: Session, ref: str | int) -> t.Student:
-    """Return the student by name, uid or id.
-
-    Raises: NotFound, naming those that are there.
-    """
+    """Return the student by name, uid or id. Raises: NotFound, naming those that are there."""
     ref = str(ref)
     number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
     for column, value in ((t.Student.name, ref), (t.Student.uid, ref), (t.Student.id, number)):

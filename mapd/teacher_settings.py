@@ -15,7 +15,7 @@ from typing import Any
 
 from mapd import keys
 from mapd.errors import BadInput
-from mapd.models.base import Sampling
+from mapd.models.base import CONNECTION_HEADERS, Sampling
 from mapd.models.simulated import SimulatedTeacher
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}  # of those behind an API
@@ -50,18 +50,6 @@ SECRET = re.compile(
 )
 LONGEST_FIELD = 4000  # characters of a field's JSON
 HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
-RESERVED_HEADERS = frozenset(  # those that the connection is made of
-    (
-        "accept",
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-        "user-agent",
-    )
-)
 WORDS_OF_PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -129,17 +117,14 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     checked_headers = {}
     for name, variable in headers.items():
         small = name.strip().lower()
-        if not HEADER.fullmatch(small) or small in RESERVED_HEADERS:
+        if not HEADER.fullmatch(small) or small in CONNECTION_HEADERS:
             raise BadInput(f"a header has a name such as x-team, none of the connection's own, not {name[:64]!r}")
         checked_headers[small] = keys.check_name(variable)
     return checked_headers
 
 
 def check_numbers(who: str, noun: str, settings: Mapping[str, Any], known_bounds: Bounds) -> dict[str, Any]:
-    """Return the settings, each of them known and within its bounds.
-
-    Raises: BadInput.
-    """
+    """Return the settings, each of them known and within its bounds. Raises: BadInput."""
     for key, value in settings.items():
         if key not in known_bounds:
             raise BadInput(f"{who} has no {noun} {key!r}: it is one of {', '.join(known_bounds)}")

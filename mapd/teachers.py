@@ -126,10 +126,7 @@ def check_row(
     price: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None = None,
 ) -> t.Teacher:
-    """Return the teacher's row, all of it checked, not yet in the database.
-
-    Raises: BadInput.
-    """
+    """Return the teacher's row, all of it checked, not yet in the database. Raises: BadInput."""
     name, model = name.strip(), model.strip()
     if not 0 < len(name) <= LONGEST_NAME or "," in name or not name.isprintable():
         raise BadInput(f"a teacher's name has 1 to {LONGEST_NAME} characters and no comma, not {name[:LONGEST_NAME]!r}")
@@ -264,10 +261,7 @@ def _identity(row: t.Teacher) -> tuple[Any, ...]:
 
 
 def disable(session: Session, name: str, by: Person) -> t.Teacher:
-    """Ask this teacher no more; what it wrote stays.
-
-    Raises: Forbidden; NotFound for an unknown one.
-    """
+    """Ask this teacher no more; what it wrote stays. Raises: Forbidden; NotFound for an unknown one."""
     person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
     if not row.disabled:
         row.disabled = True
@@ -333,10 +327,7 @@ def enable(session: Session, name: str, by: Person, *, key_env: str | None = Non
 
 
 def get(session: Session, name: str) -> t.Teacher:
-    """Return the teacher by name.
-
-    Raises: NotFound, naming those that can be asked.
-    """
+    """Return the teacher by name. Raises: NotFound, naming those that can be asked."""
     row = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
     if row is None:
         names = ", ".join(x.name for x in list_teachers(session) if x.kind in KINDS)

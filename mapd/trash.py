@@ -30,15 +30,8 @@ from mapd.store import tables as t
 from mapd.store.removal import Ids, PutBack
 
 FOLDER = "trash"
-PROJECT = (
-    "question_set",
-    "student",
-    "policy",
-    "guidelines",
-    "saved_view",
-    "saved_mapping",
-    "job",
-)  # with all that hangs on these
+# A project's trash takes the rows of these tables, with all that hangs on them.
+PROJECT = ("question_set", "student", "policy", "guidelines", "saved_view", "saved_mapping", "job")
 WORDS = {  # of the tables whose rows are counted
     "exam": "exams",
     "question_set": "question sets",
@@ -285,18 +278,12 @@ def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[Tra
 
 
 def discard(home: Path, file: str) -> None:
-    """Delete a file of the trash whose rows were put back.
-
-    Raises: NotFound.
-    """
+    """Delete a file of the trash whose rows were put back. Raises: NotFound."""
     _path(home, file).unlink()
 
 
 def forget(session: Session, home: Path, file: str, *, by: Person) -> None:
-    """Delete a file of the trash for good: nothing brings back what it holds.
-
-    Raises: Forbidden; NotFound.
-    """
+    """Delete a file of the trash for good: nothing brings back what it holds. Raises: Forbidden; NotFound."""
     person, path = require(by, Right.DELETE), _path(home, file)
     entry = _entry(path)
     queries.audit(session, person, queries.FORGOTTEN, f"{entry.kind or 'file'} {entry.name}", file=path.name)

@@ -83,10 +83,7 @@ class WorkerProcess:
         self.seen_at = self.away_at = -FOREVER
 
     def look(self) -> None:
-        """Do one round: give a sign of life, see after the processes, take waiting jobs.
-
-        Raises: Busy.
-        """
+        """Do one round: give a sign of life, see after the processes, take waiting jobs. Raises: Busy."""
         if time.monotonic() - self.seen_at > SEEN_S:
             with db.writing(self.engine) as session:
                 jobs.sign_on(session, self.name)

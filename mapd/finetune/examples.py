@@ -80,10 +80,7 @@ class Examples:
 
 
 def check_format(manifest: dict[str, Any]) -> None:
-    """Refuse a snapshot of another format.
-
-    Raises: BadInput.
-    """
+    """Refuse a snapshot of another format. Raises: BadInput."""
     if manifest.get("format") != FORMAT:
         raise BadInput(
             f"the snapshot is of format {manifest.get('format')}, this mapd reads {FORMAT}: freeze it again with "

@@ -16,10 +16,17 @@ from typing import Any, NamedTuple, Protocol
 
 from mapd import thoughts
 
-HOMES: Mapping[str, str] = {  # where each provider itself is
+# The address of each provider's own server.
+HOMES: Mapping[str, str] = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
 }
+
+
+# Headers that a HTTP connection is made of.
+CONNECTION_HEADERS = frozenset(
+    "accept accept-encoding connection content-length content-type host transfer-encoding user-agent".split()
+)
 
 
 class Message(NamedTuple):

@@ -4,7 +4,7 @@
     encode(render(turns, tokenizer, marks), tokenizer, marks)             -> the ids; the text's own token is split
     end_of_turn(tokenizer)                                                -> the id of "<|im_end|>"
 
-So no text can end its turn and begin another. A dialogue without such a text is encoded in one piece, as it ever was.
+So no text can end its turn and begin another.
 """
 
 import re
@@ -20,7 +20,8 @@ from mapd.models import templates
 from mapd.models.base import Message
 from mapd.models.sandbox import in_a_line
 
-PRIVATE = range(0xF0000, 0xFFF00, 0x100)  # where private characters begin that may stand for a token
+# First characters of blocks in a private plane of Unicode: one of a block without other text stands for a token.
+PRIVATE = range(0xF0000, 0xFFF00, 0x100)
 Marks = Mapping[str, str]
 _FORMS: WeakKeyDictionary[Any, tuple[object, templates.TemplateForm]] = (
     WeakKeyDictionary()
@@ -28,10 +29,7 @@ _FORMS: WeakKeyDictionary[Any, tuple[object, templates.TemplateForm]] = (
 
 
 def template_form(tokenizer: Any) -> templates.TemplateForm:
-    """Return what the tokenizer's chat template takes.
-
-    Raises: BadInput where it can't be used.
-    """
+    """Return what the tokenizer's chat template takes. Raises: BadInput where it can't be used."""
     template, shape = _FORMS.get(tokenizer, (None, None))
     if shape is None or template != tokenizer.chat_template:
         shape = templates.find_form(
@@ -52,6 +50,7 @@ def mark(turns: Sequence[Message], tokenizer: Any) -> Marks:
     """Return a character for each special token that a turn's text holds, one that stands in no text; mostly none."""
     texts = [turn.content for turn in turns]
     tokens = sorted((token for token in tokenizer.all_special_tokens if any(token in text for text in texts)), key=len)
+    # Mostly none: then the dialogue is encoded in one piece, as any library does it.
     if not tokens:
         return {}
     used = {ord(character) // 0x100 for text in texts for character in text}
@@ -76,10 +75,7 @@ def _marked(text: str, marks: Marks) -> str:
 
 
 def encode(rendered: str, tokenizer: Any, marks: Marks) -> list[int]:
-    """Return the ids of a rendered dialogue or a part of it.
-
-    Raises: BadInput where the tokenizer fails over it.
-    """
+    """Return the ids of a rendered dialogue or a part of it. Raises: BadInput where the tokenizer fails over it."""
     if not marks:
         return encode_text(rendered, tokenizer, special=True)
     tokens, ids = {character: token for token, character in marks.items()}, []
@@ -90,10 +86,7 @@ def encode(rendered: str, tokenizer: Any, marks: Marks) -> list[int]:
 
 
 def encode_text(text: str, tokenizer: Any, *, special: bool = False) -> list[int]:
-    """Return the ids of a text; `special`: the special tokens in it act.
-
-    Raises: BadInput, as `encode`.
-    """
+    """Return the ids of a text; `special`: the special tokens in it act. Raises: BadInput, as `encode`."""
     with _telling_panics():
         return list(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special))
 

@@ -4,9 +4,8 @@
     Request("q1", (Message("system", "You solve …"), Message("user", "12 + 30?")), Sampling(max_tokens=64))
         -> Completion("q1", "To find the sum … 12 + 30 = 42", Finish.OK, tokens_in=31, tokens_out=14, latency_s=1.3)
 
-What a request is answered depends on its own text and seed, not on what else is in the batch: each row draws from its
-own stream of numbers. What is left is floating point: two tokens that tie to the last digit may fall either way in
-another batch, so whoever must have the same answers bit for bit asks in the same groups (`mapd.exam` does).
+An answer depends on the request's own text and seed, not on the rest of its batch, but for floating point: two tokens
+that tie may fall either way in another batch. Who needs the same answers bit for bit asks in the same groups (exam.py).
 """
 
 import asyncio
@@ -37,7 +36,8 @@ from mapd.models import dialogue, templates, weights
 from mapd.models.base import Completion, Finish, Request, Sampling, split_thought
 from mapd.models.sandbox import Template, in_a_line
 
-CONVERTED_BYTES = 700 << 20  # 538 MB of fp32 weights, the tokenizer, and some room
+# 538 MB of fp32 weights, the tokenizer, and some room.
+CONVERTED_BYTES = 700 << 20
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 MOST_RANK = 1024  # of an adapter
 
@@ -51,8 +51,6 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 def convert(home: Path) -> Path:
     """Turn the package's SmolLM2-135M-Instruct into safetensors under `home`/weights, once (20 s); return the folder.
-
-    Whole or not at all: it is written beside and renamed, by one process at a time.
 
     Raises: BadInput where the package isn't installed, or the folder can't be written.
     """
@@ -75,15 +73,18 @@ def convert(home: Path) -> Path:
 def _convert(source: Path, folder: Path) -> None:
     if shutil.disk_usage(folder.parent).free < CONVERTED_BYTES:
         raise OSError("the disk is full")
+    # Written beside and renamed, so that the folder is whole or not there; a killed conversion leaves its part.
     partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
+    shutil.rmtree(partial, ignore_errors=True)
     where: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True, "trust_remote_code": False}
-    with redirect_stderr(io.StringIO()):  # a bar of its own, which the setting above doesn't reach
+    # The reader of GGUF draws a progress bar of its own, which the setting above doesn't reach.
+    with redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(
             source.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **where
         )
     tokenizer = AutoTokenizer.from_pretrained(source.parent, **where)
-    tokenizer.pad_token = "<|endoftext|>"  # the file says <|im_end|>, which ends every answer
+    # The file names <|im_end|>, which ends every answer: it is no padding.
+    tokenizer.pad_token = "<|endoftext|>"
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     try:
         model.save_pretrained(partial)
@@ -100,7 +101,8 @@ def fetch(name: str, revision: str | None = None, patterns: Sequence[str] = weig
     Raises: BadInput where the hub can't be reached, doesn't have it, or gives another commit.
     """
     where = f"{name} at commit {revision}" if revision else name
-    try:  # here: transformers' own retries take half a minute
+    # Fetched here and not by transformers, whose retries take half a minute without a network.
+    try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except (OSError, ValueError) as error:
         raise BadInput(
@@ -132,10 +134,12 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
         result: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
         model, report = result
-    except Exception as error:  # a foreign folder makes a library raise what it likes
+    # A foreign folder makes a library raise any type of error.
+    except Exception as error:
         raise BadInput(f"the model can't be loaded: {folder} ({in_a_line(error)}); check the folder") from error
     bad_tensors = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
-    if bad_tensors:  # transformers would draw them at random
+    # transformers draws missing tensors at random, and only warns.
+    if bad_tensors:
         raise BadInput(
             f"the model's weights lack {len(bad_tensors)} of its tensors, or have them in another size: {folder} "
             f"({bad_tensors[0][:80]} …); take a whole copy"
@@ -261,12 +265,14 @@ class LocalModel:
                     waiting += [row] if row else []
                 if waiting:
                     oldest = len(waiting[0].prompt)
+                    # Prompts of like length go together, so that little is padding; the oldest is always among them.
                     batch = sorted(waiting, key=lambda row: abs(len(row.prompt) - oldest))[: self.batch_size]
                     batch_rows = set(batch)
                     waiting = [row for row in waiting if row not in batch_rows]
                     for completion in await asyncio.to_thread(self._complete, batch):
                         yield completion
-            await reader  # a fault of the caller's own stream is the caller's
+            # A fault of the caller's own stream is raised to the caller.
+            await reader
         finally:
             reader.cancel()
 
@@ -277,6 +283,7 @@ class LocalModel:
                 text = dialogue.render(request.messages, self._tokenizer, marks)
                 prompt = dialogue.encode(text, self._tokenizer, marks)
                 seed = request.sampling.seed
+                # Each row draws from numbers of its own: the rest of the batch can't change its answer.
                 draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
                 arriving.put_nowait(_DecodingRow(request, prompt, draw, thoughts.opening_tag(text)))
         finally:
@@ -285,7 +292,8 @@ class LocalModel:
     def _complete(self, rows: Sequence[_DecodingRow]) -> list[Completion]:
         try:
             self._decode(rows)
-        except (RuntimeError, MemoryError) as error:  # torch's way to say that memory ran out
+        # torch raises a RuntimeError where memory runs out.
+        except (RuntimeError, MemoryError) as error:
             reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
             return [Completion(row.request.key, "", Finish.FAILED, error=reason) for row in rows]
         return [self._completion(row) for row in rows]
@@ -337,7 +345,8 @@ class LocalModel:
     def _read_shared(self, rows: Sequence[_DecodingRow], cache: DynamicCache) -> int:
         """Read the beginning that all prompts share (the system message) once, for all rows; its number of tokens."""
         prompts = [row.prompt for row in rows]
-        most = min(map(len, prompts)) - 1  # each row keeps a token to be answered from
+        # Each row keeps a token of its own at least: the first answer token is predicted from it.
+        most = min(map(len, prompts)) - 1
         shared = next((place for place in range(most) if len({prompt[place] for prompt in prompts}) > 1), most)
         if len(rows) == 1 or shared < 1:
             return 0
@@ -365,7 +374,8 @@ def _merge_adapter(model: Any) -> Any:
         return _pack_layers(model)
     try:
         return _pack_layers(model.merge_and_unload())
-    except (NotImplementedError, ValueError):  # packed weights, or a layer that knows no merging: as it was trained
+    # Packed weights, or a layer that knows no merging: it decodes as it was trained.
+    except (NotImplementedError, ValueError):
         return model
 
 
@@ -393,7 +403,7 @@ def _draw(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:
     likely = (logits.double() / (sampling.temperature or 1)).softmax(-1)
     tokens = torch.arange(len(likely), device=likely.device)
     if sampling.top_p is not None and sampling.top_p < 1:
-        # All that are rarer than this come to less than 1 - top_p: without them, sorting is quick.
+        # Tokens rarer than this come to less than 1 - top_p in all: without them, sorting is quick.
         tokens = tokens[likely >= (1 - sampling.top_p) / len(likely)]
         likely, order = likely[tokens].sort(descending=True)
         tokens = tokens[order]

@@ -19,23 +19,14 @@ from mapd.models.base import HOMES, FaultKind, Finish, Request
 from mapd.models.replies import Reply, explain_silence, read_count, read_parts, read_thought
 from mapd.models.served import ServedModel
 
-WHOLE = (
-    "stop",
-    "eos",
-    "eos_token",
-    "end_turn",
-    "stop_sequence",
-    "complete",
-)  # reasons to end behind which a text is whole
+# Reasons to end behind which a text is whole.
+WHOLE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete")
 CUT_OFF = ("length", "max_tokens", "model_length", "max_length", "max_output_tokens", "model_context_window_exceeded")
-FILTERED = (
-    *("content_filter", "safety", "recitation", "refusal", "blocklist", "prohibited_content", "spii", "guardrail"),
-    "sensitive",
+# Prefixes of the reasons that say that a filter of contents ended it.
+FILTERED = tuple(
+    "content_filter safety recitation refusal blocklist prohibited_content spii guardrail sensitive".split()
 )
-THOUGHT_FIELDS = (
-    *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought", "thoughts"),
-    "reasoning_details",
-)
+THOUGHT_FIELDS = tuple("reasoning_content reasoning reasoning_text thinking thought thoughts reasoning_details".split())
 
 
 class OpenAIModel(ServedModel):

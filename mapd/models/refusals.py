@@ -26,31 +26,20 @@ INNER = ("error", "base_resp")  # where an error's object stands
 ECHOES = ("input", "flagged_input", "messages", "prompt")  # what an error sends back of a request says nothing of it
 QUOTA_WAIT_S = 3600.0  # a server that asks for more has a quota
 EMPTY_PHRASES = ("provider returned error", "upstream error", "error", "bad request")  # they say nothing themselves
-STATUSES = {  # of errors that have a name for a number
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "resource_exhausted": 429,
-    "overloaded_error": 529,
-    "unavailable": 503,
-    "internal": 500,
-    "api_error": 500,
-    "server_error": 500,
-    "deadline_exceeded": 504,
-    "timeout_error": 504,
-    "insufficient_quota": 402,
-    "billing_error": 402,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "unauthenticated": 401,
-    "permission_error": 403,
-    "permission_denied": 403,
-    "not_found_error": 404,
-    "not_found": 404,
-    "model_not_found": 404,
-    "invalid_request_error": 400,
-    "invalid_argument": 400,
-    "badrequesterror": 400,
+# The status that an error stands for which has a name for a number.
+_NAMES_BY_STATUS = {
+    429: "rate_limit_exceeded rate_limit_error resource_exhausted",
+    529: "overloaded_error",
+    503: "unavailable",
+    500: "internal api_error server_error",
+    504: "deadline_exceeded timeout_error",
+    402: "insufficient_quota billing_error",
+    401: "authentication_error invalid_api_key unauthenticated",
+    403: "permission_error permission_denied",
+    404: "not_found_error not_found model_not_found",
+    400: "invalid_request_error invalid_argument badrequesterror",
 }
+STATUSES = {name: status for status, names in _NAMES_BY_STATUS.items() for name in names.split()}
 
 
 def phrases(*patterns: str) -> re.Pattern[str]:

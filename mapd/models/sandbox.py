@@ -1,16 +1,12 @@
-"""Processes of their own, with little time and memory, for what a foreign model's files make a library do.
+"""Read a foreign model's files in processes of their own, with little time and memory.
 
-    check(Path("models/mine"))                  raises where the folder's files can't be loaded in that time and memory
-    template = Template("{% for m in messages %}…", {"eos_token": "<|im_end|>"})
-    template.render([{"role": "user", "content": "2 + 2?"}], add_generation_prompt=True)
-        -> "<|im_start|>user\\n2 + 2?<|im_end|>\\n<|im_start|>assistant\\n"
+check(Path("models/mine"))                  raises where the folder's files can't be loaded in that time and memory
+template = Template("{% for m in messages %}…", {"eos_token": "<|im_end|>"})
+template.render([{"role": "user", "content": "2 + 2?"}], add_generation_prompt=True)
+    -> "<|im_start|>user\\n2 + 2?<|im_end|>\\n<|im_start|>assistant\\n"
 
-A config.json may name 100,000,000 layers, and a chat template is a program that may never end. Neither can be stopped
-in a thread; a process can, by its own clock. A template is rendered by the library's own function, so it reads as it
-would anywhere.
-
-    python -m mapd.models.sandbox check FOLDER      says in a line of JSON what is wrong
-    python -m mapd.models.sandbox render            reads a dialogue a line, writes a text a line
+python -m mapd.models.sandbox check FOLDER      says in a line of JSON what is wrong
+python -m mapd.models.sandbox render            reads a dialogue a line, writes a text a line
 """
 
 import json
@@ -30,14 +26,20 @@ from typing import Any, Self
 from mapd.errors import BadInput
 from mapd.models import templates, weights
 
-CHECK_S, CHECK_BYTES = 30, 16 << 30  # of a processor's time; of address space, most of which torch only reserves
+# A config.json may name 100,000,000 layers, and a chat template is a program that may never end. A thread can't be
+# stopped; a process can, by its own clock. Seconds are a processor's; most of the bytes torch only reserves.
+CHECK_S, CHECK_BYTES = 30, 16 << 30
 RENDER_S, RENDER_BYTES = 2, 4 << 30
-PATIENCE_S = 600  # by the clock on the wall, on a machine that is busy
+# By the clock on the wall, on a machine that is busy.
+PATIENCE_S = 600
 LONGEST_RENDERED = 2_000_000  # characters of a dialogue
-TIMES = 10  # how many more numbers a config may ask for than the weights hold: a packed one is eight
-MOST_TOKENS = 8  # a byte of text; one of bytes has one
-PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40  # a regex may stumble over any
-DAY = (2024, 7, 26)  # that a template is told whenever it asks; Llama 3's own, where it can't ask
+# How many more numbers a config may ask for than its weights hold: packed weights hold an eighth.
+TIMES = 10
+MOST_TOKENS = 8  # a byte of text; a tokenizer of bytes makes one
+# A tokenizer's regex may stumble over one kind of sign, so every kind is tried.
+PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40
+# The date that every template is told: a prompt must be the same on any day. Llama 3 has this one built in.
+DAY = (2024, 7, 26)
 
 
 def check(folder: Path) -> None:

@@ -1,17 +1,11 @@
-"""What every served model shares: calls in flight up to a limit, tries and the waits between them, the key kept hidden.
+"""The base of every served model: calls in flight up to a limit, tries and the waits between them, the key hidden.
 
     model = OpenAIModel("gpt-4o-mini", key="sk-…", limits=Limits(concurrency=32))
     the server says 429 twice   -> Completion("k1", "290 / 2 = 145", Finish.OK, latency_s=0.8)
     it says 500 five times      -> Completion("k1", "", Finish.FAILED, "tried 5 times, the last: HTTP 500: overloaded")
     it says 401                 -> Completion("k1", "", Finish.FAILED, "HTTP 401: Incorrect API key provided: [key]")
 
-The official SDKs send; the retries are ours, so that each try passes the limits. The next request is taken when a slot
-is free. Of a reply only what is read of it must be there: servers differ in the rest.
-
-The first call goes alone until the server has taken one: what every call would meet is met once. A form that the server
-doesn't take is changed at its first refusal (forms.py), which is no further try; a fault that every further call would
-meet ends the work. While a server asks to wait, nothing is sent. A reply that can't be read was billed all the same, so
-it is tried once more at most, and never where it tells its tokens.
+The official SDKs send; the retries are ours, so that each try passes the limits.
 """
 
 import asyncio
@@ -31,40 +25,34 @@ from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from mapd.models import forms
-from mapd.models.base import Completion, FaultKind, Finish, Limits, Request, split_thought
+from mapd.models.base import CONNECTION_HEADERS, Completion, FaultKind, Finish, Limits, Request, split_thought
 from mapd.models.refusals import QUOTA_WAIT_S, ServerRefusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
 TRIES = 5
 BACKOFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
-LONGEST_WAIT_S = 60.0  # whatever a server asks for
+# The longest wait between two tries, whatever a server asks for.
+LONGEST_WAIT_S = 60.0
 CONNECT_S = 10.0
-IN_A_ROW = 10  # calls that fail one behind the other: then the server is taken for down
-REFUSED_AT_FIRST = 3  # calls that it refuses, or answers with what is no reply, before it took one
+# Calls that fail one behind the other: then the server is taken for down.
+IN_A_ROW = 10
+# Calls that a server refuses, or answers with what is no reply, before it took any: then none will succeed.
+REFUSED_AT_FIRST = 3
 LONGEST_ERROR = 300
-SHORTEST_SECRET = 8  # characters: a shorter header's value may be a word of a reply
-SENT = frozenset(  # the headers that a server gets which isn't the provider's own
-    (
-        "accept",
-        "accept-encoding",
-        "anthropic-version",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-        "user-agent",
-    )
-)
+# Characters of a header's value that is cut out of replies: a shorter one may be a word of the text.
+SHORTEST_SECRET = 8
+# The headers that a server gets which isn't the provider's own.
+SENT = CONNECTION_HEADERS | {"anthropic-version"}
 
-for _name in ("openai", "anthropic", "httpx2", "httpcore2"):  # what they log may hold headers, hence the key
+# What these libraries log may hold headers, and so the key.
+for _name in ("openai", "anthropic", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
     """A try that gave no reply: what happened, of what kind it is, and whether to try `is_retried` behind `wait_s`.
 
-    `refusal`: what the server answered with, where it did.
+    `refusal`: the server's answer, where there was one.
     """
 
     def __init__(
@@ -100,7 +88,9 @@ class _Call:
 
 
 class _Gate:
-    """Lets the requests through: one at a time until the server has taken one, then all."""
+    """Let the requests through: one at a time until the server has taken one, then all."""
+
+    # So what every call would meet (a wrong key, a form that isn't taken) is met, and paid for, once.
 
     def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
         self.requests, self.turn = aiter(requests), asyncio.Lock()
@@ -155,9 +145,12 @@ class ServedModel(ABC):
         self.fields, self.headers = dict(fields or {}), {n.lower(): value for n, value in (headers or {}).items()}
         self.form = self._kept_form = dict(form or {})
         self._key, self._keep_form = key, keep_form
-        self._took_one = self._ended = False  # the server took a call; it will take none any more
-        self._in_a_row = self._refused = 0  # calls that failed, calls that were refused, since one was answered
-        self._resume_at = 0.0  # until then, by the monotonic clock, the server asked to wait
+        # Whether the server has taken a call; whether it will take none any more.
+        self._took_one = self._ended = False
+        # Calls that failed, and calls that were refused, since one was answered.
+        self._in_a_row = self._refused = 0
+        # Until then, by the monotonic clock, the server asked to wait: no call is sent.
+        self._resume_at = 0.0
 
     @abstractmethod
     def _client(self) -> AbstractAsyncContextManager[Any]:
@@ -180,7 +173,8 @@ class ServedModel(ABC):
         completions: asyncio.Queue[Completion | None] = asyncio.Queue()
         gate = _Gate(requests, self._took_one)
         rate = self.limits.per_minute
-        limiter = AsyncLimiter(1, 60 / rate) if rate else None  # evenly: a burst would be twice the rate at first
+        # One call per interval, evenly: a burst of a whole minute's calls would be twice the rate at first.
+        limiter = AsyncLimiter(1, 60 / rate) if rate else None
 
         async def work(client: Any) -> None:
             try:
@@ -197,7 +191,8 @@ class ServedModel(ABC):
                 for _ in workers:
                     while (completion := await completions.get()) is not None:
                         yield completion
-                await asyncio.gather(*workers)  # a fault of the caller's own stream is the caller's
+                # A fault of the caller's own stream is raised to the caller.
+                await asyncio.gather(*workers)
             finally:
                 for worker in workers:
                     worker.cancel()
@@ -207,6 +202,7 @@ class ServedModel(ABC):
         call = _Call(request)
 
         def is_tried_again(error: BaseException) -> bool:
+            # A reply that can't be read was billed all the same, so it is tried once more at most.
             call.unreadable += isinstance(error, CallFault) and error.fault is FaultKind.UNREADABLE
             return isinstance(error, CallFault) and error.is_retried and not self._ended and call.unreadable < 2
 
@@ -247,10 +243,12 @@ class ServedModel(ABC):
             try:
                 reply = await self._exchange(client, limiter, call, body)
             except CallFault as error:
+                # Another form of the same request is no further try: the first was refused, not failed.
                 if self._learn(call, error.refusal, body, form):
                     continue
                 if error.fault in (FaultKind.BUSY, FaultKind.TIMEOUT, FaultKind.UNREADABLE):
-                    gate.open()  # that says nothing of the form, and may take its time
+                    # Such a fault says nothing of the form, and may last: the others need not wait for it.
+                    gate.open()
                 refusal = error.refusal
                 if refusal is not None and error.fault is FaultKind.OTHER and forms.is_of_setting(refusal, body):
                     error.fault = FaultKind.PARAMETER
@@ -263,6 +261,7 @@ class ServedModel(ABC):
         self, call: _Call, refusal: ServerRefusal | None, body: Mapping[str, Any], form: forms.RequestForm
     ) -> bool:
         """Note what a refusal teaches of the form; whether there is one in which the call wasn't sent yet."""
+        # A shape that was sent once is not sent again: two lessons that undo each other would go on for ever.
         call.shapes.add(forms.describe_shape(body))
         if refusal is None or refusal.fault in (FaultKind.KEY, FaultKind.CREDIT, FaultKind.QUOTA):
             return False
@@ -317,6 +316,7 @@ class ServedModel(ABC):
             raise self._refused_by(refusal, is_billed=bool(reply.tokens_out))
         if reply.fault is not FaultKind.UNREADABLE:
             return reply
+        # A reply that tells its tokens is paid for: asking again would pay twice for the same fault.
         is_billed = reply.tokens_out is not None
         paid = f", and {reply.tokens_out:,} tokens are billed: it isn't asked again" if is_billed else ""
         start = f": {' '.join(body.split())[:60]}" if body.strip() else ""
@@ -333,6 +333,7 @@ class ServedModel(ABC):
             if wait_s > LONGEST_WAIT_S:
                 words += f" (it asks to wait {wait_s:,.0f} s; {LONGEST_WAIT_S:.0f} s is the longest wait)"
             wait_s = min(wait_s, LONGEST_WAIT_S)
+            # All calls wait, not this one alone: the limit is the account's.
             self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
         return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
@@ -343,6 +344,7 @@ class ServedModel(ABC):
 
     def _http(self) -> httpx2.AsyncClient:
         """Return a client with a connection for each call in flight."""
+        # No redirects: the key is for the address that was given, and would go along to another one.
         at_once = self.limits.concurrency
         return httpx2.AsyncClient(
             limits=httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once),
@@ -353,13 +355,12 @@ class ServedModel(ABC):
         )
 
     async def _keep_headers(self, request: httpx2.Request) -> None:
-        """Leave out what the SDK adds of its own provider's from the environment, where another server is asked.
-
-        An organisation, a project, or the headers of OPENAI_CUSTOM_HEADERS, which may hold a secret.
-        """
+        """Drop headers that the SDK takes from the environment for its own provider, where another server is asked."""
+        # An organisation, a project, or what OPENAI_CUSTOM_HEADERS holds: any of them may be a secret.
         if request.url.host == httpx2.URL(self.home).host:
             return
-        credentials = (self._key, f"Bearer {self._key or 'none'}")  # whichever header the SDK puts them into
+        # The key's own header stays, whichever the SDK puts it into.
+        credentials = (self._key, f"Bearer {self._key or 'none'}")
         for name, value in request.headers.items():
             is_ours = name in SENT or name in self.headers or name.startswith("x-stainless-")
             if not is_ours and value not in credentials:
@@ -386,7 +387,7 @@ class ServedModel(ABC):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Read once: a tenth of a second."""
+    """Return the certificates; they are read once, which takes a tenth of a second."""
     return httpx2.create_ssl_context()
 
 

@@ -1,17 +1,12 @@
-"""Simulated teachers of the demo's families: they work from the prompt's text alone, and each fails in its own way.
+"""Simulate teachers of the demo's families: they work from the prompt's text alone, and each fails in its own way.
 
     rationale of "A farm has 3 cows and 2 hens. …" by slips:
     "Each cow has 4 legs: 3 * 4 = 13. Each hen has 2 legs: 2 * 2 = 4. Together, 13 + 4 = 17.\\nAnswer: 17"
     sound's review of it: “3 * 4 = 13” is false; the final answer 17 is not 16. [1]
 
-`sound` makes no mistakes, `slips` calculates or infers wrongly and arrives at a wrong answer, `lucky` reaches the right
-answer by a false step; the latter two in `flaw_share` of their texts. A review reads the text before it, whoever wrote
-it: it recomputes each equation, compares the final answer with the correct one it was given, and holds each statement
-of kinship against the question. Nothing looks up a stored flaw or score. It reads equations and a few forms of
-sentence, no more: a step in other words isn't seen, nor whether an equation is about the question's own numbers.
-
-The draw is seeded by the messages, the sampling's seed and the teacher's own: the same request gives the same text.
-Temperature, top_p and max_tokens change nothing (the texts are short).
+`sound` makes no mistakes, `slips` arrives at a wrong answer, `lucky` reaches the right answer by a false step; the
+latter two in `flaw_share` of their texts. A review really reads the text: it recomputes equations, compares the final
+answer with the gold one, and checks statements of kinship. A step in other words isn't seen.
 """
 
 import hashlib

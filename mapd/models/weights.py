@@ -54,10 +54,7 @@ def converted_folder(home: Path) -> Path:
 
 
 def require_packaged() -> Path:
-    """Return the package's file.
-
-    Raises: BadInput where it isn't installed.
-    """
+    """Return the package's file. Raises: BadInput where it isn't installed."""
     if (file := find_packaged()) is None:
         raise BadInput(f"the packaged model's weights are not installed: no package {PACKAGE}; {GET_PACKAGE}")
     return file
@@ -69,10 +66,7 @@ def is_hub_name(source: str) -> bool:
 
 
 def require_model(folder: Path) -> Path:
-    """Return the folder, if at a glance it is a model's.
-
-    Raises: BadInput, naming what it lacks.
-    """
+    """Return the folder, if at a glance it is a model's. Raises: BadInput, naming what it lacks."""
     if (reason := missing_part(folder)) is not None:
         raise BadInput(f"no model at {folder}: {reason}; name a folder that transformers can load")
     return folder
@@ -233,10 +227,7 @@ def count_numbers(folder: Path) -> Iterator[int]:
 
 
 def count_numbers_of_file(path: Path) -> list[int]:
-    """Return how many numbers each tensor of one file has.
-
-    Raises: BadInput, as `tensors`.
-    """
+    """Return how many numbers each tensor of one file has. Raises: BadInput, as `tensors`."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
