@@ -1,12 +1,10 @@
-"""The servers that a key may be sent to: its provider's own, and those that a person approved for it by name.
+"""Approve the servers that a key may be sent to: its provider's own, and those that a person named for it.
 
-    doubt(session, "MY_KEY", "https://llm.example.org")             -> None: nobody has named another server for it
-    approve(session, "MY_KEY", "https://llm.example.org", by=owner("ann")) -> the row of `key_approval`
-    doubt(session, "MY_KEY", "https://else.example.org")            -> "MY_KEY is a key for https://llm.example.org, …"
-    require(session, "MY_KEY", "https://else.example.org")          raises: the key is not read
+    approve(session, "MY_KEY", "https://llm.example.org", by=owner("ann")) writes a row of `key_approval`
+    find_doubt(session, "MY_KEY", "https://else.example.org")  -> "MY_KEY is a key for https://llm.example.org, …"
+    require(session, "MY_KEY", "https://else.example.org")     raises: the key is not read
 
-A server is scheme, host and port. Whoever asks a teacher asks here first, so that no edit, import, page or changed row
-sends a key elsewhere. The rows stay in this project: no archive carries them.
+Every call asks here first, so that no edit, import or changed row sends a key elsewhere. No archive carries the rows.
 """
 
 import re

@@ -99,14 +99,12 @@ def run(
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
 ) -> ExamResult:
-    """Examine the student (`model` is what `students.opened` gave) until every answer is there.
+    """Examine the student (`model` comes from `students.open_model`) until every answer is there.
 
-    `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need.
-    Each of the `samples` answers to a question draws with a seed of its own, which follows from `seed`. `open_test`
-    says what a sealed test split is opened for. `longer_than`: an exam that was asked alike with fewer tokens, whose
-    whole responses are taken over: drawn from the same numbers they would be the same. `batch_size` questions are
-    asked, and kept, at a time; before each batch `stopping` is asked. `home`: the project's folder, by which it is
-    known at once whether another run on this machine was killed.
+    `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need. `samples`:
+    answers to each question, each with a seed that follows from `seed`. `open_test`: what a sealed test split is opened
+    for. `longer_than`: an earlier exam with fewer tokens, whose whole responses are taken over. `batch_size`: questions
+    asked, and kept, at a time. `home`: the project's folder, which tells at once that another run here was killed.
 
     Raises: Forbidden; NotFound (student, question set, earlier exam), BadInput (no such split, a sealed one, samples
     without a temperature, an earlier exam that was asked in another way), Stopped.

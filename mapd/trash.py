@@ -1,13 +1,12 @@
 """The trash: an exam, a question set or the whole project goes into a file, with all that hangs on it, and comes back.
 
-    exam = trash.of_exam(session, "svamp · Llama-2-7b-chat-hf · round 0")
-    exam.gone          -> {"exams": 1, "questions": 387, "attempts": 387, "rationales": 1161, "judgements": 45, …}
+    exam = trash.plan_exam_removal(session, "svamp · Llama-2-7b-chat-hf · round 0")
+    exam.counts        -> {"exams": 1, "questions": 387, "attempts": 387, "rationales": 1161, "judgements": 45, …}
     exam.stays         -> ("2,322 calls in the ledger ($3.20): what was paid is never asked for again", …)
     trash.delete(session, home, exam, by=owner("ann")) -> home/trash/20261129-101502-import-svamp.zip
     trash.restore(session, home, "20261129-101502-import-svamp.zip", by=owner("bob"))
 
-Of an own exam the rationales stay with its question set: they answer the questions, and other exams share them. An
-import goes with its questions, unless another exam asks them by now. Who deletes the file deletes it for good.
+Who deletes the file deletes it for good.
 """
 
 import re
@@ -103,6 +102,7 @@ def plan_exam_removal(session: Session, ref: str | int) -> Removal:
     seeds |= _student_of_import(session, row)
     rows = removal.closure(session, seeds)
     stays = [*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows)]
+    # Rationales answer questions, not attempts: they stay with the set, and other exams share them.
     if "question_set" not in seeds:
         rationales = select(func.count()).select_from(t.Explanation).join(t.Question)
         number = session.exec(

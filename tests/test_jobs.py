@@ -20,10 +20,12 @@ def started(session: Session) -> AttemptRef:
     return AttemptRef(job.uid, job.attempt)
 
 
-def take(session: Session, worker: str = "w", *, own: tuple[str, ...] = (), calls: bool = False) -> AttemptRef | None:
+def take(
+    session: Session, worker: str = "w", *, own_uids: tuple[str, ...] = (), calls: bool = False
+) -> AttemptRef | None:
     """Take a job; what only looks finds the same."""
-    waits = jobs.has_waiting_job(session, worker, calls=calls, own_uids=own)
-    ref = jobs.take(session, worker, calls=calls, own_uids=own)
+    waits = jobs.has_waiting_job(session, worker, calls=calls, own_uids=own_uids)
+    ref = jobs.take(session, worker, calls=calls, own_uids=own_uids)
     assert waits or ref is None
     return ref
 

@@ -4,9 +4,9 @@
         -> CollectResult(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0,
                          failed=0, spent_usd=0.83, not_made=0)
 
-`plan.py` says which calls there are, `claiming.py` which of them this run sends, `ledger.py` writes what came back,
-`collecting.py` runs all at once, `streams.py` holds one teacher's calls, `faults.py` says what gave no text, and why.
-`estimate.py` says before what it may cost, `budget.py` holds it to that, `again.py` says what to ask again.
+`plan.py` lists the calls, `estimate.py` their cost; `claiming.py` decides which of them this run sends, within
+`budget.py`; `collecting.py` runs all teachers' `streams.py` at once; `ledger.py` writes the replies, `faults.py` counts
+those without a text, and `again.py` plans a further start.
 """
 
 from mapd.committee.again import Retry, plan_retry

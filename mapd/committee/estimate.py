@@ -1,13 +1,10 @@
-"""What the calls that an exam's committee still lacks may cost, by teacher, before any is made. Nothing is sent here.
+"""Estimate the cost of the calls that an exam's committee still lacks, by teacher. Nothing is sent here.
 
-    of(session, exam="5e…", teachers=["mini", "ash"])
+    estimate_calls(session, exam="5e…", teachers=["mini", "ash"])
     -> Estimate(teachers=(TeacherEstimate("mini", {"rationale": 387, "feedback": 387, "review": 387},
                           tokens_in=310_000, tokens_out=201_000, usd=0.17, usd_at_most=3.1, …), …), spent_usd=0.0)
 
-"About" is the ledger's own average of that teacher and kind. Where it has none yet, a prompt's tokens are a quarter of
-its bytes, and a reply is as long as the teacher's max_tokens allows. "At most" is a token for each byte of the prompt,
-the longest reply, and each review that may be asked for twice asked for twice. Prompts are measured on some SAMPLE
-mistakes, evenly drawn: a page draws an estimate at each step.
+`usd` is by the ledger's averages, `usd_at_most` by the longest replies.
 """
 
 from collections import Counter
@@ -29,7 +26,8 @@ from mapd.teacher_prices import Price, cost_usd, price, price_in_words
 from mapd.teachers import may_answer_otherwise, sampling_of
 
 KINDS = ("rationale", "feedback", "review")
-SAMPLE = 40  # mistakes whose prompts are measured
+# Mistakes whose prompts are measured, evenly drawn: a page makes an estimate at each step, so it must be quick.
+SAMPLE = 40
 BYTES_A_TOKEN = 4  # of usual text
 
 
@@ -176,8 +174,10 @@ def estimate_teacher(
     tokens_in = tokens_out = usd = usd_at_most = 0.0
     for kind, count in calls.items():
         of_review = kind == "review"
+        # Without an average in the ledger: a token per four bytes of prompt, and the longest reply.
         prompt = prompt_bytes[kind] / BYTES_A_TOKEN + (mean(solutions) if of_review and solutions else 0)
         sent, replied = averages.get((teacher.id, kind), Tokens(prompt, longest))
+        # The worst case: a token for each byte, and each review that may be asked for twice is.
         worst = round(prompt_bytes[kind]) + (longest_solution if of_review else 0)
         sent_count = count * (2 if of_review and may_answer_otherwise(teacher) else 1)
         tokens_in, tokens_out = tokens_in + count * sent, tokens_out + count * replied

@@ -3,10 +3,7 @@
     async for completion in model.generate(stream([Request("k1", (Message("user", "2 + 2?"),), Sampling())])):
         completion.key, completion.text           -> "k1", "2 + 2 = 4. Answer: 4"
 
-What a thinking model wrote before its answer is split off its text here, once for all models (`split_thought`).
-
-A stream, so that a caller may ask for more while answers come (a review as soon as its rationale is there) and a model
-may work as suits it: a local one in batches of what waits, a served one with so many calls in flight.
+A caller may add requests while answers come: a review as soon as its rationale is there.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
@@ -105,11 +102,10 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back for one request; a failure has its reason in `error`, never an exception of the stream.
+    """The result of one request; a failure has its reason in `error`, never an exception of the stream.
 
-    `thought`: what a thinking model wrote before its text. `reply`: the two as they came in one, word for word; none
-    where `text` is all that came. `fault`: what kind of failure it is. The tokens are those of all tries that were
-    billed.
+    `thought`: what a thinking model wrote before its text. `reply`: both word for word as they came; none where `text`
+    is all that came. The tokens are those of all tries that were billed.
     """
 
     key: str

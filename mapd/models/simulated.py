@@ -40,12 +40,10 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a simulated teacher is like; all but the flaw's kind can be set.
+    """The character of a simulated teacher; all but the flaw's kind can be set.
 
-    `flaw_share` of its texts are flawed. Its score is what its reading deserves (5 sound, 3 no steps, 2 a false step or
-    no answer, 1 a wrong answer) + `leniency` + Gaussian noise of standard deviation `noise`, rounded, 1-5. In a share
-    `reviewer_quality` of its reviews the reading counts at all; else the score is drawn without it, half of the time
-    above 3.
+    `flaw_share` of its texts are flawed. In `reviewer_quality` of its reviews the score is what its reading deserves
+    + `leniency` + Gaussian noise of standard deviation `noise`, rounded, 1-5; else it is drawn without a reading.
     """
 
     flaw: Flaw | None

@@ -1,8 +1,8 @@
-"""How a model's chat template takes a dialogue: found by rendering a few, so the same files read alike on any day.
+"""Find how a model's chat template takes a dialogue, by rendering a few.
 
-    find_form(render)     Gemma     -> Form(has_system=False, …, end="<end_of_turn>\\n")
-                          DeepSeek  -> Form(has_system=True, …, end="<｜end▁of▁sentence｜>", thought="<think>")
-    Form(has_system=False).arrange((Message("system", "Solve."), Message("user", "2 + 2?")))
+    find_form(render)   Gemma     -> TemplateForm(has_system=False, …, end="<end_of_turn>\\n")
+                        DeepSeek  -> TemplateForm(has_system=True, …, end="<｜end▁of▁sentence｜>", thought="<think>")
+    TemplateForm(has_system=False).arrange((Message("system", "Solve."), Message("user", "2 + 2?")))
         -> [{"role": "user", "content": "Solve.\\n\\n2 + 2?"}]
 
 Nothing of it is stored: exam, training and exam again find the same form, because the files are the same (their sha256

