@@ -20,7 +20,8 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 PORTS = {"http": 80, "https": 443}
-OF_PROVIDERS = {"OPENAI_API_KEY": "openai", "ANTHROPIC_API_KEY": "anthropic"}  # whose own server needs no approval
+# Keys that need no approval for their provider's own server.
+OF_PROVIDERS = {"OPENAI_API_KEY": "openai", "ANTHROPIC_API_KEY": "anthropic"}
 # What urlsplit and a HTTP client read alike: no blank, backslash, control or percent sign can move the host.
 ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[\w~.:+/-]*)?", re.ASCII)
 

@@ -22,8 +22,9 @@ from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 
-INTERRUPTED = 75  # the shell's "try again later"
-LOST = 74  # the shell's "input/output error": the database was lost in the middle of a piece of work
+# Exit codes that the worker reads, as a shell has them: "try again later" and "input/output error".
+INTERRUPTED = 75  # stopped for now, to go on later
+LOST = 74  # the database was lost in the middle of a piece of work
 BEAT_S = 1.0
 FOREVER = float("inf")
 log = logging.getLogger("mapd.job")

@@ -59,7 +59,8 @@ def examine(settings: Settings) -> list[Finding]:
     try:
         engine = db.open_store(settings)
         findings.append(database := _database(engine))
-        findings += _contents(engine, home) if database.ok else ()  # of a damaged one nothing else is sure
+        # In a damaged database nothing else is sure.
+        findings += _contents(engine, home) if database.ok else ()
     except MapdError as error:
         findings.append(Finding("database", False, "can't be read", str(error)))
     return findings
@@ -97,7 +98,8 @@ def _damage(connection: sa.Connection) -> Iterator[str]:
 
 def _differences(connection: sa.Connection) -> Iterator[str]:
     """Yield how the schema differs from the one that this code has."""
-    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
+    # The tables of the full-text search are made by SQL of their own.
+    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}
     for change in compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata):
         act, *about = change if isinstance(change, tuple) else change[0]
         subject = next((part for part in reversed(about) if hasattr(part, "name")), None)

@@ -32,7 +32,8 @@ from mapd.store import tables as t
 
 # Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
 LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
-LONGEST_WITH_THOUGHT = 4096  # where the student's chat template knows thoughts
+# A thinking student's chat template: the thought takes tokens, too.
+LONGEST_WITH_THOUGHT = 4096
 GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
 # A response that ended by itself: with more tokens it would be the same.
 WHOLE = (Finish.OK, Finish.EMPTY)
@@ -140,10 +141,7 @@ def count_questions(session: Session, question_set: str | int, split: str) -> in
 
 
 def default_tokens(session: Session, question_set: str | int, split: str, model: Model) -> int:
-    """Return how long an answer may be where nobody says so: as the split's tasks need, far more for a thought.
-
-    Raises: NotFound, BadInput.
-    """
+    """Return how long an answer may be by default: as the split's tasks need. Raises: NotFound, BadInput."""
     questions = sets.get(session, question_set)
     _check_split(session, questions, split)
     tasks = select(t.Question.task).where(t.Question.set_id == questions.id, t.Question.split == split).distinct()
@@ -234,10 +232,7 @@ def free_name(session: Session, name: str) -> str:
 
 
 def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -> None:
-    """Open the sealed test split for this exam, once; going on with it is the same opening.
-
-    Raises: Forbidden; BadInput where nobody says what for.
-    """
+    """Open the sealed test split for this exam, once. Raises: Forbidden; BadInput where nobody says what for."""
     person = require(by, Right.OPEN_TEST)
     if session.exec(select(t.Opening.id).where(t.Opening.exam_id == exam.id)).first() is not None:
         return
@@ -264,10 +259,7 @@ def require_cut_off(session: Session, exam: str | int) -> t.Exam:
 
 
 def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
-    """Copy the responses that ended by themselves from an exam that was asked alike with fewer tokens.
-
-    Raises: BadInput where it wasn't.
-    """
+    """Copy the whole responses of an exam that was asked alike with fewer tokens. Raises: BadInput where it wasn't."""
     earlier = session.get_one(t.Exam, earlier_id)
     same_fields = ("student_id", "set_id", "split", "round", "seed")
     ways = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]

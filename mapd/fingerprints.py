@@ -26,10 +26,7 @@ def source_of(model: str) -> str:
 
 
 def look(folder: Path) -> str:
-    """Return the fingerprint of a folder that is named here for the first time.
-
-    Raises: BadInput where its files can't be loaded.
-    """
+    """Return the fingerprint of a folder that is new here. Raises: BadInput where its files can't be loaded."""
     sandbox.check(folder)
     return weights.fingerprint(folder)
 
@@ -45,10 +42,7 @@ def record(session: Session, source: str, sha256: str) -> None:
 
 
 def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
-    """Return the folder of a model's files, checked.
-
-    Raises: BadInput where they aren't there, can't be loaded, or are others than before.
-    """
+    """Return a model's folder. Raises: BadInput where its files are missing, can't be loaded, or have changed."""
     kind, _, where = source.partition(":")
     if source == weights.PACKAGED:
         return _packaged(engine, home)

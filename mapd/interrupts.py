@@ -53,7 +53,8 @@ class _State:
     """What is under way in this process."""
 
     was_interrupted = False
-    may_raise = False  # what is imported is there: an interrupt may be raised
+    # Set once all imports are done: from then on an interrupt may be raised.
+    may_raise = False
     work: StopRequest | None = None  # long work, which is stopped instead
 
 

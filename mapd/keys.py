@@ -15,8 +15,10 @@ from mapd.errors import BadInput
 from mapd.settings import Settings
 
 NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
-OURS = frozenset(f"MAPD_{setting.upper()}" for setting in Settings.model_fields)  # MAPD_DATABASE_URL holds a password
-SECRETS = Path(".streamlit/secrets.toml")  # streamlit's own file, in the folder that the process runs in
+# No key may stand under these names: MAPD_DATABASE_URL holds a password.
+OURS = frozenset(f"MAPD_{setting.upper()}" for setting in Settings.model_fields)
+# Streamlit's own file, in the folder that the process runs in.
+SECRETS = Path(".streamlit/secrets.toml")
 
 
 def check_name(variable: str) -> str:

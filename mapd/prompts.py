@@ -85,7 +85,8 @@ def _as_it_looks(text: str) -> str:
     return bare.lower().translate(_ALIKE)
 
 
-_UNSEEN = re.compile("[\u0300-\u036f\u200c\u200d\ufe00-\ufe0f]")  # accents, joiners, variation selectors
+# Accents, joiners and variation selectors: a tag with one of them still looks like a tag.
+_UNSEEN = re.compile("[\u0300-\u036f\u200c\u200d\ufe00-\ufe0f]")
 _ALIKE = dict.fromkeys(map(ord, "‹〈⟨《«˂﹤❮❰⟪"), "<") | str.maketrans("асеіорԛѕтυοιτ", "aceiopqstuoit")
 
 

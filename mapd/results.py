@@ -93,9 +93,11 @@ class Results:
     overall: FamilyResult
     by_family: Mapping[str, FamilyResult]
     changes: Mapping[Change, tuple[str, ...]]  # question uids, in the order of the questions
-    readable: FamilyResult | None  # of the questions whose answer could be read both times; None where there are none
+    # Over the questions whose answer could be read both times; None where there are none.
+    readable: FamilyResult | None
     samples: int  # the most that one of them took of each question; the first counts
-    asked_otherwise: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # where they weren't asked alike
+    # By name, where the two exams were not asked alike.
+    asked_otherwise: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def fixed(self) -> int:

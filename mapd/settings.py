@@ -24,8 +24,10 @@ class Settings(BaseSettings):
     worker: bool = True  # whether the app starts a worker beside itself
     # The most that an exam's committee may cost, where a start doesn't say otherwise.
     budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
-    owners: Annotated[tuple[str, ...], NoDecode] = ()  # e-mails, with commas between; of those who sign in
-    annotators: Annotated[tuple[str, ...], NoDecode] = ()  # the same, or @example.org for everybody there
+    # E-mails with commas between, of people who sign in.
+    owners: Annotated[tuple[str, ...], NoDecode] = ()
+    # The same, or @example.org for everybody there.
+    annotators: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("owners", "annotators", mode="before")
     @classmethod

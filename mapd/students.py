@@ -45,10 +45,7 @@ class Base:
 
 
 def check_source(path: Path | None, hub: str | None) -> None:
-    """See that a folder and a model of the hub are not both named, and the latter as the hub names it.
-
-    Raises: BadInput.
-    """
+    """Refuse a folder beside a model of the hub, and a name that the hub can't have. Raises: BadInput."""
     if path is not None and hub is not None:
         raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")
     if hub is not None and not weights.is_hub_name(hub):
@@ -194,10 +191,8 @@ def is_here(student: t.Student, home: Path) -> bool:
 
 
 def _adapter(student: t.Student, home: Path) -> Path:
-    """Return the folder of the student's adapter.
-
-    Raises: BadInput where it isn't under `home`: an archive's row is foreign text.
-    """
+    """Return the folder of the student's adapter. Raises: BadInput where it isn't under `home`."""
+    # An archive's row is foreign text: its path may lead anywhere.
     folder = (home / (student.adapter or "")).resolve()
     if not folder.is_relative_to(home.resolve()):
         raise BadInput(f"the adapter of student {student.name} is not under {home}: {student.adapter}; finetune again")
@@ -205,10 +200,7 @@ def _adapter(student: t.Student, home: Path) -> Path:
 
 
 def open_model(engine: sa.Engine, student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
-    """Return the model behind the student, to be asked.
-
-    Raises: BadInput where its weights are not there, or others than they were.
-    """
+    """Return the student's model, to be asked. Raises: BadInput where its weights are missing or have changed."""
     model, tokenizer = load_model(engine, student, home)
     from mapd.models.local import LocalModel  # torch takes seconds to import
 

@@ -19,7 +19,8 @@ from mapd.models.base import CONNECTION_HEADERS, Sampling
 from mapd.models.simulated import SimulatedTeacher
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}  # of those behind an API
-LONGEST_REPLY = 2048  # tokens, of a served teacher that is told no other; a model that thinks first spends them on it
+# Tokens of a reply by default: a model that thinks first spends them on its thought, too.
+LONGEST_REPLY = 2048
 Bounds = Mapping[str, tuple[tuple[type, ...], float, float]]  # by setting: what its value may be
 SAMPLING: Bounds = {
     "temperature": ((int, float), 0, 2),
@@ -60,12 +61,14 @@ def check_sampling(kind: str, model: str, settings: Mapping[str, Any]) -> dict[s
     """
     if kind == "simulated":
         profile = asdict(SimulatedTeacher.of(model=model, settings=settings).profile)
-        return {name: value for name, value in profile.items() if name != "flaw"}  # which is the model's
+        # The kind of flaw is the profile's own, and can't be set.
+        return {name: value for name, value in profile.items() if name != "flaw"}
     known_bounds = {
         name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")
     }  # has none
     who = f"a teacher of kind {kind}"
-    if kind in KEY_VARIABLES:  # what isn't set is the provider's to choose, but for the bill's upper end
+    # What isn't set is the provider's to choose, but for max_tokens, which bounds the bill.
+    if kind in KEY_VARIABLES:
         further = {name: value for name, value in settings.items() if name not in SAMPLING}
         checked = check_numbers(who, "setting", {k: v for k, v in settings.items() if k in SAMPLING}, known_bounds)
         unset = Sampling(temperature=None, top_p=None, max_tokens=LONGEST_REPLY)
@@ -110,10 +113,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers by their names in small letters, each with its variable's name.
-
-    Raises: BadInput where a name can't be used.
-    """
+    """Return the headers in small letters, each with its variable. Raises: BadInput where a name can't be used."""
     checked_headers = {}
     for name, variable in headers.items():
         small = name.strip().lower()
@@ -136,10 +136,7 @@ def check_numbers(who: str, noun: str, settings: Mapping[str, Any], known_bounds
 
 
 def read_pairs(option: str, texts: Sequence[str]) -> dict[str, Any]:
-    """Return each KEY=VALUE; a value is JSON, else a word.
-
-    Raises: BadInput where there is no "=", and for a value that is nearly JSON.
-    """
+    """Return each KEY=VALUE; a value is JSON, else a word. Raises: BadInput for what is neither."""
     pairs: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")

@@ -157,20 +157,14 @@ def _check_base(kind: str, base_url: str) -> str:
 
 
 def approve_key(session: Session, variable: str, server: str, *, by: Person, approved: bool) -> None:
-    """Let the key under this name be sent to the server; one that is another server's only if that is `approved`.
-
-    Raises: BadInput.
-    """
+    """Let the key be sent to the server, if it is `approved` or no other server's key. Raises: BadInput."""
     if not approved and (doubt := approvals.find_doubt(session, variable, server)) is not None:
         raise BadInput(f"{doubt}; nothing was changed: name another key, or say yes (--yes; on the page its box)")
     approvals.approve(session, variable, server, by=by)
 
 
 def _approve_keys(session: Session, row: t.Teacher, *, by: Person, approved: bool) -> None:
-    """Approve what a teacher's row names for its server: its key, and its headers' values.
-
-    Raises: BadInput, as `approve_key`.
-    """
+    """Approve a row's key and headers for its server. Raises: BadInput, as `approve_key`."""
     for variable in secrets_of(row):
         approve_key(session, variable, approvals.server_of(row.kind, row.base_url), by=by, approved=approved)
 
@@ -370,10 +364,7 @@ def _read_secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: 
 
 
 def _read_headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
-    """Return the teacher's further headers with their values.
-
-    Raises: BadInput where one isn't approved, isn't there, or can't be sent.
-    """
+    """Return the teacher's further headers. Raises: BadInput where one isn't approved or set, or can't be sent."""
     values = {}
     for name, variable in teacher.headers.items():
         values[name] = _read_secret(engine, teacher, variable, f"its header {name}")
@@ -459,10 +450,7 @@ def list_notes(teacher: t.Teacher) -> list[str]:
 
 
 def test(engine: sa.Engine, teacher: t.Teacher) -> TeacherTest:
-    """Ask the teacher for a small sum, once, as it is asked for a rationale.
-
-    Raises: BadInput where it can't be asked at all.
-    """
+    """Ask the teacher once for a small sum. Raises: BadInput where it can't be asked at all."""
     model = open_model(engine, teacher, tries=1)
     request = Request("test", prompts.rationale_messages("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
 

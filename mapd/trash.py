@@ -114,10 +114,7 @@ def plan_exam_removal(session: Session, ref: str | int) -> Removal:
 
 
 def plan_questions_removal(session: Session, ref: str | int) -> Removal:
-    """Return what goes with a question set: every exam over it, and all that was written on its questions.
-
-    Raises: NotFound.
-    """
+    """Return what goes with a question set: its exams, and all texts on its questions. Raises: NotFound."""
     row = sets.get(session, ref)
     rows = removal.closure(session, {"question_set": {queries.identity(row)}})
     stays = (*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows))

@@ -314,10 +314,7 @@ KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (ExamWork, Collec
 
 
 def read_job(job: t.Job) -> Work:
-    """Return the work of a job.
-
-    Raises: BadInput where this version doesn't know it: another version, or another program, queued it.
-    """
+    """Return the work of a job. Raises: BadInput where this version doesn't know it."""
     if job.kind not in KINDS:
         raise BadInput(f"job {job.uid[:8]} is a {job.kind}, which this mapd can't do; it knows {', '.join(KINDS)}")
     try:

@@ -162,10 +162,7 @@ class WorkerProcess:
                 child.kill()
 
     def stop(self, hurry: threading.Event) -> None:
-        """Stop all processes for now, wait for them as long as the grace is, or until there is a hurry; kill the rest.
-
-        Raises: Busy.
-        """
+        """Stop all processes, wait as long as the grace is or until there is a hurry, kill the rest. Raises: Busy."""
         for child in self.children.values():
             with suppress(ProcessLookupError):
                 child.process.terminate()

@@ -57,10 +57,7 @@ def count_bytes(messages: Sequence[Message]) -> int:
 
 
 def check_budget(teachers: Sequence[t.Teacher], budget: float | None, unknown_price: bool) -> None:
-    """Check that the budget is an amount, and that a teacher of unknown price was agreed to.
-
-    Raises: BadInput where either fails.
-    """
+    """Refuse a budget that is no amount, and unknown prices without a yes to them. Raises: BadInput."""
     if budget is not None and not (math.isfinite(budget) and budget >= 0):
         raise BadInput(f"a budget is an amount in US dollars, 0 or more, not {budget}")
     unknown = [f"{x.name} ({x.model} at {x.base_url or x.kind})" for x in teachers if price(x) is Price.UNKNOWN]

@@ -123,19 +123,13 @@ def _begin(
 def count_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> int:
-    """Return how many calls there are in all, those that are made already too.
-
-    Raises: BadInput, NotFound, as `collect`.
-    """
+    """Return how many calls there are in all, made ones too. Raises: BadInput, NotFound, as `collect`."""
     return plan.make_plan(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What holds a run back.
-
-    Raises: BadInput where nothing may be in flight.
-    """
+    """The limits of a run. Raises: BadInput where nothing may be in flight."""
 
     concurrency: int | None
     budget: float | None

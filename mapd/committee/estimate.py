@@ -119,10 +119,7 @@ def not_sent_in_words(count: int) -> str:
 def estimate_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> Estimate:
-    """Return what the missing calls of an exam's committee may cost, by teacher.
-
-    Raises: BadInput, NotFound, as `collect`.
-    """
+    """Return what the missing calls of a committee may cost. Raises: BadInput, NotFound, as `collect`."""
     info = queries.exam(session, exam)
     committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
     sent, averages = _prompt_bytes(session, committee_plan), _averages(session, committee_plan)

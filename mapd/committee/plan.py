@@ -147,7 +147,8 @@ def make_plan(
     return Plan(exam.id, taught, rows, samples, not_sent)
 
 
-OwnText = tuple[str, int, int | None, int]  # a rationale or feedback: kind, question, attempt of a feedback, sample
+# A rationale or feedback: kind, question, attempt (of a feedback), sample.
+OwnText = tuple[str, int, int | None, int]
 
 
 class ReviewPage(NamedTuple):

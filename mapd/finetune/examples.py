@@ -76,7 +76,8 @@ class Examples:
 
     items: tuple[Example, ...]
     cut: int  # explanations that lost their end
-    left_out: int  # pairs whose prompt alone is too long: nothing to learn would be left
+    # Pairs whose prompt alone is too long: nothing to learn would be left.
+    left_out: int
 
 
 def check_format(manifest: dict[str, Any]) -> None:
@@ -162,10 +163,7 @@ def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
 
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """Return the ids that the student learns to write, with the end of its turn.
-
-    A special token in a teacher's text is only text here.
-    """
+    """Return the ids that the student learns to write, with the end of its turn."""
     # A thought that the prompt opened is closed first: no thought is taught.
     closing = dialogue.encode_text(dialogue.template_form(tokenizer).closing, tokenizer, special=True)
     ids = dialogue.encode_text(turn.content.strip(), tokenizer)

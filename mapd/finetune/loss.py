@@ -176,7 +176,8 @@ def _attend(
     query: Tensor,  # (1, heads, length, width), and fewer heads for keys and values
     key: Tensor,
     value: Tensor,
-    _: Tensor | None,  # a mask; transformers makes none for a foreign attention
+    # A mask; transformers makes none for an attention that it does not know.
+    _: Tensor | None,
     *,
     spans: Sequence[ExampleSpan],
     **options: Any,

@@ -18,7 +18,8 @@ from mapd.models.refusals import ServerRefusal, phrases
 
 RequestForm = Mapping[str, str | None]  # by field: its other name, or None where it is left out; "system": "user"
 SYSTEM = "system"
-NEEDED = ("model", "messages", SYSTEM, "max_tokens", "max_completion_tokens", "stream")  # none of them is ever left out
+# A request is none without these: they are never left out.
+NEEDED = ("model", "messages", SYSTEM, "max_tokens", "max_completion_tokens", "stream")
 
 _NOT_TAKEN = phrases(
     "unsupported",
@@ -51,7 +52,8 @@ _ROLES = phrases(
     r"['\"`]system\W+ is not (?:one of|a valid|an? )|unexpected role\W+system",
     r"\brole\b.{0,60}(?:permitted|should be|must be)[^.]{0,20}\buser\b",
 )
-_SUGGESTION = phrases(r"did you mean|(?<=[.;,]) (?:please )?use\b")  # what stands behind it is another field
+# Behind these words a server names another field than the refused one.
+_SUGGESTION = phrases(r"did you mean|(?<=[.;,]) (?:please )?use\b")
 _LENGTH = phrases(r"context[ _](?:length|window)|too long|too many tokens|maximum (?:prompt|input)|reduce the length")
 _SETTING = phrases(r"\bparameters?\b|\bargument|\bfields?\b|\bproperty\b")
 
@@ -72,7 +74,8 @@ def learn(
         return {}
     fields = refused_fields(refusal, body)
     if not fields and "max_completion_tokens" in swaps and _EXTRA.search(text):
-        fields = [name for name in body if name == "max_completion_tokens"]  # the field that is new is meant
+        # Of the two names the server knows the old one: the newer field is the extra one.
+        fields = [name for name in body if name == "max_completion_tokens"]
     if _OUT_OF_BOUNDS.search(refusal.words) and not _ABSENT.search(refusal.words):
         return {}  # the value is wrong, not the field
     lessons: dict[str, str | None] = {}

@@ -182,14 +182,13 @@ FREE_FIELDS = (
     "inference_mode",
     "peft_version",
 )  # what differs from finetune to finetune
-BASE_FIELDS = ("base_model_name_or_path", "revision")  # told to others; here the student's row names its base
+# Written for other programs; here the student's row names its base.
+BASE_FIELDS = ("base_model_name_or_path", "revision")
 
 
 def _read_lora_config(path: Path) -> LoraConfig:
-    """Return an adapter's config, if a finetune here may have written it: peft would import what it names.
-
-    Raises: BadInput.
-    """
+    """Return an adapter's config, if a finetune here may have written it. Raises: BadInput."""
+    # peft would also import what a config names; so any field that differs from ours is refused.
     try:
         content = json.loads(path.read_bytes())
         rank, alpha, modules = content["r"], content["lora_alpha"], content["target_modules"]

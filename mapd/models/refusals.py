@@ -23,9 +23,12 @@ AGAIN = (408, 409, 425, 429)  # and 5xx
 LONGEST_PAGE = 120  # characters of what isn't JSON
 WORDS = ("message", "msg", "detail", "error_message", "error_msg", "status_msg", "title", "description", "errors")
 INNER = ("error", "base_resp")  # where an error's object stands
-ECHOES = ("input", "flagged_input", "messages", "prompt")  # what an error sends back of a request says nothing of it
-QUOTA_WAIT_S = 3600.0  # a server that asks for more has a quota
-EMPTY_PHRASES = ("provider returned error", "upstream error", "error", "bad request")  # they say nothing themselves
+# Parts of the request that an error sends back: their words say nothing of the fault.
+ECHOES = ("input", "flagged_input", "messages", "prompt")
+# A server that asks for a longer wait has a quota of a day or so.
+QUOTA_WAIT_S = 3600.0
+# Words of a gateway that say nothing themselves: what stands behind them counts.
+EMPTY_PHRASES = ("provider returned error", "upstream error", "error", "bad request")
 # The status that an error stands for which has a name for a number.
 _NAMES_BY_STATUS = {
     429: "rate_limit_exceeded rate_limit_error resource_exhausted",
@@ -160,15 +163,13 @@ def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str
 
 
 def read_error(content: Any, headers: Mapping[str, str]) -> ServerRefusal | None:
-    """Return the error within a reply of HTTP 200; None where there is none.
-
-    Its code counts as the status.
-    """
+    """Return the error within a reply of HTTP 200, with its code as the status; None where there is none."""
     error = _error_in(content)
     if error is None:
         return None
     words = "; ".join(dict.fromkeys(_words({"error": error}))) or json.dumps(error)
-    cleaned = json.dumps(_without_echoes(error), ensure_ascii=False)  # what else the reply holds are a model's words
+    # Only the error: the rest of the reply is a model's words.
+    cleaned = json.dumps(_without_echoes(error), ensure_ascii=False)
     return ServerRefusal(
         _status(error), words, _code(error), _param(error), cleaned, read_asked_wait(headers, cleaned), in_reply=True
     )

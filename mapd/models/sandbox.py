@@ -84,10 +84,7 @@ class Template:
     def render(
         self, conversation: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool, **variables: Any
     ) -> str:
-        """Return the dialogue as the model reads it.
-
-        Raises: BadInput where the template fails, takes too long, or writes too much.
-        """
+        """Return the dialogue as the model reads it. Raises: BadInput where the template fails or takes too much."""
         request = {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
         question = self.fields | variables | request
         with self.lock:
@@ -148,7 +145,8 @@ def _render_on() -> None:
     chat_template_utils.datetime = _OneDay  # type: ignore[attr-defined]  # what a template's strftime_now asks
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        random.seed(0)  # a template may draw: a prompt is the same each time
+        # A template may draw: the prompt must be the same each time.
+        random.seed(0)
         signal.setitimer(signal.ITIMER_PROF, RENDER_S)
         try:
             rendered: Any = chat_template_utils.render_jinja_template(**question)

@@ -68,7 +68,8 @@ class TemplateForm:
         return [turn._asdict() for turn in turns]
 
 
-_LISTS: Sequence[dict[str, Any]] = ({}, {"tools": [], "documents": []})  # the latter where a template counts on them
+# Some templates count on these two lists.
+_LISTS: Sequence[dict[str, Any]] = ({}, {"tools": [], "documents": []})
 _WAYS = [  # the first that the template takes is its own
     TemplateForm(has_system, has_parts, variables=variables)
     for variables in _LISTS
@@ -85,7 +86,8 @@ def read_template(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[st
     fields = dict(tokenizer.special_tokens_map) | ({} if thinks else NO_THOUGHT)
     if tokenizer.chat_template:
         return tokenizer.get_chat_template(), fields
-    begins = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]  # GPT-2's kind has the token, and adds none
+    # GPT-2's kind has the token, and adds none.
+    begins = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
     return PLAIN, fields | {"bos_token": tokenizer.bos_token if begins else ""}
 
 

@@ -32,7 +32,8 @@ _FIELD = re.compile(  # of JSON, which may stand within a text of JSON
 )
 _HEADER = re.compile(r"""["']x-ratelimit-reset[\w-]*["']\s*:\s*["']?([^"',}]+)""", re.IGNORECASE)  # that a gateway got
 _DRAFT = re.compile(r"\b(?:reset|t)=(\d+)")  # of the header RateLimit: "default";r=0;t=30
-EPOCH_S, EPOCH_MS = 1e9, 1e12  # a number from there on is a moment, not a duration
+# A number from there on is a moment in seconds, or milliseconds; a smaller one a duration.
+EPOCH_S, EPOCH_MS = 1e9, 1e12
 
 
 def read_asked_wait(headers: Mapping[str, str], body: str, now: datetime | None = None) -> float | None:

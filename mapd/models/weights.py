@@ -144,10 +144,7 @@ def list_files(folder: Path) -> Iterator[Path]:
 
 
 def fingerprint(folder: Path) -> str:
-    """Return the sha256 of the folder's files, by their names. 14 GB take some ten seconds.
-
-    Raises: BadInput where a file can't be read.
-    """
+    """Return the sha256 of the folder's files, by their names. Raises: BadInput where a file can't be read."""
     total = hashlib.sha256()
     try:
         for path in list_files(folder):
@@ -160,10 +157,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def check_files(folder: Path) -> None:
-    """See that no file of a model's folder is too large, is none, or leads to other files or to code.
-
-    Raises: BadInput, naming the file.
-    """
+    """Refuse a file that is too large, is none, or leads to other files or code. Raises: BadInput, naming the file."""
     try:
         for path in list_files(folder):
             if (fault := _fault(path)) is not None:
