@@ -159,8 +159,10 @@ def demo(
         _collect(engine, home, train_exam, by, stages)
     with stages("curation"):
         curated = {name: _curated(engine, train_exam, arm.policy) for name, arm in arms.items()}
+        # People's repairs are no part of an arm: it stands for what the committee alone gives.
         if plan.arms:
             curated = {name: without_repairs(c) for name, c in curated.items()}
+        # Arms are compared on sets of one size, so that the difference is of quality, not of number.
         limit = min(len(snapshots.draw(c, seed=plan.seed)) for c in curated.values()) if len(arms) > 1 else None
     outcomes = []
     for name, arm in arms.items():

@@ -1,4 +1,4 @@
-"""Other names for what a project holds: an exam, a question set, a student, a teacher, the project itself.
+"""Rename what a project holds: an exam, a question set, a student, a teacher, the project itself.
 
     rename(session, "exam", "svamp · Llama-2-7b-chat-hf · round 0", "svamp, first", by=owner("ann"))
     rename_project(session, "SVAMP pilot", by=owner("ann"))
@@ -49,6 +49,7 @@ def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) 
         raise BadInput(f"another {kind} is named {name!r}; rename that one first, or choose another name")
     row.name = name
     session.add(row)
+    # A job asks by name, and may be resumed after this: it has to find the same row.
     _tell_jobs(session, kind, old_name, name)
     queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=old_name, to=name)
     session.flush()

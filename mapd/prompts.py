@@ -47,6 +47,7 @@ class PromptTemplate:
 
     def fill(self, **fields: str) -> tuple[Message, ...]:
         """Return the messages to send. A field's text is put in once and never read for further fields."""
+        # The tags get their number before the fields are put in: tags within a foreign text stay as they are.
         wording = _TAG.sub(rf"\1\2{_number(fields.values())}>", self.user)
         return Message("system", self.system), Message("user", wording.format(**fields))
 

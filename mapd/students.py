@@ -108,7 +108,7 @@ def add(
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
     base = base or examine_base(path=path, hub=hub)
     _check_shots(shots, base)
-    # Of its content, not of chance: what is derived from it (the uids of its exams and answers) is the same anywhere.
+    # A hash of its content: uids that are derived from it, of exams and answers, are the same in every project.
     uid = uuid5(NAMESPACE_URL, f"student {name} {base.source}" + (f" {shots} shots" if shots else "")).hex
     by_name = select(t.Student).where(t.Student.name == name)
     namesake = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
@@ -119,8 +119,9 @@ def add(
         )
     if base.sha256 is not None:
         fingerprints.record(session, base.source, base.sha256)
+    # The same student again. Found by its uid it may have another name by now.
     if namesake is not None:
-        return namesake  # by its uid: it was renamed since
+        return namesake
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
     queries.audit(session, person, "add student", f"student {name}", base=base.source)

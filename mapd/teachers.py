@@ -89,6 +89,7 @@ def add(
         row.model = weights.row_name(row.model)
     source = fingerprints.source_of(row.model) if kind == "local" else ""
     sha256 = fingerprints.look(Path(row.model)) if source.startswith("path:") else None
+    # Before anything is written: a key of another server refuses the whole act.
     _approve_keys(session, row, by=by, approved=approved)
     if sha256 is not None:
         fingerprints.record(session, source, sha256)
@@ -329,6 +330,7 @@ def list_teachers(session: Session) -> Sequence[t.Teacher]:
 def sampling_of(teacher: t.Teacher, sample: int = 0) -> Sampling:
     """Return how the teacher's model draws tokens for its `sample`-th text of a kind; each has a seed of its own."""
     sampling = Sampling(**{k: v for k, v in teacher.sampling.items() if k in SAMPLING})
+    # Sample k draws by seed + k: with one seed for all, all samples would be the same text.
     return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + sample)
 
 
@@ -440,6 +442,7 @@ def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.RequestFor
             row.learned = dict(row.learned) | dict(form)
             session.add(row)
 
+    # Where the database is away nothing is lost: the next process learns the form again.
     with suppress(MapdError):
         db.transact(engine.execution_options(patience=db.Patience(0)), write)
 

@@ -147,17 +147,21 @@ def _split_tags(text: str) -> SplitText:
                 at = tag.end
             depth += 1
             continue
-        if depth == 0:  # nothing opened it: all before it was thought
+        # Nothing opened it: the chat template did, in the prompt, so all before it was thought.
+        if depth == 0:
+            # A second closing tag at the very end, behind an answer, closes nothing.
             if thoughts and not text[tag.end :].strip():
                 rests.append(text[at : tag.start])
                 at = tag.end
                 continue
             thoughts += rests
             rests = []
+        # Thoughts may quote an opening tag that is never closed: the last closing tag ends them all.
         depth = 0 if tag is last_closing else max(0, depth - 1)
         if depth == 0:
             thoughts.append(text[at : tag.start])
             at = tag.end
+    # Still open: the text ended within the thought.
     (thoughts if depth else rests).append(text[at:])
     return _parts(thoughts, rests, is_open=depth > 0)
 

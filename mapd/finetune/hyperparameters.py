@@ -59,6 +59,7 @@ class Hyperparameters:
     def pairs_at(self, step: int, pairs: int) -> tuple[int, ...]:
         """Return the indices of the pairs of a step (from 1). Seed, epoch and step decide: a resume repeats them."""
         epoch, within = divmod(step - 1, math.ceil(pairs / self.batch))
+        # Each epoch has an order of its own.
         order = list(range(pairs))
         random.Random(f"{self.seed} {epoch}").shuffle(order)
         return tuple(order[within * self.batch : (within + 1) * self.batch])

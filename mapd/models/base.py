@@ -125,6 +125,7 @@ def split_thought(completion: Completion) -> Completion:
 
     A reply that ended within its thought has no text: it was cut off, or where its provider calls it whole it is empty.
     """
+    # It has been split already: a second time would look for tags in the answer itself.
     if completion.reply is not None:
         return completion
     parts = thoughts.split(completion.text)

@@ -137,6 +137,7 @@ class SimulatedTeacher:
         if question is None:
             reason = f"a simulated teacher can't read this question: {prompt.question[:80]!r}; ask one of a demo family"
             return Completion(request.key, "", Finish.REFUSED, reason)
+        # Seeded by the request and the teacher: the same request gives the same text.
         rng = self.rng(request.messages, request.sampling.seed)
         return Completion(request.key, self._write(prompt, question, rng), Finish.OK)
 
@@ -219,7 +220,9 @@ def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list
     at = rng.randint(0, last if flaw is Flaw.SLIP else last - 1)
     by = rng.choice([by for by in _SLIPS if right[at][1] + by >= 0])
     if flaw is Flaw.SLIP:
+        # Carried on to the end, so the answer is wrong, too.
         return _steps(facts, {at: by})
+    # Luck: a second false step undoes the first, or the false result is simply not used.
     if rng.random() < 0.5:
         return _steps(facts, {at: by, last: -by})
     return [(expression, result + by * (place == at)) for place, (expression, result) in enumerate(right)]

@@ -145,6 +145,7 @@ def list_files(folder: Path) -> Iterator[Path]:
 
 def fingerprint(folder: Path) -> str:
     """Return the sha256 of the folder's files, by their names. Raises: BadInput where a file can't be read."""
+    # Names count as well as contents: a loader chooses files by their names.
     total = hashlib.sha256()
     try:
         for path in list_files(folder):
@@ -224,6 +225,7 @@ def count_numbers_of_file(path: Path) -> list[int]:
     """Return how many numbers each tensor of one file has. Raises: BadInput, as `tensors`."""
     try:
         with path.open("rb") as file:
+            # The format: 8 bytes of length, so much JSON that describes the tensors, then their numbers.
             length = int.from_bytes(file.read(8), "little")
             header: Any = json.loads(file.read(length)) if length <= LONGEST_HEADER else None
         entries = [entry for name, entry in header.items() if name != "__metadata__"]
