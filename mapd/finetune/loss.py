@@ -162,7 +162,7 @@ def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
     # The model doesn't hand the spans on, or attends in a way that plain attention can't.
     except (TypeError, ValueError):
         return False
-    # Half precision rounds a loss in its second digit; a dialogue that saw another's text is off by far more.
+    # Half precision rounds more: there the two may differ in a loss's second digit.
     allowed = 1e-3 if model.dtype == torch.float32 else 5e-2
     return bool((packed - reference).abs().mean() < allowed)
 
@@ -188,11 +188,8 @@ def _attend(
     pieces = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
     outputs = []
     for start, prompt, rationale, end in spans:
-        prompt_part, rationale_part, feedback_part = (
-            next(pieces),
-            next(pieces),
-            next(pieces),
-        )  # of each the query, key and value
+        # Of each part the query, key and value.
+        prompt_part, rationale_part, feedback_part = [next(pieces) for _ in range(3)]
         q, k, v = (torch.cat(both, dim=2) for both in zip(prompt_part, rationale_part, strict=True))
         # Without a mask it is causal.
         outputs.append(sdpa_attention_forward(module, q, k, v, None, **options)[0])
