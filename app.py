@@ -17,7 +17,7 @@ app = st.App(
     "app.py",
     routes=[house.mount(), *scripts.mounts()],
     middleware=[headers.SECURITY_HEADERS, gate.GATE, uploads.GATE, stray.TO_ITS_PAGE],
-    lifespan=worker.beside,
+    lifespan=worker.run_beside_app,
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections import defaultdict
 
 from sqlmodel import col, select
 
-from mapd import prompts
+from mapd.answers.places import has_answer_line
 from mapd.models.base import Finish
 from mapd.settings import Settings
 from mapd.store import db
@@ -34,7 +34,7 @@ def main() -> None:
             lengths = [a.tokens_out or 0 for a in attempts if a.finish != Finish.CUT_OFF]
             cut = [a for a in attempts if a.finish == Finish.CUT_OFF]
             row = {"exam": exam, "task": task, "answers": len(attempts), "cut_off": len(cut)}
-            row |= {"with_answer_line": sum(prompts.has_answer_line(a.text) for a in cut)}
+            row |= {"with_answer_line": sum(has_answer_line(a.text) for a in cut)}
             row |= {f"within_{limit}": sum(length <= limit for length in lengths) for limit in LIMITS}
             print("  ".join(f"{name} {value}" for name, value in row.items()))
             rows.append(row)

@@ -87,7 +87,7 @@ def _fill(session: Session, questions: t.QuestionSet, count: int) -> None:
 def opened(engine: sa.Engine) -> dict[str, Any]:
     """The teachers' models."""
     with db.reading(engine) as session:
-        return {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES}
+        return {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
 
 
 def reference(engine: sa.Engine, calls: int) -> float:
@@ -96,7 +96,7 @@ def reference(engine: sa.Engine, calls: int) -> float:
     for model in models:
         model.limits = Limits(concurrency=1)
     requests = [
-        Request(str(n), prompts.rationale(f"How much is {n} + 1?", Task.NUMERIC), Sampling(None, None, 64))
+        Request(str(n), prompts.rationale_messages(f"How much is {n} + 1?", Task.NUMERIC), Sampling(None, None, 64))
         for n in range(calls)
     ]
 
@@ -117,7 +117,7 @@ def ours(engine: sa.Engine) -> dict[str, float]:
     started, cpu = time.perf_counter(), time.process_time()
 
     def watch(progress: committee.CommitteeProgress) -> None:
-        told.append((time.perf_counter() - started, progress.done))
+        told.append((time.perf_counter() - started, progress.completed))
 
     done = committee.collect(
         engine, exam="exam", teachers=NAMES, models=models, by=owner("bench"), concurrency=AT_ONCE, progress=watch

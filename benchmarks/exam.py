@@ -36,7 +36,7 @@ class Student:
         self.model, self.tokenizer = load(convert(home))
         self.local = LocalModel("student", *load(convert(home)))  # with weights of its own: it lays them out anew
         self.questions = questions
-        self.messages = [prompts.exam(q.text, q.task) for q in questions]
+        self.messages = [prompts.exam_messages(q.text, q.task) for q in questions]
         self.prompts = [self.tokenizer(self._rendered(m), add_special_tokens=False)["input_ids"] for m in self.messages]
 
     def _rendered(self, messages: Any) -> str:

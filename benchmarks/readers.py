@@ -284,7 +284,7 @@ READERS: Mapping[str, Reader] = {
     "search in itself": lambda x: shown.found(x, x[:300]),
     "text in a terminal": visible,
     "text as JSON": as_json,
-    "prompt": lambda x: prompts.read(prompts.review(x, x, x)[1].content),
+    "prompt": lambda x: prompts.read(prompts.review_messages(x, x, x)[1].content),
     **{f"question file, {t}": _file(t) for t in Task},
     "simulated teacher, sums": lambda x: simulated.read_solution(LEGS, x, "16"),
     "simulated teacher, kinship": lambda x: simulated.read_solution(KIN, x, "aunt"),

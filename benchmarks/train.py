@@ -78,7 +78,7 @@ def reference(model: Any, examples: Sequence[Example], given: Hyperparameters, r
     total = given.steps(len(examples))
     for step in range(1, total + 1):
         started = time.perf_counter()
-        loss = two_passes(learner, [examples[i] for i in given.taught_at(step, len(examples))], given.alpha)
+        loss = two_passes(learner, [examples[i] for i in given.pairs_at(step, len(examples))], given.alpha)
         torch.nn.utils.clip_grad_norm_(trained, given.clip_norm)
         for group in optimizer.param_groups:
             group["lr"] = given.learning_rate_at(step, total)

@@ -124,7 +124,7 @@ def server(folder: Path, home: Path, port: int) -> Iterator[str]:
 
 def _sampling(folder: Path, home: Path) -> Path:
     """A folder with the model under its short name, told to sample: the server heeds no temperature otherwise."""
-    if (reason := weights.missing(folder)) is not None:
+    if (reason := weights.missing_part(folder)) is not None:
         raise BadInput(f"no model at {folder}: {reason}; name a folder that transformers can load")
     served = home / "serve" / SERVED
     served.mkdir(parents=True, exist_ok=True)
@@ -213,22 +213,22 @@ def _begin(engine: sa.Engine, base_url: str, model: str, given: argparse.Namespa
 
 def _examine(engine: sa.Engine, home: Path, student: str, questions: str, split: str, told: Told) -> exam.ExamResult:
     with db.reading(engine) as session:
-        model = students.opened(engine, students.get(session, student), home)
+        model = students.open_model(engine, students.get(session, student), home)
     done = exam.run(engine, model, student=student, question_set=questions, split=split, by=told.by)
     told.say(f"  {student} on {split}: {done.correct} of {done.n} correct, {done.no_answer} without an answer")
     return done
 
 
-def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.Collected:
+def _collect(engine: sa.Engine, taught: str, told: Told) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in TEACHERS}
+        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in TEACHERS}
     heard = 0
 
     def tell(p: committee.CommitteeProgress) -> None:
         nonlocal heard
-        if p.done >= heard + 10:
-            heard = p.done
-            told.say(f"  {p.done} of {p.total} calls, {p.calls_per_s:.2f}/s")
+        if p.completed >= heard + 10:
+            heard = p.completed
+            told.say(f"  {p.completed} of {p.total} calls, {p.calls_per_s:.2f}/s")
 
     return committee.collect(engine, exam=taught, teachers=list(TEACHERS), models=models, by=told.by, progress=tell)
 

@@ -1,10 +1,8 @@
-"""A job's own process: it does one attempt of one job, writes how far it is, and dies with its worker.
+"""A job's own process: it runs one attempt of one job, writes its progress, and dies with its worker.
 
     python -m mapd.child 5e…:2 WORKER        exit 0: the row says how it ended; 75: stopped for now, to go on later
 
-A thread writes the row each second, and reads there whether the job is to stop; another waits for the end of standard
-input, which comes when the worker has died, even of kill -9: then this process group is killed, so that nothing works
-on without a worker that knows of it. A database that is away is waited for, however long that takes.
+A database that is away is waited for, however long that takes.
 """
 
 import logging
@@ -18,36 +16,39 @@ import sqlalchemy as sa
 
 from mapd import jobs, work
 from mapd.errors import Busy, MapdError, Stopped
-from mapd.jobs import Onward, Progress, Ref
+from mapd.jobs import AttemptRef, JobProgress, MonotonicProgress
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
 
-INTERRUPTED = 75  # the shell's "try again later"
-LOST = 74  # the shell's "input/output error": the database was lost in the middle of a piece of work
+# Exit codes that the worker reads, as a shell has them: "try again later" and "input/output error".
+INTERRUPTED = 75  # stopped for now, to go on later
+LOST = 74  # the database was lost in the middle of a piece of work
 BEAT_S = 1.0
 FOREVER = float("inf")
 log = logging.getLogger("mapd.job")
 
 
 class Reporter(logging.Handler):
-    """Keeps the row up to date: progress, the log's lines, and back from it whether to stop."""
+    """Keep the row up to date with progress and log lines, and learn from it whether to stop."""
 
-    def __init__(self, engine: sa.Engine, ref: Ref, reached: Progress) -> None:
+    def __init__(self, engine: sa.Engine, ref: AttemptRef, furthest: JobProgress) -> None:
         super().__init__(logging.INFO)
-        self.engine, self.ref, self.onward = engine.execution_options(patience=db.Patience(0)), ref, Onward(reached)
+        self.engine, self.ref = engine.execution_options(patience=db.Patience(0)), ref
+        self.onward = MonotonicProgress(furthest)
         self.stage = ""
-        self.progress: Progress | None = None
+        self.progress: JobProgress | None = None
         self.lines: list[str] = []
         self.stop, self.ended = threading.Event(), threading.Event()
+        # A thread, so that the row has its sign of life each second while the work computes.
         self.thread = threading.Thread(target=self._beat_on, daemon=True)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line of the log."""
         self.lines.append(f"{t.now().isoformat(timespec='seconds')} {record.getMessage()}")
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: JobProgress) -> None:
         """Keep the work's progress; a new stage is a line of the log too."""
         if self.stage != progress.stage:
             log.info(progress.stage)
@@ -55,11 +56,13 @@ class Reporter(logging.Handler):
 
     def beat(self) -> None:
         """Write once."""
+        # Swapped in one statement: the work's thread may log at any time.
         lines, self.lines = self.lines, []
         try:
             with db.writing(self.engine) as session:
                 goes_on = jobs.beat(session, self.ref, self.progress, lines)
-        except Busy:  # the next beat tells all of it
+        # The next beat writes these lines, too.
+        except Busy:
             self.lines = lines + self.lines
             return
         if not goes_on:
@@ -83,7 +86,7 @@ class Reporter(logging.Handler):
         self.beat()
 
 
-def do(ref: Ref, worker: str) -> int:
+def run_attempt(ref: AttemptRef, worker: str) -> int:
     """Do the attempt, if it is still to be done; return the process's exit code."""
     settings = Settings()
     engine = db.open_store(settings, db.Patience(FOREVER, log.info))
@@ -94,39 +97,43 @@ def do(ref: Ref, worker: str) -> int:
         session.expunge_all()
     outcome, error = {}, ""
     try:
-        with Reporter(engine, ref, Progress(job.stage, job.done, job.total or 0)) as report:
-            task = work.of(job)
+        with Reporter(engine, ref, JobProgress(job.stage, job.done, job.total or 0)) as report:
+            task = work.read_job(job)
             log.info("%s, attempt %d on %s", task.title, ref.attempt, worker)
-            starter = owner(job.person)  # whose right to start it was asked when they did
+            # Their right was asked when they started the job: it isn't asked again here.
+            starter = owner(job.person)
             outcome = task.run(
-                work.Run(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
+                work.WorkContext(engine, settings.make_home(), starter, report.tell, stopping=report.stop.is_set)
             )
             if report.progress is not None and "stopped" not in outcome:
-                report.progress = _whole(report.progress)
+                report.progress = _complete(report.progress)
         status = "done"
     except Stopped as stopped:
         with db.reading(engine) as session:
+            # Nobody cancelled it: its worker is going, and the job goes on with the next one.
             if jobs.status_of(session, ref) == "running":
-                return INTERRUPTED  # the worker goes, and the job goes on with the next one
+                return INTERRUPTED
         status, error = "cancelled", str(stopped)
     except Busy as busy:
-        sys.stderr.write(f"{busy}\n")  # the worker lets the job go on: what is wrong passes
+        # The fault passes, so the job doesn't fail: the worker reads this code and queues it again.
+        sys.stderr.write(f"{busy}\n")
         return LOST
-    except MapdError as wrong:
-        status, error = "failed", str(wrong)
+    except MapdError as failure:
+        status, error = "failed", str(failure)
     db.transact(engine, lambda session: jobs.end(session, ref, status, outcome=outcome, error=error))
     return 0
 
 
-def _whole(progress: Progress) -> Progress:
-    """A progress at its end."""
-    return Progress(progress.stage, progress.total or progress.done, progress.total, progress.said)
+def _complete(progress: JobProgress) -> JobProgress:
+    """Return the progress as it is at its end."""
+    return JobProgress(progress.stage, progress.total or progress.completed, progress.total, progress.message)
 
 
 def die_with_the_worker() -> None:
-    """Wait, in a thread, for the end of standard input; then kill this process and all that it started."""
+    """Kill this process, and all that it started, when the worker dies."""
 
     def wait() -> None:
+        # The read returns when the worker's end of the pipe closes, even by kill -9.
         os.read(0, 1)
         os.killpg(0, signal.SIGKILL)
 
@@ -134,9 +141,9 @@ def die_with_the_worker() -> None:
 
 
 def main() -> NoReturn:
-    """The process."""
+    """Run the attempt that the command line names."""
     die_with_the_worker()
-    sys.exit(do(Ref.of(sys.argv[1]), sys.argv[2]))
+    sys.exit(run_attempt(AttemptRef.parse(sys.argv[1]), sys.argv[2]))
 
 
 if __name__ == "__main__":

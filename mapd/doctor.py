@@ -36,14 +36,14 @@ MOST_NAMED = 5
 class Finding:
     """One thing looked at."""
 
-    what: str
+    subject: str
     ok: bool
-    found: str
+    report: str
     cure: str = ""
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Everything worth knowing before work starts; nothing raises."""
+    """Return everything worth knowing before work starts; nothing raises."""
     version = platform.python_version()
     findings = [Finding("python", sys.version_info >= OLDEST_PYTHON, version, "install Python 3.11 or newer")]
     findings.append(_weights())
@@ -59,16 +59,17 @@ def examine(settings: Settings) -> list[Finding]:
     try:
         engine = db.open_store(settings)
         findings.append(database := _database(engine))
-        findings += _contents(engine, home) if database.ok else ()  # of a damaged one nothing else is sure
+        # In a damaged database nothing else is sure.
+        findings += _contents(engine, home) if database.ok else ()
     except MapdError as error:
         findings.append(Finding("database", False, "can't be read", str(error)))
     return findings
 
 
 def _weights() -> Finding:
-    file = weights.packaged()
-    found = f"no package {weights.PACKAGE}" if file is None else file.name
-    return Finding("the demo's student", file is not None, found, weights.GET_PACKAGE)
+    file = weights.find_packaged()
+    summary = f"no package {weights.PACKAGE}" if file is None else file.name
+    return Finding("the demo's student", file is not None, summary, weights.GET_PACKAGE)
 
 
 # --- The database -----------------------------------------------------------------------------------------------------
@@ -81,12 +82,12 @@ def _database(engine: sa.Engine) -> Finding:
         exams = session.exec(select(func.count()).select_from(t.Exam)).one()
         faults = [*_damage(connection), *_differences(connection), *damage.find_spoiled(connection)]
     summary = "ok" if not faults else "; ".join(faults[:MOST_NAMED])
-    found = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
-    return Finding("database", not faults, found, f"{damage.COPY}: what is read of it may be wrong ({summary})")
+    report = f"{engine.dialect.name}, schema {version}, {exams} {'exam' if exams == 1 else 'exams'}, check {summary}"
+    return Finding("database", not faults, report, f"{damage.COPY}: what is read of it may be wrong ({summary})")
 
 
 def _damage(connection: sa.Connection) -> Iterator[str]:
-    """What SQLite finds wrong with its file, every page and index of it."""
+    """Yield what SQLite finds wrong with its file, every page and index of it."""
     if connection.dialect.name != "sqlite":
         return
     rows = connection.exec_driver_sql("PRAGMA integrity_check(5)").scalars()
@@ -96,8 +97,9 @@ def _damage(connection: sa.Connection) -> Iterator[str]:
 
 
 def _differences(connection: sa.Connection) -> Iterator[str]:
-    """How the schema differs from the one that this code has."""
-    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}  # the search's
+    """Yield how the schema differs from the one that this code has."""
+    # The tables of the full-text search are made by SQL of their own.
+    options = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")}
     for change in compare_metadata(MigrationContext.configure(connection, opts=options), t.metadata):
         act, *about = change if isinstance(change, tuple) else change[0]
         subject = next((part for part in reversed(about) if hasattr(part, "name")), None)
@@ -116,13 +118,13 @@ def _differences(connection: sa.Connection) -> Iterator[str]:
 
 
 def _contents(engine: sa.Engine, home: Path) -> Iterator[Finding]:
-    """Snapshots, students, local teachers and archives that can't be used as they are."""
+    """Yield findings on snapshots, students, local teachers and archives that can't be used as they are."""
     with db.reading(engine) as session:
         frozen = [row.sha256 for row in queries.snapshots(session)]
-        learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.listed(session)]
+        learners = [(row.name, row.base, row.adapter, row.adapter_sha256) for row in students.list_students(session)]
         local_teachers = [
             (f"teacher {row.name}", fingerprints.source_of(row.model), None, None)
-            for row in teachers.listed(session)
+            for row in teachers.list_teachers(session)
             if row.kind == "local"
         ]
         sha256_of_source = dict(session.exec(select(t.Fingerprint.source, t.Fingerprint.sha256)).all())
@@ -159,9 +161,9 @@ def _snapshot_faults(engine: sa.Engine, frozen: list[str]) -> Iterator[str]:
 def _model_fault(
     home: Path, sha256_of_source: dict[str, str], name: str, base: str, adapter: str | None, sha256: str | None
 ) -> str | None:
-    """What keeps a model whose files are here from being asked; None where they are well, or elsewhere."""
+    """Return what is wrong with a model's files; None where they are well, or lie elsewhere."""
     kind, _, where = base.partition(":")
-    folder = weights.converted(home) if kind == "package" else Path(where)
+    folder = weights.converted_folder(home) if kind == "package" else Path(where)
     try:
         if kind in ("package", "path") and folder.is_dir():
             weights.check_files(weights.require_model(folder))

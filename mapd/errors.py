@@ -1,4 +1,4 @@
-"""What can go wrong, said in one line: what happened, the value, the cure. Pages and the CLI show it as it is."""
+"""Errors that a user reads, each in one line: what happened, the value, the cure. Pages and the CLI show them as is."""
 
 
 class MapdError(Exception):
@@ -58,13 +58,15 @@ class BadRows(BadInput):
 
     def __init__(self, faults: list[tuple[str, int, str, str]], unit: str = "row", cure: str = "") -> None:
         self.faults = faults
-        named = faults[: self.NAMED]
-        listed = "; ".join(f"{file} {unit} {number} {field}: {what}" for file, number, field, what in named)
-        rest = len(faults) - self.NAMED
-        more = f"; and {rest:,} more {'fault' if rest == 1 else 'faults'}" if rest > 0 else ""
+        first_faults = faults[: self.NAMED]
+        listing = "; ".join(
+            f"{file} {unit} {number} {field}: {problem}" for file, number, field, problem in first_faults
+        )
+        unnamed = len(faults) - self.NAMED
+        tail = f"; and {unnamed:,} more {'fault' if unnamed == 1 else 'faults'}" if unnamed > 0 else ""
         rows = len({(file, index) for file, index, _, _ in faults})
-        how = f"; {cure}" if cure else ""
-        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listed}{more}{how}")
+        hint = f"; {cure}" if cure else ""
+        super().__init__(f"{rows:,} bad {'row' if rows == 1 else 'rows'}, nothing was imported: {listing}{tail}{hint}")
 
 
 class Stopped(MapdError):  # noqa: N818
@@ -73,6 +75,8 @@ class Stopped(MapdError):  # noqa: N818
     `given_up`: calls that were in flight, and gave no reply in time.
     """
 
-    def __init__(self, done: int, total: int, given_up: int = 0) -> None:
+    def __init__(self, completed: int, total: int, given_up: int = 0) -> None:
         lost = f", {given_up} calls in flight gave no reply in time" if given_up else ""
-        super().__init__(f"stopped at {done} of {total}{lost}; what came is kept: started again it goes on from there")
+        super().__init__(
+            f"stopped at {completed} of {total}{lost}; what came is kept: started again it goes on from there"
+        )

@@ -1,15 +1,10 @@
-"""The exam: a student answers a set's questions of one split; each answer is graded and kept as an attempt.
+"""Hold an exam: a student answers a set's questions of one split; each answer is graded and kept as an attempt.
 
     run(engine, model, student="smollm2", question_set="demo", split="dev", by=owner("ann"))
     -> ExamResult(exam="5e…", n=210, correct=12, mistakes=198, no_answer=31, failed=0)
 
-A response that ran into `max_tokens` is kept with that word, and is no answer unless its answer line is there. An exam
-with more tokens (`longer_than`) takes over what ended by itself, word for word, and asks the rest anew.
-
-The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing. It
-asks in groups that depend on the questions alone, sorted by length, and keeps each group whole, so that an exam that
-was killed and goes on gets the same answers, bit for bit, on the same machine. One run at a time is at an exam: a
-second one waits, and has nothing left to ask.
+The same student, questions, decoding, seed and samples are the same exam: started again it asks what is missing, and
+gets the same answers, bit for bit, on the same machine.
 """
 
 import json
@@ -37,19 +32,18 @@ from mapd.store import tables as t
 
 # Of the packaged student's answers that end by themselves nearly all end within these (benchmarks/answer_lengths.py).
 LONGEST = {Task.NUMERIC: 256, Task.BOOLEAN: 256, Task.CHOICE: 256, Task.TEXT: 128}
-LONGEST_WITH_THOUGHT = 4096  # where the student's chat template knows thoughts
+# A thinking student's chat template: the thought takes tokens, too.
+LONGEST_WITH_THOUGHT = 4096
 GREEDY = Sampling(max_tokens=LONGEST[Task.NUMERIC])
-ENDED = (Finish.OK, Finish.EMPTY)  # by itself: with more tokens it would be the same
+# A response that ended by itself: with more tokens it would be the same.
+WHOLE = (Finish.OK, Finish.EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
 class ExamProgress:
-    """Where an exam is: answers kept of all, those of earlier starts too; the rate is this start's.
+    """Answers kept of all, those of earlier starts too; the rate is this start's. `elsewhere`: another run is at it."""
 
-    `elsewhere`: another run is at it, and is waited for.
-    """
-
-    done: int
+    completed: int
     total: int
     questions_per_s: float = 0.0
     seconds_left: float | None = None
@@ -57,16 +51,13 @@ class ExamProgress:
 
     @property
     def in_words(self) -> str:
-        """Its speed, or what it waits for."""
+        """Return its speed, or what it waits for."""
         return claims.WAITING if self.elsewhere else f"{self.questions_per_s:.1f} questions/s"
 
 
 @dataclass(frozen=True, slots=True)
 class ExamResult:
-    """An exam's counts. `failed` answers never came (why: `reason`): they are no attempts, and are asked again.
-
-    `cut_off`: those that ran into max_tokens, whatever came of them.
-    """
+    """An exam's counts. `failed` answers never came, for `reason`, and are no attempts. `cut_off`: by max_tokens."""
 
     exam: str
     n: int
@@ -109,14 +100,12 @@ def run(
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
 ) -> ExamResult:
-    """Examine the student (`model` is what `students.opened` gave) until every answer is there.
+    """Examine the student (`model` comes from `students.open_model`) until every answer is there.
 
-    `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need.
-    Each of the `samples` answers to a question draws with a seed of its own, which follows from `seed`. `open_test`
-    says what a sealed test split is opened for. `longer_than`: an exam that was asked alike with fewer tokens, whose
-    whole responses are taken over: drawn from the same numbers they would be the same. `batch_size` questions are
-    asked, and kept, at a time; before each batch `stopping` is asked. `home`: the project's folder, by which it is
-    known at once whether another run on this machine was killed.
+    `decoding`: how it draws its tokens; by default greedily, as long as its task and its template need. `samples`:
+    answers to each question, each with a seed that follows from `seed`. `open_test`: what a sealed test split is opened
+    for. `longer_than`: an earlier exam with fewer tokens, whose whole responses are taken over. `batch_size`: questions
+    asked, and kept, at a time. `home`: the project's folder, which tells at once that another run here was killed.
 
     Raises: Forbidden; NotFound (student, question set, earlier exam), BadInput (no such split, a sealed one, samples
     without a temperature, an earlier exam that was asked in another way), Stopped.
@@ -129,36 +118,30 @@ def run(
     if samples > 1 and decoding.temperature == 0:
         raise BadInput(f"{samples} samples at temperature 0 are {samples} times the same answer; set a temperature")
     with db.writing(engine) as session:
-        exam = _exam(session, student, question_set, split, decoding, seed, samples, person)
+        exam = _ensure_exam(session, student, question_set, split, decoding, seed, samples, person)
         uid, exam_id = exam.uid, queries.identity(exam)
-        asked = _asked(session, exam, decoding, seed, samples)
+        inquiries = _list_inquiries(session, exam, decoding, seed, samples)
         if longer_than is not None:
             _take_over(session, exam, queries.exam(session, longer_than).id)
-        groups = _missing(session, exam_id, asked, batch_size)
+        groups = _group_missing(session, exam_id, inquiries, batch_size)
         if split == "test":
             unseal(session, exam, open_test, by=by)
         if groups:
             queries.audit(session, person, "exam", f"exam {uid}", missing=sum(map(len, groups)))
-    sitting = _Sitting(engine, exam_id, uid, asked, batch_size, progress, stopping)
-    failures = sitting.hold(model, home) if groups else []
+    exam_run = _ExamRun(engine, exam_id, uid, inquiries, batch_size, progress, stopping)
+    failures = exam_run.hold(model, home) if groups else []
     with db.reading(engine) as session:
-        return replace(result(session, uid), failed=len(failures), reason=next(iter(failures), None))
+        return replace(count_outcomes(session, uid), failed=len(failures), reason=next(iter(failures), None))
 
 
-def count(session: Session, question_set: str | int, split: str) -> int:
-    """How many questions a split has.
-
-    Raises: NotFound, BadInput.
-    """
+def count_questions(session: Session, question_set: str | int, split: str) -> int:
+    """Return how many questions a split has. Raises: NotFound, BadInput."""
     questions = sets.get(session, question_set)
     return _check_split(session, questions, split)
 
 
 def default_tokens(session: Session, question_set: str | int, split: str, model: Model) -> int:
-    """Return how long an answer may be where nobody says so: as the split's tasks need, far more for a thought.
-
-    Raises: NotFound, BadInput.
-    """
+    """Return how long an answer may be by default: as the split's tasks need. Raises: NotFound, BadInput."""
     questions = sets.get(session, question_set)
     _check_split(session, questions, split)
     tasks = select(t.Question.task).where(t.Question.set_id == questions.id, t.Question.split == split).distinct()
@@ -166,14 +149,11 @@ def default_tokens(session: Session, question_set: str | int, split: str, model:
     return LONGEST_WITH_THOUGHT if thinks else max(LONGEST[Task(task)] for task in session.exec(tasks))
 
 
-def result(session: Session, exam: str | int) -> ExamResult:
-    """The exam's counts as they stand, by the outcomes recorded.
-
-    Raises: NotFound.
-    """
+def count_outcomes(session: Session, exam: str | int) -> ExamResult:
+    """Return the exam's counts by the outcomes recorded so far. Raises: NotFound."""
     info = queries.exam(session, exam)
-    counted = select(t.Attempt.outcome, func.count()).where(t.Attempt.exam_id == info.id).group_by(t.Attempt.outcome)
-    counts = dict(session.exec(counted).all())
+    query = select(t.Attempt.outcome, func.count()).where(t.Attempt.exam_id == info.id).group_by(t.Attempt.outcome)
+    counts = dict(session.exec(query).all())
     n, correct = sum(counts.values()), counts.get(Outcome.CORRECT, 0)
     cut_off = select(func.count()).where(t.Attempt.exam_id == info.id, t.Attempt.finish == Finish.CUT_OFF)
     no_answer = counts.get(Outcome.NO_ANSWER, 0)
@@ -183,7 +163,7 @@ def result(session: Session, exam: str | int) -> ExamResult:
 # --- The exam's row ---------------------------------------------------------------------------------------------------
 
 
-def _exam(
+def _ensure_exam(
     session: Session,
     student: str | int,
     question_set: str | int,
@@ -193,13 +173,16 @@ def _exam(
     samples: int,
     person: str,
 ) -> t.Exam:
-    """The exam that these words describe, made if it isn't there. They are its uid."""
+    """Return the exam that these arguments describe, and make it where it isn't there. They are hashed to its uid."""
     learner, questions = students.get(session, student), sets.get(session, question_set)
-    # One at a time: the lock is PostgreSQL's, on SQLite the writer is alone anyway.
+    # Two starts of one exam must not both make it. The lock is PostgreSQL's; on SQLite the writer is alone anyway.
     session.exec(select(t.Student.id).where(t.Student.id == learner.id).with_for_update()).one()
-    how = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
-    how |= {"samples": samples, "prompt": prompts.EXAM.sha256} | ({"shots": learner.shots} if learner.shots else {})
-    words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, how], sort_keys=True)
+    decoding_row = {key: value for key, value in decoding.as_dict().items() if key != "seed"}
+    decoding_row |= {"samples": samples, "prompt": prompts.EXAM.sha256} | (
+        {"shots": learner.shots} if learner.shots else {}
+    )
+    # The uid is a hash of all that decides the answers: the same exam has the same uid in every project.
+    words = json.dumps([learner.uid, questions.uid, split, learner.round, seed, decoding_row], sort_keys=True)
     uid = uuid5(NAMESPACE_URL, f"exam {words}").hex
     namesake = session.exec(select(t.Exam).where(t.Exam.uid == uid)).first()
     if namesake is not None:
@@ -211,10 +194,11 @@ def _exam(
         return namesake
     if session.get(t.Prompt, prompts.EXAM.sha256) is None:
         session.add(t.Prompt(sha256=prompts.EXAM.sha256, kind=prompts.EXAM.kind, text=prompts.EXAM.text))
-    drawn = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
-    name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{drawn}"
+    draw_note = f" · temperature {decoding.temperature:g}, seed {seed}" if decoding.temperature else ""
+    name = f"{questions.name} · {learner.name} · {split} · round {learner.round}{draw_note}"
     if name in queries.names_like(session, t.Exam.name, name):
-        name += f" · {decoding.max_tokens:,} tokens"  # in which it mostly differs: it was asked again
+        # An exam of this name was asked before: most often this one asks again with more tokens.
+        name += f" · {decoding.max_tokens:,} tokens"
     exam = t.Exam(
         uid=uid,
         name=free_name(session, name),
@@ -222,7 +206,7 @@ def _exam(
         set_id=queries.identity(questions),
         split=split,
         round=learner.round,
-        decoding=how,
+        decoding=decoding_row,
         seed=seed,
         graded_by="ours",
     )
@@ -234,11 +218,11 @@ def _exam(
 
 
 def _check_split(session: Session, questions: t.QuestionSet, split: str) -> int:
-    counted = select(t.Question.split, func.count()).where(t.Question.set_id == questions.id).group_by(t.Question.split)
-    counts = dict(session.exec(counted).all())
+    query = select(t.Question.split, func.count()).where(t.Question.set_id == questions.id).group_by(t.Question.split)
+    counts = dict(session.exec(query).all())
     if split not in counts:
-        known = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none: it is empty"
-        raise BadInput(f"question set {questions.name} has no {split} questions; its splits: {known}")
+        split_list = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none: it is empty"
+        raise BadInput(f"question set {questions.name} has no {split} questions; its splits: {split_list}")
     return counts[split]
 
 
@@ -248,10 +232,7 @@ def free_name(session: Session, name: str) -> str:
 
 
 def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -> None:
-    """Open the sealed test split for this exam, once; going on with it is the same opening.
-
-    Raises: Forbidden; BadInput where nobody says what for.
-    """
+    """Open the sealed test split for this exam, once. Raises: Forbidden; BadInput where nobody says what for."""
     person = require(by, Right.OPEN_TEST)
     if session.exec(select(t.Opening.id).where(t.Opening.exam_id == exam.id)).first() is not None:
         return
@@ -264,7 +245,7 @@ def unseal(session: Session, exam: t.Exam, purpose: str | None, *, by: Person) -
 # --- Asking again with more tokens ------------------------------------------------------------------------------------
 
 
-def again(session: Session, exam: str | int) -> t.Exam:
+def require_cut_off(session: Session, exam: str | int) -> t.Exam:
     """Return the exam's row, some responses of which were cut off, to be asked again with more tokens.
 
     Raises: NotFound; BadInput where none was cut off, or the student was asked elsewhere.
@@ -272,32 +253,30 @@ def again(session: Session, exam: str | int) -> t.Exam:
     row = session.get_one(t.Exam, queries.exam(session, exam).id)
     if not all(isinstance(row.decoding.get(name), int | float) for name in ("temperature", "top_p", "max_tokens")):
         raise BadInput(f"the student of exam {row.name} was asked elsewhere: ask it again there, with more tokens")
-    if not result(session, row.uid).cut_off:
+    if not count_outcomes(session, row.uid).cut_off:
         raise BadInput(f"no response of exam {row.name} was cut off: there is nothing to ask again")
     return row
 
 
 def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
-    """Copy the responses that ended by themselves from an exam that was asked alike with fewer tokens.
-
-    Raises: BadInput where it wasn't.
-    """
+    """Copy the whole responses of an exam that was asked alike with fewer tokens. Raises: BadInput where it wasn't."""
     earlier = session.get_one(t.Exam, earlier_id)
-    alike = ("student_id", "set_id", "split", "round", "seed")
-    hows = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
-    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in alike) and hows[0] == hows[1]
-    before, now = (row.decoding.get("max_tokens", 0) for row in (earlier, exam))
-    if not is_alike or not before < now:
+    same_fields = ("student_id", "set_id", "split", "round", "seed")
+    ways = [{key: value for key, value in row.decoding.items() if key != "max_tokens"} for row in (earlier, exam)]
+    is_alike = all(getattr(earlier, name) == getattr(exam, name) for name in same_fields) and ways[0] == ways[1]
+    earlier_tokens, tokens = (row.decoding.get("max_tokens", 0) for row in (earlier, exam))
+    if not is_alike or not earlier_tokens < tokens:
         raise BadInput(
-            f"exam {earlier.name} can't be asked again with {now:,} tokens: it took {before:,}"
+            f"exam {earlier.name} can't be asked again with {tokens:,} tokens: it took {earlier_tokens:,}"
             + ("; take more" if is_alike else ", and was asked in another way, or other questions")
         )
-    session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()  # no other run keeps meanwhile
-    taken = _taken(session, queries.identity(exam))
-    whole = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
-    whole = whole.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(ENDED))
-    for attempt, question_uid in session.exec(whole):
-        if (attempt.question_id, attempt.sample) not in taken:
+    # The lock keeps other runs from storing answers between the look below and the copies.
+    session.exec(select(t.Exam.id).where(t.Exam.id == exam.id).with_for_update()).one()
+    answered = _load_answered(session, queries.identity(exam))
+    ended_attempts = select(t.Attempt, t.Question.uid).join(t.Question, col(t.Attempt.question_id) == t.Question.id)
+    ended_attempts = ended_attempts.where(t.Attempt.exam_id == earlier.id, col(t.Attempt.finish).in_(WHOLE))
+    for attempt, question_uid in session.exec(ended_attempts):
+        if (attempt.question_id, attempt.sample) not in answered:
             content = attempt.model_dump(exclude={"id", "created_at"})
             uid = _attempt_uid(exam.uid, question_uid, attempt.sample, attempt.text)
             session.add(t.Attempt(**content | {"uid": uid, "exam_id": queries.identity(exam)}))
@@ -307,42 +286,44 @@ def _take_over(session: Session, exam: t.Exam, earlier_id: int) -> None:
 # --- Questions and answers --------------------------------------------------------------------------------------------
 
 
-def _asked(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
-    """Everything the exam asks, by the length of the question: what is asked together then has little padding."""
+def _list_inquiries(session: Session, exam: t.Exam, decoding: Sampling, seed: int, samples: int) -> list[_Inquiry]:
+    """Return every request of the exam, sorted by the question's length."""
     in_split = select(t.Question).where(t.Question.set_id == exam.set_id, t.Question.split == exam.split)
     seeds = [random.Random(f"{seed} {sample}").getrandbits(31) for sample in range(samples)]
     shots = session.get_one(t.Student, exam.student_id).shots
-    asked = []
+    inquiries = []
     for q in session.exec(in_split.order_by(col(t.Question.position))).all():
         task, id_ = Task(q.task), queries.identity(q)
-        messages = prompts.exam(prompts.question_block(q.text, q.context, q.options), task, shots)
-        for sample, own_seed in enumerate(seeds):
-            request = Request(f"{id_} {sample}", messages, replace(decoding, seed=own_seed))
-            asked.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
-    return sorted(asked, key=lambda a: len(a.request.messages[-1].content))
+        messages = prompts.exam_messages(prompts.question_block(q.text, q.context, q.options), task, shots)
+        for sample, sample_seed in enumerate(seeds):
+            request = Request(f"{id_} {sample}", messages, replace(decoding, seed=sample_seed))
+            inquiries.append(_Inquiry(id_, q.uid, task, q.gold, tuple(q.options), sample, request))
+    # Questions of like length are asked together: a batch then has little padding.
+    return sorted(inquiries, key=lambda a: len(a.request.messages[-1].content))
 
 
-def _missing(session: Session, exam_id: int, asked: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
-    """What has no attempt yet, in the groups that an unbroken exam asks in."""
-    taken = _taken(session, exam_id)
-    groups = [asked[start : start + size] for start in range(0, len(asked), size)]
-    missing = [[a for a in group if (a.question_id, a.sample) not in taken] for group in groups]
+def _group_missing(session: Session, exam_id: int, inquiries: Sequence[_Inquiry], size: int) -> list[list[_Inquiry]]:
+    """Return the requests that have no attempt yet, in the groups that an unbroken exam asks in."""
+    answered = _load_answered(session, exam_id)
+    # Groups are cut before answers are taken out: in another batch two tokens that tie may fall the other way.
+    groups = [inquiries[start : start + size] for start in range(0, len(inquiries), size)]
+    missing = [[a for a in group if (a.question_id, a.sample) not in answered] for group in groups]
     return [group for group in missing if group]
 
 
-def _taken(session: Session, exam_id: int) -> set[tuple[int, int]]:
+def _load_answered(session: Session, exam_id: int) -> set[tuple[int, int]]:
     query = select(t.Attempt.question_id, t.Attempt.sample).where(t.Attempt.exam_id == exam_id)
     return set(session.exec(query).all())
 
 
 @dataclass(frozen=True, slots=True)
-class _Sitting:
+class _ExamRun:
     """One run over what an exam still lacks."""
 
     engine: sa.Engine
     exam_id: int
     uid: str
-    asked: Sequence[_Inquiry]
+    inquiries: Sequence[_Inquiry]
     batch_size: int
     progress: Callable[[ExamProgress], None]
     stopping: Callable[[], bool]
@@ -350,68 +331,70 @@ class _Sitting:
     def hold(self, model: Model, home: Path | None) -> list[str]:
         """Ask what is missing once no other run is at it; return the reasons of what failed."""
         with claims.ClaimHolder(self.engine, home) as claimer:
+            # One run at a time is at an exam; a second one waits here, and may find nothing left to ask.
             claims.claim_when_free(claimer, f"exam {self.uid}", self._wait)
             with db.reading(self.engine) as session:
-                groups = _missing(session, self.exam_id, self.asked, self.batch_size)
+                groups = _group_missing(session, self.exam_id, self.inquiries, self.batch_size)
             return event_loops.run(self._answer(model, groups))
 
     def _wait(self) -> None:
-        """Say how far the other run is.
-
-        Raises: Stopped.
-        """
+        """Say how far the other run is. Raises: Stopped."""
         with db.reading(self.engine) as session:
-            kept = len(_taken(session, self.exam_id))
+            answer_count = len(_load_answered(session, self.exam_id))
         if self.stopping():
-            raise Stopped(kept, len(self.asked))
-        self.progress(ExamProgress(kept, len(self.asked), elsewhere=True))
+            raise Stopped(answer_count, len(self.inquiries))
+        self.progress(ExamProgress(answer_count, len(self.inquiries), elsewhere=True))
 
     async def _answer(self, model: Model, groups: Sequence[Sequence[_Inquiry]]) -> list[str]:
-        """Ask group by group and keep each at once; return the reasons of what failed.
-
-        Raises: Stopped.
-        """
+        """Ask group by group and keep each at once; return the reasons of what failed. Raises: Stopped."""
         failures: list[str] = []
-        total = len(self.asked)
-        started, asked, before = time.perf_counter(), 0, total - sum(map(len, groups))
+        total = len(self.inquiries)
+        started, answer_count, earlier_count = time.perf_counter(), 0, total - sum(map(len, groups))
         for group in groups:
+            # Only between groups: a group is kept whole or not at all, so that a restart asks the same groups.
             if self.stopping():
-                raise Stopped(before + asked, total)
+                raise Stopped(earlier_count + answer_count, total)
             completions = [c async for c in model.generate(stream(a.request for a in group))]
             failures += [c.error or "no reason given" for c in completions if c.finish is Finish.FAILED]
             answers = [c for c in completions if c.finish is not Finish.FAILED]
-            db.transact(self.engine, partial(_keep, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers))
-            asked += len(group)
-            rate = asked / (time.perf_counter() - started)
-            self.progress(ExamProgress(before + asked, total, rate, (total - before - asked) / rate))
+            db.transact(
+                self.engine, partial(_store_answers, exam_id=self.exam_id, uid=self.uid, group=group, answers=answers)
+            )
+            answer_count += len(group)
+            rate = answer_count / (time.perf_counter() - started)
+            self.progress(
+                ExamProgress(earlier_count + answer_count, total, rate, (total - earlier_count - answer_count) / rate)
+            )
         return failures
 
 
-def _keep(session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]) -> None:
+def _store_answers(
+    session: Session, exam_id: int, uid: str, group: Sequence[_Inquiry], answers: Sequence[Completion]
+) -> None:
     """Grade and store the group's answers; those that another process kept meanwhile stand."""
     session.exec(select(t.Exam.id).where(t.Exam.id == exam_id).with_for_update()).one()
-    taken = _taken(session, exam_id)
-    asked = {a.request.key: a for a in group}
+    answered = _load_answered(session, exam_id)
+    inquiries = {inquiry.request.key: inquiry for inquiry in group}
     for answer in answers:
-        a, completion = asked[answer.key], split_thought(answer)
-        if (a.question_id, a.sample) in taken:
+        inquiry, completion = inquiries[answer.key], split_thought(answer)
+        if (inquiry.question_id, inquiry.sample) in answered:
             continue
         text = storable(completion.text)
-        graded = grade_response(text, completion.finish, a.gold, a.task, a.options)
+        graded_answer = grade_response(text, completion.finish, inquiry.gold, inquiry.task, inquiry.options)
         attempt = t.Attempt(
-            uid=_attempt_uid(uid, a.question_uid, a.sample, text),
+            uid=_attempt_uid(uid, inquiry.question_uid, inquiry.sample, text),
             exam_id=exam_id,
-            question_id=a.question_id,
-            sample=a.sample,
+            question_id=inquiry.question_id,
+            sample=inquiry.sample,
             text=text,
             thought=completion.thought and storable(completion.thought),
             finish=completion.finish,
             tokens_in=completion.tokens_in,
             tokens_out=completion.tokens_out,
-            answer=graded.answer,
-            outcome=graded.outcome,
-            our_answer=graded.answer,
-            our_outcome=graded.outcome,
+            answer=graded_answer.answer,
+            outcome=graded_answer.outcome,
+            our_answer=graded_answer.answer,
+            our_outcome=graded_answer.outcome,
         )
         session.add(attempt)
 
@@ -423,12 +406,13 @@ def grade_response(text: str, finish: str | None, gold: str, task: Task, options
 
 
 def read_response(text: str, finish: str | None, task: Task, options: Sequence[str]) -> Answer:
-    """Read a response's answer. One that was cut off has none unless its answer line is there: it may have gone on."""
+    """Read a response's answer."""
+    # A cut-off response may have gone on to another answer: only an answer line counts.
     if finish == Finish.CUT_OFF and not has_answer_line(text):
         return Answer(None, "it was cut off before an answer line")
     return read_answer(text, task, options)
 
 
 def _attempt_uid(exam_uid: str, question_uid: str, sample: int, text: str) -> str:
-    """Name an attempt by its content, so that whatever is drawn by it later is drawn alike in every project."""
+    """Name an attempt by its content: draws that are seeded by it are then alike in every project."""
     return uuid5(NAMESPACE_URL, f"attempt {exam_uid} {question_uid} {sample} {text}").hex

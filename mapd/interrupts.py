@@ -1,12 +1,11 @@
-"""What Ctrl+C comes to, and SIGTERM, and a terminal that is closed: a line and code 130, whatever the moment.
+"""End the process in good order on Ctrl+C, SIGTERM, or a closed terminal: one line and code 130, at any moment.
 
     listen()                                   # imports: nothing is under way, so it ends at once
     allow()                                    # a short command: its transaction is rolled back, its files are cleared
     with stopping(awaits, lost) as stop:       # long work: the first one stops it in good order, the second at once
         work(stopping=stop.is_set)
 
-Nothing is imported here that takes time. While Python itself starts, `listen` has not been called yet: Ctrl+C in that
-moment shows Python's own traceback, and no code of ours can change that. Nothing was begun then.
+Nothing is imported here that takes time: before `listen` is called, Ctrl+C shows Python's own traceback.
 """
 
 import os
@@ -31,41 +30,42 @@ def say(line: str) -> None:
         os.write(2, f"mapd: {visible(line)}\n".encode(errors="replace"))
 
 
-class Stop:
+class StopRequest:
     """The end of a piece of long work, in good order."""
 
     def __init__(self, awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None]) -> None:
         self.awaits, self.lost, self.tell = awaits, lost, tell
-        self.wanted = False
+        self.is_requested = False
 
     def is_set(self) -> bool:
-        """Whether the work is to stop."""
-        return self.wanted
+        """Return whether the work is to stop."""
+        return self.is_requested
 
     def hear(self) -> None:
         """Stop the work the first time; end it the second time."""
-        if self.wanted:
+        if self.is_requested:
             _end(f"ended at once: {self.lost()}")
-        self.wanted = True
+        self.is_requested = True
         self.tell(f"stopping: {self.awaits()}; press Ctrl+C again to end at once")
 
 
 class _State:
     """What is under way in this process."""
 
-    heard = False
-    may_raise = False  # what is imported is there: an interrupt may be raised
-    work: Stop | None = None  # long work, which is stopped instead
+    was_interrupted = False
+    # Set once all imports are done: from then on an interrupt may be raised.
+    may_raise = False
+    work: StopRequest | None = None  # long work, which is stopped instead
 
 
 def listen() -> None:
     """Take the signals, but those that whoever started this process had it ignore."""
-    _State.heard, _State.may_raise, _State.work = False, False, None
+    _State.was_interrupted, _State.may_raise, _State.work = False, False, None
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _hear)
-    sys.excepthook, sys.unraisablehook, threading.excepthook = _unless_heard, _unless_raised, _unless_heard_in_thread
+    sys.excepthook, sys.unraisablehook, threading.excepthook = _hook_exception, _hook_unraisable, _hook_thread
 
 
 def allow() -> None:
@@ -74,8 +74,8 @@ def allow() -> None:
 
 
 def was_heard() -> bool:
-    """Whether there was an interrupt."""
-    return _State.heard
+    """Return whether there was an interrupt."""
+    return _State.was_interrupted
 
 
 def leave() -> None:
@@ -86,12 +86,14 @@ def leave() -> None:
 
 
 @contextmanager
-def stopping(awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None] = say) -> Iterator[Stop]:
+def stopping(
+    awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[[str], None] = say
+) -> Iterator[StopRequest]:
     """Let the first interrupt stop a piece of work in good order, and the second end it at once.
 
     `awaits` says what is awaited, `lost` what an end at once comes to, both at that moment.
     """
-    _State.work = Stop(awaits, lost, tell)
+    _State.work = StopRequest(awaits, lost, tell)
     try:
         yield _State.work
     finally:
@@ -99,7 +101,7 @@ def stopping(awaits: Callable[[], str], lost: Callable[[], str], tell: Callable[
 
 
 def _hear(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's arguments
-    again, _State.heard = _State.heard, True
+    again, _State.was_interrupted = _State.was_interrupted, True
     if _State.work is not None:
         _State.work.hear()
     elif again or not _State.may_raise:
@@ -121,18 +123,18 @@ def _end(line: str) -> NoReturn:
 # errors Python only prints. It comes to the same line.
 
 
-def _unless_heard(kind: type[BaseException], error: BaseException, at: Any) -> None:
-    if _State.heard:
+def _hook_exception(kind: type[BaseException], error: BaseException, at: Any) -> None:
+    if _State.was_interrupted:
         _end(HALF)
     sys.__excepthook__(kind, error, at)
 
 
-def _unless_raised(unraisable: Any) -> None:
+def _hook_unraisable(unraisable: Any) -> None:
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
         _end(HALF)
     sys.__unraisablehook__(unraisable)
 
 
-def _unless_heard_in_thread(error: Any) -> None:
-    if not _State.heard:
+def _hook_thread(error: Any) -> None:
+    if not _State.was_interrupted:
         threading.__excepthook__(error)

@@ -1,4 +1,4 @@
-"""Jobs: the row of a recorded execution. It is the queue, too: workers take rows, and their processes keep them alive.
+"""Jobs: the row of a recorded execution. The rows are the queue, too: workers take them, processes keep them alive.
 
     job = start(session, "exam", {"student": "smollm2", "questions": "demo", "split": "dev"}, by=owner("ann"))
     job.status, job.done, job.total, job.message    -> "running", 96, 210, "4.1 questions/s"
@@ -6,8 +6,7 @@
     queued -> running -> done | failed | cancelling -> cancelled           resume: cancelled, failed -> queued
                 running, and silent: its process or its worker died -> queued, by itself, as the next attempt
 
-Whatever happens to its process, nothing is lost and nothing is done twice: every kind of work knows what it has.
-Times are the database's: workers whose clocks differ agree on who is silent.
+Nothing is lost and nothing is done twice, whatever happens to a process: every kind of work knows what it has.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,19 +23,25 @@ from mapd.people import Person, Right, require
 from mapd.store import db, queries
 from mapd.store import tables as t
 
-SILENT_S = 15.0  # without a sign of life for so long, a job's process is taken for dead; it gives one a second
-OWN_SILENT_S = 3.0  # the same of a job that this very worker had before it was started again
-TRIES = 3  # of a process that dies and comes no further than those before, until the job has failed
+# A job's process gives a sign of life each second; without one for so long it is taken for dead.
+SILENT_S = 15.0
+# The same for a job of this very worker before it was started again: its old process dies with it, so it isn't alive.
+OWN_SILENT_S = 3.0
+# Processes in a row that may die without coming further, until the job has failed.
+MOST_TRIES = 3
 LOG_LINES = 40
-LOCK = 0x6A6F6273  # any number of ours: PostgreSQL's advisory lock for "somebody starts a job"
+# PostgreSQL's advisory lock for "somebody starts a job": any number that is ours alone.
+LOCK = 0x6A6F6273
 ACTIVE = ("queued", "running", "cancelling")
 AT_WORK = ("running", "cancelling")
-CALLS = ("collect",)  # kinds that wait for other machines; all else computes here
-PACE_OF = 5  # the latest jobs of a kind, which tell its usual speed
+# Kinds that wait for other machines; all others compute here, and one at a time is enough.
+CALLS = ("collect",)
+# How many of the latest jobs of a kind tell its usual speed.
+PACE_OF = 5
 
 
-class Ref(NamedTuple):
-    """One attempt of a job, as its process is told: "5e…:2"."""
+class AttemptRef(NamedTuple):
+    """One attempt of a job, written as "5e…:2" on its process's command line."""
 
     uid: str
     attempt: int
@@ -45,32 +50,32 @@ class Ref(NamedTuple):
         return f"{self.uid}:{self.attempt}"
 
     @classmethod
-    def of(cls, text: str) -> "Ref":
+    def parse(cls, text: str) -> "AttemptRef":
         """Return the attempt that the text names."""
         uid, _, attempt = text.partition(":")
         return cls(uid, int(attempt))
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a job is. `total` 0 is not known yet; `said` is its speed in words, `in_flight` what is sent and open."""
+class JobProgress:
+    """How far a job is: `total` 0 is unknown, `message` is the speed in words, `in_flight` counts open calls."""
 
     stage: str
-    done: int = 0
+    completed: int = 0
     total: int = 0
-    said: str = ""
+    message: str = ""
     seconds_left: float | None = None
     in_flight: int = 0
 
     @property
     def in_words(self) -> str:
-        """One line: "committee: 96 of 210, 4.1 calls/s, 28 s left"."""
-        count = f"{self.done:,} of {self.total:,}" if self.total else ""
-        return f"{self.stage}: {', '.join(filter(None, (count, self.said, self.left))) or 'begun'}"
+        """Return one line: "committee: 96 of 210, 4.1 calls/s, 28 s left"."""
+        count = f"{self.completed:,} of {self.total:,}" if self.total else ""
+        return f"{self.stage}: {', '.join(filter(None, (count, self.message, self.time_left))) or 'begun'}"
 
     @property
-    def left(self) -> str:
-        """The time left, in words; none where it isn't known."""
+    def time_left(self) -> str:
+        """Return the time left in words; none where it isn't known."""
         return "" if self.seconds_left is None else f"{duration(self.seconds_left)} left"
 
 
@@ -82,44 +87,42 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-class Onward:
-    """Progress that never goes back: an attempt that goes on is shown where the last one was, until it comes further.
+class MonotonicProgress:
+    """Show progress that never goes back: a new attempt stands where the last one was, until it comes further.
 
-    Onward(Progress("exam", 96, 210))(Progress("loading the student"))
-    -> Progress("exam", 96, 210, "goes on: loading the student")
+    MonotonicProgress(JobProgress("exam", 96, 210))(JobProgress("loading the student"))
+    -> JobProgress("exam", 96, 210, "goes on: loading the student")
     """
 
-    def __init__(self, reached: Progress) -> None:
-        self.reached: Progress | None = reached if reached.total else None
-        self.is_back = False  # at the stage that had been reached
+    def __init__(self, furthest: JobProgress) -> None:
+        self.furthest: JobProgress | None = furthest if furthest.total else None
+        self.is_at_furthest = False  # whether the attempt is at the stage that the last one had reached
 
-    def __call__(self, progress: Progress) -> Progress:
+    def __call__(self, progress: JobProgress) -> JobProgress:
         """Return what to show of this progress."""
-        if self.reached is None:
+        if self.furthest is None:
             return progress
-        at_stage = progress.stage == self.reached.stage
-        if (at_stage and progress.done >= self.reached.done) or (self.is_back and not at_stage):
-            self.reached = None
+        at_stage = progress.stage == self.furthest.stage
+        if (at_stage and progress.completed >= self.furthest.completed) or (self.is_at_furthest and not at_stage):
+            self.furthest = None
             return progress
-        self.is_back = at_stage
-        words = ", ".join(filter(None, (progress.stage, progress.said)))
-        return replace(self.reached, said=f"goes on: {words}", in_flight=progress.in_flight)
+        self.is_at_furthest = at_stage
+        words = ", ".join(filter(None, (progress.stage, progress.message)))
+        return replace(self.furthest, message=f"goes on: {words}", in_flight=progress.in_flight)
 
 
 # --- What people do ---------------------------------------------------------------------------------------------------
 
 
 def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Person) -> t.Job:
-    """Queue a job; a worker takes it.
-
-    Raises: Forbidden; BadInput where the same work is queued or running already.
-    """
+    """Queue a job; a worker takes it. Raises: Forbidden; BadInput where the same work is queued or running already."""
     person = require(by, Right.RUN_JOBS)
+    # Without the lock two people could start the same work at once, each seeing no job of the other.
     db.lock(session, LOCK)
     active = select(t.Job).where(t.Job.kind == kind, col(t.Job.status).in_(ACTIVE))
-    for other in session.exec(active).all():
-        if other.parameters == dict(parameters):
-            raise BadInput(f"this {kind} is {other.status} already, as job {other.uid[:8]}: watch or cancel that one")
+    for rival in session.exec(active).all():
+        if rival.parameters == dict(parameters):
+            raise BadInput(f"this {kind} is {rival.status} already, as job {rival.uid[:8]}: watch or cancel that one")
     job = t.Job(kind=kind, parameters=dict(parameters), person=person)
     session.add(job)
     queries.audit(session, person, "start job", f"job {job.uid}", kind=kind)
@@ -128,22 +131,19 @@ def start(session: Session, kind: str, parameters: Mapping[str, Any], *, by: Per
 
 
 def get(session: Session, ref: str | int) -> t.Job:
-    """The job by its uid, the beginning of it (four digits or more), or its id.
-
-    Raises: NotFound.
-    """
+    """Return the job by its uid, the beginning of it (four digits or more), or its id. Raises: NotFound."""
     text = str(ref).lower()
     if text.isascii() and text.isalnum() and len(text) >= 4:
-        found = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()
-        if len(found) == 1:
-            return found[0]
+        matches = session.exec(select(t.Job).where(col(t.Job.uid).startswith(text)).limit(2)).all()
+        if len(matches) == 1:
+            return matches[0]
     if text.isascii() and text.isdigit() and len(text) < 18 and (job := session.get(t.Job, int(text))) is not None:
         return job
     raise NotFound(f"unknown job: {text[:40]}; `mapd jobs list` lists them")
 
 
-def listed(session: Session, limit: int = 50) -> Sequence[t.Job]:
-    """The jobs, the newest first."""
+def list_jobs(session: Session, limit: int = 50) -> Sequence[t.Job]:
+    """Return the jobs, the newest first."""
     return session.exec(select(t.Job).order_by(col(t.Job.id).desc()).limit(limit)).all()
 
 
@@ -186,20 +186,21 @@ def resume(session: Session, ref: str | int, *, by: Person) -> t.Job:
 
 
 def _queue_again(job: t.Job) -> None:
-    """Let the job wait for a worker, as a new attempt; it stays as far as it came."""
+    """Let the job wait for a worker, as a new attempt; its progress stays."""
+    # The attempt's number is what an old process, should it still live, no longer matches.
     job.status, job.attempt, job.tries, job.message = "queued", job.attempt + 1, 0, ""
     job.worker = job.beat_at = job.seconds_left = None
 
 
 def is_silent(job: t.Job, at: datetime) -> bool:
-    """Whether the job should be running, and nothing is heard of its process. `at`: the database's time (db.clock)."""
+    """Return whether the job should be running and its process gives no sign. `at`: the database's time (db.clock)."""
     if job.status not in AT_WORK:
         return False
-    # A beat that lies ahead is no later sign of life: the clock was set back since.
+    # A beat in the future is no sign of life: the clock was set back since.
     return job.beat_at is None or abs(at - job.beat_at) > timedelta(seconds=SILENT_S)
 
 
-def state(job: t.Job, at: datetime) -> str:
+def describe_state(job: t.Job, at: datetime) -> str:
     """Return the job's status, or what it comes to: "silent", or "stopped" where a rule ended it before its end."""
     if is_silent(job, at):
         return "silent"
@@ -208,10 +209,10 @@ def state(job: t.Job, at: datetime) -> str:
 
 def log_lines(job: t.Job) -> list[tuple[datetime | None, str]]:
     """Return the lines of the job's log, each with its time where it has one."""
-    return [_timed(line) for line in job.log.splitlines()]
+    return [_split_stamp(line) for line in job.log.splitlines()]
 
 
-def _timed(line: str) -> tuple[datetime | None, str]:
+def _split_stamp(line: str) -> tuple[datetime | None, str]:
     """Return "2026-03-01T09:30:00+00:00 exam" as its time and what it says."""
     stamp, _, words = line.partition(" ")
     try:
@@ -221,10 +222,10 @@ def _timed(line: str) -> tuple[datetime | None, str]:
     return (at, words) if at.tzinfo else (None, line)
 
 
-def pace(session: Session, kind: str) -> float | None:
-    """How many a second (questions, calls, steps) the latest jobs of a kind did; None where none has run here."""
-    own_jobs = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
-    ended = select(t.Job).where(*own_jobs, col(t.Job.started_at).is_not(None))
+def measure_pace(session: Session, kind: str) -> float | None:
+    """Return how many units a second the latest jobs of a kind did; None where none has run here."""
+    local_jobs = (t.Job.kind == kind, t.Job.status == "done", col(t.Job.origin).is_(None))
+    ended = select(t.Job).where(*local_jobs, col(t.Job.started_at).is_not(None))
     paces = []
     for job in session.exec(ended.order_by(col(t.Job.id).desc()).limit(PACE_OF)).all():
         if job.started_at and job.ended_at and job.done and job.attempt == 1:
@@ -235,63 +236,65 @@ def pace(session: Session, kind: str) -> float | None:
 # --- What workers do --------------------------------------------------------------------------------------------------
 
 
-def waits(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> bool:
-    """Whether `take` would find a job. It only reads: an idle worker takes no lock."""
-    return session.exec(_waiting(db.clock(session), worker, calls, own)).first() is not None
+def has_waiting_job(session: Session, worker: str, *, calls: bool, own_uids: Collection[str] = ()) -> bool:
+    """Return whether `take` would find a job. It only reads: an idle worker takes no lock."""
+    return session.exec(_select_next_job(db.clock(session), worker, calls, own_uids)).first() is not None
 
 
-def take(session: Session, worker: str, *, calls: bool, own: Collection[str] = ()) -> Ref | None:
+def take(session: Session, worker: str, *, calls: bool, own_uids: Collection[str] = ()) -> AttemptRef | None:
     """Take the oldest job that waits, or whose process is silent; it runs from now on. None where there is none.
 
-    `calls`: one that makes calls, or one that computes. `own`: the uids of what this worker has running.
+    `calls`: one that makes calls, or one that computes. `own_uids`: the uids of what this worker has running.
     """
     at = db.clock(session)
-    query = _waiting(at, worker, calls, own).with_for_update(skip_locked=True)
+    # On PostgreSQL several workers take at once: a row that another one is taking is skipped, not waited for.
+    query = _select_next_job(at, worker, calls, own_uids).with_for_update(skip_locked=True)
     while (job := session.exec(query).first()) is not None:
         if job.status != "queued":
-            _go_on(job, at, "its worker was gone")
+            _continue_or_fail(job, at, "its worker was gone")
         if job.status == "queued":
             job.status, job.worker, job.beat_at, job.tries = "running", worker, at, job.tries + 1
             job.started_at = job.started_at or at
             session.flush()
-            return Ref(job.uid, job.attempt)
+            return AttemptRef(job.uid, job.attempt)
         session.flush()
     return None
 
 
-def _waiting(at: datetime, worker: str, calls: bool, own: Collection[str]) -> Any:
+def _select_next_job(at: datetime, worker: str, calls: bool, own_uids: Collection[str]) -> Any:
     """Select the oldest job that is there to be taken."""
     job = t.Job
-    of_kind = col(job.kind).in_(CALLS) if calls else col(job.kind).not_in(CALLS)
-    silent = _silent(at, SILENT_S) | (_silent(at, OWN_SILENT_S) & (col(job.worker) == worker))
-    taken_over = col(job.status).in_(AT_WORK) & silent & col(job.uid).not_in(own)
-    return select(job).where(of_kind, (col(job.status) == "queued") | taken_over).order_by(col(job.id)).limit(1)
+    is_of_kind = col(job.kind).in_(CALLS) if calls else col(job.kind).not_in(CALLS)
+    is_silent_job = _is_silent_for(at, SILENT_S) | (_is_silent_for(at, OWN_SILENT_S) & (col(job.worker) == worker))
+    is_abandoned = col(job.status).in_(AT_WORK) & is_silent_job & col(job.uid).not_in(own_uids)
+    return select(job).where(is_of_kind, (col(job.status) == "queued") | is_abandoned).order_by(col(job.id)).limit(1)
 
 
-def _silent(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
+def _is_silent_for(at: datetime, seconds: float) -> sa.ColumnElement[bool]:
     beat, span = col(t.Job.beat_at), timedelta(seconds=seconds)
     return beat.is_(None) | (beat < at - span) | (beat > at + span)
 
 
-def give_back(session: Session, ref: Ref, why: str) -> None:
+def give_back(session: Session, ref: AttemptRef, why: str) -> None:
     """Let a job whose process has ended before its end go on, or fail where it came no further so often."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     if job is not None and job.status in AT_WORK:
-        _go_on(job, db.clock(session), why)
+        _continue_or_fail(job, db.clock(session), why)
 
 
-def put_off(session: Session, ref: Ref) -> None:
+def put_off(session: Session, ref: AttemptRef) -> None:
     """Let a job that was stopped for its worker's end wait for the next worker."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     if job is not None and job.status == "running":
         _queue_again(job)
 
 
-def _go_on(job: t.Job, at: datetime, why: str) -> None:
+def _continue_or_fail(job: t.Job, at: datetime, why: str) -> None:
     tries = job.tries
-    if job.status == "cancelling":  # it was killed, for it didn't stop
+    # It was killed, because it didn't stop in time.
+    if job.status == "cancelling":
         job.status, job.ended_at = "cancelled", at
-    elif tries >= TRIES:
+    elif tries >= MOST_TRIES:
         job.status, job.ended_at = "failed", at
         job.error = f"its process ended {tries} times and came no further ({why}); resume goes on"
     else:
@@ -303,23 +306,25 @@ def _go_on(job: t.Job, at: datetime, why: str) -> None:
 # --- What a job's process does ----------------------------------------------------------------------------------------
 
 
-def begin(session: Session, ref: Ref) -> t.Job | None:
+def begin(session: Session, ref: AttemptRef) -> t.Job | None:
     """Return the job, where this attempt is to run; None where it was cancelled, or a later attempt has it."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     return job if job is not None and job.status in AT_WORK else None
 
 
-def beat(session: Session, ref: Ref, progress: Progress | None, log: Sequence[str]) -> bool:
+def beat(session: Session, ref: AttemptRef, progress: JobProgress | None, log: Sequence[str]) -> bool:
     """Write how far it is and the new lines of its log; return whether the job is to go on."""
-    job = _attempt(session, ref)
+    job = _load_attempt(session, ref)
     if job is None or job.status not in AT_WORK:
         return False
+    # The database's clock: workers whose own clocks differ agree on who is silent.
     job.beat_at = db.clock(session)
     if progress is not None:
-        if (progress.stage, progress.done) != (job.stage, job.done):
+        # Coming further clears the count: only deaths at the same place mean that the job can't be done.
+        if (progress.stage, progress.completed) != (job.stage, job.done):
             job.tries = 0
-        job.stage, job.done, job.total = progress.stage, progress.done, progress.total or None
-        job.message, job.seconds_left = progress.said, progress.seconds_left
+        job.stage, job.done, job.total = progress.stage, progress.completed, progress.total or None
+        job.message, job.seconds_left = progress.message, progress.seconds_left
     _write_log(job, log)
     return job.status == "running"
 
@@ -329,22 +334,24 @@ def _write_log(job: t.Job, lines: Sequence[str]) -> None:
         job.log = "\n".join([*job.log.splitlines(), *lines][-LOG_LINES:])
 
 
-def end(session: Session, ref: Ref, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = "") -> None:
-    """Write how the attempt ended; an earlier attempt has no say."""
-    job = _attempt(session, ref)
+def end(
+    session: Session, ref: AttemptRef, status: str, *, outcome: Mapping[str, Any] | None = None, error: str = ""
+) -> None:
+    """Write how the attempt ended, unless a later attempt has taken over."""
+    job = _load_attempt(session, ref)
     if job is None or job.status not in AT_WORK:
         return
     job.status, job.outcome, job.error = status, dict(outcome or {}), error or None
     job.ended_at, job.seconds_left = db.clock(session), None
 
 
-def status_of(session: Session, ref: Ref) -> str | None:
+def status_of(session: Session, ref: AttemptRef) -> str | None:
     """Return the attempt's status; None where a later one has taken over."""
     query = select(t.Job.status).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
     return session.exec(query).first()
 
 
-def _attempt(session: Session, ref: Ref) -> t.Job | None:
+def _load_attempt(session: Session, ref: AttemptRef) -> t.Job | None:
     query = select(t.Job).where(t.Job.uid == ref.uid, t.Job.attempt == ref.attempt)
     return session.exec(query.with_for_update()).first()
 
@@ -368,5 +375,5 @@ def sign_off(session: Session, worker: str) -> None:
 def workers(session: Session) -> list[str]:
     """Return the names of the workers that are there."""
     at, span, seen_at = db.clock(session), timedelta(seconds=SILENT_S), col(t.Worker.seen_at)
-    there = seen_at.between(at - span, at + span), col(t.Worker.ended_at).is_(None)
-    return list(session.exec(select(t.Worker.name).where(*there).order_by(t.Worker.name)).all())
+    is_present = seen_at.between(at - span, at + span), col(t.Worker.ended_at).is_(None)
+    return list(session.exec(select(t.Worker.name).where(*is_present).order_by(t.Worker.name)).all())

@@ -15,11 +15,13 @@ from mapd.errors import BadInput
 from mapd.settings import Settings
 
 NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}", re.ASCII)
-OURS = frozenset(f"MAPD_{setting.upper()}" for setting in Settings.model_fields)  # MAPD_DATABASE_URL holds a password
-SECRETS = Path(".streamlit/secrets.toml")  # streamlit's own file, in the folder that the process runs in
+# No key may stand under these names: MAPD_DATABASE_URL holds a password.
+OURS = frozenset(f"MAPD_{setting.upper()}" for setting in Settings.model_fields)
+# Streamlit's own file, in the folder that the process runs in.
+SECRETS = Path(".streamlit/secrets.toml")
 
 
-def checked_name(variable: str) -> str:
+def check_name(variable: str) -> str:
     """Return the name of a key's variable, if it looks like one: MISTRAL_API_KEY, MY_KEY, MAPD_TEACHER.
 
     Raises: BadInput where it doesn't. What isn't a name isn't shown: it may be the key itself.
@@ -37,8 +39,8 @@ def checked_name(variable: str) -> str:
     return variable
 
 
-def key(variable: str) -> str:
-    """What stands under the name; empty where nothing does. The environment goes before the file.
+def read_key(variable: str) -> str:
+    """Return the key under the name; empty where there is none. The environment goes before the file.
 
     Raises: BadInput where the file can't be read, or has something else than text there. What it holds isn't told.
     """
@@ -47,7 +49,7 @@ def key(variable: str) -> str:
 
 def _in_file(variable: str) -> str:
     try:
-        found = tomllib.loads(SECRETS.read_text(encoding="utf-8")).get(variable, "")
+        value = tomllib.loads(SECRETS.read_text(encoding="utf-8")).get(variable, "")
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
@@ -56,6 +58,6 @@ def _in_file(variable: str) -> str:
         raise BadInput(
             f'{SECRETS} is no TOML; write a line NAME = "KEY" for each key, in UTF-8, or export {variable}=…'
         ) from None  # the error may quote the file
-    if not isinstance(found, str):
+    if not isinstance(value, str):
         raise BadInput(f'{SECRETS}: {variable} is no text; write {variable} = "KEY", in quotes and above any [section]')
-    return found.strip()
+    return value.strip()

@@ -24,7 +24,7 @@ from mapd.curation.snapshots import Pair
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.jobs import Progress
+from mapd.jobs import JobProgress
 from mapd.people import Person
 from mapd.questions import generated, sets
 from mapd.results import Results
@@ -102,7 +102,7 @@ class DemoSummary:
 
 
 STAGES = ("questions", "exam", "exam before", "committee", "curation", "finetune", "exam after", "results")
-Watch = Callable[[Progress], None]
+Watch = Callable[[JobProgress], None]
 
 
 @dataclass(slots=True)
@@ -118,17 +118,17 @@ class _Stages:
     def __call__(self, name: str) -> Iterator[None]:
         """Run a stage; a stage that runs again adds to its time."""
         self.name, started = name, time.monotonic()
-        self.watch(Progress(name))
+        self.watch(JobProgress(name))
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 1)
 
-    def tell(self, done: int, total: int, words: str, left: float | None, in_flight: int = 0) -> None:
+    def tell(self, completed: int, total: int, words: str, seconds_left: float | None, in_flight: int = 0) -> None:
         """Say how far the stage is."""
-        self.watch(Progress(self.name, done, total, words, left, in_flight))
+        self.watch(JobProgress(self.name, completed, total, words, seconds_left, in_flight))
 
     def wait(self) -> None:
         """Say that another process is at the stage."""
-        self.watch(Progress(self.name, said=claims.WAITING))
+        self.watch(JobProgress(self.name, message=claims.WAITING))
 
 
 def demo(
@@ -152,15 +152,17 @@ def demo(
         questions = _questions(engine, plan, by)
         student = _student(engine, by)
     with stages("exam"):
-        taught = _examine(engine, home, student, questions, "train", plan, by, stages)
+        train_exam = _examine(engine, home, student, questions, "train", plan, by, stages)
     with stages("exam before"):
-        before = _examine(engine, home, student, questions, "dev", plan, by, stages)
+        first_exam = _examine(engine, home, student, questions, "dev", plan, by, stages)
     with stages("committee"):
-        _collect(engine, home, taught, by, stages)
+        _collect(engine, home, train_exam, by, stages)
     with stages("curation"):
-        curated = {name: _curated(engine, taught, arm.policy) for name, arm in arms.items()}
+        curated = {name: _curated(engine, train_exam, arm.policy) for name, arm in arms.items()}
+        # People's repairs are no part of an arm: it stands for what the committee alone gives.
         if plan.arms:
             curated = {name: without_repairs(c) for name, c in curated.items()}
+        # Arms are compared on sets of one size, so that the difference is of quality, not of number.
         limit = min(len(snapshots.draw(c, seed=plan.seed)) for c in curated.values()) if len(arms) > 1 else None
     outcomes = []
     for name, arm in arms.items():
@@ -171,13 +173,13 @@ def demo(
             arm_name = name if plan.arms else None
             tuned = _finetune(engine, home, student, snapshot, arm_name, alpha, plan.seed, by, stages)
         with stages("exam after"):
-            after = _examine(engine, home, tuned, questions, "dev", plan, by, stages)
+            second_exam = _examine(engine, home, tuned, questions, "dev", plan, by, stages)
         with stages("results"), db.reading(engine) as session:
-            comparison = results.compare(results.load(session, before), results.load(session, after))
+            comparison = results.compare(results.load(session, first_exam), results.load(session, second_exam))
         outcomes.append(ArmOutcome(name, tuned, snapshot, alpha, len(pairs), sum(map(_is_wrong, pairs)), comparison))
-    some = next(iter(curated.values()))
+    any_curated = next(iter(curated.values()))
     seconds = stages.seconds | {"total": round(sum(stages.seconds.values()), 1)}
-    return DemoSummary(len(some.mistakes), taught, tuple(reviewers(some)), tuple(outcomes), seconds)
+    return DemoSummary(len(any_curated.mistakes), train_exam, tuple(reviewers(any_curated)), tuple(outcomes), seconds)
 
 
 def _arms(engine: sa.Engine, plan: DemoPlan) -> dict[str, Arm]:
@@ -188,14 +190,14 @@ def _arms(engine: sa.Engine, plan: DemoPlan) -> dict[str, Arm]:
 
 
 def _questions(engine: sa.Engine, plan: DemoPlan, by: Person) -> str:
-    """The plan's questions, in equal parts of every family; returns the set's name."""
-    of = len(generated.FAMILIES)
-    drawn = generated.draw(
-        generated.FAMILIES, {"train": plan.questions // of, "dev": plan.held_out // of}, seed=plan.seed
+    """Draw the plan's questions, in equal parts of every family; return the set's name."""
+    families = len(generated.FAMILIES)
+    questions = generated.draw(
+        generated.FAMILIES, {"train": plan.questions // families, "dev": plan.held_out // families}, seed=plan.seed
     )
     name = f"demo-{plan.questions}-{plan.held_out}-seed-{plan.seed}"
     with db.writing(engine) as session:
-        return sets.add(session, name, sets.make_rows(drawn), source="generated", simulated=True, by=by).name
+        return sets.add(session, name, sets.make_rows(questions), source="generated", simulated=True, by=by).name
 
 
 def _student(engine: sa.Engine, by: Person) -> str:
@@ -206,10 +208,10 @@ def _student(engine: sa.Engine, by: Person) -> str:
 def _examine(
     engine: sa.Engine, home: Path, student: str, questions: str, split: str, plan: DemoPlan, by: Person, stages: _Stages
 ) -> str:
-    """One exam; returns its uid."""
+    """Hold one exam; return its uid."""
     with db.reading(engine) as session:
-        model = students.opened(engine, students.get(session, student), home)
-    done = exam.run(
+        model = students.open_model(engine, students.get(session, student), home)
+    result = exam.run(
         engine,
         model,
         student=student,
@@ -217,26 +219,26 @@ def _examine(
         split=split,
         by=by,
         seed=plan.seed,
-        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left),
+        progress=lambda p: stages.tell(p.completed, p.total, p.in_words, p.seconds_left),
         stopping=stages.stopping,
         home=home,
     )
-    if done.failed:
-        raise BadInput(f"{done.failed} questions got no answer ({done.reason}); start again, only they are asked")
-    return done.exam
+    if result.failed:
+        raise BadInput(f"{result.failed} questions got no answer ({result.reason}); start again, only they are asked")
+    return result.exam
 
 
 def _collect(engine: sa.Engine, home: Path, exam_uid: str, by: Person, stages: _Stages) -> None:
     with db.writing(engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=by) for name in TEACHERS]
-        models = {row.name: teachers.opened(engine, row) for row in rows}
+        models = {row.name: teachers.open_model(engine, row) for row in rows}
     committee.collect(
         engine,
         exam=exam_uid,
         teachers=list(TEACHERS),
         models=models,
         by=by,
-        progress=lambda p: stages.tell(p.done, p.total, p.in_words, p.seconds_left, p.in_flight),
+        progress=lambda p: stages.tell(p.completed, p.total, p.in_words, p.seconds_left, p.in_flight),
         stopping=stages.stopping,
         home=home,
     )
@@ -264,21 +266,21 @@ def _finetune(
     by: Person,
     stages: _Stages,
 ) -> str:
-    """One finetune; returns the new student's name."""
-    chosen = Hyperparameters(alpha=alpha, seed=seed)
-    there = finetuning.made(engine, student=student, snapshot_sha=snapshot, hyperparameters=chosen, arm=arm)
-    if there is not None and not students.is_here(there, home):
-        named = f" --arm {arm}" if arm else ""
+    """Run one finetune; return the new student's name."""
+    setup = Hyperparameters(alpha=alpha, seed=seed)
+    tuned = finetuning.find_student(engine, student=student, snapshot_sha=snapshot, hyperparameters=setup, arm=arm)
+    if tuned is not None and not students.is_here(tuned, home):
+        arm_option = f" --arm {arm}" if arm else ""
         raise BadInput(
-            f"this demo's student {there.name} is here without its adapter, as an archive brings it; its results stand "
+            f"this demo's student {tuned.name} is here without its adapter, as an archive brings it; its results stand "
             f"on the Results page. Another --seed runs a demo of your own; or `mapd finetune --snapshot {snapshot[:12]}"
-            f" --alpha {alpha:g} --seed {seed}{named}` makes this adapter again"
+            f" --alpha {alpha:g} --seed {seed}{arm_option}` makes this adapter again"
         )
     return finetuning.run(
         engine,
         student=student,
         snapshot_sha=snapshot,
-        hyperparameters=chosen,
+        hyperparameters=setup,
         arm=arm,
         by=by,
         home=home,

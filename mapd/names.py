@@ -1,4 +1,4 @@
-"""Other names for what a project holds: an exam, a question set, a student, a teacher, the project itself.
+"""Rename what a project holds: an exam, a question set, a student, a teacher, the project itself.
 
     rename(session, "exam", "svamp · Llama-2-7b-chat-hf · round 0", "svamp, first", by=owner("ann"))
     rename_project(session, "SVAMP pilot", by=owner("ann"))
@@ -19,14 +19,14 @@ from mapd.store import queries
 from mapd.store import tables as t
 
 LONGEST = 200  # characters
-Named = t.Exam | t.QuestionSet | t.Student | t.Teacher
-TABLES: Mapping[str, type[Named]] = {
+NamedRow = t.Exam | t.QuestionSet | t.Student | t.Teacher
+TABLES: Mapping[str, type[NamedRow]] = {
     "exam": t.Exam,
     "question set": t.QuestionSet,
     "student": t.Student,
     "teacher": t.Teacher,
 }
-ASKED_BY = {  # by what is named: the parameters of jobs that may have its name, by the kind of job
+JOB_PARAMETERS = {  # by what is named: the parameters of jobs that may have its name, by the kind of job
     "exam": {"collect": "exam"},
     "question set": {"exam": "questions"},
     "student": {"exam": "student", "finetune": "student"},
@@ -34,28 +34,29 @@ ASKED_BY = {  # by what is named: the parameters of jobs that may have its name,
 }
 
 
-def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) -> Named:
+def rename(session: Session, kind: str, ref: str | int, to: str, *, by: Person) -> NamedRow:
     """Give what `ref` names another name.
 
     Raises: Forbidden; NotFound; BadInput for a name that can't be one, or is taken, or of a person.
     """
-    person, name, row = require(by, Right.RENAME), _checked(kind, to), _row(session, kind, ref)
+    person, name, row = require(by, Right.RENAME), _check_name(kind, to), _row(session, kind, ref)
     if isinstance(row, t.Teacher) and row.kind == "person":
         raise BadInput(f"{row.name} is a person who repaired a text: a person's name is their own")
-    before, table = row.name, TABLES[kind]
-    if name == before:
+    old_name, table = row.name, TABLES[kind]
+    if name == old_name:
         return row
     if session.exec(select(table.id).where(table.name == name)).first() is not None:
         raise BadInput(f"another {kind} is named {name!r}; rename that one first, or choose another name")
     row.name = name
     session.add(row)
-    _tell_jobs(session, kind, before, name)
-    queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=before, to=name)
+    # A job asks by name, and may be resumed after this: it has to find the same row.
+    _tell_jobs(session, kind, old_name, name)
+    queries.audit(session, person, queries.RENAMED, f"{kind} {row.uid}", before=old_name, to=name)
     session.flush()
     return row
 
 
-def listed(session: Session, kind: str) -> list[tuple[str, str]]:
+def list_names(session: Session, kind: str) -> list[tuple[str, str]]:
     """Return the uid and name of all of a kind that can be renamed, the newest first."""
     table = TABLES[kind]
     query = select(table.uid, table.name).order_by(col(table.id).desc())
@@ -67,21 +68,21 @@ def rename_project(session: Session, to: str, *, by: Person) -> str:
 
     Raises: Forbidden; BadInput for a name that can't be one.
     """
-    person, before = require(by, Right.RENAME), queries.project_name(session)
-    name = _checked("project", to) if to.strip() else ""
-    queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=before or "", to=name)
+    person, old_name = require(by, Right.RENAME), queries.project_name(session)
+    name = _check_name("project", to) if to.strip() else ""
+    queries.audit(session, person, queries.RENAMED, queries.PROJECT, before=old_name or "", to=name)
     session.flush()
     return name
 
 
-def _checked(kind: str, name: str) -> str:
+def _check_name(kind: str, name: str) -> str:
     words = " ".join(name.split())
     if not 0 < len(words) <= LONGEST or not words.isprintable():
         raise BadInput(f"a {kind} can't be named {name[:60]!r}: 1 to {LONGEST} characters that can be printed")
     return words
 
 
-def _row(session: Session, kind: str, ref: str | int) -> Named:
+def _row(session: Session, kind: str, ref: str | int) -> NamedRow:
     """Return the row by uid, or as its own commands find it."""
     if kind == "exam":
         return session.get_one(t.Exam, queries.exam(session, ref).id)
@@ -93,13 +94,13 @@ def _row(session: Session, kind: str, ref: str | int) -> Named:
     return by_uid or teachers.get(session, str(ref))
 
 
-def _tell_jobs(session: Session, kind: str, before: str, name: str) -> None:
+def _tell_jobs(session: Session, kind: str, old_name: str, new_name: str) -> None:
     """Have the jobs ask by the new name."""
-    for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(ASKED_BY[kind]))).all():
-        key = ASKED_BY[kind][job.kind]
+    for job in session.exec(select(t.Job).where(col(t.Job.kind).in_(JOB_PARAMETERS[kind]))).all():
+        key = JOB_PARAMETERS[kind][job.kind]
         value = job.parameters.get(key)
-        if isinstance(value, list) and before in value:
-            job.parameters = job.parameters | {key: [name if item == before else item for item in value]}
-        elif value == before:
-            job.parameters = job.parameters | {key: name}
+        if isinstance(value, list) and old_name in value:
+            job.parameters = job.parameters | {key: [new_name if item == old_name else item for item in value]}
+        elif value == old_name:
+            job.parameters = job.parameters | {key: new_name}
         session.add(job)

@@ -1,12 +1,10 @@
-"""Every prompt as shipped. The database keeps each by its hash, so that what was asked can be read years later.
+"""Every prompt as shipped. The database keeps each by its hash, so that it can be read years later.
 
-    exam(item)      -> (system "Solve the question …", user "Ann has 3 pens … Answer: <number>")
+    exam_messages("Ann has 3 pens …", Task.NUMERIC)   -> (system "You solve …", user "Ann has 3 pens … End with …")
     REVIEW.sha256   -> names this wording in every review that was asked for with it
 
-What comes from elsewhere stands between tags (<question> … </question>), so that a teacher can tell it from the task.
-No text can close its own: where one holds something that looks like a tag of ours, all tags of that prompt carry a
-number that stands in none of its texts (<question-5e0c91d2>). The number is made from the texts, so the same content
-gives the same prompt. In substance the prompts are the released code's; the words are ours.
+Foreign text stands between tags (<question> … </question>), so that a teacher can tell it from the task. In substance
+the prompts are the released code's; the words are ours.
 """
 
 import hashlib
@@ -30,7 +28,7 @@ ANSWER_FORM = {
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class PromptTemplate:
     """A wording with {fields}; `kind` is exam, feedback, rationale or review."""
 
     kind: str
@@ -39,16 +37,17 @@ class Prompt:
 
     @property
     def text(self) -> str:
-        """The wording as one text, as the database keeps it."""
+        """Return the wording as one text, as the database keeps it."""
         return f"{self.system}\n\n{self.user}"
 
     @property
     def sha256(self) -> str:
-        """The name of this wording."""
+        """Return the name of this wording."""
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
     def fill(self, **fields: str) -> tuple[Message, ...]:
         """Return the messages to send. A field's text is put in once and never read for further fields."""
+        # The tags get their number before the fields are put in: tags within a foreign text stay as they are.
         wording = _TAG.sub(rf"\1\2{_number(fields.values())}>", self.user)
         return Message("system", self.system), Message("user", wording.format(**fields))
 
@@ -63,8 +62,10 @@ _OPENS = re.compile("[<\\[&%\\\\‹〈⟨《«˂﹤❮❰⟪＜［]")
 
 def _number(texts: Collection[str]) -> str:
     """Return what the tags around these texts carry: nothing, or a number that none of the texts holds."""
+    # No text may close its own tag: where one holds something like a tag of ours, all tags carry a number.
     if not any(_LOOKS_LIKE_ONE.search(_as_it_looks(text)) for text in texts):
         return ""
+    # Made from the texts, so that the same content gives the same prompt; changed until it stands in none of them.
     digest = hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
     while any(digest[:8] in text.casefold() for text in texts):
         digest = hashlib.sha256(digest.encode()).hexdigest()
@@ -85,7 +86,8 @@ def _as_it_looks(text: str) -> str:
     return bare.lower().translate(_ALIKE)
 
 
-_UNSEEN = re.compile("[\u0300-\u036f\u200c\u200d\ufe00-\ufe0f]")  # accents, joiners, variation selectors
+# Accents, joiners and variation selectors: a tag with one of them still looks like a tag.
+_UNSEEN = re.compile("[\u0300-\u036f\u200c\u200d\ufe00-\ufe0f]")
 _ALIKE = dict.fromkeys(map(ord, "‹〈⟨《«˂﹤❮❰⟪"), "<") | str.maketrans("асеіорԛѕтυοιτ", "aceiopqstuoit")
 
 
@@ -95,23 +97,23 @@ def read(content: str) -> dict[str, str]:
     number = (opening[1] or "") if opening else ""
     fields = {}
     for tag in TAGS:
-        _, opened, behind = content.partition(f"<{tag}{number}>\n")
-        text, closed, _ = behind.partition(f"\n</{tag}{number}>")
-        if opened and closed:
+        _, opening_part, after_tag = content.partition(f"<{tag}{number}>\n")
+        text, closing_part, _ = after_tag.partition(f"\n</{tag}{number}>")
+        if opening_part and closing_part:
             fields[tag] = text
     return fields if QUESTION in fields else {}
 
 
-EXAM = Prompt("exam", "You solve questions step by step.", "{question}\n{form}")
+EXAM = PromptTemplate("exam", "You solve questions step by step.", "{question}\n{form}")
 
-RATIONALE = Prompt(
+RATIONALE = PromptTemplate(
     "rationale",
     "You are a teacher who writes worked solutions that a student can learn from.",
     "Solve this question. Show each step in a short sentence, then the final answer.\n\n"
     "<question>\n{question}\n</question>\n\n{form}",
 )
 
-FEEDBACK = Prompt(
+FEEDBACK = PromptTemplate(
     "feedback",
     "You are a teacher who explains to a student what is wrong in an answer.",
     "A student answered this question incorrectly. Point out the mistakes and how to get it right.\n\n"
@@ -120,7 +122,7 @@ FEEDBACK = Prompt(
     "<correct_answer>\n{gold}\n</correct_answer>",
 )
 
-REVIEW = Prompt(
+REVIEW = PromptTemplate(
     "review",
     "You review worked solutions for correctness and soundness.",
     "Review this solution step by step: is each step right, does it follow, does it arrive at the correct answer? Then "
@@ -194,50 +196,50 @@ SHOTS: Mapping[Task, Sequence[tuple[str, str]]] = {
 # What a student is asked in training, behind its own wrong answer: then it learns to say what went wrong.
 CORRECTION = "The right answer is {gold}. What went wrong?"
 
-SHIPPED: Sequence[Prompt] = (EXAM, RATIONALE, FEEDBACK, REVIEW)
+SHIPPED: Sequence[PromptTemplate] = (EXAM, RATIONALE, FEEDBACK, REVIEW)
 
 
 def question_block(text: str, context: str | None, options: Sequence[str]) -> str:
-    """A question with its context before it and its options, lettered, behind it."""
+    """Return a question with its context before it and its lettered options behind it."""
     return "\n".join([*([context] if context else []), text, *letter_options(options)])
 
 
-def exam(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:
-    """What the student is asked, behind so many worked examples. `question` as `question_block` gives it."""
-    system, asked = EXAM.fill(question=question, form=ANSWER_FORM[task])
+def exam_messages(question: str, task: Task, shots: int = 0) -> tuple[Message, ...]:
+    """Return what a student is asked, behind so many worked examples. `question` comes from `question_block`."""
+    system, question_turn = EXAM.fill(question=question, form=ANSWER_FORM[task])
     examples = (_shot(shot, task) for shot in SHOTS[task][:shots])
-    return system, *(turn for example in examples for turn in example), asked
+    return system, *(turn for example in examples for turn in example), question_turn
 
 
 def _shot(shot: tuple[str, str], task: Task) -> tuple[Message, Message]:
-    """A worked example as the turns of a dialogue."""
+    """Return a worked example as the turns of a dialogue."""
     question, solution = shot
     return EXAM.fill(question=question, form=ANSWER_FORM[task])[1], Message("assistant", solution)
 
 
-def rationale(question: str, task: Task) -> tuple[Message, ...]:
-    """What a teacher is asked: no gold answer, no student's answer."""
+def rationale_messages(question: str, task: Task) -> tuple[Message, ...]:
+    """Return what a teacher is asked for a worked solution: no gold answer, no student's answer."""
     return RATIONALE.fill(question=question, form=ANSWER_FORM[task])
 
 
-def feedback(question: str, answer: str, gold: str) -> tuple[Message, ...]:
-    """What a teacher is asked about a student's response."""
+def feedback_messages(question: str, answer: str, gold: str) -> tuple[Message, ...]:
+    """Return what a teacher is asked about a student's response."""
     return FEEDBACK.fill(question=question, answer=answer, gold=gold)
 
 
-def review(question: str, solution: str, gold: str) -> tuple[Message, ...]:
-    """What a reviewer is asked, with the gold answer as a hint."""
+def review_messages(question: str, solution: str, gold: str) -> tuple[Message, ...]:
+    """Return what a reviewer is asked, with the gold answer as a hint."""
     return REVIEW.fill(question=question, solution=solution, gold=gold)
 
 
 def rationale_dialogue(question: str, task: Task, rationale: str, shots: int = 0) -> tuple[Message, ...]:
-    """A training dialogue: the exam's own prompt, then a rationale as the student's answer."""
-    return *exam(question, task, shots), Message("assistant", rationale)
+    """Return a training dialogue: the exam's own prompt, then a rationale as the student's answer."""
+    return *exam_messages(question, task, shots), Message("assistant", rationale)
 
 
 def feedback_dialogue(
     question: str, task: Task, answer: str, gold: str, feedback: str, shots: int = 0
 ) -> tuple[Message, ...]:
-    """A training dialogue that begins with exactly the rationale's prompt: its own wrong answer, then the feedback."""
-    asked = (Message("assistant", answer), Message("user", CORRECTION.format(gold=gold)))
-    return *exam(question, task, shots), *asked, Message("assistant", feedback)
+    """Return a training dialogue: the exam's own prompt, the student's wrong answer, then the feedback on it."""
+    correction_turns = (Message("assistant", answer), Message("user", CORRECTION.format(gold=gold)))
+    return *exam_messages(question, task, shots), *correction_turns, Message("assistant", feedback)

@@ -1,11 +1,9 @@
-"""Before and after: what a student now gets right, what it gets wrong, and whether that is luck. Pure, but for `load`.
+"""Compare a student before and after: what it now gets right and wrong, and if that may be luck. Pure, but for `load`.
 
     compare(load(session, "dev · smollm2"), load(session, "dev · smollm2 tuned"))
     -> before 6/210 [1.3 %, 6.1 %], after 79/210 [31.3 %, 44.3 %], fixed 75, broken 2, mcnemar_p 4e-20
 
-The intervals are Wilson's 95 %; the p value is McNemar's exact one, of the questions that changed: how likely so uneven
-a split of them would be if both students were equally good. With k samples a question counts by its first one
-(sample 0): the pairs of McNemar's test have to be independent. An attempt counts as its exam recorded it.
+Intervals are Wilson's 95 %, p is McNemar's exact one. An attempt counts as its exam recorded it.
 """
 
 from collections import Counter
@@ -36,7 +34,7 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ExamAnswer:
     """One question as one exam has it."""
 
     uid: str
@@ -47,17 +45,17 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Sat:
-    """An exam's first samples, by question uid; `asked` counts the questions of its split, `samples` those of each.
+class ExamAnswers:
+    """An exam's first samples, by question uid; `samples`: how many there are of each question.
 
-    `how`: how the student was asked, by name, in words; empty where that was elsewhere.
+    `question_count`: of its split. `asking`: how the student was asked, in words by name; empty where it was elsewhere.
     """
 
     exam: ExamInfo
-    answered: Mapping[str, Answered]
-    asked: int
+    answers: Mapping[str, ExamAnswer]
+    question_count: int
     samples: int = 1
-    how: Mapping[str, str] = field(default_factory=dict)
+    asking: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +93,27 @@ class Results:
     overall: FamilyResult
     by_family: Mapping[str, FamilyResult]
     changes: Mapping[Change, tuple[str, ...]]  # question uids, in the order of the questions
-    readable: FamilyResult | None  # of the questions whose answer could be read both times; None where there are none
+    # Over the questions whose answer could be read both times; None where there are none.
+    readable: FamilyResult | None
     samples: int  # the most that one of them took of each question; the first counts
-    asked_otherwise: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # where they weren't asked alike
+    # By name, where the two exams were not asked alike.
+    asked_otherwise: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def fixed(self) -> int:
-        """Questions that are right now and weren't."""
+        """Return how many questions are right now and weren't."""
         return len(self.changes[Change.FIXED])
 
     @property
     def broken(self) -> int:
-        """Questions that were right and aren't any more."""
+        """Return how many questions were right and aren't any more."""
         return len(self.changes[Change.BROKEN])
 
 
-def load(session: Session, ref: str | int) -> Sat:
-    """One exam's first samples.
-
-    Raises: NotFound.
-    """
+def load(session: Session, ref: str | int) -> ExamAnswers:
+    """Return one exam's first samples. Raises: NotFound."""
     info = queries.exam(session, ref)
+    # Sample 0 alone: the pairs of McNemar's test have to be independent.
     query = (
         sa.select(
             col(t.Question.uid),
@@ -128,58 +126,58 @@ def load(session: Session, ref: str | int) -> Sat:
         .where(col(t.Attempt.exam_id) == info.id, col(t.Attempt.sample) == 0)
         .order_by(col(t.Question.position))
     )
-    answered = {
-        uid: Answered(uid, family or info.question_set, gold, Outcome(outcome), finish == queries.CUT_OFF)
+    answers = {
+        uid: ExamAnswer(uid, family or info.question_set, gold, Outcome(outcome), finish == queries.CUT_OFF)
         for uid, family, gold, outcome, finish in session.execute(query)
     }
-    asked = select(func.count()).select_from(t.Question)
-    of_set = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
-    total = session.exec(asked.where(col(t.Question.set_id) == of_set, t.Question.split == info.split)).one()
+    count_query = select(func.count()).select_from(t.Question)
+    set_id = select(t.Exam.set_id).where(t.Exam.id == info.id).scalar_subquery()
+    total = session.exec(count_query.where(col(t.Question.set_id) == set_id, t.Question.split == info.split)).one()
     most = session.exec(select(func.max(t.Attempt.sample)).where(t.Attempt.exam_id == info.id)).one()
-    return Sat(info, answered, total, 1 + (most or 0), _how(session, info.id))
+    return ExamAnswers(info, answers, total, 1 + (most or 0), _describe_asking(session, info.id))
 
 
-def _how(session: Session, exam_id: int) -> dict[str, str]:
-    """How an exam's student was asked, in words. The base model is among it: its chat template writes the prompt."""
+def _describe_asking(session: Session, exam_id: int) -> dict[str, str]:
+    """Return how an exam's student was asked, in words. Its base model counts: the chat template writes the prompt."""
     exam = session.get_one(t.Exam, exam_id)
     student = session.get_one(t.Student, exam.student_id)
-    how = {name.replace("_", " "): _word(value) for name, value in exam.decoding.items() if name != "samples"}
+    how = {name.replace("_", " "): _value_in_words(value) for name, value in exam.decoding.items() if name != "samples"}
     base = {"base model, hence template": f"{student.base}{f' at {student.revision}' if student.revision else ''}"}
     return how | base | ({"seed": str(exam.seed)} if exam.decoding.get("temperature") else {})
 
 
-def _word(value: Any) -> str:
+def _value_in_words(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)[:64]
 
 
-def _asked_otherwise(before: Sat, after: Sat) -> dict[str, tuple[str, str]]:
-    """By name each way in which the two weren't asked alike, before and after."""
-    names = dict.fromkeys([*before.how, *after.how])
-    pairs = {name: (before.how.get(name, "not known"), after.how.get(name, "not known")) for name in names}
-    pairs |= {"samples": (str(before.samples), str(after.samples))}
+def _find_differences(first: ExamAnswers, second: ExamAnswers) -> dict[str, tuple[str, str]]:
+    """Return by name where the two were asked differently, as (first, second)."""
+    names = dict.fromkeys([*first.asking, *second.asking])
+    pairs = {name: (first.asking.get(name, "not known"), second.asking.get(name, "not known")) for name in names}
+    pairs |= {"samples": (str(first.samples), str(second.samples))}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def compare(before: Sat, after: Sat) -> Results:
+def compare(before: ExamAnswers, after: ExamAnswers) -> Results:
     """Compare two exams on the same questions.
 
     Raises: BadInput where they have different questions, or one of them isn't finished or is an import.
     """
-    for sat in (before, after):
-        if sat.exam.graded_by == "import":
-            raise BadInput(f"{sat.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
-        if len(sat.answered) < sat.asked or not sat.answered:
+    for exam in (before, after):
+        if exam.exam.graded_by == "import":
+            raise BadInput(f"{exam.exam.name} is an import, which holds mistakes alone: it has no accuracy to compare")
+        if len(exam.answers) < exam.question_count or not exam.answers:
             raise BadInput(
-                f"exam {sat.exam.name} isn't finished: {len(sat.answered)} of {sat.asked} questions; "
+                f"exam {exam.exam.name} isn't finished: {len(exam.answers)} of {exam.question_count} questions; "
                 "`mapd exam run` goes on with it"
             )
-    if before.answered.keys() != after.answered.keys():
+    if before.answers.keys() != after.answers.keys():
         raise BadInput(
             f"{before.exam.name} and {after.exam.name} have different questions; compare exams on one set and split"
         )
-    pairs = [(first, after.answered[uid]) for uid, first in before.answered.items()]
+    pairs = [(first, after.answers[uid]) for uid, first in before.answers.items()]
     families = dict.fromkeys(first.family for first, _ in pairs)
-    read = [pair for pair in pairs if all(answered.outcome is not Outcome.NO_ANSWER for answered in pair)]
+    readable = [pair for pair in pairs if all(answered.outcome is not Outcome.NO_ANSWER for answered in pair)]
     changes: dict[Change, list[str]] = {change: [] for change in Change}
     for first, second in pairs:
         changes[_change(first.outcome, second.outcome)].append(first.uid)
@@ -189,20 +187,20 @@ def compare(before: Sat, after: Sat) -> Results:
         overall=_result(pairs),
         by_family={name: _result([pair for pair in pairs if pair[0].family == name]) for name in families},
         changes={change: tuple(uids) for change, uids in changes.items()},
-        readable=_result(read) if read else None,
+        readable=_result(readable) if readable else None,
         samples=max(before.samples, after.samples),
-        asked_otherwise=_asked_otherwise(before, after),
+        asked_otherwise=_find_differences(before, after),
     )
 
 
-def _change(before: Outcome, after: Outcome) -> Change:
-    was, is_ = before is Outcome.CORRECT, after is Outcome.CORRECT
-    if was:
-        return Change.STILL_RIGHT if is_ else Change.BROKEN
-    return Change.FIXED if is_ else Change.STILL_WRONG
+def _change(first: Outcome, second: Outcome) -> Change:
+    was_right, is_right = first is Outcome.CORRECT, second is Outcome.CORRECT
+    if was_right:
+        return Change.STILL_RIGHT if is_right else Change.BROKEN
+    return Change.FIXED if is_right else Change.STILL_WRONG
 
 
-def _result(pairs: Sequence[tuple[Answered, Answered]]) -> FamilyResult:
+def _result(pairs: Sequence[tuple[ExamAnswer, ExamAnswer]]) -> FamilyResult:
     changes = Counter(_change(first.outcome, second.outcome) for first, second in pairs)
     golds = Counter((first.family, first.gold) for first, _ in pairs)
     best = {family: max(n for (of, _), n in golds.items() if of == family) for family, _ in golds}
@@ -214,7 +212,7 @@ def _result(pairs: Sequence[tuple[Answered, Answered]]) -> FamilyResult:
     )
 
 
-def score(answers: Iterable[Answered]) -> Score:
+def score(answers: Iterable[ExamAnswer]) -> Score:
     """Count answers by their outcomes; there is at least one."""
     answers = list(answers)
     counts = Counter(answered.outcome for answered in answers)
@@ -225,7 +223,7 @@ def score(answers: Iterable[Answered]) -> Score:
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
+    """Return Wilson's 95 % interval of a share."""
     from scipy.stats import binomtest  # two seconds, so only where a number is made
 
     interval = binomtest(count, of).proportion_ci(CONFIDENCE, method="wilson")
@@ -233,49 +231,50 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """McNemar's exact p, two-sided: the questions that changed, as throws of a fair coin. 1 where none did."""
+    """Return McNemar's exact p, two-sided; 1 where no question changed."""
     from scipy.stats import binomtest
 
+    # Were both students equally good, each changed question would be the throw of a fair coin.
     return float(binomtest(fixed, fixed + broken, 0.5).pvalue) if fixed + broken else 1.0
 
 
-def caveats(results: Results) -> list[str]:
-    """What the comparison can't show, in words, with its numbers."""
+def list_caveats(results: Results) -> list[str]:
+    """Return what the comparison can't show, in words, with its numbers."""
     before, after = results.overall.before, results.overall.after
-    said = [asked_otherwise(results)] if results.asked_otherwise else []
+    lines = [differences_in_words(results)] if results.asked_otherwise else []
     if before.cut_off or after.cut_off:
-        said.append(
+        lines.append(
             f"{_percent(before.cut_off, before.n)} of the answers were cut off before, "
             f"{_percent(after.cut_off, after.n)} after: ask them again with more "
             "tokens, or part of any gain is learning to stop."
         )
-    said += [
+    lines += [
         f"{_percent(before.no_answer, before.n)} of the answers could not be read before, "
         f"{_percent(after.no_answer, after.n)} after: part of any gain is learning the answer's form."
     ]
     if (read := results.readable) is not None:
-        said.append(
+        lines.append(
             f"Of the {read.before.n} questions whose answer could be read both times, {read.before.accuracy:.1%} were "
             f"right before and {read.after.accuracy:.1%} after: there the form is no help."
         )
-    said.append(f"Always giving each family's most common answer would score {results.overall.majority:.1%}.")
+    lines.append(f"Always giving each family's most common answer would score {results.overall.majority:.1%}.")
     if results.overall.mcnemar_p >= 1 - CONFIDENCE:
-        said.append(f"The difference may be luck: McNemar's exact p is {results.overall.mcnemar_p:.2g}.")
-    said.append(
+        lines.append(f"The difference may be luck: McNemar's exact p is {results.overall.mcnemar_p:.2g}.")
+    lines.append(
         "Intervals and p speak of other questions of this kind, not of another training: that needs more seeds."
     )
     if results.before.split != "test":
-        said.append(f"These are {results.before.split} questions: what was chosen by them may look better than it is.")
+        lines.append(f"These are {results.before.split} questions: what was chosen by them may look better than it is.")
     if results.samples > 1:
-        said.append(f"Questions were answered up to {results.samples} times; only each first answer counts here.")
+        lines.append(f"Questions were answered up to {results.samples} times; only each first answer counts here.")
     if results.before.simulated:
-        said.append(
+        lines.append(
             "The questions are generated and the teachers simulated: it shows the loop, not the method's worth."
         )
-    return said
+    return lines
 
 
-def asked_otherwise(results: Results) -> str:
+def differences_in_words(results: Results) -> str:
     """Say in which ways the two exams weren't asked alike."""
     ways = ", ".join(f"{name} {first} and {second}" for name, (first, second) in results.asked_otherwise.items())
     return f"The two exams were not asked alike ({ways}): part of the difference may be that."

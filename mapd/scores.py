@@ -50,7 +50,7 @@ def parse_score(text: str, question: str = "", solution: str = "") -> ParsedScor
         return ParsedScore(None, VoteStatus.LONG, why=VoteStatus.LONG.value)
     if not text.strip():
         return ParsedScore(None, VoteStatus.EMPTY, why="the text is empty")
-    review = thoughts.split(text).rest
+    review = thoughts.split(text).text
     if not review:
         return ParsedScore(None, VoteStatus.NOTHING, why="the text ends within its thought")
     return _decisive(_Review(review.translate(HALF_WIDTH), (question, solution)))

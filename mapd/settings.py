@@ -22,11 +22,12 @@ class Settings(BaseSettings):
     home: Path = Path("data/local")
     database_url: str | None = None
     worker: bool = True  # whether the app starts a worker beside itself
-    budget_usd: float | None = Field(
-        None, ge=0, allow_inf_nan=False
-    )  # what an exam's committee may cost, where a start doesn't say otherwise
-    owners: Annotated[tuple[str, ...], NoDecode] = ()  # e-mails, with commas between; of those who sign in
-    annotators: Annotated[tuple[str, ...], NoDecode] = ()  # the same, or @example.org for everybody there
+    # The most that an exam's committee may cost, where a start doesn't say otherwise.
+    budget_usd: float | None = Field(None, ge=0, allow_inf_nan=False)
+    # E-mails with commas between, of people who sign in.
+    owners: Annotated[tuple[str, ...], NoDecode] = ()
+    # The same, or @example.org for everybody there.
+    annotators: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("owners", "annotators", mode="before")
     @classmethod
@@ -50,19 +51,16 @@ class Settings(BaseSettings):
 
     @property
     def project(self) -> str:
-        """The project's name: that of its folder."""
+        """Return the project's name: that of its folder."""
         return self.home.resolve().name
 
     @property
     def url(self) -> str:
-        """The database's SQLAlchemy URL; SQLite under `home` unless one is given."""
+        """Return the database's SQLAlchemy URL; SQLite under `home` unless one is given."""
         return self.database_url or f"sqlite:///{self.home.resolve() / 'mapd.db'}"
 
     def make_home(self) -> Path:
-        """Create `home` and prove that it can be written to.
-
-        Raises: BadInput, naming the folder.
-        """
+        """Create `home` and prove that it can be written to. Raises: BadInput, naming the folder."""
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.home):

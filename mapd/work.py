@@ -1,9 +1,9 @@
-"""The kinds of work that a page, a command or a job can start, each as the words that describe it.
+"""The kinds of work that a page, a command or a job can start, each as its parameters.
 
-    Exam(student="smollm2", questions="demo", split="dev").run(Run(engine, home, by=owner("ann")))
+    ExamWork(student="smollm2", questions="demo", split="dev").run(WorkContext(engine, home, by=owner("ann")))
     -> {"exam": "5e…", "n": 210, "correct": 12, "mistakes": 198, "no_answer": 31}
 
-Every kind knows what it has done: stopped or killed, and started again with the same words, it does what is missing.
+Stopped or killed, and started again with the same parameters, each does what is missing.
 """
 
 from abc import abstractmethod
@@ -20,9 +20,9 @@ from mapd import committee, exam, loop, students, teachers
 from mapd.errors import BadInput
 from mapd.finetune import run as finetuning
 from mapd.finetune.hyperparameters import Hyperparameters
-from mapd.jobs import Progress
+from mapd.jobs import JobProgress
 from mapd.models.base import Sampling
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.people import Person
 from mapd.store import claims, db, queries
 from mapd.store import tables as t
@@ -32,13 +32,13 @@ STANDARD = loop.DemoPlan()
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What all work is done with: the project, who does it, whom to tell, and whether to stop."""
+class WorkContext:
+    """What all work needs: the project, who does it, where to report progress, and whether to stop."""
 
     engine: sa.Engine
     home: Path
     by: Person
-    tell: Callable[[Progress], None] = lambda _: None
+    tell: Callable[[JobProgress], None] = lambda _: None
     stopping: Callable[[], bool] = lambda: False
 
 
@@ -53,26 +53,26 @@ class Work(BaseModel):
     @property
     @abstractmethod
     def title(self) -> str:
-        """What it is, in one line."""
+        """Return one line that says what it is."""
 
     @abstractmethod
     def size(self, session: Session) -> int:
-        """How many units it has in all, those that are done already too.
+        """Return how many units it has in all, those that are done already too.
 
         Raises: NotFound, BadInput, where it can't be done as it is described.
         """
 
     @abstractmethod
-    def run(self, run: Run) -> dict[str, Any]:
-        """Do what is missing of it; the result as its command prints it.
+    def run(self, run: WorkContext) -> dict[str, Any]:
+        """Do what is missing; return the result as its command prints it.
 
-        Where it ended before its end by a rule of its own, the result says so in one line, as "stopped".
+        Where a rule ended it early (a budget, a teacher's fault), the result says so in one line, as "stopped".
 
         Raises: Stopped where it was told to stop; MapdError where it can't be done.
         """
 
 
-class Exam(Work):
+class ExamWork(Work):
     """A student over one split of a question set."""
 
     kind: ClassVar[str] = "exam"
@@ -91,31 +91,31 @@ class Exam(Work):
     open_test: str | None = None
 
     @classmethod
-    def like(cls, row: t.Exam, *, questions: str, student: str, **other: Any) -> "Exam":
-        """The same questions asked in the same way as in an exam, but for what is given otherwise."""
+    def like(cls, row: t.Exam, *, questions: str, student: str, **overrides: Any) -> "ExamWork":
+        """Return the exam work that asks as an earlier exam did, but for `overrides`."""
         names = ("samples", "temperature", "top_p", "max_tokens")  # an import's exam lacks some
-        how = {name: row.decoding[name] for name in names if name in row.decoding}
-        given = {"split": row.split, "seed": row.seed or 0} | how | other
-        return cls(student=student, questions=questions, **given)
+        sampling = {name: row.decoding[name] for name in names if name in row.decoding}
+        settings = {"split": row.split, "seed": row.seed or 0} | sampling | overrides
+        return cls(student=student, questions=questions, **settings)
 
     @property
     def title(self) -> str:
-        """The exam, as its row will be named."""
+        """Return the exam's name, as its row will have it."""
         return f"Exam of {self.student} over {self.questions}, {self.split}"
 
     def size(self, session: Session) -> int:
-        """Its answers."""
+        """Return how many answers it asks for."""
         students.get(session, self.student)
-        return exam.count(session, self.questions, self.split) * self.samples
+        return exam.count_questions(session, self.questions, self.split) * self.samples
 
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Ask what has no answer yet."""
-        run.tell(Progress("loading the student"))
+        run.tell(JobProgress("loading the student"))
         with db.reading(run.engine) as session:
-            model = students.opened(run.engine, students.get(session, self.student), run.home, self.batch_size)
+            model = students.open_model(run.engine, students.get(session, self.student), run.home, self.batch_size)
             longest = self.max_tokens or exam.default_tokens(session, self.questions, self.split, model)
         decoding = Sampling(self.temperature, self.top_p, longest)
-        done = exam.run(
+        exam_result = exam.run(
             run.engine,
             model,
             student=self.student,
@@ -128,33 +128,34 @@ class Exam(Work):
             open_test=self.open_test,
             longer_than=self.longer_than,
             batch_size=self.batch_size,
-            progress=lambda p: run.tell(Progress("exam", p.done, p.total, p.in_words, p.seconds_left)),
+            progress=lambda p: run.tell(JobProgress("exam", p.completed, p.total, p.in_words, p.seconds_left)),
             stopping=run.stopping,
             home=run.home,
         )
-        result = asdict(done)
+        result = asdict(exam_result)
         failed, reason = result.pop("failed"), result.pop("reason")
         if failed:
             raise BadInput(f"{failed} answers failed ({reason}); what came is kept, the same again asks for the rest")
         return result
 
 
-MORE = 4  # times the tokens, where an exam is asked again
+# Times the tokens of the first exam, where its cut-off answers are asked again.
+MORE_TOKENS = 4
 
 
-def again(session: Session, ref: str | int, max_tokens: int | None = None) -> Exam:
-    """The work that asks an exam's cut-off answers again, with more tokens.
+def ask_again(session: Session, ref: str | int, max_tokens: int | None = None) -> ExamWork:
+    """Return the work that asks an exam's cut-off answers again, with more tokens.
 
     Raises: NotFound; BadInput where none was cut off, or the student can't be asked here.
     """
-    row = exam.again(session, ref)
+    row = exam.require_cut_off(session, ref)
     info = queries.exam(session, row.uid)
-    longest = max_tokens or MORE * row.decoding["max_tokens"]
-    given = {"max_tokens": longest, "longer_than": row.uid}
-    return Exam.like(row, questions=info.question_set, student=info.student, **given)
+    longest = max_tokens or MORE_TOKENS * row.decoding["max_tokens"]
+    overrides = {"max_tokens": longest, "longer_than": row.uid}
+    return ExamWork.like(row, questions=info.question_set, student=info.student, **overrides)
 
 
-class Collect(Work):
+class CollectWork(Work):
     """The committee's work on an exam's mistakes."""
 
     kind: ClassVar[str] = "collect"
@@ -170,20 +171,20 @@ class Collect(Work):
 
     @property
     def title(self) -> str:
-        """Who is asked."""
+        """Return who is asked."""
         return f"Committee of {', '.join(self.teachers)}"
 
     def size(self, session: Session) -> int:
-        """Its calls."""
-        committee.agreed([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
-        return committee.calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
+        """Return how many calls it has."""
+        committee.check_budget([teachers.get(session, name) for name in self.teachers], self.budget, self.unknown_price)
+        return committee.count_calls(session, self.exam, self.teachers, self.samples, cut_off=self.cut_off)
 
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Make the calls that are missing."""
         with db.reading(run.engine) as session:
-            models = {name: teachers.opened(run.engine, teachers.get(session, name)) for name in self.teachers}
+            models = {name: teachers.open_model(run.engine, teachers.get(session, name)) for name in self.teachers}
 
-        done = committee.collect(
+        collected = committee.collect(
             run.engine,
             exam=self.exam,
             teachers=self.teachers,
@@ -195,24 +196,24 @@ class Collect(Work):
             budget=self.budget,
             unknown_price=self.unknown_price,
             progress=lambda p: run.tell(
-                Progress("committee", p.done, p.total, p.in_words, p.seconds_left, p.in_flight)
+                JobProgress("committee", p.completed, p.total, p.in_words, p.seconds_left, p.in_flight)
             ),
             stopping=run.stopping,
             home=run.home,
         )
-        ends = [self._end_at_budget(done)] if done.not_made else []
-        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in done.reasons if r.stopped]
-        result = asdict(done) | {"reasons": [asdict(reason) for reason in done.reasons]}
+        ends = [self._end_at_budget(collected)] if collected.not_made else []
+        ends += [f"{r.teacher} was stopped: {r.reason}; {r.cure}" for r in collected.reasons if r.stopped]
+        result = asdict(collected) | {"reasons": [asdict(reason) for reason in collected.reasons]}
         return result | ({"stopped": "; ".join(ends)} if ends else {})
 
-    def _end_at_budget(self, done: committee.Collected) -> str:
+    def _end_at_budget(self, result: committee.CollectResult) -> str:
         return (
-            f"stopped at the budget of {dollars(self.budget or 0)} ({dollars(done.spent_usd)} spent), "
-            f"{done.not_made:,} calls not made; raise it and start again"
+            f"stopped at the budget of {format_dollars(self.budget or 0)} ({format_dollars(result.spent_usd)} spent), "
+            f"{result.not_made:,} calls not made; raise it and start again"
         )
 
 
-class Finetune(Work):
+class FinetuneWork(Work):
     """A student taught with a snapshot. Fields below `student` are the hyper-parameters."""
 
     kind: ClassVar[str] = "finetune"
@@ -231,25 +232,25 @@ class Finetune(Work):
 
     @property
     def title(self) -> str:
-        """The snapshot, and alpha."""
+        """Return the snapshot, and alpha."""
         return f"Finetune on snapshot {self.snapshot[:12]}, alpha {self.alpha:g}"
 
     @property
     def hyperparameters(self) -> Hyperparameters:
-        """Those that can be chosen; the others are the defaults."""
-        chosen = self.model_dump(exclude={"snapshot", "student", "arm"})
-        return Hyperparameters(**chosen)
+        """Return those that can be chosen; the others are the defaults."""
+        values = self.model_dump(exclude={"snapshot", "student", "arm"})
+        return Hyperparameters(**values)
 
     def size(self, session: Session) -> int:
-        """Its steps."""
+        """Return how many optimizer steps it has."""
         if self.student is not None:
             students.get(session, self.student)
         return self.hyperparameters.steps(queries.snapshot(session, self.snapshot).pairs)
 
-    def run(self, run: Run) -> dict[str, Any]:
+    def run(self, run: WorkContext) -> dict[str, Any]:
         """Train from the last checkpoint on."""
-        run.tell(Progress("loading the student"))
-        done = finetuning.run(
+        run.tell(JobProgress("loading the student"))
+        finetuned = finetuning.run(
             run.engine,
             snapshot_sha=self.snapshot,
             student=self.student,
@@ -258,15 +259,15 @@ class Finetune(Work):
             by=run.by,
             home=run.home,
             progress=lambda step: run.tell(
-                Progress("finetune", step.step, step.total, step.in_words, step.seconds_left)
+                JobProgress("finetune", step.step, step.total, step.in_words, step.seconds_left)
             ),
-            waits=lambda: run.tell(Progress("finetune", said=claims.WAITING)),
+            waits=lambda: run.tell(JobProgress("finetune", message=claims.WAITING)),
             stopping=run.stopping,
         )
-        return asdict(done)
+        return asdict(finetuned)
 
 
-class Demo(Work):
+class DemoWork(Work):
     """The whole loop, with the packaged student and simulated teachers."""
 
     kind: ClassVar[str] = "demo"
@@ -280,29 +281,22 @@ class Demo(Work):
 
     @property
     def title(self) -> str:
-        """How large it is."""
+        """Return how large it is."""
         return f"Demo: {self.questions} questions, {self.held_out} held out, seed {self.seed}"
 
     @property
     def plan(self) -> loop.DemoPlan:
-        """The loop's plan."""
+        """Return the loop's plan."""
         return loop.DemoPlan(self.questions, self.held_out, self.alpha, self.seed, self.policy)
 
     def size(self, session: Session) -> int:  # noqa: ARG002
-        """Its stages."""
+        """Return how many stages it has."""
         self.plan  # noqa: B018 - says what it refuses
         return len(loop.STAGES)
 
-    def run(self, run: Run) -> dict[str, Any]:
-        """Go once round."""
-        summary = loop.demo(
-            run.engine,
-            run.home,
-            self.plan,
-            by=run.by,
-            watch=run.tell,
-            stopping=run.stopping,
-        )
+    def run(self, run: WorkContext) -> dict[str, Any]:
+        """Run the loop once."""
+        summary = loop.demo(run.engine, run.home, self.plan, by=run.by, watch=run.tell, stopping=run.stopping)
         first = summary.outcomes[0]
         return {
             "exam": summary.exam,
@@ -316,14 +310,11 @@ class Demo(Work):
         }
 
 
-KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (Exam, Collect, Finetune, Demo)}
+KINDS: Mapping[str, type[Work]] = {kind.kind: kind for kind in (ExamWork, CollectWork, FinetuneWork, DemoWork)}
 
 
-def of(job: t.Job) -> Work:
-    """The work of a job.
-
-    Raises: BadInput where this version doesn't know it: another version, or another program, queued it.
-    """
+def read_job(job: t.Job) -> Work:
+    """Return the work of a job. Raises: BadInput where this version doesn't know it."""
     if job.kind not in KINDS:
         raise BadInput(f"job {job.uid[:8]} is a {job.kind}, which this mapd can't do; it knows {', '.join(KINDS)}")
     try:
@@ -336,9 +327,9 @@ def of(job: t.Job) -> Work:
         ) from error
 
 
-def title(job: t.Job) -> str:
-    """The job's title, also of one that this version doesn't know."""
+def job_title(job: t.Job) -> str:
+    """Return the job's title, also of one that this version doesn't know."""
     try:
-        return of(job).title
+        return read_job(job).title
     except BadInput:
         return f"{job.kind}, of another version"

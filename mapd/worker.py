@@ -27,16 +27,19 @@ from sqlmodel import Session
 from mapd import jobs
 from mapd.child import INTERRUPTED
 from mapd.errors import BadInput, Busy
-from mapd.jobs import Ref
+from mapd.jobs import AttemptRef
 from mapd.settings import Settings
 from mapd.store import db
 
-PLACES: Mapping[bool, int] = {True: 4, False: 1}  # jobs at once on a worker: of those that make calls, of the others
+# Jobs at once on a worker: those that make calls wait for others, those that compute take the whole machine.
+SLOTS: Mapping[bool, int] = {True: 4, False: 1}
 LOOK_S = 0.5  # between two looks for jobs
-TOLD_EVERY_S = 10.0  # that the database is waited for
+WARN_EVERY_S = 10.0  # between two warnings that the database is away
 SEEN_S = 5.0  # between two signs of the worker's own
-GRACE_S = 75.0  # from "stop" until a job's process is killed: what is in flight comes in, a checkpoint is written
-SHORTEST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0  # until a worker that ended is started again
+# From "stop" until a job's process is killed: longer than calls in flight are awaited (60 s), or a checkpoint takes.
+GRACE_S = 75.0
+# Until a worker that ended is started again: it doubles, so that a broken setting doesn't fill the log.
+SHORTEST_DELAY_S, LONGEST_DELAY_S = 1.0, 60.0
 IMPATIENT = db.Patience(seconds=0)
 FOREVER = float("inf")
 log = logging.getLogger("mapd.worker")
@@ -70,19 +73,17 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-class Worker:
+class WorkerProcess:
     """One worker with its jobs' processes."""
 
     def __init__(self, engine: sa.Engine, home: Path, name: str) -> None:
         self.engine, self.home, self.name = engine, home, name
-        self.children: dict[Ref, Child] = {}
-        self.seen_at = self.away_at = -FOREVER  # when it last gave a sign of its own, when the database was last away
+        self.children: dict[AttemptRef, Child] = {}
+        # Monotonic times: its own last sign, and when the database was last away.
+        self.seen_at = self.away_at = -FOREVER
 
     def look(self) -> None:
-        """Do once what there is to do: take what waits, see after the processes.
-
-        Raises: Busy.
-        """
+        """Do one round: give a sign of life, see after the processes, take waiting jobs. Raises: Busy."""
         if time.monotonic() - self.seen_at > SEEN_S:
             with db.writing(self.engine) as session:
                 jobs.sign_on(session, self.name)
@@ -94,27 +95,28 @@ class Worker:
             self._take()
 
     def _take(self) -> None:
-        own = [ref.uid for ref in self.children]
-        for calls, places in PLACES.items():
-            taken = sum(child.calls == calls for child in self.children.values())
-            for _ in range(places - taken):
+        own_uids = [ref.uid for ref in self.children]
+        for calls, slots in SLOTS.items():
+            busy = sum(child.calls == calls for child in self.children.values())
+            for _ in range(slots - busy):
+                # A read first: an idle worker must not take the writer's lock twice a second.
                 with db.reading(self.engine) as session:
-                    if not jobs.waits(session, self.name, calls=calls, own=own):
+                    if not jobs.has_waiting_job(session, self.name, calls=calls, own_uids=own_uids):
                         break
                 with db.writing(self.engine) as session:
-                    ref = jobs.take(session, self.name, calls=calls, own=own)
+                    ref = jobs.take(session, self.name, calls=calls, own_uids=own_uids)
                 if ref is not None:
                     self._start(ref, calls)
-                    own.append(ref.uid)
+                    own_uids.append(ref.uid)
 
-    def _start(self, ref: Ref, calls: bool) -> None:
+    def _start(self, ref: AttemptRef, calls: bool) -> None:
         try:
-            self.children[ref] = self._begin(ref, calls)
+            self.children[ref] = self._spawn(ref, calls)
         except OSError as error:
             with db.writing(self.engine) as session:
                 jobs.give_back(session, ref, f"no process can be started: {error}")
 
-    def _begin(self, ref: Ref, calls: bool) -> Child:
+    def _spawn(self, ref: AttemptRef, calls: bool) -> Child:
         folder = self.home / "jobs"
         folder.mkdir(exist_ok=True)
         path = folder / f"{ref.uid}-{ref.attempt}.log"
@@ -124,7 +126,8 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                start_new_session=True,  # a group of its own, which can be killed as a whole
+                # A process group of its own, which can be killed as a whole.
+                start_new_session=True,
             )
         return Child(process, calls, path)
 
@@ -133,15 +136,15 @@ class Worker:
         for ref, child in list(self.children.items()):
             if child.process.poll() is not None:
                 with db.writing(self.engine) as session:
-                    self._settle(session, ref, child)
+                    self._hand_back(session, ref, child)
                 assert child.process.stdin is not None
                 child.process.stdin.close()
                 del self.children[ref]
                 if child.log.exists() and child.log.stat().st_size == 0:
                     child.log.unlink()
 
-    def _settle(self, session: Session, ref: Ref, child: Child) -> None:
-        """Let a job go on whose process has ended before its end. One that has ended changes no more."""
+    def _hand_back(self, session: Session, ref: AttemptRef, child: Child) -> None:
+        """Queue a job again whose process ended too early. A job that has ended stays as it is."""
         if child.process.returncode == INTERRUPTED:
             jobs.put_off(session, ref)
         else:
@@ -159,10 +162,7 @@ class Worker:
                 child.kill()
 
     def stop(self, hurry: threading.Event) -> None:
-        """Stop all processes for now, wait for them as long as the grace is, or until there is a hurry; kill the rest.
-
-        Raises: Busy.
-        """
+        """Stop all processes, wait as long as the grace is or until there is a hurry, kill the rest. Raises: Busy."""
         for child in self.children.values():
             with suppress(ProcessLookupError):
                 child.process.terminate()
@@ -208,17 +208,18 @@ def _stop_with_the_parent() -> None:
 
 def _serve(settings: Settings, home: Path, name: str) -> None:
     engine = db.open_store(settings, db.Patience(FOREVER, log.warning))
-    worker = Worker(engine.execution_options(patience=IMPATIENT), home, name)
+    worker = WorkerProcess(engine.execution_options(patience=IMPATIENT), home, name)
     stop, hurry = threading.Event(), threading.Event()
 
-    def hear(*_: object) -> None:
+    def on_signal(*_: object) -> None:
         (hurry if stop.is_set() else stop).set()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, hear)
+        # nohup ignores SIGHUP: whoever started this process wants it to outlive the terminal.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, on_signal)
     log.info("worker %s is there", name)
-    away_since, told_at = None, -FOREVER
+    away_since, warned_at = None, -FOREVER
     while not stop.is_set():
         try:
             worker.look()
@@ -226,9 +227,9 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
         except Busy as busy:
             worker.away_at = time.monotonic()
             away_since = away_since or worker.away_at
-            if worker.away_at - told_at > TOLD_EVERY_S:
-                told_at = worker.away_at
-                log.warning("waits for the database: %s, %.0f s", busy.reason, told_at - away_since)
+            if worker.away_at - warned_at > WARN_EVERY_S:
+                warned_at = worker.away_at
+                log.warning("waits for the database: %s, %.0f s", busy.reason, warned_at - away_since)
         stop.wait(LOOK_S)
     if worker.children:
         log.info(
@@ -237,7 +238,8 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
             GRACE_S,
             len(worker.children),
         )
-    with suppress(Busy):  # then they fall silent, and the next worker takes them over all the same
+    # With the database away the jobs fall silent, and the next worker takes them over all the same.
+    with suppress(Busy):
         worker.stop(hurry)
     if hurry.is_set():
         log.info("ended at once: what its jobs had in flight is given up; what was written is kept")
@@ -247,44 +249,46 @@ def _serve(settings: Settings, home: Path, name: str) -> None:
 
 
 @asynccontextmanager
-async def beside(_app: object) -> AsyncIterator[None]:
-    """Keep a worker in a process beside the app while the app is there. MAPD_WORKER=0 leaves it to `mapd worker`."""
+async def run_beside_app(_app: object) -> AsyncIterator[None]:
+    """Keep a worker process running while the app runs. MAPD_WORKER=0 leaves that to `mapd worker`."""
     if not Settings().worker:
         yield
         return
-    keeper = asyncio.create_task(_keep_one())
+    keeper = asyncio.create_task(_keep_worker_running())
     yield
     keeper.cancel()
     with suppress(asyncio.CancelledError):
         await keeper
 
 
-async def _keep_one() -> None:
-    """Start the worker, and start it again where it ends: sooner or later, as long as it lasted."""
+async def _keep_worker_running() -> None:
+    """Start the worker, and start it again when it ends: at once after a long life, later after short ones."""
     delay = SHORTEST_DELAY_S
     while True:
         started = time.monotonic()
         try:
-            how = await _run_one()
+            ending = await _run_worker()
         except OSError as error:
-            how = f"can't be started ({error})"
+            ending = f"can't be started ({error})"
         if time.monotonic() - started > LONGEST_DELAY_S:
             delay = SHORTEST_DELAY_S
-        sys.stderr.write(f"mapd: the worker {how}; it is started again in {delay:.0f} s\n")
+        sys.stderr.write(f"mapd: the worker {ending}; it is started again in {delay:.0f} s\n")
         await asyncio.sleep(delay)
         delay = min(2 * delay, LONGEST_DELAY_S)
 
 
-async def _run_one() -> str:
+async def _run_worker() -> str:
     """Run a worker to its end; return how that came, in words."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mapd.cli", "worker", "--wait", "--with-parent"),
         stdin=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl+C is the app's alone
+        # Ctrl+C in the terminal reaches the app alone, which then ends the worker in good order.
+        start_new_session=True,
     )
     assert process.stdin is not None
     try:
         code = await process.wait()
     finally:
-        process.stdin.close()  # with the app the worker stops; its jobs go on with the next one
+        # The end of its standard input stops the worker; its jobs go on with the next one.
+        process.stdin.close()
     return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"

@@ -195,7 +195,7 @@ def looped_home(home: Path) -> Path:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scripted students, and a finetune that only leaves its row and an empty adapter."""
-    monkeypatch.setattr(students, "opened", lambda _, student, *__: looped.Scripted(2 if student.adapter else 4))
+    monkeypatch.setattr(students, "open_model", lambda _, student, *__: looped.Scripted(2 if student.adapter else 4))
     monkeypatch.setattr(finetuning, "run", looped.finetune)
 
 

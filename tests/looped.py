@@ -45,7 +45,7 @@ def finetune(
     with db.writing(engine) as session:
         frozen = next(row for row in queries.snapshots(session) if row.sha256 == snapshot_sha)
         parent = session.exec(select(t.Student).where(t.Student.name == loop.STUDENT)).one()
-        row = finetuning._row(parent, frozen, hyperparameters, None)
+        row = finetuning._make_row(parent, frozen, hyperparameters, None)
         name, adapter = f"tuned-{row.uid[:6]}", f"finetunes/{row.uid}/adapter"
         (home / adapter).mkdir(parents=True, exist_ok=True)
         if session.exec(select(t.Student).where(t.Student.uid == row.uid)).first() is None:
@@ -64,7 +64,7 @@ def go_round(engine: sa.Engine) -> None:
         asked = [
             teachers.add(session, n, kind="simulated", model=n, by=owner("ann")) for n in ("sound", "slips", "lucky")
         ]
-        models = {row.name: teachers.opened(engine, row) for row in asked}
+        models = {row.name: teachers.open_model(engine, row) for row in asked}
         names = list(models)
     assert questions == SET
     taught = train(engine)

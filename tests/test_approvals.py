@@ -50,14 +50,14 @@ def test_naming_a_key_beside_a_server_approves_it_and_no_other_server(engine: sa
         with db.writing(engine) as session:
             add(session, base_url=meant.url, key_env="MY_KEY")
         with db.reading(engine) as session:
-            assert ask(teachers.opened(engine, teachers.get(session, "own"))).finish is Finish.OK
+            assert ask(teachers.open_model(engine, teachers.get(session, "own"))).finish is Finish.OK
         assert [asked.key for asked in meant.asked] == [KEY]
         with db.writing(engine) as session, pytest.raises(BadInput, match="MY_KEY is a key for http://127"):
             add(session, "second", base_url=other.url, key_env="MY_KEY")
         with db.writing(engine) as session:  # whoever changes the row, by whatever means
             session.execute(sa.update(t.Teacher).values(base_url=other.url))
         with db.reading(engine) as session, pytest.raises(BadInput, match="is not sent to http://127"):
-            teachers.opened(engine, teachers.get(session, "own"))
+            teachers.open_model(engine, teachers.get(session, "own"))
         assert other.asked == []
 
 
@@ -70,15 +70,15 @@ def test_a_providers_own_key_goes_to_the_provider_alone(engine: sa.Engine, kind:
         with db.writing(engine) as session:  # as an old row, or one that was written by hand
             session.add(t.Teacher(name="own", kind=kind, model="m", base_url=other.url, key_env=variable))
         with db.reading(engine) as session, pytest.raises(BadInput, match="is not sent to"):
-            teachers.opened(engine, teachers.get(session, "own"))
+            teachers.open_model(engine, teachers.get(session, "own"))
         with db.writing(engine) as session:
             add(session, "said", kind=kind, base_url=other.url, key_env=variable, approved=True)
         with db.reading(engine) as session:
-            ask(teachers.opened(engine, teachers.get(session, "said")))
+            ask(teachers.open_model(engine, teachers.get(session, "said")))
         assert [asked.key for asked in other.asked] == [KEY]
     with db.writing(engine) as session:
         add(session, "provider", kind=kind)
-        assert teachers.opened(engine, teachers.get(session, "provider"))
+        assert teachers.open_model(engine, teachers.get(session, "provider"))
 
 
 @pytest.mark.parametrize("kind", SERVED)
@@ -88,7 +88,7 @@ def test_a_server_gets_no_header_of_the_environment(engine: sa.Engine, kind: str
         with db.writing(engine) as session:
             add(session, kind=kind, base_url=server.url, key_env=key_env)
         with db.reading(engine) as session:
-            assert ask(teachers.opened(engine, teachers.get(session, "own"))).finish is Finish.OK
+            assert ask(teachers.open_model(engine, teachers.get(session, "own"))).finish is Finish.OK
         (asked,) = server.asked
     assert OTHER not in repr(asked.headers)
     assert asked.headers["authorization"] == f"Bearer {KEY if key_env else 'none'}"
@@ -106,7 +106,7 @@ def test_no_redirect_takes_the_key_along(engine: sa.Engine, kind: str, status: i
             with db.writing(engine) as session:
                 add(session, kind=kind, base_url=server.url, key_env="MY_KEY")
             with db.reading(engine) as session:
-                completion = ask(teachers.opened(engine, teachers.get(session, "own"), tries=1))
+                completion = ask(teachers.open_model(engine, teachers.get(session, "own"), tries=1))
         assert f"HTTP {status}" in str(completion.error)
         assert other.asked == []
 
@@ -129,15 +129,15 @@ def test_no_redirect_takes_the_key_along(engine: sa.Engine, kind: str, status: i
 )
 def test_a_keys_name_looks_like_one(engine: sa.Engine, variable: str, is_name: bool) -> None:
     if is_name:
-        assert keys.checked_name(variable) == variable
+        assert keys.check_name(variable) == variable
         return
     with pytest.raises(BadInput):
-        keys.checked_name(variable)
+        keys.check_name(variable)
     row = t.Teacher(name="own", kind="openai", model="m", base_url="http://127.0.0.1:9", key_env=variable)
     with db.writing(engine) as session:
         session.add_all([row, t.KeyApproval(key_env=variable, server="http://127.0.0.1:9", person="ann")])
     with db.reading(engine) as session, pytest.raises(BadInput):
-        teachers.opened(engine, teachers.get(session, "own"))
+        teachers.open_model(engine, teachers.get(session, "own"))
 
 
 def test_no_setting_of_ours_is_a_key() -> None:
@@ -154,7 +154,7 @@ def test_no_setting_of_ours_is_a_key() -> None:
     ],
 )
 def test_a_server_has_one_spelling(address: str, server: str) -> None:
-    assert approvals.server("openai", address) == server
+    assert approvals.server_of("openai", address) == server
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_server_has_one_spelling(address: str, server: str) -> None:
 )
 def test_an_address_that_two_readers_could_read_otherwise_is_refused(address: str) -> None:
     with pytest.raises(BadInput):
-        approvals.server("openai", address)
+        approvals.server_of("openai", address)
 
 
 def test_a_teacher_of_an_archive_is_enabled_by_who_says_yes(engine: sa.Engine) -> None:
@@ -184,7 +184,7 @@ def test_a_teacher_of_an_archive_is_enabled_by_who_says_yes(engine: sa.Engine) -
     with db.writing(engine) as session:
         session.add(row)
     with db.reading(engine) as session:
-        what = teachers.enabling(session, "own", "MY_KEY")
+        what = teachers.preview_enabling(session, "own", "MY_KEY")
     assert what.in_words == "teacher own asks the model m at https://llm.example.org, with the key in MY_KEY"
     for key_env in (None, "MY_KEY"):
         with db.writing(engine) as session, pytest.raises(BadInput, match="nobody here has said yes to that"):
@@ -195,7 +195,7 @@ def test_a_teacher_of_an_archive_is_enabled_by_who_says_yes(engine: sa.Engine) -
         teachers.enable(session, "own", owner("ann"))  # it was approved once: nothing new is asked
         assert session.exec(select(t.KeyApproval.server)).all() == ["https://llm.example.org"]
     with db.reading(engine) as session:
-        assert teachers.opened(engine, teachers.get(session, "own"))
+        assert teachers.open_model(engine, teachers.get(session, "own"))
 
 
 def test_the_commands_show_and_ask(

@@ -282,7 +282,7 @@ def scribe(
 
 
 def test_every_command(scribe: Scribe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(students, "opened", lambda _, student, *__: looped.Scripted(2 if student.adapter else 4))
+    monkeypatch.setattr(students, "open_model", lambda _, student, *__: looped.Scripted(2 if student.adapter else 4))
     for line in (*READING, *WRITING):
         scribe.run(line)
     assert len(scribe.run("trash list")["trash"]) == 1

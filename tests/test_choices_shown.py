@@ -28,8 +28,8 @@ RAW = re.compile(r'(?:gold|answer)"?:? ?"?[0-2]"?[\s<,}]')  # an index where a l
 
 def test_teachers_and_reviewers_read_letter_and_text(session: Session) -> None:
     info = fill(session)
-    made = plan.made(session, info, ["flint", "chalk"], 1)
-    for number, asked in enumerate(made.asked(session, made.mistakes).values()):
+    made = plan.make_plan(session, info, ["flint", "chalk"], 1)
+    for number, asked in enumerate(made.load_messages(session, made.mistakes).values()):
         for kind in ("feedback", "review"):
             text = asked[kind][-1].content
             assert f"\n{GOLDS[number]}\n" in text

@@ -85,14 +85,14 @@ def reading(engine: sa.Engine, exam: str) -> Iterator[Session]:
         yield session
 
 
-Collect = Callable[..., tuple[committee.Collected, dict[str, Scripted]]]
+Collect = Callable[..., tuple[committee.CollectResult, dict[str, Scripted]]]
 
 
 @pytest.fixture
 def collect(engine: sa.Engine, exam: str) -> Collect:
     def run(
         reply: Callable[[str, Request], Completion] = answer, names: tuple[str, ...] = NAMES, **given: Any
-    ) -> tuple[committee.Collected, dict[str, Scripted]]:
+    ) -> tuple[committee.CollectResult, dict[str, Scripted]]:
         models = {name: Scripted(name, reply) for name in names}
         done = committee.collect(engine, teachers=names, models=models, **({"exam": exam, "by": owner("Ann")} | given))
         return done, models
@@ -141,7 +141,7 @@ def test_a_rationale_that_grades_itself_has_its_reviewers_own_votes(collect: Col
 
 def test_each_mistake_is_taught_and_each_rationale_reviewed_by_the_others(collect: Collect, reading: Session) -> None:
     done, _ = collect()
-    assert done == committee.Collected(
+    assert done == committee.CollectResult(
         feedback=36, rationales=36, reviews=72, no_vote=0, calls_made=ALL, calls_reused=0, failed=0
     )
     votes = select(t.Explanation.author_id, t.Review.reviewer_id, t.Review.saw_gold).join(
@@ -418,7 +418,7 @@ def test_told_to_stop_it_writes_what_is_in_flight_and_goes_on_later(
 
 def test_told_to_stop_at_its_end_it_is_done(collect: Collect) -> None:
     told: list[committee.CommitteeProgress] = []
-    done, _ = collect(progress=told.append, stopping=lambda: bool(told) and told[-1].done == ALL)
+    done, _ = collect(progress=told.append, stopping=lambda: bool(told) and told[-1].completed == ALL)
     assert done.calls_made == ALL
 
 
@@ -450,7 +450,7 @@ def test_a_vote_that_cannot_be_read_is_asked_for_once_more(collect: Collect, rea
     told: list[committee.CommitteeProgress] = []
     done, models = collect(grumbling(1), progress=told.append)
     assert (done.reviews, done.no_vote, done.failed, done.calls_made) == (72, 0, 0, ALL + 24)
-    assert told[-1].done == told[-1].total == ALL + 24
+    assert told[-1].completed == told[-1].total == ALL + 24
     assert Counter(Counter(r.key for r in models["brook"].asked).values()) == {1: 24, 2: 24}
     assert outcomes(reading) == {"ok": ALL, "unreadable": 24}
     first = reading.exec(select(t.Call).where(t.Call.outcome == "unreadable")).first()
@@ -491,10 +491,10 @@ def test_stopped_between_the_two_tries_it_asks_only_once_more(collect: Collect, 
 def test_progress_is_told_while_it_runs(collect: Collect) -> None:
     told: list[committee.CommitteeProgress] = []
     collect(progress=told.append)
-    assert [p.done for p in told] == sorted(p.done for p in told)
+    assert [p.completed for p in told] == sorted(p.completed for p in told)
     assert {p.total for p in told} == {ALL}
     assert told[0].seconds_left is None
-    assert (told[-1].done, told[-1].seconds_left) == (ALL, 0)
+    assert (told[-1].completed, told[-1].seconds_left) == (ALL, 0)
 
 
 def test_progress_ends_at_what_can_come(collect: Collect) -> None:
@@ -504,7 +504,7 @@ def test_progress_ends_at_what_can_come(collect: Collect) -> None:
         return Completion(request.key, "", Finish.EMPTY) if name == "ash" else answer(name, request)
 
     collect(mute, progress=told.append)
-    assert told[-1].done == told[-1].total == ALL - 24  # nobody reviews what ash didn't write
+    assert told[-1].completed == told[-1].total == ALL - 24  # nobody reviews what ash didn't write
 
 
 @pytest.mark.parametrize(
@@ -656,7 +656,7 @@ def test_collect_on_the_command_line(
 ) -> None:
     engine = db.open_store(Settings())
     exam = make_exam(engine, tmp_path)
-    monkeypatch.setattr("mapd.teachers.opened", lambda _, row: Scripted(row.name))
+    monkeypatch.setattr("mapd.teachers.open_model", lambda _, row: Scripted(row.name))
 
     def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mapd", "collect", "--exam", exam, *words])

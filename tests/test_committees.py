@@ -31,9 +31,9 @@ from tests.pages.test_threshold import number
 WIDE, NARROW = ("sound", "slips", "lucky"), ("sound", "slips")
 
 
-def collect(engine: sa.Engine, taught: str, names: Sequence[str]) -> committee.Collected:
+def collect(engine: sa.Engine, taught: str, names: Sequence[str]) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in names}
+        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
     return committee.collect(engine, exam=taught, teachers=names, models=models, by=owner("ann"))
 
 

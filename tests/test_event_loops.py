@@ -78,7 +78,7 @@ def test_the_whole_loop_and_a_teachers_test_work_in_a_cell(engine: sa.Engine) ->
     assert in_a_notebook(cell)
     with db.reading(engine) as session:
         assert session.exec(sa.select(sa.func.count()).select_from(t.Review)).scalar_one() > 0  # type: ignore[call-overload]
-        assert all(exam.result(session, info.id).n for info in queries.exams(session))
+        assert all(exam.count_outcomes(session, info.id).n for info in queries.exams(session))
 
 
 def test_nothing_starts_a_loop_past_it() -> None:

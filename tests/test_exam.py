@@ -255,7 +255,7 @@ def test_of_two_runs_at_once_one_asks_and_the_other_waits(store: sa.Engine, monk
     other.join()
     assert results[0] == results[1]
     assert (len(first.asked), len(second.asked)) == (15, 0)
-    assert (told[0].done, told[0].elsewhere) == (4, True)
+    assert (told[0].completed, told[0].elsewhere) == (4, True)
 
 
 def test_one_that_waits_can_be_stopped(store: sa.Engine) -> None:
@@ -276,7 +276,7 @@ def test_progress_counts_what_was_there_before(store: sa.Engine) -> None:
         sit(store, Scripted(stop))
     told: list[exam.ExamProgress] = []
     sit(store, Scripted(), progress=told.append)
-    assert [(p.done, p.total) for p in told] == [(8, 15), (12, 15), (15, 15)]
+    assert [(p.completed, p.total) for p in told] == [(8, 15), (12, 15), (15, 15)]
     assert told[-1].seconds_left == 0
     assert all(p.questions_per_s > 0 for p in told)
 
@@ -317,7 +317,7 @@ def test_the_command_gives_one_line_of_json(
 ) -> None:
     with db.writing(db.open_store(Settings())) as session:
         prepare(session)
-    monkeypatch.setattr(students, "opened", lambda *_: Scripted())
+    monkeypatch.setattr(students, "open_model", lambda *_: Scripted())
 
     def mapd(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mapd", *words])

@@ -45,12 +45,12 @@ def test_a_folder_is_looked_into_once_and_hashed_each_time(
     assert kept(engine) == {f"path:{folder}": weights.fingerprint(folder)}
     assert len(checks) == 2
     (folder / "README.md").write_text("what no loader reads")
-    assert students.opened(engine, student, home)
-    assert teachers.opened(engine, teacher)
+    assert students.open_model(engine, student, home)
+    assert teachers.open_model(engine, teacher)
     assert len(checks) == 2, "it is known"
     config = folder / "config.json"
     config.write_text(config.read_text() + "\n")
-    for ask in (lambda: students.opened(engine, student, home), lambda: teachers.opened(engine, teacher)):
+    for ask in (lambda: students.open_model(engine, student, home), lambda: teachers.open_model(engine, teacher)):
         with pytest.raises(BadInput, match="others than when it was first named here") as refused:
             ask()
         assert "\n" not in str(refused.value)
@@ -90,7 +90,7 @@ def test_the_packaged_model_is_as_it_was_made(
     engine: sa.Engine, home: Path, checks: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def convert(home: Path) -> Path:
-        place = weights.converted(home)
+        place = weights.converted_folder(home)
         return place if place.is_dir() else tiny.save(place)
 
     monkeypatch.setattr(local, "convert", convert)
@@ -115,9 +115,9 @@ def test_doctor_names_a_student_and_a_local_teacher_of_other_bytes(
         teachers.add(session, "near", kind="local", model=str(folder), by=owner("ann"))
     assert checks
     subjects = ("students", "local teachers")
-    assert all(finding.ok for finding in doctor.examine(Settings()) if finding.what in subjects)
+    assert all(finding.ok for finding in doctor.examine(Settings()) if finding.subject in subjects)
     (folder / "chat_template.jinja").write_text("{{ 'other' }}")
-    faults = {finding.what: finding.found for finding in doctor.examine(Settings()) if not finding.ok}
+    faults = {finding.subject: finding.report for finding in doctor.examine(Settings()) if not finding.ok}
     assert "tiny: the model's files in" in faults["students"]
     assert "teacher near: the model's files in" in faults["local teachers"]
 
@@ -139,4 +139,4 @@ def test_the_command_says_it_in_one_line(
     assert (code, line.count("\n")) == (1, 1)
     assert "config.json holds no JSON object" in line
     with db.reading(db.open_store(Settings())) as session:
-        assert [row.name for row in students.listed(session)] == ["tiny"]
+        assert [row.name for row in students.list_students(session)] == ["tiny"]

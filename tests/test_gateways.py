@@ -13,7 +13,7 @@ from tenacity import wait_none
 from mapd import committee, teachers
 from mapd.committee import faults
 from mapd.models import served
-from mapd.models.base import Completion, Fault, Finish
+from mapd.models.base import Completion, FaultKind, Finish
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -43,9 +43,9 @@ def add(engine: sa.Engine, folder: Path, server: Provider, *names: str, **given:
             teachers.add(session, name, kind="openai", base_url=f"{server.url}/{name}/v1", by=ANN, **settings)
 
 
-def collect(engine: sa.Engine, *names: str, **given: Any) -> committee.Collected:
+def collect(engine: sa.Engine, *names: str, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in names}
+        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
     return committee.collect(engine, exam=1, teachers=names, models=models, by=ANN, **given)
 
 
@@ -83,7 +83,9 @@ def test_every_kind_of_server_gives_its_texts_with_the_fewest_requests(engine: s
     with db.reading(engine) as session:
         rows = [*session.exec(select(t.Explanation)), *session.exec(select(t.Review))]
         learned = teachers.get(session, "refuses-parameters").learned
-        assert teachers.notes(teachers.get(session, "refuses-parameters"))[-1].startswith("temperature isn't taken")
+        assert teachers.list_notes(teachers.get(session, "refuses-parameters"))[-1].startswith(
+            "temperature isn't taken"
+        )
         thinkers = {teachers.get(session, name).id for name in ("chunks", "thinks", "tags")}
     new = [row for row in rows if (row.author_id if isinstance(row, t.Explanation) else row.reviewer_id) > 3]
     assert len(new) == 12 * 8 * (2 + 7)
@@ -105,7 +107,7 @@ def test_what_a_server_refused_is_known_to_the_next_process(engine: sa.Engine, t
         assert collect(engine, "refuses-parameters").calls_made == OWN
         assert len(server.asked) == 4 + OWN
         with db.writing(engine) as session:
-            assert teachers.change(session, "refuses-parameters", by=ANN, forget=True).learned == {}
+            assert teachers.change_settings(session, "refuses-parameters", by=ANN, forget=True).learned == {}
 
 
 def test_a_bad_key_stops_its_teacher_and_the_others_go_on(engine: sa.Engine, tmp_path: Path) -> None:
@@ -117,12 +119,12 @@ def test_a_bad_key_stops_its_teacher_and_the_others_go_on(engine: sa.Engine, tmp
         again = collect(engine, "well", "thinks", "bad-key")
         assert requests(server)["bad-key"] == 2, "once a run"
     assert (done.feedback, done.rationales, done.reviews, done.failed) == (24, 24, 24, 1)
-    reason = committee.Reason(
-        "bad-key", "HTTP 401: Incorrect API key provided.", 1, faults.CURES[Fault.KEY], stopped=True
+    reason = committee.FailureReason(
+        "bad-key", "HTTP 401: Incorrect API key provided.", 1, faults.CURES[FaultKind.KEY], stopped=True
     )
     assert done.reasons == again.reasons == (reason,)
     assert outcomes(engine)["bad-key"] == {"failed": 2}, "no row for what was never sent"
-    assert told[-1].done == told[-1].total
+    assert told[-1].completed == told[-1].total
     assert "bad-key stopped" in told[-1].in_words
     with db.reading(engine) as session:
         exam = queries.exam(session, 1)
@@ -143,7 +145,7 @@ def test_credit_that_runs_out_ends_with_every_calls_true_fate(engine: sa.Engine,
     broke.calls = 1000
     with Provider(lambda asked: broke(asked) if asked.path.startswith("/broke") else gateway(asked)) as server:
         with db.writing(engine) as session:
-            for row in teachers.listed(session):
+            for row in teachers.list_teachers(session):
                 row.base_url = row.base_url and f"{server.url}/{row.name}/v1"
                 session.add(row)
         whole = collect(engine, "well", "broke")
@@ -196,9 +198,9 @@ def test_reasons_that_differ_in_a_number_are_one() -> None:
         tally.note("mini", Completion("k", "", Finish.CUT_OFF, error))
     for status in (500, 502):
         tally.note(
-            "mini", Completion("k", "", Finish.FAILED, f"tried 5 times, the last: HTTP {status}", fault=Fault.BUSY)
+            "mini", Completion("k", "", Finish.FAILED, f"tried 5 times, the last: HTTP {status}", fault=FaultKind.BUSY)
         )
-    for fault in (Fault.OTHER, Fault.OTHER, Fault.DOWN):
+    for fault in (FaultKind.OTHER, FaultKind.OTHER, FaultKind.DOWN):
         tally.note("mini", Completion("k", "", Finish.FAILED, "HTTP 413: too large", fault=fault))
     assert [(reason.calls, reason.reason) for reason in tally.reasons] == [
         (3, "HTTP 413: too large"),
@@ -207,7 +209,7 @@ def test_reasons_that_differ_in_a_number_are_one() -> None:
         (1, "HTTP 502"),
     ]
     assert [reason.stopped for reason in tally.reasons] == [True, False, False, False]
-    assert all(faults.cure(kind, "mini") for kind in (*Fault, *(f for f in Finish if f is not Finish.OK)))
+    assert all(faults.cure(kind, "mini") for kind in (*FaultKind, *(f for f in Finish if f is not Finish.OK)))
 
 
 # --- The command, the page --------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from sqlmodel import Session, select
 
 from mapd import jobs, work
 from mapd.errors import BadInput, NotFound
-from mapd.jobs import Onward, Progress, Ref
+from mapd.jobs import AttemptRef, JobProgress, MonotonicProgress
 from mapd.people import owner
 from mapd.store import db
 from mapd.store import tables as t
@@ -15,20 +15,22 @@ from mapd.store import tables as t
 WORDS = {"student": "smollm2", "questions": "demo", "split": "dev"}
 
 
-def started(session: Session) -> Ref:
+def started(session: Session) -> AttemptRef:
     job = jobs.start(session, "exam", WORDS, by=owner("ann"))
-    return Ref(job.uid, job.attempt)
+    return AttemptRef(job.uid, job.attempt)
 
 
-def take(session: Session, worker: str = "w", *, own: tuple[str, ...] = (), calls: bool = False) -> Ref | None:
+def take(
+    session: Session, worker: str = "w", *, own_uids: tuple[str, ...] = (), calls: bool = False
+) -> AttemptRef | None:
     """Take a job; what only looks finds the same."""
-    waits = jobs.waits(session, worker, calls=calls, own=own)
-    ref = jobs.take(session, worker, calls=calls, own=own)
+    waits = jobs.has_waiting_job(session, worker, calls=calls, own_uids=own_uids)
+    ref = jobs.take(session, worker, calls=calls, own_uids=own_uids)
     assert waits or ref is None
     return ref
 
 
-def fall_silent(session: Session, ref: Ref, seconds: float = jobs.SILENT_S + 1) -> t.Job:
+def fall_silent(session: Session, ref: AttemptRef, seconds: float = jobs.SILENT_S + 1) -> t.Job:
     job = jobs.get(session, ref.uid)
     job.beat_at = db.clock(session) - timedelta(seconds=seconds)
     session.flush()
@@ -40,14 +42,14 @@ def test_the_same_work_is_queued_once(session: Session) -> None:
     with pytest.raises(BadInput, match=f"this exam is queued already, as job {ref.uid[:8]}"):
         jobs.start(session, "exam", WORDS, by=owner("bob"))
     later = jobs.start(session, "exam", WORDS | {"split": "train"}, by=owner("bob"))
-    assert [take(session), take(session), take(session)] == [ref, Ref(later.uid, 1), None]
+    assert [take(session), take(session), take(session)] == [ref, AttemptRef(later.uid, 1), None]
 
 
 def test_a_job_runs_and_ends(session: Session) -> None:
     ref = started(session)
     assert take(session) == ref
     assert jobs.begin(session, ref) is not None
-    assert jobs.beat(session, ref, Progress("exam", 3, 10, "2.0 questions/s", 3.5), ["12:00:00 exam"])
+    assert jobs.beat(session, ref, JobProgress("exam", 3, 10, "2.0 questions/s", 3.5), ["12:00:00 exam"])
     job = jobs.get(session, ref.uid[:6])
     assert (job.status, job.worker, job.done, job.total, job.seconds_left) == ("running", "w", 3, 10, 3.5)
     jobs.end(session, ref, "done", outcome={"n": 10})
@@ -77,7 +79,7 @@ def test_one_that_runs_hears_of_its_cancelling_at_the_next_beat(session: Session
 def test_calls_and_what_computes_here_have_places_of_their_own(session: Session) -> None:
     ref = started(session)
     asks = jobs.start(session, "collect", {"exam": "a", "teachers": ["b"]}, by=owner("ann"))
-    assert take(session, calls=True) == Ref(asks.uid, 1)
+    assert take(session, calls=True) == AttemptRef(asks.uid, 1)
     assert take(session, calls=True) is None
     assert take(session) == ref
 
@@ -85,16 +87,16 @@ def test_calls_and_what_computes_here_have_places_of_their_own(session: Session)
 def test_a_silent_job_goes_on_with_whoever_comes_and_its_earlier_attempt_has_no_say(session: Session) -> None:
     ref = started(session)
     take(session, "away")
-    jobs.beat(session, ref, Progress("exam", 3, 10), [])
+    jobs.beat(session, ref, JobProgress("exam", 3, 10), [])
     with pytest.raises(BadInput, match="is running: nothing to resume"):
         jobs.resume(session, ref.uid, by=owner("ann"))
     assert take(session, "here") is None
     job = fall_silent(session, ref)
-    assert take(session, "away", own=(ref.uid,)) is None, "it is its own worker's, whose database was away"
-    later = Ref(ref.uid, 2)
+    assert take(session, "away", own_uids=(ref.uid,)) is None, "it is its own worker's, whose database was away"
+    later = AttemptRef(ref.uid, 2)
     assert take(session, "here") == later
     assert jobs.begin(session, ref) is None
-    assert not jobs.beat(session, ref, Progress("exam", 9, 10), ["old"])
+    assert not jobs.beat(session, ref, JobProgress("exam", 9, 10), ["old"])
     jobs.end(session, ref, "failed", error="old")
     jobs.give_back(session, ref, "old")
     jobs.put_off(session, ref)
@@ -107,7 +109,7 @@ def test_a_worker_that_is_back_goes_on_with_its_own_at_once(session: Session) ->
     take(session, "w")
     fall_silent(session, ref, jobs.OWN_SILENT_S + 1)
     assert take(session, "other") is None
-    assert take(session, "w") == Ref(ref.uid, 2)
+    assert take(session, "w") == AttemptRef(ref.uid, 2)
 
 
 def test_the_clock_may_be_set_back(session: Session) -> None:
@@ -115,7 +117,7 @@ def test_the_clock_may_be_set_back(session: Session) -> None:
     take(session)
     job = fall_silent(session, ref, -7200)
     assert jobs.is_silent(job, db.clock(session))
-    assert take(session, "other") == Ref(ref.uid, 2)
+    assert take(session, "other") == AttemptRef(ref.uid, 2)
     jobs.sign_on(session, "w")
     session.flush()
     assert jobs.workers(session) == ["w"]
@@ -136,12 +138,12 @@ def test_a_cancelled_job_whose_process_is_gone_is_cancelled(session: Session) ->
 
 def test_a_process_that_comes_no_further_fails_after_three_tries(session: Session) -> None:
     ref = started(session)
-    for tried in range(jobs.TRIES + 1):
+    for tried in range(jobs.MOST_TRIES + 1):
         taken = take(session)
         assert taken is not None
         if tried == 0:
-            jobs.beat(session, taken, Progress("exam", 3, 10), [])
-        jobs.beat(session, taken, Progress("exam", 3, 10), [])
+            jobs.beat(session, taken, JobProgress("exam", 3, 10), [])
+        jobs.beat(session, taken, JobProgress("exam", 3, 10), [])
         jobs.give_back(session, taken, "killed by signal 9")
     job = jobs.get(session, ref.uid)
     assert (job.status, take(session)) == ("failed", None)
@@ -152,10 +154,10 @@ def test_a_process_that_comes_no_further_fails_after_three_tries(session: Sessio
 
 def test_one_that_comes_further_each_time_goes_on_for_ever(session: Session) -> None:
     started(session)
-    for done in range(2 * jobs.TRIES):
+    for done in range(2 * jobs.MOST_TRIES):
         ref = take(session)
         assert ref is not None
-        jobs.beat(session, ref, Progress("exam", done, 10), [])
+        jobs.beat(session, ref, JobProgress("exam", done, 10), [])
         jobs.give_back(session, ref, "killed by signal 9")
 
 
@@ -163,23 +165,28 @@ def test_put_off_for_its_workers_end_it_waits_for_the_next(session: Session) -> 
     ref = started(session)
     take(session, "w")
     jobs.put_off(session, ref)
-    assert take(session, "other") == Ref(ref.uid, 2)
+    assert take(session, "other") == AttemptRef(ref.uid, 2)
 
 
 def test_progress_never_goes_back() -> None:
-    onward = Onward(Progress("finetune", 14, 54))
-    held = onward(Progress("loading the student"))
-    assert (held.stage, held.done, held.total, held.said) == ("finetune", 14, 54, "goes on: loading the student")
-    assert onward(Progress("exam", 81, 81)).done == 14
-    assert onward(Progress("finetune", 11, 54)).done == 14, "behind its checkpoint"
-    assert onward(Progress("finetune", 14, 54)).said == ""
-    assert onward(Progress("exam after", 0, 210)) == Progress("exam after", 0, 210)
+    onward = MonotonicProgress(JobProgress("finetune", 14, 54))
+    held = onward(JobProgress("loading the student"))
+    assert (held.stage, held.completed, held.total, held.message) == (
+        "finetune",
+        14,
+        54,
+        "goes on: loading the student",
+    )
+    assert onward(JobProgress("exam", 81, 81)).completed == 14
+    assert onward(JobProgress("finetune", 11, 54)).completed == 14, "behind its checkpoint"
+    assert onward(JobProgress("finetune", 14, 54)).message == ""
+    assert onward(JobProgress("exam after", 0, 210)) == JobProgress("exam after", 0, 210)
 
 
 def test_a_stage_that_ends_before_it_was_is_over_all_the_same() -> None:
-    onward = Onward(Progress("committee", 100, 100))
-    assert onward(Progress("committee", 90, 90)).done == 100
-    assert onward(Progress("curation", 0, 0)).stage == "curation"
+    onward = MonotonicProgress(JobProgress("committee", 100, 100))
+    assert onward(JobProgress("committee", 90, 90)).completed == 100
+    assert onward(JobProgress("curation", 0, 0)).stage == "curation"
 
 
 def test_the_log_keeps_its_last_lines(session: Session) -> None:
@@ -215,15 +222,15 @@ def test_workers_that_are_there(session: Session) -> None:
 )
 def test_a_job_of_another_version_gets_one_clear_line(kind: str, parameters: dict[str, object], said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        work.of(t.Job(kind=kind, parameters=parameters, person="ann"))
+        work.read_job(t.Job(kind=kind, parameters=parameters, person="ann"))
 
 
 def test_the_pace_is_that_of_the_latest(session: Session) -> None:
-    assert jobs.pace(session, "exam") is None
+    assert jobs.measure_pace(session, "exam") is None
     ref = started(session)
     take(session)
-    jobs.beat(session, ref, Progress("exam", 100, 100), [])
+    jobs.beat(session, ref, JobProgress("exam", 100, 100), [])
     jobs.end(session, ref, "done")
     jobs.get(session, ref.uid).started_at = db.clock(session) - timedelta(seconds=50)
     session.flush()
-    assert jobs.pace(session, "exam") == pytest.approx(2, rel=0.05)
+    assert jobs.measure_pace(session, "exam") == pytest.approx(2, rel=0.05)

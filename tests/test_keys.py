@@ -23,22 +23,22 @@ def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_environment_goes_before_the_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert keys.key("A_KEY") == ""
+    assert keys.read_key("A_KEY") == ""
     secrets.write_text(f'A_KEY = " {KEY} "\n[auth]\nB_KEY = "not at the top"\n')
-    assert (keys.key("A_KEY"), keys.key("B_KEY")) == (KEY, "")
+    assert (keys.read_key("A_KEY"), keys.read_key("B_KEY")) == (KEY, "")
     secrets.write_text('A_KEY = "another"\n')
-    assert keys.key("A_KEY") == "another", "a changed file is read anew"
+    assert keys.read_key("A_KEY") == "another", "a changed file is read anew"
     monkeypatch.setenv("A_KEY", "from outside")
-    assert keys.key("A_KEY") == "from outside"
+    assert keys.read_key("A_KEY") == "from outside"
     monkeypatch.setenv("A_KEY", " ")
-    assert keys.key("A_KEY") == "another"
+    assert keys.read_key("A_KEY") == "another"
 
 
 def test_no_folder_of_secrets_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert keys.key("NO_SUCH_KEY") == ""
+    assert keys.read_key("NO_SUCH_KEY") == ""
     (tmp_path / ".streamlit").write_text("a file")
-    assert keys.key("NO_SUCH_KEY") == ""
+    assert keys.read_key("NO_SUCH_KEY") == ""
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_one_line_without_its_content(secrets: Path, cont
     else:
         secrets.write_bytes(content)
     with pytest.raises(BadInput) as refused:
-        keys.key("A_KEY")
+        keys.read_key("A_KEY")
     assert str(refused.value).startswith(".streamlit/secrets.toml")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -94,7 +94,7 @@ def test_a_test_is_a_real_call(folder: Path, run: Run, capsys: pytest.CaptureFix
 def test_what_is_no_model_is_said_when_it_is_added(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(weights, "packaged", lambda: None)
+    monkeypatch.setattr(weights, "find_packaged", lambda: None)
     for model, said in (
         ("smollm2", "no model at smollm2: name a folder that transformers can load, ORG/NAME of the hub, or package:"),
         (str(tmp_path), f"no model at {tmp_path}: it has no config.json; name a folder"),
@@ -112,7 +112,7 @@ def test_the_packaged_model_is_converted_for_a_teacher(
     from mapd.models import local
 
     asked: list[Path] = []
-    monkeypatch.setattr(weights, "packaged", lambda: folder / "x.gguf")
+    monkeypatch.setattr(weights, "find_packaged", lambda: folder / "x.gguf")
     monkeypatch.setattr(local, "convert", lambda where: asked.append(where) or folder)
     assert add(run, "small", weights.PACKAGED) == 0
     run("teachers", "test", "small", "--json")

@@ -59,7 +59,7 @@ def test_a_demo_says_that_it_waits_for_another_one(home: Path, monkeypatch: pyte
         home,
         DemoPlan(questions=6, held_out=6),
         by=owner("ann"),
-        watch=lambda p: messages.add((p.stage, p.said)),
+        watch=lambda p: messages.add((p.stage, p.message)),
     )
     stages = {stage for stage, words in messages if words == claims.WAITING}
     assert stages == {"exam", "exam before", "finetune", "exam after"}

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sqlmodel import col, func, select
 
 from mapd import child, committee, jobs, teacher_prices, teachers, work
-from mapd.committee.budget import Purse, at_most
-from mapd.committee.estimate import Tokens, reckon
+from mapd.committee.budget import Purse, worst_case_usd
+from mapd.committee.estimate import Tokens, estimate_teacher
 from mapd.errors import BadInput, MapdError
-from mapd.jobs import Ref
+from mapd.jobs import AttemptRef
 from mapd.models.base import Completion, Finish, Message, Request, Sampling
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -77,7 +77,7 @@ def test_a_stated_price_goes_before_the_list() -> None:
     [(0, "$0.00"), (0.00005, "under $0.0001"), (0.0042, "$0.0042"), (0.5, "$0.50"), (1234.5, "$1,234.50")],
 )
 def test_an_amount_is_readable(usd: float, said: str) -> None:
-    assert dollars(usd) == said
+    assert format_dollars(usd) == said
 
 
 CALLS = {"rationale": 10, "feedback": 10, "review": 20}
@@ -86,7 +86,7 @@ BYTES = {"rationale": 400.0, "feedback": 800.0, "review": 600.0}
 
 def test_an_estimate_without_replies_to_go_by_is_of_the_longest() -> None:
     price, peer = {"usd_in": 1, "usd_out": 10}, teacher(id=2, name="peer", sampling={"max_tokens": 60})
-    told = reckon(teacher(id=1, price=price), CALLS, [peer], BYTES, {})
+    told = estimate_teacher(teacher(id=1, price=price), CALLS, [peer], BYTES, {})
     assert not told.measured
     assert told.tokens_in == 10 * 100 + 10 * 200 + 20 * (150 + 60)
     assert told.tokens_out == 40 * 100
@@ -97,17 +97,17 @@ def test_an_estimate_without_replies_to_go_by_is_of_the_longest() -> None:
 
 def test_an_estimate_goes_by_what_calls_took() -> None:
     took = {(1, kind): Tokens(50, 20) for kind in CALLS}
-    told = reckon(teacher(id=1, price={"usd_in": 1, "usd_out": 10}), CALLS, [], BYTES, took)
+    told = estimate_teacher(teacher(id=1, price={"usd_in": 1, "usd_out": 10}), CALLS, [], BYTES, took)
     assert told.measured
     assert (told.tokens_in, told.tokens_out, told.usd) == (2000, 800, pytest.approx(0.01))
-    half = reckon(teacher(id=1, price=DEAR), CALLS, [], BYTES, took | {(1, "review"): Tokens(50, 90)} | {})
+    half = estimate_teacher(teacher(id=1, price=DEAR), CALLS, [], BYTES, took | {(1, "review"): Tokens(50, 90)} | {})
     assert half.usd == pytest.approx(2.2)
 
 
 def test_what_is_free_or_unknown_has_no_cost() -> None:
-    free = reckon(teacher(kind="local"), CALLS, [], BYTES, {})
+    free = estimate_teacher(teacher(kind="local"), CALLS, [], BYTES, {})
     assert (free.tokens_in, free.usd, free.usd_at_most) == (None, None, None)
-    unknown = reckon(teacher(), CALLS, [], BYTES, {})
+    unknown = estimate_teacher(teacher(), CALLS, [], BYTES, {})
     assert (unknown.tokens_out, unknown.usd, unknown.usd_at_most) == (4000, None, None)
 
 
@@ -118,8 +118,8 @@ def test_a_purse_is_never_overdrawn(seed: int, budget: float, most: int) -> None
     row, flying = teacher(price=DEAR), dict[str, float]()  # what each may cost
     for number in range(200):
         request = Request(str(number), (Message("user", "x" * 50),), Sampling(max_tokens=draw.randint(1, most)))
-        if Purse(budget, spent, sum(flying.values())).reserve(at_most(row, request)):
-            flying[request.key] = at_most(row, request)
+        if Purse(budget, spent, sum(flying.values())).reserve(worst_case_usd(row, request)):
+            flying[request.key] = worst_case_usd(row, request)
         if flying and draw.random() < 0.5:
             spent += draw.random() * flying.pop(draw.choice(list(flying)))
         assert spent + sum(flying.values()) <= budget + 1e-9
@@ -145,9 +145,9 @@ def make_project(folder: Path, url: str, **given: Any) -> sa.Engine:
     return engine
 
 
-def collect(engine: sa.Engine, **given: Any) -> committee.Collected:
+def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES}
+        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
@@ -251,7 +251,7 @@ def test_the_estimate_counts_what_is_missing(home: Path, tmp_path: Path) -> None
         assert first.in_words == "144 calls missing (36 rationales, 36 feedback, 72 reviews): free (on this machine)"
         assert [x.calls for x in first.teachers] == [{"rationale": 12, "feedback": 12, "review": 24}] * 3
         with db.reading(engine) as session:
-            models = {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES[:2]}
+            models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES[:2]}
         committee.collect(engine, exam=1, teachers=NAMES[:2], models=models, by=owner("ann"))
         assert [x.calls["review"] for x in estimated(engine).teachers] == [12, 12, 24]
         collect(engine)
@@ -269,17 +269,17 @@ def test_what_failed_is_asked_again_of_the_same_committee(home: Path, tmp_path: 
     with Provider(script) as server:
         engine = make_project(tmp_path, server.url)
         with db.reading(engine) as session:
-            assert committee.again(session, 1) is None
+            assert committee.plan_retry(session, 1) is None
         assert collect(engine, budget=2.0, concurrency=4).failed == 12
         with db.reading(engine) as session:
-            again = committee.again(session, 1)
+            again = committee.plan_retry(session, 1)
         assert again is not None
         assert (again.teachers, again.samples, again.concurrency, again.budget) == (NAMES, 1, 4, 2.0)
         assert (again.failed, again.estimate.calls) == (12, 12 + 24), "with the reviews that could not be asked"
         bad["on"] = False
         assert collect(engine).calls_made == 36
         with db.writing(engine) as session:
-            assert committee.again(session, 1) is None
+            assert committee.plan_retry(session, 1) is None
             teachers.disable(session, "ash", owner("ann"))
 
 
@@ -305,7 +305,8 @@ def test_the_command_says_what_it_may_cost_and_stops_at_the_budget(mapd: Mapd, t
         last = out.splitlines()[-1]
         made = len(server.asked)
         assert (
-            last == f"stopped at the budget of $0.10 ({dollars(ledger_sum(engine))} spent), {ALL - made} calls not "
+            last
+            == f"stopped at the budget of $0.10 ({format_dollars(ledger_sum(engine))} spent), {ALL - made} calls not "
             "made; raise it and start again"
         )
         told = json.loads(mapd(*COLLECT, "--budget", "0.1", "--json")[1])
@@ -354,14 +355,14 @@ def test_a_price_is_stated_with_the_teacher(mapd: Mapd, tmp_path: Path) -> None:
 def test_a_job_that_stops_at_its_budget_says_so(mapd: Mapd, tmp_path: Path) -> None:
     with Provider() as server:
         engine = make_project(tmp_path, server.url, price=DEAR)
-        given = work.Collect(exam="1", teachers=NAMES, budget=0.1)
+        given = work.CollectWork(exam="1", teachers=NAMES, budget=0.1)
         with db.writing(engine) as session:
-            ref = Ref(jobs.start(session, "collect", given.model_dump(mode="json"), by=owner("ann")).uid, 1)
+            ref = AttemptRef(jobs.start(session, "collect", given.model_dump(mode="json"), by=owner("ann")).uid, 1)
             jobs.take(session, "w", calls=True)
-        assert child.do(ref, "w") == 0
+        assert child.run_attempt(ref, "w") == 0
     with db.reading(engine) as session:
         job = jobs.get(session, ref.uid)
-        assert (job.status, jobs.state(job, db.clock(session)), job.error) == ("done", "stopped", None)
+        assert (job.status, jobs.describe_state(job, db.clock(session)), job.error) == ("done", "stopped", None)
         assert job.outcome["stopped"].startswith("stopped at the budget of $0.10")
         assert (job.done, job.total) == (len(server.asked), ALL), "not as if it were whole"
         assert " of $0.10" in job.message

@@ -19,11 +19,11 @@ from tests.conftest import import_files
     ("kind", "ref"), [("exam", "1"), ("question set", "pens"), ("student", "Tiny-1b"), ("teacher", "gpt")]
 )
 def test_a_name_is_changed_and_no_uid(session: Session, exam: ExamInfo, kind: str, ref: str) -> None:
-    before = dict(names.listed(session, kind))
+    before = dict(names.list_names(session, kind))
     ref = exam.uid if kind == "exam" else ref
     row = names.rename(session, kind, ref, "  another   name ", by=owner("ann"))
     assert row.name == "another name"
-    after = dict(names.listed(session, kind))
+    after = dict(names.list_names(session, kind))
     assert after == before | {row.uid: "another name"}
     assert names.rename(session, kind, row.uid, "another name", by=owner("ann")).uid == row.uid, (
         "the same again is no act"
@@ -44,7 +44,7 @@ def test_a_name_that_another_has_and_a_persons_are_refused(session: Session, exa
     session.flush()
     with pytest.raises(BadInput, match="zoe is a person who repaired a text"):
         names.rename(session, "teacher", "zoe", "Zoe", by=owner("ann"))
-    assert "zoe" not in [name for _, name in names.listed(session, "teacher")]
+    assert "zoe" not in [name for _, name in names.list_names(session, "teacher")]
 
 
 def test_what_comes_in_again_finds_those_that_were_renamed(session: Session, exam: ExamInfo, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Several:
 
     def __init__(self, engine: sa.Engine, exam: str, number: int, reply: Any = answer, **given: Any) -> None:
         self.models = [{name: Slow(name, reply) for name in NAMES} for _ in range(number)]
-        self.results, self.told = list[committee.Collected](), list[committee.CommitteeProgress]()
+        self.results, self.told = list[committee.CollectResult](), list[committee.CommitteeProgress]()
         start = threading.Barrier(number)
 
         def run(models: dict[str, Scripted]) -> None:
@@ -138,13 +138,13 @@ class Sent:
         with db.writing(engine) as session:
             ledger.keep_prompts(session)
             info = queries.exam(session, exam)
-            made = plan.made(session, info, NAMES, 1)
+            made = plan.make_plan(session, info, NAMES, 1)
             self.exam_id = info.id
             self.planned = made.own_work(session, made.teachers[0], made.mistakes)[0][:4]
             session.expunge_all()
             self.claim(session, self.run)
 
-    def claim(self, session: Session, run: claims.ClaimHolder, **foreign: Any) -> claiming.Claimed:
+    def claim(self, session: Session, run: claims.ClaimHolder, **foreign: Any) -> claiming.ClaimResult:
         return claiming.claim(session, run, self.exam_id, self.planned, Purse(None), foreign)
 
     def end(self, finish: Finish) -> None:
@@ -152,7 +152,7 @@ class Sent:
         first = self.planned[0]
         reply = Completion(first.key, "So. Answer: 7" if finish is Finish.OK else "", finish)
         with db.writing(self.engine) as session:
-            ledger.record(session, self.run, [ledger.Arrived((first,), reply, t.new_uid())], self.exam_id)
+            ledger.record(session, self.run, [ledger.Arrival((first,), reply, t.new_uid())], self.exam_id)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_call_that_another_run_sent_is_waited_for_and_its_reply_used(sent: Sen
     mine = claims.ClaimHolder(sent.engine)
     with db.writing(sent.engine) as session:
         claimed = sent.claim(session, mine)
-    assert (len(claimed.elsewhere), claimed.own) == (4, [])
+    assert (len(claimed.elsewhere), claimed.to_send) == (4, [])
     sent.end(Finish.OK)
     with db.writing(sent.engine) as session:
         again = sent.claim(session, mine, **claimed.elsewhere)
@@ -178,7 +178,7 @@ def test_one_that_failed_meanwhile_is_not_asked_again_in_this_run(sent: Sent) ->
     sent.end(Finish.REFUSED)
     with db.writing(sent.engine) as session:
         assert sent.claim(session, mine, **claimed.elsewhere).failed == [sent.planned[0]]
-        assert sent.claim(session, mine).own == [sent.planned[0]], "the next run asks again"
+        assert sent.claim(session, mine).to_send == [sent.planned[0]], "the next run asks again"
 
 
 def test_what_a_run_had_that_is_heard_of_no_more_is_taken_over(

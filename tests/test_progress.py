@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import overlap
 from mapd.cli.progress import EVERY_S, FIRST_S, Lines
-from mapd.jobs import Progress
+from mapd.jobs import JobProgress
 from mapd.settings import Settings
 from tests.provider import Provider
 
@@ -22,10 +22,10 @@ def test_a_line_comes_after_a_while_and_then_now_and_then() -> None:
     lines = Lines(lambda: now[0], said.append)
     for second in range(int(FIRST_S + 2 * EVERY_S) + 1):
         now[0] = float(second)
-        lines.tell(Progress("committee", second, 5184, "31.0 calls/s", 100))
+        lines.tell(JobProgress("committee", second, 5184, "31.0 calls/s", 100))
     assert len(said) == 3
     assert said[0] == "committee: 10 of 5,184, 31.0 calls/s, 2 min left"
-    assert Progress("loading the student").in_words == "loading the student: begun"
+    assert JobProgress("loading the student").in_words == "loading the student: begun"
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])

@@ -62,9 +62,9 @@ def make_project(folder: Path, server: Provider, mistakes: int = 12, **limits: A
     return engine
 
 
-def collect(engine: sa.Engine, **given: Any) -> committee.Collected:
+def collect(engine: sa.Engine, **given: Any) -> committee.CollectResult:
     with db.reading(engine) as session:
-        models = {name: teachers.opened(engine, teachers.get(session, name)) for name in NAMES}
+        models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in NAMES}
     return committee.collect(engine, exam=1, teachers=NAMES, models=models, by=owner("ann"), **given)
 
 
@@ -116,7 +116,7 @@ def test_a_bad_day_ends_by_itself_with_a_row_for_every_call(home: Path, tmp_path
     with Provider(provider.failing(0.2, seed=1), delay=0.002) as server:
         engine = make_project(tmp_path, server, mistakes=167, concurrency=16, timeout_s=2)
         done = collect(engine, concurrency=32, progress=told.append)
-    assert told[-1].done == told[-1].total == done.calls_made
+    assert told[-1].completed == told[-1].total == done.calls_made
     with db.reading(engine) as session:
         calls = session.exec(select(t.Call)).all()
         ended = Counter(call.outcome for call in calls)

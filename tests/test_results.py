@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from mapd import cli, results
 from mapd.answers.grading import Outcome
 from mapd.errors import BadInput
-from mapd.results import Answered, Change, Sat, caveats, compare
+from mapd.results import Change, ExamAnswer, ExamAnswers, compare, list_caveats
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
@@ -26,9 +26,9 @@ def info(name: str) -> ExamInfo:
     return ExamInfo(1, name, name, "s", "set", "dev", 0, "ours", simulated=True, policy="paper", threshold=None)
 
 
-def sat(name: str, outcomes: list[Outcome], family: str = "legs") -> Sat:
-    answered = {f"q{n}": Answered(f"q{n}", family, str(n % 2), outcome) for n, outcome in enumerate(outcomes)}
-    return Sat(info(name), answered, len(outcomes))
+def sat(name: str, outcomes: list[Outcome], family: str = "legs") -> ExamAnswers:
+    answered = {f"q{n}": ExamAnswer(f"q{n}", family, str(n % 2), outcome) for n, outcome in enumerate(outcomes)}
+    return ExamAnswers(info(name), answered, len(outcomes))
 
 
 def test_the_numbers_by_hand() -> None:
@@ -65,9 +65,9 @@ def test_every_question_changes_in_one_way(pairs: list[tuple[Outcome, Outcome]])
 
 def test_the_majority_is_that_of_each_family() -> None:
     """Two families whose commonest answers differ: 2 of 3 and 1 of 1."""
-    legs = sat("a", [WRONG] * 3).answered
-    both = dict(legs) | {"k": Answered("k", "kinship", "mother", WRONG)}
-    told = compare(Sat(info("a"), both, 4), Sat(info("b"), both, 4))
+    legs = sat("a", [WRONG] * 3).answers
+    both = dict(legs) | {"k": ExamAnswer("k", "kinship", "mother", WRONG)}
+    told = compare(ExamAnswers(info("a"), both, 4), ExamAnswers(info("b"), both, 4))
     assert told.overall.majority == pytest.approx(3 / 4)
     assert told.by_family["kinship"].majority == 1
 
@@ -75,14 +75,14 @@ def test_the_majority_is_that_of_each_family() -> None:
 def test_what_can_t_be_compared() -> None:
     whole = sat("a", [WRONG, RIGHT])
     with pytest.raises(BadInput, match="b isn't finished: 1 of 2 questions"):
-        compare(whole, Sat(info("b"), {"q0": whole.answered["q0"]}, 2))
-    other = {"x": Answered("x", "legs", "1", RIGHT), "y": Answered("y", "legs", "1", RIGHT)}
+        compare(whole, ExamAnswers(info("b"), {"q0": whole.answers["q0"]}, 2))
+    other = {"x": ExamAnswer("x", "legs", "1", RIGHT), "y": ExamAnswer("y", "legs", "1", RIGHT)}
     with pytest.raises(BadInput, match="different questions"):
-        compare(whole, Sat(info("b"), other, 2))
+        compare(whole, ExamAnswers(info("b"), other, 2))
 
 
 def test_the_caveats_say_luck_and_form() -> None:
-    lucky = " ".join(caveats(compare(sat("a", [NONE, WRONG]), sat("b", [RIGHT, WRONG]))))
+    lucky = " ".join(list_caveats(compare(sat("a", [NONE, WRONG]), sat("b", [RIGHT, WRONG]))))
     assert "50.0% of the answers could not be read before, 0.0% after" in lucky
     assert "may be luck" in lucky
     assert "simulated" in lucky
@@ -90,7 +90,7 @@ def test_the_caveats_say_luck_and_form() -> None:
     assert "These are dev questions" in lucky
     unread = compare(sat("a", [NONE]), sat("b", [RIGHT]))
     assert unread.readable is None
-    sure = caveats(compare(sat("a", [WRONG] * 20), sat("b", [RIGHT] * 20)))
+    sure = list_caveats(compare(sat("a", [WRONG] * 20), sat("b", [RIGHT] * 20)))
     assert not any("luck" in said for said in sure)
 
 
@@ -102,15 +102,15 @@ def test_only_the_first_sample_counts_and_that_is_said(session: Session, exam: E
     session.flush()
     read = results.load(session, exam.uid)
     assert read.samples == 3
-    assert RIGHT not in {a.outcome for a in read.answered.values()}
+    assert RIGHT not in {a.outcome for a in read.answers.values()}
     ours = replace(read, exam=info("a"))
-    assert "up to 3 times; only each first answer counts" in " ".join(caveats(compare(ours, ours)))
+    assert "up to 3 times; only each first answer counts" in " ".join(list_caveats(compare(ours, ours)))
 
 
 def test_an_exam_is_read_from_the_store(session: Session, exam: ExamInfo) -> None:
     read = results.load(session, exam.uid)
-    assert (len(read.answered), read.asked) == (12, 12)
-    assert {a.outcome for a in read.answered.values()} == {WRONG, NONE}
+    assert (len(read.answers), read.question_count) == (12, 12)
+    assert {a.outcome for a in read.answers.values()} == {WRONG, NONE}
     with pytest.raises(BadInput, match="is an import, which holds mistakes alone"):
         compare(read, read)
     first = session.get(t.Question, 1)

@@ -52,7 +52,7 @@ FOR_OWNERS: dict[str, Write] = {
     "jobs.cancel": lambda s, by: jobs.cancel(s, _job(s), by=by),
     "jobs.resume": lambda s, by: jobs.resume(s, _job(s), by=by),
     "teachers.add": lambda s, by: teachers.add(s, "x", kind="simulated", model="sound", by=by),
-    "teachers.change": lambda s, by: teachers.change(s, "gpt", by=by, limits={"concurrency": 2}),
+    "teachers.change": lambda s, by: teachers.change_settings(s, "gpt", by=by, limits={"concurrency": 2}),
     "teachers.disable": lambda s, by: teachers.disable(s, "gpt", by),
     "teachers.enable": lambda s, by: teachers.enable(s, "gpt", by),
     "teaching.answered": lambda s, by: teaching.answered("gpt", by=by),
@@ -74,7 +74,7 @@ FOR_OWNERS: dict[str, Write] = {
     "authors.store": lambda s, by: authors.store(s, None, by=by),  # type: ignore[arg-type]
     "names.rename": lambda s, by: names.rename(s, "teacher", "gpt", "GPT-4", by=by),
     "names.rename_project": lambda s, by: names.rename_project(s, "a pilot", by=by),
-    "trash.delete": lambda s, by: trash.delete(s, HERE, trash.of_exam(s, 1), by=by),
+    "trash.delete": lambda s, by: trash.delete(s, HERE, trash.plan_exam_removal(s, 1), by=by),
     "trash.restore": lambda s, by: trash.restore(s, HERE, "x.zip", by=by),
     "trash.forget": lambda s, by: trash.forget(s, HERE, "x.zip", by=by),
     "recorded.record": lambda s, by: recorded.record(_engine(s), HERE, "", {}, by=by, folder=ROOT),

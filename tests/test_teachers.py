@@ -25,7 +25,7 @@ def test_a_simulated_teacher_is_marked_and_keeps_all_its_settings(engine: sa.Eng
     assert row.simulated
     assert row.sampling["flaw_share"] == 0.4
     assert {"leniency", "noise", "reviewer_quality", "seed"} < set(row.sampling)  # another default changes no teacher
-    assert teachers.opened(engine, row).profile.flaw_share == 0.4  # type: ignore[attr-defined]
+    assert teachers.open_model(engine, row).profile.flaw_share == 0.4  # type: ignore[attr-defined]
     assert session.exec(select(t.Audit.person, t.Audit.action)).all() == [("ann", "add teacher")]
 
 
@@ -33,7 +33,7 @@ def test_the_same_teacher_again_is_the_one_that_is_there(session: Session) -> No
     assert add(session).uid == add(session).uid
     with pytest.raises(BadInput, match="there is another teacher named brook: simulated slips; choose another name"):
         add(session, model="sound")
-    assert [x.name for x in teachers.listed(session)] == ["brook"]
+    assert [x.name for x in teachers.list_teachers(session)] == ["brook"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_cannot_be_used_is_refused_in_one_line(session: Session, given: dic
     assert what in str(refused.value)
     assert "\n" not in str(refused.value)
     assert PASTED not in str(refused.value)
-    assert teachers.listed(session) == []
+    assert teachers.list_teachers(session) == []
 
 
 def test_an_unknown_teacher_is_answered_with_the_known_ones(session: Session) -> None:
@@ -110,7 +110,7 @@ def test_an_unknown_teacher_is_answered_with_the_known_ones(session: Session) ->
 )
 def test_who_cannot_be_asked_is_said(engine: sa.Engine, row: t.Teacher, what: str) -> None:
     with pytest.raises(BadInput, match=what):
-        teachers.opened(engine, row)
+        teachers.open_model(engine, row)
 
 
 def test_each_sample_draws_by_a_seed_of_its_own(session: Session) -> None:
@@ -148,9 +148,9 @@ def test_a_disabled_teacher_is_not_asked_until_it_is_enabled(engine: sa.Engine, 
     add(session)
     assert teachers.disable(session, "brook", owner("ann")).disabled
     with pytest.raises(BadInput, match="brook is disabled; `mapd teachers enable`"):
-        teachers.opened(engine, teachers.get(session, "brook"))
+        teachers.open_model(engine, teachers.get(session, "brook"))
     assert not teachers.enable(session, "brook", owner("ann")).disabled
-    assert teachers.opened(engine, teachers.get(session, "brook"))
+    assert teachers.open_model(engine, teachers.get(session, "brook"))
     acts = session.exec(select(t.Audit.action)).all()
     assert acts == ["add teacher", "disable teacher", "enable teacher"]
 
@@ -174,7 +174,7 @@ def test_a_key_that_is_none_is_said_before_any_call(
     if value is not None:
         monkeypatch.setenv("A_KEY", value)
     with pytest.raises(BadInput) as refused:
-        teachers.opened(engine, t.Teacher(name="gpt", kind="openai", model="m", key_env="A_KEY"))
+        teachers.open_model(engine, t.Teacher(name="gpt", kind="openai", model="m", key_env="A_KEY"))
     assert what in str(refused.value)
     assert "schlüssel" not in str(refused.value)
 

@@ -327,10 +327,10 @@ def test_an_exam_that_was_asked_in_another_way_is_not_taken_over(examined: sa.En
         sit(examined, 512, longer_than=first.exam, seed=3)
     with db.reading(examined) as session:
         assert len(queries.exams(session)) == 1, "what was refused has made no exam"
-        assert exam.again(session, first.exam).uid == first.exam
+        assert exam.require_cut_off(session, first.exam).uid == first.exam
     whole, _ = sit(examined, 512)
     with db.reading(examined) as session, pytest.raises(BadInput, match="was cut off: there is nothing to ask again"):
-        exam.again(session, whole.exam)
+        exam.require_cut_off(session, whole.exam)
 
 
 def test_an_answer_may_be_as_long_as_its_task_and_its_template_need(examined: sa.Engine) -> None:
@@ -351,7 +351,7 @@ def test_a_template_tells_whether_its_model_thinks(monkeypatch: pytest.MonkeyPat
 # --- Cut-off attempts and teachers ------------------------------------------------------------------------------------
 
 
-def taught_by(engine: sa.Engine, uid: str, **words: Any) -> tuple[committee.Collected, list[Request]]:
+def taught_by(engine: sa.Engine, uid: str, **words: Any) -> tuple[committee.CollectResult, list[Request]]:
     with db.writing(engine) as session:
         if session.exec(select(t.Teacher).where(t.Teacher.name == "rowan")).first() is None:
             session.add(t.Teacher(name="rowan", kind="local", model="rowan-1b"))
@@ -422,9 +422,9 @@ def test_results_say_where_two_exams_were_not_asked_alike(examined: sa.Engine) -
         told = results.compare(results.load(session, first.exam), results.load(session, second.exam))
         same = results.compare(results.load(session, first.exam), results.load(session, first.exam))
     assert told.asked_otherwise == {"max tokens": ("64", "512")}
-    assert results.caveats(told)[0].startswith("The two exams were not asked alike (max tokens 64 and 512)")
+    assert results.list_caveats(told)[0].startswith("The two exams were not asked alike (max tokens 64 and 512)")
     assert (told.overall.before.cut_off, told.overall.after.cut_off) == (3, 0)
-    assert "50.0% of the answers were cut off before, 0.0% after" in results.caveats(told)[1]
+    assert "50.0% of the answers were cut off before, 0.0% after" in results.list_caveats(told)[1]
     assert not same.asked_otherwise
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapd.thoughts import Parts, closing, opening, split
+from mapd.thoughts import SplitText, closing_tag, opening_tag, split
 
 WHOLE = [
     "<think>Half is 9.</think>\nAnswer: 18",
@@ -51,19 +51,19 @@ CUT_OFF = [
 
 @pytest.mark.parametrize("text", WHOLE)
 def test_a_thought_is_split_off(text: str) -> None:
-    assert split(text) == Parts("Half is 9.", "Answer: 18", is_open=False)
+    assert split(text) == SplitText("Half is 9.", "Answer: 18", is_open=False)
 
 
 @pytest.mark.parametrize("text", CUT_OFF)
 def test_a_text_that_ends_within_its_thought_says_so(text: str) -> None:
-    assert split(text) == Parts("Half is 9. Hmm, let me", "", is_open=True)
+    assert split(text) == SplitText("Half is 9. Hmm, let me", "", is_open=True)
 
 
 @pytest.mark.parametrize(
     "text", ["", "9 + 9 = 18", "  two\n", "Is 3 < think > 4?", "It wrote `<think>` and never `</think>`.", "x<y>z"]
 )
 def test_a_text_without_a_thought_stays_as_it_is(text: str) -> None:
-    assert split(text) == Parts("", text, is_open=False)
+    assert split(text) == SplitText("", text, is_open=False)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_a_text_without_a_thought_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_several_nested_and_quoted_tags(text: str, thought: str, rest: str) -> None:
-    assert split(text) == Parts(thought, rest, is_open=False)
+    assert split(text) == SplitText(thought, rest, is_open=False)
 
 
 def test_a_thought_behind_the_answer_leaves_the_answer_and_says_that_it_is_open() -> None:
-    assert split("Answer: 18\n<think>Let me check") == Parts("Let me check", "Answer: 18", is_open=True)
+    assert split("Answer: 18\n<think>Let me check") == SplitText("Let me check", "Answer: 18", is_open=True)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,10 @@ def test_a_thought_behind_the_answer_leaves_the_answer_and_says_that_it_is_open(
     " <unused94>thought <|channel|>analysis<|message|>".split(),
 )
 def test_a_thought_that_a_prompt_opens_is_closed_by_its_own_tag(tag: str) -> None:
-    assert opening(f"<|assistant|>{tag}\n") == tag
-    assert split(f"{tag}\nHalf is 9.{closing(tag)}Answer: 18") == Parts("Half is 9.", "Answer: 18", is_open=False)
+    assert opening_tag(f"<|assistant|>{tag}\n") == tag
+    assert split(f"{tag}\nHalf is 9.{closing_tag(tag)}Answer: 18") == SplitText(
+        "Half is 9.", "Answer: 18", is_open=False
+    )
 
 
 TAGS = "<think> </think> <reasoning> </reasoning> [THINK] [/THINK] <|end|>".split()
@@ -108,10 +110,10 @@ def test_no_word_is_lost_and_no_text_is_empty_without_a_word(pieces: list[str]) 
     text = "".join(pieces)
     parts = split(text)
     words = sorted(re.findall(r"one|two|three|four", text))
-    assert sorted(re.findall(r"one|two|three|four", parts.thought + " " + parts.rest)) == words
-    assert parts.rest.strip() or not words or parts.is_open
+    assert sorted(re.findall(r"one|two|three|four", parts.thought + " " + parts.text)) == words
+    assert parts.text.strip() or not words or parts.is_open
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_split(text: str) -> None:
-    assert split(text).rest in text
+    assert split(text).text in text

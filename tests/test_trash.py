@@ -69,11 +69,11 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
     before, count = content(session, home), summary(judging.curated_set(session, judged.id))
     hits = found(session, judged.id, "pens")
     assert hits > 30
-    removed = trash.of_exam(session, judged.name)
+    removed = trash.plan_exam_removal(session, judged.name)
     assert removed.kind == "import"
     told = {"exams": 1, "question sets": 1, "questions": 12, "attempts": 12, "students": 1, "feedback": 36}
-    assert told.items() <= removed.gone.items()
-    assert (removed.gone["rationales"], removed.gone["reviews"], removed.gone["snapshots"]) == (37, 72, 1)
+    assert told.items() <= removed.counts.items()
+    assert (removed.counts["rationales"], removed.counts["reviews"], removed.counts["snapshots"]) == (37, 72, 1)
     path = trash.delete(session, home, removed, by=owner("ann"))
     for table in (t.Exam, t.Question, t.Attempt, t.Explanation, t.Review, t.Judgement, t.Snapshot, t.Student, t.Lease):
         assert number(session, table) == 0, table
@@ -81,13 +81,13 @@ def test_an_import_goes_with_all_that_hangs_on_it_and_comes_back(
         assert number(session, derived) == 0, derived
     assert session.execute(sa.text("SELECT count(*) FROM words")).scalar_one() == 0
     assert number(session, t.Teacher) == 4, "they may have other exams, and keep their colours"
-    (entry,) = trash.listed(home)
-    assert (entry.file, entry.kind, entry.name, entry.person, entry.gone) == (
+    (entry,) = trash.list_files(home)
+    assert (entry.file, entry.kind, entry.name, entry.person, entry.counts) == (
         path.name,
         "import",
         judged.name,
         "ann",
-        removed.gone,
+        removed.counts,
     )
     _, done = trash.restore(session, home, path.name, by=owner("bob"))
     assert (done.present, done.renamed) == (0, ())
@@ -105,7 +105,7 @@ def test_what_was_brought_in_again_meanwhile_is_found_there(
     session: Session, judged: ExamInfo, home: Path, tmp_path: Path
 ) -> None:
     before = content(session, home)
-    file = trash.delete(session, home, trash.of_exam(session, judged.id), by=owner("ann")).name
+    file = trash.delete(session, home, trash.plan_exam_removal(session, judged.id), by=owner("ann")).name
     again = import_files(session, *samples.files(tmp_path))
     assert (again.new, again.exam) == (True, judged.uid), "nothing of it was left in the way"
     text = next(judging.curated_set(session, queries.exam(session, again.exam).id).rationales).text
@@ -140,10 +140,10 @@ def test_of_an_own_exam_what_was_paid_stays_and_nothing_is_asked_twice(round_: s
         session.execute(sa.update(t.Call).values(cost_usd=0.01))
         spent, calls = committee.ledger.spent(session, exam.id), number(session, t.Call)
         before, rationales = content(session, home), len(count.each("rationale"))
-        removed = trash.of_exam(session, exam.uid)
+        removed = trash.plan_exam_removal(session, exam.uid)
         assert removed.kind == "exam"
-        assert removed.gone["finetunes"] == removed.gone["snapshots"] == removed.gone["exams"] == 1
-        assert not removed.gone.keys() & {"questions", "students", "rationales"}
+        assert removed.counts["finetunes"] == removed.counts["snapshots"] == removed.counts["exams"] == 1
+        assert not removed.counts.keys() & {"questions", "students", "rationales"}
         stays = " · ".join(removed.stays)
         assert f"the {rationales:,} rationales on its questions" in stays
         assert f"{calls:,} calls in the ledger ($" in stays
@@ -168,11 +168,11 @@ def test_asked_for_again_an_exam_costs_nothing_and_takes_its_old_words_back(roun
         feedback = next(x for x in queries.material(session, exam.id).texts if x.kind == "feedback")
         judging.judge(session, Target("feedback", feedback.id), Act.REJECT, by=owner("ann"), reason="other")
         calls, texts = number(session, t.Call), number(session, t.Explanation)
-        file = trash.delete(session, home, trash.of_exam(session, exam.id), by=owner("ann")).name
+        file = trash.delete(session, home, trash.plan_exam_removal(session, exam.id), by=owner("ann")).name
     asked = looped.train(round_)
     assert asked == exam.uid
     with db.reading(round_) as session:
-        models = {row.name: teachers.opened(round_, row) for row in teachers.listed(session)}
+        models = {row.name: teachers.open_model(round_, row) for row in teachers.list_teachers(session)}
     done = committee.collect(round_, exam=asked, teachers=list(models), models=models, by=owner("ann"))
     assert (done.calls_made, done.failed) == (0, 0)
     assert done.calls_reused > 0
@@ -188,15 +188,15 @@ def test_answers_from_elsewhere_go_with_their_student_and_come_back(session: Ses
     exam = choices.fill(session)
     saved_mappings.save(session, "rocks", mapping.parse("answer=Key"), by=owner("ann"))
     before = content(session, home)
-    removed = trash.of_exam(session, exam.id)
-    assert removed.gone == {"exams": 1, "attempts": 4, "students": 1, "feedback": 4}
+    removed = trash.plan_exam_removal(session, exam.id)
+    assert removed.counts == {"exams": 1, "attempts": 4, "students": 1, "feedback": 4}
     assert "the question set rocks with the 4 rationales on its questions" in removed.stays
     file = trash.delete(session, home, removed, by=owner("ann")).name
     assert number(session, t.Student) == 0
     trash.restore(session, home, file, by=owner("ann"))
     assert content(session, home) == before
-    everything = trash.of_project(session, "pilot")
-    assert everything.gone["mappings"] == 1
+    everything = trash.plan_project_removal(session, "pilot")
+    assert everything.counts["mappings"] == 1
     file = trash.delete(session, home, everything, by=owner("ann")).name
     assert not saved_mappings.list_mappings(session)
     trash.restore(session, home, file, by=owner("ann"))
@@ -214,8 +214,8 @@ def test_another_exam_over_the_same_questions_is_as_it_was(session: Session, jud
     session.flush()
     standing.derive(session, queries.identity(other))
     count = summary(judging.curated_set(session, queries.identity(other)))
-    removed = trash.of_exam(session, judged.id)
-    assert not removed.gone.keys() & {"questions", "rationales", "students"}, "the other exam asks them"
+    removed = trash.plan_exam_removal(session, judged.id)
+    assert not removed.counts.keys() & {"questions", "rationales", "students"}, "the other exam asks them"
     trash.delete(session, home, removed, by=owner("ann"))
     assert summary(judging.curated_set(session, queries.identity(other))) == count
     held = session.exec(select(func.count()).where(t.Standing.kind == "rationale").select_from(t.Standing)).one()
@@ -225,8 +225,8 @@ def test_another_exam_over_the_same_questions_is_as_it_was(session: Session, jud
 def test_a_question_set_goes_with_its_exams_and_its_rationales(round_: sa.Engine, home: Path) -> None:
     with db.writing(round_) as session:
         before, calls = content(session, home), number(session, t.Call)
-        removed = trash.of_questions(session, "demo")
-        assert removed.gone["exams"] == 3
+        removed = trash.plan_questions_removal(session, "demo")
+        assert removed.counts["exams"] == 3
         file = trash.delete(session, home, removed, by=owner("ann")).name
         assert number(session, t.Explanation) == number(session, t.Question) == number(session, t.Exam) == 0
         assert number(session, t.Call) == calls
@@ -240,12 +240,12 @@ def test_the_project_goes_and_comes_back_and_its_ledger_stays(round_: sa.Engine,
         session.execute(sa.update(t.Job).values(status="done"))
         policies.set_policy(session, of_training(session).id, "strict", 3.5, by=owner("ann"))
         before, calls = content(session, home), number(session, t.Call)
-        removed = trash.of_project(session, "pilot")
+        removed = trash.plan_project_removal(session, "pilot")
         file = trash.delete(session, home, removed, by=owner("ann")).name
         for table in (t.Exam, t.QuestionSet, t.Student, t.Snapshot, t.Job, t.Explanation, t.Judgement):
             assert number(session, table) == 0, table
         assert (number(session, t.Call), number(session, t.Teacher)) == (calls, 3)
-        assert trash.listed(home)[0].name == "pilot"
+        assert trash.list_files(home)[0].name == "pilot"
         trash.restore(session, home, file, by=owner("ann"))
         assert content(session, home) == before
 
@@ -277,36 +277,36 @@ def test_what_is_worked_on_is_not_deleted(
     with db.writing(round_) as session:
         exam = of_training(session)
         job = start(session, exam)
-        for removed in (trash.of_exam(session, exam.id), trash.of_project(session, "pilot")):
+        for removed in (trash.plan_exam_removal(session, exam.id), trash.plan_project_removal(session, "pilot")):
             with pytest.raises(BadInput, match=f"job {job[:8]} is queued and works on it; nothing was deleted"):
                 trash.delete(session, home, removed, by=owner("ann"))
         jobs.cancel(session, job, by=owner("ann"))
-        trash.delete(session, home, trash.of_exam(session, exam.id), by=owner("ann"))
+        trash.delete(session, home, trash.plan_exam_removal(session, exam.id), by=owner("ann"))
 
 
 def test_work_on_another_exam_is_no_hindrance(round_: sa.Engine, home: Path) -> None:
     with db.writing(round_) as session:
         jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by=owner("ann"))
-        trash.delete(session, home, trash.of_exam(session, of_training(session).id), by=owner("ann"))
+        trash.delete(session, home, trash.plan_exam_removal(session, of_training(session).id), by=owner("ann"))
 
 
 def test_a_trash_that_cannot_be_written_keeps_everything(session: Session, judged: ExamInfo, home: Path) -> None:
     (home / trash.FOLDER).write_text("in the way")
     before = content(session, home)
     with pytest.raises(BadInput, match=r"the trash can't be written to .*; nothing was deleted"):
-        trash.delete(session, home, trash.of_exam(session, judged.id), by=owner("ann"))
+        trash.delete(session, home, trash.plan_exam_removal(session, judged.id), by=owner("ann"))
     assert content(session, home) == before
 
 
 def test_a_file_that_is_none_is_one_line(session: Session, judged: ExamInfo, home: Path) -> None:
-    file = trash.delete(session, home, trash.of_exam(session, judged.id), by=owner("ann"))
+    file = trash.delete(session, home, trash.plan_exam_removal(session, judged.id), by=owner("ann"))
     with pytest.raises(NotFound, match=f"the trash holds no file x.zip; it holds {file.name}"):
         trash.restore(session, home, "x.zip", by=owner("ann"))
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadInput, match="is no file of the trash, or it is damaged"):
         trash.restore(session, home, file.name, by=owner("ann"))
-    assert "is no file of the trash" in trash.listed(home)[0].fault
+    assert "is no file of the trash" in trash.list_files(home)[0].fault
     with zipfile.ZipFile(file, "w") as packed:
         packed.writestr("manifest.json", '{"format": 9}')
     with pytest.raises(BadInput, match="trash format 9, this mapd reads 1; upgrade mapd"):
@@ -314,7 +314,7 @@ def test_a_file_that_is_none_is_one_line(session: Session, judged: ExamInfo, hom
 
 
 def test_what_else_has_its_name_leaves_it_one_with_a_number(session: Session, judged: ExamInfo, home: Path) -> None:
-    file = trash.delete(session, home, trash.of_exam(session, judged.id), by=owner("ann")).name
+    file = trash.delete(session, home, trash.plan_exam_removal(session, judged.id), by=owner("ann")).name
     session.add(other := t.QuestionSet(name="pens", source="made", sha256="0"))
     session.add(t.Student(name="Tiny-1b", base="x"))
     session.flush()

@@ -22,7 +22,7 @@ from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
 from mapd.store import tables as t
-from mapd.work import Collect
+from mapd.work import CollectWork
 from tests.browser.conftest import free_port
 from tests.pages.test_busy import locked
 from tests.provider import Provider
@@ -40,7 +40,7 @@ def provider() -> Iterator[Provider]:
 def collect_job(provider: Provider) -> tuple[sa.Engine, str]:
     """An exam whose every answer is a mistake, and the queued collect of it."""
     engine, uid = overlap.project(Settings(), provider.url)
-    given = Collect(exam=uid, teachers=overlap.NAMES, concurrency=AT_ONCE)
+    given = CollectWork(exam=uid, teachers=overlap.NAMES, concurrency=AT_ONCE)
     with db.writing(engine) as session:
         assert given.size(session) == CALLS
         return engine, jobs.start(session, given.kind, given.model_dump(mode="json"), by=owner("ann")).uid

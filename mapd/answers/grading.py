@@ -80,9 +80,9 @@ def read_answer(response: str, task: Task, options: Sequence[str] = ()) -> Answe
         return Answer(None, "the text is empty")
     parts = thoughts.split(response)
     # A thought that never ended has no answer behind it.
-    if not parts.rest:
+    if not parts.text:
         return Answer(None, "the text ends within its thought")
-    solution = cut_sequel(parts.rest)
+    solution = cut_sequel(parts.text)
     if task is Task.NUMERIC:
         return numeric.read_numeric(solution)
     if task is Task.BOOLEAN:

@@ -10,7 +10,6 @@ where the command itself was wrong, 130 where Ctrl+C or SIGTERM ended it.
 import os
 import shlex
 import sys
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,7 +45,7 @@ from mapd.errors import BadInput, BadUsage, MapdError, Stopped
 from mapd.exchange import recorded
 from mapd.settings import Settings
 from mapd.store import db, queries
-from mapd.trash import of_exam, of_questions
+from mapd.trash import plan_exam_removal, plan_questions_removal
 
 HELP = """See a student model's mistakes, what teachers say of them, and decide what it should learn.
 
@@ -132,8 +131,8 @@ for group, kind in (
     (committee.teaching, "teacher"),
 ):
     group.command("rename")(trash.rename(kind))
-exams.examining.command("delete")(trash.delete("exam", of_exam))
-questions.questioning.command("delete")(trash.delete("question set", of_questions))
+exams.examining.command("delete")(trash.delete("exam", plan_exam_removal))
+questions.questioning.command("delete")(trash.delete("question set", plan_questions_removal))
 app.add_typer(read.reading_texts, name="read")
 app.add_typer(archive.archiving, name="archive")
 app.command("results")(results.compare)
@@ -172,12 +171,19 @@ def doctor(as_json: AsJson = False) -> None:
     """Say what works on this machine, what doesn't, and the cure."""
     findings = checkup.examine(Settings())
     if as_json:
-        show({"ok": all(f.ok for f in findings), "findings": [asdict(f) for f in findings]}, as_json, "")
+        show(
+            {
+                "ok": all(f.ok for f in findings),
+                "findings": [{"what": f.subject, "ok": f.ok, "found": f.report, "cure": f.cure} for f in findings],
+            },
+            as_json,
+            "",
+        )
     else:
         for finding in findings:
-            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.what}: {finding.found}")
+            line(f"{'ok ' if finding.ok else 'BAD'}  {finding.subject}: {finding.report}")
     if bad := [f for f in findings if not f.ok]:
-        raise BadInput("; ".join(f"{f.what}: {f.cure}" for f in bad))
+        raise BadInput("; ".join(f"{f.subject}: {f.cure}" for f in bad))
 
 
 def run() -> int:

@@ -28,7 +28,7 @@ from mapd.cli.shared import (
     writing,
 )
 from mapd.errors import MapdError
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.models.weights import PACKAGED
 from mapd.settings import Settings
 from mapd.store import db
@@ -119,7 +119,7 @@ def set_teacher(
     # What is asked here stands as approved below.
     _ask_about_keys(row.kind, row.base_url, list(further.values()), yes)
     with writing() as session, usage():
-        row = teachers.change(
+        row = teachers.change_settings(
             session,
             name,
             sampling=read_pairs("--set", settings or ()),
@@ -143,10 +143,10 @@ def _ask_about_keys(kind: str, base_url: str | None, variables: Sequence[str], y
     if kind not in KEY_VARIABLES:
         return
     with usage():
-        server = approvals.server(kind, base_url)
+        server = approvals.server_of(kind, base_url)
     for variable in variables:
         with reading() as session:
-            doubt = approvals.doubt(session, variable, server)
+            doubt = approvals.find_doubt(session, variable, server)
         if doubt is not None:
             agree(f"{doubt}: the key would be sent there", yes)
 
@@ -160,7 +160,7 @@ def _as_json(row: t.Teacher) -> dict[str, Any]:
         "limits": row.limits,
         "price": price_in_words(row),
         "headers": row.headers,
-        "notes": teachers.notes(row),
+        "notes": teachers.list_notes(row),
         "disabled": row.disabled,
         "origin": row.origin,
     }
@@ -170,7 +170,7 @@ def _as_json(row: t.Teacher) -> dict[str, Any]:
 def list_teachers(as_json: AsJson = False) -> None:
     """List every teacher, people and imported ones too."""
     with reading() as session:
-        rows = [_as_json(row) for row in teachers.listed(session)]
+        rows = [_as_json(row) for row in teachers.list_teachers(session)]
     if as_json:
         show({"teachers": rows}, as_json, "")
     for row in () if as_json else rows:
@@ -230,7 +230,7 @@ def enable_teacher(
 ) -> None:
     """Ask a teacher again. For one that came with an archive it shows server, model and key, and asks first."""
     with reading() as session:
-        effect = teachers.enabling(session, name, key_env)
+        effect = teachers.preview_enabling(session, name, key_env)
     if effect.needs_yes:
         agree(effect.in_words, yes)
     with writing() as session:
@@ -255,7 +255,7 @@ def collect(
 ) -> None:
     """Ask teachers for feedback, rationales and reviews. Run again, it makes only the calls that are missing."""
     names_ = split_names("--teachers", names)
-    work_ = work.Collect(
+    work_ = work.CollectWork(
         exam=exam,
         teachers=names_,
         samples=samples,
@@ -302,12 +302,12 @@ def _show_reasons(reasons: Sequence[dict[str, Any]]) -> None:
 def _show_notes(names: Sequence[str]) -> None:
     # What the teachers' servers didn't take changes how they were asked.
     with reading() as session:
-        notes = [(name, note) for name in names for note in teachers.notes(teachers.get(session, name))]
+        notes = [(name, note) for name in names for note in teachers.list_notes(teachers.get(session, name))]
     for name, note in notes:
         line(f"{name}: {note}")
 
 
-def _show_estimate(work_: work.Collect, as_json: bool) -> None:
+def _show_estimate(work_: work.CollectWork, as_json: bool) -> None:
     """Show what the missing calls may cost: a line a teacher, and one for all of them."""
     with reading() as session:
         estimate = committee.estimate(session, work_.exam, work_.teachers, work_.samples, cut_off=work_.cut_off)
@@ -320,7 +320,7 @@ def _show_estimate(work_: work.Collect, as_json: bool) -> None:
     line(estimate.in_words)
 
 
-def _reckon(x: committee.Reckoned) -> list[str]:
+def _reckon(x: committee.TeacherEstimate) -> list[str]:
     calls = [f"{count:,} {kind}{'' if kind == 'feedback' else 's'}" for kind, count in x.calls.items()]
     if x.tokens_in is None or x.tokens_out is None:
         return [*calls, x.price_in_words]
@@ -328,4 +328,4 @@ def _reckon(x: committee.Reckoned) -> list[str]:
     tokens = f"about {x.tokens_in:,} tokens in and {x.tokens_out:,} out{guess}"
     if x.usd is None or x.usd_at_most is None:
         return [*calls, tokens, "at an unknown price"]
-    return [*calls, tokens, f"about {dollars(x.usd)}, at most {dollars(x.usd_at_most)}"]
+    return [*calls, tokens, f"about {format_dollars(x.usd)}, at most {format_dollars(x.usd_at_most)}"]

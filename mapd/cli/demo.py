@@ -40,13 +40,13 @@ def demo(
     if detach:
         if arm_names or record:
             raise BadUsage("--arms and --record run here, not as a job: leave --detach out")
-        work_ = work.Demo(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
+        work_ = work.DemoWork(questions=questions, held_out=held_out, alpha=alpha, seed=seed, policy=policy)
         jobs.do(work_, by=by, detach=True, as_json=as_json)
         return
     settings, engine = Settings(), open_project(jobs.WORK_WAITS_S)
     if record:
         _refuse_unless_fresh(engine)
-    with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.Demo.awaits) as stop:
+    with jobs.Bar(quiet=as_json, by_stage=True) as bar, bar.stopping(work.DemoWork.awaits) as stop:
         home = settings.home.resolve()
         summary = loop.demo(engine, home, plan, by=person_of(by), watch=bar.tell, stopping=stop.is_set)
     result = as_result(summary)
@@ -123,7 +123,7 @@ def _print(summary: DemoSummary) -> None:
         )
         console.print(before_and_after(outcome.results.overall, outcome.results.by_family))
     line("\nWhat this doesn't show")
-    for caveat in results.caveats(summary.outcomes[0].results):
+    for caveat in results.list_caveats(summary.outcomes[0].results):
         line(f"  {caveat}")
     line("\n" + ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in summary.seconds.items()))
 

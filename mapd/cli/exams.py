@@ -35,7 +35,7 @@ def add_student(
     with writing() as session, usage():
         row = students.add(session, name, base=base, shots=shots, by=person_of(by))
         result = {"student": row.uid, "name": row.name, "base": students.source_of(row)}
-        result |= {"prompt": prompt} if (prompt := students.prompting(row)) else {}
+        result |= {"prompt": prompt} if (prompt := students.describe_prompting(row)) else {}
     show(result, as_json, "student")
 
 
@@ -43,7 +43,7 @@ def add_student(
 def list_students(as_json: AsJson = False) -> None:
     """List every student, the newest first; imported ones too."""
     with reading() as session:
-        rows = students.listed(session)
+        rows = students.list_students(session)
         names = {row.id: row.name for row in rows}
         items = [
             {
@@ -52,7 +52,7 @@ def list_students(as_json: AsJson = False) -> None:
                 "base": students.source_of(s),
                 "parent": names.get(s.parent_id),
                 "round": s.round,
-                "prompt": students.prompting(s),
+                "prompt": students.describe_prompting(s),
             }
             for s in rows
         ]
@@ -82,7 +82,7 @@ def run_exam(
 ) -> None:
     """Examine a student. Started again, the same exam goes on where it was; complete, nothing is asked."""
     one_of("--split", split, ("train", "dev", "test"))
-    work_ = work.Exam(
+    work_ = work.ExamWork(
         student=student,
         questions=questions,
         split=split,
@@ -114,12 +114,12 @@ def ask_again(
     It is an exam of its own, which takes over the answers that are whole.
     """
     with reading() as session:
-        work_ = work.again(session, exam, max_tokens)
+        work_ = work.ask_again(session, exam, max_tokens)
     work_ = work_.model_copy(update={"batch_size": batch_size, "open_test": open_test})
     _examine(work_, detach=detach, by=by, as_json=as_json)
 
 
-def _examine(work_: work.Exam, *, detach: bool, by: str | None, as_json: bool) -> None:
+def _examine(work_: work.ExamWork, *, detach: bool, by: str | None, as_json: bool) -> None:
     if (result := jobs.do(work_, by=by, detach=detach, as_json=as_json)) is None:
         return
     show(result, as_json, "examined")
@@ -131,7 +131,7 @@ def _examine(work_: work.Exam, *, detach: bool, by: str | None, as_json: bool) -
 def list_exams(as_json: AsJson = False) -> None:
     """List every exam, the newest first."""
     with reading() as session:
-        rows = [{"name": info.name} | asdict(stage.result(session, info.id)) for info in queries.exams(session)]
+        rows = [{"name": info.name} | asdict(stage.count_outcomes(session, info.id)) for info in queries.exams(session)]
     for row in rows:
         del row["failed"], row["reason"]
     if as_json:

@@ -26,7 +26,7 @@ def finetune(
     as_json: AsJson = False,
 ) -> None:
     """Train an adapter on a snapshot: the result is a new student. Interrupted and started again it goes on."""
-    work_ = work.Finetune(
+    work_ = work.FinetuneWork(
         snapshot=snapshot,
         student=student,
         arm=arm,

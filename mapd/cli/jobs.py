@@ -50,7 +50,7 @@ def do(work_: work.Work, *, by: str | None, detach: bool, as_json: bool) -> dict
         return None
     with Bar(quiet=as_json) as bar, bar.stopping(work_.awaits) as stop:
         engine, home = open_project(WORK_WAITS_S, bar.say), Settings().make_home()
-        return work_.run(work.Run(engine, home, person, bar.tell, stopping=stop.is_set))
+        return work_.run(work.WorkContext(engine, home, person, bar.tell, stopping=stop.is_set))
 
 
 class Bar:
@@ -61,7 +61,7 @@ class Bar:
         quiet = quiet or not errors.is_terminal
         self.bar = Progress(*columns, console=errors, disable=quiet, transient=not by_stage)
         self.by_stage, self.tasks, self.lines = by_stage, dict[str, TaskID](), Lines()
-        self.progress = jobs.Progress("")
+        self.progress = jobs.JobProgress("")
 
     def __enter__(self) -> "Bar":
         self.bar.start()
@@ -70,18 +70,18 @@ class Bar:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def tell(self, p: jobs.Progress) -> None:
+    def tell(self, p: jobs.JobProgress) -> None:
         """Show how far the work is."""
         self.progress = p
         if not errors.is_terminal:
             self.lines.tell(p)
-        speed = ", ".join(filter(None, (p.said, p.left)))
+        speed = ", ".join(filter(None, (p.message, p.time_left)))
         name = p.stage if self.by_stage else ""
         if name not in self.tasks:
             self.tasks[name] = self.bar.add_task(p.stage, total=None, said="")
-        self.bar.update(self.tasks[name], completed=p.done, total=p.total or None, description=p.stage, said=speed)
+        self.bar.update(self.tasks[name], completed=p.completed, total=p.total or None, description=p.stage, said=speed)
 
-    def stopping(self, awaits: str) -> AbstractContextManager[interrupts.Stop]:
+    def stopping(self, awaits: str) -> AbstractContextManager[interrupts.StopRequest]:
         """Let Ctrl+C stop the work in good order. `awaits`: what is awaited then, where that is no calls."""
 
         def describe_awaited() -> str:
@@ -91,7 +91,7 @@ class Bar:
         def describe_loss() -> str:
             p = self.progress
             calls = f"{p.in_flight:,} calls that were in flight are given up, and may be paid; " if p.in_flight else ""
-            progress_in_words = f"{p.done:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
+            progress_in_words = f"{p.completed:,} of {p.total:,} are kept" if p.total else "what was finished is kept"
             return f"{calls}{progress_in_words}; the same command goes on from there"
 
         return interrupts.stopping(describe_awaited, describe_loss, self.say)
@@ -109,7 +109,7 @@ def list_jobs(as_json: AsJson = False) -> None:
     """List the jobs, the newest first, and the workers that are there."""
     with reading() as session:
         at = db.clock(session)
-        items = [_as_json(job, at) for job in jobs.listed(session)]
+        items = [_as_json(job, at) for job in jobs.list_jobs(session)]
         workers = jobs.workers(session)
     if as_json:
         show({"jobs": items, "workers": workers}, as_json, "")
@@ -155,8 +155,8 @@ def _as_json(job: t.Job, at: datetime) -> dict[str, Any]:
     return {
         "job": job.uid,
         "kind": job.kind,
-        "title": work.title(job),
-        "state": jobs.state(job, at),
+        "title": work.job_title(job),
+        "state": jobs.describe_state(job, at),
         "attempt": job.attempt,
         "worker": job.worker,
         "stage": job.stage,

@@ -13,7 +13,7 @@ import rich.progress
 
 from mapd import interrupts
 from mapd.cli.shared import errors
-from mapd.jobs import Progress
+from mapd.jobs import JobProgress
 
 # From the start to the first line, and between two.
 FIRST_S, EVERY_S = 10.0, 60.0
@@ -28,7 +28,7 @@ class Lines:
         self.clock, self.say = clock, say
         self.due = clock() + FIRST_S
 
-    def tell(self, progress: Progress) -> None:
+    def tell(self, progress: JobProgress) -> None:
         """Write how far the work is, where a line is due."""
         if self.clock() >= self.due:
             self.due = self.clock() + EVERY_S
@@ -48,6 +48,6 @@ def counting(title: str, unit: str, as_json: bool) -> Iterator[Callable[[int, in
             if not errors.is_terminal:
                 pace = count / max(time.monotonic() - began, 1e-9)
                 seconds_left = (total - count) / pace if pace else None
-                lines.tell(Progress(title, count, total, f"{pace:,.0f} {unit}/s", seconds_left))
+                lines.tell(JobProgress(title, count, total, f"{pace:,.0f} {unit}/s", seconds_left))
 
         yield tell

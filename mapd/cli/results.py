@@ -30,14 +30,14 @@ def compare(
         result = {"before": score(overall.before), "after": score(overall.after), "fixed": comparison.fixed}
         result |= {"broken": comparison.broken, "mcnemar_p": overall.mcnemar_p, "majority": overall.majority}
         result |= {name: len(uids[name]) for name in ("still_wrong", "still_right")}
-        result |= {"by_family": families, "caveats": results.caveats(comparison)}
+        result |= {"by_family": families, "caveats": results.list_caveats(comparison)}
         result |= {"asked_otherwise": {name: list(pair) for name, pair in comparison.asked_otherwise.items()}}
         show(result | ({"questions": uids} if questions else {}), as_json, "")
         return
     line(f"{comparison.before.name}  →  {comparison.after.name}")
     console.print(before_and_after(comparison.overall, comparison.by_family))
     line(", ".join(f"{change.value} {len(uids_)}" for change, uids_ in comparison.changes.items()))
-    for caveat in results.caveats(comparison):
+    for caveat in results.list_caveats(comparison):
         line(f"  {caveat}")
     if questions:
         for change, uids_ in comparison.changes.items():

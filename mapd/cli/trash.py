@@ -10,7 +10,7 @@ from mapd import names, trash
 from mapd.cli.shared import AsJson, PersonName, line, person_of, reading, show, writing
 from mapd.settings import Settings
 from mapd.store import queries
-from mapd.trash import Entry, Removal
+from mapd.trash import Removal, TrashEntry
 
 naming = typer.Typer(no_args_is_help=True, help="The project: what is in it, its name, and the way out.")
 binning = typer.Typer(no_args_is_help=True, help="What was deleted, and can be brought back.")
@@ -50,7 +50,7 @@ def _delete(find_removal: Callable[[Session], Removal], yes: bool, by: str | Non
         home = Settings().make_home()
         file = trash.delete(session, home, removal, by=person_of(by)).name if yes else None
     result: dict[str, Any] = {"kind": removal.kind, "name": removal.name, "uid": removal.uid, "deleted": yes}
-    result |= {"gone": dict(removal.gone), "stays": list(removal.stays), "file": file}
+    result |= {"gone": dict(removal.counts), "stays": list(removal.stays), "file": file}
     title = f"in the trash: mapd restore {file}" if yes else "nothing was deleted yet: --yes does it"
     show(result, as_json, title)
 
@@ -59,8 +59,8 @@ def _delete(find_removal: Callable[[Session], Removal], yes: bool, by: str | Non
 def show_project(as_json: AsJson = False) -> None:
     """Show the project's name, and how much is in it."""
     with reading() as session:
-        removal = trash.of_project(session, _name(session))
-    show({"name": removal.name, "holds": dict(removal.gone)}, as_json, removal.name)
+        removal = trash.plan_project_removal(session, _name(session))
+    show({"name": removal.name, "holds": dict(removal.counts)}, as_json, removal.name)
 
 
 @naming.command("rename")
@@ -75,7 +75,7 @@ def rename_project(name: NewName, by: PersonName = None, as_json: AsJson = False
 @naming.command("delete")
 def delete_project(yes: Yes = False, by: PersonName = None, as_json: AsJson = False) -> None:
     """Move all that the project holds into the trash. Its ledger stays: what was paid is never asked for again."""
-    _delete(lambda session: trash.of_project(session, _name(session)), yes, by, as_json)
+    _delete(lambda session: trash.plan_project_removal(session, _name(session)), yes, by, as_json)
 
 
 def _name(session: Session) -> str:
@@ -85,7 +85,7 @@ def _name(session: Session) -> str:
 @binning.command("list")
 def list_trash(as_json: AsJson = False) -> None:
     """List what was deleted and can be brought back, the newest first."""
-    entries = trash.listed(Settings().home)
+    entries = trash.list_files(Settings().home)
     if as_json:
         show({"trash": [_as_json(entry) for entry in entries]}, as_json, "")
     for entry in () if as_json else entries:
@@ -110,7 +110,7 @@ def restore(file: TrashFile, by: PersonName = None, as_json: AsJson = False) -> 
     show(result | {"renamed": list(rows.renamed)}, as_json, "brought back")
 
 
-def _as_json(entry: Entry) -> dict[str, Any]:
+def _as_json(entry: TrashEntry) -> dict[str, Any]:
     result = {"file": entry.file, "kind": entry.kind, "name": entry.name, "by": entry.person}
     at = entry.at.isoformat() if entry.at else None
-    return result | {"at": at, "gone": dict(entry.gone), "fault": entry.fault or None}
+    return result | {"at": at, "gone": dict(entry.counts), "fault": entry.fault or None}

@@ -1,36 +1,36 @@
 """Mistakes x teachers -> feedback, rationales, reviews (paper, section 3.2-3.3).
 
     collect(engine, exam="5e…", teachers=["rowan", "brook", "ash"], models={…}, by=owner("ann"))
-        -> Collected(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0, failed=0,
-                     spent_usd=0.83, not_made=0)
+        -> CollectResult(feedback=432, rationales=432, reviews=864, no_vote=2, calls_made=1728, calls_reused=0,
+                         failed=0, spent_usd=0.83, not_made=0)
 
-`plan.py` says which calls there are, `claiming.py` which of them this run sends, `ledger.py` writes what came back,
-`collecting.py` runs all at once, `streams.py` holds one teacher's calls, `faults.py` says what gave no text, and why.
-`estimate.py` says before what it may cost, `budget.py` holds it to that, `again.py` says what to ask again.
+`plan.py` lists the calls, `estimate.py` their cost; `claiming.py` decides which of them this run sends, within
+`budget.py`; `collecting.py` runs all teachers' `streams.py` at once; `ledger.py` writes the replies, `faults.py` counts
+those without a text, and `again.py` plans a further start.
 """
 
-from mapd.committee.again import Again, again
-from mapd.committee.budget import agreed
-from mapd.committee.collecting import AWAIT_S, calls, collect
-from mapd.committee.estimate import Estimate, Reckoned, count_calls, not_sent_in_words
-from mapd.committee.estimate import of as estimate
-from mapd.committee.faults import Reason, stops
-from mapd.committee.streams import Collected, CommitteeProgress
+from mapd.committee.again import Retry, plan_retry
+from mapd.committee.budget import check_budget
+from mapd.committee.collecting import AWAIT_S, collect, count_calls
+from mapd.committee.estimate import Estimate, TeacherEstimate, calls_in_words, not_sent_in_words
+from mapd.committee.estimate import estimate_calls as estimate
+from mapd.committee.faults import FailureReason, stops
+from mapd.committee.streams import CollectResult, CommitteeProgress
 
 __all__ = [
     "AWAIT_S",
-    "Again",
-    "Collected",
+    "CollectResult",
     "CommitteeProgress",
     "Estimate",
-    "Reason",
-    "Reckoned",
-    "again",
-    "agreed",
-    "calls",
+    "FailureReason",
+    "Retry",
+    "TeacherEstimate",
+    "calls_in_words",
+    "check_budget",
     "collect",
     "count_calls",
     "estimate",
     "not_sent_in_words",
+    "plan_retry",
     "stops",
 ]

@@ -1,9 +1,6 @@
-"""Asking again: the exam's latest committee, as it was asked, for what is missing since some of its calls failed.
+"""Ask the exam's latest committee again, for what is missing since some of its calls failed.
 
-again(session, exam_id)   -> Again(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
-
-A call that failed, was refused, cut off or came empty gave no text, and what hangs on it could not be asked either: of
-a rationale its reviews. So the same committee is asked, and it is asked for what is missing alone.
+plan_retry(session, exam_id)   -> Retry(teachers=("mini", "ash"), samples=1, budget=2.0, failed=3, estimate=…)
 """
 
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ from mapd.store import tables as t
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Retry:
     """A further start. `failed`: calls that gave no text and stand so; `estimate`: of all that is missing."""
 
     teachers: tuple[str, ...]
@@ -29,21 +26,23 @@ class Again:
     estimate: Estimate
 
 
-def again(session: Session, exam: str | int) -> Again | None:
-    """The exam's latest committee, without those who are disabled; None where no failure of theirs stands."""
+def plan_retry(session: Session, exam: str | int) -> Retry | None:
+    """Return a further start of the exam's latest committee; None where none of its calls failed for good."""
     info = queries.exam(session, exam)
     acts = select(t.Audit).where(t.Audit.action == "collect", t.Audit.target == f"exam {info.uid}")
     act = session.exec(acts.order_by(col(t.Audit.id).desc())).first()
     if act is None:
         return None
     names = select(t.Teacher.name).where(col(t.Teacher.name).in_(act.detail["teachers"]), ~col(t.Teacher.disabled))
-    there = set(session.exec(names))
-    teachers = tuple(name for name in act.detail["teachers"] if name in there)
+    enabled = set(session.exec(names))
+    teachers = tuple(name for name in act.detail["teachers"] if name in enabled)
+    # A rationale that failed has no reviews either: the estimate below counts these too.
     failed = ledger.unmended(session, info.id, teachers)
     if not failed:
         return None
-    samples, told = act.detail["samples"], act.detail.get  # the others are not in the acts of an earlier version
-    cut_off = bool(told("cut_off"))
-    whole = estimate.of(session, info.id, teachers, samples, cut_off=cut_off)
-    found = Again(teachers, samples, cut_off, told("concurrency"), told("budget"), failed, whole)
-    return found if found.estimate.calls else None
+    # Acts of an earlier version lack the settings that are read with `get`.
+    samples, setting = act.detail["samples"], act.detail.get
+    cut_off = bool(setting("cut_off"))
+    cost = estimate.estimate_calls(session, info.id, teachers, samples, cut_off=cut_off)
+    retry = Retry(teachers, samples, cut_off, setting("concurrency"), setting("budget"), failed, cost)
+    return retry if retry.estimate.calls else None

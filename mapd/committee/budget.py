@@ -4,9 +4,8 @@
     purse.reserve(0.02)       -> True: its worst case is put by until its cost is in the ledger
     purse.reserve(0.02)       -> False: what is spent, what is put by and this one may come to more than 1.0
 
-Spent is all that the ledger has of the exam, whichever run it was; put by is what the calls may cost that any run has
-claimed and not recorded yet. So the budget holds over a restart, and over runs at the same time. What the ledger
-doesn't know it can't count: what a provider charges for a try that broke off, or for calls in flight at a kill.
+Both sums are of the whole exam, whichever run made the calls, so the budget holds over restarts and parallel runs.
+It can't count what no reply told: a provider's charge for a try that broke off, or for calls in flight at a kill.
 """
 
 import math
@@ -21,22 +20,23 @@ from mapd.teacher_prices import Price, cost_usd, price
 
 @dataclass
 class Purse:
-    """What there is of a budget: spent, put by for calls in flight, and free. Without a budget all fits in."""
+    """A budget: the part that is spent, the part put by for calls in flight, and the rest. None has no limit."""
 
     budget: float | None
     spent: float = 0.0
     put_by: float = 0.0
 
     def reserve(self, usd: float) -> bool:
-        """Put a call's worst case by; False where it doesn't fit in. What is free always does."""
+        """Put a call's worst case by; return False where it doesn't fit in."""
+        # A free call always fits, also where the budget was lowered below what is spent.
         if usd and self.budget is not None and self.spent + self.put_by + usd > self.budget:
             return False
         self.put_by += usd
         return True
 
 
-def uncounted(teacher: t.Teacher, completion: Completion) -> MapdError | None:
-    """Return what is wrong with a reply that cost something and doesn't tell how much."""
+def check_token_counts(teacher: t.Teacher, completion: Completion) -> MapdError | None:
+    """Return what is wrong with a reply that cost something and doesn't say how much; None where nothing is."""
     tells = completion.tokens_in is not None and completion.tokens_out is not None
     if tells or completion.finish is Finish.FAILED or cost_usd(teacher, 1, 1) is None:
         return None
@@ -46,21 +46,18 @@ def uncounted(teacher: t.Teacher, completion: Completion) -> MapdError | None:
     )
 
 
-def at_most(teacher: t.Teacher, request: Request) -> float:
-    """What a call may cost: a token for each byte of the prompt, and the longest reply. 0 where no price is known."""
-    return cost_usd(teacher, length(request.messages), request.sampling.max_tokens) or 0.0
+def worst_case_usd(teacher: t.Teacher, request: Request) -> float:
+    """Return the most that a call may cost, at a token a byte and the longest reply; 0 where no price is known."""
+    return cost_usd(teacher, count_bytes(request.messages), request.sampling.max_tokens) or 0.0
 
 
-def length(messages: Sequence[Message]) -> int:
-    """A prompt's bytes. They are several to a token, so there is room for the few that a model's template adds."""
+def count_bytes(messages: Sequence[Message]) -> int:
+    """Return a prompt's bytes. A token has several, so there is room for those that a chat template adds."""
     return sum(len(message.content.encode()) for message in messages)
 
 
-def agreed(teachers: Sequence[t.Teacher], budget: float | None, unknown_price: bool) -> None:
-    """See that the budget is one, and that somebody said yes if there are teachers whose price nobody knows.
-
-    Raises: BadInput where that isn't so.
-    """
+def check_budget(teachers: Sequence[t.Teacher], budget: float | None, unknown_price: bool) -> None:
+    """Refuse a budget that is no amount, and unknown prices without a yes to them. Raises: BadInput."""
     if budget is not None and not (math.isfinite(budget) and budget >= 0):
         raise BadInput(f"a budget is an amount in US dollars, 0 or more, not {budget}")
     unknown = [f"{x.name} ({x.model} at {x.base_url or x.kind})" for x in teachers if price(x) is Price.UNKNOWN]

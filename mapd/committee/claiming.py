@@ -1,7 +1,7 @@
-"""Claiming calls, before they are sent: which of them this run sends, and what became of the others.
+"""Claim calls before they are sent: decide which of them this run sends, and say what becomes of the others.
 
 claim(session, run, exam_id, planned, Purse(budget=1.0))
--> Claimed(purse, own=[Planned("rationale", …), …], answered=[], elsewhere={"3f…": Foreign(planned, tries=0)}, …)
+-> ClaimResult(purse, to_send=[PlannedCall("rationale", …), …], answered=[], elsewhere={"3f…": ForeignCall(…)})
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,55 +11,57 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from mapd.committee import ledger
-from mapd.committee.budget import Purse, at_most
-from mapd.committee.plan import Planned
+from mapd.committee.budget import Purse, worst_case_usd
+from mapd.committee.plan import PlannedCall
 from mapd.models.base import Finish
 from mapd.store import claims
 
 
-class Foreign(NamedTuple):
+class ForeignCall(NamedTuple):
     """A call that another run has sent, and how many tries of it there were when that was first seen."""
 
-    planned: Planned
+    planned: PlannedCall
     tries: int
 
 
 @dataclass(slots=True)
-class Claimed:
-    """What became of calls that a run wanted to send.
+class ClaimResult:
+    """The calls of one claim, by what becomes of them.
 
-    `own` are to be sent. `answered` has a reply in the ledger by now, and its rows. `elsewhere` another run has sent;
-    `failed` it had sent, and that gave nothing. `too_dear` has no room in the purse.
+    `to_send`: this run sends them. `answered`: the ledger has their replies by now, and the rows are written.
+    `elsewhere`: another run has sent them. `failed`: it had, and got no text. `too_dear`: the purse has no room.
     """
 
     purse: Purse
-    own: list[Planned] = field(default_factory=list)
-    answered: list[Planned] = field(default_factory=list)
-    elsewhere: dict[str, Foreign] = field(default_factory=dict)
-    failed: list[Planned] = field(default_factory=list)
-    too_dear: list[Planned] = field(default_factory=list)
+    to_send: list[PlannedCall] = field(default_factory=list)
+    answered: list[PlannedCall] = field(default_factory=list)
+    elsewhere: dict[str, ForeignCall] = field(default_factory=dict)
+    failed: list[PlannedCall] = field(default_factory=list)
+    too_dear: list[PlannedCall] = field(default_factory=list)
 
 
 def claim(
     session: Session,
     run: claims.ClaimHolder,
     exam_id: int,
-    wanted: Sequence[Planned],
+    calls: Sequence[PlannedCall],
     purse: Purse,
-    foreign: Mapping[str, Foreign],
-) -> Claimed:
+    foreign: Mapping[str, ForeignCall],
+) -> ClaimResult:
     """Claim the calls for this run, in order, as far as no other run has them and the purse has room.
 
     `foreign`: those of them that were another run's when they were last looked at.
     """
+    # Under the lock of all runs: what is read below can't change before the claims are committed.
     claims.lock(session)
-    tries = ledger.tries(session, {p.key for p in wanted})
+    tries = ledger.tries(session, {p.key for p in calls})
     has_reply = {key for key, of_key in tries.items() if any(x.outcome == Finish.OK for x in of_key)}
-    claimed = Claimed(purse, answered=[p for p in wanted if p.key in has_reply])
+    claimed = ClaimResult(purse, answered=[p for p in calls if p.key in has_reply])
     ledger.reuse(session, claimed.answered)
-    open_calls = [p for p in wanted if p.key not in has_reply]
-    left = {p.key for p in open_calls}
-    free = claims.filter_free(session, run, left)
+    open_calls = [p for p in calls if p.key not in has_reply]
+    open_keys = {p.key for p in open_calls}
+    free = claims.filter_free(session, run, open_keys)
+    # `but=free`: what this run has put by for these calls before is about to be put by anew.
     if purse.budget is not None:
         purse.spent, purse.put_by = (
             ledger.spent(session, exam_id),
@@ -68,15 +70,17 @@ def claim(
     usd: dict[str, float] = {}
     for planned in open_calls:
         key, outcomes = planned.key, [x.outcome for x in tries.get(planned.key, ())]
-        before = foreign.get(key, Foreign(planned, len(outcomes)))
+        known_call = foreign.get(key, ForeignCall(planned, len(outcomes)))
         if key not in free:
-            claimed.elsewhere[key] = before
-        elif len(outcomes) > before.tries and outcomes[-1] != ledger.UNREADABLE:
+            claimed.elsewhere[key] = known_call
+        # The other run tried it since, and got no text. An unreadable first try is still to be asked once more.
+        elif len(outcomes) > known_call.tries and outcomes[-1] != ledger.UNREADABLE:
             claimed.failed.append(planned)
-        elif claimed.too_dear or not purse.reserve(cost := at_most(planned.teacher, planned.request)):
+        # Behind a call that doesn't fit, none is claimed: a cheaper one would otherwise overtake it for ever.
+        elif claimed.too_dear or not purse.reserve(cost := worst_case_usd(planned.teacher, planned.request)):
             claimed.too_dear.append(planned)
         else:
-            claimed.own.append(planned)
+            claimed.to_send.append(planned)
             usd[key] = cost
     claims.write_claims(session, run, usd, exam_id)
     return claimed

@@ -1,21 +1,11 @@
-"""Collecting: one stream of calls a teacher, all at once, and one writer that commits the replies as they come.
+"""Collect the committee's texts: one stream of calls a teacher, all at once, and one writer that commits replies.
 
     teacher 1   rationale 1 · feedback 1 · review of 2's rationale 1 · rationale 2 · …      -> its model
     teacher 2   rationale 1 · review of 1's rationale 1 · feedback 1 · …                    -> its model
 
-A review enters its reviewer's stream soon after the rationale is written, before further work of the reviewer's own, so
-no kind waits for another. A stream ends when no rationale can come any more. The event loop talks to models alone: one
-thread does all work with the database, in order, and what waits for a model is a page of the plan a teacher, however
-large the exam is.
-
-A call is claimed just before it is sent, some at a time. What another run has claimed is not sent: its reply is waited
-for, and used here too, or it is taken over where that run was killed.
-
-A teacher whose calls meet a fault that every further one would meet is asked no more: what of its calls wasn't sent is
-given up, with no row in the ledger, and the others go on.
-
-When it is told to stop, a model breaks, or the budget has no room for a further call, nothing new is sent; what is in
-flight is awaited for AWAIT_S, and written.
+A review enters its reviewer's stream soon after the rationale is written. A stream ends when no rationale can come any
+more. Where the run is told to stop, a model breaks, or the budget has no room, nothing new is sent; calls in flight are
+awaited for AWAIT_S, and their replies written.
 """
 
 import asyncio
@@ -33,23 +23,29 @@ from sqlmodel import Session, col, func
 
 from mapd import event_loops
 from mapd.committee import claiming, estimate, faults, ledger, plan
-from mapd.committee.budget import Purse, agreed, uncounted
-from mapd.committee.claiming import Claimed
-from mapd.committee.plan import BLOCK, PAGE, Plan, Planned, Reviews
-from mapd.committee.streams import Collected, CommitteeProgress, TeacherStream
+from mapd.committee.budget import Purse, check_budget, check_token_counts
+from mapd.committee.claiming import ClaimResult
+from mapd.committee.plan import BLOCK, PAGE, Plan, PlannedCall, ReviewPage
+from mapd.committee.streams import CollectResult, CommitteeProgress, TeacherStream
 from mapd.errors import BadInput, Busy, MapdError, Stopped
 from mapd.models.base import Completion, Model, Request
 from mapd.people import Person, Right, require
 from mapd.store import claims, committees, db, queries
 from mapd.store import tables as t
 
-TOGETHER = 8  # rationales that are looked at for reviews in one go, while there is other work
-GATHER_S = 0.05  # what arrives within it is committed together
-GROUP = 256  # completions that wait for the writer at most; then the streams wait
-WINDOW = 256  # requests of a teacher without an answer at most, however many its model would take
-CHUNK = 16  # calls of a teacher that are claimed together, and sent as soon as its model takes them
+# New rationales that a reviewer with other work waits for before it looks: one query serves several.
+TOGETHER = 8
+# Replies that arrive within this time are committed together: a commit costs more than a row.
+GATHER_S = 0.05
+# Completions that wait for the writer at most; then the streams wait, and memory stays bounded.
+GROUP = 256
+# Requests of a teacher without an answer at most, however many its model would take.
+WINDOW = 256
+# Calls of a teacher that are claimed together. Few, because another run can't send what this one has claimed.
+CHUNK = 16
 POLL_S = 0.1  # between two looks at whether to stop
-AWAIT_S = 60.0  # from "stop" until what is in flight is given up
+# From "stop" until calls in flight are given up: they are paid for, so their replies are worth a minute.
+AWAIT_S = 60.0
 
 T = TypeVar("T")
 
@@ -69,17 +65,14 @@ def collect(
     progress: Callable[[CommitteeProgress], None] = lambda _: None,
     stopping: Callable[[], bool] = lambda: False,
     home: Path | None = None,
-) -> Collected:
+) -> CollectResult:
     """Ask each teacher for feedback on each mistake and a rationale of its question, and the others for reviews.
 
-    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send responses that were cut
-    off, too. `concurrency`: requests in flight, over all teachers; each model has its own limit, too. Each reply is
-    committed as it comes, so a run that was stopped is started again; only what is missing is asked for, failed calls
-    too. One teacher alone is asked for its texts, which nobody reviews. `stopping` is looked at all the time. `budget`:
-    US dollars that all of the exam's calls may cost, those of earlier runs too; where the next one may not fit in, it
-    ends, and says how many were not made.
-    `unknown_price`: yes, teachers may be asked whose price nobody knows; no budget holds them. `home`: the project's
-    folder, by which it is known at once whether another run on this machine was killed.
+    Each reply is committed as it comes. The same call again asks only for what is missing, failed calls too.
+    `models`: by teacher's name. `samples`: texts of each kind by each teacher. `cut_off`: send cut-off responses, too.
+    `concurrency`: requests in flight over all teachers; each model has its own limit, too. `budget`: US dollars that
+    all of the exam's calls may cost, those of earlier runs too. `unknown_price`: teachers of unknown price may be
+    asked; no budget holds them. `home`: the project's folder, which tells at once that another run here was killed.
 
     Raises: Forbidden; BadInput for an exam over dev or test, or a price that is unknown without a yes to that; NotFound
     for an unknown teacher; MapdError where a reply can't be written (a full disk), a model breaks or ends before its
@@ -88,60 +81,55 @@ def collect(
     person = require(by, Right.RUN_JOBS)
     with db.reading(engine) as session:
         info = queries.exam(session, exam)
-        made = plan.made(session, info, teachers, samples, cut_off=cut_off)
+        committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
         spent = ledger.spent(session, info.id)
     limits = _Limits(concurrency, budget, unknown_price)
-    agreed(made.teachers, budget, unknown_price)
+    check_budget(committee_plan.teachers, budget, unknown_price)
     with db.writing(engine) as session:
-        _begin(session, info, made, limits, person, cut_off=cut_off)
+        _begin(session, info, committee_plan, limits, person, cut_off=cut_off)
     with claims.ClaimHolder(engine, home) as claimer, ThreadPoolExecutor(max_workers=1) as store:
-        streams = [TeacherStream(x, models[x.name]) for x in made.teachers]
-        run = _Run(engine, store, claimer, made, streams, limits, progress, stopping)
+        streams = [TeacherStream(x, models[x.name]) for x in committee_plan.teachers]
+        run = _Run(engine, store, claimer, committee_plan, streams, limits, progress, stopping)
         run.spent, run.person, run.exam_uid = spent, person, info.uid
         try:
-            event_loops.run(run.everything())
-        except ExceptionGroup as several:  # the first error ended the rest
+            event_loops.run(run.run_to_end())
+        # The first error ended the other tasks: theirs are only cancellations.
+        except ExceptionGroup as several:
             raise several.exceptions[0] from None
     with db.reading(engine) as session:
-        return Collected(
-            **_totals(session, made),
-            calls_made=run.made,
+        return CollectResult(
+            **_totals(session, committee_plan),
+            calls_made=run.calls_made,
             calls_reused=run.reused,
             failed=run.failed,
             spent_usd=ledger.spent(session, info.id),
-            not_made=estimate.missing(session, made) if run.at_budget else 0,
-            cut_off_not_sent=made.not_sent,
+            not_made=estimate.count_missing(session, committee_plan) if run.at_budget else 0,
+            cut_off_not_sent=committee_plan.not_sent,
             reasons=run.tally.reasons,
         )
 
 
 def _begin(
-    session: Session, exam: queries.ExamInfo, made: Plan, limits: "_Limits", person: str, *, cut_off: bool
+    session: Session, exam: queries.ExamInfo, committee_plan: Plan, limits: "_Limits", person: str, *, cut_off: bool
 ) -> None:
     """Write what stands before the first call: the prompts, the committee's members, who asks whom and how."""
     ledger.keep_prompts(session)
-    committees.name_members(session, exam.id, [queries.identity(x) for x in made.teachers])
-    act = {"teachers": [x.name for x in made.teachers], "samples": made.samples, "cut_off": cut_off}
+    committees.name_members(session, exam.id, [queries.identity(x) for x in committee_plan.teachers])
+    act = {"teachers": [x.name for x in committee_plan.teachers], "samples": committee_plan.samples, "cut_off": cut_off}
     act |= {"concurrency": limits.concurrency, "budget": limits.budget}
     queries.audit(session, person, "collect", f"exam {exam.uid}", **act)
 
 
-def calls(
+def count_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> int:
-    """How many calls there are in all, those that are made already too.
-
-    Raises: BadInput, NotFound, as `collect`.
-    """
-    return plan.made(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
+    """Return how many calls there are in all, made ones too. Raises: BadInput, NotFound, as `collect`."""
+    return plan.make_plan(session, queries.exam(session, exam), teachers, samples, cut_off=cut_off).total
 
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What holds a run back.
-
-    Raises: BadInput where nothing may be in flight.
-    """
+    """The limits of a run. Raises: BadInput where nothing may be in flight."""
 
     concurrency: int | None
     budget: float | None
@@ -170,86 +158,94 @@ class _Run:
         self.limits, self.progress, self.stopping = limits, progress, stopping
         self.person = self.exam_uid = ""
         self.tally = faults.Tally()
-        self.spent = 0.0  # what the ledger knew when the last reply was written; of interest where there is a budget
+        # The exam's cost in the ledger at the last commit. It is read where there is a budget.
+        self.spent = 0.0
         self.chunk = min(CHUNK, limits.concurrency or CHUNK)
-        self.flights: dict[str, list[Planned]] = {}  # by key, from planned until committed: whose rows wait for it
+        # By key, from planned until committed: the calls whose rows wait for the one reply.
+        self.flights: dict[str, list[PlannedCall]] = {}
         self.arrived: list[Completion] = []  # not committed yet
-        self.rationales_to_come = 0  # of these flights
-        self.news = 0  # grows with each rationale that was written
+        # Rationales among the flights: while there are some, no reviewer's stream may end.
+        self.rationales_to_come = 0
+        # Grows with each rationale that was written, so that a reviewer knows whether to look again.
+        self.news = 0
         self.in_flight = 0
-        self.some, self.changed = asyncio.Event(), asyncio.Event()
+        self.arrival, self.changed = asyncio.Event(), asyncio.Event()
         self.listening, self.stopped, self.at_budget = True, False, False
         self.fault: Exception | None = None
-        self.made = self.reused = self.failed = self.given_up = 0
+        self.calls_made = self.reused = self.failed = self.given_up = 0
         self.total, self.started = plan.total, time.monotonic()
 
-    async def everything(self) -> None:
+    async def run_to_end(self) -> None:
         """Send every call that is missing and write every reply.
 
         Raises: what went wrong first, or Stopped, when all that came is written.
         """
-        listeners = [asyncio.create_task(self._listen(stream)) for stream in self.streams]
+        listeners = [asyncio.create_task(self._receive(stream)) for stream in self.streams]
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
-                others = [group.create_task(self._watch()), group.create_task(self._look_elsewhere())]
-                await self._until_heard(listeners)
-                for task in others:
+                helpers = [group.create_task(self._watch()), group.create_task(self._look_elsewhere())]
+                await self._wait_for_streams(listeners)
+                for task in helpers:
                     task.cancel()
                 self.listening = False
-                self.some.set()
+                self.arrival.set()
         finally:
             for listener in listeners:
                 listener.cancel()
             await asyncio.gather(*listeners, return_exceptions=True)
-            await self._commit()  # what had come before an error
+            # An error, or a stop, loses no reply: those that came before it are written.
+            await self._commit()
         if self.fault is not None:
             raise self.fault
         if not self.stopped and any(stream.stopped for stream in self.streams):
-            self.total = self._done  # what hangs on a teacher that was stopped isn't asked
+            # The calls of a stopped teacher, and reviews of texts that it didn't write, will never be made.
+            self.total = self._settled_calls
             self._report()
-        if self.stopped and not self.at_budget and self._done < self.total:
-            raise Stopped(self._done, self.total, self.in_flight)
+        if self.stopped and not self.at_budget and self._settled_calls < self.total:
+            raise Stopped(self._settled_calls, self.total, self.in_flight)
 
     async def _watch(self) -> None:
-        told = self.in_flight
+        reported = self.in_flight
         while not self.stopping():
             await asyncio.sleep(POLL_S)
-            if self.in_flight != told:  # whoever says "stop" is told what is in flight
-                told = self.in_flight
+            # Who presses "stop" reads from this report what is in flight.
+            if self.in_flight != reported:
+                reported = self.in_flight
                 self._report()
         self._stop()
 
     def _stop(self, fault: Exception | None = None) -> None:
-        """Send nothing new; the first fault is what went wrong."""
+        """Send nothing new."""
+        # The first fault is the cause; those that follow come of it.
         self.stopped, self.fault = True, self.fault or fault
         self._wake()
 
-    async def _until_heard(self, listeners: Sequence[asyncio.Task[None]]) -> None:
+    async def _wait_for_streams(self, listeners: Sequence[asyncio.Task[None]]) -> None:
         """Wait for all streams; the first one that breaks stops the others. Once stopped, wait for AWAIT_S at most."""
-        waiting, until = set(listeners), None
-        while waiting and (until is None or time.monotonic() < until):
-            heard, waiting = await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
-            for listener in heard:
-                error = listener.exception()  # a model may raise anything
+        waiting, deadline = set(listeners), None
+        while waiting and (deadline is None or time.monotonic() < deadline):
+            ended, waiting = await asyncio.wait(waiting, timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+            for listener in ended:
+                error = listener.exception()  # of any type: a model may raise anything
                 if error is not None:
-                    self._stop(_said(error, self.streams[listeners.index(listener)].teacher.name))
-            if self.stopped and until is None:
-                until = time.monotonic() + AWAIT_S
+                    self._stop(_describe_break(error, self.streams[listeners.index(listener)].teacher.name))
+            if self.stopped and deadline is None:
+                deadline = time.monotonic() + AWAIT_S
 
     # --- From the plan to the models ----------------------------------------------------------------------------------
 
-    async def _listen(self, stream: TeacherStream) -> None:
+    async def _receive(self, stream: TeacherStream) -> None:
         counts = self.limits.budget is not None and not self.limits.unknown_price
         async for completion in stream.model.generate(self._requests(stream)):
             stream.unanswered -= 1
             self.in_flight -= 1
             self.arrived.append(completion)
-            if counts and (fault := uncounted(stream.teacher, completion)):
+            if counts and (fault := check_token_counts(stream.teacher, completion)):
                 self._stop(fault)
             if completion.fault is not None and completion.fault.lasting and not stream.stopped:
                 await self._stop_teacher(stream, completion)
-            self.some.set()
+            self.arrival.set()
             self._wake()
             while len(self.arrived) >= GROUP:
                 await self.changed.wait()
@@ -266,22 +262,25 @@ class _Run:
         await self._give_up(stream)
 
     async def _give_up(self, stream: TeacherStream) -> None:
-        """Give up the calls of a teacher that was stopped. Another teacher that waited for the same call sends it."""
+        """Give up the unsent calls of a stopped teacher. They get no row in the ledger."""
         unsent = stream.drop_unsent()
         for planned in unsent:
             rows = self.flights.pop(planned.key)
-            own = [p for p in rows if p.teacher.id == stream.teacher.id]
-            self.given_up += len(own)
-            self._note_rationale(own, came=False)
-            for other in self.streams:
-                other.own += self._fresh([p for p in rows if p.teacher.id == other.teacher.id and other is not stream])
+            own_calls = [p for p in rows if p.teacher.id == stream.teacher.id]
+            self.given_up += len(own_calls)
+            self._note_rationale(own_calls, came=False)
+            # Another teacher (the same model under another name) may wait for the same call: it sends it.
+            for peer in self.streams:
+                peer.own_calls += self._fresh(
+                    [p for p in rows if p.teacher.id == peer.teacher.id and peer is not stream]
+                )
         if unsent:
             keys = [planned.key for planned in unsent]
             await self._in_store(lambda session: claims.release(session, self.claimer, keys))
         self._advance()
 
     async def _requests(self, stream: TeacherStream) -> AsyncIterator[Request]:
-        """A teacher's calls, reviews first; it ends when none can come any more."""
+        """Yield a teacher's calls, reviews first, until none can come any more."""
         while True:
             if stream.stopped:
                 await self._give_up(stream)
@@ -290,7 +289,10 @@ class _Run:
                 return
             if stream.unanswered >= WINDOW:
                 await self.changed.wait()
-            elif not stream.reviews and self.news - stream.heard >= (TOGETHER if stream.own or stream.ready else 1):
+            # Reviews go first, so that no kind waits for another to be done.
+            elif not stream.reviews and self.news - stream.news_read >= (
+                TOGETHER if stream.own_calls or stream.ready else 1
+            ):
                 await self._read_reviews(stream)
             elif stream.ready:
                 if self.limits.concurrency is not None and self.in_flight >= self.limits.concurrency:
@@ -301,10 +303,10 @@ class _Run:
                 stream.unwritten += planned.kind == "review"
                 self.in_flight += 1
                 yield planned.request
-            elif stream.reviews or stream.own:
+            elif stream.reviews or stream.own_calls:
                 await self._claim_next(stream)
-            elif stream.read < len(self.plan.mistakes):
-                await self._read_own(stream)
+            elif stream.mistakes_read < len(self.plan.mistakes):
+                await self._read_own_work(stream)
             elif self._may_come(stream):
                 await self.changed.wait()
             else:
@@ -312,44 +314,46 @@ class _Run:
                 return
 
     def _may_come(self, stream: TeacherStream) -> bool:
-        """Whether there may be a further call for a stream that has none."""
-        own = stream.claims or stream.elsewhere or stream.unwritten
-        unread = (s for s in self.streams if s.read < len(self.plan.mistakes) and not s.stopped)
-        return bool(own or self.rationales_to_come) or any(unread)
+        """Return whether there may be a further call for a stream that has none."""
+        is_busy = stream.claims or stream.elsewhere or stream.unwritten
+        unread = (s for s in self.streams if s.mistakes_read < len(self.plan.mistakes) and not s.stopped)
+        return bool(is_busy or self.rationales_to_come) or any(unread)
 
     async def _claim_next(self, stream: TeacherStream) -> None:
         """Claim the stream's next calls. Where the budget has no room, wait for what is in flight, or end the run."""
         claimed = await self._claim_now(stream, stream.take(self.chunk))
-        if claimed.too_dear and not claimed.own:
-            if claimed.purse.put_by:  # what comes in may cost less than was put by, of this run and of others
+        if claimed.too_dear and not claimed.to_send:
+            # A reply mostly costs less than was put by for it, so room may come with the next one.
+            if claimed.purse.put_by:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), claims.POLL_S)
             else:
                 self.at_budget = True
                 self._stop()
 
-    async def _claim_now(self, stream: TeacherStream, wanted: Sequence[Planned]) -> Claimed:
+    async def _claim_now(self, stream: TeacherStream, calls: Sequence[PlannedCall]) -> ClaimResult:
         stream.claims += 1
-        claimed = await self._in_store(lambda session: self._claim(session, stream, wanted))
+        claimed = await self._in_store(lambda session: self._claim(session, stream, calls))
         await self._settle(stream, claimed)
         return claimed
 
-    def _claim(self, session: Session, stream: TeacherStream, wanted: Sequence[Planned]) -> Claimed:
+    def _claim(self, session: Session, stream: TeacherStream, calls: Sequence[PlannedCall]) -> ClaimResult:
         purse = Purse(self.limits.budget)
-        return claiming.claim(session, self.claimer, self.plan.exam_id, wanted, purse, stream.elsewhere)
+        return claiming.claim(session, self.claimer, self.plan.exam_id, calls, purse, stream.elsewhere)
 
-    async def _settle(self, stream: TeacherStream, claimed: Claimed) -> None:
-        """Send what was claimed; of the rest note what became of it."""
+    async def _settle(self, stream: TeacherStream, claimed: ClaimResult) -> None:
+        """Make the claimed calls ready to send, and note what became of the others."""
         stream.claims -= 1
-        stream.ready += claimed.own
+        stream.ready += claimed.to_send
         stream.put_back(claimed.too_dear)
-        for planned in (*claimed.own, *claimed.too_dear, *claimed.answered, *claimed.failed):
+        for planned in (*claimed.to_send, *claimed.too_dear, *claimed.answered, *claimed.failed):
             stream.elsewhere.pop(planned.key, None)
         stream.elsewhere |= claimed.elsewhere
         late = []
         for planned in claimed.answered:
             rows = self.flights.pop(planned.key)
-            late += rows[1:]  # the same call in other places
+            # The claim wrote the first row; the same call may stand elsewhere in the plan.
+            late += rows[1:]
             self.reused += len(rows)
             self._note_rationale(rows, came=True)
         if late:
@@ -363,44 +367,46 @@ class _Run:
         self._advance()
 
     async def _look_elsewhere(self) -> None:
-        """See what became of the calls that other runs have sent: answered, failed, or to be taken over."""
+        """Look what became of calls that other runs have sent. Those of a killed run are taken over."""
         while True:
             await asyncio.sleep(claims.POLL_S)
             for stream in self.streams:
                 if stream.elsewhere and not self.stopped and not stream.stopped:
                     await self._claim_now(stream, [foreign.planned for foreign in stream.elsewhere.values()])
 
-    async def _read_own(self, stream: TeacherStream) -> None:
-        page = self.plan.mistakes[stream.read : stream.read + PAGE]
+    async def _read_own_work(self, stream: TeacherStream) -> None:
+        page = self.plan.mistakes[stream.mistakes_read : stream.mistakes_read + PAGE]
 
-        def read(session: Session) -> tuple[list[Planned], int]:
-            missing, there = self.plan.own_work(session, stream.teacher, page)
-            left = ledger.reuse(session, missing)
-            return left, there + len(missing) - len(left)
+        def read(session: Session) -> tuple[list[PlannedCall], int]:
+            missing, present = self.plan.own_work(session, stream.teacher, page)
+            to_ask = ledger.reuse(session, missing)
+            return to_ask, present + len(missing) - len(to_ask)
 
-        left, reused = await self._in_store(read)
-        stream.own += self._fresh(left)
-        stream.read += len(page)
-        self.news += reused > 0  # rationales may be among them
+        to_ask, reused = await self._in_store(read)
+        stream.own_calls += self._fresh(to_ask)
+        stream.mistakes_read += len(page)
+        # Rationales may be among those that are there already: reviewers have to look.
+        self.news += reused > 0
         self._advance(reused)
 
     async def _read_reviews(self, stream: TeacherStream) -> None:
+        # Noted before the query: a rationale that is written meanwhile makes the stream look once more.
         news = self.news
 
-        def read(session: Session) -> tuple[list[Planned], int, Reviews]:
-            page = self.plan.reviews(session, stream.teacher, stream.reviewed)
-            left = ledger.reuse(session, page.missing)
-            return left, page.given + len(page.missing) - len(left), page
+        def read(session: Session) -> tuple[list[PlannedCall], int, ReviewPage]:
+            page = self.plan.reviews(session, stream.teacher, stream.last_seen_id)
+            to_ask = ledger.reuse(session, page.missing)
+            return to_ask, page.review_count + len(page.missing) - len(to_ask), page
 
-        left, reused, page = await self._in_store(read)
-        stream.reviews += self._fresh(left)
-        stream.reviewed = page.last
-        if not page.more:
-            stream.heard = news
+        to_ask, reused, page = await self._in_store(read)
+        stream.reviews += self._fresh(to_ask)
+        stream.last_seen_id = page.last
+        if not page.has_more:
+            stream.news_read = news
         self._advance(reused)
 
-    def _fresh(self, planned: Sequence[Planned]) -> list[Planned]:
-        """Those that nobody here has planned yet. The others wait for the same call's reply."""
+    def _fresh(self, planned: Sequence[PlannedCall]) -> list[PlannedCall]:
+        """Return the calls that nobody here has planned yet; the others wait for the same call's reply."""
         fresh = []
         for p in planned:
             if p.key in self.flights:
@@ -415,63 +421,67 @@ class _Run:
 
     async def _write(self) -> None:
         while self.listening or self.arrived:
-            await self.some.wait()
+            await self.arrival.wait()
             if self.listening:
                 await asyncio.sleep(GATHER_S)
             await self._commit()
 
     async def _commit(self) -> None:
-        """Write what has arrived and claim what is sent next, in one transaction, and tell the streams."""
+        """Write the replies and claim the next calls in one transaction, then wake the streams."""
         completions, self.arrived = self.arrived, []
-        self.some.clear()
+        self.arrival.clear()
         if not completions:
             return
-        group = [ledger.Arrived(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
+        group = [ledger.Arrival(tuple(self.flights[c.key]), c, t.new_uid()) for c in completions]
         short = [] if self.stopped else [s for s in self.streams if len(s.ready) < self.chunk // 2 and not s.stopped]
-        next_calls = [(stream, wanted) for stream in short if (wanted := stream.take(self.chunk))]
+        next_calls = [(stream, calls) for stream in short if (calls := stream.take(self.chunk))]
         for stream, _ in next_calls:
             stream.claims += 1
 
-        def write(session: Session) -> tuple[list[ledger.Gave], list[Claimed], float]:
-            gave = ledger.record(session, self.claimer, group, self.plan.exam_id)
-            claimed = [self._claim(session, stream, wanted) for stream, wanted in next_calls]
+        def write(session: Session) -> tuple[list[ledger.ReplyOutcome], list[ClaimResult], float]:
+            effects = ledger.record(session, self.claimer, group, self.plan.exam_id)
+            claimed = [self._claim(session, stream, calls) for stream, calls in next_calls]
             spent = 0.0 if self.limits.budget is None else ledger.spent(session, self.plan.exam_id)
-            return gave, claimed, spent
+            return effects, claimed, spent
 
-        gave, claimed, self.spent = await self._in_store(write)
+        effects, claimed, self.spent = await self._in_store(write)
         waiting = [self.flights.pop(c.key) for c in completions]
         late = [p for a, rows in zip(group, waiting, strict=True) for p in rows[len(a.planned) :]]
-        if late:  # planned while their call's reply was being written
+        # Calls that were planned while their reply was being written: its rows are copied for them.
+        if late:
             await self._in_store(lambda session: ledger.reuse(session, late))
-        for rows, what, completion in zip(waiting, gave, completions, strict=True):
-            self._count(rows, what, completion)
+        for rows, effect, completion in zip(waiting, effects, completions, strict=True):
+            self._count(rows, effect, completion)
         for (stream, _), result in zip(next_calls, claimed, strict=True):
             await self._settle(stream, result)
         for stream in self.streams:
-            if stream.stopped:  # a review of it may have come back, to be asked for once more
+            # A stopped teacher's review may have come back to be asked for once more.
+            if stream.stopped:
                 await self._give_up(stream)
         self._advance()
 
-    def _count(self, rows: Sequence[Planned], gave: ledger.Gave, completion: Completion) -> None:
-        self.made += 1
+    def _count(self, rows: Sequence[PlannedCall], effect: ledger.ReplyOutcome, completion: Completion) -> None:
+        self.calls_made += 1
         stream = next(s for s in self.streams if s.teacher.id == rows[0].teacher.id)
         stream.unwritten -= rows[0].kind == "review"
-        if gave is ledger.Gave.ASK_AGAIN:
+        if effect is ledger.ReplyOutcome.ASK_AGAIN:
             self.total += 1
             stream.reviews.extendleft(self._fresh(rows))
-        elif gave is ledger.Gave.ROWS:
+        elif effect is ledger.ReplyOutcome.ROWS:
             self.reused += len(rows) - 1
         else:
             self.failed += 1
             self.tally.note(stream.teacher.name, completion)
-            self.given_up += len(rows) - 1  # they waited for a call that failed
-        self._note_rationale(rows, came=gave is ledger.Gave.ROWS)
+            # The other rows waited for the call that failed.
+            self.given_up += len(rows) - 1
+        self._note_rationale(rows, came=effect is ledger.ReplyOutcome.ROWS)
 
-    def _note_rationale(self, rows: Sequence[Planned], *, came: bool) -> None:
-        """Note, of a rationale's call that is over, that there is something to review, or that there won't be."""
+    def _note_rationale(self, rows: Sequence[PlannedCall], *, came: bool) -> None:
+        """Note that a rationale's call is over: there is a text to review, or there won't be one."""
         if rows[0].kind == "rationale":
             self.rationales_to_come -= 1
             self.news += came
+            # Without the rationale nobody reviews it: the other teachers have so many calls less.
             if not came:
                 self.total -= len(rows) * (len(self.streams) - 1)
 
@@ -482,30 +492,31 @@ class _Run:
         self._report()
 
     def _report(self) -> None:
-        speed = self.made / max(time.monotonic() - self.started, 1e-6)
-        left = (self.total - self._done) / speed if speed else None
+        speed = self.calls_made / max(time.monotonic() - self.started, 1e-6)
+        seconds_left = (self.total - self._settled_calls) / speed if speed else None
         budget = self.limits.budget
         spent = None if budget is None else self.spent
         elsewhere = sum(len(stream.elsewhere) for stream in self.streams)
         stopped = tuple(stream.teacher.name for stream in self.streams if stream.stopped)
-        where = (self.in_flight, elsewhere, budget, stopped)
-        self.progress(CommitteeProgress(self._done, self.total, speed, left, spent, *where))
+        extras = (self.in_flight, elsewhere, budget, stopped)
+        self.progress(CommitteeProgress(self._settled_calls, self.total, speed, seconds_left, spent, *extras))
 
     @property
-    def _done(self) -> int:
-        return self.made + self.reused + self.given_up
+    def _settled_calls(self) -> int:
+        return self.calls_made + self.reused + self.given_up
 
     def _wake(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
 
     async def _in_store(self, work: Callable[[Session], T]) -> T:
-        """Do the work in one transaction, behind all that was asked before."""
+        """Do the work in one transaction, after all earlier work: the store has one thread."""
 
         def transaction() -> T:
             return db.transact(self.engine, work)
 
-        try:  # shielded: what was begun is finished, also where the run is being ended
+        # Shielded: a transaction that has begun is finished, also where this task is cancelled.
+        try:
             return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self.store, transaction))
         except Busy as busy:
             raise MapdError(
@@ -513,36 +524,36 @@ class _Run:
             ) from busy
 
 
-def _said(error: BaseException, teacher: str) -> MapdError:
-    """What ended a teacher's stream, in one line."""
+def _describe_break(error: BaseException, teacher: str) -> MapdError:
+    """Return in one line what ended a teacher's stream."""
     if isinstance(error, MapdError):
         return error
-    said = MapdError(
+    fault = MapdError(
         f"teacher {teacher} broke off ({' '.join(f'{type(error).__name__}: {error}'.split())[:200]}); "
         "what came is kept: run it again"
     )
-    said.__cause__ = error
-    return said
+    fault.__cause__ = error
+    return fault
 
 
-def _totals(session: Session, plan: Plan) -> dict[str, int]:
-    """What the teachers' texts on these mistakes and their reviews of each other come to."""
-    ids = [x.id for x in plan.teachers]
-    mine = col(t.Explanation.author_id).in_(ids)
-    vote = (col(t.Review.reviewer_id) != col(t.Explanation.author_id)) & col(t.Review.reviewer_id).in_(ids)
-    feedback = sa.select(func.count()).select_from(t.Explanation).where(mine)
+def _totals(session: Session, committee_plan: Plan) -> dict[str, int]:
+    """Count the teachers' texts on these mistakes, and their reviews of each other."""
+    ids = [x.id for x in committee_plan.teachers]
+    is_theirs = col(t.Explanation.author_id).in_(ids)
+    is_vote = (col(t.Review.reviewer_id) != col(t.Explanation.author_id)) & col(t.Review.reviewer_id).in_(ids)
+    feedback = sa.select(func.count()).select_from(t.Explanation).where(is_theirs)
     rationales = feedback.where(col(t.Explanation.kind) == "rationale")
     reviews = sa.select(func.count(), func.count(col(t.Review.score))).select_from(t.Review)
     reviews = reviews.join(t.Explanation, col(t.Review.explanation_id) == t.Explanation.id)
-    reviews = reviews.where(mine, vote, col(t.Explanation.kind) == "rationale")
+    reviews = reviews.where(is_theirs, is_vote, col(t.Explanation.kind) == "rationale")
     sums: Counter[str] = Counter()
-    for start in range(0, len(plan.mistakes), BLOCK):
-        block = plan.mistakes[start : start + BLOCK]
+    for start in range(0, len(committee_plan.mistakes), BLOCK):
+        block = committee_plan.mistakes[start : start + BLOCK]
         of_attempt = col(t.Explanation.attempt_id).in_([m.attempt_id for m in block])
         of_question = col(t.Explanation.question_id).in_([m.question_id for m in block if m.first])
-        given, votes = session.execute(reviews.where(of_question)).one()
+        review_count, votes = session.execute(reviews.where(of_question)).one()
         sums["feedback"] += session.execute(feedback.where(of_attempt)).scalar_one()
         sums["rationales"] += session.execute(rationales.where(of_question)).scalar_one()
-        sums["reviews"] += given
-        sums["no_vote"] += given - votes
+        sums["reviews"] += review_count
+        sums["no_vote"] += review_count - votes
     return {name: sums[name] for name in ("feedback", "rationales", "reviews", "no_vote")}

@@ -1,13 +1,10 @@
-"""What the calls that an exam's committee still lacks may cost, by teacher, before any is made. Nothing is sent here.
+"""Estimate the cost of the calls that an exam's committee still lacks, by teacher. Nothing is sent here.
 
-    of(session, exam="5e…", teachers=["mini", "ash"])
-    -> Estimate(teachers=(Reckoned("mini", {"rationale": 387, "feedback": 387, "review": 387}, tokens_in=310_000,
-                                   tokens_out=201_000, usd=0.17, usd_at_most=3.1, …), …), spent_usd=0.0)
+    estimate_calls(session, exam="5e…", teachers=["mini", "ash"])
+    -> Estimate(teachers=(TeacherEstimate("mini", {"rationale": 387, "feedback": 387, "review": 387},
+                          tokens_in=310_000, tokens_out=201_000, usd=0.17, usd_at_most=3.1, …), …), spent_usd=0.0)
 
-"About" is the ledger's own average of that teacher and kind. Where it has none yet, a prompt's tokens are a quarter of
-its bytes, and a reply is as long as the teacher's max_tokens allows. "At most" is a token for each byte of the prompt,
-the longest reply, and each review that may be asked for twice asked for twice. Prompts are measured on some SAMPLE
-mistakes, evenly drawn: a page draws an estimate at each step.
+`usd` is by the ledger's averages, `usd_at_most` by the longest replies.
 """
 
 from collections import Counter
@@ -20,16 +17,17 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func
 
 from mapd.committee import ledger, plan
-from mapd.committee.budget import length
+from mapd.committee.budget import count_bytes
 from mapd.committee.plan import Plan
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.store import queries
 from mapd.store import tables as t
 from mapd.teacher_prices import Price, cost_usd, price, price_in_words
 from mapd.teachers import may_answer_otherwise, sampling_of
 
 KINDS = ("rationale", "feedback", "review")
-SAMPLE = 40  # mistakes whose prompts are measured
+# Mistakes whose prompts are measured, evenly drawn: a page makes an estimate at each step, so it must be quick.
+SAMPLE = 40
 BYTES_A_TOKEN = 4  # of usual text
 
 
@@ -41,7 +39,7 @@ class Tokens(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoned:
+class TeacherEstimate:
     """The calls that one teacher lacks. Tokens and cost are None where it is free, the cost where its price is unknown.
 
     `measured`: whether the tokens are averages of calls that the ledger has.
@@ -63,133 +61,136 @@ class Reckoned:
 class Estimate:
     """All of them, and what the exam's calls have cost by now."""
 
-    teachers: tuple[Reckoned, ...]
+    teachers: tuple[TeacherEstimate, ...]
     spent_usd: float
     not_sent: int = 0  # responses that were cut off
 
     @property
     def calls(self) -> int:
-        """How many are missing."""
+        """Return how many calls are missing."""
         return sum(sum(x.calls.values()) for x in self.teachers)
 
     @property
     def usd(self) -> float:
-        """About so much, of the teachers whose price is known."""
+        """Return the likely cost, over the teachers whose price is known."""
         return sum(x.usd or 0.0 for x in self.teachers)
 
     @property
     def usd_at_most(self) -> float:
-        """At most so much, of the teachers whose price is known."""
+        """Return the most that it can cost, over the teachers whose price is known."""
         return sum(x.usd_at_most or 0.0 for x in self.teachers)
 
     @property
     def unknown(self) -> list[str]:
-        """The teachers whose price nobody knows."""
+        """Return the teachers whose price nobody knows."""
         return [x.teacher for x in self.teachers if x.price is Price.UNKNOWN]
 
     @property
     def is_free(self) -> bool:
-        """Whether none of them costs anything."""
+        """Return whether none of them costs anything."""
         return all(x.price is Price.FREE for x in self.teachers)
 
     @property
     def in_words(self) -> str:
-        """All of it in one line."""
+        """Return all of it in one line."""
         kinds = sum((Counter(x.calls) for x in self.teachers), Counter[str]())
-        listed = ", ".join(
+        by_kind = ", ".join(
             f"{kinds[kind]:,} {kind}{'' if kind == 'feedback' or kinds[kind] == 1 else 's'}" for kind in KINDS
         )
         free = " and ".join(sorted({x.price_in_words for x in self.teachers}))
-        cost = free if self.is_free else f"about {dollars(self.usd)}, at most {dollars(self.usd_at_most)}"
-        beside = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
-        so_far = f"; {dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
-        left_out = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
-        return f"{count_calls(self.calls)} missing ({listed}): {cost}{beside}{so_far}{left_out}"
+        cost = free if self.is_free else f"about {format_dollars(self.usd)}, at most {format_dollars(self.usd_at_most)}"
+        at_unknown_price = f", and {', '.join(self.unknown)} at an unknown price" if self.unknown else ""
+        so_far = f"; {format_dollars(self.spent_usd)} spent on this exam so far" if self.spent_usd else ""
+        unsent = f"; {not_sent_in_words(self.not_sent)}" if self.not_sent else ""
+        return f"{calls_in_words(self.calls)} missing ({by_kind}): {cost}{at_unknown_price}{so_far}{unsent}"
 
 
-def count_calls(count: int) -> str:
+def calls_in_words(count: int) -> str:
     """Return so many calls in words."""
     return f"{count:,} call" if count == 1 else f"{count:,} calls"
 
 
 def not_sent_in_words(count: int) -> str:
     """Return that so many responses are kept back, and what may be done."""
-    what = "cut-off attempts are" if count != 1 else "cut-off attempt is"
-    return f"{count:,} {what} not sent: ask again with more tokens"
+    subject = "cut-off attempts are" if count != 1 else "cut-off attempt is"
+    return f"{count:,} {subject} not sent: ask again with more tokens"
 
 
-def of(
+def estimate_calls(
     session: Session, exam: str | int, teachers: Sequence[str], samples: int = 1, *, cut_off: bool = False
 ) -> Estimate:
-    """The estimate.
-
-    Raises: BadInput, NotFound, as `collect`.
-    """
+    """Return what the missing calls of a committee may cost. Raises: BadInput, NotFound, as `collect`."""
     info = queries.exam(session, exam)
-    made = plan.made(session, info, teachers, samples, cut_off=cut_off)
-    sent, averages = _prompt_bytes(session, made), _averages(session, made)
+    committee_plan = plan.make_plan(session, info, teachers, samples, cut_off=cut_off)
+    sent, averages = _prompt_bytes(session, committee_plan), _averages(session, committee_plan)
     rows = [
-        reckon(x, made.missing(session, x), [y for y in made.teachers if y is not x], sent, averages)
-        for x in made.teachers
+        estimate_teacher(
+            x, committee_plan.missing(session, x), [y for y in committee_plan.teachers if y is not x], sent, averages
+        )
+        for x in committee_plan.teachers
     ]
-    return Estimate(tuple(rows), ledger.spent(session, info.id), made.not_sent)
+    return Estimate(tuple(rows), ledger.spent(session, info.id), committee_plan.not_sent)
 
 
-def missing(session: Session, made: Plan) -> int:
-    """How many calls a plan still lacks."""
-    return sum(sum(made.missing(session, x).values()) for x in made.teachers)
+def count_missing(session: Session, committee_plan: Plan) -> int:
+    """Return how many calls a plan still lacks."""
+    return sum(sum(committee_plan.missing(session, x).values()) for x in committee_plan.teachers)
 
 
-def _prompt_bytes(session: Session, made: Plan) -> dict[str, float]:
-    """How long the prompts of each kind are on average; a review's is without its solution."""
-    page = made.mistakes[:: max(1, len(made.mistakes) // SAMPLE)]
-    shown = made.asked(session, page).values()
-    return {kind: mean(length(messages[kind]) for messages in shown) if page else 0.0 for kind in KINDS}
+def _prompt_bytes(session: Session, committee_plan: Plan) -> dict[str, float]:
+    """Return the average length of the prompts of each kind; a review's is without its solution."""
+    page = committee_plan.mistakes[:: max(1, len(committee_plan.mistakes) // SAMPLE)]
+    messages_of_mistakes = committee_plan.load_messages(session, page).values()
+    return {
+        kind: mean(count_bytes(messages[kind]) for messages in messages_of_mistakes) if page else 0.0 for kind in KINDS
+    }
 
 
-def _averages(session: Session, made: Plan) -> dict[tuple[int | None, str], Tokens]:
-    """What calls took by now, by teacher and kind, where their replies told."""
+def _averages(session: Session, committee_plan: Plan) -> dict[tuple[int | None, str], Tokens]:
+    """Return the ledger's average tokens of a call, by teacher and kind."""
     query = (
         sa.select(col(t.Call.teacher_id), col(t.Call.kind), func.avg(t.Call.tokens_in), func.avg(t.Call.tokens_out))
-        .where(col(t.Call.teacher_id).in_([x.id for x in made.teachers]))
+        .where(col(t.Call.teacher_id).in_([x.id for x in committee_plan.teachers]))
         .where(col(t.Call.tokens_in).is_not(None), col(t.Call.tokens_out).is_not(None))
         .group_by(col(t.Call.teacher_id), col(t.Call.kind))
     )
     return {(who, kind): Tokens(float(sent), float(replied)) for who, kind, sent, replied in session.execute(query)}
 
 
-def reckon(
+def estimate_teacher(
     teacher: t.Teacher,
     calls: Mapping[str, int],
     peers: Sequence[t.Teacher],
     prompt_bytes: Mapping[str, float],
     averages: Mapping[tuple[int | None, str], Tokens],
-) -> Reckoned:
-    """What one teacher's missing calls may take. It reviews its peers' rationales. Pure."""
+) -> TeacherEstimate:
+    """Return what one teacher's missing calls may cost. It reviews its peers' rationales. Pure."""
     longest = sampling_of(teacher).max_tokens
     solutions = [averages.get((x.id, "rationale"), Tokens(0, sampling_of(x).max_tokens)).replied for x in peers]
     longest_solution = max((sampling_of(x).max_tokens for x in peers), default=0)
-    tokens_in = tokens_out = usd = most = 0.0
+    tokens_in = tokens_out = usd = usd_at_most = 0.0
     for kind, count in calls.items():
         of_review = kind == "review"
+        # Without an average in the ledger: a token per four bytes of prompt, and the longest reply.
         prompt = prompt_bytes[kind] / BYTES_A_TOKEN + (mean(solutions) if of_review and solutions else 0)
         sent, replied = averages.get((teacher.id, kind), Tokens(prompt, longest))
+        # The worst case: a token for each byte, and each review that may be asked for twice is.
         worst = round(prompt_bytes[kind]) + (longest_solution if of_review else 0)
-        asked = count * (2 if of_review and may_answer_otherwise(teacher) else 1)
+        sent_count = count * (2 if of_review and may_answer_otherwise(teacher) else 1)
         tokens_in, tokens_out = tokens_in + count * sent, tokens_out + count * replied
         usd += count * (cost_usd(teacher, round(sent), round(replied)) or 0.0)
-        most += asked * (cost_usd(teacher, worst, longest) or 0.0)
-    whose = price(teacher)
-    costs = whose not in (Price.FREE, Price.UNKNOWN)
-    return Reckoned(
+        usd_at_most += sent_count * (cost_usd(teacher, worst, longest) or 0.0)
+    price_source = price(teacher)
+    costs = price_source not in (Price.FREE, Price.UNKNOWN)
+    return TeacherEstimate(
         teacher=teacher.name,
         calls={kind: calls[kind] for kind in KINDS},
-        price=whose,
+        price=price_source,
         price_in_words=price_in_words(teacher),
         measured=all((teacher.id, kind) in averages for kind, count in calls.items() if count),
         longest=longest,
-        tokens_in=None if whose is Price.FREE else round(tokens_in),
-        tokens_out=None if whose is Price.FREE else round(tokens_out),
+        tokens_in=None if price_source is Price.FREE else round(tokens_in),
+        tokens_out=None if price_source is Price.FREE else round(tokens_out),
         usd=usd if costs else None,
-        usd_at_most=max(most, usd) if costs else None,
+        usd_at_most=max(usd_at_most, usd) if costs else None,
     )

@@ -1,8 +1,8 @@
-"""Calls that gave no text, by reason and number, each with its cure; and the teachers that are asked no more.
+"""Count calls that gave no text, by reason, each with its cure; and keep which teachers are asked no more.
 
     tally = Tally()
-    tally.note("mini", Completion("3f…", "", Finish.FAILED, "HTTP 401: bad key", fault=Fault.KEY))
-    tally.reasons      -> (Reason("mini", "HTTP 401: bad key", calls=1, cure="set its key …", stopped=True),)
+    tally.note("mini", Completion("3f…", "", Finish.FAILED, "HTTP 401: bad key", fault=FaultKind.KEY))
+    tally.reasons      -> (FailureReason("mini", "HTTP 401: bad key", calls=1, cure="set its key …", stopped=True),)
 
 A fault that every call would meet stops its teacher, and is an act in the audit: the committee page shows it until the
 exam's committee is asked again.
@@ -14,26 +14,26 @@ from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
 
-from mapd.models.base import Completion, Fault, Finish
+from mapd.models.base import Completion, FaultKind, Finish
 from mapd.store import queries
 from mapd.store import tables as t
 
-STOP = "stop teacher"  # the act
+STOP = "stop teacher"  # the act in the audit
 MORE_TOKENS = "`mapd teachers set {teacher} --set max_tokens=…`; the same again asks only these"
-CURES: Mapping[Fault | Finish, str] = {
-    Fault.KEY: "set its key anew, or name another (--key-env); see `mapd teachers list`",
-    Fault.MODEL: "check its model's name and its base URL; `mapd teachers add` takes others, under another name",
-    Fault.CREDIT: "pay for more at its provider; the same again goes on",
-    Fault.QUOTA: "wait until its quota begins anew, or have it raised; the same again goes on",
-    Fault.PARAMETER: "set what the server asks for: `mapd teachers set {teacher} --set max_tokens=…`; "
+CURES: Mapping[FaultKind | Finish, str] = {
+    FaultKind.KEY: "set its key anew, or name another (--key-env); see `mapd teachers list`",
+    FaultKind.MODEL: "check its model's name and its base URL; `mapd teachers add` takes others, under another name",
+    FaultKind.CREDIT: "pay for more at its provider; the same again goes on",
+    FaultKind.QUOTA: "wait until its quota begins anew, or have it raised; the same again goes on",
+    FaultKind.PARAMETER: "set what the server asks for: `mapd teachers set {teacher} --set max_tokens=…`; "
     "another setting is another teacher's, `mapd teachers add … --set`",
-    Fault.CONNECTION: "see that its server is there, at that base URL; the same again goes on",
-    Fault.DOWN: "see the server's words, that it works, and that its base URL is an API's (…/v1); "
+    FaultKind.CONNECTION: "see that its server is there, at that base URL; the same again goes on",
+    FaultKind.DOWN: "see the server's words, that it works, and that its base URL is an API's (…/v1); "
     "the same again goes on",
-    Fault.BUSY: "the same again asks these; fewer at once: `mapd teachers set {teacher} --limit concurrency=…`",
-    Fault.TIMEOUT: "`mapd teachers set {teacher} --limit timeout_s=…`; the same again asks these",
-    Fault.UNREADABLE: "see that its base URL is that of an API (…/v1); the same again asks these",
-    Fault.OTHER: "see the server's words; the same again asks these",
+    FaultKind.BUSY: "the same again asks these; fewer at once: `mapd teachers set {teacher} --limit concurrency=…`",
+    FaultKind.TIMEOUT: "`mapd teachers set {teacher} --limit timeout_s=…`; the same again asks these",
+    FaultKind.UNREADABLE: "see that its base URL is that of an API (…/v1); the same again asks these",
+    FaultKind.OTHER: "see the server's words; the same again asks these",
     Finish.CUT_OFF: MORE_TOKENS,
     Finish.EMPTY: MORE_TOKENS,
     Finish.REFUSED: "the same again asks these once more; another teacher may answer",
@@ -41,12 +41,13 @@ CURES: Mapping[Fault | Finish, str] = {
     "the same again asks these",
     Finish.FAILED: "the same again asks these",
 }
+# Numbers are cut out to compare reasons, but not the status of HTTP, which tells one reason from another.
 _NUMBERS = re.compile(r"(?<!HTTP )(?<!error )(?<!\d)\d+(?:[.,]\d+)*")
 _TRIES = re.compile(r"^(?:tried \d+ times|\d+ calls in a row failed), the last: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class FailureReason:
     """Why calls of a teacher gave no text, in its server's own words. `stopped`: it is asked no more in this run."""
 
     teacher: str
@@ -60,41 +61,45 @@ class Reason:
 class Tally:
     """Counts calls that gave no text. Reasons that differ in their numbers alone are the same."""
 
-    reasons_by_words: dict[tuple[str, str], Reason] = field(default_factory=dict)  # words without their numbers
+    reasons_by_words: dict[tuple[str, str], FailureReason] = field(default_factory=dict)  # words without their numbers
 
     def note(self, teacher: str, completion: Completion) -> None:
         """Count one."""
-        finish = Finish.EMPTY if completion.finish is Finish.OK else completion.finish  # its text is blank
+        # A call that ended well and still gave no text: its text is blank.
+        finish = Finish.EMPTY if completion.finish is Finish.OK else completion.finish
         words = _TRIES.sub("", completion.error or finish.replace("_", " "))
         kind, key = completion.fault or finish, (teacher, _NUMBERS.sub("#", words))
-        known = self.reasons_by_words.get(key, Reason(teacher, words, 0, cure(kind, teacher)))
-        if isinstance(kind, Fault) and kind.lasting:
-            known = replace(known, cure=cure(kind, teacher), stopped=True)
-        self.reasons_by_words[key] = replace(known, calls=known.calls + 1)
+        reason = self.reasons_by_words.get(key, FailureReason(teacher, words, 0, cure(kind, teacher)))
+        if isinstance(kind, FaultKind) and kind.lasting:
+            reason = replace(reason, cure=cure(kind, teacher), stopped=True)
+        self.reasons_by_words[key] = replace(reason, calls=reason.calls + 1)
 
     @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """Those that stopped a teacher first, then the most frequent ones."""
+    def reasons(self) -> tuple[FailureReason, ...]:
+        """Return the reasons: those that stopped a teacher first, then the most frequent ones."""
         return tuple(sorted(self.reasons_by_words.values(), key=lambda row: (not row.stopped, -row.calls)))
 
 
-def cure(kind: Fault | Finish, teacher: str) -> str:
+def cure(kind: FaultKind | Finish, teacher: str) -> str:
     """Return what to do about a fault, or about an end without a text."""
     return CURES[kind].format(teacher=teacher)
 
 
 def note_stop(session: Session, person: str, exam_uid: str, teacher: str, completion: Completion) -> None:
-    """Keep, as an act, that a teacher is asked no more, and why."""
+    """Write into the audit that a teacher is asked no more, and why."""
     how = cure(completion.fault or completion.finish, teacher)
     detail = {"teacher": teacher, "reason": completion.error, "cure": how}
     queries.audit(session, person, STOP, f"exam {exam_uid}", **detail)
 
 
-def stops(session: Session, exam_uid: str) -> list[Reason]:
+def stops(session: Session, exam_uid: str) -> list[FailureReason]:
     """Return the teachers that were stopped since the exam's committee was last asked, each with its reason."""
     of_exam = select(t.Audit).where(t.Audit.target == f"exam {exam_uid}").order_by(col(t.Audit.id).desc())
     latest = session.exec(of_exam.where(t.Audit.action == "collect")).first()
     if latest is None:
         return []
     acts = session.exec(of_exam.where(t.Audit.action == STOP, col(t.Audit.id) > latest.id)).all()
-    return [Reason(a.detail["teacher"], a.detail["reason"], 1, a.detail["cure"], stopped=True) for a in reversed(acts)]
+    return [
+        FailureReason(a.detail["teacher"], a.detail["reason"], 1, a.detail["cure"], stopped=True)
+        for a in reversed(acts)
+    ]

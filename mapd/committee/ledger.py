@@ -5,14 +5,8 @@ A row of `call`, of a rationale that brook was asked for:
     key="3f…", try_number=1, kind="rationale", outcome="ok", teacher_id=2, model="slips", reply="Each dog has …",
     tokens_in=118, tokens_out=64, latency_s=0.8
 
-A failed, empty, refused or cut-off call has its row and its reason and gives no explanation; the next run asks again.
-What a thinking model wrote before its answer stays in `reply`, and goes with the explanation or review as its thought.
-A review that was cut off behind its score counts, where the score doesn't stand in its thought. One without a readable
-score is asked for once more where the model may answer otherwise (its first try is "unreadable", word for word); then
-it stands as no vote. What came back is kept word for word, but for characters that no database's text can hold.
-
-A call is claimed before it is sent (store/claims.py), by one run; the claim ends in the transaction that writes its
-reply. Each transaction here bears being done twice.
+A failed, empty, refused or cut-off call has its row and its reason, and gives no text; the next run asks again.
+A run claims a call before it sends it (store/claims.py). Each transaction here may be repeated without harm.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,7 +18,7 @@ from sqlmodel import Session, col, func, select
 
 from mapd import prompts, thoughts
 from mapd.characters import storable
-from mapd.committee.plan import Planned
+from mapd.committee.plan import PlannedCall
 from mapd.models.base import Completion, Finish, split_thought
 from mapd.scores import parse_score
 from mapd.store import claims
@@ -32,15 +26,18 @@ from mapd.store import tables as t
 from mapd.teacher_prices import cost_usd
 from mapd.teachers import may_answer_otherwise
 
-FOREIGN = "of an archive"  # a try that came with one: it has its place, and answers nothing here
-UNREADABLE = "unreadable"  # the outcome of a review's first try that holds no score
+# The outcome of a try that came with an archive: it counts as a try, and answers nothing here.
+FOREIGN = "of an archive"
+# The outcome of a review's first try that holds no score.
+UNREADABLE = "unreadable"
 PROMPT = {prompt.kind: prompt.sha256 for prompt in prompts.SHIPPED}
 
 
-class Arrived(NamedTuple):
-    """A completion, and the rows that wait for it: a question that is there twice is asked once. `uid` is its try's."""
+class Arrival(NamedTuple):
+    """A completion, and the rows that wait for it. `uid` is that of its try."""
 
-    planned: Sequence[Planned]
+    # Several where the same prompt stands in the plan twice: it is sent once.
+    planned: Sequence[PlannedCall]
     completion: Completion
     uid: str
 
@@ -52,8 +49,8 @@ class Try(NamedTuple):
     outcome: str
 
 
-class Gave(Enum):
-    """What a completion came to."""
+class ReplyOutcome(Enum):
+    """What a completion led to: rows, nothing, or a second try."""
 
     ROWS = "rows"
     NOTHING = "nothing"
@@ -65,61 +62,68 @@ def keep_prompts(session: Session) -> None:
     _insert(session, t.Prompt, [{"sha256": p.sha256, "kind": p.kind, "text": p.text} for p in prompts.SHIPPED])
 
 
-def reuse(session: Session, wanted: Sequence[Planned]) -> list[Planned]:
+def reuse(session: Session, calls: Sequence[PlannedCall]) -> list[PlannedCall]:
     """Write the rows whose calls were answered here before, for whichever exam; return what is still to be asked."""
-    if not wanted:
+    if not calls:
         return []
     query = select(t.Call.key, t.Call.reply, t.Call.thought).where(
-        col(t.Call.key).in_({p.key for p in wanted}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
+        col(t.Call.key).in_({p.key for p in calls}), t.Call.outcome == Finish.OK, col(t.Call.origin).is_(None)
     )
-    replies = {key: _parted(reply, thought) for key, reply, thought in session.exec(query)}
+    replies = {key: _split_reply(reply, thought) for key, reply, thought in session.exec(query)}
     if replies:
-        claims.lock(session)  # rows are written in one order by all runs, and get their ids in it
-        _keep(session, [_row(p, replies[p.key], Finish.OK) for p in wanted if p.key in replies])
-    return [p for p in wanted if p.key not in replies]
+        # The lock comes before the insert: readers of pages go by id, so ids must be committed in order.
+        claims.lock(session)
+        _insert_rows(session, [_row(p, replies[p.key], Finish.OK) for p in calls if p.key in replies])
+    return [p for p in calls if p.key not in replies]
 
 
 def spent(session: Session, exam_id: int) -> float:
-    """US dollars: what the exam's calls cost, as far as their replies told. This is what a budget counts."""
+    """Return the US dollars that the exam's calls cost, as far as their replies told. A budget counts this."""
     query = select(func.sum(t.Call.cost_usd)).where(t.Call.exam_id == exam_id)
     return float(session.exec(query).one() or 0)
 
 
-def record(session: Session, run: claims.ClaimHolder, arrived: Sequence[Arrived], exam_id: int) -> list[Gave]:
+def record(session: Session, run: claims.ClaimHolder, arrived: Sequence[Arrival], exam_id: int) -> list[ReplyOutcome]:
     """Write each completion as a try, with the rows that it gives, and end its claim; for each, what it came to."""
     claims.lock(session)
     by_key = tries(session, {a.completion.key for a in arrived})
-    calls, rows, gave = [], [], []
+    calls, rows, effects = [], [], []
     for planned, arrival, uid in arrived:
         completion = split_thought(arrival)
-        before = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
-        is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))  # by a transaction that seemed lost
+        earlier = [x.outcome for x in by_key.get(completion.key, ()) if x.uid != uid]
+        # A commit whose answer was lost is repeated: then this very try stands in the ledger already.
+        is_written = any(x.uid == uid for x in by_key.get(completion.key, ()))
         text, error = storable(completion.text), completion.error
         thought = completion.thought and storable(completion.thought)
         outcome: str = Finish.EMPTY if completion.finish is Finish.OK and not text.strip() else completion.finish
-        given = [row for p in planned if (row := _row(p, Parted(text, thought), outcome))]
-        if outcome == Finish.OK and Finish.OK in before:  # at most one try of a key is ok
+        reply_rows = [row for p in planned if (row := _row(p, SplitReply(text, thought), outcome))]
+        # At most one try of a key is ok: its reply is the one that every run uses.
+        if outcome == Finish.OK and Finish.OK in earlier:
             outcome, error = Finish.FAILED, "another process had the reply to this call first"
-        elif outcome == Finish.OK and _asks_again(planned[0], given, before):
-            outcome, error, given = UNREADABLE, f"{given[0][1]['status']}: asked once more", []
+        elif outcome == Finish.OK and _asks_again(planned[0], reply_rows, earlier):
+            # The first try keeps its reply word for word; the second one's row counts, be it a vote or none.
+            outcome, error, reply_rows = UNREADABLE, f"{reply_rows[0][1]['status']}: asked once more", []
         if not is_written:
             reply = text if completion.reply is None else storable(completion.reply)
-            ending = {"uid": uid, "reply": reply, "outcome": outcome, "error": error and storable(error)}
-            ending |= {"thought": thought}
-            calls.append(_call(planned[0], completion, len(before) + 1) | ending | {"exam_id": exam_id})
-        rows += given
-        gave.append(Gave.ASK_AGAIN if outcome == UNREADABLE else Gave.ROWS if given else Gave.NOTHING)
+            ending = {"reply": reply, "thought": thought, "outcome": outcome, "error": error and storable(error)}
+            call = _call(planned[0], completion, len(earlier) + 1)
+            calls.append(call | ending | {"uid": uid, "exam_id": exam_id})
+        rows += reply_rows
+        effect = ReplyOutcome.ROWS if reply_rows else ReplyOutcome.NOTHING
+        effects.append(ReplyOutcome.ASK_AGAIN if outcome == UNREADABLE else effect)
     _insert(session, t.Call, calls)
-    _keep(session, rows)
-    keys = [a.completion.key for a, what in zip(arrived, gave, strict=True) if what is not Gave.ASK_AGAIN]
-    claims.release(session, run, keys)  # of one that is asked again at once the claim goes on
-    return gave
+    _insert_rows(session, rows)
+    # The claim of a call that is sent again at once goes on: no other run may take it meanwhile.
+    sent_again = (effect is ReplyOutcome.ASK_AGAIN for effect in effects)
+    keys = [a.completion.key for a, again in zip(arrived, sent_again, strict=True) if not again]
+    claims.release(session, run, keys)
+    return effects
 
 
-def _asks_again(planned: Planned, given: Sequence["Made"], before: Sequence[str]) -> bool:
-    """Whether it is a review without a vote, the first such try, of a model that may answer otherwise."""
-    no_vote = any(table is t.Review and row["score"] is None for table, row in given)
-    return no_vote and UNREADABLE not in before and may_answer_otherwise(planned.teacher)
+def _asks_again(planned: PlannedCall, reply_rows: Sequence["ReplyRow"], earlier: Sequence[str]) -> bool:
+    """Return whether a review gave no vote at its first such try and its model may answer otherwise."""
+    no_vote = any(table is t.Review and row["score"] is None for table, row in reply_rows)
+    return no_vote and UNREADABLE not in earlier and may_answer_otherwise(planned.teacher)
 
 
 def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
@@ -131,39 +135,39 @@ def tries(session: Session, keys: Collection[str]) -> dict[str, list[Try]]:
     return by_key
 
 
-def _call(planned: Planned, completion: Completion, try_number: int) -> dict[str, Any]:
-    who = planned.teacher
+def _call(planned: PlannedCall, completion: Completion, try_number: int) -> dict[str, Any]:
+    teacher = planned.teacher
     return {
         "key": planned.key,
         "try_number": try_number,
         "kind": planned.kind,
-        "teacher_id": who.id,
-        "model": who.model,
+        "teacher_id": teacher.id,
+        "model": teacher.model,
         "tokens_in": completion.tokens_in,
         "tokens_out": completion.tokens_out,
-        "cost_usd": cost_usd(who, completion.tokens_in, completion.tokens_out),
+        "cost_usd": cost_usd(teacher, completion.tokens_in, completion.tokens_out),
         "latency_s": completion.latency_s,
     }
 
 
-class Parted(NamedTuple):
-    """A reply in two: what counts of it, and the thought before."""
+class SplitReply(NamedTuple):
+    """A reply in two: the text that counts, and the thought before it."""
 
     text: str
     thought: str | None
 
 
-def _parted(reply: str, thought: str | None) -> Parted:
+def _split_reply(reply: str, thought: str | None) -> SplitReply:
     """Return a reply of the ledger in two, as `record` wrote its rows; an older one has no thought apart."""
     parts = thoughts.split(reply)
-    return Parted(parts.rest or reply, thought or parts.thought or None)
+    return SplitReply(parts.text or reply, thought or parts.thought or None)
 
 
-Made = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table
+ReplyRow = tuple[type[t.Travelling], dict[str, Any]]  # a row that a reply gives, and its table
 
 
-def _row(planned: Planned, reply: Parted, outcome: str) -> Made | None:
-    """What a reply gives: an explanation, a review, or nothing."""
+def _row(planned: PlannedCall, reply: SplitReply, outcome: str) -> ReplyRow | None:
+    """Return the row that a reply gives, an explanation or a review; None where it gives none."""
     common = {"uid": t.new_uid(), "prompt_sha256": PROMPT[planned.kind], "sample": planned.sample} | reply._asdict()
     if planned.kind != "review":
         explanation = {
@@ -174,6 +178,7 @@ def _row(planned: Planned, reply: Parted, outcome: str) -> Made | None:
         }
         return (t.Explanation, common | explanation) if outcome == Finish.OK else None
     parsed = parse_score(reply.text, planned.question, planned.solution)
+    # A review that was cut off counts where its score stands in the text, before the cut.
     if outcome != Finish.OK and (outcome != Finish.CUT_OFF or parsed.score is None):
         return None
     review = {
@@ -187,13 +192,14 @@ def _row(planned: Planned, reply: Parted, outcome: str) -> Made | None:
     return t.Review, common | review
 
 
-def _keep(session: Session, made: Sequence[Made | None]) -> None:
+def _insert_rows(session: Session, reply_rows: Sequence[ReplyRow | None]) -> None:
     for table in (t.Explanation, t.Review):
-        _insert(session, table, [row[1] for row in made if row and row[0] is table])
+        _insert(session, table, [row[1] for row in reply_rows if row and row[0] is table])
 
 
 def _insert(session: Session, table: type[t.Table], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert what is not there yet: another process may have been first."""
+    """Insert the rows that are not there yet."""
     if rows:
+        # Another process, or the first run of a repeated transaction, may have inserted some of them.
         insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
         session.execute(insert(table).on_conflict_do_nothing(), rows)

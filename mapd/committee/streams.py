@@ -1,24 +1,24 @@
-"""One teacher's stream of calls, and what a run tells of all of them."""
+"""One teacher's stream of calls, and what a run reports of all of them."""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mapd.committee.claiming import Foreign
-from mapd.committee.faults import Reason
-from mapd.committee.plan import Planned
+from mapd.committee.claiming import ForeignCall
+from mapd.committee.faults import FailureReason
+from mapd.committee.plan import PlannedCall
 from mapd.models.base import Model
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.store import tables as t
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
-    """What the exam now has from these teachers (texts, reviews, of them without a vote), and the calls of this run.
+class CollectResult:
+    """What the exam now has from these teachers, and the calls of this run. `no_vote` counts reviews without a score.
 
-    `spent_usd`: what all of the exam's calls have cost. `not_made`: the calls that the budget had no room for.
-    `cut_off_not_sent`: the exam's mistakes that may be none, because max_tokens cut the response off. `reasons`: why
-    calls of this run gave no text; where a teacher was stopped, its further calls weren't sent.
+    `spent_usd`: the cost of all of the exam's calls. `not_made`: calls that the budget had no room for.
+    `cut_off_not_sent`: responses that max_tokens cut off, which may be no mistakes. `reasons`: why calls of this run
+    gave no text.
     """
 
     feedback: int
@@ -31,14 +31,14 @@ class Collected:
     spent_usd: float = 0.0
     not_made: int = 0
     cut_off_not_sent: int = 0
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[FailureReason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CommitteeProgress:
-    """Calls answered, now or before, of all that are known so far; the speed is that of the calls made now."""
+    """Calls answered, in this run or before, of all that are known so far; the speed is this run's."""
 
-    done: int
+    completed: int
     total: int
     calls_per_s: float
     seconds_left: float | None  # None before the first reply
@@ -50,8 +50,10 @@ class CommitteeProgress:
 
     @property
     def in_words(self) -> str:
-        """Its speed, what is spent of the budget, what it waits for, and who is asked no more."""
-        of_budget = "" if self.budget is None else f", {dollars(self.spent_usd or 0)} of {dollars(self.budget)}"
+        """Return its speed, what is spent of the budget, what it waits for, and who is asked no more."""
+        of_budget = (
+            "" if self.budget is None else f", {format_dollars(self.spent_usd or 0)} of {format_dollars(self.budget)}"
+        )
         elsewhere = f", {self.elsewhere:,} calls are in flight elsewhere" if self.elsewhere else ""
         stopped = f", {', '.join(self.stopped)} stopped" if self.stopped else ""
         return f"{self.calls_per_s:.1f} calls/s{of_budget}{elsewhere}{stopped}"
@@ -59,37 +61,40 @@ class CommitteeProgress:
 
 @dataclass
 class TeacherStream:
-    """One teacher's stream of calls: what is planned of it, and how far its work has been read."""
+    """One teacher's stream of calls: what is planned for it, and how far its work has been read."""
 
     teacher: t.Teacher
     model: Model
-    own: deque[Planned] = field(default_factory=deque)
-    reviews: deque[Planned] = field(default_factory=deque)
-    ready: deque[Planned] = field(default_factory=deque)  # claimed
-    elsewhere: dict[str, Foreign] = field(default_factory=dict)  # by key, sent by other runs
+    own_calls: deque[PlannedCall] = field(default_factory=deque)
+    reviews: deque[PlannedCall] = field(default_factory=deque)
+    ready: deque[PlannedCall] = field(default_factory=deque)  # claimed
+    elsewhere: dict[str, ForeignCall] = field(default_factory=dict)  # by key, sent by other runs
     claims: int = 0  # under way
-    read: int = 0  # so many of the mistakes
-    reviewed: int = 0  # the id of the last rationale that was looked at
-    heard: int = -1  # the run's `news` at that time
+    # How far the two sources of its work are read: mistakes, and other teachers' rationales by id.
+    mistakes_read: int = 0
+    last_seen_id: int = 0
+    # The run's `news` when rationales were last read: with more news there may be more to review.
+    news_read: int = -1
     unanswered: int = 0
-    unwritten: int = 0  # reviews that may have to be asked for once more
+    # Reviews without a committed reply: each may have to be asked for once more, so the stream can't end yet.
+    unwritten: int = 0
     ended: bool = False
     stopped: bool = False  # by a fault that every further call would meet
 
-    def take(self, number: int) -> list[Planned]:
+    def take(self, number: int) -> list[PlannedCall]:
         """Take the next calls, reviews first, to claim them."""
-        waiting = [deck for deck in (self.reviews, self.own) for _ in range(len(deck))][:number]
+        waiting = [deck for deck in (self.reviews, self.own_calls) for _ in range(len(deck))][:number]
         return [deck.popleft() for deck in waiting]
 
-    def put_back(self, planned: Sequence[Planned]) -> None:
+    def put_back(self, planned: Sequence[PlannedCall]) -> None:
         """Put calls back where they were taken."""
         for p in reversed(planned):
-            (self.reviews if p.kind == "review" else self.own).appendleft(p)
+            (self.reviews if p.kind == "review" else self.own_calls).appendleft(p)
 
-    def drop_unsent(self) -> list[Planned]:
+    def drop_unsent(self) -> list[PlannedCall]:
         """Return every call that wasn't sent, and hold none of them any more."""
         elsewhere = [foreign.planned for foreign in self.elsewhere.values()]
-        unsent = [*self.ready, *self.reviews, *self.own, *elsewhere]
-        for deck in (self.ready, self.reviews, self.own, self.elsewhere):
+        unsent = [*self.ready, *self.reviews, *self.own_calls, *elsewhere]
+        for deck in (self.ready, self.reviews, self.own_calls, self.elsewhere):
             deck.clear()
         return unsent

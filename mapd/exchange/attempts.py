@@ -349,7 +349,7 @@ def store(
             session.execute(sa.insert(t.Attempt), [_attempt(exam, answer) for answer in block])
             progress(start + len(block), len(content.answers))
         queries.audit(session, person, "import attempts", f"exam {exam.uid}", attempts=len(content.answers))
-    counts = stage.result(session, exam.uid)
+    counts = stage.count_outcomes(session, exam.uid)
     return AttemptImport(
         exam=exam.uid,
         student=session.get_one(t.Student, exam.student_id).name,

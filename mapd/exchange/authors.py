@@ -506,10 +506,10 @@ def _read_content(content: AuthorsContent, rows: Sequence[AuthorsRow]) -> tuple[
     texts: dict[str, str] = {}
     votes: Votes = {}
     for row in rows:
-        texts[_uid(content, "attempt", row.source_id)] = thoughts.split(row.response).rest
-        texts |= {_uid(content, "feedback", row.source_id, x): thoughts.split(y).rest for x, y in row.feedback.items()}
+        texts[_uid(content, "attempt", row.source_id)] = thoughts.split(row.response).text
+        texts |= {_uid(content, "feedback", row.source_id, x): thoughts.split(y).text for x, y in row.feedback.items()}
         for teacher, (text, scores) in row.rationales.items():
-            texts[_uid(content, "rationale", row.source_id, teacher)] = thoughts.split(text).rest
+            texts[_uid(content, "rationale", row.source_id, teacher)] = thoughts.split(text).text
             for by, number in scores:
                 ballot = vote(number)
                 votes[_uid(content, "review", row.source_id, teacher, by)] = (ballot.score, ballot.raw)
@@ -632,13 +632,13 @@ class _AuthorsWriter:
 
     def _attempt(self, exam: t.Exam, row: AuthorsRow, questions: dict[str, int]) -> dict[str, Any]:
         response = thoughts.split(row.response)
-        grade_ = grade(response.rest, row.gold, self.content.task, row.options)
+        grade_ = grade(response.text, row.gold, self.content.task, row.options)
         return {
             "uid": self.uid("attempt", row.source_id),
             "exam_id": exam.id,
             "question_id": questions[self.uid("question", row.source_id)],
             "sample": 0,
-            "text": response.rest,
+            "text": response.text,
             "thought": response.thought or None,
             "answer": row.answer,
             "outcome": Outcome.NO_ANSWER if row.answer is None else Outcome.INCORRECT,
@@ -660,7 +660,7 @@ class _AuthorsWriter:
                     "author_id": self.teachers[teacher],
                     "prompt_sha256": UNKNOWN_PROMPT,
                     "sample": 0,
-                    "text": parts.rest,
+                    "text": parts.text,
                     "thought": parts.thought or None,
                 }
 

@@ -66,7 +66,7 @@ def load(engine: sa.Engine, home: Path, *, by: Person, folder: Path = FOLDER) ->
         archive.load(engine, staging, home, by=by, count_judgements=True)
     # It is our own archive: its judgements count, and its teachers, which are simulated, can be asked at once.
     with db.writing(engine) as session:
-        for teacher in teachers.listed(session):
+        for teacher in teachers.list_teachers(session):
             if teacher.simulated and teacher.origin is not None:
                 teachers.enable(session, teacher.name, by)
         queries.audit(session, person, queries.RECORDED_DEMO, f"archive {file.name}")

@@ -1,4 +1,4 @@
-"""A frozen snapshot as training examples: token ids, no torch.
+"""Turn a frozen snapshot into training examples: token ids, no torch.
 
 A line of the authors' SVAMP snapshot becomes, with SmolLM2's chat template, one row that two dialogues share:
 
@@ -7,8 +7,8 @@ A line of the authors' SVAMP snapshot becomes, with SmolLM2's chat template, one
     correction  "Answer: 0.92<|im_end|> … The right answer is 145. What went wrong? …"  its wrong answer, and a turn
     feedback    "It seems that the student …<|im_end|>"                                 supervised
 
-prompt + rationale is one dialogue, prompt + correction + feedback the other. Where the template writes an earlier turn
-anew (it drops the thought that it opened), the dialogues part sooner: the rest of the exam's prompt is the `lead`.
+Some templates write an earlier turn anew (they drop the thought that they opened). Then the two dialogues part within
+the exam's prompt, and its remaining tokens are the `lead`:
 
     prompt      "<｜User｜>There are 87 oranges …<｜Assistant｜>"     lead  "<think>\n"
     rationale   "\n</think>\n\n290 bananas … = 145 …<｜end▁of▁sentence｜>"     no thought is taught: it is closed
@@ -36,19 +36,19 @@ class Tokenizer(Protocol):
     chat_template: Any
 
     def encode(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> list[int]:
-        """Text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
+        """Return a text as token ids; with `split_special_tokens` a "<|im_end|>" in it is only text."""
         ...
 
     def apply_chat_template(
         self, conversation: Any, *, tokenize: bool, add_generation_prompt: bool, **variables: Any
     ) -> str:
-        """A dialogue as the student reads it."""
+        """Return a dialogue as the student reads it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One mistake as token ids. A part that isn't taught is empty, and then its dialogue is none.
+    """One mistake as token ids. A part that isn't taught is empty; its dialogue is left out then.
 
     prompt + lead + rationale is the one dialogue, prompt + correction + feedback the other.
     """
@@ -57,13 +57,14 @@ class Example:
     rationale: tuple[int, ...]
     correction: tuple[int, ...]
     feedback: tuple[int, ...]
-    lead: tuple[int, ...] = ()  # the exam's prompt, where the other dialogue differs from it
+    # The end of the exam's prompt where the feedback's dialogue doesn't share it.
+    lead: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.lead) + len(self.rationale) + len(self.correction) + len(self.feedback)
 
-    def taught(self, alpha: float) -> "Example":
-        """What has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
+    def weighted_by(self, alpha: float) -> "Example":
+        """Keep what has weight in the loss: no feedback at alpha 0, no rationale at alpha 1."""
         if alpha == 0:
             return replace(self, correction=(), feedback=())
         return replace(self, lead=(), rationale=()) if alpha == 1 else self
@@ -75,14 +76,12 @@ class Examples:
 
     items: tuple[Example, ...]
     cut: int  # explanations that lost their end
-    left_out: int  # pairs whose prompt alone is too long: nothing to learn would be left
+    # Pairs whose prompt alone is too long: nothing to learn would be left.
+    left_out: int
 
 
 def check_format(manifest: dict[str, Any]) -> None:
-    """Refuse a snapshot of another format.
-
-    Raises: BadInput.
-    """
+    """Refuse a snapshot of another format. Raises: BadInput."""
     if manifest.get("format") != FORMAT:
         raise BadInput(
             f"the snapshot is of format {manifest.get('format')}, this mapd reads {FORMAT}: freeze it again with "
@@ -91,15 +90,9 @@ def check_format(manifest: dict[str, Any]) -> None:
 
 
 def examples(
-    manifest: dict[str, Any],
-    lines: str,
-    tokenizer: Tokenizer,
-    *,
-    alpha: float,
-    max_length: int = 512,
-    shots: int = 0,
+    manifest: dict[str, Any], lines: str, tokenizer: Tokenizer, *, alpha: float, max_length: int = 512, shots: int = 0
 ) -> Examples:
-    """Every line of a snapshot as an example, each dialogue of at most `max_length` tokens (512 in the paper's code).
+    """Return every line of a snapshot as an example, each dialogue of at most `max_length` tokens.
 
     `shots`: how many worked examples the student is shown, at an exam as here.
 
@@ -107,18 +100,19 @@ def examples(
     """
     check_format(manifest)
     try:
-        pairs = [json.loads(line) for line in lines.split("\n") if line]  # splitlines() would split inside texts too
-        whole = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in pairs]
+        # Not splitlines(): it splits at characters that stand inside texts, too.
+        pairs = [json.loads(line) for line in lines.split("\n") if line]
+        uncut = [example(pair, tokenizer, alpha=alpha, shots=shots) for pair in pairs]
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"the snapshot's lines can't be read ({error!r}): freeze it again") from error
-    fitting = [(one, _fit(one, max_length)) for one in whole]
-    kept = [(one, fit) for one, fit in fitting if fit is not None]
-    if not kept:
+    fitting = [(uncut_example, _cut_to(uncut_example, max_length)) for uncut_example in uncut]
+    taught_pairs = [(uncut_example, fit) for uncut_example, fit in fitting if fit is not None]
+    if not taught_pairs:
         raise BadInput(
             f"no pair of the snapshot has room for an explanation in {max_length} tokens: raise --max-length"
         )
-    cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in kept)
-    return Examples(tuple(fit for _, fit in kept), cut, len(fitting) - len(kept))
+    cut = sum((len(f.rationale) < len(o.rationale)) + (len(f.feedback) < len(o.feedback)) for o, f in taught_pairs)
+    return Examples(tuple(fit for _, fit in taught_pairs), cut, len(fitting) - len(taught_pairs))
 
 
 def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, shots: int = 0) -> Example:
@@ -128,58 +122,58 @@ def example(pair: dict[str, Any], tokenizer: Tokenizer, *, alpha: float = 0.5, s
     """
     q = pair["question"]
     question, task = prompts.question_block(q["text"], q["context"], q["options"]), Task(q["task"])
-    *asked, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"], shots)
-    *corrected, feedback = prompts.feedback_dialogue(
+    *exam_turns, rationale = prompts.rationale_dialogue(question, task, pair["rationale"]["text"], shots)
+    *correction_turns, feedback = prompts.feedback_dialogue(
         question, task, pair["attempt"]["text"], q["gold"], pair["feedback"]["text"], shots
     )
-    marks = dialogue.mark(corrected, tokenizer)
-    prompt = dialogue.render(asked, tokenizer, marks)
-    # Each part is encoded alone, as at an exam, where the student goes on behind a prompt that is encoded already.
+    marks = dialogue.mark(correction_turns, tokenizer)
+    prompt = dialogue.render(exam_turns, tokenizer, marks)
+    # Each part is encoded alone: at an exam, too, the student goes on behind a prompt that is encoded already.
     prompt_ids, rationale_ids = dialogue.encode(prompt, tokenizer, marks), _completion(rationale, tokenizer)
     if alpha == 0:
         return Example(tuple(prompt_ids), rationale_ids, (), ())
-    if not dialogue.form(tokenizer).has_second_turn:
+    if not dialogue.template_form(tokenizer).has_second_turn:
         raise BadInput(
             "the student can't be taught feedback: its chat template takes no turn behind an answer; --alpha 0 teaches "
             "rationales alone, or take another student"
         )
-    longer = dialogue.render(corrected, tokenizer, marks)
+    longer = dialogue.render(correction_turns, tokenizer, marks)
     if longer.startswith(prompt):
         shared, correction = len(prompt_ids), dialogue.encode(longer[len(prompt) :], tokenizer, marks)
     else:
         longer_ids = dialogue.encode(longer, tokenizer, marks)
-        shared = _shared(prompt_ids, longer_ids)
+        shared = _count_shared(prompt_ids, longer_ids)
         correction = longer_ids[shared:]
-    whole = Example(
+    whole_example = Example(
         prompt=tuple(prompt_ids[:shared]),
         lead=tuple(prompt_ids[shared:]),
         rationale=rationale_ids,
         correction=tuple(correction),
         feedback=_completion(feedback, tokenizer),
     )
-    return whole.taught(alpha)
+    return whole_example.weighted_by(alpha)
 
 
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens both begin with."""
+def _count_shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """Return how many tokens both begin with."""
     both = zip(first, second, strict=False)
-    return next((place for place, (one, other) in enumerate(both) if one != other), min(len(first), len(second)))
+    return next(
+        (place for place, (token, other_token) in enumerate(both) if token != other_token), min(len(first), len(second))
+    )
 
 
 def _completion(turn: Message, tokenizer: Tokenizer) -> tuple[int, ...]:
-    """What the student learns to say, and that it ends there. A teacher's text holds no special token, only text.
-
-    It is no thought: one that the prompt opened is closed first.
-    """
-    closing = dialogue.encode_text(dialogue.form(tokenizer).closing, tokenizer, special=True)
+    """Return the ids that the student learns to write, with the end of its turn."""
+    # A thought that the prompt opened is closed first: no thought is taught.
+    closing = dialogue.encode_text(dialogue.template_form(tokenizer).closing, tokenizer, special=True)
     ids = dialogue.encode_text(turn.content.strip(), tokenizer)
     return (*closing, *ids, dialogue.end_of_turn(tokenizer))
 
 
-def _fit(one: Example, limit: int) -> Example | None:
-    """Both dialogues cut at their end; none where an explanation would be cut away altogether."""
-    rationale = one.rationale[: max(0, limit - len(one.prompt) - len(one.lead))]
-    feedback = one.feedback[: max(0, limit - len(one.prompt) - len(one.correction))]
-    if bool(one.rationale) != bool(rationale) or bool(one.feedback) != bool(feedback):
+def _cut_to(example: Example, limit: int) -> Example | None:
+    """Cut both dialogues at their end; None where an explanation would be cut away altogether."""
+    rationale = example.rationale[: max(0, limit - len(example.prompt) - len(example.lead))]
+    feedback = example.feedback[: max(0, limit - len(example.prompt) - len(example.correction))]
+    if bool(example.rationale) != bool(rationale) or bool(example.feedback) != bool(feedback):
         return None
-    return replace(one, rationale=rationale, feedback=feedback)
+    return replace(example, rationale=rationale, feedback=feedback)

@@ -1,4 +1,4 @@
-"""What a finetune is done with, and what each of its steps reports. No torch: pages and the CLI know these too.
+"""The hyper-parameters of a finetune, and what each of its steps reports. No torch: pages and the CLI use these too.
 
 Hyperparameters(alpha=0.5).steps(144)       -> 54 optimizer steps over 144 pairs
 Hyperparameters().taught_at(19, 144)        -> the pairs of step 19, the first of epoch 2: (131, 20, 7, …)
@@ -46,24 +46,27 @@ class Hyperparameters:
         _within("max length", self.max_length, 16, 1_000_000)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a row: all of it, so that the row alone says how to do it again. A 1 for 1.0 is no other finetune."""
+        """Return all of it for a row, which alone says how to do it again. A 1 for 1.0 is no other finetune."""
+        # An int in a float's field hashes to another uid: 1 and 1.0 must be the same finetune.
         return {
             name: float(value) if self.__annotations__[name] is float else value for name, value in asdict(self).items()
         }
 
     def steps(self, pairs: int) -> int:
-        """Optimizer steps in all; an epoch's last step may hold fewer pairs."""
+        """Return the optimizer steps in all; an epoch's last step may hold fewer pairs."""
         return self.epochs * math.ceil(pairs / self.batch)
 
-    def taught_at(self, step: int, pairs: int) -> tuple[int, ...]:
-        """The places of the pairs of a step (from 1): of seed, epoch and step alone, so that a resume repeats them."""
+    def pairs_at(self, step: int, pairs: int) -> tuple[int, ...]:
+        """Return the indices of the pairs of a step (from 1). Seed, epoch and step decide: a resume repeats them."""
         epoch, within = divmod(step - 1, math.ceil(pairs / self.batch))
+        # Each epoch has an order of its own.
         order = list(range(pairs))
         random.Random(f"{self.seed} {epoch}").shuffle(order)
         return tuple(order[within * self.batch : (within + 1) * self.batch])
 
     def learning_rate_at(self, step: int, total: int) -> float:
-        """The learning rate of a step (from 1), never zero. A function of the step, so nothing of it is kept."""
+        """Return the learning rate of a step (from 1), never zero; the step alone decides it."""
+        # Linear up over the warm-up, then a half cosine down. A function of the step alone: a resume needs no state.
         warm = math.ceil(self.warmup * total)
         if step <= warm:
             return self.learning_rate * step / warm
@@ -85,12 +88,13 @@ class TrainingStep:
 
     @property
     def in_words(self) -> str:
-        """Its losses, and its speed."""
+        """Return its losses, and its speed."""
         losses = {"feedback": self.loss_feedback, "rationale": self.loss_rationale}
         taught = ", ".join(f"{kind} {loss:.3f}" for kind, loss in losses.items() if loss is not None)
         return f"loss: {taught}, {self.tokens_per_s:.0f} tokens/s"
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # a NaN isn't within anything
+    # Written so that a NaN, which compares false with all, is refused.
+    if not low <= value <= high:
         raise BadInput(f"{name} is a number from {low:g} to {high:g}, not {value:g}")

@@ -1,14 +1,11 @@
-"""L = alpha · L_feedback + (1 - alpha) · L_rationale over one optimizer step.
+"""The joint loss of one optimizer step: L = alpha · L_feedback + (1 - alpha) · L_rationale.
 
-Each loss is the mean cross-entropy over its supervised tokens of the whole step: all micro-batches, all ranks. Prompts
-teach nothing. One row holds the mistakes of a micro-batch end to end, so nothing is padded, and the prompt of a mistake
-is read once for its two dialogues:
+One row holds the mistakes of a micro-batch end to end, so nothing is padded, and the prompt of a mistake is read once
+for its two dialogues:
 
     row        prompt | rationale | correction feedback | prompt | rationale | …
     position   0 … p-1| p … p+r-1 | p … p+c+f-1         | 0 …                  the feedback goes on behind the prompt
     sees                prompt      prompt, not rationale                      nothing of another mistake
-
-and the head, a vocabulary wide, is computed where a token is supervised and nowhere else.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,10 +23,12 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from mapd.finetune.examples import Example
-from mapd.finetune.merged import merged
+from mapd.finetune.merged import merged_layers
 
-TOKENS_AT_ONCE = 1024  # of a micro-batch
-PACKED = "mapd_packed"  # the name by which transformers knows the attention below
+# Tokens of a micro-batch: it bounds the memory of a step, and changes no gradient.
+TOKENS_AT_ONCE = 1024
+# The name by which transformers knows the attention below.
+PACKED = "mapd_packed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +40,47 @@ class Losses:
     tokens: int
 
 
-class Span(NamedTuple):
-    """Where an example lies in its row: the places where each of its parts ends, and the next begins."""
+class ExampleSpan(NamedTuple):
+    """The position of an example in its row: where it starts, and where each of its parts ends."""
 
     start: int
     prompt: int
-    rationale: int  # its lead is within it; the whole's end where there is one dialogue only
+    # The lead lies within it. Where the example is one dialogue only, this is the example's end.
+    rationale: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A micro-batch."""
+class PackedRow:
+    """A micro-batch: its examples in one row of token ids."""
 
     ids: Tensor  # (1, length)
     positions: Tensor  # (1, length)
-    spans: tuple[Span, ...]
-    before: Tensor  # (supervised,) the places from which a supervised token is predicted
+    spans: tuple[ExampleSpan, ...]
+    predicted_from: Tensor  # (supervised,) the index of the token before each supervised one
     target: Tensor  # (supervised,) those tokens
-    of_feedback: Tensor  # (supervised,) whether each is of the feedback
+    of_feedback: Tensor  # (supervised,) whether each belongs to the feedback
 
 
 def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_once: int = TOKENS_AT_ONCE) -> Losses:
-    """Add the gradient of the step's loss to the model's parameters. Several ranks each take their share of the step.
-
-    `model` is a causal language model of transformers, with or without an adapter.
-    """
-    taught = [example.taught(alpha) for example in examples]
+    """Add the gradient of the step's loss to the parameters of `model`, a causal language model of transformers."""
+    taught = [example.weighted_by(alpha) for example in examples]
     counts = torch.tensor([sum(len(e.rationale) for e in taught), sum(len(e.feedback) for e in taught)])
-    mine = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
+    # Each rank takes every n-th example, but all ranks count all tokens: the weights must be those of the whole step.
+    share = taught[ranks.get_rank() :: ranks.get_world_size()] if ranks.is_initialized() else taught
+    # Each loss is a mean over the supervised tokens of its kind in the step: dividing here, before the sum, makes the
+    # gradient the same however the step is cut into micro-batches. A kind without tokens must not divide by 0.
     weights = torch.tensor([1 - alpha, alpha]) / counts.clamp(min=1)
     sums = torch.zeros(2)
-    with merged(model):
-        for some in micro_batches(mine, tokens_at_once):
-            row = pack(some, model.device)
+    with merged_layers(model):
+        for micro_batch in micro_batches(share, tokens_at_once):
+            row = pack(micro_batch, model.device)
             losses = token_losses(model, row)
             of_feedback = row.of_feedback
+            # False is 0, the rationale's weight; True is 1, the feedback's.
             torch.autograd.backward((losses * weights.to(losses.device)[of_feedback.long()]).sum())
-            each = losses.detach()
-            sums += torch.stack([each[~of_feedback].sum(), each[of_feedback].sum()]).cpu()
+            detached = losses.detach()
+            sums += torch.stack([detached[~of_feedback].sum(), detached[of_feedback].sum()]).cpu()
     if ranks.is_initialized():
         _add_over_ranks(model, sums)
     rationale, feedback = (None if n == 0 else float(s / n) for s, n in zip(sums, counts, strict=True))
@@ -87,49 +88,56 @@ def backward(model: Any, examples: Sequence[Example], alpha: float, tokens_at_on
 
 
 def micro_batches(examples: Sequence[Example], tokens_at_once: int) -> Iterator[list[Example]]:
-    """The examples in groups of at most so many tokens (or of one example)."""
+    """Yield the examples in groups of at most so many tokens (or of one example)."""
     group: list[Example] = []
-    for one in examples:
-        if group and sum(map(len, group)) + len(one) > tokens_at_once:
+    for example in examples:
+        if group and sum(map(len, group)) + len(example) > tokens_at_once:
             yield group
             group = []
-        group.append(one)
+        group.append(example)
     if group:
         yield group
 
 
-def pack(examples: Sequence[Example], device: Any = "cpu") -> Row:
-    """The examples end to end."""
+def pack(examples: Sequence[Example], device: Any = "cpu") -> PackedRow:
+    """Return the examples end to end."""
     ids: list[int] = []
     positions: list[int] = []
-    spans: list[Span] = []
-    before: list[int] = []
+    spans: list[ExampleSpan] = []
+    predicted_from: list[int] = []
     target: list[int] = []
     of_feedback: list[bool] = []
-    for one in examples:
-        start, prompt = len(ids), len(ids) + len(one.prompt)
-        rationale = prompt + len(one.lead) + len(one.rationale)
-        ids += [*one.prompt, *one.lead, *one.rationale, *one.correction, *one.feedback]
+    for example in examples:
+        start, prompt = len(ids), len(ids) + len(example.prompt)
+        rationale = prompt + len(example.lead) + len(example.rationale)
+        # Prompt and lead are in the row and supervise nothing.
+        ids += [*example.prompt, *example.lead, *example.rationale, *example.correction, *example.feedback]
+        # The feedback's dialogue goes on behind the prompt, as if the rationale were not there.
         positions += [*range(rationale - start), *range(prompt - start, prompt - start + len(ids) - rationale)]
-        spans.append(Span(start, prompt, rationale if one.rationale and one.feedback else len(ids), len(ids)))
-        starts = (prompt + len(one.lead), rationale + len(one.correction))
-        for first, part, feedback in zip(starts, (one.rationale, one.feedback), (False, True), strict=True):
-            before += range(first - 1, first - 1 + len(part))
+        spans.append(
+            ExampleSpan(start, prompt, rationale if example.rationale and example.feedback else len(ids), len(ids))
+        )
+        starts = (prompt + len(example.lead), rationale + len(example.correction))
+        for first, part, feedback in zip(starts, (example.rationale, example.feedback), (False, True), strict=True):
+            # A token is predicted from the one before it.
+            predicted_from += range(first - 1, first - 1 + len(part))
             target += part
             of_feedback += [feedback] * len(part)
-    return Row(
+    return PackedRow(
         torch.tensor([ids], device=device),
         torch.tensor([positions], device=device),
         tuple(spans),
-        torch.tensor(before, device=device),
+        torch.tensor(predicted_from, device=device),
         torch.tensor(target, device=device),
         torch.tensor(of_feedback, device=device),
     )
 
 
-def token_losses(model: Any, row: Row) -> Tensor:
-    """The cross-entropy of each supervised token, (supervised,). A dialogue alone is read as the model itself reads."""
-    with _head_only_at(model, row.before):
+def token_losses(model: Any, row: PackedRow) -> Tensor:
+    """Return the cross-entropy of each supervised token, (supervised,)."""
+    # The head is a vocabulary wide: it is computed where a token is supervised, and nowhere else.
+    with _head_only_at(model, row.predicted_from):
+        # One dialogue alone goes through the model's own attention, whatever kind that is.
         if _is_one_dialogue(row):
             logits = model(input_ids=row.ids, use_cache=False).logits  # (supervised, vocabulary)
         else:
@@ -140,23 +148,26 @@ def token_losses(model: Any, row: Row) -> Tensor:
 
 @torch.no_grad()
 def can_pack(model: Any, examples: Sequence[Example], alpha: float) -> bool:
-    """Whether the dialogues of a row cost what each costs alone.
+    """Return whether the dialogues of a row cost what each costs alone.
 
     Not so where a layer carries more than plain attention from token to token, and where the model computes its
-    attention without asking transformers for it. The longest example is among the tried, to go beyond a window.
+    attention without asking transformers for it.
     """
-    tried = [pick(examples, key=len).taught(alpha) for pick in (max, min)]
-    alone = [one.taught(side) for one in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
-    expected = torch.cat([token_losses(model, pack([one], model.device)) for one in alone])
+    # The longest example goes beyond a sliding window, if the model has one; the shortest makes it a row of two.
+    tried = [pick(examples, key=len).weighted_by(alpha) for pick in (max, min)]
+    dialogues = [example.weighted_by(side) for example in tried for side in ((alpha,) if alpha in (0, 1) else (0, 1))]
+    reference = torch.cat([token_losses(model, pack([example], model.device)) for example in dialogues])
     try:
-        found = token_losses(model, pack(tried, model.device))
-    except (TypeError, ValueError):  # it doesn't hand the spans on, or attends in a way that plain attention can't
+        packed = token_losses(model, pack(tried, model.device))
+    # The model doesn't hand the spans on, or attends in a way that plain attention can't.
+    except (TypeError, ValueError):
         return False
+    # Half precision rounds more: there the two may differ in a loss's second digit.
     allowed = 1e-3 if model.dtype == torch.float32 else 5e-2
-    return bool((found - expected).abs().mean() < allowed)
+    return bool((packed - reference).abs().mean() < allowed)
 
 
-def _is_one_dialogue(row: Row) -> bool:
+def _is_one_dialogue(row: PackedRow) -> bool:
     return len(row.spans) == 1 and row.spans[0].rationale == row.spans[0].end
 
 
@@ -165,26 +176,30 @@ def _attend(
     query: Tensor,  # (1, heads, length, width), and fewer heads for keys and values
     key: Tensor,
     value: Tensor,
-    _: Tensor | None,  # a mask; transformers makes none for a foreign attention
+    # A mask; transformers makes none for an attention that it does not know.
+    _: Tensor | None,
     *,
-    spans: Sequence[Span],
-    **given: Any,
+    spans: Sequence[ExampleSpan],
+    **options: Any,
 ) -> tuple[Tensor, None]:
-    """A packed row's attention, example by example: no pair of tokens is computed that doesn't see each other."""
+    """Return a packed row's attention, example by example: only tokens that see each other are computed."""
     sizes = [end - start for span in spans for start, end in pairwise(span)]
-    # split, not sliced: a slice's gradient is a whole row of zeros
+    # Split, not sliced: a slice's gradient is a whole row of zeros.
     pieces = zip(*(torch.split(part, sizes, dim=2) for part in (query, key, value)), strict=True)
-    seen = []
+    outputs = []
     for start, prompt, rationale, end in spans:
-        asked, answer, rest = next(pieces), next(pieces), next(pieces)  # of each the query, key and value
-        q, k, v = (torch.cat(both, dim=2) for both in zip(asked, answer, strict=True))
-        seen.append(sdpa_attention_forward(module, q, k, v, None, **given)[0])  # without a mask it is causal
+        # Of each part the query, key and value.
+        prompt_part, rationale_part, feedback_part = [next(pieces) for _ in range(3)]
+        q, k, v = (torch.cat(both, dim=2) for both in zip(prompt_part, rationale_part, strict=True))
+        # Without a mask it is causal.
+        outputs.append(sdpa_attention_forward(module, q, k, v, None, **options)[0])
         if rationale < end:
-            k, v = (torch.cat(both, dim=2) for both in zip(asked[1:], rest[1:], strict=True))
-            sees = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
-            mask = sees.tril(prompt - start).to(query.device)
-            seen.append(sdpa_attention_forward(module, rest[0], k, v, mask, **given)[0])
-    return torch.cat(seen, dim=1), None  # (1, length, heads, width)
+            k, v = (torch.cat(both, dim=2) for both in zip(prompt_part[1:], feedback_part[1:], strict=True))
+            allowed = torch.ones(1, 1, end - rationale, end - rationale + prompt - start, dtype=torch.bool)
+            # The feedback sees the whole prompt and its own past; the rationale isn't among the keys.
+            mask = allowed.tril(prompt - start).to(query.device)
+            outputs.append(sdpa_attention_forward(module, feedback_part[0], k, v, mask, **options)[0])
+    return torch.cat(outputs, dim=1), None  # (1, length, heads, width)
 
 
 AttentionInterface.register(PACKED, _attend)
@@ -192,20 +207,22 @@ AttentionInterface.register(PACKED, _attend)
 
 @contextmanager
 def _packed_attention(model: Any) -> Iterator[None]:
-    own = model.config._attn_implementation
+    usual = model.config._attn_implementation
     model.set_attn_implementation(PACKED)
     try:
         yield
     finally:
-        model.set_attn_implementation(own)
+        model.set_attn_implementation(usual)
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """torch's own, with the gradient made in the place of the log-probabilities: no tensor here is as large."""
+    """Compute torch's cross-entropy, with the gradient made in the place of the log-probabilities."""
+
+    # (supervised, vocabulary) is the largest tensor of a step: a second one of its size would be the peak of memory.
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor) -> Tensor:
-        """(supervised, vocabulary), (supervised,) -> (supervised,)"""
+        """Return the losses: (supervised, vocabulary), (supervised,) -> (supervised,)."""
         log_p = functional.log_softmax(logits, dim=-1)
         ctx.save_for_backward(log_p, target)
         return -log_p.gather(1, target[:, None])[:, 0]
@@ -213,7 +230,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        """p - 1 at the target, p elsewhere."""
+        """Return the gradient: p - 1 at the target, p elsewhere."""
         log_p, target = ctx.saved_tensors
         p = log_p.exp_()
         p[torch.arange(len(target), device=target.device), target] -= 1
@@ -222,7 +239,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 @contextmanager
 def _head_only_at(model: Any, places: Tensor) -> Iterator[None]:
-    """The output head sees the given places of the row alone; what a model does behind its head stays."""
+    """Compute the output head at these places of the row alone; what a model does behind its head stays."""
     head = model.get_output_embeddings()
     hook = head.register_forward_pre_hook(lambda _, hidden: (hidden[0][0, places],))
     try:
@@ -232,9 +249,11 @@ def _head_only_at(model: Any, places: Tensor) -> Iterator[None]:
 
 
 def _add_over_ranks(model: Any, sums: Tensor) -> None:
-    """Each rank has the gradient of its share: their sum is that of the step."""
+    """Sum the gradients over all ranks; each has that of its share."""
+    # Summed, not averaged: `weights` has divided by the counts of the whole step already.
     ranks.all_reduce(sums)
     for parameter in model.parameters():
         if parameter.requires_grad:
+            # A rank without an example has no gradient yet, and must take part all the same, or the others wait.
             parameter.grad = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             ranks.all_reduce(parameter.grad)

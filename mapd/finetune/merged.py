@@ -5,8 +5,7 @@ part of what the wide one costs. The function is the same here, and so are the g
 
     dx = dy·M          dA = (s·dy·B)ᵀ·x          dB = s·dyᵀ·(x·Aᵀ)
 
-thin ones again for A and B; W is not trained, so nobody asks for the wide dyᵀ·x. While it lasts it takes a second copy
-of the layers' weights, 420 MB for SmolLM2-135M.
+While it lasts it takes a second copy of the layers' weights, 420 MB for SmolLM2-135M.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,8 +19,8 @@ from torch.nn import functional
 
 
 @contextmanager
-def merged(model: Any) -> Iterator[None]:
-    """The model's LoRA layers compute with merged weights, for a time in which no weight changes.
+def merged_layers(model: Any) -> Iterator[None]:
+    """Let the model's LoRA layers compute with merged weights, while no weight changes.
 
     A layer that is more than a frozen linear layer with one plain adapter in single precision (DoRA, dropout, bf16, …)
     computes as peft has it.
@@ -29,7 +28,8 @@ def merged(model: Any) -> Iterator[None]:
     layers: list[Any] = [layer for layer in model.modules() if type(layer) is Linear and _is_plain(layer)]
     try:
         for layer in layers:
-            layer.forward = _forward_of(layer)  # hides the class's own
+            # An attribute of the instance hides the class's method until it is popped below.
+            layer.forward = _forward_of(layer)
         yield
     finally:
         for layer in layers:
@@ -44,7 +44,8 @@ def _is_plain(layer: Any) -> bool:
     (name,) = layer.active_adapters
     a, b = layer.lora_A[name], layer.lora_B[name]
     return (
-        {layer.base_layer.weight.dtype, a.weight.dtype, b.weight.dtype} == {torch.float32}  # bf16 would lose a small BA
+        # In bf16 a small B·A would be lost when it is added to W.
+        {layer.base_layer.weight.dtype, a.weight.dtype, b.weight.dtype} == {torch.float32}
         and not any(parameter.requires_grad for parameter in layer.base_layer.parameters())
         and b.bias is None
         and type(layer.lora_dropout[name]) is torch.nn.Identity
@@ -69,17 +70,19 @@ class _Merged(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, scaling: float
     ) -> Tensor:
-        """[…, in] -> […, out]"""
+        """Return the layer's output, […, in] -> […, out]."""
         ctx.save_for_backward(x, weight, a, b)
         ctx.scaling = scaling
         return functional.linear(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients of x, A and B."""
+        """Return the gradients of x, A and B."""
         x, weight, a, b = ctx.saved_tensors
-        dx = dy @ weight if ctx.needs_input_grad[0] else None  # behind the embedding nobody needs it
+        # The first layer's input is the embedding, which isn't trained: nobody needs its gradient.
+        dx = dy @ weight if ctx.needs_input_grad[0] else None
         x, dy = x.flatten(0, -2), dy.flatten(0, -2)
+        # Thin products for A and B. W is not trained, so the wide dyᵀ·x is never made.
         da = (dy @ b * ctx.scaling).T @ x
         db = dy.T @ (x @ a.T) * ctx.scaling
         return dx, None, None, da, db, None

@@ -1,11 +1,10 @@
-"""A finetune in the project: its row, a row a step, and at the end the new student.
+"""Run a finetune in the project: write its row, a row a step, and at the end the new student.
 
     run(engine, student="smollm2", snapshot_sha="3fa2…", hyperparameters=Hyperparameters(), by=owner("ann"), home=home)
         -> Finetuned("9c1e…", "smollm2-9c1e04", adapter="/…/finetunes/9c1e…/adapter", pairs=144, steps=54, …)
 
 The same student, snapshot, hyper-parameters and arm are the same finetune: its uid is made of them. Started again it
-goes on from its last checkpoint, and a complete one is only returned. Its files lie under home/finetunes/UID. One run
-at a time is at a finetune: a second one waits, and is given what the first one made.
+goes on from its last checkpoint; a complete one is only returned. Its files lie under home/finetunes/UID.
 """
 
 import hashlib
@@ -73,9 +72,9 @@ def run(
     the adapter meanwhile, or the disk is full; Stopped. What was trained until then is kept.
     """
     person = require(by, Right.RUN_JOBS)
-    snapshot, parent = _given(engine, snapshot_sha, student)
+    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
     check_format(snapshot.manifest)
-    make_row = partial(_row, parent, snapshot, hyperparameters, arm)
+    make_row = partial(_make_row, parent, snapshot, hyperparameters, arm)
     uid = make_row().uid
     with db.reading(engine) as session:
         _id_of(session, make_row())
@@ -85,6 +84,7 @@ def run(
         if stopping():
             raise Stopped(0, hyperparameters.steps(snapshot.pairs))
 
+    # One run at a time is at a finetune. A second one waits here, and finds what the first one made.
     with claims.ClaimHolder(engine, home) as claimer:
         if claims.claim_when_free(claimer, f"finetune {uid}", wait):
             _refuse_without_adapter(engine, uid, home)
@@ -102,14 +102,11 @@ def _train(
     progress: Callable[[TrainingStep], None],
     stopping: Callable[[], bool],
 ) -> Finetuned:
-    """Do the steps that are missing, and put the new student in.
-
-    The finetune's row comes with its first step: what is refused until then leaves nothing.
-    """
+    """Do the steps that are missing, and put the new student in."""
     from mapd.finetune.train import train  # torch takes seconds to import
 
-    model, tokenizer = students.loaded(engine, parent, home)
-    given = examples(
+    model, tokenizer = students.load_model(engine, parent, home)
+    taught = examples(
         snapshot.manifest,
         snapshot.lines,
         tokenizer,
@@ -121,13 +118,14 @@ def _train(
     try:
         folder.mkdir(parents=True, exist_ok=True)
 
+        # The finetune's row comes with its first step: a refusal before that leaves nothing behind.
         def on_step(step: TrainingStep) -> None:
-            db.transact(engine, lambda session: _record(session, _begin(session, make_row()), step))
+            db.transact(engine, lambda session: _record_step(session, _begin(session, make_row()), step))
             progress(step)
 
         trained_now = not (folder / "adapter").is_dir()
-        adapter = train(model, given.items, hyperparameters, folder, on_step, stopping=stopping)
-        training, sha256 = TrainedAdapter(adapter, weights.fingerprint(adapter), trained_now, given), snapshot.sha256
+        adapter = train(model, taught.items, hyperparameters, folder, on_step, stopping=stopping)
+        training, sha256 = TrainedAdapter(adapter, weights.fingerprint(adapter), trained_now, taught), snapshot.sha256
         return db.transact(
             engine, lambda session: _end(session, _begin(session, make_row()), parent, sha256, training, person)
         )
@@ -138,10 +136,7 @@ def _train(
 
 
 def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
-    """See that what another run made while this one waited lies in this folder, too.
-
-    Raises: BadInput.
-    """
+    """See that what another run made while this one waited lies in this folder, too. Raises: BadInput."""
     with db.reading(engine) as session:
         new = session.exec(select(t.Student).where(t.Student.uid == uid)).first()
         if new is not None and not students.is_here(new, home):
@@ -151,17 +146,17 @@ def _refuse_without_adapter(engine: sa.Engine, uid: str, home: Path) -> None:
             )
 
 
-def made(
+def find_student(
     engine: sa.Engine, *, snapshot_sha: str, student: str, hyperparameters: Hyperparameters, arm: str | None
 ) -> t.Student | None:
-    """The student that this very finetune made: here, or in the project whose archive was imported."""
-    snapshot, parent = _given(engine, snapshot_sha, student)
-    uid = _row(parent, snapshot, hyperparameters, arm).uid
+    """Return the student that this very finetune made, here or in the project of an imported archive."""
+    snapshot, parent = _load_inputs(engine, snapshot_sha, student)
+    uid = _make_row(parent, snapshot, hyperparameters, arm).uid
     with db.reading(engine) as session:
         return session.exec(select(t.Student).where(t.Student.uid == uid)).first()
 
 
-def _given(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
+def _load_inputs(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t.Snapshot, t.Student]:
     with db.reading(engine) as session:
         snapshot = queries.snapshot(session, snapshot_sha)
         if student is None:
@@ -173,23 +168,23 @@ def _given(engine: sa.Engine, snapshot_sha: str, student: str | None) -> tuple[t
     return snapshot, parent
 
 
-def _row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
-    """The row, named by its content."""
-    given = hyperparameters.as_dict()
-    content = json.dumps([parent.uid, snapshot.sha256, arm, given], sort_keys=True)
+def _make_row(parent: t.Student, snapshot: t.Snapshot, hyperparameters: Hyperparameters, arm: str | None) -> t.Finetune:
+    """Return the finetune's row, named by its content."""
+    settings = hyperparameters.as_dict()
+    content = json.dumps([parent.uid, snapshot.sha256, arm, settings], sort_keys=True)
     return t.Finetune(
         uid=hashlib.sha256(content.encode()).hexdigest()[:32],
         parent_id=queries.identity(parent),
         snapshot_id=queries.identity(snapshot),
         arm=arm,
-        alpha=given.pop("alpha"),
-        seed=given.pop("seed"),
-        hyperparameters=given,
+        alpha=settings.pop("alpha"),
+        seed=settings.pop("seed"),
+        hyperparameters=settings,
     )
 
 
 def _id_of(session: Session, row: t.Finetune) -> int | None:
-    """The id of the finetune, None where it isn't begun.
+    """Return the id of the finetune; None where it isn't begun.
 
     Raises: BadInput where the one that is there is of another student or snapshot.
     """
@@ -205,10 +200,7 @@ def _id_of(session: Session, row: t.Finetune) -> int | None:
 
 
 def _begin(session: Session, row: t.Finetune) -> int:
-    """The id of the row, put in unless it is there.
-
-    Raises: BadInput, as `_id_of`.
-    """
+    """Return the id of the row, put in unless it is there. Raises: BadInput, as `_id_of`."""
     finetune_id = _id_of(session, row)
     if finetune_id is None:
         session.add(row)
@@ -217,8 +209,9 @@ def _begin(session: Session, row: t.Finetune) -> int:
     return finetune_id
 
 
-def _record(session: Session, finetune_id: int, step: TrainingStep) -> None:
-    """Put the step's row in. Behind a checkpoint a step is done again, to the same losses: its row stays."""
+def _record_step(session: Session, finetune_id: int, step: TrainingStep) -> None:
+    """Put the step's row in, unless it is there."""
+    # Steps after the last checkpoint are done again on resume, with the same losses: the first row stays.
     if session.get(t.FinetuneStep, (finetune_id, step.step)) is None:
         session.add(
             t.FinetuneStep(
@@ -236,16 +229,17 @@ def _record(session: Session, finetune_id: int, step: TrainingStep) -> None:
 def _end(
     session: Session, finetune_id: int, parent: t.Student, sha256: str, training: TrainedAdapter, person: str
 ) -> Finetuned:
-    """Put the new student in, and tell what was done. Ended before, it is only told.
+    """Put the new student in, unless it is there, and return what was made.
 
     Raises: BadInput where the adapter that was there isn't the one that the student's row names.
     """
     row = session.exec(select(t.Finetune).where(t.Finetune.id == finetune_id)).one()
     steps = session.exec(select(t.FinetuneStep).where(t.FinetuneStep.finetune_id == finetune_id)).all()
-    given = training.examples
-    counts = {"pairs": len(given.items), "steps": len(steps), "cut": given.cut, "left_out": given.left_out}
+    taught = training.examples
+    counts = {"pairs": len(taught.items), "steps": len(steps), "cut": taught.cut, "left_out": taught.left_out}
     new = session.get(t.Student, row.student_id) if row.student_id is not None else None
-    if new is None:  # it may have stayed where the finetune was deleted with its exam
+    # The student stays where its finetune was deleted with the exam: it is found by uid then.
+    if new is None:
         new = session.exec(select(t.Student).where(t.Student.uid == row.uid)).first()
         row.student_id = None if new is None else new.id
     if new is None:
@@ -266,7 +260,8 @@ def _end(
         session.flush()
         row.student_id = new.id
         queries.audit(session, person, "finetune", f"student {new.uid}", finetune=row.uid, **counts)
-    elif training.trained_now:  # its row came with an archive, or its folder was removed
+    # The student's row came with an archive, or its folder was removed: the new adapter is the one that counts.
+    elif training.trained_now:
         new.adapter_sha256 = training.sha256
     elif new.adapter_sha256 != training.sha256:
         raise BadInput(

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import anthropic
 import httpx2
 
-from mapd.models.base import HOMES, Fault, Finish, Request
+from mapd.models.base import HOMES, FaultKind, Finish, Request
 from mapd.models.replies import Reply, explain_silence, read_count, read_parts
 from mapd.models.served import ServedModel
 
@@ -55,7 +55,7 @@ class AnthropicModel(ServedModel):
         tokens = _sent(usage), read_count(usage, "output_tokens")
         if not isinstance(content, Mapping) or not isinstance(content.get("content"), str | list):
             reason = "it is no JSON" if content is None else "it holds no content"
-            return Reply("", Finish.FAILED, *tokens, error=reason, fault=Fault.UNREADABLE)
+            return Reply("", Finish.FAILED, *tokens, error=reason, fault=FaultKind.UNREADABLE)
         parts = read_parts(content["content"])
         finish, error = _finish(content.get("stop_reason"), parts.text)
         if not parts.text.strip() and finish in (Finish.EMPTY, Finish.CUT_OFF):
@@ -85,6 +85,6 @@ def _sent(usage: Any) -> int | None:
 
 
 def _thinks(blocks: Any) -> bool:
-    """Whether there is a block of thoughts, redacted ones too."""
+    """Return whether there is a block of thoughts, redacted ones too."""
     kinds = (block.get("type") for block in blocks if isinstance(block, Mapping))
     return any(kind in ("thinking", "redacted_thinking") for kind in kinds)

@@ -3,10 +3,7 @@
     async for completion in model.generate(stream([Request("k1", (Message("user", "2 + 2?"),), Sampling())])):
         completion.key, completion.text           -> "k1", "2 + 2 = 4. Answer: 4"
 
-What a thinking model wrote before its answer is split off its text here, once for all models (`split_thought`).
-
-A stream, so that a caller may ask for more while answers come (a review as soon as its rationale is there) and a model
-may work as suits it: a local one in batches of what waits, a served one with so many calls in flight.
+A caller may add requests while answers come: a review as soon as its rationale is there.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
@@ -16,10 +13,17 @@ from typing import Any, NamedTuple, Protocol
 
 from mapd import thoughts
 
-HOMES: Mapping[str, str] = {  # where each provider itself is
+# The address of each provider's own server.
+HOMES: Mapping[str, str] = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com",
 }
+
+
+# Headers that a HTTP connection is made of.
+CONNECTION_HEADERS = frozenset(
+    "accept accept-encoding connection content-length content-type host transfer-encoding user-agent".split()
+)
 
 
 class Message(NamedTuple):
@@ -42,7 +46,7 @@ class Sampling:
     seed: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For a row, and for the ledger's key."""
+        """Return it for a row, and for the ledger's key."""
         return asdict(self)
 
 
@@ -75,7 +79,7 @@ class Finish(StrEnum):
     FAILED = "failed"
 
 
-class Fault(StrEnum):
+class FaultKind(StrEnum):
     """Why a call failed, as far as that decides what to do about it."""
 
     KEY = "key"  # the server doesn't let this key in
@@ -92,17 +96,16 @@ class Fault(StrEnum):
 
     @property
     def lasting(self) -> bool:
-        """Whether every further call will meet it, too."""
-        return self not in (Fault.BUSY, Fault.TIMEOUT, Fault.UNREADABLE, Fault.OTHER)
+        """Return whether every further call will meet it, too."""
+        return self not in (FaultKind.BUSY, FaultKind.TIMEOUT, FaultKind.UNREADABLE, FaultKind.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What came back for one request; a failure has its reason in `error`, never an exception of the stream.
+    """The result of one request; a failure has its reason in `error`, never an exception of the stream.
 
-    `thought`: what a thinking model wrote before its text. `reply`: the two as they came in one, word for word; none
-    where `text` is all that came. `fault`: what kind of failure it is. The tokens are those of all tries that were
-    billed.
+    `thought`: what a thinking model wrote before its text. `reply`: both word for word as they came; none where `text`
+    is all that came. The tokens are those of all tries that were billed.
     """
 
     key: str
@@ -113,7 +116,7 @@ class Completion:
     tokens_out: int | None = None
     latency_s: float | None = None
     thought: str | None = None
-    fault: Fault | None = None
+    fault: FaultKind | None = None
     reply: str | None = field(default=None, kw_only=True)
 
 
@@ -122,12 +125,13 @@ def split_thought(completion: Completion) -> Completion:
 
     A reply that ended within its thought has no text: it was cut off, or where its provider calls it whole it is empty.
     """
+    # It has been split already: a second time would look for tags in the answer itself.
     if completion.reply is not None:
         return completion
     parts = thoughts.split(completion.text)
-    pieces = [completion.thought, *((parts.rest, parts.thought) if parts.is_open else (parts.thought,))]
+    pieces = [completion.thought, *((parts.text, parts.thought) if parts.is_open else (parts.thought,))]
     thought = "\n\n".join(piece for piece in pieces if piece) or None
-    text = "" if parts.is_open else parts.rest
+    text = "" if parts.is_open else parts.text
     finish, error = completion.finish, completion.error
     if thought and not text.strip() and finish in (Finish.OK, Finish.EMPTY, Finish.CUT_OFF):
         finish = Finish.CUT_OFF if finish is Finish.CUT_OFF else Finish.EMPTY
@@ -159,6 +163,6 @@ class Model(Protocol):
 
 
 async def stream(requests: Iterable[Request]) -> AsyncIterator[Request]:
-    """A list of requests as the stream that `generate` takes."""
+    """Yield a list of requests as the stream that `generate` takes."""
     for request in requests:
         yield request

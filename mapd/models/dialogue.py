@@ -4,7 +4,7 @@
     encode(render(turns, tokenizer, marks), tokenizer, marks)             -> the ids; the text's own token is split
     end_of_turn(tokenizer)                                                -> the id of "<|im_end|>"
 
-So no text can end its turn and begin another. A dialogue without such a text is encoded in one piece, as it ever was.
+So no text can end its turn and begin another.
 """
 
 import re
@@ -20,28 +20,28 @@ from mapd.models import templates
 from mapd.models.base import Message
 from mapd.models.sandbox import in_a_line
 
-PRIVATE = range(0xF0000, 0xFFF00, 0x100)  # where private characters begin that may stand for a token
+# First characters of blocks in a private plane of Unicode: one of a block without other text stands for a token.
+PRIVATE = range(0xF0000, 0xFFF00, 0x100)
 Marks = Mapping[str, str]
-_FORMS: WeakKeyDictionary[Any, tuple[object, templates.Form]] = WeakKeyDictionary()  # of each tokenizer's template
+_FORMS: WeakKeyDictionary[Any, tuple[object, templates.TemplateForm]] = (
+    WeakKeyDictionary()
+)  # of each tokenizer's template
 
 
-def form(tokenizer: Any) -> templates.Form:
-    """Return what the tokenizer's chat template takes.
-
-    Raises: BadInput where it can't be used.
-    """
-    template, known = _FORMS.get(tokenizer, (None, None))
-    if known is None or template != tokenizer.chat_template:
-        known = templates.find_form(
-            lambda conversation, **given: tokenizer.apply_chat_template(conversation, tokenize=False, **given)
+def template_form(tokenizer: Any) -> templates.TemplateForm:
+    """Return what the tokenizer's chat template takes. Raises: BadInput where it can't be used."""
+    template, shape = _FORMS.get(tokenizer, (None, None))
+    if shape is None or template != tokenizer.chat_template:
+        shape = templates.find_form(
+            lambda conversation, **variables: tokenizer.apply_chat_template(conversation, tokenize=False, **variables)
         )
-        _FORMS[tokenizer] = (tokenizer.chat_template, known)
-    return known
+        _FORMS[tokenizer] = (tokenizer.chat_template, shape)
+    return shape
 
 
 def end_of_turn(tokenizer: Any) -> int:
     """Return the token that ends an answer: the one that the template writes behind it, else the tokenizer's own."""
-    ids = encode_text(form(tokenizer).end, tokenizer, special=True)
+    ids = encode_text(template_form(tokenizer).end, tokenizer, special=True)
     ending: int = next((token for token in ids if token in tokenizer.added_tokens_decoder), tokenizer.eos_token_id)
     return ending
 
@@ -50,6 +50,7 @@ def mark(turns: Sequence[Message], tokenizer: Any) -> Marks:
     """Return a character for each special token that a turn's text holds, one that stands in no text; mostly none."""
     texts = [turn.content for turn in turns]
     tokens = sorted((token for token in tokenizer.all_special_tokens if any(token in text for text in texts)), key=len)
+    # Mostly none: then the dialogue is encoded in one piece, as any library does it.
     if not tokens:
         return {}
     used = {ord(character) // 0x100 for text in texts for character in text}
@@ -60,7 +61,7 @@ def mark(turns: Sequence[Message], tokenizer: Any) -> Marks:
 def render(turns: Sequence[Message], tokenizer: Any, marks: Marks) -> str:
     """Return the turns as the chat template writes them, up to where the model's answer begins."""
     marked = [turn._replace(content=_marked(turn.content, marks)) for turn in turns]
-    shape = form(tokenizer)
+    shape = template_form(tokenizer)
     text: str = tokenizer.apply_chat_template(
         shape.arrange(marked), tokenize=False, add_generation_prompt=True, **shape.variables
     )
@@ -74,10 +75,7 @@ def _marked(text: str, marks: Marks) -> str:
 
 
 def encode(rendered: str, tokenizer: Any, marks: Marks) -> list[int]:
-    """Return the ids of a rendered dialogue or a part of it.
-
-    Raises: BadInput where the tokenizer fails over it.
-    """
+    """Return the ids of a rendered dialogue or a part of it. Raises: BadInput where the tokenizer fails over it."""
     if not marks:
         return encode_text(rendered, tokenizer, special=True)
     tokens, ids = {character: token for token, character in marks.items()}, []
@@ -88,10 +86,7 @@ def encode(rendered: str, tokenizer: Any, marks: Marks) -> list[int]:
 
 
 def encode_text(text: str, tokenizer: Any, *, special: bool = False) -> list[int]:
-    """Return the ids of a text; `special`: the special tokens in it act.
-
-    Raises: BadInput, as `encode`.
-    """
+    """Return the ids of a text; `special`: the special tokens in it act. Raises: BadInput, as `encode`."""
     with _telling_panics():
         return list(tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not special))
 
@@ -102,21 +97,18 @@ def decode(ids: Sequence[int], tokenizer: Any) -> str:
     Raises: BadInput where the tokenizer fails over them.
     """
     tags = thoughts.tags_among(tokenizer.all_special_tokens)
-    named = dict(zip(tokenizer.convert_tokens_to_ids(tags), tags, strict=True)) if tags else {}
+    tag_by_id = dict(zip(tokenizer.convert_tokens_to_ids(tags), tags, strict=True)) if tags else {}
     with _telling_panics():
         pieces = (
-            named.get(id_, "") if id_ in named else tokenizer.decode(list(run), skip_special_tokens=True)
-            for id_, run in groupby(ids, key=lambda id_: id_ if id_ in named else None)
+            tag_by_id.get(id_, "") if id_ in tag_by_id else tokenizer.decode(list(run), skip_special_tokens=True)
+            for id_, run in groupby(ids, key=lambda id_: id_ if id_ in tag_by_id else None)
         )
         return "".join(pieces).strip()
 
 
 @contextmanager
 def _telling_panics() -> Iterator[None]:
-    """Say in one line that a foreign tokenizer's pattern went on for too long over a text.
-
-    Raises: BadInput.
-    """
+    """Say in one line that a foreign tokenizer's pattern went on for too long over a text. Raises: BadInput."""
     try:
         yield
     except BaseException as error:

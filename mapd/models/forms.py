@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mapd.models.base import Message
-from mapd.models.refusals import Refusal, phrases
+from mapd.models.refusals import ServerRefusal, phrases
 
-Form = Mapping[str, str | None]  # by field: its other name, or None where it is left out; "system": "user"
+RequestForm = Mapping[str, str | None]  # by field: its other name, or None where it is left out; "system": "user"
 SYSTEM = "system"
-NEEDED = ("model", "messages", SYSTEM, "max_tokens", "max_completion_tokens", "stream")  # none of them is ever left out
+# A request is none without these: they are never left out.
+NEEDED = ("model", "messages", SYSTEM, "max_tokens", "max_completion_tokens", "stream")
 
 _NOT_TAKEN = phrases(
     "unsupported",
@@ -51,13 +52,14 @@ _ROLES = phrases(
     r"['\"`]system\W+ is not (?:one of|a valid|an? )|unexpected role\W+system",
     r"\brole\b.{0,60}(?:permitted|should be|must be)[^.]{0,20}\buser\b",
 )
-_SUGGESTION = phrases(r"did you mean|(?<=[.;,]) (?:please )?use\b")  # what stands behind it is another field
+# Behind these words a server names another field than the refused one.
+_SUGGESTION = phrases(r"did you mean|(?<=[.;,]) (?:please )?use\b")
 _LENGTH = phrases(r"context[ _](?:length|window)|too long|too many tokens|maximum (?:prompt|input)|reduce the length")
 _SETTING = phrases(r"\bparameters?\b|\bargument|\bfields?\b|\bproperty\b")
 
 
 def learn(
-    refusal: Refusal, body: Mapping[str, Any], form: Form, *, swaps: Mapping[str, str], has_system: bool
+    refusal: ServerRefusal, body: Mapping[str, Any], form: RequestForm, *, swaps: Mapping[str, str], has_system: bool
 ) -> dict[str, str | None]:
     """Return what a refusal teaches beyond the form that the body was sent in; empty where it teaches nothing.
 
@@ -72,7 +74,8 @@ def learn(
         return {}
     fields = refused_fields(refusal, body)
     if not fields and "max_completion_tokens" in swaps and _EXTRA.search(text):
-        fields = [name for name in body if name == "max_completion_tokens"]  # the field that is new is meant
+        # Of the two names the server knows the old one: the newer field is the extra one.
+        fields = [name for name in body if name == "max_completion_tokens"]
     if _OUT_OF_BOUNDS.search(refusal.words) and not _ABSENT.search(refusal.words):
         return {}  # the value is wrong, not the field
     lessons: dict[str, str | None] = {}
@@ -81,43 +84,43 @@ def learn(
             lessons["max_tokens"] = swaps[name]
         elif name not in NEEDED:
             lessons[name] = None
-    return {name: other for name, other in lessons.items() if form.get(name, "") != other}
+    return {name: new_name for name, new_name in lessons.items() if form.get(name, "") != new_name}
 
 
-def refused_fields(refusal: Refusal, body: Mapping[str, Any]) -> list[str]:
+def refused_fields(refusal: ServerRefusal, body: Mapping[str, Any]) -> list[str]:
     """Return the body's fields that a refusal is about. Of two that exclude each other it is the second."""
     if _BOTH.search(refusal.words):
-        return _named(refusal.words, [name for name in body if name not in NEEDED])[-1:]
+        return _fields_named(refusal.words, [name for name in body if name not in NEEDED])[-1:]
     exact = [name for name in body if refusal.param and _plain(name) == _plain(refusal.param)]
     if exact:
         return exact
     fields = [name for name in body if name not in ("model", "messages")]
-    return _named(_SUGGESTION.split(refusal.words)[0], fields)
+    return _fields_named(_SUGGESTION.split(refusal.words)[0], fields)
 
 
-def is_of_setting(refusal: Refusal, body: Mapping[str, Any]) -> bool:
+def is_of_setting(refusal: ServerRefusal, body: Mapping[str, Any]) -> bool:
     """Return whether a refusal is about a setting, which every call has, and not about this prompt."""
     if refusal.status not in (400, 422) or _LENGTH.search(refusal.words):
         return False
     return bool(refused_fields(refusal, body) or _SETTING.search(refusal.words))
 
 
-def adapt(body: Mapping[str, Any], form: Form) -> dict[str, Any]:
+def adapt(body: Mapping[str, Any], form: RequestForm) -> dict[str, Any]:
     """Return the body in the form that its server takes."""
     adapted = {}
     for name, value in body.items():
-        other = form.get(name, name) if name not in ("model", "messages", SYSTEM) else name
-        if other is not None:
-            adapted[other] = value
+        new_name = form.get(name, name) if name not in ("model", "messages", SYSTEM) else name
+        if new_name is not None:
+            adapted[new_name] = value
     return adapted
 
 
-def shape(body: Mapping[str, Any]) -> frozenset[str]:
+def describe_shape(body: Mapping[str, Any]) -> frozenset[str]:
     """Return what tells one form of the same request from another: its fields and its roles."""
     return frozenset(body) | {f"role {message['role']}" for message in body["messages"]}
 
 
-def place_system(messages: Sequence[Message], form: Form) -> tuple[Message, ...]:
+def place_system(messages: Sequence[Message], form: RequestForm) -> tuple[Message, ...]:
     """Return the messages; where a system role isn't taken, its text stands in front of the first user's turn."""
     if form.get(SYSTEM) != "user":
         return tuple(messages)
@@ -128,20 +131,20 @@ def place_system(messages: Sequence[Message], form: Form) -> tuple[Message, ...]
     return (Message(turns[0].role, f"{system}\n\n{turns[0].content}"), *turns[1:])
 
 
-def describe(form: Form) -> list[str]:
+def describe(form: RequestForm) -> list[str]:
     """Return the form in words, a line each: "temperature isn't taken by this model: left out"."""
     lines = []
-    for name, other in sorted(form.items()):
+    for name, new_name in sorted(form.items()):
         if name == SYSTEM:
             lines.append("a system role isn't taken by this model: its text stands in front of the question")
-        elif other is None:
+        elif new_name is None:
             lines.append(f"{name} isn't taken by this model: left out")
-        elif other != name:
-            lines.append(f"{name} is sent as {other}")
+        elif new_name != name:
+            lines.append(f"{name} is sent as {new_name}")
     return lines
 
 
-def _refuses_system(text: str, refusal: Refusal, body: Mapping[str, Any]) -> bool:
+def _refuses_system(text: str, refusal: ServerRefusal, body: Mapping[str, Any]) -> bool:
     if _ROLES.search(text):
         return True
     fields = refused_fields(refusal, body)
@@ -150,7 +153,7 @@ def _refuses_system(text: str, refusal: Refusal, body: Mapping[str, Any]) -> boo
     return bool(_SYSTEM.search(text) and _NOT_TAKEN.search(text)) and not set(fields) - set(NEEDED)
 
 
-def _named(words: str, names: Sequence[str]) -> list[str]:
+def _fields_named(words: str, names: Sequence[str]) -> list[str]:
     """Return the names that the words hold as a word of their own, in the order of the words; `topP` is top_p."""
     tokens = [_plain(token) for token in re.findall(r"\w+", words)]
     return sorted((n for n in names if _plain(n) in tokens), key=lambda n: tokens.index(_plain(n)))

@@ -4,9 +4,8 @@
     Request("q1", (Message("system", "You solve …"), Message("user", "12 + 30?")), Sampling(max_tokens=64))
         -> Completion("q1", "To find the sum … 12 + 30 = 42", Finish.OK, tokens_in=31, tokens_out=14, latency_s=1.3)
 
-What a request is answered depends on its own text and seed, not on what else is in the batch: each row draws from its
-own stream of numbers. What is left is floating point: two tokens that tie to the last digit may fall either way in
-another batch, so whoever must have the same answers bit for bit asks in the same groups (`mapd.exam` does).
+An answer depends on the request's own text and seed, not on the rest of its batch, but for floating point: two tokens
+that tie may fall either way in another batch. Who needs the same answers bit for bit asks in the same groups (exam.py).
 """
 
 import asyncio
@@ -37,7 +36,8 @@ from mapd.models import dialogue, templates, weights
 from mapd.models.base import Completion, Finish, Request, Sampling, split_thought
 from mapd.models.sandbox import Template, in_a_line
 
-CONVERTED_BYTES = 700 << 20  # 538 MB of fp32 weights, the tokenizer, and some room
+# 538 MB of fp32 weights, the tokenizer, and some room.
+CONVERTED_BYTES = 700 << 20
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 MOST_RANK = 1024  # of an adapter
 
@@ -52,11 +52,9 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 def convert(home: Path) -> Path:
     """Turn the package's SmolLM2-135M-Instruct into safetensors under `home`/weights, once (20 s); return the folder.
 
-    Whole or not at all: it is written beside and renamed, by one process at a time.
-
     Raises: BadInput where the package isn't installed, or the folder can't be written.
     """
-    folder = weights.converted(home)
+    folder = weights.converted_folder(home)
     if folder.is_dir():
         return folder
     source = weights.require_packaged()
@@ -75,15 +73,18 @@ def convert(home: Path) -> Path:
 def _convert(source: Path, folder: Path) -> None:
     if shutil.disk_usage(folder.parent).free < CONVERTED_BYTES:
         raise OSError("the disk is full")
+    # Written beside and renamed, so that the folder is whole or not there; a killed conversion leaves its part.
     partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
+    shutil.rmtree(partial, ignore_errors=True)
     where: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True, "trust_remote_code": False}
-    with redirect_stderr(io.StringIO()):  # a bar of its own, which the setting above doesn't reach
+    # The reader of GGUF draws a progress bar of its own, which the setting above doesn't reach.
+    with redirect_stderr(io.StringIO()):
         model = AutoModelForCausalLM.from_pretrained(
             source.parent, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True), **where
         )
     tokenizer = AutoTokenizer.from_pretrained(source.parent, **where)
-    tokenizer.pad_token = "<|endoftext|>"  # the file says <|im_end|>, which ends every answer
+    # The file names <|im_end|>, which ends every answer: it is no padding.
+    tokenizer.pad_token = "<|endoftext|>"
     model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     try:
         model.save_pretrained(partial)
@@ -100,7 +101,8 @@ def fetch(name: str, revision: str | None = None, patterns: Sequence[str] = weig
     Raises: BadInput where the hub can't be reached, doesn't have it, or gives another commit.
     """
     where = f"{name} at commit {revision}" if revision else name
-    try:  # here: transformers' own retries take half a minute
+    # Fetched here and not by transformers, whose retries take half a minute without a network.
+    try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except (OSError, ValueError) as error:
         raise BadInput(
@@ -128,14 +130,16 @@ def load(folder: Path, adapter: Path | None = None, *, thinks: bool = False) -> 
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, **options)
-        template = Template(*templates.of(tokenizer, thinks=thinks))
+        template = Template(*templates.read_template(tokenizer, thinks=thinks))
         options |= {"use_safetensors": True, "ignore_mismatched_sizes": True, "output_loading_info": True}
-        made: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
-        model, report = made
-    except Exception as error:  # a foreign folder makes a library raise what it likes
+        result: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=_dtype(), **options)
+        model, report = result
+    # A foreign folder makes a library raise any type of error.
+    except Exception as error:
         raise BadInput(f"the model can't be loaded: {folder} ({in_a_line(error)}); check the folder") from error
     bad_tensors = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
-    if bad_tensors:  # transformers would draw them at random
+    # transformers draws missing tensors at random, and only warns.
+    if bad_tensors:
         raise BadInput(
             f"the model's weights lack {len(bad_tensors)} of its tensors, or have them in another size: {folder} "
             f"({bad_tensors[0][:80]} …); take a whole copy"
@@ -155,7 +159,7 @@ def _render(
     add_generation_prompt: bool = False,
     **variables: Any,
 ) -> str:
-    """In place of the tokenizer's own, which may never end."""
+    """Render a dialogue in place of the tokenizer's own function, which may never end."""
     assert not tokenize, "a dialogue is rendered as text, and encoded by itself"
     return template.render(conversation, add_generation_prompt=add_generation_prompt, **variables)
 
@@ -164,22 +168,27 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
     if not (adapter / "adapter_model.safetensors").is_file():
         raise BadInput(f"the student's adapter is missing: {adapter}; finetune again, or put the folder back")
     weights.check_files(adapter)
-    config = _lora(adapter / "adapter_config.json")
+    config = _read_lora_config(adapter / "adapter_config.json")
     try:
         return PeftModel.from_pretrained(model, str(adapter), config=config, local_files_only=True).eval()
     except Exception as error:  # as above
         raise BadInput(f"the adapter can't be loaded: {adapter} ({in_a_line(error)}); finetune again") from error
 
 
-OWN = ("r", "lora_alpha", "target_modules", "inference_mode", "peft_version")  # what differs from finetune to finetune
-BASE = ("base_model_name_or_path", "revision")  # told to others; here the student's row names its base
+FREE_FIELDS = (
+    "r",
+    "lora_alpha",
+    "target_modules",
+    "inference_mode",
+    "peft_version",
+)  # what differs from finetune to finetune
+# Written for other programs; here the student's row names its base.
+BASE_FIELDS = ("base_model_name_or_path", "revision")
 
 
-def _lora(path: Path) -> LoraConfig:
-    """What an adapter is, if it is one that a finetune here writes: peft would also import what it names.
-
-    Raises: BadInput.
-    """
+def _read_lora_config(path: Path) -> LoraConfig:
+    """Return an adapter's config, if a finetune here may have written it. Raises: BadInput."""
+    # peft would also import what a config names; so any field that differs from ours is refused.
     try:
         content = json.loads(path.read_bytes())
         rank, alpha, modules = content["r"], content["lora_alpha"], content["target_modules"]
@@ -187,9 +196,11 @@ def _lora(path: Path) -> LoraConfig:
         defaults = json.loads(json.dumps(config.to_dict(), default=sorted))  # type: ignore[no-untyped-call]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInput(f"the adapter can't be loaded: {path} ({in_a_line(error)}); finetune again") from error
-    told = {name for name in BASE if isinstance(content.get(name), str)}
-    own = {*OWN, *told}
-    deviations = [name for name, value in content.items() if name not in own and value != defaults.get(name) and value]
+    base_fields = {name for name in BASE_FIELDS if isinstance(content.get(name), str)}
+    free_fields = {*FREE_FIELDS, *base_fields}
+    deviations = [
+        name for name, value in content.items() if name not in free_fields and value != defaults.get(name) and value
+    ]
     is_plain = type(rank) is int and 0 < rank <= MOST_RANK and type(alpha) in (int, float)
     if deviations or not is_plain or not all(isinstance(name, str) for name in modules):
         part = deviations[0] if deviations else "its rank, alpha or modules"
@@ -207,7 +218,7 @@ def _dtype() -> torch.dtype:
 
 
 @dataclass(slots=True, eq=False)
-class _Row:
+class _DecodingRow:
     """One request on its way: its prompt's tokens, the answer's so far, its own numbers to draw with."""
 
     request: Request
@@ -219,7 +230,7 @@ class _Row:
     seconds: float = 0.0
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         return self.ended or len(self.answer) >= self.request.sampling.max_tokens
 
 
@@ -232,57 +243,61 @@ class LocalModel:
     def __init__(self, name: str, model: Any, tokenizer: Any, batch_size: int = 32) -> None:
         self.name = name
         self.batch_size = batch_size
-        self._model = _decoding(model)
+        self._model = _merge_adapter(model)
         self._tokenizer = tokenizer
-        self.thinks = thoughts.are_in(str(tokenizer.chat_template))
+        self.thinks = thoughts.knows_thoughts(str(tokenizer.chat_template))
         ends = self._model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = {dialogue.end_of_turn(tokenizer), tokenizer.eos_token_id} | {e for e in ends if isinstance(e, int)}
 
     async def generate(self, requests: AsyncIterable[Request]) -> AsyncIterator[Completion]:
         """Complete every request, `batch_size` at a time: the one that waits longest, and those nearest in length."""
-        arriving: asyncio.Queue[_Row | None] = asyncio.Queue()
+        arriving: asyncio.Queue[_DecodingRow | None] = asyncio.Queue()
         reader = asyncio.create_task(self._read(requests, arriving))
-        waiting: list[_Row] = []
-        more = True
+        waiting: list[_DecodingRow] = []
+        may_come = True
         try:
-            while more or waiting:
-                while more and (not waiting or not arriving.empty()):
+            while may_come or waiting:
+                while may_come and (not waiting or not arriving.empty()):
                     row = await arriving.get()
-                    more = row is not None
+                    may_come = row is not None
                     waiting += [row] if row else []
                 if waiting:
                     oldest = len(waiting[0].prompt)
+                    # Prompts of like length go together, so that little is padding; the oldest is always among them.
                     batch = sorted(waiting, key=lambda row: abs(len(row.prompt) - oldest))[: self.batch_size]
-                    taken = set(batch)
-                    waiting = [row for row in waiting if row not in taken]
+                    batch_rows = set(batch)
+                    waiting = [row for row in waiting if row not in batch_rows]
                     for completion in await asyncio.to_thread(self._complete, batch):
                         yield completion
-            await reader  # a fault of the caller's own stream is the caller's
+            # A fault of the caller's own stream is raised to the caller.
+            await reader
         finally:
             reader.cancel()
 
-    async def _read(self, requests: AsyncIterable[Request], arriving: asyncio.Queue[_Row | None]) -> None:
+    async def _read(self, requests: AsyncIterable[Request], arriving: asyncio.Queue[_DecodingRow | None]) -> None:
         try:
             async for request in requests:
                 marks = dialogue.mark(request.messages, self._tokenizer)
                 text = dialogue.render(request.messages, self._tokenizer, marks)
                 prompt = dialogue.encode(text, self._tokenizer, marks)
                 seed = request.sampling.seed
+                # Each row draws from numbers of its own: the rest of the batch can't change its answer.
                 draw = random.Random() if seed is None else random.Random(f"{seed} {text}")
-                arriving.put_nowait(_Row(request, prompt, draw, thoughts.opening(text)))
+                arriving.put_nowait(_DecodingRow(request, prompt, draw, thoughts.opening_tag(text)))
         finally:
             arriving.put_nowait(None)
 
-    def _complete(self, rows: Sequence[_Row]) -> list[Completion]:
+    def _complete(self, rows: Sequence[_DecodingRow]) -> list[Completion]:
         try:
             self._decode(rows)
-        except (RuntimeError, MemoryError) as error:  # torch's way to say that memory ran out
+        # torch raises a RuntimeError where memory runs out.
+        except (RuntimeError, MemoryError) as error:
             reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
             return [Completion(row.request.key, "", Finish.FAILED, error=reason) for row in rows]
         return [self._completion(row) for row in rows]
 
-    def _completion(self, row: _Row) -> Completion:
+    def _completion(self, row: _DecodingRow) -> Completion:
         answer = dialogue.decode(row.answer, self._tokenizer)
         finish = Finish.CUT_OFF if not row.ended else Finish.OK if answer else Finish.EMPTY
         completion = Completion(
@@ -296,40 +311,41 @@ class LocalModel:
         return split_thought(completion)
 
     @torch.inference_mode()
-    def _decode(self, rows: Sequence[_Row]) -> None:
+    def _decode(self, rows: Sequence[_DecodingRow]) -> None:
         """Fill the rows' answers, a token a step; a row that is done leaves the batch."""
         started = time.perf_counter()
         cache = DynamicCache()
         shared = self._read_shared(rows, cache)
-        rests = [row.prompt[shared:] for row in rows]
-        pads = [max(map(len, rests)) - len(rest) for rest in rests]
-        tokens = torch.tensor([[0] * pad + rest for pad, rest in zip(pads, rests, strict=True)], device=DEVICE)
-        seen = [[1] * shared + [0] * pad + [1] * len(rest) for pad, rest in zip(pads, rests, strict=True)]
-        mask = torch.tensor(seen, device=DEVICE)
+        suffixes = [row.prompt[shared:] for row in rows]
+        pads = [max(map(len, suffixes)) - len(suffix) for suffix in suffixes]
+        tokens = torch.tensor([[0] * pad + suffix for pad, suffix in zip(pads, suffixes, strict=True)], device=DEVICE)
+        mask_rows = [[1] * shared + [0] * pad + [1] * len(suffix) for pad, suffix in zip(pads, suffixes, strict=True)]
+        mask = torch.tensor(mask_rows, device=DEVICE)
         positions = (mask.cumsum(-1) - 1)[:, shared:].clamp(min=0)
         while rows:
             # tokens and positions [rows, new tokens]; mask [rows, all tokens]: 0 where a prompt is padded on the left
             out = self._model(
                 input_ids=tokens, attention_mask=mask, position_ids=positions, cache=cache, logits_to_keep=1
             )
-            chosen = _choose(out.logits[:, -1].float(), rows)
-            for row, token in zip(rows, chosen.tolist(), strict=True):
+            tokens_chosen = _choose_tokens(out.logits[:, -1].float(), rows)
+            for row, token in zip(rows, tokens_chosen.tolist(), strict=True):
                 row.ended = token in self._ends
                 row.answer += [] if row.ended else [token]
                 row.seconds = time.perf_counter() - started
-            going = [place for place, row in enumerate(rows) if not row.done]
-            if len(going) < len(rows):
-                keep = torch.tensor(going, dtype=torch.long, device=DEVICE)
+            unfinished = [place for place, row in enumerate(rows) if not row.is_done]
+            if len(unfinished) < len(rows):
+                keep = torch.tensor(unfinished, dtype=torch.long, device=DEVICE)
                 cache.batch_select_indices(keep)
-                chosen, mask, positions = chosen[keep], mask[keep], positions[keep]
-                rows = [rows[place] for place in going]
-            tokens, positions = chosen[:, None], positions[:, -1:] + 1
+                tokens_chosen, mask, positions = tokens_chosen[keep], mask[keep], positions[keep]
+                rows = [rows[place] for place in unfinished]
+            tokens, positions = tokens_chosen[:, None], positions[:, -1:] + 1
             mask = torch.cat([mask, torch.ones_like(tokens)], dim=-1)
 
-    def _read_shared(self, rows: Sequence[_Row], cache: DynamicCache) -> int:
+    def _read_shared(self, rows: Sequence[_DecodingRow], cache: DynamicCache) -> int:
         """Read the beginning that all prompts share (the system message) once, for all rows; its number of tokens."""
         prompts = [row.prompt for row in rows]
-        most = min(map(len, prompts)) - 1  # each row keeps a token to be answered from
+        # Each row keeps a token of its own at least: the first answer token is predicted from it.
+        most = min(map(len, prompts)) - 1
         shared = next((place for place in range(most) if len({prompt[place] for prompt in prompts}) > 1), most)
         if len(rows) == 1 or shared < 1:
             return 0
@@ -347,22 +363,23 @@ class _PackedLinear(torch.nn.Module):
         self.bias = linear.bias
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[…, in] -> […, out]"""
+        """Return the layer's output, […, in] -> […, out]."""
         return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")  # type: ignore[no-any-return]
 
 
-def _decoding(model: Any) -> Any:
-    """The model as it decodes fastest: its adapter merged, where its weights take that."""
+def _merge_adapter(model: Any) -> Any:
+    """Return the model as it decodes fastest: its adapter merged, where its weights allow that."""
     if not isinstance(model, PeftModel):
-        return _quick(model)
+        return _pack_layers(model)
     try:
-        return _quick(model.merge_and_unload())
-    except (NotImplementedError, ValueError):  # packed weights, or a layer that knows no merging: as it was trained
+        return _pack_layers(model.merge_and_unload())
+    # Packed weights, or a layer that knows no merging: it decodes as it was trained.
+    except (NotImplementedError, ValueError):
         return model
 
 
-def _quick(model: Any) -> Any:
-    """The model with its linear layers packed, where oneDNN computes: on a CPU. It can only be read from then on."""
+def _pack_layers(model: Any) -> Any:
+    """Pack the model's linear layers where oneDNN computes, on a CPU. It can only be read from then on."""
     if DEVICE == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         for module in model.modules():
             for name, child in module.named_children():
@@ -371,26 +388,26 @@ def _quick(model: Any) -> Any:
     return model
 
 
-def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> torch.Tensor:
-    """The next token of each row, from logits [rows, vocabulary]: the best, or a draw at the row's own temperature."""
-    chosen = logits.argmax(-1)
-    for place, row in enumerate(rows):
+def _choose_tokens(logits: torch.Tensor, rows: Sequence[_DecodingRow]) -> torch.Tensor:
+    """Return each row's next token from logits [rows, vocabulary]: the best, or a draw at the row's temperature."""
+    next_tokens = logits.argmax(-1)
+    for index, row in enumerate(rows):
         if row.request.sampling.temperature:
-            chosen[place] = _draw(logits[place], row.request.sampling, row.draw.random())
-    return chosen
+            next_tokens[index] = _draw(logits[index], row.request.sampling, row.draw.random())
+    return next_tokens
 
 
 def _draw(logits: torch.Tensor, sampling: Sampling, chance: float) -> int:
-    """The token at `chance` (0 to 1) of the distribution, or of the likeliest part of it that `top_p` leaves."""
+    """Return the token at `chance` (0 to 1) of the distribution, or of its likeliest part that `top_p` leaves."""
     likely = (logits.double() / (sampling.temperature or 1)).softmax(-1)
     tokens = torch.arange(len(likely), device=likely.device)
     if sampling.top_p is not None and sampling.top_p < 1:
-        # All that are rarer than this come to less than 1 - top_p: without them, sorting is quick.
+        # Tokens rarer than this come to less than 1 - top_p in all: without them, sorting is quick.
         tokens = tokens[likely >= (1 - sampling.top_p) / len(likely)]
         likely, order = likely[tokens].sort(descending=True)
         tokens = tokens[order]
-        kept = likely.cumsum(-1) - likely < sampling.top_p
-        likely, tokens = likely[kept], tokens[kept]
+        is_likely = likely.cumsum(-1) - likely < sampling.top_p
+        likely, tokens = likely[is_likely], tokens[is_likely]
     reached = likely.cumsum(-1)
     place = int(torch.searchsorted(reached, chance * float(reached[-1]), right=True))
     return int(tokens[min(place, len(tokens) - 1)])

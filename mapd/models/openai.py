@@ -15,27 +15,18 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from mapd.models.base import HOMES, Fault, Finish, Request
+from mapd.models.base import HOMES, FaultKind, Finish, Request
 from mapd.models.replies import Reply, explain_silence, read_count, read_parts, read_thought
 from mapd.models.served import ServedModel
 
-WHOLE = (
-    "stop",
-    "eos",
-    "eos_token",
-    "end_turn",
-    "stop_sequence",
-    "complete",
-)  # reasons to end behind which a text is whole
+# Reasons to end behind which a text is whole.
+WHOLE = ("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete")
 CUT_OFF = ("length", "max_tokens", "model_length", "max_length", "max_output_tokens", "model_context_window_exceeded")
-FILTERED = (
-    *("content_filter", "safety", "recitation", "refusal", "blocklist", "prohibited_content", "spii", "guardrail"),
-    "sensitive",
+# Prefixes of the reasons that say that a filter of contents ended it.
+FILTERED = tuple(
+    "content_filter safety recitation refusal blocklist prohibited_content spii guardrail sensitive".split()
 )
-THOUGHT_FIELDS = (
-    *("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought", "thoughts"),
-    "reasoning_details",
-)
+THOUGHT_FIELDS = tuple("reasoning_content reasoning reasoning_text thinking thought thoughts reasoning_details".split())
 
 
 class OpenAIModel(ServedModel):
@@ -43,10 +34,7 @@ class OpenAIModel(ServedModel):
 
     sdk: ClassVar[ModuleType] = openai
     home: ClassVar[str] = HOMES["openai"]
-    swaps: ClassVar[Mapping[str, str]] = {
-        "max_tokens": "max_completion_tokens",
-        "max_completion_tokens": "max_tokens",
-    }
+    swaps: ClassVar[Mapping[str, str]] = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
     def _client(self) -> AbstractAsyncContextManager[Any]:
         return openai.AsyncOpenAI(
@@ -74,7 +62,7 @@ class OpenAIModel(ServedModel):
 
     @property
     def _longest(self) -> str:
-        """OpenAI's reasoning models refuse the old name, other servers don't know the new one."""
+        """Return the name of max_tokens: OpenAI's reasoning models refuse the old one, others don't know the new."""
         host = urlsplit(self.base_url).hostname or ""
         usual = "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
         return self.form.get("max_tokens") or usual
@@ -86,7 +74,7 @@ class OpenAIModel(ServedModel):
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, Mapping):
             reason = "it is no JSON" if content is None else "it holds no choices"
-            return Reply("", Finish.FAILED, *tokens, error=reason, fault=Fault.UNREADABLE)
+            return Reply("", Finish.FAILED, *tokens, error=reason, fault=FaultKind.UNREADABLE)
         message = choice.get("message")
         message = message if isinstance(message, Mapping) else {}
         parts = read_parts(message.get("content"))

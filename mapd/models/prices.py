@@ -9,7 +9,7 @@ dollars(0.00045), dollars(12.3)                                             -> "
 def cost_usd(
     kind: str, base_url: str | None, model: str, tokens_in: int | None, tokens_out: int | None
 ) -> float | None:
-    """The price in US dollars; None where the provider, the model or the tokens are not known."""
+    """Return the price in US dollars; None where the provider, the model or the tokens are not known."""
     if kind not in ("openai", "anthropic") or tokens_in is None or tokens_out is None:
         return None
     from genai_prices import Usage, calc_price  # a third of a second, for those who call a served model
@@ -22,8 +22,8 @@ def cost_usd(
     return float(price.total_price)
 
 
-def dollars(usd: float) -> str:
-    """An amount as people read it: small ones with four decimals."""
+def format_dollars(usd: float) -> str:
+    """Return an amount as people read it: small ones with four decimals."""
     if 0 < usd < 0.0001:
         return "under $0.0001"
     return f"${usd:,.4f}" if 0 < usd < 0.1 else f"${usd:,.2f}"

@@ -1,7 +1,7 @@
 """What a server's refusal means: its own words in one line, and the kind of fault that it is. Pure.
 
     refusal = read_refusal(429, {}, '{"error": {"message": "Insufficient credits", "code": 402}}')
-    refusal.words, refusal.fault      -> "Insufficient credits", Fault.CREDIT
+    refusal.words, refusal.fault      -> "Insufficient credits", FaultKind.CREDIT
 
 Servers write an error as {"error": {"message": …}}, as {"error": "…"}, {"detail": [{"loc": …, "msg": …}]}, as a list of
 these, within one another, within the reply of another server, as a page of HTML, or within HTTP 200.
@@ -15,42 +15,34 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mapd.models.base import Fault
+from mapd.models.base import FaultKind
 from mapd.models.replies import load
-from mapd.models.waits import asked_wait
+from mapd.models.waits import read_asked_wait
 
 AGAIN = (408, 409, 425, 429)  # and 5xx
 LONGEST_PAGE = 120  # characters of what isn't JSON
 WORDS = ("message", "msg", "detail", "error_message", "error_msg", "status_msg", "title", "description", "errors")
 INNER = ("error", "base_resp")  # where an error's object stands
-ECHOES = ("input", "flagged_input", "messages", "prompt")  # what an error sends back of a request says nothing of it
-QUOTA_WAIT_S = 3600.0  # a server that asks for more has a quota
-EMPTY_PHRASES = ("provider returned error", "upstream error", "error", "bad request")  # they say nothing themselves
-STATUSES = {  # of errors that have a name for a number
-    "rate_limit_exceeded": 429,
-    "rate_limit_error": 429,
-    "resource_exhausted": 429,
-    "overloaded_error": 529,
-    "unavailable": 503,
-    "internal": 500,
-    "api_error": 500,
-    "server_error": 500,
-    "deadline_exceeded": 504,
-    "timeout_error": 504,
-    "insufficient_quota": 402,
-    "billing_error": 402,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "unauthenticated": 401,
-    "permission_error": 403,
-    "permission_denied": 403,
-    "not_found_error": 404,
-    "not_found": 404,
-    "model_not_found": 404,
-    "invalid_request_error": 400,
-    "invalid_argument": 400,
-    "badrequesterror": 400,
+# Parts of the request that an error sends back: their words say nothing of the fault.
+ECHOES = ("input", "flagged_input", "messages", "prompt")
+# A server that asks for a longer wait has a quota of a day or so.
+QUOTA_WAIT_S = 3600.0
+# Words of a gateway that say nothing themselves: what stands behind them counts.
+EMPTY_PHRASES = ("provider returned error", "upstream error", "error", "bad request")
+# The status that an error stands for which has a name for a number.
+_NAMES_BY_STATUS = {
+    429: "rate_limit_exceeded rate_limit_error resource_exhausted",
+    529: "overloaded_error",
+    503: "unavailable",
+    500: "internal api_error server_error",
+    504: "deadline_exceeded timeout_error",
+    402: "insufficient_quota billing_error",
+    401: "authentication_error invalid_api_key unauthenticated",
+    403: "permission_error permission_denied",
+    404: "not_found_error not_found model_not_found",
+    400: "invalid_request_error invalid_argument badrequesterror",
 }
+STATUSES = {name: status for status, names in _NAMES_BY_STATUS.items() for name in names.split()}
 
 
 def phrases(*patterns: str) -> re.Pattern[str]:
@@ -106,7 +98,7 @@ _CONTENT = phrases(
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ServerRefusal:
     """An error that a server answered with: its status, its words, and its body, without echoes of the request."""
 
     status: int  # 0 where an error within HTTP 200 has none
@@ -118,31 +110,31 @@ class Refusal:
     in_reply: bool = False  # within HTTP 200
 
     @cached_property
-    def fault(self) -> Fault:
-        """What kind of failure it is."""
+    def fault(self) -> FaultKind:
+        """Return what kind of failure it is."""
         if self.status == 402 or _CREDIT.search(self.body):
-            return Fault.CREDIT
+            return FaultKind.CREDIT
         if self.status in (400, 403, 429) and _DAY.search(self.body):
-            return Fault.QUOTA
+            return FaultKind.QUOTA
         if self.status == 429 and (self.wait_s or 0) > QUOTA_WAIT_S:
-            return Fault.QUOTA
+            return FaultKind.QUOTA
         if self.status in AGAIN or self.status >= 500:
-            return Fault.BUSY
+            return FaultKind.BUSY
         if self.status in (0, 400, 422):
             return self._fault_by_words
         if self.status in (401, 403, 407):
-            return Fault.MODEL if self.status == 403 and self._is_of_model else Fault.KEY
+            return FaultKind.MODEL if self.status == 403 and self._is_of_model else FaultKind.KEY
         if 300 <= self.status < 400 or self.status in (404, 405, 410):
-            return Fault.MODEL
-        return Fault.OTHER
+            return FaultKind.MODEL
+        return FaultKind.OTHER
 
     @property
-    def _fault_by_words(self) -> Fault:
+    def _fault_by_words(self) -> FaultKind:
         if _KEY.search(self.body):
-            return Fault.KEY
+            return FaultKind.KEY
         if self._is_of_model:
-            return Fault.MODEL
-        return Fault.OTHER if self.status else Fault.BUSY  # an error without a number may pass
+            return FaultKind.MODEL
+        return FaultKind.OTHER if self.status else FaultKind.BUSY  # an error without a number may pass
 
     @property
     def _is_of_model(self) -> bool:
@@ -150,37 +142,37 @@ class Refusal:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether a filter of contents refused this prompt, not the server every one."""
+        """Return whether a filter of contents refused this prompt alone."""
         return self.status in (400, 403, 422) and bool(_CONTENT.search(self.body))
 
     @property
     def in_words(self) -> str:
-        """The status and the server's own words: "HTTP 429: Too Many Requests"."""
+        """Return the status and the server's own words: "HTTP 429: Too Many Requests"."""
         number = f"error {self.status}" if self.status else "an error"
         status = f"HTTP 200 with {number}" if self.in_reply else f"HTTP {self.status}"
         return f"{status}: {self.words}" if self.words else status
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str = "") -> Refusal:
+def read_refusal(status: int, headers: Mapping[str, str], body: str, reason: str = "") -> ServerRefusal:
     """Return a reply with another status than 200 as what it says. `reason`: the status in words."""
     content = load(body)
     words = "; ".join(dict.fromkeys(_words(content))) if content is not None else _page(body)
     words = words or ("" if content is None else body) or reason
-    own = body if content is None else json.dumps(_without_echoes(content), ensure_ascii=False)
-    return Refusal(status, words, _code(content), _param(content), own, asked_wait(headers, own))
+    cleaned = body if content is None else json.dumps(_without_echoes(content), ensure_ascii=False)
+    return ServerRefusal(status, words, _code(content), _param(content), cleaned, read_asked_wait(headers, cleaned))
 
 
-def read_error(content: Any, headers: Mapping[str, str]) -> Refusal | None:
-    """Return the error within a reply of HTTP 200; None where there is none.
-
-    Its code counts as the status.
-    """
+def read_error(content: Any, headers: Mapping[str, str]) -> ServerRefusal | None:
+    """Return the error within a reply of HTTP 200, with its code as the status; None where there is none."""
     error = _error_in(content)
     if error is None:
         return None
     words = "; ".join(dict.fromkeys(_words({"error": error}))) or json.dumps(error)
-    own = json.dumps(_without_echoes(error), ensure_ascii=False)  # what else the reply holds are a model's words
-    return Refusal(_status(error), words, _code(error), _param(error), own, asked_wait(headers, own), in_reply=True)
+    # Only the error: the rest of the reply is a model's words.
+    cleaned = json.dumps(_without_echoes(error), ensure_ascii=False)
+    return ServerRefusal(
+        _status(error), words, _code(error), _param(error), cleaned, read_asked_wait(headers, cleaned), in_reply=True
+    )
 
 
 def _error_in(content: Any) -> Any:
@@ -205,8 +197,8 @@ def _status(error: Any) -> int:
         number = int(value) if isinstance(value, str) and value.isdigit() else value
         if isinstance(number, int) and not isinstance(number, bool) and 300 <= number <= 599:
             return number
-    named = (STATUSES.get(value.lower()) for value in values if isinstance(value, str))
-    return next((status for status in named if status is not None), 0)
+    statuses = (STATUSES.get(value.lower()) for value in values if isinstance(value, str))
+    return next((status for status in statuses if status is not None), 0)
 
 
 def _codes(error: Any) -> list[Any]:
@@ -252,16 +244,16 @@ def _words_of(error: Mapping[str, Any], depth: int) -> Iterator[str]:
         if error.get(name):
             yield from _words(error[name], depth + 1)
             return
-    own = next((list(_words(error[name], depth + 1)) for name in WORDS if error.get(name)), [])
+    own_words = next((list(_words(error[name], depth + 1)) for name in WORDS if error.get(name)), [])
     metadata = error.get("metadata")
     raw = list(_words(metadata.get("raw"), depth + 1)) if isinstance(metadata, Mapping) else []
     place = error.get("loc")
-    if place and own and isinstance(place, list | tuple):
-        yield f"{'.'.join(map(str, place))}: {own[0]}"
+    if place and own_words and isinstance(place, list | tuple):
+        yield f"{'.'.join(map(str, place))}: {own_words[0]}"
     elif raw:
-        yield from raw if not own or own[0].strip(" .").lower() in EMPTY_PHRASES else [*own, *raw]
+        yield from raw if not own_words or own_words[0].strip(" .").lower() in EMPTY_PHRASES else [*own_words, *raw]
     else:
-        yield from own
+        yield from own_words
 
 
 def _page(text: str) -> str:
@@ -284,7 +276,7 @@ def _param(content: Any) -> str | None:
         return next((name for part in content if (name := _param(part))), None)
     if not isinstance(content, Mapping):
         return None
-    named = content.get("param")
-    if isinstance(named, str) and named:
-        return named
+    param = content.get("param")
+    if isinstance(param, str) and param:
+        return param
     return next((name for key in (*INNER, "detail", "message") if (name := _param(content.get(key)))), None)

@@ -2,7 +2,7 @@
 
     read_parts([{"type": "thinking", "thinking": [{"type": "text", "text": "Half is 9 …"}]},
                 {"type": "text", "text": "9 + 9 = 18. Answer: 18"}])
-    -> Parts(text="9 + 9 = 18. Answer: 18", thought="Half is 9 …", refusal="")
+    -> ContentParts(text="9 + 9 = 18. Answer: 18", thought="Half is 9 …", refusal="")
 
 A part of a kind that isn't known is left out: it is no error.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mapd.characters import storable
-from mapd.models.base import Fault, Finish
+from mapd.models.base import FaultKind, Finish
 
 THOUGHTS = ("thinking", "reasoning", "reasoning_content", "thought", "summary")  # parts, and fields of a part
 
@@ -26,10 +26,10 @@ class Reply(NamedTuple):
     tokens_out: int | None = None
     error: str | None = None
     thought: str | None = None
-    fault: Fault | None = None
+    fault: FaultKind | None = None
 
 
-class Parts(NamedTuple):
+class ContentParts(NamedTuple):
     """The parts of a message's content, by kind."""
 
     text: str
@@ -45,10 +45,10 @@ def load(body: str) -> Any:
         return None
 
 
-def read_parts(content: Any) -> Parts:
+def read_parts(content: Any) -> ContentParts:
     """Return the content's parts, each kind joined: a text, or a list of chunks."""
     if isinstance(content, str):
-        return Parts(storable(content), "", "")
+        return ContentParts(storable(content), "", "")
     text, thought, refusal = [], [], []
     for part in content if isinstance(content, list) else [content]:
         kind = part.get("type") if isinstance(part, Mapping) else None
@@ -62,7 +62,7 @@ def read_parts(content: Any) -> Parts:
             refusal.append(_plain_text(part.get("refusal")))
         elif kind in ("text", "output_text", None):
             text.append(_plain_text(part.get("text")))
-    return Parts(storable("".join(text)), storable("".join(thought)), storable("".join(refusal)))
+    return ContentParts(storable("".join(text)), storable("".join(thought)), storable("".join(refusal)))
 
 
 def read_thought(message: Mapping[str, Any], fields: tuple[str, ...]) -> tuple[str, str]:

@@ -1,16 +1,12 @@
-"""Processes of their own, with little time and memory, for what a foreign model's files make a library do.
+"""Read a foreign model's files in processes of their own, with little time and memory.
 
-    check(Path("models/mine"))                  raises where the folder's files can't be loaded in that time and memory
-    template = Template("{% for m in messages %}…", {"eos_token": "<|im_end|>"})
-    template.render([{"role": "user", "content": "2 + 2?"}], add_generation_prompt=True)
-        -> "<|im_start|>user\\n2 + 2?<|im_end|>\\n<|im_start|>assistant\\n"
+check(Path("models/mine"))                  raises where the folder's files can't be loaded in that time and memory
+template = Template("{% for m in messages %}…", {"eos_token": "<|im_end|>"})
+template.render([{"role": "user", "content": "2 + 2?"}], add_generation_prompt=True)
+    -> "<|im_start|>user\\n2 + 2?<|im_end|>\\n<|im_start|>assistant\\n"
 
-A config.json may name 100,000,000 layers, and a chat template is a program that may never end. Neither can be stopped
-in a thread; a process can, by its own clock. A template is rendered by the library's own function, so it reads as it
-would anywhere.
-
-    python -m mapd.models.sandbox check FOLDER      says in a line of JSON what is wrong
-    python -m mapd.models.sandbox render            reads a dialogue a line, writes a text a line
+python -m mapd.models.sandbox check FOLDER      says in a line of JSON what is wrong
+python -m mapd.models.sandbox render            reads a dialogue a line, writes a text a line
 """
 
 import json
@@ -30,14 +26,20 @@ from typing import Any, Self
 from mapd.errors import BadInput
 from mapd.models import templates, weights
 
-CHECK_S, CHECK_BYTES = 30, 16 << 30  # of a processor's time; of address space, most of which torch only reserves
+# A config.json may name 100,000,000 layers, and a chat template is a program that may never end. A thread can't be
+# stopped; a process can, by its own clock. Seconds are a processor's; most of the bytes torch only reserves.
+CHECK_S, CHECK_BYTES = 30, 16 << 30
 RENDER_S, RENDER_BYTES = 2, 4 << 30
-PATIENCE_S = 600  # by the clock on the wall, on a machine that is busy
+# By the clock on the wall, on a machine that is busy.
+PATIENCE_S = 600
 LONGEST_RENDERED = 2_000_000  # characters of a dialogue
-TIMES = 10  # how many more numbers a config may ask for than the weights hold: a packed one is eight
-MOST_TOKENS = 8  # a byte of text; one of bytes has one
-PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40  # a regex may stumble over any
-DAY = (2024, 7, 26)  # that a template is told whenever it asks; Llama 3's own, where it can't ask
+# How many more numbers a config may ask for than its weights hold: packed weights hold an eighth.
+TIMES = 10
+MOST_TOKENS = 8  # a byte of text; a tokenizer of bytes makes one
+# A tokenizer's regex may stumble over one kind of sign, so every kind is tried.
+PROBE = "".join(chr(code) * 40 for code in range(32, 127)) + "\n\t é 中 2 + 2 = 4 " * 40
+# The date that every template is told: a prompt must be the same on any day. Llama 3 has this one built in.
+DAY = (2024, 7, 26)
 
 
 def check(folder: Path) -> None:
@@ -55,7 +57,7 @@ def check(folder: Path) -> None:
 
 
 def _run_check(folder: Path) -> dict[str, Any]:
-    """What a process of its own says of the folder: its template, or what is wrong with it."""
+    """Return what a process of its own says of the folder: its template, or what is wrong with it."""
     command = [sys.executable, "-m", "mapd.models.sandbox", "check", str(folder)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     try:
@@ -82,12 +84,9 @@ class Template:
     def render(
         self, conversation: Sequence[Mapping[str, Any]], *, add_generation_prompt: bool, **variables: Any
     ) -> str:
-        """Return the dialogue as the model reads it.
-
-        Raises: BadInput where the template fails, takes too long, or writes too much.
-        """
-        asked = {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
-        question = self.fields | variables | asked
+        """Return the dialogue as the model reads it. Raises: BadInput where the template fails or takes too much."""
+        request = {"conversations": [list(conversation)], "add_generation_prompt": add_generation_prompt}
+        question = self.fields | variables | request
         with self.lock:
             if self.process is None or self.process.poll() is not None:
                 self.process = _start_rendering(self)
@@ -98,7 +97,7 @@ class Template:
 
 
 def _start_rendering(template: Template) -> subprocess.Popen[bytes]:
-    """The process; it ends with the template, or with this process."""
+    """Start the rendering process; it ends with the template, or with this process."""
     command = [sys.executable, "-m", "mapd.models.sandbox", "render"]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
@@ -109,7 +108,7 @@ def _start_rendering(template: Template) -> subprocess.Popen[bytes]:
 
 
 def _ask(process: subprocess.Popen[bytes], question: Mapping[str, Any]) -> dict[str, str]:
-    """The process's answer: a text, or a fault, also where it died over it."""
+    """Return the process's answer: a text, or a fault, also where it died over it."""
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -146,7 +145,8 @@ def _render_on() -> None:
     chat_template_utils.datetime = _OneDay  # type: ignore[attr-defined]  # what a template's strftime_now asks
     for line in sys.stdin.buffer:
         question = json.loads(line)
-        random.seed(0)  # a template may draw: a prompt is the same each time
+        # A template may draw: the prompt must be the same each time.
+        random.seed(0)
         signal.setitimer(signal.ITIMER_PROF, RENDER_S)
         try:
             rendered: Any = chat_template_utils.render_jinja_template(**question)
@@ -160,7 +160,7 @@ def _render_on() -> None:
 
 
 def _check(folder: Path) -> dict[str, Any]:
-    """The folder's template, or what is wrong with it."""
+    """Return the folder's template, or what is wrong with it."""
     resource.setrlimit(resource.RLIMIT_CPU, (CHECK_S, CHECK_S))
     resource.setrlimit(resource.RLIMIT_AS, (CHECK_BYTES, CHECK_BYTES))
     try:
@@ -178,7 +178,7 @@ def _inspect(folder: Path) -> dict[str, Any]:
     config = AutoConfig.from_pretrained(folder, **options)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.tensors(folder))
+    config_numbers, held_numbers = sum(p.numel() for p in model.parameters()), sum(weights.count_numbers(folder))
     if config_numbers > TIMES * held_numbers:
         return {"fault": f"its config asks for {config_numbers:,} numbers, its weights hold {held_numbers:,}"}
     if (folder / "generation_config.json").is_file():
@@ -189,7 +189,7 @@ def _inspect(folder: Path) -> dict[str, Any]:
         return {"fault": f"its tokenizer makes {token_count:,} tokens of {len(PROBE):,} characters"}
     if tokenizer.eos_token_id is None:
         return {"fault": "its tokenizer names no token that ends a text (eos_token)"}
-    source, fields = templates.of(tokenizer)
+    source, fields = templates.read_template(tokenizer)
     return {"template": source, "fields": fields}
 
 

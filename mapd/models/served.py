@@ -1,17 +1,11 @@
-"""What every served model shares: calls in flight up to a limit, tries and the waits between them, the key kept hidden.
+"""The base of every served model: calls in flight up to a limit, tries and the waits between them, the key hidden.
 
     model = OpenAIModel("gpt-4o-mini", key="sk-…", limits=Limits(concurrency=32))
     the server says 429 twice   -> Completion("k1", "290 / 2 = 145", Finish.OK, latency_s=0.8)
     it says 500 five times      -> Completion("k1", "", Finish.FAILED, "tried 5 times, the last: HTTP 500: overloaded")
     it says 401                 -> Completion("k1", "", Finish.FAILED, "HTTP 401: Incorrect API key provided: [key]")
 
-The official SDKs send; the retries are ours, so that each try passes the limits. The next request is taken when a slot
-is free. Of a reply only what is read of it must be there: servers differ in the rest.
-
-The first call goes alone until the server has taken one: what every call would meet is met once. A form that the server
-doesn't take is changed at its first refusal (forms.py), which is no further try; a fault that every further call would
-meet ends the work. While a server asks to wait, nothing is sent. A reply that can't be read was billed all the same, so
-it is tried once more at most, and never where it tells its tokens.
+The official SDKs send; the retries are ours, so that each try passes the limits.
 """
 
 import asyncio
@@ -31,47 +25,46 @@ from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from mapd.models import forms
-from mapd.models.base import Completion, Fault, Finish, Limits, Request, split_thought
-from mapd.models.refusals import QUOTA_WAIT_S, Refusal, read_error, read_refusal
+from mapd.models.base import CONNECTION_HEADERS, Completion, FaultKind, Finish, Limits, Request, split_thought
+from mapd.models.refusals import QUOTA_WAIT_S, ServerRefusal, read_error, read_refusal
 from mapd.models.replies import Reply, load
 
 TRIES = 5
 BACKOFF = wait_exponential_jitter(initial=1, max=30, jitter=1)
-LONGEST_WAIT_S = 60.0  # whatever a server asks for
+# The longest wait between two tries, whatever a server asks for.
+LONGEST_WAIT_S = 60.0
 CONNECT_S = 10.0
-IN_A_ROW = 10  # calls that fail one behind the other: then the server is taken for down
-REFUSED_AT_FIRST = 3  # calls that it refuses, or answers with what is no reply, before it took one
+# Calls that fail one behind the other: then the server is taken for down.
+IN_A_ROW = 10
+# Calls that a server refuses, or answers with what is no reply, before it took any: then none will succeed.
+REFUSED_AT_FIRST = 3
 LONGEST_ERROR = 300
-SHORTEST_SECRET = 8  # characters: a shorter header's value may be a word of a reply
-SENT = frozenset(  # the headers that a server gets which isn't the provider's own
-    (
-        "accept",
-        "accept-encoding",
-        "anthropic-version",
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-        "user-agent",
-    )
-)
+# Characters of a header's value that is cut out of replies: a shorter one may be a word of the text.
+SHORTEST_SECRET = 8
+# The headers that a server gets which isn't the provider's own.
+SENT = CONNECTION_HEADERS | {"anthropic-version"}
 
-for _name in ("openai", "anthropic", "httpx2", "httpcore2"):  # what they log may hold headers, hence the key
+# What these libraries log may hold headers, and so the key.
+for _name in ("openai", "anthropic", "httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class CallFault(Exception):  # noqa: N818 - what a try ended in; it never leaves this module
-    """A try that gave no reply: what happened, of what kind it is, and whether to try `again` behind `wait_s`.
+    """A try that gave no reply: what happened, of what kind it is, and whether to try `is_retried` behind `wait_s`.
 
-    `refusal`: what the server answered with, where it did.
+    `refusal`: the server's answer, where there was one.
     """
 
     def __init__(
-        self, what: str, fault: Fault, again: bool = False, wait_s: float | None = None, refusal: Refusal | None = None
+        self,
+        message: str,
+        fault: FaultKind,
+        is_retried: bool = False,
+        wait_s: float | None = None,
+        refusal: ServerRefusal | None = None,
     ) -> None:
-        super().__init__(what)
-        self.fault, self.again, self.wait_s, self.refusal = fault, again, wait_s, refusal
+        super().__init__(message)
+        self.fault, self.is_retried, self.wait_s, self.refusal = fault, is_retried, wait_s, refusal
 
 
 @dataclass
@@ -95,7 +88,9 @@ class _Call:
 
 
 class _Gate:
-    """Lets the requests through: one at a time until the server has taken one, then all."""
+    """Let the requests through: one at a time until the server has taken one, then all."""
+
+    # So what every call would meet (a wrong key, a form that isn't taken) is met, and paid for, once.
 
     def __init__(self, requests: AsyncIterable[Request], is_open: bool) -> None:
         self.requests, self.turn = aiter(requests), asyncio.Lock()
@@ -139,8 +134,8 @@ class ServedModel(ABC):
         tries: int = TRIES,
         fields: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        form: forms.Form | None = None,
-        keep_form: Callable[[forms.Form], None] = lambda _: None,
+        form: forms.RequestForm | None = None,
+        keep_form: Callable[[forms.RequestForm], None] = lambda _: None,
     ) -> None:
         """Make the model. `fields`, `headers`: what is sent beside the rest. `form`: what was learned of its server.
 
@@ -150,17 +145,20 @@ class ServedModel(ABC):
         self.fields, self.headers = dict(fields or {}), {n.lower(): value for n, value in (headers or {}).items()}
         self.form = self._kept_form = dict(form or {})
         self._key, self._keep_form = key, keep_form
-        self._took_one = self._ended = False  # the server took a call; it will take none any more
-        self._in_a_row = self._refused = 0  # calls that failed, calls that were refused, since one was answered
-        self._resume_at = 0.0  # until then, by the monotonic clock, the server asked to wait
+        # Whether the server has taken a call; whether it will take none any more.
+        self._took_one = self._ended = False
+        # Calls that failed, and calls that were refused, since one was answered.
+        self._in_a_row = self._refused = 0
+        # Until then, by the monotonic clock, the server asked to wait: no call is sent.
+        self._resume_at = 0.0
 
     @abstractmethod
     def _client(self) -> AbstractAsyncContextManager[Any]:
-        """The SDK's client, of this event loop."""
+        """Return the SDK's client, of this event loop."""
 
     @abstractmethod
     def _body(self, request: Request) -> dict[str, Any]:
-        """What is sent for a request, in the usual form."""
+        """Return what is sent for a request, in the usual form."""
 
     @abstractmethod
     async def _send(self, client: Any, body: Mapping[str, Any]) -> httpx2.Response:
@@ -175,7 +173,8 @@ class ServedModel(ABC):
         completions: asyncio.Queue[Completion | None] = asyncio.Queue()
         gate = _Gate(requests, self._took_one)
         rate = self.limits.per_minute
-        limiter = AsyncLimiter(1, 60 / rate) if rate else None  # evenly: a burst would be twice the rate at first
+        # One call per interval, evenly: a burst of a whole minute's calls would be twice the rate at first.
+        limiter = AsyncLimiter(1, 60 / rate) if rate else None
 
         async def work(client: Any) -> None:
             try:
@@ -192,7 +191,8 @@ class ServedModel(ABC):
                 for _ in workers:
                     while (completion := await completions.get()) is not None:
                         yield completion
-                await asyncio.gather(*workers)  # a fault of the caller's own stream is the caller's
+                # A fault of the caller's own stream is raised to the caller.
+                await asyncio.gather(*workers)
             finally:
                 for worker in workers:
                     worker.cancel()
@@ -202,8 +202,9 @@ class ServedModel(ABC):
         call = _Call(request)
 
         def is_tried_again(error: BaseException) -> bool:
-            call.unreadable += isinstance(error, CallFault) and error.fault is Fault.UNREADABLE
-            return isinstance(error, CallFault) and error.again and not self._ended and call.unreadable < 2
+            # A reply that can't be read was billed all the same, so it is tried once more at most.
+            call.unreadable += isinstance(error, CallFault) and error.fault is FaultKind.UNREADABLE
+            return isinstance(error, CallFault) and error.is_retried and not self._ended and call.unreadable < 2
 
         tries = AsyncRetrying(
             stop=stop_after_attempt(self.tries), wait=_wait, retry=retry_if_exception(is_tried_again), reraise=True
@@ -225,10 +226,10 @@ class ServedModel(ABC):
         if error.refusal is not None and error.refusal.is_filtered:
             return Reply("", Finish.REFUSED, error=reason)
         self._in_a_row += 1
-        self._refused += error.fault in (Fault.OTHER, Fault.UNREADABLE) and not self._took_one
+        self._refused += error.fault in (FaultKind.OTHER, FaultKind.UNREADABLE) and not self._took_one
         call.latency_s, fault = None, error.fault
         if not fault.lasting and (self._in_a_row >= IN_A_ROW or self._refused >= REFUSED_AT_FIRST):
-            fault, reason = Fault.DOWN, f"{self._in_a_row} calls in a row failed, the last: {error}"
+            fault, reason = FaultKind.DOWN, f"{self._in_a_row} calls in a row failed, the last: {error}"
         self._ended = self._ended or fault.lasting
         return Reply("", Finish.FAILED, error=reason, fault=fault)
 
@@ -242,29 +243,34 @@ class ServedModel(ABC):
             try:
                 reply = await self._exchange(client, limiter, call, body)
             except CallFault as error:
+                # Another form of the same request is no further try: the first was refused, not failed.
                 if self._learn(call, error.refusal, body, form):
                     continue
-                if error.fault in (Fault.BUSY, Fault.TIMEOUT, Fault.UNREADABLE):
-                    gate.open()  # that says nothing of the form, and may take its time
+                if error.fault in (FaultKind.BUSY, FaultKind.TIMEOUT, FaultKind.UNREADABLE):
+                    # Such a fault says nothing of the form, and may last: the others need not wait for it.
+                    gate.open()
                 refusal = error.refusal
-                if refusal is not None and error.fault is Fault.OTHER and forms.is_of_setting(refusal, body):
-                    error.fault = Fault.PARAMETER
+                if refusal is not None and error.fault is FaultKind.OTHER and forms.is_of_setting(refusal, body):
+                    error.fault = FaultKind.PARAMETER
                 raise
             self._took_one, self._in_a_row, self._refused = True, 0, 0
             gate.open()
             return reply
 
-    def _learn(self, call: _Call, refusal: Refusal | None, body: Mapping[str, Any], form: forms.Form) -> bool:
+    def _learn(
+        self, call: _Call, refusal: ServerRefusal | None, body: Mapping[str, Any], form: forms.RequestForm
+    ) -> bool:
         """Note what a refusal teaches of the form; whether there is one in which the call wasn't sent yet."""
-        call.shapes.add(forms.shape(body))
-        if refusal is None or refusal.fault in (Fault.KEY, Fault.CREDIT, Fault.QUOTA):
+        # A shape that was sent once is not sent again: two lessons that undo each other would go on for ever.
+        call.shapes.add(forms.describe_shape(body))
+        if refusal is None or refusal.fault in (FaultKind.KEY, FaultKind.CREDIT, FaultKind.QUOTA):
             return False
         has_system = any(message.role == forms.SYSTEM for message in call.request.messages)
         lessons = forms.learn(refusal, body, form, swaps=self.swaps, has_system=has_system)
         learned = {**self.form, **lessons}
         messages = forms.place_system(call.request.messages, learned)
         next_body = forms.adapt(self._body(replace(call.request, messages=messages)), learned)
-        if not lessons or forms.shape(next_body) in call.shapes:
+        if not lessons or forms.describe_shape(next_body) in call.shapes:
             return False
         self.form = learned
         return True
@@ -286,14 +292,16 @@ class ServedModel(ABC):
             async with asyncio.timeout(self.limits.timeout_s):
                 response = await self._send(client, body)
         except (TimeoutError, self.sdk.APITimeoutError) as error:
-            raise CallFault(f"no answer within {self.limits.timeout_s:g} s", Fault.TIMEOUT, again=True) from error
+            raise CallFault(
+                f"no answer within {self.limits.timeout_s:g} s", FaultKind.TIMEOUT, is_retried=True
+            ) from error
         except self.sdk.APIStatusError as error:
             raise self._refused_by(_read_status(error.response)) from error
         except self.sdk.APIConnectionError as error:
             cause = error.__cause__ or error
-            fault = Fault.CONNECTION if isinstance(cause, httpx2.ConnectError) else Fault.BUSY
-            what = f"the connection failed ({str(cause) or type(cause).__name__})"
-            raise CallFault(what, fault, again=True) from error
+            fault = FaultKind.CONNECTION if isinstance(cause, httpx2.ConnectError) else FaultKind.BUSY
+            message = f"the connection failed ({str(cause) or type(cause).__name__})"
+            raise CallFault(message, fault, is_retried=True) from error
         finally:
             call.latency_s = round(time.perf_counter() - started, 4)
         return self._understand(call, response)
@@ -306,34 +314,37 @@ class ServedModel(ABC):
         call.bill(reply.tokens_in, reply.tokens_out)
         if (refusal := read_error(content, response.headers)) is not None:
             raise self._refused_by(refusal, is_billed=bool(reply.tokens_out))
-        if reply.fault is not Fault.UNREADABLE:
+        if reply.fault is not FaultKind.UNREADABLE:
             return reply
+        # A reply that tells its tokens is paid for: asking again would pay twice for the same fault.
         is_billed = reply.tokens_out is not None
         paid = f", and {reply.tokens_out:,} tokens are billed: it isn't asked again" if is_billed else ""
         start = f": {' '.join(body.split())[:60]}" if body.strip() else ""
-        what = f"the reply can't be read ({reply.error}{start}){paid}"
-        raise CallFault(what, Fault.UNREADABLE, again=not is_billed)
+        message = f"the reply can't be read ({reply.error}{start}){paid}"
+        raise CallFault(message, FaultKind.UNREADABLE, is_retried=not is_billed)
 
-    def _refused_by(self, refusal: Refusal, *, is_billed: bool = False) -> CallFault:
+    def _refused_by(self, refusal: ServerRefusal, *, is_billed: bool = False) -> CallFault:
         """Return a refusal as a try's fault. Where the server asks to wait, all calls do."""
         words, wait_s = refusal.in_words, refusal.wait_s
-        if refusal.fault is Fault.QUOTA:
+        if refusal.fault is FaultKind.QUOTA:
             wait = f"it asks to wait {wait_s:,.0f} s" if (wait_s or 0) > QUOTA_WAIT_S else "a quota of a day or longer"
             words += f" ({wait}: not tried again)"
-        elif refusal.fault is Fault.BUSY and wait_s is not None:
+        elif refusal.fault is FaultKind.BUSY and wait_s is not None:
             if wait_s > LONGEST_WAIT_S:
                 words += f" (it asks to wait {wait_s:,.0f} s; {LONGEST_WAIT_S:.0f} s is the longest wait)"
             wait_s = min(wait_s, LONGEST_WAIT_S)
+            # All calls wait, not this one alone: the limit is the account's.
             self._resume_at = max(self._resume_at, time.monotonic() + wait_s)
-        return CallFault(words, refusal.fault, refusal.fault is Fault.BUSY and not is_billed, wait_s, refusal)
+        return CallFault(words, refusal.fault, refusal.fault is FaultKind.BUSY and not is_billed, wait_s, refusal)
 
     async def _post(self, client: Any, path: str, body: Mapping[str, Any]) -> httpx2.Response:
-        """The SDK's own way to what it has no words for: its typed methods go over each message three times."""
+        """Post a body past the SDK's typed methods, which go over each message three times."""
         response: httpx2.Response = await client.post(path, cast_to=httpx2.Response, body=body)
         return response
 
     def _http(self) -> httpx2.AsyncClient:
-        """A connection for each call in flight. A redirect is an error: the key is for the address that was given."""
+        """Return a client with a connection for each call in flight."""
+        # No redirects: the key is for the address that was given, and would go along to another one.
         at_once = self.limits.concurrency
         return httpx2.AsyncClient(
             limits=httpx2.Limits(max_connections=at_once, max_keepalive_connections=at_once),
@@ -344,13 +355,12 @@ class ServedModel(ABC):
         )
 
     async def _keep_headers(self, request: httpx2.Request) -> None:
-        """Leave out what the SDK adds of its own provider's from the environment, where another server is asked.
-
-        An organisation, a project, or the headers of OPENAI_CUSTOM_HEADERS, which may hold a secret.
-        """
+        """Drop headers that the SDK takes from the environment for its own provider, where another server is asked."""
+        # An organisation, a project, or what OPENAI_CUSTOM_HEADERS holds: any of them may be a secret.
         if request.url.host == httpx2.URL(self.home).host:
             return
-        credentials = (self._key, f"Bearer {self._key or 'none'}")  # whichever header the SDK puts them into
+        # The key's own header stays, whichever the SDK puts it into.
+        credentials = (self._key, f"Bearer {self._key or 'none'}")
         for name, value in request.headers.items():
             is_ours = name in SENT or name in self.headers or name.startswith("x-stainless-")
             if not is_ours and value not in credentials:
@@ -377,18 +387,18 @@ class ServedModel(ABC):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Read once: a tenth of a second."""
+    """Return the certificates; they are read once, which takes a tenth of a second."""
     return httpx2.create_ssl_context()
 
 
 def _wait(state: RetryCallState) -> float:
     """Return what the server asked for, or longer with each try."""
     fault = state.outcome.exception() if state.outcome else None
-    asked = fault.wait_s if isinstance(fault, CallFault) else None
-    return BACKOFF(state) if asked is None else asked
+    wait_s = fault.wait_s if isinstance(fault, CallFault) else None
+    return BACKOFF(state) if wait_s is None else wait_s
 
 
-def _read_status(response: httpx2.Response) -> Refusal:
+def _read_status(response: httpx2.Response) -> ServerRefusal:
     return read_refusal(response.status_code, response.headers, _text(response), response.reason_phrase)
 
 

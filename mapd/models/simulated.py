@@ -1,17 +1,12 @@
-"""Simulated teachers of the demo's families: they work from the prompt's text alone, and each fails in its own way.
+"""Simulate teachers of the demo's families: they work from the prompt's text alone, and each fails in its own way.
 
     rationale of "A farm has 3 cows and 2 hens. …" by slips:
     "Each cow has 4 legs: 3 * 4 = 13. Each hen has 2 legs: 2 * 2 = 4. Together, 13 + 4 = 17.\\nAnswer: 17"
     sound's review of it: “3 * 4 = 13” is false; the final answer 17 is not 16. [1]
 
-`sound` makes no mistakes, `slips` calculates or infers wrongly and arrives at a wrong answer, `lucky` reaches the right
-answer by a false step; the latter two in `flaw_share` of their texts. A review reads the text before it, whoever wrote
-it: it recomputes each equation, compares the final answer with the correct one it was given, and holds each statement
-of kinship against the question. Nothing looks up a stored flaw or score. It reads equations and a few forms of
-sentence, no more: a step in other words isn't seen, nor whether an equation is about the question's own numbers.
-
-The draw is seeded by the messages, the sampling's seed and the teacher's own: the same request gives the same text.
-Temperature, top_p and max_tokens change nothing (the texts are short).
+`sound` makes no mistakes, `slips` arrives at a wrong answer, `lucky` reaches the right answer by a false step; the
+latter two in `flaw_share` of their texts. A review really reads the text: it recomputes equations, compares the final
+answer with the gold one, and checks statements of kinship. A step in other words isn't seen.
 """
 
 import hashlib
@@ -45,12 +40,10 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a simulated teacher is like; all but the flaw's kind can be set.
+    """The character of a simulated teacher; all but the flaw's kind can be set.
 
-    `flaw_share` of its texts are flawed. Its score is what its reading deserves (5 sound, 3 no steps, 2 a false step or
-    no answer, 1 a wrong answer) + `leniency` + Gaussian noise of standard deviation `noise`, rounded, 1-5. In a share
-    `reviewer_quality` of its reviews the reading counts at all; else the score is drawn without it, half of the time
-    above 3.
+    `flaw_share` of its texts are flawed. In `reviewer_quality` of its reviews the score is what its reading deserves
+    + `leniency` + Gaussian noise of standard deviation `noise`, rounded, 1-5; else it is drawn without a reading.
     """
 
     flaw: Flaw | None
@@ -69,7 +62,7 @@ PROFILES: Mapping[str, Profile] = {
 _BOUNDS = {"flaw_share": (0, 1), "leniency": (-4, 4), "noise": (0, 4), "reviewer_quality": (0, 1)}
 
 
-class Written(NamedTuple):
+class WrittenText(NamedTuple):
     """A text, and whether its author put a flaw into it: known to whoever measures, never to a reviewer."""
 
     text: str
@@ -85,16 +78,16 @@ class SimulatedTeacher:
 
     @classmethod
     def of(cls, model: str, settings: Mapping[str, Any]) -> "SimulatedTeacher":
-        """The teacher of a profile's name, with some of its numbers set: {"flaw_share": 0.6, "seed": 0}.
+        """Return the teacher of a profile's name, with some numbers set: {"flaw_share": 0.6, "seed": 0}.
 
         Raises: BadInput for an unknown profile or setting, or a value out of its bounds.
         """
         if model not in PROFILES:
             raise BadInput(f"no simulated teacher {model!r}: it is one of {', '.join(PROFILES)}")
-        known = [field.name for field in fields(Profile) if field.name != "flaw"]
+        settable = [field.name for field in fields(Profile) if field.name != "flaw"]
         for key, value in settings.items():
-            if key not in known:
-                raise BadInput(f"a simulated teacher has no setting {key!r}: it is one of {', '.join(known)}")
+            if key not in settable:
+                raise BadInput(f"a simulated teacher has no setting {key!r}: it is one of {', '.join(settable)}")
             _check_value(key, value)
         profile = replace(PROFILES[model], **settings)
         if profile.flaw is None and profile.flaw_share:
@@ -108,55 +101,56 @@ class SimulatedTeacher:
         async for request in requests:
             yield self._answer(request)
 
-    def rationale(self, made: GeneratedQuestion, rng: random.Random) -> Written:
-        """A worked solution that ends in its answer, flawed at the profile's share."""
-        work, flawed = self._work(made, rng)
-        return Written(f"{work.text}\nAnswer: {work.answer}", flawed)
+    def rationale(self, question: GeneratedQuestion, rng: random.Random) -> WrittenText:
+        """Write a worked solution that ends in its answer, flawed at the profile's share."""
+        work, flawed = self._work(question, rng)
+        return WrittenText(f"{work.text}\nAnswer: {work.answer}", flawed)
 
-    def feedback(self, made: GeneratedQuestion, answer: str, gold: str, rng: random.Random) -> Written:
-        """What is wrong in a student's answer, as far as it can be read, and how to get it right."""
-        found = _complaints(read_solution(made, answer, gold), answer, rng)
-        work, flawed = self._work(made, rng)
-        return Written(f"{' '.join(found)} {work.text} The correct answer is {work.answer}.", flawed)
+    def feedback(self, question: GeneratedQuestion, answer: str, gold: str, rng: random.Random) -> WrittenText:
+        """Write what is wrong in a student's answer, as far as it can be read, and how to get it right."""
+        complaints = _complaints(read_solution(question, answer, gold), answer, rng)
+        work, flawed = self._work(question, rng)
+        return WrittenText(f"{' '.join(complaints)} {work.text} The correct answer is {work.answer}.", flawed)
 
-    def review(self, made: GeneratedQuestion, solution: str, gold: str, rng: random.Random) -> str:
-        """A few words on a solution, and a score in square brackets."""
+    def review(self, question: GeneratedQuestion, solution: str, gold: str, rng: random.Random) -> str:
+        """Write a few words on a solution, and a score in square brackets."""
         if rng.random() >= self.profile.reviewer_quality:
             score = rng.choice((1, 2, 4, 5))
             return f"{'It reads well' if score > 3 else 'I am not convinced'}, at a glance. [{score}]"
-        reading = read_solution(made, solution, gold)
+        reading = read_solution(question, solution, gold)
         score = round(_deserved(reading) + self.profile.leniency + rng.gauss(0, self.profile.noise))
         return f"{_remarks(reading, gold, rng)} [{min(5, max(1, score))}]"
 
     def rng(self, *seeds: Any) -> random.Random:
-        """The teacher's own draw for what was asked; all of it must be plain data."""
-        told = json.dumps([self.name, self.profile.seed, seeds])
-        return random.Random(hashlib.sha256(told.encode()).digest())
+        """Return the teacher's own draw for a request; `seeds` must be plain data."""
+        material = json.dumps([self.name, self.profile.seed, seeds])
+        return random.Random(hashlib.sha256(material.encode()).digest())
 
     def _answer(self, request: Request) -> Completion:
-        asked = _read_prompt(request.messages)
-        if asked is None:
+        prompt = _read_prompt(request.messages)
+        if prompt is None:
             reason = (
                 "a simulated teacher knows the prompts for a rationale, a feedback and a review; this is none of them"
             )
             return Completion(request.key, "", Finish.REFUSED, reason)
-        made = generated.read(asked.question)
-        if made is None:
-            reason = f"a simulated teacher can't read this question: {asked.question[:80]!r}; ask one of a demo family"
+        question = generated.read(prompt.question)
+        if question is None:
+            reason = f"a simulated teacher can't read this question: {prompt.question[:80]!r}; ask one of a demo family"
             return Completion(request.key, "", Finish.REFUSED, reason)
+        # Seeded by the request and the teacher: the same request gives the same text.
         rng = self.rng(request.messages, request.sampling.seed)
-        return Completion(request.key, self._write(asked, made, rng), Finish.OK)
+        return Completion(request.key, self._write(prompt, question, rng), Finish.OK)
 
-    def _write(self, asked: "_Asked", made: GeneratedQuestion, rng: random.Random) -> str:
-        if asked.kind == prompts.SOLUTION:
-            return self.review(made, asked.text, asked.gold, rng)
-        if asked.kind == prompts.ANSWER:
-            return self.feedback(made, asked.text, asked.gold, rng).text
-        return self.rationale(made, rng).text
+    def _write(self, prompt: "_TeacherPrompt", question: GeneratedQuestion, rng: random.Random) -> str:
+        if prompt.kind == prompts.SOLUTION:
+            return self.review(question, prompt.text, prompt.gold, rng)
+        if prompt.kind == prompts.ANSWER:
+            return self.feedback(question, prompt.text, prompt.gold, rng).text
+        return self.rationale(question, rng).text
 
-    def _work(self, made: GeneratedQuestion, rng: random.Random) -> tuple["_Work", bool]:
+    def _work(self, question: GeneratedQuestion, rng: random.Random) -> tuple["_Solution", bool]:
         flaw = self.profile.flaw if rng.random() < self.profile.flaw_share else None
-        return _solve(made, flaw, rng), flaw is not None
+        return _solve(question, flaw, rng), flaw is not None
 
 
 def _check_value(key: str, value: Any) -> None:
@@ -172,25 +166,27 @@ def _check_value(key: str, value: Any) -> None:
 # --- What is asked --------------------------------------------------------------------------------------------------
 
 
-class _Asked(NamedTuple):
+class _TeacherPrompt(NamedTuple):
     kind: str  # the tag of the text to look at; "" for a rationale
     question: str
     text: str
     gold: str
 
 
-def _read_prompt(messages: Sequence[Message]) -> _Asked | None:
+def _read_prompt(messages: Sequence[Message]) -> _TeacherPrompt | None:
     fields = prompts.read(messages[-1].content) if messages else {}
     if not fields:
         return None
     kind = next((tag for tag in (prompts.SOLUTION, prompts.ANSWER) if tag in fields), "")
-    return _Asked(kind, fields[prompts.QUESTION].strip(), fields.get(kind, ""), fields.get(prompts.GOLD, "").strip())
+    return _TeacherPrompt(
+        kind, fields[prompts.QUESTION].strip(), fields.get(kind, ""), fields.get(prompts.GOLD, "").strip()
+    )
 
 
 # --- Solving: the steps, with or without a flaw, and the words -------------------------------------------------------
 
 
-class _Work(NamedTuple):
+class _Solution(NamedTuple):
     text: str
     answer: str
 
@@ -198,21 +194,25 @@ class _Work(NamedTuple):
 _SLIPS = (-2, -1, 1, 2, 3)
 
 
-def _solve(made: GeneratedQuestion, flaw: Flaw | None, rng: random.Random) -> _Work:
-    facts = made.facts
+def _solve(question: GeneratedQuestion, flaw: Flaw | None, rng: random.Random) -> _Solution:
+    facts = question.facts
     if isinstance(facts, Kinship):
         return _solve_kinship(facts, flaw, rng)
     steps = _calculate(facts, flaw, rng)
-    shown = [f"{left} = {right}" for left, right in steps]
-    text = _say_legs(facts.herds, shown, rng) if isinstance(facts, Legs) else _say_sum(facts.terms, shown, rng)
-    return _Work(text, str(steps[-1][1]))
+    equation_texts = [f"{expression} = {right}" for expression, right in steps]
+    text = (
+        _say_legs(facts.herds, equation_texts, rng)
+        if isinstance(facts, Legs)
+        else _say_sum(facts.terms, equation_texts, rng)
+    )
+    return _Solution(text, str(steps[-1][1]))
 
 
 _Step = tuple[str, int]  # "3 * 4", 12
 
 
 def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list[_Step]:
-    """The steps; a slip is carried on to the end, luck isn't, or is undone by a second false step."""
+    """Return the steps with the flaw in them."""
     right = _steps(facts, {})
     last = len(right) - 1
     if flaw is None:
@@ -220,14 +220,16 @@ def _calculate(facts: Legs | Sum, flaw: Flaw | None, rng: random.Random) -> list
     at = rng.randint(0, last if flaw is Flaw.SLIP else last - 1)
     by = rng.choice([by for by in _SLIPS if right[at][1] + by >= 0])
     if flaw is Flaw.SLIP:
+        # Carried on to the end, so the answer is wrong, too.
         return _steps(facts, {at: by})
+    # Luck: a second false step undoes the first, or the false result is simply not used.
     if rng.random() < 0.5:
         return _steps(facts, {at: by, last: -by})
-    return [(left, result + by * (place == at)) for place, (left, result) in enumerate(right)]
+    return [(expression, result + by * (place == at)) for place, (expression, result) in enumerate(right)]
 
 
 def _steps(facts: Legs | Sum, off: Mapping[int, int]) -> list[_Step]:
-    """The calculations in order, the result of step i wrong by `off[i]`, and used as it stands."""
+    """Return the calculations in order; the result of step i is wrong by `off[i]`, and used as it stands."""
     if isinstance(facts, Legs):
         each = [herd.number * herd.legs + off.get(place, 0) for place, herd in enumerate(facts.herds)]
         products = [(f"{h.number} * {h.legs}", result) for h, result in zip(facts.herds, each, strict=True)]
@@ -235,9 +237,9 @@ def _steps(facts: Legs | Sum, off: Mapping[int, int]) -> list[_Step]:
     steps: list[_Step] = []
     so_far, *terms = facts.terms
     for place, term in enumerate(terms):
-        left = f"{so_far} {_sign(term)} {abs(term)}"
+        expression = f"{so_far} {_sign(term)} {abs(term)}"
         so_far += term + off.get(place, 0)
-        steps.append((left, so_far))
+        steps.append((expression, so_far))
     return steps
 
 
@@ -245,8 +247,8 @@ def _sign(term: int) -> str:
     return "-" if term < 0 else "+"
 
 
-def _say_legs(herds: tuple[Herd, Herd], shown: list[str], rng: random.Random) -> str:
-    (a, b), (first, second, total) = herds, shown
+def _say_legs(herds: tuple[Herd, Herd], equation_texts: list[str], rng: random.Random) -> str:
+    (a, b), (first, second, total) = herds, equation_texts
     together = rng.choice(("In all", "Together", "In total"))
     have = ["has" if herd.number == 1 else "have" for herd in herds]
     return rng.choice(
@@ -259,13 +261,13 @@ def _say_legs(herds: tuple[Herd, Herd], shown: list[str], rng: random.Random) ->
     )
 
 
-def _say_sum(terms: tuple[int, ...], shown: list[str], rng: random.Random) -> str:
+def _say_sum(terms: tuple[int, ...], equation_texts: list[str], rng: random.Random) -> str:
     do = [f"{'Take away' if term < 0 else 'Add'} {abs(term)}" for term in terms[1:]]
     return rng.choice(
         (
-            f"Go from left to right. {'. '.join(shown)}.",
-            f"First {shown[0]}. Then {shown[1]}.",
-            f"Start with {terms[0]}. {do[0]}: {shown[0]}. {do[1]}: {shown[1]}.",
+            f"Go from left to right. {'. '.join(equation_texts)}.",
+            f"First {equation_texts[0]}. Then {equation_texts[1]}.",
+            f"Start with {terms[0]}. {do[0]}: {equation_texts[0]}. {do[1]}: {equation_texts[1]}.",
         )
     )
 
@@ -286,7 +288,7 @@ _FAR = (
 )
 
 
-def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _Work:
+def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _Solution:
     edges, steps = facts.edges, generated.derive(facts.edges) or ()
     if flaw is Flaw.SLIP:
         edges, steps = _misread(edges, steps, rng)
@@ -301,13 +303,13 @@ def _solve_kinship(facts: Kinship, flaw: Flaw | None, rng: random.Random) -> _Wo
     if flaw is Flaw.LUCK:
         at = rng.randrange(len(claims))
         claims[at] = claims[at]._replace(word=_other_word(claims[at], rng))
-    return _Work(_say_claims(claims, len(edges), rng), steps[-1].result.word)
+    return _Solution(_say_claims(claims, len(edges), rng), steps[-1].result.word)
 
 
 def _misread(
     edges: tuple[Edge, ...], steps: tuple[Inference, ...], rng: random.Random
 ) -> tuple[tuple[Edge, ...], tuple[Inference, ...]]:
-    """A way to another answer: a wrong conclusion from the right edges, or one edge taken for something else."""
+    """Return a way to another answer: a wrong conclusion, or one edge taken for something else."""
     last = steps[-1]
     wrong = last.result._replace(word=_other_word(last.result, rng))
     ways = [(edges, (*steps[:-1], last._replace(result=wrong)))]
@@ -320,15 +322,15 @@ def _misread(
 
 
 def _other_word(claim: _Claim, rng: random.Random) -> str:
-    """Another word for the claim, of the same gender and as near or far: it makes the claim false."""
+    """Return another word for the claim, of the same gender and as near or far: it makes the claim false."""
     first = claim.person if isinstance(claim, Edge) else claim.first
     male = first in generated.MEN or first in _NEAR[1] or first in _FAR[1]
     group = (_NEAR if claim.word in _NEAR[male] else _FAR)[male]
     return rng.choice([word for word in group if word != claim.word])
 
 
-def _say_claims(claims: Sequence[_Claim], given: int, rng: random.Random) -> str:
-    """A sentence a claim; what follows from a rule or from the `given` edges says so."""
+def _say_claims(claims: Sequence[_Claim], edge_count: int, rng: random.Random) -> str:
+    """Write a sentence a claim; what follows from a rule or from the `edge_count` edges says so."""
     form = rng.choice(("{0} is the {1} of {2}", "{0} is {2}'s {1}"))
     text = ""
     for place, claim in enumerate(claims):
@@ -337,7 +339,7 @@ def _say_claims(claims: Sequence[_Claim], given: int, rng: random.Random) -> str
         elif place and isinstance(claims[place - 1], _Rule):
             text = f"{text[:-1]}, so {form.format(*claim)}."
         else:
-            text += f" {'So ' if place >= given else ''}{form.format(*claim)}."
+            text += f" {'So ' if place >= edge_count else ''}{form.format(*claim)}."
     return text.strip()
 
 
@@ -349,7 +351,7 @@ def _a(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SolutionReading:
     """What was found in a text; `false_steps` word for word, `steps` how many could be read at all."""
 
     answer: str | None
@@ -360,21 +362,25 @@ class Reading:
 
     @property
     def sound(self) -> bool:
-        """Whether it shows its steps, none is false, and they arrive at the right answer."""
+        """Return whether it shows its steps, none is false, and they arrive at the right answer."""
         return self.answer_right and self.steps > 0 and not self.false_steps and self.follows
 
 
-def read_solution(made: GeneratedQuestion, text: str, gold: str) -> Reading:
+def read_solution(question: GeneratedQuestion, text: str, gold: str) -> SolutionReading:
     """Read a solution of a question: its final answer against `gold`, its equations, its statements of kinship."""
-    answer = extract_answer(text, made.task)
-    right = answer is not None and answers_equal(answer, gold, made.task)
-    if isinstance(made.facts, Kinship):
-        read = _kinship_steps(made.facts, text)
-        return Reading(answer, right, len(read), tuple(step for step, true in read if not true), True)
-    found = equations(text)
-    result = parse_number(re.split("[=≈]", found[-1].text)[-1]) if found else None
+    answer = extract_answer(text, question.task)
+    is_right = answer is not None and answers_equal(answer, gold, question.task)
+    if isinstance(question.facts, Kinship):
+        statements = _kinship_steps(question.facts, text)
+        return SolutionReading(
+            answer, is_right, len(statements), tuple(step for step, true in statements if not true), True
+        )
+    read_equations = equations(text)
+    result = parse_number(re.split("[=≈]", read_equations[-1].text)[-1]) if read_equations else None
     follows = answer is None or result is None or result == parse_number(answer)
-    return Reading(answer, right, len(found), tuple(e.text for e in found if not e.true), follows)
+    return SolutionReading(
+        answer, is_right, len(read_equations), tuple(e.text for e in read_equations if not e.true), follows
+    )
 
 
 _NAME = "(" + "|".join((*generated.WOMEN, *generated.MEN)) + ")"
@@ -388,21 +394,21 @@ _SAID_RULE = re.compile(
 
 
 def _kinship_steps(facts: Kinship, text: str) -> list[tuple[str, bool]]:
-    """Each statement that could be read and whether it is true, statements about people first."""
-    found = []
-    for said in _STATEMENT.finditer(text):
-        person, word, of = said[1], said[2] or said[5], said[3] or said[4]
-        found.append((said[0], generated.relation(facts, person, of) == word))
-    for said in _SAID_RULE.finditer(text):
-        follows = generated.compose(said[1], said[3])
-        found.append((said[0], follows in (None, said[5])))  # what isn't certain isn't held against it
-    return found
+    """Return each statement that could be read and whether it is true, statements about people first."""
+    steps = []
+    for match in _STATEMENT.finditer(text):
+        person, word, of = match[1], match[2] or match[5], match[3] or match[4]
+        steps.append((match[0], generated.relation(facts, person, of) == word))
+    for match in _SAID_RULE.finditer(text):
+        follows = generated.compose(match[1], match[3])
+        steps.append((match[0], follows in (None, match[5])))  # what isn't certain isn't held against it
+    return steps
 
 
 # --- Saying what was found -------------------------------------------------------------------------------------------
 
 
-def _deserved(reading: Reading) -> int:
+def _deserved(reading: SolutionReading) -> int:
     if reading.answer is not None and not reading.answer_right:
         return 1
     if reading.answer is None or reading.false_steps or not reading.follows:
@@ -410,43 +416,43 @@ def _deserved(reading: Reading) -> int:
     return 5 if reading.steps else 3
 
 
-def _remarks(reading: Reading, gold: str, rng: random.Random) -> str:
+def _remarks(reading: SolutionReading, gold: str, rng: random.Random) -> str:
     if reading.sound:
         return rng.choice(
             ("Each step holds and the answer is right.", "I checked every step: all true.", "Sound work.")
         )
-    said = [f"“{_quoted(step)}” is false" for step in reading.false_steps[:2]]
+    remarks = [f"“{_quoted(step)}” is false" for step in reading.false_steps[:2]]
     if reading.answer is None:
-        said.append("it states no final answer")
+        remarks.append("it states no final answer")
     elif not reading.answer_right:
-        said.append(f"the final answer {_quoted(reading.answer)} is not {_quoted(gold)}")
+        remarks.append(f"the final answer {_quoted(reading.answer)} is not {_quoted(gold)}")
     elif not reading.follows:
-        said.append("its last step doesn't give the answer")
+        remarks.append("its last step doesn't give the answer")
     if not reading.steps:
-        said.append("it shows no steps")
-    return f"{said[0][0].upper()}{said[0][1:]}{''.join('; ' + more for more in said[1:])}."
+        remarks.append("it shows no steps")
+    return f"{remarks[0][0].upper()}{remarks[0][1:]}{''.join('; ' + remark for remark in remarks[1:])}."
 
 
-def _complaints(reading: Reading, text: str, rng: random.Random) -> list[str]:
-    """What is wrong in a student's answer, in at most three sentences."""
+def _complaints(reading: SolutionReading, text: str, rng: random.Random) -> list[str]:
+    """Return what is wrong in a student's answer, in at most three sentences."""
     if not any(character.isalnum() for character in text):
         return ["You wrote no sentence that can be read."]
-    said = []
+    complaints = []
     if reading.answer is None:
-        said.append(rng.choice(("You state no final answer.", "Your text doesn't come to one final answer.")))
+        complaints.append(rng.choice(("You state no final answer.", "Your text doesn't come to one final answer.")))
     elif not reading.answer_right:
         wrong = _quoted(reading.answer)
-        said.append(rng.choice((f"Your answer {wrong} is wrong.", f"You answered {wrong}, which is not right.")))
+        complaints.append(rng.choice((f"Your answer {wrong} is wrong.", f"You answered {wrong}, which is not right.")))
     if reading.false_steps:
         step = _quoted(reading.false_steps[0])
-        said.append(rng.choice((f"You wrote {step}, which is false.", f"Your step {step} is a mistake.")))
+        complaints.append(rng.choice((f"You wrote {step}, which is false.", f"Your step {step} is a mistake.")))
     elif not reading.steps:
-        said.append(rng.choice(("You show no steps.", "Your answer shows no work.")))
-    return said or ["I find no mistake in your steps."]
+        complaints.append(rng.choice(("You show no steps.", "Your answer shows no work.")))
+    return complaints or ["I find no mistake in your steps."]
 
 
 def _quoted(text: str) -> str:
-    """A piece of a foreign text, short, on one line, without brackets: a score in it is not ours."""
+    """Return a piece of a foreign text, short, on one line, without brackets: a score in it is not ours."""
     return " ".join(re.sub(r"[^\w\s.,:+*/=≈'’-]", " ", text).split())[:60]
 
 
@@ -454,7 +460,7 @@ def _quoted(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CommitteeQuality:
     """How many rationales with and without a flaw there were, and how many of them a committee accepted."""
 
     flawed: int
@@ -464,29 +470,31 @@ class Measured:
 
     @property
     def sensitivity(self) -> float | None:
-        """The share of flawed rationales that were not accepted; None if there were none."""
+        """Return the share of flawed rationales that were not accepted; None if there were none."""
         return 1 - self.flawed_accepted / self.flawed if self.flawed else None
 
     @property
     def specificity(self) -> float | None:
-        """The share of sound rationales that were accepted; None if there were none."""
+        """Return the share of sound rationales that were accepted; None if there were none."""
         return self.sound_accepted / self.sound if self.sound else None
 
 
 def measure(
     authors: Sequence[SimulatedTeacher], reviewers: Sequence[SimulatedTeacher], questions: Sequence[GeneratedQuestion]
-) -> Measured:
+) -> CommitteeQuality:
     """Let each author write a rationale of each question and each other reviewer score it: accepted if the mean > 3.
 
     Whether a rationale is flawed is known from its writing, not from reading it. One reviewer alone measures that one.
     """
     count: Counter[tuple[bool, bool]] = Counter()
-    for made in questions:
+    for question in questions:
         for author in authors:
-            text, flawed = author.rationale(made, author.rng("measure", made.text))
+            text, flawed = author.rationale(question, author.rng("measure", question.text))
             peers = [reviewer for reviewer in reviewers if reviewer is not author]
-            said = [peer.review(made, text, made.gold, peer.rng("measure", made.text, text)) for peer in peers]
-            average = mean(parse_score(words, made.text, text).score for words in said)
+            reviews = [
+                peer.review(question, text, question.gold, peer.rng("measure", question.text, text)) for peer in peers
+            ]
+            average = mean(parse_score(words, question.text, text).score for words in reviews)
             count[flawed, average is not None and average > 3] += bool(peers)
     flaws, rights = ((count[flawed, False] + count[flawed, True]) for flawed in (True, False))
-    return Measured(flaws, count[True, True], rights, count[False, True])
+    return CommitteeQuality(flaws, count[True, True], rights, count[False, True])

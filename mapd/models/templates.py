@@ -1,8 +1,8 @@
-"""How a model's chat template takes a dialogue: found by rendering a few, so the same files read alike on any day.
+"""Find how a model's chat template takes a dialogue, by rendering a few.
 
-    find_form(render)     Gemma     -> Form(has_system=False, …, end="<end_of_turn>\\n")
-                          DeepSeek  -> Form(has_system=True, …, end="<｜end▁of▁sentence｜>", thought="<think>")
-    Form(has_system=False).arrange((Message("system", "Solve."), Message("user", "2 + 2?")))
+    find_form(render)   Gemma     -> TemplateForm(has_system=False, …, end="<end_of_turn>\\n")
+                        DeepSeek  -> TemplateForm(has_system=True, …, end="<｜end▁of▁sentence｜>", thought="<think>")
+    TemplateForm(has_system=False).arrange((Message("system", "Solve."), Message("user", "2 + 2?")))
         -> [{"role": "user", "content": "Solve.\\n\\n2 + 2?"}]
 
 Nothing of it is stored: exam, training and exam again find the same form, because the files are the same (their sha256
@@ -44,7 +44,7 @@ class Render(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TemplateForm:
     """What a template takes, and what it writes around a model's answer."""
 
     has_system: bool = True  # else the system text stands in front of the first user's
@@ -56,8 +56,8 @@ class Form:
 
     @property
     def closing(self) -> str:
-        """What closes the open thought without a word in it."""
-        return f"\n{thoughts.closing(self.thought)}\n\n" if self.thought else ""
+        """Return what closes the open thought without a word in it."""
+        return f"\n{thoughts.closing_tag(self.thought)}\n\n" if self.thought else ""
 
     def arrange(self, turns: Sequence[Message]) -> list[dict[str, Any]]:
         """Return the turns as the template takes them."""
@@ -68,16 +68,17 @@ class Form:
         return [turn._asdict() for turn in turns]
 
 
-_LISTS: Sequence[dict[str, Any]] = ({}, {"tools": [], "documents": []})  # the latter where a template counts on them
+# Some templates count on these two lists.
+_LISTS: Sequence[dict[str, Any]] = ({}, {"tools": [], "documents": []})
 _WAYS = [  # the first that the template takes is its own
-    Form(has_system, has_parts, variables=variables)
+    TemplateForm(has_system, has_parts, variables=variables)
     for variables in _LISTS
     for has_parts in (False, True)
     for has_system in (True, False)
 ]
 
 
-def of(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[str, Any]]:
+def read_template(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[str, Any]]:
     """Return the source of the tokenizer's chat template, or the plain one, and the fields that it is rendered with.
 
     Raises: ValueError where it has several, and none of them is the default.
@@ -85,11 +86,12 @@ def of(tokenizer: Any, *, thinks: bool = False) -> tuple[str, dict[str, Any]]:
     fields = dict(tokenizer.special_tokens_map) | ({} if thinks else NO_THOUGHT)
     if tokenizer.chat_template:
         return tokenizer.get_chat_template(), fields
-    begins = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]  # GPT-2's kind has the token, and adds none
+    # GPT-2's kind has the token, and adds none.
+    begins = tokenizer("a")["input_ids"][:1] == [tokenizer.bos_token_id]
     return PLAIN, fields | {"bos_token": tokenizer.bos_token if begins else ""}
 
 
-def find_form(render: Render) -> Form:
+def find_form(render: Render) -> TemplateForm:
     """Return what the template takes, and what it writes around an answer.
 
     Raises: BadInput where it takes no question, or leaves a part of it out.
@@ -103,19 +105,18 @@ def find_form(render: Render) -> Form:
         except (BadInput, TemplateError) as error:  # the sandbox's, and the library's own
             faults.append(str(error))
             continue
-        return replace(form, end=_end(form, render), thought=thoughts.opening(prompt.rpartition(SAMPLE[1].content)[2]))
+        return replace(
+            form, end=_end(form, render), thought=thoughts.opening_tag(prompt.rpartition(SAMPLE[1].content)[2])
+        )
     raise BadInput(faults[0])
 
 
-def _render(form: Form, render: Render, turns: Sequence[Message], *, is_asked: bool = True) -> str:
+def _render(form: TemplateForm, render: Render, turns: Sequence[Message], *, is_asked: bool = True) -> str:
     return render(form.arrange(turns), add_generation_prompt=is_asked, **form.variables)
 
 
 def _check(text: str, turns: Sequence[Message]) -> None:
-    """See that every turn stands in the text, in order, and no part's name does.
-
-    Raises: BadInput.
-    """
+    """See that every turn stands in the text, in order, and no part's name does. Raises: BadInput."""
     places = [text.find(turn.content) for turn in turns]
     missing = [turn.role for turn, place in zip(turns, places, strict=True) if place < 0]
     if missing or places != sorted(places) or "'type'" in text:
@@ -123,8 +124,8 @@ def _check(text: str, turns: Sequence[Message]) -> None:
         raise BadInput(f"the model's chat template can't be used ({fault}); take another model")
 
 
-def _takes_second_turn(form: Form, render: Render) -> bool:
-    """Whether a dialogue can go on behind an answer.
+def _takes_second_turn(form: TemplateForm, render: Render) -> bool:
+    """Return whether a dialogue can go on behind an answer.
 
     Raises: BadInput where the system text would then stand elsewhere than at an exam.
     """
@@ -137,8 +138,8 @@ def _takes_second_turn(form: Form, render: Render) -> bool:
     return all(turn.content in text for turn in SAMPLE)
 
 
-def _end(form: Form, render: Render) -> str:
-    """What stands behind an answer; nothing where an answer can't be shown."""
+def _end(form: TemplateForm, render: Render) -> str:
+    """Return what stands behind an answer; nothing where an answer can't be shown."""
     try:
         text = _render(form, render, SAMPLE[:3], is_asked=False)
     except (BadInput, TemplateError):

@@ -1,10 +1,10 @@
-"""How long a server asks to wait, in whatever form it says so. Pure.
+"""Read how long a server asks to wait, in whatever form it says so. Pure.
 
-    asked_wait({"retry-after-ms": "250"}, "")                           -> 0.25
-    asked_wait({"x-ratelimit-reset-requests": "1m30s"}, "")             -> 90.0
-    asked_wait({"anthropic-ratelimit-tokens-reset": "2026-11-29T09:00:30Z"}, "")   -> the seconds until then
-    asked_wait({}, '{"error": {"message": "… Please retry in 38.6s."}}')           -> 38.6
-    asked_wait({}, '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795942842"}}}}')  -> until then
+    read_asked_wait({"retry-after-ms": "250"}, "")                           -> 0.25
+    read_asked_wait({"x-ratelimit-reset-requests": "1m30s"}, "")             -> 90.0
+    read_asked_wait({"anthropic-ratelimit-tokens-reset": "2026-11-29T09:00:30Z"}, "")   -> the seconds until then
+    read_asked_wait({}, '{"error": {"message": "… Please retry in 38.6s."}}')           -> 38.6
+    read_asked_wait({}, '{"error": {"metadata": {"headers": {"X-RateLimit-Reset": "1795942842"}}}}')  -> until then
 
 What a server says of this very request goes before what it says of its limits.
 """
@@ -32,10 +32,11 @@ _FIELD = re.compile(  # of JSON, which may stand within a text of JSON
 )
 _HEADER = re.compile(r"""["']x-ratelimit-reset[\w-]*["']\s*:\s*["']?([^"',}]+)""", re.IGNORECASE)  # that a gateway got
 _DRAFT = re.compile(r"\b(?:reset|t)=(\d+)")  # of the header RateLimit: "default";r=0;t=30
-EPOCH_S, EPOCH_MS = 1e9, 1e12  # a number from there on is a moment, not a duration
+# A number from there on is a moment in seconds, or milliseconds; a smaller one a duration.
+EPOCH_S, EPOCH_MS = 1e9, 1e12
 
 
-def asked_wait(headers: Mapping[str, str], body: str, now: datetime | None = None) -> float | None:
+def read_asked_wait(headers: Mapping[str, str], body: str, now: datetime | None = None) -> float | None:
     """Return the seconds that a reply asks to wait; None where it doesn't, or where that can't be read."""
     at = now or datetime.now(UTC)
     for wait in (*_own_waits(headers, at), _wait_in(body, at), _reset(headers, at)):
@@ -115,5 +116,5 @@ def _reset(headers: Mapping[str, str], now: datetime) -> float | None:
     used_up = {name for name, value in remaining.items() if value is not None and _number(value) == 0}
     waits = (read_wait(value, now) for name, value in resets.items() if not used_up or name in used_up)
     draft = _DRAFT.search(headers.get("ratelimit", ""))
-    known = [wait for wait in (*waits, draft and float(draft[1])) if wait is not None]
-    return max(known, default=None)
+    seconds = [wait for wait in (*waits, draft and float(draft[1])) if wait is not None]
+    return max(seconds, default=None)

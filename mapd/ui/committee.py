@@ -8,14 +8,14 @@ import streamlit as st
 from mapd import committee
 from mapd.curation.curated import Curated
 from mapd.curation.reviewing import Given, Share, matrix, reviewers
-from mapd.models.prices import dollars
+from mapd.models.prices import format_dollars
 from mapd.score_forms import MAX_REVIEW
 from mapd.scores import parse_score
 from mapd.store import db, ledger
 from mapd.store.queries import ExamInfo
 from mapd.ui import current, figures, look, money, text, times, working
 from mapd.ui.figures import Cell, Html
-from mapd.work import Collect
+from mapd.work import CollectWork
 
 OUTCOMES = ("ok", "unreadable", "cut_off", "unknown", "empty", "refused", "failed")
 SHORT_OF_TOKENS = ("cut_off", "empty")  # outcomes that more tokens cure
@@ -122,7 +122,7 @@ def calls(exam: ExamInfo) -> None:
             text.one_line(c.teacher, 40),
             c.kind,
             *(c.outcomes.get(outcome) for outcome in outcomes),
-            *((c.tokens_in, c.tokens_out, None if c.cost_usd is None else dollars(c.cost_usd)) if costs else ()),
+            *((c.tokens_in, c.tokens_out, None if c.cost_usd is None else format_dollars(c.cost_usd)) if costs else ()),
         )
         for c in told
     ]
@@ -152,14 +152,14 @@ def how_read() -> None:
 def ask_again(exam: str) -> None:
     """Start this exam's latest committee once more, where calls of it failed; it is asked for what is missing alone."""
     with db.reading(current.engine()) as session:
-        again = committee.again(session, exam)
+        again = committee.plan_retry(session, exam)
     if again is None or working.is_active("collect"):
         return
-    within = "" if again.budget is None else f", of a budget of {dollars(again.budget)}"
+    within = "" if again.budget is None else f", of a budget of {format_dollars(again.budget)}"
     gave = "calls of this exam" if again.failed != 1 else "call of this exam"
     money.note(f"{again.failed:,} {gave} gave no text. {again.estimate.in_words}{within}.")
     if (agreed := money.agreed(again.estimate, "again_unknown")) is not None:
-        given = Collect(
+        given = CollectWork(
             exam=exam,
             teachers=again.teachers,
             samples=again.samples,
@@ -170,7 +170,7 @@ def ask_again(exam: str) -> None:
         )
         working.offer(
             lambda: given,
-            f"Ask again: {committee.count_calls(again.estimate.calls)}",
+            f"Ask again: {committee.calls_in_words(again.estimate.calls)}",
             "ask_again",
             again.estimate.calls,
         )

@@ -94,7 +94,7 @@ def _compared(
 def warn(told: Results) -> None:
     """Say aloud where the two exams weren't asked alike."""
     if told.asked_otherwise:
-        text.complain(results.asked_otherwise(told))
+        text.complain(results.differences_in_words(told))
 
 
 def table(told: Results) -> None:
@@ -134,7 +134,7 @@ def _p(value: float) -> str:
 
 def caveats(told: Results) -> None:
     """What the comparison can't show."""
-    said = "".join(f"<li>{text.escape(one)}</li>" for one in results.caveats(told))
+    said = "".join(f"<li>{text.escape(one)}</li>" for one in results.list_caveats(told))
     with st.container(border=True):
         st.html(figures.titled("What this doesn't show", f'<ul class="mapd-list">{said}</ul>'))
 

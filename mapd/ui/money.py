@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from mapd.committee import Estimate, Reckoned
-from mapd.models.prices import dollars
+from mapd.committee import Estimate, TeacherEstimate
+from mapd.models.prices import format_dollars
 from mapd.ui import current, figures, text
 from mapd.ui.figures import Cell
 
@@ -51,15 +51,15 @@ def note(words: str) -> None:
     st.html(f'<div class="mapd-note">{text.escape(words)}</div>')
 
 
-def _row(x: Reckoned) -> tuple[Cell, ...]:
+def _row(x: TeacherEstimate) -> tuple[Cell, ...]:
     return (
         text.one_line(x.teacher, 40),
         x.price_in_words,
         *(x.calls.get(kind) for kind in ("rationale", "feedback", "review")),
         x.tokens_in,
         x.tokens_out,
-        None if x.usd is None else dollars(x.usd),
-        None if x.usd_at_most is None else dollars(x.usd_at_most),
+        None if x.usd is None else format_dollars(x.usd),
+        None if x.usd_at_most is None else format_dollars(x.usd_at_most),
     )
 
 

@@ -62,7 +62,7 @@ def newest_snapshot(exam_id: int) -> tuple[Frozen | None, int]:
     """The exam's newest snapshot, and how many there are."""
     with db.reading(current.engine()) as session:
         found = queries.snapshots(session, exam_id)
-        taught = {student.snapshot_sha256 for student in students.listed(session)}
+        taught = {student.snapshot_sha256 for student in students.list_students(session)}
         row = next(filter(snapshots.is_named, found), None)
         if row is None:
             return None, len(found)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from mapd import prompts, results, students, work
 from mapd.answers.grading import Outcome
-from mapd.results import Sat, Score
+from mapd.results import ExamAnswers, Score
 from mapd.store import db
 from mapd.store import tables as t
 from mapd.store.queries import Material
@@ -17,7 +17,7 @@ from mapd.ui.loaded import load_material
 from mapd.ui.starting import MOST_TOKENS
 
 
-def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
+def read(exam_id: int) -> tuple[ExamAnswers, t.Exam, Material]:
     """The exam's first samples, its row, and its questions with every attempt."""
     with db.reading(current.engine()) as session:
         row = session.get(t.Exam, exam_id)
@@ -25,11 +25,11 @@ def read(exam_id: int) -> tuple[Sat, t.Exam, Material]:
         return results.load(session, exam_id), row, load_material(session, exam_id)
 
 
-def standing(sat: Sat, material: Material) -> None:
+def standing(sat: ExamAnswers, material: Material) -> None:
     """How far it is, and what came of it: of every answer, where each question was asked several times."""
-    done, outcomes = len(sat.answered), [a.outcome for a in material.attempts]
-    if done < sat.asked:
-        st.progress(done / sat.asked, f"{done:,} of {sat.asked:,} questions answered")
+    done, outcomes = len(sat.answers), [a.outcome for a in material.attempts]
+    if done < sat.question_count:
+        st.progress(done / sat.question_count, f"{done:,} of {sat.question_count:,} questions answered")
         st.caption("Where it isn't running any more: the same exam, started again, goes on where it was.")
     counts = {outcome: outcomes.count(outcome) for outcome in Outcome}
     st.html(
@@ -67,7 +67,7 @@ def ask_again(material: Material) -> None:
     if not can_be_asked or not isinstance(longest, int) or not 0 < longest < MOST_TOKENS:
         return
     with st.expander(f"Ask the {count:,} cut-off answers again, with more tokens"):
-        most = min(work.MORE * longest, MOST_TOKENS)
+        most = min(work.MORE_TOKENS * longest, MOST_TOKENS)
         tokens = st.number_input("Tokens of an answer", longest + 1, MOST_TOKENS, most, key="again_tokens")
         purpose = starting.purpose("again_purpose") if info.split == "test" else None
         if info.split == "test" and purpose is None:
@@ -76,9 +76,9 @@ def ask_again(material: Material) -> None:
         working.offer(lambda: _again(info.uid, int(tokens), purpose), "Ask again", "exam_again", count)
 
 
-def _again(exam: str, tokens: int, purpose: str | None) -> work.Exam:
+def _again(exam: str, tokens: int, purpose: str | None) -> work.ExamWork:
     with db.reading(current.engine()) as session:
-        return work.again(session, exam, tokens).model_copy(update={"open_test": purpose})
+        return work.ask_again(session, exam, tokens).model_copy(update={"open_test": purpose})
 
 
 def lead_on(material: Material) -> None:
@@ -87,14 +87,14 @@ def lead_on(material: Material) -> None:
         current.link("pages/loop/committee.py", "Ask teachers about its mistakes", icon=":material/groups:")
 
 
-def by_family(sat: Sat) -> None:
+def by_family(sat: ExamAnswers) -> None:
     """Accuracy by family with Wilson's intervals; nothing for an import, which holds mistakes alone."""
-    if sat.exam.graded_by == "import" or not sat.answered:
+    if sat.exam.graded_by == "import" or not sat.answers:
         st.caption("An import holds mistakes alone, so it says nothing of how often the student is right.")
         return
-    families = dict.fromkeys(a.family for a in sat.answered.values())
-    groups = {"all": list(sat.answered.values())} if len(families) > 1 else {}
-    groups |= {name: [a for a in sat.answered.values() if a.family == name] for name in families}
+    families = dict.fromkeys(a.family for a in sat.answers.values())
+    groups = {"all": list(sat.answers.values())} if len(families) > 1 else {}
+    groups |= {name: [a for a in sat.answers.values() if a.family == name] for name in families}
     rows = [_row(name, results.score(group)) for name, group in groups.items()]
     header = ("family", "questions", "right", "accuracy", "95 %", "no answer", "cut off")
     st.html(figures.table(header, rows))
@@ -112,7 +112,7 @@ def _row(name: str, score: Score) -> tuple[Cell, ...]:
     )
 
 
-def asked_how(row: t.Exam, sat: Sat) -> None:
+def asked_how(row: t.Exam, sat: ExamAnswers) -> None:
     """How the student was asked."""
     settings: list[tuple[Cell, ...]] = [
         ("student", text.one_line(sat.exam.student, 60)),

@@ -14,7 +14,7 @@ from mapd.questions import sets as question_sets
 from mapd.store import db, queries
 from mapd.store import tables as t
 from mapd.ui import acting, current, money, text, times, working
-from mapd.work import DEFAULT, STANDARD, Collect, Demo, Exam, Finetune
+from mapd.work import DEFAULT, STANDARD, CollectWork, DemoWork, ExamWork, FinetuneWork
 
 MOST_TOKENS = 100_000  # of an answer
 SPLITS = {  # what each is for
@@ -40,14 +40,14 @@ def exam(*, opened: bool) -> None:
         chosen = middle.selectbox("Questions", list(sets), place, format_func=text.one_line, key="exam_questions")
         split = right.selectbox("Split", sets[chosen], format_func=SPLITS.__getitem__, key="exam_split")
         with db.reading(current.engine()) as session:
-            if (prompting := students.prompting(students.get(session, student))) is not None:
+            if (prompting := students.describe_prompting(students.get(session, student))) is not None:
                 st.caption(f"{text.one_line(student, 40)} has {prompting}.")
         how = _asked_how()
         opening = purpose("exam_purpose") if split == "test" else None
         if split == "test" and opening is None:
             return
         working.offer(
-            lambda: Exam(student=student, questions=chosen, split=split, open_test=opening, **how),
+            lambda: ExamWork(student=student, questions=chosen, split=split, open_test=opening, **how),
             "Start the exam",
             "start_exam",
         )
@@ -87,7 +87,7 @@ def purpose(key: str) -> str | None:
 def _students() -> list[str]:
     """Those that can be asked, the newest first."""
     with db.reading(current.engine()) as session:
-        return [s.name for s in students.listed(session) if students.is_here(s, current.settings().home)]
+        return [s.name for s in students.list_students(session) if students.is_here(s, current.settings().home)]
 
 
 def _question_sets() -> dict[str, list[str]]:
@@ -102,7 +102,7 @@ def _needs(names: Sequence[str], sets: dict[str, list[str]]) -> None:
     """What is missing for an exam, and how it comes."""
     if not names:
         st.markdown("**No student can be asked yet.** The packaged one is a real small model, SmolLM2-135M-Instruct.")
-        if weights.packaged() is None:
+        if weights.find_packaged() is None:
             st.caption(f"Its weights are not installed: {weights.GET_PACKAGE}")
         elif acting.button("Add the packaged student", key="add_student", icon=":material/add:"):
             with db.writing(current.engine()) as session:
@@ -121,7 +121,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
         return
     with st.expander("Ask teachers", expanded=opened):
         with db.reading(current.engine()) as session:
-            known = [x.name for x in teachers.listed(session) if x.kind in teachers.KINDS and not x.disabled]
+            known = [x.name for x in teachers.list_teachers(session) if x.kind in teachers.KINDS and not x.disabled]
         if not known:
             st.markdown("**No teacher can be asked yet.** Add a simulated one, or a real one.")
             current.link("pages/loop/teachers.py", "Add a teacher", icon=":material/school:")
@@ -142,7 +142,7 @@ def collect(curated: Curated, *, opened: bool) -> None:
             current.link("pages/loop/exam.py", "Ask again with more tokens", icon=":material/quiz:")
         if (agreed := money.agreed(estimate, "collect_unknown")) is not None:
             working.offer(
-                lambda: Collect(
+                lambda: CollectWork(
                     exam=exam,
                     teachers=asked,
                     samples=samples,
@@ -207,7 +207,7 @@ def finetune(*, opened: bool) -> None:
         )
         batch = batch_.number_input("Pairs a step", 1, 4096, DEFAULT.batch, key="finetune_batch")
         working.offer(
-            lambda: Finetune(
+            lambda: FinetuneWork(
                 snapshot=sha,
                 student=student,
                 alpha=float(alpha),
@@ -226,7 +226,7 @@ def finetune(*, opened: bool) -> None:
 def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
     """For each finetuned student that sat no held-out exam yet: its parent's, again."""
     with db.reading(current.engine()) as session:
-        rows = students.listed(session)
+        rows = students.list_students(session)
         names = {row.id: row.name for row in rows}
     sat = {(e.student, e.question_set, e.split) for e in exams}
     with db.reading(current.engine()) as session:
@@ -242,7 +242,7 @@ def exams_again(exams: Sequence[queries.ExamInfo]) -> None:
                     f"<b>{text.escape(text.one_line(row.name, 60))}</b> has not sat the exam that "
                     f"{text.escape(text.one_line(before.student, 60))} sat before."
                 )
-                again = partial(Exam.like, how[before.id], questions=before.question_set, student=row.name)
+                again = partial(ExamWork.like, how[before.id], questions=before.question_set, student=row.name)
                 working.offer(again, "Examine it again", f"again_{row.uid}")
 
 
@@ -253,7 +253,7 @@ def demo(*, opened: bool) -> None:
             "Exam, committee, curation, finetune and exam again, on this machine: a real small student, generated "
             "questions, simulated teachers. No key, no network."
         )
-        if weights.packaged() is None:
+        if weights.find_packaged() is None:
             text.complain(f"the student's weights are not installed; {weights.GET_PACKAGE}")
             return
         families = len(generated.FAMILIES)
@@ -265,7 +265,7 @@ def demo(*, opened: bool) -> None:
         alpha = three.slider("α, feedback's weight", 0.0, 1.0, STANDARD.alpha, 0.05, key="demo_alpha")
         seed = four.number_input("Seed", 0, 2**31 - 1, _next_seed(), key="demo_seed")
         working.offer(
-            lambda: Demo(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),
+            lambda: DemoWork(questions=int(questions), held_out=int(held_out), alpha=float(alpha), seed=int(seed)),
             "Run the demo",
             "start_demo",
         )

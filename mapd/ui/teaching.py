@@ -26,7 +26,7 @@ from mapd.store import db
 from mapd.store import tables as t
 from mapd.teacher_prices import price_in_words
 from mapd.teacher_settings import KEY_VARIABLES, LONGEST_REPLY, read_names, read_pairs
-from mapd.teachers import KINDS, LONGEST_NAME, Tested
+from mapd.teachers import KINDS, LONGEST_NAME, TeacherTest
 from mapd.ui import acting, current, figures, look, text
 from mapd.ui.figures import Cell, Html
 
@@ -53,7 +53,7 @@ FORM, KEY_FIELD = "teacher_form", "teacher_key_field"  # counters: a new number 
 def known() -> tuple[list[t.Teacher], list[t.Teacher]]:
     """Those that can be called, and the others: imported authors and people."""
     with db.reading(current.engine()) as session:
-        rows = teachers.listed(session)
+        rows = teachers.list_teachers(session)
     return [row for row in rows if row.kind in KINDS], [row for row in rows if row.kind not in KINDS]
 
 
@@ -93,7 +93,7 @@ def _set_up(row: t.Teacher) -> str:
             ("limits", _limits(row) if row.kind in KEY_VARIABLES else None),
             ("price", price_in_words(row)),
             *([("headers", text.one_line(_listed(row.headers), 200))] if row.headers else []),
-            *([("its server", text.one_line("; ".join(teachers.notes(row)), 300))] if row.learned else []),
+            *([("its server", text.one_line("; ".join(teachers.list_notes(row)), 300))] if row.learned else []),
         ]
     )
 
@@ -162,7 +162,7 @@ def _save(row: t.Teacher, longest: int, limits: Mapping[str, Any], *, forget: bo
     sampling, by = {"max_tokens": longest}, current.current_person()
     try:
         with db.writing(current.engine()) as session:
-            teachers.change(session, row.name, by=by, sampling=sampling, limits=limits, forget=forget)
+            teachers.change_settings(session, row.name, by=by, sampling=sampling, limits=limits, forget=forget)
     except MapdError as error:
         text.complain(str(error))
         return
@@ -178,7 +178,7 @@ def _enable(row: t.Teacher) -> None:
             variable = name.strip() or None
         try:
             with db.reading(current.engine()) as session:
-                effect = teachers.enabling(session, row.name, variable)
+                effect = teachers.preview_enabling(session, row.name, variable)
         except BadInput as error:
             text.complain(str(error))
             return
@@ -213,7 +213,7 @@ def others(rows: Sequence[t.Teacher]) -> None:
 class Answered:
     """What a test gave: what came back, and the one line of what went wrong."""
 
-    tested: Tested | None
+    tested: TeacherTest | None
     error: str | None
 
 
@@ -246,13 +246,13 @@ def answered(name: str, *, by: Person) -> Answered:
     return Answered(_read(done.stdout), error)
 
 
-def _read(output: str) -> Tested | None:
+def _read(output: str) -> TeacherTest | None:
     """The line of JSON at its end."""
     line = output.strip().split("\n")[-1]
     if not line.startswith("{"):
         return None
     told = json.loads(line)
-    return Tested(**{key: told[key] for key in Tested.__dataclass_fields__})
+    return TeacherTest(**{key: told[key] for key in TeacherTest.__dataclass_fields__})
 
 
 def _show(last: Answered) -> None:
@@ -403,10 +403,10 @@ def _server(kind: str, turn: int) -> dict[str, Any]:
 def _approved(kind: str, base_url: str | None, variables: Iterable[str | None]) -> bool:
     """Ask where a key or a header's value is another server's: a box for each; return whether all are ticked."""
     try:
-        to = approvals.server(kind, base_url)
+        to = approvals.server_of(kind, base_url)
         with db.reading(current.engine()) as session:
-            names = [keys.checked_name(name) for name in dict.fromkeys(variables) if name is not None]
-            doubts = {name: doubt for name in names if (doubt := approvals.doubt(session, name, to)) is not None}
+            names = [keys.check_name(name) for name in dict.fromkeys(variables) if name is not None]
+            doubts = {name: doubt for name in names if (doubt := approvals.find_doubt(session, name, to)) is not None}
     except BadInput:
         return False  # the form's button says what is wrong
     boxes = [
@@ -425,7 +425,7 @@ def _add(kind: str, given: Mapping[str, Any]) -> str | None:
     settings = dict(given)
     try:
         if (variable := given.get("key_env")) is not None:
-            keys.checked_name(variable)
+            keys.check_name(variable)
         settings["headers"] = read_names("a header", _lines(settings.pop("headers", "")))
     except BadInput as error:
         st.session_state[KEY_FIELD] = st.session_state.get(KEY_FIELD, 0) + 1  # it may be a secret: it doesn't stay

@@ -17,14 +17,17 @@ from mapd import names, trash
 from mapd.errors import MapdError
 from mapd.people import Person
 from mapd.store import db
-from mapd.trash import Entry, Removal
+from mapd.trash import Removal, TrashEntry
 from mapd.ui import acting, current, text, times
 
 CHOICE, NAME = "trash_choice", "trash_name"  # the fields' keys
 ASKED = "trash_asked"  # session state: what somebody pressed Delete on, and was told of, not yet deleted
 TOLD, REFUSED = "trash_told", "trash_refused"  # session state: what the last press did, or why it did nothing
 LATEST = "trash_latest"  # session state: the file of what was deleted last
-OF: dict[str, Callable[[Session, str], Removal]] = {"exam": trash.of_exam, "question set": trash.of_questions}
+OF: dict[str, Callable[[Session, str], Removal]] = {
+    "exam": trash.plan_exam_removal,
+    "question set": trash.plan_questions_removal,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def things() -> list[Thing]:
     found = [Thing("project", "", current.project())]
     with db.reading(current.engine()) as session:
         for kind in names.TABLES:
-            found += [Thing(kind, uid, name) for uid, name in names.listed(session, kind)]
+            found += [Thing(kind, uid, name) for uid, name in names.list_names(session, kind)]
     return found
 
 
@@ -95,7 +98,7 @@ def _last() -> None:
 
 def _removal(session: Session, thing: Thing) -> Removal:
     if thing.kind == "project":
-        return trash.of_project(session, thing.name)
+        return trash.plan_project_removal(session, thing.name)
     return OF[thing.kind](session, thing.uid)
 
 
@@ -103,7 +106,7 @@ def _ask_before(thing: Thing) -> None:
     """What goes along and what stays, and the two answers."""
     with db.reading(current.engine()) as session:
         removed = _removal(session, thing)
-    gone = trash.in_words(removed.gone) or "nothing"
+    gone = trash.count_in_words(removed.counts) or "nothing"
     stays = "".join(f"<li>{text.escape(text.one_line(line, 300))}</li>" for line in removed.stays)
     with st.container(border=True, key="mapd_delete"):
         st.html(
@@ -120,7 +123,7 @@ def _ask_before(thing: Thing) -> None:
 
 def listed() -> None:
     """Draw what was deleted, the newest first; nothing where nothing was."""
-    entries = trash.listed(current.settings().home)
+    entries = trash.list_files(current.settings().home)
     if not entries:
         return
     with st.expander(f"Trash · {len(entries):,}", icon=":material/delete:"):
@@ -135,14 +138,14 @@ def listed() -> None:
                     acting.button("Bring back", key=key, on_click=_restore, args=(entry.file,), icon=":material/undo:")
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: TrashEntry) -> str:
     """HTML: what was deleted, by whom and when; of a file that can't be read, why."""
     if entry.fault:
         return f'<span class="mapd-note">{text.escape(text.one_line(entry.fault, 300))}</span>'
     what = text.escape(text.one_line(f"{entry.kind} {entry.name}", 200))
     who, gone = (
         text.escape(text.one_line(entry.person, 40)),
-        text.escape(text.one_line(trash.in_words(entry.gone), 400)),
+        text.escape(text.one_line(trash.count_in_words(entry.counts), 400)),
     )
     when = f", {times.cell(entry.at)}" if entry.at else ""
     return f'<b>{what}</b><div class="mapd-note">by {who}{when}: {gone}</div>'
@@ -183,7 +186,7 @@ def _delete(thing: Thing) -> None:
 
 def _exams() -> list[tuple[str, str]]:
     with db.reading(current.engine()) as session:
-        return names.listed(session, "exam")
+        return names.list_names(session, "exam")
 
 
 def _restore(file: str) -> None:

@@ -52,7 +52,7 @@ def offer(make: Callable[[], Work], label: str, key: str, missing: int | None = 
     try:
         given = make()
         with db.reading(current.engine()) as session:
-            size, pace = given.size(session), jobs.pace(session, given.kind)
+            size, pace = given.size(session), jobs.measure_pace(session, given.kind)
             there = jobs.workers(session)
     except (ValidationError, MapdError) as error:
         text.complain(error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error))
@@ -109,9 +109,9 @@ def follow_active(kind: str, **parameters: Any) -> None:
     """Draw each job of a kind, with these parameters, that has not ended; and the latest if it ended badly, or now."""
     with db.reading(current.engine()) as session:
         at = db.clock(session)
-        found = [j for j in jobs.listed(session) if j.kind == kind and _has(j, parameters)]
+        found = [j for j in jobs.list_jobs(session) if j.kind == kind and _has(j, parameters)]
         uids = [job.uid for job in found if job.status in jobs.ACTIVE]
-        uids += [job.uid for job in found[:1] if jobs.state(job, at) in ENDED_EARLY or _just_done(job, at)]
+        uids += [job.uid for job in found[:1] if jobs.describe_state(job, at) in ENDED_EARLY or _just_done(job, at)]
     for uid in uids:
         follow(uid)
 
@@ -119,7 +119,7 @@ def follow_active(kind: str, **parameters: Any) -> None:
 def is_active(*kinds: str) -> bool:
     """Whether a job of one of these kinds waits or runs."""
     with db.reading(current.engine()) as session:
-        return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.listed(session))
+        return any(job.kind in kinds and job.status in jobs.ACTIVE for job in jobs.list_jobs(session))
 
 
 def _just_done(job: t.Job, at: datetime) -> bool:
@@ -160,10 +160,10 @@ def _read(uid: str) -> tuple[t.Job, datetime]:
 
 
 def _card(job: t.Job, at: datetime) -> None:
-    state = jobs.state(job, at)
+    state = jobs.describe_state(job, at)
     with st.container(border=True, key=f"job_{job.uid}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.html(f"{_chip(state)}<b>{text.escape(text.one_line(work.title(job), 120))}</b>", width="stretch")
+            st.html(f"{_chip(state)}<b>{text.escape(text.one_line(work.job_title(job), 120))}</b>", width="stretch")
             _acts(job, state)
         _standing(job, state)
         if job.error:
@@ -250,7 +250,7 @@ def _result(job: t.Job) -> None:
 def active_and_failed() -> tuple[int, bool]:
     """How many jobs wait or run, and whether the newest one has failed: what the frame says of them on every page."""
     with db.reading(current.engine()) as session:
-        found = jobs.listed(session)
+        found = jobs.list_jobs(session)
         return sum(job.status in jobs.ACTIVE for job in found), bool(found) and found[0].status == "failed"
 
 
@@ -258,7 +258,7 @@ def listed() -> None:
     """Every job in a line, the newest first, and the workers."""
     with db.reading(current.engine()) as session:
         at = db.clock(session)
-        rows = [_row(job, at) for job in jobs.listed(session)]
+        rows = [_row(job, at) for job in jobs.list_jobs(session)]
         there = jobs.workers(session)
     if not rows:
         with st.container(border=True):
@@ -273,9 +273,9 @@ def listed() -> None:
 
 
 def _row(job: t.Job, at: datetime) -> tuple[Cell, ...]:
-    state = jobs.state(job, at)
+    state = jobs.describe_state(job, at)
     ended = job.ended_at or (at if state == "running" else None)
-    name = figures.linked(text.one_line(work.title(job), 80), current.address("jobs", job=job.uid))
+    name = figures.linked(text.one_line(work.job_title(job), 80), current.address("jobs", job=job.uid))
     why = f'<div class="mapd-note">{text.escape(text.one_line(job.error, 160))}</div>' if job.error else ""
     return (
         Html(name + why),

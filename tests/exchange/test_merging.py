@@ -81,7 +81,7 @@ def examine(project: Project, *, knows: int = 9, name: str = "small", seed: int 
 def collect(project: Project, exam_uid: str, names: tuple[str, ...] = NAMES) -> None:
     with db.writing(project.engine) as session:
         rows = [teachers.add(session, name, kind="simulated", model=name, by=owner("ann")) for name in names]
-        models = {row.name: teachers.opened(project.engine, row) for row in rows}
+        models = {row.name: teachers.open_model(project.engine, row) for row in rows}
     committee.collect(project.engine, exam=exam_uid, teachers=names, models=models, by=owner("ann"))
 
 
@@ -119,7 +119,7 @@ def test_the_same_exam_with_the_same_answers_is_one(receiver: Project, sender: P
     receiver.take(sender)
     assert (receiver.count(t.Exam), receiver.count(t.Attempt)) == (1, sender.count(t.Attempt))
     with db.reading(receiver.engine) as session:
-        assert [x.name for x in teachers.listed(session)] == [*NAMES, *(f"{name} (2)" for name in NAMES)]
+        assert [x.name for x in teachers.list_teachers(session)] == [*NAMES, *(f"{name} (2)" for name in NAMES)]
 
 
 def test_the_same_exam_with_other_answers_is_refused(receiver: Project, sender: Project) -> None:
@@ -205,7 +205,7 @@ def test_work_of_an_archive_has_ended_and_is_not_resumed(receiver: Project, send
 
     bring_in(receiver.engine, receiver.home, changed(sender.pack(), as_it_was))
     with db.writing(receiver.engine) as session:
-        rows = jobs.listed(session)
+        rows = jobs.list_jobs(session)
         assert sorted(row.status for row in rows) == ["cancelled"] * 3 + ["done", "failed"]
         assert jobs.take(session, "w", calls=True) is None
         assert {(row.worker, row.beat_at) for row in rows} == {(None, None)}
@@ -228,10 +228,10 @@ def test_a_teacher_of_an_archive_is_disabled_and_names_no_key(
 
     bring_in(receiver.engine, receiver.home, changed(sender.pack(), with_keys))
     with db.reading(receiver.engine) as session:
-        for row in teachers.listed(session):
+        for row in teachers.list_teachers(session):
             assert (row.disabled, row.key_env, bool(row.origin)) == (True, None, True)
             with pytest.raises(BadInput, match="is disabled"):
-                teachers.opened(receiver.engine, row)
+                teachers.open_model(receiver.engine, row)
     assert receiver.count(t.KeyApproval) == 0
 
 

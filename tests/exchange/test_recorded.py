@@ -32,7 +32,9 @@ def test_a_run_is_kept_and_comes_back(looped_home: Path, tmp_path: Path, monkeyp
     assert not recorded.load(engine, Settings().home, by=owner("bob"), folder=folder), "it isn't fresh any more"
     with db.reading(engine) as session:
         assert [exam.name for exam in queries.exams(session)] == names
-        assert not [teacher.name for teacher in teachers.listed(session) if teacher.disabled], "they are simulated"
+        assert not [teacher.name for teacher in teachers.list_teachers(session) if teacher.disabled], (
+            "they are simulated"
+        )
     assert "Recorded demo, simulated teachers" in shown(open_page("pages/train/results.py", exam=_train()))
 
 

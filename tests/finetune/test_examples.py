@@ -67,7 +67,7 @@ def test_both_dialogues_are_the_chat_templates() -> None:
 def test_the_feedback_dialogue_begins_with_the_tokens_of_the_exams_prompt(r: str, f: str, answer: str) -> None:
     one = example(pair(r, f, answer), TOKENIZER)
     question = prompts.question_block(QUESTION["text"], QUESTION["context"], QUESTION["options"])
-    asked = [m._asdict() for m in prompts.exam(question, Task.CHOICE)]
+    asked = [m._asdict() for m in prompts.exam_messages(question, Task.CHOICE)]
     exam = TOKENIZER.apply_chat_template(asked, tokenize=True, add_generation_prompt=True)["input_ids"]
     assert list(one.prompt) == exam
     assert one.rationale[-1] == one.feedback[-1] == TOKENIZER.eos_token_id
@@ -115,9 +115,9 @@ def test_a_limit_cuts_and_counts() -> None:
 
 def test_what_has_no_weight_is_not_taught() -> None:
     one = Example((1,), (2,), (3,), (4,))
-    assert one.taught(0) == Example((1,), (2,), (), ())
-    assert one.taught(1) == Example((1,), (), (3,), (4,))
-    assert one.taught(0.5) == one
+    assert one.weighted_by(0) == Example((1,), (2,), (), ())
+    assert one.weighted_by(1) == Example((1,), (), (3,), (4,))
+    assert one.weighted_by(0.5) == one
 
 
 @pytest.mark.parametrize(

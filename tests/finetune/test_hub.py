@@ -64,7 +64,7 @@ def add(engine: sa.Engine, name: str = "tiny") -> t.Student:
 
 
 def prompt(engine: sa.Engine, student: t.Student) -> str:
-    tokenizer = students.loaded(engine, student, Settings().make_home())[1]
+    tokenizer = students.load_model(engine, student, Settings().make_home())[1]
     return str(tokenizer.apply_chat_template([{"role": "user", "content": "2 + 2?"}], add_generation_prompt=True))
 
 
@@ -164,7 +164,7 @@ def test_the_adapter_of_a_folders_student_loads_anywhere(engine: sa.Engine, home
     with db.reading(engine) as session:
         new = students.get(session, done.student)
         session.expunge_all()
-    assert students.loaded(engine, new, Settings().make_home()), "and here, where its sha256 is known"
+    assert students.load_model(engine, new, Settings().make_home()), "and here, where its sha256 is known"
 
 
 @pytest.mark.parametrize("where", ["path", "hub"])
@@ -200,6 +200,6 @@ def test_without_a_network_it_is_one_line(
 
 
 def test_a_folder_is_named_as_others_find_it(tmp_path: Path) -> None:
-    assert weights.published(tmp_path / f"models--org--a-b.c/snapshots/{V1}") == ("org/a-b.c", V1)
-    assert weights.published(tmp_path / "mine") == (str(tmp_path / "mine"), None)
+    assert weights.published_name(tmp_path / f"models--org--a-b.c/snapshots/{V1}") == ("org/a-b.c", V1)
+    assert weights.published_name(tmp_path / "mine") == (str(tmp_path / "mine"), None)
     assert fingerprints.source_of("org/tiny") == "hub:org/tiny"

@@ -22,7 +22,7 @@ def test_bad_values_are_refused_by_name(name: str, value: float) -> None:
 def test_each_epoch_holds_each_pair_once(pairs: int, batch: int, epochs: int, seed: int) -> None:
     given = Hyperparameters(batch=batch, epochs=epochs, seed=seed)
     total = given.steps(pairs)
-    steps = [given.taught_at(step, pairs) for step in range(1, total + 1)]
+    steps = [given.pairs_at(step, pairs) for step in range(1, total + 1)]
     assert all(1 <= len(places) <= batch for places in steps)
     each = total // epochs
     for epoch in range(epochs):
@@ -32,8 +32,8 @@ def test_each_epoch_holds_each_pair_once(pairs: int, batch: int, epochs: int, se
 
 def test_epochs_and_seeds_differ_in_order() -> None:
     given = Hyperparameters(batch=50)
-    assert given.taught_at(1, 50) != given.taught_at(2, 50)
-    assert given.taught_at(1, 50) != Hyperparameters(batch=50, seed=1).taught_at(1, 50)
+    assert given.pairs_at(1, 50) != given.pairs_at(2, 50)
+    assert given.pairs_at(1, 50) != Hyperparameters(batch=50, seed=1).pairs_at(1, 50)
 
 
 @given(total=st.integers(1, 200), warmup=st.floats(0, 1))

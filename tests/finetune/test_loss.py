@@ -99,7 +99,7 @@ def test_a_row_holds_no_padding_and_goes_on_behind_each_prompt() -> None:
     assert row.ids.tolist() == [[3, 4, 5, 6, 7, 8, 9, 3, 5]]
     assert row.positions.tolist() == [[0, 1, 2, 3, 4, 2, 3, 0, 1]]
     assert row.spans == ((0, 2, 5, 7), (7, 8, 9, 9))
-    assert row.before.tolist() == [1, 2, 3, 5, 7]
+    assert row.predicted_from.tolist() == [1, 2, 3, 5, 7]
     assert row.target.tolist() == [5, 6, 7, 9, 5]
     assert row.of_feedback.tolist() == [False, False, False, True, False]
 

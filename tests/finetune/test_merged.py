@@ -10,7 +10,7 @@ from peft.tuners.lora import Linear
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from mapd.finetune import loss
-from mapd.finetune.merged import merged
+from mapd.finetune.merged import merged_layers
 from tests.finetune import tiny
 from tests.finetune.test_loss import assert_equal, gradient
 
@@ -49,7 +49,7 @@ def changed(model: Any) -> list[Any]:
 def test_equals_the_plain_two_passes_of_peft(base: Callable[[], Any], alpha: float) -> None:
     model = learner(base())
     assert_equal(model, EXAMPLES, alpha, tokens_at_once=150)
-    with merged(model):
+    with merged_layers(model):
         assert len(changed(model)) == 14  # all of two layers
 
 
@@ -62,7 +62,7 @@ def test_each_layer_equals_pefts_own(base: Callable[[], Any]) -> None:
         own = layer(x)
         dy = torch.randn_like(own)
         expected = torch.autograd.grad(own, [x, *weights], dy)
-        with merged(model):
+        with merged_layers(model):
             found = layer(x)
             torch.testing.assert_close(torch.autograd.grad(found, [x, *weights], dy), expected, atol=1e-4, rtol=1e-5)
         torch.testing.assert_close(found, own, atol=1e-5, rtol=1e-5)
@@ -136,14 +136,14 @@ def already_merged() -> Any:
 )
 def test_what_is_more_than_a_plain_adapter_computes_as_before(made: Callable[[], PeftModel]) -> None:
     model = made()
-    with merged(model):
+    with merged_layers(model):
         assert not changed(model)
 
 
 def test_a_scaling_of_its_own_is_kept() -> None:
     model = learner(tiny.model(), use_rslora=True, lora_alpha=5)
     assert_equal(model, EXAMPLES[:2], 0.5, tokens_at_once=1000)
-    with merged(model):
+    with merged_layers(model):
         assert len(changed(model)) == 14
 
 

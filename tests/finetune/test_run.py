@@ -170,28 +170,30 @@ def test_an_adapter_is_the_one_that_its_finetune_wrote(engine: sa.Engine, sha256
     with db.reading(engine) as session:
         student = students.get(session, done.student)
     assert student.adapter_sha256 == weights.fingerprint(home / str(student.adapter))
-    assert students.opened(engine, student, home)
+    assert students.open_model(engine, student, home)
     file = home / str(student.adapter) / "adapter_model.safetensors"
     whole = file.read_bytes()
     file.write_bytes(whole[:-4] + bytes(4))
     refused = "is not the one that its finetune wrote"
     with pytest.raises(BadInput, match=refused):
-        students.opened(engine, student, home)
+        students.open_model(engine, student, home)
     with pytest.raises(BadInput, match=refused):
         run(engine, sha256, student=student.name)  # the next round
     with pytest.raises(BadInput, match=refused):
         run(engine, sha256)
-    given = work.Exam(student=student.name, questions="pens", split="train")
+    given = work.ExamWork(student=student.name, questions="pens", split="train")
     with pytest.raises(BadInput, match=refused) as said:
-        given.run(work.Run(engine, home, owner("ann")))
+        given.run(work.WorkContext(engine, home, owner("ann")))
     assert "\n" not in str(said.value)
     shutil.rmtree(file.parent)
     with pytest.raises(BadInput, match="adapter is missing"):
-        students.opened(engine, student, home)
+        students.open_model(engine, student, home)
     assert run(engine, sha256).student == done.student
     file.write_bytes(whole)
     with db.reading(engine) as session:
-        assert students.opened(engine, students.get(session, done.student), home), "the same training, the same bytes"
+        assert students.open_model(engine, students.get(session, done.student), home), (
+            "the same training, the same bytes"
+        )
 
 
 def test_a_student_of_an_archive_is_trained_here_under_its_own_bytes(engine: sa.Engine, sha256: str) -> None:
@@ -203,7 +205,7 @@ def test_a_student_of_an_archive_is_trained_here_under_its_own_bytes(engine: sa.
     shutil.rmtree(home / "finetunes")
     assert run(engine, sha256).student == done.student
     with db.reading(engine) as session:
-        assert students.opened(engine, students.get(session, done.student), home)
+        assert students.open_model(engine, students.get(session, done.student), home)
 
 
 def test_a_checkpoint_that_was_changed_is_one_line(engine: sa.Engine, sha256: str) -> None:
@@ -234,7 +236,7 @@ def test_lines_under_a_genuine_name_are_not_trained_on(engine: sa.Engine, sha256
         run(engine, sha256)
     assert "\n" not in str(said.value)
     with pytest.raises(BadInput, match="its lines are not those"):
-        work.Finetune(snapshot=sha256, student="tiny").run(work.Run(engine, Settings().home, owner("ann")))
+        work.FinetuneWork(snapshot=sha256, student="tiny").run(work.WorkContext(engine, Settings().home, owner("ann")))
     with db.reading(engine) as session:
         assert session.exec(select(t.Finetune)).all() == []
 

@@ -28,7 +28,7 @@ PAIR = {
     "rationale": {"text": "9 + 9 = 18. Answer: 18"},
     "feedback": {"text": "You took half of them."},
 }
-ASKED = prompts.exam("How many pens?", Task.NUMERIC)
+ASKED = prompts.exam_messages("How many pens?", Task.NUMERIC)
 
 
 def prompt_ids(tokenizer: Any) -> list[int]:
@@ -62,16 +62,16 @@ def test_exam_training_and_exam_again_have_one_prompt(name: str, tmp_path: Path)
         one = made.items[0]
         assert [*one.prompt, *one.lead] == exam
         taught = tokenizer.decode(one.rationale)
-        thought = dialogue.form(tokenizer).closing
+        thought = dialogue.template_form(tokenizer).closing
         assert taught == f"{thought}9 + 9 = 18. Answer: 18{kind.end}"
         hyperparameters = Hyperparameters(alpha=alpha, epochs=2, rank=2, batch=1)
         home = tmp_path / f"finetune {alpha}"
         adapter = train(local.load(folder)[0], made.items, hyperparameters, home, lambda _: None)
         tuned, same_tokenizer = local.load(folder, adapter)
         assert prompt_ids(same_tokenizer) == exam
-        assert examine(tuned, same_tokenizer).startswith(dialogue.form(tokenizer).thought)
-    if dialogue.form(tokenizer).thought:
-        assert before.startswith(dialogue.form(tokenizer).thought), "that it is a thought can be seen"
+        assert examine(tuned, same_tokenizer).startswith(dialogue.template_form(tokenizer).thought)
+    if dialogue.template_form(tokenizer).thought:
+        assert before.startswith(dialogue.template_form(tokenizer).thought), "that it is a thought can be seen"
 
 
 def test_a_thought_is_closed_before_a_rationale_and_before_feedback(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_template_that_takes_no_question_is_one_line(source: str) -> None:
 
 
 def test_a_system_text_is_never_said_twice_nor_lost() -> None:
-    form = templates.Form(has_system=False, has_parts=True)
+    form = templates.TemplateForm(has_system=False, has_parts=True)
     asked = [Message("system", "S"), Message("user", "U"), Message("assistant", "A"), Message("user", "V")]
     arranged = form.arrange(asked)
     assert [turn["role"] for turn in arranged] == ["user", "assistant", "user"]

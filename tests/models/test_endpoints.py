@@ -9,7 +9,7 @@ from tenacity import wait_none
 
 from mapd.models import served
 from mapd.models.anthropic import AnthropicModel
-from mapd.models.base import Completion, Fault, Finish, Limits, Message, Request, Sampling, stream
+from mapd.models.base import Completion, FaultKind, Finish, Limits, Message, Request, Sampling, stream
 from mapd.models.openai import OpenAIModel
 from tests.models.test_served import ask, ask_one, model, requests
 from tests.provider import Asked, Provider
@@ -198,12 +198,12 @@ def test_an_error_in_a_reply_is_tried_again_as_its_code_says(body: dict[str, Any
     with Provider(lambda _: (200, {}, json.dumps(body))) as server:
         completion = ask_one(model("openai", server))
     assert completion.error == f"tried 5 times, the last: HTTP 200 with error 429: {words}"
-    assert (completion.finish, completion.fault) == (Finish.FAILED, Fault.BUSY)
+    assert (completion.finish, completion.fault) == (Finish.FAILED, FaultKind.BUSY)
 
 
 def test_no_credit_within_a_reply_is_not_tried_again() -> None:
     completion = answer("openai", json.dumps(C))
-    assert (completion.finish, completion.fault) == (Finish.FAILED, Fault.CREDIT)
+    assert (completion.finish, completion.fault) == (Finish.FAILED, FaultKind.CREDIT)
     assert completion.error == "HTTP 200 with error 402: Insufficient credits"
 
 
@@ -251,7 +251,7 @@ def test_a_quota_of_a_day_is_not_tried_again() -> None:
     body = json.dumps({"error": {"code": 429, "message": "Please retry in 9s.", "details": details}})
     with Provider(lambda _: (429, {}, body)) as server:
         completion = ask_one(model("openai", server))
-    assert (len(server.asked), completion.fault) == (1, Fault.QUOTA)
+    assert (len(server.asked), completion.fault) == (1, FaultKind.QUOTA)
     assert "a quota of a day or longer: not tried again" in (completion.error or "")
 
 
@@ -295,7 +295,7 @@ def test_what_no_form_mends_ends_the_work() -> None:
 
     with Provider(neither) as server:
         completion = ask_one(model("openai", server, concurrency=8))
-    assert (completion.finish, completion.fault) == (Finish.FAILED, Fault.PARAMETER)
+    assert (completion.finish, completion.fault) == (Finish.FAILED, FaultKind.PARAMETER)
     assert len(server.asked) == 2
 
 
@@ -326,13 +326,13 @@ def some(asked: Any, count: int) -> list[Completion]:
 @pytest.mark.parametrize(
     ("status", "message", "fault"),
     [
-        (401, "bad key", Fault.KEY),
-        (404, "no such model", Fault.MODEL),
-        (402, "no credit", Fault.CREDIT),
-        (400, "parameter.enable_thinking must be set to false for non-streaming calls", Fault.PARAMETER),
+        (401, "bad key", FaultKind.KEY),
+        (404, "no such model", FaultKind.MODEL),
+        (402, "no credit", FaultKind.CREDIT),
+        (400, "parameter.enable_thinking must be set to false for non-streaming calls", FaultKind.PARAMETER),
     ],
 )
-def test_behind_a_lasting_fault_nothing_is_sent(wire: str, status: int, message: str, fault: Fault) -> None:
+def test_behind_a_lasting_fault_nothing_is_sent(wire: str, status: int, message: str, fault: FaultKind) -> None:
     with Provider(lambda _: (status, {}, json.dumps({"error": {"message": message}}))) as server:
         asked = model(wire, server, concurrency=8)
         (completion,) = some(asked, 50)
@@ -359,7 +359,7 @@ def test_nobody_listens_and_nothing_further_is_tried(monkeypatch: pytest.MonkeyP
     with Provider() as server:
         asked = model("openai", server, concurrency=8)
     (completion,) = some(asked, 50)
-    assert completion.fault is Fault.CONNECTION
+    assert completion.fault is FaultKind.CONNECTION
     assert (completion.error or "").startswith("tried 5 times, the last: the connection failed (")
 
 
@@ -367,7 +367,7 @@ def test_a_server_that_is_down_is_left_alone_after_ten_calls() -> None:
     with Provider(lambda _: "500") as server:
         found = some(model("openai", server, concurrency=1), 50)
     assert (len(found), len(server.asked)) == (10, 50)
-    assert found[-1].fault is Fault.DOWN
+    assert found[-1].fault is FaultKind.DOWN
     assert found[-1].error == "10 calls in a row failed, the last: HTTP 500: overloaded"
 
 
@@ -376,7 +376,7 @@ def test_an_address_that_is_a_web_page_is_left_alone_after_three_calls() -> None
     with Provider(lambda _: (200, {"content-type": "text/html"}, page)) as server:
         found = some(model("openai", server, concurrency=1), 50)
     assert (len(found), len(server.asked)) == (3, 6)
-    assert found[-1].fault is Fault.DOWN
+    assert found[-1].fault is FaultKind.DOWN
 
 
 def test_a_filter_that_refuses_one_prompt_ends_nothing() -> None:

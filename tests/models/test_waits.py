@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from mapd.models.waits import asked_wait
+from mapd.models.waits import read_asked_wait
 
 NOW = datetime(2026, 11, 29, 9, 0, 0, tzinfo=UTC)
 GEMINI = (
@@ -73,5 +73,5 @@ GEMINI = (
     ],
 )
 def test_a_wait_is_read_in_any_form(headers: dict[str, str], body: str, seconds: float | None) -> None:
-    wait = asked_wait(headers, body, NOW)
+    wait = read_asked_wait(headers, body, NOW)
     assert wait is None if seconds is None else wait == pytest.approx(seconds)

@@ -80,7 +80,7 @@ def test_a_start_that_was_not_saved_can_be_tried_again(looped_home: Path) -> Non
         assert errors(app) == []
     next(b for b in app.button if b.label == "Start the exam").click().run()
     with db.reading(db.open_store(Settings())) as session:
-        assert len(jobs.listed(session)) == 1
+        assert len(jobs.list_jobs(session)) == 1
 
 
 def test_a_setting_that_was_not_saved_says_so(full_home: Path) -> None:

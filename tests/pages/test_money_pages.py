@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from streamlit.testing.v1 import AppTest
 
 from mapd import committee, jobs, teachers
-from mapd.jobs import Ref
+from mapd.jobs import AttemptRef
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db
@@ -93,7 +93,7 @@ def test_what_failed_is_asked_again_by_a_button(full_home: Path) -> None:
             add(name, base_url=f"{server.url}/{name}/v1", price=PRICE)
         engine = db.open_store(Settings())
         with db.reading(engine) as session:
-            models = {name: teachers.opened(engine, teachers.get(session, name)) for name in names}
+            models = {name: teachers.open_model(engine, teachers.get(session, name)) for name in names}
         done = committee.collect(engine, exam=1, teachers=names, models=models, by=owner("ann"), budget=3.0)
     assert done.failed == 12
     app = open_page(COMMITTEE)
@@ -112,7 +112,7 @@ def test_a_job_that_stopped_at_its_budget_shows_it(full_home: Path) -> None:
     with write() as session:
         exam = session.exec(select(t.Exam.uid)).one()
         job = jobs.start(session, "collect", {"exam": exam, "teachers": ["mini"], "budget": 0.1}, by=owner("ann"))
-        ref = Ref(job.uid, 1)
+        ref = AttemptRef(job.uid, 1)
         jobs.take(session, "w", calls=True)
         jobs.end(session, ref, "done", outcome={"stopped": line, "not_made": 12})
     for page in (COMMITTEE, "pages/loop/jobs.py"):

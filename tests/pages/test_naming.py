@@ -70,7 +70,7 @@ def test_what_is_renamed_deleted_and_brought_back_is_so_under_a_name(full_home: 
     assert not rows(t.Exam)
     assert [row.person for row in rows(t.Audit) if row.action == "delete"] == ["ann"]
     app = open_page("pages/loop/data.py", name=None)
-    give_name(app, f"trash_back_{trash.listed(full_home)[0].file}", "Bob")
+    give_name(app, f"trash_back_{trash.list_files(full_home)[0].file}", "Bob")
     assert len(rows(t.Exam)) == 1
     app = open_page("pages/loop/data.py", name=None)
     next(field for field in app.text_input if field.label == "Name").set_value("first")

@@ -39,7 +39,7 @@ def examined(home: Path) -> str:
 def job() -> dict[str, object]:
     """The parameters of the newest job."""
     with db.reading(db.open_store(Settings())) as session:
-        return jobs.listed(session)[0].parameters
+        return jobs.list_jobs(session)[0].parameters
 
 
 def test_the_exam_page_folds_thoughts_and_counts_what_was_cut_off(examined: str) -> None:

@@ -53,7 +53,7 @@ def test_it_asks_before_says_after_and_brings_back(full_home: Path) -> None:
     app.button(key="trash_undo").click().run()
     assert exams() == [name]
     assert f"import {name} is back" in shown(app)
-    assert trash.listed(full_home) == []
+    assert trash.list_files(full_home) == []
 
 
 def test_a_name_is_what_the_field_says_at_the_click(full_home: Path) -> None:
@@ -97,7 +97,7 @@ def test_the_project_can_be_deleted_and_begun_again(full_home: Path) -> None:
     for page in PAGES:
         assert not open_page(page).exception, page
     app = data()
-    app.button(key=f"trash_back_{trash.listed(full_home)[0].file}").click().run()
+    app.button(key=f"trash_back_{trash.list_files(full_home)[0].file}").click().run()
     assert len(exams()) == 1
 
 
@@ -108,7 +108,7 @@ def test_no_page_shows_what_is_gone_where_its_ids_are_anothers(full_home: Path, 
         (old,) = queries.exams(session)
     before = shown(open_page(path))
     with db.writing(engine) as session:
-        file = trash.delete(session, full_home, trash.of_exam(session, old.id), by=owner("ann"))
+        file = trash.delete(session, full_home, trash.plan_exam_removal(session, old.id), by=owner("ann"))
     with db.writing(engine) as session:
         import_files(session, *samples.files(tmp_path, start=600))
         (new,) = queries.exams(session)
@@ -132,7 +132,7 @@ def test_a_press_on_what_was_deleted_is_not_one_on_what_has_its_id_now(full_home
     browse.run().segmented_control(key="bulk_act").set_value(Act.REJECT).run()
     engine = db.open_store(Settings())
     with db.writing(engine) as session:
-        trash.delete(session, full_home, trash.of_exam(session, 1), by=owner("ann"))
+        trash.delete(session, full_home, trash.plan_exam_removal(session, 1), by=owner("ann"))
     with db.writing(engine) as session:
         import_files(session, *samples.files(tmp_path, start=600))
     gone = client.http.post("/api/decisions", json={"decisions": [decision(card, "accept")]}, headers=client.headers)

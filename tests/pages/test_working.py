@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from streamlit.testing.v1 import AppTest
 
 from mapd import jobs
-from mapd.jobs import Progress, Ref
+from mapd.jobs import AttemptRef, JobProgress
 from mapd.people import owner
 from mapd.settings import Settings
 from mapd.store import db, queries
@@ -63,9 +63,9 @@ def test_a_page_says_what_it_will_start_and_starts_it_once(
 def test_what_was_begun_is_watched_cancelled_and_resumed(looped_home: Path) -> None:
     with write() as session:
         job = jobs.start(session, "exam", {"student": "small", "questions": "demo", "split": "dev"}, by=owner("ann"))
-        ref = Ref(job.uid, 1)
+        ref = AttemptRef(job.uid, 1)
         jobs.take(session, "w", calls=False)
-        jobs.beat(session, ref, Progress("exam", 5, 12, "2.0 questions/s", 3.5), ["12:00:00 exam"])
+        jobs.beat(session, ref, JobProgress("exam", 5, 12, "2.0 questions/s", 3.5), ["12:00:00 exam"])
     app = open_page("pages/loop/jobs.py", job=ref.uid)
     assert "running" in shown(app)
     assert app.get("progress")[0].proto.text == r"exam · 5 of 12 · 2\.0 questions\/s · 4 s left"
@@ -91,7 +91,7 @@ def test_an_exam_that_was_started_here_is_shown_when_it_is_done(looped_home: Pat
         app.run()
     with write() as session:
         jobs.take(session, "w", calls=False)
-        jobs.end(session, Ref(newest().uid, 1), "done", outcome={"exam": second})
+        jobs.end(session, AttemptRef(newest().uid, 1), "done", outcome={"exam": second})
     app.run()
     assert app.query_params["exam"] in ([third], third) if is_another_chosen else ([second], second)
 

@@ -189,7 +189,7 @@ def test_an_empty_file_that_is_just_being_made_is_a_new_project(home: Path) -> N
 
 
 def findings() -> dict[str, doctor.Finding]:
-    return {finding.what: finding for finding in doctor.examine(Settings())}
+    return {finding.subject: finding for finding in doctor.examine(Settings())}
 
 
 def test_a_whole_project_is_well(full_home: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_whole_project_is_well(full_home: Path) -> None:
 )
 def test_doctor_sees_what_nothing_stumbles_over(full_home: Path, change: str, line: str) -> None:
     run_sql("PRAGMA foreign_keys = OFF", change)(settle(full_home))
-    assert line in findings()["database"].found
+    assert line in findings()["database"].report
     assert not findings()["database"].ok
 
 
@@ -221,15 +221,15 @@ def test_doctor_sees_a_snapshot_a_student_and_a_queue(full_home: Path) -> None:
         freeze(session)
     (full_home / "finetunes" / "a" / "adapter").mkdir(parents=True)
     finding_of = findings()
-    assert "its lines are not those that its manifest names" in finding_of["snapshots"].found
-    assert "tuned: the files of its adapter are not those" in finding_of["students"].found
+    assert "its lines are not those that its manifest names" in finding_of["snapshots"].report
+    assert "tuned: the files of its adapter are not those" in finding_of["students"].report
     assert not any(finding_of[subject].ok for subject in ("snapshots", "students"))
 
 
 def test_doctor_names_an_import_that_was_cut_off(full_home: Path) -> None:
     with db.writing(db.open_store(Settings())) as session:
         queries.audit(session, "ann", "begin archive import", f"archive {'a' * 64}", name="p.zip")
-    assert "(p.zip)" in findings()["archives"].found
+    assert "(p.zip)" in findings()["archives"].report
     assert "import the same file again" in findings()["archives"].cure
 
 
@@ -301,7 +301,7 @@ def test_a_value_of_another_kind_is_one_line_and_doctor_names_it(
     assert "the database is damaged" in err
     assert damage.COPY in err
     assert err.strip().isprintable()
-    assert verdict in findings()["database"].found
+    assert verdict in findings()["database"].report
     assert not findings()["database"].ok
 
 

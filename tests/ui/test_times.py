@@ -45,7 +45,7 @@ def test_a_time_is_in_the_readers_zone(
 
 
 def test_a_jobs_log_says_when_in_utc_and_is_read_back(session: Session) -> None:
-    ref = jobs.Ref(jobs.start(session, "exam", {}, by=owner("ann")).uid, 1)
+    ref = jobs.AttemptRef(jobs.start(session, "exam", {}, by=owner("ann")).uid, 1)
     jobs.take(session, "w", calls=False)
     jobs.beat(session, ref, None, [f"{SUMMER.isoformat()} exam 1 of 2", "a line from before", "2026-07-01 no time"])
     lines = jobs.log_lines(jobs.get(session, ref.uid))

@@ -153,7 +153,7 @@ def read_records(session: Session, table: sa.Table, masks: Masks) -> Iterator[di
 def find_masks(session: Session, home: Path) -> Masks:
     """Return what no archive holds: keys, which an error may repeat, and this machine's folders."""
     names = [*session.exec(select(t.Teacher.key_env)).all(), *session.exec(select(t.KeyApproval.key_env)).all()]
-    key_of_name = {name: keys.key(name) for name in names if name}
+    key_of_name = {name: keys.read_key(name) for name in names if name}
     masks = {re.escape(key): f"${name}" for name, key in sorted(key_of_name.items()) if len(key) >= SHORTEST_KEY}
     for folder, placeholder in ((home, "$MAPD_HOME"), (Path.home(), "~")):
         for spelling in (folder.resolve(), folder.absolute()):

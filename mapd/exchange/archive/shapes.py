@@ -258,7 +258,7 @@ def _check_teacher(values: Record) -> None:
     if values["kind"] in teachers.KINDS:
         settings = {name: values[name] for name in ("name", "kind", "model", "base_url", "limits", "price")}
         sampling = {name: value for name, value in values["sampling"].items() if value is not None}
-        teachers.checked(**settings, sampling=sampling, key_env=None)
+        teachers.check_row(**settings, sampling=sampling, key_env=None)
         if values["simulated"] != (values["kind"] == "simulated"):
             raise ValueError("simulated: it is no word of the kind's")
     elif values["kind"] in ("imported", "person") and (values["base_url"] or values["limits"] or values["price"]):
