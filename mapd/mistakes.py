@@ -21,9 +21,9 @@ def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> 
 
 
 @overload
-def or_corrected(given: str, people: Ruling) -> str: ...
+def or_corrected(value: str, people: Ruling) -> str: ...
 @overload
-def or_corrected(given: str | None, people: Ruling) -> str | None: ...
-def or_corrected(given: str | None, people: Ruling) -> str | None:
+def or_corrected(value: str | None, people: Ruling) -> str | None: ...
+def or_corrected(value: str | None, people: Ruling) -> str | None:
     """The value as people corrected it, else as given."""
-    return people.value if people.decision is Act.CORRECT else given
+    return people.value if people.decision is Act.CORRECT else value

@@ -134,10 +134,10 @@ def person_name(name: str) -> str:
 
     Raises: BadInput where nothing is left of it or it is too long.
     """
-    kept = " ".join("".join(c if c.isprintable() else " " for c in name).split()).lower()
-    if not 0 < len(kept) <= LONGEST_NAME:
-        raise BadInput(f"a person's name has 1 to {LONGEST_NAME} characters, not {len(kept)}: {kept[:80]!r}")
-    return kept
+    spelling = " ".join("".join(c if c.isprintable() else " " for c in name).split()).lower()
+    if not 0 < len(spelling) <= LONGEST_NAME:
+        raise BadInput(f"a person's name has 1 to {LONGEST_NAME} characters, not {len(spelling)}: {spelling[:80]!r}")
+    return spelling
 
 
 def machine_user() -> str:

@@ -147,23 +147,25 @@ def find_statements(plain: str) -> Iterator[Statement]:
     """Return the scores of each form in a text; a step of a calculation ("= [145]") and a reference are none."""
     for form, pattern in _PATTERNS.items():
         for match in deque(pattern.finditer(plain), MAX_STATEMENTS):
-            before = plain[max(0, match.start() - 80) : match.start()]
-            labelled = form is Form.BRACKETS and _LABEL_BEFORE.search(before) is not None
-            if (form is Form.BOX and _OF_ANSWER.search(before)) or (form is Form.ALONE and _GOES_ON.search(before)):
+            text_before = plain[max(0, match.start() - 80) : match.start()]
+            labelled = form is Form.BRACKETS and _LABEL_BEFORE.search(text_before) is not None
+            if (form is Form.BOX and _OF_ANSWER.search(text_before)) or (
+                form is Form.ALONE and _GOES_ON.search(text_before)
+            ):
                 continue
-            reference = form is Form.BRACKETS and _REFERENCE.search(before) is not None
-            if labelled or not (reference or before.rstrip().endswith(("=", "≈"))):
-                score = _hedged(match, plain, before) or _as_score(match)
+            reference = form is Form.BRACKETS and _REFERENCE.search(text_before) is not None
+            if labelled or not (reference or text_before.rstrip().endswith(("=", "≈"))):
+                score = _hedged(match, plain, text_before) or _as_score(match)
                 yield Statement(form, match.start(), match.end(), score)
                 if labelled:
                     yield Statement(Form.LABEL, match.start(), match.end(), score)
 
 
-def _hedged(match: re.Match[str], plain: str, before: str) -> ParsedScore | None:
+def _hedged(match: re.Match[str], plain: str, text_before: str) -> ParsedScore | None:
     """Return that "4-5", "3 to 4", "2 or 3" are two scores."""
-    if behind := _RANGE_BEHIND.match(plain, match.end()):
-        return ParsedScore(None, VoteStatus.SEVERAL, f"{match[0]}{behind[0]}"[-40:].strip())
-    if match.re is _PATTERNS[Form.OUT_OF_FIVE] and (first := _RANGE_BEFORE.search(before)):
+    if rest_of_range := _RANGE_BEHIND.match(plain, match.end()):
+        return ParsedScore(None, VoteStatus.SEVERAL, f"{match[0]}{rest_of_range[0]}"[-40:].strip())
+    if match.re is _PATTERNS[Form.OUT_OF_FIVE] and (first := _RANGE_BEFORE.search(text_before)):
         return ParsedScore(None, VoteStatus.SEVERAL, f"{first[0]}{match[0]}")
     return None
 
@@ -171,10 +173,14 @@ def _hedged(match: re.Match[str], plain: str, before: str) -> ParsedScore | None
 def _as_score(match: re.Match[str]) -> ParsedScore:
     groups = match.groupdict()
     raw, scale = groups["n"] or groups.get("m") or "", groups.get("scale") or groups.get("five")
-    shown = f"{raw}/{scale}"[:40] if scale else raw[:40]
+    raw_with_scale = f"{raw}/{scale}"[:40] if scale else raw[:40]
     if len(raw) > _MOST_DIGITS:
-        return ParsedScore(None, VoteStatus.OUTSIDE, shown)
+        return ParsedScore(None, VoteStatus.OUTSIDE, raw_with_scale)
     value = Fraction(raw.replace("−", "-").replace(",", "."))
     if value.denominator != 1:
-        return ParsedScore(None, VoteStatus.FRACTION, shown)
-    return vote(int(value), shown) if scale in (None, "5") else ParsedScore(None, VoteStatus.OUTSIDE, shown)
+        return ParsedScore(None, VoteStatus.FRACTION, raw_with_scale)
+    return (
+        vote(int(value), raw_with_scale)
+        if scale in (None, "5")
+        else ParsedScore(None, VoteStatus.OUTSIDE, raw_with_scale)
+    )

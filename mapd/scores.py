@@ -183,8 +183,8 @@ class _Review:
                 return votes
         doubtful = [statement for statement, claim in claims if claim is _Claim.DOUBTFUL]
         read = {text.translate(HALF_WIDTH) for text in self.texts} if doubtful else ()
-        theirs = {statement.score.score for text in read for statement in find_statements(text)}
-        return [statement for statement in doubtful if statement.score.score not in theirs]
+        foreign_scores = {statement.score.score for text in read for statement in find_statements(text)}
+        return [statement for statement in doubtful if statement.score.score not in foreign_scores]
 
     def _claim(self, statement: Statement) -> _Claim:
         clause = self._clause(statement)
@@ -206,15 +206,17 @@ class _Review:
         """Whether a score stands as a vote does: at the end, alone in line or sentence, first of all, said by "I"."""
         if statement.end >= self.end:
             return True
-        before = self.plain[max(0, statement.start - _NEAR) : statement.start]
-        said = before[-60:] + self.plain[statement.start : statement.end]
-        if (first_person := _FIRST_PERSON.search(said)) and not _NEGATED.search(said, first_person.start()):
-            if not self._was_read(said[first_person.start() :]):
+        text_before = self.plain[max(0, statement.start - _NEAR) : statement.start]
+        phrase = text_before[-60:] + self.plain[statement.start : statement.end]
+        if (first_person := _FIRST_PERSON.search(phrase)) and not _NEGATED.search(phrase, first_person.start()):
+            if not self._was_read(phrase[first_person.start() :]):
                 return True
-            before = before[:-60] + said[: first_person.start()]  # "I give it 5/5" of both: it has to stand alone
-        if _ONLY_LABELS.fullmatch(before):
+            text_before = (
+                text_before[:-60] + phrase[: first_person.start()]
+            )  # "I give it 5/5" of both: it has to stand alone
+        if _ONLY_LABELS.fullmatch(text_before):
             return _STOPS_BEHIND.match(self.plain, statement.end) is not None
-        alone = _ONLY_LABELS.fullmatch(re.split(r"[.!?]\s|\n", before)[-1]) is not None
+        alone = _ONLY_LABELS.fullmatch(re.split(r"[.!?]\s|\n", text_before)[-1]) is not None
         return alone and _ENDS_SENTENCE.match(self.plain, statement.end) is not None
 
     def _clause(self, statement: Statement) -> str:
@@ -230,8 +232,8 @@ class _Review:
         return at >= 0 and self.quotations[at][1] >= statement.end
 
     def _is_attributed(self, statement: Statement, clause: str) -> bool:
-        said = _ATTRIBUTED.search(clause)
-        if said and not _EVALUATES.search(clause, said.end()):
+        attribution = _ATTRIBUTED.search(clause)
+        if attribution and not _EVALUATES.search(clause, attribution.end()):
             return True
         if statement.form is not Form.LABEL and _POSSESSED.search(clause):  # "the solution's score: 4" is a vote
             return True

@@ -114,8 +114,8 @@ def failed_check(
     checks: CheckStates, required: Iterable[Check], failures: Mapping[tuple[Check, State], str]
 ) -> str | None:
     """The first required check that speaks against a text, in words; None if none does."""
-    found = (failures.get((check, getattr(checks, check))) for check in sorted(required))
-    return next((failure for failure in found if failure), None)
+    reports = (failures.get((check, getattr(checks, check))) for check in sorted(required))
+    return next((failure for failure in reports if failure), None)
 
 
 def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> Decision:

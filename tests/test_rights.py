@@ -41,7 +41,7 @@ FOR_OWNERS: dict[str, Write] = {
     "judging.judge": lambda s, by: judging.judge(s, TEXT, Act.ACCEPT, by=by, role=ADJUDICATOR),
     "repairing.repair": lambda s, by: repairing.repair(s, TEXT, "1 + 1 = 2.", by=by, token="t", role=ADJUDICATOR),
     "bulk.judge_all": lambda s, by: bulk.judge_all(s, [bulk.Chosen(TEXT, 0, "")], Act.ACCEPT, by=by),
-    "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, seen=None),
+    "guidelines.save": lambda s, by: guidelines.save(s, "accept all", by=by, base_uid=None),
     "reasons.add": lambda s, by: reasons.add(s, "wrong units", by=by),
     "reasons.remove": lambda s, by: reasons.remove(s, "wrong_units", by=by),
     "sharing.want": lambda s, by: sharing.want(s, 1, by=by, judgements_wanted=3),

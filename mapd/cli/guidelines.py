@@ -41,7 +41,7 @@ def set_guidelines(
     words = written(file)
     with writing() as session:
         last = guidelines.current(session)
-        guidelines.save(session, words, by=person_of(by), seen=last.uid if last else None)
+        guidelines.save(session, words, by=person_of(by), base_uid=last.uid if last else None)
         number = len(guidelines.versions(session))
     show({"version": number}, as_json, "saved")
 

@@ -35,23 +35,23 @@ def decide(
     judgements: Sequence[JudgementRow],
     policy: Policy,
     exam: ExamInfo,
-    kept: Kept | None = None,
+    previous: Kept | None = None,
 ) -> Kept:
     """Decide what isn't `kept`: all of it where texts, votes or the policy are others."""
-    if kept is None or kept.material is not material or kept.curated.policy != policy:
-        kept = _nothing(material, policy, exam)
-    said: dict[int, list[JudgementRow]] = defaultdict(list)
+    if previous is None or previous.material is not material or previous.curated.policy != policy:
+        previous = _nothing(material, policy, exam)
+    rows_of: dict[int, list[JudgementRow]] = defaultdict(list)
     for row in judgements:
-        if (question := kept.question_of.get((row.target, row.target_id))) is not None:
-            said[question].append(row)
+        if (question := previous.question_of.get((row.target, row.target_id))) is not None:
+            rows_of[question].append(row)
     parts = {}
-    for question, piece in kept.pieces.items():
-        rows = said.get(question, [])
-        if question in kept.parts and rows == kept.said.get(question, []):
-            parts[question] = kept.parts[question]
+    for question, piece in previous.pieces.items():
+        rows = rows_of.get(question, [])
+        if question in previous.parts and rows == previous.said.get(question, []):
+            parts[question] = previous.parts[question]
         else:
-            parts[question] = curate(piece, rows, policy, offsets=kept.offsets)
-    whole = Curated(
+            parts[question] = curate(piece, rows, policy, offsets=previous.offsets)
+    curated = Curated(
         exam,
         policy,
         material.teachers,
@@ -61,7 +61,7 @@ def decide(
         tuple(judgements),
         material.places,
     )
-    return replace(kept, curated=whole, said=said, parts=parts)
+    return replace(previous, curated=curated, said=rows_of, parts=parts)
 
 
 def _nothing(material: Material, policy: Policy, exam: ExamInfo) -> Kept:
@@ -82,15 +82,15 @@ def _pieces(material: Material) -> dict[int, Material]:
         question: replace(
             material,
             questions={question: material.questions[question]},
-            attempts=tuple(taken),
+            attempts=tuple(answers),
             texts=tuple(texts[question]),
         )
-        for question, taken in attempts.items()
+        for question, answers in attempts.items()
     }
 
 
 def _targets(material: Material) -> dict[tuple[str, int], int]:
     """The question of all that can be judged."""
-    found = {("question", question): question for question in material.questions}
-    found |= {("attempt", attempt.id): attempt.question_id for attempt in material.attempts}
-    return found | {(text.kind, text.id): text.question_id for text in material.texts}
+    question_of = {("question", question): question for question in material.questions}
+    question_of |= {("attempt", attempt.id): attempt.question_id for attempt in material.attempts}
+    return question_of | {(text.kind, text.id): text.question_id for text in material.texts}

@@ -38,40 +38,40 @@ class Chosen:
     committee: str
 
 
-def chosen(said: Iterable[Said], kind: str) -> list[Chosen]:
+def chosen(rows: Iterable[Said], kind: str) -> list[Chosen]:
     """These texts of one kind as they stand."""
-    return [Chosen(Target(kind, x.explanation_id), x.latest, x.committee) for x in said]
+    return [Chosen(Target(kind, x.explanation_id), x.latest, x.committee) for x in rows]
 
 
-def waiting(session: Session, exam: ExamInfo, whole: Whole, threshold: int, person: str) -> list[Chosen]:
+def waiting(session: Session, exam: ExamInfo, rule: Whole, threshold: int, person: str) -> list[Chosen]:
     """The class's texts that wait for this person's word, as `queues.wants` has it, at a threshold in hundredths.
 
     The exam's aggregate has to be up to date (standing.catch_up).
     """
-    number = listing.count(session, exam.id, whole.wanted, threshold)
-    said = listing.texts(session, exam.id, whole.wanted, threshold, number)
-    settled = last_words(queries.judgements_settled(session, exam.id))
+    number = listing.count(session, exam.id, rule.wanted, threshold)
+    rows = listing.texts(session, exam.id, rule.wanted, threshold, number)
+    last_word_of = last_words(queries.judgements_settled(session, exam.id))
     return chosen(
         (
             x
-            for x in said
+            for x in rows
             if person not in x.judged_by
             and len(x.judged_by) < exam.wanted
-            and ("rationale", x.explanation_id) not in settled
+            and ("rationale", x.explanation_id) not in last_word_of
         ),
         "rationale",
     )
 
 
-def token_of(chosen: Sequence[Chosen], decision: Act, person: str) -> str:
+def token_of(texts: Sequence[Chosen], decision: Act, person: str) -> str:
     """The act's token: the same press twice is one act, another after an undo is another."""
-    what = repr((person, decision.value, [(c.target.id, c.seen) for c in chosen]))
-    return f"{QUEUE}-{hashlib.sha256(what.encode()).hexdigest()[:32]}"
+    act = repr((person, decision.value, [(c.target.id, c.seen) for c in texts]))
+    return f"{QUEUE}-{hashlib.sha256(act.encode()).hexdigest()[:32]}"
 
 
 def judge_all(
     session: Session,
-    chosen: Sequence[Chosen],
+    texts: Sequence[Chosen],
     decision: Act,
     *,
     by: Person,
@@ -83,23 +83,23 @@ def judge_all(
     Raises: Forbidden, BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
     """
     require(by, Right.JUDGE_MANY)
-    token, at = token_of(chosen, decision, by.name), queries.moment(session)
+    token, at = token_of(texts, decision, by.name), queries.moment(session)
     with session.no_autoflush:  # all are written at once
         rows = [
             judge(
                 session,
-                one.target,
+                text.target,
                 decision,
                 by=by,
                 reason=reason,
                 note=note,
-                token=f"{token}/{one.target.id}",
-                seen=one.seen,
-                circumstances=Circumstances(queue=QUEUE, committee=one.committee),
+                token=f"{token}/{text.target.id}",
+                latest_seen=text.seen,
+                circumstances=Circumstances(queue=QUEUE, committee=text.committee),
                 follow=False,
                 at=at,
             )
-            for one in chosen
+            for text in texts
         ]
     standing.after_judgements(session, rows)
     return rows
@@ -129,32 +129,32 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> 
 
 def undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
     """What undo takes back: the person's latest act in force, or the redo that brought it back."""
-    mine = [row for row in rows if row.judged.person == person]
-    undos = _undos(mine)
-    return _latest_act(mine, (row for row in reversed(mine) if row.judged.id not in undos))
+    own_rows = [row for row in rows if row.judged.person == person]
+    undos = _undos(own_rows)
+    return _latest_act(own_rows, (row for row in reversed(own_rows) if row.judged.id not in undos))
 
 
 def redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
     """What redo takes back: the person's latest undo in force, as long as they have done nothing new since."""
-    mine = [row for row in rows if row.judged.person == person]
-    undos = _undos(mine)
-    since = takewhile(lambda row: row.judged.undoes is not None, reversed(mine))
-    return _latest_act(mine, (row for row in since if row.judged.id in undos))
+    own_rows = [row for row in rows if row.judged.person == person]
+    undos = _undos(own_rows)
+    since = takewhile(lambda row: row.judged.undoes is not None, reversed(own_rows))
+    return _latest_act(own_rows, (row for row in since if row.judged.id in undos))
 
 
-def _undos(mine: Iterable[JudgementRow]) -> set[int]:
+def _undos(rows: Iterable[JudgementRow]) -> set[int]:
     """The undos among the judgements, and what undoes a redo; a redo is an undo's undo."""
-    found: set[int] = set()
-    for row in mine:
-        if row.judged.undoes is not None and row.judged.undoes not in found:
-            found.add(row.judged.id)
-    return found
+    undos: set[int] = set()
+    for row in rows:
+        if row.judged.undoes is not None and row.judged.undoes not in undos:
+            undos.add(row.judged.id)
+    return undos
 
 
-def _latest_act(mine: Sequence[JudgementRow], among: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
+def _latest_act(rows: Sequence[JudgementRow], candidates: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
     """The act of the first of these that nobody took back."""
-    undone = {row.judged.undoes for row in mine}
-    found = next((row for row in among if row.judged.id not in undone), None)
-    if found is None:
+    undone = {row.judged.undoes for row in rows}
+    latest = next((row for row in candidates if row.judged.id not in undone), None)
+    if latest is None:
         return ()
-    return tuple(row for row in mine if row.batch == found.batch and row.judged.id not in undone)
+    return tuple(row for row in rows if row.batch == latest.batch and row.judged.id not in undone)

@@ -79,8 +79,8 @@ class Explained:
         if "other side" not in self.memo:
             committee = replace(self.committee, verdict=verdict)
             self.memo["other side"] = replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
-        other: Explained = self.memo["other side"]
-        return other
+        flipped: Explained = self.memo["other side"]
+        return flipped
 
     @property
     def committee_cut(self) -> int:
@@ -138,7 +138,7 @@ class Mistake:
     def original(self, text: Text) -> Text | None:
         """The text that this one is a repair of; it may have been taken back since."""
         written = (*(x.text for x in self.texts), *self.taken_back)
-        return next((other for other in written if other.id == text.repairs_id), None)
+        return next((candidate for candidate in written if candidate.id == text.repairs_id), None)
 
     def first_author(self, text: Text) -> str:
         """Who wrote the text that this one is a repair of, or a repair of a repair; of another text its author."""
@@ -207,18 +207,18 @@ def curate(
 
     `offsets`: the reviewers' leniency, where the material is but a part of the exam.
     """
-    said: dict[tuple[str, int], list[Judged]] = defaultdict(list)
+    judged_of: dict[tuple[str, int], list[Judged]] = defaultdict(list)
     for row in judgements:
-        said[row.target, row.target_id].append(row.judged)
-    then = {row.judged.id: row.committee for row in judgements}
-    gone = {x.id: x for x in material.texts if x.repairs_id and taken_back(said.get((x.kind, x.id), []))}
-    rationales, feedback = _texts_by_target(x for x in material.texts if x.id not in gone)
-    gone_rationales, gone_feedback = _texts_by_target(gone.values())
+        judged_of[row.target, row.target_id].append(row.judged)
+    committee_then = {row.judged.id: row.committee for row in judgements}
+    undone = {x.id: x for x in material.texts if x.repairs_id and taken_back(judged_of.get((x.kind, x.id), []))}
+    rationales, feedback = _texts_by_target(x for x in material.texts if x.id not in undone)
+    undone_rationales, undone_feedback = _texts_by_target(undone.values())
     offsets = leniency_of(x.votes for x in material.texts) if offsets is None else offsets
     mistakes, corrected, excluded = [], [], []
     for attempt in material.attempts:
         question = material.questions[attempt.question_id]
-        of_question, of_attempt = ruling(said["question", question.id]), ruling(said["attempt", attempt.id])
+        of_question, of_attempt = ruling(judged_of["question", question.id]), ruling(judged_of["attempt", attempt.id])
         gold = or_corrected(question.gold, of_question)
         if not is_mistake(attempt, question, gold, of_attempt):
             if attempt.outcome != Outcome.CORRECT:
@@ -227,7 +227,7 @@ def curate(
         if of_question.decision is Act.REJECT:
             excluded.append(attempt)
             continue
-        explain = _Explainer(question, gold, policy, offsets, said, then)
+        explain = _Explainer(question, gold, policy, offsets, judged_of, committee_then)
         mistakes.append(
             Mistake(
                 question=question,
@@ -237,7 +237,7 @@ def curate(
                 rationales=tuple(explain(x) for x in rationales[question.id]),
                 feedback=tuple(explain(x) for x in feedback[attempt.id]),
                 disputed=of_question.conflict or of_attempt.conflict,
-                taken_back=(*gone_rationales[question.id], *gone_feedback[attempt.id]),
+                taken_back=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
             )
         )
     return Curated(
@@ -282,35 +282,39 @@ class _Explainer:
     gold: str
     policy: Policy
     offsets: Mapping[str, Fraction]
-    said: Mapping[tuple[str, int], list[Judged]]
-    then: Mapping[int, str | None]
+    judgements: Mapping[tuple[str, int], list[Judged]]
+    committee_then: Mapping[int, str | None]
 
     def __call__(self, text: Text) -> Explained:
-        judged = self.said.get((text.kind, text.id), [])
+        judged = self.judgements.get((text.kind, text.id), [])
         votes = counted(text.votes)
-        fair = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
-        scores: Sequence[int | Fraction | None] = fair if self.policy.leniency_adjusted else [v.score for v in votes]
+        fair_scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
+        scores: Sequence[int | Fraction | None] = (
+            fair_scores if self.policy.leniency_adjusted else [v.score for v in votes]
+        )
         checks: RationaleChecks | FeedbackChecks
-        known = bool(self.gold.strip())  # without a gold answer there is nothing to compare with
+        has_gold = bool(self.gold.strip())  # without a gold answer there is nothing to compare with
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
-            own = own_answer(text.text, self.gold, self.question.task, self.question.options, ruling(judged, READING))
-            answer, states = own.answer, CheckStates(own.matches_gold, checks.equations_true, checks.shows_work)
+            reading = own_answer(
+                text.text, self.gold, self.question.task, self.question.options, ruling(judged, READING)
+            )
+            answer, states = reading.answer, CheckStates(reading.matches_gold, checks.equations_true, checks.shows_work)
             decide = decide_rationale
         else:
             checks = check_feedback(text.text, self.gold, self.question.task, self.question.options)
-            answer, states = None, CheckStates(checks.states_gold if known else State.NOTHING, checks.equations_true)
+            answer, states = None, CheckStates(checks.states_gold if has_gold else State.NOTHING, checks.equations_true)
             decide = decide_feedback
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
         outranking = people
         if text.repairs_id is not None:
-            committee, born = decide_repair(text.kind, self.policy, states), made_with(judged)
-            outranking = ruling([j for j in judged if j not in born], VERDICT)
+            committee, founding = decide_repair(text.kind, self.policy, states), made_with(judged)
+            outranking = ruling([j for j in judged if j not in founding], VERDICT)
         verdict = final_verdict(committee.verdict, outranking)
         by_people = outranking.decision is not None or outranking.conflict  # then the threshold has no say
         cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
         latest = heard(judged, VERDICT)[-1:] if judged else []
-        then = self.then[latest[0].id] if latest else None
+        committee_then = self.committee_then[latest[0].id] if latest else None
         valid = [v.score for v in votes if v.score is not None]
         return Explained(
             text=text,
@@ -321,8 +325,8 @@ class _Explainer:
             verdict=verdict,
             answer=answer,
             cut=cut,
-            fair=mean(fair),
-            then=then,
+            fair=mean(fair_scores),
+            then=committee_then,
             spread=max(valid) - min(valid) if valid else 0,
         )
 
@@ -370,8 +374,8 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
     if not teachers:
         return curated
     if unknown := sorted(set(teachers) - set(curated.teachers)):
-        known = ", ".join(curated.teachers) or "nobody"
-        raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {known} did")
+        names = ", ".join(curated.teachers) or "nobody"
+        raise BadInput(f"{unknown[0]} wrote and reviewed nothing that counts in {curated.exam.name}; {names} did")
     mistakes = tuple(
         replace(
             m,
@@ -381,8 +385,8 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
         for m in curated.mistakes
     )
     narrowed = replace(curated, mistakes=mistakes, narrowed_to=tuple(sorted(teachers)))
-    others = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
-    return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in others))
+    dropped = {x.text.uid for x in curated.texts} - {x.text.uid for x in narrowed.texts}
+    return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in dropped))
 
 
 def at_threshold(mistake: Mistake, threshold: int) -> Mistake:
@@ -418,37 +422,37 @@ class Summary:
 
 def summary(curated: Curated) -> Summary:
     """Count the curated set."""
-    found = list(curated.rationales)
-    verdicts = Counter(x.verdict for x in found)
-    by_answer = Counter((x.verdict, x.states.matches_gold) for x in found)
-    authors = dict.fromkeys((n for n in curated.teachers if any(x.text.teacher == n for x in found)), 0)
+    rationales = list(curated.rationales)
+    verdicts = Counter(x.verdict for x in rationales)
+    by_answer = Counter((x.verdict, x.states.matches_gold) for x in rationales)
+    authors = dict.fromkeys((n for n in curated.teachers if any(x.text.teacher == n for x in rationales)), 0)
     return Summary(
-        rationales=len(found),
+        rationales=len(rationales),
         accepted=verdicts[Verdict.ACCEPTED],
         rejected=verdicts[Verdict.REJECTED],
         undecided=verdicts[Verdict.UNDECIDED],
-        overridden=sum(x.overridden for x in found),
-        by_teacher=authors | Counter(x.text.teacher for x in found if x.verdict is Verdict.ACCEPTED),
+        overridden=sum(x.overridden for x in rationales),
+        by_teacher=authors | Counter(x.text.teacher for x in rationales if x.verdict is Verdict.ACCEPTED),
         mistakes=len(curated.mistakes),
         mistakes_covered=sum(m.covered for m in curated.mistakes),
         pairs=sum(m.covered and m.feedback_stands for m in curated.mistakes),
         accepted_wrong_answer=by_answer[Verdict.ACCEPTED, State.FAILS],
         rejected_right_answer=by_answer[Verdict.REJECTED, State.HOLDS],
-        answer_unreadable=sum(x.answer is None for x in found),
+        answer_unreadable=sum(x.answer is None for x in rationales),
     )
 
 
-def changed(before: Curated, after: Curated) -> list[tuple[Mistake, Explained, Explained]]:
+def changed(current: Curated, proposed: Curated) -> list[tuple[Mistake, Explained, Explained]]:
     """The rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
-    old = {x.text.id: x for x in before.rationales}
+    current_texts = {x.text.id: x for x in current.rationales}
     mistake_of: dict[int, Mistake] = {}
-    for mistake in after.mistakes:
+    for mistake in proposed.mistakes:
         for x in mistake.rationales:
             mistake_of.setdefault(x.text.id, mistake)
     return [
-        (mistake_of[x.text.id], old[x.text.id], x)
-        for x in after.rationales
-        if x.text.id in old and old[x.text.id].verdict is not x.verdict
+        (mistake_of[x.text.id], current_texts[x.text.id], x)
+        for x in proposed.rationales
+        if x.text.id in current_texts and current_texts[x.text.id].verdict is not x.verdict
     ]
 
 

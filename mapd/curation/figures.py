@@ -28,23 +28,23 @@ Row = Mapping[str, Any]
 
 def bands(rows: Iterable[Row]) -> Bands:
     """Count these rows of mistakes and their texts, each question's all together: a rationale is counted once."""
-    found: Bands = Counter()
+    counts: Bands = Counter()
     rationales: dict[int, Row] = {}
     best: dict[int, dict[str, int]] = defaultdict(dict)
     for row in rows:
         if row["kind"] == "question":
             continue
-        of = best[row["attempt_id"]]
-        of[row["kind"]] = max(row["cut"], of.get(row["kind"], 0))
+        cuts = best[row["attempt_id"]]
+        cuts[row["kind"]] = max(row["cut"], cuts.get(row["kind"], 0))
         if row["kind"] == "rationale":
             rationales[row["explanation_id"]] = row
     for row in rationales.values():
-        found.update(_of_rationale(row))
-    for of in best.values():
-        found["mistakes", 0, END] += 1
-        found["covered", 0, of.get("rationale", 0)] += 1
-        found["pairs", 0, min(of.get("rationale", 0), of.get("feedback", 0))] += 1
-    return Counter({band: number for band, number in found.items() if band[1] < band[2]})
+        counts.update(_of_rationale(row))
+    for cuts in best.values():
+        counts["mistakes", 0, END] += 1
+        counts["covered", 0, cuts.get("rationale", 0)] += 1
+        counts["pairs", 0, min(cuts.get("rationale", 0), cuts.get("feedback", 0))] += 1
+    return Counter({band: number for band, number in counts.items() if band[1] < band[2]})
 
 
 def _of_rationale(row: Row) -> Iterator[tuple[str, int, int]]:

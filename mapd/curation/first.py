@@ -16,9 +16,9 @@ from mapd.store.queries import JudgementRow
 from mapd.verdicts import Act, Ruling
 
 
-def is_default(queue: Queue, wanted: int) -> bool:
+def is_default(queue: Queue, per_text: int) -> bool:
     """Whether people judge first in a queue unless they say otherwise: where agreement counts."""
-    return queue.by_lot or (wanted > 1 and not queue.again)
+    return queue.by_lot or (per_text > 1 and not queue.again)
 
 
 def draw(person: str, uid: str) -> str:
@@ -46,14 +46,16 @@ def hidden(rows: Sequence[JudgementRow], texts: Iterable[Explained], person: str
     return frozenset(x.text.id for x in texts if x.text.id not in decided)
 
 
-def unsaid(x: Explained, person: str, wanted: int) -> Explained:
+def unsaid(x: Explained, person: str, per_text: int) -> Explained:
     """The text without what others said of it, where it waits for this person's own judgement."""
-    if not (x.people.by and wants(x, person, wanted)):
+    if not (x.people.by and wants(x, person, per_text)):
         return x
     return replace(x, people=Ruling(), verdict=x.committee.verdict)
 
 
-def seen_by(mistake: Mistake, person: str, wanted: int) -> Mistake:
+def seen_by(mistake: Mistake, person: str, per_text: int) -> Mistake:
     """The mistake, each text without what others said of it where it waits for this person's own judgement."""
-    rationales = tuple(unsaid(x, person, wanted) for x in mistake.rationales)
-    return replace(mistake, rationales=rationales, feedback=tuple(unsaid(x, person, wanted) for x in mistake.feedback))
+    rationales = tuple(unsaid(x, person, per_text) for x in mistake.rationales)
+    return replace(
+        mistake, rationales=rationales, feedback=tuple(unsaid(x, person, per_text) for x in mistake.feedback)
+    )

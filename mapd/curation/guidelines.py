@@ -50,7 +50,7 @@ _OWN_FIRST = sa.case((col(t.Guidelines.origin).is_(None), 0), else_=1)
 _NEWEST = (_OWN_FIRST, col(t.Guidelines.created_at).desc(), col(t.Guidelines.id).desc())
 
 
-def save(session: Session, text: str, *, by: Person, seen: str | None) -> t.Guidelines:
+def save(session: Session, text: str, *, by: Person, base_uid: str | None) -> t.Guidelines:
     """Keep a new version. `seen`: the uid of the one that it was written over. The same text again is no version.
 
     Raises: Forbidden; BadInput (nothing, or too much), Stale (somebody saved another one since).
@@ -61,7 +61,7 @@ def save(session: Session, text: str, *, by: Person, seen: str | None) -> t.Guid
         raise BadInput(f"guidelines have 1 to {LONGEST:,} characters, not {len(words):,}")
     if last is not None and last.text == words:
         return last
-    if last is not None and last.uid != seen:
+    if last is not None and last.uid != base_uid:
         raise Stale(f"{last.person} saved another version in the meantime; nothing was saved: put yours beside theirs")
     row = t.Guidelines(created_at=queries.moment(session), text=words, person=person)
     session.add(row)
@@ -74,16 +74,18 @@ def versions(session: Session) -> list[Version]:
     """Every version, the newest first."""
     rows = session.exec(select(t.Guidelines).order_by(*_NEWEST)).all()[::-1]
     moments: list[datetime | None] = [*(row.created_at for row in rows), None]
-    judged = [max(0, after - so_far) for so_far, after in pairwise(_verdicts(session, moment) for moment in moments)]
-    found = [
-        Version(n, row.uid, row.text, row.person, row.created_at, end, count, row.origin is not None)
-        for n, (row, end, count) in enumerate(zip(rows, moments[1:], judged, strict=True), 1)
+    verdict_counts = [
+        max(0, after - so_far) for so_far, after in pairwise(_verdicts(session, moment) for moment in moments)
     ]
-    return found[::-1]
+    history = [
+        Version(n, row.uid, row.text, row.person, row.created_at, end, count, row.origin is not None)
+        for n, (row, end, count) in enumerate(zip(rows, moments[1:], verdict_counts, strict=True), 1)
+    ]
+    return history[::-1]
 
 
-def _verdicts(session: Session, before: datetime | None) -> int:
+def _verdicts(session: Session, moment: datetime | None) -> int:
     """How many verdicts people gave before this moment, or so far."""
     verdicts = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT)) & col(t.Judgement.counts)
     query = select(func.count()).select_from(t.Judgement).where(verdicts)
-    return session.exec(query if before is None else query.where(col(t.Judgement.created_at) < before)).one()
+    return session.exec(query if moment is None else query.where(col(t.Judgement.created_at) < moment)).one()

@@ -76,7 +76,7 @@ def judge(
     value: str | None = None,
     marks: Sequence[tuple[int, int]] = (),
     token: str | None = None,
-    seen: int | None = None,
+    latest_seen: int | None = None,
     role: str = ANNOTATOR,
     circumstances: Circumstances = ON_ITS_OWN,
     follow: bool = True,
@@ -94,10 +94,10 @@ def judge(
     Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing), NotFound, Stale (decided since `seen`).
     """
     person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
-    if token is not None and (done := _by_token(session, token)) is not None:
-        return done
+    if token is not None and (existing := _by_token(session, token)) is not None:
+        return existing
     check_decision(session, target.kind, decision, reason, note, value, marks)
-    _check_seen(session, target, seen)
+    _check_seen(session, target, latest_seen)
     if decision is Act.WITHDRAW:
         _check_said(session, target, person, role)
     row = t.Judgement(
@@ -143,8 +143,8 @@ def undo(
     """
     person = require(by, Right.JUDGE)
     row = session.get(t.Judgement, judgement_id, with_for_update=ONE_AT_A_TIME)
-    if token is not None and (done := _by_token(session, token)) is not None:
-        return done
+    if token is not None and (existing := _by_token(session, token)) is not None:
+        return existing
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
     if not row.counts:
@@ -158,7 +158,7 @@ def undo(
         raise Stale(f"judgement {judgement_id} was undone already; nothing was changed")
     target_id = row.explanation_id or row.attempt_id or row.question_id or 0
     target = Target(row.target, target_id)
-    back = t.Judgement(
+    withdrawal = t.Judgement(
         created_at=at or queries.moment(session),
         target=row.target,
         person=person,
@@ -168,13 +168,13 @@ def undo(
         queue=row.queue,
         token=token or t.new_uid(),
     )
-    _aim(back, target)
-    session.add(back)
+    _aim(withdrawal, target)
+    session.add(withdrawal)
     about = f"{row.target} {_judged_row(session, target).uid}"
     queries.audit(session, person, "undo", about, judgement=row.uid)
     if follow:
-        standing.after_judgements(session, [back])
-    return back
+        standing.after_judgements(session, [withdrawal])
+    return withdrawal
 
 
 def _by_token(session: Session, token: str) -> t.Judgement | None:
@@ -197,14 +197,14 @@ def check_decision(
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
     if reason is not None:
-        known = [NOTE] if decision is Act.SKIP else [r.value for r in REASONS.get(kind, [])]
-        if REASONS.get(kind) is Reason and decision is Act.REJECT and reason not in known:
-            known = reasons.offered(session)
+        allowed = [NOTE] if decision is Act.SKIP else [r.value for r in REASONS.get(kind, [])]
+        if REASONS.get(kind) is Reason and decision is Act.REJECT and reason not in allowed:
+            allowed = reasons.offered(session)
         if decision not in (Act.REJECT, Act.SKIP):
             raise BadInput(f"a reason goes with reject, not with {decision}: {reason}")
-        if reason not in known:
-            what = "skip" if decision is Act.SKIP else kind
-            raise BadInput(f"unknown reason for a {what}: {reason}; one of {', '.join(known)}")
+        if reason not in allowed:
+            subject = "skip" if decision is Act.SKIP else kind
+            raise BadInput(f"unknown reason for a {subject}: {reason}; one of {', '.join(allowed)}")
     if (decision is Act.CORRECT) != bool(value and value.strip()):
         raise BadInput(f"a value goes with correct, and correct needs one: {decision}, {value!r}")
     if decision is Act.CORRECT and kind not in CAN_BE_CORRECTED:
@@ -248,19 +248,19 @@ def _check_said(session: Session, target: Target, person: str, role: str) -> Non
     """
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
     history = (row.judged for row in queries.history(session, (target.kind, target.id)) if row.counts)
-    own = [j for j in in_force(history) if (j.person, j.role) == (person, role) and j.decision in about]
-    if not (spoken := [j for j in own if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
+    statements = [j for j in in_force(history) if (j.person, j.role) == (person, role) and j.decision in about]
+    if not (spoken := [j for j in statements if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
         words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
         raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 
 
-def _check_seen(session: Session, target: Target, seen: int | None) -> None:
-    if seen is None:
+def _check_seen(session: Session, target: Target, latest_seen: int | None) -> None:
+    if latest_seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
     query = select(t.Judgement).where(column == target.id, t.Judgement.counts).order_by(col(t.Judgement.id).desc())
     latest = session.exec(query).first()
-    if latest is not None and latest.id != seen:
+    if latest is not None and latest.id != latest_seen:
         raise Stale(
             f"{latest.person} decided on this {target.kind} in the meantime; it was reloaded, nothing was saved"
         )

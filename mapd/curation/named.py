@@ -43,9 +43,9 @@ def _first(pattern: re.Pattern[str], review: str) -> Iterator[re.Match[str]]:
 
 def _called_wrong(review: str, match: re.Match[str]) -> bool:
     """Whether the word stands in the same line, with no other sentence between."""
-    behind = re.split(r"\n|[.!?] ", review[match.end() : match.end() + BEHIND])[0]
-    before = re.split(r"\n|[.!?] ", review[max(0, match.start() - BEFORE) : match.start()])[-1]
-    return bool(_WRONG.search(behind) or _WRONG.search(before))
+    tail = re.split(r"\n|[.!?] ", review[match.end() : match.end() + BEHIND])[0]
+    head = re.split(r"\n|[.!?] ", review[max(0, match.start() - BEFORE) : match.start()])[-1]
+    return bool(_WRONG.search(tail) or _WRONG.search(head))
 
 
 class _Quotable:

@@ -47,9 +47,9 @@ class NextStep:
 
 def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
     """What to do next: first what people differ on or the data says is wrong, then the freezing of it."""
-    counts, found = summary(curated), _to_look_at(curated)
-    if found is not None:
-        return found
+    counts, problem = summary(curated), _to_look_at(curated)
+    if problem is not None:
+        return problem
     if not counts.pairs:
         why = "No mistake has both an accepted rationale and a feedback that stands"
         return NextStep(Step.NO_PAIRS, 0, why, "Move the threshold", "threshold")
@@ -59,10 +59,10 @@ def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
     changes = changed_since(curated, newest)
     if changes:
         return NextStep(Step.FREEZE_AGAIN, len(changes), " and ".join(changes), "Freeze again", "snapshots")
-    found_text = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
+    state = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
     if newest.taught:
-        return NextStep(Step.TAUGHT, newest.pairs, f"{found_text}, and taught", "See before and after", "results")
-    return NextStep(Step.FROZEN, newest.pairs, found_text, "Teach a student with it", "finetune")
+        return NextStep(Step.TAUGHT, newest.pairs, f"{state}, and taught", "See before and after", "results")
+    return NextStep(Step.FROZEN, newest.pairs, state, "Teach a student with it", "finetune")
 
 
 def _to_look_at(curated: Curated) -> NextStep | None:

@@ -42,22 +42,22 @@ def funnel(curated: Curated, newest: Frozen | None, snapshots: int = 0) -> list[
     """From the exam's mistakes to what is frozen; each count out of those it could be."""
     counts, mistakes = summary(curated), len(curated.mistakes)
     explained = sum(bool(m.rationales and m.feedback) for m in curated.mistakes)
-    taken = len(curated.corrected) + len(curated.excluded)
+    removed = len(curated.corrected) + len(curated.excluded)
     cut_off = sum(m.attempt.is_cut_off for m in curated.mistakes)
-    notes = [f"{taken:,} taken out by people"] * bool(taken) + [f"{cut_off:,} of them cut off"] * bool(cut_off)
+    notes = [f"{removed:,} taken out by people"] * bool(removed) + [f"{cut_off:,} of them cut off"] * bool(cut_off)
     taught = {m.attempt.uid for m in curated.mistakes if m.covered and m.feedback_stands}
     frozen = taught & newest.mistakes if newest else set()
-    newest_in_words = (
+    snapshot_note = (
         f"newest of {snapshots}: {newest.sha256[:8]}, {newest.pairs:,} pairs" if newest else "no snapshot yet"
     )
     policy = curated.policy
     return [
-        Stage("mistakes", mistakes, mistakes + taken, ", ".join(notes)),
+        Stage("mistakes", mistakes, mistakes + removed, ", ".join(notes)),
         Stage("with explanations", explained, mistakes, "a rationale and a feedback"),
         Stage("accepted rationales", counts.accepted, counts.rationales, f"policy {policy.name}, {policy.threshold:g}"),
         Stage("mistakes covered", counts.mistakes_covered, mistakes, "an accepted rationale"),
         Stage("training pairs", counts.pairs, mistakes, "and a feedback that stands"),
-        Stage("frozen in a snapshot", len(frozen), counts.pairs, newest_in_words),
+        Stage("frozen in a snapshot", len(frozen), counts.pairs, snapshot_note),
     ]
 
 
@@ -93,7 +93,7 @@ def teachers(curated: Curated) -> list[TeacherFigures]:
     ]
 
 
-def _figures(name: str, written: list[Explained], given: list[int | None], offset: Fraction | None) -> TeacherFigures:
+def _figures(name: str, written: list[Explained], scores: list[int | None], offset: Fraction | None) -> TeacherFigures:
     accepted = [x for x in written if x.verdict is Verdict.ACCEPTED]
     return TeacherFigures(
         name=name,
@@ -102,9 +102,9 @@ def _figures(name: str, written: list[Explained], given: list[int | None], offse
         accepted=len(accepted),
         wrong=sum(x.states.matches_gold is State.FAILS for x in accepted),
         received=mean(v.score for x in written for v in counted(x.text.votes)),
-        votes=sum(score is not None for score in given),
-        no_votes=sum(score is None for score in given),
-        given=mean(given),
+        votes=sum(score is not None for score in scores),
+        no_votes=sum(score is None for score in scores),
+        given=mean(scores),
         leniency=offset,
     )
 
@@ -127,10 +127,10 @@ class PeopleFigures:
 def people(curated: Curated) -> PeopleFigures:
     """Count people's acts on the exam."""
     texts = curated.texts
-    standing = by_target(curated)
-    corrections = [target for target, said in standing.items() if any(j.decision is Act.CORRECT for j in said)]
+    latest_of = by_target(curated)
+    corrections = [target for target, latest in latest_of.items() if any(j.decision is Act.CORRECT for j in latest)]
     return PeopleFigures(
-        people=tuple(sorted({j.person for said in standing.values() for j in said})),
+        people=tuple(sorted({j.person for latest in latest_of.values() for j in latest})),
         judged=sum(x.judged for x in texts),
         texts=len(texts),
         overridden=sum(x.overridden for x in texts),
@@ -144,10 +144,10 @@ def people(curated: Curated) -> PeopleFigures:
 
 def by_target(curated: Curated) -> dict[tuple[str, int], list[Judged]]:
     """What people say now of each target, (kind, id); a target that nobody speaks of is absent."""
-    rows: dict[tuple[str, int], list[Judged]] = {}
+    judged_of: dict[tuple[str, int], list[Judged]] = {}
     for row in curated.judgements:
-        rows.setdefault((row.target, row.target_id), []).append(row.judged)
-    return {target: said for target, judged in rows.items() if (said := _said(target[0], judged))}
+        judged_of.setdefault((row.target, row.target_id), []).append(row.judged)
+    return {target: latest for target, judged in judged_of.items() if (latest := _said(target[0], judged))}
 
 
 def _said(kind: str, judged: list[Judged]) -> list[Judged]:

@@ -40,21 +40,21 @@ class Stretch:
         return (self.waits, self.place, self.enter, self.passed, self.skipped, self.texts)
 
 
-def stretches(mistake: Mistake, done: Done, skipped: Mapping[str, Done], wanted: int = 1) -> list[Stretch]:
+def stretches(mistake: Mistake, closed: Done, skipped: Mapping[str, Done], per_text: int = 1) -> list[Stretch]:
     """The mistake's places in all queues. `done`: what is settled for all; `skipped`: by person, for them alone.
 
     `wanted`: so many people are to judge each text.
     """
-    people = {who: done | own for who, own in skipped.items()}
-    if wanted > 1:
-        people |= {who: people.get(who, done) for x in mistake.texts for who in x.people.by}
-    find = partial(_here, done=done, people=people, wanted=wanted)
+    people = {who: closed | skips for who, skips in skipped.items()}
+    if per_text > 1:
+        people |= {who: people.get(who, closed) for x in mistake.texts for who in x.people.by}
+    find = partial(_here, closed=closed, people=people, per_text=per_text)
     cuts = {x.committee_cut for x in mistake.texts} | {x.final_cut for x in mistake.texts}
     at: dict[int, Mistake] = {}
-    found: list[Stretch] = []
+    positions: list[Stretch] = []
     for queue in QUEUES.values():
-        found += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), find)
-    return found
+        positions += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), find)
+    return positions
 
 
 def _bounds(cuts: Iterable[int]) -> list[int]:
@@ -68,41 +68,45 @@ def _of_queue(
     bounds: list[int],
     find: Callable[[Queue, Mistake, int, int], Stretch | None],
 ) -> Iterator[Stretch]:
-    last: Stretch | None = None
+    previous: Stretch | None = None
     for low, high in pairwise(bounds):
         if low not in at:
             at[low] = at_threshold(mistake, low)
-        here = find(queue, at[low], low, high)
-        if last is not None and here is not None and here.follows == last.follows:
-            last = replace(last, high=high)
+        current = find(queue, at[low], low, high)
+        if previous is not None and current is not None and current.follows == previous.follows:
+            previous = replace(previous, high=high)
             continue
-        if last is not None:
-            yield last
-        last = here
-    if last is not None:
-        yield last
+        if previous is not None:
+            yield previous
+        previous = current
+    if previous is not None:
+        yield previous
 
 
 def _here(
-    queue: Queue, mistake: Mistake, low: int, high: int, *, done: Done, people: Mapping[str, Done], wanted: int
+    queue: Queue, mistake: Mistake, low: int, high: int, *, closed: Done, people: Mapping[str, Done], per_text: int
 ) -> Stretch | None:
-    found = entry(queue, mistake, low / 100, done, "", wanted)
-    if found is None:
+    place_for_all = entry(queue, mistake, low / 100, closed, "", per_text)
+    if place_for_all is None:
         return None
 
-    def settles(person: str, own: Done) -> bool:
-        theirs = entry(queue, mistake, low / 100, own, person, wanted)
-        return theirs is not None and theirs.settled
+    def settles(person: str, closed_for_person: Done) -> bool:
+        entry_of_person = entry(queue, mistake, low / 100, closed_for_person, person, per_text)
+        return entry_of_person is not None and entry_of_person.settled
 
-    passed = frozenset(person for person, own in people.items() if not found.settled and settles(person, own))
+    passed = frozenset(
+        person
+        for person, closed_for_person in people.items()
+        if not place_for_all.settled and settles(person, closed_for_person)
+    )
     return Stretch(
         queue=queue.name,
         low=low,
         high=high,
-        waits=not found.settled,
-        place=place(queue, mistake, found.texts),
-        enter=None if found.enter is None else found.enter.text.id,
+        waits=not place_for_all.settled,
+        place=place(queue, mistake, place_for_all.texts),
+        enter=None if place_for_all.enter is None else place_for_all.enter.text.id,
         passed=passed,
-        skipped=frozenset(person for person in passed if not settles(person, done)),
-        texts=tuple(x.text.id for x in found.texts),
+        skipped=frozenset(person for person in passed if not settles(person, closed)),
+        texts=tuple(x.text.id for x in place_for_all.texts),
     )

@@ -43,8 +43,8 @@ def near(x: Explained) -> tuple[int, int]:
         mean = x.committee.mean
         edges = (0, 0) if mean is None else (math.ceil((mean - NEAR) * 100), math.floor((mean + NEAR) * 100) + 1)
         x.memo["near"] = edges
-    found: tuple[int, int] = x.memo["near"]
-    return found
+    bounds: tuple[int, int] = x.memo["near"]
+    return bounds
 
 
 def doubt(x: Explained) -> float:
@@ -70,15 +70,15 @@ def lot(uid: str) -> float:
 def _doubt(_: Mistake, x: Explained) -> float:
     if "doubt" not in x.memo:
         x.memo["doubt"] = doubt(x)
-    found: float = x.memo["doubt"]
-    return found
+    score: float = x.memo["doubt"]
+    return score
 
 
 def _suspicion(m: Mistake, x: Explained) -> float:
     if "suspicion" not in x.memo:
         x.memo["suspicion"] = suspicion(m, x).score
-    found: float = x.memo["suspicion"]
-    return found
+    score: float = x.memo["suspicion"]
+    return score
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,26 +278,28 @@ def most_doubtful(mistake: Mistake) -> Explained | None:
 
 def fill(curated: Curated, queue: Queue, person: str) -> Filled:
     """The queue as this person finds it, the most doubtful first."""
-    threshold, done, wanted = curated.policy.threshold, done_with(curated.judgements, person), curated.exam.wanted
-    entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, done, person, wanted)) is not None]
+    threshold, closed, per_text = curated.policy.threshold, done_with(curated.judgements, person), curated.exam.wanted
+    entries = [e for m in curated.mistakes if (e := entry(queue, m, threshold, closed, person, per_text)) is not None]
     return Filled(queue, tuple(sorted(entries, key=lambda e: key(queue, e.mistake, threshold))))
 
 
-def wants(x: Explained, person: str, wanted: int) -> bool:
+def wants(x: Explained, person: str, per_text: int) -> bool:
     """Whether a text waits for this person's judgement, of an exam that wants so many of each."""
-    return not x.people.adjudicated and len(x.people.by) < wanted and person not in x.people.by
+    return not x.people.adjudicated and len(x.people.by) < per_text and person not in x.people.by
 
 
-def undecided(texts: Iterable[Explained], person: str, wanted: int, done: frozenset[tuple[str, int]]) -> Texts:
+def undecided(texts: Iterable[Explained], person: str, per_text: int, closed: frozenset[tuple[str, int]]) -> Texts:
     """Return those of the texts that wait for this person and that nobody has decided on, as far as they may see.
 
     `done`: what `done_with` says of them; a text that they skipped doesn't wait.
     """
-    return tuple(x for x in texts if not x.judged and wants(x, person, wanted) and (x.text.kind, x.text.id) not in done)
+    return tuple(
+        x for x in texts if not x.judged and wants(x, person, per_text) and (x.text.kind, x.text.id) not in closed
+    )
 
 
 def entry(
-    queue: Queue, mistake: Mistake, threshold: float, done: frozenset[tuple[str, int]], person: str, wanted: int
+    queue: Queue, mistake: Mistake, threshold: float, closed: frozenset[tuple[str, int]], person: str, per_text: int
 ) -> Entry | None:
     """The mistake's entry in the queue as this person finds it, None where it isn't in it."""
     about = queue.about(mistake, threshold)
@@ -305,13 +307,13 @@ def entry(
         return None
     texts = about if len(about) < 2 else tuple(sorted(about, key=lambda x: -_first(queue, mistake, x)))
     waiting = tuple(
-        x for x in texts if (queue.again or wants(x, person, wanted)) and (x.text.kind, x.text.id) not in done
+        x for x in texts if (queue.again or wants(x, person, per_text)) and (x.text.kind, x.text.id) not in closed
     )
-    if ("attempt", mistake.attempt.id) in done and (queue.of_attempt or not texts):
+    if ("attempt", mistake.attempt.id) in closed and (queue.of_attempt or not texts):
         return Entry(mistake, texts, (), settled=True)
-    places = max((wanted - len(x.people.by) for x in waiting), default=1)
-    settled = bool(texts) and not waiting and not queue.of_attempt
-    return Entry(mistake, texts, waiting, settled=settled, places=max(1, places))
+    places = max((per_text - len(x.people.by) for x in waiting), default=1)
+    is_settled = bool(texts) and not waiting and not queue.of_attempt
+    return Entry(mistake, texts, waiting, settled=is_settled, places=max(1, places))
 
 
 def _first(queue: Queue, mistake: Mistake, x: Explained) -> float:

@@ -34,7 +34,7 @@ def words(code: str | None) -> str:
 
 def code_of(phrase: str) -> str:
     """Return the code of a reason's words."""
-    return next((code for code, own in WORDS.items() if own == phrase), phrase.replace(" ", "_"))
+    return next((code for code, wording in WORDS.items() if wording == phrase), phrase.replace(" ", "_"))
 
 
 def offered(session: Session) -> list[str]:
@@ -56,11 +56,11 @@ def add(session: Session, phrase: str, *, by: Person) -> str:
     plain = " ".join(phrase.lower().split())
     if not PLAIN.fullmatch(plain) or len(plain) > LONGEST or plain == NOTE:
         raise BadInput(f"a reason is 1 to {LONGEST} characters, words of letters and digits, not {phrase[:80]!r}")
-    code, there = code_of(plain), offered(session)
-    if code in there:
+    code, codes = code_of(plain), offered(session)
+    if code in codes:
         return code
-    if len(there) >= MOST:
-        raise BadInput(f"there are {len(there)} reasons already; take one away before {plain!r} is added")
+    if len(codes) >= MOST:
+        raise BadInput(f"there are {len(codes)} reasons already; take one away before {plain!r} is added")
     session.add(t.RejectionReason(code=code, person=person))
     queries.audit(session, person, "add reason", f"reason {code}")
     session.flush()

@@ -81,59 +81,59 @@ class Pair:
 
 def records(curated: Curated) -> list[Record]:
     """Everybody's, who judged most first."""
-    said, practised = _said(curated.judgements), _said(curated.judgements, practice=True)
-    again = _repeated(curated.judgements)
+    verdicts_of, practised = _said(curated.judgements), _said(curated.judgements, practice=True)
+    repeated = _repeated(curated.judgements)
     last = {
         text: (row.judged.person, row.judged.decision is Act.ACCEPT)
         for text, row in last_words(curated.judgements).items()
     }
     adjudicators = Counter(who for who, _ in last.values())
-    everybody = sorted({*said, *practised, *adjudicators})
-    found = [
-        _record(who, said.get(who, []), practised.get(who, []), again[who], last, adjudicators[who])
+    everybody = sorted({*verdicts_of, *practised, *adjudicators})
+    annotators = [
+        _record(who, verdicts_of.get(who, []), practised.get(who, []), repeated[who], last, adjudicators[who])
         for who in everybody
     ]
-    return sorted(found, key=lambda r: -len(r.words))
+    return sorted(annotators, key=lambda r: -len(r.words))
 
 
 def _by_text(rows: Sequence[JudgementRow]) -> dict[TextKey, list[JudgementRow]]:
-    found: dict[TextKey, list[JudgementRow]] = defaultdict(list)
+    rows_of: dict[TextKey, list[JudgementRow]] = defaultdict(list)
     for row in rows:
         if row.target in ("rationale", "feedback"):
-            found[row.target, row.target_id].append(row)
-    return found
+            rows_of[row.target, row.target_id].append(row)
+    return rows_of
 
 
 def _said(rows: Sequence[JudgementRow], *, practice: bool = False) -> dict[str, list[Word]]:
     """By person their words, oldest first; those of practice by themselves. What was withdrawn is no word any more."""
-    found: dict[str, list[Word]] = defaultdict(list)
+    verdicts_of: dict[str, list[Word]] = defaultdict(list)
     for text, of_text in _by_text(rows).items():
         judged = [row.judged for row in of_text]
         speaking = {j.person for j in heard(judged, VERDICT) if j.role == ANNOTATOR}
         standing = {j.id for j in in_force(judged)}
         firsts: dict[str, JudgementRow] = {}
         for row in of_text:
-            verdict = row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.judged.role == ANNOTATOR
+            is_verdict = row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.judged.role == ANNOTATOR
             counts = (row.queue == PRACTICE) is practice and row.judged.id in standing
-            if verdict and counts and row.judged.person in speaking:
+            if is_verdict and counts and row.judged.person in speaking:
                 firsts.setdefault(row.judged.person, row)
         for person, row in firsts.items():
             accepts = row.judged.decision is Act.ACCEPT
-            found[person].append(
+            verdicts_of[person].append(
                 Word(text, accepts, row.judged.reason, row.seconds, row.created_at, first=not row.revealed)
             )
-    return {person: sorted(words, key=lambda w: w.at) for person, words in found.items()}
+    return {person: sorted(words, key=lambda w: w.at) for person, words in verdicts_of.items()}
 
 
 def last_words(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementRow]:
     """By text the adjudicator's word that stands."""
-    found = {}
+    last_word_of = {}
     for text, of_text in _by_text(rows).items():
         by_id = {row.judged.id: row for row in of_text}
         for j in heard((row.judged for row in of_text), VERDICT):
             if j.role == ADJUDICATOR:
-                found[text] = by_id[j.id]
-    return found
+                last_word_of[text] = by_id[j.id]
+    return last_word_of
 
 
 def _repeated(rows: Sequence[JudgementRow]) -> dict[str, Share]:
@@ -141,14 +141,16 @@ def _repeated(rows: Sequence[JudgementRow]) -> dict[str, Share]:
     same: dict[str, list[bool]] = defaultdict(list)
     for of_text in _by_text(rows).values():
         standing = {j.id for j in in_force(row.judged for row in of_text)}
-        before: dict[str, Act] = {}
+        earlier: dict[str, Act] = {}
         for row in of_text:
             j = row.judged
             if j.id in standing and j.role == ANNOTATOR and j.decision in (Act.ACCEPT, Act.REJECT):
-                if row.queue == REPEAT and j.person in before:
-                    same[j.person].append(before[j.person] is j.decision)
-                before[j.person] = j.decision
-    return defaultdict(lambda: Share(0, 0), {who: Share(sum(found), len(found)) for who, found in same.items()})
+                if row.queue == REPEAT and j.person in earlier:
+                    same[j.person].append(earlier[j.person] is j.decision)
+                earlier[j.person] = j.decision
+    return defaultdict(
+        lambda: Share(0, 0), {who: Share(sum(agreements), len(agreements)) for who, agreements in same.items()}
+    )
 
 
 def _record(
@@ -159,43 +161,43 @@ def _record(
     last: dict[TextKey, tuple[str, bool]],
     adjudicated: int,
 ) -> Record:
-    theirs = {text: accepts for text, (who, accepts) in last.items() if who != person}
+    reference = {text: accepts for text, (who, accepts) in last.items() if who != person}
     middle = (len(words) + 1) // 2
     reasons = Counter(word.reason for word in words if word.reason)
     return Record(
         person=person,
         words=tuple(words),
-        whole=_stretch(words, theirs),
-        halves=(_stretch(words[:middle], theirs), _stretch(words[middle:], theirs)),
-        otherwise=tuple(w.text for w in words if theirs.get(w.text, w.accepts) is not w.accepts),
+        whole=_stretch(words, reference),
+        halves=(_stretch(words[:middle], reference), _stretch(words[middle:], reference)),
+        otherwise=tuple(w.text for w in words if reference.get(w.text, w.accepts) is not w.accepts),
         adjudicated=adjudicated,
         reasons=tuple(reasons.most_common()),
-        practised=_stretch(practised, theirs).agreement,
+        practised=_stretch(practised, reference).agreement,
         repeated=repeated,
     )
 
 
-def _stretch(words: Sequence[Word], theirs: dict[TextKey, bool]) -> Stretch:
+def _stretch(words: Sequence[Word], reference: dict[TextKey, bool]) -> Stretch:
     seconds = [word.seconds for word in words if word.seconds is not None]
-    settled = [word.accepts is theirs[word.text] for word in words if word.text in theirs]
+    agreements = [word.accepts is reference[word.text] for word in words if word.text in reference]
     return Stretch(
         accepted=Share(sum(word.accepts for word in words), len(words)),
         seconds=median(seconds) if seconds else None,
-        agreement=Share(sum(settled), len(settled)),
+        agreement=Share(sum(agreements), len(agreements)),
     )
 
 
 def pairs(curated: Curated) -> list[Pair]:
     """Every two people who judged the same texts first, those with the most such texts at the top."""
-    said = _said(curated.judgements)
-    blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(said.items())}
-    found = [_pair(one, other, blind[one], blind[other]) for one, other in combinations(blind, 2)]
-    return sorted((pair for pair in found if pair.n), key=lambda pair: -pair.n)
+    verdicts_of = _said(curated.judgements)
+    blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(verdicts_of.items())}
+    agreements = [_pair(first, second, blind[first], blind[second]) for first, second in combinations(blind, 2)]
+    return sorted((pair for pair in agreements if pair.n), key=lambda pair: -pair.n)
 
 
-def _pair(one: str, other: str, ones: dict[TextKey, bool], others: dict[TextKey, bool]) -> Pair:
-    both = [(ones[text], others[text]) for text in ones if text in others]
-    return Pair(one, other, len(both), sum(a is b for a, b in both), kappa(both))
+def _pair(first: str, second: str, first_verdicts: dict[TextKey, bool], second_verdicts: dict[TextKey, bool]) -> Pair:
+    both = [(first_verdicts[text], second_verdicts[text]) for text in first_verdicts if text in second_verdicts]
+    return Pair(first, second, len(both), sum(a is b for a, b in both), kappa(both))
 
 
 def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
@@ -204,8 +206,8 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
     if not n:
         return None
     agree = sum(a is b for a, b in both) / n
-    one, other = sum(a for a, _ in both) / n, sum(b for _, b in both) / n
-    by_chance = one * other + (1 - one) * (1 - other)
+    first_rate, second_rate = sum(a for a, _ in both) / n, sum(b for _, b in both) / n
+    by_chance = first_rate * second_rate + (1 - first_rate) * (1 - second_rate)
     return None if by_chance == 1 else (agree - by_chance) / (1 - by_chance)
 
 

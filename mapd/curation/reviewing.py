@@ -59,8 +59,8 @@ def matrix(curated: Curated) -> dict[tuple[str, str], Given]:
         for v in counted(x.text.votes):
             scores[x.text.teacher, v.reviewer].append(v.score)
     return {
-        pair: Given(sum(s is not None for s in given), sum(s is None for s in given), mean(given))
-        for pair, given in scores.items()
+        pair: Given(sum(s is not None for s in of_pair), sum(s is None for s in of_pair), mean(of_pair))
+        for pair, of_pair in scores.items()
     }
 
 

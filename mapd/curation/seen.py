@@ -14,8 +14,8 @@ from mapd.store import tables as t
 
 def of(session: Session, person: str, texts: Collection[int]) -> set[int]:
     """Those of the texts that this person has seen so."""
-    seen = select(t.Seen.explanation_id).where(t.Seen.person == person, col(t.Seen.explanation_id).in_(texts))
-    return set(session.exec(seen).all())
+    query = select(t.Seen.explanation_id).where(t.Seen.person == person, col(t.Seen.explanation_id).in_(texts))
+    return set(session.exec(query).all())
 
 
 def note(session: Session, person: str, texts: Collection[int]) -> None:

@@ -64,9 +64,9 @@ def freeze(
             f"standing feedback under policy {curated.policy.name} at {curated.policy.threshold:g}; lower the threshold"
         )
     lines = "".join(_canonical(line(*pair)) + "\n" for pair in pairs)
-    drawn = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
-    drawn |= {} if limit is None else {"limit": limit}
-    manifest = _manifest(curated, pairs, lines, drawn)
+    draw_settings = {"seed": seed, "pairs": "every accepted rationale" if everything else "one a mistake"}
+    draw_settings |= {} if limit is None else {"limit": limit}
+    manifest = _manifest(curated, pairs, lines, draw_settings)
     name = sha256(manifest_text(manifest))
     row, act = _stored(session, name), "freeze"
     content: dict[str, Any] = {"sha256": name, "pairs": len(pairs), "lines": lines, "manifest": manifest}
@@ -126,8 +126,8 @@ def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judg
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
     question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
     gold = read_shown(question["gold"], task, options)
-    own = own_answer(pair["rationale"]["text"], gold, task, options, reading)
-    return own.matches_gold is State.FAILS
+    answer = own_answer(pair["rationale"]["text"], gold, task, options, reading)
+    return answer.matches_gold is State.FAILS
 
 
 def wrong_pairs(pairs: Sequence[Pair]) -> int:
@@ -182,10 +182,10 @@ def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
     feedback = _standing(mistake.feedback)
     if not accepted or not feedback:
         return []
-    draw = random.Random(f"{seed} {mistake.question.text} {mistake.attempt.sample}")
-    draw.shuffle(feedback)
-    chosen = accepted if everything else [draw.choice(accepted)]
-    return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(chosen)]
+    generator = random.Random(f"{seed} {mistake.question.text} {mistake.attempt.sample}")
+    generator.shuffle(feedback)
+    rationales = accepted if everything else [generator.choice(accepted)]
+    return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(rationales)]
 
 
 def _standing(texts: tuple[Explained, ...]) -> list[Explained]:
@@ -218,7 +218,7 @@ def _text(x: Explained, mistake: Mistake) -> dict[str, Any]:
     return origin | {"simulated": x.text.simulated, "text": x.text.text}
 
 
-def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, Any]) -> dict[str, Any]:
+def _manifest(curated: Curated, pairs: list[Pair], lines: str, draw_settings: dict[str, Any]) -> dict[str, Any]:
     exam, policy, counts = curated.exam, curated.policy, summary(curated)
     texts = [x for m in curated.mistakes for x in m.texts]
     teachers = {x.text.teacher: {"kind": x.text.teacher_kind, "simulated": x.text.simulated} for x in texts}
@@ -240,7 +240,7 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, drawn: dict[str, 
             "checks": sorted(policy.checks),
             "leniency_adjusted": policy.leniency_adjusted,
         },
-        "draw": drawn,
+        "draw": draw_settings,
         "teachers": teachers,
         "prompts": sorted({x.text.prompt_sha256 for x in texts}),
         "judgements": _judgements(curated),
@@ -276,16 +276,16 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)
-    for gone in (x for m in curated.mistakes for x in m.taken_back):
-        by_target.pop(gone.uid, None)
-    said = []
+    for undone in (x for m in curated.mistakes for x in m.taken_back):
+        by_target.pop(undone.uid, None)
+    effective = []
     for uid, rows in by_target.items():
         judged = [row.judged for row in rows]
         of_text = rows[0].target in ("rationale", "feedback")
         for j in heard(judged, VERDICT) + heard(judged, READING) if of_text else heard(judged):
             who: dict[str, Any] = {"target": rows[0].target, "uid": uid, "person": j.person, "role": j.role}
-            said.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
-    return sorted(said, key=_canonical)
+            effective.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
+    return sorted(effective, key=_canonical)
 
 
 def _canonical(value: Any) -> str:

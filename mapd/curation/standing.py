@@ -63,67 +63,69 @@ def _rules(session: Session, info: ExamInfo) -> str:
 def catch_up(engine: sa.Engine, exam_id: int) -> None:
     """Bring the exam's aggregate up to date with all that is committed."""
     with db.reading(engine) as session:
-        held = session.get(t.StandingExam, exam_id)
+        row = session.get(t.StandingExam, exam_id)
         info = queries.exam(session, exam_id)
         rules = _rules(session, info)
         marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
-        if held is not None and held.rules == rules and not marked:
+        if row is not None and row.rules == rules and not marked:
             return
     with db.writing(engine) as session:
         work_off(session)
         info = queries.exam(session, exam_id)
-        held = session.get(t.StandingExam, exam_id)
-        if held is None or held.rules != _rules(session, info):
+        row = session.get(t.StandingExam, exam_id)
+        if row is None or row.rules != _rules(session, info):
             derive(session, exam_id)
 
 
 def is_derived(engine: sa.Engine, exam_id: int) -> bool:
     """Whether the aggregate holds the exam by its rules, though marks may wait to be worked off."""
     with db.reading(engine) as session:
-        held, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
-        return held is not None and held.rules == _rules(session, info)
+        row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
+        return row is not None and row.rules == _rules(session, info)
 
 
 def work_off(session: Session) -> None:
     """Derive again what has a mark, in every exam that the aggregate holds."""
     _lock(session)
-    gone = session.execute(sa.delete(t.Stale).returning(col(t.Stale.question_id), col(t.Stale.voted))).all()
-    for held in session.exec(select(t.StandingExam)).all() if gone else ():
-        assert held.id is not None
-        asked = queries.asked_of(session, held.id, {question for question, _ in gone})
-        exam = _Exam.of(session, held) if asked else None
+    marks = session.execute(sa.delete(t.Stale).returning(col(t.Stale.question_id), col(t.Stale.voted))).all()
+    for row in session.exec(select(t.StandingExam)).all() if marks else ():
+        assert row.id is not None
+        questions = queries.asked_of(session, row.id, {question for question, _ in marks})
+        exam = _Exam.of(session, row) if questions else None
         if exam is None:
             continue  # by other rules: it is derived in whole before it is read
-        votes = sum(voted and question in asked for question, voted in gone)
-        held.votes_since += votes
-        if held.votes_since > held.votes / 5 or (votes and exam.policy.leniency_adjusted):
-            derive(session, held.id)
+        votes = sum(voted and question in questions for question, voted in marks)
+        row.votes_since += votes
+        if row.votes_since > row.votes / 5 or (votes and exam.policy.leniency_adjusted):
+            derive(session, row.id)
         else:
-            exam.follow(sorted(asked))
+            exam.follow(sorted(questions))
 
 
 def after_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
     """Derive again the questions that judgements are about. Where no exam is held yet their marks simply stay."""
     session.flush()
-    held = session.exec(select(t.StandingExam)).all()
-    asked_of: defaultdict[int, set[int]] = defaultdict(set)
-    for some in _blocks(_questions_of(session, rows)):
-        within = col(t.Attempt.question_id).in_(some), col(t.Attempt.exam_id).in_([exam.id for exam in held])
+    rows_of_exams = session.exec(select(t.StandingExam)).all()
+    questions_of: defaultdict[int, set[int]] = defaultdict(set)
+    for block in _blocks(_questions_of(session, rows)):
+        within = col(t.Attempt.question_id).in_(block), col(t.Attempt.exam_id).in_([exam.id for exam in rows_of_exams])
         for exam_id, question in session.exec(select(t.Attempt.exam_id, t.Attempt.question_id).where(*within)).all():
-            asked_of[exam_id].add(question)
-    if not asked_of:
+            questions_of[exam_id].add(question)
+    if not questions_of:
         return
     _lock(session)
-    for some in _blocks(set().union(*asked_of.values())):
-        session.execute(sa.delete(t.Stale).where(col(t.Stale.question_id).in_(some), ~col(t.Stale.voted)))
-    for one in held:
-        if (asked := asked_of.get(one.id or 0)) and (exam := _Exam.of(session, one)) is not None:
-            exam.follow(sorted(asked))
+    for block in _blocks(set().union(*questions_of.values())):
+        session.execute(sa.delete(t.Stale).where(col(t.Stale.question_id).in_(block), ~col(t.Stale.voted)))
+    for row_of_exam in rows_of_exams:
+        if (questions := questions_of.get(row_of_exam.id or 0)) and (
+            exam := _Exam.of(session, row_of_exam)
+        ) is not None:
+            exam.follow(sorted(questions))
 
 
 def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
     """The questions that the judgements are about."""
-    found: set[int] = set()
+    questions: set[int] = set()
     texts, attempts = set(), set()
     for row in rows:
         if row.explanation_id is not None:
@@ -131,11 +133,11 @@ def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
         elif row.attempt_id is not None:
             attempts.add(row.attempt_id)
         elif row.question_id is not None:
-            found.add(row.question_id)
+            questions.add(row.question_id)
     for table, ids in ((t.Explanation, texts), (t.Attempt, attempts)):
-        for some in _blocks(ids):
-            found.update(session.exec(select(table.question_id).where(col(table.id).in_(some))).all())
-    return found
+        for block in _blocks(ids):
+            questions.update(session.exec(select(table.question_id).where(col(table.id).in_(block))).all())
+    return questions
 
 
 def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
@@ -162,16 +164,16 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     session.execute(sa.delete(t.Standing).where(col(t.Standing.exam_id) == exam_id))
     session.execute(sa.delete(t.Band).where(col(t.Band.exam_id) == exam_id))
     info = queries.exam(session, exam_id)
-    held = session.get(t.StandingExam, exam_id)
-    if measure or held is None:
+    row = session.get(t.StandingExam, exam_id)
+    if measure or row is None:
         offsets, votes = _leniency(session, exam_id)
-        held = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    held.rules = _rules(session, info)
+        row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
+    row.rules = _rules(session, info)
     session.flush()
-    exam = _Exam.of(session, held)
+    exam = _Exam.of(session, row)
     assert exam is not None
-    asked = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
-    exam.follow(sorted(asked), empty=True)
+    questions = session.exec(select(t.Attempt.question_id).where(t.Attempt.exam_id == exam_id).distinct()).all()
+    exam.follow(sorted(questions), empty=True)
 
 
 def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
@@ -199,67 +201,69 @@ class _Exam:
     session: Session
     id: int
     policy: Policy
-    wanted: int
+    per_text: int
     offsets: dict[str, Fraction]
     bands: dict[BandKey, int]
 
     @classmethod
-    def of(cls, session: Session, held: t.StandingExam) -> "_Exam | None":
+    def of(cls, session: Session, row: t.StandingExam) -> "_Exam | None":
         """The exam; none where it was derived by other rules: it is derived again before it is read, come what may."""
-        assert held.id is not None
-        info = queries.exam(session, held.id)
+        assert row.id is not None
+        info = queries.exam(session, row.id)
         policy = policies.exam_policy(session, info)
-        if held.rules != _rules(session, info):
-            held.rules = ""  # they may come back, and what isn't followed now would be missing
+        if row.rules != _rules(session, info):
+            row.rules = ""  # they may come back, and what isn't followed now would be missing
             return None
         rows = session.execute(
             sa.select(col(t.Band.id), col(t.Band.name), col(t.Band.low), col(t.Band.high), col(t.Band.waits)).where(
-                col(t.Band.exam_id) == held.id
+                col(t.Band.exam_id) == row.id
             )
         )
-        offsets = {name: Fraction(offset) for name, offset in held.leniency.items()}
+        offsets = {name: Fraction(offset) for name, offset in row.leniency.items()}
         bands = {(r.name, r.low, r.high, r.waits): r.id for r in rows}
-        return cls(session, held.id, policy, info.wanted, offsets, bands)
+        return cls(session, row.id, policy, info.wanted, offsets, bands)
 
-    def follow(self, asked: Collection[int], *, empty: bool = False) -> None:
+    def follow(self, questions: Collection[int], *, empty: bool = False) -> None:
         """Derive these questions; `empty`: nothing is derived of them yet."""
-        for some in _blocks(asked):
-            self._put(some, empty)
+        for block in _blocks(questions):
+            self._replace(block, empty)
 
-    def _put(self, asked: Sequence[int], empty: bool) -> None:
+    def _replace(self, questions: Sequence[int], empty: bool) -> None:
         """Replace what is derived of these questions."""
-        material = queries.material(self.session, self.id, asked)
-        said = queries.judgements(self.session, self.id, asked)
-        done, skipped = queues.done_with(said, ""), _skipped(said)
-        part = curate(material, said, self.policy, offsets=self.offsets)
-        standing = [{"exam_id": self.id} | row for row in _rows(part.mistakes, said, authors_of(self.session))]
-        standing += [{"exam_id": self.id} | row for row in _questions(material, part, said)]
-        stretches = [(m, stretch) for m in part.mistakes for stretch in places.stretches(m, done, skipped, self.wanted)]
+        material = queries.material(self.session, self.id, questions)
+        judgements = queries.judgements(self.session, self.id, questions)
+        closed, skipped = queues.done_with(judgements, ""), _skipped(judgements)
+        part = curate(material, judgements, self.policy, offsets=self.offsets)
+        standing = [{"exam_id": self.id} | row for row in _rows(part.mistakes, judgements, authors_of(self.session))]
+        standing += [{"exam_id": self.id} | row for row in _questions(material, part, judgements)]
+        stretches = [
+            (m, stretch) for m in part.mistakes for stretch in places.stretches(m, closed, skipped, self.per_text)
+        ]
         change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
         change.update(_as_bands(standing))
         if not empty:
-            change.subtract(self._take_out(asked))
+            change.subtract(self._take_out(questions))
         self._count(change)
         self._insert(t.Standing, standing)
         self._insert(t.Queued, [self._queued(m, stretch) for m, stretch in stretches])
         self._pass(stretches)
 
-    def _take_out(self, asked: Sequence[int]) -> Counter[BandKey]:
+    def _take_out(self, questions: Sequence[int]) -> Counter[BandKey]:
         """Delete what is there; returns what it counted."""
         names = {band: key for key, band in self.bands.items()}
         # Of several questions SQLite would take the index of the bands, or of the exam's order, and read all of it.
-        queued = sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(col(t.Queued.question_id).in_(asked))
+        queued = sa.select(col(t.Queued.id), col(t.Queued.band_id)).where(col(t.Queued.question_id).in_(questions))
         rows = [row for row in self.session.execute(queued).all() if row.band_id in names]
-        held = Counter(names[row.band_id] for row in rows)
-        standing = (col(t.Standing.question_id).in_(asked), col(t.Standing.exam_id) + 0 == self.id)
+        counts = Counter(names[row.band_id] for row in rows)
+        standing = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
         columns = [t.metadata.tables["standing"].c[name] for name in figures.COLUMNS]
         old = self.session.execute(sa.select(*columns).where(*standing)).mappings()
-        held.update(_as_bands([dict(row) for row in old]))
+        counts.update(_as_bands([dict(row) for row in old]))
         ids = [row.id for row in rows]
         self.session.execute(sa.delete(t.Passed).where(col(t.Passed.queued_id).in_(ids)))
         self.session.execute(sa.delete(t.Queued).where(col(t.Queued.id).in_(ids)))
         self.session.execute(sa.delete(t.Standing).where(*standing))
-        return held
+        return counts
 
     def _count(self, change: Counter[BandKey]) -> None:
         """Move the bands' numbers; a band is made where it is needed first, and stays."""
@@ -296,8 +300,8 @@ class _Exam:
         for mistake, stretch in stretches:
             if stretch.passed:
                 band = self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits]
-                here = select(t.Queued.id).where(t.Queued.band_id == band, t.Queued.attempt_id == mistake.attempt.id)
-                queued = self.session.exec(here).one()
+                query = select(t.Queued.id).where(t.Queued.band_id == band, t.Queued.attempt_id == mistake.attempt.id)
+                queued = self.session.exec(query).one()
                 rows = [
                     {"person": who, "queued_id": queued, "band_id": band, "skipped": who in stretch.skipped}
                     for who in sorted(stretch.passed)
@@ -305,10 +309,10 @@ class _Exam:
                 self._insert(t.Passed, rows)
 
 
-def _skipped(said: Sequence[JudgementRow]) -> dict[str, Done]:
+def _skipped(judgements: Sequence[JudgementRow]) -> dict[str, Done]:
     """By person, what they skipped as their last word."""
-    people = {row.judged.person for row in said if row.judged.decision is verdicts.Act.SKIP}
-    return {who: own for who in people if (own := queues.done_with(said, who))}
+    people = {row.judged.person for row in judgements if row.judged.decision is verdicts.Act.SKIP}
+    return {who: skips for who in people if (skips := queues.done_with(judgements, who))}
 
 
 def authors_of(session: Session) -> dict[str, int]:
@@ -316,48 +320,54 @@ def authors_of(session: Session) -> dict[str, int]:
     return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
 
 
-def _rows(found: Iterable[Mistake], said: Sequence[JudgementRow], authors: Mapping[str, int]) -> Iterator[Values]:
+def _rows(
+    mistakes_of_exam: Iterable[Mistake], judgements: Sequence[JudgementRow], authors: Mapping[str, int]
+) -> Iterator[Values]:
     """A row for each text, and one for each mistake that has no rationale."""
-    by = _judged_by(said)
-    for mistake in found:
-        of = {
+    judges_of = _judged_by(judgements)
+    for mistake in mistakes_of_exam:
+        place = {
             "question_id": mistake.question.id,
             "attempt_id": mistake.attempt.id,
             "position": mistake.question.position,
         }
         for x in mistake.texts:
-            yield of | _said_of(x) | {"author_id": authors[x.text.teacher], "judged_by": by[x.text.kind, x.text.id]}
+            yield (
+                place
+                | _said_of(x)
+                | {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
+            )
         if not mistake.rationales:
-            yield of | _NOTHING_SAID | {"kind": "mistake"}
+            yield place | _NOTHING_SAID | {"kind": "mistake"}
 
 
-def _questions(material: Material, part: Curated, said: Sequence[JudgementRow]) -> Iterator[Values]:
+def _questions(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
     """A row for each question: how the student did, and what people say of the question and of the answers to it."""
-    about, taken, wrong = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in said:
-        about[row.target, row.target_id].append(row.judged)
+    judged_of, attempts_of, mistakes_of = defaultdict(list), defaultdict(list), defaultdict(list)
+    for row in judgements:
+        judged_of[row.target, row.target_id].append(row.judged)
     for attempt in material.attempts:
-        taken[attempt.question_id].append(attempt.id)
+        attempts_of[attempt.question_id].append(attempt.id)
     for mistake in part.mistakes:
-        wrong[mistake.question.id].append(mistake)
+        mistakes_of[mistake.question.id].append(mistake)
     for question in material.questions.values():
-        answers, failed = taken[question.id], wrong[question.id]
-        targets = [("question", question.id), *(("attempt", attempt) for attempt in answers)]
-        rulings = [verdicts.ruling(about[target]) for target in targets]
+        attempts, failed = attempts_of[question.id], mistakes_of[question.id]
+        targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
+        rulings = [verdicts.ruling(judged_of[target]) for target in targets]
         words = {_ruled(people) for people in rulings}
         bad = rulings[0].decision is Act.REJECT
-        right = 0 if bad else len(answers) - len(failed)
+        right = 0 if bad else len(attempts) - len(failed)
         unread = bad or (bool(failed) and failed[0].answer is None)
         yield _NOTHING_SAID | {
             "kind": "question",
             "question_id": question.id,
-            "attempt_id": failed[0].attempt.id if failed else answers[0],
+            "attempt_id": failed[0].attempt.id if failed else attempts[0],
             "position": question.position,
-            "place_accepted": -round(1000 * len(failed) / len(answers)),
-            "place_rejected": -round(1000 * right / len(answers)),
+            "place_accepted": -round(1000 * len(failed) / len(attempts)),
+            "place_rejected": -round(1000 * right / len(attempts)),
             "people": next((word for word in _STRONGEST_FIRST if word in words), ""),
             "reason": rulings[0].reason or "",
-            "judged_by": _names(j for target in targets for j in verdicts.heard(about[target], verdicts.ANYTHING)),
+            "judged_by": _names(j for target in targets for j in verdicts.heard(judged_of[target], verdicts.ANYTHING)),
             "matches_gold": (State.NOTHING if unread else State.FAILS if failed else State.HOLDS).value,
         }
 
@@ -365,15 +375,15 @@ def _questions(material: Material, part: Curated, said: Sequence[JudgementRow]) 
 _STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.value)
 
 
-def _judged_by(said: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
+def _judged_by(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
     """By target whose word on it is in force."""
     targets = defaultdict(list)
-    for row in said:
+    for row in judgements:
         targets[row.target, row.target_id].append(row.judged)
-    found: defaultdict[tuple[str, int], str] = defaultdict(str)
+    names_of: defaultdict[tuple[str, int], str] = defaultdict(str)
     for target, judged in targets.items():
-        found[target] = _names(verdicts.heard(judged, verdicts.VERDICT))
-    return found
+        names_of[target] = _names(verdicts.heard(judged, verdicts.VERDICT))
+    return names_of
 
 
 def _names(judged: Iterable[verdicts.Judged]) -> str:
@@ -433,10 +443,10 @@ def _said_of(x: Explained) -> Values:
 
 def _as_bands(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
     """The threshold lab's figures as bands "figure:accepted", …"""
-    found = figures.bands(rows).items()
-    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in found})
+    counts = figures.bands(rows).items()
+    return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in counts})
 
 
-def figures_of(found: Curated, authors: Mapping[str, int]) -> Figures:
+def figures_of(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
     """The threshold lab's figures under a policy that the aggregate doesn't hold."""
-    return Figures.of(figures.bands(_rows(found.mistakes, (), authors)))
+    return Figures.of(figures.bands(_rows(curated_set.mistakes, (), authors)))

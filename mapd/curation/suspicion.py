@@ -45,82 +45,87 @@ def suspicion(mistake: Mistake, x: Explained, *, gold: bool = True) -> Suspicion
     average = x.fair if x.fair is not None else x.committee.mean
     mean = None if average is None else min(5.0, max(1.0, float(average)))
     if x.committee.verdict is Verdict.ACCEPTED:
-        found = _against_accepted(mistake, x, mean, gold)
+        weighted = _against_accepted(mistake, x, mean, gold)
     elif x.committee.verdict is Verdict.REJECTED:
-        found = _against_rejected(mistake, x, mean, gold)
+        weighted = _against_rejected(mistake, x, mean, gold)
     else:
-        found = [(2.0, "the committee could not decide"), *_against_accepted(mistake, x, mean, gold)]
+        weighted = [(2.0, "the committee could not decide"), *_against_accepted(mistake, x, mean, gold)]
     if (apart := x.spread) >= 1:
-        found.append((0.4 * apart, f"its scores lie {apart} apart"))
+        weighted.append((0.4 * apart, f"its scores lie {apart} apart"))
     if x.committee.verdict is Verdict.REJECTED:
-        found = [(MISSED * weight, words) for weight, words in found]
-    reasons = tuple(words for weight, words in sorted(found, key=lambda one: -one[0]) if weight > 0)
-    shown = x.committee.mean
-    return Suspicion(sum(w for w, _ in found), reasons, x.committee.verdict, None if shown is None else float(shown))
+        weighted = [(MISSED * weight, words) for weight, words in weighted]
+    reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)
+    committee_mean = x.committee.mean
+    return Suspicion(
+        sum(w for w, _ in weighted),
+        reasons,
+        x.committee.verdict,
+        None if committee_mean is None else float(committee_mean),
+    )
 
 
 def _against_accepted(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
-    found: list[Reason] = []
+    reasons: list[Reason] = []
     if gold and x.states.matches_gold is State.FAILS:
-        found.append((3.0, "its answer is not the gold"))
+        reasons.append((3.0, "its answer is not the gold"))
     if gold and x.states.matches_gold is State.HOLDS:
-        found.append((-1.0, ""))
+        reasons.append((-1.0, ""))
     if x.states.equations_true is State.FAILS:
-        found.append((1.5, "an equation in it is false"))
+        reasons.append((1.5, "an equation in it is false"))
     if x.states.shows_work is State.FAILS:
-        found.append((0.8, "it shows no work"))
+        reasons.append((0.8, "it shows no work"))
     if x.answer is None:
-        found.append((1.0, "its answer can't be read"))
-    found += _beside_the_others(mistake, x)
+        reasons.append((1.0, "its answer can't be read"))
+    reasons += _beside_the_others(mistake, x)
     if mean is not None and mean < 5:
-        found.append((0.6 * (5 - mean), "its mean is low for these reviewers"))
+        reasons.append((0.6 * (5 - mean), "its mean is low for these reviewers"))
     if _short(mistake, x):
-        found.append((0.4, "it is much shorter than the others"))
-    return found
+        reasons.append((0.4, "it is much shorter than the others"))
+    return reasons
 
 
 def _against_rejected(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
-    found: list[Reason] = []
+    reasons: list[Reason] = []
     if gold and x.states.matches_gold is State.HOLDS:
-        found.append((2.0, "its answer is the gold"))
+        reasons.append((2.0, "its answer is the gold"))
     if gold and x.states.matches_gold is State.FAILS:
-        found.append((-1.5, ""))
+        reasons.append((-1.5, ""))
     if x.states.equations_true is State.FAILS:
-        found.append((-1.0, ""))
-    if any(agrees(mistake, x, other) for other in _others(mistake, x)):
-        found.append((1.0, "another author comes to the same answer"))
+        reasons.append((-1.0, ""))
+    if any(agrees(mistake, x, peer) for peer in _others(mistake, x)):
+        reasons.append((1.0, "another author comes to the same answer"))
     if mean is not None and mean > 1:
-        found.append((0.6 * (mean - 1), "its mean is not low, for these reviewers"))
-    return found
+        reasons.append((0.6 * (mean - 1), "its mean is not low, for these reviewers"))
+    return reasons
 
 
 def _beside_the_others(mistake: Mistake, x: Explained) -> list[Reason]:
     """Whether the other authors come to the same final answer, and to the same among themselves."""
-    others = [other for other in _others(mistake, x) if other.answer is not None]
-    if not others or x.answer is None:
+    peers = [peer for peer in _others(mistake, x) if peer.answer is not None]
+    if not peers or x.answer is None:
         return []
-    if any(agrees(mistake, x, other) for other in others):
+    if any(agrees(mistake, x, peer) for peer in peers):
         return [(-0.8, "")]
-    if len(others) > 1 and any(agrees(mistake, a, b) for a in others for b in others if a is not b):
+    if len(peers) > 1 and any(agrees(mistake, a, b) for a in peers for b in peers if a is not b):
         return [(2.0, "the other authors agree on another answer")]
     return [(1.2, "no other author comes to its answer")]
 
 
 def _others(mistake: Mistake, x: Explained) -> list[Explained]:
-    return [other for other in mistake.rationales if other.text.teacher != x.text.teacher]
+    return [peer for peer in mistake.rationales if peer.text.teacher != x.text.teacher]
 
 
-def agrees(mistake: Mistake, one: Explained, other: Explained) -> bool:
+def agrees(mistake: Mistake, first: Explained, second: Explained) -> bool:
     """Whether two rationales end in the same answer."""
-    if one.answer is None or other.answer is None:
+    if first.answer is None or second.answer is None:
         return False
     question = mistake.question
-    return one.answer == other.answer or _same(one.answer, other.answer, question.task, question.options)
+    return first.answer == second.answer or _same(first.answer, second.answer, question.task, question.options)
 
 
 @lru_cache(maxsize=16_384)
-def _same(one: str, other: str, task: Task, options: tuple[str, ...]) -> bool:
-    return answers_equal(one, other, task, options)
+def _same(first: str, second: str, task: Task, options: tuple[str, ...]) -> bool:
+    return answers_equal(first, second, task, options)
 
 
 def against_gold(mistake: Mistake) -> tuple[Explained, ...]:
@@ -128,11 +133,11 @@ def against_gold(mistake: Mistake) -> tuple[Explained, ...]:
     wrong = [x for x in mistake.rationales if x.states.matches_gold is State.FAILS and x.answer is not None]
     if len({x.text.teacher for x in wrong}) < 2:
         return ()
-    groups = [[other for other in wrong if agrees(mistake, x, other)] for x in wrong]
+    groups = [[peer for peer in wrong if agrees(mistake, x, peer)] for x in wrong]
     largest = max(groups, key=lambda group: len({x.text.teacher for x in group}))
     return tuple(largest) if len({x.text.teacher for x in largest}) > 1 else ()
 
 
 def _short(mistake: Mistake, x: Explained) -> bool:
-    lengths: Sequence[int] = [len(other.text.text) for other in _others(mistake, x)]
+    lengths: Sequence[int] = [len(peer.text.text) for peer in _others(mistake, x)]
     return bool(lengths) and len(x.text.text) * 3 < min(lengths)

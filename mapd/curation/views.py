@@ -45,11 +45,11 @@ def save(session: Session, name: str, address: Address, *, by: Person, replace: 
     row = session.exec(select(t.SavedView).where(t.SavedView.name == name)).first()
     if row is not None and row.address != address and not replace:
         raise BadInput(f"a view is named {name!r}, with other filters; replace it, or choose another name")
-    before = row and row.address
+    previous = row and row.address
     row = row or t.SavedView(name=name, address={}, person=person)
     row.address, row.person = address, person
     session.add(row)
-    queries.audit(session, person, "save view", f"view {name}", address=address, before=before)
+    queries.audit(session, person, "save view", f"view {name}", address=address, before=previous)
 
 
 def rename(session: Session, uid: str, to: str, *, by: Person) -> None:

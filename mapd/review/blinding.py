@@ -59,19 +59,19 @@ def look(
     repeated: int | None = None,
 ) -> Sight:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
-    drawn = mistake if queue.again else first.seen_by(mistake, person, part.exam.wanted)
+    view = mistake if queue.again else first.seen_by(mistake, person, part.exam.wanted)
     full = {x.text.id: x for x in mistake.texts}
-    unsaid = frozenset(x.text.id for x in drawn.texts if x.people != full[x.text.id].people)
+    unsaid = frozenset(x.text.id for x in view.texts if x.people != full[x.text.id].people)
     hidden: frozenset[int] = frozenset()
     if judge_first:
         hidden = first.hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}
-        drawn = replace(
-            drawn,
-            rationales=first.shuffled(drawn.rationales, person),
-            feedback=first.shuffled(drawn.feedback, person),
+        view = replace(
+            view,
+            rationales=first.shuffled(view.rationales, person),
+            feedback=first.shuffled(view.feedback, person),
         )
-    return Sight(person, drawn, judge_first, hidden, unsaid)
+    return Sight(person, view, judge_first, hidden, unsaid)
 
 
 def order_of(sight: Sight) -> tuple[str, ...]:

@@ -50,8 +50,8 @@ class Seat:
     def entry(self, part: Curated, mistake: Mistake) -> Entry | None:
         """Return the mistake's entry in the queue, if it is in it."""
         name = self.person.name
-        settled = done_with(part.judgements, name)
-        return queues.entry(self.queue, mistake, self.threshold / 100, settled, name, part.exam.wanted)
+        closed = done_with(part.judgements, name)
+        return queues.entry(self.queue, mistake, self.threshold / 100, closed, name, part.exam.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def card(part: Curated, mistake: Mistake, seat: Seat, deal: Deal) -> Card:
         blind=sight.blind,
         enter=enter.text.uid if enter else None,
         open=[x.text.uid for x in waiting],
-        rest={kind: [x.text.uid for x in parts.rest(kind)] for kind in _kinds()},
+        rest={kind: [x.text.uid for x in parts.waiting(kind)] for kind in _kinds()},
         question=parts.question(),
         attempt=parts.attempt(),
         texts=parts.texts(),
@@ -225,7 +225,7 @@ class _Card:
             for row in self.part.judgements
         )
 
-    def rest(self, kind: str) -> tuple[Explained, ...]:
+    def waiting(self, kind: str) -> tuple[Explained, ...]:
         return rest_of(self.part, self.sight, kind)
 
     # -- question and attempt -----------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ class _Card:
 
     def texts(self) -> list[CoveredText | OpenText]:
         """The texts in the order in which they are shown."""
-        waiting = {x.text.id for kind in _kinds() for x in self.rest(kind)}
+        waiting = {x.text.id for kind in _kinds() for x in self.waiting(kind)}
         skipped = done_with(self.part.judgements, self.sight.person)
         cards: list[CoveredText | OpenText] = []
         for texts in (self.mistake.rationales, self.mistake.feedback):

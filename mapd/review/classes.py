@@ -67,11 +67,11 @@ def decide(
         texts = {text.target.id for text in first}
         queries.audit(session, person, ACTION, f"class {token}", queue=queue.name, texts=sorted(texts))
     number = _number(session, token)
-    left_over = [text for text in waiting if text.target.id in texts]
+    remaining = [text for text in waiting if text.target.id in texts]
     reason = queue.whole.reason if decision is Act.REJECT else None
-    rows = _judge(session, left_over[:AT_ONCE], decision, reason, by, token, number)
+    rows = _judge(session, remaining[:AT_ONCE], decision, reason, by, token, number)
     standing.after_judgements(session, rows)
-    return Progress(number + len(rows), number + len(left_over))
+    return Progress(number + len(rows), number + len(remaining))
 
 
 def _judge(
@@ -95,8 +95,8 @@ def _judge(
         ]
 
 
-def _waiting(session: Session, setting: Setting, whole: Whole, person: str) -> list[Chosen]:
-    return bulk.waiting(session, setting.exam, whole, setting.threshold, person)
+def _waiting(session: Session, setting: Setting, rule: Whole, person: str) -> list[Chosen]:
+    return bulk.waiting(session, setting.exam, rule, setting.threshold, person)
 
 
 def _version(texts: Sequence[Chosen]) -> str:

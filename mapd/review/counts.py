@@ -26,8 +26,8 @@ def load_counts(session: Session, person: Person, exam_id: int, query: CountsQue
     filled = standings.counts(session, exam_id, setting.threshold, person.name)
     queue = window.queue_of(person, query.queue) if query.panel else None
     panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
-    own = own_judgements.load(session, exam_id, person.name)
-    standing = [j for j in in_force(row.judged for row in own) if j.decision in DECIDES]
+    own_rows = own_judgements.load(session, exam_id, person.name)
+    standing = [j for j in in_force(row.judged for row in own_rows) if j.decision in DECIDES]
     current = guidelines.current(session)
     return Counts(
         queues=[

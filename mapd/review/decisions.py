@@ -252,15 +252,15 @@ class _Desk:
             raise NotFound("this act isn't there: it was never saved, or its exam was deleted; nothing is left to undo")
         undos = self._act(decision.token)
         taken_back = {row.undoes_id for row in undos}
-        rest = [row for row in rows if row.id not in taken_back]
-        for number, row in enumerate(rest[:UNDOS_AT_ONCE], len(undos)):
+        remaining = [row for row in rows if row.id not in taken_back]
+        for number, row in enumerate(remaining[:UNDOS_AT_ONCE], len(undos)):
             token = decision.token if len(rows) == 1 else f"{decision.token}/{number}"
-            back = judging.undo(
+            withdrawal = judging.undo(
                 self.session, queries.identity(row), by=self.by, token=token, follow=False, at=self._next_moment()
             )
             self.session.flush()
-            self._keep(back, self._aim_of(back))
-        decided = len(undos) + min(len(rest), UNDOS_AT_ONCE)
+            self._keep(withdrawal, self._aim_of(withdrawal))
+        decided = len(undos) + min(len(remaining), UNDOS_AT_ONCE)
         return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
@@ -369,8 +369,8 @@ class _Desk:
         scope, _, uid = seen_uid.partition(":")
         rows = rows_on(self.part.judgements, aim.kind, aim.id)
         latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
-        known = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
-        verdicts = [row for row in known if row.judged.decision is not Act.SKIP]  # nor does a note decide
+        visible_rows = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
+        verdicts = [row for row in visible_rows if row.judged.decision is not Act.SKIP]  # nor does a note decide
         news = [row for row in verdicts if row.judged.id > latest]
         if not news:
             return []

@@ -28,19 +28,19 @@ class Filter:
     order: Order
 
 
-def write(wanted: Wanted, order: Order, voices: Mapping[str, int]) -> str:
+def write(row_filter: Wanted, order: Order, voices: Mapping[str, int]) -> str:
     """Return the filter as one string. `voices`: the teachers' ids by name.
 
     Raises: BadInput where questions are shown: they are no cards.
     """
-    if wanted.show not in SHOWS:
+    if row_filter.show not in SHOWS:
         raise BadInput("questions are no mistakes to judge: show mistakes, rationales or feedback")
-    author = next((name for name, id_ in voices.items() if id_ == wanted.author_id), None)
-    values: dict[str, object] = {"show": wanted.show.value, "author": author, "order": order.value}
-    values |= {name: getattr(wanted, name) for name in TEXTS if name != "author"}
-    values |= dict(wanted.checks) | {"spread": wanted.spread or None}
-    if wanted.means is not None:
-        values |= {"mean_from": wanted.means[0], "mean_to": wanted.means[1]}
+    author = next((name for name, id_ in voices.items() if id_ == row_filter.author_id), None)
+    values: dict[str, object] = {"show": row_filter.show.value, "author": author, "order": order.value}
+    values |= {name: getattr(row_filter, name) for name in TEXTS if name != "author"}
+    values |= dict(row_filter.checks) | {"spread": row_filter.spread or None}
+    if row_filter.means is not None:
+        values |= {"mean_from": row_filter.means[0], "mean_to": row_filter.means[1]}
     usual = {"show": Show.RATIONALES.value, "order": Order.QUESTION.value}
     return urlencode({k: v for k, v in values.items() if v not in (None, "") and usual.get(k) != v})
 
@@ -56,7 +56,7 @@ def read(text: str, voices: Mapping[str, int]) -> Filter:
         raise BadInput(f"unknown filter: {unknown[0][:60]}; one of {', '.join(sorted(names))}")
     _check_words(values, voices)
     low, high = (_number(values, name, 100, 500) for name in ("mean_from", "mean_to"))
-    wanted = Wanted(
+    row_filter = Wanted(
         show=Show(values.get("show", Show.RATIONALES)),
         author_id=voices.get(values.get("author", "")),
         verdict=values.get("verdict"),
@@ -71,7 +71,7 @@ def read(text: str, voices: Mapping[str, int]) -> Filter:
         question=values.get("question"),
         words=values.get("words", ""),
     )
-    return Filter(wanted, Order(values.get("order", Order.QUESTION)))
+    return Filter(row_filter, Order(values.get("order", Order.QUESTION)))
 
 
 def _check_words(values: Mapping[str, str], voices: Mapping[str, int]) -> None:

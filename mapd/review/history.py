@@ -102,15 +102,15 @@ def undo_of(row: JudgementRow, by_id: Mapping[int, JudgementRow]) -> tuple[str, 
 
 def of_person(session: Session, person: Person, exam_id: int, number: int) -> History:
     """Return the person's last acts, the newest first, and what undo and redo take back now."""
-    own = own_judgements.load(session, exam_id, person.name)
-    undo, redo = bulk.undoable(own, person.name), bulk.redoable(own, person.name)
+    own_rows = own_judgements.load(session, exam_id, person.name)
+    undo, redo = bulk.undoable(own_rows, person.name), bulk.redoable(own_rows, person.name)
     acts: dict[str, list[JudgementRow]] = {}
-    for row in reversed(own):
+    for row in reversed(own_rows):
         if row.judged.undoes is None:
             if row.batch not in acts and len(acts) == number:
                 break
             acts.setdefault(row.batch, []).append(row)
-    standing = {j.id for j in in_force(row.judged for row in own)}
+    standing = {j.id for j in in_force(row.judged for row in own_rows)}
     places = _places(session, exam_id, [rows[-1] for rows in acts.values()])
     later = _others(session, person.name, [rows[-1] for rows in acts.values()])
     return History(
@@ -128,7 +128,7 @@ def _act(
     later: Sequence[JudgementRow],
 ) -> PastAct:
     mistake, question = places.get((row.target, row.target_id), (None, None))
-    stands = any(other.judged.id in standing for other in rows)
+    stands = any(judgement.judged.id in standing for judgement in rows)
     value = row.judged.value
     return PastAct(
         act=row.batch,
@@ -151,8 +151,8 @@ def _act(
 
 def _since(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWord]:
     """What others said of the same target after this person did, which they know of since."""
-    same = (other for other in later if (other.target, other.target_id) == (row.target, row.target_id))
-    return [cards.word(other) for other in same if other.judged.id > row.judged.id]
+    same = (judgement for judgement in later if (judgement.target, judgement.target_id) == (row.target, row.target_id))
+    return [cards.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
 
 
 def _others(session: Session, person: str, rows: Sequence[JudgementRow]) -> list[JudgementRow]:

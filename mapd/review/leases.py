@@ -60,7 +60,7 @@ def others(rows: Iterable[MistakeLease], person: str, among: Collection[int] | N
         if row.person != person and (among is None or row.attempt_id in among):
             since.setdefault(row.person, []).append(row.since)
     people = [Other(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in since.items()]
-    return sorted(people, key=lambda other: other.since)
+    return sorted(people, key=lambda holder: holder.since)
 
 
 def take(
@@ -85,7 +85,7 @@ def take(
     having: dict[int, list[t.Lease]] = {attempt: [] for attempt in mistakes}
     for row in leases:
         having[row.attempt_id].append(row)
-    taken, refused = [], []
+    granted, refused = [], []
     for attempt, number in places.items():
         lease_of = next((row for row in having[attempt] if row.person == person), None)
         if lease_of is None and len(having[attempt]) >= number:
@@ -94,10 +94,10 @@ def take(
         lease_of = lease_of or lease(attempt_id=attempt, person=person, since=moment, until=moment)
         lease_of.until = moment + LEASE
         session.add(lease_of)
-        taken.append(MistakeLease(attempt, person, lease_of.since, lease_of.until))
+        granted.append(MistakeLease(attempt, person, lease_of.since, lease_of.until))
     session.flush()
     _keep_latest(session, person, mistakes)
-    return taken, refused
+    return granted, refused
 
 
 def _is_over(at: datetime) -> sa.ColumnElement[bool]:

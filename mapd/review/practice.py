@@ -24,61 +24,63 @@ def wanted(exam: ExamInfo) -> bool:
     return exam.practice > 0 or exam.check_every > 0 or exam.repeat_every > 0
 
 
-def practises(exam: ExamInfo, mine: Sequence[JudgementRow]) -> int:
+def practises(exam: ExamInfo, own_rows: Sequence[JudgementRow]) -> int:
     """How many practice texts the person has before their first real one."""
-    if any(row.queue != PRACTICE for row in _verdicts(mine)):
+    if any(row.queue != PRACTICE for row in _verdicts(own_rows)):
         return 0
-    practised = {_key(row) for row in mine if row.queue == PRACTICE} & _spoken(mine)
+    practised = {_key(row) for row in own_rows if row.queue == PRACTICE} & _spoken(own_rows)
     return max(0, exam.practice - len(practised))
 
 
-def pool(kind: str, mine: Sequence[JudgementRow], settled: Sequence[JudgementRow], person: str) -> list[TextKey]:
+def pool(
+    kind: str, own_rows: Sequence[JudgementRow], adjudications: Sequence[JudgementRow], person: str
+) -> list[TextKey]:
     """The texts of which the first that can be had is given as practice, check or repeat."""
     if kind == REPEAT:
-        own = _verdicts(mine)
-        repeated = {_key(row) for row in own if row.queue == REPEAT}
-        texts = dict.fromkeys(_key(row) for row in own if row.queue not in (PRACTICE, CHECK))
+        verdicts = _verdicts(own_rows)
+        repeated = {_key(row) for row in verdicts if row.queue == REPEAT}
+        texts = dict.fromkeys(_key(row) for row in verdicts if row.queue not in (PRACTICE, CHECK))
         return [text for text in list(texts)[:-GAP] if text not in repeated]
-    last = {text: row for text, row in last_words(settled).items() if row.judged.person != person}
+    last = {text: row for text, row in last_words(adjudications).items() if row.judged.person != person}
     if kind == PRACTICE:
-        return _drawn([row for row in last.values() if row.note], _spoken(mine), "")
-    return _drawn(last.values(), _spoken(mine), f"{person} ")
+        return _drawn([row for row in last.values() if row.note], _spoken(own_rows), "")
+    return _drawn(last.values(), _spoken(own_rows), f"{person} ")
 
 
-def judged(mine: Sequence[JudgementRow]) -> int:
+def judged(own_rows: Sequence[JudgementRow]) -> int:
     """How many texts the person has judged, practice aside."""
-    return len({_key(row) for row in _verdicts(mine) if row.queue != PRACTICE})
+    return len({_key(row) for row in _verdicts(own_rows) if row.queue != PRACTICE})
 
 
-def dealt(mine: Sequence[JudgementRow], kind: str) -> int:
+def dealt(own_rows: Sequence[JudgementRow], kind: str) -> int:
     """How many verdicts of theirs are on checks, or on repeats."""
-    return sum(row.queue == kind for row in _verdicts(mine))
+    return sum(row.queue == kind for row in _verdicts(own_rows))
 
 
 def first(
     texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[Explained]]]
 ) -> tuple[Mistake, Explained] | None:
     """The first of the texts that is among these mistakes' texts."""
-    there: dict[TextKey, tuple[Mistake, Explained]] = {}
-    for mistake, its in among:
-        for x in its:
-            there.setdefault((x.text.kind, x.text.id), (mistake, x))
-    return next((there[text] for text in texts if text in there), None)
+    located: dict[TextKey, tuple[Mistake, Explained]] = {}
+    for mistake, texts_of in among:
+        for x in texts_of:
+            located.setdefault((x.text.kind, x.text.id), (mistake, x))
+    return next((located[text] for text in texts if text in located), None)
 
 
-def _verdicts(mine: Iterable[JudgementRow]) -> list[JudgementRow]:
+def _verdicts(own_rows: Iterable[JudgementRow]) -> list[JudgementRow]:
     """A person's verdicts as one who judges, oldest first, without those taken back."""
-    rows = [row for row in mine if row.judged.role == ANNOTATOR]
+    rows = [row for row in own_rows if row.judged.role == ANNOTATOR]
     standing = {j.id for j in in_force(row.judged for row in rows)}
     verdicts = (Act.ACCEPT, Act.REJECT)
     texts = (row for row in rows if row.target in ("rationale", "feedback"))
     return [row for row in texts if row.judged.id in standing and row.judged.decision in verdicts]
 
 
-def _spoken(mine: Sequence[JudgementRow]) -> Set[TextKey]:
+def _spoken(own_rows: Sequence[JudgementRow]) -> Set[TextKey]:
     """The texts on which the person has a verdict, or a skip."""
-    people = {row.judged.person for row in mine}
-    return {_key(row) for row in _verdicts(mine)}.union(*(done_with(mine, person) for person in people))
+    people = {row.judged.person for row in own_rows}
+    return {_key(row) for row in _verdicts(own_rows)}.union(*(done_with(own_rows, person) for person in people))
 
 
 def _key(row: JudgementRow) -> TextKey:
@@ -87,5 +89,5 @@ def _key(row: JudgementRow) -> TextKey:
 
 def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:
     """The texts that these are about, but those that the person has spoken on, by lot: the same for the same seed."""
-    drawn = sorted(rows, key=lambda row: lot(f"{seed}{row.target_uid}"))
-    return [_key(row) for row in drawn if _key(row) not in spoken]
+    in_order = sorted(rows, key=lambda row: lot(f"{seed}{row.target_uid}"))
+    return [_key(row) for row in in_order if _key(row) not in spoken]

@@ -52,17 +52,17 @@ class Hand:
     @classmethod
     def load(cls, session: Session, setting: Setting, person: str) -> "Hand":
         """Read it. What was dealt and answered is left out."""
-        mine = own_judgements.load(session, setting.exam.id, person)
-        settled = queries.judgements_settled(session, setting.exam.id)
+        own_rows = own_judgements.load(session, setting.exam.id, person)
+        adjudications = queries.judgements_settled(session, setting.exam.id)
         card = t.DealtCard
         rows = session.exec(select(card).where(card.exam_id == setting.exam.id, card.person == person)).all()
-        unanswered = [row for row in rows if not _is_answered(mine, row)]
-        if practice.practises(setting.exam, mine) == 0:
+        unanswered = [row for row in rows if not _is_answered(own_rows, row)]
+        if practice.practises(setting.exam, own_rows) == 0:
             unanswered = [row for row in unanswered if row.kind != PRACTICE]
         texts = {(row.kind, row.explanation_id) for row in rows}
-        hand = cls(setting, person, mine, settled, unanswered, texts)
+        hand = cls(setting, person, own_rows, adjudications, unanswered, texts)
         hand.dealt.update(row.kind for row in unanswered)
-        hand.dealt.update({kind: practice.dealt(mine, kind) for kind in (CHECK, REPEAT)})
+        hand.dealt.update({kind: practice.dealt(own_rows, kind) for kind in (CHECK, REPEAT)})
         return hand
 
     @property
@@ -103,9 +103,9 @@ def deal(session: Session, hand: Hand, kind: str, seat: Seat, dealt: Collection[
         part = curated_part.load(session, hand.setting, _questions(session, [text for _, text in block]))
         entries = ((m, seat.entry(part, m)) for m in part.mistakes)
         among = ((m, m.texts if kind == PRACTICE else e.texts if e else ()) for m, e in entries)
-        on = [(m, texts) for m, texts in among if texts]
-        fresh = [(m, texts) for m, texts in on if m.attempt.uid not in dealt]
-        if (first_text := practice.first(block, fresh) or practice.first(block, on)) is not None:
+        candidates = [(m, texts) for m, texts in among if texts]
+        fresh = [(m, texts) for m, texts in candidates if m.attempt.uid not in dealt]
+        if (first_text := practice.first(block, fresh) or practice.first(block, candidates)) is not None:
             mistake, text = first_text
             row = t.DealtCard(
                 exam_id=hand.setting.exam.id,
@@ -155,6 +155,13 @@ def _questions(session: Session, texts: Sequence[int]) -> set[int]:
     return set(session.exec(select(t.Explanation.question_id).where(col(t.Explanation.id).in_(texts))).all())
 
 
-def _is_answered(mine: Sequence[JudgementRow], row: t.DealtCard) -> bool:
+def _is_answered(own_rows: Sequence[JudgementRow], row: t.DealtCard) -> bool:
     texts = ("rationale", "feedback")
-    return answers((own for own in mine if own.target in texts and own.target_id == row.explanation_id), row.kind)
+    return answers(
+        (
+            judgement
+            for judgement in own_rows
+            if judgement.target in texts and judgement.target_id == row.explanation_id
+        ),
+        row.kind,
+    )

@@ -222,21 +222,24 @@ class _Dealer:
         hand = quality_control.Hand.load(self.session, self.setting, self.seat.person.name)
         judge_first = self.seat.judge_first
         mixed = [
-            self._beside(d, plain, 0) for d in quality_control.still_open(self.session, hand, judge_first=judge_first)
+            self._injected_card(d, plain, 0)
+            for d in quality_control.still_open(self.session, hand, judge_first=judge_first)
         ]
         judged = hand.judged + self.query.ahead
         for place, queue_card in enumerate(plain):
             for kind in hand.due(judged, judge_first=judge_first):
-                on_cards = {*self.query.has, *(other.mistake for other in mixed)}
+                on_cards = {*self.query.has, *(card_of_mix.mistake for card_of_mix in mixed)}
                 dealing = quality_control.deal(self.session, hand, kind, self.seat, on_cards)
                 if dealing is not None:
-                    mixed.append(self._beside(dealing, plain, place, on_cards))
-            if all(queue_card.mistake != other.mistake for other in mixed):  # else it comes again, once that is decided
+                    mixed.append(self._injected_card(dealing, plain, place, on_cards))
+            if all(
+                queue_card.mistake != card_of_mix.mistake for card_of_mix in mixed
+            ):  # else it comes again, once that is decided
                 mixed.append(queue_card)
                 judged += len(queue_card.open)
         return mixed
 
-    def _beside(
+    def _injected_card(
         self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
     ) -> Card:
         """A card beside the queue; it has the number of what waits behind it, so that nothing tells it from a card."""
@@ -296,7 +299,7 @@ class _Dealer:
             end=end,
             missing=self.missing,
             problems=self.problems,
-            others=self._others(),
+            others=self._list_others(),
             lacking=lacking,
             guidelines=_guidelines(session, self.query.guidelines),
             reasons=rejection_reasons(session),
@@ -309,7 +312,7 @@ class _Dealer:
         )
 
     def _queue(self) -> QueueState:
-        seat, queue, whole = self.seat, self.seat.queue, self.seat.queue.whole
+        seat, queue, rule = self.seat, self.seat.queue, self.seat.queue.whole
         return QueueState(
             **counts_of(queue, self.count, covered=seat.judge_first).model_dump(),
             judge=seat.judge,
@@ -318,10 +321,10 @@ class _Dealer:
             by_lot=queue.by_lot,
             about="attempt" if queue.of_attempt else "texts",
             again=queue.again,
-            class_=class_of(seat) if whole is not None else None,
+            class_=class_of(seat) if rule is not None else None,
         )
 
-    def _others(self) -> list[messages.Other]:
+    def _list_others(self) -> list[messages.Other]:
         """Who has what is left of this queue."""
         leased = [row for rows in self.leased.values() for row in rows]
         if self.seat.queue is SELECTION:
@@ -348,10 +351,10 @@ def class_of(seat: Seat) -> ClassReject | None:
 
     Where people judge first each text is to be read.
     """
-    whole = seat.queue.whole
-    if whole is None or seat.judge_first or not seat.person.name:
+    rule = seat.queue.whole
+    if rule is None or seat.judge_first or not seat.person.name:
         return None
-    return ClassReject(reason=whole.reason, words=reasons.words(whole.reason))
+    return ClassReject(reason=rule.reason, words=reasons.words(rule.reason))
 
 
 def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:

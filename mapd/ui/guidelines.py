@@ -55,7 +55,7 @@ def _save(key: str, seen: str | None, name: str) -> None:
     try:
         person = current.acting_person(name)
         with db.writing(current.engine()) as session:
-            guidelines.save(session, words, by=person, seen=seen)
+            guidelines.save(session, words, by=person, base_uid=seen)
     except MapdError as error:
         st.session_state[TOLD] = str(error)
 

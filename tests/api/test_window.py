@@ -137,7 +137,7 @@ def test_an_empty_queue_says_what_the_exam_lacks(server: Server, ann: Client) ->
 def test_new_guidelines_come_with_the_next_window(server: Server, ann: Client) -> None:
     assert ann.window()["guidelines"] is None
     with db.writing(server.engine) as session:
-        guidelines.save(session, "# Accept\nif right", by=owner("eve"), seen=None)
+        guidelines.save(session, "# Accept\nif right", by=owner("eve"), base_uid=None)
     found = ann.window()["guidelines"]
     assert (found["text"], found["person"]) == ("# Accept\nif right", "eve")
     assert ann.window(guidelines=found["uid"])["guidelines"] is None

@@ -563,7 +563,7 @@ def test_guidelines_stand_beside_and_a_new_version_is_announced(
     def write(words: str) -> None:
         with db.writing(engine) as session:
             latest = guidelines.current(session)
-            guidelines.save(session, words, by=owner("eve"), seen=latest.uid if latest else None)
+            guidelines.save(session, words, by=owner("eve"), base_uid=latest.uid if latest else None)
 
     write("Each step follows.")
     open_triage(page, app)

@@ -294,9 +294,9 @@ def test_a_reply_of_an_archive_answers_no_call(receiver: Project, sender: Projec
 
 def test_guidelines_of_an_archive_stand_behind_the_projects_own(receiver: Project, sender: Project) -> None:
     with db.writing(receiver.engine) as session:
-        guidelines.save(session, "Ours.", by=owner("ann"), seen=None)
+        guidelines.save(session, "Ours.", by=owner("ann"), base_uid=None)
     with db.writing(sender.engine) as session:
-        guidelines.save(session, "Accept all.", by=owner("mallory"), seen=None)
+        guidelines.save(session, "Accept all.", by=owner("mallory"), base_uid=None)
     later = {"created_at": "2099-01-01T10:00:00+00:00"}
     bring_in(receiver.engine, receiver.home, changed(sender.pack(), lambda lines: lines["guidelines"][0].update(later)))
     with db.reading(receiver.engine) as session:
