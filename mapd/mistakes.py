@@ -15,15 +15,15 @@ def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> 
     if people.decision is Act.REJECT:
         return False
     if people.decision is Act.CORRECT or gold != question.gold:
-        answer = or_corrected(attempt.answer, people)
+        answer = apply_correction(attempt.answer, people)
         return answer is None or not answers_equal(answer, gold, question.task, question.options)
     return attempt.outcome != Outcome.CORRECT
 
 
 @overload
-def or_corrected(value: str, people: Ruling) -> str: ...
+def apply_correction(value: str, people: Ruling) -> str: ...
 @overload
-def or_corrected(value: str | None, people: Ruling) -> str | None: ...
-def or_corrected(value: str | None, people: Ruling) -> str | None:
+def apply_correction(value: str | None, people: Ruling) -> str | None: ...
+def apply_correction(value: str | None, people: Ruling) -> str | None:
     """The value as people corrected it, else as given."""
     return people.value if people.decision is Act.CORRECT else value

@@ -74,7 +74,7 @@ NEVER, ALWAYS = -math.inf, math.inf
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class CommitteeVerdict:
     """The committee's verdict with its reason, in words that a page can show.
 
     `cut`: the text is accepted at every threshold below this mean (NEVER where votes or checks stand in the way,
@@ -110,7 +110,7 @@ _FEEDBACK_FAILS = {  # feedback need not state an answer: only a wrong one speak
 }
 
 
-def failed_check(
+def find_failed_check(
     checks: CheckStates, required: Iterable[Check], failures: Mapping[tuple[Check, State], str]
 ) -> str | None:
     """The first required check that speaks against a text, in words; None if none does."""
@@ -118,27 +118,27 @@ def failed_check(
     return next((failure for failure in reports if failure), None)
 
 
-def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> Decision:
+def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
     """The committee's verdict on a rationale. Too few valid votes leave it undecided, whatever the checks say."""
     average = mean(scores)
     votes = sum(s is not None for s in scores)
     if average is None or votes < policy.min_votes:
         needed = f"{votes} valid {'vote' if votes == 1 else 'votes'}, {policy.min_votes} needed"
-        return Decision(Verdict.UNDECIDED, average, votes, NEVER, needed)
-    return _decide(average, votes, policy, failed_check(checks, policy.checks, _RATIONALE_FAILS))
+        return CommitteeVerdict(Verdict.UNDECIDED, average, votes, NEVER, needed)
+    return _decide(average, votes, policy, find_failed_check(checks, policy.checks, _RATIONALE_FAILS))
 
 
-def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> Decision:
+def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
     """The committee's verdict on a feedback: it stands unless a required check fails or its peers score it too low.
 
     Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer.
     """
     average = mean(scores)
     votes = sum(s is not None for s in scores)
-    return _decide(average, votes, policy, failed_check(checks, policy.checks, _FEEDBACK_FAILS))
+    return _decide(average, votes, policy, find_failed_check(checks, policy.checks, _FEEDBACK_FAILS))
 
 
-def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> Decision:
+def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVerdict:
     """The verdict on a text that a person repaired: accepted, unless a required check fails.
 
     No teacher has reviewed it: its author's word stands in for the committee's. That word is the first judgement on
@@ -146,13 +146,13 @@ def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> Decision:
     repairs was rejected by the same act, so one undo brings the old text back (`taken_back`).
     """
     failures = _RATIONALE_FAILS if kind == "rationale" else _FEEDBACK_FAILS
-    failure = failed_check(checks, policy.checks, failures)
+    failure = find_failed_check(checks, policy.checks, failures)
     if failure:
-        return Decision(Verdict.REJECTED, None, 0, NEVER, failure)
-    return Decision(Verdict.ACCEPTED, None, 0, ALWAYS, "a person repaired it, and no required check fails")
+        return CommitteeVerdict(Verdict.REJECTED, None, 0, NEVER, failure)
+    return CommitteeVerdict(Verdict.ACCEPTED, None, 0, ALWAYS, "a person repaired it, and no required check fails")
 
 
-def made_with(judged: Iterable["Judged"]) -> list["Judged"]:
+def find_founding(judged: Iterable["Judged"]) -> list["Judged"]:
     """The judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
 
     None where that came with an archive and doesn't count: then a rejection may be the first, and makes no repair.
@@ -160,20 +160,20 @@ def made_with(judged: Iterable["Judged"]) -> list["Judged"]:
     return [first for first in list(judged)[:1] if first.decision is Act.ACCEPT]
 
 
-def taken_back(judged: Sequence["Judged"]) -> bool:
+def is_repair_undone(judged: Sequence["Judged"]) -> bool:
     """Whether the act that a repair was made with is undone: until it is redone it is no text of the mistake."""
-    return not set(made_with(judged)) & set(in_force(judged))
+    return not set(find_founding(judged)) & set(drop_undone(judged))
 
 
-def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> Decision:
+def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> CommitteeVerdict:
     """Accepted if no check fails and the mean, where there is one, is strictly above the threshold."""
     if failure:
-        return Decision(Verdict.REJECTED, average, votes, NEVER, failure)
+        return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure)
     if average is None:
-        return Decision(Verdict.ACCEPTED, None, votes, ALWAYS, "no required check fails, and nobody scored it")
+        return CommitteeVerdict(Verdict.ACCEPTED, None, votes, ALWAYS, "no required check fails, and nobody scored it")
     above = average > Fraction(str(policy.threshold))
     why = f"mean {float(average):.2f} is {'' if above else 'not '}above {policy.threshold:g}"
-    return Decision(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
+    return CommitteeVerdict(Verdict.ACCEPTED if above else Verdict.REJECTED, average, votes, float(average), why)
 
 
 class Act(StrEnum):
@@ -186,7 +186,7 @@ class Act(StrEnum):
     CORRECT = "correct"
 
 
-class Reason(StrEnum):
+class TextReason(StrEnum):
     """Why a person rejects an explanation; one key each, in this order."""
 
     WRONG_ANSWER = "wrong_answer"
@@ -232,7 +232,7 @@ class Ruling:
     adjudicated: bool = False
 
 
-def in_force(judgements: Iterable[Judged]) -> list[Judged]:
+def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
     """The judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
     everything = list(judgements)
     undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
@@ -251,13 +251,13 @@ READING = frozenset({Act.CORRECT})  # how its answer is read: said beside the ve
 ANYTHING = frozenset(Act)
 
 
-def heard(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
+def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
     """Each person's latest say on one target, in the order in which they were made.
 
     A withdrawal ends the person's say; a skip says nothing and takes nothing back.
     """
     latest: dict[tuple[str, str], Judged] = {}
-    for judgement in in_force(judgements):
+    for judgement in drop_undone(judgements):
         if judgement.decision is Act.SKIP or judgement.decision not in about:
             continue
         latest.pop((judgement.role, judgement.person), None)  # put in again below: the order is that of the latest say
@@ -271,7 +271,7 @@ def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ru
 
     The adjudicator's latest, else what all judging people's latest agree on, else a conflict.
     """
-    everyone = heard(judgements, about)
+    everyone = pick_latest(judgements, about)
     last_word = [j for j in everyone if j.role == ADJUDICATOR][-1:]
     decisive = last_word or everyone
     if not decisive:

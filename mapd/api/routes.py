@@ -16,18 +16,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mapd.api.access import HEADER, Caller, Dead, Visitor, enter
+from mapd.api.access import HEADER, Caller, InvalidToken, Visitor, authenticate
 from mapd.curation import standing
 from mapd.errors import BadInput, Busy, Damaged, Forbidden, MapdError, NotFound, Stale
 from mapd.people import Right, may
 from mapd.review import counts, decisions, history, seats, window
 from mapd.review.messages import (
     Answers,
+    ApiError,
+    ApiErrorBody,
     Counts,
     CountsQuery,
     Decisions,
-    Failure,
-    Fault,
     History,
     HistoryQuery,
     Leases,
@@ -48,7 +48,7 @@ class ForeignOrigin(MapdError):  # noqa: N818
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class AppHooks:
     """What the routes need of the app that they are part of.
 
     `visitor`: whom a request's cookies are of. `origins`: of which pages requests are taken. `render`: a text as the
@@ -61,7 +61,7 @@ class House:
     render: Callable[[str, str], str]
 
 
-def make(house: House) -> FastAPI:
+def make(house: AppHooks) -> FastAPI:
     """Return the application: five routes, and no page that describes them."""
     api = FastAPI(title=TITLE, version="1", openapi_url=None, docs_url=None, redoc_url=None)
     api.add_middleware(BodyLimit)
@@ -72,7 +72,7 @@ def make(house: House) -> FastAPI:
     def entered(request: Request, token: Annotated[str, Header(alias=HEADER)] = "") -> Caller:
         _check_origin(request, house.origins(request.scope))
         with db.reading(house.engine()) as session:
-            caller = enter(session, token, house.visitor(request.scope))
+            caller = authenticate(session, token, house.visitor(request.scope))
         if not may(caller.person, Right.JUDGE):
             raise Forbidden(f"{caller.person.name} may not {Right.JUDGE} here; an owner of the project can")
         return caller
@@ -81,9 +81,9 @@ def make(house: House) -> FastAPI:
     return api
 
 
-def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> None:
+def _add_routes(api: FastAPI, house: AppHooks, entered: Callable[..., Caller]) -> None:
     errors: dict[int | str, dict[str, Any]] = {
-        status: {"model": Failure} for status in sorted({status for status, _ in FAULTS.values()} | {413})
+        status: {"model": ApiErrorBody} for status in sorted({status for status, _ in FAULTS.values()} | {413})
     }
 
     @api.get("/window", response_model=Window, responses=errors)
@@ -94,12 +94,12 @@ def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> N
         with db.reading(engine) as session:
             exam = queries.exam(session, caller.exam_id)
             if query.render is not None:
-                text = window.text_of(session, exam.id, query.render)
+                text = window.load_text(session, exam.id, query.render)
                 document = house.render(text, query.theme)
                 page = window.load_window(session, caller.person, caller.exam_id, query)
                 rendered = Rendered(uid=query.render, document=document)
                 return _json(page.model_copy(update={"rendered": rendered}))
-            if not window.writes(exam):
+            if not window.needs_writing(exam):
                 return _json(window.load_window(session, caller.person, caller.exam_id, query))
         with db.writing(engine) as session:
             return _json(window.load_window(session, caller.person, caller.exam_id, query))
@@ -119,7 +119,7 @@ def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> N
         engine = house.engine()
         _catch_up(engine, caller.exam_id)
         with db.writing(engine) as session:
-            leases = seats.sit(session, caller.person, caller.exam_id, body)
+            leases = seats.renew_leases(session, caller.person, caller.exam_id, body)
         return _json(leases)
 
     @api.get("/history", response_model=History, responses=errors)
@@ -129,8 +129,8 @@ def _add_routes(api: FastAPI, house: House, entered: Callable[..., Caller]) -> N
         _catch_up(engine, caller.exam_id)
         with db.reading(engine) as session:
             if query.mistake is not None:
-                return _json(history.of_card(session, caller.person, caller.exam_id, query))
-            return _json(history.of_person(session, caller.person, caller.exam_id, query.acts))
+                return _json(history.load_card_history(session, caller.person, caller.exam_id, query))
+            return _json(history.load_person_history(session, caller.person, caller.exam_id, query.acts))
 
     @api.get("/counts", response_model=Counts, responses=errors)
     def read_counts(query: Annotated[CountsQuery, Query()], caller: Annotated[Caller, Depends(entered)]) -> Response:
@@ -147,7 +147,7 @@ def describe() -> dict[str, Any]:
     def nothing(*_: object) -> Any:
         raise NotImplementedError("the description calls nothing")
 
-    return make(House(nothing, nothing, nothing, nothing)).openapi()
+    return make(AppHooks(nothing, nothing, nothing, nothing)).openapi()
 
 
 # -- what every route does --------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _check_origin(request: Request, origins: Collection[str]) -> None:
 
 Handler = Callable[[Request, Exception], Response]
 FAULTS: dict[type[Exception], tuple[int, str]] = {
-    Dead: (401, "dead"),
+    InvalidToken: (401, "dead"),
     ForeignOrigin: (403, "origin"),
     Forbidden: (403, "forbidden"),
     NotFound: (404, "unknown"),
@@ -207,7 +207,7 @@ def _refuse_request(_: Request, error: Exception) -> Response:
 
 
 def _failure(status: int, code: str, line: str) -> Response:
-    body = Failure(error=Fault.model_validate({"code": code, "line": line}))
+    body = ApiErrorBody(error=ApiError.model_validate({"code": code, "line": line}))
     return JSONResponse(body.model_dump(), status, headers=RETRY if status == 503 else None)
 
 

@@ -25,7 +25,7 @@ def show_guidelines(
         raise NotFound(f"{which} of the guidelines: there are {len(found)}")
     if as_json:
         told = {"version": one.number, "of": len(found), "by": one.person, "since": one.since.isoformat()}
-        show(told | {"verdicts": one.judged, "text": one.text}, as_json, "")
+        show(told | {"verdicts": one.verdicts, "text": one.text}, as_json, "")
         return
     line(f"version {one.number} of {len(found)}, by {one.person}, since {moment(one.since)}")
     line(one.text)
@@ -50,7 +50,7 @@ def set_guidelines(
 def list_reasons(as_json: AsJson = False) -> None:
     """List the reasons for a rejection, usual and own."""
     with reading() as session:
-        offered, own = reasons.offered(session), reasons.own(session)
+        offered, own = reasons.list_offered(session), reasons.list_own(session)
     show({"reasons": offered, "own": own}, as_json, ", ".join(offered))
 
 

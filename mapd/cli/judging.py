@@ -11,7 +11,7 @@ from sqlmodel import Session
 from mapd.checks import State
 from mapd.cli.shared import AsJson, ExamRef, JudgeName, one_of, opened, reading, show, usage, writing, written
 from mapd.curation import bulk, judging, policies, repairing, standing
-from mapd.curation.curated import Explained
+from mapd.curation.curated import DecidedText
 from mapd.curation.judging import Circumstances, Target
 from mapd.errors import BadInput, BadUsage
 from mapd.people import owner
@@ -154,7 +154,7 @@ def judge_all(
     with writing() if yes else reading() as session:
         at = round(policies.exam_policy(session, info).threshold * 100)
         said = listing.texts(session, info.id, wanted, at, number=listing.count(session, info.id, wanted, at))
-        chosen, person = bulk.chosen(said, kind), owner(by)
+        chosen, person = bulk.select_texts(said, kind), owner(by)
         done = bulk.judge_all(session, chosen, act, by=person, reason=reason, note=note) if yes else []
         decided = sum(bool(x.judged_by) for x in said)
         result = {"exam": info.uid, "fit": len(said), "decided_before": decided, "judged": len(done)}
@@ -176,7 +176,7 @@ def _back(exam: str, by: str, as_json: bool, *, redo: bool) -> None:
     with writing() as session:
         info = queries.exam(session, exam)
         rows = queries.judgements(session, info.id)
-        act = bulk.redoable(rows, person.name) if redo else bulk.undoable(rows, person.name)
+        act = bulk.find_redoable(rows, person.name) if redo else bulk.find_undoable(rows, person.name)
         if not act:
             raise BadInput(f"{person.name} has nothing to {word} in {info.name}; --by says whose acts")
         bulk.take_back(session, act, by=person)
@@ -203,9 +203,9 @@ def _target(row: t.Explanation) -> Target:
     return Target(row.kind, queries.identity(row))
 
 
-def _as_it_stands(session: Session, row: t.Explanation) -> Explained:
-    curated = judging.curated_set(session, queries.exam_of(session, row))
-    return judging.explained(curated, row.kind, queries.identity(row))
+def _as_it_stands(session: Session, row: t.Explanation) -> DecidedText:
+    curated = judging.load_curated(session, queries.exam_of(session, row))
+    return judging.find_text(curated, row.kind, queries.identity(row))
 
 
 def _told(session: Session, row: t.Explanation | t.Attempt | t.Question) -> tuple[dict[str, Any], Circumstances]:
@@ -213,9 +213,9 @@ def _told(session: Session, row: t.Explanation | t.Attempt | t.Question) -> tupl
     if isinstance(row, t.Explanation):
         x = _as_it_stands(session, row)
         return {"verdict": x.verdict.value}, _here(x)
-    curated = judging.curated_set(session, queries.exam_of(session, row))
+    curated = judging.load_curated(session, queries.exam_of(session, row))
     return {"mistakes": len(curated.mistakes)}, Circumstances(queue="cli")
 
 
-def _here(x: Explained) -> Circumstances:
+def _here(x: DecidedText) -> Circumstances:
     return Circumstances(queue="cli", committee=x.committee.verdict)

@@ -10,23 +10,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from mapd.curation.curated import Curated, curate, leniency_of
+from mapd.curation.curated import Curated, curate, measure_leniency
 from mapd.store.queries import ExamInfo, JudgementRow, Material
 from mapd.verdicts import Policy
 
-Said = Mapping[int, Sequence[JudgementRow]]  # by question, what people said of it and of what belongs to it
+JudgementsByQuestion = Mapping[
+    int, Sequence[JudgementRow]
+]  # by question, what people said of it and of what belongs to it
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CuratedParts:
     """A curated set, and what it was decided from, question by question."""
 
     curated: Curated
     material: Material
     offsets: Mapping[str, Fraction]
-    pieces: Mapping[int, Material]
+    material_of: Mapping[int, Material]
     question_of: Mapping[tuple[str, int], int]
-    said: Said
+    judgements_of: JudgementsByQuestion
     parts: Mapping[int, Curated]
 
 
@@ -35,19 +37,19 @@ def decide(
     judgements: Sequence[JudgementRow],
     policy: Policy,
     exam: ExamInfo,
-    previous: Kept | None = None,
-) -> Kept:
+    previous: CuratedParts | None = None,
+) -> CuratedParts:
     """Decide what isn't `kept`: all of it where texts, votes or the policy are others."""
     if previous is None or previous.material is not material or previous.curated.policy != policy:
-        previous = _nothing(material, policy, exam)
+        previous = _decide_nothing(material, policy, exam)
     rows_of: dict[int, list[JudgementRow]] = defaultdict(list)
     for row in judgements:
         if (question := previous.question_of.get((row.target, row.target_id))) is not None:
             rows_of[question].append(row)
     parts = {}
-    for question, piece in previous.pieces.items():
+    for question, piece in previous.material_of.items():
         rows = rows_of.get(question, [])
-        if question in previous.parts and rows == previous.said.get(question, []):
+        if question in previous.parts and rows == previous.judgements_of.get(question, []):
             parts[question] = previous.parts[question]
         else:
             parts[question] = curate(piece, rows, policy, offsets=previous.offsets)
@@ -61,17 +63,17 @@ def decide(
         tuple(judgements),
         material.places,
     )
-    return replace(previous, curated=curated, said=rows_of, parts=parts)
+    return replace(previous, curated=curated, judgements_of=rows_of, parts=parts)
 
 
-def _nothing(material: Material, policy: Policy, exam: ExamInfo) -> Kept:
+def _decide_nothing(material: Material, policy: Policy, exam: ExamInfo) -> CuratedParts:
     """No question decided yet."""
     empty = Curated(exam, policy, material.teachers, (), (), (), ())
-    offsets = leniency_of(x.votes for x in material.texts)
-    return Kept(empty, material, offsets, _pieces(material), _targets(material), {}, {})
+    offsets = measure_leniency(x.votes for x in material.texts)
+    return CuratedParts(empty, material, offsets, _split_by_question(material), _map_targets(material), {}, {})
 
 
-def _pieces(material: Material) -> dict[int, Material]:
+def _split_by_question(material: Material) -> dict[int, Material]:
     """The material of each question, in the order of the attempts."""
     attempts, texts = defaultdict(list), defaultdict(list)
     for attempt in material.attempts:
@@ -89,7 +91,7 @@ def _pieces(material: Material) -> dict[int, Material]:
     }
 
 
-def _targets(material: Material) -> dict[tuple[str, int], int]:
+def _map_targets(material: Material) -> dict[tuple[str, int], int]:
     """The question of all that can be judged."""
     question_of = {("question", question): question for question in material.questions}
     question_of |= {("attempt", attempt.id): attempt.question_id for attempt in material.attempts}

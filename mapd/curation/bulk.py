@@ -16,8 +16,8 @@ from sqlmodel import Session
 
 from mapd.curation import standing
 from mapd.curation.judging import Circumstances, Target, judge, undo
-from mapd.curation.queues import Whole
-from mapd.curation.records import last_words
+from mapd.curation.queues import BatchRule
+from mapd.curation.records import find_adjudications
 from mapd.people import Person, Right, require
 from mapd.store import listing, queries
 from mapd.store import tables as t
@@ -30,28 +30,28 @@ MOST = 5_000  # texts in one act: each is a judgement of its own, all in one tra
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class BatchText:
     """A text as it was shown: the latest judgement on it (0 = none), what the committee says of this one."""
 
     target: Target
-    seen: int
+    latest_seen: int
     committee: str
 
 
-def chosen(rows: Iterable[Said], kind: str) -> list[Chosen]:
+def select_texts(rows: Iterable[Said], kind: str) -> list[BatchText]:
     """These texts of one kind as they stand."""
-    return [Chosen(Target(kind, x.explanation_id), x.latest, x.committee) for x in rows]
+    return [BatchText(Target(kind, x.explanation_id), x.latest, x.committee) for x in rows]
 
 
-def waiting(session: Session, exam: ExamInfo, rule: Whole, threshold: int, person: str) -> list[Chosen]:
+def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: int, person: str) -> list[BatchText]:
     """The class's texts that wait for this person's word, as `queues.wants` has it, at a threshold in hundredths.
 
     The exam's aggregate has to be up to date (standing.catch_up).
     """
-    number = listing.count(session, exam.id, rule.wanted, threshold)
-    rows = listing.texts(session, exam.id, rule.wanted, threshold, number)
-    last_word_of = last_words(queries.judgements_settled(session, exam.id))
-    return chosen(
+    number = listing.count(session, exam.id, rule.filter, threshold)
+    rows = listing.texts(session, exam.id, rule.filter, threshold, number)
+    last_word_of = find_adjudications(queries.judgements_settled(session, exam.id))
+    return select_texts(
         (
             x
             for x in rows
@@ -63,15 +63,15 @@ def waiting(session: Session, exam: ExamInfo, rule: Whole, threshold: int, perso
     )
 
 
-def token_of(texts: Sequence[Chosen], decision: Act, person: str) -> str:
+def make_token(texts: Sequence[BatchText], decision: Act, person: str) -> str:
     """The act's token: the same press twice is one act, another after an undo is another."""
-    act = repr((person, decision.value, [(c.target.id, c.seen) for c in texts]))
+    act = repr((person, decision.value, [(c.target.id, c.latest_seen) for c in texts]))
     return f"{QUEUE}-{hashlib.sha256(act.encode()).hexdigest()[:32]}"
 
 
 def judge_all(
     session: Session,
-    texts: Sequence[Chosen],
+    texts: Sequence[BatchText],
     decision: Act,
     *,
     by: Person,
@@ -83,7 +83,7 @@ def judge_all(
     Raises: Forbidden, BadInput (a reason that doesn't fit), NotFound, Stale (somebody decided on one of them since).
     """
     require(by, Right.JUDGE_MANY)
-    token, at = token_of(texts, decision, by.name), queries.moment(session)
+    token, at = make_token(texts, decision, by.name), queries.moment(session)
     with session.no_autoflush:  # all are written at once
         rows = [
             judge(
@@ -94,14 +94,14 @@ def judge_all(
                 reason=reason,
                 note=note,
                 token=f"{token}/{text.target.id}",
-                latest_seen=text.seen,
+                latest_seen=text.latest_seen,
                 circumstances=Circumstances(queue=QUEUE, committee=text.committee),
                 follow=False,
                 at=at,
             )
             for text in texts
         ]
-    standing.after_judgements(session, rows)
+    standing.follow_judgements(session, rows)
     return rows
 
 
@@ -123,26 +123,26 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> 
             )
             for row in rows
         ]
-    standing.after_judgements(session, undos)
+    standing.follow_judgements(session, undos)
     return undos
 
 
-def undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+def find_undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
     """What undo takes back: the person's latest act in force, or the redo that brought it back."""
     own_rows = [row for row in rows if row.judged.person == person]
-    undos = _undos(own_rows)
-    return _latest_act(own_rows, (row for row in reversed(own_rows) if row.judged.id not in undos))
+    undos = _find_undos(own_rows)
+    return _find_latest_act(own_rows, (row for row in reversed(own_rows) if row.judged.id not in undos))
 
 
-def redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
+def find_redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
     """What redo takes back: the person's latest undo in force, as long as they have done nothing new since."""
     own_rows = [row for row in rows if row.judged.person == person]
-    undos = _undos(own_rows)
+    undos = _find_undos(own_rows)
     since = takewhile(lambda row: row.judged.undoes is not None, reversed(own_rows))
-    return _latest_act(own_rows, (row for row in since if row.judged.id in undos))
+    return _find_latest_act(own_rows, (row for row in since if row.judged.id in undos))
 
 
-def _undos(rows: Iterable[JudgementRow]) -> set[int]:
+def _find_undos(rows: Iterable[JudgementRow]) -> set[int]:
     """The undos among the judgements, and what undoes a redo; a redo is an undo's undo."""
     undos: set[int] = set()
     for row in rows:
@@ -151,7 +151,7 @@ def _undos(rows: Iterable[JudgementRow]) -> set[int]:
     return undos
 
 
-def _latest_act(rows: Sequence[JudgementRow], candidates: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
+def _find_latest_act(rows: Sequence[JudgementRow], candidates: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
     """The act of the first of these that nobody took back."""
     undone = {row.judged.undoes for row in rows}
     latest = next((row for row in candidates if row.judged.id not in undone), None)

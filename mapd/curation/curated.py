@@ -14,7 +14,7 @@ from typing import Any
 from mapd.answers.grading import Outcome, Task, answers_equal
 from mapd.checks import FeedbackChecks, RationaleChecks, State, check_feedback, check_rationale
 from mapd.errors import BadInput
-from mapd.mistakes import is_mistake, or_corrected
+from mapd.mistakes import apply_correction, is_mistake
 from mapd.store.queries import ExamInfo, Item, JudgementRow, Material, Response, Text, Vote
 from mapd.verdicts import (
     ALWAYS,
@@ -23,7 +23,7 @@ from mapd.verdicts import (
     VERDICT,
     Act,
     CheckStates,
-    Decision,
+    CommitteeVerdict,
     Judged,
     Policy,
     Ruling,
@@ -32,31 +32,31 @@ from mapd.verdicts import (
     decide_rationale,
     decide_repair,
     final_verdict,
-    heard,
+    find_founding,
+    is_repair_undone,
     leniency,
-    made_with,
     mean,
+    pick_latest,
     ruling,
-    taken_back,
 )
 
 NEVER_CUT, ALWAYS_CUT = 0, 501  # thresholds are whole hundredths from 0 to 500; accepted at each below the cut
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class DecidedText:
     """An explanation with all that is said of it. `verdict` is what counts, `committee` what votes and checks say."""
 
     text: Text
     checks: RationaleChecks | FeedbackChecks
     states: CheckStates
-    committee: Decision
+    committee: CommitteeVerdict
     people: Ruling
     verdict: Verdict
     answer: str | None  # a rationale's own final answer, as corrected by people
     cut: float  # accepted at every threshold below this mean
-    fair: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
-    then: str | None = None  # the committee's verdict when people's latest decision on it was made
+    fair_mean: Fraction | None = None  # the mean, each score corrected for its reviewer's leniency
+    committee_then: str | None = None  # the committee's verdict when people's latest decision on it was made
     spread: int = 0  # how far the highest and the lowest valid vote lie apart
     memo: dict[str, Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -72,31 +72,31 @@ class Explained:
         """Whether a person has decided on it (a conflict is decided, but not yet agreed)."""
         return self.people.decision is not None or self.people.conflict
 
-    def committee_at(self, verdict: Verdict) -> "Explained":
+    def committee_at(self, verdict: Verdict) -> "DecidedText":
         """The same text where the committee's verdict is this one; what it can't decide it decides nowhere."""
         if self.committee.verdict in (verdict, Verdict.UNDECIDED):
             return self
         if "other side" not in self.memo:
             committee = replace(self.committee, verdict=verdict)
             self.memo["other side"] = replace(self, committee=committee, verdict=final_verdict(verdict, self.people))
-        flipped: Explained = self.memo["other side"]
+        flipped: DecidedText = self.memo["other side"]
         return flipped
 
     @property
     def committee_cut(self) -> int:
         """The committee accepts it at every threshold, in hundredths, below this one."""
         if "cut" not in self.memo:
-            self.memo["cut"] = _hundredths(self.committee.cut, self.committee.mean)
+            self.memo["cut"] = _cut_in_hundredths(self.committee.cut, self.committee.mean)
         cut: int = self.memo["cut"]
         return cut
 
     @property
     def final_cut(self) -> int:
         """The same of what counts."""
-        return _hundredths(self.cut, self.committee.mean)
+        return _cut_in_hundredths(self.cut, self.committee.mean)
 
 
-def _hundredths(cut: float, average: Fraction | None) -> int:
+def _cut_in_hundredths(cut: float, average: Fraction | None) -> int:
     """A cut in hundredths, rounded up: a mean is above a whole number of them exactly where it is so rounded up."""
     if math.isinf(cut) or average is None:
         return ALWAYS_CUT if cut > 0 else NEVER_CUT
@@ -116,10 +116,10 @@ class Mistake:
     attempt: Response
     gold: str  # as corrected by people
     answer: str | None
-    rationales: tuple[Explained, ...]
-    feedback: tuple[Explained, ...]
+    rationales: tuple[DecidedText, ...]
+    feedback: tuple[DecidedText, ...]
     disputed: bool  # people differ on the question or on the attempt
-    taken_back: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
+    undone_repairs: tuple[Text, ...] = ()  # repairs that were undone: kept for the history alone
 
     @property
     def shown_gold(self) -> str:
@@ -131,13 +131,13 @@ class Mistake:
         return None if answer is None else self.question.show(answer)
 
     @property
-    def texts(self) -> tuple[Explained, ...]:
+    def texts(self) -> tuple[DecidedText, ...]:
         """Rationales, then feedback."""
         return self.rationales + self.feedback
 
     def original(self, text: Text) -> Text | None:
         """The text that this one is a repair of; it may have been taken back since."""
-        written = (*(x.text for x in self.texts), *self.taken_back)
+        written = (*(x.text for x in self.texts), *self.undone_repairs)
         return next((candidate for candidate in written if candidate.id == text.repairs_id), None)
 
     def first_author(self, text: Text) -> str:
@@ -156,7 +156,7 @@ class Mistake:
         return any(x.verdict is Verdict.ACCEPTED for x in self.feedback)
 
     @property
-    def possibly_not(self) -> bool:
+    def may_be_correct(self) -> bool:
         """Whether our own reading of the response says that it is correct."""
         return self.attempt.our_outcome == Outcome.CORRECT
 
@@ -176,12 +176,12 @@ class Curated:
     narrowed_to: tuple[str, ...] = ()  # the teachers whose texts alone it has; none: all
 
     @property
-    def rationales(self) -> Iterator[Explained]:
+    def rationales(self) -> Iterator[DecidedText]:
         """Every rationale of the mistakes, each once: attempts at one question share its rationales."""
         return iter({x.text.id: x for m in self.mistakes for x in m.rationales}.values())
 
     @property
-    def texts(self) -> tuple[Explained, ...]:
+    def texts(self) -> tuple[DecidedText, ...]:
         """Every text of the mistakes, each once: the rationales, then the feedback."""
         return (*self.rationales, *(x for m in self.mistakes for x in m.feedback))
 
@@ -211,15 +211,15 @@ def curate(
     for row in judgements:
         judged_of[row.target, row.target_id].append(row.judged)
     committee_then = {row.judged.id: row.committee for row in judgements}
-    undone = {x.id: x for x in material.texts if x.repairs_id and taken_back(judged_of.get((x.kind, x.id), []))}
-    rationales, feedback = _texts_by_target(x for x in material.texts if x.id not in undone)
-    undone_rationales, undone_feedback = _texts_by_target(undone.values())
-    offsets = leniency_of(x.votes for x in material.texts) if offsets is None else offsets
+    undone = {x.id: x for x in material.texts if x.repairs_id and is_repair_undone(judged_of.get((x.kind, x.id), []))}
+    rationales, feedback = _group_by_target(x for x in material.texts if x.id not in undone)
+    undone_rationales, undone_feedback = _group_by_target(undone.values())
+    offsets = measure_leniency(x.votes for x in material.texts) if offsets is None else offsets
     mistakes, corrected, excluded = [], [], []
     for attempt in material.attempts:
         question = material.questions[attempt.question_id]
         of_question, of_attempt = ruling(judged_of["question", question.id]), ruling(judged_of["attempt", attempt.id])
-        gold = or_corrected(question.gold, of_question)
+        gold = apply_correction(question.gold, of_question)
         if not is_mistake(attempt, question, gold, of_attempt):
             if attempt.outcome != Outcome.CORRECT:
                 corrected.append(attempt)
@@ -233,11 +233,11 @@ def curate(
                 question=question,
                 attempt=attempt,
                 gold=gold,
-                answer=or_corrected(attempt.answer, of_attempt),
+                answer=apply_correction(attempt.answer, of_attempt),
                 rationales=tuple(explain(x) for x in rationales[question.id]),
                 feedback=tuple(explain(x) for x in feedback[attempt.id]),
                 disputed=of_question.conflict or of_attempt.conflict,
-                taken_back=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
+                undone_repairs=(*undone_rationales[question.id], *undone_feedback[attempt.id]),
             )
         )
     return Curated(
@@ -252,7 +252,7 @@ def curate(
     )
 
 
-def _texts_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
+def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], Mapping[int, list[Text]]]:
     rationales: dict[int, list[Text]] = defaultdict(list)
     feedback: dict[int, list[Text]] = defaultdict(list)
     for text in texts:
@@ -263,12 +263,12 @@ def _texts_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], M
     return rationales, feedback
 
 
-def leniency_of(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
+def measure_leniency(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
     """The reviewers' leniency over these texts' votes."""
-    return leniency((v.reviewer, v.score) for votes in texts for v in counted(votes))
+    return leniency((v.reviewer, v.score) for votes in texts for v in filter_votes(votes))
 
 
-def counted(votes: Sequence[Vote]) -> list[Vote]:
+def filter_votes(votes: Sequence[Vote]) -> list[Vote]:
     """The votes that count: those given with sight of the gold, if there are any; never both kinds together."""
     with_gold, without = [v for v in votes if v.saw_gold], [v for v in votes if not v.saw_gold]
     return with_gold if any(v.score is not None for v in with_gold) or not without else without
@@ -285,9 +285,9 @@ class _Explainer:
     judgements: Mapping[tuple[str, int], list[Judged]]
     committee_then: Mapping[int, str | None]
 
-    def __call__(self, text: Text) -> Explained:
+    def __call__(self, text: Text) -> DecidedText:
         judged = self.judgements.get((text.kind, text.id), [])
-        votes = counted(text.votes)
+        votes = filter_votes(text.votes)
         fair_scores = [None if v.score is None else v.score - self.offsets.get(v.reviewer, 0) for v in votes]
         scores: Sequence[int | Fraction | None] = (
             fair_scores if self.policy.leniency_adjusted else [v.score for v in votes]
@@ -296,7 +296,7 @@ class _Explainer:
         has_gold = bool(self.gold.strip())  # without a gold answer there is nothing to compare with
         if text.kind == "rationale":
             checks = check_rationale(text.text, self.gold, self.question.task, self.question.options)
-            reading = own_answer(
+            reading = read_own_answer(
                 text.text, self.gold, self.question.task, self.question.options, ruling(judged, READING)
             )
             answer, states = reading.answer, CheckStates(reading.matches_gold, checks.equations_true, checks.shows_work)
@@ -308,15 +308,15 @@ class _Explainer:
         committee, people = decide(scores, self.policy, states), ruling(judged, VERDICT)
         outranking = people
         if text.repairs_id is not None:
-            committee, founding = decide_repair(text.kind, self.policy, states), made_with(judged)
+            committee, founding = decide_repair(text.kind, self.policy, states), find_founding(judged)
             outranking = ruling([j for j in judged if j not in founding], VERDICT)
         verdict = final_verdict(committee.verdict, outranking)
         by_people = outranking.decision is not None or outranking.conflict  # then the threshold has no say
         cut = (ALWAYS if verdict is Verdict.ACCEPTED else NEVER) if by_people else committee.cut
-        latest = heard(judged, VERDICT)[-1:] if judged else []
+        latest = pick_latest(judged, VERDICT)[-1:] if judged else []
         committee_then = self.committee_then[latest[0].id] if latest else None
         valid = [v.score for v in votes if v.score is not None]
-        return Explained(
+        return DecidedText(
             text=text,
             checks=checks,
             states=states,
@@ -325,8 +325,8 @@ class _Explainer:
             verdict=verdict,
             answer=answer,
             cut=cut,
-            fair=mean(fair_scores),
-            then=committee_then,
+            fair_mean=mean(fair_scores),
+            committee_then=committee_then,
             spread=max(valid) - min(valid) if valid else 0,
         )
 
@@ -339,10 +339,10 @@ class OwnAnswer:
     matches_gold: State
 
 
-def own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling) -> OwnAnswer:
+def read_own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading: Ruling) -> OwnAnswer:
     """Return a rationale's own answer. `reading`: what people decided of how it reads."""
     checks = check_rationale(text, gold, task, options)
-    answer = or_corrected(checks.answer, reading)
+    answer = apply_correction(checks.answer, reading)
     if not gold.strip():
         return OwnAnswer(answer, State.NOTHING)
     if answer == checks.answer:
@@ -351,7 +351,7 @@ def own_answer(text: str, gold: str, task: Task, options: Sequence[str], reading
     return OwnAnswer(answer, State.HOLDS if same else State.FAILS)
 
 
-def without_repairs(curated: Curated) -> Curated:
+def drop_repairs(curated: Curated) -> Curated:
     """The set without what people wrote: what is compared as peer-reviewed holds the teachers' texts alone."""
     mistakes = tuple(
         replace(
@@ -389,16 +389,16 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
     return replace(narrowed, judgements=tuple(row for row in curated.judgements if row.target_uid not in dropped))
 
 
-def at_threshold(mistake: Mistake, threshold: int) -> Mistake:
+def decide_at(mistake: Mistake, threshold: int) -> Mistake:
     """The mistake as the same policy decides it at another threshold, in hundredths."""
     return replace(
         mistake,
-        rationales=tuple(_at(x, threshold) for x in mistake.rationales),
-        feedback=tuple(_at(x, threshold) for x in mistake.feedback),
+        rationales=tuple(_decide_text_at(x, threshold) for x in mistake.rationales),
+        feedback=tuple(_decide_text_at(x, threshold) for x in mistake.feedback),
     )
 
 
-def _at(x: Explained, threshold: int) -> Explained:
+def _decide_text_at(x: DecidedText, threshold: int) -> DecidedText:
     return x.committee_at(Verdict.ACCEPTED if x.committee_cut > threshold else Verdict.REJECTED)
 
 
@@ -442,7 +442,7 @@ def summary(curated: Curated) -> Summary:
     )
 
 
-def changed(current: Curated, proposed: Curated) -> list[tuple[Mistake, Explained, Explained]]:
+def find_changes(current: Curated, proposed: Curated) -> list[tuple[Mistake, DecidedText, DecidedText]]:
     """The rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
     current_texts = {x.text.id: x for x in current.rationales}
     mistake_of: dict[int, Mistake] = {}
@@ -456,6 +456,6 @@ def changed(current: Curated, proposed: Curated) -> list[tuple[Mistake, Explaine
     ]
 
 
-def conflicts(curated: Curated) -> int:
+def count_conflicts(curated: Curated) -> int:
     """Count what people differ on: texts, and mistakes whose question or attempt they differ on."""
     return sum(x.people.conflict for x in curated.texts) + sum(m.disputed for m in curated.mistakes)

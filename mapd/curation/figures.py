@@ -23,13 +23,13 @@ COLUMNS = (  # what is counted by
     *("undecided", "committee_undecided", "matches_gold"),
 )
 Bands = Counter[tuple[str, int, int]]  # (figure, from this threshold on, up to below this one): how many
-Row = Mapping[str, Any]
+IndexRow = Mapping[str, Any]
 
 
-def bands(rows: Iterable[Row]) -> Bands:
+def count_bands(rows: Iterable[IndexRow]) -> Bands:
     """Count these rows of mistakes and their texts, each question's all together: a rationale is counted once."""
     counts: Bands = Counter()
-    rationales: dict[int, Row] = {}
+    rationales: dict[int, IndexRow] = {}
     best: dict[int, dict[str, int]] = defaultdict(dict)
     for row in rows:
         if row["kind"] == "question":
@@ -39,7 +39,7 @@ def bands(rows: Iterable[Row]) -> Bands:
         if row["kind"] == "rationale":
             rationales[row["explanation_id"]] = row
     for row in rationales.values():
-        counts.update(_of_rationale(row))
+        counts.update(_list_bands(row))
     for cuts in best.values():
         counts["mistakes", 0, END] += 1
         counts["covered", 0, cuts.get("rationale", 0)] += 1
@@ -47,7 +47,7 @@ def bands(rows: Iterable[Row]) -> Bands:
     return Counter({band: number for band, number in counts.items() if band[1] < band[2]})
 
 
-def _of_rationale(row: Row) -> Iterator[tuple[str, int, int]]:
+def _list_bands(row: IndexRow) -> Iterator[tuple[str, int, int]]:
     cut, committee, author = row["cut"], row["committee_cut"], row["author_id"]
     yield "rationales", 0, END
     yield f"rationales by {author}", 0, END

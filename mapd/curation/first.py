@@ -10,15 +10,15 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from mapd.curation.curated import Explained, Mistake
-from mapd.curation.queues import Queue, wants
+from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.queues import Queue, waits_for
 from mapd.store.queries import JudgementRow
 from mapd.verdicts import Act, Ruling
 
 
 def is_default(queue: Queue, per_text: int) -> bool:
     """Whether people judge first in a queue unless they say otherwise: where agreement counts."""
-    return queue.by_lot or (per_text > 1 and not queue.again)
+    return queue.by_lot or (per_text > 1 and not queue.second_look)
 
 
 def draw(person: str, uid: str) -> str:
@@ -26,12 +26,12 @@ def draw(person: str, uid: str) -> str:
     return hashlib.sha256(f"{person} {uid}".encode()).hexdigest()
 
 
-def shuffled(texts: Iterable[Explained], person: str) -> tuple[Explained, ...]:
+def shuffle(texts: Iterable[DecidedText], person: str) -> tuple[DecidedText, ...]:
     """The texts in this person's order."""
     return tuple(sorted(texts, key=lambda x: draw(person, x.text.uid)))
 
 
-def hidden(rows: Sequence[JudgementRow], texts: Iterable[Explained], person: str) -> frozenset[int]:
+def find_hidden(rows: Sequence[JudgementRow], texts: Iterable[DecidedText], person: str) -> frozenset[int]:
     """The ids of the texts that this person has never accepted or rejected.
 
     A decision that was taken back counts: what it revealed has been seen.
@@ -46,16 +46,16 @@ def hidden(rows: Sequence[JudgementRow], texts: Iterable[Explained], person: str
     return frozenset(x.text.id for x in texts if x.text.id not in decided)
 
 
-def unsaid(x: Explained, person: str, per_text: int) -> Explained:
+def hide_others(x: DecidedText, person: str, per_text: int) -> DecidedText:
     """The text without what others said of it, where it waits for this person's own judgement."""
-    if not (x.people.by and wants(x, person, per_text)):
+    if not (x.people.by and waits_for(x, person, per_text)):
         return x
     return replace(x, people=Ruling(), verdict=x.committee.verdict)
 
 
-def seen_by(mistake: Mistake, person: str, per_text: int) -> Mistake:
+def show_to(mistake: Mistake, person: str, per_text: int) -> Mistake:
     """The mistake, each text without what others said of it where it waits for this person's own judgement."""
-    rationales = tuple(unsaid(x, person, per_text) for x in mistake.rationales)
+    rationales = tuple(hide_others(x, person, per_text) for x in mistake.rationales)
     return replace(
-        mistake, rationales=rationales, feedback=tuple(unsaid(x, person, per_text) for x in mistake.feedback)
+        mistake, rationales=rationales, feedback=tuple(hide_others(x, person, per_text) for x in mistake.feedback)
     )

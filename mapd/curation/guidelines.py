@@ -37,7 +37,7 @@ class Version:
     person: str
     since: datetime
     until: datetime | None
-    judged: int
+    verdicts: int
     from_archive: bool = False
 
 
@@ -75,7 +75,7 @@ def versions(session: Session) -> list[Version]:
     rows = session.exec(select(t.Guidelines).order_by(*_NEWEST)).all()[::-1]
     moments: list[datetime | None] = [*(row.created_at for row in rows), None]
     verdict_counts = [
-        max(0, after - so_far) for so_far, after in pairwise(_verdicts(session, moment) for moment in moments)
+        max(0, after - so_far) for so_far, after in pairwise(_count_verdicts(session, moment) for moment in moments)
     ]
     history = [
         Version(n, row.uid, row.text, row.person, row.created_at, end, count, row.origin is not None)
@@ -84,7 +84,7 @@ def versions(session: Session) -> list[Version]:
     return history[::-1]
 
 
-def _verdicts(session: Session, moment: datetime | None) -> int:
+def _count_verdicts(session: Session, moment: datetime | None) -> int:
     """How many verdicts people gave before this moment, or so far."""
     verdicts = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT)) & col(t.Judgement.counts)
     query = select(func.count()).select_from(t.Judgement).where(verdicts)

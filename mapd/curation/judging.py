@@ -12,13 +12,13 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.curation import policies, reasons, standing
-from mapd.curation.curated import Curated, Explained, curate
+from mapd.curation.curated import Curated, DecidedText, curate
 from mapd.errors import BadInput, NotFound, Stale
 from mapd.people import Person, Right, require
 from mapd.questions.corrections import read_correction
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Policy, Reason, in_force
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, Policy, TextReason, drop_undone
 
 
 class QuestionReason(StrEnum):
@@ -29,7 +29,7 @@ class QuestionReason(StrEnum):
     OTHER = "other"
 
 
-REASONS: dict[str, type[StrEnum]] = {"rationale": Reason, "feedback": Reason, "question": QuestionReason}
+REASONS: dict[str, type[StrEnum]] = {"rationale": TextReason, "feedback": TextReason, "question": QuestionReason}
 CAN_BE_CORRECTED = frozenset({"rationale", "attempt", "question"})  # a feedback has no answer of its own
 TABLES: dict[str, type[t.Travelling]] = {
     "rationale": t.Explanation,
@@ -93,13 +93,16 @@ def judge(
 
     Raises: Forbidden; BadInput (what doesn't fit, a withdrawal of nothing), NotFound, Stale (decided since `seen`).
     """
-    person, judged = require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE), _judged_row(session, target)
-    if token is not None and (existing := _by_token(session, token)) is not None:
+    person, judged = (
+        require(by, Right.ADJUDICATE if role == ADJUDICATOR else Right.JUDGE),
+        _lock_target(session, target),
+    )
+    if token is not None and (existing := _find_by_token(session, token)) is not None:
         return existing
     check_decision(session, target.kind, decision, reason, note, value, marks)
-    _check_seen(session, target, latest_seen)
+    _check_unchanged(session, target, latest_seen)
     if decision is Act.WITHDRAW:
-        _check_said(session, target, person, role)
+        _check_withdrawal(session, target, person, role)
     row = t.Judgement(
         created_at=at or queries.moment(session),
         target=target.kind,
@@ -108,8 +111,8 @@ def judge(
         decision=decision,
         reason=reason,
         note=note.strip() or None if note else None,
-        value=_corrected(session, judged, value) if value else None,
-        marks=_places(judged, marks),
+        value=_read_value(session, judged, value) if value else None,
+        marks=_check_marks(judged, marks),
         token=token or t.new_uid(),
         queue=circumstances.queue,
         sampling_chance=circumstances.sampling_chance,
@@ -117,12 +120,12 @@ def judge(
         seconds=circumstances.seconds,
         committee=circumstances.committee,
     )
-    _aim(row, target)
+    _set_target(row, target)
     session.add(row)
     detail = {"reason": reason, "value": row.value} | ({"order": circumstances.order} if circumstances.order else {})
     queries.audit(session, person, f"judge {decision}", f"{target.kind} {judged.uid}", **detail)
     if follow:
-        standing.after_judgements(session, [row])
+        standing.follow_judgements(session, [row])
     return row
 
 
@@ -143,7 +146,7 @@ def undo(
     """
     person = require(by, Right.JUDGE)
     row = session.get(t.Judgement, judgement_id, with_for_update=ONE_AT_A_TIME)
-    if token is not None and (existing := _by_token(session, token)) is not None:
+    if token is not None and (existing := _find_by_token(session, token)) is not None:
         return existing
     if row is None:
         raise NotFound(f"unknown judgement: {judgement_id}")
@@ -168,16 +171,16 @@ def undo(
         queue=row.queue,
         token=token or t.new_uid(),
     )
-    _aim(withdrawal, target)
+    _set_target(withdrawal, target)
     session.add(withdrawal)
-    about = f"{row.target} {_judged_row(session, target).uid}"
+    about = f"{row.target} {_lock_target(session, target).uid}"
     queries.audit(session, person, "undo", about, judgement=row.uid)
     if follow:
-        standing.after_judgements(session, [withdrawal])
+        standing.follow_judgements(session, [withdrawal])
     return withdrawal
 
 
-def _by_token(session: Session, token: str) -> t.Judgement | None:
+def _find_by_token(session: Session, token: str) -> t.Judgement | None:
     return session.exec(select(t.Judgement).where(t.Judgement.token == token)).first()
 
 
@@ -198,8 +201,8 @@ def check_decision(
         raise BadInput("a note has no words")
     if reason is not None:
         allowed = [NOTE] if decision is Act.SKIP else [r.value for r in REASONS.get(kind, [])]
-        if REASONS.get(kind) is Reason and decision is Act.REJECT and reason not in allowed:
-            allowed = reasons.offered(session)
+        if REASONS.get(kind) is TextReason and decision is Act.REJECT and reason not in allowed:
+            allowed = reasons.list_offered(session)
         if decision not in (Act.REJECT, Act.SKIP):
             raise BadInput(f"a reason goes with reject, not with {decision}: {reason}")
         if reason not in allowed:
@@ -213,7 +216,7 @@ def check_decision(
         raise BadInput(f"a false step is marked with a rejection of a text, not with {decision} of this {kind}")
 
 
-def _places(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
+def _check_marks(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
     """Return the marks as they are kept.
 
     Raises: BadInput where they are too many, or one isn't in the text.
@@ -227,7 +230,7 @@ def _places(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tupl
     return [list(mark) for mark in marks]
 
 
-def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
+def _lock_target(session: Session, target: Target) -> t.Explanation | t.Attempt | t.Question:
     """Return what is judged; the next who judges it waits until this transaction has ended."""
     row = session.get(TABLES[target.kind], target.id, with_for_update=ONE_AT_A_TIME)
     if isinstance(row, t.Attempt | t.Question) or (isinstance(row, t.Explanation) and row.kind == target.kind):
@@ -235,26 +238,26 @@ def _judged_row(session: Session, target: Target) -> t.Explanation | t.Attempt |
     raise NotFound(f"unknown {target.kind}: {target.id}")
 
 
-def _corrected(session: Session, judged: t.Explanation | t.Attempt | t.Question, value: str) -> str:
+def _read_value(session: Session, judged: t.Explanation | t.Attempt | t.Question, value: str) -> str:
     """Return the value as the task of the question reads it that the row belongs to."""
     question = judged if isinstance(judged, t.Question) else session.get_one(t.Question, judged.question_id)
     return read_correction(value, Task(question.task), question.options)
 
 
-def _check_said(session: Session, target: Target, person: str, role: str) -> None:
+def _check_withdrawal(session: Session, target: Target, person: str, role: str) -> None:
     """Refuse a withdrawal where the person has said nothing that it would end. A skip is said, a note is not.
 
     Of a text it ends the verdict; how its answer is read stays, and is taken back by an undo.
     """
     about = VERDICT | {Act.SKIP} if target.kind in ("rationale", "feedback") else frozenset(Act)
     history = (row.judged for row in queries.history(session, (target.kind, target.id)) if row.counts)
-    statements = [j for j in in_force(history) if (j.person, j.role) == (person, role) and j.decision in about]
+    statements = [j for j in drop_undone(history) if (j.person, j.role) == (person, role) and j.decision in about]
     if not (spoken := [j for j in statements if not j.only_notes]) or spoken[-1].decision is Act.WITHDRAW:
         words = "has said nothing of" if Act.CORRECT in about else "has no verdict on"
         raise BadInput(f"{person} {words} this {target.kind}: there is nothing to withdraw")
 
 
-def _check_seen(session: Session, target: Target, latest_seen: int | None) -> None:
+def _check_unchanged(session: Session, target: Target, latest_seen: int | None) -> None:
     if latest_seen is None:
         return
     column = col(queries.TARGET_COLUMN[target.kind])
@@ -266,7 +269,7 @@ def _check_seen(session: Session, target: Target, latest_seen: int | None) -> No
         )
 
 
-def _aim(row: t.Judgement, target: Target) -> None:
+def _set_target(row: t.Judgement, target: Target) -> None:
     if target.kind == "attempt":
         row.attempt_id = target.id
     elif target.kind == "question":
@@ -275,14 +278,14 @@ def _aim(row: t.Judgement, target: Target) -> None:
         row.explanation_id = target.id
 
 
-def curated_set(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:
+def load_curated(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:
     """The exam's curated set as the database has it now, under its own policy unless another is given."""
     material = queries.material(session, exam_id)
     policy = policy or policies.exam_policy(session, material.exam)
     return curate(material, queries.judgements(session, exam_id), policy)
 
 
-def explained(curated: Curated, kind: str, text_id: int) -> Explained:
+def find_text(curated: Curated, kind: str, text_id: int) -> DecidedText:
     """One explanation of the set.
 
     Raises: NotFound where it belongs to no mistake of it (any more).

@@ -20,31 +20,31 @@ _WRONG = re.compile(
 _QUOTED = re.compile(r"[“\"«`]([^“”\"«»`\n]{3,300})[”\"»`]")
 _NUMBERED = re.compile(r"\bstep\s{0,9}#?([0-9]{1,2})\b", re.IGNORECASE)
 _BLANK = re.compile(r"\s")
-BEFORE, BEHIND = 40, 60  # characters beside a step's name in which the word has to stand
+CHARACTERS_BEFORE, CHARACTERS_BEHIND = 40, 60  # characters beside a step's name in which the word has to stand
 LONGEST = 100_000  # characters of a text, and of its review, that are read
 MOST = 50  # names of steps in a review that are looked at, and of them wrong ones that are looked for
 
 
-def first_wrong(text: str, review: str) -> tuple[int, int] | None:
+def find_first_wrong_step(text: str, review: str) -> tuple[int, int] | None:
     """Where the step stands in `text` that `review` calls wrong first; None where it names none."""
-    steps = sorted((*_first(_QUOTED, review), *_first(_NUMBERED, review)), key=lambda m: m.start())
-    wrong = [match for match in steps if _called_wrong(review, match)]
+    steps = sorted((*_find_names(_QUOTED, review), *_find_names(_NUMBERED, review)), key=lambda m: m.start())
+    wrong = [match for match in steps if _is_called_wrong(review, match)]
     quotable = _Quotable(text[:LONGEST])
     for match in wrong[:MOST]:
-        step = _numbered(quotable.text, match[1]) if match.re is _NUMBERED else quotable.find(match[1])
+        step = _find_numbered(quotable.text, match[1]) if match.re is _NUMBERED else quotable.find(match[1])
         if step:
             return step
     return None
 
 
-def _first(pattern: re.Pattern[str], review: str) -> Iterator[re.Match[str]]:
+def _find_names(pattern: re.Pattern[str], review: str) -> Iterator[re.Match[str]]:
     return islice(pattern.finditer(review, 0, LONGEST), MOST)
 
 
-def _called_wrong(review: str, match: re.Match[str]) -> bool:
+def _is_called_wrong(review: str, match: re.Match[str]) -> bool:
     """Whether the word stands in the same line, with no other sentence between."""
-    tail = re.split(r"\n|[.!?] ", review[match.end() : match.end() + BEHIND])[0]
-    head = re.split(r"\n|[.!?] ", review[max(0, match.start() - BEFORE) : match.start()])[-1]
+    tail = re.split(r"\n|[.!?] ", review[match.end() : match.end() + CHARACTERS_BEHIND])[0]
+    head = re.split(r"\n|[.!?] ", review[max(0, match.start() - CHARACTERS_BEFORE) : match.start()])[-1]
     return bool(_WRONG.search(tail) or _WRONG.search(head))
 
 
@@ -70,7 +70,7 @@ class _Quotable:
         return None if at < 0 else (places[at], places[at + len(words) - 1] + 1)
 
 
-def _numbered(text: str, number: str) -> tuple[int, int] | None:
+def _find_numbered(text: str, number: str) -> tuple[int, int] | None:
     """The line that carries this number."""
     line = re.search(rf"^[ \t]*+(?:step\s{{0,9}})?{number}\s{{0,9}}[.):].*$", text, re.IGNORECASE | re.MULTILINE)
     return line.span() if line else None

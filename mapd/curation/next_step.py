@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, conflicts, summary
-from mapd.curation.overview import Frozen, by_target
+from mapd.curation.curated import Curated, count_conflicts, summary
+from mapd.curation.overview import SnapshotSummary, group_by_target
 from mapd.curation.queues import DEFAULT, QUEUES
 from mapd.verdicts import Act, Verdict
 
@@ -45,9 +45,9 @@ class NextStep:
     queue: str | None = None
 
 
-def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
+def next_step(curated: Curated, newest: SnapshotSummary | None) -> NextStep:
     """What to do next: first what people differ on or the data says is wrong, then the freezing of it."""
-    counts, problem = summary(curated), _to_look_at(curated)
+    counts, problem = summary(curated), _find_problem(curated)
     if problem is not None:
         return problem
     if not counts.pairs:
@@ -56,7 +56,7 @@ def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
     pairs = _count(counts.pairs, "training pair")
     if newest is None:
         return NextStep(Step.FREEZE, counts.pairs, f"{pairs} and no snapshot yet", "Freeze them", "snapshots")
-    changes = changed_since(curated, newest)
+    changes = list_changes(curated, newest)
     if changes:
         return NextStep(Step.FREEZE_AGAIN, len(changes), " and ".join(changes), "Freeze again", "snapshots")
     state = f"The curated set is frozen as it stands, with {_count(newest.pairs, 'pair')}"
@@ -65,7 +65,7 @@ def next_step(curated: Curated, newest: Frozen | None) -> NextStep:
     return NextStep(Step.FROZEN, newest.pairs, state, "Teach a student with it", "finetune")
 
 
-def _to_look_at(curated: Curated) -> NextStep | None:
+def _find_problem(curated: Curated) -> NextStep | None:
     """The first thing that a person should look at before anything is frozen."""
     if not curated.mistakes:
         return NextStep(Step.NO_MISTAKES, 0, "This exam has no mistakes left to curate", "Import another exam", "data")
@@ -77,7 +77,7 @@ def _to_look_at(curated: Curated) -> NextStep | None:
             act = "Ask again with more tokens"
             return NextStep(Step.ALL_CUT_OFF, len(curated.mistakes), finding, act, "exam")
         return NextStep(Step.NO_RATIONALES, len(curated.mistakes), finding, "Ask teachers", "committee")
-    if differ := conflicts(curated):
+    if differ := count_conflicts(curated):
         finding = f"People differ on {_count(differ, 'decision')}"
         return NextStep(Step.CONFLICTS, differ, finding, "Settle them", "triage", CONFLICTS)
     wrong = sum(
@@ -90,23 +90,23 @@ def _to_look_at(curated: Curated) -> NextStep | None:
     if not any(x.judged for m in curated.mistakes for x in m.texts):
         finding, act = "Nobody has judged a text yet", "Begin with the most doubtful"
         return NextStep(Step.NOTHING_JUDGED, 0, finding, act, "triage", DEFAULT)
-    doubtful = _perhaps_no_mistakes(curated)
+    doubtful = _count_doubtful(curated)
     if doubtful:
         finding = f"{_count(doubtful, 'mistake')} may be none: we read the answer as right"
         return NextStep(Step.NOT_MISTAKES, doubtful, finding, "Look at them", "triage", NOT_MISTAKES)
     return None
 
 
-def _perhaps_no_mistakes(curated: Curated) -> int:
+def _count_doubtful(curated: Curated) -> int:
     """The mistakes that our own reading calls right, and that nobody has looked at."""
-    spoken_of = by_target(curated)
+    spoken_of = group_by_target(curated)
     return sum(
-        m.possibly_not and ("attempt", m.attempt.id) not in spoken_of and not any(x.judged for x in m.texts)
+        m.may_be_correct and ("attempt", m.attempt.id) not in spoken_of and not any(x.judged for x in m.texts)
         for m in curated.mistakes
     )
 
 
-def changed_since(curated: Curated, newest: Frozen) -> list[str]:
+def list_changes(curated: Curated, newest: SnapshotSummary) -> list[str]:
     """What was done since the snapshot was made, in words; empty where nothing was."""
     new = sum(j.created_at > newest.made_at and j.judged.decision is not Act.SKIP for j in curated.judgements)
     policy = curated.policy

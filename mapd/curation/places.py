@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
-from mapd.curation.curated import ALWAYS_CUT, Mistake, at_threshold
-from mapd.curation.queues import QUEUES, Queue, entry, place
+from mapd.curation.curated import ALWAYS_CUT, Mistake, decide_at
+from mapd.curation.queues import QUEUES, Queue, find_entry, rank
 
-Done = frozenset[tuple[str, int]]
+ClosedTargets = frozenset[tuple[str, int]]
 LOWEST, END = 0, ALWAYS_CUT
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class BandPosition:
     """A mistake's place in one queue from one threshold up to below another."""
 
     queue: str
@@ -30,17 +30,19 @@ class Stretch:
     waits: bool
     place: int
     enter: int | None  # the text to begin with
-    passed: frozenset[str]  # those who skipped what waits there, or judged it while it waits for others
-    skipped: frozenset[str]  # those of them who would find it waiting but for what they skipped
+    passed_by: frozenset[str]  # those who skipped what waits there, or judged it while it waits for others
+    skipped_by: frozenset[str]  # those of them who would find it waiting but for what they skipped
     texts: tuple[int, ...]
 
     @property
-    def follows(self) -> tuple[object, ...]:
+    def content(self) -> tuple[object, ...]:
         """All but the thresholds: the next stretch goes on with this one where it is the same."""
-        return (self.waits, self.place, self.enter, self.passed, self.skipped, self.texts)
+        return (self.waits, self.place, self.enter, self.passed_by, self.skipped_by, self.texts)
 
 
-def stretches(mistake: Mistake, closed: Done, skipped: Mapping[str, Done], per_text: int = 1) -> list[Stretch]:
+def find_positions(
+    mistake: Mistake, closed: ClosedTargets, skipped: Mapping[str, ClosedTargets], per_text: int = 1
+) -> list[BandPosition]:
     """The mistake's places in all queues. `done`: what is settled for all; `skipped`: by person, for them alone.
 
     `wanted`: so many people are to judge each text.
@@ -48,10 +50,10 @@ def stretches(mistake: Mistake, closed: Done, skipped: Mapping[str, Done], per_t
     people = {who: closed | skips for who, skips in skipped.items()}
     if per_text > 1:
         people |= {who: people.get(who, closed) for x in mistake.texts for who in x.people.by}
-    find = partial(_here, closed=closed, people=people, per_text=per_text)
+    find = partial(_find_position, closed=closed, people=people, per_text=per_text)
     cuts = {x.committee_cut for x in mistake.texts} | {x.final_cut for x in mistake.texts}
     at: dict[int, Mistake] = {}
-    positions: list[Stretch] = []
+    positions: list[BandPosition] = []
     for queue in QUEUES.values():
         positions += _of_queue(queue, mistake, at, _bounds(cuts | set(queue.edges(mistake))), find)
     return positions
@@ -66,14 +68,14 @@ def _of_queue(
     mistake: Mistake,
     at: dict[int, Mistake],
     bounds: list[int],
-    find: Callable[[Queue, Mistake, int, int], Stretch | None],
-) -> Iterator[Stretch]:
-    previous: Stretch | None = None
+    find: Callable[[Queue, Mistake, int, int], BandPosition | None],
+) -> Iterator[BandPosition]:
+    previous: BandPosition | None = None
     for low, high in pairwise(bounds):
         if low not in at:
-            at[low] = at_threshold(mistake, low)
+            at[low] = decide_at(mistake, low)
         current = find(queue, at[low], low, high)
-        if previous is not None and current is not None and current.follows == previous.follows:
+        if previous is not None and current is not None and current.content == previous.content:
             previous = replace(previous, high=high)
             continue
         if previous is not None:
@@ -83,30 +85,37 @@ def _of_queue(
         yield previous
 
 
-def _here(
-    queue: Queue, mistake: Mistake, low: int, high: int, *, closed: Done, people: Mapping[str, Done], per_text: int
-) -> Stretch | None:
-    place_for_all = entry(queue, mistake, low / 100, closed, "", per_text)
+def _find_position(
+    queue: Queue,
+    mistake: Mistake,
+    low: int,
+    high: int,
+    *,
+    closed: ClosedTargets,
+    people: Mapping[str, ClosedTargets],
+    per_text: int,
+) -> BandPosition | None:
+    place_for_all = find_entry(queue, mistake, low / 100, closed, "", per_text)
     if place_for_all is None:
         return None
 
-    def settles(person: str, closed_for_person: Done) -> bool:
-        entry_of_person = entry(queue, mistake, low / 100, closed_for_person, person, per_text)
-        return entry_of_person is not None and entry_of_person.settled
+    def settles(person: str, closed_for_person: ClosedTargets) -> bool:
+        entry_of_person = find_entry(queue, mistake, low / 100, closed_for_person, person, per_text)
+        return entry_of_person is not None and entry_of_person.is_settled
 
     passed = frozenset(
         person
         for person, closed_for_person in people.items()
-        if not place_for_all.settled and settles(person, closed_for_person)
+        if not place_for_all.is_settled and settles(person, closed_for_person)
     )
-    return Stretch(
+    return BandPosition(
         queue=queue.name,
         low=low,
         high=high,
-        waits=not place_for_all.settled,
-        place=place(queue, mistake, place_for_all.texts),
+        waits=not place_for_all.is_settled,
+        place=rank(queue, mistake, place_for_all.texts),
         enter=None if place_for_all.enter is None else place_for_all.enter.text.id,
-        passed=passed,
-        skipped=frozenset(person for person in passed if not settles(person, closed)),
+        passed_by=passed,
+        skipped_by=frozenset(person for person in passed if not settles(person, closed)),
         texts=tuple(x.text.id for x in place_for_all.texts),
     )

@@ -12,7 +12,7 @@ from mapd.store import tables as t
 from mapd.verdicts import PRESETS, Check, Policy
 
 
-def policy_named(session: Session, name: str) -> Policy:
+def find_policy(session: Session, name: str) -> Policy:
     """A preset, or the latest version of a saved policy.
 
     Raises: NotFound, naming the known ones.
@@ -63,7 +63,7 @@ def save_policy(session: Session, policy: Policy, *, by: Person) -> Policy:
     session.add(row)
     queries.audit(session, person, "save policy", f"policy {name}", version=row.version)
     session.flush()
-    return policy_named(session, name)
+    return find_policy(session, name)
 
 
 def set_policy(session: Session, exam_id: int, name: str, threshold: float | None, *, by: Person) -> None:
@@ -71,7 +71,7 @@ def set_policy(session: Session, exam_id: int, name: str, threshold: float | Non
 
     Raises: Forbidden; NotFound, BadInput.
     """
-    person, policy = require(by, Right.CHANGE_POLICY), policy_named(session, name)
+    person, policy = require(by, Right.CHANGE_POLICY), find_policy(session, name)
     row = session.get(t.Exam, exam_id)
     if row is None:
         raise NotFound(f"unknown exam: {exam_id}")
@@ -82,5 +82,5 @@ def set_policy(session: Session, exam_id: int, name: str, threshold: float | Non
 
 def exam_policy(session: Session, exam: queries.ExamInfo) -> Policy:
     """The exam's current policy, its threshold where the person moved it."""
-    policy = policy_named(session, exam.policy)
+    policy = find_policy(session, exam.policy)
     return policy if exam.threshold is None else policy.at(exam.threshold)

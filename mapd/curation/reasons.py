@@ -14,7 +14,7 @@ from mapd.errors import BadInput, NotFound
 from mapd.people import Person, Right, require
 from mapd.store import queries
 from mapd.store import tables as t
-from mapd.verdicts import NOTE, Reason
+from mapd.verdicts import NOTE, TextReason
 
 WORDS = {
     "no_work": "no work shown",
@@ -37,12 +37,12 @@ def code_of(phrase: str) -> str:
     return next((code for code, wording in WORDS.items() if wording == phrase), phrase.replace(" ", "_"))
 
 
-def offered(session: Session) -> list[str]:
+def list_offered(session: Session) -> list[str]:
     """Return the codes of all reasons for which a text can be rejected, the usual ones first."""
-    return [*(reason.value for reason in Reason), *own(session)]
+    return [*(reason.value for reason in TextReason), *list_own(session)]
 
 
-def own(session: Session) -> list[str]:
+def list_own(session: Session) -> list[str]:
     """Return the codes of the project's own reasons, the oldest first."""
     return list(session.exec(select(t.RejectionReason.code).order_by(col(t.RejectionReason.id))).all())
 
@@ -56,7 +56,7 @@ def add(session: Session, phrase: str, *, by: Person) -> str:
     plain = " ".join(phrase.lower().split())
     if not PLAIN.fullmatch(plain) or len(plain) > LONGEST or plain == NOTE:
         raise BadInput(f"a reason is 1 to {LONGEST} characters, words of letters and digits, not {phrase[:80]!r}")
-    code, codes = code_of(plain), offered(session)
+    code, codes = code_of(plain), list_offered(session)
     if code in codes:
         return code
     if len(codes) >= MOST:
@@ -75,7 +75,9 @@ def remove(session: Session, code: str, *, by: Person) -> None:
     person = require(by, Right.WRITE_GUIDELINES)
     row = session.exec(select(t.RejectionReason).where(t.RejectionReason.code == code)).first()
     if row is None:
-        raise NotFound(f"unknown reason: {code[:80]}; the project's own are {', '.join(own(session)) or 'none yet'}")
+        raise NotFound(
+            f"unknown reason: {code[:80]}; the project's own are {', '.join(list_own(session)) or 'none yet'}"
+        )
     session.delete(row)
     queries.audit(session, person, "remove reason", f"reason {code}")
     session.flush()

@@ -17,10 +17,10 @@ from itertools import combinations
 from statistics import median
 
 from mapd.curation.curated import Curated
-from mapd.curation.queues import wants
+from mapd.curation.queues import waits_for
 from mapd.curation.reviewing import Share
 from mapd.store.queries import JudgementRow
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, VERDICT, Act, heard, in_force
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, VERDICT, Act, drop_undone, pick_latest
 
 PRACTICE, CHECK, REPEAT = "practice", "check", "repeat"  # the queues of what is dealt beside them (review/practice.py)
 FEW = 30  # texts: a share of fewer says little
@@ -28,7 +28,7 @@ TextKey = tuple[str, int]  # kind, id
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TextVerdict:
     """A person's first standing word on a text."""
 
     text: TextKey
@@ -40,7 +40,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Period:
     """Some of a person's words, one after the other."""
 
     accepted: Share
@@ -49,14 +49,14 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AnnotatorRecord:
     """One person's."""
 
     person: str
-    words: tuple[Word, ...]  # oldest first
-    whole: Stretch
-    halves: tuple[Stretch, Stretch]
-    otherwise: tuple[TextKey, ...]  # where the adjudicator decided otherwise
+    words: tuple[TextVerdict, ...]  # oldest first
+    total: Period
+    halves: tuple[Period, Period]
+    overruled: tuple[TextKey, ...]  # where the adjudicator decided otherwise
     adjudicated: int  # texts on which this person has the last word
     reasons: tuple[tuple[str, int], ...]  # the most frequent first
     practised: Share  # on practice texts, as the adjudicator had explained them
@@ -69,23 +69,26 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Agreement:
     """Two people on the texts that both judged first. No kappa where one of them always said the same as chance."""
 
-    one: str
-    other: str
+    first: str
+    second: str
     n: int
     agree: int
     kappa: float | None
 
 
-def records(curated: Curated) -> list[Record]:
+def records(curated: Curated) -> list[AnnotatorRecord]:
     """Everybody's, who judged most first."""
-    verdicts_of, practised = _said(curated.judgements), _said(curated.judgements, practice=True)
-    repeated = _repeated(curated.judgements)
+    verdicts_of, practised = (
+        _verdicts_by_person(curated.judgements),
+        _verdicts_by_person(curated.judgements, practice=True),
+    )
+    repeated = _measure_repeats(curated.judgements)
     last = {
         text: (row.judged.person, row.judged.decision is Act.ACCEPT)
-        for text, row in last_words(curated.judgements).items()
+        for text, row in find_adjudications(curated.judgements).items()
     }
     adjudicators = Counter(who for who, _ in last.values())
     everybody = sorted({*verdicts_of, *practised, *adjudicators})
@@ -96,7 +99,7 @@ def records(curated: Curated) -> list[Record]:
     return sorted(annotators, key=lambda r: -len(r.words))
 
 
-def _by_text(rows: Sequence[JudgementRow]) -> dict[TextKey, list[JudgementRow]]:
+def _group_by_text(rows: Sequence[JudgementRow]) -> dict[TextKey, list[JudgementRow]]:
     rows_of: dict[TextKey, list[JudgementRow]] = defaultdict(list)
     for row in rows:
         if row.target in ("rationale", "feedback"):
@@ -104,13 +107,13 @@ def _by_text(rows: Sequence[JudgementRow]) -> dict[TextKey, list[JudgementRow]]:
     return rows_of
 
 
-def _said(rows: Sequence[JudgementRow], *, practice: bool = False) -> dict[str, list[Word]]:
+def _verdicts_by_person(rows: Sequence[JudgementRow], *, practice: bool = False) -> dict[str, list[TextVerdict]]:
     """By person their words, oldest first; those of practice by themselves. What was withdrawn is no word any more."""
-    verdicts_of: dict[str, list[Word]] = defaultdict(list)
-    for text, of_text in _by_text(rows).items():
+    verdicts_of: dict[str, list[TextVerdict]] = defaultdict(list)
+    for text, of_text in _group_by_text(rows).items():
         judged = [row.judged for row in of_text]
-        speaking = {j.person for j in heard(judged, VERDICT) if j.role == ANNOTATOR}
-        standing = {j.id for j in in_force(judged)}
+        speaking = {j.person for j in pick_latest(judged, VERDICT) if j.role == ANNOTATOR}
+        standing = {j.id for j in drop_undone(judged)}
         firsts: dict[str, JudgementRow] = {}
         for row in of_text:
             is_verdict = row.judged.decision in (Act.ACCEPT, Act.REJECT) and row.judged.role == ANNOTATOR
@@ -120,27 +123,27 @@ def _said(rows: Sequence[JudgementRow], *, practice: bool = False) -> dict[str, 
         for person, row in firsts.items():
             accepts = row.judged.decision is Act.ACCEPT
             verdicts_of[person].append(
-                Word(text, accepts, row.judged.reason, row.seconds, row.created_at, first=not row.revealed)
+                TextVerdict(text, accepts, row.judged.reason, row.seconds, row.created_at, first=not row.revealed)
             )
     return {person: sorted(words, key=lambda w: w.at) for person, words in verdicts_of.items()}
 
 
-def last_words(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementRow]:
+def find_adjudications(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementRow]:
     """By text the adjudicator's word that stands."""
     last_word_of = {}
-    for text, of_text in _by_text(rows).items():
+    for text, of_text in _group_by_text(rows).items():
         by_id = {row.judged.id: row for row in of_text}
-        for j in heard((row.judged for row in of_text), VERDICT):
+        for j in pick_latest((row.judged for row in of_text), VERDICT):
             if j.role == ADJUDICATOR:
                 last_word_of[text] = by_id[j.id]
     return last_word_of
 
 
-def _repeated(rows: Sequence[JudgementRow]) -> dict[str, Share]:
+def _measure_repeats(rows: Sequence[JudgementRow]) -> dict[str, Share]:
     """By person how many of the texts that they judged again they judged as before."""
     same: dict[str, list[bool]] = defaultdict(list)
-    for of_text in _by_text(rows).values():
-        standing = {j.id for j in in_force(row.judged for row in of_text)}
+    for of_text in _group_by_text(rows).values():
+        standing = {j.id for j in drop_undone(row.judged for row in of_text)}
         earlier: dict[str, Act] = {}
         for row in of_text:
             j = row.judged
@@ -155,49 +158,51 @@ def _repeated(rows: Sequence[JudgementRow]) -> dict[str, Share]:
 
 def _record(
     person: str,
-    words: list[Word],
-    practised: list[Word],
+    words: list[TextVerdict],
+    practised: list[TextVerdict],
     repeated: Share,
     last: dict[TextKey, tuple[str, bool]],
     adjudicated: int,
-) -> Record:
+) -> AnnotatorRecord:
     reference = {text: accepts for text, (who, accepts) in last.items() if who != person}
     middle = (len(words) + 1) // 2
     reasons = Counter(word.reason for word in words if word.reason)
-    return Record(
+    return AnnotatorRecord(
         person=person,
         words=tuple(words),
-        whole=_stretch(words, reference),
-        halves=(_stretch(words[:middle], reference), _stretch(words[middle:], reference)),
-        otherwise=tuple(w.text for w in words if reference.get(w.text, w.accepts) is not w.accepts),
+        total=_measure(words, reference),
+        halves=(_measure(words[:middle], reference), _measure(words[middle:], reference)),
+        overruled=tuple(w.text for w in words if reference.get(w.text, w.accepts) is not w.accepts),
         adjudicated=adjudicated,
         reasons=tuple(reasons.most_common()),
-        practised=_stretch(practised, reference).agreement,
+        practised=_measure(practised, reference).agreement,
         repeated=repeated,
     )
 
 
-def _stretch(words: Sequence[Word], reference: dict[TextKey, bool]) -> Stretch:
+def _measure(words: Sequence[TextVerdict], reference: dict[TextKey, bool]) -> Period:
     seconds = [word.seconds for word in words if word.seconds is not None]
     agreements = [word.accepts is reference[word.text] for word in words if word.text in reference]
-    return Stretch(
+    return Period(
         accepted=Share(sum(word.accepts for word in words), len(words)),
         seconds=median(seconds) if seconds else None,
         agreement=Share(sum(agreements), len(agreements)),
     )
 
 
-def pairs(curated: Curated) -> list[Pair]:
+def measure_agreement(curated: Curated) -> list[Agreement]:
     """Every two people who judged the same texts first, those with the most such texts at the top."""
-    verdicts_of = _said(curated.judgements)
+    verdicts_of = _verdicts_by_person(curated.judgements)
     blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(verdicts_of.items())}
-    agreements = [_pair(first, second, blind[first], blind[second]) for first, second in combinations(blind, 2)]
+    agreements = [_compare(first, second, blind[first], blind[second]) for first, second in combinations(blind, 2)]
     return sorted((pair for pair in agreements if pair.n), key=lambda pair: -pair.n)
 
 
-def _pair(first: str, second: str, first_verdicts: dict[TextKey, bool], second_verdicts: dict[TextKey, bool]) -> Pair:
+def _compare(
+    first: str, second: str, first_verdicts: dict[TextKey, bool], second_verdicts: dict[TextKey, bool]
+) -> Agreement:
     both = [(first_verdicts[text], second_verdicts[text]) for text in first_verdicts if text in second_verdicts]
-    return Pair(first, second, len(both), sum(a is b for a, b in both), kappa(both))
+    return Agreement(first, second, len(both), sum(a is b for a, b in both), kappa(both))
 
 
 def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
@@ -211,7 +216,7 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
     return None if by_chance == 1 else (agree - by_chance) / (1 - by_chance)
 
 
-def done(curated: Curated) -> Share:
+def measure_progress(curated: Curated) -> Share:
     """Of the rationales, those that nobody else's judgement is wanted for."""
     texts = list(curated.rationales)
-    return Share(sum(not wants(x, "", curated.exam.wanted) for x in texts), len(texts))
+    return Share(sum(not waits_for(x, "", curated.exam.wanted) for x in texts), len(texts))

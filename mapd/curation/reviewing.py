@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, counted
+from mapd.curation.curated import Curated, DecidedText, filter_votes
 from mapd.verdicts import mean
 
 PASSES = 3  # a score above this lets a rationale pass, as the paper's threshold does with a mean
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PairScores:
     """One reviewer's scores for one author's rationales."""
 
     votes: int
@@ -52,14 +52,14 @@ class Reviewer:
     passed: Share
 
 
-def matrix(curated: Curated) -> dict[tuple[str, str], Given]:
+def matrix(curated: Curated) -> dict[tuple[str, str], PairScores]:
     """By (author, reviewer) what was given; nobody reviews an own rationale, so the diagonal is absent."""
     scores: dict[tuple[str, str], list[int | None]] = defaultdict(list)
     for x in curated.rationales:
-        for v in counted(x.text.votes):
+        for v in filter_votes(x.text.votes):
             scores[x.text.teacher, v.reviewer].append(v.score)
     return {
-        pair: Given(sum(s is not None for s in of_pair), sum(s is None for s in of_pair), mean(of_pair))
+        pair: PairScores(sum(s is not None for s in of_pair), sum(s is None for s in of_pair), mean(of_pair))
         for pair, of_pair in scores.items()
     }
 
@@ -68,7 +68,7 @@ def reviewers(curated: Curated) -> list[Reviewer]:
     """Every teacher that reviewed, in the exam's order."""
     votes: dict[str, list[tuple[bool, int | None]]] = defaultdict(list)
     for x in curated.rationales:
-        for v in counted(x.text.votes):
+        for v in filter_votes(x.text.votes):
             votes[v.reviewer].append((_is_wrong(x), v.score))
     return [_reviewer(name, votes[name]) for name in curated.teachers if votes[name]]
 
@@ -87,5 +87,5 @@ def _reviewer(name: str, votes: list[tuple[bool, int | None]]) -> Reviewer:
     )
 
 
-def _is_wrong(x: Explained) -> bool:
+def _is_wrong(x: DecidedText) -> bool:
     return State.FAILS in (x.states.matches_gold, x.states.equations_true)

@@ -12,15 +12,15 @@ from sqlmodel import Session, col, select
 from mapd.store import tables as t
 
 
-def of(session: Session, person: str, texts: Collection[int]) -> set[int]:
+def find_exposed(session: Session, person: str, texts: Collection[int]) -> set[int]:
     """Those of the texts that this person has seen so."""
     query = select(t.Seen.explanation_id).where(t.Seen.person == person, col(t.Seen.explanation_id).in_(texts))
     return set(session.exec(query).all())
 
 
-def note(session: Session, person: str, texts: Collection[int]) -> None:
+def record(session: Session, person: str, texts: Collection[int]) -> None:
     """These are shown to this person with all that is known of them."""
-    fresh = set(texts) - of(session, person, texts)
+    fresh = set(texts) - find_exposed(session, person, texts)
     if not fresh:
         return
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert

@@ -21,7 +21,7 @@ NUMBERS = {  # what an exam can want, by its column: from, to, in words
 }
 
 
-def want(session: Session, exam_id: int, *, by: Person, **numbers: int) -> None:
+def set_judging(session: Session, exam_id: int, *, by: Person, **numbers: int) -> None:
     """Say how people are to judge the exam: any of NUMBERS. What isn't named stays.
 
     `judgements_wanted`: by so many people each text. `practice`: so many explained texts before a person's first.

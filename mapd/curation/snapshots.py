@@ -27,7 +27,7 @@ from sqlmodel import Session, col, select
 
 from mapd.answers.grading import Task
 from mapd.checks import State
-from mapd.curation.curated import Curated, Explained, Mistake, own_answer, summary
+from mapd.curation.curated import Curated, DecidedText, Mistake, read_own_answer, summary
 from mapd.errors import BadInput
 from mapd.people import Person, Right, require
 from mapd.questions.options import read_shown
@@ -35,9 +35,9 @@ from mapd.store import queries
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow
 from mapd.store.snapshots import FORMAT, check, fault, lines_of, manifest_text, read_line, sha256
-from mapd.verdicts import READING, VERDICT, Act, Judged, Ruling, Verdict, heard, ruling
+from mapd.verdicts import READING, VERDICT, Act, Judged, Ruling, Verdict, pick_latest, ruling
 
-Pair = tuple[Mistake, Explained, Explained]  # a mistake, the rationale and the feedback drawn for it
+Pair = tuple[Mistake, DecidedText, DecidedText]  # a mistake, the rationale and the feedback drawn for it
 
 
 def freeze(
@@ -68,7 +68,7 @@ def freeze(
     draw_settings |= {} if limit is None else {"limit": limit}
     manifest = _manifest(curated, pairs, lines, draw_settings)
     name = sha256(manifest_text(manifest))
-    row, act = _stored(session, name), "freeze"
+    row, act = _find_stored(session, name), "freeze"
     content: dict[str, Any] = {"sha256": name, "pairs": len(pairs), "lines": lines, "manifest": manifest}
     if row is None:
         moment = queries.moment(session)
@@ -84,14 +84,14 @@ def freeze(
     return row
 
 
-def _stored(session: Session, name: str) -> t.Snapshot | None:
+def _find_stored(session: Session, name: str) -> t.Snapshot | None:
     """The row of this name, also where the name itself was changed: its uid still holds the beginning of it."""
     query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
     return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class SnapshotContents:
     """What a snapshot's own lines hold: how many pairs, of which mistakes, and how many end in a wrong answer."""
 
     pairs: int
@@ -99,21 +99,21 @@ class Contents:
     wrong: int
 
 
-def contents(lines: str, manifest: Mapping[str, Any]) -> Contents:
+def count_contents(lines: str, manifest: Mapping[str, Any]) -> SnapshotContents:
     """Count a snapshot's pairs from its lines. What people read of a rationale's answer is in the manifest.
 
     Raises: BadInput where they are not what a snapshot holds.
     """
     try:
-        readings = _readings(manifest["judgements"])
+        readings = _group_readings(manifest["judgements"])
         pairs = [read_line(line) for line in lines_of(lines)]
         wrong = sum(_ends_wrong(pair, ruling(readings[pair["rationale"]["uid"]], READING)) for pair in pairs)
-        return Contents(len(pairs), frozenset(pair["mistake"] for pair in pairs), wrong)
+        return SnapshotContents(len(pairs), frozenset(pair["mistake"] for pair in pairs), wrong)
     except (ValueError, LookupError, TypeError) as error:
         raise BadInput(f"a snapshot of this exam is damaged ({error}): import its project again") from error
 
 
-def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
+def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
     """By rationale, how people said that its answer reads."""
     readings: dict[str, list[Judged]] = defaultdict(list)
     for number, row in enumerate(judgements):
@@ -126,18 +126,18 @@ def _readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judg
 def _ends_wrong(pair: Mapping[str, Any], reading: Ruling) -> bool:
     question, task, options = pair["question"], Task(pair["question"]["task"]), tuple(pair["question"]["options"])
     gold = read_shown(question["gold"], task, options)
-    answer = own_answer(pair["rationale"]["text"], gold, task, options, reading)
+    answer = read_own_answer(pair["rationale"]["text"], gold, task, options, reading)
     return answer.matches_gold is State.FAILS
 
 
-def wrong_pairs(pairs: Sequence[Pair]) -> int:
+def count_wrong(pairs: Sequence[Pair]) -> int:
     """Count the pairs whose rationale ends in a wrong answer."""
     return sum(rationale.states.matches_gold is State.FAILS for _, rationale, _ in pairs)
 
 
 def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: int | None = None) -> list[Pair]:
     """The pairs that `freeze` would write, in the order of the mistakes."""
-    pairs = [pair for m in curated.mistakes for pair in _pairs(m, seed, everything)]
+    pairs = [pair for m in curated.mistakes for pair in _draw_pairs(m, seed, everything)]
     if limit is None:
         return pairs
     if not 0 < limit <= len(pairs):
@@ -173,13 +173,13 @@ def _write_once(path: Path, text: str) -> None:
     Path(temporary).replace(path)  # whole or not at all
 
 
-def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
+def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
     """The mistake's training pairs. Each mistake has a draw of its own, so one more mistake moves no other's.
 
     It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
     """
-    accepted = _standing(mistake.rationales)
-    feedback = _standing(mistake.feedback)
+    accepted = _sort_accepted(mistake.rationales)
+    feedback = _sort_accepted(mistake.feedback)
     if not accepted or not feedback:
         return []
     generator = random.Random(f"{seed} {mistake.question.text} {mistake.attempt.sample}")
@@ -188,12 +188,12 @@ def _pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
     return [(mistake, x, feedback[i % len(feedback)]) for i, x in enumerate(rationales)]
 
 
-def _standing(texts: tuple[Explained, ...]) -> list[Explained]:
+def _sort_accepted(texts: tuple[DecidedText, ...]) -> list[DecidedText]:
     standing = (x for x in texts if x.verdict is Verdict.ACCEPTED)
     return sorted(standing, key=lambda x: (x.text.teacher, x.text.text, x.text.uid))
 
 
-def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[str, Any]:
+def line(mistake: Mistake, rationale: DecidedText, feedback: DecidedText) -> dict[str, Any]:
     """One training pair as structured fields, never as a rendered prompt."""
     q, a = mistake.question, mistake.attempt
     question = {"uid": q.uid, "source_id": q.source_id, "task": q.task.value, "text": q.text, "context": q.context}
@@ -206,7 +206,7 @@ def line(mistake: Mistake, rationale: Explained, feedback: Explained) -> dict[st
     }
 
 
-def _text(x: Explained, mistake: Mistake) -> dict[str, Any]:
+def _text(x: DecidedText, mistake: Mistake) -> dict[str, Any]:
     origin: dict[str, Any] = {
         "uid": x.text.uid,
         "teacher": x.text.teacher,
@@ -276,13 +276,13 @@ def _judgements(curated: Curated) -> list[dict[str, Any]]:
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)
-    for undone in (x for m in curated.mistakes for x in m.taken_back):
+    for undone in (x for m in curated.mistakes for x in m.undone_repairs):
         by_target.pop(undone.uid, None)
     effective = []
     for uid, rows in by_target.items():
         judged = [row.judged for row in rows]
         of_text = rows[0].target in ("rationale", "feedback")
-        for j in heard(judged, VERDICT) + heard(judged, READING) if of_text else heard(judged):
+        for j in pick_latest(judged, VERDICT) + pick_latest(judged, READING) if of_text else pick_latest(judged):
             who: dict[str, Any] = {"target": rows[0].target, "uid": uid, "person": j.person, "role": j.role}
             effective.append(who | {"decision": j.decision.value, "reason": j.reason, "value": j.value})
     return sorted(effective, key=_canonical)

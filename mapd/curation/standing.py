@@ -27,9 +27,9 @@ from sqlmodel import Session, col, select
 from mapd import answers, checks, mistakes, thoughts, verdicts
 from mapd.checks import State
 from mapd.curation import curated, figures, places, policies, queues, suspicion
-from mapd.curation.curated import Curated, Explained, Mistake, counted, curate
+from mapd.curation.curated import Curated, DecidedText, Mistake, curate, filter_votes
 from mapd.curation.figures import Figures
-from mapd.curation.places import Done, Stretch
+from mapd.curation.places import BandPosition, ClosedTargets
 from mapd.store import committees, db, queries
 from mapd.store import tables as t
 from mapd.store.queries import ExamInfo, JudgementRow, Material, Vote
@@ -42,7 +42,7 @@ Values = dict[str, Any]
 
 
 @cache
-def _code() -> str:
+def _hash_rules() -> str:
     """The rules as they are written: with another version of them everything is derived again."""
     modules = (verdicts, checks, mistakes, thoughts, curated, queues, suspicion, places, figures)
     readers = sorted(map(str, Path(str(answers.__file__)).parent.glob("*.py")))
@@ -50,11 +50,11 @@ def _code() -> str:
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
 
 
-def _rules(session: Session, info: ExamInfo) -> str:
+def _version_of(session: Session, info: ExamInfo) -> str:
     """What the aggregate depends on beside the rows. The threshold isn't among it: every row holds for all of them."""
     policy, members = policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
-    return f"{_code()}, {decided}, judgements {info.wanted}, committee {members}"
+    return f"{_hash_rules()}, {decided}, judgements {info.wanted}, committee {members}"
 
 
 # -- when it is written -----------------------------------------------------------------------------------------------
@@ -65,15 +65,15 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
     with db.reading(engine) as session:
         row = session.get(t.StandingExam, exam_id)
         info = queries.exam(session, exam_id)
-        rules = _rules(session, info)
+        rules = _version_of(session, info)
         marked = session.exec(select(t.Stale.id).limit(1)).first() is not None
         if row is not None and row.rules == rules and not marked:
             return
     with db.writing(engine) as session:
-        work_off(session)
+        derive_marked(session)
         info = queries.exam(session, exam_id)
         row = session.get(t.StandingExam, exam_id)
-        if row is None or row.rules != _rules(session, info):
+        if row is None or row.rules != _version_of(session, info):
             derive(session, exam_id)
 
 
@@ -81,10 +81,10 @@ def is_derived(engine: sa.Engine, exam_id: int) -> bool:
     """Whether the aggregate holds the exam by its rules, though marks may wait to be worked off."""
     with db.reading(engine) as session:
         row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
-        return row is not None and row.rules == _rules(session, info)
+        return row is not None and row.rules == _version_of(session, info)
 
 
-def work_off(session: Session) -> None:
+def derive_marked(session: Session) -> None:
     """Derive again what has a mark, in every exam that the aggregate holds."""
     _lock(session)
     marks = session.execute(sa.delete(t.Stale).returning(col(t.Stale.question_id), col(t.Stale.voted))).all()
@@ -102,7 +102,7 @@ def work_off(session: Session) -> None:
             exam.follow(sorted(questions))
 
 
-def after_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
+def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
     """Derive again the questions that judgements are about. Where no exam is held yet their marks simply stay."""
     session.flush()
     rows_of_exams = session.exec(select(t.StandingExam)).all()
@@ -168,7 +168,7 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
     if measure or row is None:
         offsets, votes = _leniency(session, exam_id)
         row = session.merge(t.StandingExam(id=exam_id, rules="", leniency=offsets, votes=votes, votes_since=0))
-    row.rules = _rules(session, info)
+    row.rules = _version_of(session, info)
     session.flush()
     exam = _Exam.of(session, row)
     assert exam is not None
@@ -183,7 +183,7 @@ def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
     def valid() -> Iterator[tuple[str, int | None]]:
         nonlocal number
         for _, rows in groupby(queries.votes_given(session, exam_id), key=lambda row: row[0]):
-            for v in counted([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
+            for v in filter_votes([Vote(reviewer, score, saw_gold=saw) for _, reviewer, score, saw in rows]):
                 number += 1
                 yield v.reviewer, v.score
 
@@ -211,7 +211,7 @@ class _Exam:
         assert row.id is not None
         info = queries.exam(session, row.id)
         policy = policies.exam_policy(session, info)
-        if row.rules != _rules(session, info):
+        if row.rules != _version_of(session, info):
             row.rules = ""  # they may come back, and what isn't followed now would be missing
             return None
         rows = session.execute(
@@ -232,15 +232,17 @@ class _Exam:
         """Replace what is derived of these questions."""
         material = queries.material(self.session, self.id, questions)
         judgements = queries.judgements(self.session, self.id, questions)
-        closed, skipped = queues.done_with(judgements, ""), _skipped(judgements)
+        closed, skipped = queues.find_closed_targets(judgements, ""), _find_skips(judgements)
         part = curate(material, judgements, self.policy, offsets=self.offsets)
-        standing = [{"exam_id": self.id} | row for row in _rows(part.mistakes, judgements, authors_of(self.session))]
-        standing += [{"exam_id": self.id} | row for row in _questions(material, part, judgements)]
+        standing = [
+            {"exam_id": self.id} | row for row in _list_rows(part.mistakes, judgements, authors_of(self.session))
+        ]
+        standing += [{"exam_id": self.id} | row for row in _list_question_rows(material, part, judgements)]
         stretches = [
-            (m, stretch) for m in part.mistakes for stretch in places.stretches(m, closed, skipped, self.per_text)
+            (m, stretch) for m in part.mistakes for stretch in places.find_positions(m, closed, skipped, self.per_text)
         ]
         change: Counter[BandKey] = Counter((s.queue, s.low, s.high, s.waits) for _, s in stretches)
-        change.update(_as_bands(standing))
+        change.update(_count_figures(standing))
         if not empty:
             change.subtract(self._take_out(questions))
         self._count(change)
@@ -258,7 +260,7 @@ class _Exam:
         standing = (col(t.Standing.question_id).in_(questions), col(t.Standing.exam_id) + 0 == self.id)
         columns = [t.metadata.tables["standing"].c[name] for name in figures.COLUMNS]
         old = self.session.execute(sa.select(*columns).where(*standing)).mappings()
-        counts.update(_as_bands([dict(row) for row in old]))
+        counts.update(_count_figures([dict(row) for row in old]))
         ids = [row.id for row in rows]
         self.session.execute(sa.delete(t.Passed).where(col(t.Passed.queued_id).in_(ids)))
         self.session.execute(sa.delete(t.Queued).where(col(t.Queued.id).in_(ids)))
@@ -285,7 +287,7 @@ class _Exam:
         if rows:
             self.session.connection().execute(sa.insert(t.metadata.tables[str(table.__tablename__)]), rows)
 
-    def _queued(self, mistake: Mistake, stretch: Stretch) -> Values:
+    def _queued(self, mistake: Mistake, stretch: BandPosition) -> Values:
         return {
             "band_id": self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits],
             "place": stretch.place,
@@ -295,24 +297,24 @@ class _Exam:
             "explanation_id": stretch.enter,
         }
 
-    def _pass(self, stretches: Iterable[tuple[Mistake, Stretch]]) -> None:
+    def _pass(self, stretches: Iterable[tuple[Mistake, BandPosition]]) -> None:
         """Note who skipped, or judged, what waits at a place."""
         for mistake, stretch in stretches:
-            if stretch.passed:
+            if stretch.passed_by:
                 band = self.bands[stretch.queue, stretch.low, stretch.high, stretch.waits]
                 query = select(t.Queued.id).where(t.Queued.band_id == band, t.Queued.attempt_id == mistake.attempt.id)
                 queued = self.session.exec(query).one()
                 rows = [
-                    {"person": who, "queued_id": queued, "band_id": band, "skipped": who in stretch.skipped}
-                    for who in sorted(stretch.passed)
+                    {"person": who, "queued_id": queued, "band_id": band, "skipped": who in stretch.skipped_by}
+                    for who in sorted(stretch.passed_by)
                 ]
                 self._insert(t.Passed, rows)
 
 
-def _skipped(judgements: Sequence[JudgementRow]) -> dict[str, Done]:
+def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
     """By person, what they skipped as their last word."""
     people = {row.judged.person for row in judgements if row.judged.decision is verdicts.Act.SKIP}
-    return {who: skips for who in people if (skips := queues.done_with(judgements, who))}
+    return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
 
 
 def authors_of(session: Session) -> dict[str, int]:
@@ -320,11 +322,11 @@ def authors_of(session: Session) -> dict[str, int]:
     return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
 
 
-def _rows(
+def _list_rows(
     mistakes_of_exam: Iterable[Mistake], judgements: Sequence[JudgementRow], authors: Mapping[str, int]
 ) -> Iterator[Values]:
     """A row for each text, and one for each mistake that has no rationale."""
-    judges_of = _judged_by(judgements)
+    judges_of = _name_judges(judgements)
     for mistake in mistakes_of_exam:
         place = {
             "question_id": mistake.question.id,
@@ -334,14 +336,14 @@ def _rows(
         for x in mistake.texts:
             yield (
                 place
-                | _said_of(x)
+                | _describe_text(x)
                 | {"author_id": authors[x.text.teacher], "judged_by": judges_of[x.text.kind, x.text.id]}
             )
         if not mistake.rationales:
-            yield place | _NOTHING_SAID | {"kind": "mistake"}
+            yield place | _EMPTY_ROW | {"kind": "mistake"}
 
 
-def _questions(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
+def _list_question_rows(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
     """A row for each question: how the student did, and what people say of the question and of the answers to it."""
     judged_of, attempts_of, mistakes_of = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in judgements:
@@ -354,11 +356,11 @@ def _questions(material: Material, part: Curated, judgements: Sequence[Judgement
         attempts, failed = attempts_of[question.id], mistakes_of[question.id]
         targets = [("question", question.id), *(("attempt", attempt) for attempt in attempts)]
         rulings = [verdicts.ruling(judged_of[target]) for target in targets]
-        words = {_ruled(people) for people in rulings}
+        words = {_name_ruling(people) for people in rulings}
         bad = rulings[0].decision is Act.REJECT
         right = 0 if bad else len(attempts) - len(failed)
         unread = bad or (bool(failed) and failed[0].answer is None)
-        yield _NOTHING_SAID | {
+        yield _EMPTY_ROW | {
             "kind": "question",
             "question_id": question.id,
             "attempt_id": failed[0].attempt.id if failed else attempts[0],
@@ -367,7 +369,9 @@ def _questions(material: Material, part: Curated, judgements: Sequence[Judgement
             "place_rejected": -round(1000 * right / len(attempts)),
             "people": next((word for word in _STRONGEST_FIRST if word in words), ""),
             "reason": rulings[0].reason or "",
-            "judged_by": _names(j for target in targets for j in verdicts.heard(judged_of[target], verdicts.ANYTHING)),
+            "judged_by": _join_names(
+                j for target in targets for j in verdicts.pick_latest(judged_of[target], verdicts.ANYTHING)
+            ),
             "matches_gold": (State.NOTHING if unread else State.FAILS if failed else State.HOLDS).value,
         }
 
@@ -375,28 +379,28 @@ def _questions(material: Material, part: Curated, judgements: Sequence[Judgement
 _STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.value)
 
 
-def _judged_by(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
+def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
     """By target whose word on it is in force."""
     targets = defaultdict(list)
     for row in judgements:
         targets[row.target, row.target_id].append(row.judged)
     names_of: defaultdict[tuple[str, int], str] = defaultdict(str)
     for target, judged in targets.items():
-        names_of[target] = _names(verdicts.heard(judged, verdicts.VERDICT))
+        names_of[target] = _join_names(verdicts.pick_latest(judged, verdicts.VERDICT))
     return names_of
 
 
-def _names(judged: Iterable[verdicts.Judged]) -> str:
+def _join_names(judged: Iterable[verdicts.Judged]) -> str:
     """Who judged, each name between line breaks."""
     names = sorted({j.person for j in judged})
     return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
 
 
-def _ruled(people: verdicts.Ruling) -> str:
+def _name_ruling(people: verdicts.Ruling) -> str:
     return "conflict" if people.conflict else "" if people.decision is None else people.decision.value
 
 
-_NOTHING_SAID: Values = {
+_EMPTY_ROW: Values = {
     "explanation_id": None,
     "author_id": None,
     "mean": t.NO_MEAN,
@@ -417,7 +421,7 @@ _NOTHING_SAID: Values = {
 }
 
 
-def _said_of(x: Explained) -> Values:
+def _describe_text(x: DecidedText) -> Values:
     """A text's row: what checks, committee and people say."""
     mean = x.committee.mean
     sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
@@ -431,7 +435,7 @@ def _said_of(x: Explained) -> Values:
         "committee_cut": x.committee_cut,
         "undecided": x.verdict is Verdict.UNDECIDED,
         "committee_undecided": x.committee.verdict is Verdict.UNDECIDED,
-        "people": _ruled(x.people),
+        "people": _name_ruling(x.people),
         "reason": x.people.reason or "",
         "matches_gold": x.states.matches_gold.value,
         "equations_true": x.states.equations_true.value,
@@ -441,12 +445,12 @@ def _said_of(x: Explained) -> Values:
     }
 
 
-def _as_bands(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
+def _count_figures(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
     """The threshold lab's figures as bands "figure:accepted", …"""
-    counts = figures.bands(rows).items()
+    counts = figures.count_bands(rows).items()
     return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in counts})
 
 
-def figures_of(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
+def compute_figures(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
     """The threshold lab's figures under a policy that the aggregate doesn't hold."""
-    return Figures.of(figures.bands(_rows(curated_set.mistakes, (), authors)))
+    return Figures.of(figures.count_bands(_list_rows(curated_set.mistakes, (), authors)))

@@ -15,11 +15,11 @@ from functools import lru_cache
 
 from mapd.answers.grading import Task, answers_equal
 from mapd.checks import State
-from mapd.curation.curated import Explained, Mistake
+from mapd.curation.curated import DecidedText, Mistake
 from mapd.verdicts import Verdict
 
-MISSED = 0.5  # what a rationale that is rejected wrongly counts beside one that is accepted wrongly
-Reason = tuple[float, str]  # what it adds, and in words
+MISSED_WEIGHT = 0.5  # what a rationale that is rejected wrongly counts beside one that is accepted wrongly
+WeightedReason = tuple[float, str]  # what it adds, and in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Suspicion:
         return f"{self.verdict.value.capitalize()} {at}{perhaps}: {doubts}"
 
 
-def suspicion(mistake: Mistake, x: Explained, *, gold: bool = True) -> Suspicion:
+def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspicion:
     """What speaks against the committee's verdict on a rationale; with `gold` unset as if no gold answer were known."""
-    average = x.fair if x.fair is not None else x.committee.mean
+    average = x.fair_mean if x.fair_mean is not None else x.committee.mean
     mean = None if average is None else min(5.0, max(1.0, float(average)))
     if x.committee.verdict is Verdict.ACCEPTED:
         weighted = _against_accepted(mistake, x, mean, gold)
@@ -53,7 +53,7 @@ def suspicion(mistake: Mistake, x: Explained, *, gold: bool = True) -> Suspicion
     if (apart := x.spread) >= 1:
         weighted.append((0.4 * apart, f"its scores lie {apart} apart"))
     if x.committee.verdict is Verdict.REJECTED:
-        weighted = [(MISSED * weight, words) for weight, words in weighted]
+        weighted = [(MISSED_WEIGHT * weight, words) for weight, words in weighted]
     reasons = tuple(words for weight, words in sorted(weighted, key=lambda reason: -reason[0]) if weight > 0)
     committee_mean = x.committee.mean
     return Suspicion(
@@ -64,8 +64,8 @@ def suspicion(mistake: Mistake, x: Explained, *, gold: bool = True) -> Suspicion
     )
 
 
-def _against_accepted(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
-    reasons: list[Reason] = []
+def _against_accepted(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
+    reasons: list[WeightedReason] = []
     if gold and x.states.matches_gold is State.FAILS:
         reasons.append((3.0, "its answer is not the gold"))
     if gold and x.states.matches_gold is State.HOLDS:
@@ -76,32 +76,32 @@ def _against_accepted(mistake: Mistake, x: Explained, mean: float | None, gold: 
         reasons.append((0.8, "it shows no work"))
     if x.answer is None:
         reasons.append((1.0, "its answer can't be read"))
-    reasons += _beside_the_others(mistake, x)
+    reasons += _compare_with_peers(mistake, x)
     if mean is not None and mean < 5:
         reasons.append((0.6 * (5 - mean), "its mean is low for these reviewers"))
-    if _short(mistake, x):
+    if _is_short(mistake, x):
         reasons.append((0.4, "it is much shorter than the others"))
     return reasons
 
 
-def _against_rejected(mistake: Mistake, x: Explained, mean: float | None, gold: bool) -> list[Reason]:
-    reasons: list[Reason] = []
+def _against_rejected(mistake: Mistake, x: DecidedText, mean: float | None, gold: bool) -> list[WeightedReason]:
+    reasons: list[WeightedReason] = []
     if gold and x.states.matches_gold is State.HOLDS:
         reasons.append((2.0, "its answer is the gold"))
     if gold and x.states.matches_gold is State.FAILS:
         reasons.append((-1.5, ""))
     if x.states.equations_true is State.FAILS:
         reasons.append((-1.0, ""))
-    if any(agrees(mistake, x, peer) for peer in _others(mistake, x)):
+    if any(agrees(mistake, x, peer) for peer in _list_peers(mistake, x)):
         reasons.append((1.0, "another author comes to the same answer"))
     if mean is not None and mean > 1:
         reasons.append((0.6 * (mean - 1), "its mean is not low, for these reviewers"))
     return reasons
 
 
-def _beside_the_others(mistake: Mistake, x: Explained) -> list[Reason]:
+def _compare_with_peers(mistake: Mistake, x: DecidedText) -> list[WeightedReason]:
     """Whether the other authors come to the same final answer, and to the same among themselves."""
-    peers = [peer for peer in _others(mistake, x) if peer.answer is not None]
+    peers = [peer for peer in _list_peers(mistake, x) if peer.answer is not None]
     if not peers or x.answer is None:
         return []
     if any(agrees(mistake, x, peer) for peer in peers):
@@ -111,24 +111,24 @@ def _beside_the_others(mistake: Mistake, x: Explained) -> list[Reason]:
     return [(1.2, "no other author comes to its answer")]
 
 
-def _others(mistake: Mistake, x: Explained) -> list[Explained]:
+def _list_peers(mistake: Mistake, x: DecidedText) -> list[DecidedText]:
     return [peer for peer in mistake.rationales if peer.text.teacher != x.text.teacher]
 
 
-def agrees(mistake: Mistake, first: Explained, second: Explained) -> bool:
+def agrees(mistake: Mistake, first: DecidedText, second: DecidedText) -> bool:
     """Whether two rationales end in the same answer."""
     if first.answer is None or second.answer is None:
         return False
     question = mistake.question
-    return first.answer == second.answer or _same(first.answer, second.answer, question.task, question.options)
+    return first.answer == second.answer or _are_equal(first.answer, second.answer, question.task, question.options)
 
 
 @lru_cache(maxsize=16_384)
-def _same(first: str, second: str, task: Task, options: tuple[str, ...]) -> bool:
+def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) -> bool:
     return answers_equal(first, second, task, options)
 
 
-def against_gold(mistake: Mistake) -> tuple[Explained, ...]:
+def find_against_gold(mistake: Mistake) -> tuple[DecidedText, ...]:
     """The rationales of two or more authors who agree on an answer that isn't the gold; the largest such group."""
     wrong = [x for x in mistake.rationales if x.states.matches_gold is State.FAILS and x.answer is not None]
     if len({x.text.teacher for x in wrong}) < 2:
@@ -138,6 +138,6 @@ def against_gold(mistake: Mistake) -> tuple[Explained, ...]:
     return tuple(largest) if len({x.text.teacher for x in largest}) > 1 else ()
 
 
-def _short(mistake: Mistake, x: Explained) -> bool:
-    lengths: Sequence[int] = [len(peer.text.text) for peer in _others(mistake, x)]
+def _is_short(mistake: Mistake, x: DecidedText) -> bool:
+    lengths: Sequence[int] = [len(peer.text.text) for peer in _list_peers(mistake, x)]
     return bool(lengths) and len(x.text.text) * 3 < min(lengths)

@@ -41,7 +41,7 @@ def save(session: Session, name: str, address: Address, *, by: Person, replace: 
 
     Raises: Forbidden; BadInput for a name that can't be one, or that a view with other filters has.
     """
-    person, name = require(by, Right.SAVE_VIEW), _named(name)
+    person, name = require(by, Right.SAVE_VIEW), _check_name(name)
     row = session.exec(select(t.SavedView).where(t.SavedView.name == name)).first()
     if row is not None and row.address != address and not replace:
         raise BadInput(f"a view is named {name!r}, with other filters; replace it, or choose another name")
@@ -57,7 +57,7 @@ def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
 
     Raises: Forbidden; NotFound; BadInput for a name that can't be one, or that another view has.
     """
-    person, to, row = require(by, Right.SAVE_VIEW), _named(to), _view(session, uid)
+    person, to, row = require(by, Right.SAVE_VIEW), _check_name(to), _view(session, uid)
     if to == row.name:
         return
     if session.exec(select(t.SavedView.id).where(t.SavedView.name == to)).first() is not None:
@@ -84,7 +84,7 @@ def _view(session: Session, uid: str) -> t.SavedView:
     return row
 
 
-def _named(name: str) -> str:
+def _check_name(name: str) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST or not name.isprintable():
         raise BadInput(f"a view can't be named {name!r}: 1 to {LONGEST} characters")

@@ -20,7 +20,7 @@ TEXTS = ("rationale", "feedback")
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class VisibleMistake:
     """A mistake as one person may see it."""
 
     person: str
@@ -49,7 +49,7 @@ class Sight:
         return self.blind
 
 
-def look(
+def blind(
     part: Curated,
     mistake: Mistake,
     person: str,
@@ -57,29 +57,29 @@ def look(
     *,
     judge_first: bool,
     repeated: int | None = None,
-) -> Sight:
+) -> VisibleMistake:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
-    view = mistake if queue.again else first.seen_by(mistake, person, part.exam.wanted)
+    view = mistake if queue.second_look else first.show_to(mistake, person, part.exam.wanted)
     full = {x.text.id: x for x in mistake.texts}
     unsaid = frozenset(x.text.id for x in view.texts if x.people != full[x.text.id].people)
     hidden: frozenset[int] = frozenset()
     if judge_first:
-        hidden = first.hidden(part.judgements, mistake.texts, person)
+        hidden = first.find_hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}
         view = replace(
             view,
-            rationales=first.shuffled(view.rationales, person),
-            feedback=first.shuffled(view.feedback, person),
+            rationales=first.shuffle(view.rationales, person),
+            feedback=first.shuffle(view.feedback, person),
         )
-    return Sight(person, view, judge_first, hidden, unsaid)
+    return VisibleMistake(person, view, judge_first, hidden, unsaid)
 
 
-def order_of(sight: Sight) -> tuple[str, ...]:
+def list_order(sight: VisibleMistake) -> tuple[str, ...]:
     """Return the texts' uids as they stand, where they stand by lot."""
     return tuple(x.text.uid for x in sight.mistake.texts) if sight.judge_first else ()
 
 
-def latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
+def find_latest(rows: Sequence[JudgementRow], person: str | None) -> JudgementRow | None:
     """Return the latest judgement, of one person where that is asked for: the one that came in last, not in time."""
     among = [row for row in rows if person in (None, row.judged.person)]
     return max(among, key=lambda row: row.judged.id, default=None)

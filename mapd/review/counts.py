@@ -12,7 +12,7 @@ from mapd.review import classes, curated_part, leases, own_judgements, window
 from mapd.review.messages import Counts, CountsQuery
 from mapd.store import standings
 from mapd.store.standings import Count
-from mapd.verdicts import Act, in_force
+from mapd.verdicts import Act, drop_undone
 
 DECIDES = (Act.ACCEPT, Act.REJECT, Act.CORRECT)
 
@@ -27,13 +27,13 @@ def load_counts(session: Session, person: Person, exam_id: int, query: CountsQue
     queue = window.queue_of(person, query.queue) if query.panel else None
     panel = classes.panel(session, setting, queue, person) if queue and query.judge == "assisted" else None
     own_rows = own_judgements.load(session, exam_id, person.name)
-    standing = [j for j in in_force(row.judged for row in own_rows) if j.decision in DECIDES]
+    standing = [j for j in drop_undone(row.judged for row in own_rows) if j.decision in DECIDES]
     current = guidelines.current(session)
     return Counts(
         queues=[
             window.counts_of(queue, filled.get(name, Count(0, 0))) for name, queue in window.open_queues(person).items()
         ],
-        others=leases.others(leases.held(session, exam_id), person.name),
+        others=leases.list_others(leases.list_leases(session, exam_id), person.name),
         class_=panel,
         mine=len(standing),
         guidelines=current.uid if current else None,

@@ -17,16 +17,16 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.curation import first, guidelines, judging, repairing, seen, standing
-from mapd.curation.curated import Curated, Explained, Mistake
+from mapd.curation.curated import Curated, DecidedText, Mistake
 from mapd.curation.judging import Circumstances
-from mapd.curation.queues import QUEUES, done_with
+from mapd.curation.queues import QUEUES, find_closed_targets
 from mapd.curation.records import REPEAT
 from mapd.errors import BadInput, Busy, MapdError, NotFound, Stale
 from mapd.people import Person, Right, require
 from mapd.review import blinding, classes, curated_part, quality_control, window
-from mapd.review.aims import Aim, resolve, row_of
-from mapd.review.blinding import TEXTS, Sight
-from mapd.review.cards import Deal, Seat, answers, card, decides_last, rows_on, word
+from mapd.review.aims import DecisionTarget, resolve, row_of
+from mapd.review.blinding import TEXTS, VisibleMistake
+from mapd.review.cards import Deal, Seat, card, decides_last, filter_rows, is_answered_by, word
 from mapd.review.curated_part import Setting
 from mapd.review.messages import LONGEST_VALUE, Answers, Card, CardWord, Decision, DecisionAct, DecisionAnswer, Missing
 from mapd.review.passages import characters
@@ -34,7 +34,7 @@ from mapd.store import queries, standings
 from mapd.store import tables as t
 from mapd.store.queries import JudgementRow, Material
 from mapd.store.standings import Count
-from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, heard
+from mapd.verdicts import ADJUDICATOR, ANNOTATOR, NOTE, VERDICT, Act, pick_latest
 
 UNDOS_AT_ONCE = 100  # judgements that one request takes back: of a larger act the next ones follow
 NEEDS_SEEN = (DecisionAct.ACCEPT, DecisionAct.REJECT, DecisionAct.SKIP, DecisionAct.CORRECT, DecisionAct.REPAIR)
@@ -52,7 +52,7 @@ def apply(session: Session, by: Person, exam_id: int, decisions: Sequence[Decisi
         replies.append(reply := desk.answer(decision))
         if reply.status == "saved" and reply.decided < reply.of:
             break  # an undo of half a class would leave the other half decided
-    standing.after_judgements(session, desk.written)
+    standing.follow_judgements(session, desk.written)
     return desk.answers(replies)
 
 
@@ -64,7 +64,7 @@ class _Desk:
     by: Person
     setting: Setting
     decisions: Sequence[Decision]
-    aims: dict[tuple[str, str], Aim]
+    aims: dict[tuple[str, str], DecisionTarget]
     material: Material
     part: Curated
     dealt: dict[str, t.DealtCard]
@@ -93,9 +93,9 @@ class _Desk:
             aims=aims,
             material=material,
             part=part,
-            dealt=quality_control.dealt_cards(session, setting.exam.id, by.name, cards),
+            dealt=quality_control.find_dealt_cards(session, setting.exam.id, by.name, cards),
             owners=_owners(session, decisions),
-            exposed=seen.of(session, by.name, texts),
+            exposed=seen.find_exposed(session, by.name, texts),
             moment=queries.moment(session),
         )
 
@@ -168,7 +168,7 @@ class _Desk:
         self._keep(row, aim)
         return since
 
-    def _marks(self, decision: Decision, aim: Aim) -> list[tuple[int, int]]:
+    def _marks(self, decision: Decision, aim: DecisionTarget) -> list[tuple[int, int]]:
         """Where the false steps stand, counted in characters."""
         marks = [(mark.start, mark.end) for mark in decision.marks]
         text = next((x.text for x in self.material.texts if x.id == aim.id and aim.kind in TEXTS), None)
@@ -200,15 +200,17 @@ class _Desk:
             self._keep(row, aim)
         return since
 
-    def _check_waits(self, aim: Aim) -> None:
+    def _check_waits(self, aim: DecisionTarget) -> None:
         """Refuse a text that somebody decided on, as far as the person sees it, or that they skipped themselves."""
-        rows = rows_on(self.part.judgements, aim.kind, aim.id)
+        rows = filter_rows(self.part.judgements, aim.kind, aim.id)
         mistake = next((m for m in self.part.mistakes if aim.id in {x.text.id for x in m.texts}), None)
         text = self._text(aim)
         person, number = self.by.name, self.setting.exam.wanted
-        withheld = mistake is not None and text is not None and first.unsaid(text, person, number) is not text
+        withheld = mistake is not None and text is not None and first.hide_others(text, person, number) is not text
         among = [row for row in rows if not withheld or row.judged.person == person]
-        if heard((row.judged for row in among), VERDICT) or (aim.kind, aim.id) in done_with(rows, person):
+        if pick_latest((row.judged for row in among), VERDICT) or (aim.kind, aim.id) in find_closed_targets(
+            rows, person
+        ):
             raise BadInput(
                 f"this {aim.kind} doesn't wait any more: it is decided, or you skipped it; nothing was saved"
             )
@@ -235,7 +237,7 @@ class _Desk:
         """Decide some of a queue's class; the same decision again decides the next ones."""
         queue = window.queue_of(self.by, decision.queue)
         act = Act.REJECT if decision.value == Act.REJECT else Act.ACCEPT
-        standing.after_judgements(self.session, self.written)
+        standing.follow_judgements(self.session, self.written)
         progress = classes.decide(
             self.session, self.setting, queue, act, by=self.by, token=decision.token, version=decision.version or ""
         )
@@ -274,7 +276,7 @@ class _Desk:
 
     # -- what a decision rests on -------------------------------------------------------------------------------------
 
-    def _aim(self, kind: str | None, uid: str | None) -> Aim:
+    def _aim(self, kind: str | None, uid: str | None) -> DecisionTarget:
         if kind is None or uid is None:
             raise BadInput("what is decided isn't named; reload the page")
         aim = self.aims.get((kind, uid))
@@ -282,16 +284,20 @@ class _Desk:
             raise NotFound(f"unknown {kind}: {uid}; it is none of this exam's, or was deleted")
         return aim
 
-    def _aim_of(self, row: t.Judgement) -> Aim:
+    def _aim_of(self, row: t.Judgement) -> DecisionTarget:
         """What a judgement is about. Where its question isn't read here nothing more is known of it."""
         kind, id_ = row.target, row.explanation_id or row.attempt_id or row.question_id or 0
-        of_texts = (Aim(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
-        of_attempts = (Aim("attempt", x.id, x.uid, x.question_id) for x in self.material.attempts if x.id == id_)
-        of_questions = (Aim("question", q.id, q.uid, q.id) for q in self.material.questions.values() if q.id == id_)
+        of_texts = (DecisionTarget(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
+        of_attempts = (
+            DecisionTarget("attempt", x.id, x.uid, x.question_id) for x in self.material.attempts if x.id == id_
+        )
+        of_questions = (
+            DecisionTarget("question", q.id, q.uid, q.id) for q in self.material.questions.values() if q.id == id_
+        )
         rows = {"attempt": of_attempts, "question": of_questions}.get(kind, of_texts)
-        return next(rows, Aim(kind, id_, "", 0))
+        return next(rows, DecisionTarget(kind, id_, "", 0))
 
-    def _text(self, aim: Aim) -> Explained | None:
+    def _text(self, aim: DecisionTarget) -> DecidedText | None:
         texts = (x for m in self.part.mistakes for x in m.texts)
         return next((x for x in texts if (x.text.kind, x.text.id) == (aim.kind, aim.id)), None)
 
@@ -306,12 +312,14 @@ class _Desk:
     def _dealt(self, decision: Decision) -> t.DealtCard | None:
         return self.dealt.get(decision.card or "")
 
-    def _sight(self, decision: Decision) -> Sight | None:
+    def _sight(self, decision: Decision) -> VisibleMistake | None:
         mistake, seat, dealt = self._mistake(decision), self._seat(decision), self._dealt(decision)
         if mistake is None:
             return None
         again = dealt.explanation_id if dealt is not None and self._asks_again(dealt) else None
-        return blinding.look(self.part, mistake, self.by.name, seat.queue, judge_first=seat.judge_first, repeated=again)
+        return blinding.blind(
+            self.part, mistake, self.by.name, seat.queue, judge_first=seat.judge_first, repeated=again
+        )
 
     def _asks_again(self, dealt: t.DealtCard) -> bool:
         """Whether a dealt card is a repeat that isn't answered."""
@@ -320,13 +328,13 @@ class _Desk:
             for row in self.part.judgements
             if row.judged.person == self.by.name and row.target in TEXTS and row.target_id == dealt.explanation_id
         ]
-        return dealt.kind == REPEAT and not answers(rows, REPEAT)
+        return dealt.kind == REPEAT and not is_answered_by(rows, REPEAT)
 
-    def _role(self, decision: Decision, aim: Aim) -> str:
-        last = decides_last(self._seat(decision), rows_on(self.part.judgements, aim.kind, aim.id))
+    def _role(self, decision: Decision, aim: DecisionTarget) -> str:
+        last = decides_last(self._seat(decision), filter_rows(self.part.judgements, aim.kind, aim.id))
         return ADJUDICATOR if last else ANNOTATOR
 
-    def _circumstances(self, decision: Decision, aim: Aim) -> Circumstances:
+    def _circumstances(self, decision: Decision, aim: DecisionTarget) -> Circumstances:
         """How the decision came about, as far as the server knows better than the browser."""
         sight, dealt, text = self._sight(decision), self._dealt(decision), self._text(aim)
         is_dealt = dealt is not None and aim.kind in TEXTS and dealt.explanation_id == aim.id
@@ -340,7 +348,7 @@ class _Desk:
             revealed=revealed,
             seconds=decision.seconds,
             committee=text.committee.verdict.value if text else None,
-            order=blinding.order_of(sight) if sight else (),
+            order=blinding.list_order(sight) if sight else (),
         )
 
     def _chance(self, decision: Decision) -> float | None:
@@ -357,7 +365,9 @@ class _Desk:
         counts = standings.counts(self.session, exam, self.setting.threshold, self.by.name)
         return {name: counts.get(name, Count(0, 0)) for name in (*QUEUES, window.BROWSE)}
 
-    def _check(self, decision: Decision, aim: Aim, seen_uid: str | None, after: str | None) -> list[CardWord]:
+    def _check(
+        self, decision: Decision, aim: DecisionTarget, seen_uid: str | None, after: str | None
+    ) -> list[CardWord]:
         """See that nobody decided on the target after what the person saw; returns what they said if it is kept.
 
         Raises: BadInput, Stale.
@@ -367,7 +377,7 @@ class _Desk:
                 raise BadInput("what was seen of it isn't named; reload the page")
             return []
         scope, _, uid = seen_uid.partition(":")
-        rows = rows_on(self.part.judgements, aim.kind, aim.id)
+        rows = filter_rows(self.part.judgements, aim.kind, aim.id)
         latest = max((row.judged.id for row in rows if row.uid == uid or (after and _is_of(row, after))), default=0)
         visible_rows = [row for row in rows if scope == "all" or row.judged.person == self.by.name]
         verdicts = [row for row in visible_rows if row.judged.decision is not Act.SKIP]  # nor does a note decide
@@ -389,7 +399,7 @@ class _Desk:
         self.moment += timedelta(microseconds=1)
         return self.moment
 
-    def _keep(self, row: t.Judgement, aim: Aim) -> None:
+    def _keep(self, row: t.Judgement, aim: DecisionTarget) -> None:
         """Add what was written to what is known."""
         self.session.flush()
         self.written.append(row)
@@ -414,7 +424,7 @@ class _Desk:
                 cards[decision.card] = self._card(decision, mistake)
         open_texts = {x.uid for reply in cards.values() for x in reply.texts if not x.covered}
         ids = {x.text.id for m in self.part.mistakes for x in m.texts if x.text.uid in open_texts}
-        seen.note(self.session, self.by.name, ids)
+        seen.record(self.session, self.by.name, ids)
         current = guidelines.current(self.session)
         return Answers(
             answers=replies,

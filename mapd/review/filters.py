@@ -21,10 +21,10 @@ TEXTS = ("author", "verdict", "committee", "people", "judged_by", "reason", "tas
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class Selection:
     """Rows of Browse and their order."""
 
-    wanted: Wanted
+    filter: Wanted
     order: Order
 
 
@@ -45,7 +45,7 @@ def write(row_filter: Wanted, order: Order, voices: Mapping[str, int]) -> str:
     return urlencode({k: v for k, v in values.items() if v not in (None, "") and usual.get(k) != v})
 
 
-def read(text: str, voices: Mapping[str, int]) -> Filter:
+def read(text: str, voices: Mapping[str, int]) -> Selection:
     """Return the filter that the string holds.
 
     Raises: BadInput, naming what can't be.
@@ -71,7 +71,7 @@ def read(text: str, voices: Mapping[str, int]) -> Filter:
         question=values.get("question"),
         words=values.get("words", ""),
     )
-    return Filter(row_filter, Order(values.get("order", Order.QUESTION)))
+    return Selection(row_filter, Order(values.get("order", Order.QUESTION)))
 
 
 def _check_words(values: Mapping[str, str], voices: Mapping[str, int]) -> None:

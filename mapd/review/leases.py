@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from mapd.people import Person, Right, require
-from mapd.review.messages import Holder, Other
+from mapd.review.messages import Holder, OtherPerson
 from mapd.review.passages import line
 from mapd.store import db
 from mapd.store import tables as t
@@ -41,7 +41,7 @@ class MistakeLease:
         return Holder(person=line(self.person, 60), since=self.since)
 
 
-def held(session: Session, exam_id: int) -> list[MistakeLease]:
+def list_leases(session: Session, exam_id: int) -> list[MistakeLease]:
     """Return all of the exam that is in front of somebody now."""
     lease = t.Lease
     query = (
@@ -53,13 +53,15 @@ def held(session: Session, exam_id: int) -> list[MistakeLease]:
     return [MistakeLease(row.attempt_id, row.person, row.since, row.until) for row in session.exec(query).all()]
 
 
-def others(rows: Iterable[MistakeLease], person: str, among: Collection[int] | None = None) -> list[Other]:
+def list_others(rows: Iterable[MistakeLease], person: str, among: Collection[int] | None = None) -> list[OtherPerson]:
     """Return who else has something in front of them (of these mistakes), since when, the earliest first."""
     since: dict[str, list[datetime]] = {}
     for row in rows:
         if row.person != person and (among is None or row.attempt_id in among):
             since.setdefault(row.person, []).append(row.since)
-    people = [Other(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in since.items()]
+    people = [
+        OtherPerson(person=line(who, 60), mistakes=len(moments), since=min(moments)) for who, moments in since.items()
+    ]
     return sorted(people, key=lambda holder: holder.since)
 
 

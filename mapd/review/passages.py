@@ -19,7 +19,7 @@ MOST_RANGES = 2_000  # hidden characters of one text that are labelled; behind t
 MARKUP = re.compile(r"[*_`#$\\|~]|^ {0,3}(?:[-+>]|\d+[.)]) ", re.MULTILINE)
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """A part of a text, counted in characters."""
 
     start: int
@@ -28,10 +28,10 @@ class Span(NamedTuple):
     label: str
 
 
-def passage(text: str, spans: Iterable[Span] = ()) -> Passage:
+def passage(text: str, spans: Iterable[TextSpan] = ()) -> Passage:
     """Return the text, as much of it as is sent, with its hidden characters and these spans."""
     hidden = [
-        Span(m.start(), m.end(), "hidden", code(m[0]))
+        TextSpan(m.start(), m.end(), "hidden", code(m[0]))
         for m in HIDDEN.finditer(text, 0, LONGEST_TEXT)
         if not (m[0] == "\r" and text[m.end() : m.end() + 1] == "\n")
     ]

@@ -10,29 +10,29 @@ as its queue. A check changes nothing of what counts: the adjudicator's judgemen
 
 from collections.abc import Iterable, Sequence, Set
 
-from mapd.curation.curated import Explained, Mistake
-from mapd.curation.queues import done_with, lot
-from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, last_words
+from mapd.curation.curated import DecidedText, Mistake
+from mapd.curation.queues import draw_lot, find_closed_targets
+from mapd.curation.records import CHECK, PRACTICE, REPEAT, TextKey, find_adjudications
 from mapd.store.queries import ExamInfo, JudgementRow
-from mapd.verdicts import ANNOTATOR, Act, in_force
+from mapd.verdicts import ANNOTATOR, Act, drop_undone
 
 GAP = 10  # texts at least between a word and its repeat
 
 
-def wanted(exam: ExamInfo) -> bool:
+def is_enabled(exam: ExamInfo) -> bool:
     """Whether the exam wants any of it."""
     return exam.practice > 0 or exam.check_every > 0 or exam.repeat_every > 0
 
 
-def practises(exam: ExamInfo, own_rows: Sequence[JudgementRow]) -> int:
+def count_missing_practice(exam: ExamInfo, own_rows: Sequence[JudgementRow]) -> int:
     """How many practice texts the person has before their first real one."""
     if any(row.queue != PRACTICE for row in _verdicts(own_rows)):
         return 0
-    practised = {_key(row) for row in own_rows if row.queue == PRACTICE} & _spoken(own_rows)
+    practised = {_key(row) for row in own_rows if row.queue == PRACTICE} & _find_answered(own_rows)
     return max(0, exam.practice - len(practised))
 
 
-def pool(
+def list_candidates(
     kind: str, own_rows: Sequence[JudgementRow], adjudications: Sequence[JudgementRow], person: str
 ) -> list[TextKey]:
     """The texts of which the first that can be had is given as practice, check or repeat."""
@@ -41,27 +41,27 @@ def pool(
         repeated = {_key(row) for row in verdicts if row.queue == REPEAT}
         texts = dict.fromkeys(_key(row) for row in verdicts if row.queue not in (PRACTICE, CHECK))
         return [text for text in list(texts)[:-GAP] if text not in repeated]
-    last = {text: row for text, row in last_words(adjudications).items() if row.judged.person != person}
+    last = {text: row for text, row in find_adjudications(adjudications).items() if row.judged.person != person}
     if kind == PRACTICE:
-        return _drawn([row for row in last.values() if row.note], _spoken(own_rows), "")
-    return _drawn(last.values(), _spoken(own_rows), f"{person} ")
+        return _draw_texts([row for row in last.values() if row.note], _find_answered(own_rows), "")
+    return _draw_texts(last.values(), _find_answered(own_rows), f"{person} ")
 
 
-def judged(own_rows: Sequence[JudgementRow]) -> int:
+def count_judged(own_rows: Sequence[JudgementRow]) -> int:
     """How many texts the person has judged, practice aside."""
     return len({_key(row) for row in _verdicts(own_rows) if row.queue != PRACTICE})
 
 
-def dealt(own_rows: Sequence[JudgementRow], kind: str) -> int:
+def count_dealt(own_rows: Sequence[JudgementRow], kind: str) -> int:
     """How many verdicts of theirs are on checks, or on repeats."""
     return sum(row.queue == kind for row in _verdicts(own_rows))
 
 
-def first(
-    texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[Explained]]]
-) -> tuple[Mistake, Explained] | None:
+def find_first(
+    texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[DecidedText]]]
+) -> tuple[Mistake, DecidedText] | None:
     """The first of the texts that is among these mistakes' texts."""
-    located: dict[TextKey, tuple[Mistake, Explained]] = {}
+    located: dict[TextKey, tuple[Mistake, DecidedText]] = {}
     for mistake, texts_of in among:
         for x in texts_of:
             located.setdefault((x.text.kind, x.text.id), (mistake, x))
@@ -71,23 +71,25 @@ def first(
 def _verdicts(own_rows: Iterable[JudgementRow]) -> list[JudgementRow]:
     """A person's verdicts as one who judges, oldest first, without those taken back."""
     rows = [row for row in own_rows if row.judged.role == ANNOTATOR]
-    standing = {j.id for j in in_force(row.judged for row in rows)}
+    standing = {j.id for j in drop_undone(row.judged for row in rows)}
     verdicts = (Act.ACCEPT, Act.REJECT)
     texts = (row for row in rows if row.target in ("rationale", "feedback"))
     return [row for row in texts if row.judged.id in standing and row.judged.decision in verdicts]
 
 
-def _spoken(own_rows: Sequence[JudgementRow]) -> Set[TextKey]:
+def _find_answered(own_rows: Sequence[JudgementRow]) -> Set[TextKey]:
     """The texts on which the person has a verdict, or a skip."""
     people = {row.judged.person for row in own_rows}
-    return {_key(row) for row in _verdicts(own_rows)}.union(*(done_with(own_rows, person) for person in people))
+    return {_key(row) for row in _verdicts(own_rows)}.union(
+        *(find_closed_targets(own_rows, person) for person in people)
+    )
 
 
 def _key(row: JudgementRow) -> TextKey:
     return row.target, row.target_id
 
 
-def _drawn(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:
+def _draw_texts(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:
     """The texts that these are about, but those that the person has spoken on, by lot: the same for the same seed."""
-    in_order = sorted(rows, key=lambda row: lot(f"{seed}{row.target_uid}"))
+    in_order = sorted(rows, key=lambda row: draw_lot(f"{seed}{row.target_uid}"))
     return [_key(row) for row in in_order if _key(row) not in spoken]

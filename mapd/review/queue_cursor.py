@@ -34,7 +34,7 @@ class QueueCursor:
     def start(self) -> Key | None:
         """Behind what the draw begins; None is the beginning."""
         is_later_draw = self.queue.by_lot and self.draw > 1
-        return Key(-round(1000 * queues.lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
+        return Key(-round(1000 * queues.draw_lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
 
     def ahead(self, session: Session, after: Key | None, number: int) -> tuple[list[Place], bool]:
         """Return the next places that wait for the person, behind a place or from the start; whether these are all."""
@@ -55,7 +55,7 @@ class QueueCursor:
 
     def key_of(self, mistake: Mistake) -> Key:
         """Return a mistake's place, whether it is in the queue (any more) or not."""
-        return Key(*queues.key(self.queue, mistake, self.threshold / 100))
+        return Key(*queues.sort_key(self.queue, mistake, self.threshold / 100))
 
     def place_of(self, session: Session, attempt_id: int) -> Key | None:
         """Return a mistake's place if it is in the queue."""

@@ -17,7 +17,7 @@ from mapd.store import tables as t
 EVERYBODY = 1_000  # people who may have one mistake before them where somebody settles what people decided
 
 
-def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
+def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
     """Take, renew and give back leases as the person's client wishes. An unknown mistake is left out.
 
     What is next and was decided meanwhile is refused, too, so that nobody reads what is done.
@@ -38,10 +38,10 @@ def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
     exposed = [uid for uid in (wish.front, *wish.shown) if uid in attempts]
     part = curated_part.load(session, setting, {attempts[uid][1] for uid in {*in_front, *exposed} if uid in attempts})
     _note_seen(session, part, seat, {ids[uid] for uid in exposed if uid is not None})
-    over = _decided(session, part, seat, {ids[uid] for uid in wish.next if uid in ids})
-    places = {ids[uid]: _places(part, seat, ids[uid]) for uid in in_front if uid in ids and ids[uid] not in over}
+    over = _find_decided(session, part, seat, {ids[uid] for uid in wish.next if uid in ids})
+    places = {ids[uid]: _capacity_of(part, seat, ids[uid]) for uid in in_front if uid in ids and ids[uid] not in over}
     leased, refused = leases.take(session, by, places, [ids[uid] for uid in wish.leave if uid in ids])
-    rows = leases.held(session, exam_id)
+    rows = leases.list_leases(session, exam_id)
     uids = {id_: uid for uid, id_ in ids.items()}
     return Leases(
         held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in leased],
@@ -52,27 +52,27 @@ def sit(session: Session, by: Person, exam_id: int, wish: LeaseWish) -> Leases:
             )
             for id_ in [*refused, *sorted(over)]
         ],
-        others=leases.others(rows, person),
+        others=leases.list_others(rows, person),
         seconds=leases.SECONDS,
     )
 
 
-def _decided(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> set[int]:
+def _find_decided(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> set[int]:
     """Return what was prefetched and has left the queue since: others decided it. What is dealt beside it stays."""
     if seat.queue is window.SELECTION:
         return set()
     entries = {m.attempt.id: seat.entry(part, m) for m in part.mistakes if m.attempt.id in attempts}
-    over = {id_ for id_, entry in entries.items() if entry is None or entry.settled}
-    return over - quality_control.dealt_attempts(session, part.exam.id, seat.person.name) if over else over
+    over = {id_ for id_, entry in entries.items() if entry is None or entry.is_settled}
+    return over - quality_control.find_dealt_attempts(session, part.exam.id, seat.person.name) if over else over
 
 
-def _places(part: Curated, seat: Seat, attempt_id: int) -> int:
+def _capacity_of(part: Curated, seat: Seat, attempt_id: int) -> int:
     """So many people may have this mistake in front of them at once."""
     if seat.queue.settles is not None:
         return EVERYBODY
     mistake = next((m for m in part.mistakes if m.attempt.id == attempt_id), None)
     entry = seat.entry(part, mistake) if mistake else None
-    return entry.places if entry else part.exam.wanted
+    return entry.capacity if entry else part.exam.wanted
 
 
 def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) -> None:
@@ -80,6 +80,8 @@ def _note_seen(session: Session, part: Curated, seat: Seat, attempts: set[int]) 
     texts: set[int] = set()
     for mistake in part.mistakes:
         if mistake.attempt.id in attempts:
-            hidden = first.hidden(part.judgements, mistake.texts, seat.person.name) if seat.judge_first else frozenset()
+            hidden = (
+                first.find_hidden(part.judgements, mistake.texts, seat.person.name) if seat.judge_first else frozenset()
+            )
             texts |= {x.text.id for x in mistake.texts} - hidden
-    seen.note(session, seat.person.name, texts)
+    seen.record(session, seat.person.name, texts)

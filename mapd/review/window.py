@@ -36,13 +36,13 @@ from mapd.review.messages import (
     WindowQuery,
 )
 from mapd.review.passages import line
-from mapd.review.stops import QueueStops, SelectionStops, Stop, linked_attempt, questions_of
+from mapd.review.stops import CardStop, QueueStops, SelectionStops, linked_attempt, questions_of
 from mapd.store import listing, queries, standings
 from mapd.store import tables as t
 from mapd.store.standings import Count, Key
 
 BROWSE, GUIDELINES = "browse", "guidelines"
-SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, tells=False)
+SELECTION = Queue(BROWSE, "chosen in Browse", QUEUES[DEFAULT].about, title_reveals=False)
 LINES = {
     "corrected": "this attempt counts as correct now: people found that it is not a mistake; go on with the next",
     "excluded": "people took this question out of the exam: no mistake on it is taught; go on with the next",
@@ -66,9 +66,9 @@ def queue_of(person: Person, name: str) -> Queue:
     return SELECTION if name == BROWSE else queues_by_name[name]
 
 
-def writes(exam: queries.ExamInfo) -> bool:
+def needs_writing(exam: queries.ExamInfo) -> bool:
     """Whether a window of this exam may have to keep what it deals."""
-    return practice.wanted(exam)
+    return practice.is_enabled(exam)
 
 
 def load_window(session: Session, person: Person, exam_id: int, query: WindowQuery) -> Window:
@@ -83,7 +83,7 @@ def load_window(session: Session, person: Person, exam_id: int, query: WindowQue
     return dealer.window(cards, end)
 
 
-def text_of(session: Session, exam_id: int, uid: str) -> str:
+def load_text(session: Session, exam_id: int, uid: str) -> str:
     """Return a text of the exam, or the guidelines, as it is written.
 
     Raises: NotFound.
@@ -143,7 +143,7 @@ class _Dealer:
             self.problems.append(
                 f"this address asks for judge {line(query.judge or '', 40)}, which isn't here; one of first, assisted"
             )
-        for row in leases.held(session, exam.id):
+        for row in leases.list_leases(session, exam.id):
             if row.person != self.seat.person.name:
                 self.leased[row.attempt_id].append(row)
         self.counts = standings.counts(session, exam.id, self.seat.threshold, self.seat.person.name)
@@ -159,9 +159,9 @@ class _Dealer:
             self.problems.append(str(error))
             selection = filters.read("", {})
         if exam.wanted > 1:  # what others said is no filter before one's own word
-            selection = replace(selection, wanted=replace(selection.wanted, unheard_by=self.seat.person.name))
+            selection = replace(selection, filter=replace(selection.filter, unheard_by=self.seat.person.name))
         self.stops = SelectionStops(session, self.setting, self.seat, selection)
-        number = listing.count(session, exam.id, selection.wanted, self.seat.threshold)
+        number = listing.count(session, exam.id, selection.filter, self.seat.threshold)
         self.counts = {**self.counts, BROWSE: Count(number, number)}
 
     # -- the cards ----------------------------------------------------------------------------------------------------
@@ -202,32 +202,32 @@ class _Dealer:
         if mistake is not None and text is not None and text not in {x.text.uid for x in mistake.texts}:
             self.problems.append(f"this address asks for a text that this mistake doesn't have: {line(text, 70)}")
 
-    def _may_deal(self, part: Curated, stop: Stop) -> bool:
+    def _may_deal(self, part: Curated, stop: CardStop) -> bool:
         """Whether the queue may give a mistake to one more person; what a link or the arrows name is shown to all."""
         walks = self.query.settled or self.query.before is not None
         if stop.is_linked or stop.row is not None or walks or self.seat.queue.settles is not None:
             return True
         mistake = next(m for m in part.mistakes if m.attempt.id == stop.attempt_id)
         entry = self.seat.entry(part, mistake)
-        return len(self.leased[stop.attempt_id]) < (entry.places if entry else 1)
+        return len(self.leased[stop.attempt_id]) < (entry.capacity if entry else 1)
 
     # -- what is dealt beside the queue -------------------------------------------------------------------------------
 
-    def _among_them(self, part: Curated, dealt: Sequence[tuple[Stop, Mistake]]) -> list[Card]:
+    def _among_them(self, part: Curated, dealt: Sequence[tuple[CardStop, Mistake]]) -> list[Card]:
         """The queue's cards, with those beside the queue at the places where they are due."""
         plain = [self._card(part, mistake, stop) for stop, mistake in dealt]
         walks = self.query.before is not None or self.query.settled or (dealt and dealt[0][0].is_linked)
-        if not quality_control.is_wanted(self.setting, self.seat) or walks or self.seat.queue is SELECTION:
+        if not quality_control.is_enabled(self.setting, self.seat) or walks or self.seat.queue is SELECTION:
             return plain
         hand = quality_control.Hand.load(self.session, self.setting, self.seat.person.name)
         judge_first = self.seat.judge_first
         mixed = [
             self._injected_card(d, plain, 0)
-            for d in quality_control.still_open(self.session, hand, judge_first=judge_first)
+            for d in quality_control.list_open(self.session, hand, judge_first=judge_first)
         ]
-        judged = hand.judged + self.query.ahead
+        judged = hand.judged_count + self.query.ahead
         for place, queue_card in enumerate(plain):
-            for kind in hand.due(judged, judge_first=judge_first):
+            for kind in hand.list_due(judged, judge_first=judge_first):
                 on_cards = {*self.query.has, *(card_of_mix.mistake for card_of_mix in mixed)}
                 dealing = quality_control.deal(self.session, hand, kind, self.seat, on_cards)
                 if dealing is not None:
@@ -240,12 +240,12 @@ class _Dealer:
         return mixed
 
     def _injected_card(
-        self, dealing: quality_control.Dealing, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
+        self, dealing: quality_control.InjectedCard, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
     ) -> Card:
         """A card beside the queue; it has the number of what waits behind it, so that nothing tells it from a card."""
         number = plain[place].number if place < len(plain) else None
         if number is None and dealing.kind != PRACTICE:
-            stop = Stop(dealing.mistake.attempt.id, self._key(dealing.mistake))
+            stop = CardStop(dealing.mistake.attempt.id, self._key(dealing.mistake))
             self.stops.number([stop], self.count.all)
             number = stop.number
         seat = replace(self.seat, judge_first=True)
@@ -261,7 +261,7 @@ class _Dealer:
         )
         return card(dealing.part, dealing.mistake, seat, deal)
 
-    def _card(self, part: Curated, mistake: Mistake, stop: Stop) -> Card:
+    def _card(self, part: Curated, mistake: Mistake, stop: CardStop) -> Card:
         of_row = stop.row.explanation_id if stop.row else None
         first_text = next((x.text.uid for x in mistake.texts if x.text.id == of_row), None)
         deal = Deal(
@@ -285,7 +285,7 @@ class _Dealer:
         session, exam, person = self.session, self.setting.exam, self.seat.person
         lacking = None
         if not self.count.all and self.seat.queue is not SELECTION:
-            lacking = queues.lacking(
+            lacking = queues.explain_lack(
                 self.seat.queue,
                 has_votes=standings.has_votes(session, exam.id),
                 has_gold=standings.has_gold(session, exam.id),
@@ -312,7 +312,7 @@ class _Dealer:
         )
 
     def _queue(self) -> QueueState:
-        seat, queue, rule = self.seat, self.seat.queue, self.seat.queue.whole
+        seat, queue, rule = self.seat, self.seat.queue, self.seat.queue.batch_rule
         return QueueState(
             **counts_of(queue, self.count, covered=seat.judge_first).model_dump(),
             judge=seat.judge,
@@ -320,25 +320,25 @@ class _Dealer:
             draw=seat.draw,
             by_lot=queue.by_lot,
             about="attempt" if queue.of_attempt else "texts",
-            again=queue.again,
+            again=queue.second_look,
             class_=class_of(seat) if rule is not None else None,
         )
 
-    def _list_others(self) -> list[messages.Other]:
+    def _list_others(self) -> list[messages.OtherPerson]:
         """Who has what is left of this queue."""
         leased = [row for rows in self.leased.values() for row in rows]
         if self.seat.queue is SELECTION:
-            return leases.others(leased, self.seat.person.name)
+            return leases.list_others(leased, self.seat.person.name)
         at = (self.session, self.setting.exam.id, self.seat.queue.name, self.seat.threshold, self.seat.person.name)
         waiting = standings.waiting_among(*at, Counter(row.attempt_id for row in leased))
-        return leases.others(leased, self.seat.person.name, waiting)
+        return leases.list_others(leased, self.seat.person.name, waiting)
 
 
 def counts_of(queue: Queue, count: Count, *, covered: bool = False) -> messages.QueueCounts:
     """Return a queue's counts. `covered`: people judge first there, so that its title may tell too much."""
     return messages.QueueCounts(
         name=queue.name,
-        title=None if covered and queue.tells else queue.title,
+        title=None if covered and queue.title_reveals else queue.title,
         waiting=count.waiting,
         decided=count.decided,
         skipped=count.skipped,
@@ -351,7 +351,7 @@ def class_of(seat: Seat) -> ClassReject | None:
 
     Where people judge first each text is to be read.
     """
-    rule = seat.queue.whole
+    rule = seat.queue.batch_rule
     if rule is None or seat.judge_first or not seat.person.name:
         return None
     return ClassReject(reason=rule.reason, words=reasons.words(rule.reason))
@@ -359,7 +359,7 @@ def class_of(seat: Seat) -> ClassReject | None:
 
 def rejection_reasons(session: Session) -> dict[str, list[OfferedReason]]:
     """Return the reasons for a rejection, by what is rejected; the first nine have a digit."""
-    of_texts = reasons.offered(session)
+    of_texts = reasons.list_offered(session)
     codes = {kind: [code.value for code in usual] for kind, usual in REASONS.items()}
     return {
         kind: [

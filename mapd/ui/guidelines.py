@@ -70,4 +70,4 @@ def listed(found: Sequence[Version]) -> None:
 def _line(version: Version) -> tuple[Cell, ...]:
     number = figures.linked(str(version.number), current.address("guidelines", version=version.number))
     who = f"{text.one_line(version.person, 40)}{', with an archive' if version.from_archive else ''}"
-    return number, who, times.cell(version.since), version.judged
+    return number, who, times.cell(version.since), version.verdicts

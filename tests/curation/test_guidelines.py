@@ -52,7 +52,7 @@ def test_time_tells_which_one_was_current(session: Session, exam: ExamInfo) -> N
     for hours, act in ((0.5, Act.ACCEPT), (1.5, Act.REJECT), (1.6, Act.SKIP), (2.5, Act.ACCEPT), (2.6, Act.REJECT)):
         judging.judge(session, text, act, by=owner("ann")).created_at = start + timedelta(hours=hours)
     session.flush()
-    assert [(v.number, v.judged, v.until) for v in guidelines.versions(session)] == [
+    assert [(v.number, v.verdicts, v.until) for v in guidelines.versions(session)] == [
         (2, 2, None),
         (1, 1, second.created_at),
     ], "the first verdict was given by none of them"

@@ -154,20 +154,20 @@ def test_with_the_clock_set_back_undo_takes_back_the_latest_act_on_whatever_text
     judge(session, targets[0], Act.ACCEPT, by=owner("ann"))
     set_the_clock_back(session)
     last = judge(session, targets[1], Act.ACCEPT, by=owner("ann"))
-    found = bulk.undoable(queries.judgements(session, exam.id), "ann")
+    found = bulk.find_undoable(queries.judgements(session, exam.id), "ann")
     assert [row.judged.id for row in found] == [last.id]
 
 
 def test_with_the_clock_set_back_what_is_newer_is_newer(session: Session, exam: ExamInfo, target: Target) -> None:
     guidelines.save(session, "# One", by=owner("ann"), base_uid=None)
-    snapshot = snapshots.freeze(session, judging.curated_set(session, exam.id), by=owner("ann"))
+    snapshot = snapshots.freeze(session, judging.load_curated(session, exam.id), by=owner("ann"))
     set_the_clock_back(session)
     row = judge(session, target, Act.ACCEPT, by=owner("ann"))
     assert row.created_at > snapshot.created_at
     first = guidelines.current(session)
     assert first is not None
     guidelines.save(session, "# Two", by=owner("ann"), base_uid=first.uid)
-    assert [(v.number, v.judged) for v in guidelines.versions(session)] == [(2, 0), (1, 1)]
+    assert [(v.number, v.verdicts) for v in guidelines.versions(session)] == [(2, 0), (1, 1)]
     assert getattr(guidelines.current(session), "text", "") == "# Two"
 
 
@@ -279,12 +279,12 @@ def test_a_saved_policy_gets_versions(session: Session) -> None:
     policy = Policy("mine", 3.25, 2, frozenset({Check.MATCHES_GOLD}), leniency_adjusted=True)
     assert policies.save_policy(session, policy, by=owner("ann")) == policy
     assert policies.save_policy(session, policy.at(4), by=owner("ann")).version == 2
-    assert policies.policy_named(session, "mine").threshold == 4
+    assert policies.find_policy(session, "mine").threshold == 4
     for name in ("paper", " ", "x" * 61, "a\nb"):
         with pytest.raises(BadInput):
             policies.save_policy(session, Policy(name), by=owner("ann"))
     with pytest.raises(NotFound, match="unknown policy: lax; one of paper, strict, mine"):
-        policies.policy_named(session, "lax")
+        policies.find_policy(session, "lax")
 
 
 def test_an_exam_keeps_its_policy_and_threshold(session: Session, exam: ExamInfo) -> None:

@@ -411,7 +411,7 @@ def read_effects(project: Project) -> tuple[dict[str, str], list[str], dict[str,
     """All that judgements move: rulings, people's records, the aggregate's counts, who judged."""
     with db.reading(project.engine) as session:
         info = queries.exams(session)[0]
-        curated = judging.curated_set(session, info.id)
+        curated = judging.load_curated(session, info.id)
         rulings = {
             x.text.uid: f"{x.people.decision} by {x.people.by} {x.people.adjudicated}"
             for m in curated.mistakes
@@ -494,7 +494,7 @@ def test_a_repair_of_an_archive_stands_only_where_its_makers_word_counts(receive
 
     def read_verdicts() -> list[str]:
         with db.reading(receiver.engine) as session:
-            curated = judging.curated_set(session, queries.exams(session)[0].id)
+            curated = judging.load_curated(session, queries.exams(session)[0].id)
             return [x.verdict for m in curated.mistakes for x in m.texts if x.text.uid == "whole"]
 
     content = changed(copy, repair)

@@ -128,7 +128,7 @@ def test_a_finetuned_student_is_of_its_parents_commit(
     add(engine)
     with db.writing(engine) as session:
         info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        sha256 = snapshots.freeze(session, judging.curated_set(session, info.id), by=ANN).sha256
+        sha256 = snapshots.freeze(session, judging.load_curated(session, info.id), by=ANN).sha256
     hub.main = V2
     hyperparameters = Hyperparameters(epochs=1, batch=8, rank=2, max_length=2000)
     done = finetune.run(
@@ -151,7 +151,7 @@ def test_a_finetuned_student_is_of_its_parents_commit(
 def test_the_adapter_of_a_folders_student_loads_anywhere(engine: sa.Engine, home: Path, tmp_path: Path) -> None:
     with db.writing(engine) as session:
         info = queries.exam(session, import_files(session, *samples.files(tmp_path)).exam)
-        sha256 = snapshots.freeze(session, judging.curated_set(session, info.id), by=ANN).sha256
+        sha256 = snapshots.freeze(session, judging.load_curated(session, info.id), by=ANN).sha256
         students.add(session, "mine", path=tiny.save(tmp_path / "mine"), by=ANN)
     hyperparameters = Hyperparameters(epochs=1, batch=8, rank=2, max_length=2000)
     done = finetune.run(

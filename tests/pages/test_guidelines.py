@@ -73,7 +73,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_overwritten(full_home: Path) 
 
 def own_reasons() -> list[str]:
     with db.reading(db.open_store(Settings())) as session:
-        return reasons.own(session)
+        return reasons.list_own(session)
 
 
 def press(app: AppTest, label: str) -> None:
