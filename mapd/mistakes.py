@@ -11,7 +11,7 @@ from mapd.verdicts import Act, Ruling
 
 
 def is_mistake(attempt: Response, question: Item, gold: str, people: Ruling) -> bool:
-    """Whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
+    """Return whether the attempt is a mistake: as people say, else by the corrected gold, else as recorded."""
     if people.decision is Act.REJECT:
         return False
     if people.decision is Act.CORRECT or gold != question.gold:
@@ -25,5 +25,5 @@ def apply_correction(value: str, people: Ruling) -> str: ...
 @overload
 def apply_correction(value: str | None, people: Ruling) -> str | None: ...
 def apply_correction(value: str | None, people: Ruling) -> str | None:
-    """The value as people corrected it, else as given."""
+    """Return the value as people corrected it, else as it was."""
     return people.value if people.decision is Act.CORRECT else value

@@ -64,7 +64,7 @@ class Person:
 
     @property
     def owns(self) -> bool:
-        """Whether the project is theirs."""
+        """Return whether the project is theirs."""
         return self.role is Role.OWNER
 
 

@@ -162,17 +162,17 @@ class _Review:
 
     @cached_property
     def end(self) -> int:
-        """Where the review ends, but for signs that close something."""
+        """Return where the review ends, but for signs that close something."""
         return len(self.plain.rstrip(_CLOSING))
 
     @cached_property
     def read(self) -> tuple[str, ...]:
-        """The texts that were read, without blanks and markup."""
+        """Return the texts that the reviewer read, without blanks and markup."""
         return tuple({_squeeze(text.translate(HALF_WIDTH)) for text in self.texts})
 
     @cached_property
     def quotations(self) -> list[tuple[int, int]]:
-        """Where quotation marks and quoted lines stand."""
+        """Return where quotation marks and quoted lines stand."""
         return [match.span() for match in _QUOTATION.finditer(self.plain)]
 
     def votes(self) -> list[ScoreStatement]:
@@ -199,11 +199,11 @@ class _Review:
         return _Claim.STANDING if self.stands(statement) and statement.end < self.end else _Claim.QUOTED
 
     def is_overall(self, statement: ScoreStatement) -> bool:
-        """Whether a score is called the overall one: beside "Correctness: [5]" stands "Overall: [4]"."""
+        """Return whether a score is called the overall one: beside "Correctness: [5]" stands "Overall: [4]"."""
         return _OVERALL.search(self.plain[max(0, statement.start - 40) : statement.end]) is not None
 
     def stands(self, statement: ScoreStatement) -> bool:
-        """Whether a score stands as a vote does: at the end, alone in line or sentence, first of all, said by "I"."""
+        """Return whether a score stands as a vote does: at the end, alone in line or sentence, first, said by "I"."""
         if statement.end >= self.end:
             return True
         text_before = self.plain[max(0, statement.start - _NEAR) : statement.start]
@@ -240,7 +240,7 @@ class _Review:
         return _ATTRIBUTED_BEHIND.match(self.plain, statement.end) is not None
 
     def _was_read(self, phrase: str) -> bool:
-        """Whether a phrase stands word for word in a text that was read, and not as a part of a longer number."""
+        """Return whether a phrase stands word for word in a text that was read, and in no longer number."""
         phrase = _squeeze(phrase)
         for text in self.read:
             at = text.find(phrase)
@@ -254,7 +254,7 @@ class _Review:
         return False
 
     def _is_echo(self, statement: ScoreStatement) -> bool:
-        """Whether the sentence, up to the score and with it, stands in a text that was read."""
+        """Return whether the sentence, up to the score and with it, stands in a text that was read."""
         first = max(0, statement.start - _NEAR)
         sentence = re.split(r"[.!?]\s|\n", self.plain[first : statement.start])[-1]
         if len(sentence.split()) < _ECHO:

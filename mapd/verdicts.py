@@ -18,7 +18,7 @@ from mapd.errors import BadInput
 
 
 def mean(scores: Iterable[int | Fraction | None]) -> Fraction | None:
-    """The mean of the valid votes, exactly; None where there is none (no vote is never a 0)."""
+    """Return the exact mean of the valid votes; None where there is none (no vote is never a 0)."""
     valid = [s for s in scores if s is not None]
     return Fraction(sum(valid)) / len(valid) if valid else None
 
@@ -53,7 +53,7 @@ class Policy:
             raise BadInput(f"at least 1 valid vote is needed to decide, not {self.min_votes}")
 
     def at(self, threshold: float) -> "Policy":
-        """The same policy with another threshold."""
+        """Return the same policy with another threshold."""
         return replace(self, threshold=threshold)
 
 
@@ -113,13 +113,13 @@ _FEEDBACK_FAILS = {  # feedback need not state an answer: only a wrong one speak
 def find_failed_check(
     checks: CheckStates, required: Iterable[Check], failures: Mapping[tuple[Check, State], str]
 ) -> str | None:
-    """The first required check that speaks against a text, in words; None if none does."""
+    """Return the first required check that speaks against a text, in words; None if none does."""
     reports = (failures.get((check, getattr(checks, check))) for check in sorted(required))
     return next((failure for failure in reports if failure), None)
 
 
 def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
-    """The committee's verdict on a rationale. Too few valid votes leave it undecided, whatever the checks say."""
+    """Return the committee's verdict on a rationale. Too few valid votes leave it undecided, whatever checks say."""
     average = mean(scores)
     votes = sum(s is not None for s in scores)
     if average is None or votes < policy.min_votes:
@@ -129,7 +129,7 @@ def decide_rationale(scores: Sequence[int | Fraction | None], policy: Policy, ch
 
 
 def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, checks: CheckStates) -> CommitteeVerdict:
-    """The committee's verdict on a feedback: it stands unless a required check fails or its peers score it too low.
+    """Return the committee's verdict on a feedback: it stands unless a check fails or peers score it too low.
 
     Feedback that nobody reviewed stands. `checks.matches_gold` is here: it states the gold answer.
     """
@@ -139,7 +139,7 @@ def decide_feedback(scores: Sequence[int | Fraction | None], policy: Policy, che
 
 
 def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVerdict:
-    """The verdict on a text that a person repaired: accepted, unless a required check fails.
+    """Return the verdict on a text that a person repaired: accepted, unless a required check fails.
 
     No teacher has reviewed it: its author's word stands in for the committee's. That word is the first judgement on
     it, made with it; it doesn't outrank the checks. A later judgement, the author's too, does, as anywhere. What it
@@ -153,7 +153,7 @@ def decide_repair(kind: str, policy: Policy, checks: CheckStates) -> CommitteeVe
 
 
 def find_founding(judged: Iterable["Judged"]) -> list["Judged"]:
-    """The judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
+    """Return the judgement that a repair was made with: the first on it, which accepts it. `judged`: oldest first.
 
     None where that came with an archive and doesn't count: then a rejection may be the first, and makes no repair.
     """
@@ -161,12 +161,12 @@ def find_founding(judged: Iterable["Judged"]) -> list["Judged"]:
 
 
 def is_repair_undone(judged: Sequence["Judged"]) -> bool:
-    """Whether the act that a repair was made with is undone: until it is redone it is no text of the mistake."""
+    """Return whether the act that made a repair is undone: until it is redone it is no text of the mistake."""
     return not set(find_founding(judged)) & set(drop_undone(judged))
 
 
 def _decide(average: Fraction | None, votes: int, policy: Policy, failure: str | None) -> CommitteeVerdict:
-    """Accepted if no check fails and the mean, where there is one, is strictly above the threshold."""
+    """Accept if no check fails and the mean, where there is one, is strictly above the threshold."""
     if failure:
         return CommitteeVerdict(Verdict.REJECTED, average, votes, NEVER, failure)
     if average is None:
@@ -216,7 +216,7 @@ class Judged:
 
     @property
     def only_notes(self) -> bool:
-        """Whether it decides nothing, not even to pass the target by."""
+        """Return whether it decides nothing, not even to pass the target by."""
         return self.decision is Act.SKIP and self.reason == NOTE
 
 
@@ -233,7 +233,7 @@ class Ruling:
 
 
 def drop_undone(judgements: Iterable[Judged]) -> list[Judged]:
-    """The judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
+    """Return the judgements that nobody undid, oldest first. Undoing an undo brings the first back (redo)."""
     everything = list(judgements)
     undone_by = {j.undoes: j.id for j in everything if j.undoes is not None}
 
@@ -252,7 +252,7 @@ ANYTHING = frozenset(Act)
 
 
 def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> list[Judged]:
-    """Each person's latest say on one target, in the order in which they were made.
+    """Return each person's latest judgement of one target, in the order in which they were made.
 
     A withdrawal ends the person's say; a skip says nothing and takes nothing back.
     """
@@ -267,7 +267,7 @@ def pick_latest(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) 
 
 
 def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ruling:
-    """The effective judgement of one target, among the decisions it is `about`.
+    """Return the effective judgement of one target, among the decisions it is `about`.
 
     The adjudicator's latest, else what all judging people's latest agree on, else a conflict.
     """
@@ -284,7 +284,7 @@ def ruling(judgements: Iterable[Judged], about: frozenset[Act] = ANYTHING) -> Ru
 
 
 def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
-    """What counts for the curated set: people's decision, else the committee's. A conflict waits for an adjudicator."""
+    """Return what counts: people's decision, else the committee's. A conflict waits for an adjudicator."""
     if people.conflict:
         return Verdict.UNDECIDED
     if people.decision is Act.ACCEPT:
@@ -293,7 +293,7 @@ def final_verdict(committee: Verdict, people: Ruling) -> Verdict:
 
 
 def leniency(votes: Iterable[tuple[str, int | None]]) -> dict[str, Fraction]:
-    """By reviewer, how far its mean score lies above (+) or below (-) the mean of all valid votes.
+    """Return by reviewer how far its mean score lies above (+) or below (-) the mean of all valid votes.
 
     `votes`: (reviewer, score or None). Subtract it from a score to compare reviewers fairly.
     """

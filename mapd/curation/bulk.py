@@ -39,12 +39,12 @@ class BatchText:
 
 
 def select_texts(rows: Iterable[Said], kind: str) -> list[BatchText]:
-    """These texts of one kind as they stand."""
+    """Return the listed texts as items of a batch, all of one kind."""
     return [BatchText(Target(kind, x.explanation_id), x.latest, x.committee) for x in rows]
 
 
 def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: int, person: str) -> list[BatchText]:
-    """The class's texts that wait for this person's word, as `queues.wants` has it, at a threshold in hundredths.
+    """Return the batch's texts that wait for this person, at a threshold in hundredths (rule: `queues.waits_for`).
 
     The exam's aggregate has to be up to date (standing.catch_up).
     """
@@ -64,7 +64,7 @@ def load_waiting(session: Session, exam: ExamInfo, rule: BatchRule, threshold: i
 
 
 def make_token(texts: Sequence[BatchText], decision: Act, person: str) -> str:
-    """The act's token: the same press twice is one act, another after an undo is another."""
+    """Return the act's token: the same press twice is one act, another press after an undo is another."""
     act = repr((person, decision.value, [(c.target.id, c.latest_seen) for c in texts]))
     return f"{QUEUE}-{hashlib.sha256(act.encode()).hexdigest()[:32]}"
 
@@ -128,14 +128,14 @@ def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> 
 
 
 def find_undoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
-    """What undo takes back: the person's latest act in force, or the redo that brought it back."""
+    """Return what undo takes back: the person's latest act in force, or the redo that brought it back."""
     own_rows = [row for row in rows if row.judged.person == person]
     undos = _find_undos(own_rows)
     return _find_latest_act(own_rows, (row for row in reversed(own_rows) if row.judged.id not in undos))
 
 
 def find_redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementRow, ...]:
-    """What redo takes back: the person's latest undo in force, as long as they have done nothing new since."""
+    """Return what redo takes back: the person's latest undo in force, unless they have judged since."""
     own_rows = [row for row in rows if row.judged.person == person]
     undos = _find_undos(own_rows)
     since = takewhile(lambda row: row.judged.undoes is not None, reversed(own_rows))
@@ -143,7 +143,7 @@ def find_redoable(rows: Iterable[JudgementRow], person: str) -> tuple[JudgementR
 
 
 def _find_undos(rows: Iterable[JudgementRow]) -> set[int]:
-    """The undos among the judgements, and what undoes a redo; a redo is an undo's undo."""
+    """Return the undos among the judgements, and what undoes a redo; a redo is an undo's undo."""
     undos: set[int] = set()
     for row in rows:
         if row.judged.undoes is not None and row.judged.undoes not in undos:
@@ -152,7 +152,7 @@ def _find_undos(rows: Iterable[JudgementRow]) -> set[int]:
 
 
 def _find_latest_act(rows: Sequence[JudgementRow], candidates: Iterable[JudgementRow]) -> tuple[JudgementRow, ...]:
-    """The act of the first of these that nobody took back."""
+    """Return all judgements of the first candidate's act that nobody took back."""
     undone = {row.judged.undoes for row in rows}
     latest = next((row for row in candidates if row.judged.id not in undone), None)
     if latest is None:

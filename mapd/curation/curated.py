@@ -64,16 +64,16 @@ class DecidedText:
 
     @property
     def overridden(self) -> bool:
-        """Whether people's decision differs from the committee's."""
+        """Return whether people's decision differs from the committee's."""
         return self.verdict is not self.committee.verdict
 
     @property
     def judged(self) -> bool:
-        """Whether a person has decided on it (a conflict is decided, but not yet agreed)."""
+        """Return whether a person has decided on it (a conflict is decided, but not yet agreed)."""
         return self.people.decision is not None or self.people.conflict
 
     def committee_at(self, verdict: Verdict) -> "DecidedText":
-        """The same text where the committee's verdict is this one; what it can't decide it decides nowhere."""
+        """Return the text as it is where the committee's verdict is this one; an undecided one stays undecided."""
         if self.committee.verdict in (verdict, Verdict.UNDECIDED):
             return self
         if "other side" not in self.memo:
@@ -84,7 +84,7 @@ class DecidedText:
 
     @property
     def committee_cut(self) -> int:
-        """The committee accepts it at every threshold, in hundredths, below this one."""
+        """Return the cut in hundredths: at every threshold below it the committee accepts the text."""
         if "cut" not in self.memo:
             self.memo["cut"] = _cut_in_hundredths(self.committee.cut, self.committee.mean)
         cut: int = self.memo["cut"]
@@ -92,19 +92,19 @@ class DecidedText:
 
     @property
     def final_cut(self) -> int:
-        """The same of what counts."""
+        """Return the cut of the verdict that counts, in hundredths."""
         return _cut_in_hundredths(self.cut, self.committee.mean)
 
 
 def _cut_in_hundredths(cut: float, average: Fraction | None) -> int:
-    """A cut in hundredths, rounded up: a mean is above a whole number of them exactly where it is so rounded up."""
+    """Return a cut in hundredths, rounded up: a mean above a whole hundredth stays above it."""
     if math.isinf(cut) or average is None:
         return ALWAYS_CUT if cut > 0 else NEVER_CUT
     return min(ALWAYS_CUT, max(NEVER_CUT, hundredths(average)))
 
 
 def hundredths(mean: Fraction) -> int:
-    """A mean in whole hundredths, rounded up."""
+    """Return a mean in whole hundredths, rounded up."""
     return math.ceil(mean * 100)
 
 
@@ -123,7 +123,7 @@ class Mistake:
 
     @property
     def shown_gold(self) -> str:
-        """The gold answer as people and models read it: of a choice with its text."""
+        """Return the gold answer as people and models read it: a choice with its text."""
         return self.question.show(self.gold)
 
     def show(self, answer: str | None) -> str | None:
@@ -132,32 +132,32 @@ class Mistake:
 
     @property
     def texts(self) -> tuple[DecidedText, ...]:
-        """Rationales, then feedback."""
+        """Return the rationales, then the feedback."""
         return self.rationales + self.feedback
 
     def original(self, text: Text) -> Text | None:
-        """The text that this one is a repair of; it may have been taken back since."""
+        """Return the text that this one repairs; it may have been taken back since."""
         written = (*(x.text for x in self.texts), *self.undone_repairs)
         return next((candidate for candidate in written if candidate.id == text.repairs_id), None)
 
     def first_author(self, text: Text) -> str:
-        """Who wrote the text that this one is a repair of, or a repair of a repair; of another text its author."""
+        """Return who wrote the text that was repaired first; of a text that is no repair its own author."""
         original = self.original(text)
         return text.teacher if original is None else self.first_author(original)
 
     @property
     def covered(self) -> bool:
-        """Whether at least one rationale is accepted."""
+        """Return whether at least one rationale is accepted."""
         return any(x.verdict is Verdict.ACCEPTED for x in self.rationales)
 
     @property
     def feedback_stands(self) -> bool:
-        """Whether at least one feedback stands."""
+        """Return whether at least one feedback stands."""
         return any(x.verdict is Verdict.ACCEPTED for x in self.feedback)
 
     @property
     def may_be_correct(self) -> bool:
-        """Whether our own reading of the response says that it is correct."""
+        """Return whether our own reading of the response says that it is correct."""
         return self.attempt.our_outcome == Outcome.CORRECT
 
 
@@ -177,22 +177,22 @@ class Curated:
 
     @property
     def rationales(self) -> Iterator[DecidedText]:
-        """Every rationale of the mistakes, each once: attempts at one question share its rationales."""
+        """Return every rationale of the mistakes, each once: attempts at one question share its rationales."""
         return iter({x.text.id: x for m in self.mistakes for x in m.rationales}.values())
 
     @property
     def texts(self) -> tuple[DecidedText, ...]:
-        """Every text of the mistakes, each once: the rationales, then the feedback."""
+        """Return every text of the mistakes, each once: the rationales, then the feedback."""
         return (*self.rationales, *(x for m in self.mistakes for x in m.feedback))
 
     @property
     def has_gold(self) -> bool:
-        """Whether any mistake's question has a gold answer to compare with."""
+        """Return whether any mistake's question has a gold answer to compare with."""
         return any(m.gold.strip() for m in self.mistakes)
 
     @property
     def has_votes(self) -> bool:
-        """Whether any rationale has a valid vote."""
+        """Return whether any rationale has a valid vote."""
         return any(x.committee.valid_votes for x in self.rationales)
 
 
@@ -264,12 +264,12 @@ def _group_by_target(texts: Iterable[Text]) -> tuple[Mapping[int, list[Text]], M
 
 
 def measure_leniency(texts: Iterable[Sequence[Vote]]) -> dict[str, Fraction]:
-    """The reviewers' leniency over these texts' votes."""
+    """Return the reviewers' leniency over these texts' votes."""
     return leniency((v.reviewer, v.score) for votes in texts for v in filter_votes(votes))
 
 
 def filter_votes(votes: Sequence[Vote]) -> list[Vote]:
-    """The votes that count: those given with sight of the gold, if there are any; never both kinds together."""
+    """Return the votes that count: those given with sight of the gold, else those without; never both kinds."""
     with_gold, without = [v for v in votes if v.saw_gold], [v for v in votes if not v.saw_gold]
     return with_gold if any(v.score is not None for v in with_gold) or not without else without
 
@@ -352,7 +352,7 @@ def read_own_answer(text: str, gold: str, task: Task, options: Sequence[str], re
 
 
 def drop_repairs(curated: Curated) -> Curated:
-    """The set without what people wrote: what is compared as peer-reviewed holds the teachers' texts alone."""
+    """Return the set without people's texts: what is compared as peer-reviewed holds the teachers' texts alone."""
     mistakes = tuple(
         replace(
             m,
@@ -365,7 +365,7 @@ def drop_repairs(curated: Curated) -> Curated:
 
 
 def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
-    """The set with the texts of these teachers alone, and people's repairs of them; of no teachers the set as it is.
+    """Return the set with these teachers' texts alone, and people's repairs of them; of no teachers all of it.
 
     Everybody's reviews of them count: a text is as good as it was.
 
@@ -390,7 +390,7 @@ def narrow(curated: Curated, teachers: Collection[str]) -> Curated:
 
 
 def decide_at(mistake: Mistake, threshold: int) -> Mistake:
-    """The mistake as the same policy decides it at another threshold, in hundredths."""
+    """Return the mistake as the same policy decides it at another threshold, in hundredths."""
     return replace(
         mistake,
         rationales=tuple(_decide_text_at(x, threshold) for x in mistake.rationales),
@@ -443,7 +443,7 @@ def summary(curated: Curated) -> Summary:
 
 
 def find_changes(current: Curated, proposed: Curated) -> list[tuple[Mistake, DecidedText, DecidedText]]:
-    """The rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
+    """Return the rationales whose verdict differs between two policies, each once: (mistake, before, after)."""
     current_texts = {x.text.id: x for x in current.rationales}
     mistake_of: dict[int, Mistake] = {}
     for mistake in proposed.mistakes:

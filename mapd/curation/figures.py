@@ -76,7 +76,7 @@ class Figures:
 
     @classmethod
     def of(cls, bands: Mapping[tuple[str, int, int], int]) -> "Figures":
-        """The figures that these bands add up to."""
+        """Add up these bands to figures."""
         steps: dict[str, list[int]] = defaultdict(lambda: [0] * (END + 1))
         for (name, low, high), number in bands.items():
             steps[name][low] += number
@@ -85,7 +85,7 @@ class Figures:
         return cls({name: tuple(accumulate(step))[:END] for name, step in steps.items()}, tuple(sorted(cuts)))
 
     def at(self, name: str, threshold: int) -> int:
-        """The figure at a threshold."""
+        """Return the figure at a threshold."""
         return self.lines[name][threshold] if name in self.lines else 0
 
 
@@ -101,7 +101,7 @@ class AtThreshold:
 
 
 def sweep(figures: Figures, thresholds: Sequence[float]) -> list[AtThreshold]:
-    """The chart's four figures at each threshold."""
+    """Return the chart's four figures at each threshold."""
     return [
         AtThreshold(t, *(figures.at(name, round(t * 100)) for name in ("accepted", "wrong", "covered", "pairs")))
         for t in thresholds

@@ -17,22 +17,22 @@ from mapd.verdicts import Act, Ruling
 
 
 def is_default(queue: Queue, per_text: int) -> bool:
-    """Whether people judge first in a queue unless they say otherwise: where agreement counts."""
+    """Return whether people judge first in a queue unless they say otherwise: where agreement counts."""
     return queue.by_lot or (per_text > 1 and not queue.second_look)
 
 
 def draw(person: str, uid: str) -> str:
-    """The lot of one text for one person; the texts of a mistake stand in the order of their lots."""
+    """Return the lot of one text for one person: the texts of a mistake are ordered by their lots."""
     return hashlib.sha256(f"{person} {uid}".encode()).hexdigest()
 
 
 def shuffle(texts: Iterable[DecidedText], person: str) -> tuple[DecidedText, ...]:
-    """The texts in this person's order."""
+    """Return the texts in this person's own order."""
     return tuple(sorted(texts, key=lambda x: draw(person, x.text.uid)))
 
 
 def find_hidden(rows: Sequence[JudgementRow], texts: Iterable[DecidedText], person: str) -> frozenset[int]:
-    """The ids of the texts that this person has never accepted or rejected.
+    """Return the ids of the texts that this person has never accepted or rejected.
 
     A decision that was taken back counts: what it revealed has been seen.
     """
@@ -47,14 +47,14 @@ def find_hidden(rows: Sequence[JudgementRow], texts: Iterable[DecidedText], pers
 
 
 def hide_others(x: DecidedText, person: str, per_text: int) -> DecidedText:
-    """The text without what others said of it, where it waits for this person's own judgement."""
+    """Return the text without others' judgements where it waits for this person's own."""
     if not (x.people.by and waits_for(x, person, per_text)):
         return x
     return replace(x, people=Ruling(), verdict=x.committee.verdict)
 
 
 def show_to(mistake: Mistake, person: str, per_text: int) -> Mistake:
-    """The mistake, each text without what others said of it where it waits for this person's own judgement."""
+    """Return the mistake, each text without others' judgements where it waits for this person's own."""
     rationales = tuple(hide_others(x, person, per_text) for x in mistake.rationales)
     return replace(
         mistake, rationales=rationales, feedback=tuple(hide_others(x, person, per_text) for x in mistake.feedback)

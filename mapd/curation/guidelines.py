@@ -42,7 +42,7 @@ class Version:
 
 
 def current(session: Session) -> t.Guidelines | None:
-    """The latest version; none where nobody wrote any."""
+    """Return the latest version; None where nobody wrote any."""
     return session.exec(select(t.Guidelines).order_by(*_NEWEST).limit(1)).first()
 
 
@@ -71,7 +71,7 @@ def save(session: Session, text: str, *, by: Person, base_uid: str | None) -> t.
 
 
 def versions(session: Session) -> list[Version]:
-    """Every version, the newest first."""
+    """Return every version, the newest first."""
     rows = session.exec(select(t.Guidelines).order_by(*_NEWEST)).all()[::-1]
     moments: list[datetime | None] = [*(row.created_at for row in rows), None]
     verdict_counts = [
@@ -85,7 +85,7 @@ def versions(session: Session) -> list[Version]:
 
 
 def _count_verdicts(session: Session, moment: datetime | None) -> int:
-    """How many verdicts people gave before this moment, or so far."""
+    """Count the verdicts that people gave before this moment; without one all of them."""
     verdicts = col(t.Judgement.decision).in_((Act.ACCEPT, Act.REJECT)) & col(t.Judgement.counts)
     query = select(func.count()).select_from(t.Judgement).where(verdicts)
     return session.exec(query if moment is None else query.where(col(t.Judgement.created_at) < moment)).one()

@@ -279,14 +279,14 @@ def _set_target(row: t.Judgement, target: Target) -> None:
 
 
 def load_curated(session: Session, exam_id: int, policy: Policy | None = None) -> Curated:
-    """The exam's curated set as the database has it now, under its own policy unless another is given."""
+    """Return the exam's curated set as it is now, under its own policy unless another is given."""
     material = queries.material(session, exam_id)
     policy = policy or policies.exam_policy(session, material.exam)
     return curate(material, queries.judgements(session, exam_id), policy)
 
 
 def find_text(curated: Curated, kind: str, text_id: int) -> DecidedText:
-    """One explanation of the set.
+    """Return one explanation of the set.
 
     Raises: NotFound where it belongs to no mistake of it (any more).
     """

@@ -26,7 +26,7 @@ MOST = 50  # names of steps in a review that are looked at, and of them wrong on
 
 
 def find_first_wrong_step(text: str, review: str) -> tuple[int, int] | None:
-    """Where the step stands in `text` that `review` calls wrong first; None where it names none."""
+    """Return where the step stands in `text` that `review` calls wrong first; None where it names none."""
     steps = sorted((*_find_names(_QUOTED, review), *_find_names(_NUMBERED, review)), key=lambda m: m.start())
     wrong = [match for match in steps if _is_called_wrong(review, match)]
     quotable = _Quotable(text[:LONGEST])
@@ -42,7 +42,7 @@ def _find_names(pattern: re.Pattern[str], review: str) -> Iterator[re.Match[str]
 
 
 def _is_called_wrong(review: str, match: re.Match[str]) -> bool:
-    """Whether the word stands in the same line, with no other sentence between."""
+    """Return whether a word for "wrong" stands in the same line, with no other sentence between."""
     tail = re.split(r"\n|[.!?] ", review[match.end() : match.end() + CHARACTERS_BEHIND])[0]
     head = re.split(r"\n|[.!?] ", review[max(0, match.start() - CHARACTERS_BEFORE) : match.start()])[-1]
     return bool(_WRONG.search(tail) or _WRONG.search(head))
@@ -56,14 +56,14 @@ class _Quotable:
 
     @cached_property
     def _plain(self) -> tuple[str, list[int]]:
-        """The text in small letters with single spaces, and where each of its characters stands."""
+        """Return the text in small letters with single spaces, and where each of its characters stands."""
         lower = self.text.lower() if len(self.text.lower()) == len(self.text) else self.text
         spaced = _BLANK.sub(" ", lower)
         places = [at for at, sign in enumerate(spaced) if sign != " " or spaced[at - 1 : at] != " "]
         return "".join(map(spaced.__getitem__, places)), places
 
     def find(self, quote: str) -> tuple[int, int] | None:
-        """Where the quoted words stand; a quote that was cut ends in …"""
+        """Return where the quoted words stand; a quote that was cut ends in …"""
         words = " ".join(quote.lower().strip(" .,;:…").removesuffix("...").split())
         plain, places = self._plain
         at = plain.find(words) if words else -1
@@ -71,6 +71,6 @@ class _Quotable:
 
 
 def _find_numbered(text: str, number: str) -> tuple[int, int] | None:
-    """The line that carries this number."""
+    """Return where the line stands that carries this number."""
     line = re.search(rf"^[ \t]*+(?:step\s{{0,9}})?{number}\s{{0,9}}[.):].*$", text, re.IGNORECASE | re.MULTILINE)
     return line.span() if line else None

@@ -46,7 +46,7 @@ class NextStep:
 
 
 def next_step(curated: Curated, newest: SnapshotSummary | None) -> NextStep:
-    """What to do next: first what people differ on or the data says is wrong, then the freezing of it."""
+    """Return what to do next: first what people differ on or the data says is wrong, then the freezing of it."""
     counts, problem = summary(curated), _find_problem(curated)
     if problem is not None:
         return problem
@@ -66,7 +66,7 @@ def next_step(curated: Curated, newest: SnapshotSummary | None) -> NextStep:
 
 
 def _find_problem(curated: Curated) -> NextStep | None:
-    """The first thing that a person should look at before anything is frozen."""
+    """Return the first thing that a person should look at before anything is frozen."""
     if not curated.mistakes:
         return NextStep(Step.NO_MISTAKES, 0, "This exam has no mistakes left to curate", "Import another exam", "data")
     rationales = list(curated.rationales)
@@ -98,7 +98,7 @@ def _find_problem(curated: Curated) -> NextStep | None:
 
 
 def _count_doubtful(curated: Curated) -> int:
-    """The mistakes that our own reading calls right, and that nobody has looked at."""
+    """Count the mistakes that our own reading calls right and that nobody has looked at."""
     spoken_of = group_by_target(curated)
     return sum(
         m.may_be_correct and ("attempt", m.attempt.id) not in spoken_of and not any(x.judged for x in m.texts)
@@ -107,7 +107,7 @@ def _count_doubtful(curated: Curated) -> int:
 
 
 def list_changes(curated: Curated, newest: SnapshotSummary) -> list[str]:
-    """What was done since the snapshot was made, in words; empty where nothing was."""
+    """Return what was done since the snapshot was made, in words; empty where nothing was."""
     new = sum(j.created_at > newest.made_at and j.judged.decision is not Act.SKIP for j in curated.judgements)
     policy = curated.policy
     now = {"name": policy.name, "version": policy.version, "threshold": policy.threshold}

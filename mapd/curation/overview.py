@@ -39,7 +39,7 @@ class Stage:
 
 
 def funnel(curated: Curated, newest: SnapshotSummary | None, snapshots: int = 0) -> list[Stage]:
-    """From the exam's mistakes to what is frozen; each count out of those it could be."""
+    """Return the stages from the exam's mistakes to its snapshot, each count out of those it could be."""
     counts, mistakes = summary(curated), len(curated.mistakes)
     explained = sum(bool(m.rationales and m.feedback) for m in curated.mistakes)
     removed = len(curated.corrected) + len(curated.excluded)
@@ -78,7 +78,7 @@ class TeacherFigures:
 
 
 def teachers(curated: Curated) -> list[TeacherFigures]:
-    """Every teacher that wrote or reviewed one of the exam's rationales, in the exam's order."""
+    """Return every teacher that wrote or reviewed one of the exam's rationales, in the exam's order."""
     texts = list(curated.rationales)
     votes = [(v.reviewer, v.score) for x in texts for v in filter_votes(x.text.votes)]
     offsets = leniency(votes)
@@ -145,7 +145,7 @@ def people(curated: Curated) -> PeopleFigures:
 
 
 def group_by_target(curated: Curated) -> dict[tuple[str, int], list[Judged]]:
-    """What people say now of each target, (kind, id); a target that nobody speaks of is absent."""
+    """Return people's latest judgements of each target, (kind, id); a target without any is absent."""
     judged_of: dict[tuple[str, int], list[Judged]] = {}
     for row in curated.judgements:
         judged_of.setdefault((row.target, row.target_id), []).append(row.judged)

@@ -36,14 +36,14 @@ class BandPosition:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """All but the thresholds: the next stretch goes on with this one where it is the same."""
+        """Return all but the thresholds: two neighbouring bands of the same content are one."""
         return (self.waits, self.place, self.enter, self.passed_by, self.skipped_by, self.texts)
 
 
 def find_positions(
     mistake: Mistake, closed: ClosedTargets, skipped: Mapping[str, ClosedTargets], per_text: int = 1
 ) -> list[BandPosition]:
-    """The mistake's places in all queues. `done`: what is settled for all; `skipped`: by person, for them alone.
+    """Return the mistake's positions in all queues.
 
     `wanted`: so many people are to judge each text.
     """

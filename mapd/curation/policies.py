@@ -13,7 +13,7 @@ from mapd.verdicts import PRESETS, Check, Policy
 
 
 def find_policy(session: Session, name: str) -> Policy:
-    """A preset, or the latest version of a saved policy.
+    """Return a preset, or the latest version of a saved policy.
 
     Raises: NotFound, naming the known ones.
     """
@@ -26,7 +26,7 @@ def find_policy(session: Session, name: str) -> Policy:
 
 
 def saved_policies(session: Session) -> list[Policy]:
-    """The latest version of every saved policy, by name."""
+    """Return the latest version of every saved policy, by name."""
     rows = session.exec(select(t.Policy).order_by(col(t.Policy.name), col(t.Policy.version))).all()
     latest = {row.name: row for row in rows}
     return [
@@ -81,6 +81,6 @@ def set_policy(session: Session, exam_id: int, name: str, threshold: float | Non
 
 
 def exam_policy(session: Session, exam: queries.ExamInfo) -> Policy:
-    """The exam's current policy, its threshold where the person moved it."""
+    """Return the exam's current policy, with its own threshold where a person moved it."""
     policy = find_policy(session, exam.policy)
     return policy if exam.threshold is None else policy.at(exam.threshold)

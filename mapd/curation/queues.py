@@ -32,13 +32,13 @@ Doubt = Callable[[Mistake, DecidedText], float]
 
 
 def is_near(x: DecidedText, threshold: float) -> bool:
-    """Whether the mean lies near the threshold."""
+    """Return whether the mean lies near the threshold."""
     low, high = near_range(x)
     return low <= round(threshold * 100) < high
 
 
 def near_range(x: DecidedText) -> tuple[int, int]:
-    """From which threshold on, in hundredths, the mean is near, and from which on no longer."""
+    """Return from which threshold on, in hundredths, the mean is near, and from which on no longer."""
     if "near" not in x.memo:
         mean = x.committee.mean
         edges = (
@@ -52,7 +52,7 @@ def near_range(x: DecidedText) -> tuple[int, int]:
 
 
 def doubt(x: DecidedText) -> float:
-    """How much calls for a second look: votes against checks, votes against votes, a lukewarm mean, no answer."""
+    """Return how much calls for a second look: votes against checks or votes, a lukewarm mean, no answer."""
     accepted, mean = x.committee.verdict is Verdict.ACCEPTED, x.committee.mean
     against = 0.0
     if accepted:
@@ -67,7 +67,7 @@ def doubt(x: DecidedText) -> float:
 
 @lru_cache(maxsize=4096)
 def draw_lot(uid: str) -> float:
-    """A number drawn for a row: always the same for it, and evenly spread over 0 to 1,000,000."""
+    """Return a number drawn for a row: always the same for it, and evenly spread over 0 to 1,000,000."""
     return int.from_bytes(hashlib.sha256(f"lot {uid}".encode()).digest()[:6]) / 2**48 * 1_000_000
 
 
@@ -123,7 +123,7 @@ def _feedback(of: Callable[[DecidedText], bool]) -> Callable[[Mistake, float], T
 
 
 def _mistakes(of: Callable[[Mistake], bool]) -> Callable[[Mistake, float], Texts | None]:
-    """The whole mistake: its rationales, its feedback where it has none, nothing where it has neither."""
+    """Take the whole mistake: its rationales, its feedback where it has none, nothing where it has neither."""
     return lambda m, _: (m.rationales or m.feedback) if of(m) else None
 
 
@@ -148,13 +148,13 @@ def _suspects(m: Mistake, _: float) -> Texts | None:
 
 
 def _accepted_by_people(m: Mistake, _: float) -> Texts | None:
-    """People accepted it, its answer is wrong, and nobody has had the last word on it: whatever the policy checks."""
+    """Return what people accepted with a wrong answer and no adjudicator decided, whatever the policy checks."""
     accepted = (x for x in m.rationales if x.people.decision is Act.ACCEPT and not x.people.adjudicated)
     return tuple(x for x in accepted if x.states.matches_gold is State.FAILS) or None
 
 
 def _stale(m: Mistake, _: float) -> Texts | None:
-    """People decided when the committee said something else than it says now."""
+    """Return the texts that people decided when the committee had another verdict than now."""
     return (
         tuple(
             x for x in m.texts if x.committee_then is not None and x.committee_then != x.committee.verdict and x.judged
@@ -272,7 +272,7 @@ class QueueEntry:
 
     @property
     def enter(self) -> DecidedText | None:
-        """The text to begin with; None where the mistake has no text at all."""
+        """Return the text to begin with; None where the mistake has no text at all."""
         return next(iter(self.waiting or self.texts or self.mistake.texts), None)
 
 
@@ -285,17 +285,17 @@ class FilledQueue:
 
     @property
     def settled_count(self) -> int:
-        """How many entries need no decision any more."""
+        """Count the entries that need no decision any more."""
         return sum(entry.is_settled for entry in self.entries)
 
 
 def find_most_doubtful(mistake: Mistake) -> DecidedText | None:
-    """The text to enter a mistake at that is in no queue."""
+    """Return the text to begin with of a mistake that is in no queue."""
     return max(mistake.rationales or mistake.feedback, key=doubt, default=None)
 
 
 def fill(curated: Curated, queue: Queue, person: str) -> FilledQueue:
-    """The queue as this person finds it, the most doubtful first."""
+    """Return the queue as this person finds it, the most doubtful first."""
     threshold, closed, per_text = (
         curated.policy.threshold,
         find_closed_targets(curated.judgements, person),
@@ -308,7 +308,7 @@ def fill(curated: Curated, queue: Queue, person: str) -> FilledQueue:
 
 
 def waits_for(x: DecidedText, person: str, per_text: int) -> bool:
-    """Whether a text waits for this person's judgement, of an exam that wants so many of each."""
+    """Return whether a text waits for this person's judgement, in an exam that wants `per_text` of each."""
     return not x.people.adjudicated and len(x.people.by) < per_text and person not in x.people.by
 
 
@@ -327,7 +327,7 @@ def find_undecided(
 def find_entry(
     queue: Queue, mistake: Mistake, threshold: float, closed: frozenset[tuple[str, int]], person: str, per_text: int
 ) -> QueueEntry | None:
-    """The mistake's entry in the queue as this person finds it, None where it isn't in it."""
+    """Return the mistake's entry in the queue as this person finds it, None where it isn't in it."""
     about = queue.about(mistake, threshold)
     if about is None:
         return None
@@ -349,20 +349,20 @@ def _first(queue: Queue, mistake: Mistake, x: DecidedText) -> float:
 
 
 def rank(queue: Queue, mistake: Mistake, texts: Texts) -> int:
-    """Where a mistake stands in the queue, in thousandths; less is earlier. `texts`: those it is there for."""
+    """Return a mistake's rank in the queue, in thousandths; less is earlier. `texts`: those it is there for."""
     if queue.by_lot:
         return -round(1000 * draw_lot(mistake.attempt.uid))
     return -round(1000 * max((queue.order(mistake, x) for x in texts), default=0.0))
 
 
 def sort_key(queue: Queue, mistake: Mistake, threshold: float) -> tuple[int, int, int]:
-    """What a mistake is ordered by in the queue, whether it belongs there or not: place, question, attempt."""
+    """Return what orders a mistake in the queue, whether it belongs there or not: rank, question, attempt."""
     about = queue.about(mistake, threshold) or mistake.rationales
     return rank(queue, mistake, about), mistake.question.position, mistake.attempt.id
 
 
 def find_closed_targets(judgements: Iterable[JudgementRow], person: str) -> frozenset[tuple[str, int]]:
-    """The targets (kind, id) that this person skipped as their last word, and the attempts found to be mistakes."""
+    """Return the targets (kind, id) that this person skipped last, and the attempts found to be mistakes."""
     rows = {row.judged.id: row for row in judgements}
     latest: dict[tuple[str, str, int], Act] = {}
     for judged in drop_undone(row.judged for row in rows.values()):
@@ -382,7 +382,7 @@ _OF_VOTES = _OF_GOLD - {"against-gold", "person-accepted-wrong"} | {"disagree"} 
 
 
 def explain_lack(queue: Queue, *, has_votes: bool, has_gold: bool) -> str | None:
-    """What the exam has none of, so that the queue can find nothing: an empty queue is no good news then."""
+    """Say what the exam has none of, so that the queue can't fill: then an empty queue is no good news."""
     if queue.name in _OF_VOTES and not has_votes:
         return "No rationale of this exam has a valid vote yet."
     if queue.name in _OF_GOLD and not has_gold:

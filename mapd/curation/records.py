@@ -64,7 +64,7 @@ class AnnotatorRecord:
 
     @property
     def judged_first(self) -> int:
-        """Texts judged before anything was revealed."""
+        """Count the texts judged before anything was revealed."""
         return sum(word.first for word in self.words)
 
 
@@ -80,7 +80,7 @@ class Agreement:
 
 
 def records(curated: Curated) -> list[AnnotatorRecord]:
-    """Everybody's, who judged most first."""
+    """Return everybody's record, who judged most first."""
     verdicts_of, practised = (
         _verdicts_by_person(curated.judgements),
         _verdicts_by_person(curated.judgements, practice=True),
@@ -108,7 +108,7 @@ def _group_by_text(rows: Sequence[JudgementRow]) -> dict[TextKey, list[Judgement
 
 
 def _verdicts_by_person(rows: Sequence[JudgementRow], *, practice: bool = False) -> dict[str, list[TextVerdict]]:
-    """By person their words, oldest first; those of practice by themselves. What was withdrawn is no word any more."""
+    """Return each person's standing verdicts, oldest first; those on practice texts apart."""
     verdicts_of: dict[str, list[TextVerdict]] = defaultdict(list)
     for text, of_text in _group_by_text(rows).items():
         judged = [row.judged for row in of_text]
@@ -129,7 +129,7 @@ def _verdicts_by_person(rows: Sequence[JudgementRow], *, practice: bool = False)
 
 
 def find_adjudications(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementRow]:
-    """By text the adjudicator's word that stands."""
+    """Return the adjudicator's judgement in force of each text that has one."""
     last_word_of = {}
     for text, of_text in _group_by_text(rows).items():
         by_id = {row.judged.id: row for row in of_text}
@@ -140,7 +140,7 @@ def find_adjudications(rows: Sequence[JudgementRow]) -> dict[TextKey, JudgementR
 
 
 def _measure_repeats(rows: Sequence[JudgementRow]) -> dict[str, Share]:
-    """By person how many of the texts that they judged again they judged as before."""
+    """Return by person how many of the texts that they judged again they judged as before."""
     same: dict[str, list[bool]] = defaultdict(list)
     for of_text in _group_by_text(rows).values():
         standing = {j.id for j in drop_undone(row.judged for row in of_text)}
@@ -191,7 +191,7 @@ def _measure(words: Sequence[TextVerdict], reference: dict[TextKey, bool]) -> Pe
 
 
 def measure_agreement(curated: Curated) -> list[Agreement]:
-    """Every two people who judged the same texts first, those with the most such texts at the top."""
+    """Compare every two people who judged the same texts first, those with the most such texts at the top."""
     verdicts_of = _verdicts_by_person(curated.judgements)
     blind = {who: {w.text: w.accepts for w in words if w.first} for who, words in sorted(verdicts_of.items())}
     agreements = [_compare(first, second, blind[first], blind[second]) for first, second in combinations(blind, 2)]
@@ -206,7 +206,7 @@ def _compare(
 
 
 def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
-    """Cohen's kappa: 1 is full agreement, 0 what chance alone gives; None where chance alone gives full agreement."""
+    """Return Cohen's kappa: 1 is full agreement, 0 chance alone; None where chance alone gives full agreement."""
     n = len(both)
     if not n:
         return None
@@ -217,6 +217,6 @@ def kappa(both: Sequence[tuple[bool, bool]]) -> float | None:
 
 
 def measure_progress(curated: Curated) -> Share:
-    """Of the rationales, those that nobody else's judgement is wanted for."""
+    """Return the share of the rationales that wait for nobody's judgement any more."""
     texts = list(curated.rationales)
     return Share(sum(not waits_for(x, "", curated.exam.wanted) for x in texts), len(texts))

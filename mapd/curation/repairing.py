@@ -73,7 +73,7 @@ def repair(
 
 
 def uid_of(token: str) -> str:
-    """The uid of the repair that is made with this token."""
+    """Return the uid of the repair that is made with this token."""
     return hashlib.sha256(f"repair {token}".encode()).hexdigest()[:32]
 
 
@@ -104,7 +104,7 @@ def _keep(session: Session, broken: t.Explanation, text: str, author: t.Teacher,
 
 
 def _author(session: Session, person: str) -> t.Teacher:
-    """The person as an author; beside a teacher of the same name as "ann (person)"."""
+    """Return the person as an author; beside a teacher of the same name as "ann (person)"."""
     for name in (person, f"{person} (person)"):
         author = session.exec(select(t.Teacher).where(t.Teacher.name == name)).first()
         if author is None:

@@ -36,7 +36,7 @@ class Share:
 
     @property
     def value(self) -> float | None:
-        """The share, None out of nothing."""
+        """Return the share, None out of nothing."""
         return self.count / self.of if self.of else None
 
 
@@ -53,7 +53,7 @@ class Reviewer:
 
 
 def matrix(curated: Curated) -> dict[tuple[str, str], PairScores]:
-    """By (author, reviewer) what was given; nobody reviews an own rationale, so the diagonal is absent."""
+    """Return the scores by (author, reviewer); nobody reviews an own rationale, so the diagonal is absent."""
     scores: dict[tuple[str, str], list[int | None]] = defaultdict(list)
     for x in curated.rationales:
         for v in filter_votes(x.text.votes):
@@ -65,7 +65,7 @@ def matrix(curated: Curated) -> dict[tuple[str, str], PairScores]:
 
 
 def reviewers(curated: Curated) -> list[Reviewer]:
-    """Every teacher that reviewed, in the exam's order."""
+    """Return every teacher that reviewed, in the exam's order."""
     votes: dict[str, list[tuple[bool, int | None]]] = defaultdict(list)
     for x in curated.rationales:
         for v in filter_votes(x.text.votes):

@@ -13,13 +13,13 @@ from mapd.store import tables as t
 
 
 def find_exposed(session: Session, person: str, texts: Collection[int]) -> set[int]:
-    """Those of the texts that this person has seen so."""
+    """Return those of the texts that this person has seen unblinded."""
     query = select(t.Seen.explanation_id).where(t.Seen.person == person, col(t.Seen.explanation_id).in_(texts))
     return set(session.exec(query).all())
 
 
 def record(session: Session, person: str, texts: Collection[int]) -> None:
-    """These are shown to this person with all that is known of them."""
+    """Record that this person is shown these texts unblinded."""
     fresh = set(texts) - find_exposed(session, person, texts)
     if not fresh:
         return

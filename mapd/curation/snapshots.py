@@ -85,7 +85,7 @@ def freeze(
 
 
 def _find_stored(session: Session, name: str) -> t.Snapshot | None:
-    """The row of this name, also where the name itself was changed: its uid still holds the beginning of it."""
+    """Return the row of this name, also where the name was changed: its uid still begins with it."""
     query = select(t.Snapshot).where((col(t.Snapshot.sha256) == name) | (col(t.Snapshot.uid) == name[:32]))
     return next((row for row in session.exec(query) if row.sha256 == name or fault(row) is not None), None)
 
@@ -114,7 +114,7 @@ def count_contents(lines: str, manifest: Mapping[str, Any]) -> SnapshotContents:
 
 
 def _group_readings(judgements: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Judged]]:
-    """By rationale, how people said that its answer reads."""
+    """Return by rationale how people said that its answer reads."""
     readings: dict[str, list[Judged]] = defaultdict(list)
     for number, row in enumerate(judgements):
         if row["target"] == "rationale" and row["decision"] == Act.CORRECT:
@@ -136,7 +136,7 @@ def count_wrong(pairs: Sequence[Pair]) -> int:
 
 
 def draw(curated: Curated, *, seed: int = 0, everything: bool = False, limit: int | None = None) -> list[Pair]:
-    """The pairs that `freeze` would write, in the order of the mistakes."""
+    """Return the pairs that `freeze` would write, in the order of the mistakes."""
     pairs = [pair for m in curated.mistakes for pair in _draw_pairs(m, seed, everything)]
     if limit is None:
         return pairs
@@ -174,7 +174,7 @@ def _write_once(path: Path, text: str) -> None:
 
 
 def _draw_pairs(mistake: Mistake, seed: int, everything: bool) -> list[Pair]:
-    """The mistake's training pairs. Each mistake has a draw of its own, so one more mistake moves no other's.
+    """Draw the mistake's training pairs. Each mistake has its own draw, so one more mistake moves no other's.
 
     It hangs on texts, not on uids, which are random: the same run in another project draws the same pairs.
     """
@@ -194,7 +194,7 @@ def _sort_accepted(texts: tuple[DecidedText, ...]) -> list[DecidedText]:
 
 
 def line(mistake: Mistake, rationale: DecidedText, feedback: DecidedText) -> dict[str, Any]:
-    """One training pair as structured fields, never as a rendered prompt."""
+    """Return one training pair as structured fields, never as a rendered prompt."""
     q, a = mistake.question, mistake.attempt
     question = {"uid": q.uid, "source_id": q.source_id, "task": q.task.value, "text": q.text, "context": q.context}
     return {
@@ -266,13 +266,13 @@ def _manifest(curated: Curated, pairs: list[Pair], lines: str, draw_settings: di
 
 
 def _repairs(pairs: list[Pair]) -> dict[str, int]:
-    """How many of the pairs hold a text that a person repaired; nothing where none does."""
+    """Count the pairs with a text that a person repaired; without one the manifest has no such field."""
     count = sum(x.text.repairs_id is not None or y.text.repairs_id is not None for _, x, y in pairs)
     return {"pairs_with_repairs": count} if count else {}
 
 
 def _judgements(curated: Curated) -> list[dict[str, Any]]:
-    """What people say now of each target, in an order that doesn't depend on when they said it."""
+    """Return people's latest judgements in an order that doesn't depend on when they were made."""
     by_target: dict[str, list[JudgementRow]] = {}
     for row in curated.judgements:
         by_target.setdefault(row.target_uid, []).append(row)

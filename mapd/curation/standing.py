@@ -43,7 +43,7 @@ Values = dict[str, Any]
 
 @cache
 def _hash_rules() -> str:
-    """The rules as they are written: with another version of them everything is derived again."""
+    """Return a hash of the rules' source: with other rules everything is derived again."""
     modules = (verdicts, checks, mistakes, thoughts, curated, queues, suspicion, places, figures)
     readers = sorted(map(str, Path(str(answers.__file__)).parent.glob("*.py")))
     files = (__file__, *(str(m.__file__) for m in modules), *readers)
@@ -51,7 +51,7 @@ def _hash_rules() -> str:
 
 
 def _version_of(session: Session, info: ExamInfo) -> str:
-    """What the aggregate depends on beside the rows. The threshold isn't among it: every row holds for all of them."""
+    """Return the version of the exam's rows: rules and policy, but no threshold (a row holds for all of them)."""
     policy, members = policies.exam_policy(session, info), committees.members(session, info.id)
     decided = f"votes {policy.min_votes}, checks {sorted(policy.checks)}, leniency {policy.leniency_adjusted}"
     return f"{_hash_rules()}, {decided}, judgements {info.wanted}, committee {members}"
@@ -78,7 +78,7 @@ def catch_up(engine: sa.Engine, exam_id: int) -> None:
 
 
 def is_derived(engine: sa.Engine, exam_id: int) -> bool:
-    """Whether the aggregate holds the exam by its rules, though marks may wait to be worked off."""
+    """Return whether the index holds the exam by its rules, though marks may still wait."""
     with db.reading(engine) as session:
         row, info = session.get(t.StandingExam, exam_id), queries.exam(session, exam_id)
         return row is not None and row.rules == _version_of(session, info)
@@ -124,7 +124,7 @@ def follow_judgements(session: Session, rows: Iterable[t.Judgement]) -> None:
 
 
 def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
-    """The questions that the judgements are about."""
+    """Return the questions that the judgements are about."""
     questions: set[int] = set()
     texts, attempts = set(), set()
     for row in rows:
@@ -141,13 +141,13 @@ def _questions_of(session: Session, rows: Iterable[t.Judgement]) -> set[int]:
 
 
 def _blocks(ids: Collection[int]) -> Iterator[list[int]]:
-    """The ids in their order, as many as are looked up at once."""
+    """Split the ids, in their order, into as many as are looked up at once."""
     ordered = sorted(ids)
     return (ordered[start : start + BLOCK] for start in range(0, len(ordered), BLOCK))
 
 
 def _lock(session: Session) -> None:
-    """One writer at a time."""
+    """Let one transaction at a time write the index."""
     db.lock(session, LOCK)
 
 
@@ -177,7 +177,7 @@ def derive(session: Session, exam_id: int, *, measure: bool = True) -> None:
 
 
 def _leniency(session: Session, exam_id: int) -> tuple[dict[str, str], int]:
-    """The reviewers' leniency over the exam, exactly, and the number of votes."""
+    """Return the reviewers' exact leniency over the exam, and the number of votes."""
     number = 0
 
     def valid() -> Iterator[tuple[str, int | None]]:
@@ -207,7 +207,7 @@ class _Exam:
 
     @classmethod
     def of(cls, session: Session, row: t.StandingExam) -> "_Exam | None":
-        """The exam; none where it was derived by other rules: it is derived again before it is read, come what may."""
+        """Return the exam; None where other rules derived it: it is derived again before it is read."""
         assert row.id is not None
         info = queries.exam(session, row.id)
         policy = policies.exam_policy(session, info)
@@ -312,20 +312,20 @@ class _Exam:
 
 
 def _find_skips(judgements: Sequence[JudgementRow]) -> dict[str, ClosedTargets]:
-    """By person, what they skipped as their last word."""
+    """Return by person what they skipped as their latest judgement."""
     people = {row.judged.person for row in judgements if row.judged.decision is verdicts.Act.SKIP}
     return {who: skips for who in people if (skips := queues.find_closed_targets(judgements, who))}
 
 
 def authors_of(session: Session) -> dict[str, int]:
-    """The id of each teacher by its name."""
+    """Return the id of each teacher by its name."""
     return dict(session.execute(sa.select(col(t.Teacher.name), col(t.Teacher.id))).all())
 
 
 def _list_rows(
     mistakes_of_exam: Iterable[Mistake], judgements: Sequence[JudgementRow], authors: Mapping[str, int]
 ) -> Iterator[Values]:
-    """A row for each text, and one for each mistake that has no rationale."""
+    """Yield a row for each text, and one for each mistake that has no rationale."""
     judges_of = _name_judges(judgements)
     for mistake in mistakes_of_exam:
         place = {
@@ -344,7 +344,7 @@ def _list_rows(
 
 
 def _list_question_rows(material: Material, part: Curated, judgements: Sequence[JudgementRow]) -> Iterator[Values]:
-    """A row for each question: how the student did, and what people say of the question and of the answers to it."""
+    """Yield a row for each question: how the student did, and people's judgements of it and of its answers."""
     judged_of, attempts_of, mistakes_of = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in judgements:
         judged_of[row.target, row.target_id].append(row.judged)
@@ -380,7 +380,7 @@ _STRONGEST_FIRST = ("conflict", Act.REJECT.value, Act.CORRECT.value, Act.ACCEPT.
 
 
 def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int], str]:
-    """By target whose word on it is in force."""
+    """Return by target who has a verdict in force on it."""
     targets = defaultdict(list)
     for row in judgements:
         targets[row.target, row.target_id].append(row.judged)
@@ -391,7 +391,7 @@ def _name_judges(judgements: Sequence[JudgementRow]) -> Mapping[tuple[str, int],
 
 
 def _join_names(judged: Iterable[verdicts.Judged]) -> str:
-    """Who judged, each name between line breaks."""
+    """Return who judged, each name between line breaks, so that SQL can look for a whole name."""
     names = sorted({j.person for j in judged})
     return "".join(f"\n{name}" for name in names) + "\n" * bool(names)
 
@@ -422,7 +422,7 @@ _EMPTY_ROW: Values = {
 
 
 def _describe_text(x: DecidedText) -> Values:
-    """A text's row: what checks, committee and people say."""
+    """Return a text's row: what checks, committee and people say."""
     mean = x.committee.mean
     sides = {side: x.committee_at(side) for side in (Verdict.ACCEPTED, Verdict.REJECTED)}
     return {
@@ -446,11 +446,11 @@ def _describe_text(x: DecidedText) -> Values:
 
 
 def _count_figures(rows: Iterable[Mapping[str, Any]]) -> Counter[BandKey]:
-    """The threshold lab's figures as bands "figure:accepted", …"""
+    """Return the threshold lab's figures as bands "figure:accepted", …"""
     counts = figures.count_bands(rows).items()
     return Counter({(f"figure:{name}", low, high, False): number for (name, low, high), number in counts})
 
 
 def compute_figures(curated_set: Curated, authors: Mapping[str, int]) -> Figures:
-    """The threshold lab's figures under a policy that the aggregate doesn't hold."""
+    """Return the threshold lab's figures under a policy that the index doesn't hold."""
     return Figures.of(figures.count_bands(_list_rows(curated_set.mistakes, (), authors)))

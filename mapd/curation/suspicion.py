@@ -33,7 +33,7 @@ class Suspicion:
 
     @property
     def words(self) -> str:
-        """Why it stands where it stands, for a tooltip."""
+        """Say why the text has its rank, for a tooltip."""
         at = "without a vote" if self.mean is None else f"at {self.mean:.2f}"
         doubts = "; ".join(self.reasons) or "no check, review or answer contradicts it"
         perhaps = ", perhaps wrongly" if self.reasons and self.verdict is not Verdict.UNDECIDED else ""
@@ -41,7 +41,7 @@ class Suspicion:
 
 
 def suspicion(mistake: Mistake, x: DecidedText, *, gold: bool = True) -> Suspicion:
-    """What speaks against the committee's verdict on a rationale; with `gold` unset as if no gold answer were known."""
+    """Return what speaks against the committee's verdict on a rationale. `gold` unset: as if none were known."""
     average = x.fair_mean if x.fair_mean is not None else x.committee.mean
     mean = None if average is None else min(5.0, max(1.0, float(average)))
     if x.committee.verdict is Verdict.ACCEPTED:
@@ -100,7 +100,7 @@ def _against_rejected(mistake: Mistake, x: DecidedText, mean: float | None, gold
 
 
 def _compare_with_peers(mistake: Mistake, x: DecidedText) -> list[WeightedReason]:
-    """Whether the other authors come to the same final answer, and to the same among themselves."""
+    """Return whether the other authors come to the same final answer, and to the same among themselves."""
     peers = [peer for peer in _list_peers(mistake, x) if peer.answer is not None]
     if not peers or x.answer is None:
         return []
@@ -116,7 +116,7 @@ def _list_peers(mistake: Mistake, x: DecidedText) -> list[DecidedText]:
 
 
 def agrees(mistake: Mistake, first: DecidedText, second: DecidedText) -> bool:
-    """Whether two rationales end in the same answer."""
+    """Return whether two rationales end in the same answer."""
     if first.answer is None or second.answer is None:
         return False
     question = mistake.question
@@ -129,7 +129,7 @@ def _are_equal(first: str, second: str, task: Task, options: tuple[str, ...]) ->
 
 
 def find_against_gold(mistake: Mistake) -> tuple[DecidedText, ...]:
-    """The rationales of two or more authors who agree on an answer that isn't the gold; the largest such group."""
+    """Return the largest group of rationales by two or more authors who agree on an answer that isn't the gold."""
     wrong = [x for x in mistake.rationales if x.states.matches_gold is State.FAILS and x.answer is not None]
     if len({x.text.teacher for x in wrong}) < 2:
         return ()

@@ -28,7 +28,7 @@ class DecisionTarget(NamedTuple):
 
     @property
     def target(self) -> Target:
-        """The same for judging.py."""
+        """Return the target as judging.py takes it."""
         return Target(self.kind, self.id)
 
 

@@ -31,12 +31,12 @@ class VisibleMistake:
 
     @property
     def blind(self) -> bool:
-        """Whether any text is covered: then nothing is told that may point to it."""
+        """Return whether any text is covered: then nothing is told that may point to its verdict."""
         return bool(self.hidden)
 
     @property
     def own_alone(self) -> bool:
-        """Whether the person knows of their own judgements alone, so that others' are no news to them yet."""
+        """Return whether the person may know of their own judgements alone."""
         return bool(self.hidden or self.unsaid)
 
     def visible(self, rows: Iterable[JudgementRow]) -> list[JudgementRow]:

@@ -44,7 +44,7 @@ class Seat:
 
     @property
     def judge(self) -> JudgeMode:
-        """The way of judging, in the address's word."""
+        """Return the way of judging, as the address has it."""
         return "first" if self.judge_first else "assisted"
 
     def entry(self, part: Curated, mistake: Mistake) -> QueueEntry | None:
@@ -115,7 +115,7 @@ def filter_rows(rows: Iterable[JudgementRow], kind: str, target: int) -> list[Ju
 
 
 def decides_last(seat: Seat, rows: Sequence[JudgementRow]) -> bool:
-    """Whether the person decides as the adjudicator: in a queue that settles what people decided, also to change it."""
+    """Return whether the person decides as the adjudicator: in a queue that settles people's decisions."""
     if seat.queue.settles is None:
         return False
     about = VERDICT if rows and rows[0].target in blinding.TEXTS else ANYTHING
@@ -138,7 +138,7 @@ def word(row: JudgementRow) -> CardWord:
 
 
 def is_answered_by(rows: Iterable[JudgementRow], kind: str) -> bool:
-    """Whether these judgements of one person on a text say what a card beside the queue asks, and nobody undid that.
+    """Return whether one person's judgements on a text answer an injected card, and nobody undid that.
 
     A verdict or a skip does; on a repeat only one that was given as its answer.
     """
@@ -164,7 +164,7 @@ def _text_kinds() -> tuple[TextKind, TextKind]:
 
 
 def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, deal: Deal) -> list[DecidedText]:
-    """The texts that the queue is about and that wait, in the order in which to go through them."""
+    """Return the texts that the queue is about and that wait, in the order in which to go through them."""
     skipped = find_closed_targets(part.judgements, sight.person)
 
     def asks(x: DecidedText) -> bool:
@@ -184,7 +184,7 @@ def _list_open(part: Curated, sight: VisibleMistake, entry: QueueEntry | None, d
 def _choose_first(
     sight: VisibleMistake, entry: QueueEntry | None, seat: Seat, deal: Deal, waiting: Sequence[DecidedText]
 ) -> DecidedText | None:
-    """The text to begin with: the one that is asked for, else the queue's; judged first, in the person's own order."""
+    """Return the text to begin with: the link's, else the queue's; judged first, in the person's own order."""
     of_link = next((x for x in sight.mistake.texts if x.text.uid == deal.enter), None)
     if of_link is not None:
         return of_link
@@ -214,11 +214,11 @@ class _Card:
         return self.sight.mistake
 
     def rows(self, kind: str, target: int) -> list[JudgementRow]:
-        """All judgements on a target."""
+        """Return all judgements on a target."""
         return filter_rows(self.part.judgements, kind, target)
 
     def has_decided(self) -> bool:
-        """Whether the person has decided on anything here in this queue, so that it left the queue."""
+        """Return whether the person has decided on any of it in this queue, so that it left the queue."""
         targets = {(x.text.kind, x.text.id) for x in self.mistake.texts}
         targets |= {("attempt", self.mistake.attempt.id), ("question", self.mistake.question.id)}
         return any(
@@ -235,7 +235,7 @@ class _Card:
     # -- question and attempt -----------------------------------------------------------------------------------------
 
     def question(self) -> messages.CardQuestion:
-        """The question with its gold."""
+        """Return the question with its gold."""
         q, mistake = self.mistake.question, self.mistake
         corrected = q.gold != mistake.gold and not self.sight.blind
         return messages.CardQuestion(
@@ -253,7 +253,7 @@ class _Card:
         )
 
     def attempt(self) -> messages.CardAttempt:
-        """The student's response."""
+        """Return the student's response."""
         attempt, blind = self.mistake.attempt, self.sight.blind
         answer, ours = self.mistake.show(self.mistake.answer), self.mistake.show(attempt.our_answer)
         return messages.CardAttempt(
@@ -271,7 +271,7 @@ class _Card:
         )
 
     def _target(self, kind: str, target: int) -> dict[str, object]:
-        """What every target has, but its uid."""
+        """Return the fields that every target has, but its uid."""
         rows = self.rows(kind, target)
         return {
             "seen": version_of(self.sight, rows),
@@ -296,7 +296,7 @@ class _Card:
         )
 
     def _people(self, kind: str, target: int) -> list[CardWord]:
-        """What people say of it, as far as this person may know."""
+        """Return what people say of a target, as far as this person may know."""
         if self.sight.blind and kind not in blinding.TEXTS:
             return []
         rows = self.sight.visible(self.rows(kind, target))
@@ -307,7 +307,7 @@ class _Card:
     # -- texts --------------------------------------------------------------------------------------------------------
 
     def texts(self) -> list[CoveredText | OpenText]:
-        """The texts in the order in which they are shown."""
+        """Return the texts in the order in which they are shown."""
         waiting = {x.text.id for kind in _text_kinds() for x in self.waiting(kind)}
         skipped = find_closed_targets(self.part.judgements, self.sight.person)
         cards: list[CoveredText | OpenText] = []
@@ -388,7 +388,7 @@ class _Card:
         )
 
     def _spans(self, x: DecidedText) -> list[TextSpan]:
-        """What is marked in a text: by the checks, by reviewers, by people whose word on it may be known."""
+        """Return what is marked in a text: by checks, by reviewers, by people whose judgement may be known."""
         spans = [TextSpan(e.start, e.end, "false_equation", "false equation") for e in x.checks.equations if not e.true]
         wrong_steps = ((find_first_wrong_step(x.text.text, v.text), line(v.reviewer, 30)) for v in x.text.votes)
         spans += [TextSpan(*span, "named_step", f"{who} calls this step wrong") for span, who in wrong_steps if span]
@@ -402,7 +402,7 @@ class _Card:
         ]
 
     def explained(self, deal: Deal) -> CardWord | None:
-        """What the adjudicator said of a practice text, once this person has decided."""
+        """Return what the adjudicator said of a practice text, once this person has decided."""
         x = next((x for x in self.mistake.texts if x.text.id == deal.text), None)
         if deal.kind != PRACTICE or x is None or x.text.id in self.sight.hidden:
             return None
@@ -426,7 +426,7 @@ def _kind(x: DecidedText) -> TextKind:
 
 
 def _checks(x: DecidedText, mistake: Mistake) -> list[messages.CardCheck]:
-    """What the checks found, each in words."""
+    """Return what the checks found, each in words."""
     equations, states = x.checks.equations, x.states
     true = sum(e.true for e in equations)
     if isinstance(x.checks, FeedbackChecks):

@@ -100,18 +100,18 @@ def _waiting(session: Session, setting: Setting, rule: BatchRule, person: str) -
 
 
 def _version(texts: Sequence[BatchText]) -> str:
-    """The name of what waits: another judgement, or another text, gives another."""
+    """Return a name of what waits: another judgement, or another text, gives another."""
     return hashlib.sha256(repr([(text.target.id, text.latest_seen) for text in texts]).encode()).hexdigest()[:32]
 
 
 def _find_texts(session: Session, token: str) -> set[int] | None:
-    """The texts that the act is about, as its first request settled them."""
+    """Return the texts that the act is about, as its first request fixed them."""
     audit = t.Audit
     detail = session.exec(select(audit.detail).where(audit.action == ACTION, audit.target == f"class {token}")).first()
     return None if detail is None else {int(text) for text in detail["texts"]}
 
 
 def _count_judgements(session: Session, token: str) -> int:
-    """How many judgements the act has so far."""
+    """Count the judgements that the act has so far."""
     begins = col(t.Judgement.token).startswith(f"{token}/", autoescape=True)
     return session.exec(select(func.count()).select_from(t.Judgement).where(begins)).one()

@@ -30,7 +30,7 @@ class Setting:
 
     @property
     def threshold(self) -> int:
-        """The policy's threshold in hundredths."""
+        """Return the policy's threshold in hundredths."""
         return round(self.policy.threshold * 100)
 
 

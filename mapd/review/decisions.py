@@ -144,7 +144,7 @@ class _Desk:
         return DecisionAnswer(token=decision.token, status="saved", act=decision.token, since=since)
 
     def _judge(self, decision: Decision) -> list[CardWord]:
-        """Accept, reject, skip, note, correct or withdraw; returns what was said since, if it was kept all the same."""
+        """Accept, reject, skip, note, correct or withdraw; return what others said since, if it was kept."""
         aim = self._aim(decision.kind, decision.target)
         since = [] if decision.act is DecisionAct.NOTE else self._check(decision, aim, decision.seen, decision.after)
         notes = decision.act is DecisionAct.NOTE
@@ -169,7 +169,7 @@ class _Desk:
         return since
 
     def _marks(self, decision: Decision, aim: DecisionTarget) -> list[tuple[int, int]]:
-        """Where the false steps stand, counted in characters."""
+        """Return where the false steps stand, counted in characters."""
         marks = [(mark.start, mark.end) for mark in decision.marks]
         text = next((x.text for x in self.material.texts if x.id == aim.id and aim.kind in TEXTS), None)
         return marks if text is None else characters(text, marks)
@@ -266,7 +266,7 @@ class _Desk:
         return DecisionAnswer(token=decision.token, status="saved", act=decision.token, decided=decided, of=len(rows))
 
     def _act(self, act: str) -> list[t.Judgement]:
-        """The judgements of one act of this person, oldest first."""
+        """Return the judgements of one act of this person, oldest first."""
         row, of_person = t.Judgement, t.Judgement.person == self.by.name
         exactly = self.session.exec(select(row).where(of_person, row.token == act)).all()
         if exactly:
@@ -285,7 +285,7 @@ class _Desk:
         return aim
 
     def _aim_of(self, row: t.Judgement) -> DecisionTarget:
-        """What a judgement is about. Where its question isn't read here nothing more is known of it."""
+        """Return what a judgement is about. Where its question isn't read here nothing more is known of it."""
         kind, id_ = row.target, row.explanation_id or row.attempt_id or row.question_id or 0
         of_texts = (DecisionTarget(x.kind, x.id, x.uid, x.question_id) for x in self.material.texts if x.id == id_)
         of_attempts = (
@@ -322,7 +322,7 @@ class _Desk:
         )
 
     def _asks_again(self, dealt: t.DealtCard) -> bool:
-        """Whether a dealt card is a repeat that isn't answered."""
+        """Return whether a dealt card is a repeat that isn't answered."""
         rows = [
             row
             for row in self.part.judgements
@@ -335,7 +335,7 @@ class _Desk:
         return ADJUDICATOR if last else ANNOTATOR
 
     def _circumstances(self, decision: Decision, aim: DecisionTarget) -> Circumstances:
-        """How the decision came about, as far as the server knows better than the browser."""
+        """Return how the decision came about, as far as the server knows better than the browser."""
         sight, dealt, text = self._sight(decision), self._dealt(decision), self._text(aim)
         is_dealt = dealt is not None and aim.kind in TEXTS and dealt.explanation_id == aim.id
         hidden = sight.hidden if sight else frozenset()
@@ -352,7 +352,7 @@ class _Desk:
         )
 
     def _chance(self, decision: Decision) -> float | None:
-        """In a queue drawn by lot the chance of each mistake to be the one that a draw gives."""
+        """Return each mistake's chance to be drawn, in a queue that is drawn by lot."""
         if not window.queue_of(self.by, decision.queue).by_lot:
             return None
         if decision.queue not in self.chances:
@@ -413,7 +413,7 @@ class _Desk:
         self.part = curated_part.decide(self.setting, self.material, rows)
 
     def answers(self, replies: list[DecisionAnswer]) -> Answers:
-        """The answers with the cards as they may be seen now."""
+        """Return the answers with the cards as they may be seen now."""
         self.part = curated_part.decide(self.setting, self.material, list(self.part.judgements))
         last = self.decisions[-1]
         queue = window.SELECTION if last.queue == window.BROWSE else QUEUES.get(last.queue, window.SELECTION)

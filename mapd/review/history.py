@@ -58,7 +58,7 @@ def load_card_history(session: Session, person: Person, exam_id: int, query: His
 
 
 def _list_words(rows: Sequence[JudgementRow], mistake: Mistake, *, covered: bool) -> list[PastWord]:
-    """The judgements as they were made. What doesn't count stands in no force."""
+    """Return the judgements as they were made. One that doesn't count is never in force."""
     standing = {j.id for j in drop_undone(row.judged for row in rows if row.counts)}
     by_id = {row.judged.id: row for row in rows}
     return [_past_word(row, by_id, standing, mistake, covered=covered) for row in rows]
@@ -150,13 +150,13 @@ def _past_act(
 
 
 def _list_later(row: JudgementRow, later: Iterable[JudgementRow]) -> list[CardWord]:
-    """What others said of the same target after this person did, which they know of since."""
+    """Return what others said of the same target after this person did."""
     same = (judgement for judgement in later if (judgement.target, judgement.target_id) == (row.target, row.target_id))
     return [cards.word(judgement) for judgement in same if judgement.judged.id > row.judged.id]
 
 
 def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) -> list[JudgementRow]:
-    """What others say of the same targets, as far as it is in force."""
+    """Return others' judgements of the same targets that are in force."""
     targets = sorted({(row.target, row.target_id) for row in rows})
     if not targets:
         return []
@@ -172,7 +172,7 @@ def _load_others(session: Session, person: str, rows: Sequence[JudgementRow]) ->
 def _locate(
     session: Session, exam_id: int, rows: Sequence[JudgementRow]
 ) -> dict[tuple[str, int], tuple[str | None, str | None]]:
-    """By target, the uid of the mistake at which it is looked at, and the question's own number."""
+    """Return by target the uid of the mistake at which it is looked at, and the question's own number."""
     texts = [row.target_id for row in rows if row.target in TEXTS]
     x, attempt, question = t.Explanation, t.Attempt, t.Question
     of_text = {

@@ -37,7 +37,7 @@ class MistakeLease:
 
     @property
     def holder(self) -> Holder:
-        """Who has it since when, for the browser."""
+        """Return who has it since when, for the browser."""
         return Holder(person=line(self.person, 60), since=self.since)
 
 
@@ -103,7 +103,7 @@ def take(
 
 
 def _is_over(at: datetime) -> sa.ColumnElement[bool]:
-    """Whether a lease has run out, at this time of the database's; or was taken before its clock was set back."""
+    """Return whether a lease has run out by the database's clock, or was taken before that was set back."""
     return sa.not_(col(t.Lease.until).between(at, at + 2 * LEASE))  # it may have been renewed just now
 
 

@@ -44,7 +44,7 @@ def passage(text: str, spans: Iterable[TextSpan] = ()) -> Passage:
 
 
 def has_markup(text: str) -> bool:
-    """Whether the text can look otherwise with its markdown and LaTeX rendered."""
+    """Return whether the text can look otherwise with its markdown and LaTeX rendered."""
     return MARKUP.search(text) is not None
 
 

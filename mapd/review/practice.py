@@ -20,12 +20,12 @@ GAP = 10  # texts at least between a word and its repeat
 
 
 def is_enabled(exam: ExamInfo) -> bool:
-    """Whether the exam wants any of it."""
+    """Return whether the exam wants practice, checks or repeats."""
     return exam.practice > 0 or exam.check_every > 0 or exam.repeat_every > 0
 
 
 def count_missing_practice(exam: ExamInfo, own_rows: Sequence[JudgementRow]) -> int:
-    """How many practice texts the person has before their first real one."""
+    """Count the practice texts that the person still has before their first real one."""
     if any(row.queue != PRACTICE for row in _verdicts(own_rows)):
         return 0
     practised = {_key(row) for row in own_rows if row.queue == PRACTICE} & _find_answered(own_rows)
@@ -35,7 +35,7 @@ def count_missing_practice(exam: ExamInfo, own_rows: Sequence[JudgementRow]) -> 
 def list_candidates(
     kind: str, own_rows: Sequence[JudgementRow], adjudications: Sequence[JudgementRow], person: str
 ) -> list[TextKey]:
-    """The texts of which the first that can be had is given as practice, check or repeat."""
+    """Return the texts for a practice, check or repeat card; the first that is free is dealt."""
     if kind == REPEAT:
         verdicts = _verdicts(own_rows)
         repeated = {_key(row) for row in verdicts if row.queue == REPEAT}
@@ -48,19 +48,19 @@ def list_candidates(
 
 
 def count_judged(own_rows: Sequence[JudgementRow]) -> int:
-    """How many texts the person has judged, practice aside."""
+    """Count the texts that the person has judged, practice aside."""
     return len({_key(row) for row in _verdicts(own_rows) if row.queue != PRACTICE})
 
 
 def count_dealt(own_rows: Sequence[JudgementRow], kind: str) -> int:
-    """How many verdicts of theirs are on checks, or on repeats."""
+    """Count the person's verdicts on checks, or on repeats."""
     return sum(row.queue == kind for row in _verdicts(own_rows))
 
 
 def find_first(
     texts: Iterable[TextKey], among: Iterable[tuple[Mistake, Iterable[DecidedText]]]
 ) -> tuple[Mistake, DecidedText] | None:
-    """The first of the texts that is among these mistakes' texts."""
+    """Return the first candidate that occurs among the mistakes' texts, with its mistake."""
     located: dict[TextKey, tuple[Mistake, DecidedText]] = {}
     for mistake, texts_of in among:
         for x in texts_of:
@@ -69,7 +69,7 @@ def find_first(
 
 
 def _verdicts(own_rows: Iterable[JudgementRow]) -> list[JudgementRow]:
-    """A person's verdicts as one who judges, oldest first, without those taken back."""
+    """Return a person's verdicts as an annotator, oldest first, without those taken back."""
     rows = [row for row in own_rows if row.judged.role == ANNOTATOR]
     standing = {j.id for j in drop_undone(row.judged for row in rows)}
     verdicts = (Act.ACCEPT, Act.REJECT)
@@ -78,7 +78,7 @@ def _verdicts(own_rows: Iterable[JudgementRow]) -> list[JudgementRow]:
 
 
 def _find_answered(own_rows: Sequence[JudgementRow]) -> Set[TextKey]:
-    """The texts on which the person has a verdict, or a skip."""
+    """Return the texts on which the person has a verdict, or a skip."""
     people = {row.judged.person for row in own_rows}
     return {_key(row) for row in _verdicts(own_rows)}.union(
         *(find_closed_targets(own_rows, person) for person in people)
@@ -90,6 +90,6 @@ def _key(row: JudgementRow) -> TextKey:
 
 
 def _draw_texts(rows: Iterable[JudgementRow], spoken: Set[TextKey], seed: str) -> list[TextKey]:
-    """The texts that these are about, but those that the person has spoken on, by lot: the same for the same seed."""
+    """Return these judgements' texts that the person hasn't answered, by lot: the same for the same seed."""
     in_order = sorted(rows, key=lambda row: draw_lot(f"{seed}{row.target_uid}"))
     return [_key(row) for row in in_order if _key(row) not in spoken]

@@ -67,7 +67,7 @@ class Hand:
 
     @property
     def judged_count(self) -> int:
-        """How many texts the person has judged."""
+        """Count the texts that the person has judged."""
         return practice.count_judged(self.own_rows)
 
     def list_due(self, judged_then: int, *, judge_first: bool) -> list[str]:
@@ -87,7 +87,7 @@ class Hand:
 
 
 def is_enabled(setting: Setting, seat: Seat) -> bool:
-    """Whether anything is dealt beside this queue."""
+    """Return whether anything is dealt beside this queue."""
     return bool(seat.person.name) and not seat.queue.second_look and practice.is_enabled(setting.exam)
 
 

@@ -32,7 +32,7 @@ class QueueCursor:
 
     @property
     def start(self) -> Key | None:
-        """Behind what the draw begins; None is the beginning."""
+        """Return the key behind which the draw begins; None is the beginning."""
         is_later_draw = self.queue.by_lot and self.draw > 1
         return Key(-round(1000 * queues.draw_lot(f"draw {self.draw}")), -1, 0) if is_later_draw else None
 

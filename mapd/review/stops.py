@@ -69,7 +69,7 @@ class QueueStops:
 
     @property
     def cursor(self) -> QueueCursor:
-        """The person's way along the queue."""
+        """Return the person's cursor in the queue."""
         seat = self.seat
         return QueueCursor(self.setting.exam.id, seat.queue, seat.threshold, seat.person.name, seat.draw)
 
@@ -98,7 +98,7 @@ class QueueStops:
             stop.number = numbers.get(stop.key) if stop.key is not None and is_inside else None
 
     def _key(self, attempt_id: int) -> Key | None:
-        """A mistake's place, also where it has left the queue."""
+        """Return a mistake's key in the queue, also where it has left the queue."""
         if (key := self.cursor.place_of(self.session, attempt_id)) is not None:
             return key
         part = curated_part.load(self.session, self.setting, questions_of(self.session, [attempt_id]))
@@ -117,7 +117,7 @@ class SelectionStops:
 
     @property
     def is_of_texts(self) -> bool:
-        """Whether a row is one text, not a whole mistake."""
+        """Return whether a row is one text, not a whole mistake."""
         return self.filter.filter.show is not listing.Show.MISTAKES
 
     def read(self, query: WindowQuery, linked: int | None, spare: int = 0) -> tuple[list[CardStop], bool]:
@@ -155,7 +155,7 @@ class SelectionStops:
         return Turn((*key[:-1], key[-1] + step))  # from that row on: a hair before it
 
     def _key(self, attempt_id: int, text: str | None) -> tuple[int, ...] | None:
-        """The key of a row in the order; a mistake without a text has one, too."""
+        """Return the key of a row in the order; a mistake without a text has one, too."""
         query = select(t.Explanation.id).where(t.Explanation.uid == text)
         text_id = None if text is None else self.session.exec(query).first()
         of_order = (self.setting.exam.id, self.filter.filter.show, self.seat.threshold, self.filter.order)

@@ -67,7 +67,7 @@ def queue_of(person: Person, name: str) -> Queue:
 
 
 def needs_writing(exam: queries.ExamInfo) -> bool:
-    """Whether a window of this exam may have to keep what it deals."""
+    """Return whether a window of this exam may have to keep what it deals."""
     return practice.is_enabled(exam)
 
 
@@ -167,7 +167,7 @@ class _Dealer:
     # -- the cards ----------------------------------------------------------------------------------------------------
 
     def cards(self) -> tuple[list[Card], bool]:
-        """The cards, and whether there are no more."""
+        """Return the cards, and whether there are no more."""
         linked = self._linked()
         stops, end = self.stops.read(self.query, linked, spare=len(self.leased))
         part = curated_part.load(self.session, self.setting, questions_of(self.session, [s.attempt_id for s in stops]))
@@ -179,7 +179,7 @@ class _Dealer:
         return self._among_them(part, dealt), end and len(free) <= self.query.number
 
     def _linked(self) -> int | None:
-        """The id of the mistake that a link names."""
+        """Return the id of the mistake that a link names."""
         query = self.query
         if query.mistake is None and query.question is None:
             return None
@@ -203,7 +203,7 @@ class _Dealer:
             self.problems.append(f"this address asks for a text that this mistake doesn't have: {line(text, 70)}")
 
     def _may_deal(self, part: Curated, stop: CardStop) -> bool:
-        """Whether the queue may give a mistake to one more person; what a link or the arrows name is shown to all."""
+        """Return whether the queue may give a mistake to one more person; a link or the arrows show it to all."""
         walks = self.query.settled or self.query.before is not None
         if stop.is_linked or stop.row is not None or walks or self.seat.queue.settles is not None:
             return True
@@ -214,7 +214,7 @@ class _Dealer:
     # -- what is dealt beside the queue -------------------------------------------------------------------------------
 
     def _among_them(self, part: Curated, dealt: Sequence[tuple[CardStop, Mistake]]) -> list[Card]:
-        """The queue's cards, with those beside the queue at the places where they are due."""
+        """Return the queue's cards, with the injected ones at the places where they are due."""
         plain = [self._card(part, mistake, stop) for stop, mistake in dealt]
         walks = self.query.before is not None or self.query.settled or (dealt and dealt[0][0].is_linked)
         if not quality_control.is_enabled(self.setting, self.seat) or walks or self.seat.queue is SELECTION:
@@ -242,7 +242,7 @@ class _Dealer:
     def _injected_card(
         self, dealing: quality_control.InjectedCard, plain: Sequence[Card], place: int, on_cards: Collection[str] = ()
     ) -> Card:
-        """A card beside the queue; it has the number of what waits behind it, so that nothing tells it from a card."""
+        """Return an injected card with the number of the queue's card behind it, so that nothing gives it away."""
         number = plain[place].number if place < len(plain) else None
         if number is None and dealing.kind != PRACTICE:
             stop = CardStop(dealing.mistake.attempt.id, self._key(dealing.mistake))
@@ -281,7 +281,7 @@ class _Dealer:
     # -- what stands around them --------------------------------------------------------------------------------------
 
     def window(self, cards: list[Card], end: bool) -> Window:
-        """The cards with the queue and what is said beside them."""
+        """Return the cards with the queue and what stands beside them."""
         session, exam, person = self.session, self.setting.exam, self.seat.person
         lacking = None
         if not self.count.all and self.seat.queue is not SELECTION:
@@ -325,7 +325,7 @@ class _Dealer:
         )
 
     def _list_others(self) -> list[messages.OtherPerson]:
-        """Who has what is left of this queue."""
+        """Return who has mistakes in front of them that are left of this queue."""
         leased = [row for rows in self.leased.values() for row in rows]
         if self.seat.queue is SELECTION:
             return leases.list_others(leased, self.seat.person.name)
