@@ -113,7 +113,7 @@ _ATTRIBUTED = re.compile(
 _POSSESSED = re.compile(rf"\b(?:{_SPEAKER}['’]s|its|his|her|their)\s(?:\w{{1,20}}\s){{0,2}}$", re.IGNORECASE)
 _ATTRIBUTED_BEHIND = re.compile(
     rf"[ ,:\"”’*_–—-]{{0,9}}(?:(?:is|was) what\b|says?\b|said\b|writes?\b|wrote\b|claims?\b|claimed\b|stat(?:es|ed)\b"
-    rf"|at the end\b|in the {_SPEAKER}\b|as (?:the|its) {_SPEAKER}\b)",
+    rf"|at the end\b|in the {_SPEAKER}\b|as (?:the|its) {_SPEAKER}\b)"
 )
 _EVALUATES = re.compile(  # what stands between "concludes with the right answer" and a score is the reviewer's view
     r"\b(?:right|correct|wrong|error|mistake|false|true|sound|well|clear|good|no|not|fine|valid|proper|exact|step)",

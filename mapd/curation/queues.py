@@ -171,13 +171,7 @@ QUEUES: Mapping[str, Queue] = {
     queue.name: queue
     for queue in (
         Queue("everything", "everything", _mistakes(lambda _: True), title_reveals=False),
-        Queue(
-            "smart",
-            "most likely decided wrongly",
-            _suspects,
-            order=_suspicion,
-            title_reveals=False,
-        ),
+        Queue("smart", "most likely decided wrongly", _suspects, order=_suspicion, title_reveals=False),
         Queue(
             "unjudged",
             "not judged yet",

@@ -41,13 +41,7 @@ Pair = tuple[Mistake, DecidedText, DecidedText]  # a mistake, the rationale and 
 
 
 def freeze(
-    session: Session,
-    curated: Curated,
-    *,
-    by: Person,
-    seed: int = 0,
-    everything: bool = False,
-    limit: int | None = None,
+    session: Session, curated: Curated, *, by: Person, seed: int = 0, everything: bool = False, limit: int | None = None
 ) -> t.Snapshot:
     """Make the snapshot of the curated set; the same input returns the one that is there, mended where it is damaged.
 

@@ -50,13 +50,7 @@ class VisibleMistake:
 
 
 def blind(
-    part: Curated,
-    mistake: Mistake,
-    person: str,
-    queue: Queue,
-    *,
-    judge_first: bool,
-    repeated: int | None = None,
+    part: Curated, mistake: Mistake, person: str, queue: Queue, *, judge_first: bool, repeated: int | None = None
 ) -> VisibleMistake:
     """Return the mistake as this person may see it. `repeated`: the text that is to be judged as if it were new."""
     view = mistake if queue.second_look else first.show_to(mistake, person, part.exam.wanted)
@@ -67,9 +61,7 @@ def blind(
         hidden = first.find_hidden(part.judgements, mistake.texts, person)
         hidden |= frozenset() if repeated is None else {repeated}
         view = replace(
-            view,
-            rationales=first.shuffle(view.rationales, person),
-            feedback=first.shuffle(view.feedback, person),
+            view, rationales=first.shuffle(view.rationales, person), feedback=first.shuffle(view.feedback, person)
         )
     return VisibleMistake(person, view, judge_first, hidden, unsaid)
 

@@ -47,8 +47,7 @@ def renew_leases(session: Session, by: Person, exam_id: int, wish: LeaseWish) ->
         held=[HeldLease(mistake=uids[row.attempt_id], until=row.until) for row in leased],
         refused=[
             RefusedLease(
-                mistake=uids[id_],
-                people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person],
+                mistake=uids[id_], people=[row.holder for row in rows if row.attempt_id == id_ and row.person != person]
             )
             for id_ in [*refused, *sorted(over)]
         ],
