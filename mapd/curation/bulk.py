@@ -106,10 +106,7 @@ def judge_all(
 
 
 def take_back(session: Session, rows: Sequence[JudgementRow], *, by: Person) -> list[t.Judgement]:
-    """Undo (or redo) what was one act. The undo is one act too.
-
-    Raises: as `judging.undo`.
-    """
+    """Undo (or redo) what was one act. The undo is one act too. Raises: as `judging.undo`."""
     at = queries.moment(session)
     with session.no_autoflush:
         undos = [

@@ -193,10 +193,7 @@ def check_decision(
     value: str | None,
     marks: Sequence[tuple[int, int]] = (),
 ) -> None:
-    """See that the parts of a judgement go together.
-
-    Raises: BadInput.
-    """
+    """See that the parts of a judgement go together. Raises: BadInput."""
     if reason == NOTE and not (note and note.strip()):
         raise BadInput("a note has no words")
     if reason is not None:
@@ -217,10 +214,7 @@ def check_decision(
 
 
 def _check_marks(judged: t.Explanation | t.Attempt | t.Question, marks: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Return the marks as they are kept.
-
-    Raises: BadInput where they are too many, or one isn't in the text.
-    """
+    """Return the marks as they are kept. Raises: BadInput where they are too many, or one isn't in the text."""
     if len(marks) > MOST_MARKS:
         raise BadInput(f"at most {MOST_MARKS} false steps are marked, not {len(marks):,}; mark the first ones")
     for start, end in marks:
@@ -286,10 +280,7 @@ def load_curated(session: Session, exam_id: int, policy: Policy | None = None) -
 
 
 def find_text(curated: Curated, kind: str, text_id: int) -> DecidedText:
-    """Return one explanation of the set.
-
-    Raises: NotFound where it belongs to no mistake of it (any more).
-    """
+    """Return one explanation of the set. Raises: NotFound where it belongs to no mistake of it (any more)."""
     for mistake in curated.mistakes:
         for x in mistake.texts:
             if (x.text.kind, x.text.id) == (kind, text_id):

@@ -43,10 +43,7 @@ class BandPosition:
 def find_positions(
     mistake: Mistake, closed: ClosedTargets, skipped: Mapping[str, ClosedTargets], per_text: int = 1
 ) -> list[BandPosition]:
-    """Return the mistake's positions in all queues.
-
-    `wanted`: so many people are to judge each text.
-    """
+    """Return the mistake's positions in all queues. `wanted`: so many people are to judge each text."""
     people = {who: closed | skips for who, skips in skipped.items()}
     if per_text > 1:
         people |= {who: people.get(who, closed) for x in mistake.texts for who in x.people.by}

@@ -13,10 +13,7 @@ from mapd.verdicts import PRESETS, Check, Policy
 
 
 def find_policy(session: Session, name: str) -> Policy:
-    """Return a preset, or the latest version of a saved policy.
-
-    Raises: NotFound, naming the known ones.
-    """
+    """Return a preset, or the latest version of a saved policy. Raises: NotFound, naming the known ones."""
     if name in PRESETS:
         return PRESETS[name]
     saved = {p.name: p for p in saved_policies(session)}

@@ -68,10 +68,7 @@ def add(session: Session, phrase: str, *, by: Person) -> str:
 
 
 def remove(session: Session, code: str, *, by: Person) -> None:
-    """Offer one of the project's own reasons no more.
-
-    Raises: Forbidden; NotFound where it is none of them.
-    """
+    """Offer one of the project's own reasons no more. Raises: Forbidden; NotFound where it is none of them."""
     person = require(by, Right.WRITE_GUIDELINES)
     row = session.exec(select(t.RejectionReason).where(t.RejectionReason.code == code)).first()
     if row is None:

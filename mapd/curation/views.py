@@ -67,10 +67,7 @@ def rename(session: Session, uid: str, to: str, *, by: Person) -> None:
 
 
 def remove(session: Session, uid: str, *, by: Person) -> View:
-    """Delete a view and return it, as it was.
-
-    Raises: Forbidden; NotFound.
-    """
+    """Delete a view and return it, as it was. Raises: Forbidden; NotFound."""
     person, row = require(by, Right.SAVE_VIEW), _view(session, uid)
     session.delete(row)
     queries.audit(session, person, "delete view", f"view {row.name}", address=row.address)

@@ -35,10 +35,7 @@ class Setting:
 
 
 def load_setting(session: Session, exam_id: int) -> Setting:
-    """Return the exam's setting.
-
-    Raises: NotFound.
-    """
+    """Return the exam's setting. Raises: NotFound."""
     exam = queries.exam(session, exam_id)
     index = session.get_one(t.StandingExam, exam_id)
     leniency = {name: Fraction(offset) for name, offset in index.leniency.items()}

@@ -46,10 +46,7 @@ def write(row_filter: Wanted, order: Order, voices: Mapping[str, int]) -> str:
 
 
 def read(text: str, voices: Mapping[str, int]) -> Selection:
-    """Return the filter that the string holds.
-
-    Raises: BadInput, naming what can't be.
-    """
+    """Return the filter that the string holds. Raises: BadInput, naming what can't be."""
     values = dict(parse_qsl(text, keep_blank_values=False))
     names = {"show", "order", *TEXTS, *CHECKS, *NUMBERS}
     if unknown := sorted(values.keys() - names):

@@ -56,10 +56,7 @@ def open_queues(person: Person) -> dict[str, Queue]:
 
 
 def queue_of(person: Person, name: str) -> Queue:
-    """Return the queue of this name.
-
-    Raises: BadInput where the person may open none that is called so.
-    """
+    """Return the queue of this name. Raises: BadInput where the person may open none that is called so."""
     queues_by_name = open_queues(person)
     if name != BROWSE and name not in queues_by_name:
         raise BadInput(f"unknown queue: {line(name, 60)}; one of {', '.join([*queues_by_name, BROWSE])}")
@@ -84,10 +81,7 @@ def load_window(session: Session, person: Person, exam_id: int, query: WindowQue
 
 
 def load_text(session: Session, exam_id: int, uid: str) -> str:
-    """Return a text of the exam, or the guidelines, as it is written.
-
-    Raises: NotFound.
-    """
+    """Return a text of the exam, or the guidelines, as it is written. Raises: NotFound."""
     if uid == GUIDELINES:
         row = guidelines.current(session)
         return row.text if row else ""
